@@ -1,0 +1,44 @@
+# Two commands matter: `make demo` and `make test`. Both set up what they need first, on a bare Debian or Ubuntu.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+BIN := .venv/bin
+ARGS ?=
+
+.PHONY: help setup demo test lint types arrows unit viewer bench soak clean
+
+help:  ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+.venv/.ready-run: pyproject.toml scripts/setup.sh
+	@bash scripts/setup.sh run
+
+.venv/.ready-test: pyproject.toml scripts/setup.sh
+	@bash scripts/setup.sh test
+
+setup: .venv/.ready-run  ## virtual environment, packages, system libraries
+
+demo: .venv/.ready-run  ## a live twin on http://127.0.0.1:8000 and a labelled dataset in out/demo (ARGS="--duration 20 --no-wait")
+	@$(BIN)/twinstage demo $(ARGS)
+
+test: lint unit  ## set-up, linters, types, import arrows and all tests
+
+lint: .venv/.ready-test  ## ruff, mypy (strict), import arrows
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+unit: .venv/.ready-test  ## pytest alone (ARGS="tests/scene -k joint")
+	$(BIN)/python -m pytest $(ARGS)
+
+viewer: .venv/.ready-test  ## rebuild the committed viewer bundle from its source
+	@bash scripts/build_viewer.sh
+
+bench: .venv/.ready-test  ## every benchmark in benchmarks/, one JSON object a line
+	@bash scripts/bench.sh $(ARGS)
+
+soak: .venv/.ready-test  ## one hour of the live cell under watch (ARGS="--minutes 5"); resumable log in out/soak
+	$(BIN)/python scripts/soak_first_light.py $(ARGS)
+
+clean:  ## remove what make built
+	rm -rf .venv build dist out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

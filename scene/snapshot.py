@@ -1,0 +1,343 @@
+"""What everything that looks at the scene gets: an immutable picture of the composed stage, in SI and Z-up.
+
+All lengths are metres, all matrices are column-vector (`a_from_b`), the world is Z-up and right-handed, whatever the
+stage's `metersPerUnit` and `upAxis`. A *node* is a prim (node = prim index) or a point instance (node = number of
+prims + row in `points`). This module knows numpy only; `scene.read` fills it from pxr.
+"""
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+
+from twinstage.scene.columns import F4, F8, I4, I8, U4, Bool, PoseColumns, VisibilityColumns, frozen
+from twinstage.scene.transforms import compose_trs
+
+
+@dataclass(frozen=True, slots=True)
+class StageInfo:
+    """Where the stage came from. `hash`: SHA-256 over all layers used, hex; `meters_per_unit`, `up_axis` as authored."""
+
+    path: str
+    meters_per_unit: float
+    up_axis: str
+    time_codes_per_second: float
+    hash: str
+
+
+@dataclass(frozen=True)
+class PrimTable:
+    """One row a prim, sorted by path (a parent comes before its children). Instance proxies are rows, too.
+
+    Attributes:
+        path: Sdf paths.
+        parent: prim index of the parent, i4[n], -1 for root prims.
+        type_name: USD type names, "" for none.
+        kind: model kinds, "" for none.
+        labels: class labels authored on the prim itself (UsdSemantics or legacy), without ancestors'.
+        purpose: computed purpose.
+        visible: computed visibility (inherited), bool[n].
+        local: parent_from_prim [m], f8[n, 4, 4]; root prims and those that reset the transform stack: world_from_prim.
+        resets: whether the prim resets the transform stack, bool[n]: then its transform parent is the world.
+        proxy: whether the prim is an instance proxy (it cannot be edited), bool[n].
+    """
+
+    path: tuple[str, ...]
+    parent: I4
+    type_name: tuple[str, ...]
+    kind: tuple[str, ...]
+    labels: tuple[tuple[str, ...], ...]
+    purpose: tuple[str, ...]
+    visible: Bool
+    local: F8
+    resets: Bool
+    proxy: Bool
+
+    def __len__(self) -> int:
+        return len(self.path)
+
+    @cached_property
+    def index_of(self) -> dict[str, int]:
+        """Prim index by path."""
+        return {path: i for i, path in enumerate(self.path)}
+
+
+@dataclass(frozen=True, slots=True)
+class PointTable:
+    """One row a point instance, sorted by (instancer prim, point id).
+
+    instancer i4[m]: prim index of the PointInstancer; point_id i8[m]: its `ids`, or the array position where none are
+    authored; local f8[m, 4, 4]: instancer_from_point [m]; visible bool[m]: `invisibleIds` and the instancer's own.
+    """
+
+    instancer: I4
+    point_id: I8
+    local: F8
+    visible: Bool
+
+    def __len__(self) -> int:
+        return len(self.point_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Prototype:
+    """Triangles shared by any number of instances, in the frame of the gprim [m].
+
+    Attributes:
+        source: path of the gprim that it was read from.
+        hash: SHA-256 of all arrays below, hex: the key of caches and of baked GLB files.
+        points: f4[v, 3] [m].
+        normals: unit, f4[v, 3]. Vertices are split where normals or uv differ, so all arrays are per vertex.
+        uv: f4[v, 2] (USD: origin at the lower left), or None.
+        color: displayColor per vertex, linear rgb f4[v, 3], or None.
+        triangles: u4[t, 3], counter-clockwise seen from outside.
+        slot: material slot of each triangle, i4[t]; 0 unless the gprim has GeomSubsets.
+        slots: names of the slots; the first is "", the whole gprim, the others GeomSubset names.
+        double_sided: as authored.
+        chord_error: greatest distance between the triangles and the true surface [m]; 0 for polygon meshes.
+    """
+
+    source: str
+    hash: str
+    points: F4
+    normals: F4
+    uv: F4 | None
+    color: F4 | None
+    triangles: U4
+    slot: I4
+    slots: tuple[str, ...]
+    double_sided: bool = False
+    chord_error: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceTable:
+    """One row a visible-or-not drawing of a prototype, sorted by (prim path, point id, gprim).
+
+    Attributes:
+        prototype: index into `Snapshot.prototypes`, i4[k].
+        node: the node whose transform carries it, i4[k].
+        prim: prim index that picking answers, i4[k]: the gprim, or the PointInstancer.
+        point_id: i8[k], -1 where it is not a point instance.
+        local: node_from_gprim [m], f8[k, 4, 4]; identity unless below a point instance.
+        material_set: index into `Snapshot.material_sets`, i4[k].
+        object: index into `Snapshot.objects`, i4[k].
+        visible: bool[k].
+    """
+
+    prototype: I4
+    node: I4
+    prim: I4
+    point_id: I8
+    local: F8
+    material_set: I4
+    object: I4
+    visible: Bool
+
+    def __len__(self) -> int:
+        return len(self.prototype)
+
+
+@dataclass(frozen=True, slots=True)
+class SceneObject:
+    """What one label refers to: the nearest ancestor-or-self that is labelled or of kind component, or one point instance.
+
+    `instance_id` of an object is its index in `Snapshot.objects` + 1. `name` is its class, "" where it has none.
+    """
+
+    prim: int
+    prim_path: str
+    point_id: int
+    name: str
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Texture:
+    """An image file as it is: encoded bytes (PNG, JPEG, EXR, HDR), its SHA-256 and where it came from."""
+
+    path: str
+    hash: str
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TextureInput:
+    """A UsdUVTexture feeding one material input.
+
+    value = channel(texture(uv')) * scale + bias, uv' = rotate(uv * uv_scale) + uv_translation (UsdTransform2d).
+    `channel`: "rgb", "r", "g", "b" or "a"; `color_space`: "sRGB", "raw" or "auto".
+    """
+
+    texture: int
+    channel: str = "rgb"
+    wrap_s: str = "repeat"
+    wrap_t: str = "repeat"
+    color_space: str = "auto"
+    scale: tuple[float, float, float, float] = (1.0, 1.0, 1.0, 1.0)
+    bias: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+    uv_scale: tuple[float, float] = (1.0, 1.0)
+    uv_rotation: float = 0.0
+    uv_translation: tuple[float, float] = (0.0, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """UsdPreviewSurface values (linear rgb), each with an optional texture in `textures` by input name.
+
+    `path` is "" for the fall-back material. Input names: diffuseColor, emissiveColor, metallic, roughness, normal,
+    opacity, occlusion, specularColor, clearcoat, clearcoatRoughness.
+    """
+
+    path: str
+    diffuse_color: tuple[float, float, float] = (0.18, 0.18, 0.18)
+    emissive_color: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    use_specular_workflow: bool = False
+    specular_color: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    metallic: float = 0.0
+    roughness: float = 0.5
+    clearcoat: float = 0.0
+    clearcoat_roughness: float = 0.01
+    opacity: float = 1.0
+    opacity_threshold: float = 0.0
+    ior: float = 1.5
+    textures: tuple[tuple[str, TextureInput], ...] = ()
+
+    def texture(self, name: str) -> TextureInput | None:
+        """The texture that feeds that input, or None."""
+        return dict(self.textures).get(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Light:
+    """A UsdLux light. `radiance` = color * temperature * intensity * 2^exposure, linear rgb, before `normalize`.
+
+    `kind`: dome, distant, rect, disk, sphere or cylinder. Sizes in metres, `angle` in radians. Rect, disk and distant
+    lights shine along their node's -Z. A dome's latitude-longitude texture has its pole along the node's +Y (UsdLux),
+    so a Y-up stage turned Z-up by us, and a DomeLight_1 with poleAxis Z, differ only in `node_from_map` (3x3, column-vector).
+    """
+
+    prim: int
+    kind: str
+    radiance: tuple[float, float, float]
+    normalize: bool = False
+    width: float = 0.0
+    height: float = 0.0
+    radius: float = 0.0
+    length: float = 0.0
+    angle: float = 0.0
+    texture: int = -1
+    node_from_map: tuple[tuple[float, float, float], ...] = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
+
+
+@dataclass(frozen=True, slots=True)
+class SceneCamera:
+    """A UsdGeomCamera: lens in millimetres (as the ratio to apertures matters only), distances in metres.
+
+    The camera looks along its node's -Z with +Y up (USD convention).
+    """
+
+    prim: int
+    name: str
+    projection: str
+    focal_length: float
+    horizontal_aperture: float
+    vertical_aperture: float
+    horizontal_offset: float
+    vertical_offset: float
+    near: float
+    far: float
+    f_stop: float = 0.0
+    focus_distance: float = 0.0
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """An immutable scene. `revision` counts changes of anything but transforms, visibility and styles."""
+
+    stage: StageInfo
+    prims: PrimTable
+    points: PointTable
+    prototypes: tuple[Prototype, ...]
+    instances: InstanceTable
+    objects: tuple[SceneObject, ...]
+    materials: tuple[Material, ...]
+    material_sets: tuple[tuple[int, ...], ...]
+    textures: tuple[Texture, ...]
+    lights: tuple[Light, ...]
+    cameras: tuple[SceneCamera, ...]
+    findings: tuple[str, ...] = ()
+    revision: int = 0
+
+    @property
+    def node_count(self) -> int:
+        return len(self.prims) + len(self.points)
+
+    @cached_property
+    def node_parent(self) -> I4:
+        """Transform parent of each node, i4[n_nodes]; -1 where it is the world."""
+        prims = np.where(self.prims.resets, -1, self.prims.parent)
+        return frozen(np.concatenate([prims, self.points.instancer]), np.int32)
+
+    @cached_property
+    def node_local(self) -> F8:
+        """parent_from_node [m], f8[n_nodes, 4, 4]."""
+        return frozen(np.concatenate([self.prims.local, self.points.local]), np.float64)
+
+    @cached_property
+    def _levels(self) -> tuple[np.ndarray, ...]:
+        """Node indices by depth of transform parents: level 0 hangs off the world."""
+        depth = np.zeros(self.node_count, np.int32)
+        parent = self.node_parent
+        n_prims = len(self.prims)
+        for i in range(n_prims):
+            if parent[i] >= 0:
+                depth[i] = depth[parent[i]] + 1
+        depth[n_prims:] = depth[parent[n_prims:]] + 1 if len(self.points) else 0
+        order = np.argsort(depth, kind="stable")
+        return tuple(np.split(order, np.searchsorted(depth[order], np.arange(1, depth.max(initial=0) + 1))))
+
+    @cached_property
+    def node_world(self) -> F8:
+        """world_from_node [m], f8[n_nodes, 4, 4]."""
+        local, parent = self.node_local, self.node_parent
+        world = np.array(local)
+        for level in self._levels[1:]:
+            world[level] = world[parent[level]] @ local[level]
+        return frozen(world, np.float64)
+
+    @cached_property
+    def instance_world(self) -> F8:
+        """world_from_gprim of each instance [m], f8[k, 4, 4]."""
+        return frozen(self.node_world[self.instances.node] @ self.instances.local, np.float64)
+
+    def moved(self, pose: PoseColumns, visibility: VisibilityColumns | None = None) -> "Snapshot":
+        """The same scene with those nodes at those local poses; everything but transforms is shared."""
+        prims, points, n = self.prims, self.points, len(self.prims)
+        matrices = compose_trs(pose.translation, pose.rotation, pose.scale)
+        split = int(np.searchsorted(pose.index, n))
+        if split:
+            local = np.array(prims.local)
+            local[pose.index[:split]] = matrices[:split]
+            prims = replace(prims, local=frozen(local, np.float64))
+        if split < len(pose):
+            local = np.array(points.local)
+            local[pose.index[split:].astype(np.int64) - n] = matrices[split:]
+            points = replace(points, local=frozen(local, np.float64))
+        out = replace(self, prims=prims, points=points)
+        if "_levels" in self.__dict__:  # the hierarchy did not change
+            out.__dict__["_levels"] = self._levels
+            out.__dict__["node_parent"] = self.node_parent
+        return out.with_visibility(visibility) if visibility is not None and len(visibility) else out
+
+    def with_visibility(self, columns: VisibilityColumns) -> "Snapshot":
+        """The same scene with those nodes, and all below, shown or hidden; hidden ancestors still hide."""
+        own = np.ones(self.node_count, bool)
+        own[columns.index] = columns.visible
+        parent = np.concatenate([self.prims.parent, self.points.instancer])
+        for i in range(len(self.prims)):
+            if parent[i] >= 0:
+                own[i] &= own[parent[i]]
+        own[len(self.prims) :] &= own[parent[len(self.prims) :]]
+        visible = self.instances.visible & own[self.instances.node] & own[self.instances.prim]
+        return replace(self, instances=replace(self.instances, visible=frozen(visible, np.bool_)))

@@ -1,0 +1,82 @@
+#!/usr/bin/env bash
+# Sets up .venv and the system libraries that pip cannot bring. Usage: setup.sh run|test
+# Installs through apt where it may (root, or sudo without a password); otherwise names what is missing, in one sentence.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+want=${1:-run}
+apt_updated=""
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+die() { printf 'setup: %s\n' "$*" >&2; exit 2; }
+
+as_root() {
+  if [ "$(id -u)" = 0 ]; then "$@"; elif sudo -n true 2>/dev/null; then sudo "$@"; else return 1; fi
+}
+
+may_install() { command -v apt-get >/dev/null && { [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null; }; }
+
+apt_install() {
+  may_install || return 1
+  if [ -z "$apt_updated" ]; then as_root apt-get update -qq >&2 || true; apt_updated=1; fi
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
+has_lib() { PATH=$PATH:/sbin:/usr/sbin ldconfig -p 2>/dev/null | grep -q "$1"; }
+
+# --- Python ---------------------------------------------------------------------------------------------------------
+python=""
+for candidate in "${PYTHON:-}" python3.11 python3.12 python3.13 python3; do
+  [ -n "$candidate" ] && command -v "$candidate" >/dev/null || continue
+  if "$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then
+    python=$candidate; break
+  fi
+done
+[ -n "$python" ] || die "Python 3.11, 3.12 or 3.13 was not found; install it (Debian: apt-get install python3 python3-venv) or name it with PYTHON=..."
+
+if ! "$python" -c 'import venv, ensurepip' 2>/dev/null; then
+  version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+  say "installing python${version}-venv"
+  apt_install "python${version}-venv" || apt_install python3-venv \
+    || die "Python's venv module is missing and this user may not install it: run 'sudo apt-get install python${version}-venv', then try again."
+fi
+
+# --- system libraries -------------------------------------------------------------------------------------------------
+missing=()
+has_lib 'libusb-1\.0\.so\.0' || missing+=(libusb-1.0-0)
+has_lib 'libGL\.so\.1' || missing+=(libgl1)
+has_lib 'libEGL\.so\.1' || missing+=(libegl1)
+has_lib 'libatomic\.so\.1' || missing+=(libatomic1)
+has_lib 'libgomp\.so\.1' || missing+=(libgomp1)
+if [ "${#missing[@]}" -gt 0 ]; then
+  say "installing ${missing[*]}"
+  apt_install "${missing[@]}" \
+    || die "these system libraries are missing and this user may not install them: run 'sudo apt-get install ${missing[*]}', then try again."
+fi
+
+has_llvm() { for v in 19 20 21 22; do has_lib "libLLVM[.-].*${v}" && return 0; done; return 1; }
+if ! has_llvm; then
+  say "installing libllvm19 (the renderer's compiler)"
+  apt_install libllvm19 || apt_install libllvm20 \
+    || say "no libLLVM 19 or newer was found and none could be installed ('sudo apt-get install libllvm19'): pictures will render in scalar mode, about ten times slower."
+fi
+
+if [ "$want" = test ] && ! command -v chromium >/dev/null && ! command -v chromium-browser >/dev/null && ! command -v google-chrome >/dev/null; then
+  say "installing chromium (the browser test drives it)"
+  apt_install chromium || apt_install chromium-browser \
+    || die "Chromium is missing and this user may not install it: run 'sudo apt-get install chromium', then try again."
+fi
+
+# --- the virtual environment ---------------------------------------------------------------------------------------------
+if [ ! -x .venv/bin/python ] || ! .venv/bin/python -c 'import pip' 2>/dev/null; then
+  say "creating .venv with $("$python" --version)"
+  "$python" -m venv --clear .venv
+fi
+extra=""
+[ "$want" = test ] && extra="[dev]"
+say "installing the Python packages (the first time takes a few minutes)"
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip >/dev/null 2>&1 || true
+.venv/bin/python -m pip install --quiet --disable-pip-version-check -e ".${extra}" \
+  || die "pip could not install the Python packages; its message stands above."
+touch .venv/.ready-run
+[ "$want" = test ] && touch .venv/.ready-test
+say "ready"

@@ -1,0 +1,77 @@
+"""Puts the commands together and turns errors into one sentence and an exit code."""
+
+import sys
+import traceback
+from collections.abc import Sequence
+
+import typer
+
+from twinstage import __version__
+from twinstage.base.errors import TwinstageError
+from twinstage.cli import assets, demo, doctor, render, serve, synth
+
+app = typer.Typer(
+    name="twinstage",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    help=(
+        "Keeps a USD scene in step with a live plant, shows it in any number of browsers, and turns the same scene "
+        "into labelled training data.\n\nStart with [bold]twinstage demo[/bold]."
+    ),
+)
+app.command("demo")(demo.demo)
+app.command("serve")(serve.serve)
+app.command("doctor")(doctor.doctor)
+app.command("render")(render.render)
+app.add_typer(synth.app, name="synth")
+app.add_typer(assets.app, name="assets")
+
+
+def _version(value: bool) -> None:
+    if value:
+        print(f"twinstage {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Print the version and leave."
+    ),
+) -> None:
+    """Options of all commands."""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line; returns the exit code and never raises for a user's mistake."""
+    command = typer.main.get_command(app)
+    try:
+        code = command.main(args=list(arguments), prog_name="twinstage", standalone_mode=False)
+        return int(code or 0)
+    except TwinstageError as error:
+        print(f"twinstage: {error}", file=sys.stderr)
+        return error.exit_code
+    except (typer.Abort, KeyboardInterrupt):
+        print("twinstage: stopped", file=sys.stderr)
+        return 130
+    except typer.Exit as leave:
+        return int(leave.exit_code)
+    except Exception as error:
+        show = getattr(error, "show", None)  # a click usage error knows how to print itself
+        if callable(show):
+            show()
+            return int(getattr(error, "exit_code", 2))
+        traceback.print_exc()
+        print(
+            f"twinstage: this is a defect of Twinstage ({type(error).__name__}); the lines above say where.",
+            file=sys.stderr,
+        )
+        return 3
+
+
+def main() -> None:
+    """The `twinstage` command."""
+    # A child of ours that was started with spawn imports this module again; it never gets here.
+    sys.exit(run(sys.argv[1:]))

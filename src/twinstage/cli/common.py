@@ -1,0 +1,57 @@
+"""Flags and print-outs that several commands share."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+AssetRoots = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--asset-root",
+        help="A folder that the stage may reach beside its own; give it once for each folder.",
+        show_default=False,
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of text for people.")]
+Host = Annotated[str, typer.Option("--host", help="Address to listen on. Only this machine, unless you say otherwise.")]
+Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="Port to listen on; 0 takes a free one.")]
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on standard output."""
+    print(json.dumps(value, indent=2, sort_keys=True, default=str))
+
+
+@contextmanager
+def progress(label: str, total: int) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar with rate, time left and rejects; yields `update(done, rejected)`.
+
+    It writes to standard error, so that standard output stays a result that a program can read.
+    """
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        ProgressColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+    from rich.text import Text
+
+    class Rate(ProgressColumn):
+        def render(self, task: Any) -> Text:
+            return Text(f"{task.speed or 0.0:.1f}/s, {task.fields['rejected']} rejected")
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(label, total=total, rejected=0)
+
+        def update(done: int, rejected: int) -> None:
+            bar.update(task, completed=done, rejected=rejected)
+
+        yield update

@@ -1,0 +1,14 @@
+"""Logs: one line an event, to standard error, with the logger's name."""
+
+import logging
+import sys
+
+
+def configure_logging(*, verbose: bool = False) -> None:
+    """Send the product's log lines to standard error; `verbose` shows the debug level, too."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s", "%H:%M:%S"))
+    logger = logging.getLogger("twinstage")
+    logger.handlers[:] = [handler]
+    logger.setLevel(logging.DEBUG if verbose else logging.INFO)
+    logger.propagate = False
