@@ -1,0 +1,97 @@
+"""What the server hands out over HTTP: the scene document, baked geometry, textures and the viewer's files.
+
+Everything but the viewer's files is named by its content, so answers are prepared once, kept in a bounded
+cache (both plain and gzipped) and never go stale.
+"""
+
+import gzip
+import hashlib
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from twinstage.scene.glb import bake_prototype
+from twinstage.sync.hub import Hub
+from twinstage.sync.scene_json import image_type, scene_bytes
+
+CACHE_BYTES = 256 << 20
+"""Bytes of prepared answers that are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A prepared answer; `zipped` is None where gzip would not help. `etag` is quoted, as in the header."""
+
+    data: bytes
+    zipped: bytes | None
+    content_type: str
+    etag: str
+
+
+def make_asset(data: bytes, content_type: str, *, compress: bool) -> Asset:
+    """An answer with its gzipped twin (level 6, no time stamp, so it is the same for the same data)."""
+    zipped = gzip.compress(data, 6, mtime=0) if compress and len(data) > 512 else None
+    etag = f'"{hashlib.sha256(data).hexdigest()[:32]}"'
+    return Asset(data, zipped, content_type, etag)
+
+
+class AssetStore:
+    """Answers of one hub. Methods are pure work and may run in a worker thread."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._cache: OrderedDict[str, Asset] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def scene(self) -> Asset:
+        """The scene document of the present revision."""
+        scene = self._hub.scene
+        return self._kept(
+            f"scene {scene.revision}",
+            lambda: make_asset(scene_bytes(scene), "application/json", compress=True),
+        )
+
+    def geometry(self, digest: str) -> Asset | None:
+        """The GLB of the prototype with that hash, or None."""
+        prototypes = self._hub.scene.snapshot.prototypes
+        prototype = next((one for one in prototypes if one.hash == digest), None)
+        if prototype is None:
+            return None
+        return self._kept(
+            f"glb {digest}", lambda: make_asset(bake_prototype(prototype), "model/gltf-binary", compress=True)
+        )
+
+    def texture(self, digest: str) -> Asset | None:
+        """The image with that hash, or None; the snapshot holds it already, so it is not kept twice."""
+        for texture in self._hub.scene.snapshot.textures:
+            if texture.hash == digest:
+                return Asset(texture.data, None, image_type(texture.data), f'"{digest}"')
+        return None
+
+    def _kept(self, key: str, make: Callable[[], Asset]) -> Asset:
+        with self._lock:
+            if key in self._cache:
+                self._cache.move_to_end(key)
+                return self._cache[key]
+        asset = make()  # unlocked: one client's large file must not hold up another's small one
+        with self._lock:
+            self._cache[key] = asset
+            while len(self._cache) > 1 and sum(map(_size, self._cache.values())) > CACHE_BYTES:
+                self._cache.popitem(last=False)
+        return asset
+
+
+def _size(asset: Asset) -> int:
+    return len(asset.data) + len(asset.zipped or b"")
+
+
+def find_viewer() -> Path | None:
+    """The built viewer of the installed package or of the checkout; None where there is neither."""
+    package = Path(str(files("twinstage")))
+    for folder in (package / "viewer_dist", package.parent.parent / "viewer" / "dist"):
+        if (folder / "index.html").is_file():
+            return folder
+    return None

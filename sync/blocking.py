@@ -1,0 +1,86 @@
+"""The client for programs without an event loop: it runs in a thread of its own."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
+from typing import Any, ParamSpec, TypeVar
+
+from twinstage.scene.columns import F8
+from twinstage.sync.client import Client, connect
+from twinstage.sync.model import Tick, Value
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class SyncClient:
+    """`with SyncClient("http://127.0.0.1:8000") as client: client.frame(); client.world("/Cell/AGV1")`.
+
+    The same as `client.Client`, call by call; each call runs on the client's own loop, so it sees whole ticks
+    only.
+    """
+
+    def __init__(self, url: str, *, timeout: float = 10.0) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="twinstage client", daemon=True)
+        self._thread.start()
+        self._link: AbstractAsyncContextManager[Client] = connect(url, timeout=timeout)
+        try:
+            self._client = self._call(self._link.__aenter__())
+        except BaseException:
+            self._end()
+            raise
+
+    def __enter__(self) -> "SyncClient":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends the link and its thread."""
+        if self._thread.is_alive():
+            self._call(self._link.__aexit__(None, None, None))
+            self._end()
+
+    @property
+    def scene(self) -> dict[str, Any]:
+        """The document of `/api/scene`."""
+        return self._client.scene
+
+    @property
+    def connected(self) -> bool:
+        """Whether the link is up."""
+        return self._client.connected
+
+    def frame(self, timeout: float | None = None) -> Tick:
+        """The newest tick applied since the last call, or the next one; TimeoutError after `timeout` [s]."""
+        return self._call(self._client.frame(timeout))
+
+    def local(self, path: str, point_id: int | None = None) -> F8:
+        """parent_from_node f8[4, 4] [m]."""
+        return self._call(_later(self._client.local, path, point_id))
+
+    def world(self, path: str, point_id: int | None = None) -> F8:
+        """world_from_node f8[4, 4] [m]."""
+        return self._call(_later(self._client.world, path, point_id))
+
+    def value(self, signal_id: str) -> Value:
+        """Newest value of a signal."""
+        return self._call(_later(self._client.value, signal_id))
+
+    def _call(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    def _end(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+async def _later(method: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+    return method(*arguments, **named)

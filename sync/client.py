@@ -1,0 +1,276 @@
+"""A follower of a twin in Python: numpy, msgspec and websockets only.
+
+    async with connect("http://127.0.0.1:8000") as client:
+        await client.frame()                          # the next tick
+        client.world("/Cell/AGV1")                    # f8[4, 4], as every other viewer has it
+        client.value("tank.level").value              # SI
+
+The link repairs itself: after a lost connection the client keeps its state, tries again and catches up. It
+acknowledges a tick after it has been applied, so a program that blocks the event loop skips states and never
+builds up a backlog.
+"""
+
+import asyncio
+import gzip
+import time
+import urllib.error
+import urllib.request
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import msgspec
+import numpy as np
+from websockets.asyncio.client import ClientConnection
+from websockets.asyncio.client import connect as open_websocket
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from websockets.typing import Subprotocol
+
+from twinstage.base.errors import TwinstageError, UserError
+from twinstage.scene.columns import F8
+from twinstage.sync import messages as m
+from twinstage.sync.codec import OP_TICK_END, Frame, FrameError, decode
+from twinstage.sync.model import SceneModel, Tick, Value
+
+_FIRST_DELAY_S = 0.25
+_LONGEST_DELAY_S = 5.0
+_MAX_MESSAGE = 8 << 20
+
+
+class LinkError(TwinstageError):
+    """The server ended the link for good, or never answered."""
+
+
+class _Refused(Exception):
+    """A close that must not be retried."""
+
+
+class Client:
+    """One link to a twin; made by `connect`."""
+
+    def __init__(self, url: str, want: tuple[str, ...], on_tick: Callable[[Tick], None] | None) -> None:
+        self.http_url, self._socket_url = _addresses(url)
+        self._want = want
+        self._on_tick = on_tick
+        self._model: SceneModel | None = None
+        self._seen = -1
+        self._tick: Tick | None = None
+        self._count = 0
+        self._changed = asyncio.Event()
+        self._failure: LinkError | None = None
+        self.connected = False
+        self.reconnects = 0
+        """Connections after the first one."""
+        self.notices: list[str] = []
+        """The last notices of the server, newest last."""
+        self.clock_offset_ns: int | None = None
+        """Server time minus local time [ns], from the greeting; it includes half a round trip."""
+
+    # ------------------------------------------------------------------ state
+
+    @property
+    def model(self) -> SceneModel:
+        """Scene and newest values; a new object when the server has restarted or the scene was replaced."""
+        if self._model is None:
+            raise LinkError(f"no scene from {self.http_url} yet")
+        return self._model
+
+    @property
+    def scene(self) -> dict[str, Any]:
+        """The document of `/api/scene`."""
+        return self.model.document
+
+    def local(self, path: str, point_id: int | None = None) -> F8:
+        """parent_from_node f8[4, 4] [m] of a prim, or of a point of a PointInstancer."""
+        return self.model.local(self.model.node(path, point_id))
+
+    def world(self, path: str, point_id: int | None = None) -> F8:
+        """world_from_node f8[4, 4] [m] of a prim, or of a point of a PointInstancer."""
+        return self.model.world(self.model.node(path, point_id))
+
+    def visible(self, path: str, point_id: int | None = None) -> bool:
+        """Whether live values leave it shown."""
+        return self.model.visible(self.model.node(path, point_id))
+
+    def style(self, path: str, point_id: int | None = None) -> tuple[int, int, int, int]:
+        """Its live colour, sRGB rgba; alpha 0 is the authored look."""
+        return self.model.style(self.model.node(path, point_id))
+
+    def value(self, signal_id: str) -> Value:
+        """Newest value of a signal."""
+        return self.model.value(signal_id)
+
+    async def frame(self, timeout: float | None = None) -> Tick:
+        """The newest tick applied since the last call, or the next one.
+
+        Raises LinkError when the server ended the link for good, TimeoutError after `timeout` [s].
+        """
+        async with asyncio.timeout(timeout):
+            while self._tick is None or self._count == self._seen:
+                if self._failure:
+                    raise self._failure
+                self._changed.clear()
+                await self._changed.wait()
+        self._seen = self._count
+        return self._tick
+
+    # ------------------------------------------------------------------ link
+
+    async def run(self) -> None:
+        """Holds the link until cancelled or refused."""
+        delay = _FIRST_DELAY_S
+        while True:
+            before = self._count
+            try:
+                await self._connection()
+            except _Refused as refusal:
+                self._fail(str(refusal))
+                return
+            except InvalidStatus as status:
+                if status.response.status_code == 403:
+                    sentence = bytes(status.response.body or b"").decode(errors="replace")
+                    self._fail(sentence)
+                    return
+            except (OSError, ConnectionClosed, InvalidHandshake, FrameError, m.MessageError, EOFError):
+                pass
+            except Exception as error:  # a defect, here or in `on_tick`: say so instead of falling silent
+                self._fail(repr(error), error)
+                return
+            finally:
+                self.connected = False
+            delay = _FIRST_DELAY_S if self._count > before else min(2 * delay, _LONGEST_DELAY_S)
+            await asyncio.sleep(delay)
+
+    def _fail(self, reason: str, cause: Exception | None = None) -> None:
+        self._failure = LinkError(f"the link to {self.http_url} has ended: {reason}")
+        self._failure.__cause__ = cause
+        self._changed.set()
+
+    async def _connection(self) -> None:
+        """One connection from its hello to its end."""
+        async with open_websocket(
+            self._socket_url,
+            subprotocols=[Subprotocol(m.PROTOCOL)],
+            compression=None,
+            max_size=_MAX_MESSAGE,
+            proxy=None,
+            open_timeout=5,
+            close_timeout=1,
+        ) as socket:
+            await socket.send(m.to_text(m.Hello(want=list(self._want), have=self._have())))
+            try:
+                await self._listen(socket)
+            except FrameError:
+                self._model = None  # what it holds is in doubt: take everything anew
+                raise
+            except ConnectionClosed as closed:
+                code = closed.rcvd.code if closed.rcvd else 1006
+                if code not in m.RETRY:
+                    raise _Refused(closed.rcvd.reason if closed.rcvd else "connection lost") from None
+                raise
+
+    def _have(self) -> m.Have | None:
+        model = self._model
+        return m.Have(model.epoch, model.seq, model.revision) if model and self._tick else None
+
+    async def _listen(self, socket: ClientConnection) -> None:
+        frames: list[Frame] = []
+        while True:
+            message = await socket.recv()
+            if isinstance(message, str):
+                await self._control(socket, m.from_server(message))
+                continue
+            for frame in decode(message):
+                frames.append(frame)
+                if frame.header.op == OP_TICK_END:
+                    await self._apply(socket, frames)
+                    frames = []
+
+    async def _apply(self, socket: ClientConnection, frames: list[Frame]) -> None:
+        tick = self.model.apply(frames)
+        if tick is None:
+            return
+        self._tick = tick
+        self._count += 1
+        self._changed.set()
+        if self._on_tick:
+            self._on_tick(tick)
+        await socket.send(m.to_text(m.Ack(tick.seq)))
+
+    async def _control(self, socket: ClientConnection, message: m.ServerMessage) -> None:
+        if isinstance(message, m.Welcome):
+            self.clock_offset_ns = int(message.server_time_ns) - time.time_ns()
+            self.reconnects += self._tick is not None
+            await self._load(socket, message.epoch, message.revision)
+            self.connected = True
+        elif isinstance(message, m.Event) and message.event == "scene":
+            await self._load(socket, None, message.revision)
+        elif isinstance(message, m.Event) and message.event == "notice":
+            self.notices = [*self.notices[-99:], message.text]
+
+    async def _load(self, socket: ClientConnection, epoch: str | None, revision: int) -> None:
+        """Fetches the scene unless that one is held, then asks for the stream."""
+        held = self._model
+        if held is None or (epoch or held.epoch, revision) != (held.epoch, held.revision):
+            body = await asyncio.to_thread(_fetch, self.http_url + "/api/scene")
+            self._model = SceneModel(msgspec.json.decode(body))
+        await socket.send(m.to_text(m.Ready(self.model.revision)))
+
+    async def geometry(self, prototype: int) -> bytes:
+        """The GLB of a prototype of the scene."""
+        url: str = self.scene["prototypes"][prototype]["url"]
+        return await asyncio.to_thread(_fetch, self.http_url + url)
+
+    def nodes_of(self, tick: Tick) -> list[str]:
+        """Prim paths whose pose a tick brought (points are left out)."""
+        paths = self.model.paths
+        return [paths[int(node)] for node in np.asarray(tick.nodes) if node < len(paths)]
+
+
+@asynccontextmanager
+async def connect(
+    url: str,
+    *,
+    want: tuple[str, ...] = m.CHANNELS,
+    timeout: float = 10.0,
+    on_tick: Callable[[Tick], None] | None = None,
+) -> AsyncIterator[Client]:
+    """A link that has its first state; `url` is the address of the viewer.
+
+    `on_tick` is called after each applied tick. Raises UserError where no twin answers within `timeout` [s].
+    """
+    client = Client(url, want, on_tick)
+    task = asyncio.create_task(client.run())
+    try:
+        try:
+            await client.frame(timeout)
+        except TimeoutError:
+            raise UserError(f"no twin answers at {client.http_url} within {timeout:g} s") from None
+        yield client
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+def _addresses(url: str) -> tuple[str, str]:
+    """The http and websocket addresses of a twin named by either, or by host:port."""
+    parts = urlsplit(url if "://" in url else f"http://{url}")
+    secure = parts.scheme in ("https", "wss")
+    if parts.scheme not in ("http", "https", "ws", "wss") or not parts.netloc:
+        raise UserError(f"{url!r} is not the address of a twin; expected one like http://127.0.0.1:8000")
+    http = urlunsplit(("https" if secure else "http", parts.netloc, "", "", ""))
+    return http, urlunsplit(("wss" if secure else "ws", parts.netloc, "/ws", "", ""))
+
+
+def _fetch(url: str) -> bytes:
+    request = urllib.request.Request(url, headers={"Accept-Encoding": "gzip"})
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(request, timeout=60) as answer:
+            body: bytes = answer.read()
+            return gzip.decompress(body) if answer.headers.get("Content-Encoding") == "gzip" else body
+    except urllib.error.HTTPError as error:
+        error.close()
+        raise OSError(f"{url} answered {error.code}") from None

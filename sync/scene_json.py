@@ -1,0 +1,217 @@
+"""A snapshot as the JSON of `/api/scene`; section 2 of docs/protocol.md. Pure and deterministic.
+
+Nothing of the machine leaves with it: files are named by their last part only.
+"""
+
+import math
+from collections.abc import Sequence
+from pathlib import PurePath
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from twinstage.scene.glb import glb_size, primitive_slots
+from twinstage.scene.snapshot import Light, Material, Prototype, SceneCamera, Snapshot, Texture, TextureInput
+from twinstage.sync.hub import Scene
+from twinstage.sync.messages import PROTOCOL
+
+_MAGIC = (
+    (b"\x89PNG", "image/png"),
+    (b"\xff\xd8", "image/jpeg"),
+    (b"\x76\x2f\x31\x01", "image/x-exr"),
+    (b"#?", "image/vnd.radiance"),
+    (b"GIF8", "image/gif"),
+    (b"BM", "image/bmp"),
+)
+
+
+def scene_document(scene: Scene) -> dict[str, Any]:
+    """The document as plain dicts and lists; numbers that are not finite become null when it is encoded."""
+    snapshot = scene.snapshot
+    prims = snapshot.prims
+    stage = snapshot.stage
+    return {
+        "protocol": PROTOCOL,
+        "epoch": scene.epoch,
+        "revision": scene.revision,
+        "stage": {
+            "name": PurePath(stage.path).name,
+            "hash": stage.hash,
+            "metersPerUnit": stage.meters_per_unit,
+            "upAxis": stage.up_axis,
+            "timeCodesPerSecond": stage.time_codes_per_second,
+        },
+        "nodes": {
+            "count": len(prims),
+            "path": prims.path,
+            "parent": prims.parent.tolist(),
+            "resets": prims.resets.tolist(),
+            "type": prims.type_name,
+            "kind": prims.kind,
+            "purpose": prims.purpose,
+            "label": prims.labels,
+            "visible": prims.visible.tolist(),
+            "local": _affine(prims.local),
+        },
+        "points": _points(snapshot),
+        "prototypes": [_prototype(prototype) for prototype in snapshot.prototypes],
+        "instances": _instances(snapshot),
+        "objects": [
+            {
+                "id": i + 1,
+                "prim": item.prim,
+                "path": item.prim_path,
+                "point": item.point_id,
+                "class": item.name,
+                "labels": item.labels,
+            }
+            for i, item in enumerate(snapshot.objects)
+        ],
+        "materialSets": snapshot.material_sets,
+        "materials": [_material(material) for material in snapshot.materials],
+        "textures": [_texture(texture) for texture in snapshot.textures],
+        "cameras": [_camera(camera, prims.path) for camera in snapshot.cameras],
+        "lights": [_light(light, prims.path) for light in snapshot.lights],
+        "signals": [{"id": signal.id, "unit": signal.unit, "type": signal.type} for signal in scene.signals],
+        "bindings": {path: list(ids) for path, ids in sorted(scene.bindings.items())},
+    }
+
+
+def scene_bytes(scene: Scene) -> bytes:
+    """The encoded document; the same scene always gives the same bytes."""
+    return msgspec.json.encode(scene_document(scene))
+
+
+def image_type(data: bytes) -> str:
+    """Content type of an image file by its first bytes."""
+    for magic, name in _MAGIC:
+        if data.startswith(magic):
+            return name
+    return "image/webp" if data[8:12] == b"WEBP" else "application/octet-stream"
+
+
+def _affine(matrices: np.ndarray) -> list[float]:
+    """Upper three rows of matrices [n, 4, 4], row after row."""
+    flat: list[float] = matrices[:, :3, :].reshape(-1).tolist()
+    return flat
+
+
+def _points(snapshot: Snapshot) -> dict[str, Any]:
+    points = snapshot.points
+    return {
+        "count": len(points),
+        "instancer": points.instancer.tolist(),
+        "id": points.point_id.tolist(),
+        "visible": points.visible.tolist(),
+        "local": _affine(points.local),
+    }
+
+
+def _instances(snapshot: Snapshot) -> dict[str, Any]:
+    rows = snapshot.instances
+    identity = bool((rows.local == np.eye(4)).all())
+    return {
+        "count": len(rows),
+        "prototype": rows.prototype.tolist(),
+        "node": rows.node.tolist(),
+        "prim": rows.prim.tolist(),
+        "point": rows.point_id.tolist(),
+        "local": None if identity else _affine(rows.local),
+        "materialSet": rows.material_set.tolist(),
+        "object": rows.object.tolist(),
+        "visible": rows.visible.tolist(),
+    }
+
+
+def _prototype(prototype: Prototype) -> dict[str, Any]:
+    points = prototype.points
+    bounds = np.concatenate([points.min(0), points.max(0)]).tolist() if len(points) else [0.0] * 6
+    return {
+        "hash": prototype.hash,
+        "url": f"/glb/{prototype.hash}.glb",
+        "slots": prototype.slots,
+        "primitives": primitive_slots(prototype),
+        "vertices": len(points),
+        "triangles": len(prototype.triangles),
+        "bytes": glb_size(prototype),
+        "doubleSided": prototype.double_sided,
+        "bounds": bounds,
+    }
+
+
+def _material(material: Material) -> dict[str, Any]:
+    return {
+        "path": material.path,
+        "diffuseColor": material.diffuse_color,
+        "emissiveColor": material.emissive_color,
+        "useSpecularWorkflow": material.use_specular_workflow,
+        "specularColor": material.specular_color,
+        "metallic": material.metallic,
+        "roughness": material.roughness,
+        "clearcoat": material.clearcoat,
+        "clearcoatRoughness": material.clearcoat_roughness,
+        "opacity": material.opacity,
+        "opacityThreshold": material.opacity_threshold,
+        "ior": material.ior,
+        "textures": {name: _texture_input(source) for name, source in material.textures},
+    }
+
+
+def _texture_input(source: TextureInput) -> dict[str, Any]:
+    return {
+        "texture": source.texture,
+        "channel": source.channel,
+        "wrapS": source.wrap_s,
+        "wrapT": source.wrap_t,
+        "colorSpace": source.color_space,
+        "scale": source.scale,
+        "bias": source.bias,
+        "uvScale": source.uv_scale,
+        "uvRotation": source.uv_rotation,
+        "uvTranslation": source.uv_translation,
+    }
+
+
+def _texture(texture: Texture) -> dict[str, Any]:
+    return {
+        "hash": texture.hash,
+        "url": f"/texture/{texture.hash}",
+        "type": image_type(texture.data),
+        "name": PurePath(texture.path).name,
+    }
+
+
+def _camera(camera: SceneCamera, paths: Sequence[str]) -> dict[str, Any]:
+    focal = camera.focal_length
+    return {
+        "name": camera.name,
+        "path": paths[camera.prim],
+        "node": camera.prim,
+        "projection": camera.projection,
+        "focalLength": focal,
+        "horizontalAperture": camera.horizontal_aperture,
+        "verticalAperture": camera.vertical_aperture,
+        "horizontalOffset": camera.horizontal_offset,
+        "verticalOffset": camera.vertical_offset,
+        "near": camera.near,
+        "far": camera.far,
+        "verticalFov": 2 * math.atan2(camera.vertical_aperture, 2 * focal),
+    }
+
+
+def _light(light: Light, paths: Sequence[str]) -> dict[str, Any]:
+    return {
+        "path": paths[light.prim],
+        "node": light.prim,
+        "kind": light.kind,
+        "radiance": light.radiance,
+        "normalize": light.normalize,
+        "width": light.width,
+        "height": light.height,
+        "radius": light.radius,
+        "length": light.length,
+        "angle": light.angle,
+        "texture": light.texture if light.texture >= 0 else None,
+        "nodeFromMap": [value for row in light.node_from_map for value in row],
+    }

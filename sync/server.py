@@ -1,0 +1,279 @@
+"""The HTTP and websocket face of a hub: an ASGI app. Routes and close codes are those of docs/protocol.md.
+
+Only pages of the same origin may open the websocket, and only hosts that the server goes by are answered
+(which stops DNS rebinding); everything else about the protocol is in `session`, which this module feeds and
+drains.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI, Request, WebSocket, WebSocketDisconnect
+from fastapi.responses import HTMLResponse, JSONResponse, Response
+from starlette.exceptions import HTTPException
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from twinstage.base.clock import Clock, SystemClock
+from twinstage.base.errors import TwinstageError
+from twinstage.sync.assets import Asset, AssetStore
+from twinstage.sync.guard import Guard
+from twinstage.sync.hub import Hub
+from twinstage.sync.messages import NO_PROTOCOL, PROTOCOL, TOO_MANY
+from twinstage.sync.session import Session
+
+MAX_CLIENTS = 500
+_FOREVER = "public, max-age=31536000, immutable"
+_CHECK = "no-cache"
+
+StatusSource = Callable[[], Mapping[str, Any]]
+
+
+def create_app(
+    hub: Hub,
+    *,
+    viewer_dir: Path | None = None,
+    status: StatusSource | None = None,
+    clock: Clock | None = None,
+    allowed_hosts: Collection[str] = (),
+    max_clients: int = MAX_CLIENTS,
+) -> FastAPI:
+    """The ASGI app of one twin.
+
+    Args:
+        hub: its state; `app.state.hub` afterwards.
+        viewer_dir: folder of the built viewer (`assets.find_viewer()`); without it `/` is a short text.
+        status: gives what `/api/status` says under `sources` and beside it.
+        clock: time of day that clients are told; the system's where None.
+        allowed_hosts: host names it answers to besides localhost and IP addresses.
+        max_clients: websockets at one time.
+    """
+    wall = clock or SystemClock()
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=_lifespan)
+    app.state.hub = hub
+    app.state.rate = _Rate(hub)
+    app.add_middleware(Guard, allowed_hosts=frozenset(name.lower() for name in allowed_hosts))
+    app.add_exception_handler(HTTPException, _plain_error)
+    app.add_exception_handler(TwinstageError, _own_error)
+    _add_asset_routes(app, AssetStore(hub))
+    _add_status_routes(app, hub, status)
+
+    @app.websocket("/ws")
+    async def follow(socket: WebSocket) -> None:
+        await _follow(socket, hub, wall, max_clients)
+
+    if viewer_dir is None:
+        app.add_api_route("/", _no_viewer, methods=["GET", "HEAD"])
+    else:
+        app.mount("/", _ViewerFiles(directory=viewer_dir, html=True))
+    return app
+
+
+# ---------------------------------------------------------------------- HTTP
+
+
+def _add_asset_routes(app: FastAPI, store: AssetStore) -> None:
+    async def scene(request: Request) -> Response:
+        return _answer(request, await asyncio.to_thread(store.scene), _CHECK)
+
+    async def geometry(digest: str, request: Request) -> Response:
+        asset = await asyncio.to_thread(store.geometry, digest)
+        return _answer(request, _found(asset, f"no prototype has the hash {digest!r}"), _FOREVER)
+
+    async def texture(digest: str, request: Request) -> Response:
+        return _answer(
+            request, _found(store.texture(digest), f"no texture has the hash {digest!r}"), _FOREVER
+        )
+
+    app.add_api_route("/api/scene", scene, methods=["GET", "HEAD"])
+    app.add_api_route("/glb/{digest}.glb", geometry, methods=["GET", "HEAD"])
+    app.add_api_route("/texture/{digest}", texture, methods=["GET", "HEAD"])
+
+
+def _add_status_routes(app: FastAPI, hub: Hub, status: StatusSource | None) -> None:
+    async def health() -> JSONResponse:
+        return JSONResponse({"status": "ok"})
+
+    async def describe() -> JSONResponse:
+        sessions = list(hub.sessions)
+        traffic = {
+            "bytesSent": sum(session.bytes_sent for session in sessions),
+            "ticksSent": sum(session.ticks_sent for session in sessions),
+            "ticksSkipped": sum(session.ticks_skipped for session in sessions),
+        }
+        own = {
+            "protocol": PROTOCOL,
+            "epoch": hub.epoch,
+            "revision": hub.revision,
+            "seq": hub.seq,
+            "clients": len(sessions),
+            **app.state.rate.describe(),
+            "counters": {_camel(name): value for name, value in asdict(hub.counters).items()} | traffic,
+            "sources": {},
+        }
+        return JSONResponse(own | dict(status() if status else {}))
+
+    app.add_api_route("/healthz", health, methods=["GET", "HEAD"])
+    app.add_api_route("/api/status", describe, methods=["GET"])
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
+def _found(asset: Asset | None, sentence: str) -> Asset:
+    if asset is None:
+        raise HTTPException(404, sentence)
+    return asset
+
+
+def _answer(request: Request, asset: Asset, cache: str) -> Response:
+    headers = {"ETag": asset.etag, "Cache-Control": cache, "Vary": "Accept-Encoding"}
+    known = [tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")]
+    if asset.etag in known or "*" in known:
+        return Response(status_code=304, headers=headers)
+    data = asset.data
+    if asset.zipped is not None and _accepts_gzip(request.headers.get("accept-encoding", "")):
+        data = asset.zipped
+        headers["Content-Encoding"] = "gzip"
+    return Response(data, media_type=asset.content_type, headers=headers)
+
+
+def _accepts_gzip(accepted: str) -> bool:
+    for item in accepted.lower().split(","):
+        name, _, weight = item.replace(" ", "").partition(";")
+        if name in ("gzip", "*"):
+            return weight not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+    return False
+
+
+async def _plain_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return JSONResponse({"error": str(error.detail)}, status_code=error.status_code)
+
+
+async def _own_error(request: Request, error: Exception) -> Response:
+    return JSONResponse({"error": str(error)}, status_code=500)
+
+
+async def _no_viewer() -> HTMLResponse:
+    return HTMLResponse("<!doctype html><title>Twinstage</title><p>This server runs without its viewer.</p>")
+
+
+class _ViewerFiles(StaticFiles):
+    """The built viewer: files in `assets/` are named by their content, the others are asked for again."""
+
+    def file_response(
+        self, full_path: Any, stat_result: Any, scope: Scope, status_code: int = 200
+    ) -> Response:
+        response = super().file_response(full_path, stat_result, scope, status_code)
+        hashed = str(scope["path"]).startswith("/assets/")
+        response.headers["Cache-Control"] = _FOREVER if hashed else _CHECK
+        return response
+
+
+# ---------------------------------------------------------------------- websocket
+
+
+async def _follow(socket: WebSocket, hub: Hub, clock: Clock, max_clients: int) -> None:
+    if PROTOCOL not in socket.scope.get("subprotocols", ()):
+        await socket.accept()
+        await socket.close(NO_PROTOCOL, f"this server speaks {PROTOCOL}: offer it as the subprotocol")
+        return
+    await socket.accept(PROTOCOL)
+    if len(hub.sessions) >= max_clients:
+        await socket.close(TOO_MANY, f"this server has its {max_clients} clients already")
+        return
+    wake = asyncio.Event()
+    session = hub.connect(wake.set, now_ns=_now_ns())
+    reader = asyncio.create_task(_read(socket, session, clock))
+    try:
+        await _write(socket, session, wake)
+    except WebSocketDisconnect:
+        pass  # the client went while something was on its way to it
+    finally:
+        hub.disconnect(session)
+        reader.cancel()
+        with suppress(asyncio.CancelledError):
+            await reader
+
+
+async def _read(socket: WebSocket, session: Session, clock: Clock) -> None:
+    """Feeds the session until the client goes."""
+    try:
+        while (event := await socket.receive())["type"] != "websocket.disconnect":
+            text = event.get("text")
+            message = event["bytes"] if text is None else text
+            session.receive(message, now_ns=_now_ns(), wall_ns=clock.now_ns())
+    finally:
+        session.lost = True
+        session.close(1000, "the client left")
+
+
+async def _write(socket: WebSocket, session: Session, wake: asyncio.Event) -> None:
+    """Drains the session until it is closed. A send waits while the client's socket is full."""
+    while not session.lost:
+        wake.clear()
+        for message in session.take(_now_ns()):
+            if isinstance(message, str):
+                await socket.send_text(message)
+            else:
+                await socket.send_bytes(message)
+        if session.closed and not session.lost:
+            await socket.close(*session.closed)
+            return
+        await wake.wait()
+
+
+def _now_ns() -> int:
+    return int(asyncio.get_running_loop().time() * 1e9)
+
+
+# ---------------------------------------------------------------------- once a second
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    hub: Hub = app.state.hub
+    keeper = asyncio.create_task(_keep(hub, app.state.rate))
+    try:
+        yield
+    finally:
+        keeper.cancel()
+        with suppress(asyncio.CancelledError):
+            await keeper
+
+
+async def _keep(hub: Hub, rate: "_Rate") -> None:
+    """Closes clients that keep the server waiting, and measures the tick rate."""
+    while True:
+        rate.measure(_now_ns())
+        for session in list(hub.sessions):
+            session.expire(_now_ns())
+        await asyncio.sleep(1.0)
+
+
+class _Rate:
+    """Ticks a second over the last second or so."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._start_ns = self._last_ns = self._last_ticks = 0
+        self._rate = 0.0
+
+    def measure(self, now_ns: int) -> None:
+        ticks = self._hub.counters.ticks
+        if not self._start_ns:
+            self._start_ns = now_ns
+        elif now_ns > self._last_ns:
+            self._rate = (ticks - self._last_ticks) / ((now_ns - self._last_ns) / 1e9)
+        self._last_ns, self._last_ticks = now_ns, ticks
+
+    def describe(self) -> dict[str, float]:
+        uptime = (_now_ns() - self._start_ns) / 1e9 if self._start_ns else 0.0
+        return {"ticksPerSecond": round(self._rate, 2), "uptimeSeconds": round(uptime, 3)}
