@@ -34,8 +34,8 @@ unit: .venv/.ready-test  ## pytest alone (ARGS="tests/scene -k joint")
 viewer: .venv/.ready-test  ## rebuild the committed viewer bundle from its source
 	@bash scripts/build_viewer.sh
 
-bench: .venv/.ready-test  ## every benchmark in benchmarks/, one JSON object a line
-	@bash scripts/bench.sh $(ARGS)
+bench: .venv/.ready-test  ## every benchmark in benchmarks/, into docs/figures.md
+	$(BIN)/python scripts/bench.py $(ARGS)
 
 soak: .venv/.ready-test  ## one hour of the live cell under watch (ARGS="--minutes 5"); resumable log in out/soak
 	$(BIN)/python scripts/soak_first_light.py $(ARGS)

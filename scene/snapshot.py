@@ -40,6 +40,7 @@ class PrimTable:
         local: parent_from_prim [m], f8[n, 4, 4]; root prims and those that reset the transform stack: world_from_prim.
         resets: whether the prim resets the transform stack, bool[n]: then its transform parent is the world.
         proxy: whether the prim is an instance proxy (it cannot be edited), bool[n].
+        own_visible: visibility authored on the prim itself, before its ancestors', bool[n]; None counts as all True.
     """
 
     path: tuple[str, ...]
@@ -52,6 +53,7 @@ class PrimTable:
     local: F8
     resets: Bool
     proxy: Bool
+    own_visible: Bool | None = None
 
     def __len__(self) -> int:
         return len(self.path)
@@ -227,7 +229,11 @@ class Light:
     length: float = 0.0
     angle: float = 0.0
     texture: int = -1
-    node_from_map: tuple[tuple[float, float, float], ...] = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
+    node_from_map: tuple[tuple[float, float, float], ...] = (
+        (1.0, 0.0, 0.0),
+        (0.0, 1.0, 0.0),
+        (0.0, 0.0, 1.0),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,5 +110,3 @@ def rigid_inverse(matrices: np.ndarray) -> F8:
     out[..., :3, 3] = -(rt @ m[..., :3, 3:])[..., 0]
     out[..., 3, 3] = 1.0
     return out
-
-

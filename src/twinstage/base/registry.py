@@ -27,7 +27,9 @@ class Registry(Generic[T]):
         kind = _kind_of(cls)
         known = self._classes.get(kind)
         if known is not None and known is not cls:
-            raise UserError(f"two {self.noun}s are both named {kind!r}: {known.__module__} and {cls.__module__}")
+            raise UserError(
+                f"two {self.noun}s are both named {kind!r}: {known.__module__} and {cls.__module__}"
+            )
         self._classes[kind] = cls
         return cls
 

@@ -17,7 +17,9 @@ AssetRoots = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of text for people.")]
-Host = Annotated[str, typer.Option("--host", help="Address to listen on. Only this machine, unless you say otherwise.")]
+Host = Annotated[
+    str, typer.Option("--host", help="Address to listen on. Only this machine, unless you say otherwise.")
+]
 Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="Port to listen on; 0 takes a free one.")]
 
 
@@ -27,8 +29,8 @@ def print_json(value: Any) -> None:
 
 
 @contextmanager
-def progress(label: str, total: int) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar with rate, time left and rejects; yields `update(done, rejected)`.
+def progress(label: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar with rate and time left; yields `update(done, total)`.
 
     It writes to standard error, so that standard output stays a result that a program can read.
     """
@@ -45,13 +47,15 @@ def progress(label: str, total: int) -> Iterator[Callable[[int, int], None]]:
 
     class Rate(ProgressColumn):
         def render(self, task: Any) -> Text:
-            return Text(f"{task.speed or 0.0:.1f}/s, {task.fields['rejected']} rejected")
+            return Text(f"{task.speed or 0.0:.1f}/s")
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        Rate(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(label, total=total, rejected=0)
-
-        def update(done: int, rejected: int) -> None:
-            bar.update(task, completed=done, rejected=rejected)
-
-        yield update
+        task = bar.add_task(label, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

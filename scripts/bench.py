@@ -1,0 +1,60 @@
+"""Runs every benchmark and rewrites docs/figures.md from what they print. Arguments are handed on (`--quick`)."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def run_script(script: Path, arguments: list[str]) -> list[dict[str, object]]:
+    """The JSON lines that one benchmark printed, passed through to standard output as they come."""
+    rows = []
+    with subprocess.Popen(
+        [sys.executable, str(script), *arguments], stdout=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdout is not None
+        for line in child.stdout:
+            print(line, end="", flush=True)
+            rows.append(json.loads(line))
+    if child.returncode:
+        sys.exit(f"{script.name} ended with exit code {child.returncode}")
+    return rows
+
+
+def page(rows: list[dict[str, object]]) -> str:
+    """docs/figures.md."""
+    lines = [
+        "# Figures",
+        "",
+        "Medians, as `make bench` printed them last. Machines are noisy: read them as sizes, not as promises.",
+        "",
+        "| figure | value | unit | conditions | peer | ratio |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        peer = f"{row['peer']}: {row['peer_value']}" if "peer" in row else "-"
+        cells = [
+            row["figure"],
+            f"{row['value']:g}",
+            row["unit"],
+            row["conditions"],
+            peer,
+            row.get("ratio", "-"),
+        ]
+        lines.append("| " + " | ".join(str(cell) for cell in cells) + " |")
+    machines = sorted({str(row["machine"]) for row in rows})
+    return "\n".join([*lines, "", f"Machine: {'; '.join(machines)}.", ""])
+
+
+def main() -> None:
+    """All scripts of benchmarks/ but the helpers, whose names begin with an underscore."""
+    rows: list[dict[str, object]] = []
+    for script in sorted((ROOT / "benchmarks").glob("[!_]*.py")):
+        rows += run_script(script, sys.argv[1:])
+    (ROOT / "docs" / "figures.md").write_text(page(rows), "utf-8")
+
+
+if __name__ == "__main__":
+    main()

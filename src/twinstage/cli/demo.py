@@ -1,0 +1,37 @@
+"""`twinstage demo`: the whole flow on the bundled work cell."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from twinstage.cli.common import Host, Port
+
+
+def demo(
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+    out: Annotated[Path, typer.Option("--out", help="Folder of the labelled dataset.")] = Path("out/demo"),
+    duration: Annotated[
+        float | None,
+        typer.Option(
+            "--duration",
+            min=0,
+            help="Serve for that many seconds; without it, until Ctrl-C.",
+            show_default=False,
+        ),
+    ] = None,
+    wait: Annotated[
+        bool,
+        typer.Option("--wait/--no-wait", help="Go on serving after the dataset is written (until Ctrl-C)."),
+    ] = True,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the plant and of the dataset.")] = 0,
+) -> None:
+    """A live work cell at http://127.0.0.1:8000 and, from the same scene, a labelled dataset.
+
+    A small deterministic plant sends telemetry through the same door as any source. Meanwhile twelve labelled images are
+    written to [bold]out/demo[/bold]; look at [bold]contact_sheet.png[/bold] there.
+    """
+    from twinstage.live.demo import run_demo
+
+    run_demo(host=host, port=port, out=out, duration=duration, wait=wait, seed=seed)

@@ -1,0 +1,41 @@
+"""`twinstage doctor`: is this machine fit, and do this stage and these bindings hold together?"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from twinstage.cli.common import AssetRoots, Json, print_json
+
+
+def doctor(
+    stage: Annotated[
+        Path | None, typer.Argument(help="A stage to check as a twin.", show_default=False)
+    ] = None,
+    bindings: Annotated[
+        Path | None, typer.Option("--bindings", help="bindings.yaml of that twin.", show_default=False)
+    ] = None,
+    contract: Annotated[
+        Path | None, typer.Option("--contract", help="contract.yaml of that twin.", show_default=False)
+    ] = None,
+    asset_root: AssetRoots = None,
+    json_: Json = False,
+) -> None:
+    """Check this machine; with a stage and bindings, check that twin without serving it.
+
+    Exit 1 if something is missing that Twinstage needs.
+    """
+    from twinstage.live.doctor import check_machine, check_twin
+    from twinstage.live.twin import TwinFiles
+
+    checks = check_machine()
+    if stage is not None:
+        checks += check_twin(TwinFiles(stage, bindings, contract, tuple(asset_root or ())))
+    if json_:
+        print_json([{"name": c.name, "status": c.status, "detail": c.detail} for c in checks])
+    else:
+        mark = {"ok": "ok  ", "warning": "warn", "error": "FAIL"}
+        for c in checks:
+            print(f"{mark[c.status]}  {c.name}: {c.detail}")
+    if any(c.status == "error" for c in checks):
+        raise typer.Exit(1)

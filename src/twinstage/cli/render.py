@@ -1,0 +1,51 @@
+"""`twinstage render`: one picture of a stage."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from twinstage.cli.common import AssetRoots, Json, print_json
+
+
+def render(
+    stage: Annotated[Path, typer.Argument(help="The USD stage.", show_default=False)],
+    out: Annotated[Path, typer.Option("--out", help="The PNG file to write.")] = Path("render.png"),
+    camera: Annotated[
+        str | None,
+        typer.Option(
+            "--camera", help="Name or path of a camera of the stage; the first one, if you name none."
+        ),
+    ] = None,
+    engine: Annotated[
+        str,
+        typer.Option("--engine", help="path (global light), direct (fast) or raycast (needs no compiler)."),
+    ] = "path",
+    spp: Annotated[int, typer.Option("--spp", min=1, help="Samples a pixel.")] = 64,
+    width: Annotated[int, typer.Option("--width", min=1, max=16384, help="Pixels.")] = 1280,
+    height: Annotated[int, typer.Option("--height", min=1, max=16384, help="Pixels.")] = 720,
+    exposure: Annotated[float, typer.Option("--exposure", help="Brightness in stops (EV).")] = 0.0,
+    seed: Annotated[
+        int, typer.Option("--seed", help="Seed of the samples: the same seed gives the same bytes.")
+    ] = 0,
+    asset_root: AssetRoots = None,
+    json_: Json = False,
+) -> None:
+    """Render one picture through a camera of the stage."""
+    from twinstage.live.pictures import render_picture
+
+    done = render_picture(
+        stage,
+        out=out,
+        camera=camera,
+        engine=engine,
+        spp=spp,
+        size=(width, height),
+        exposure=exposure,
+        seed=seed,
+        asset_roots=tuple(asset_root or ()),
+    )
+    if json_:
+        print_json(done)
+    else:
+        print(f"{done['out']}: {done['camera']}, {width} x {height}, {engine}, {done['seconds']:.1f} s")

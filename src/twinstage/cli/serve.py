@@ -1,0 +1,62 @@
+"""`twinstage serve`: a stage, its telemetry and its bindings behind one port."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from twinstage.cli.common import AssetRoots, Host, Port
+
+
+def serve(
+    stage: Annotated[
+        Path, typer.Argument(help="The USD stage to show (.usd, .usda, .usdc, .usdz).", show_default=False)
+    ],
+    bindings: Annotated[
+        Path | None,
+        typer.Option("--bindings", help="bindings.yaml: which signal moves which prim.", show_default=False),
+    ] = None,
+    contract: Annotated[
+        Path | None,
+        typer.Option(
+            "--contract",
+            help="contract.yaml, if it is not the one that the bindings name.",
+            show_default=False,
+        ),
+    ] = None,
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+    asset_root: AssetRoots = None,
+    quarantine: Annotated[
+        Path | None,
+        typer.Option(
+            "--quarantine", help="Append telemetry that was refused, with the reason, to this JSONL file."
+        ),
+    ] = None,
+    speed: Annotated[
+        float, typer.Option("--speed", min=0.01, help="Replay recordings this many times faster.")
+    ] = 1.0,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of simulated sources.")] = 0,
+    duration: Annotated[
+        float | None,
+        typer.Option("--duration", min=0, help="Stop after that many seconds; without it, at Ctrl-C."),
+    ] = None,
+) -> None:
+    """Show a stage in the browser, moved by live or recorded telemetry.
+
+    [bold]twinstage serve cell.usda[/bold] shows the stage as it is.
+    [bold]twinstage serve cell.usda --bindings bindings.yaml[/bold] lets the signals of the contract move it.
+
+    Files that the stage refers to must lie in its own folder or below an [bold]--asset-root[/bold].
+    """
+    from twinstage.live.server import serve_twin
+    from twinstage.live.twin import TwinFiles
+
+    files = TwinFiles(
+        stage=stage,
+        bindings=bindings,
+        contract=contract,
+        asset_roots=tuple(asset_root or ()),
+        quarantine=quarantine,
+    )
+    serve_twin(files, host=host, port=port, speed=speed, seed=seed, duration=duration)

@@ -1,0 +1,53 @@
+"""A recipe file and command-line values into one call of `synth.generate`."""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from twinstage.base.clock import SystemClock
+from twinstage.base.errors import UserError
+
+if TYPE_CHECKING:
+    from twinstage.synth.generate import Generated
+
+
+def generate_dataset(
+    recipe: Path,
+    *,
+    out: Path,
+    frames: int | None = None,
+    seed: int | None = None,
+    workers: int = 1,
+    shard: str = "0/1",
+    overrides: Sequence[str] = (),
+    asset_roots: Sequence[Path] = (),
+    progress: Callable[[int, int], None] | None = None,
+) -> "Generated":
+    """Write the dataset of a recipe file; see `synth.generate.generate`. `asset_roots` add to the recipe's own."""
+    from twinstage.synth.generate import generate
+    from twinstage.synth.recipe import load_recipe
+
+    loaded = load_recipe(recipe, overrides)
+    if asset_roots:
+        # Relative to the recipe, as its own are: the resolved recipe is part of the dataset and names no machine.
+        more = tuple(os.path.relpath(root, recipe.parent) for root in asset_roots)
+        loaded = loaded.model_copy(update={"asset_roots": (*loaded.asset_roots, *more)})
+    return generate(
+        loaded,
+        out,
+        frames,
+        seed,
+        base_dir=recipe.parent,
+        workers=workers,
+        shard=_shard(shard),
+        progress=progress,
+        clock=SystemClock(),
+    )
+
+
+def _shard(text: str) -> tuple[int, int]:
+    index, _, count = text.partition("/")
+    if not (index.isdecimal() and count.isdecimal()):
+        raise UserError(f"--shard is {text!r}; expected I/N, such as 0/4, with I from 0 to N - 1")
+    return int(index), int(count)

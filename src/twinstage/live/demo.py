@@ -1,0 +1,92 @@
+"""The demo: the bundled work cell, moved by its plant, and a labelled dataset from the same scene.
+
+The dataset is written by a child process, as a user would write it with `twinstage synth generate`, so that the server
+keeps its rhythm. A dataset that is whole already is left as it is; a half-written one is resumed.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from twinstage.base.clock import SystemClock
+from twinstage.base.errors import TwinstageError, UserError
+from twinstage.live.server import announce, serve_live
+from twinstage.live.twin import TwinFiles, open_twin
+
+
+def run_demo(*, host: str, port: int, out: Path, duration: float | None, wait: bool, seed: int) -> None:
+    """Serve the work cell and write the dataset.
+
+    With `duration` [s] it ends after that time, but not before the dataset is written; with `wait=False` alone it ends
+    as soon as the dataset is written; otherwise Ctrl-C ends it.
+    """
+    from twinstage.assets.library import workcell
+
+    cell = workcell()
+    files = TwinFiles(stage=cell / "workcell.usda", bindings=cell / "bindings.yaml")
+    live = open_twin(files, clock=SystemClock(), seed=seed)
+    over = asyncio.Event()
+    least = duration if duration is not None else (None if wait else 0.0)
+
+    async def beside() -> None:
+        dataset = asyncio.create_task(_write_dataset(cell / "recipe.yaml", out, seed))
+        if least is None:
+            await dataset
+            return
+        await asyncio.gather(dataset, asyncio.sleep(least))
+        over.set()
+
+    serve_live(live, host=host, port=port, on_ready=announce(live), beside=beside, stop=over)
+
+
+async def _write_dataset(recipe: Path, out: Path, seed: int) -> None:
+    if _is_there(out, seed):
+        print(
+            f"dataset: {out / 'contact_sheet.png'} (already there; remove {out} to write it again)",
+            flush=True,
+        )
+        return
+    arguments = ["synth", "generate", str(recipe), "--out", str(out), "--seed", str(seed)]
+    code = await _run_child(arguments)
+    if code == 0:
+        print(f"dataset: {out / 'contact_sheet.png'}", flush=True)
+    elif code == UserError.exit_code:
+        raise UserError(f"the demo's dataset was not written to {out}; the sentence above says why")
+    else:
+        raise TwinstageError(f"writing the demo's dataset to {out} failed with exit code {code}")
+
+
+def _is_there(out: Path, seed: int) -> bool:
+    """Whether an earlier demo finished its dataset here; UserError if it was another one."""
+    try:
+        manifest = json.loads((out / "manifest.json").read_bytes())
+    except (OSError, ValueError):
+        return False
+    if manifest.get("seed") != seed or manifest.get("stage", {}).get("name") != "workcell.usda":
+        raise UserError(
+            f"{out} holds another finished dataset; choose another folder with --out, or remove it"
+        )
+    return True
+
+
+async def _run_child(arguments: Sequence[str]) -> int:
+    # A session of its own: Ctrl-C in the terminal reaches only us, and we end the child in an orderly way.
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "twinstage", *arguments, start_new_session=True, preexec_fn=_be_nice
+    )
+    try:
+        return await child.wait()
+    finally:
+        if child.returncode is None:
+            with suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGTERM)
+            await child.wait()
+
+
+def _be_nice() -> None:
+    os.nice(5)

@@ -1,0 +1,113 @@
+"""What a machine has to have, and whether a twin's files hold together."""
+
+import importlib
+import os
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+from twinstage.base.clock import ManualClock
+from twinstage.base.errors import TwinstageError
+from twinstage.live.twin import TwinFiles, open_twin
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of the report. `status`: ok, warning or error."""
+
+    name: str
+    status: str
+    detail: str
+
+
+PACKAGES = {
+    "usd-core": "pxr.Usd",
+    "open3d": "open3d",
+    "mitsuba": "mitsuba",
+    "trimesh": "trimesh",
+    "pint": "pint",
+}
+
+
+def check_machine() -> list[Check]:
+    """Packages, system libraries, the renderer's compiler, the bundled viewer."""
+    cores = os.cpu_count() or 1
+    checks = [
+        Check("machine", "ok", f"{platform.machine()}, {cores} cores, Python {platform.python_version()}")
+    ]
+    checks += [_package(name, module) for name, module in PACKAGES.items()]
+    checks += [_guard("renderer", _renderer), _guard("label rays", _rays), _guard("viewer", _viewer)]
+    return checks
+
+
+def check_twin(files: TwinFiles) -> list[Check]:
+    """Open a twin as `serve` would, and say what it holds."""
+    twin = open_twin(files, clock=ManualClock())
+    snapshot = twin.snapshot
+    detail = (
+        f"{len(snapshot.prims)} prims, {len(snapshot.instances)} drawings of {len(snapshot.prototypes)} prototypes, "
+        f"{len(snapshot.objects)} objects, {len(snapshot.cameras)} cameras, {len(snapshot.lights)} lights"
+    )
+    checks = [Check("stage", "ok", detail)]
+    checks += [Check("stage", "warning", finding) for finding in snapshot.findings]
+    if twin.plan is not None:
+        signals = len(twin.contract.signals) if twin.contract else 0
+        checks.append(
+            Check("bindings", "ok", f"{len(twin.plan.bound_nodes)} prims bound to {signals} signals")
+        )
+    return checks
+
+
+def _package(name: str, module: str) -> Check:
+    try:
+        importlib.import_module(module)
+    except ImportError as error:
+        return Check(name, "error", f"cannot be imported: {error}; `make setup` installs what it needs")
+    try:
+        return Check(name, "ok", version(name))
+    except PackageNotFoundError:
+        return Check(name, "ok", version(f"{name}-cpu") if name == "open3d" else "found")
+
+
+def _guard(name: str, look: Callable[[], Check]) -> Check:
+    try:
+        return look()
+    except (TwinstageError, ImportError, OSError, RuntimeError) as error:
+        return Check(name, "error", str(error))
+
+
+def _renderer() -> Check:
+    from twinstage.render.engines.variant import choose_variant
+
+    variant = choose_variant()
+    if variant.startswith("scalar"):
+        return Check(
+            "renderer",
+            "warning",
+            f"{variant}: pictures are about ten times slower than with libLLVM 19 (Debian: apt-get install libllvm19)",
+        )
+    return Check("renderer", "ok", variant)
+
+
+def _rays() -> Check:
+    import numpy as np
+    import open3d as o3d
+
+    scene = o3d.t.geometry.RaycastingScene()
+    box = o3d.t.geometry.TriangleMesh.create_box()
+    scene.add_triangles(box)
+    hit = scene.cast_rays(o3d.core.Tensor(np.array([[0.5, 0.5, -1, 0, 0, 1]], np.float32)))["t_hit"].numpy()[
+        0
+    ]
+    if abs(float(hit) - 1.0) > 1e-6:
+        return Check("label rays", "error", f"a ray that must hit at 1 m hit at {hit} m")
+    return Check("label rays", "ok", "Embree through Open3D")
+
+
+def _viewer() -> Check:
+    from twinstage.live.server import viewer_dir
+
+    folder = viewer_dir()
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    return Check("viewer", "ok", f"bundled, {size // 1024} kB")

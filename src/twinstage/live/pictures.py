@@ -1,0 +1,50 @@
+"""One picture of a stage, for `twinstage render`."""
+
+import time
+from pathlib import Path
+
+from twinstage.base.errors import UserError, did_you_mean
+
+
+def render_picture(
+    stage: Path,
+    *,
+    out: Path,
+    camera: str | None,
+    engine: str,
+    spp: int,
+    size: tuple[int, int],
+    exposure: float,
+    seed: int,
+    asset_roots: tuple[Path, ...] = (),
+) -> dict[str, object]:
+    """Render through a camera of the stage and write a PNG; returns what was done.
+
+    Raises:
+        UserError: no such stage, camera or engine, or an `out` whose folder cannot be written.
+    """
+    from twinstage.render.camera import camera_from_scene
+    from twinstage.render.engines import EngineSettings, open_engine
+    from twinstage.render.picture import save_png
+    from twinstage.scene.read import read_snapshot
+    from twinstage.scene.stage import open_stage
+
+    if out.suffix.lower() != ".png":
+        raise UserError(f"--out must name a .png file, got {out}")
+    snapshot = read_snapshot(open_stage(stage, asset_roots=asset_roots))
+    if not snapshot.cameras:
+        raise UserError(f"{stage} has no camera to render through; add a UsdGeomCamera")
+    names = {c.name: c for c in snapshot.cameras} | {snapshot.prims.path[c.prim]: c for c in snapshot.cameras}
+    chosen = snapshot.cameras[0] if camera is None else names.get(camera)
+    if chosen is None:
+        raise UserError(f"{stage} has no camera {camera!r}{did_you_mean(str(camera), names)}")
+    settings = EngineSettings(kind=engine, spp=spp, seed=seed, exposure=exposure)
+    started = time.perf_counter()
+    capture = open_engine(settings).render(snapshot, camera_from_scene(snapshot, chosen, *size))
+    seconds = time.perf_counter() - started
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        save_png(out, capture.aovs["rgb"])
+    except OSError as error:
+        raise UserError(f"{out} cannot be written: {error.strerror}") from error
+    return {"out": str(out), "camera": snapshot.prims.path[chosen.prim], "engine": engine, "seconds": seconds}

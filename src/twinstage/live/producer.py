@@ -1,0 +1,137 @@
+"""The Python producer: a twin in five lines, for users who never see a YAML.
+
+    import twinstage
+
+    twin = twinstage.open("cell.usda")
+    twin.serve()
+    twin.set("/Cell/AGV1", position=(1, 2, 0))
+
+`serve` runs the server in a thread of its own; `set` may be called from any thread, as often as you like: between two
+ticks the newest value of each prim wins.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from twinstage.base.clock import SystemClock
+from twinstage.base.errors import UserError
+from twinstage.live.twin import LiveTwin, TwinFiles, open_twin
+
+if TYPE_CHECKING:
+    from twinstage.live.server import ServerThread
+    from twinstage.scene.columns import TickColumns
+
+
+class Twin:
+    """A stage that can be served and moved. Also a context manager, which closes the server."""
+
+    def __init__(self, live: LiveTwin) -> None:
+        self.live = live
+        self._server: ServerThread | None = None
+
+    @property
+    def url(self) -> str:
+        """Where the viewer is; UserError before `serve`."""
+        if self._server is None:
+            raise UserError("this twin is not served yet: call serve() first")
+        return self._server.url
+
+    def serve(self, *, host: str = "127.0.0.1", port: int = 8000) -> str:
+        """Start the server and return its address; port 0 takes a free one. UserError if the port is in use."""
+        from twinstage.live.server import ServerThread
+
+        if self._server is not None:
+            raise UserError(f"this twin is already served at {self._server.url}")
+        self._server = ServerThread(self.live, host=host, port=port)
+        self._server.start()
+        return self._server.url
+
+    def set(
+        self,
+        prim: str,
+        *,
+        pose: Sequence[float] | None = None,
+        position: Sequence[float] | None = None,
+        rotation: Sequence[float] | None = None,
+        scale: Sequence[float] | None = None,
+        visible: bool | None = None,
+        color: str | None = None,
+    ) -> None:
+        """Change a prim.
+
+        Args:
+            prim: its Sdf path.
+            pose: x, y, z [m], qw, qx, qy, qz, local to the parent prim; or `position` and `rotation` alone.
+            position: x, y, z [m] in the parent prim.
+            rotation: quaternion w, x, y, z.
+            scale: factors along x, y, z.
+            visible: show or hide it and all below.
+            color: "#rrggbb" paints it and all below; "" gives the authored look back.
+
+        Raises:
+            UserError: no such prim, a prim inside a native instance, or numbers that are no pose.
+        """
+        edits = self.live.edits
+        if pose is not None:
+            if len(pose) != 7:
+                raise UserError(
+                    f"a pose is x, y, z, qw, qx, qy, qz, but {prim} was given {len(pose)} numbers"
+                )
+            position, rotation = pose[:3], pose[3:]
+        if position is not None or rotation is not None or scale is not None:
+            edits.set_pose(prim, position=position, rotation=rotation, scale=scale)
+        if visible is not None:
+            edits.set_visible(prim, visible)
+        if color is not None:
+            edits.set_color(prim, _rgba(color, prim))
+
+    def publish(self, columns: "TickColumns") -> None:
+        """Hand over many poses, colours and visibilities at once, as columns (see `scene.columns`)."""
+        self.live.edits.push(columns)
+
+    def close(self) -> None:
+        """Stop the server, if it runs."""
+        if self._server is not None:
+            self._server.stop()
+            self._server = None
+
+    def __enter__(self) -> "Twin":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _rgba(color: str, prim: str) -> tuple[int, int, int, int]:
+    if color == "":
+        return 0, 0, 0, 0
+    digits = color.removeprefix("#")
+    try:
+        if len(digits) != 6 or not color.startswith("#"):
+            raise ValueError
+        red, green, blue = bytes.fromhex(digits)
+    except ValueError:
+        raise UserError(f"the colour of {prim} must look like #ff8800, got {color!r}") from None
+    return red, green, blue, 255
+
+
+def open(
+    stage: str | Path,
+    *,
+    bindings: str | Path | None = None,
+    contract: str | Path | None = None,
+    asset_roots: Sequence[str | Path] = (),
+    seed: int = 0,
+) -> Twin:
+    """Open a stage as a twin; with `bindings`, telemetry moves it, too. Every mistake in the files is a UserError."""
+    files = TwinFiles(
+        stage=Path(stage),
+        bindings=Path(bindings) if bindings else None,
+        contract=Path(contract) if contract else None,
+        asset_roots=tuple(Path(root) for root in asset_roots),
+    )
+    return Twin(open_twin(files, clock=SystemClock(), seed=seed))

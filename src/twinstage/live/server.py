@@ -1,0 +1,144 @@
+"""A live twin behind one port: as a whole program, or in a thread of its own."""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from twinstage.base.clock import SystemClock
+from twinstage.base.errors import TwinstageError
+from twinstage.live.twin import LiveTwin, TwinFiles, open_twin
+from twinstage.observe import configure_logging
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+
+def viewer_dir() -> Path:
+    """The folder of the built viewer; TwinstageError if this installation lacks it."""
+    from twinstage.sync.assets import find_viewer
+
+    folder = find_viewer()
+    if folder is None:
+        raise TwinstageError(
+            "this installation lacks the built viewer (viewer/dist); `make viewer` builds it"
+        )
+    return folder
+
+
+def make_app(live: LiveTwin) -> "FastAPI":
+    """The ASGI app of a live twin."""
+    from twinstage.sync.server import create_app
+
+    return create_app(live.hub, viewer_dir=viewer_dir(), status=lambda: status_of(live), clock=live.clock)
+
+
+def status_of(live: LiveTwin) -> Mapping[str, Any]:
+    """What `/api/status` says of the sources: counters that add up, and the watermark."""
+    if live.ingest is None:
+        return {"sources": {}}
+    return {
+        "sources": {name: counters.as_dict() for name, counters in live.ingest.counters.items()},
+        "watermarkNs": str(live.ingest.watermark_ns),
+    }
+
+
+def serve_twin(
+    files: TwinFiles,
+    *,
+    host: str,
+    port: int,
+    speed: float = 1.0,
+    seed: int = 0,
+    duration: float | None = None,
+) -> None:
+    """Open the twin and serve it until Ctrl-C or the end of `duration` [s]."""
+    live = open_twin(files, clock=SystemClock(), seed=seed)
+    serve_live(live, host=host, port=port, speed=speed, duration=duration, on_ready=announce(live))
+
+
+def serve_live(
+    live: LiveTwin,
+    *,
+    host: str,
+    port: int,
+    speed: float = 1.0,
+    duration: float | None = None,
+    on_ready: Callable[[str], None],
+    beside: Callable[[], Awaitable[None]] | None = None,
+    stop: asyncio.Event | None = None,
+) -> None:
+    """Serve an open twin until Ctrl-C, the end of `duration` [s] or `stop`.
+
+    `beside` is one more coroutine function to run on the server's loop; if it raises, the server ends with its error.
+    """
+    from twinstage.sync.serve import serve
+
+    configure_logging()
+    background: list[Callable[[], Awaitable[None]]] = [lambda: live.run(asyncio.Event(), speed=speed)]
+    if beside is not None:
+        background.append(beside)
+    app = make_app(live)
+    serve(app, host=host, port=port, background=background, on_ready=on_ready, duration=duration, stop=stop)
+
+
+def announce(live: LiveTwin) -> Callable[[str], None]:
+    """Says on standard output where the viewer is: the first line that a person, or a script, waits for."""
+
+    def say(url: str) -> None:
+        snapshot = live.snapshot
+        for finding in snapshot.findings[:5]:
+            print(f"note: {finding}", flush=True)
+        print(
+            f"serving {Path(snapshot.stage.path).name} ({len(snapshot.prims)} prims) at {url}  (Ctrl-C ends it)",
+            flush=True,
+        )
+
+    return say
+
+
+class ServerThread:
+    """The server of a twin in a daemon thread, for programs that go on with something else."""
+
+    def __init__(self, live: LiveTwin, *, host: str, port: int) -> None:
+        from twinstage.sync.serve import bind, url_of
+
+        self._live = live
+        self._sock = bind(host, port)
+        self.url = url_of(self._sock)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+        self._ready = threading.Event()
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._main, name="twinstage-server", daemon=True)
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        self._thread.start()
+        self._ready.wait(30)
+        if self._failure is not None:
+            raise TwinstageError(f"the server could not start: {self._failure}") from self._failure
+
+    def stop(self) -> None:
+        """Say goodbye to the clients and end the thread."""
+        if self._loop is not None and self._stop is not None and self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(10)
+
+    def _main(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except BaseException as error:  # handed to the thread that waits in start()
+            self._failure = error
+        finally:
+            self._ready.set()
+
+    async def _serve(self) -> None:
+        from twinstage.sync.serve import running
+
+        self._loop = asyncio.get_running_loop()
+        self._stop = asyncio.Event()
+        async with running(make_app(self._live), sock=self._sock):
+            self._ready.set()
+            await self._live.run(self._stop)

@@ -1,0 +1,228 @@
+"""One live twin: a stage, its telemetry, its bindings, and the two consumers of each tick.
+
+Sixty times a second `tick` asks the ingest what has become due, evaluates the bindings once, and hands the same columns
+to the hub (at once) and to the USD writer (at most five times a second, and whenever `flush` is called: before a save,
+an export or a render). So the stream and the stage hold one truth, and USD never slows the stream.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from twinstage.base.clock import Clock
+from twinstage.base.errors import UserError
+from twinstage.live.edits import ProducerEdits
+from twinstage.scene.columns import TickColumns
+from twinstage.scene.merge import merge_ticks
+from twinstage.settings import Settings
+
+if TYPE_CHECKING:
+    from twinstage.scene.plan import BindingPlan
+    from twinstage.scene.snapshot import Snapshot
+    from twinstage.scene.stage import OpenedStage
+    from twinstage.scene.writer import ColumnWriter
+    from twinstage.sync.hub import Hub
+    from twinstage.telemetry.contract import Contract
+    from twinstage.telemetry.ingest import Ingest
+
+log = logging.getLogger("twinstage.live")
+
+
+@dataclass(frozen=True, slots=True)
+class TwinFiles:
+    """What a user names on the command line."""
+
+    stage: Path
+    bindings: Path | None = None
+    contract: Path | None = None
+    asset_roots: tuple[Path, ...] = ()
+    quarantine: Path | None = None
+
+
+class LiveTwin:
+    """State and consumers of one twin; `tick` is plain and synchronous, `run` paces it."""
+
+    def __init__(
+        self,
+        opened: "OpenedStage",
+        snapshot: "Snapshot",
+        *,
+        hub: "Hub",
+        writer: "ColumnWriter",
+        plan: "BindingPlan | None" = None,
+        ingest: "Ingest | None" = None,
+        contract: "Contract | None" = None,
+        base_dir: Path = Path(),
+        clock: Clock,
+        settings: Settings | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.opened = opened
+        self.snapshot = snapshot
+        self.hub = hub
+        self.plan = plan
+        self.ingest = ingest
+        self.contract = contract
+        self.base_dir = base_dir
+        self.clock = clock
+        self.settings = settings or Settings()
+        self.seed = seed
+        self.ordinal = 0
+        self.edits = ProducerEdits(snapshot)
+        self._writer = writer
+        self._unwritten: list[TickColumns] = []
+        self._restarts = 0
+
+    def tick(self, now_ns: int) -> TickColumns | None:
+        """Apply what is due, evaluate the bindings once, publish. Returns the columns, or None if nothing changed."""
+        self.ordinal += 1
+        parts: list[TickColumns] = []
+        if self.ingest is not None and self.plan is not None:
+            self.ingest.advance(now_ns)
+            if self.ingest.restarts != self._restarts:
+                self._restarts = self.ingest.restarts
+                self.plan.reset()
+            parts.append(self.plan.evaluate(self.ingest.state, self.ordinal))
+        pushed = self.edits.take(self.ordinal, now_ns)
+        if pushed is not None:
+            parts.append(pushed)
+        if not parts:
+            return None
+        columns = merge_ticks(parts)
+        if not _says_anything(columns):
+            return None
+        self.hub.publish(columns)
+        self._unwritten.append(columns)
+        return columns
+
+    def flush(self) -> None:
+        """Write everything published so far into the USD live layer."""
+        if self._unwritten:
+            merged = merge_ticks(self._unwritten)
+            self._unwritten.clear()
+            self._writer.write(merged)
+
+    async def run(self, stop: asyncio.Event, *, speed: float = 1.0) -> None:
+        """Run sources, ticks and USD writes until `stop` is set."""
+        tasks = [asyncio.create_task(self._tick_forever(stop))]
+        if self.ingest is not None and self.contract is not None:
+            from twinstage.telemetry.pump import pump
+
+            tasks.append(
+                asyncio.create_task(
+                    pump(
+                        self.contract,
+                        self.ingest,
+                        base_dir=self.base_dir,
+                        clock=self.clock,
+                        seed=self.seed,
+                        speed=speed,
+                        stop=stop,
+                    )
+                )
+            )
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            stop.set()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            self.flush()
+
+    async def _tick_forever(self, stop: asyncio.Event) -> None:
+        loop = asyncio.get_running_loop()
+        period = 1.0 / self.settings.tick_hz
+        write_every = max(1, round(self.settings.tick_hz / self.settings.usd_hz))
+        due = loop.time()
+        count = 0
+        while not stop.is_set():
+            self.tick(self.clock.now_ns())
+            count += 1
+            if count % write_every == 0:
+                self.flush()
+            due += period
+            delay = due - loop.time()
+            if delay < -1.0:  # the machine was asleep or overloaded: do not race to catch up
+                due = loop.time()
+            await asyncio.sleep(max(0.0, delay))
+
+
+def _says_anything(columns: TickColumns) -> bool:
+    parts: Sequence[object] = (
+        columns.pose,
+        columns.visibility,
+        columns.style,
+        columns.attributes,
+        columns.signals,
+    )
+    return any(len(part) for part in parts)  # type: ignore[arg-type]
+
+
+def open_twin(files: TwinFiles, *, clock: Clock, settings: Settings | None = None, seed: int = 0) -> LiveTwin:
+    """Open and check everything a user named; every mistake in it is a UserError before anything runs."""
+    from twinstage.scene.read import read_snapshot
+    from twinstage.scene.stage import open_stage
+    from twinstage.scene.writer import ColumnWriter
+    from twinstage.sync.hub import new_epoch
+
+    opened = open_stage(files.stage, asset_roots=files.asset_roots)
+    contract, plan, ingest, base_dir = None, None, None, files.stage.parent
+    if files.bindings is not None:
+        from twinstage.scene.bindings import load_bindings
+        from twinstage.scene.plan import compile_bindings
+        from twinstage.telemetry.contract import load_contract
+        from twinstage.telemetry.ingest import Ingest
+        from twinstage.telemetry.quarantine import QuarantineFile, QuarantineMemory
+
+        bindings = load_bindings(files.bindings)
+        contract_path = files.contract or files.bindings.parent / bindings.contract
+        contract = load_contract(contract_path)
+        base_dir = contract_path.parent
+        sink = QuarantineFile(files.quarantine) if files.quarantine else QuarantineMemory()
+        ingest = Ingest(contract, quarantine=sink)
+        snapshot = read_snapshot(opened)
+        plan = compile_bindings(bindings, contract, opened, snapshot)
+    elif files.contract is not None:
+        raise UserError(
+            f"a contract was given ({files.contract}) but no bindings: nothing would move; add --bindings"
+        )
+    snapshot = read_snapshot(opened)
+    hub = make_hub(snapshot, contract, ingest, plan, epoch=new_epoch(clock.now_ns()))
+    return LiveTwin(
+        opened,
+        snapshot,
+        hub=hub,
+        writer=ColumnWriter(opened, snapshot, plan),
+        plan=plan,
+        ingest=ingest,
+        contract=contract,
+        base_dir=base_dir,
+        clock=clock,
+        settings=settings,
+        seed=seed,
+    )
+
+
+def make_hub(
+    snapshot: "Snapshot",
+    contract: "Contract | None",
+    ingest: "Ingest | None",
+    plan: "BindingPlan | None",
+    *,
+    epoch: str,
+) -> "Hub":
+    """The hub of a scene, told what its signals are called and which prims they move."""
+    from twinstage.sync.hub import Hub, SignalMeta
+
+    if contract is None or ingest is None or plan is None:
+        return Hub(snapshot, epoch=epoch)
+    state = ingest.state
+    signals = [
+        SignalMeta(name, unit, kind)
+        for name, unit, kind in zip(state.signal_ids, state.units, state.types, strict=True)
+    ]
+    return Hub(snapshot, signals, plan.signals_by_prim(), epoch=epoch)

@@ -1,0 +1,140 @@
+"""A user's mistake is answered by one sentence and exit code 2, never by a traceback."""
+
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from pxr import Usd, UsdGeom
+
+CONTRACT = {
+    "contract": 1,
+    "sources": {
+        "plc": {
+            "uri": "file:plc.jsonl",
+            "reader": {"format": "jsonl", "layout": "wide", "time": {"field": "t", "unit": "ms"}},
+        }
+    },
+    "signals": [
+        {"id": "door", "source": "plc", "field": "door", "unit": "mm", "type": "f64", "range": [0, 1000]},
+        {"id": "motor", "source": "plc", "field": "motor", "unit": "Cel", "type": "f64"},
+    ],
+}
+# The version and the list share a name, as docs/conventions.md says.
+BINDINGS = """\
+bindings: 1
+contract: contract.yaml
+bindings:
+  - {kind: pose, prim: /Hall/Door, position: {x: door}}
+"""
+
+
+def _run(*arguments: object, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "twinstage", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=timeout)
+
+
+def _one_sentence(done: subprocess.CompletedProcess[str], *parts: str) -> None:
+    text = done.stderr.strip()
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in text
+    assert text.startswith("twinstage: ")
+    assert len(text.splitlines()) == 1
+    for part in parts:
+        assert part in text
+
+
+@pytest.fixture
+def cell(tmp_path: Path) -> Path:
+    """A folder with a small twin that holds together."""
+    stage = Usd.Stage.CreateNew(str(tmp_path / "hall.usda"))
+    UsdGeom.SetStageMetersPerUnit(stage, 1.0)
+    UsdGeom.SetStageUpAxis(stage, UsdGeom.Tokens.z)
+    stage.SetDefaultPrim(UsdGeom.Xform.Define(stage, "/Hall").GetPrim())
+    UsdGeom.Cube.Define(stage, "/Hall/Door")
+    stage.Save()
+    (tmp_path / "contract.yaml").write_text(yaml.safe_dump(CONTRACT))
+    (tmp_path / "bindings.yaml").write_text(BINDINGS)
+    (tmp_path / "plc.jsonl").write_text('{"t": 0, "door": 100}\n{"t": 10, "door": \n{"t": 20, "door": 300}\n')
+    return tmp_path
+
+
+def _serve(cell: Path, *more: object) -> subprocess.CompletedProcess[str]:
+    return _run(
+        "serve", cell / "hall.usda", "--bindings", cell / "bindings.yaml", "--port", 0, "--duration", 1, *more
+    )
+
+
+def test_a_twin_that_holds_together_is_served(cell: Path) -> None:
+    done = _serve(cell)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"serving hall\.usda \(2 prims\) at http://127\.0\.0\.1:\d+", done.stdout)
+
+
+def test_missing_stage(tmp_path: Path) -> None:
+    _one_sentence(_run("serve", tmp_path / "nowhere.usda"), "nowhere.usda")
+
+
+def test_truncated_crate(cell: Path, tmp_path: Path) -> None:
+    whole = tmp_path / "whole.usdc"
+    Usd.Stage.Open(str(cell / "hall.usda")).Export(str(whole))
+    cut = tmp_path / "cut.usdc"
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    _one_sentence(_run("serve", cut, "--port", 0), "cut.usdc")
+
+
+def test_unknown_prim_in_a_binding(cell: Path) -> None:
+    text = (cell / "bindings.yaml").read_text().replace("/Hall/Door", "/Hall/Dor")
+    (cell / "bindings.yaml").write_text(text)
+    _one_sentence(_serve(cell), "/Hall/Dor", "/Hall/Door")
+
+
+def test_unknown_signal_in_a_binding(cell: Path) -> None:
+    (cell / "bindings.yaml").write_text((cell / "bindings.yaml").read_text().replace("x: door", "x: doors"))
+    _one_sentence(_serve(cell), "doors", "'door'")
+
+
+def test_unit_of_the_wrong_dimension(cell: Path) -> None:
+    (cell / "bindings.yaml").write_text((cell / "bindings.yaml").read_text().replace("x: door", "x: motor"))
+    _one_sentence(_serve(cell), "motor", "/Hall/Door")
+
+
+def test_malformed_line_is_quarantined_and_the_rest_applied(cell: Path) -> None:
+    done = _serve(cell, "--quarantine", cell / "refused.jsonl")
+    assert done.returncode == 0, done.stderr
+    records = (cell / "refused.jsonl").read_text().splitlines()
+    assert len(records) == 1
+    assert '"plc"' in records[0]
+
+
+def test_port_in_use(cell: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = _run("serve", cell / "hall.usda", "--port", port)
+    _one_sentence(done, str(port), "in use")
+
+
+def test_output_folder_not_empty(tmp_path: Path, root: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "holiday.txt").write_text("mine")
+    recipe = root / "assets" / "library" / "workcell" / "recipe.yaml"
+    done = _run("synth", "generate", recipe, "--out", tmp_path / "out", "--frames", 1)
+    _one_sentence(done, "not empty")
+    assert (tmp_path / "out" / "holiday.txt").read_text() == "mine"
+
+
+def test_contract_without_bindings(cell: Path) -> None:
+    _one_sentence(_run("serve", cell / "hall.usda", "--contract", cell / "contract.yaml"), "--bindings")
+
+
+def test_unknown_camera(cell: Path, tmp_path: Path) -> None:
+    _one_sentence(_run("render", cell / "hall.usda", "--out", tmp_path / "x.png"), "no camera")
+
+
+def test_unknown_flag_is_exit_2() -> None:
+    done = _run("serve", "x.usda", "--no-such-flag")
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
