@@ -14,7 +14,7 @@ clipped.
 import struct
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -148,6 +148,18 @@ def unpack_quaternions(words: np.ndarray) -> F8:
     out[rows[:, None], _OTHERS[largest]] = small
     out[rows, largest] = np.sqrt(np.maximum(0.0, 1.0 - (small * small).sum(1)))
     return out
+
+
+def snap_pose(pose: PoseColumns) -> PoseColumns:
+    """The poses as every client will hold them, whatever else is in their frames.
+
+    Written into the stage, they make stage and clients one: what is left between them is the rounding of floats.
+    """
+    rotation = pose.rotation
+    for _ in range(2):  # a near tie of the two largest components may change places once
+        rotation = frozen(unpack_quaternions(pack_quaternions(rotation)), np.float32)
+    translation = frozen(np.rint(pose.translation / QUANTUM) * QUANTUM, np.float64)
+    return replace(pose, translation=translation, rotation=rotation)
 
 
 _OTHERS = np.array([[1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, 2]])

@@ -183,6 +183,10 @@ class Hub:
                 row = int(index.max())
                 raise UserError(f"a {name} column names row {row}, but this scene has {n} of them")
 
+    def moved_nodes(self) -> np.ndarray:
+        """Nodes that have moved since the scene was set, i8[n] ascending."""
+        return np.flatnonzero(self._state.pose.seq > 0)
+
     def replace_scene(
         self,
         snapshot: Snapshot,

@@ -128,8 +128,9 @@ def serve(
     background: Sequence[Background] = (),
     on_ready: Callable[[str], None] | None = None,
     duration: float | None = None,
+    stop: asyncio.Event | None = None,
 ) -> None:
-    """Serves until SIGINT, SIGTERM or the end of `duration` [s].
+    """Serves until SIGINT, SIGTERM, `stop` or the end of `duration` [s].
 
     `background` are coroutine functions that run beside the server, on its event loop (the one that the hub
     belongs to); if one raises, the server stops and the error is raised here. `on_ready` is called with the
@@ -137,7 +138,7 @@ def serve(
     """
     sock = bind(host, port)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_serve(app, sock, background, on_ready, duration))
+        runner.run(_serve(app, sock, background, on_ready, duration, stop or asyncio.Event()))
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -155,8 +156,8 @@ async def _serve(
     background: Sequence[Background],
     on_ready: Callable[[str], None] | None,
     duration: float | None,
+    stop: asyncio.Event,
 ) -> None:
-    stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         with suppress(

@@ -39,7 +39,7 @@ def status_of(live: LiveTwin) -> Mapping[str, Any]:
     if live.ingest is None:
         return {"sources": {}}
     return {
-        "sources": {name: counters.as_dict() for name, counters in live.ingest.counters.items()},
+        "sources": live.ingest.counters,
         "watermarkNs": str(live.ingest.watermark_ns),
     }
 

@@ -8,7 +8,7 @@ an export or a render). So the stream and the stage hold one truth, and USD neve
 import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from twinstage.live.edits import ProducerEdits
 from twinstage.scene.columns import TickColumns
 from twinstage.scene.merge import merge_ticks
 from twinstage.settings import Settings
+from twinstage.sync.codec import snap_pose
 
 if TYPE_CHECKING:
     from twinstage.scene.plan import BindingPlan
@@ -85,18 +86,20 @@ class LiveTwin:
             if self.ingest.restarts != self._restarts:
                 self._restarts = self.ingest.restarts
                 self.plan.reset()
-            parts.append(self.plan.evaluate(self.ingest.state, self.ordinal))
+            watermark = self.ingest.watermark_ns
+            parts.append(self.plan.evaluate(self.ingest.state, self.ordinal, watermark_ns=watermark))
         pushed = self.edits.take(self.ordinal, now_ns)
         if pushed is not None:
             parts.append(pushed)
         if not parts:
             return None
         columns = merge_ticks(parts)
-        if not _says_anything(columns):
-            return None
-        self.hub.publish(columns)
-        self._unwritten.append(columns)
-        return columns
+        columns = replace(columns, pose=snap_pose(columns.pose))  # one truth: USD gets what the clients get
+        self.hub.publish(columns)  # a tick that says nothing new is not counted there
+        if _says_anything(columns):
+            self._unwritten.append(columns)
+            return columns
+        return None
 
     def flush(self) -> None:
         """Write everything published so far into the USD live layer."""
@@ -225,4 +228,4 @@ def make_hub(
         SignalMeta(name, unit, kind)
         for name, unit, kind in zip(state.signal_ids, state.units, state.types, strict=True)
     ]
-    return Hub(snapshot, signals, plan.signals_by_prim(), epoch=epoch)
+    return Hub(snapshot, signals, plan.signals_by_prim, epoch=epoch)
