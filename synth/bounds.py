@@ -1,0 +1,113 @@
+"""How large things are: boxes of objects in their own axes, boxes of prims in the world, footprints. numpy only."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from twinstage.scene.columns import F8
+from twinstage.scene.snapshot import Prototype, Snapshot
+
+_CORNERS = np.array([[x, y, z] for x in (0, 1) for y in (0, 1) for z in (0, 1)], np.float64)
+"""Corner i of a box takes max instead of min in x for bit 2, y for bit 1, z for bit 0 of i."""
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """An axis-aligned box in some frame: `low` and `high` f8[3] [m]."""
+
+    low: F8
+    high: F8
+
+    @property
+    def corners(self) -> F8:
+        """f8[8, 3]; corner i is at max instead of min in x for bit 2, y for bit 1, z for bit 0 of i."""
+        return self.low + _CORNERS * (self.high - self.low)
+
+    def contains(self, point: np.ndarray, margin: float = 0.0) -> bool:
+        """Whether the point lies in the box grown by `margin` [m]."""
+        return bool(np.all(point >= self.low - margin) and np.all(point <= self.high + margin))
+
+
+def transform(matrix: np.ndarray, points: np.ndarray) -> F8:
+    """Points f8[n, 3] taken through a column-vector matrix f8[4, 4]."""
+    out: F8 = np.asarray(points, np.float64) @ matrix[:3, :3].T + matrix[:3, 3]
+    return out
+
+
+class Bounds:
+    """Boxes of the parts of one scene; boxes of prototypes are kept by content hash, so one `Bounds` serves all frames."""
+
+    def __init__(self) -> None:
+        self._cache: dict[tuple[str, bytes], tuple[F8, F8]] = {}
+
+    def of_instances(self, snapshot: Snapshot, rows: np.ndarray, frame: np.ndarray) -> Box | None:
+        """The box of these instances in the axes of `frame` (world_from_frame f8[4, 4]); None where there is no vertex."""
+        low, high = np.full(3, np.inf), np.full(3, -np.inf)
+        inverse = np.linalg.inv(frame)
+        for row in rows:
+            prototype = snapshot.prototypes[int(snapshot.instances.prototype[row])]
+            if len(prototype.points):
+                near, far = self._of_prototype(prototype, inverse @ snapshot.instance_world[row])
+                low, high = np.minimum(low, near), np.maximum(high, far)
+        return None if low[0] > high[0] else Box(low, high)
+
+    def of_prim(self, snapshot: Snapshot, prim: int) -> Box | None:
+        """The world box of all that is drawn at or below the prim."""
+        return self.of_instances(snapshot, instances_below(snapshot, prim), np.eye(4))
+
+    def of_object(self, snapshot: Snapshot, index: int) -> Box | None:
+        """The box of an object in its own axes (`object_world`), in the object's own units of length."""
+        return self.of_instances(
+            snapshot, np.flatnonzero(snapshot.instances.object == index), object_world(snapshot, index)
+        )
+
+    def _of_prototype(self, prototype: Prototype, frame_from_gprim: np.ndarray) -> tuple[F8, F8]:
+        # Rounded, so that the same relative pose reached by way of different worlds is found again. The rounded
+        # matrix is also what the box is computed with: the result must not depend on which frame came first.
+        matrix = np.round(frame_from_gprim, 9) + 0.0
+        key = (prototype.hash, matrix.tobytes())
+        found = self._cache.get(key)
+        if found is None:
+            if len(self._cache) > 4096:
+                self._cache.clear()
+            points = transform(matrix, prototype.points)
+            margin = prototype.chord_error * np.linalg.norm(matrix[:3, :3], axis=1)
+            found = self._cache[key] = (points.min(0) - margin, points.max(0) + margin)
+        return found
+
+
+SHARED_BOUNDS = Bounds()
+"""One cache for the whole process: its keys are contents, so scenes cannot mix."""
+
+
+def object_world(snapshot: Snapshot, index: int) -> F8:
+    """world_from_object f8[4, 4] [m] of an object: its prim's, or its point's."""
+    return np.asarray(snapshot.node_world[object_node(snapshot, index)], np.float64)
+
+
+def object_node(snapshot: Snapshot, index: int) -> int:
+    """The node that carries an object."""
+    item = snapshot.objects[index]
+    if item.point_id < 0:
+        return item.prim
+    points = snapshot.points
+    rows = np.flatnonzero((points.instancer == item.prim) & (points.point_id == item.point_id))
+    return len(snapshot.prims) + int(rows[0])
+
+
+def below(snapshot: Snapshot, prim: int) -> np.ndarray:
+    """bool[n_prims]: the prim itself and all its descendants."""
+    inside = np.zeros(len(snapshot.prims), bool)
+    inside[prim] = True
+    parent = snapshot.prims.parent
+    for i in range(prim + 1, len(snapshot.prims)):  # a parent comes before its children
+        inside[i] = parent[i] >= 0 and inside[parent[i]]
+    return inside
+
+
+def instances_below(snapshot: Snapshot, prim: int) -> np.ndarray:
+    """Rows of the visible instances at or below the prim, ascending."""
+    rows: np.ndarray = np.flatnonzero(
+        below(snapshot, prim)[snapshot.instances.prim] & snapshot.instances.visible
+    )
+    return rows

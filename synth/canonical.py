@@ -1,0 +1,30 @@
+"""Bytes that do not vary: canonical JSON and files that appear whole or not at all."""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+
+def canonical_json(value: Any) -> bytes:
+    """Sorted keys, no spaces beyond one newline at the end, floats by `repr`; refuses NaN and infinity."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return text.encode() + b"\n"
+
+
+def sha256_hex(data: bytes) -> str:
+    """SHA-256 in hex."""
+    return hashlib.sha256(data).hexdigest()
+
+
+TEMPORARY = ".part"
+"""Suffix of files being written; a run that resumes deletes what it finds of them."""
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Write a file under another name in its folder, then rename it into place."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}{TEMPORARY}")
+    part.write_bytes(data)
+    os.replace(part, path)

@@ -1,0 +1,72 @@
+"""The native dataset on disk: where things lie, and reading back what writers and contact sheets need.
+
+    manifest.json  recipe.yaml  labels.json  run.log  contact_sheet.png
+    frames/000123.usda  records/000123.json  images/000123_<camera>_<what>  <one folder a writer>
+
+`records/` and `labels.json` are all that a writer may look at.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+MANIFEST, RECIPE, LABELS, LOG = "manifest.json", "recipe.yaml", "labels.json", "run.log"
+STATE = ".run.json"
+"""What an unfinished run needs to know of itself; gone when the manifest is there."""
+
+SUFFIX = {"rgb": "rgb.png", "depth": "depth.exr", "instance": "instance.png", "normal": "normal.exr"}
+"""End of an image's file name by what it shows."""
+
+
+def frame_name(frame: int) -> str:
+    """`000123`."""
+    return f"{frame:06d}"
+
+
+def image_path(frame: int, camera: str, what: str) -> str:
+    """An image's path inside the dataset."""
+    return f"images/{frame_name(frame)}_{camera}_{SUFFIX[what]}"
+
+
+def layer_path(frame: int) -> str:
+    """The path of a frame's randomization layer inside the dataset."""
+    return f"frames/{frame_name(frame)}.usda"
+
+
+def record_path(frame: int) -> str:
+    """The path of a frame's record inside the dataset."""
+    return f"records/{frame_name(frame)}.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A dataset folder, finished or not."""
+
+    root: Path
+
+    def labels(self) -> dict[str, Any]:
+        """`labels.json`: classes with ids, what counts as annotated, splits."""
+        return _json(self.root / LABELS)
+
+    def records(self) -> Iterator[dict[str, Any]]:
+        """All records in the order of frames."""
+        for path in sorted((self.root / "records").glob("*.json")):
+            yield _json(path)
+
+    def frames_done(self) -> set[int]:
+        """Frames whose record is there: it is written last, so all else of the frame is there, too."""
+        return {int(path.stem) for path in (self.root / "records").glob("*.json")}
+
+
+def _json(path: Path) -> dict[str, Any]:
+    value: dict[str, Any] = json.loads(path.read_bytes())
+    return value
+
+
+def is_annotated(item: dict[str, Any], accept: dict[str, Any]) -> bool:
+    """Whether an object of a record is worth an annotation by the dataset's rule."""
+    total = item["amodal_px_total"]
+    share = item["visible_px"] / total if total else 0.0
+    return bool(item["visible_px"] >= accept["min_visible_px"] and share >= accept["min_visibility"])

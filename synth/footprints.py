@@ -1,0 +1,66 @@
+"""Whether things standing on a floor overlap: convex outlines seen from above, and the heights they span.
+
+Boxes, not triangles: two things that pass do not touch; two that could be nested closer are kept apart.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from twinstage.scene.columns import F8
+
+
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """A convex outline f8[n, 2], counter-clockwise, and the heights `bottom` to `top` [m]."""
+
+    outline: F8
+    bottom: float
+    top: float
+
+
+def footprint(corners: np.ndarray) -> Footprint:
+    """The footprint of a box given by its corners in the world [n, 3]."""
+    points = np.asarray(corners, np.float64)
+    return Footprint(convex_hull(points[:, :2]), float(points[:, 2].min()), float(points[:, 2].max()))
+
+
+def convex_hull(points: np.ndarray) -> F8:
+    """The hull of points [n, 2], counter-clockwise (Andrew's monotone chain)."""
+    ordered = sorted({(float(x), float(y)) for x, y in points})
+    if len(ordered) < 3:
+        return np.array(ordered)
+
+    def chain(sequence: list[tuple[float, float]]) -> list[tuple[float, float]]:
+        out: list[tuple[float, float]] = []
+        for p in sequence:
+            while len(out) > 1 and _cross(out[-2], out[-1], p) <= 0:
+                out.pop()
+            out.append(p)
+        return out[:-1]
+
+    return np.array(chain(ordered) + chain(ordered[::-1]))
+
+
+def _cross(o: tuple[float, float], a: tuple[float, float], b: tuple[float, float]) -> float:
+    return (a[0] - o[0]) * (b[1] - o[1]) - (a[1] - o[1]) * (b[0] - o[0])
+
+
+def overlap(a: Footprint, b: Footprint, clearance: float = 0.0) -> bool:
+    """Whether the two come closer than `clearance` [m] in plan while their heights overlap (separating axes)."""
+    if a.top <= b.bottom or b.top <= a.bottom:
+        return False
+    for shape in (a.outline, b.outline):
+        for normal in _normals(shape):
+            pa, pb = a.outline @ normal, b.outline @ normal
+            if pa.min() - pb.max() >= clearance or pb.min() - pa.max() >= clearance:
+                return False
+    return True
+
+
+def _normals(outline: F8) -> F8:
+    edges = np.roll(outline, -1, axis=0) - outline
+    normals = np.stack([edges[:, 1], -edges[:, 0]], -1)
+    length = np.linalg.norm(normals, axis=1, keepdims=True)
+    out: F8 = (normals / np.where(length == 0, 1.0, length))[length[:, 0] > 0]
+    return out

@@ -1,0 +1,9 @@
+"""Randomizers by kind. Importing this package registers those that ship; others come by entry point.
+
+Each lives in one small file: a frozen model whose call turns (snapshot, draws) into USD edits.
+"""
+
+from twinstage.synth.randomizers import camera, color, light, pose, visibility
+from twinstage.synth.randomizers.base import RANDOMIZERS, Randomizer, Rejected
+
+__all__ = ["RANDOMIZERS", "Randomizer", "Rejected", "camera", "color", "light", "pose", "visibility"]

@@ -1,0 +1,223 @@
+"""The recipe: everything that decides what a dataset holds, as a YAML file and as a frozen model.
+
+What a dataset is depends on this file, the stage and the versions of the code, and on nothing else. The stage's path is
+relative to the recipe's folder and, like `asset_roots`, not part of the recipe's hash: the stage's own hash is recorded
+beside it, so a dataset made from a copy elsewhere is the same dataset.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BeforeValidator, Field, SerializeAsAny, StringConstraints, model_validator
+
+from twinstage.base.errors import UserError, did_you_mean
+from twinstage.render.engines import ENGINES, EngineSettings
+from twinstage.synth.canonical import canonical_json, sha256_hex
+from twinstage.synth.labels import LabelClass, label_classes
+from twinstage.synth.model import Model
+from twinstage.synth.plugins import plugin_schemas, validate_plugin
+from twinstage.synth.randomizers import RANDOMIZERS, Randomizer
+from twinstage.synth.writers import WRITERS, Writer
+from twinstage.synth.yaml_file import apply_overrides, read_yaml, validated
+
+Image = Literal["rgb", "depth", "instance", "normal"]
+"""Pictures that a recipe can ask for; boxes, masks and poses are always in the record."""
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+"""A name that is also part of file names and of prim paths."""
+
+Resolution = tuple[Annotated[int, Field(ge=1, le=16384)], Annotated[int, Field(ge=1, le=16384)]]
+"""(width, height) [px]."""
+
+
+class LookAt(Model):
+    """A camera that the stage does not have: metres, Z-up world.
+
+    `fov`: horizontal field of view [degrees]; `near`, `far`: clipping distances [m].
+    """
+
+    eye: tuple[float, float, float]
+    target: tuple[float, float, float]
+    fov: float = Field(default=60.0, gt=0, lt=180)
+    near: float = Field(default=0.05, gt=0)
+    far: float = Field(default=1000.0, gt=0)
+
+
+class CameraSpec(Model):
+    """A camera of the dataset: a USD camera by path or prim name (by default its own name), or `look_at`.
+
+    `square_pixels`: a USD lens has two apertures, so pixels are not square where their ratio is not the resolution's;
+    this keeps the horizontal angle and makes them square.
+    """
+
+    name: Name
+    prim: str | None = None
+    look_at: LookAt | None = None
+    resolution: Resolution | None = None
+    square_pixels: bool = False
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> "CameraSpec":
+        if self.prim is not None and self.look_at is not None:
+            raise ValueError("prim and look_at exclude each other")
+        return self
+
+
+class AddedLight(Model):
+    """A rectangular light that the stage does not have: metres, Z-up world. It shines from `eye` towards `target`.
+
+    `size`: width and height [m]; `intensity`: luminance in the stage's units of light; `temperature`: colour [K].
+    """
+
+    name: Name
+    eye: tuple[float, float, float]
+    target: tuple[float, float, float]
+    size: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]] = (1.0, 1.0)
+    intensity: float = Field(default=10.0, ge=0)
+    temperature: float = Field(default=5000.0, ge=1000, le=15000)
+
+
+class Accept(Model):
+    """What makes an object worth an annotation, and a frame worth keeping.
+
+    Attributes:
+        min_visible_px: least visible pixels of an annotated object.
+        min_visibility: least visible share of its whole silhouette, from 0 to 1.
+        min_objects: least annotated objects over all cameras of a frame.
+        attempts: how often a frame is drawn anew before it is given up.
+    """
+
+    min_visible_px: int = Field(default=1, ge=1)
+    min_visibility: float = Field(default=0.0, ge=0, le=1)
+    min_objects: int = Field(default=1, ge=0)
+    attempts: int = Field(default=10, ge=1)
+
+
+def _camera(data: Any) -> Any:
+    """`name` and `/Path/To/Camera` are short for a model."""
+    if isinstance(data, str):
+        return {"name": data.rsplit("/", 1)[-1], "prim": data}
+    return data
+
+
+def _engine(data: Any) -> Any:
+    """Refuses kinds and settings that no engine has, with the near miss."""
+    if isinstance(data, dict):
+        for key in data:
+            if key not in EngineSettings.model_fields:
+                raise ValueError(
+                    f"unknown field {key!r}{did_you_mean(str(key), EngineSettings.model_fields)}"
+                )
+        try:
+            ENGINES.get(str(data.get("kind", EngineSettings().kind)))
+        except UserError as error:
+            raise ValueError(str(error)) from None
+    return data
+
+
+class Recipe(Model):
+    """What to make. See the module's docstring; field by field:
+
+    Attributes:
+        recipe: version of this format.
+        stage: USD file, relative to the recipe's folder.
+        asset_roots: further folders that the stage may read from, relative to the recipe's folder.
+        seed: with the frame number, the only origin of randomness.
+        frames: how many; numbered from 0.
+        resolution: of cameras that name none [px].
+        cameras: each gives one picture a frame.
+        lights: added to those of the stage; prims below /TwinstageLights.
+        targets: path patterns or class names of what to label; empty = all that `labels` names.
+        labels: classes in the order of their ids, with the scene's labels that mean them.
+        randomize: changes from frame to frame, made in this order.
+        annotate: picture files to write.
+        engine: how pictures are made.
+        accept: when an object or a frame counts.
+        splits: shares by name; frames are dealt out exactly, by the seed.
+        export: other formats to write.
+    """
+
+    recipe: Literal[1] = 1
+    stage: str
+    asset_roots: tuple[str, ...] = ()
+    seed: int = Field(default=0, ge=0, lt=2**63)
+    frames: int = Field(default=10, ge=1, le=999_999)
+    resolution: Resolution = (640, 480)
+    cameras: tuple[Annotated[CameraSpec, BeforeValidator(_camera)], ...] = Field(min_length=1)
+    lights: tuple[AddedLight, ...] = ()
+    targets: tuple[str, ...] = ()
+    labels: Annotated[tuple[LabelClass, ...], BeforeValidator(label_classes)] = Field(min_length=1)
+    randomize: tuple[
+        SerializeAsAny[Annotated[Randomizer, BeforeValidator(validate_plugin(RANDOMIZERS))]], ...
+    ] = ()
+    annotate: tuple[Image, ...] = ("rgb", "depth", "instance")
+    engine: Annotated[EngineSettings, BeforeValidator(_engine)] = EngineSettings()
+    accept: Accept = Accept()
+    splits: dict[Name, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
+    export: tuple[SerializeAsAny[Annotated[Writer, BeforeValidator(validate_plugin(WRITERS))]], ...] = ()
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> "Recipe":
+        for noun, names in (
+            ("camera", [c.name for c in self.cameras]),
+            ("light", [light.name for light in self.lights]),
+            ("randomizer", [r.name for r in self.randomize]),
+            ("class", [c.name for c in self.labels]),
+            ("export", [w.folder for w in self.export]),
+        ):
+            twice = sorted({n for n in names if names.count(n) > 1})
+            if twice:
+                raise ValueError(f"two {noun}s are both named {twice[0]!r}")
+        return self
+
+    @model_validator(mode="after")
+    def _labels_and_targets_agree(self) -> "Recipe":
+        meaning: dict[str, str] = {}
+        for cls in self.labels:
+            for label in cls.scene_labels:
+                if meaning.setdefault(label, cls.name) != cls.name:
+                    raise ValueError(f"label {label!r} would mean both {meaning[label]!r} and {cls.name!r}")
+        names = [cls.name for cls in self.labels]
+        for target in self.targets:
+            if not target.startswith("/") and target not in names:
+                raise ValueError(f"target {target!r} is no class in labels{did_you_mean(target, names)}")
+        return self
+
+    def camera_resolution(self, camera: CameraSpec) -> tuple[int, int]:
+        """(width, height) of a camera [px]."""
+        return camera.resolution or self.resolution
+
+    def to_yaml(self) -> str:
+        """The recipe with every default written out."""
+        data = self.model_dump(mode="json", exclude_none=True)
+        return str(yaml.safe_dump(data, sort_keys=False, allow_unicode=True))
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 over everything but where the stage lies, hex."""
+        data = self.model_dump(mode="json", exclude={"stage", "asset_roots"})
+        return sha256_hex(canonical_json(data))
+
+
+def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
+    """The recipe in a YAML file, with `a.b=c` overrides. Raises UserError naming file, line and field."""
+    data, node = read_yaml(Path(path))
+    return validated(Recipe, apply_overrides(data, overrides), name=Path(path).name, node=node)
+
+
+def parse_recipe(data: dict[str, Any], *, name: str = "recipe") -> Recipe:
+    """The same for data that is not in a file."""
+    return validated(Recipe, data, name=name)
+
+
+def recipe_schema() -> str:
+    """The JSON Schema of a recipe file, with the kinds of randomizers and writers that are installed."""
+    schema = Recipe.model_json_schema()
+    for field, registry in (("randomize", RANDOMIZERS), ("export", WRITERS)):
+        items, definitions = plugin_schemas(registry)
+        schema["properties"][field]["items"] = items
+        schema.setdefault("$defs", {}).update(definitions)
+    return json.dumps(schema, indent=2, sort_keys=True) + "\n"

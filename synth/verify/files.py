@@ -1,0 +1,58 @@
+"""The manifest against the folder."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from twinstage.base.errors import UserError
+from twinstage.synth.verify.report import Judge
+
+UNLISTED = {"manifest.json", "run.log"}
+"""Files that the manifest cannot or may not hash."""
+
+
+def read_json(path: Path) -> Any:
+    """Strict JSON: NaN and infinity are refused."""
+
+    def refuse(text: str) -> Any:
+        raise ValueError(f"{text} is not JSON")
+
+    return json.loads(path.read_bytes(), parse_constant=refuse)
+
+
+def read_manifest(root: Path, judge: Judge) -> dict[str, Any] | None:
+    """The manifest, or None with a finding. Raises UserError where the folder holds no dataset at all."""
+    if not root.is_dir():
+        raise UserError(f"{root} is not a folder; expected a dataset with a manifest.json")
+    path = root / "manifest.json"
+    if not path.exists() and not (root / "records").is_dir():
+        raise UserError(f"{root} holds no dataset: neither manifest.json nor records/ is there")
+    if not judge.check(path.exists(), "manifest.missing", "manifest.json", "the dataset was never finished"):
+        return None
+    with judge.guard("manifest.broken", "manifest.json"):
+        manifest = read_json(path)
+        if judge.check(
+            isinstance(manifest, dict) and manifest["manifest"] == 1,
+            "manifest.version",
+            "manifest.json",
+            "expected version 1",
+        ):
+            return dict(manifest)
+    return None
+
+
+def check_files(root: Path, manifest: dict[str, Any], judge: Judge) -> None:
+    """Every listed file is there and unchanged, and nothing else is."""
+    listed: dict[str, str] = manifest["files"]
+    for name, digest in listed.items():
+        path = root / name
+        inside = path.resolve().is_relative_to(root.resolve())
+        if not judge.check(inside, "file.outside", name, "the manifest lists a file outside of the dataset"):
+            continue
+        if judge.check(path.is_file(), "file.missing", name, "listed in the manifest, but not there"):
+            actual = hashlib.sha256(path.read_bytes()).hexdigest()
+            judge.check(actual == digest, "file.changed", name, "its SHA-256 is not the one in the manifest")
+    there = {p.relative_to(root).as_posix() for p in root.rglob("*") if p.is_file()}
+    for name in sorted(there - set(listed) - UNLISTED):
+        judge.check(False, "file.foreign", name, "not listed in the manifest")

@@ -1,0 +1,115 @@
+"""Across records: every frame once, every object the same thing everywhere, totals as promised."""
+
+from typing import Any
+
+from twinstage.synth.verify.report import Judge
+
+
+def check_labels(labels: dict[str, Any], judge: Judge) -> None:
+    """Class ids count up from 1 and names are unique."""
+    ids = [c["id"] for c in labels["classes"]]
+    names = [c["name"] for c in labels["classes"]]
+    judge.check(
+        ids == list(range(1, len(ids) + 1)), "labels.ids", "labels.json", "class ids do not count up from 1"
+    )
+    judge.check(
+        len(set(names)) == len(names) and names, "labels.names", "labels.json", "class names are not unique"
+    )
+    meaning = [label for c in labels["classes"] for label in c["labels"]]
+    judge.check(len(set(meaning)) == len(meaning), "labels.map", "labels.json", "a label means two classes")
+
+
+def check_frames(records: dict[str, dict[str, Any]], manifest: dict[str, Any], judge: Judge) -> None:
+    """The shard's frames, each once, in files of their own number."""
+    index, count = manifest["shard"]
+    wanted = set(range(index, manifest["frames"], count))
+    for name, record in records.items():
+        judge.check(
+            name == f"records/{record.get('frame', -1):06d}.json",
+            "record.frame",
+            name,
+            f"says that it is frame {record.get('frame')}",
+        )
+    there = {record.get("frame") for record in records.values()}
+    for frame in sorted(wanted - there):
+        judge.check(False, "record.missing", f"records/{frame:06d}.json", "there is no record of this frame")
+    judge.check(
+        there <= wanted, "record.foreign", "records", "there are records of frames that were not asked for"
+    )
+
+
+def check_objects(records: dict[str, dict[str, Any]], judge: Judge) -> None:
+    """An instance id is one prim (or point) of one class in all frames and cameras."""
+    seen: dict[int, tuple[Any, ...]] = {}
+    owner: dict[tuple[Any, ...], int] = {}
+    for name, record in records.items():
+        for camera in record.get("cameras", []):
+            for item in camera.get("objects", []):
+                number = item.get("instance_id")
+                thing = (item.get("prim_path"), item.get("point_id"), item.get("class"))
+                same = seen.setdefault(number, thing) == thing and owner.setdefault(thing, number) == number
+                judge.check(
+                    same,
+                    "object.identity",
+                    f"{name} {camera.get('name')}",
+                    f"instance {number} is {thing[0]} ({thing[2]}) here and something else elsewhere",
+                )
+
+
+def check_splits(records: dict[str, dict[str, Any]], labels: dict[str, Any], judge: Judge) -> None:
+    """Every frame is in one of the splits, or in none where there are none."""
+    known = set(labels["splits"]) or {None}
+    for name, record in records.items():
+        judge.check(
+            record.get("split") in known,
+            "record.split",
+            name,
+            f"split {record.get('split')!r} is not one of the dataset's",
+        )
+
+
+def check_cameras(records: dict[str, dict[str, Any]], manifest: dict[str, Any], judge: Judge) -> None:
+    """Every accepted frame has the cameras that the manifest names, in that order, always of the same resolution."""
+    size: dict[str, Any] = {}
+    for name, record in records.items():
+        if record.get("rejected"):
+            continue
+        names = [camera.get("name") for camera in record.get("cameras", [])]
+        judge.check(
+            names == manifest["cameras"],
+            "camera.names",
+            name,
+            f"cameras {names}, the manifest says {manifest['cameras']}",
+        )
+        for camera in record.get("cameras", []):
+            first = size.setdefault(str(camera.get("name")), camera.get("resolution"))
+            judge.check(
+                camera.get("resolution") == first,
+                "camera.resolution",
+                f"{name} {camera.get('name')}",
+                "its resolution differs from other frames'",
+            )
+
+
+def check_totals(
+    records: dict[str, dict[str, Any]], labels: dict[str, Any], manifest: dict[str, Any], judge: Judge
+) -> None:
+    """The manifest's counts, recounted."""
+    totals = {"frames": len(records), "rejected": 0, "images": 0, "annotations": 0}
+    for record in records.values():
+        totals["rejected"] += bool(record["rejected"])
+        totals["images"] += len(record["cameras"])
+        for camera in record["cameras"]:
+            totals["annotations"] += sum(annotated(item, labels) for item in camera["objects"])
+    for key, value in totals.items():
+        said = manifest["counts"][key]
+        judge.check(
+            said == value, f"total.{key}", "manifest.json", f"{key} is {said}, the records give {value}"
+        )
+
+
+def annotated(item: dict[str, Any], labels: dict[str, Any]) -> bool:
+    """Whether the dataset's own rule makes an annotation of this object."""
+    rule, total = labels["accept"], item["amodal_px_total"]
+    share = item["visible_px"] / total if total else 0.0
+    return bool(item["visible_px"] >= rule["min_visible_px"] and share >= rule["min_visibility"])

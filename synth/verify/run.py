@@ -1,0 +1,59 @@
+"""All checks of a dataset, in order."""
+
+from pathlib import Path
+from typing import Any
+
+from twinstage.synth.verify import identity
+from twinstage.synth.verify.coco import check_coco
+from twinstage.synth.verify.files import check_files, read_json, read_manifest
+from twinstage.synth.verify.records import Rules, check_record
+from twinstage.synth.verify.report import Judge, Report
+
+
+def check_dataset(root: Path) -> Report:
+    """See `verify`."""
+    judge = Judge()
+    manifest = read_manifest(root, judge)
+    if manifest is not None:
+        with judge.guard("manifest.broken", "manifest.json"):
+            check_files(root, manifest, judge)
+    labels = _labels(root, judge)
+    records = _records(root, judge)
+    if manifest is None or labels is None:
+        return judge.report()
+    with judge.guard("manifest.broken", "manifest.json"):
+        rules = Rules(frozenset(c["name"] for c in labels["classes"]), tuple(manifest["annotate"]))
+        for name, record in records.items():
+            with judge.guard("record.malformed", name):
+                check_record(root, record, name, rules, judge)
+        identity.check_frames(records, manifest, judge)
+        identity.check_splits(records, labels, judge)
+        identity.check_cameras(records, manifest, judge)
+        identity.check_objects(records, judge)
+        with judge.guard("record.malformed", "records"):
+            identity.check_totals(records, labels, manifest, judge)
+        for export in manifest["exports"]:
+            if export["kind"] == "coco":
+                check_coco(root, export["folder"], records, labels, judge)
+    return judge.report()
+
+
+def _labels(root: Path, judge: Judge) -> dict[str, Any] | None:
+    with judge.guard("labels.broken", "labels.json"):
+        labels: dict[str, Any] = read_json(root / "labels.json")
+        identity.check_labels(labels, judge)
+        if isinstance(labels["accept"]["min_visible_px"], int) and isinstance(labels["splits"], list):
+            return labels
+    return None
+
+
+def _records(root: Path, judge: Judge) -> dict[str, dict[str, Any]]:
+    """Records by their path in the dataset, in order; those that are no JSON object are left out, with a finding."""
+    out = {}
+    for path in sorted((root / "records").glob("*.json")):
+        name = f"records/{path.name}"
+        with judge.guard("record.broken", name):
+            record = read_json(path)
+            if judge.check(isinstance(record, dict), "record.broken", name, "is no JSON object"):
+                out[name] = record
+    return out

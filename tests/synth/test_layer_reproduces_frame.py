@@ -1,0 +1,152 @@
+"""The proof of the randomization layer: the stage with the layer on top reads as the snapshot that was labelled."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from twinstage.base.errors import UserError
+from twinstage.scene.edits import Edit, apply_edits, batch, light_edits, transform_edit
+from twinstage.scene.read import read_snapshot
+from twinstage.scene.snapshot import Snapshot
+from twinstage.scene.stage import open_stage
+from twinstage.synth.frame import FrameMaker
+
+MORE = [
+    {"kind": "visibility", "name": "gone", "prims": ["/Yard/Parcels", "/Yard/Pallet_*"], "probability": 0.5},
+    {
+        "kind": "light",
+        "name": "warm",
+        "lights": ["/Yard/Lights/Bulb"],
+        "temperature": [2500, 6500],
+        "rotate": [0, 90],
+    },
+    {"kind": "light", "name": "sky", "lights": ["/Yard/Lights/Dome", "/Yard/Lights/Sun"], "rotate": [0, 360]},
+    {
+        "kind": "color",
+        "name": "gloss",
+        "materials": ["/Yard/Looks/Red"],
+        "roughness": [0, 1],
+        "metallic": [0, 1],
+    },
+    {
+        "kind": "camera",
+        "name": "zoom",
+        "cameras": ["side"],
+        "target": ["/Yard/Box_*"],
+        "fill": [0.1, 0.3],
+        "fov": [40, 70],
+    },
+    {
+        "kind": "pose",
+        "name": "lift",
+        "prims": ["/Yard/Pallet_*"],
+        "translate": {"z": [0, 0.4]},
+        "scale": [0.8, 1.2],
+    },
+    {
+        "kind": "pose",
+        "name": "tilt",
+        "prims": ["/Yard"],
+        "rotate": {"x": [-5, 5]},
+        "translate": {"x": [-1, 1]},
+    },
+]
+
+
+def read_with_layer(stage: Path, text: str, folder: Path) -> Snapshot:
+    """The snapshot of a new root layer that has the frame's layer above the stage."""
+    (folder / "frame.usda").write_text(text)
+    root = folder / "root.usda"
+    head = "\n".join(line for line in text.splitlines()[2:5])  # units and axis, which a root layer decides
+    root.write_text(f"#usda 1.0\n(\n{head}\n    subLayers = [@frame.usda@, @{stage}@]\n)\n")
+    return read_snapshot(open_stage(root, asset_roots=[stage.parent], probe=False))
+
+
+def assert_same_scene(made: Snapshot, read: Snapshot) -> None:
+    """Everything that an edit can reach is the same."""
+    assert made.prims.path == read.prims.path
+    np.testing.assert_allclose(made.node_world, read.node_world, rtol=0, atol=1e-12)
+    assert np.array_equal(made.instances.visible, read.instances.visible)
+    assert made.materials == read.materials
+    assert made.cameras == read.cameras
+    for ours, theirs in zip(made.lights, read.lights, strict=True):
+        assert ours.radiance == pytest.approx(theirs.radiance, rel=1e-7)
+        assert replace(ours, radiance=theirs.radiance) == theirs
+
+
+@pytest.mark.parametrize(("up", "mpu"), [("Z", 1.0), ("Y", 0.01), ("Z", 0.001)])
+def test_the_layer_over_the_stage_reads_as_the_labelled_scene(
+    up: str, mpu: float, yard_recipe: Callable[..., Any], yard_writer: Callable[..., Path], tmp_path: Path
+) -> None:
+    stage = yard_writer(tmp_path, up=up, mpu=mpu)
+    recipe = yard_recipe(randomize=[*yard_recipe().model_dump(mode="json")["randomize"], *MORE])
+    maker = FrameMaker(recipe, stage.parent)
+    for frame in range(3):
+        made, edits, _ = maker.randomized(frame)
+        assert {edit.property for edit in edits.edits} >= {"focalLength", "inputs:diffuseColor/inputs:scale"}
+        assert_same_scene(made, read_with_layer(stage, maker.layer(edits), tmp_path))
+
+
+def test_a_replaced_texture_is_cut_off_in_the_layer(
+    yard: Path, yard_recipe: Callable[..., Any], tmp_path: Path
+) -> None:
+    paint = {"kind": "color", "name": "paint", "materials": ["/Yard/Looks/Printed"], "palette": ["#30a060"]}
+    maker = FrameMaker(yard_recipe(randomize=[{**paint, "textured": "replace"}]), yard.parent)
+    made, edits, _ = maker.randomized(0)
+    assert next(m for m in made.materials if m.path == "/Yard/Looks/Printed").textures == ()
+    assert_same_scene(made, read_with_layer(yard, maker.layer(edits), tmp_path))
+
+
+def test_the_world_is_the_same_in_any_units(
+    yard_recipe: Callable[..., Any], yard_writer: Callable[..., Path], tmp_path: Path
+) -> None:
+    worlds = []
+    for up, mpu in (("Z", 1.0), ("Y", 0.01)):
+        folder = tmp_path / f"{up}{mpu}"
+        folder.mkdir()
+        stage = yard_writer(folder, up=up, mpu=mpu)
+        made, _, _ = FrameMaker(yard_recipe(), stage.parent).randomized(1)
+        worlds.append(
+            np.array([made.node_world[made.prims.index_of[f"/Yard/Box_{n}"]][:3, 3] for n in "ABC"])
+        )
+    np.testing.assert_allclose(worlds[0], worlds[1], atol=1e-9)
+
+
+def test_the_session_layer_is_the_same_as_a_sublayer(yard: Path, yard_recipe: Callable[..., Any]) -> None:
+    maker = FrameMaker(yard_recipe(), yard.parent)
+    made, edits, _ = maker.randomized(0)
+    opened = open_stage(yard, probe=False)
+    opened.layers.randomization.ImportFromString(maker.layer(edits))
+    assert_same_scene(made, read_snapshot(opened))
+
+
+def test_edits_of_unknown_things_are_refused(snapshot: Snapshot) -> None:
+    with pytest.raises(UserError, match="no prim /Nowhere to edit"):
+        apply_edits(snapshot, batch([Edit("/Nowhere", "visibility", "invisible")]))
+    with pytest.raises(UserError, match="no property 'size'"):
+        apply_edits(snapshot, batch([Edit("/Yard/Box_A", "size", 3.0)]))
+    with pytest.raises(UserError, match="no texture on diffuseColor"):
+        apply_edits(
+            snapshot, batch([Edit("/Yard/Looks/Red", "inputs:diffuseColor/inputs:scale", (1.0,) * 4)])
+        )
+    with pytest.raises(UserError, match="sets all of"):
+        apply_edits(snapshot, batch([Edit("/Yard/Lights/Sun", "inputs:intensity", 3.0)]))
+
+
+def test_an_edit_leaves_the_snapshot_that_it_started_from_alone(snapshot: Snapshot) -> None:
+    prim = snapshot.prims.index_of["/Yard/Box_A"]
+    before = np.array(snapshot.node_world[prim])
+    moved = apply_edits(snapshot, batch([transform_edit(snapshot, prim, np.eye(4))]))
+    assert np.array_equal(snapshot.node_world[prim], before)
+    assert not np.array_equal(moved.node_world[prim], before)
+    assert moved.prototypes is snapshot.prototypes and moved.revision == snapshot.revision
+
+
+def test_the_later_of_two_edits_holds() -> None:
+    edits = light_edits("/L", (1.0, 1.0, 1.0), 2.0) + light_edits("/L", (1.0, 1.0, 1.0), 3.0)
+    assert batch(edits).by_prim()["/L"]["inputs:intensity"] == 3.0
+    assert len(batch(edits)) == 5

@@ -1,0 +1,84 @@
+"""The judge's own readers against other people's: pycocotools for run lengths, Mitsuba for EXR."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from pycocotools import mask as coco
+
+from twinstage.synth import masks
+from twinstage.synth.images import exr, png
+from twinstage.synth.verify import rle
+from twinstage.synth.verify.exr import read_exr
+
+mask_arrays = hnp.arrays(np.bool_, st.tuples(st.integers(1, 40), st.integers(1, 40)))
+
+
+@given(mask_arrays)
+@settings(deadline=None, max_examples=100)
+def test_run_lengths_of_pycocotools_are_understood(mask: np.ndarray) -> None:
+    packed = coco.encode(np.asfortranarray(mask.astype(np.uint8)))
+    text = {"size": packed["size"], "counts": packed["counts"].decode()}
+    assert np.array_equal(rle.decode(text), mask)
+    box = rle.tight_box(mask)
+    assert (box or [0, 0, 0, 0]) == [float(v) for v in coco.toBbox(packed)]
+    assert masks.encode(mask) == text and masks.box(text) == box
+    assert np.array_equal(masks.decode(text), mask)
+
+
+def test_long_runs_are_understood() -> None:
+    mask = np.zeros((500, 700), bool)
+    mask[100:400, 3:699] = True
+    assert np.array_equal(rle.decode(masks.encode(mask)), mask)
+
+
+@pytest.mark.parametrize("counts", ["", "1", "zzzz", "\x7f", "0", "o"])
+def test_run_lengths_that_do_not_add_up_are_refused(counts: str) -> None:
+    with pytest.raises(ValueError, match=r"run length|character"):
+        rle.decode({"size": [4, 5], "counts": counts})
+
+
+@given(
+    hnp.arrays(
+        np.float32,
+        st.tuples(st.integers(1, 40), st.integers(1, 30)),
+        elements=st.floats(width=32, allow_nan=False),
+    )
+)
+@settings(deadline=None, max_examples=30)
+def test_exr_comes_back_as_it_was(tmp_path_factory: pytest.TempPathFactory, values: np.ndarray) -> None:
+    path = tmp_path_factory.mktemp("exr") / "a.exr"
+    path.write_bytes(exr({"Z": values, "A": -values}, {"note": "text"}))
+    read = read_exr(path)
+    assert sorted(read) == ["A", "Z"]
+    assert np.array_equal(read["Z"], values) and np.array_equal(read["A"], -values)
+
+
+def test_mitsuba_reads_our_exr(tmp_path: Path) -> None:
+    import mitsuba as mi
+
+    mi.set_variant("scalar_rgb")
+    values = np.linspace(0.1, 9, 50 * 33, dtype=np.float32).reshape(33, 50)
+    values[3, 4] = np.inf
+    (tmp_path / "ours.exr").write_bytes(exr({"Y": values}))
+    assert np.array_equal(np.array(mi.Bitmap(str(tmp_path / "ours.exr"))).reshape(33, 50), values)
+
+
+@pytest.mark.parametrize("damage", [lambda d: d[:40], lambda d: d[:-30], lambda d: b"PNG" + d, lambda d: b""])
+def test_damaged_exr_is_an_error_not_a_crash(tmp_path: Path, damage: object) -> None:
+    whole = exr({"Z": np.random.Generator(np.random.PCG64(1)).random((20, 20)).astype(np.float32)})
+    (tmp_path / "a.exr").write_bytes(damage(whole))  # type: ignore[operator]
+    with pytest.raises(ValueError, match="EXR"):
+        read_exr(tmp_path / "a.exr")
+
+
+def test_png_keeps_sixteen_bits(tmp_path: Path) -> None:
+    from PIL import Image
+
+    values = np.arange(600, dtype=np.uint16).reshape(20, 30) * 100
+    (tmp_path / "a.png").write_bytes(png(values))
+    with Image.open(tmp_path / "a.png") as image:
+        assert np.array_equal(np.array(image), values)
