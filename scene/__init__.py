@@ -1,6 +1,16 @@
 """The USD stage: safe opening, layer stack, bindings, snapshot, writing.
 
-Effects live in the modules named here and nowhere else in this folder: `stage` (opens files), `read` (pxr -> snapshot),
-`binder` (looks prims up), `writer` (columns -> pxr). The rest is plain data: `columns`, `snapshot`, `transforms`,
-`bindings` (the models), `plan` (state -> columns), `glb` (prototype -> bytes).
+One way through it::
+
+    file -> stage.open_stage -> read.read_snapshot -> Snapshot ------------------> render, sync, synth
+                 |                                       |
+    bindings.yaml + contract -> plan.compile_bindings -> BindingPlan.evaluate(state) -> TickColumns
+                                                                                          |
+                                     the stage's `live` layer <- writer.ColumnWriter <----+
+
+Modules that touch pxr or files, and no others do: `probe` (the child process that looks first), `asset_paths`, `stage`,
+`read/` (pxr -> snapshot; a small reader an area), `binder` and `joints` (look prims up), `author` and `writer` (into USD
+layers). The rest is plain data and numpy: `columns`, `snapshot`, `transforms`, `triangulate`, `tessellate`, `edits`,
+`merge`, `glb`; and for bindings `bindings` (models), `patterns`, `expressions`, `inputs` (signals -> numbers), `movers`
+(numbers -> poses), `follow` and `attach` (poses that depend on others), `poses`, `style`, `compile*` and `plan`.
 """

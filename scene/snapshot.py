@@ -69,7 +69,8 @@ class PointTable:
     """One row a point instance, sorted by (instancer prim, point id).
 
     instancer i4[m]: prim index of the PointInstancer; point_id i8[m]: its `ids`, or the array position where none are
-    authored; local f8[m, 4, 4]: instancer_from_point [m]; visible bool[m]: `invisibleIds` and the instancer's own.
+    authored; local f8[m, 4, 4]: instancer_from_point [m]; visible bool[m]: by `invisibleIds`, before the
+    instancer's own visibility.
     """
 
     instancer: I4
@@ -91,7 +92,8 @@ class Prototype:
         points: f4[v, 3] [m].
         normals: unit, f4[v, 3]. Vertices are split where normals or uv differ, so all arrays are per vertex.
         uv: f4[v, 2] (USD: origin at the lower left), or None.
-        color: displayColor per vertex, linear rgb f4[v, 3], or None.
+        color: displayColor per vertex, linear rgb f4[v, 3], or None. It is the diffuse colour where the material's path
+            is "": a bound material hides it.
         triangles: u4[t, 3], counter-clockwise seen from outside.
         slot: material slot of each triangle, i4[t]; 0 unless the gprim has GeomSubsets.
         slots: names of the slots; the first is "", the whole gprim, the others GeomSubset names.
@@ -293,15 +295,7 @@ class Snapshot:
     @cached_property
     def _levels(self) -> tuple[np.ndarray, ...]:
         """Node indices by depth of transform parents: level 0 hangs off the world."""
-        depth = np.zeros(self.node_count, np.int32)
-        parent = self.node_parent
-        n_prims = len(self.prims)
-        for i in range(n_prims):
-            if parent[i] >= 0:
-                depth[i] = depth[parent[i]] + 1
-        depth[n_prims:] = depth[parent[n_prims:]] + 1 if len(self.points) else 0
-        order = np.argsort(depth, kind="stable")
-        return tuple(np.split(order, np.searchsorted(depth[order], np.arange(1, depth.max(initial=0) + 1))))
+        return _by_depth(_depths(self.node_parent))
 
     @cached_property
     def node_world(self) -> F8:
@@ -334,16 +328,52 @@ class Snapshot:
         if "_levels" in self.__dict__:  # the hierarchy did not change
             out.__dict__["_levels"] = self._levels
             out.__dict__["node_parent"] = self.node_parent
+        if "_prim_levels" in self.__dict__:
+            out.__dict__["_prim_levels"] = self._prim_levels
         return out.with_visibility(visibility) if visibility is not None and len(visibility) else out
 
     def with_visibility(self, columns: VisibilityColumns) -> "Snapshot":
-        """The same scene with those nodes, and all below, shown or hidden; hidden ancestors still hide."""
-        own = np.ones(self.node_count, bool)
+        """The same scene with those nodes' own visibility set; hidden ancestors still hide.
+
+        A prim that was authored invisible is shown by True, if nothing above it is hidden.
+        """
+        prims, n = self.prims, len(self.prims)
+        own = np.concatenate(
+            [np.ones(n, bool) if prims.own_visible is None else prims.own_visible, self.points.visible]
+        )
         own[columns.index] = columns.visible
-        parent = np.concatenate([self.prims.parent, self.points.instancer])
-        for i in range(len(self.prims)):
-            if parent[i] >= 0:
-                own[i] &= own[parent[i]]
-        own[len(self.prims) :] &= own[parent[len(self.prims) :]]
-        visible = self.instances.visible & own[self.instances.node] & own[self.instances.prim]
-        return replace(self, instances=replace(self.instances, visible=frozen(visible, np.bool_)))
+        shown = own[:n].copy()
+        parent = prims.parent
+        for rows in self._prim_levels[1:]:
+            shown[rows] &= shown[parent[rows]]
+        visible = shown[self.instances.prim]
+        is_point = self.instances.node >= n
+        visible[is_point] &= own[self.instances.node[is_point]]
+        return replace(
+            self,
+            prims=replace(prims, visible=frozen(shown, np.bool_), own_visible=frozen(own[:n], np.bool_)),
+            points=replace(self.points, visible=frozen(own[n:], np.bool_)),
+            instances=replace(self.instances, visible=frozen(visible, np.bool_)),
+        )
+
+    @cached_property
+    def _prim_levels(self) -> tuple[np.ndarray, ...]:
+        """Prim indices by namespace depth."""
+        return _by_depth(_depths(self.prims.parent))
+
+
+def _depths(parent: np.ndarray) -> np.ndarray:
+    """Number of ancestors of each row; a parent comes before its children."""
+    depth = np.zeros(len(parent), np.int32)
+    above = parent.astype(np.int64)
+    alive = np.flatnonzero(above >= 0)
+    while len(alive):  # one step up for all at once, so as many rounds as the tree is deep
+        depth[alive] += 1
+        above[alive] = parent[above[alive]]
+        alive = alive[above[alive] >= 0]
+    return depth
+
+
+def _by_depth(depth: np.ndarray) -> tuple[np.ndarray, ...]:
+    order = np.argsort(depth, kind="stable")
+    return tuple(np.split(order, np.searchsorted(depth[order], np.arange(1, depth.max(initial=0) + 1))))

@@ -48,7 +48,7 @@ def matrix_to_quat(rotation: np.ndarray) -> F8:
     best = np.argmax(squares, -1)
     quat = np.take_along_axis(table, best[..., None, None], -2)[..., 0, :]
     quat = quat / np.linalg.norm(quat, axis=-1, keepdims=True)
-    return np.where(quat[..., :1] < 0, -quat, quat)
+    return np.asarray(np.where(quat[..., :1] < 0, -quat, quat))
 
 
 def compose_trs(translation: np.ndarray, rotation: np.ndarray, scale: np.ndarray | None = None) -> F8:

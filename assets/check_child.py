@@ -1,0 +1,158 @@
+"""The child process of a check: `python -m twinstage.assets.check_child BYTES SECONDS FILE [ROOT...]`.
+
+Opens the file, runs pxr.UsdValidation and our own rules, and prints the findings as one line of JSON.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from twinstage.assets.finding import Finding
+from twinstage.assets.rules_geometry import check_instancer, check_mesh
+from twinstage.assets.rules_stage import (
+    check_assets,
+    check_far,
+    check_labels,
+    check_metadata,
+    check_transforms,
+)
+from twinstage.scene.asset_paths import AllowedFolders
+from twinstage.scene.probe import MAX_PRIMS, count_prims, limit_resources, tell_reason
+
+# What our own rules say better, or what only a studio pipeline wants.
+COVERED = frozenset(
+    {
+        "MissingDefaultPrim", "MissingUpAxisMetadata", "MissingMetersPerUnitMetadata", "UnresolvableDependency",
+    }
+)  # fmt: skip
+PLUGIN_DEPENDENT = frozenset({"MissingSourceTypeInRegistry", "MissingShaderIdInRegistry"})
+"""Say as much about the plug-ins installed here as about the file: warnings at most."""
+MAX_OF_A_CODE = 50
+"""Findings of one code that are listed; the rest is counted."""
+
+
+def examine(file: str, roots: list[str]) -> list[Finding]:
+    """All findings about a file."""
+    from pxr import Tf, Usd, UsdUtils
+
+    quiet = UsdUtils.CoalescingDiagnosticDelegate()
+    try:
+        stage = Usd.Stage.Open(file)
+        found = list(_examine_stage(stage, AllowedFolders(Path(file), [Path(r) for r in roots])))
+    except Tf.ErrorException as problem:
+        found = [Finding("stage.unreadable", "error", "", f"the file cannot be read: {tell_reason(problem)}")]
+    del quiet
+    return _shortened(found)
+
+
+def _examine_stage(stage: Any, allowed: AllowedFolders) -> Iterator[Finding]:
+    yield from check_metadata(stage)
+    for layer in stage.GetUsedLayers():
+        if layer.HasTimeCodesPerSecond() and not layer.timeCodesPerSecond > 0:
+            message = f"timeCodesPerSecond of {layer.identifier} is {layer.timeCodesPerSecond:g}, which makes readers hang"
+            yield Finding("stage.time-rate", "error", "", message, "author a number greater than 0")
+            return
+    total = count_prims(stage)
+    if total > MAX_PRIMS:
+        message = (
+            f"the stage expands to {total:,} prims through its instances; at most {MAX_PRIMS:,} are opened"
+        )
+        yield Finding(
+            "stage.expansion", "error", "", message, "use PointInstancers, or fewer levels of instancing"
+        )
+        return
+    yield from check_assets(stage, allowed)
+    yield from _validators(stage)
+    prims = list(_each_once(stage))
+    units = stage.GetRootLayer().pseudoRoot.GetInfo("metersPerUnit") or 0.01
+    for prim, path in prims:
+        yield from check_transforms(prim, path)
+        if prim.GetTypeName() == "Mesh":
+            yield from check_mesh(prim, path, float(units))
+        elif prim.GetTypeName() == "PointInstancer":
+            yield from check_instancer(prim, path)
+    yield from check_far(stage, float(units))
+    yield from check_labels(prims)
+
+
+def _each_once(stage: Any) -> Iterator[tuple[Any, str]]:
+    """Every prim and a path that users know; what is instanced comes once, by its first instance's path."""
+    from pxr import Usd
+
+    for prim in Usd.PrimRange(stage.GetPseudoRoot()):
+        yield prim, str(prim.GetPath())
+    for prototype in stage.GetPrototypes():
+        instances = sorted(str(p.GetPath()) for p in prototype.GetInstances() if not p.IsInPrototype())
+        home = instances[0] if instances else str(prototype.GetPath())
+        for prim in Usd.PrimRange(prototype):
+            yield prim, home + str(prim.GetPath())[len(str(prototype.GetPath())) :]
+
+
+def _validators(stage: Any) -> Iterator[Finding]:
+    """What the schemas' own validators say."""
+    from pxr import UsdValidation
+
+    registry = UsdValidation.ValidationRegistry()
+    context = UsdValidation.ValidationContext(registry.GetOrLoadAllValidators())
+    severity = {
+        UsdValidation.ValidationErrorType.Error: "error",
+        UsdValidation.ValidationErrorType.Warn: "warning",
+    }
+    for error in context.Validate(stage):
+        if error.GetName() in COVERED or error.HasNoError():
+            continue
+        kind = "warning" if error.GetName() in PLUGIN_DEPENDENT else severity.get(error.GetType(), "info")
+        fixers = [str(fixer.description) for fixer in error.GetFixers()]
+        message = " ".join(str(error.GetMessage()).split())
+        yield Finding(f"usd.{error.GetName()}", kind, _site(error), message, fixers[0] if fixers else "")  # type: ignore[arg-type]
+
+
+def _site(error: Any) -> str:
+    for site in error.GetSites():
+        if site.IsProperty():
+            return str(site.GetProperty().GetPath())
+        if site.IsPrim():
+            path = str(site.GetPrim().GetPath())
+            return "" if path == "/" else path
+        for spec in (site.GetPropertySpec(), site.GetPrimSpec()):
+            if spec:
+                return str(spec.path)
+    return ""
+
+
+def _shortened(findings: list[Finding]) -> list[Finding]:
+    counts: dict[str, int] = {}
+    out = []
+    for finding in dict.fromkeys(findings):
+        counts[finding.code] = counts.get(finding.code, 0) + 1
+        if counts[finding.code] <= MAX_OF_A_CODE:
+            out.append(finding)
+    for code, count in counts.items():
+        if count > MAX_OF_A_CODE:
+            out.append(
+                Finding(
+                    code, "info", "", f"{count - MAX_OF_A_CODE} more findings of this code are not listed"
+                )
+            )
+    return out
+
+
+def main(arguments: list[str]) -> None:
+    """Entry point of the child."""
+    limit_resources(int(arguments[0]), float(arguments[1]))
+    try:
+        found = examine(arguments[2], arguments[3:])
+    except MemoryError:
+        found = [
+            Finding("stage.memory-limit", "error", "", "the check needs more memory than the limit allows")
+        ]
+    sys.stdout.write(json.dumps([finding.as_dict() for finding in found]) + "\n")
+    sys.stdout.flush()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,142 @@
+"""Looking prims up for bindings, and making them editable. Touches pxr."""
+
+from typing import Any
+
+from twinstage.base.errors import UserError, did_you_mean
+from twinstage.scene.joints import TYPES, Joint, all_joints, read_joint
+from twinstage.scene.snapshot import Snapshot
+from twinstage.scene.stage import OpenedStage
+
+SCALARS = ("double", "float", "half", "int", "uint", "int64", "uint64", "uchar", "bool", "timecode")
+OWN_NAMESPACES = ("twin:", "userProperties:")
+
+
+class Binder:
+    """Answers the compiler's questions about the stage."""
+
+    def __init__(self, opened: OpenedStage, snapshot: Snapshot) -> None:
+        self.opened = opened
+        self.snapshot = snapshot
+        self.findings: list[str] = []
+
+    def node(self, where: str, path: str) -> int:
+        """The node of a prim; UserError with a near miss."""
+        found = self.snapshot.prims.index_of.get(path)
+        if found is None:
+            near = _near_paths(path, self.snapshot)
+            raise UserError(f"{where}: there is no prim {path}{did_you_mean(path, near, most=4)}")
+        return found
+
+    def movable(self, where: str, path: str) -> int:
+        """The node of a prim that can be given a transform; an instance above it is opened up."""
+        from pxr import UsdGeom
+
+        node = self.node(where, path)
+        prim = self._prim(path)
+        if not prim.IsA(UsdGeom.Xformable):
+            kind = self.snapshot.prims.type_name[node] or "typeless prim"
+            raise UserError(
+                f"{where}: {path} is a {kind}, which has no transform of its own, so it cannot be moved"
+            )
+        self.open_instances(path)
+        return node
+
+    def imageable(self, where: str, path: str) -> int:
+        """The node of a prim that can be shown, hidden and coloured."""
+        from pxr import UsdGeom
+
+        node = self.node(where, path)
+        if not self._prim(path).IsA(UsdGeom.Imageable):
+            kind = self.snapshot.prims.type_name[node] or "typeless prim"
+            raise UserError(f"{where}: {path} is a {kind}, which cannot be seen")
+        self.open_instances(path)
+        return node
+
+    def point(self, where: str, path: str, point_id: int) -> int:
+        """The node of a point of a PointInstancer."""
+        prim = self.node(where, path)
+        if self.snapshot.prims.type_name[prim] != "PointInstancer":
+            kind = self.snapshot.prims.type_name[prim] or "typeless prim"
+            raise UserError(f"{where}: {path} is a {kind}, and a PointInstancer is needed")
+        points = self.snapshot.points
+        rows = (points.instancer == prim).nonzero()[0]
+        found = rows[points.point_id[rows] == point_id]
+        if not len(found):
+            ids = points.point_id[rows].tolist()
+            shown = f"{min(ids)} to {max(ids)}" if ids else "none"
+            raise UserError(
+                f"{where}: {path} has no point with the id {point_id}; it has {len(ids)}, ids {shown}"
+            )
+        self.open_instances(path)
+        return len(self.snapshot.prims) + int(found[0])
+
+    def joint(self, where: str, path: str) -> Joint | None:
+        """The UsdPhysics joint of that path, or None where the prim is no joint."""
+        node = self.node(where, path)
+        type_name = self.snapshot.prims.type_name[node]
+        if type_name in TYPES:
+            try:
+                joint = read_joint(self._prim(path), self.opened.meters_per_unit)
+            except UserError as error:
+                raise UserError(f"{where}: {error}") from None
+            self.node(where, joint.body1)
+            return joint
+        if type_name.startswith("Physics") and type_name.endswith("Joint"):
+            raise UserError(
+                f"{where}: {path} is a {type_name}; only revolute and prismatic joints can be driven"
+            )
+        return None
+
+    def joints(self) -> list[Joint]:
+        """All joints of the stage whose bodies are in the snapshot."""
+        known = self.snapshot.prims.index_of
+        found = all_joints(self.opened.stage, self.opened.meters_per_unit)
+        return [j for j in found if j.body1 in known and (not j.body0 or j.body0 in known)]
+
+    def attribute(self, where: str, path: str, name: str) -> str:
+        """The path of a scalar attribute that can be written; UserError for others and for unknown ones."""
+        self.node(where, path)
+        self.open_instances(path)
+        prim = self._prim(path)
+        attribute = prim.GetAttribute(name)
+        if not attribute:
+            if not name.startswith(OWN_NAMESPACES):
+                known = [str(a.GetName()) for a in prim.GetAttributes()]
+                raise UserError(
+                    f"{where}: {path} has no attribute {name!r}{did_you_mean(name, known, most=4)} "
+                    f"(new ones begin with {' or '.join(OWN_NAMESPACES)})"
+                )
+        elif str(attribute.GetTypeName()) not in SCALARS:
+            raise UserError(
+                f"{where}: attribute {name!r} of {path} is of type {attribute.GetTypeName()}, not a number"
+            )
+        return f"{path}.{name}"
+
+    def _prim(self, path: str) -> Any:
+        return self.opened.stage.GetPrimAtPath(path)
+
+    def open_instances(self, path: str) -> None:
+        """Make every native instance above a proxy non-instanceable, from the outside in."""
+        from pxr import Sdf
+
+        prim = self._prim(path)
+        while prim.IsInstanceProxy():
+            top = prim.GetParent()
+            while top.IsInstanceProxy() or not top.IsInstance():
+                top = top.GetParent()
+            spec = Sdf.CreatePrimInLayer(self.opened.layers.bindings, top.GetPath())
+            spec.SetInfo("instanceable", False)
+            self.findings.append(f"{top.GetPath()} is no longer instanced, because {path} below it is bound")
+            prim = self._prim(path)
+
+
+def _near_paths(path: str, snapshot: Snapshot) -> list[str]:
+    """Paths worth comparing with a wrong one: children of its nearest existing ancestor, and equal last names."""
+    known, paths = snapshot.prims.index_of, snapshot.prims.path
+    name = path.rpartition("/")[2]
+    above = path
+    while above and above not in known:
+        above = above.rpartition("/")[0]
+    same = [p for p in paths if p.endswith(f"/{name}")]
+    below = [p for p in paths if p.startswith(f"{above}/") and p.count("/") == above.count("/") + 1]
+    return (same + below)[:2000]

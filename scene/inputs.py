@@ -1,0 +1,172 @@
+"""Signals -> the numbers that bindings consume, all at once.
+
+Every number that a binding needs (a joint coordinate, the x of a pose, ...) is one *input*: a constant plus a weighted sum
+of signals, plus at most one expression. They are collected while bindings are compiled and then evaluated together:
+weighted sums as one gather, expressions once for each distinct shape. An input whose signals have no value yet is NaN,
+and its consumer keeps the authored value. Signals of bad quality keep their last usable value (the state sees to it).
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from twinstage.base.errors import UserError, did_you_mean
+from twinstage.scene.columns import F8, I8
+from twinstage.scene.expressions import Expression, Node, evaluate, parse_expression
+from twinstage.telemetry.contract import Contract
+from twinstage.telemetry.units import Unit, compile_unit
+
+NUMERIC_TYPES = ("f64", "i64", "bool", "enum")
+
+
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """What the contract says about signals, ready for checks."""
+
+    index_of: dict[str, int]
+    types: tuple[str, ...]
+    units: tuple[Unit, ...]
+
+    @staticmethod
+    def of(contract: Contract) -> "Signals":
+        """From a contract, in its order, which is the state's."""
+        return Signals(
+            {signal.id: i for i, signal in enumerate(contract.signals)},
+            tuple(signal.type for signal in contract.signals),
+            tuple(compile_unit(signal.si) for signal in contract.signals),
+        )
+
+    def find(self, where: str, signal: str) -> int:
+        """Index of a signal; UserError with a near miss."""
+        found = self.index_of.get(signal)
+        if found is None:
+            raise UserError(f"{where}: there is no signal {signal!r}{did_you_mean(signal, self.index_of)}")
+        return found
+
+    def find_number(self, where: str, signal: str) -> int:
+        """The same for one that is a number."""
+        found = self.find(where, signal)
+        if self.types[found] not in NUMERIC_TYPES:
+            raise UserError(
+                f"{where}: signal {signal!r} is of type {self.types[found]}, and a number is needed"
+            )
+        return found
+
+    def find_type(self, where: str, signal: str, kind: str) -> int:
+        """The same for one of that type."""
+        found = self.find(where, signal)
+        if self.types[found] != kind:
+            raise UserError(
+                f"{where}: signal {signal!r} is of type {self.types[found]}, and a {kind} is needed"
+            )
+        return found
+
+    def require(self, where: str, signal: str, dimensions: tuple[str, ...], purpose: str) -> None:
+        """UserError unless the signal's unit is of one of these dimensions."""
+        unit = self.units[self.index_of[signal]]
+        if unit.dimension not in dimensions:
+            expected = " or ".join(_NOUNS.get(d, d) for d in dimensions)
+            raise UserError(
+                f"{where}: signal {signal!r} has the unit {unit.si!r} ({_NOUNS.get(unit.dimension, unit.dimension)}), "
+                f"but {purpose} needs {expected}"
+            )
+
+
+_NOUNS = {"1": "a ratio", "m": "a length", "rad": "an angle", "K": "a temperature", "s": "a time"}
+
+
+@dataclass
+class InputCompiler:
+    """Collects inputs; each call that adds one returns its row."""
+
+    signals: Signals
+    _constant: list[float] = field(default_factory=list)
+    _terms: list[tuple[tuple[int, float], ...]] = field(default_factory=list)
+    _shapes: dict[Node, list[tuple[int, float, tuple[int, ...]]]] = field(default_factory=dict)
+    _uses: list[tuple[int, ...]] = field(default_factory=list)
+
+    def constant(self, value: float) -> int:
+        """An input that never changes."""
+        return self._add(value, (), ())
+
+    def linear(self, constant: float, terms: tuple[tuple[int, float], ...]) -> int:
+        """constant + sum(weight * signal) of (signal index, weight) pairs."""
+        return self._add(constant, terms, tuple(signal for signal, _ in terms))
+
+    def expression(
+        self,
+        where: str,
+        text: str,
+        scale: float = 1.0,
+        offset: float = 0.0,
+        terms: tuple[tuple[int, float], ...] = (),
+    ) -> int:
+        """scale * expression + offset + sum(weight * signal)."""
+        try:
+            parsed: Expression = parse_expression(text)
+        except UserError as error:
+            raise UserError(f"{where}: {error}") from None
+        used = tuple(self.signals.find_number(where, name) for name in parsed.signals)
+        row = self._add(offset, terms, (*used, *(signal for signal, _ in terms)))
+        self._shapes.setdefault(parsed.shape, []).append((row, scale, used))
+        return row
+
+    def uses(self, row: int) -> tuple[int, ...]:
+        """Indices of the signals that an input depends on."""
+        return self._uses[row]
+
+    def build(self) -> "Inputs":
+        """All inputs, ready to evaluate."""
+        width = max((len(t) for t in self._terms), default=0)
+        count = len(self._constant)
+        # Unused places point at one extra slot that always holds 0.
+        signal = np.full((count, width), len(self.signals.types), np.int64)
+        weight = np.zeros((count, width))
+        for row, terms in enumerate(self._terms):
+            for k, (index, factor) in enumerate(terms):
+                signal[row, k], weight[row, k] = index, factor
+        groups = []
+        for shape, members in self._shapes.items():
+            groups.append(
+                ShapeGroup(
+                    shape,
+                    np.array([row for row, _, _ in members]),
+                    np.array([scale for _, scale, _ in members]),
+                    np.array([used for _, _, used in members], np.int64).reshape(len(members), -1).T.copy(),
+                )
+            )
+        return Inputs(np.array(self._constant), signal, weight, tuple(groups))
+
+    def _add(self, constant: float, terms: tuple[tuple[int, float], ...], uses: tuple[int, ...]) -> int:
+        self._constant.append(float(constant))
+        self._terms.append(terms)
+        self._uses.append(tuple(dict.fromkeys(uses)))
+        return len(self._constant) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class ShapeGroup:
+    """Inputs that share an expression shape: rows i8[n], scale f8[n], signals i8[number of placeholders, n]."""
+
+    shape: Node
+    rows: I8
+    scale: F8
+    signals: I8
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """constant f8[n] + sum over k of weight f8[n, k] * signal i8[n, k] + expressions."""
+
+    constant: F8
+    signal: I8
+    weight: F8
+    groups: tuple[ShapeGroup, ...]
+
+    def evaluate(self, numeric: np.ndarray) -> F8:
+        """Values f8[n] of all inputs for the state's `numeric` f8[signals]."""
+        values = np.append(numeric, 0.0)
+        out = self.constant + (values[self.signal] * self.weight).sum(1)
+        for group in self.groups:
+            out[group.rows] += group.scale * evaluate(group.shape, values[group.signals])
+        return np.asarray(out)

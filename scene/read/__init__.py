@@ -1,0 +1,90 @@
+"""pxr -> snapshot: a small reader for each area, and `read_snapshot`, which puts their answers together.
+
+Units and axes change here, once: everything that leaves this package is in metres and Z-up.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from twinstage.scene.snapshot import Snapshot
+    from twinstage.scene.stage import OpenedStage
+
+
+def read_snapshot(opened: "OpenedStage", time_code: float | None = None) -> "Snapshot":
+    """The composed stage as an immutable snapshot.
+
+    `time_code`: the moment at which animated values are read; None takes the stage's start, which equals the default
+    values where nothing is animated. Raises UserError for a texture outside the allowed folders.
+    """
+    from pxr import UsdUtils
+
+    from twinstage.scene.read.appearance import Appearance
+    from twinstage.scene.read.cameras import read_cameras
+    from twinstage.scene.read.context import Conversion, ReadContext
+    from twinstage.scene.read.geometry import PrototypeStore
+    from twinstage.scene.read.instances import (
+        ObjectFinder,
+        below_instancers,
+        instance_table,
+        point_blocks,
+        point_table,
+        prim_blocks,
+        read_points,
+    )
+    from twinstage.scene.read.lights import read_lights
+    from twinstage.scene.read.materials import MaterialStore
+    from twinstage.scene.read.points import PointReader
+    from twinstage.scene.read.prims import PrimReader
+    from twinstage.scene.read.textures import TextureStore
+    from twinstage.scene.snapshot import Snapshot, StageInfo
+    from twinstage.scene.stage import diagnostics
+
+    quiet = UsdUtils.CoalescingDiagnosticDelegate()
+    context = ReadContext(
+        stage=opened.stage,
+        time=time_at(opened.stage, time_code),
+        conversion=Conversion.of(opened.meters_per_unit, opened.up_axis),
+        allowed=opened.allowed,
+    )
+    table, prims = PrimReader(context).read()
+    textures = TextureStore(context)
+    shapes = PrototypeStore(context)
+    materials = MaterialStore(context, textures)
+    appearance = Appearance(context, shapes, materials)
+    hidden = below_instancers(table)
+    points = read_points(table, prims, hidden, PointReader(context, appearance))
+    objects = ObjectFinder(table, points)
+    blocks = [*prim_blocks(table, prims, hidden, appearance), *point_blocks(table, points)]
+    instances = instance_table(blocks, objects)
+    lights = read_lights(context, table, prims, textures, opened.up_axis)
+    return Snapshot(
+        stage=StageInfo(
+            path=str(opened.path),
+            meters_per_unit=opened.meters_per_unit,
+            up_axis=opened.up_axis,
+            time_codes_per_second=opened.time_codes_per_second,
+            hash=opened.hash,
+        ),
+        prims=table,
+        points=point_table(points),
+        prototypes=tuple(shapes.prototypes),
+        instances=instances,
+        objects=objects.objects,
+        materials=tuple(materials.materials),
+        material_sets=tuple(materials.sets),
+        textures=tuple(textures.textures),
+        lights=lights,
+        cameras=read_cameras(context, table, prims),
+        findings=(*opened.findings, *context.findings, *diagnostics(quiet)),
+    )
+
+
+def time_at(stage: Any, time_code: float | None) -> Any:
+    """The Usd.TimeCode of that number; None: the start of the stage's range, or of its samples."""
+    from pxr import Usd
+
+    if time_code is not None:
+        return Usd.TimeCode(time_code)
+    if stage.HasAuthoredTimeCodeRange():
+        return Usd.TimeCode(stage.GetStartTimeCode())
+    return Usd.TimeCode.EarliestTime()

@@ -1,0 +1,113 @@
+"""What a gprim looks like: its prototype (shape) and its material set (one material a slot)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from twinstage.scene.read.context import ReadContext, array
+from twinstage.scene.read.geometry import NOT_DRAWN, PrototypeStore
+from twinstage.scene.read.materials import BoundMaterial, MaterialStore
+from twinstage.scene.read.mesh import material_subsets
+
+DRAWN_PURPOSES = ("default", "render")
+DEFAULT_UV = "st"
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Indices into the snapshot's prototypes and material sets; `plain` where no material is bound to the gprim."""
+
+    prototype: int
+    material_set: int
+    plain: bool
+
+
+class Appearance:
+    """Gprims -> looks, in bulk, because bound materials are computed fastest for many prims at once."""
+
+    def __init__(self, context: ReadContext, shapes: PrototypeStore, materials: MaterialStore) -> None:
+        self.context = context
+        self.shapes = shapes
+        self.materials = materials
+        self._subset_names: dict[str, tuple[str, ...]] = {}
+
+    def drawable(self, prim: Any) -> bool:
+        """Whether that prim has a shape that can be drawn; gprims that have one but cannot give a finding."""
+        type_name = str(prim.GetTypeName())
+        if type_name in NOT_DRAWN:
+            self.context.count(f"{type_name} prim is not drawn")
+        return self.shapes.is_shape(type_name)
+
+    def looks(self, gprims: list[Any]) -> list[Look | None]:
+        """The look of each gprim, None where it has nothing to draw."""
+        asked: list[Any] = []
+        spans: list[tuple[int, int]] = []
+        for prim in gprims:
+            start = len(asked)
+            asked.append(prim)
+            asked.extend(prim.GetChild(name) for name in self._subsets(prim))
+            spans.append((start, len(asked)))
+        bound = self.materials.bound(asked)
+        return [
+            self._look(prim, asked[a + 1 : b], bound[a:b]) for prim, (a, b) in zip(gprims, spans, strict=True)
+        ]
+
+    def _subsets(self, prim: Any) -> tuple[str, ...]:
+        if prim.GetTypeName() != "Mesh":
+            return ()
+        shared = prim.GetPrimInPrototype() if prim.IsInstanceProxy() else prim
+        key = str(shared.GetPath())
+        if key not in self._subset_names:
+            from pxr import UsdGeom
+
+            subsets = material_subsets(UsdGeom.Mesh(shared))
+            self._subset_names[key] = tuple(str(subset.GetPrim().GetName()) for subset in subsets)
+        return self._subset_names[key]
+
+    def _look(self, prim: Any, subsets: list[Any], bound: list[BoundMaterial | None]) -> Look | None:
+        uv_names = list(dict.fromkeys(b.uv_name for b in bound if b is not None and b.uv_name))
+        if len(uv_names) > 1:
+            self.context.finding(
+                f"{prim.GetPath()}: its materials read several uv primvars; all use {uv_names[0]!r}"
+            )
+        prototype = self.shapes.index(prim, uv_names[0] if uv_names else DEFAULT_UV)
+        if prototype < 0:
+            return None
+        main = bound[0]
+        has_colors = self.shapes.prototypes[prototype].color is not None
+        whole = self._plain(prim, has_colors) if main is None else self._tinted(prim, main)
+        by_name = {
+            str(s.GetName()): self._tinted(prim, b)
+            for s, b in zip(subsets, bound[1:], strict=True)
+            if b is not None
+        }
+        slots = self.shapes.prototypes[prototype].slots[1:]
+        indices = (whole, *(by_name.get(name, whole) for name in slots))
+        return Look(prototype, self.materials.set_index(indices), plain=main is None)
+
+    def _tinted(self, prim: Any, bound: BoundMaterial) -> int:
+        """The material, with the colour that the gprim gives it where the material asks for one."""
+        color = self._constant(prim, bound.color_name, 3) if bound.color_name else None
+        return (
+            bound.index
+            if color is None
+            else self.materials.tinted(bound.index, (color[0], color[1], color[2]))
+        )
+
+    def _plain(self, prim: Any, has_colors: bool) -> int:
+        """The material made of displayColor and displayOpacity where they are the same all over."""
+        color = None if has_colors else self._constant(prim, "displayColor", 3)
+        opacity = self._constant(prim, "displayOpacity", 1)
+        return self.materials.plain(
+            None if color is None else (color[0], color[1], color[2]), 1.0 if opacity is None else opacity[0]
+        )
+
+    def _constant(self, prim: Any, name: str, width: int) -> tuple[float, ...] | None:
+        from pxr import UsdGeom
+
+        primvar = UsdGeom.PrimvarsAPI(prim).FindPrimvarWithInheritance(name)
+        values = (
+            array(primvar.ComputeFlattened(self.context.time)) if primvar and primvar.HasValue() else None
+        )
+        if values is None or len(values) != 1:
+            return None
+        return tuple(round(float(v), 7) for v in values.reshape(-1)[:width])

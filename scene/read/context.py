@@ -1,0 +1,79 @@
+"""What every reader is handed: the stage, the moment, the change of units and axes, and a place for findings."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from twinstage.scene.asset_paths import AllowedFolders
+from twinstage.scene.columns import F8
+
+Z_UP_FROM_Y_UP = np.array([[1.0, 0, 0, 0], [0, 0, -1, 0], [0, 1, 0, 0], [0, 0, 0, 1]])
+"""Column-vector rotation by +90 degrees about X: +Y becomes +Z, +Z becomes -Y."""
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """The door between the stage's units and ours; matrices are column-vector on our side, row-vector on USD's.
+
+    `scale`: metres per stage unit; `world`: twin_from_usd rotation, f8[4, 4].
+    """
+
+    scale: float
+    world: F8
+
+    @staticmethod
+    def of(meters_per_unit: float, up_axis: str) -> "Conversion":
+        """The conversion for a stage with those metrics."""
+        return Conversion(meters_per_unit, np.eye(4) if up_axis == "Z" else Z_UP_FROM_Y_UP.copy())
+
+    def matrices(self, usd: np.ndarray) -> F8:
+        """Column-vector matrices in metres f8[n, 4, 4] of USD's row-vector ones; axes stay as they are."""
+        out = np.array(np.swapaxes(np.asarray(usd, np.float64).reshape(-1, 4, 4), 1, 2))
+        out[:, :3, 3] *= self.scale
+        return out
+
+    def usd_matrices(self, ours: np.ndarray) -> F8:
+        """The inverse of `matrices`."""
+        out = np.array(np.swapaxes(np.asarray(ours, np.float64), 1, 2))
+        out[:, 3, :3] /= self.scale
+        return out
+
+
+@dataclass
+class ReadContext:
+    """Handed from reader to reader while one snapshot is read.
+
+    `time`: Usd.TimeCode; `findings`: sentences, deduplicated, in the order found.
+    """
+
+    stage: Any
+    time: Any
+    conversion: Conversion
+    allowed: AllowedFolders
+    _findings: dict[str, None] = field(default_factory=dict)
+    _counts: dict[str, int] = field(default_factory=dict)
+
+    def finding(self, sentence: str) -> None:
+        """Note something doubtful, once."""
+        self._findings[sentence] = None
+
+    def count(self, sentence: str) -> None:
+        """Note something that may occur often; `sentence` gets the number of times in front."""
+        self._counts[sentence] = self._counts.get(sentence, 0) + 1
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        counted = tuple(f"{number} x {sentence}" for sentence, number in sorted(self._counts.items()))
+        return (*self._findings, *counted)
+
+
+def array(values: Any, dtype: type[np.generic] = np.float64) -> "np.ndarray | None":
+    """A Vt array as numpy; None stays None, and so does what is no array of numbers (an attribute of the wrong type)."""
+    if values is None:
+        return None
+    try:
+        out = np.asarray(values, dtype)
+    except (TypeError, ValueError):
+        return None
+    return out if out.ndim else None

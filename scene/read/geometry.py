@@ -1,0 +1,128 @@
+"""Geometry by gprim type, each distinct shape once.
+
+`SHAPES` maps a USD type to the small function that reads it. Equal arrays become one prototype: native instances are
+recognised by their prim in the prototype, everything else by the hash of the arrays.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from twinstage.scene.columns import F4, I4, U4, frozen
+from twinstage.scene.read.context import ReadContext
+from twinstage.scene.snapshot import Prototype
+
+
+@dataclass(frozen=True, slots=True)
+class MeshData:
+    """What a shape reader gives; fields as in `Prototype`. `subsets` are the GeomSubset prims of slots 1.. ."""
+
+    points: F4
+    normals: F4
+    triangles: U4
+    uv: F4 | None = None
+    color: F4 | None = None
+    slot: I4 | None = None
+    subsets: tuple[str, ...] = ()
+    double_sided: bool = False
+    chord_error: float = 0.0
+
+
+ShapeReader = Callable[[ReadContext, Any, str], "MeshData | None"]
+"""(context, prim, name of the uv primvar) -> data in metres, or None (with a finding) where nothing can be drawn."""
+
+
+def shapes() -> dict[str, ShapeReader]:
+    """The readers by USD type name."""
+    from twinstage.scene.read.gprims import FORMS, read_gprim
+    from twinstage.scene.read.mesh import read_mesh
+
+    return {"Mesh": read_mesh, **dict.fromkeys(FORMS, read_gprim)}
+
+
+NOT_DRAWN = (
+    "BasisCurves",
+    "HermiteCurves",
+    "NurbsCurves",
+    "NurbsPatch",
+    "Points",
+    "TetMesh",
+    "Volume",
+    "ParticleField3DGaussianSplat",
+)
+"""Gprims that have a shape but no triangles here: each gives a finding."""
+
+
+class PrototypeStore:
+    """Reads the shape of gprims and keeps each distinct one once."""
+
+    def __init__(self, context: ReadContext) -> None:
+        self.context = context
+        self.prototypes: list[Prototype] = []
+        self._shapes = shapes()
+        self._by_prim: dict[tuple[str, str], int] = {}
+        self._by_hash: dict[str, int] = {}
+        self._by_identity: dict[int, tuple[MeshData, int]] = {}
+
+    def is_shape(self, type_name: str) -> bool:
+        """Whether prims of that type can be drawn."""
+        return type_name in self._shapes
+
+    def index(self, prim: Any, uv_name: str) -> int:
+        """The prototype of that gprim, or -1 where it holds nothing to draw."""
+        shared = prim.GetPrimInPrototype() if prim.IsInstanceProxy() else prim
+        key = (str(shared.GetPath()), uv_name)
+        if key not in self._by_prim:
+            data = self._shapes[str(prim.GetTypeName())](self.context, prim, uv_name)
+            self._by_prim[key] = -1 if data is None else self._add(str(prim.GetPath()), data)
+        return self._by_prim[key]
+
+    def _add(self, source: str, data: MeshData) -> int:
+        known = self._by_identity.get(id(data))
+        if known is None:  # the data is kept beside the index, so that its identity stays taken
+            known = self._by_identity[id(data)] = (data, self._add_new(source, data))
+        return known[1]
+
+    def _add_new(self, source: str, data: MeshData) -> int:
+        slot = np.zeros(len(data.triangles), np.int32) if data.slot is None else data.slot
+        digest = _hash(data, slot)
+        if digest not in self._by_hash:
+            self._by_hash[digest] = len(self.prototypes)
+            self.prototypes.append(
+                Prototype(
+                    source=source,
+                    hash=digest,
+                    points=frozen(data.points, np.float32),
+                    normals=frozen(data.normals, np.float32),
+                    uv=None if data.uv is None else frozen(data.uv, np.float32),
+                    color=None if data.color is None else frozen(data.color, np.float32),
+                    triangles=frozen(data.triangles, np.uint32),
+                    slot=frozen(slot, np.int32),
+                    slots=("", *data.subsets),
+                    double_sided=data.double_sided,
+                    chord_error=data.chord_error,
+                )
+            )
+        return self._by_hash[digest]
+
+
+def _hash(data: MeshData, slot: np.ndarray) -> str:
+    digest = hashlib.sha256()
+    arrays = (
+        ("points", data.points, np.float32),
+        ("normals", data.normals, np.float32),
+        ("uv", data.uv, np.float32),
+        ("color", data.color, np.float32),
+        ("triangles", data.triangles, np.uint32),
+        ("slot", slot, np.int32),
+    )
+    for name, values, dtype in arrays:
+        shape = None if values is None else values.shape
+        digest.update(f"{name}{shape};".encode())
+        if values is not None:
+            digest.update(np.ascontiguousarray(values, dtype).tobytes())
+    digest.update(repr((data.subsets, data.double_sided, data.chord_error)).encode())
+    return digest.hexdigest()

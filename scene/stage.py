@@ -1,0 +1,220 @@
+"""Opening a stage safely, with its session layer stack.
+
+A file is looked at in a child process (`probe`), then opened with five anonymous sublayers of the session layer that
+exist from the start and are never added or removed (recomposing a large stage costs seconds). The designers' files
+are never written: whatever the twin changes goes into one of these layers, and clearing the layer undoes it.
+"""
+
+import hashlib
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from twinstage.base.errors import UserError, did_you_mean
+from twinstage.scene.asset_paths import AllowedFolders, check_used_layers
+from twinstage.scene.probe import ProbeLimits, probe_stage, tell_reason
+
+EXTENSIONS = (".usd", ".usda", ".usdc", ".usdz")
+LAYER_NAMES = ("ui", "randomization", "live", "simulation", "bindings")
+
+
+@dataclass(frozen=True, slots=True)
+class SessionLayers:
+    """Sublayers of the session layer (Sdf.Layer), strongest first."""
+
+    ui: Any
+    randomization: Any
+    live: Any
+    simulation: Any
+    bindings: Any
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedStage:
+    """A composed stage and what was learnt at its opening.
+
+    Attributes:
+        stage: Usd.Stage; its edit target is left at the session layer.
+        layers: the session's sublayers.
+        path: the root layer's file, absolute.
+        allowed: which files the stage may reach.
+        meters_per_unit, up_axis, time_codes_per_second: as authored, or USD's fall-backs.
+        hash: SHA-256 over the contents of all layers used, hex.
+        findings: what is doubtful but no reason to refuse, one sentence each.
+    """
+
+    stage: Any
+    layers: SessionLayers
+    path: Path
+    allowed: AllowedFolders
+    meters_per_unit: float
+    up_axis: str
+    time_codes_per_second: float
+    hash: str
+    findings: tuple[str, ...] = ()
+
+
+def open_stage(
+    path: str | Path,
+    asset_roots: Iterable[str | Path] = (),
+    load: Literal["all", "none"] = "all",
+    population: Iterable[str] | None = None,
+    *,
+    probe: bool = True,
+    limits: ProbeLimits | None = None,
+) -> OpenedStage:
+    """Open the stage of a file.
+
+    `asset_roots`: folders that it may reach besides its own. `population`: prim paths to compose (a population mask),
+    None for all. `probe=False` skips the child process, for files that were opened before or that we wrote.
+
+    Raises UserError for a missing, broken or truncated file, a wrong extension, no prims, impossible units or time,
+    and for layers or assets outside the allowed folders.
+    """
+    from pxr import Tf, Usd, UsdUtils
+
+    file = checked_path(Path(path))
+    roots = [checked_root(Path(root)) for root in asset_roots]
+    if probe:
+        probe_stage(file, limits)
+    quiet = UsdUtils.CoalescingDiagnosticDelegate()
+    try:
+        root_layer = _root_layer(file)
+        session, layers = _session_layers()
+        loading = Usd.Stage.LoadAll if load == "all" else Usd.Stage.LoadNone
+        stage = _compose(Usd, root_layer, session, loading, population)
+    except Tf.ErrorException as problem:
+        raise UserError(f"stage {file} cannot be read: {tell_reason(problem)}") from None
+    allowed = AllowedFolders(file, roots)
+    check_used_layers(stage, allowed)
+    stage.SetEditTarget(session)
+    units = _meters_per_unit(root_layer, file)
+    return OpenedStage(
+        stage=stage,
+        layers=layers,
+        path=file,
+        allowed=allowed,
+        meters_per_unit=units,
+        up_axis=_up_axis(root_layer, file),
+        time_codes_per_second=_time_codes(root_layer, file),
+        hash=_hash_layers(stage),
+        findings=(*_unit_findings(root_layer, units), *diagnostics(quiet)),
+    )
+
+
+def checked_path(path: Path) -> Path:
+    """The absolute path of a file that may be a stage; UserError for others."""
+    if not path.exists():
+        folder = path.parent
+        known = [p.name for p in folder.iterdir() if p.suffix in EXTENSIONS] if folder.is_dir() else []
+        raise UserError(f"there is no stage {path}{did_you_mean(path.name, known)}")
+    if path.is_dir():
+        raise UserError(f"stage {path} is a folder; a USD file ({', '.join(EXTENSIONS)}) was expected")
+    if path.suffix.lower() not in EXTENSIONS:
+        raise UserError(f"stage {path} is not a USD file: its name ends in none of {', '.join(EXTENSIONS)}")
+    return path.absolute()
+
+
+def checked_root(path: Path) -> Path:
+    """The absolute path of an asset root; UserError where it is no folder."""
+    if not path.is_dir():
+        raise UserError(f"asset root {path} is not a folder")
+    return path.absolute()
+
+
+def _root_layer(file: Path) -> Any:
+    from pxr import Sdf
+
+    layer = Sdf.Layer.FindOrOpen(str(file))
+    if layer is None:
+        raise UserError(f"stage {file} cannot be read: it is not a USD file")
+    return layer
+
+
+def _session_layers() -> tuple[Any, SessionLayers]:
+    from pxr import Sdf
+
+    session = Sdf.Layer.CreateAnonymous("session.usda")
+    layers = [Sdf.Layer.CreateAnonymous(f"{name}.usda") for name in LAYER_NAMES]
+    session.subLayerPaths = [layer.identifier for layer in layers]
+    return session, SessionLayers(*layers)
+
+
+def _compose(usd: Any, root: Any, session: Any, loading: Any, population: Iterable[str] | None) -> Any:
+    if population is None:
+        return usd.Stage.Open(root, session, loading)
+    mask = usd.StagePopulationMask()
+    for prim_path in population:
+        mask.Add(prim_path)
+    return usd.Stage.OpenMasked(root, session, mask, loading)
+
+
+def _metadata(layer: Any, name: str) -> Any:
+    """A value of the root layer as written: schema getters throw where an old exporter wrote the wrong type."""
+    root = layer.pseudoRoot
+    return root.GetInfo(name) if root.HasInfo(name) else None
+
+
+def _meters_per_unit(layer: Any, file: Path) -> float:
+    value = _metadata(layer, "metersPerUnit")
+    if value is None:
+        return 0.01
+    number = float(value)
+    if not (math.isfinite(number) and number > 0):
+        raise UserError(f"stage {file} has metersPerUnit {number:g}; a number greater than 0 was expected")
+    return number
+
+
+def _up_axis(layer: Any, file: Path) -> str:
+    value = _metadata(layer, "upAxis")
+    if value is None:
+        return "Y"
+    if str(value) not in ("Y", "Z"):
+        raise UserError(f"stage {file} has upAxis {str(value)!r}; USD knows 'Y' and 'Z'")
+    return str(value)
+
+
+def _time_codes(layer: Any, file: Path) -> float:
+    value = _metadata(layer, "timeCodesPerSecond")
+    number = 24.0 if value is None else float(value)
+    if not (math.isfinite(number) and number > 0):
+        raise UserError(
+            f"stage {file} has timeCodesPerSecond {number:g}; a number greater than 0 was expected"
+        )
+    return number
+
+
+def _unit_findings(layer: Any, units: float) -> list[str]:
+    found = []
+    if _metadata(layer, "metersPerUnit") is None:
+        found.append(f"metersPerUnit is not authored: USD's fall-back of {units:g} m a unit is used")
+    if _metadata(layer, "upAxis") is None:
+        found.append("upAxis is not authored: USD's fall-back Y is used")
+    return found
+
+
+def diagnostics(quiet: Any) -> list[str]:
+    """What the USD library complained about since a CoalescingDiagnosticDelegate was made, each line once."""
+    found: dict[str, None] = {}
+    for item in quiet.TakeUncoalescedDiagnostics():
+        lines = str(item.commentary).strip().splitlines()
+        if lines:
+            found[lines[0].strip()] = None
+    return list(found)
+
+
+def _hash_layers(stage: Any) -> str:
+    digests = []
+    for layer in stage.GetUsedLayers():
+        if not layer.anonymous:
+            digests.append(hashlib.sha256(_layer_bytes(layer)).digest())
+    return hashlib.sha256(b"".join(sorted(digests))).hexdigest()
+
+
+def _layer_bytes(layer: Any) -> bytes:
+    file = Path(layer.realPath.split("[", 1)[0])
+    if file.is_file():
+        return file.read_bytes()
+    return str(layer.ExportToString()).encode()

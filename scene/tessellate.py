@@ -1,0 +1,147 @@
+"""Triangles for USD's intrinsic shapes, each with the greatest distance from the true surface. numpy only.
+
+Round shapes get `SEGMENTS` segments a turn: the chord error is then radius * (1 - cos(pi / SEGMENTS)), a thousandth
+of the radius. All shapes have their axis along +Z and are turned by the caller; normals are the true surface's.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from twinstage.scene.columns import F8, I8
+
+SEGMENTS = 72
+RINGS = 18
+"""Rings from pole to equator: a quarter turn at the same angle a step."""
+CHORD = 1.0 - float(np.cos(np.pi / SEGMENTS))
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """points f8[v, 3], unit normals f8[v, 3], triangles i8[t, 3] counter-clockwise seen from outside, chord error."""
+
+    points: F8
+    normals: F8
+    triangles: I8
+    chord_error: float = 0.0
+
+
+def cube(size: float) -> Shape:
+    """A cube of that edge length, centred."""
+    faces = []
+    for axis in range(3):
+        for sign in (1.0, -1.0):
+            u, v = np.eye(3)[(axis + 1) % 3], np.eye(3)[(axis + 2) % 3]
+            n = np.eye(3)[axis] * sign
+            corners = np.array([n - u * sign - v, n + u * sign - v, n + u * sign + v, n - u * sign + v])
+            faces.append((corners * size / 2, np.tile(n, (4, 1))))
+    quad = np.array([[0, 1, 2], [0, 2, 3]])
+    triangles = np.concatenate([quad + 4 * k for k in range(6)])
+    return Shape(np.concatenate([f[0] for f in faces]), np.concatenate([f[1] for f in faces]), triangles)
+
+
+def plane(width: float, length: float) -> Shape:
+    """A rectangle in the xy plane facing +Z: width along x, length along y."""
+    corners = np.array([[-1.0, -1, 0], [1, -1, 0], [1, 1, 0], [-1, 1, 0]]) * [width / 2, length / 2, 0]
+    return Shape(corners, np.tile([0.0, 0.0, 1.0], (4, 1)), np.array([[0, 1, 2], [0, 2, 3]]))
+
+
+def revolve(radius: np.ndarray, height: np.ndarray, normal: np.ndarray) -> Shape:
+    """A surface of revolution about Z from a profile that runs upwards.
+
+    `radius`, `height` [k]; `normal` [k, 2]: (outward, up) components of the unit normal at each profile point.
+    """
+    turn = np.linspace(0.0, 2 * np.pi, SEGMENTS, endpoint=False)
+    cos, sin = np.cos(turn), np.sin(turn)
+    k = len(radius)
+    points = np.stack(
+        [
+            np.outer(radius, cos),
+            np.outer(radius, sin),
+            np.repeat(np.asarray(height, float)[:, None], SEGMENTS, 1),
+        ],
+        -1,
+    )
+    normals = np.stack(
+        [np.outer(normal[:, 0], cos), np.outer(normal[:, 0], sin), np.repeat(normal[:, 1:], SEGMENTS, 1)], -1
+    )
+    here = np.arange(SEGMENTS)
+    there = (here + 1) % SEGMENTS
+    triangles = []
+    for row in range(k - 1):
+        low, high = row * SEGMENTS, (row + 1) * SEGMENTS
+        if radius[row] > 0:
+            triangles.append(np.stack([low + here, low + there, high + there], -1))
+        if radius[row + 1] > 0:
+            triangles.append(np.stack([low + here, high + there, high + here], -1))
+    chord = float(np.max(radius)) * CHORD
+    return Shape(points.reshape(-1, 3), normals.reshape(-1, 3), np.concatenate(triangles), chord)
+
+
+def disk(radius: float, height: float, *, up: bool) -> Shape:
+    """A flat cap at that height, facing up or down."""
+    turn = np.linspace(0.0, 2 * np.pi, SEGMENTS, endpoint=False)
+    rim = np.stack([radius * np.cos(turn), radius * np.sin(turn), np.full(SEGMENTS, height)], -1)
+    points = np.concatenate([[[0.0, 0.0, height]], rim])
+    here = np.arange(SEGMENTS) + 1
+    there = np.roll(here, -1)
+    centre = np.zeros(SEGMENTS, np.int64)
+    triangles = np.stack([centre, here, there] if up else [centre, there, here], -1)
+    return Shape(
+        points, np.tile([0.0, 0.0, 1.0 if up else -1.0], (len(points), 1)), triangles, radius * CHORD
+    )
+
+
+def join(*shapes: Shape) -> Shape:
+    """Several shapes as one."""
+    offsets = np.cumsum([0, *(len(s.points) for s in shapes[:-1])])
+    return Shape(
+        np.concatenate([s.points for s in shapes]),
+        np.concatenate([s.normals for s in shapes]),
+        np.concatenate([s.triangles + k for s, k in zip(shapes, offsets, strict=True)]),
+        max(s.chord_error for s in shapes),
+    )
+
+
+def sphere(radius: float) -> Shape:
+    """A sphere."""
+    angle = np.linspace(-np.pi / 2, np.pi / 2, 2 * RINGS + 1)
+    cos, sin = _poles(np.cos(angle)), np.sin(angle)
+    # Both directions bend, so the middle of a facet lies deeper than the middle of an edge.
+    shape = revolve(radius * cos, radius * sin, np.stack([cos, sin], -1))
+    return Shape(shape.points, shape.normals, shape.triangles, radius * (1 - np.cos(np.pi / SEGMENTS) ** 2))
+
+
+def cylinder(height: float, bottom: float, top: float) -> Shape:
+    """A closed cylinder or truncated cone, centred."""
+    half = height / 2
+    slope = np.array([height, bottom - top])
+    length = np.linalg.norm(slope)
+    normal = slope / length if length > 0 else np.array([1.0, 0.0])
+    parts = [revolve(np.array([bottom, top]), np.array([-half, half]), np.tile(normal, (2, 1)))]
+    if bottom > 0:
+        parts.append(disk(bottom, -half, up=False))
+    if top > 0:
+        parts.append(disk(top, half, up=True))
+    return join(*parts)
+
+
+def cone(height: float, radius: float) -> Shape:
+    """A closed cone with its tip at +Z, centred."""
+    return cylinder(height, radius, 0.0)
+
+
+def capsule(height: float, bottom: float, top: float) -> Shape:
+    """A cylinder of that height with half-spheres of those radii at its ends, centred."""
+    quarter = np.linspace(0.0, np.pi / 2, RINGS + 1)
+    cos, sin = _poles(np.cos(quarter)), np.sin(quarter)
+    low = np.stack([bottom * cos[::-1], -height / 2 - bottom * sin[::-1], cos[::-1], -sin[::-1]], -1)
+    high = np.stack([top * cos, height / 2 + top * sin, cos, sin], -1)
+    profile = np.concatenate([low, high])
+    shape = revolve(profile[:, 0], profile[:, 1], profile[:, 2:])
+    error = max(bottom, top) * (1 - np.cos(np.pi / SEGMENTS) ** 2)
+    return Shape(shape.points, shape.normals, shape.triangles, error)
+
+
+def _poles(cos: np.ndarray) -> F8:
+    return np.where(cos < 1e-12, 0.0, cos)
