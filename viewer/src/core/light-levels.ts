@@ -1,0 +1,146 @@
+/**
+ * How bright each light is on screen. Pure.
+ *
+ * UsdLux radiances span ten orders of magnitude, and a viewer has no exposure control. So the proportions between the
+ * lights are kept and their sum is scaled to a fixed level: what a white surface in the middle of the scene sends
+ * back. It depends on the scene's lights only, never on pixels, so the picture does not breathe.
+ */
+import type { LightJson } from "../wire/scene-data.ts";
+
+/** Radiance that a white surface facing all lights should send back. */
+const TARGET = 1.4;
+/** Least and greatest share from all sides: nothing is black, and things keep their form. */
+const AMBIENT = [0.42, 0.62] as const;
+/** Least and greatest share from the one light that casts shadows. */
+const SUN = [0.35, 1] as const;
+export interface LocalLight {
+  readonly kind: "spot" | "point";
+  readonly position: readonly [number, number, number];
+  readonly direction: readonly [number, number, number];
+  readonly color: readonly [number, number, number];
+  /** [cd], scaled. */
+  readonly intensity: number;
+}
+
+export interface LightLevels {
+  /** Radiance of the environment. */
+  readonly ambient: number;
+  /** Where light comes from: a unit vector towards the light; illuminance [lx], scaled. */
+  readonly sun: {
+    readonly towards: [number, number, number];
+    readonly color: readonly [number, number, number];
+    readonly intensity: number;
+  };
+  readonly locals: readonly LocalLight[];
+}
+
+interface Rated {
+  readonly light: LightJson;
+  /** What it adds to the radiance of a white surface in the middle of the scene. */
+  readonly radiance: number;
+}
+
+/**
+ * `world`: world_from_node of all nodes, row-major; `middle`, `radius`: of the scene [m]. `maxLocal`: local lights that
+ * get a light of their own; the others go into the ambient share.
+ */
+export function lightLevels(
+  lights: readonly LightJson[],
+  world: Float64Array,
+  middle: readonly [number, number, number],
+  radius: number,
+  maxLocal: number,
+): LightLevels {
+  const rated = lights
+    .map((light) => ({ light, radiance: contribution(light, world, middle, radius) }))
+    .filter((r) => r.radiance > 0);
+  const total = rated.reduce((sum, r) => sum + r.radiance, 0);
+  if (total === 0)
+    return {
+      ambient: 0.55,
+      sun: { towards: unit([0.45, -0.6, 1]), color: [1, 0.98, 0.95], intensity: 0.62 * Math.PI },
+      locals: [],
+    };
+  const scale = TARGET / total;
+  const domes = rated.filter((r) => r.light.kind === "dome");
+  const suns = rated.filter((r) => r.light.kind === "distant").sort((a, b) => b.radiance - a.radiance);
+  const locals = rated
+    .filter((r) => r.light.kind !== "dome" && r.light.kind !== "distant")
+    .sort((a, b) => b.radiance - a.radiance);
+  const spread = [...domes, ...suns.slice(1), ...locals.slice(maxLocal)].reduce((sum, r) => sum + r.radiance, 0);
+  const ambient = clamp(spread * scale, AMBIENT);
+  return {
+    ambient,
+    sun: suns.length > 0 ? sunOf(suns[0], world, clamp(suns[0].radiance * scale, SUN)) : overhead(),
+    locals: locals.slice(0, maxLocal).map((r) => localOf(r.light, world, scale)),
+  };
+}
+
+/** Without a distant light, a weak one from above gives things their form and a shadow. */
+function overhead(): LightLevels["sun"] {
+  return { towards: unit([0.25, -0.35, 1]), color: [1, 1, 1], intensity: SUN[0] * Math.PI };
+}
+
+function clamp(value: number, [low, high]: readonly [number, number]): number {
+  return Math.max(low, Math.min(high, value));
+}
+
+function sunOf(sun: Rated, world: Float64Array, radiance: number): LightLevels["sun"] {
+  const at = sun.light.node * 16;
+  return {
+    towards: unit([world[at + 2], world[at + 6], world[at + 10]]),
+    color: chroma(sun.light.radiance),
+    intensity: radiance * Math.PI,
+  };
+}
+
+function localOf(light: LightJson, world: Float64Array, scale: number): LocalLight {
+  const at = light.node * 16;
+  const directed = light.kind === "rect" || light.kind === "disk";
+  return {
+    kind: directed ? "spot" : "point",
+    position: [world[at + 3], world[at + 7], world[at + 11]],
+    direction: unit([-world[at + 2], -world[at + 6], -world[at + 10]]),
+    color: chroma(light.radiance),
+    intensity: luminance(light.radiance) * projectedArea(light) * scale,
+  };
+}
+
+function contribution(light: LightJson, world: Float64Array, middle: readonly number[], radius: number): number {
+  const brightness = luminance(light.radiance);
+  if (light.kind === "dome") return brightness;
+  if (light.kind === "distant")
+    return light.normalize ? brightness / Math.PI : brightness * Math.sin(light.angle / 2) ** 2;
+  const at = light.node * 16;
+  const distance = Math.hypot(world[at + 3] - middle[0], world[at + 7] - middle[1], world[at + 11] - middle[2]);
+  // Close lights are judged from some way off: the scene's middle may be right below one.
+  const effective = Math.max(distance, 0.35 * radius, 0.5);
+  return (brightness * projectedArea(light)) / (Math.PI * effective * effective);
+}
+
+/** Area seen from the direction of greatest intensity [m2]; 1 where the light is normalised by its area. */
+function projectedArea(light: LightJson): number {
+  if (light.normalize) return light.kind === "sphere" ? 0.25 : light.kind === "cylinder" ? 1 / Math.PI : 1;
+  switch (light.kind) {
+    case "rect":
+      return light.width * light.height;
+    case "cylinder":
+      return 2 * light.radius * light.length;
+    default:
+      return Math.PI * light.radius ** 2;
+  }
+}
+
+export function luminance(rgb: readonly number[]): number {
+  return 0.2126 * rgb[0] + 0.7152 * rgb[1] + 0.0722 * rgb[2];
+}
+
+function chroma(rgb: readonly [number, number, number]): [number, number, number] {
+  const y = luminance(rgb) || 1;
+  return [rgb[0] / y, rgb[1] / y, rgb[2] / y];
+}
+
+function unit(v: readonly [number, number, number]): [number, number, number] {
+  const length = Math.hypot(...v) || 1;
+  return [v[0] / length, v[1] / length, v[2] / length];
+}

@@ -1,0 +1,83 @@
+/**
+ * Affine transforms in Float64: 4x4 matrices, row-major, column-vector (`parent_from_node`), as on the wire.
+ *
+ * three.js keeps its matrices column-major in Float32; only `view/` converts.
+ */
+
+/** out[oi..] = a[ai..] * b[bi..]; all three are affine (last row 0 0 0 1). `out` must not overlap the inputs. */
+export function multiplyAffine(
+  out: Float64Array,
+  oi: number,
+  a: Float64Array,
+  ai: number,
+  b: Float64Array,
+  bi: number,
+): void {
+  for (let r = 0; r < 12; r += 4) {
+    const a0 = a[ai + r],
+      a1 = a[ai + r + 1],
+      a2 = a[ai + r + 2],
+      a3 = a[ai + r + 3];
+    out[oi + r] = a0 * b[bi] + a1 * b[bi + 4] + a2 * b[bi + 8];
+    out[oi + r + 1] = a0 * b[bi + 1] + a1 * b[bi + 5] + a2 * b[bi + 9];
+    out[oi + r + 2] = a0 * b[bi + 2] + a1 * b[bi + 6] + a2 * b[bi + 10];
+    out[oi + r + 3] = a0 * b[bi + 3] + a1 * b[bi + 7] + a2 * b[bi + 11] + a3;
+  }
+  out[oi + 12] = 0;
+  out[oi + 13] = 0;
+  out[oi + 14] = 0;
+  out[oi + 15] = 1;
+}
+
+/** Number of values in one pose: translation xyz, quaternion wxyz, scale xyz. */
+export const POSE = 10;
+
+/** out[oi..] = the matrix of the pose at pose[pi..] (translation, unit quaternion wxyz, scale). */
+export function composePose(out: Float64Array, oi: number, pose: Float64Array, pi: number): void {
+  const w = pose[pi + 3],
+    x = pose[pi + 4],
+    y = pose[pi + 5],
+    z = pose[pi + 6];
+  const sx = pose[pi + 7],
+    sy = pose[pi + 8],
+    sz = pose[pi + 9];
+  out[oi] = (1 - 2 * (y * y + z * z)) * sx;
+  out[oi + 1] = 2 * (x * y - w * z) * sy;
+  out[oi + 2] = 2 * (x * z + w * y) * sz;
+  out[oi + 3] = pose[pi];
+  out[oi + 4] = 2 * (x * y + w * z) * sx;
+  out[oi + 5] = (1 - 2 * (x * x + z * z)) * sy;
+  out[oi + 6] = 2 * (y * z - w * x) * sz;
+  out[oi + 7] = pose[pi + 1];
+  out[oi + 8] = 2 * (x * z - w * y) * sx;
+  out[oi + 9] = 2 * (y * z + w * x) * sy;
+  out[oi + 10] = (1 - 2 * (x * x + y * y)) * sz;
+  out[oi + 11] = pose[pi + 2];
+  out[oi + 12] = 0;
+  out[oi + 13] = 0;
+  out[oi + 14] = 0;
+  out[oi + 15] = 1;
+}
+
+/** Determinant of the linear part of m[i..]; negative where the matrix mirrors. */
+export function determinant3(m: Float64Array, i: number): number {
+  return (
+    m[i] * (m[i + 5] * m[i + 10] - m[i + 6] * m[i + 9]) -
+    m[i + 1] * (m[i + 4] * m[i + 10] - m[i + 6] * m[i + 8]) +
+    m[i + 2] * (m[i + 4] * m[i + 9] - m[i + 5] * m[i + 8])
+  );
+}
+
+/** x, y, z of the point (x, y, z) carried through m[i..], into `out`. */
+export function transformPoint(
+  out: Float64Array | number[],
+  m: Float64Array,
+  i: number,
+  x: number,
+  y: number,
+  z: number,
+): void {
+  out[0] = m[i] * x + m[i + 1] * y + m[i + 2] * z + m[i + 3];
+  out[1] = m[i + 4] * x + m[i + 5] * y + m[i + 6] * z + m[i + 7];
+  out[2] = m[i + 8] * x + m[i + 9] * y + m[i + 10] * z + m[i + 11];
+}

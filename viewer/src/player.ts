@@ -1,0 +1,134 @@
+/**
+ * Ticks into motion: what the server said is *held* at once and exactly; what is *shown* follows smoothly, a little
+ * later. Knows the scene's columns and the stage view, nothing of panels or sockets.
+ */
+import { composePose, POSE } from "./core/matrix.ts";
+import { PlayoutClock } from "./core/playout-clock.ts";
+import { worldFromLocals } from "./core/scene-model.ts";
+import { Store } from "./core/store.ts";
+import { Timeline } from "./core/timeline.ts";
+import { TwinTime } from "./core/twin-time.ts";
+import type { StageView } from "./view/stage-view.ts";
+import { OP, type PoseFrame } from "./wire/protocol.ts";
+import type { SceneData } from "./wire/scene-data.ts";
+import type { Tick } from "./wire/session.ts";
+
+/** How late motion is shown, so that the next pose is usually known [ms]. */
+const DELAY_MS = 100;
+/** How often trust in the data is judged [ms]. */
+const TRUST_MS = 500;
+
+export class Player {
+  readonly store: Store;
+  /** Local matrices as the server last said, 16 values a node; never interpolated. */
+  private held: Float64Array;
+  private ticks: Tick[] = [];
+  private readonly timeline = new Timeline();
+  private readonly playout = new PlayoutClock();
+  private lastTrust = 0;
+  /** Whether any state has come yet. */
+  started = false;
+  private owed = -1;
+
+  constructor(
+    private readonly scene: SceneData,
+    readonly stage: StageView,
+    private readonly time: TwinTime,
+  ) {
+    this.store = new Store(
+      scene.json.signals.map(({ id, unit, type, maxAge }) => ({ id, unit, type, maxAge: maxAge ?? 0 })),
+    );
+    this.held = scene.local.slice();
+  }
+
+  receive(tick: Tick, now: number): void {
+    this.ticks.push(tick);
+    this.time.observe(newestEvent(tick), now);
+  }
+
+  /** Applies what came and moves the picture to `now` [ms]; true while there is more motion to show. */
+  advance(now: number): boolean {
+    const { stage } = this;
+    for (const tick of this.ticks) this.apply(tick, now);
+    this.ticks = [];
+    this.timeline.sample(now, (node, pose, at) => stage.model.setPose(node, pose, at));
+    const moved = stage.model.update();
+    if (moved.length > 0) stage.moved(moved);
+    this.judgeTrust(now);
+    return this.timeline.pending;
+  }
+
+  private apply(tick: Tick, now: number): void {
+    const { appearance } = this.stage;
+    if (tick.keyframe) this.restart();
+    const due = tick.keyframe ? now : (tick.eventMs > 0 ? this.playout.place(now, tick.eventMs) : now) + DELAY_MS;
+    for (const frame of tick.frames) {
+      if (frame.op === OP.pose) this.applyPoses(frame, due);
+      else if (frame.op === OP.signals) this.store.apply(frame);
+      else if (frame.op === OP.style) appearance.setStyle(frame.ids, frame.rgba);
+      else if (frame.op === OP.visibility) appearance.setVisible(frame.ids, frame.visible);
+    }
+    this.owed = tick.seq;
+    this.started = true;
+  }
+
+  /** Seq to acknowledge, -1 = none: each tick is owed one, also where its seq is not new (after a resume). */
+  takeOwed(): number {
+    const seq = this.owed;
+    this.owed = -1;
+    return seq;
+  }
+
+  private applyPoses(frame: PoseFrame, due: number): void {
+    for (let k = 0; k < frame.ids.length; k++) composePose(this.held, frame.ids[k] * 16, frame.poses, k * POSE);
+    this.timeline.push(frame, due);
+  }
+
+  /** A keyframe starts from the scene as it was authored. */
+  private restart(): void {
+    const { scene, stage } = this;
+    this.held = scene.local.slice();
+    this.timeline.reset();
+    this.playout.reset();
+    stage.model.reset(scene.local);
+    stage.moved(Int32Array.from({ length: scene.nodeCount }, (_, node) => node));
+    stage.appearance.reset();
+    this.store.forget();
+  }
+
+  /** Greys out what hangs on bad or stale signals; true where that changes the picture. */
+  judgeTrust(now: number): boolean {
+    const { appearance } = this.stage;
+    if (now - this.lastTrust >= TRUST_MS) {
+      this.lastTrust = now;
+      appearance.setGreyed(this.untrusted(this.time.at(now)));
+    }
+    return appearance.stale;
+  }
+
+  private untrusted(twinMs: number): Set<number> {
+    const nodes = new Set<number>();
+    for (const [path, ids] of Object.entries(this.scene.json.bindings)) {
+      const prim = this.scene.primIndex.get(path);
+      const doubtful = ids.some((id) => {
+        const signal = this.store.indexOf.get(id);
+        return signal !== undefined && ["bad", "stale"].includes(this.store.grade(signal, twinMs));
+      });
+      if (prim !== undefined && doubtful) nodes.add(prim);
+    }
+    return nodes;
+  }
+
+  /** world_from_node as held, 16 values row-major. */
+  worldOf(node: number): number[] {
+    return [...worldFromLocals(this.scene.transformParent, this.held, node)];
+  }
+}
+
+/** Newest event time in a tick, of poses and signals [ms since 1970]; 0 = none. */
+function newestEvent(tick: Tick): number {
+  let newest = tick.eventMs;
+  for (const frame of tick.frames)
+    if (frame.op === OP.signals) for (const time of frame.eventMs) newest = Math.max(newest, time);
+  return newest;
+}

@@ -1,0 +1,47 @@
+/** A signal's recent course as a thin line on a small canvas. */
+import type { Store } from "../core/store.ts";
+
+const SPAN_MS = 20_000;
+
+/** Draws the last 20 s up to `nowMs` (the twin's time). */
+export function drawSparkline(
+  canvas: HTMLCanvasElement,
+  store: Store,
+  signal: number,
+  nowMs: number,
+  stepped: boolean,
+): void {
+  const ratio = Math.min(window.devicePixelRatio || 1, 2);
+  const [width, height] = [canvas.clientWidth, canvas.clientHeight];
+  if (width === 0) return;
+  if (canvas.width !== Math.round(width * ratio))
+    [canvas.width, canvas.height] = [Math.round(width * ratio), Math.round(height * ratio)];
+  const context = canvas.getContext("2d");
+  const ring = store.history(signal);
+  if (!context) return;
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  context.clearRect(0, 0, width, height);
+  if (!ring || ring.length < 1) return;
+  const points: [number, number][] = [];
+  for (let k = 0; k < ring.length; k++) {
+    const i = ring.at(k);
+    if (nowMs - ring.time[i] <= SPAN_MS) points.push([ring.time[i], ring.value[i]]);
+  }
+  if (points.length === 0) return;
+  points.push([nowMs, points[points.length - 1][1]]);
+  const low = Math.min(...points.map((p) => p[1]));
+  const high = Math.max(...points.map((p) => p[1]));
+  const y = (value: number): number =>
+    high > low ? height - 2 - ((value - low) / (high - low)) * (height - 4) : height / 2;
+  const x = (time: number): number => width - 1 - ((nowMs - time) / SPAN_MS) * (width - 2);
+  context.beginPath();
+  points.forEach(([time, value], k) => {
+    if (k === 0) return context.moveTo(x(time), y(value));
+    if (stepped) context.lineTo(x(time), y(points[k - 1][1]));
+    context.lineTo(x(time), y(value));
+  });
+  context.strokeStyle = getComputedStyle(canvas).color;
+  context.lineWidth = 1.25;
+  context.lineJoin = "round";
+  context.stroke();
+}

@@ -1,0 +1,54 @@
+/** The link's state in words and the figures of the status bar. */
+import { formatAge, formatClock, formatCount } from "../core/format.ts";
+import type { App } from "../app.ts";
+import type { StatusFigures } from "./status-bar.ts";
+
+/** A live source's clock is never further than this from the server's; beyond it a recording plays [ms]. */
+const LIVE_MS = 3_600_000;
+
+export function figuresOf(app: App, now: number): StatusFigures {
+  const [state, text] = linkState(app, now);
+  const { scene, link } = app;
+  const serverMs = link.clock.serverTime(Date.now());
+  const twinMs = app.time.at(now);
+  const lag = serverMs - twinMs + app.time.silence(now);
+  const replay = Number.isFinite(lag) && Math.abs(lag) > LIVE_MS;
+  return {
+    state,
+    text,
+    fields: [
+      ["Round trip", Number.isFinite(link.clock.rtt) ? `${Math.max(1, Math.round(link.clock.rtt))} ms` : "–"],
+      ["Data age", replay ? "replay" : Number.isFinite(lag) ? formatAge(Math.max(0, lag)) : "–"],
+      ["Ticks", `${app.tickRate.perSecond(now).toFixed(0)} /s`],
+      ["Frames", frames(app.frameRate.perSecond(now))],
+      ["Prims", scene ? formatCount(scene.primCount) : "–"],
+      ["Instances", scene ? formatCount(scene.instances.count) : "–"],
+      ["Plant time", `${formatClock(twinMs)} UTC`],
+      ["Server time", `${formatClock(serverMs)} UTC`],
+    ],
+  };
+}
+
+function frames(perSecond: number): string {
+  return perSecond < 1.5 ? "idle" : `${perSecond.toFixed(0)} fps`;
+}
+
+function linkState(app: App, now: number): [StatusFigures["state"], string] {
+  const { session, retryAt } = app.link;
+  switch (session.phase) {
+    case "live":
+      return ["live", "Live"];
+    case "loading":
+      return ["loading", "Loading scene"];
+    case "ended":
+      return ["ended", `Disconnected${session.reason ? `: ${session.reason}` : ""}. Reload the page to try again.`];
+    default: {
+      if (app.scene === null && app.link.attempts <= 1) return ["connecting", "Connecting"];
+      const wait = retryAt === null ? 0 : Math.max(0, retryAt - now);
+      return [
+        "down",
+        `Link lost: showing the last state. ${wait > 300 ? `Next try in ${Math.ceil(wait / 1000)} s` : "Reconnecting"}`,
+      ];
+    }
+  }
+}

@@ -1,0 +1,201 @@
+/**
+ * The user's camera: orbit (Z up), home, frame the selection, and the scene's own cameras, which it follows while
+ * they move. Positions are relative to the view's origin.
+ */
+import { MathUtils, MOUSE, PerspectiveCamera, Quaternion, Vector3 } from "three";
+import { OrbitControls } from "three/addons/controls/OrbitControls.js";
+import { center, diagonal, isEmpty, type Box } from "../core/bounds.ts";
+import type { CameraJson } from "../wire/scene-data.ts";
+
+const FOV = 42;
+const MOVE_MS = 420;
+const HOME_AZIMUTH = MathUtils.degToRad(-52);
+const HOME_ELEVATION = MathUtils.degToRad(27);
+
+interface View {
+  readonly position: Vector3;
+  readonly target: Vector3;
+  readonly fov: number;
+}
+
+interface Move {
+  readonly from: View;
+  readonly to: View;
+  readonly start: number;
+}
+
+export class CameraRig {
+  readonly camera = new PerspectiveCamera(FOV, 1, 0.05, 1000);
+  readonly controls: OrbitControls;
+  /** The scene's camera that is followed, or null in the free view. */
+  following: CameraJson | null = null;
+  private move: Move | null = null;
+  private radius = 10;
+  private readonly reducedMotion = window.matchMedia("(prefers-reduced-motion: reduce)");
+
+  constructor(
+    canvas: HTMLElement,
+    private readonly onChange: () => void,
+    private readonly onFree: () => void,
+  ) {
+    this.camera.up.set(0, 0, 1);
+    this.camera.position.set(8, -8, 6);
+    this.controls = new OrbitControls(this.camera, canvas);
+    this.controls.enableDamping = true;
+    this.controls.dampingFactor = 0.14;
+    this.controls.zoomToCursor = true;
+    this.controls.maxPolarAngle = Math.PI * 0.98;
+    this.controls.mouseButtons = { LEFT: MOUSE.ROTATE, MIDDLE: MOUSE.PAN, RIGHT: MOUSE.PAN };
+    this.controls.listenToKeyEvents(canvas);
+    this.controls.addEventListener("change", onChange);
+    this.controls.addEventListener("start", () => this.free());
+  }
+
+  /** The user takes over. */
+  private free(): void {
+    this.move = null;
+    if (this.following === null) return;
+    this.release();
+    this.onFree();
+  }
+
+  resize(width: number, height: number): void {
+    this.camera.aspect = width / Math.max(1, height);
+    this.camera.updateProjectionMatrix();
+  }
+
+  /** Size of the scene, for the clipping planes [m]. */
+  setExtent(framing: Box): void {
+    this.radius = Math.max(1, 0.5 * diagonal(framing));
+    this.controls.minDistance = 0.05;
+    this.controls.maxDistance = this.radius * 12;
+  }
+
+  /** Looks at a box from where the camera is now, or from the home direction. */
+  frame(box: Box, origin: readonly number[], home: boolean, animate: boolean): void {
+    if (isEmpty(box)) return;
+    this.free();
+    const target = new Vector3(...center(box)).sub(new Vector3(...origin));
+    const direction = home
+      ? new Vector3(
+          Math.cos(HOME_AZIMUTH) * Math.cos(HOME_ELEVATION),
+          Math.sin(HOME_AZIMUTH) * Math.cos(HOME_ELEVATION),
+          Math.sin(HOME_ELEVATION),
+        )
+      : this.camera.position.clone().sub(this.controls.target).normalize();
+    const distance = this.fittingDistance(box, direction) * (home ? 1.04 : 1.35);
+    this.go({ position: target.clone().addScaledVector(direction, distance), target, fov: FOV }, animate);
+  }
+
+  /** Distance from the box's middle at which all its corners are in the picture, seen from `direction` [m]. */
+  private fittingDistance(box: Box, direction: Vector3): number {
+    const right = new Vector3().crossVectors(this.camera.up, direction).normalize();
+    const up = new Vector3().crossVectors(direction, right);
+    const slope = Math.tan(MathUtils.degToRad(FOV / 2));
+    const half = [0, 1, 2].map((c) => Math.max(0.1, (box.max[c] - box.min[c]) / 2));
+    let distance = 0;
+    for (let corner = 0; corner < 8; corner++) {
+      const v = new Vector3(...half.map((value, c) => ((corner >> c) & 1 ? value : -value)));
+      const aside = Math.max(Math.abs(v.dot(right)) / this.camera.aspect, Math.abs(v.dot(up)));
+      distance = Math.max(distance, aside / slope + v.dot(direction));
+    }
+    return distance;
+  }
+
+  /** Puts the camera there and looks at the target; world coordinates relative to the origin. */
+  private go(to: View, animate: boolean): void {
+    const from = { position: this.camera.position.clone(), target: this.controls.target.clone(), fov: this.camera.fov };
+    if (animate && !this.reducedMotion.matches) this.move = { from, to, start: performance.now() };
+    else this.show(to);
+    this.onChange();
+  }
+
+  private show(view: View): void {
+    this.camera.position.copy(view.position);
+    this.controls.target.copy(view.target);
+    this.camera.fov = view.fov;
+    this.camera.updateProjectionMatrix();
+    this.camera.lookAt(view.target);
+  }
+
+  follow(camera: CameraJson): void {
+    this.move = null;
+    this.following = camera;
+    // Damping left over from the last drag must not turn the camera.
+    this.controls.enableDamping = false;
+    this.controls.update();
+    this.onChange();
+  }
+
+  /** Goes on freely from where the followed camera is. */
+  release(): void {
+    if (this.following === null) return;
+    this.following = null;
+    this.controls.enableDamping = true;
+    this.onChange();
+  }
+
+  /** One step; `world` is world_from_node of all nodes. True while the camera moves by itself. */
+  update(now: number, world: Float64Array, origin: readonly number[]): boolean {
+    if (this.following) {
+      this.copy(this.following, world, origin);
+      this.clip();
+      return false;
+    }
+    if (this.move) this.advance(now, this.move);
+    const moving = this.controls.update();
+    this.clip();
+    return moving || this.move !== null;
+  }
+
+  private advance(now: number, { from, to, start }: Move): void {
+    const t = Math.min(1, (now - start) / MOVE_MS);
+    const eased = t * t * (3 - 2 * t);
+    this.show({
+      position: from.position.clone().lerp(to.position, eased),
+      target: from.target.clone().lerp(to.target, eased),
+      fov: MathUtils.lerp(from.fov, to.fov, eased),
+    });
+    if (t >= 1) this.move = null;
+  }
+
+  /** Takes over pose and lens of a scene's camera; the orbit's target goes in front of it. */
+  private copy(json: CameraJson, world: Float64Array, origin: readonly number[]): void {
+    const at = json.node * 16;
+    const axis = (c: number): Vector3 => new Vector3(world[at + c], world[at + 4 + c], world[at + 8 + c]).normalize();
+    const [x, y, back] = [axis(0), axis(1), axis(2)];
+    this.camera.position.set(world[at + 3] - origin[0], world[at + 7] - origin[1], world[at + 11] - origin[2]);
+    this.camera.quaternion.copy(quaternionOf(x, y, back));
+    this.camera.fov = this.fovOf(json);
+    this.camera.updateProjectionMatrix();
+    this.controls.target.copy(this.camera.position).addScaledVector(back, -Math.max(1, this.reach(back)));
+  }
+
+  /** How far in front of the camera the scene's middle lies [m]. */
+  private reach(back: Vector3): number {
+    return Math.min(this.radius * 2, Math.max(1, this.camera.position.dot(back)));
+  }
+
+  /** A vertical angle with which all that the camera sees fits into the window [degrees]. */
+  private fovOf(json: CameraJson): number {
+    const half = Math.tan((json.verticalFov || MathUtils.degToRad(FOV)) / 2);
+    const aspect = json.verticalAperture > 0 ? json.horizontalAperture / json.verticalAperture : 1.5;
+    return MathUtils.radToDeg(2 * Math.atan(Math.max(half, (half * aspect) / this.camera.aspect)));
+  }
+
+  private clip(): void {
+    const distance = this.camera.position.distanceTo(this.controls.target);
+    const near = MathUtils.clamp(0.01 * distance, 0.01, 0.5);
+    const far = this.camera.position.length() + 6 * this.radius + 50;
+    if (Math.abs(near - this.camera.near) < 0.05 * near && Math.abs(far - this.camera.far) < 0.05 * far) return;
+    this.camera.near = near;
+    this.camera.far = far;
+    this.camera.updateProjectionMatrix();
+  }
+}
+
+function quaternionOf(x: Vector3, y: Vector3, z: Vector3): Quaternion {
+  const camera = new PerspectiveCamera();
+  camera.matrix.makeBasis(x, y, z);
+  return new Quaternion().setFromRotationMatrix(camera.matrix);
+}

@@ -1,0 +1,87 @@
+/** A quiet metre grid that fades out, and a plane that catches shadows where the scene has no floor of its own. */
+import { Color, Group, Mesh, PlaneGeometry, ShaderMaterial, ShadowMaterial } from "three";
+import { center, diagonal, isEmpty, type Box } from "../core/bounds.ts";
+
+const VERTEX = /* glsl */ `
+varying vec2 vMetres;
+varying vec2 vFromMiddle;
+uniform vec2 offset;
+void main() {
+  vFromMiddle = position.xy;
+  vMetres = (modelMatrix * vec4(position, 1.0)).xy + offset;
+  gl_Position = projectionMatrix * modelViewMatrix * vec4(position, 1.0);
+}`;
+
+const FRAGMENT = /* glsl */ `
+varying vec2 vMetres;
+varying vec2 vFromMiddle;
+uniform vec3 color;
+uniform float fade;
+uniform float cell;
+float lines(float size, float width) {
+  vec2 at = vMetres / size;
+  vec2 step = fwidth(at);
+  vec2 near = abs(fract(at - 0.5) - 0.5) / step;
+  float line = 1.0 - min(min(near.x, near.y) / width, 1.0);
+  return line * (1.0 - smoothstep(0.15, 0.6, max(step.x, step.y)));
+}
+void main() {
+  float strength = max(0.35 * lines(cell, 1.0), 0.75 * lines(cell * 10.0, 1.2));
+  float alpha = strength * (1.0 - smoothstep(0.35, 1.0, length(vFromMiddle) / fade));
+  if (alpha < 0.004) discard;
+  gl_FragColor = vec4(color, alpha);
+  #include <colorspace_fragment>
+}`;
+
+export class Ground {
+  readonly group = new Group();
+  private readonly grid: Mesh<PlaneGeometry, ShaderMaterial>;
+  private readonly catcher: Mesh<PlaneGeometry, ShadowMaterial>;
+
+  constructor() {
+    const uniforms = {
+      color: { value: new Color(0x5a646e) },
+      fade: { value: 20 },
+      cell: { value: 1 },
+      offset: { value: [0, 0] },
+    };
+    const material = new ShaderMaterial({
+      vertexShader: VERTEX,
+      fragmentShader: FRAGMENT,
+      uniforms,
+      transparent: true,
+      depthWrite: false,
+    });
+    this.grid = new Mesh(new PlaneGeometry(1, 1), material);
+    this.grid.renderOrder = -2;
+    this.catcher = new Mesh(new PlaneGeometry(1, 1), new ShadowMaterial({ opacity: 0.42, depthWrite: false }));
+    this.catcher.receiveShadow = true;
+    this.catcher.renderOrder = -1;
+    this.group.add(this.grid, this.catcher);
+  }
+
+  /** Lays the ground under what is worth looking at. */
+  place(framing: Box, origin: readonly number[]): void {
+    const middle = isEmpty(framing) ? [0, 0, 0] : center(framing);
+    const floor = isEmpty(framing) ? 0 : framing.min[2];
+    const fade = Math.max(8, 2.2 * diagonal(framing));
+    // A hair below the floor, so that a scene's own floor hides it.
+    this.group.position.set(middle[0] - origin[0], middle[1] - origin[1], floor - origin[2] - 0.0015 * fade);
+    this.grid.geometry.dispose();
+    this.grid.geometry = new PlaneGeometry(2 * fade, 2 * fade);
+    this.catcher.geometry.dispose();
+    this.catcher.geometry = new PlaneGeometry(2 * fade, 2 * fade);
+    const { uniforms } = this.grid.material;
+    uniforms.fade.value = fade;
+    uniforms.cell.value = fade > 400 ? 10 : 1;
+    uniforms.offset.value = [origin[0], origin[1]];
+  }
+
+  set visible(visible: boolean) {
+    this.grid.visible = visible;
+  }
+
+  get visible(): boolean {
+    return this.grid.visible;
+  }
+}

@@ -1,0 +1,132 @@
+/** The scene's lights as three lights, an environment made on the spot, and one shadow. */
+import {
+  AmbientLight,
+  Color,
+  DirectionalLight,
+  Group,
+  HemisphereLight,
+  PMREMGenerator,
+  PointLight,
+  SpotLight,
+  type Light,
+  type Scene,
+  type Texture,
+  type WebGLRenderer,
+} from "three";
+import { RoomEnvironment } from "three/addons/environments/RoomEnvironment.js";
+import { center, diagonal, isEmpty, type Box } from "../core/bounds.ts";
+import { lightLevels, type LightLevels, type LocalLight } from "../core/light-levels.ts";
+import type { SceneData } from "../wire/scene-data.ts";
+import type { Environment } from "./materials.ts";
+
+/** Local lights that are lit one by one. */
+const MAX_LOCAL = 6;
+/** Radiance that a white surface gets from the room environment, mean of six directions (up 1.6, down 0.5). */
+const ROOM_RADIANCE = 1.0;
+/** Edge of the area around the middle that gets shadows, at most [m]. */
+const MAX_SHADOW_EXTENT = 120;
+
+export class Lighting {
+  /** What reflects in metals; in a lean view only those see the environment, which is dear without a GPU. */
+  environment: Environment | null = null;
+  private readonly group = new Group();
+  private readonly sun = new DirectionalLight();
+  private room: Texture | null = null;
+
+  constructor(
+    private readonly scene: Scene,
+    private readonly renderer: WebGLRenderer,
+    private readonly lean: boolean,
+  ) {
+    if (!lean) scene.environment = this.surroundings();
+    // The room's ceiling is at +Y; the world is Z-up.
+    scene.environmentRotation.set(Math.PI / 2, 0, 0);
+    this.sun.castShadow = true;
+    this.sun.shadow.mapSize.setScalar(lean ? 1024 : 2048);
+    this.sun.shadow.radius = 3;
+    this.sun.shadow.intensity = 0.9;
+    scene.add(this.group);
+  }
+
+  /** Made when first needed: without a GPU that takes a second or two. */
+  private surroundings(): Texture {
+    if (this.room) return this.room;
+    const pmrem = new PMREMGenerator(this.renderer);
+    this.room = pmrem.fromScene(new RoomEnvironment(), 0.03).texture;
+    pmrem.dispose();
+    return this.room;
+  }
+
+  /** `world`: world_from_node of all nodes; `framing`: the box worth lighting; `origin`: of the view. */
+  apply(data: SceneData, world: Float64Array, framing: Box, origin: readonly number[]): void {
+    const middle = isEmpty(framing) ? ([0, 0, 0] as [number, number, number]) : center(framing);
+    const radius = Math.max(0.5 * diagonal(framing), 0.5);
+    const levels = lightLevels(data.json.lights, world, middle, radius, this.lean ? 0 : MAX_LOCAL);
+    this.group.clear();
+    this.scene.environmentIntensity = levels.ambient / ROOM_RADIANCE;
+    this.environment = this.lean
+      ? {
+          texture: () => this.surroundings(),
+          rotation: this.scene.environmentRotation,
+          intensity: levels.ambient / ROOM_RADIANCE,
+        }
+      : null;
+    this.group.add(this.fill(levels.ambient));
+    this.placeSun(levels, middle, radius, origin);
+    for (const light of levels.locals) this.group.add(local(light, origin));
+    this.group.traverse((object) => object.updateMatrixWorld());
+  }
+
+  /** Light from all sides: all of it in a lean view, else a little on top of the environment. */
+  private fill(ambient: number): Light {
+    if (!this.lean) return new AmbientLight(0xffffff, 0.08 * ambient * Math.PI);
+    const sky = new HemisphereLight(0xffffff, 0x9a9894, 1.5 * ambient * Math.PI);
+    sky.position.set(0, 0, 1);
+    return sky;
+  }
+
+  private placeSun(levels: LightLevels, middle: readonly number[], radius: number, origin: readonly number[]): void {
+    const { towards, color, intensity } = levels.sun;
+    const extent = Math.min(radius * 1.08, MAX_SHADOW_EXTENT / 2);
+    const { sun } = this;
+    sun.color = new Color(...color);
+    sun.intensity = intensity;
+    sun.target.position.set(middle[0] - origin[0], middle[1] - origin[1], middle[2] - origin[2]);
+    sun.position
+      .set(towards[0], towards[1], towards[2])
+      .multiplyScalar(radius * 3)
+      .add(sun.target.position);
+    const { camera } = sun.shadow;
+    Object.assign(camera, {
+      left: -extent,
+      right: extent,
+      top: extent,
+      bottom: -extent,
+      near: radius * 0.5,
+      far: radius * 5.5,
+    });
+    camera.up.set(0, 0, 1);
+    camera.updateProjectionMatrix();
+    // One texel of the map, as the normal's offset and the depth's bias.
+    const texel = (2 * extent) / sun.shadow.mapSize.x;
+    sun.shadow.normalBias = texel * 1.5;
+    sun.shadow.bias = -0.0004;
+    this.group.add(sun, sun.target);
+  }
+}
+
+function local(light: LocalLight, origin: readonly number[]): SpotLight | PointLight {
+  const color = new Color(...light.color);
+  const [x, y, z] = light.position.map((value, c) => value - origin[c]);
+  if (light.kind === "point") {
+    const point = new PointLight(color, light.intensity, 0, 2);
+    point.position.set(x, y, z);
+    return point;
+  }
+  const spot = new SpotLight(color, light.intensity, 0, 1.35, 1, 2);
+  spot.position.set(x, y, z);
+  spot.target.position.set(x + light.direction[0], y + light.direction[1], z + light.direction[2]);
+  spot.add(spot.target);
+  spot.target.position.sub(spot.position);
+  return spot;
+}

@@ -1,0 +1,74 @@
+/**
+ * Changes to three's standard shader: a tint an instance, and UsdPreviewSurface's choice of texture channels.
+ *
+ * three reads roughness from G, metalness from B, occlusion from R and opacity from G, without scale and bias;
+ * UsdPreviewSurface names channel, scale and bias for each input.
+ */
+import type { MeshStandardMaterial, WebGLProgramParametersWithUniforms } from "three";
+import type { TextureInputJson } from "../wire/scene-data.ts";
+
+/** Name of the per-instance attribute: linear rgb and strength. */
+export const TINT_ATTRIBUTE = "twinTint";
+
+type Shader = WebGLProgramParametersWithUniforms;
+
+/** GLSL expression for one channel of `sample`, scaled and biased; null where the plain one is meant. */
+function scalar(input: TextureInputJson, sample: string, usual: string): string | null {
+  const channel = "rgba".includes(input.channel) && input.channel.length === 1 ? input.channel : "r";
+  const k = "rgba".indexOf(channel);
+  const [scale, bias] = [input.scale[k], input.bias[k]];
+  if (channel === usual && scale === 1 && bias === 0) return null;
+  return `( ${sample}.${channel} * ${scale.toFixed(6)} + ${bias.toFixed(6)} )`;
+}
+
+interface Swap {
+  readonly chunk: string;
+  readonly from: string;
+  readonly to: string;
+}
+
+/** The replacements that these inputs need in three's shader chunks. */
+export function channelSwaps(textures: Readonly<Record<string, TextureInputJson>>): Swap[] {
+  const swaps: Swap[] = [];
+  const add = (name: string, chunk: string, sample: string, usual: string): void => {
+    const expression = textures[name] ? scalar(textures[name], sample, usual) : null;
+    if (expression) swaps.push({ chunk, from: `${sample}.${usual}`, to: expression });
+  };
+  add("roughness", "roughnessmap_fragment", "texelRoughness", "g");
+  add("metallic", "metalnessmap_fragment", "texelMetalness", "b");
+  add("opacity", "alphamap_fragment", "texture2D( alphaMap, vAlphaMapUv )", "g");
+  add("occlusion", "aomap_fragment", "texture2D( aoMap, vAoMapUv )", "r");
+  return swaps;
+}
+
+/** Installs the patches; materials that need the same ones share a program. */
+export function patchMaterial(
+  material: MeshStandardMaterial,
+  textures: Readonly<Record<string, TextureInputJson>>,
+  chunks: Readonly<Record<string, string>>,
+): void {
+  const swaps = channelSwaps(textures);
+  const key = `twin|${swaps.map((swap) => swap.chunk + swap.to).join("|")}`;
+  material.customProgramCacheKey = () => key;
+  material.onBeforeCompile = (shader: Shader) => {
+    addTint(shader);
+    for (const { chunk, from, to } of swaps)
+      shader.fragmentShader = shader.fragmentShader.replace(`#include <${chunk}>`, chunks[chunk].replace(from, to));
+  };
+}
+
+function addTint(shader: Shader): void {
+  shader.vertexShader = shader.vertexShader
+    .replace("#include <common>", `#include <common>\nattribute vec4 ${TINT_ATTRIBUTE};\nvarying vec4 vTint;`)
+    .replace("#include <begin_vertex>", `#include <begin_vertex>\nvTint = ${TINT_ATTRIBUTE};`);
+  shader.fragmentShader = shader.fragmentShader
+    .replace("#include <common>", "#include <common>\nvarying vec4 vTint;")
+    .replace(
+      "#include <alphamap_fragment>",
+      "diffuseColor.rgb = mix( diffuseColor.rgb, vTint.rgb, vTint.a );\n#include <alphamap_fragment>",
+    )
+    .replace(
+      "#include <emissivemap_fragment>",
+      "#include <emissivemap_fragment>\ntotalEmissiveRadiance = mix( totalEmissiveRadiance, vTint.rgb * 0.2, vTint.a );",
+    );
+}

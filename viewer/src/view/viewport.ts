@@ -1,0 +1,241 @@
+/**
+ * The picture: renderer, camera, lights, ground, outlines. Draws on demand only: `invalidate` asks for one frame, and
+ * a frame asks for the next one only while something moves.
+ */
+import {
+  BasicShadowMap,
+  NeutralToneMapping,
+  PCFShadowMap,
+  Scene,
+  WebGLRenderer,
+  type Object3D,
+  type Sphere,
+} from "three";
+import { emptyBox, include, isEmpty, type Box } from "../core/bounds.ts";
+import { CameraRig } from "./camera-rig.ts";
+import { Ground } from "./ground.ts";
+import { Lighting } from "./lighting.ts";
+import { Outline } from "./outline.ts";
+import { Picker } from "./picker.ts";
+import { Quality, type QualityChoice } from "./quality.ts";
+import type { StageView } from "./stage-view.ts";
+
+export interface ViewportHandlers {
+  /** Before a frame: brings the stage to `now` [ms, performance.now()]; true while there is more to come. */
+  advance(now: number): boolean;
+  /** After a frame is drawn. */
+  drawn(now: number): void;
+  /** The user left the camera that was followed. */
+  freed(): void;
+}
+
+export class Viewport {
+  readonly renderer: WebGLRenderer;
+  readonly rig: CameraRig;
+  readonly ground = new Ground();
+  /** Without the dearest effects: where WebGL runs on the processor. */
+  readonly lean: boolean;
+  stage: StageView | null = null;
+  /** Frames drawn so far. */
+  frames = 0;
+  private readonly scene = new Scene();
+  private readonly lighting: Lighting;
+  private readonly selection = new Outline(0x4cc2e6, 2.5, 1, 2);
+  private readonly hover = new Outline(0xdfe6ec, 1.5, 0.7, 1);
+  private readonly picker = new Picker();
+  private readonly quality: Quality;
+  private scheduled = false;
+  private lastFrame = 0;
+  private lastShadow = Number.NEGATIVE_INFINITY;
+  private shadowDue = true;
+
+  constructor(
+    private readonly canvas: HTMLCanvasElement,
+    private readonly handlers: ViewportHandlers,
+    quality: QualityChoice,
+  ) {
+    this.lean = quality === "auto" ? isSoftware() : quality === "low";
+    this.quality = new Quality(this.lean, quality === "auto");
+    this.renderer = new WebGLRenderer({
+      canvas,
+      antialias: !this.lean,
+      alpha: true,
+      stencil: true,
+      powerPreference: "high-performance",
+    });
+    this.renderer.setClearColor(0x000000, 0);
+    this.renderer.toneMapping = NeutralToneMapping;
+    this.renderer.toneMappingExposure = 1;
+    this.renderer.shadowMap.enabled = true;
+    this.renderer.shadowMap.type = this.lean ? BasicShadowMap : PCFShadowMap;
+    this.renderer.shadowMap.autoUpdate = false;
+    this.renderer.setOpaqueSort(nearFirst);
+    this.lighting = new Lighting(this.scene, this.renderer, this.lean);
+    this.scene.add(this.ground.group, this.hover.group, this.selection.group);
+    this.rig = new CameraRig(
+      canvas,
+      () => this.invalidate(),
+      () => this.handlers.freed(),
+    );
+    new ResizeObserver(() => this.resize()).observe(canvas.parentElement as HTMLElement);
+    this.resize();
+  }
+
+  /** Shows another scene. `keepCamera`: the user's view stays as it is in the world. */
+  setStage(stage: StageView, keepCamera: boolean): void {
+    const before = this.stage?.origin;
+    this.stage?.dispose();
+    this.stage = stage;
+    this.scene.add(stage.group);
+    this.ground.place(stage.framing, stage.origin);
+    this.rig.setExtent(stage.framing);
+    this.relight();
+    if (keepCamera && before) this.shiftCamera(before, stage.origin);
+    this.setHover([]);
+    this.invalidate();
+  }
+
+  /** Lights from the nodes' present poses. */
+  relight(): void {
+    if (!this.stage) return;
+    this.lighting.apply(this.stage.scene, this.stage.model.world, this.stage.framing, this.stage.origin);
+    this.stage.materials.setEnvironment(this.lighting.environment);
+    this.shadowDue = true;
+  }
+
+  private shiftCamera(before: readonly number[], after: readonly number[]): void {
+    const [x, y, z] = before.map((value, c) => value - after[c]);
+    this.rig.camera.position.set(
+      this.rig.camera.position.x + x,
+      this.rig.camera.position.y + y,
+      this.rig.camera.position.z + z,
+    );
+    this.rig.controls.target.set(
+      this.rig.controls.target.x + x,
+      this.rig.controls.target.y + y,
+      this.rig.controls.target.z + z,
+    );
+  }
+
+  /** Asks for a frame. */
+  invalidate(): void {
+    if (this.scheduled) return;
+    this.scheduled = true;
+    requestAnimationFrame((now) => this.frame(now));
+  }
+
+  /** What moved or came since the last frame casts another shadow. */
+  touchShadows(): void {
+    this.shadowDue = true;
+  }
+
+  private frame(now: number): void {
+    this.scheduled = false;
+    const { stage } = this;
+    const more = this.handlers.advance(now);
+    if (stage?.dressAll()) this.shadowDue = true;
+    if (stage?.flush()) {
+      this.shadowDue = true;
+      this.selection.update();
+      this.hover.update();
+    }
+    const moving = stage ? this.rig.update(now, stage.model.world, stage.origin) : false;
+    const shadowLater = this.scheduleShadow(now);
+    this.measureDepths();
+    this.renderer.render(this.scene, this.rig.camera);
+    this.frames++;
+    if (stage?.ready && this.quality.frame(now - this.lastFrame)) this.resize();
+    this.lastFrame = now;
+    this.handlers.drawn(now);
+    if (more || moving || shadowLater) this.invalidate();
+  }
+
+  /** How far each batch reaches: nearer ones are drawn first, so that what they hide is never shaded. */
+  private measureDepths(): void {
+    for (const batch of this.stage?.batches ?? [])
+      for (const mesh of batch.meshes) {
+        if (mesh.boundingSphere === null) mesh.computeBoundingSphere();
+        const { center, radius } = mesh.boundingSphere as Sphere;
+        mesh.userData.reach = center.distanceTo(this.rig.camera.position) + radius;
+      }
+  }
+
+  /** Redraws the shadow map where it is due and affordable; true where it has to wait. */
+  private scheduleShadow(now: number): boolean {
+    if (!this.shadowDue) return false;
+    if (now - this.lastShadow < this.quality.level.shadowMs) return true;
+    this.renderer.shadowMap.needsUpdate = true;
+    this.lastShadow = now;
+    this.shadowDue = false;
+    return false;
+  }
+
+  private resize(): void {
+    const parent = this.canvas.parentElement as HTMLElement;
+    const [width, height] = [Math.max(1, parent.clientWidth), Math.max(1, parent.clientHeight)];
+    this.renderer.setPixelRatio(Math.min(window.devicePixelRatio || 1, this.quality.level.pixelRatio));
+    this.renderer.setSize(width, height, false);
+    this.rig.resize(width, height);
+    this.selection.resize(width, height);
+    this.hover.resize(width, height);
+    // A canvas that was resized is blank until it is drawn again.
+    this.invalidate();
+  }
+
+  /** Instance under a point of the window [px]; -1 where there is none. */
+  pick(clientX: number, clientY: number): number {
+    if (!this.stage) return -1;
+    const box = this.canvas.getBoundingClientRect();
+    const [x, y] = [(clientX - box.left) / box.width, (clientY - box.top) / box.height];
+    if (x < 0 || x > 1 || y < 0 || y > 1) return -1;
+    this.rig.camera.updateMatrixWorld();
+    return this.picker.at(x, y, this.rig.camera, this.stage.meshes)?.instance ?? -1;
+  }
+
+  /** Whether a search on every move of the pointer is affordable. */
+  get canHover(): boolean {
+    return this.picker.cost < 25;
+  }
+
+  setSelection(instances: readonly number[]): void {
+    this.selection.set(this.stage, instances);
+    this.invalidate();
+  }
+
+  setHover(instances: readonly number[]): void {
+    this.hover.set(this.stage, instances);
+    this.invalidate();
+  }
+
+  home(animate: boolean): void {
+    if (this.stage) this.rig.frame(this.stage.framing, this.stage.origin, true, animate);
+  }
+
+  /** Frames these instances; all where there are none. */
+  frameInstances(instances: readonly number[]): void {
+    if (!this.stage) return;
+    const box: Box = emptyBox();
+    for (const instance of instances) include(box, this.stage.instanceBox(instance));
+    this.rig.frame(isEmpty(box) ? this.stage.framing : box, this.stage.origin, false, true);
+  }
+}
+
+interface Sortable {
+  readonly object: Object3D;
+  readonly renderOrder: number;
+}
+
+function nearFirst(a: Sortable, b: Sortable): number {
+  return (
+    a.renderOrder - b.renderOrder || (Number(a.object.userData.reach) || 0) - (Number(b.object.userData.reach) || 0)
+  );
+}
+
+/** Whether WebGL runs on the processor (SwiftShader, llvmpipe). */
+function isSoftware(): boolean {
+  const gl = document.createElement("canvas").getContext("webgl2");
+  const info = gl?.getExtension("WEBGL_debug_renderer_info");
+  const name = gl && info ? String(gl.getParameter(info.UNMASKED_RENDERER_WEBGL)) : "";
+  gl?.getExtension("WEBGL_lose_context")?.loseContext();
+  return /swiftshader|llvmpipe|software|basic render/i.test(name);
+}
