@@ -25,9 +25,9 @@ def run_demo(*, host: str, port: int, out: Path, duration: float | None, wait: b
     With `duration` [s] it ends after that time, but not before the dataset is written; with `wait=False` alone it ends
     as soon as the dataset is written; otherwise Ctrl-C ends it.
     """
-    from twinstage.assets.library import workcell
+    from twinstage.assets.library import bundled
 
-    cell = workcell()
+    cell = bundled("workcell")
     files = TwinFiles(stage=cell / "workcell.usda", bindings=cell / "bindings.yaml")
     live = open_twin(files, clock=SystemClock(), seed=seed)
     over = asyncio.Event()

@@ -78,9 +78,9 @@ def _guard(name: str, look: Callable[[], Check]) -> Check:
 
 
 def _renderer() -> Check:
-    from twinstage.render.engines.variant import choose_variant
+    from twinstage.render.mi.runtime import load_mitsuba
 
-    variant = choose_variant()
+    variant = str(load_mitsuba().variant)
     if variant.startswith("scalar"):
         return Check(
             "renderer",
@@ -91,15 +91,16 @@ def _renderer() -> Check:
 
 
 def _rays() -> Check:
-    import numpy as np
-    import open3d as o3d
+    from typing import Any
 
+    import numpy as np
+    import open3d
+
+    o3d: Any = open3d
     scene = o3d.t.geometry.RaycastingScene()
-    box = o3d.t.geometry.TriangleMesh.create_box()
-    scene.add_triangles(box)
-    hit = scene.cast_rays(o3d.core.Tensor(np.array([[0.5, 0.5, -1, 0, 0, 1]], np.float32)))["t_hit"].numpy()[
-        0
-    ]
+    scene.add_triangles(o3d.t.geometry.TriangleMesh.create_box())
+    ray = np.array([[0.5, 0.5, -1, 0, 0, 1]], np.float32)
+    hit = scene.cast_rays(o3d.core.Tensor(ray))["t_hit"].numpy()[0]
     if abs(float(hit) - 1.0) > 1e-6:
         return Check("label rays", "error", f"a ray that must hit at 1 m hit at {hit} m")
     return Check("label rays", "ok", "Embree through Open3D")

@@ -1,0 +1,84 @@
+"""The Python producer: five lines, and a browser's view of them."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pxr import Usd, UsdGeom
+
+import twinstage
+from twinstage.base.errors import UserError
+from twinstage.live.producer import Twin
+from twinstage.sync.client import connect
+
+
+@pytest.fixture
+def twin(tmp_path: Path) -> Iterator[Twin]:
+    stage = Usd.Stage.CreateNew(str(tmp_path / "cell.usda"))
+    UsdGeom.SetStageMetersPerUnit(stage, 0.01)
+    UsdGeom.SetStageUpAxis(stage, UsdGeom.Tokens.y)
+    stage.SetDefaultPrim(UsdGeom.Xform.Define(stage, "/Cell").GetPrim())
+    UsdGeom.Cube.Define(stage, "/Cell/AGV1")
+    stage.Save()
+    with twinstage.open(tmp_path / "cell.usda") as opened:
+        yield opened
+
+
+def test_a_pose_set_in_python_reaches_a_client_and_the_stage(twin: Twin) -> None:
+    url = twin.serve(port=0)
+    twin.set("/Cell/AGV1", pose=(1.0, 2.0, 3.0, 0.0, 0.0, 0.0, 1.0), color="#ff8000")
+
+    async def follow() -> tuple[np.ndarray, tuple[int, int, int, int], np.ndarray]:
+        async with connect(url) as client:
+            while client.local("/Cell/AGV1")[0, 3] == 0.0:
+                await client.frame(timeout=5)
+            return client.local("/Cell/AGV1"), client.style("/Cell/AGV1"), client.world("/Cell/AGV1")
+
+    local, style, world = asyncio.run(follow())
+    np.testing.assert_allclose(local[:3, 3], [1, 2, 3], atol=1e-4)
+    np.testing.assert_allclose(local[:3, :3], np.diag([-1, -1, 1]), atol=1e-4)
+    assert style == (255, 128, 0, 255)
+    twin.close()  # ends with a last write into the stage
+    prim = twin.live.opened.stage.GetPrimAtPath("/Cell/AGV1")
+    matrix = np.array(UsdGeom.Xformable(prim).ComputeLocalToWorldTransform(Usd.TimeCode.Default())).T
+    # The stage is Y-up in centimetres: our world (x, y, z) is its (x, z, -y), a hundred times as large.
+    x, y, z = world[:3, 3]
+    np.testing.assert_allclose(matrix[:3, 3], [100 * x, 100 * z, -100 * y], atol=1e-3)
+
+
+def test_hiding(twin: Twin) -> None:
+    url = twin.serve(port=0)
+    twin.set("/Cell/AGV1", visible=False)
+
+    async def follow() -> bool:
+        async with connect(url) as client:
+            while client.visible("/Cell/AGV1"):
+                await client.frame(timeout=5)
+            return client.visible("/Cell/AGV1")
+
+    assert asyncio.run(follow()) is False
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"prim": "/Cell/AGV2", "visible": True}, "there is no prim /Cell/AGV2; did you mean '/Cell/AGV1'?"),
+        ({"prim": "/Cell/AGV1", "pose": (1, 2)}, "a pose is x, y, z, qw, qx, qy, qz, but /Cell/AGV1 was given 2"),
+        ({"prim": "/Cell/AGV1", "color": "red"}, "the colour of /Cell/AGV1 must look like #ff8800, got 'red'"),
+    ],
+)
+def test_mistakes_are_one_sentence(twin: Twin, change: dict[str, object], text: str) -> None:
+    with pytest.raises(UserError) as caught:
+        twin.set(**change)  # type: ignore[arg-type]
+    assert str(caught.value).startswith(text)
+
+
+def test_serving_twice_and_asking_too_early(twin: Twin) -> None:
+    with pytest.raises(UserError, match="call serve"):
+        _ = twin.url
+    url = twin.serve(port=0)
+    assert twin.url == url
+    with pytest.raises(UserError, match="already served"):
+        twin.serve(port=0)
