@@ -1,0 +1,242 @@
+"""The last known value of every signal, in columns.
+
+One group of columns a type, so that consumers read arrays, not objects. Every signal also has a place in `numeric`:
+its value in SI for f64 and i64, 0 or 1 for bool, the code of an enum, NaN for the rest and before the first value.
+
+Each write gives its signal the next `ordinal`; whoever remembers `revision` can ask later what `changed_since`.
+A reading of bad quality moves the signal's time and quality but never its value: the last usable one stays.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twinstage.base.errors import UserError, did_you_mean
+from twinstage.base.quality import BAD_NO_DATA, GOOD, UNCERTAIN_LAST_USABLE, is_bad
+from twinstage.telemetry.contract import Contract
+from twinstage.telemetry.reading import IDENTITY_POSE, IDENTITY_QUATERNION, Event, Value
+
+F8 = NDArray[np.float64]
+I8 = NDArray[np.int64]
+U4 = NDArray[np.uint32]
+U8 = NDArray[np.uint64]
+Bool = NDArray[np.bool_]
+
+NEVER = np.iinfo(np.int64).min
+"""`event_ns` of a signal that has no value yet."""
+
+
+class StateTable:
+    """Last known values.
+
+    Attributes:
+        signal_ids: in the contract's order; every array below is indexed so.
+        index_of: index of each signal id.
+        types: `f64`, `i64`, `bool`, `enum`, `string`, `vec[n]`, `quat`, `pose`.
+        units: UCUM code of the SI unit of each value.
+        numeric: scalar view, f8[n].
+        event_ns: source time of the last reading [ns since 1970, UTC], i8[n]; NEVER before the first.
+        quality: OPC UA StatusCode, u4[n]; BAD_NO_DATA before the first.
+        ordinal: number of the write that touched the signal last, u8[n]; 0 before the first.
+        integers: exact values of i64 signals (beyond 2**53 `numeric` rounds), i8[n_i64].
+        pose_values: x, y, z [m], quaternion wxyz, f8[n_pose, 7].
+        quat_values: wxyz, f8[n_quat, 4].
+        revision: the newest ordinal given.
+    """
+
+    def __init__(self, contract: Contract) -> None:
+        signals = contract.signals
+        count = len(signals)
+        self.signal_ids: tuple[str, ...] = tuple(signal.id for signal in signals)
+        self.index_of: dict[str, int] = {name: i for i, name in enumerate(self.signal_ids)}
+        self.types: tuple[str, ...] = tuple(signal.type for signal in signals)
+        self.units: tuple[str, ...] = tuple(signal.si for signal in signals)
+        self.max_age: F8 = np.array([s.max_age or np.inf for s in signals], dtype=np.float64)
+        self.numeric: F8 = np.full(count, np.nan)
+        self.event_ns: I8 = np.full(count, NEVER, dtype=np.int64)
+        self.quality: U4 = np.full(count, BAD_NO_DATA, dtype=np.uint32)
+        self.ordinal: U8 = np.zeros(count, dtype=np.uint64)
+        self.revision = 0
+        self._sequence: list[int] = [0] * count
+        self._codes = [{code: name for name, code in s.enum_codes.items()} for s in signals]
+        self._enum_names = [s.enum_codes for s in signals]
+        self._texts: dict[int, str | None] = {
+            i: None for i, t in enumerate(self.types) if t in ("string", "enum")
+        }
+        self._group(signals_width=[signal.width for signal in signals])
+
+    def _group(self, signals_width: Sequence[int]) -> None:
+        self._row: list[int] = [0] * len(self.types)
+        sizes: dict[str, int] = {}
+        for index, kind in enumerate(self.types):
+            self._row[index] = sizes.get(kind, 0)
+            sizes[kind] = self._row[index] + 1
+        self.integers: I8 = np.zeros(sizes.get("i64", 0), dtype=np.int64)
+        self.quat_values: F8 = np.tile(np.array(IDENTITY_QUATERNION), (sizes.get("quat", 0), 1))
+        self.pose_values: F8 = np.tile(np.array(IDENTITY_POSE), (sizes.get("pose", 0), 1))
+        widths = dict(zip(self.types, signals_width, strict=True))
+        self._vectors: dict[str, F8] = {
+            kind: np.zeros((size, widths[kind])) for kind, size in sizes.items() if kind.startswith("vec")
+        }
+        self._vectors |= {"quat": self.quat_values, "pose": self.pose_values}
+
+    # reading
+
+    def index(self, signal_id: str) -> int:
+        """Index of that signal. Raises UserError with a near miss."""
+        found = self.index_of.get(signal_id)
+        if found is None:
+            raise UserError(f"there is no signal {signal_id!r}{did_you_mean(signal_id, self.index_of)}")
+        return found
+
+    def has_value(self, signal_id: str) -> bool:
+        """Whether any reading has arrived."""
+        return bool(self.ordinal[self.index(signal_id)])
+
+    def vector(self, signal_id: str) -> F8:
+        """Value of a vec, quat (wxyz) or pose (x, y, z [m], wxyz), f8[k]: a copy."""
+        index = self.index(signal_id)
+        rows = self._vectors.get(self.types[index])
+        if rows is None:
+            raise UserError(f"signal {signal_id!r} is of type {self.types[index]}, not a vec, quat or pose")
+        out: F8 = rows[self._row[index]].copy()
+        return out
+
+    def vector_at(self, index: int) -> F8:
+        """The same by index, as a view: for consumers that compile ids to indices once."""
+        out: F8 = self._vectors[self.types[index]][self._row[index]]
+        return out
+
+    def vectors(self, kind: str) -> tuple[U4, F8]:
+        """All signals of one type (`vec[3]`, `quat`, `pose`): their indices u4[m] and values f8[m, k]."""
+        indices = np.array([i for i, t in enumerate(self.types) if t == kind], dtype=np.uint32)
+        return indices, self._vectors.get(kind, np.zeros((0, 0)))
+
+    def text(self, signal_id: str) -> str | None:
+        """Value of a string, or name of an enum's value; None before the first and for other types."""
+        return self._texts.get(self.index(signal_id))
+
+    def changed_since(self, ordinal: int) -> U4:
+        """Indices of signals written after `ordinal`, ascending, u4[k]."""
+        return np.flatnonzero(self.ordinal > np.uint64(max(ordinal, 0))).astype(np.uint32)
+
+    def age_ns(self, now_ns: int) -> I8:
+        """Age of every value [ns], i8[n]; the largest int64 where there is none."""
+        age = np.full(len(self.event_ns), np.iinfo(np.int64).max, dtype=np.int64)
+        has = self.event_ns != NEVER
+        age[has] = now_ns - self.event_ns[has]
+        return age
+
+    def stale(self, now_ns: int) -> Bool:
+        """Which values are older than the signal's max_age, bool[n]."""
+        return self.age_ns(now_ns) > self.max_age * 1e9
+
+    def effective_quality(self, now_ns: int) -> U4:
+        """Quality with age counted in: good values that went stale are Uncertain_LastUsableValue, u4[n]."""
+        out = self.quality.copy()
+        out[self.stale(now_ns) & (out < 0x40000000)] = UNCERTAIN_LAST_USABLE
+        return out
+
+    def digest(self) -> str:
+        """SHA-256 (hex) of ids, types, values, times and qualities: the same readings give the same digest.
+
+        Ordinals are left out: they number the writes, so they tell of the way and not of the state.
+        """
+        hasher = hashlib.sha256()
+        hasher.update(
+            "\n".join(f"{i} {t}" for i, t in zip(self.signal_ids, self.types, strict=True)).encode()
+        )
+        columns: list[NDArray[Any]] = [self.numeric, self.event_ns, self.quality, self.integers]
+        for array in (*columns, *(self._vectors[kind] for kind in sorted(self._vectors))):
+            hasher.update(array.astype(array.dtype.newbyteorder("<")).tobytes())
+        for index in sorted(self._texts):
+            hasher.update(repr(self._texts[index]).encode())
+        return hasher.hexdigest()
+
+    # writing
+
+    def set(self, signal_id: str, value_si: object, event_ns: int, quality: int = GOOD) -> None:
+        """Write one value in SI units, for producers that have no source.
+
+        `value_si`: float, int, bool, text (string, or an enum's name), or a sequence of k floats (vec, quat, pose).
+        Raises UserError where it does not fit the signal's type.
+        """
+        index = self.index(signal_id)
+        value = self._fit(index, value_si)
+        self._put(index, value, event_ns, 0, quality, self.revision + 1)
+        self.revision += 1
+
+    def apply(self, events: Sequence[Event]) -> None:
+        """Write readings that are sorted by (event time, signal, sequence); values are already in SI.
+
+        Only the last of each signal is written (for the value: the last that is not bad), however long the batch.
+        """
+        base = self.revision
+        self.revision = base + len(events)
+        last: dict[int, int] = {}
+        usable: dict[int, int] = {}
+        for position, event in enumerate(events):
+            last[event[1]] = position
+            if event[5] < 0x80000000:
+                usable[event[1]] = position
+        for index, position in last.items():
+            best = usable.get(index)
+            if best is not None and best != position:
+                self._put_event(index, events[best], base + best + 1)
+            self._put_event(index, events[position], base + position + 1)
+
+    def _put_event(self, index: int, event: Event, ordinal: int) -> None:
+        event_ns, _, sequence, _, value, quality = event
+        known = self.event_ns[index]
+        if event_ns < known or (event_ns == known and sequence < self._sequence[index]):
+            return  # an older one of the same instant: counted, but the newer one stands
+        self._put(index, value, event_ns, sequence, quality, ordinal)
+
+    def _put(
+        self, index: int, value: Value, event_ns: int, sequence: int, quality: int, ordinal: int
+    ) -> None:
+        self.event_ns[index] = event_ns
+        self.quality[index] = quality
+        self.ordinal[index] = ordinal
+        self._sequence[index] = sequence
+        if value is None or is_bad(quality):
+            return
+        kind = self.types[index]
+        if kind == "f64" or kind == "bool":
+            self.numeric[index] = value
+        elif kind == "i64":
+            self.numeric[index] = value
+            self.integers[self._row[index]] = value
+        elif kind == "enum":
+            self.numeric[index] = value
+            self._texts[index] = self._codes[index].get(value)  # type: ignore[arg-type]
+        elif kind == "string":
+            self._texts[index] = value  # type: ignore[assignment]
+        else:
+            self._vectors[kind][self._row[index]] = value
+
+    def _fit(self, index: int, value: Any) -> Value:
+        kind = self.types[index]
+        try:
+            if kind == "f64":
+                return float(value)
+            if kind == "i64":
+                return int(value)
+            if kind == "bool":
+                return int(bool(value))
+            if kind == "enum":
+                return self._enum_names[index][value] if isinstance(value, str) else int(value)
+            if kind == "string":
+                return str(value)
+            row = np.asarray(value, dtype=np.float64)
+            if row.shape != self._vectors[kind][self._row[index]].shape:
+                raise ValueError
+            return tuple(row.tolist())
+        except (TypeError, ValueError, KeyError, OverflowError):
+            shown = repr(value)[:60]
+            raise UserError(
+                f"{shown} is no value for signal {self.signal_ids[index]!r} of type {kind}"
+            ) from None
