@@ -8,7 +8,11 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    tick_hz: float = Field(default=60.0, gt=0, le=240, description="Ticks a second: ingest, bindings, stream.")
-    usd_hz: float = Field(default=5.0, gt=0, le=60, description="Most writes a second into the USD live layer.")
+    tick_hz: float = Field(
+        default=60.0, gt=0, le=240, description="Ticks a second: ingest, bindings, stream."
+    )
+    usd_hz: float = Field(
+        default=5.0, gt=0, le=60, description="Most writes a second into the USD live layer."
+    )
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
