@@ -1,5 +1,6 @@
 """The wheel holds every module under the one import name, and nothing else at the top."""
 
+import os
 import subprocess
 import sys
 import zipfile
@@ -17,11 +18,16 @@ FOLDERS = {
 
 
 @pytest.fixture(scope="module")
-def names(root: Path, tmp_path_factory: pytest.TempPathFactory) -> set[str]:
+def wheel(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("wheel")
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(out)]
     subprocess.run(command, cwd=root, check=True, capture_output=True, text=True)
-    (wheel,) = out.glob("*.whl")
+    (built,) = out.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def names(wheel: Path) -> set[str]:
     with zipfile.ZipFile(wheel) as archive:
         return set(archive.namelist())
 
@@ -57,3 +63,19 @@ def test_one_name_at_the_top(names: set[str]) -> None:
 def test_nothing_is_in_the_wheel_twice(root: Path, names: set[str]) -> None:
     modules = [name for name in names if name.endswith(".py")]
     assert not [name for name in modules if name.count("twinstage/") > 1]
+
+
+def test_the_wheel_works_without_the_checkout(wheel: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "site")
+    code = (
+        "import twinstage, sys; assert 'site' in twinstage.__file__, twinstage.__file__;"
+        "from twinstage.assets.library import bundled; assert (bundled('workcell') / 'workcell.usda').is_file();"
+        "from twinstage.cli.app import run; sys.exit(run(['doctor']))"
+    )
+    environment = os.environ | {"PYTHONPATH": str(tmp_path / "site")}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "viewer: bundled" in done.stdout
