@@ -156,7 +156,7 @@ async def pose_sets(folder: Path, prims: int, seconds: float) -> float:
 
 def images_per_second(folder: Path, frames: int) -> float:
     """Images a second of `synth generate` on the bundled work cell, the first frame (start-up) left out."""
-    from twinstage.assets.library import workcell
+    from twinstage.assets.library import bundled
     from twinstage.live.datasets import generate_dataset
 
     stamps: list[float] = []
@@ -165,7 +165,7 @@ def images_per_second(folder: Path, frames: int) -> float:
         stamps.append(time.perf_counter())
 
     out = Path(tempfile.mkdtemp(dir=folder)) / "data"
-    done = generate_dataset(workcell() / "recipe.yaml", out=out, frames=frames, progress=progress)
+    done = generate_dataset(bundled("workcell") / "recipe.yaml", out=out, frames=frames, progress=progress)
     per_frame = done.images / done.frames
     return per_frame * (len(stamps) - 2) / (stamps[-1] - stamps[1])
 

@@ -86,7 +86,7 @@ def test_an_operator_s_first_minute(page: object, root: Path, tmp_path: Path) ->
         _picks_a_prim(page)
         first_epoch = page.evaluate("twinstage.epoch")  # type: ignore[attr-defined]
         assert _end(server) == 0
-        page.wait_for_function("twinstage.link.phase !== 'live'", timeout=15000)  # type: ignore[attr-defined]
+        page.wait_for_function("twinstage.link !== 'live'", timeout=15000)  # type: ignore[attr-defined]
         server = _start(root, port)
         _survives_the_restart(page, first_epoch)
     finally:
@@ -145,6 +145,6 @@ def _picks_a_prim(page: object) -> None:
 
 def _survives_the_restart(page: object, first_epoch: str) -> None:
     page.wait_for_function(  # type: ignore[attr-defined]
-        "first => twinstage.link.phase === 'live' && twinstage.epoch !== first", arg=first_epoch, timeout=30000
+        "first => twinstage.link === 'live' && twinstage.epoch !== first", arg=first_epoch, timeout=30000
     )
     _sees_a_link_move(page)
