@@ -1,0 +1,100 @@
+"""Where a box may appear in an image: conservative pixel rectangles, also for boxes that cross the near plane."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from twinstage.render.capture import Camera
+from twinstage.scene.columns import F8, Bool
+
+_CORNERS = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)], np.float64)
+_EDGES = np.array([[a, b] for a in range(8) for b in range(a + 1, 8) if (a ^ b) in (1, 2, 4)])
+_SLACK = 0.05
+"""Pixels added on every side: far more than float32 rays can stray."""
+
+
+@dataclass(frozen=True, slots=True)
+class PixelRect:
+    """Whole pixels x0 <= x < x1, y0 <= y < y1; may lie outside of the image."""
+
+    x0: int
+    y0: int
+    x1: int
+    y1: int
+
+    @property
+    def width(self) -> int:
+        return max(self.x1 - self.x0, 0)
+
+    @property
+    def height(self) -> int:
+        return max(self.y1 - self.y0, 0)
+
+    @property
+    def area(self) -> int:
+        return self.width * self.height
+
+    def clipped(self, other: "PixelRect") -> "PixelRect":
+        """The part inside the other one; may be empty."""
+        x0, y0 = max(self.x0, other.x0), max(self.y0, other.y0)
+        return PixelRect(x0, y0, max(min(self.x1, other.x1), x0), max(min(self.y1, other.y1), y0))
+
+    def united(self, other: "PixelRect") -> "PixelRect":
+        """The smallest rectangle around both."""
+        return PixelRect(
+            min(self.x0, other.x0), min(self.y0, other.y0), max(self.x1, other.x1), max(self.y1, other.y1)
+        )
+
+    def slices(self, origin: "PixelRect") -> tuple[slice, slice]:
+        """Rows and columns of an array that covers `origin`."""
+        return slice(self.y0 - origin.y0, self.y1 - origin.y0), slice(
+            self.x0 - origin.x0, self.x1 - origin.x0
+        )
+
+
+def image_rect(camera: Camera) -> PixelRect:
+    """All pixels of the image."""
+    return PixelRect(0, 0, camera.width, camera.height)
+
+
+def canvas_rect(camera: Camera, margin: float) -> PixelRect:
+    """The image with `margin` of its width and height added on each side."""
+    dx, dy = round(camera.width * margin), round(camera.height * margin)
+    return PixelRect(-dx, -dy, camera.width + dx, camera.height + dy)
+
+
+def screen_bounds(camera: Camera, world_from_box: np.ndarray, half: np.ndarray) -> tuple[F8, F8]:
+    """Bounds f8[n, 4] (x0, y0, x1, y1) [px] of boxes and the least depth f8[n] [m] of each, not below `near`.
+
+    `world_from_box` f8[n, 4, 4] has its origin in the middle of a box of half extents `half` f8[n, 3]. Only what lies
+    beyond the near plane counts; boxes wholly before it get x0 > x1.
+    """
+    rotation, eye = camera.world_from_camera[:3, :3], camera.world_from_camera[:3, 3]
+    linear = np.einsum("ji,njk->nik", rotation, world_from_box[:, :3, :3])
+    middle = (world_from_box[:, :3, 3] - eye) @ rotation
+    corners = middle[:, None, :] + np.einsum("nij,cj,nj->nci", linear, _CORNERS, half)
+    a, b = corners[:, _EDGES[:, 0]], corners[:, _EDGES[:, 1]]
+    za, zb = a[..., 2] - camera.near, b[..., 2] - camera.near
+    crossing = (za > 0) != (zb > 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = np.where(crossing, za / (za - zb), 0.0)
+    cut = a + share[..., None] * (b - a)
+    points = np.concatenate([corners, cut], 1)
+    valid = np.concatenate([corners[..., 2] >= camera.near, crossing], 1)
+    depth = np.where(valid, np.maximum(points[..., 2], camera.near), 1.0)
+    pixels = np.einsum("ij,nkj->nki", camera.K[:2], points / depth[..., None])
+    low = np.where(valid[..., None], pixels, np.inf).min(1)
+    high = np.where(valid[..., None], pixels, -np.inf).max(1)
+    nearest = np.where(valid, depth, np.inf).min(1)
+    return np.concatenate([low, high], 1), nearest
+
+
+def pixel_rects(bounds: F8, canvas: PixelRect) -> tuple[list[PixelRect], Bool]:
+    """The rectangles of pixel centres inside the bounds, clipped to `canvas`, and which of them hold any pixel."""
+    limits = np.array([[canvas.x0, canvas.y0, canvas.x1, canvas.y1]], np.float64)
+    inside = np.clip(np.nan_to_num(bounds, posinf=1e9, neginf=-1e9), -1e9, 1e9)
+    low = np.maximum(np.ceil(inside[:, :2] - 0.5 - _SLACK), limits[:, :2])
+    high = np.minimum(np.floor(inside[:, 2:] - 0.5 + _SLACK) + 1, limits[:, 2:])
+    seen = (low < high).all(1)
+    rows = np.concatenate([low, np.maximum(low, high)], 1).astype(np.int64).tolist()
+    return [PixelRect(*row) for row in rows], seen

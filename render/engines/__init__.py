@@ -1,0 +1,17 @@
+"""Engines that make pictures: `path` and `direct` (Mitsuba 3), `raycast` (Embree and numpy), `null` (flat colours)."""
+
+from twinstage.render.engines.base import ENGINES, Engine, EngineSettings, open_engine
+from twinstage.render.engines.mitsuba import DirectEngine, PathEngine
+from twinstage.render.engines.null import NullEngine
+from twinstage.render.engines.raycast import RaycastEngine
+
+__all__ = [
+    "ENGINES",
+    "DirectEngine",
+    "Engine",
+    "EngineSettings",
+    "NullEngine",
+    "PathEngine",
+    "RaycastEngine",
+    "open_engine",
+]

@@ -1,0 +1,65 @@
+"""What an engine is: a class with a `kind` that is opened with settings and turns a snapshot and a camera into a picture.
+
+Engines are registered under their kind, here or by another distribution through the entry point group
+`twinstage.engines`. All state that an engine keeps between calls is a cache: the same snapshot, camera and settings
+give the same bytes, whatever was rendered before.
+"""
+
+from typing import Annotated, Any, ClassVar, Protocol, runtime_checkable
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from twinstage.base.registry import Registry
+from twinstage.render.capture import Camera, Capture
+from twinstage.scene.snapshot import Snapshot
+
+
+class EngineSettings(BaseModel):
+    """How to make pictures; the `engine:` part of a recipe.
+
+    Attributes:
+        kind: which engine.
+        spp: samples a pixel; engines may round it up to a number that stratifies well.
+        seed: of the sampling noise.
+        max_depth: longest path, in segments, of engines that follow light from surface to surface.
+        exposure: [EV], a factor of 2^exposure on linear light before the tone map.
+        auto_exposure: choose the exposure from the picture itself (mean luminance to middle grey), then add `exposure`.
+        clamp: greatest radiance of one sample after exposure, against fireflies; 0 for none.
+        largest_texture, largest_map: longest side of material textures and dome maps [px]; larger ones are shrunk.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: str = "direct"
+    spp: Annotated[int, Field(ge=1, le=65536)] = 8
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    max_depth: Annotated[int, Field(ge=1, le=64)] = 5
+    exposure: Annotated[float, Field(ge=-30, le=30)] = 0.0
+    auto_exposure: bool = False
+    clamp: Annotated[float, Field(ge=0)] = 5.0
+    largest_texture: Annotated[int, Field(ge=1, le=16384)] = 1024
+    largest_map: Annotated[int, Field(ge=1, le=16384)] = 2048
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """A maker of pictures. Classes are constructed with their settings; heavy libraries load at the first render."""
+
+    kind: ClassVar[str]
+
+    def __init__(self, settings: EngineSettings) -> None: ...
+
+    def render(self, snapshot: Snapshot, camera: Camera, *, seed: int | None = None) -> Capture:
+        """A Capture with `rgb` u1[h, w, 3]; `seed` takes the place of the settings' one."""
+        ...
+
+
+ENGINES: Registry[Any] = Registry("engine", group="twinstage.engines")
+"""Engine classes by kind."""
+
+
+def open_engine(settings: EngineSettings | None = None, **fields: Any) -> Engine:
+    """The engine of those settings (or of settings made from the fields); raises UserError for an unknown kind."""
+    chosen = settings if settings is not None else EngineSettings(**fields)
+    engine: Engine = ENGINES.get(chosen.kind)(chosen)
+    return engine

@@ -1,0 +1,100 @@
+"""Encoded image files into arrays: what textures look like to an engine."""
+
+import io
+from typing import NamedTuple
+
+import numpy as np
+
+from twinstage.base.errors import UserError
+from twinstage.render.color import linear_from_srgb
+from twinstage.scene.columns import F4
+from twinstage.scene.snapshot import Texture, TextureInput
+
+_LINEAR = linear_from_srgb(np.arange(256) / 255).astype(np.float32)
+_HDR = (b"\x76\x2f\x31\x01", b"#?RADIANCE", b"#?RGBE")
+_CHANNELS = {"r": 0, "g": 1, "b": 2, "a": 3}
+
+
+def is_hdr(data: bytes) -> bool:
+    """Whether the bytes are an OpenEXR or Radiance file."""
+    return data.startswith(_HDR)
+
+
+class Pixels(NamedTuple):
+    """Pixels as stored, f4[h, w, 4] (integers over their greatest value), with bits and channels of the file."""
+
+    rgba: F4
+    bits: int
+    channels: int
+
+
+def texture_values(texture: Texture, source: TextureInput, *, color: bool, largest: int) -> F4:
+    """What a material input reads from a texture: f4[h, w, 3] or, for a single channel, f4[h, w, 1]; row 0 on top.
+
+    Decoded, shrunk to at most `largest` pixels a side, made linear where the colour space says so (`auto`: 8-bit
+    images of three or four channels that feed a colour), then scale and bias. Raises UserError for an image that
+    cannot be read.
+    """
+    pixels = decode(texture, largest)
+    rgba = pixels.rgba
+    auto = color and pixels.bits == 8 and pixels.channels >= 3
+    if source.color_space == "sRGB" or (source.color_space == "auto" and auto):
+        rgba = rgba.copy()
+        if pixels.bits == 8:
+            rgba[..., :3] = _LINEAR[np.rint(rgba[..., :3] * 255).astype(np.uint8)]
+        else:
+            rgba[..., :3] = linear_from_srgb(rgba[..., :3])
+    rgba = rgba * np.array(source.scale, np.float32) + np.array(source.bias, np.float32)
+    if source.channel == "rgb":
+        return np.ascontiguousarray(rgba[..., :3])
+    k = _CHANNELS[source.channel]
+    return np.ascontiguousarray(rgba[..., k : k + 1])
+
+
+def decode(texture: Texture, largest: int) -> Pixels:
+    """The picture in an image file, shrunk by a whole factor to at most `largest` pixels a side."""
+    try:
+        if is_hdr(texture.data):
+            return _decode_hdr(texture.data, largest)
+        return _decode_pillow(texture.data, largest)
+    except (OSError, RuntimeError, ValueError, SyntaxError) as error:
+        raise UserError(f"texture {texture.path} cannot be read: {error}") from None
+
+
+def _decode_pillow(data: bytes, largest: int) -> Pixels:
+    from PIL import Image
+
+    with Image.open(io.BytesIO(data)) as image:
+        image.load()
+        shrink = int(np.ceil(max(image.size) / largest))
+        if image.mode.startswith(("I", "F")):
+            grey = np.asarray(image, np.float32)[..., None] / np.float32(65535)
+            rgba = np.concatenate([np.repeat(grey, 3, 2), np.ones_like(grey)], 2)
+            return Pixels(shrink_by_mean(rgba, shrink), 16, 1)
+        channels = 3 if image.mode == "P" else len(image.getbands())
+        converted = image.convert("RGBA")
+    if shrink > 1:
+        converted = converted.reduce(shrink)
+    return Pixels(np.asarray(converted, np.float32) / np.float32(255), 8, channels)
+
+
+def _decode_hdr(data: bytes, largest: int) -> Pixels:
+    from twinstage.render.mi.runtime import load_mitsuba
+
+    mi = load_mitsuba().mi
+    stream = mi.MemoryStream(len(data))
+    stream.write(data)
+    stream.seek(0)
+    bitmap = mi.Bitmap(stream).convert(mi.Bitmap.PixelFormat.RGBA, mi.Struct.Type.Float32, srgb_gamma=False)
+    values: F4 = np.array(bitmap, np.float32)
+    return Pixels(shrink_by_mean(values, int(np.ceil(max(values.shape[:2]) / largest))), 32, 4)
+
+
+def shrink_by_mean(values: F4, factor: int) -> F4:
+    """Blocks of factor x factor pixels averaged; what does not fill a block at the right and bottom is cut off."""
+    if factor <= 1:
+        return values
+    h, w = values.shape[0] // factor, values.shape[1] // factor
+    blocks = values[: h * factor, : w * factor].reshape(h, factor, w, factor, -1)
+    mean: F4 = blocks.mean((1, 3), dtype=np.float64).astype(np.float32)
+    return mean

@@ -1,0 +1,18 @@
+"""The snapshot as a Mitsuba 3 scene, kept up to date in place.
+
+    runtime.py    which variant runs on this machine, and finding libLLVM
+    textures.py   UsdUVTexture -> arrays and bitmaps
+    surfaces.py   the numbers and images of all plain materials in one table, behind one BSDF
+    materials.py  UsdPreviewSurface -> looks (what needs a BSDF of its own) and paint
+    lights.py     UsdLux -> lists, and emitters for the scalar variant
+    lamps.py      area lights as a table: choose one, and a point on it
+    geometry.py   instances merged into few meshes, baked to the world
+    scene.py      builds all that and updates what changed
+    light.py      what the two integrators share: light that reaches a surface, and where it reflects
+    direct.py     direct lighting, as a Dr.Jit function
+    path.py       global illumination, as a Dr.Jit loop
+    trace.py      rays from a camera, samples into a picture
+    scalar.py     the same by Mitsuba's own integrators, without LLVM
+
+Nothing here is imported before an engine that needs it is opened.
+"""

@@ -1,0 +1,227 @@
+"""UsdLux lights -> Mitsuba emitters.
+
+Lights light, but have no body: their shapes let rays pass (`null`), and camera rays look through them, so that
+pictures show what the label pass sees. A Mitsuba scene holds one environment: constant domes add up, the first textured
+dome is the map, further ones count as their mean colour.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from twinstage.render.images import Pixels, decode
+from twinstage.render.lighting import PlacedLight, placed_lights, world_from_map
+from twinstage.scene.columns import F4, F8
+from twinstage.scene.snapshot import Snapshot
+
+ENVIRONMENT = "environment"
+LIGHT_PREFIX = "light"
+
+
+@dataclass(frozen=True, slots=True)
+class Lights:
+    """The lights of a snapshot for `direct`, which needs none of them as an object but the map.
+
+    suns: where their light goes and their irradiance; bodies: area lights with world_from_shape; sky: radiance of the
+    constant dome or None; mapped: whether the environment is a map; lamps: whether glowing surfaces light the scene.
+    """
+
+    suns: tuple[tuple[F8, tuple[float, float, float]], ...]
+    bodies: tuple[tuple[PlacedLight, F8], ...]
+    sky: tuple[float, float, float] | None
+    mapped: bool
+    lamps: bool
+
+
+class LightBuilder:
+    """Dictionaries and parameters of the lights; decoded maps are kept between scenes.
+
+    With `listed`, only the environment becomes part of the scene; `lights` lists the others.
+    """
+
+    def __init__(self, mi: Any, largest_map: int, *, listed: bool) -> None:
+        self._mi = mi
+        self._largest = largest_map
+        self._listed = listed
+        self._maps: dict[str, F4] = {}
+
+    def structure(self, snapshot: Snapshot) -> tuple[object, ...]:
+        """What has to be equal for `parameters` to fit a scene built before; hashable."""
+        out: list[object] = []
+        for placed in placed_lights(snapshot):
+            if self._listed and placed.kind != "dome":
+                continue
+            texture = placed.light.texture if placed.light is not None and placed.kind == "dome" else -1
+            tint = _chroma(placed.radiance) if texture >= 0 else None
+            sky = snapshot.textures[texture].hash if texture >= 0 else None
+            out.append((placed.kind, sky, tint))
+        if any(isinstance(item, tuple) and item[1] for item in out):
+            # A map with other domes mixed into it cannot follow their colours in place.
+            out.append(self._constant(snapshot))
+        return tuple(out)
+
+    def dicts(self, snapshot: Snapshot, origin: F8) -> dict[str, Any]:
+        """Emitters and light shapes by id, in the order of the lights, moved so that `origin` [m] is at 0."""
+        out: dict[str, Any] = {}
+        environment = self._environment(snapshot)
+        if environment is not None:
+            out[ENVIRONMENT] = environment
+        for key, placed in self._bodies(snapshot):
+            out[key] = self._body(placed, origin)
+        return out
+
+    def lights(self, snapshot: Snapshot, origin: F8) -> Lights:
+        """The lights as lists; glowing surfaces light the scene where there is no other light."""
+        lights = placed_lights(snapshot)
+        sky = self._constant(snapshot)
+        mapped = next(_textured_domes(snapshot), None) is not None
+        return Lights(
+            suns=tuple(
+                (-_orthonormal(placed.world_from_light[:3, :3])[:, 2], placed.radiance)
+                for placed in lights
+                if placed.kind == "distant"
+            ),
+            bodies=tuple(
+                (placed, _matrix(placed, origin))
+                for placed in lights
+                if placed.kind not in ("dome", "distant")
+            ),
+            sky=None if mapped or max(sky) <= 0 else sky,
+            mapped=mapped,
+            lamps=not lights,
+        )
+
+    def parameters(self, snapshot: Snapshot, origin: F8) -> dict[str, Any]:
+        """Values by scene parameter for a scene of the same structure."""
+        mi = self._mi
+        out: dict[str, Any] = {}
+        first = next(_textured_domes(snapshot), None)
+        if first is not None:
+            out[f"{ENVIRONMENT}.scale"] = float(max(first.radiance))
+            out[f"{ENVIRONMENT}.to_world"] = mi.Transform4f(_map_pose(first))
+        elif max(constant := self._constant(snapshot)) > 0:
+            out[f"{ENVIRONMENT}.radiance.value"] = mi.Color3f(*constant)
+        for key, placed in self._bodies(snapshot):
+            out[f"{key}.to_world"] = mi.Transform4f(_matrix(placed, origin))
+            name = "irradiance" if placed.kind == "distant" else "emitter.radiance"
+            out[f"{key}.{name}.value"] = mi.Color3f(*(float(c) for c in placed.radiance))
+        return out
+
+    def _bodies(self, snapshot: Snapshot) -> list[tuple[str, PlacedLight]]:
+        """The lights that are objects of the scene besides the environment, by id."""
+        if self._listed:
+            return []
+        return [(f"{LIGHT_PREFIX}{i}", p) for i, p in enumerate(placed_lights(snapshot)) if p.kind != "dome"]
+
+    def _body(self, placed: PlacedLight, origin: F8) -> dict[str, Any]:
+        to_world = self._mi.ScalarTransform4f(_matrix(placed, origin))
+        rgb = {"type": "rgb", "value": list(placed.radiance)}
+        if placed.kind == "distant":
+            return {"type": "directional", "to_world": to_world, "irradiance": rgb}
+        shape = {"rect": "rectangle", "disk": "disk", "sphere": "sphere", "cylinder": "cylinder"}[placed.kind]
+        return {
+            "type": shape,
+            "to_world": to_world,
+            "bsdf": {"type": "null"},
+            "emitter": {"type": "area", "radiance": rgb},
+        }
+
+    def _environment(self, snapshot: Snapshot) -> dict[str, Any] | None:
+        constant = self._constant(snapshot)
+        first = next(_textured_domes(snapshot), None)
+        if first is None or first.light is None:
+            sky: dict[str, Any] = {"type": "constant", "radiance": {"type": "rgb", "value": list(constant)}}
+            return sky if max(constant) > 0 else None
+        peak = max(first.radiance)
+        pixels = self._map(snapshot, first.light.texture) * np.array(_chroma(first.radiance), np.float32)
+        pixels = pixels + np.array(constant, np.float32) / np.float32(peak)
+        return {
+            "type": "envmap",
+            "bitmap": self._mi.Bitmap(np.ascontiguousarray(pixels, np.float32)),
+            "scale": peak,
+            "to_world": self._mi.ScalarTransform4f(_map_pose(first)),
+        }
+
+    def _constant(self, snapshot: Snapshot) -> tuple[float, float, float]:
+        """The sum of all domes that are not the map."""
+        total = np.zeros(3)
+        first = next(_textured_domes(snapshot), None)
+        for placed in placed_lights(snapshot):
+            if placed.kind != "dome" or placed is first or (first and placed.light is first.light):
+                continue
+            colour = np.array(placed.radiance)
+            if placed.light is not None and placed.light.texture >= 0:
+                colour = colour * self._map(snapshot, placed.light.texture).mean((0, 1))
+            total += colour
+        red, green, blue = total.tolist()
+        return red, green, blue
+
+    def _map(self, snapshot: Snapshot, texture: int) -> F4:
+        source = snapshot.textures[texture]
+        pixels = self._maps.get(source.hash)
+        if pixels is None:
+            pixels = self._maps[source.hash] = _linear(decode(source, self._largest))
+        return pixels
+
+
+def _linear(pixels: Pixels) -> F4:
+    from twinstage.render.color import linear_from_srgb
+
+    rgb = pixels.rgba[..., :3]
+    # An 8-bit picture as a sky is sRGB; EXR, HDR and 16 bits are linear.
+    return (linear_from_srgb(rgb) if pixels.bits == 8 else rgb).astype(np.float32)
+
+
+def _map_pose(placed: PlacedLight) -> F8:
+    pose = np.eye(4)
+    if placed.light is not None:
+        pose[:3, :3] = world_from_map(placed.light, placed.world_from_light)
+    return pose
+
+
+def _textured_domes(snapshot: Snapshot) -> Iterator[PlacedLight]:
+    return (
+        p
+        for p in placed_lights(snapshot)
+        if p.kind == "dome" and p.light is not None and p.light.texture >= 0
+    )
+
+
+def _chroma(radiance: tuple[float, float, float]) -> tuple[float, float, float]:
+    peak = max(radiance)
+    red, green, blue = (round(c / peak, 6) for c in radiance)
+    return red, green, blue
+
+
+def _matrix(placed: PlacedLight, origin: F8) -> F8:
+    """world_from_shape: Mitsuba's unit shapes face +Z, UsdLux lights -Z; sizes go into the scale."""
+    world = np.array(placed.world_from_light)
+    world[:3, 3] -= origin
+    light = placed.light
+    turn = np.diag([1.0, -1.0, -1.0, 1.0])  # about X: +Z becomes -Z
+    if placed.kind == "distant":
+        world[:3, :3], world[:3, 3] = _orthonormal(world[:3, :3]), 0.0
+        return world @ turn  # `directional` shines along +Z
+    assert light is not None
+    if placed.kind == "rect":
+        return world @ turn @ np.diag([light.width / 2, light.height / 2, 1.0, 1.0])
+    if placed.kind == "disk":
+        return world @ turn @ np.diag([light.radius, light.radius, 1.0, 1.0])
+    sx, sy, sz = np.linalg.norm(world[:3, :3], axis=0)
+    world[:3, :3] = _orthonormal(world[:3, :3])
+    if placed.kind == "sphere":
+        radius = light.radius * float(sx * sy * sz) ** (1 / 3)
+        return world @ np.diag([radius, radius, radius, 1.0])
+    # Mitsuba's cylinder runs along +Z from 0 to 1, UsdLux's along X around the middle.
+    along = np.array([[0.0, 0, 1, -0.5], [0, 1, 0, 0], [-1, 0, 0, 0], [0, 0, 0, 1]])
+    radius = light.radius * float(np.sqrt(sy * sz))
+    out: F8 = world @ np.diag([light.length * sx, radius, radius, 1.0]) @ along
+    return out
+
+
+def _orthonormal(linear: np.ndarray) -> np.ndarray:
+    u, _, vt = np.linalg.svd(linear)
+    rotation: np.ndarray = u @ vt
+    return rotation

@@ -1,0 +1,291 @@
+"""A living Mitsuba scene that follows snapshots.
+
+`follow` compares the snapshot with the last one and does the least that is right: nothing, new values in place
+(colours, lights, moves), or a new scene (other geometry, other textures, a first move of something that rested). The
+result never depends on what was rendered before, only the time does.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from twinstage.base.errors import UserError
+from twinstage.render.lighting import emits, glowing_materials
+from twinstage.render.mi.geometry import Group, Habits, PieceCache, drawn_rows, make_groups, surface_materials
+from twinstage.render.mi.lights import LightBuilder, Lights
+from twinstage.render.mi.materials import Look, bsdf_dict, emitter_dict, look_of, paint_of, write_paint
+from twinstage.render.mi.runtime import Mitsuba
+from twinstage.render.mi.surfaces import SurfaceTable
+from twinstage.render.mi.textures import TextureCache
+from twinstage.scene.columns import F8, Bool
+from twinstage.scene.snapshot import Material, Snapshot
+
+ORIGIN_STEP = 1024.0
+"""[m]: a scene far out is moved back by a multiple of this, so that float32 holds; nearer ones stay where they are."""
+
+
+MOST_TRIANGLES = 40_000_000
+"""About 8 GB: instances are baked to the world, so their number counts, not that of the prototypes."""
+
+
+class LivingScene:
+    """One Mitsuba scene and what it was made of.
+
+    Attributes:
+        scene: the mi.Scene of the last snapshot followed.
+        origin: what was taken off all world positions, f8[3] [m].
+        masked: whether any surface lets light through.
+        builds: how often the scene was built rather than updated.
+    """
+
+    def __init__(self, runtime: Mitsuba, *, largest_texture: int, largest_map: int) -> None:
+        self._runtime = runtime
+        self._mi = runtime.mi
+        self._pieces = PieceCache()
+        self._textures = TextureCache(self._mi, largest_texture)
+        self._lights = LightBuilder(self._mi, largest_map, listed=runtime.vectorised)
+        self._snapshot: Snapshot | None = None
+        self._structure: tuple[object, ...] = ()
+        self._groups: list[Group] = []
+        self._bsdfs: dict[Look, Any] = {}
+        self._params: Any = None
+        self._known_structures: dict[int, tuple[Material, bool, tuple[object, ...]]] = {}
+        self._habits = Habits()
+        self._table = SurfaceTable(runtime, self._textures) if runtime.vectorised else None
+        self._rows: set[int] = set()
+        self.scene: Any = None
+        self.origin: F8 = np.zeros(3)
+        self.masked = False
+        self.builds = 0
+
+    def follow(self, snapshot: Snapshot) -> Any:
+        """The mi.Scene of that snapshot."""
+        last = self._snapshot
+        if last is snapshot:
+            return self.scene
+        if last is None or not self._update(last, snapshot):
+            self._build(snapshot)
+        self._snapshot = snapshot
+        return self.scene
+
+    def lights(self, snapshot: Snapshot) -> Lights:
+        """The lights that are no objects of the scene; vectorised variants only."""
+        return self._lights.lights(snapshot, self.origin)
+
+    def _registry_index(self, shape: Any) -> int:
+        pointer = self._runtime.dr.reinterpret_array(self._mi.UInt32, self._mi.ShapePtr(shape))
+        return int(pointer[0])
+
+    def _update(self, last: Snapshot, snapshot: Snapshot) -> bool:
+        """Bring the scene up to date in place; False where it has to be built anew."""
+        drawn = drawn_rows(snapshot)
+        if not drawn <= self._rows or self._structure_of(snapshot, drawn) != self._structure:
+            return False
+        changed = _changed_rows(last, snapshot)
+        first_moves = set(np.flatnonzero(changed).tolist()) & self._rows - self._habits.moving
+        if first_moves or not np.array_equal(_origin(snapshot), self.origin):
+            return False
+        self._update_materials(last, snapshot)
+        self._update_lights(last, snapshot)
+        self._update_poses(snapshot, drawn, changed)
+        self._params.update()
+        return True
+
+    def _update_materials(self, last: Snapshot, snapshot: Snapshot) -> None:
+        materials = snapshot.materials
+        changed = {row for row, material in enumerate(materials) if material != last.materials[row]}
+        if not changed:
+            return
+        if self._table is not None:
+            self._fill_table(snapshot, self._table)
+        for i, group in enumerate(self._groups):
+            look, row = group.key.look, group.materials[0]
+            if row not in changed or look.own < 0:
+                continue
+            if look.paint is not None:
+                write_paint(self._mi, self._bsdfs[look], paint_of(materials[row]))
+            if look.emissive and look.texture("emissiveColor") is None:
+                color = (float(c) for c in materials[row].emissive_color)
+                self._params[f"g{i}.emitter.radiance.value"] = self._mi.Color3f(*color)
+
+    def _update_lights(self, last: Snapshot, snapshot: Snapshot) -> None:
+        prims = [light.prim for light in snapshot.lights]
+        still = np.array_equal(snapshot.node_world[prims], last.node_world[prims])
+        if still and snapshot.lights == last.lights:
+            return
+        for name, value in self._lights.parameters(snapshot, self.origin).items():
+            self._params[name] = value
+
+    def _update_poses(self, snapshot: Snapshot, drawn: set[int], changed: Bool) -> None:
+        if not changed.any():
+            return
+        world, visible = snapshot.instance_world, _flags(snapshot, drawn)
+        for i, group in enumerate(self._groups):
+            if group.place(world, visible, self.origin, changed):
+                self._params[f"g{i}.vertex_positions"] = group.positions.ravel()
+                self._params[f"g{i}.vertex_normals"] = group.normals.ravel()
+
+    def _build(self, snapshot: Snapshot) -> None:
+        drawn = drawn_rows(snapshot)
+        if self._snapshot is not None and _same_things(self._snapshot, snapshot):
+            # What was drawn once keeps its place, what changed once is expected to change again.
+            self._learn(self._snapshot, snapshot)
+            self._rows |= drawn
+        else:
+            self._habits, self._rows = Habits(), drawn
+        self._structure = self._structure_of(snapshot, drawn)
+        self.origin = _origin(snapshot)
+        dark = {row for row in self._rows - drawn if _glows(snapshot, row)}
+        self._groups = make_groups(
+            snapshot, sorted(self._rows - dark), self._habits, self._pieces, tabled=self._tabled
+        )
+        if self._table is not None:
+            self._fill_table(snapshot, self._table)
+        self._bsdfs = {group.key.look: self._bsdf(snapshot, group.key.look) for group in self._groups}
+        _check_size(self._groups, snapshot)
+        world, visible = snapshot.instance_world, _flags(snapshot, drawn)
+        for group in self._groups:
+            group.place(world, visible, self.origin)
+        meshes = [self._mesh(snapshot, group) for group in self._groups]
+        if self._table is not None:
+            pairs = zip(meshes, self._groups, strict=True)
+            self._table.assign(
+                (self._registry_index(mesh), group.triangle_surfaces()) for mesh, group in pairs
+            )
+        content: dict[str, Any] = {"type": "scene"}
+        content.update({f"g{i}": mesh for i, mesh in enumerate(meshes)})
+        content.update(self._lights.dicts(snapshot, self.origin))
+        self.scene = self._mi.load_dict(content)
+        self._params = self._mi.traverse(self.scene)
+        self.masked = any(group.key.look.masked for group in self._groups)
+        self.builds += 1
+
+    @property
+    def surfaces(self) -> SurfaceTable:
+        """Numbers and images of all materials; vectorised variants only."""
+        assert self._table is not None
+        return self._table
+
+    @property
+    def _tabled(self) -> bool:
+        return self._table is not None
+
+    def _fill_table(self, snapshot: Snapshot, table: SurfaceTable) -> None:
+        materials = surface_materials(snapshot, self._groups)
+        paints = [paint_of(material) for material in materials]
+        numbers = {
+            "base_color": np.array([paint.base_color for paint in paints]),
+            "roughness": np.array([paint.roughness for paint in paints]),
+            "metallic": np.array([paint.metallic for paint in paints]),
+        }
+        table.fill(snapshot, materials, numbers)
+
+    def _bsdf(self, snapshot: Snapshot, look: Look) -> Any:
+        return self._mi.load_dict(bsdf_dict(snapshot, look, self._textures, self._table))
+
+    def _mesh(self, snapshot: Snapshot, group: Group) -> Any:
+        mi, look = self._mi, group.key.look
+        props = mi.Properties()
+        props["bsdf"] = self._bsdfs[look]
+        emitter = emitter_dict(snapshot, look, self._textures)
+        if emitter is not None:
+            props["emitter"] = mi.load_dict(emitter)
+        triangles = group.triangles()
+        mesh = mi.Mesh(
+            "group",
+            len(group.positions),
+            len(triangles),
+            has_vertex_normals=True,
+            has_vertex_texcoords=True,
+            props=props,
+        )
+        if look.vertex_color:
+            mesh.add_attribute("vertex_color", 3, group.color().ravel())
+        params = mi.traverse(mesh)
+        params["faces"] = triangles.ravel()
+        params["vertex_texcoords"] = group.uv().ravel()
+        params["vertex_positions"] = group.positions.ravel()
+        params["vertex_normals"] = group.normals.ravel()
+        params.update()
+        return mesh
+
+    def _structure_of(self, snapshot: Snapshot, drawn: set[int]) -> tuple[object, ...]:
+        """Everything whose change needs a new scene; compared by value."""
+        table = snapshot.instances
+        glowing = glowing_materials(snapshot)
+        lamps: tuple[bool, ...] = ()
+        if glowing:
+            lamps = tuple(row in drawn for row in self._lamp_rows(snapshot))
+        return (
+            tuple(prototype.hash for prototype in snapshot.prototypes),
+            table.prototype.tobytes(),
+            table.material_set.tobytes(),
+            snapshot.material_sets,
+            tuple(self._material_structure(m, row) for row, m in enumerate(snapshot.materials)),
+            self._lights.structure(snapshot),
+            lamps,
+        )
+
+    def _material_structure(self, material: Material, row: int) -> tuple[object, ...]:
+        varies = row in self._habits.varying
+        known = self._known_structures.get(row)
+        if known is not None and known[0] is material and known[1] == varies:
+            return known[2]
+        look = look_of(material, tabled=self._tabled, row=row)
+        out = (look.without_values() if varies else look, material.opacity == 0.0, material.path == "")
+        self._known_structures[row] = (material, varies, out)
+        return out
+
+    def _learn(self, last: Snapshot, snapshot: Snapshot) -> None:
+        self._habits.moving |= set(np.flatnonzero(_changed_rows(last, snapshot)).tolist())
+        for row, (before, now) in enumerate(zip(last.materials, snapshot.materials, strict=True)):
+            looks = [look_of(material, tabled=self._tabled) for material in (before, now)]
+            if looks[0] != looks[1] and looks[0].without_values() == looks[1].without_values():
+                self._habits.varying.add(row)
+
+    def _lamp_rows(self, snapshot: Snapshot) -> list[int]:
+        return [row for row in range(len(snapshot.instances)) if _glows(snapshot, row)]
+
+
+def _check_size(groups: list[Group], snapshot: Snapshot) -> None:
+    triangles = sum(len(piece.triangles) for group in groups for piece in group.pieces)
+    if triangles > MOST_TRIANGLES:
+        raise UserError(
+            f"stage {snapshot.stage.path} has {triangles:,} triangles with all instances written out, "
+            f"more than the {MOST_TRIANGLES:,} that a picture can be made of; hide some or use lighter prototypes"
+        )
+
+
+def _same_things(last: Snapshot, snapshot: Snapshot) -> bool:
+    """Whether rows of instances and materials still mean the same."""
+    return (
+        len(last.materials) == len(snapshot.materials)
+        and np.array_equal(last.instances.prototype, snapshot.instances.prototype)
+        and [p.hash for p in last.prototypes] == [p.hash for p in snapshot.prototypes]
+    )
+
+
+def _glows(snapshot: Snapshot, row: int) -> bool:
+    materials = snapshot.material_sets[snapshot.instances.material_set[row]]
+    return any(emits(snapshot.materials[m]) for m in materials)
+
+
+def _flags(snapshot: Snapshot, drawn: set[int]) -> Bool:
+    out = np.zeros(len(snapshot.instances), bool)
+    out[sorted(drawn)] = True
+    return out
+
+
+def _changed_rows(last: Snapshot, snapshot: Snapshot) -> Bool:
+    changed: Bool = (last.instance_world != snapshot.instance_world).any((1, 2))
+    changed |= last.instances.visible != snapshot.instances.visible
+    return changed
+
+
+def _origin(snapshot: Snapshot) -> F8:
+    """The middle of everything, rounded so coarsely that moves hardly ever change it."""
+    if len(snapshot.instances) == 0:
+        return np.zeros(3)
+    middle = np.median(snapshot.instance_world[:, :3, 3], axis=0)
+    out: F8 = np.rint(middle / ORIGIN_STEP) * ORIGIN_STEP
+    return out

@@ -1,0 +1,80 @@
+"""UsdUVTexture -> numbers, and Mitsuba's `bitmap`; decoded once per image and use."""
+
+from typing import Any
+
+import numpy as np
+
+from twinstage.render.images import texture_values
+from twinstage.scene.columns import F4
+from twinstage.scene.snapshot import Snapshot, TextureInput
+
+# Mitsuba has one wrap mode for both axes and no black border; s decides, and black becomes the edge's colour.
+_WRAP = {"repeat": "repeat", "mirror": "mirror", "clamp": "clamp", "black": "clamp"}
+_FLIP = np.array([[1.0, 0.0, 0.0], [0.0, -1.0, 1.0], [0.0, 0.0, 1.0]])
+
+
+class TextureCache:
+    """Images by content and use, at most `largest` pixels a side; dropped with the scene that holds the cache."""
+
+    def __init__(self, mi: Any, largest: int) -> None:
+        self._mi = mi
+        self._largest = largest
+        self._values: dict[tuple[object, ...], F4] = {}
+
+    def key(self, snapshot: Snapshot, name: str, source: TextureInput) -> tuple[object, ...]:
+        """What `values` depends on."""
+        texture = snapshot.textures[source.texture]
+        return texture.hash, source.channel, source.color_space, source.scale, source.bias, name
+
+    def values(self, snapshot: Snapshot, name: str, source: TextureInput) -> F4:
+        """What the material input `name` reads, f4[h, w, 3 or 1], in [0, 1] but for emission; row 0 on top.
+
+        Normal maps come as (n + 1) / 2.
+        """
+        key = self.key(snapshot, name, source)
+        values = self._values.get(key)
+        if values is None:
+            color = name in ("diffuseColor", "emissiveColor", "specularColor")
+            values = texture_values(
+                snapshot.textures[source.texture], source, color=color, largest=self._largest
+            )
+            if name == "normal":
+                values = (values + 1.0) / 2.0
+            if name != "emissiveColor":
+                values = np.clip(values, 0.0, 1.0)
+            self._values[key] = values
+        return values
+
+    def node(
+        self, snapshot: Snapshot, name: str, source: TextureInput, threshold: float = 0.0
+    ) -> dict[str, Any]:
+        """The dictionary of a `bitmap` texture for the material input `name`.
+
+        `threshold` > 0 turns the values into 0 below and 1 from it on.
+        """
+        values = self.values(snapshot, name, source)
+        if threshold > 0:
+            values = (values >= threshold).astype(np.float32)
+        return {
+            "type": "bitmap",
+            "bitmap": self._mi.Bitmap(np.ascontiguousarray(values, np.float16)),
+            "raw": True,
+            # Interpolating after the threshold would make edges half transparent.
+            "filter_type": "nearest" if threshold > 0 else "bilinear",
+            "wrap_mode": _WRAP.get(source.wrap_s, "repeat"),
+            "to_uv": self._mi.ScalarTransform3f(uv_transform(source)),
+        }
+
+
+def uv_transform(source: TextureInput) -> np.ndarray:
+    """Mitsuba's `to_uv` f8[3, 3] for meshes that carry (u, 1 - v), so that v = 0 is the image's top row.
+
+    UsdTransform2d scales, then rotates counter-clockwise, then translates coordinates whose v points up.
+    """
+    cos, sin = np.cos(source.uv_rotation), np.sin(source.uv_rotation)
+    rotate = np.array(
+        [[cos, -sin, source.uv_translation[0]], [sin, cos, source.uv_translation[1]], [0, 0, 1]]
+    )
+    scale = np.diag([*source.uv_scale, 1.0])
+    out: np.ndarray = _FLIP @ rotate @ scale @ _FLIP
+    return out

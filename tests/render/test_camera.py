@@ -1,0 +1,128 @@
+"""Cameras against pxr's own frustum."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from twinstage.base.errors import UserError
+from twinstage.render.camera import camera_from_scene, find_camera, look_at, orbit_eye
+from twinstage.scene.snapshot import SceneCamera
+
+
+def _scene_camera(**changes: object) -> SceneCamera:
+    fields: dict[str, object] = {
+        "prim": 0,
+        "name": "Eye",
+        "projection": "perspective",
+        "focal_length": 35.0,
+        "horizontal_aperture": 20.955,
+        "vertical_aperture": 15.2908,
+        "horizontal_offset": 0.0,
+        "vertical_offset": 0.0,
+        "near": 0.1,
+        "far": 1000.0,
+    }
+    return SceneCamera(**(fields | changes))  # type: ignore[arg-type]
+
+
+lens = st.floats(5.0, 200.0)
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    focal=lens,
+    apertures=st.tuples(lens, lens),
+    offsets=st.tuples(st.floats(-5, 5), st.floats(-5, 5)),
+    size=st.tuples(st.integers(1, 2000), st.integers(1, 2000)),
+    turn=st.tuples(st.floats(-3, 3), st.floats(-3, 3), st.floats(-3, 3)),
+)
+def test_projection_is_that_of_gf_camera(hand, focal, apertures, offsets, size, turn):
+    from pxr import Gf
+
+    rotation = Gf.Rotation(Gf.Vec3d(*turn) if any(turn) else Gf.Vec3d(0, 0, 1), 40.0)
+    gf_pose = Gf.Matrix4d(rotation, Gf.Vec3d(1.0, -2.0, 3.0))
+    gf = Gf.Camera()
+    gf.transform = gf_pose
+    gf.focalLength, gf.horizontalAperture, gf.verticalAperture = focal, *apertures
+    gf.horizontalApertureOffset, gf.verticalApertureOffset = offsets
+    gf.clippingRange = Gf.Range1f(0.1, 1000)
+    frustum = gf.frustum
+    matrix = np.array(frustum.ComputeViewMatrix() * frustum.ComputeProjectionMatrix())  # row vectors
+    scene = _scene_camera(
+        focal_length=gf.focalLength,
+        horizontal_aperture=gf.horizontalAperture,
+        vertical_aperture=gf.verticalAperture,
+        horizontal_offset=gf.horizontalApertureOffset,
+        vertical_offset=gf.verticalApertureOffset,
+    )
+    snapshot = hand.snapshot([(hand.box(), np.eye(4), 0)], cameras=[(scene, np.array(gf_pose).T)])
+    camera = camera_from_scene(snapshot, snapshot.cameras[0], *size)
+
+    points = np.array([[0.3, -0.2, -4.0], [-1.0, 2.0, -9.0], [0.0, 0.0, -1.0]])
+    world = points @ np.array(gf_pose)[:3, :3] + np.array(gf_pose)[3, :3]
+    clip = np.concatenate([world, np.ones((3, 1))], 1) @ matrix
+    ndc = clip[:, :2] / clip[:, 3:]
+    expected = np.stack([(ndc[:, 0] + 1) / 2 * size[0], (1 - ndc[:, 1]) / 2 * size[1]], 1)
+    pixels, depth = camera.project(world)
+    assert np.allclose(pixels, expected, rtol=1e-4, atol=1e-3)
+    assert np.allclose(depth, -points[:, 2])
+
+
+def test_square_pixels_keep_the_horizontal_field_of_view(hand):
+    scene = _scene_camera(vertical_offset=1.0)
+    snapshot = hand.snapshot([(hand.box(), np.eye(4), 0)], cameras=[(scene, np.eye(4))])
+    camera = camera_from_scene(snapshot, snapshot.cameras[0], 640, 360, square_pixels=True)
+    assert camera.K[0, 0] == camera.K[1, 1] == pytest.approx(35.0 / 20.955 * 640)
+    # An offset shifts the picture by the same number of pixels as before.
+    assert camera.K[1, 2] - 180 == pytest.approx(1.0 / 20.955 * 640)
+
+
+def test_scaled_camera_prim_keeps_its_lens_and_stays_rigid(hand):
+    pose = hand.pose([1, 2, 3], scale=[0.01, 0.01, 0.01])
+    snapshot = hand.snapshot([(hand.box(), np.eye(4), 0)], cameras=[(_scene_camera(), pose)])
+    camera = camera_from_scene(snapshot, find_camera(snapshot, "Eye"), 64, 48)
+    rotation = camera.world_from_camera[:3, :3]
+    assert np.allclose(rotation @ rotation.T, np.eye(3))
+    assert np.allclose(camera.world_from_camera[:3, 3], [1, 2, 3])
+
+
+def test_orthographic_and_unknown_cameras_are_refused_by_name(hand):
+    scene = _scene_camera(projection="orthographic")
+    snapshot = hand.snapshot([(hand.box(), np.eye(4), 0)], cameras=[(scene, np.eye(4))])
+    with pytest.raises(UserError, match="orthographic"):
+        camera_from_scene(snapshot, snapshot.cameras[0], 64, 48)
+    with pytest.raises(UserError, match=r"'Ey'.*did you mean 'Eye'"):
+        find_camera(snapshot, "Ey")
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    azimuth=st.floats(-7, 7),
+    elevation=st.floats(-1.5, 1.5),
+    distance=st.floats(0.1, 100),
+    roll=st.floats(-3, 3),
+)
+def test_orbiting_camera_sees_its_target_in_the_middle(azimuth, elevation, distance, roll):
+    target = np.array([1.0, 2.0, 3.0])
+    camera = look_at(orbit_eye(target, distance, azimuth, elevation), target, roll=roll)
+    pixels, depth = camera.project(target[None])
+    assert np.allclose(pixels, [[320, 240]], atol=1e-6)
+    assert depth[0] == pytest.approx(distance)
+    assert np.linalg.det(camera.world_from_camera[:3, :3]) == pytest.approx(1.0)
+
+
+def test_level_camera_has_up_at_the_top_and_roll_turns_clockwise():
+    camera = look_at([0, -5, 0], [0, 0, 0])
+    above, _ = camera.project(np.array([[0.0, 0.0, 1.0]]))
+    right, _ = camera.project(np.array([[1.0, 0.0, 0.0]]))
+    assert above[0, 1] < 240 and right[0, 0] > 320
+    rolled = look_at([0, -5, 0], [0, 0, 0], roll=np.pi / 2)
+    # The camera turned clockwise, so the world turns counter-clockwise: what was above is now at the left.
+    above, _ = rolled.project(np.array([[0.0, 0.0, 1.0]]))
+    assert above[0, 0] < 320 and abs(above[0, 1] - 240) < 1e-6
+
+
+def test_camera_on_its_target_is_refused():
+    with pytest.raises(UserError, match="stands on"):
+        look_at([1, 1, 1], [1, 1, 1])
