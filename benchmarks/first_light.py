@@ -3,7 +3,7 @@
 event_to_client: a producer sends JSON lines over TCP to `twinstage serve` (a process of its own); the time from an
 event's own stamp to the moment a client in this process has applied it.
 pose_sets_per_second: prim poses that a client of a 10,000-prim twin applied, 60 ticks a second asked for.
-labelled_images_per_second: the bundled work cell, 640 x 480, picture and all labels, one worker, from file to file.
+labelled_images_per_second: the bundled work cell, 640 x 480, picture and all labels, from file to file.
 """
 
 import argparse
@@ -154,8 +154,12 @@ async def pose_sets(folder: Path, prims: int, seconds: float) -> float:
     return applied / elapsed
 
 
+ENGINE = ("engine.kind=direct", "engine.spp=3")
+WORKERS = 2
+
+
 def images_per_second(folder: Path, frames: int) -> float:
-    """Images a second of `synth generate` on the bundled work cell, the first frame (start-up) left out."""
+    """Images a second of `synth generate` on the bundled work cell; each worker's first frame (start-up) left out."""
     from twinstage.assets.library import bundled
     from twinstage.live.datasets import generate_dataset
 
@@ -165,9 +169,13 @@ def images_per_second(folder: Path, frames: int) -> float:
         stamps.append(time.perf_counter())
 
     out = Path(tempfile.mkdtemp(dir=folder)) / "data"
-    done = generate_dataset(bundled("workcell") / "recipe.yaml", out=out, frames=frames, progress=progress)
-    per_frame = done.images / done.frames
-    return per_frame * (len(stamps) - 2) / (stamps[-1] - stamps[1])
+    recipe = bundled("workcell") / "recipe.yaml"
+    done = generate_dataset(
+        recipe, out=out, frames=frames, overrides=ENGINE, workers=WORKERS, progress=progress
+    )
+    # stamps[0] is the start; then one for each frame. Kernels are compiled during each worker's first frame.
+    first = 2 * WORKERS
+    return (done.images / done.frames) * (len(stamps) - 1 - first) / (stamps[-1] - stamps[first])
 
 
 def main() -> None:
@@ -178,7 +186,7 @@ def main() -> None:
         folder = Path(name)
         _latency(folder, events=120 if quick else 400)
         _poses(folder, seconds=2.0 if quick else 5.0)
-        _images(folder, frames=5 if quick else 12)
+        _images(folder, frames=12 if quick else 24)
 
 
 def _latency(folder: Path, events: int) -> None:
@@ -209,7 +217,10 @@ def _poses(folder: Path, seconds: float) -> None:
 
 def _images(folder: Path, frames: int) -> None:
     rates = [images_per_second(folder, frames) for _ in range(3)]
-    conditions = f"work cell, recipe as shipped (one worker), {frames} frames a run, the first frame left out"
+    conditions = (
+        f"work cell (167 objects, 440 instances), 640x480, direct 3 samples a pixel, rgb + depth + instance masks + all "
+        f"labels written, {WORKERS} workers, {frames} frames a run, start-up left out"
+    )
     figure("first_light.labelled_images_per_second", rates, "1/s", conditions)
 
 

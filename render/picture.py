@@ -66,7 +66,7 @@ def exr_bytes(channels: dict[str, np.ndarray]) -> bytes:
     for top in range(0, height, 16):
         lines = [array[y].tobytes() for y in range(top, min(top + 16, height)) for array in arrays]
         raw = b"".join(lines)
-        packed = zlib.compress(_exr_predicted(raw), 6)
+        packed = zlib.compress(_exr_predicted(raw), 4)  # OpenEXR's own level
         data = packed if len(packed) < len(raw) else raw
         blocks.append(struct.pack("<ii", top, len(data)) + data)
     start = len(header) + 8 * len(blocks)

@@ -16,11 +16,11 @@ from twinstage.render.camera import camera_from_scene
 from twinstage.render.capture import Camera, Capture, ObjectMask
 from twinstage.render.engines import open_engine
 from twinstage.render.labels import label_pass
+from twinstage.render.picture import exr_bytes, png_bytes
 from twinstage.scene.author import ShaderPaths, author_layer, shader_paths
 from twinstage.scene.edits import EditBatch, apply_edits, batch
 from twinstage.scene.snapshot import SceneCamera, Snapshot
 from twinstage.scene.stage import OpenedStage, open_stage
-from twinstage.synth import images
 from twinstage.synth.additions import CAMERAS, new_prims, with_prims
 from twinstage.synth.annotate import camera_record, instance_image, lens_record, seen_objects
 from twinstage.synth.bounds import SHARED_BOUNDS
@@ -161,18 +161,16 @@ class FrameMaker:
 
     def _image(self, what: str, frame: int, snapshot: Snapshot, view: _View) -> bytes:
         if what == "instance":
-            return images.png(instance_image(view.capture, view.seen))
+            return png_bytes(instance_image(view.capture, view.seen))
         if what == "depth":
-            return images.exr({"Z": view.capture.aovs["depth"]}, {"depth": "z along the optical axis, m"})
+            return exr_bytes({"Z": view.capture.aovs["depth"]})
         if what == "normal":
             normal = view.capture.aovs["normal"]
-            return images.exr(
-                {"X": normal[..., 0], "Y": normal[..., 1], "Z": normal[..., 2]}, {"frame": "world"}
-            )
+            return exr_bytes({"X": normal[..., 0], "Y": normal[..., 1], "Z": normal[..., 2]})
         assert self._engine is not None  # opened when the recipe asks for rgb
         # The noise differs from frame to frame, or a network would learn it.
         noise = Stream(self.recipe.seed, frame, "engine", view.spec.name, self.recipe.engine.seed).word()
-        return images.png(self._engine.render(snapshot, view.capture.camera, seed=noise).aovs["rgb"])
+        return png_bytes(self._engine.render(snapshot, view.capture.camera, seed=noise).aovs["rgb"])
 
     def _record(
         self,

@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 from twinstage.base.errors import UserError
-from twinstage.synth import images, masks
+from twinstage.render import picture
+from twinstage.synth import masks
 from twinstage.synth.verify import verify
 from twinstage.synth.verify.exr import read_exr
 
@@ -186,9 +187,9 @@ def test_damaged_records_are_found(copy: Path, name: str) -> None:
 
 def repixel(name: str, change: Callable[[np.ndarray], np.ndarray]) -> Callable[[Path], None]:
     def apply(root: Path) -> None:
-        with Image.open(root / name) as picture:
-            pixels = np.array(picture)
-        (root / name).write_bytes(images.png(change(pixels)))
+        with Image.open(root / name) as image:
+            pixels = np.array(image)
+        (root / name).write_bytes(picture.png_bytes(change(pixels)))
 
     return apply
 
@@ -196,7 +197,7 @@ def repixel(name: str, change: Callable[[np.ndarray], np.ndarray]) -> Callable[[
 def redepth(change: Callable[[np.ndarray], np.ndarray]) -> Callable[[Path], None]:
     def apply(root: Path) -> None:
         path = root / "images/000001_Front_depth.exr"
-        path.write_bytes(images.exr({"Z": change(read_exr(path)["Z"])}))
+        path.write_bytes(picture.exr_bytes({"Z": change(read_exr(path)["Z"])}))
 
     return apply
 
@@ -301,7 +302,7 @@ FILE_DAMAGE: dict[str, tuple[Callable[[Path], None], str]] = {
 
 def _long_normals(root: Path) -> None:
     path = root / "images/000001_Front_normal.exr"
-    path.write_bytes(images.exr({k: v * 2 for k, v in read_exr(path).items()}))
+    path.write_bytes(picture.exr_bytes({k: v * 2 for k, v in read_exr(path).items()}))
 
 
 @pytest.mark.parametrize("name", FILE_DAMAGE)
