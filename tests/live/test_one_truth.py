@@ -103,6 +103,12 @@ def test_everything_that_the_demo_promises_moves(twin: LiveTwin) -> None:
     moved = twin.hub.moved_nodes()
     n = len(twin.snapshot.prims)
     paths = [twin.snapshot.prims.path[node] for node in moved[moved < n]]
-    for part in ("/WorkCell/Robot", "/WorkCell/AGVs/AGV_1", "/WorkCell/AGVs/AGV_3", "/WorkCell/Totes", "/WorkCell/Tank"):
+    for part in (
+        "/WorkCell/Robot",
+        "/WorkCell/AGVs/AGV_1",
+        "/WorkCell/AGVs/AGV_3",
+        "/WorkCell/Totes",
+        "/WorkCell/Tank",
+    ):
         assert any(path.startswith(part) for path in paths), part
     assert (moved >= n).sum() >= 12, "the parcels on the belt"

@@ -65,8 +65,14 @@ def test_hiding(twin: Twin) -> None:
     ("change", "text"),
     [
         ({"prim": "/Cell/AGV2", "visible": True}, "there is no prim /Cell/AGV2; did you mean '/Cell/AGV1'?"),
-        ({"prim": "/Cell/AGV1", "pose": (1, 2)}, "a pose is x, y, z, qw, qx, qy, qz, but /Cell/AGV1 was given 2"),
-        ({"prim": "/Cell/AGV1", "color": "red"}, "the colour of /Cell/AGV1 must look like #ff8800, got 'red'"),
+        (
+            {"prim": "/Cell/AGV1", "pose": (1, 2)},
+            "a pose is x, y, z, qw, qx, qy, qz, but /Cell/AGV1 was given 2",
+        ),
+        (
+            {"prim": "/Cell/AGV1", "color": "red"},
+            "the colour of /Cell/AGV1 must look like #ff8800, got 'red'",
+        ),
     ],
 )
 def test_mistakes_are_one_sentence(twin: Twin, change: dict[str, object], text: str) -> None:
