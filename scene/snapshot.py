@@ -146,7 +146,8 @@ class InstanceTable:
 class SceneObject:
     """What one label refers to: the nearest ancestor-or-self that is labelled or of kind component, or one point instance.
 
-    `instance_id` of an object is its index in `Snapshot.objects` + 1. `name` is its class, "" where it has none.
+    `instance_id` of an object is its index in `Snapshot.objects` + 1. `name` is its class, "" where it has none. Of
+    `labels`, the first `own` are the object's own, the others those of its ancestors, nearest first.
     """
 
     prim: int
@@ -154,6 +155,7 @@ class SceneObject:
     point_id: int
     name: str
     labels: tuple[str, ...]
+    own: int = 0
 
 
 @dataclass(frozen=True, slots=True)

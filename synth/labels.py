@@ -43,15 +43,22 @@ def _names(labels: Any) -> Any:
 
 
 def class_of(item: SceneObject, classes: Sequence[LabelClass]) -> str | None:
-    """The class of an object, or None. Raises UserError where its labels mean two classes."""
+    """The class of an object, or None.
+
+    Its own labels decide; only where they mean no class do those of its ancestors. Raises UserError where the deciding
+    labels mean two classes.
+    """
     known = {label: cls.name for cls in classes for label in cls.scene_labels}
-    names = list(dict.fromkeys(known[label] for label in item.labels if label in known))
-    if len(names) > 1:
-        raise UserError(
-            f"{item.prim_path} is labelled {' and '.join(map(repr, item.labels))}, "
-            f"which the recipe's labels map to two classes: {' and '.join(names)}"
-        )
-    return names[0] if names else None
+    for labels in (item.labels[: item.own], item.labels[item.own :]):
+        names = list(dict.fromkeys(known[label] for label in labels if label in known))
+        if len(names) > 1:
+            raise UserError(
+                f"{item.prim_path} is labelled {' and '.join(map(repr, labels))}, "
+                f"which the recipe's labels map to two classes: {' and '.join(names)}"
+            )
+        if names:
+            return names[0]
+    return None
 
 
 def is_target(item: SceneObject, name: str, targets: Iterable[str]) -> bool:

@@ -178,23 +178,28 @@ class ObjectFinder:
         return inverse.reshape(-1)
 
     def _points_and_prims(self, keys: np.ndarray) -> list[SceneObject]:
-        by_instancer: dict[int, dict[int, tuple[str, ...]]] = {}
+        by_instancer: dict[int, dict[int, tuple[tuple[str, ...], int]]] = {}
         out = []
         for prim, point in keys.tolist():
-            labels = self._inherited[prim]
+            labels, own = self._inherited[prim], len(self.table.labels[prim])
             if point >= 0:
                 if prim not in by_instancer:
                     by_instancer[prim] = self._labels_by_point(prim)
-                labels = by_instancer[prim].get(point, labels)
+                labels, own = by_instancer[prim].get(point, (labels, own))
             name = labels[0] if labels else ""
-            out.append(SceneObject(prim, self.table.path[prim], point, name, labels))
+            out.append(SceneObject(prim, self.table.path[prim], point, name, labels, own))
         return out
 
-    def _labels_by_point(self, prim: int) -> dict[int, tuple[str, ...]]:
+    def _labels_by_point(self, prim: int) -> dict[int, tuple[tuple[str, ...], int]]:
+        """Labels by point id, and how many of them are the prototype's own (the instancer's, where it has none)."""
         rows, inherited = self._point_labels[prim], self._inherited[prim]
-        merged = [tuple(dict.fromkeys((*labels, *inherited))) for labels in rows.labels]
+        plain = (inherited, len(self.table.labels[prim]))
+        merged = [
+            (tuple(dict.fromkeys((*labels, *inherited))), len(labels)) if labels else plain
+            for labels in rows.labels
+        ]
         pairs = zip(rows.point_id.tolist(), rows.prototype_index.tolist(), strict=True)
-        return {point: merged[k] if k >= 0 else inherited for point, k in pairs}
+        return {point: merged[k] if k >= 0 else plain for point, k in pairs}
 
 
 def _object_roots(table: PrimTable) -> np.ndarray:

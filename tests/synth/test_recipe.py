@@ -171,3 +171,10 @@ def test_targets_are_classes_or_paths(targets: tuple[str, ...], wanted: bool) ->
 def test_minimal_data_is_enough() -> None:
     recipe = parse_recipe({"stage": "a.usda", "cameras": ["C"], "labels": ["x"]})
     assert recipe.annotate == ("rgb", "depth", "instance") and recipe.resolution == (640, 480)
+
+
+def test_an_object_s_own_label_wins_over_its_ancestors() -> None:
+    nested = SceneObject(0, "/Cart/Crate", -1, "crate", ("crate", "pallet"), own=1)
+    assert class_of(nested, CLASSES) == "box"
+    unmapped = SceneObject(0, "/Cart/Crate", -1, "thing", ("thing", "pallet"), own=1)
+    assert class_of(unmapped, CLASSES) == "pallet"
