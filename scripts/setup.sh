@@ -33,37 +33,32 @@ for candidate in "${PYTHON:-}" python3.11 python3.12 python3.13 python3; do
 done
 [ -n "$python" ] || die "Python 3.11, 3.12 or 3.13 was not found; install it (Debian: apt-get install python3 python3-venv) or name it with PYTHON=..."
 
-if ! "$python" -c 'import venv, ensurepip' 2>/dev/null; then
-  version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
-  say "installing python${version}-venv"
-  apt_install "python${version}-venv" || apt_install python3-venv \
-    || die "Python's venv module is missing and this user may not install it: run 'sudo apt-get install python${version}-venv', then try again."
-fi
-
-# --- system libraries -------------------------------------------------------------------------------------------------
+# --- what is missing ---------------------------------------------------------------------------------------------------
+version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 missing=()
+"$python" -c 'import venv, ensurepip' 2>/dev/null || missing+=("python${version}-venv")
 has_lib 'libusb-1\.0\.so\.0' || missing+=(libusb-1.0-0)
 has_lib 'libGL\.so\.1' || missing+=(libgl1)
 has_lib 'libEGL\.so\.1' || missing+=(libegl1)
 has_lib 'libatomic\.so\.1' || missing+=(libatomic1)
 has_lib 'libgomp\.so\.1' || missing+=(libgomp1)
-if [ "${#missing[@]}" -gt 0 ]; then
-  say "installing ${missing[*]}"
-  apt_install "${missing[@]}" \
-    || die "these system libraries are missing and this user may not install them: run 'sudo apt-get install ${missing[*]}', then try again."
-fi
-
-has_llvm() { for v in 19 20 21 22; do has_lib "libLLVM[.-].*${v}" && return 0; done; return 1; }
-if ! has_llvm; then
-  say "installing libllvm19 (the renderer's compiler)"
-  apt_install libllvm19 || apt_install libllvm20 \
-    || say "no libLLVM 19 or newer was found and none could be installed ('sudo apt-get install libllvm19'): pictures will render in scalar mode, about ten times slower."
-fi
-
 if [ "$want" = test ] && ! command -v chromium >/dev/null && ! command -v chromium-browser >/dev/null && ! command -v google-chrome >/dev/null; then
-  say "installing chromium (the browser test drives it)"
-  apt_install chromium || apt_install chromium-browser \
-    || die "Chromium is missing and this user may not install it: run 'sudo apt-get install chromium', then try again."
+  missing+=(chromium)
+fi
+has_llvm() { for v in 19 20 21 22; do has_lib "libLLVM[.-].*${v}" && return 0; done; return 1; }
+llvm=""
+has_llvm || llvm=libllvm19
+
+# --- system packages -----------------------------------------------------------------------------------------------------
+if [ "${#missing[@]}" -gt 0 ]; then
+  may_install || die "these system packages are missing and this user may not install them: run 'sudo apt-get install ${missing[*]}${llvm:+ $llvm}', then try again."
+  say "installing ${missing[*]}"
+  apt_install "${missing[@]}" || die "apt could not install ${missing[*]}; its message stands above."
+fi
+if [ -n "$llvm" ]; then
+  may_install && say "installing $llvm (the renderer's compiler)"
+  apt_install libllvm19 2>/dev/null || apt_install libllvm20 2>/dev/null \
+    || say "libLLVM 19 or newer is missing and cannot be installed by this user ('sudo apt-get install libllvm19'): pictures will render in scalar mode, about ten times slower."
 fi
 
 # --- the virtual environment ---------------------------------------------------------------------------------------------
