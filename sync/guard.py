@@ -43,7 +43,7 @@ class Guard:
         headers = Headers(scope=scope)
         host = headers.get("host", "")
         if not self._known(host):
-            await _refuse(scope, send, f"this server does not go by the name {host!r}")
+            await _refuse(scope, send, f"this server does not go by the name {host!r}; --allow-host adds one")
         elif scope["type"] == "websocket" and not _same_origin(headers.get("origin"), host):
             await _refuse(scope, send, "pages of another origin may not open this websocket")
         else:

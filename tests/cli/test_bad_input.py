@@ -138,3 +138,43 @@ def test_unknown_flag_is_exit_2() -> None:
     done = _run("serve", "x.usda", "--no-such-flag")
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("flags", "text"),
+    [
+        (["--seed", "-1"], "--seed is -1"),
+        (["--exposure", "nan"], "--exposure is nan"),
+        (["--engine", "cycles"], "no engine named 'cycles'"),
+        (["--out", "x.jpg"], ".png"),
+    ],
+)
+def test_render_flags_out_of_range(root: Path, flags: list[str], text: str) -> None:
+    cell = root / "assets" / "library" / "workcell" / "workcell.usda"
+    _one_sentence(_run("render", cell, *flags), text)
+
+
+def test_telemetry_file_missing(cell: Path) -> None:
+    (cell / "plc.jsonl").unlink()
+    done = _serve(cell)
+    _one_sentence(done, "plc.jsonl")
+    assert "serving" not in done.stdout
+    checked = _run("doctor", cell / "hall.usda", "--bindings", cell / "bindings.yaml", "--json")
+    assert checked.returncode == 1
+    assert "plc.jsonl" in checked.stdout
+
+
+def test_doctor_with_bindings_but_no_stage(cell: Path) -> None:
+    _one_sentence(_run("doctor", "--bindings", cell / "bindings.yaml"), "name it first")
+
+
+def test_demo_into_a_foreign_folder(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    done = _run("demo", "--port", 0, "--out", tmp_path)
+    _one_sentence(done, "not empty")
+    assert "serving" not in done.stdout
+
+
+def test_demo_over_a_damaged_dataset(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text("[]")
+    _one_sentence(_run("demo", "--port", 0, "--out", tmp_path), "manifest.json is damaged")

@@ -1,16 +1,21 @@
 """The Python producer: five lines, and a browser's view of them."""
 
 import asyncio
+import signal
+import subprocess
+import sys
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from pxr import Usd, UsdGeom
+from pxr import Gf, Usd, UsdGeom
 
 import twinstage
 from twinstage.base.errors import UserError
 from twinstage.live.producer import Twin
+from twinstage.scene.columns import PoseColumns, TickColumns, frozen
 from twinstage.sync.client import connect
 
 
@@ -21,6 +26,9 @@ def twin(tmp_path: Path) -> Iterator[Twin]:
     UsdGeom.SetStageUpAxis(stage, UsdGeom.Tokens.y)
     stage.SetDefaultPrim(UsdGeom.Xform.Define(stage, "/Cell").GetPrim())
     UsdGeom.Cube.Define(stage, "/Cell/AGV1")
+    UsdGeom.Scope.Define(stage, "/Cell/Parts")
+    sheared = UsdGeom.Xform.Define(stage, "/Cell/Sheared")
+    sheared.AddTransformOp().Set(Gf.Matrix4d(1, 0, 0, 0, 0.5, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1))
     stage.Save()
     with twinstage.open(tmp_path / "cell.usda") as opened:
         yield opened
@@ -88,3 +96,59 @@ def test_serving_twice_and_asking_too_early(twin: Twin) -> None:
     assert twin.url == url
     with pytest.raises(UserError, match="already served"):
         twin.serve(port=0)
+
+
+def _columns(index: list[int], translation: list[list[float]]) -> TickColumns:
+    rotation = np.tile([1.0, 0.0, 0.0, 0.0], (len(index), 1))
+    pose = PoseColumns(
+        1,
+        0,
+        frozen(np.array(index), np.uint32),
+        frozen(np.array(translation), np.float64),
+        frozen(rotation, np.float32),
+    )
+    return TickColumns(pose)
+
+
+@pytest.mark.parametrize(
+    ("index", "translation", "text"),
+    [
+        ([1], [[np.nan, 0, 0]], "the pose translations hold numbers that are not finite"),
+        ([1, 1], [[0, 0, 0]] * 2, "the nodes of the pose translations must be in strictly increasing order"),
+        ([999], [[0, 0, 0]], "the columns name node 999, but the scene has 4 nodes"),
+        ([1, 2], [[0, 0, 0]], r"the pose translations have the shape \(1, 3\), but there are 2 nodes"),
+    ],
+)
+def test_columns_that_are_none_are_refused(
+    twin: Twin, index: list[int], translation: list[list[float]], text: str
+) -> None:
+    with pytest.raises(UserError, match=text):
+        twin.publish(_columns(index, translation))
+
+
+def test_telemetry_that_is_missing_is_found_at_opening(tmp_path: Path, twin: Twin) -> None:
+    (tmp_path / "contract.yaml").write_text(
+        "contract: 1\nsources:\n  a: {uri: 'file:gone.csv', reader: {format: csv, header: true, time: "
+        "{column: t, unit: s, epoch: relative}}, clock: {epoch: now}}\nsignals:\n  - {id: x, source: a, field: x, unit: m, type: f64}\n"
+    )
+    (tmp_path / "bindings.yaml").write_text(
+        "bindings: 1\ncontract: contract.yaml\nbindings:\n  - {kind: pose, prim: /Cell/AGV1, position: {x: x}}\n"
+    )
+    with pytest.raises(UserError, match=r"gone\.csv"):
+        twinstage.open(tmp_path / "cell.usda", bindings=tmp_path / "bindings.yaml")
+
+
+def test_the_program_of_the_readme_serves_until_ctrl_c(twin: Twin, tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text(
+        "import twinstage\n\ntwin = twinstage.open('cell.usda')\nprint(twin.serve(port=0), flush=True)\n"
+        "twin.set('/Cell/AGV1', position=(1.0, 2.0, 0.0), color='#ff8800')\ntwin.wait()\nprint('ended')\n"
+    )
+    child = subprocess.Popen([sys.executable, "script.py"], cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+    assert child.stdout is not None
+    url = child.stdout.readline().strip()
+    with urllib.request.urlopen(f"{url}/healthz", timeout=10) as answer:
+        assert answer.status == 200
+    child.send_signal(signal.SIGINT)
+    out, _ = child.communicate(timeout=20)
+    assert child.returncode == 0
+    assert out.strip() == "ended"

@@ -36,7 +36,8 @@ def check(
         print_json([asdict(finding) for finding in findings])
     else:
         for finding in findings:
-            print(finding)
+            hint = f"; {finding.fix}" if finding.fix else ""
+            print(f"{finding.severity:7}  {finding.path or stage}: {finding.message}{hint}  [{finding.code}]")
         errors = sum(finding.severity == "error" for finding in findings)
         print(f"{stage}: {errors} errors, {len(findings) - errors} others")
     if any(finding.severity == "error" for finding in findings):

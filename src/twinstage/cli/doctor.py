@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from twinstage.base.errors import UserError
 from twinstage.cli.common import AssetRoots, Json, print_json
 
 
@@ -28,6 +29,10 @@ def doctor(
     from twinstage.live.doctor import check_machine, check_twin
     from twinstage.live.twin import TwinFiles
 
+    if stage is None and (bindings or contract):
+        raise UserError(
+            "--bindings and --contract belong to a stage: name it first, as in `twinstage doctor cell.usda`"
+        )
     checks = check_machine()
     if stage is not None:
         checks += check_twin(TwinFiles(stage, bindings, contract, tuple(asset_root or ())))

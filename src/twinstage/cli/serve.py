@@ -37,6 +37,14 @@ def serve(
         float, typer.Option("--speed", min=0.01, help="Replay recordings this many times faster.")
     ] = 1.0,
     seed: Annotated[int, typer.Option("--seed", help="Seed of simulated sources.")] = 0,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow-host",
+            help="A name by which browsers may ask for this server, besides localhost and IP addresses.",
+            show_default=False,
+        ),
+    ] = None,
     duration: Annotated[
         float | None,
         typer.Option("--duration", min=0, help="Stop after that many seconds; without it, at Ctrl-C."),
@@ -59,4 +67,4 @@ def serve(
         asset_roots=tuple(asset_root or ()),
         quarantine=quarantine,
     )
-    serve_twin(files, host=host, port=port, speed=speed, seed=seed, duration=duration)
+    serve_twin(files, host=host, port=port, speed=speed, seed=seed, duration=duration, hosts=allow_host or ())

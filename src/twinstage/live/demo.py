@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from twinstage.assets.library import bundled
 from twinstage.base.clock import SystemClock
 from twinstage.base.errors import TwinstageError, UserError
 from twinstage.live.server import announce, serve_live
@@ -25,16 +26,15 @@ def run_demo(*, host: str, port: int, out: Path, duration: float | None, wait: b
     With `duration` [s] it ends after that time, but not before the dataset is written; with `wait=False` alone it ends
     as soon as the dataset is written; otherwise Ctrl-C ends it.
     """
-    from twinstage.assets.library import bundled
-
     cell = bundled("workcell")
+    there = _is_there(out, seed)
     files = TwinFiles(stage=cell / "workcell.usda", bindings=cell / "bindings.yaml")
     live = open_twin(files, clock=SystemClock(), seed=seed)
     over = asyncio.Event()
     least = duration if duration is not None else (None if wait else 0.0)
 
     async def beside() -> None:
-        dataset = asyncio.create_task(_write_dataset(cell / "recipe.yaml", out, seed))
+        dataset = asyncio.create_task(_write_dataset(cell / "recipe.yaml", out, seed, there))
         if least is None:
             await dataset
             return
@@ -44,8 +44,8 @@ def run_demo(*, host: str, port: int, out: Path, duration: float | None, wait: b
     serve_live(live, host=host, port=port, on_ready=announce(live), beside=beside, stop=over)
 
 
-async def _write_dataset(recipe: Path, out: Path, seed: int) -> None:
-    if _is_there(out, seed):
+async def _write_dataset(recipe: Path, out: Path, seed: int, there: bool) -> None:
+    if there:
         print(
             f"dataset: {out / 'contact_sheet.png'} (already there; remove {out} to write it again)",
             flush=True,
@@ -62,14 +62,23 @@ async def _write_dataset(recipe: Path, out: Path, seed: int) -> None:
 
 
 def _is_there(out: Path, seed: int) -> bool:
-    """Whether an earlier demo finished its dataset here; UserError if it was another one."""
+    """Whether an earlier demo of the same recipe finished its dataset here; UserError if `out` holds anything else."""
+    from twinstage.synth.generate import check_out, resolved
+    from twinstage.synth.recipe import load_recipe
+
+    if not (out / "manifest.json").exists():
+        check_out(out)
+        return False
     try:
         manifest = json.loads((out / "manifest.json").read_bytes())
-    except (OSError, ValueError):
-        return False
-    if manifest.get("seed") != seed or manifest.get("stage", {}).get("name") != "workcell.usda":
+        found = manifest["recipe_hash"]
+    except (OSError, ValueError, KeyError, TypeError):
         raise UserError(
-            f"{out} holds another finished dataset; choose another folder with --out, or remove it"
+            f"{out / 'manifest.json'} is damaged; remove {out} or choose another folder with --out"
+        ) from None
+    if found != resolved(load_recipe(bundled("workcell") / "recipe.yaml"), seed=seed).hash:
+        raise UserError(
+            f"{out} holds another finished dataset; remove it or choose another folder with --out"
         )
     return True
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 from twinstage.base.clock import ManualClock
-from twinstage.base.errors import TwinstageError
+from twinstage.base.errors import TwinstageError, UserError
 from twinstage.live.twin import TwinFiles, open_twin
 
 
@@ -43,14 +43,17 @@ def check_machine() -> list[Check]:
 
 def check_twin(files: TwinFiles) -> list[Check]:
     """Open a twin as `serve` would, and say what it holds."""
-    twin = open_twin(files, clock=ManualClock())
+    try:
+        twin = open_twin(files, clock=ManualClock())
+    except UserError as error:
+        return [Check("twin", "error", str(error))]
     snapshot = twin.snapshot
     detail = (
         f"{len(snapshot.prims)} prims, {len(snapshot.instances)} drawings of {len(snapshot.prototypes)} prototypes, "
         f"{len(snapshot.objects)} objects, {len(snapshot.cameras)} cameras, {len(snapshot.lights)} lights"
     )
     checks = [Check("stage", "ok", detail)]
-    checks += [Check("stage", "warning", finding) for finding in snapshot.findings]
+    checks += [Check("twin", "warning", finding) for finding in twin.findings]
     if twin.plan is not None:
         signals = len(twin.contract.signals) if twin.contract else 0
         checks.append(

@@ -4,7 +4,7 @@
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -26,13 +26,17 @@ if TYPE_CHECKING:
     from twinstage.scene.snapshot import Snapshot
 
 Pose = tuple[np.ndarray, np.ndarray, np.ndarray]
+SHEAR = 1e-6
+"""Greatest part of a matrix that may be lost when it is taken apart into translation, rotation and scale."""
 
 
 class ProducerEdits:
     """Pending poses, visibilities and colours by node."""
 
-    def __init__(self, snapshot: "Snapshot") -> None:
+    def __init__(self, snapshot: "Snapshot", *, movable: Callable[[str], bool] | None = None) -> None:
+        """`movable` says whether the prim of a path has a transform of its own (UsdGeomXformable)."""
         self._snapshot = snapshot
+        self._movable = movable or (lambda path: True)
         self._lock = threading.Lock()
         self._poses: dict[int, Pose] = {}
         self._last: dict[int, Pose] = {}  # so that a later call may leave parts out
@@ -61,8 +65,16 @@ class ProducerEdits:
         rotation: Sequence[float] | None = None,
         scale: Sequence[float] | None = None,
     ) -> None:
-        """Local position [m], rotation (wxyz) and scale; what is left out keeps its present value."""
+        """Local position [m], rotation (wxyz) and scale.
+
+        What is left out keeps the value that was last set here, else the authored one.
+        """
         node = self.node(prim_path)
+        if not self._movable(prim_path):
+            kind = self._snapshot.prims.type_name[node] or "typeless prim"
+            raise UserError(
+                f"{prim_path} is a {kind}, which has no transform of its own, so it cannot be moved"
+            )
         with self._lock:
             base = self._last.get(node) or self._authored(node)
             self._poses[node] = self._last[node] = (
@@ -84,19 +96,29 @@ class ProducerEdits:
             self._color[node] = rgba
 
     def push(self, columns: TickColumns) -> None:
-        """Columns as they are; UserError where they name a node that is not there or cannot be moved."""
-        count, proxies = self._snapshot.node_count, self._snapshot.prims.proxy
-        for index in (columns.pose.index, columns.visibility.index, columns.style.index):
-            if len(index) and int(index[-1]) >= count:
-                raise UserError(f"the columns name node {int(index[-1])}, but the scene has {count} nodes")
-            prims = index[index < len(proxies)]
-            if proxies[prims].any():
-                path = self._snapshot.prims.path[int(prims[proxies[prims]][0])]
-                raise UserError(
-                    f"{path} is inside a native instance and cannot be changed alone; set its root"
-                )
+        """Columns as they are; UserError where they are not what `scene.columns` says, or name what cannot be moved."""
+        pose = columns.pose
+        _check_rows(pose.index, pose.translation, (3,), "pose translations")
+        _check_rows(pose.index, pose.rotation, (4,), "pose rotations")
+        if pose.scale is not None:
+            _check_rows(pose.index, pose.scale, (3,), "pose scales")
+        if len(pose) and not np.linalg.norm(pose.rotation, axis=1).min() > 1e-9:
+            raise UserError("the pose rotations hold a zero quaternion, which is no rotation")
+        _check_rows(columns.visibility.index, columns.visibility.visible, (), "visibilities")
+        _check_rows(columns.style.index, columns.style.rgba, (4,), "styles")
+        for index in (pose.index, columns.visibility.index, columns.style.index):
+            self._check_nodes(index)
         with self._lock:
             self._pushed.append(columns)
+
+    def _check_nodes(self, index: np.ndarray) -> None:
+        count, proxies = self._snapshot.node_count, self._snapshot.prims.proxy
+        if len(index) and int(index[-1]) >= count:
+            raise UserError(f"the columns name node {int(index[-1])}, but the scene has {count} nodes")
+        prims = index[index < len(proxies)]
+        if proxies[prims].any():
+            path = self._snapshot.prims.path[int(prims[proxies[prims]][0])]
+            raise UserError(f"{path} is inside a native instance and cannot be changed alone; set its root")
 
     def take(self, ordinal: int, now_ns: int) -> TickColumns | None:
         """Everything pushed since the last call, or None."""
@@ -115,12 +137,29 @@ class ProducerEdits:
         return replace(merged, pose=replace(merged.pose, ordinal=ordinal), watermark_ns=now_ns)
 
     def _authored(self, node: int) -> Pose:
-        translation, rotation, scale, _ = decompose_trs(self._snapshot.node_local[node][None])
+        translation, rotation, scale, shear = decompose_trs(self._snapshot.node_local[node][None])
+        if shear[0] > SHEAR:
+            path = self._snapshot.prims.path[node]
+            raise UserError(
+                f"the authored pose of {path} is sheared, which position, rotation and scale cannot keep"
+            )
         return translation[0], rotation[0], scale[0]
 
 
+def _check_rows(index: np.ndarray, values: np.ndarray, shape: tuple[int, ...], what: str) -> None:
+    if values.shape != (len(index), *shape):
+        raise UserError(f"the {what} have the shape {values.shape}, but there are {len(index)} nodes")
+    if len(index) and not (np.diff(index.astype(np.int64)) > 0).all():
+        raise UserError(f"the nodes of the {what} must be in strictly increasing order")
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        raise UserError(f"the {what} hold numbers that are not finite")
+
+
 def _numbers(values: Sequence[float], n: int, prim_path: str, what: str) -> np.ndarray:
-    array = np.asarray(values, np.float64)
+    try:
+        array = np.asarray(values, np.float64)
+    except (TypeError, ValueError):
+        raise UserError(f"{what} of {prim_path} must be {n} finite numbers, got {values!r}") from None
     if array.shape != (n,) or not np.isfinite(array).all():
         raise UserError(f"{what} of {prim_path} must be {n} finite numbers, got {values!r}")
     return array

@@ -2,8 +2,12 @@
 
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from twinstage.base.errors import UserError, did_you_mean
+
+if TYPE_CHECKING:
+    from twinstage.render.engines import EngineSettings
 
 
 def render_picture(
@@ -24,7 +28,7 @@ def render_picture(
         UserError: no such stage, camera or engine, or an `out` whose folder cannot be written.
     """
     from twinstage.render.camera import camera_from_scene
-    from twinstage.render.engines import EngineSettings, open_engine
+    from twinstage.render.engines import open_engine
     from twinstage.render.picture import save_png
     from twinstage.scene.read import read_snapshot
     from twinstage.scene.stage import open_stage
@@ -38,7 +42,7 @@ def render_picture(
     chosen = snapshot.cameras[0] if camera is None else names.get(camera)
     if chosen is None:
         raise UserError(f"{stage} has no camera {camera!r}{did_you_mean(str(camera), names)}")
-    settings = EngineSettings(kind=engine, spp=spp, seed=seed, exposure=exposure)
+    settings = _settings(engine, spp=spp, seed=seed, exposure=exposure)
     started = time.perf_counter()
     capture = open_engine(settings).render(snapshot, camera_from_scene(snapshot, chosen, *size))
     seconds = time.perf_counter() - started
@@ -48,3 +52,17 @@ def render_picture(
     except OSError as error:
         raise UserError(f"{out} cannot be written: {error.strerror}") from error
     return {"out": str(out), "camera": snapshot.prims.path[chosen.prim], "engine": engine, "seconds": seconds}
+
+
+def _settings(engine: str, *, spp: int, seed: int, exposure: float) -> "EngineSettings":
+    from pydantic import ValidationError
+
+    from twinstage.render.engines import ENGINES, EngineSettings
+
+    ENGINES.get(engine)
+    try:
+        return EngineSettings(kind=engine, spp=spp, seed=seed, exposure=exposure)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise UserError(f"--{name} is {first['input']!r}: {first['msg']}") from None

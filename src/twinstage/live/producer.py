@@ -5,11 +5,13 @@
     twin = twinstage.open("cell.usda")
     twin.serve()
     twin.set("/Cell/AGV1", position=(1, 2, 0))
+    twin.wait()                                     # until Ctrl-C
 
 `serve` runs the server in a thread of its own; `set` may be called from any thread, as often as you like: between two
 ticks the newest value of each prim wins.
 """
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -89,13 +91,26 @@ class Twin:
 
     def publish(self, columns: "TickColumns") -> None:
         """Hand over many poses, colours and visibilities at once, as columns (see `scene.columns`)."""
+        self._still_served()
         self.live.edits.push(columns)
 
+    def wait(self, seconds: float | None = None) -> None:
+        """Keep the program alive until Ctrl-C, or for `seconds`; then close. Raises what ended the server, if it failed."""
+        if self._server is None:
+            raise UserError("this twin is not served yet: call serve() first")
+        with contextlib.suppress(KeyboardInterrupt):
+            self._server.join(seconds)
+        self.close()
+
     def close(self) -> None:
-        """Stop the server, if it runs."""
+        """Stop the server, if it runs. Raises what ended it, if it had failed."""
+        server, self._server = self._server, None
+        if server is not None:
+            server.stop()
+
+    def _still_served(self) -> None:
         if self._server is not None:
-            self._server.stop()
-            self._server = None
+            self._server.raise_failure()
 
     def __enter__(self) -> "Twin":
         return self
@@ -109,12 +124,12 @@ class Twin:
 def _rgba(color: str, prim: str) -> tuple[int, int, int, int]:
     if color == "":
         return 0, 0, 0, 0
-    digits = color.removeprefix("#")
     try:
+        digits = color.removeprefix("#")
         if len(digits) != 6 or not color.startswith("#"):
             raise ValueError
         red, green, blue = bytes.fromhex(digits)
-    except ValueError:
+    except (AttributeError, ValueError):
         raise UserError(f"the colour of {prim} must look like #ff8800, got {color!r}") from None
     return red, green, blue, 255
 

@@ -1,8 +1,9 @@
 """A live twin behind one port: as a whole program, or in a thread of its own."""
 
 import asyncio
+import logging
 import threading
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,9 @@ from twinstage.observe import configure_logging
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+
+
+log = logging.getLogger("twinstage.live")
 
 
 def viewer_dir() -> Path:
@@ -27,11 +31,17 @@ def viewer_dir() -> Path:
     return folder
 
 
-def make_app(live: LiveTwin) -> "FastAPI":
-    """The ASGI app of a live twin."""
+def make_app(live: LiveTwin, *, hosts: Collection[str] = ()) -> "FastAPI":
+    """The ASGI app of a live twin; `hosts`: names it answers to besides localhost and IP addresses."""
     from twinstage.sync.server import create_app
 
-    return create_app(live.hub, viewer_dir=viewer_dir(), status=lambda: status_of(live), clock=live.clock)
+    return create_app(
+        live.hub,
+        viewer_dir=viewer_dir(),
+        status=lambda: status_of(live),
+        clock=live.clock,
+        allowed_hosts=hosts,
+    )
 
 
 def status_of(live: LiveTwin) -> Mapping[str, Any]:
@@ -52,10 +62,13 @@ def serve_twin(
     speed: float = 1.0,
     seed: int = 0,
     duration: float | None = None,
+    hosts: Collection[str] = (),
 ) -> None:
     """Open the twin and serve it until Ctrl-C or the end of `duration` [s]."""
     live = open_twin(files, clock=SystemClock(), seed=seed)
-    serve_live(live, host=host, port=port, speed=speed, duration=duration, on_ready=announce(live))
+    serve_live(
+        live, host=host, port=port, speed=speed, duration=duration, on_ready=announce(live), hosts=hosts
+    )
 
 
 def serve_live(
@@ -68,6 +81,7 @@ def serve_live(
     on_ready: Callable[[str], None],
     beside: Callable[[], Awaitable[None]] | None = None,
     stop: asyncio.Event | None = None,
+    hosts: Collection[str] = (),
 ) -> None:
     """Serve an open twin until Ctrl-C, the end of `duration` [s] or `stop`.
 
@@ -79,7 +93,7 @@ def serve_live(
     background: list[Callable[[], Awaitable[None]]] = [lambda: live.run(asyncio.Event(), speed=speed)]
     if beside is not None:
         background.append(beside)
-    app = make_app(live)
+    app = make_app(live, hosts={host, *hosts})
     serve(app, host=host, port=port, background=background, on_ready=on_ready, duration=duration, stop=stop)
 
 
@@ -88,8 +102,10 @@ def announce(live: LiveTwin) -> Callable[[str], None]:
 
     def say(url: str) -> None:
         snapshot = live.snapshot
-        for finding in snapshot.findings[:5]:
+        for finding in live.findings[:5]:
             print(f"note: {finding}", flush=True)
+        if len(live.findings) > 5:
+            print(f"note: and {len(live.findings) - 5} more; `twinstage doctor` lists them", flush=True)
         print(
             f"serving {Path(snapshot.stage.path).name} ({len(snapshot.prims)} prims) at {url}  (Ctrl-C ends it)",
             flush=True,
@@ -114,23 +130,38 @@ class ServerThread:
         self._thread = threading.Thread(target=self._main, name="twinstage-server", daemon=True)
 
     def start(self) -> None:
-        """Start it and wait until it answers."""
+        """Start it and wait until it answers; raises what kept it from that."""
         self._thread.start()
-        self._ready.wait(30)
-        if self._failure is not None:
-            raise TwinstageError(f"the server could not start: {self._failure}") from self._failure
+        ready = self._ready.wait(30)
+        self.raise_failure()
+        if not ready:
+            raise TwinstageError(f"the server at {self.url} did not answer within 30 s")
 
     def stop(self) -> None:
-        """Say goodbye to the clients and end the thread."""
+        """Say goodbye to the clients and end the thread; raises what had ended it before."""
         if self._loop is not None and self._stop is not None and self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(10)
+        self.raise_failure()
+
+    def join(self, seconds: float | None) -> None:
+        """Wait until the server ends, or for `seconds`."""
+        self._thread.join(seconds)
+
+    def raise_failure(self) -> None:
+        """Raise what ended the server, if something did."""
+        failure = self._failure
+        if isinstance(failure, TwinstageError):
+            raise failure
+        if failure is not None:
+            raise TwinstageError(f"the server ended: {failure!r}") from failure
 
     def _main(self) -> None:
         try:
             asyncio.run(self._serve())
-        except BaseException as error:  # handed to the thread that waits in start()
+        except Exception as error:  # for the thread that started us, at its next call
             self._failure = error
+            log.error("the server at %s ended: %s", self.url, error)
         finally:
             self._ready.set()
 

@@ -7,7 +7,7 @@ an export or a render). So the stream and the stage hold one truth, and USD neve
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -60,8 +60,10 @@ class LiveTwin:
         clock: Clock,
         settings: Settings | None = None,
         seed: int = 0,
+        findings: tuple[str, ...] = (),
     ) -> None:
         self.opened = opened
+        self.findings = findings
         self.snapshot = snapshot
         self.hub = hub
         self.plan = plan
@@ -72,10 +74,11 @@ class LiveTwin:
         self.settings = settings or Settings()
         self.seed = seed
         self.ordinal = 0
-        self.edits = ProducerEdits(snapshot)
+        self.edits = ProducerEdits(snapshot, movable=opened_movable(opened))
         self._writer = writer
         self._unwritten: list[TickColumns] = []
         self._restarts = 0
+        self._last_failure = ""
 
     def tick(self, now_ns: int) -> TickColumns | None:
         """Apply what is due, evaluate the bindings once, publish. Returns the columns, or None if nothing changed."""
@@ -107,6 +110,17 @@ class LiveTwin:
             merged = merge_ticks(self._unwritten)
             self._unwritten.clear()
             self._writer.write(merged)
+
+    def _flush_safely(self) -> None:
+        """A write that USD refuses must not end the stream: it is logged and shown, and the stream goes on."""
+        try:
+            self.flush()
+        except Exception as error:
+            text = f"the stage did not take the last values: {error}"
+            if text != self._last_failure:
+                self._last_failure = text
+                log.error(text)
+                self.hub.notice("error", text)
 
     async def run(self, stop: asyncio.Event, *, speed: float = 1.0) -> None:
         """Run sources, ticks and USD writes until `stop` is set."""
@@ -146,7 +160,7 @@ class LiveTwin:
             self.tick(self.clock.now_ns())
             count += 1
             if count % write_every == 0:
-                self.flush()
+                self._flush_safely()
             due += period
             delay = due - loop.time()
             if delay < -1.0:  # the machine was asleep or overloaded: do not race to catch up
@@ -174,17 +188,20 @@ def open_twin(files: TwinFiles, *, clock: Clock, settings: Settings | None = Non
 
     opened = open_stage(files.stage, asset_roots=files.asset_roots)
     contract, plan, ingest, base_dir = None, None, None, files.stage.parent
+    findings: tuple[str, ...] = ()
     if files.bindings is not None:
         from twinstage.scene.bindings import load_bindings
         from twinstage.scene.plan import compile_bindings
         from twinstage.telemetry.contract import load_contract
         from twinstage.telemetry.ingest import Ingest
+        from twinstage.telemetry.preflight import check_sources
         from twinstage.telemetry.quarantine import QuarantineFile, QuarantineMemory
 
         bindings = load_bindings(files.bindings)
         contract_path = files.contract or files.bindings.parent / bindings.contract
         contract = load_contract(contract_path)
         base_dir = contract_path.parent
+        findings = tuple(check_sources(contract, base_dir))
         sink = QuarantineFile(files.quarantine) if files.quarantine else QuarantineMemory()
         ingest = Ingest(contract, quarantine=sink)
         snapshot = read_snapshot(opened)
@@ -207,7 +224,19 @@ def open_twin(files: TwinFiles, *, clock: Clock, settings: Settings | None = Non
         clock=clock,
         settings=settings,
         seed=seed,
+        findings=(*snapshot.findings, *(plan.findings if plan else ()), *findings),
     )
+
+
+def opened_movable(opened: "OpenedStage") -> Callable[[str], bool]:
+    """Whether the prim of a path has a transform of its own."""
+
+    def movable(path: str) -> bool:
+        from pxr import UsdGeom
+
+        return bool(opened.stage.GetPrimAtPath(path).IsA(UsdGeom.Xformable))
+
+    return movable
 
 
 def make_hub(
