@@ -3,7 +3,8 @@
 Every number that a binding needs (a joint coordinate, the x of a pose, ...) is one *input*: a constant plus a weighted sum
 of signals, plus at most one expression. They are collected while bindings are compiled and then evaluated together:
 weighted sums as one gather, expressions once for each distinct shape. An input whose signals have no value yet is NaN,
-and its consumer keeps the authored value. Signals of bad quality keep their last usable value (the state sees to it).
+and its consumer keeps the authored value. Signals of bad quality keep their last usable value (the state sees to it), and
+an input that becomes infinite or undefined, such as an expression that divides by zero, keeps its last finite one.
 """
 
 from dataclasses import dataclass, field
@@ -154,19 +155,27 @@ class ShapeGroup:
     signals: I8
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass
 class Inputs:
-    """constant f8[n] + sum over k of weight f8[n, k] * signal i8[n, k] + expressions."""
+    """constant f8[n] + sum over k of weight f8[n, k] * signal i8[n, k] + expressions; `last` f8[n]: finite values or NaN."""
 
     constant: F8
     signal: I8
     weight: F8
     groups: tuple[ShapeGroup, ...]
 
+    def __post_init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the last values."""
+        self.last: F8 = np.full(len(self.constant), np.nan)
+
     def evaluate(self, numeric: np.ndarray) -> F8:
-        """Values f8[n] of all inputs for the state's `numeric` f8[signals]."""
+        """Values f8[n] of all inputs for the state's `numeric` f8[signals]; NaN before the first finite one."""
         values = np.append(numeric, 0.0)
         out = self.constant + (values[self.signal] * self.weight).sum(1)
         for group in self.groups:
             out[group.rows] += group.scale * evaluate(group.shape, values[group.signals])
-        return np.asarray(out)
+        self.last = np.where(np.isfinite(out), out, self.last)
+        return self.last

@@ -153,7 +153,7 @@ class VectorGroup:
 
 @dataclass(frozen=True, slots=True)
 class VectorSignals:
-    """The state's vector values as movers need them. `known` bool[signals]: a value has arrived."""
+    """The state's vector values as movers need them. `known` bool[signals]: a usable value has arrived."""
 
     known: Bool
     poses: VectorGroup

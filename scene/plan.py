@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from twinstage.base.quality import BAD_NO_DATA
 from twinstage.scene.bindings import Bindings
 from twinstage.scene.columns import (
     F8,
@@ -68,7 +67,7 @@ class Numbers:
         """New values of `rows`; returns which changed, bool[n]."""
         before = self.current.copy()
         values = inputs[self.value[rows]]
-        self.current[rows] = np.where(np.isnan(values), self.current[rows], values)
+        self.current[rows] = np.where(np.isfinite(values), values, self.current[rows])
         return np.asarray((before != self.current) & ~np.isnan(self.current))
 
 
@@ -112,23 +111,38 @@ class BindingPlan:
         self._restarted = True
         self._seen = 0
         self._event_ns = 0
+        self.inputs.reset()
         self.poses.reset()
         self.styles.reset()
         self.switches.shown = self.switches.authored.copy()
         self.numbers.current = np.full(len(self.numbers.value), np.nan)
 
     def evaluate(
-        self, state: StateTable, ordinal: int, *, full: bool = False, watermark_ns: int = 0
+        self,
+        state: StateTable,
+        ordinal: int,
+        *,
+        full: bool = False,
+        watermark_ns: int = 0,
+        quality: np.ndarray | None = None,
+        also: np.ndarray | None = None,
     ) -> TickColumns:
         """What changed since the last call, or with `full` everything that is bound.
 
         A full tick includes what changed, so the next one goes on from there. `ordinal` numbers the tick.
+        `quality` u4[signals]: what to say of the signals in place of `state.quality`, for who counts age in
+        (`StateTable.effective_quality`). `also`: indices of signals whose quality changed and nothing else; they are
+        told, too, and styles look at them. Poses, visibility and attributes follow values alone.
         """
         full = full or self._restarted
         self._restarted = False
         changed = np.zeros(len(state.signal_ids), bool)
         changed[state.changed_since(self._seen)] = True
         self._seen = state.revision
+        quality = state.quality if quality is None else quality
+        told = changed.copy()
+        if also is not None:
+            told[also] = True
         inputs = self.inputs.evaluate(state.numeric)
         moved = self.poses.update(changed, inputs, self._vectors(state))
         self._event_ns = max(self._event_ns, int(state.event_ns[changed].max(initial=0)))
@@ -136,9 +150,9 @@ class BindingPlan:
         return TickColumns(
             pose=pose,
             visibility=self._visibility(changed, inputs, full),
-            style=self._style(state, changed, inputs, full),
+            style=self._style(quality, told, inputs, full),
             attributes=self._attributes(changed, inputs, full),
-            signals=_signals(state, changed, full),
+            signals=_signals(state, quality, told, full),
             watermark_ns=watermark_ns,
         )
 
@@ -149,7 +163,7 @@ class BindingPlan:
             row = np.full(len(state.signal_ids), -1, np.int64)
             row[signals] = np.arange(len(signals))
             groups.append(VectorGroup(row, values))
-        return VectorSignals(state.ordinal > 0, *groups)
+        return VectorSignals(state.usable, *groups)
 
     def _visibility(self, changed: np.ndarray, inputs: np.ndarray, full: bool) -> VisibilityColumns:
         rows = np.flatnonzero(self.switches.drives.dirty(changed))
@@ -159,9 +173,9 @@ class BindingPlan:
             frozen(self.switches.node[pick], np.uint32), frozen(self.switches.shown[pick], np.bool_)
         )
 
-    def _style(self, state: StateTable, changed: np.ndarray, inputs: np.ndarray, full: bool) -> StyleColumns:
-        rows = np.flatnonzero(self.style_drives.dirty(changed))
-        bad = self.style_drives.dirty((state.quality >> np.uint32(31)).astype(bool))[rows]
+    def _style(self, quality: np.ndarray, told: np.ndarray, inputs: np.ndarray, full: bool) -> StyleColumns:
+        rows = np.flatnonzero(self.style_drives.dirty(told))
+        bad = self.style_drives.dirty((quality >> np.uint32(31)).astype(bool))[rows]
         pick = np.flatnonzero(self.styles.update(rows, inputs, bad) | full)
         return StyleColumns(
             frozen(self.styles.node[pick], np.uint32), frozen(self.styles.rgba[pick], np.uint8)
@@ -174,13 +188,13 @@ class BindingPlan:
         return AttributeColumns(frozen(pick, np.uint32), frozen(self.numbers.current[pick], np.float64))
 
 
-def _signals(state: StateTable, changed: np.ndarray, full: bool) -> SignalColumns:
-    pick = np.flatnonzero((state.quality != BAD_NO_DATA) if full else changed)
+def _signals(state: StateTable, quality: np.ndarray, told: np.ndarray, full: bool) -> SignalColumns:
+    pick = np.flatnonzero((state.ordinal > 0) | told if full else told)
     return SignalColumns(
         frozen(pick, np.uint32),
         frozen(state.numeric[pick], np.float64),
         frozen(state.event_ns[pick], np.int64),
-        frozen(state.quality[pick], np.uint32),
+        frozen(quality[pick], np.uint32),
     )
 
 

@@ -8,6 +8,7 @@ layer wins over samples of a weaker one, and changes of it are noticed.
 Points are written as the whole arrays of their PointInstancer; half-precision `orientations` get `orientationsf` above them.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -122,8 +123,9 @@ class ColumnWriter:
 
     def _write_attributes(self, columns: AttributeColumns) -> None:
         for slot, value in zip(columns.slot.tolist(), columns.value.tolist(), strict=True):
-            spec, cast = self._attributes[slot]
-            spec.default = cast(value)
+            if value == value:  # NaN is no value: the last one stands
+                spec, cast = self._attributes[slot]
+                spec.default = cast(value)
 
     # --- specs, created once --------------------------------------------------------------------------------
 
@@ -223,11 +225,23 @@ class ColumnWriter:
         return spec, float
 
 
-def _caster(type_name: str) -> Any:
+_WHOLE: dict[str, tuple[int, int]] = {
+    "uchar": (0, 2**8 - 1),
+    "int": (-(2**31), 2**31 - 1),
+    "uint": (0, 2**32 - 1),
+    "int64": (-(2**63), 2**63 - 1),
+    "uint64": (0, 2**64 - 1),
+}
+"""Smallest and largest value of USD's whole-number types. A value beyond them is an exception in USD."""
+
+
+def _caster(type_name: str) -> Callable[[float], bool | int | float]:
+    """From a number (not NaN) to what an attribute of that type holds; whole numbers stop at the ends of their range."""
     if type_name == "bool":
         return lambda value: bool(value >= 0.5)
-    if type_name in ("int", "uint", "int64", "uint64", "uchar"):
-        return lambda value: round(value)
+    if type_name in _WHOLE:
+        low, high = _WHOLE[type_name]
+        return lambda value: low if value <= low else high if value >= high else round(value)
     return float
 
 

@@ -163,7 +163,9 @@ class SignalSpec(BaseModel):
         unit: UCUM code of the values as they arrive; of the position for a pose.
         range: lowest and highest plausible value, in `unit`, both allowed; outside goes to quarantine.
         period: usual distance between readings [s]; max_age: age from which the value counts as stale [s].
-        gap: what is assumed between readings further apart than that.
+        gap: what is assumed once a value is stale. `hold`: the last value still stands, as uncertain; `bad`: there is
+            none, and the quality is bad; `linear`: of the live state the same as `hold`, for it applies to history
+            only: between two readings that lie further apart the value is to be interpolated.
         values: names of an enum, in order from 0, or name: code.
         order: how a quaternion is written; inside it is always wxyz.
         quality_field: column or key of this signal's quality.

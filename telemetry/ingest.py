@@ -16,6 +16,10 @@ the reader expects a header again and event times move on by whole cycles, so th
 of the old cycle may still wait, the restart takes effect when the first reading of the new cycle is due: then `restarts`
 goes up by one, and whoever keeps state of their own across readings (attached parts, counters) begins again.
 
+A replay may also be opened again from its start, in a second run or after a failure in mid-file; then the pump calls
+`begin_again`. The first reading that follows decides how far its times move on: with `epoch: now` it happens when it
+arrives, else right after the newest reading so far. From there it is as with any other restart.
+
 `ingest_ns` and `now_ns` come from the caller's clock; nothing here reads one, and nothing raises for what the bytes say.
 """
 
@@ -23,6 +27,7 @@ import base64
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from twinstage.base.clock import NS
 from twinstage.base.errors import UserError, did_you_mean
 from twinstage.telemetry.contract import Contract, SourceSpec
 from twinstage.telemetry.layouts import Batch, RawEvent, Rejected
@@ -52,6 +57,7 @@ class _Source:
     shift_ns: int = 0
     first_ns: int | None = None
     boundaries: list[int] = field(default_factory=list)
+    begins_again: bool = False
     counts: dict[str, int] = field(
         default_factory=lambda: dict.fromkeys(
             ("received", "applied", "late", "duplicate", "quarantined", "unmapped", "blank"), 0
@@ -87,17 +93,13 @@ class Ingest:
         self._sources = {name: self._open(name, spec) for name, spec in contract.sources.items()}
 
     def _open(self, name: str, spec: SourceSpec) -> _Source:
-        if spec.clock.epoch == "now":
-            base_ns = None
-        else:
-            base_ns = (spec.clock.epoch_ns or 0) if spec.reader.time.epoch == "relative" else 0
         return _Source(
             name=name,
             spec=spec,
             lines=LineBuffer(spec.max_line),
             decoder=open_decoder(self.contract, name),
             order=SourceOrder(spec.lateness_ns, max_pending=spec.max_pending),
-            base_ns=base_ns,
+            base_ns=_base_ns(spec),
         )
 
     def offer(self, source: str, chunk: bytes, ingest_ns: int) -> None:
@@ -130,6 +132,24 @@ class Ingest:
         if found.first_ns is not None:
             found.boundaries.append(found.first_ns + found.shift_ns)
 
+    def begin_again(self, source: str, ingest_ns: int) -> None:
+        """A replay is opened anew and will tell everything from its start; harmless before the first reading.
+
+        All that waits of the earlier run is released; what follows counts as a restart, later than all that was before.
+        """
+        self.reconnect(source, ingest_ns)
+        found = self._source(source)
+        found.order.catch_up()
+        if found.order.newest_ns == NO_WATERMARK:  # nothing has passed yet
+            found.first_ns, found.shift_ns, found.boundaries = None, 0, []
+            found.base_ns = _base_ns(found.spec)
+        else:
+            found.begins_again = True
+
+    def close(self) -> None:
+        """Close the quarantine. May be called more than once; readings may still come afterwards."""
+        self.quarantine.close()
+
     def advance(self, now_ns: int) -> int:
         """Apply every reading that is due; returns their number.
 
@@ -150,7 +170,7 @@ class Ingest:
                     self._pass_boundaries(source, released[-1][0])
         if due:
             due.sort()
-            self.state.apply(due)
+            self.state.apply(due, now_ns)
             self._tell(self._on_applied, due)
         return len(due)
 
@@ -197,6 +217,8 @@ class Ingest:
 
     def _order(self, source: _Source, batch: Batch, ingest_ns: int) -> None:
         events = batch.events
+        if source.begins_again:
+            self._rebase(source, events[0][0], ingest_ns)
         if source.first_ns is None:
             if source.base_ns is None:  # epoch: now
                 source.base_ns = ingest_ns - events[0][0]
@@ -213,6 +235,20 @@ class Ingest:
             self._refuse(source, future, "future", f"at most {ahead} s ahead of its arrival", ingest_ns)
             most = f"at most {source.spec.max_pending} readings waiting"
             self._refuse(source, overflow, "overflow", most, ingest_ns)
+
+    def _rebase(self, source: _Source, time: int, ingest_ns: int) -> None:
+        """Move event times on so that a row of that time, the first of a new run, comes after all of the old one.
+
+        By more than the lateness: rows that the first one has overtaken may not fall into the old run.
+        """
+        source.begins_again = False
+        assert source.base_ns is not None
+        start = source.order.newest_ns + source.spec.lateness_ns + NS // 1000
+        if source.spec.clock.epoch == "now":
+            start = max(start, ingest_ns)
+        source.shift_ns = start - time - source.base_ns
+        source.first_ns = time + source.base_ns
+        source.boundaries.append(start)
 
     def _refuse(
         self, source: _Source, events: Sequence[RawEvent], reason: str, expected: str, ingest_ns: int
@@ -254,3 +290,10 @@ class Ingest:
         listener(
             [Reading(names[signal], value, time, quality) for time, signal, _, _, value, quality in events]
         )
+
+
+def _base_ns(spec: SourceSpec) -> int | None:
+    """What makes UTC of a source's own times [ns]; None where the first row decides."""
+    if spec.clock.epoch == "now":
+        return None
+    return (spec.clock.epoch_ns or 0) if spec.reader.time.epoch == "relative" else 0

@@ -55,6 +55,8 @@ async def pump(
     for finding in check_sources(contract, base_dir):
         log.warning("%s", finding)
     told = {} if status is None else status
+    # Replayed faster or slower than life, event times part from the clock, and only arrivals tell a value's age.
+    ingest.state.by_arrival[:] = speed != 1.0
 
     async def run(name: str, spec: SourceSpec) -> None:
         told[name] = SourceStatus()
@@ -118,7 +120,13 @@ class _Runner:
 
     async def _once(self, base_dir: Path, seed: int, speed: float) -> None:
         self._status.state = "opening"
-        stream = SOURCES.get(self._spec.kind)().open(
+        source = SOURCES.get(self._spec.kind)()
+        # The ingest may have heard of this source before: before a failure, or in an earlier run.
+        if getattr(source, "replays", False):
+            self._ingest.begin_again(self._name, self._clock.now_ns())
+        else:
+            self._ingest.reconnect(self._name, self._clock.now_ns())
+        stream = source.open(
             self._spec.uri, spec=self._spec, base_dir=base_dir, seed=seed, clock=self._clock, speed=speed
         )
         try:

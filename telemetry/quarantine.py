@@ -20,6 +20,8 @@ from typing import BinaryIO, Protocol
 
 import msgspec
 
+from twinstage.base.errors import UserError
+
 log = logging.getLogger("twinstage.telemetry.quarantine")
 
 REASONS = (
@@ -71,6 +73,10 @@ class Quarantine(Protocol):
         """Keep these records."""
         ...
 
+    def close(self) -> None:
+        """Let go of files; may be called more than once, and records may still come afterwards."""
+        ...
+
 
 class QuarantineMemory:
     """Keeps the newest `capacity` records; `total` and `by_reason` count all."""
@@ -86,11 +92,15 @@ class QuarantineMemory:
         for record in records:
             self.by_reason[record.reason] = self.by_reason.get(record.reason, 0) + 1
 
+    def close(self) -> None:
+        """Nothing to let go of: the records stay."""
+
 
 class QuarantineFile:
     """Appends to a JSONL file of bounded size.
 
-    A disk that is full or gone loses records, never the twin: `lost` counts them and the log says so once.
+    A path that cannot be written is a UserError when it is made. A disk that is full or gone later loses records, never
+    the twin: `lost` counts them and the log says so once.
     """
 
     def __init__(self, path: Path, *, max_bytes: int = 64 << 20) -> None:
@@ -100,6 +110,20 @@ class QuarantineFile:
         self.lost = 0
         self._file: BinaryIO | None = None
         self._size = 0
+        self.check()
+
+    def check(self) -> None:
+        """Open the file for appending once, creating it and its folders. Raises UserError if that cannot be done."""
+        if self._file is not None:
+            return
+        if self.path.is_dir():
+            raise UserError(f"the quarantine file {str(self.path)!r} is a folder; a file's name was expected")
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.open("ab").close()
+        except (OSError, ValueError) as error:
+            why = error.strerror if isinstance(error, OSError) else error
+            raise UserError(f"the quarantine file {str(self.path)!r} cannot be written: {why}") from None
 
     def put(self, records: Sequence[QuarantineRecord]) -> None:
         lines = [msgspec.json.encode(record) + b"\n" for record in records]
@@ -119,7 +143,7 @@ class QuarantineFile:
             self.close()
 
     def close(self) -> None:
-        """Close the file; the next record opens it again."""
+        """Close the file, if it is open; the next record opens it again. Never raises."""
         if self._file is not None:
             file, self._file = self._file, None
             try:

@@ -5,6 +5,12 @@ its value in SI for f64 and i64, 0 or 1 for bool, the code of an enum, NaN for t
 
 Each write gives its signal the next `ordinal`; whoever remembers `revision` can ask later what `changed_since`.
 A reading of bad quality moves the signal's time and quality but never its value: the last usable one stays.
+
+Staleness. A reading older than its signal's `max_age` is stale: its effective quality is Uncertain_LastUsableValue, or
+Bad_NoData where the contract says `gap: bad`. Its age on the twin's clock counts from its own event time where the two
+can be compared, that is where it happened at most a day before it was applied. For the others (a recording of long ago,
+a clock that runs ahead, and with `by_arrival` whatever is replayed faster or slower than life) it counts from the moment
+at which it was applied.
 """
 
 import hashlib
@@ -14,8 +20,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from twinstage.base.clock import NS
 from twinstage.base.errors import UserError, did_you_mean
-from twinstage.base.quality import BAD_NO_DATA, GOOD, UNCERTAIN_LAST_USABLE, is_bad
+from twinstage.base.quality import BAD, BAD_NO_DATA, GOOD, UNCERTAIN, UNCERTAIN_LAST_USABLE, is_bad
 from twinstage.telemetry.contract import Contract
 from twinstage.telemetry.reading import IDENTITY_POSE, IDENTITY_QUATERNION, Event, Value
 
@@ -24,6 +31,9 @@ I8 = NDArray[np.int64]
 U4 = NDArray[np.uint32]
 U8 = NDArray[np.uint64]
 Bool = NDArray[np.bool_]
+
+COMPARABLE_NS = 86_400 * NS
+"""Event times up to this much before their arrival count as times of the twin's clock."""
 
 NEVER = np.iinfo(np.int64).min
 """`event_ns` of a signal that has no value yet."""
@@ -40,6 +50,9 @@ class StateTable:
         numeric: scalar view, f8[n].
         event_ns: source time of the last reading [ns since 1970, UTC], i8[n]; NEVER before the first.
         quality: OPC UA StatusCode, u4[n]; BAD_NO_DATA before the first.
+        usable: whether a value that was not bad has arrived, bool[n].
+        reported: effective qualities as `quality_changes` told them last, u4[n].
+        by_arrival: signals whose age counts from arrival in any case, bool[n]; `pump` sets it.
         ordinal: number of the write that touched the signal last, u8[n]; 0 before the first.
         integers: exact values of i64 signals (beyond 2**53 `numeric` rounds), i8[n_i64].
         pose_values: x, y, z [m], quaternion wxyz, f8[n_pose, 7].
@@ -59,6 +72,15 @@ class StateTable:
         self.event_ns: I8 = np.full(count, NEVER, dtype=np.int64)
         self.quality: U4 = np.full(count, BAD_NO_DATA, dtype=np.uint32)
         self.ordinal: U8 = np.zeros(count, dtype=np.uint64)
+        self.usable: Bool = np.zeros(count, dtype=np.bool_)
+        self.reported: U4 = self.quality.copy()
+        self.by_arrival: Bool = np.zeros(count, dtype=np.bool_)
+        self._applied_ns: I8 = np.full(count, NEVER, dtype=np.int64)
+        # Ages are asked for at every tick, so only of signals that can grow stale.
+        self._aging = np.flatnonzero(np.isfinite(self.max_age))
+        most = float(np.iinfo(np.int64).max // 4)
+        self._max_age_ns: I8 = np.minimum(self.max_age[self._aging] * NS, most).astype(np.int64)
+        self._gap_is_bad: Bool = np.array([s.gap == "bad" for s in signals], dtype=np.bool_)[self._aging]
         self.revision = 0
         self._sequence: list[int] = [0] * count
         self._codes = [{code: name for name, code in s.enum_codes.items()} for s in signals]
@@ -93,8 +115,8 @@ class StateTable:
         return found
 
     def has_value(self, signal_id: str) -> bool:
-        """Whether any reading has arrived."""
-        return bool(self.ordinal[self.index(signal_id)])
+        """Whether any value that was not bad has arrived."""
+        return bool(self.usable[self.index(signal_id)])
 
     def vector(self, signal_id: str) -> F8:
         """Value of a vec, quat (wxyz) or pose (x, y, z [m], wxyz), f8[k]: a copy."""
@@ -124,20 +146,48 @@ class StateTable:
         return np.flatnonzero(self.ordinal > np.uint64(max(ordinal, 0))).astype(np.uint32)
 
     def age_ns(self, now_ns: int) -> I8:
-        """Age of every value [ns], i8[n]; the largest int64 where there is none."""
+        """Age of every value by its event time [ns], i8[n]; the largest int64 where there is none."""
         age = np.full(len(self.event_ns), np.iinfo(np.int64).max, dtype=np.int64)
         has = self.event_ns != NEVER
         age[has] = now_ns - self.event_ns[has]
         return age
 
     def stale(self, now_ns: int) -> Bool:
-        """Which values are older than the signal's max_age, bool[n]."""
-        return self.age_ns(now_ns) > self.max_age * 1e9
+        """Which values are older than the signal's max_age (see above for what age is), bool[n]."""
+        out: Bool = np.zeros(len(self.signal_ids), dtype=np.bool_)
+        out[self._aging] = self._old(now_ns)
+        return out
 
     def effective_quality(self, now_ns: int) -> U4:
-        """Quality with age counted in: good values that went stale are Uncertain_LastUsableValue, u4[n]."""
+        """Quality with age counted in, u4[n].
+
+        Of stale values, good ones are Uncertain_LastUsableValue, and with `gap: bad` all are Bad_NoData; what the
+        source itself calls bad stays as it says.
+        """
         out = self.quality.copy()
-        out[self.stale(now_ns) & (out < 0x40000000)] = UNCERTAIN_LAST_USABLE
+        old = self._old(now_ns)
+        if old.any():
+            aging = out[self._aging]
+            aging[old & (aging < UNCERTAIN)] = UNCERTAIN_LAST_USABLE
+            aging[old & (aging < BAD) & self._gap_is_bad] = BAD_NO_DATA
+            out[self._aging] = aging
+        return out
+
+    def quality_changes(self, now_ns: int) -> U4:
+        """Indices of signals whose effective quality is another than this method told last, ascending, u4[k].
+
+        Before the first call all have been told as Bad_NoData. Afterwards `reported` holds what is told now.
+        """
+        quality = self.effective_quality(now_ns)
+        changed = np.flatnonzero(quality != self.reported).astype(np.uint32)
+        self.reported = quality
+        return changed
+
+    def _old(self, now_ns: int) -> Bool:
+        """Which of the signals that have a max_age are stale, bool[m]."""
+        event, applied = self.event_ns[self._aging], self._applied_ns[self._aging]
+        trusted = (event <= applied) & (event >= applied - COMPARABLE_NS) & ~self.by_arrival[self._aging]
+        out: Bool = np.where(trusted, event, applied) < now_ns - self._max_age_ns
         return out
 
     def digest(self) -> str:
@@ -159,7 +209,7 @@ class StateTable:
     # writing
 
     def set(self, signal_id: str, value_si: object, event_ns: int, quality: int = GOOD) -> None:
-        """Write one value in SI units, for producers that have no source.
+        """Write one value in SI units, for producers that have no source; it arrives when it happens.
 
         `value_si`: float, int, bool, text (string, or an enum's name), or a sequence of k floats (vec, quat, pose).
         Raises UserError where it does not fit the signal's type.
@@ -167,12 +217,14 @@ class StateTable:
         index = self.index(signal_id)
         value = self._fit(index, value_si)
         self._put(index, value, event_ns, 0, quality, self.revision + 1)
+        self._applied_ns[index] = event_ns
         self.revision += 1
 
-    def apply(self, events: Sequence[Event]) -> None:
+    def apply(self, events: Sequence[Event], now_ns: int | None = None) -> None:
         """Write readings that are sorted by (event time, signal, sequence); values are already in SI.
 
         Only the last of each signal is written (for the value: the last that is not bad), however long the batch.
+        `now_ns`: when that is, for ages; None takes each to arrive when it happens.
         """
         base = self.revision
         self.revision = base + len(events)
@@ -187,6 +239,7 @@ class StateTable:
             if best is not None and best != position:
                 self._put_event(index, events[best], base + best + 1)
             self._put_event(index, events[position], base + position + 1)
+            self._applied_ns[index] = events[position][0] if now_ns is None else now_ns
 
     def _put_event(self, index: int, event: Event, ordinal: int) -> None:
         event_ns, _, sequence, _, value, quality = event
@@ -204,6 +257,7 @@ class StateTable:
         self._sequence[index] = sequence
         if value is None or is_bad(quality):
             return
+        self.usable[index] = True
         kind = self.types[index]
         if kind == "f64" or kind == "bool":
             self.numeric[index] = value

@@ -1,11 +1,17 @@
 """A YAML file into a pydantic model, where every mistake is one sentence that names file, line and field.
 
-The node graph is walked once for line numbers and for keys written twice (which YAML parsers silently accept); then
-pydantic judges the data, and its first complaint is put into words with the line of the nearest existing node.
+The node graph is walked once for line numbers and for keys written twice (which YAML parsers silently accept), and turned
+into data; then pydantic judges the data, and its first complaint is put into words with the line of the nearest node.
+
+libyaml parses where it is there: a contract of ten thousand signals in a second or two. It would overflow the C stack on
+deep nesting, so the depth is looked at first, and its words for what is no YAML are not used: the Python parser judges
+whatever it refuses.
 """
 
+import gc
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -41,20 +47,72 @@ def read_text(path: Path, noun: str) -> str:
 
 def parse_model(text: str, model: type[Model], *, noun: str, where: str) -> Model:
     """The same for text; `where` names it in messages."""
+    with _uncollected():
+        return _parse_model(text, model, noun, where)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """No garbage collection meanwhile: among a million new nodes, none of it garbage, it takes most of the time."""
+    was_on = gc.isenabled()
+    gc.disable()
     try:
-        node = yaml.compose(text, Loader=PlainLoader)
-        data = yaml.load(text, Loader=PlainLoader)  # a SafeLoader: plain data only
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _parse_model(text: str, model: type[Model], noun: str, where: str) -> Model:
+    try:
+        lines, data = _parse(text, where)
     except yaml.YAMLError as error:
         raise UserError(_syntax_sentence(error, where)) from None
     except (ValueError, RecursionError) as error:
         raise UserError(f"{where}: a value cannot be read as YAML: {error}") from None
-    lines = _Lines(node, where)
     if not isinstance(data, dict):
         raise UserError(f"{where}: a {noun} is a mapping of names to values, and this is {_kind(data)}")
     try:
         return model.model_validate(_plain(data))
     except ValidationError as error:
         raise UserError(_sentence(error.errors(include_url=False), model, lines, where)) from None
+
+
+def _parse(text: str, where: str) -> "tuple[_Lines, Any]":
+    """Line numbers and plain data. Lines come first: merge keys are dissolved while data is made."""
+    if FastLoader is not None:
+        try:
+            if not _is_deep(text, FastLoader):
+                return _read(FastLoader(text), where)
+        except yaml.YAMLError:
+            pass  # the Python parser says why
+    return _read(PlainLoader(text), where)
+
+
+def _read(loader: Any, where: str) -> "tuple[_Lines, Any]":
+    try:
+        node = loader.get_single_node()
+        lines = _Lines(node, where)
+        return lines, None if node is None else loader.construct_document(node)
+    finally:
+        loader.dispose()
+
+
+def _is_deep(text: str, loader: Any) -> bool:
+    depth = 0
+    for event in yaml.parse(text, Loader=loader):
+        kind = type(event)
+        if kind is yaml.MappingStartEvent or kind is yaml.SequenceStartEvent:
+            depth += 1
+            if depth > DEEP:
+                return True
+        elif kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
+            depth -= 1
+    return False
+
+
+DEEP = 64
+"""Levels of nesting that are left to libyaml."""
 
 
 class PlainLoader(yaml.SafeLoader):
@@ -74,6 +132,17 @@ for _tag, _pattern, _first in (
     PlainLoader.add_implicit_resolver(
         f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), list(_first)
     )
+
+
+FastLoader: Any = None
+"""The same on libyaml; None where it is missing."""
+if yaml.__with_libyaml__:
+
+    class _FastLoader(yaml.CSafeLoader):
+        pass
+
+    _FastLoader.yaml_implicit_resolvers = PlainLoader.yaml_implicit_resolvers
+    FastLoader = _FastLoader
 
 
 class FieldError(ValueError):

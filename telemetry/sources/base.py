@@ -21,7 +21,12 @@ Chunk: TypeAlias = bytes | Restart
 
 
 class Source(Protocol):
-    """A kind of origin; `kind` is the scheme of its URIs."""
+    """A kind of origin; `kind` is the scheme of its URIs.
+
+    One that tells the same again each time it is opened, from its start and with the same times, says `replays = True`
+    (a class attribute; without it a source goes on in time, as live ones do). A replay that is opened again counts as a
+    restart, as if a `Restart` had come first.
+    """
 
     kind: str
 

@@ -28,6 +28,7 @@ class FileSource:
     """`file:path`, relative to the contract."""
 
     kind = "file"
+    replays = True
 
     async def open(
         self, uri: str, *, spec: SourceSpec, base_dir: Path, seed: int, clock: Clock, speed: float

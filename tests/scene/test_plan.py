@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from twinstage.base.quality import BAD
+from twinstage.base.quality import BAD, BAD_NO_DATA, UNCERTAIN_LAST_USABLE
 
 ARM = """def Xform "Robot" {
     double3 xformOp:translate = (5, 6, 7)
@@ -414,3 +414,82 @@ def test_patterns_bind_by_rule(make_twin: Any) -> None:
     twin.tick(**{f"m{i}__q": 0.1 * i for i in range(12)})
     for i in range(12):
         assert math.atan2(*twin.local(f"/L/M{i}")[[1, 0], 0]) == pytest.approx(0.1 * i, abs=1e-6)
+
+
+THREE = """def Xform "V" { double3 xformOp:translate = (1, 2, 3)
+    uniform token[] xformOpOrder = ["xformOp:translate"]
+}
+def Xform "Q" { float xformOp:rotateZ = 30
+    uniform token[] xformOpOrder = ["xformOp:rotateZ"]
+}
+def Xform "P" { double3 xformOp:translate = (4, 5, 6)
+    uniform token[] xformOpOrder = ["xformOp:translate"]
+}
+"""
+
+
+def test_a_bad_first_reading_of_a_vector_leaves_the_authored_pose(make_twin: Any) -> None:
+    twin = make_twin(
+        THREE,
+        "{kind: pose, prim: /V, position: v}\n"
+        "{kind: pose, prim: /Q, rotation: q}\n"
+        "{kind: pose, prim: /P, signal: p}",
+        {"v": "m vec[3]", "q": "1 quat", "p": "m pose"},
+    )
+    values = {"v": (9.0, 9, 9), "q": (0.0, 0, 0, 1), "p": (9.0, 9, 9, 0, 0, 0, 1)}
+    for name, value in values.items():
+        twin.state.set(name, value, 1, BAD)
+    columns = twin.tick()
+    assert len(columns.pose) == 0
+    assert columns.signals.quality.tolist() == [BAD] * 3
+    assert np.allclose(twin.now.node_world, twin.snapshot.node_world, atol=1e-6)
+    assert len(twin.tick(**values).pose) == 3
+    assert twin.world("/V")[:3, 3].tolist() == [9, 9, 9]
+
+
+def test_an_expression_that_is_not_finite_holds_the_last_pose(make_twin: Any) -> None:
+    twin = make_twin(
+        ARM,
+        "{kind: joint, prim: /Robot/joints/turn, expr: 'q / d'}\n"
+        "{kind: pose, prim: /Robot/base, position: {x: 'd / p'}}",
+        SIGNALS,
+    )
+    link, base = "/Robot/base/link", "/Robot/base"
+    twin.tick(q=0.0, d=0.0, p=0.0)  # not finite before the first finite one: as authored
+    assert np.allclose(twin.now.node_world, twin.snapshot.node_world, atol=1e-6)
+    twin.tick(q=0.5, d=2.0, p=4.0)
+    held = twin.local(link).copy(), twin.local(base).copy()
+    assert held[1][0, 3] == 0.5
+    twin.tick(q=0.7, d=0.0, p=0.0)
+    assert np.array_equal(twin.local(link), held[0])
+    assert np.array_equal(twin.local(base), held[1])
+    twin.plan.reset()
+    twin.tick()
+    assert np.allclose(twin.now.node_world, twin.snapshot.node_world, atol=1e-6)
+
+
+def test_quality_that_changes_alone_is_told_and_shown(make_twin: Any) -> None:
+    twin = make_twin(
+        CELL,
+        "{kind: style, prim: /Cell/Cart, signal: t, unit: Cel, colormap: [[0, '#000000'], [100, '#ff8000']], "
+        "bad_color: '#112233'}",
+        {"t": "K", "door": "1 bool"},
+    )
+    twin.tick(t=333.15, door=True)
+    assert len(twin.tick().signals) == 0
+
+    def evaluate(quality: int, **more: Any) -> Any:
+        effective = np.array([quality, 0], np.uint32)
+        also = np.array([0], np.uint32)
+        return twin.plan.evaluate(twin.state, 9, quality=effective, also=also, **more)
+
+    stale = evaluate(UNCERTAIN_LAST_USABLE)
+    assert (stale.signals.signal.tolist(), stale.signals.quality.tolist()) == ([0], [UNCERTAIN_LAST_USABLE])
+    assert stale.signals.value.tolist() == [333.15]
+    assert (len(stale.style), len(stale.pose), len(stale.visibility)) == (0, 0, 0)
+    gone = evaluate(BAD_NO_DATA)
+    assert (gone.signals.quality.tolist(), gone.style.rgba.tolist()) == (
+        [BAD_NO_DATA], [[0x11, 0x22, 0x33, 255]],
+    )  # fmt: skip
+    assert evaluate(BAD_NO_DATA, full=True).signals.quality.tolist() == [BAD_NO_DATA, 0]
+    assert evaluate(0).style.rgba.tolist() == [[153, 77, 0, 255]]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from twinstage.scene.bindings import load_bindings
-from twinstage.scene.columns import PoseColumns, TickColumns, frozen
+from twinstage.scene.columns import AttributeColumns, PoseColumns, TickColumns, empty_pose, frozen
 from twinstage.scene.plan import compile_bindings
 from twinstage.scene.read import read_snapshot, time_at
 from twinstage.scene.snapshot import Snapshot
@@ -207,3 +207,35 @@ def test_a_producer_may_move_what_no_binding_names(open_text: Any) -> None:
     writer.write(TickColumns(pose))
     assert_one_truth(opened, snapshot.moved(pose))
     assert writer.findings == ("/A is no longer instanced, because /A/Door below it is bound",)
+
+
+@pytest.mark.parametrize(
+    ("kind", "low", "high"),
+    [
+        ("uchar", 0, 2**8 - 1), ("int", -(2**31), 2**31 - 1), ("uint", 0, 2**32 - 1),
+        ("int64", -(2**63), 2**63 - 1), ("uint64", 0, 2**64 - 1),
+    ],
+)  # fmt: skip
+def test_whole_numbers_stop_at_the_ends_of_their_type(make_twin: Any, kind: str, low: int, high: int) -> None:
+    body = f'def Xform "A" {{ custom {kind} twin:n = 3\n}}\n'
+    twin = make_twin(
+        body, '{kind: attribute, prim: /A, attribute: "twin:n", expr: "a / b"}', {"a": "1", "b": "1"}
+    )
+    writer = ColumnWriter(twin.opened, twin.snapshot, twin.plan)
+    attribute = twin.opened.stage.GetAttributeAtPath("/A.twin:n")
+    told = []
+    for a, b in ((-1e30, 1), (1e30, 1), (41.6, 1), (1, 0), (-1, 0), (0, 0), (7, 1)):
+        writer.write(twin.tick(a=float(a), b=float(b)))
+        told.append(attribute.Get())
+    assert told == [low, high, 42, 42, 42, 42, 7]  # what is not finite holds the last
+
+
+def test_columns_that_are_not_finite_do_no_harm(make_twin: Any) -> None:
+    twin = make_twin(ZOO, LINES, SIGNALS)
+    writer = ColumnWriter(twin.opened, twin.snapshot, twin.plan)
+    slot = [path for path, _ in twin.plan.attributes].index("/World/Lamp.userProperties:n")
+    attribute = twin.opened.stage.GetAttributeAtPath("/World/Lamp.userProperties:n")
+    for value, expected in ((np.inf, 2**31 - 1), (np.nan, 2**31 - 1), (-np.inf, -(2**31))):
+        columns = AttributeColumns(frozen(np.array([slot]), np.uint32), frozen(np.array([value]), np.float64))
+        writer.write(TickColumns(empty_pose(), attributes=columns))
+        assert attribute.Get() == expected

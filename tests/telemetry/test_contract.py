@@ -1,5 +1,6 @@
 """Contracts: what is accepted, and one sentence with file, line and field for every mistake."""
 
+import gc
 from pathlib import Path
 
 import jsonschema
@@ -176,3 +177,24 @@ def test_any_damage_is_a_user_error_or_a_contract(at: int, length: int, insert: 
         assert str(error).startswith("c.yaml:")
     else:
         assert contract.signals
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_both_parsers_read_and_refuse_alike(monkeypatch: pytest.MonkeyPatch, fast: bool) -> None:
+    if not fast:
+        monkeypatch.setattr("twinstage.telemetry.yamlfile.FastLoader", None)
+    text = GOOD.replace("idle: 0, run: 4", "on: 0, 007: 4").replace("loop: true", "<<: {loop: true}")
+    made = parse_contract(text)
+    assert made.signal("mode").enum_codes == {"on": 0, "007": 4}
+    assert made.sources["robot"].loop
+    with pytest.raises(UserError, match=r"contract:3: this is not YAML: "):
+        parse_contract("contract: 1\nsources: [\n")
+    with pytest.raises(UserError, match="cannot be read as YAML"):
+        parse_contract("[" * 100_000)
+
+
+def test_ten_thousand_signals_load() -> None:
+    line = "  - {{id: m{0}.rpm, source: plc, field: m{0}, unit: deg, range: [-180, 180], max_age: 2}}\n"
+    text = GOOD + "".join(line.format(i) for i in range(10_000))
+    assert len(parse_contract(text).signals) == 10_003
+    assert gc.isenabled(), "the collector was paused for the load only"

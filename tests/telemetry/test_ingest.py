@@ -300,3 +300,45 @@ def test_pure_noise_is_survived_by_every_reader(chunks: list[bytes]) -> None:
             adds_up(ingest)
         ingest.finish("a", 0)
         adds_up(ingest)
+
+
+RELATIVE = "reader: {format: csv, time: {column: t, epoch: relative}}, clock: {epoch: %s}"
+
+
+@pytest.mark.parametrize(
+    ("epoch", "second_ns"), [("1970-01-01T00:00:00Z", 2000 * MS + 500 * MS + MS), ("now", 60_000 * MS)]
+)
+def test_a_replay_that_is_opened_anew_applies_again_and_counts_as_a_restart(
+    epoch: str, second_ns: int
+) -> None:
+    ingest = Ingest(contract(lateness=0.5, reader=RELATIVE % epoch))
+    ingest.begin_again("a", 0)
+    ingest.offer("a", b"t,x,y\n0,1,1\n2,2,2\n1.9,3,3\n2,1", 0)  # a row out of order, one cut short
+    ingest.advance(0)
+    ingest.begin_again("a", 60_000 * MS)
+    ingest.advance(60_000 * MS)
+    assert (ingest.restarts, value(ingest, "x"), ingest.counters["a"]["pending"]) == (0, 0.002, 0)
+    ingest.offer("a", b"t,x,y\n0,4,4\n2,5,5\n1.9,6,6\n", 60_000 * MS)
+    ingest.advance(60_000 * MS)
+    assert (ingest.restarts, value(ingest, "x")) == (1, 0.004)
+    assert ingest.state.event_ns[0] == second_ns
+    ingest.finish("a", 60_000 * MS)
+    ingest.advance(60_000 * MS)
+    assert (value(ingest, "x"), ingest.state.event_ns[0]) == (0.005, second_ns + 2000 * MS)
+    counts = ingest.counters["a"]
+    assert (counts["late"], counts["duplicate"], counts["applied"]) == (0, 0, 12)
+    adds_up(ingest)
+    ingest.restart("a", 3000 * MS, 60_000 * MS)  # a loop of the second run goes on from there
+    ingest.offer("a", b"t,x,y\n0,7,7\n1,8,8\n", 60_000 * MS)
+    ingest.finish("a", 60_000 * MS)
+    ingest.advance(60_000 * MS)
+    assert (ingest.restarts, ingest.state.event_ns[0]) == (2, second_ns + 4000 * MS)
+
+
+def test_beginning_again_before_anything_has_passed_changes_nothing() -> None:
+    ingest = Ingest(contract(reader=RELATIVE % "now", extra=", max_ahead: 1"))
+    ingest.offer("a", b"t,x,y\n", 0)
+    ingest.begin_again("a", 5)
+    ingest.offer("a", b"t,x,y\n3,1,1\n", 7)
+    ingest.advance(7)
+    assert (ingest.restarts, ingest.state.event_ns[0]) == (0, 7)

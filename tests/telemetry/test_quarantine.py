@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from twinstage.base.errors import UserError
 from twinstage.telemetry.contract import parse_contract
 from twinstage.telemetry.ingest import Ingest
 from twinstage.telemetry.quarantine import REASONS, QuarantineFile, QuarantineRecord, read_quarantine
@@ -54,11 +55,33 @@ def test_the_file_is_bounded_and_keeps_the_newest(tmp_path: Path) -> None:
     assert again.total == 1
 
 
-def test_a_place_that_cannot_be_written_loses_records_but_not_the_twin(
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [(".", "is a folder"), ("file/q.jsonl", "cannot be written"), ("a\0b", "cannot be written")],
+)
+def test_a_path_that_cannot_be_written_is_refused_at_once(tmp_path: Path, name: str, words: str) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match=words):
+        QuarantineFile(tmp_path / name)
+
+
+def test_closing_twice_is_fine_and_later_records_are_kept(tmp_path: Path) -> None:
+    path = tmp_path / "q.jsonl"
+    ingest = Ingest(CONTRACT, QuarantineFile(path))
+    ingest.close()
+    ingest.offer("s", b"t,x\n1,5\n2,101\n", 77)
+    ingest.close()
+    ingest.close()
+    assert [r.got for r in read_quarantine(path)] == ["101"]
+    Ingest(CONTRACT).close()
+
+
+def test_a_place_that_is_lost_later_loses_records_but_not_the_twin(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (tmp_path / "file").write_text("")
-    sink = QuarantineFile(tmp_path / "file" / "q.jsonl")
+    sink = QuarantineFile(tmp_path / "q.jsonl")
+    (tmp_path / "q.jsonl").unlink()
+    (tmp_path / "q.jsonl").mkdir()
     sink.put([record(), record()])
     sink.put([record()])
     assert (sink.total, sink.lost) == (3, 3)

@@ -5,6 +5,7 @@ import json
 import math
 import socket
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -349,3 +350,89 @@ signals: [{id: j1, source: robot, field: J1_deg, unit: deg, range: [-180, 180]}]
     for early, later in zip(applied, applied[688:], strict=False):
         assert later.source_timestamp - early.source_timestamp == cycle
         assert later.value == early.value
+
+
+@pytest.mark.parametrize(
+    ("epoch", "stop_after"), [("now", None), ("1970-01-01T00:00:00Z", None), ("now", 0.12)]
+)
+def test_a_second_run_on_the_same_ingest_replays_again(
+    tmp_path: Path, epoch: str, stop_after: float | None
+) -> None:
+    (tmp_path / "a.csv").write_text("t,x\n0,1\n0.05,2\n0.1,3\n" + ("9,4\n" if stop_after else ""))
+    made = contract("file:a.csv", CSV, f", clock: {{epoch: '{epoch}'}}, lateness: 0.01")
+    applied: list[Reading] = []
+    ingest = Ingest(made, on_applied=applied.extend)
+    values = []
+    for count in (1, 2, 3):
+        run(made, ingest, tmp_path, stop_after=stop_after)
+        ingest.advance(time.time_ns() + 60 * NS)
+        values.append(len(applied))
+        assert ingest.restarts == count - 1
+    assert values == [3, 6, 9]
+    times = [r.source_timestamp for r in applied]
+    assert times == sorted(set(times))
+    assert (ingest.counters["s"]["late"], ingest.counters["s"]["duplicate"]) == (0, 0)
+
+
+def test_a_file_that_fails_in_the_middle_begins_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("twinstage.telemetry.pump.FIRST_RETRY_S", 0.01)
+    (tmp_path / "a.csv").write_text("t,x\n0,1\n0.02,2\n0.04,3\n")
+    made = contract("file:a.csv", CSV, ", clock: {epoch: now}")
+    opened = FileSource.open
+    failures = [OSError("disk gone")]
+
+    async def flaky(self: FileSource, *args: object, **more: object) -> AsyncIterator[object]:
+        count = 0
+        async for chunk in opened(self, *args, **more):  # type: ignore[arg-type]
+            count += 1
+            if count == 3 and failures:
+                raise failures.pop()
+            yield chunk
+
+    monkeypatch.setattr(FileSource, "open", flaky)
+    applied: list[Reading] = []
+    ingest = Ingest(made, on_applied=applied.extend)
+    run(made, ingest, tmp_path)
+    ingest.advance(time.time_ns())
+    assert [r.value for r in applied] == [0.001, 0.002, 0.001, 0.002, 0.003]
+    assert ingest.restarts == 1
+    assert ingest.counters["s"]["quarantined"] == 0
+
+
+def test_a_live_source_of_a_second_run_begins_with_a_whole_line_and_goes_on(tmp_path: Path) -> None:
+    made = contract("memory:twice", JSONL)
+    ingest = Ingest(made)
+    for number, chunk in enumerate(
+        (b'{"t": 1, "tag": "x", "v": 1}\n{"t": 2, "ta', b'{"t": 3, "tag": "x", "v": 3}\n')
+    ):
+
+        async def main(chunk: bytes = chunk) -> None:
+            channel, stop = MemoryChannel("twice"), asyncio.Event()
+            await channel.put(chunk)
+            running = pump(
+                made,
+                ingest,
+                base_dir=tmp_path,
+                clock=SystemClock(),
+                seed=0,
+                speed=1.0,
+                stop=stop,
+                on_data=stop.set,
+            )
+            await asyncio.wait_for(running, 10)
+
+        asyncio.run(main())
+        ingest.advance(0)
+        assert ingest.state.event_ns[0] == (1 + 2 * number) * 1_000_000
+    assert (ingest.restarts, ingest.counters["s"]["quarantined"]) == (0, 1)
+
+
+def test_replays_at_another_speed_age_by_arrival(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("t,x\n0,1\n")
+    made = contract("file:a.csv", CSV, ", clock: {epoch: now}")
+    for speed, by_arrival in ((1.0, False), (4.0, True)):
+        ingest = Ingest(made)
+        run(made, ingest, tmp_path, speed=speed)
+        assert ingest.state.by_arrival.tolist() == [by_arrival]

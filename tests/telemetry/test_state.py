@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from twinstage.base.errors import UserError
-from twinstage.base.quality import BAD, BAD_NO_DATA, GOOD, UNCERTAIN_LAST_USABLE
+from twinstage.base.quality import BAD, BAD_NO_DATA, GOOD, UNCERTAIN, UNCERTAIN_LAST_USABLE
 from twinstage.telemetry.contract import parse_contract
 from twinstage.telemetry.state import NEVER, StateTable
 
@@ -23,13 +23,14 @@ signals:
   - {id: turn, source: s, field: g, type: quat}
   - {id: pose1, source: s, field: h, type: pose, unit: mm}
   - {id: pose2, source: s, field: i, type: pose, unit: m}
+  - {id: level, source: s, field: j, unit: m, max_age: 1, gap: bad}
 """)
 
 
 def test_before_any_value_everything_says_so() -> None:
     state = StateTable(CONTRACT)
     assert state.signal_ids[:2] == ("speed", "parts")
-    assert state.units == ("m/s", "1", "1", "1", "1", "m", "1", "m", "m")
+    assert state.units == ("m/s", "1", "1", "1", "1", "m", "1", "m", "m", "m")
     assert np.isnan(state.numeric).all()
     assert (state.quality == BAD_NO_DATA).all()
     assert (state.event_ns == NEVER).all()
@@ -129,3 +130,69 @@ def test_unknown_signals_have_near_misses() -> None:
     with pytest.raises(UserError, match="of type f64, not a vec"):
         state.vector("speed")
     assert math.isnan(state.numeric[0])
+
+
+S = 1_000_000_000
+TODAY = 1_767_225_600 * S
+
+
+def test_a_bad_first_reading_is_no_value() -> None:
+    state = StateTable(CONTRACT)
+    state.set("pose2", np.arange(7.0), 1, BAD)
+    assert not state.has_value("pose2")
+    assert not state.usable.any()
+    state.apply([(2, state.index("pose2"), 0, 1, tuple(np.arange(7.0)), GOOD), (3, 8, 0, 2, None, BAD)])
+    assert state.has_value("pose2")
+    assert np.flatnonzero(state.usable).tolist() == [state.index("pose2")]
+
+
+def test_a_gap_of_kind_bad_makes_stale_values_bad() -> None:
+    state = StateTable(CONTRACT)
+    level = state.index("level")
+    for quality in (GOOD, UNCERTAIN):
+        state.set("level", 1.0, TODAY, quality)
+        assert state.effective_quality(TODAY + S)[level] == quality
+        assert state.effective_quality(TODAY + S + 1)[level] == BAD_NO_DATA
+    state.set("level", 1.0, TODAY, BAD)
+    assert state.effective_quality(TODAY + 9 * S)[level] == BAD
+
+
+def test_each_change_of_quality_is_told_once() -> None:
+    state = StateTable(CONTRACT)
+    assert state.quality_changes(TODAY).tolist() == []
+    state.set("speed", 1.0, TODAY)
+    state.set("door", 1, TODAY)
+    assert state.quality_changes(TODAY).tolist() == [0, 2]
+    assert state.quality_changes(TODAY + 2 * S).tolist() == []
+    assert state.quality_changes(TODAY + 2 * S + 1).tolist() == [0]
+    assert state.reported[0] == UNCERTAIN_LAST_USABLE
+    assert state.quality_changes(TODAY + 3 * S).tolist() == []
+    state.set("speed", 1.0, TODAY + 3 * S)
+    assert state.quality_changes(TODAY + 3 * S).tolist() == [0]
+    assert state.reported[0] == GOOD
+
+
+@pytest.mark.parametrize(
+    ("event", "arrival", "fresh_until"),
+    [
+        (TODAY, TODAY + S, TODAY + 2 * S),  # live: two seconds from when it happened
+        (TODAY, TODAY + 3600 * S, TODAY + 2 * S),  # one that comes an hour late is stale at once
+        (0, TODAY, TODAY + 2 * S),  # a recording of 1970: from when it came
+        (TODAY + 3600 * S, TODAY, TODAY + 2 * S),  # a clock that runs ahead does not keep a dead source alive
+    ],
+)
+def test_age_counts_from_the_event_only_where_clocks_can_be_compared(
+    event: int, arrival: int, fresh_until: int
+) -> None:
+    state = StateTable(CONTRACT)
+    state.apply([(event, 0, 0, 1, 1.0, GOOD)], arrival)
+    assert not state.stale(fresh_until)[0]
+    assert state.stale(fresh_until + 1)[0]
+
+
+def test_by_arrival_no_event_time_counts() -> None:
+    state = StateTable(CONTRACT)
+    state.by_arrival[:] = True
+    state.apply([(TODAY - 10 * S, 0, 0, 1, 1.0, GOOD)], TODAY)
+    assert not state.stale(TODAY + 2 * S)[0]
+    assert state.stale(TODAY + 2 * S + 1)[0]

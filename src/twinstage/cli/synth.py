@@ -1,12 +1,22 @@
 """`twinstage synth ...`: labelled datasets."""
 
+import signal
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from twinstage.base.errors import DataError
 from twinstage.cli.common import AssetRoots, Json, print_json, progress
+
+if TYPE_CHECKING:
+    from twinstage.synth.generate import Generated
 
 app = typer.Typer(
     name="synth",
@@ -46,7 +56,7 @@ def generate(
     """
     from twinstage.live.datasets import generate_dataset
 
-    with progress("frames") as update:
+    with _sigterm_stops(), progress("frames") as update:
         done = generate_dataset(
             recipe,
             out=out,
@@ -60,10 +70,39 @@ def generate(
         )
     if json_:
         print_json(asdict(done))
+    else:
+        _print(done, out, shard)
+    if done.frames > 0 and done.images == 0:
+        reason, times = Counter(done.rejected.values()).most_common(1)[0]
+        raise DataError(
+            f"{out} has no image: all {done.frames} frames were rejected, {times} of them: {reason}"
+        )
+
+
+def _print(done: "Generated", out: Path, shard: str) -> None:
+    if done.frames == 0:
+        print(f"{out}: no frames: shard {shard} of {done.of} frames is empty")
         return
     print(f"{out}: {done.frames} frames, {done.images} images, {done.annotations} annotations")
     for frame, reason in done.rejected.items():
         print(f"rejected: frame {frame}: {reason}")
+
+
+@contextmanager
+def _sigterm_stops() -> Iterator[None]:
+    """SIGTERM ends the run as Ctrl-C does: workers finish their frames and leave, and the folder can be resumed."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may set handlers
+        return
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @app.command()

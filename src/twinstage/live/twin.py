@@ -89,8 +89,7 @@ class LiveTwin:
             if self.ingest.restarts != self._restarts:
                 self._restarts = self.ingest.restarts
                 self.plan.reset()
-            watermark = self.ingest.watermark_ns
-            parts.append(self.plan.evaluate(self.ingest.state, self.ordinal, watermark_ns=watermark))
+            parts.append(self._evaluate(self.plan, self.ingest, now_ns))
         pushed = self.edits.take(self.ordinal, now_ns)
         if pushed is not None:
             parts.append(pushed)
@@ -103,6 +102,14 @@ class LiveTwin:
             self._unwritten.append(columns)
             return columns
         return None
+
+    def _evaluate(self, plan: "BindingPlan", ingest: "Ingest", now_ns: int) -> TickColumns:
+        """The tick of the bindings; a value that outlived its `max_age` is told with the quality that it has by now."""
+        state = ingest.state
+        aged = state.quality_changes(now_ns)
+        return plan.evaluate(
+            state, self.ordinal, watermark_ns=ingest.watermark_ns, quality=state.reported, also=aged
+        )
 
     def flush(self) -> None:
         """Write everything published so far into the USD live layer."""
@@ -148,7 +155,9 @@ class LiveTwin:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            self.flush()
+            self._flush_safely()
+            if self.ingest is not None:
+                self.ingest.close()
 
     async def _tick_forever(self, stop: asyncio.Event) -> None:
         loop = asyncio.get_running_loop()
