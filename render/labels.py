@@ -12,11 +12,15 @@ Rules. Rays start on the near plane and end on the far plane, and only what lies
 both sides. A material whose opacity is the constant 0 makes its triangles invisible; everything else is opaque here,
 cut-outs by opacityThreshold included. Hidden instances are excluded. Lights have no shape.
 
-Outside the image at most about `outside_rays` rays are cast an object: where its bounding rectangle is larger, every
-s-th pixel in x and y stands for its surroundings. Inside the image every pixel is always cast.
+What lies beyond the canvas of 3 x 3 images does not count: `amodal_px_total` is at most nine times the image, and an
+object that reaches further is more truncated than its numbers say.
+
+Inside the image every pixel is always cast. Outside, every pixel of the canvas is cast with `outside_rays` None, as
+datasets do; a number limits the rays an object: where its bounding rectangle holds more pixels, every s-th in x and y
+stands for its surroundings, and `amodal_px_total` is an estimate.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +34,9 @@ from twinstage.scene.snapshot import Snapshot
 
 NOT_COUNTED = -1
 """Stands in the amodal counts where the amodal pass was not asked for."""
+
+_BAND = 2_000_000
+"""Rays cast at once outside of the image: about 50 MB."""
 
 
 @dataclass(slots=True)
@@ -57,7 +64,8 @@ def label_pass(
     `objects`: rows of `Snapshot.objects` that get masks, None for all; of these, those with at least one pixel of
     silhouette (of visible surface without `amodal`) inside the image are returned, by rising row. All others still
     hide what is behind them and appear in `object`. Without `amodal` the amodal masks are empty arrays and their
-    counts -1. `margin`: how far the canvas reaches beyond each side, in image sizes. `outside_rays` None: no limit.
+    counts -1. `margin`: how far the canvas reaches beyond each side, in image sizes (1 makes it 3 x 3 images).
+    `outside_rays`: most rays an object outside of the image, which makes larger counts estimates; None casts them all.
     """
     image, canvas = image_rect(camera), canvas_rect(camera, margin if amodal else 0.0)
     parts = parts_in_view(snapshot, camera, canvas, cache)
@@ -158,6 +166,8 @@ def _count_outside(camera: Camera, silhouette: _Silhouette, canvas: PixelRect, m
     strips = [s for s in _strips(silhouette.rect.clipped(canvas), image) if s.area]
     rays = sum(strip.area for strip in strips)
     stride = 1 if most is None or rays <= most else int(np.ceil(np.sqrt(rays / most)))
+    if stride == 1:
+        strips = [band for strip in strips for band in _bands(strip)]
     return sum(_count_strip(camera, silhouette.parts, strip, stride) for strip in strips)
 
 
@@ -172,6 +182,13 @@ def _strips(rect: PixelRect, hole: PixelRect) -> list[PixelRect]:
         PixelRect(rect.x0, core.y0, core.x0, core.y1),
         PixelRect(core.x1, core.y0, rect.x1, core.y1),
     ]
+
+
+def _bands(strip: PixelRect) -> Iterator[PixelRect]:
+    """The strip in pieces of few enough pixels that their rays fit into memory, however large the image."""
+    height = max(_BAND // strip.width, 1)
+    for y in range(strip.y0, strip.y1, height):
+        yield PixelRect(strip.x0, y, strip.x1, min(y + height, strip.y1))
 
 
 def _count_strip(camera: Camera, parts: list[Part], strip: PixelRect, stride: int) -> int:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from twinstage.base.errors import UserError
+
 MANIFEST, RECIPE, LABELS, LOG = "manifest.json", "recipe.yaml", "labels.json", "run.log"
 STATE = ".run.json"
 """What an unfinished run needs to know of itself; gone when the manifest is there."""
@@ -61,7 +63,10 @@ class Dataset:
 
 
 def _json(path: Path) -> dict[str, Any]:
-    value: dict[str, Any] = json.loads(path.read_bytes())
+    try:
+        value: dict[str, Any] = json.loads(path.read_bytes())
+    except ValueError:
+        raise UserError(f"{path} is damaged; remove it and start again, and it is made anew") from None
     return value
 
 

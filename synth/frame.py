@@ -14,7 +14,7 @@ import numpy as np
 from twinstage.base.errors import UserError, did_you_mean
 from twinstage.render.camera import camera_from_scene
 from twinstage.render.capture import Camera, Capture, ObjectMask
-from twinstage.render.engines import open_engine
+from twinstage.render.engines import Engine, Expecting, open_engine
 from twinstage.render.labels import label_pass
 from twinstage.render.picture import exr_bytes, png_bytes
 from twinstage.scene.author import ShaderPaths, author_layer, shader_paths
@@ -30,6 +30,9 @@ from twinstage.synth.draws import Draws, Stream
 from twinstage.synth.labels import class_of, is_target
 from twinstage.synth.randomizers import Rejected
 from twinstage.synth.recipe import CameraSpec, Recipe
+
+EXAMPLES = 6
+"""Frames whose draws tell an engine what changes; the same ones in every process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,7 @@ class FrameMaker:
         self.prims = new_prims(recipe, self.opened)
         self.snapshot = with_prims(self.opened, self.prims)
         self.classes = labelled_objects(recipe, self.snapshot)
-        self._engine = open_engine(recipe.engine) if "rgb" in recipe.annotate else None
+        self._engine: Engine | None = None
         self._shaders: dict[str, ShaderPaths] | None = None
         self._camera_paths = {spec.name: camera_path(spec, self.snapshot) for spec in recipe.cameras}
 
@@ -104,6 +107,25 @@ class FrameMaker:
             drawn[randomizer.name] = draws.log
         return snapshot, batch(edits), drawn
 
+    def _picture_engine(self) -> Engine:
+        """The engine, which knows from the recipe alone what differs from frame to frame, not from earlier frames."""
+        if self._engine is None:
+            self._engine = open_engine(self.recipe.engine)
+            if isinstance(self._engine, Expecting):
+                self._engine.expect(self.snapshot, self.examples())
+        return self._engine
+
+    def examples(self) -> list[Snapshot]:
+        """Scenes that differ in all that the randomizers change, whatever frames this process is to make."""
+        out = []
+        for frame in range(EXAMPLES):
+            with suppress(Rejected):
+                out.append(self.randomized(frame)[0])
+        extremes = [edit for r in self.recipe.randomize for edit in r.extremes(self.snapshot)]
+        if extremes:
+            out.append(apply_edits(self.snapshot, batch(extremes)))
+        return out
+
     def layer(self, edits: EditBatch) -> str:
         """The text of the layer that makes the frame out of the stage."""
         if self._shaders is None and any(e.property.startswith("inputs:") for e in edits.edits):
@@ -117,7 +139,9 @@ class FrameMaker:
     def _look(self, snapshot: Snapshot, spec: CameraSpec) -> _View:
         camera, scene_camera = self._camera(snapshot, spec)
         normals = "normal" in self.recipe.annotate
-        capture = label_pass(snapshot, camera, objects=sorted(self.classes), normals=normals)
+        capture = label_pass(
+            snapshot, camera, objects=sorted(self.classes), normals=normals, outside_rays=None
+        )
         return _View(spec, scene_camera, capture, tuple(seen_objects(capture)))
 
     def _camera(self, snapshot: Snapshot, spec: CameraSpec) -> tuple[Camera, SceneCamera]:
@@ -167,10 +191,9 @@ class FrameMaker:
         if what == "normal":
             normal = view.capture.aovs["normal"]
             return exr_bytes({"X": normal[..., 0], "Y": normal[..., 1], "Z": normal[..., 2]})
-        assert self._engine is not None  # opened when the recipe asks for rgb
         # The noise differs from frame to frame, or a network would learn it.
         noise = Stream(self.recipe.seed, frame, "engine", view.spec.name, self.recipe.engine.seed).word()
-        return png_bytes(self._engine.render(snapshot, view.capture.camera, seed=noise).aovs["rgb"])
+        return png_bytes(self._picture_engine().render(snapshot, view.capture.camera, seed=noise).aovs["rgb"])
 
     def _record(
         self,

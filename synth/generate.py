@@ -9,13 +9,14 @@ import json
 import os
 import platform
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import IO, Any
 
@@ -36,13 +37,17 @@ _LIBRARIES = ("numpy", "pillow", "pycocotools", "usd-core", "mitsuba", "open3d",
 
 @dataclass(frozen=True, slots=True)
 class Generated:
-    """What a run made. `rejected`: frame numbers with the reason of their last attempt."""
+    """What a run made. `rejected`: frame numbers with the reason of their last attempt.
+
+    `frames`: those of the shard; `of`: those of the whole dataset.
+    """
 
     out: Path
     frames: int
     images: int
     annotations: int
     rejected: dict[int, str]
+    of: int
 
 
 def generate(
@@ -62,8 +67,9 @@ def generate(
     `frames` and `seed` replace the recipe's. `base_dir`: the recipe's folder. `shard` (i, n) makes frames i, i + n, ...
     `clock` puts times into run.log, the only file that may vary.
 
-    Raises UserError for a folder that holds anything but an unfinished run of the same dataset, for a stage that cannot
-    be opened, and for a recipe that does not fit the stage.
+    Raises UserError for a folder that cannot be written or that holds anything but an unfinished run of the same dataset,
+    for a stage that cannot be opened, and for a recipe that does not fit the stage; TwinstageError where the system
+    stops the run half-way (a full disk, a worker that was killed): the same call goes on from there.
     """
     if workers < 1:
         raise UserError(f"workers is {workers}; expected at least 1")
@@ -73,7 +79,7 @@ def generate(
     maker = FrameMaker(recipe, base_dir)
     maker.check()
     state = _state(recipe, maker, shard)
-    done = _begin(out, recipe, maker, state)
+    done = _begin(out, recipe, state)
     with _log(out, clock) as log:
         log(f"{len(todo)} frames, {len(done)} of them there already, {workers} workers, cpu {_cpu()}")
         for finding in maker.snapshot.findings:
@@ -87,7 +93,8 @@ def generate(
         ):
             log(_line(summary))
             tell(number, len(todo))
-        result = _finish(out, recipe, state)
+        with _resumable(out):
+            result = _finish(out, recipe, state)
         log(
             f"{result.images} images, {result.annotations} annotations, {len(result.rejected)} frames rejected"
         )
@@ -129,6 +136,11 @@ def deal_splits(recipe: Recipe) -> dict[int, str | None]:
 
 def check_out(out: Path) -> None:
     """Raise UserError unless the folder is new, empty, or holds an unfinished run."""
+    with _writable(out):
+        _check_out(out)
+
+
+def _check_out(out: Path) -> None:
     if not out.exists():
         return
     if not out.is_dir():
@@ -160,11 +172,17 @@ _STATE_WORDS = {
 }
 
 
-def _begin(out: Path, recipe: Recipe, maker: FrameMaker, state: dict[str, Any]) -> set[int]:
+def _begin(out: Path, recipe: Recipe, state: dict[str, Any]) -> set[int]:
     """Prepare the folder; the frames that are there already."""
+    with _writable(out):
+        _prepare(out, recipe, state)
+    return layout.Dataset(out).frames_done()
+
+
+def _prepare(out: Path, recipe: Recipe, state: dict[str, Any]) -> None:
     path = out / layout.STATE
     if path.exists():
-        before = json.loads(path.read_bytes())
+        before = _read_state(out)
         for key, words in _STATE_WORDS.items():
             if before.get(key) != state[key]:
                 raise UserError(
@@ -178,7 +196,37 @@ def _begin(out: Path, recipe: Recipe, maker: FrameMaker, state: dict[str, Any]) 
         (out / folder).mkdir(exist_ok=True)
     write_atomic(out / layout.RECIPE, recipe.to_yaml().encode())
     write_atomic(out / layout.LABELS, canonical_json(labels_document(recipe)))
-    return layout.Dataset(out).frames_done()
+
+
+def _read_state(out: Path) -> dict[str, Any]:
+    path = out / layout.STATE
+    try:
+        state = json.loads(path.read_bytes())
+    except ValueError:
+        state = None
+    if not isinstance(state, dict):
+        raise UserError(f"{path} is damaged; remove the folder {out} and start again")
+    return state
+
+
+@contextmanager
+def _writable(out: Path) -> Iterator[None]:
+    """Turns what the system has against the folder into the user's mistake: nothing of the run is there yet."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"{out} cannot be written: {error.strerror or error}") from None
+
+
+@contextmanager
+def _resumable(out: Path) -> Iterator[None]:
+    """Turns what the system has against a run that is under way into one sentence; all files that are there are whole."""
+    try:
+        yield
+    except OSError as error:
+        raise TwinstageError(
+            f"{out}: the run stopped ({error.strerror or error}); start again to go on where it stopped"
+        ) from None
 
 
 def labels_document(recipe: Recipe) -> dict[str, Any]:
@@ -200,10 +248,18 @@ _maker: FrameMaker | None = None
 def _summaries(
     maker: FrameMaker, base_dir: Path, out: Path, jobs: Sequence[tuple[int, str | None]], workers: int
 ) -> Iterator[FrameSummary]:
-    if workers == 1 or len(jobs) < 2:
-        for frame, split in jobs:
-            yield maker.make(out, frame, split)
-        return
+    # What the consumer of a summary raises does not pass through here, so it is never mistaken for a full disk.
+    with _resumable(out):
+        if workers == 1 or len(jobs) < 2:
+            for frame, split in jobs:
+                yield maker.make(out, frame, split)
+        else:
+            yield from _in_processes(maker, base_dir, out, jobs, workers)
+
+
+def _in_processes(
+    maker: FrameMaker, base_dir: Path, out: Path, jobs: Sequence[tuple[int, str | None]], workers: int
+) -> Iterator[FrameSummary]:
     recipe = maker.recipe.model_dump(mode="json")
     count = min(workers, len(jobs))
     with ProcessPoolExecutor(count, get_context("spawn"), _start_worker, (recipe, base_dir)) as pool:
@@ -215,13 +271,23 @@ def _summaries(
                 "a worker process died (out of memory, or killed); start again to go on where it stopped"
             ) from None
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+            # Waits: a worker that still wrote would be in the way of a run that goes on in this folder.
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _start_worker(recipe: dict[str, Any], base_dir: Path) -> None:
     global _maker
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business: frames begun are finished
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
     _maker = FrameMaker(Recipe.model_validate(recipe), base_dir)
+
+
+def _leave_with_parent() -> None:
+    """End this process when its parent is gone, however it went; nobody would wait for its frames any more."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()  # a pipe that the system closes with the parent: no polling
+        os._exit(1)  # in the midst of a frame is fine: files appear whole or not at all
 
 
 def _work(out: Path, frame: int, split: str | None) -> FrameSummary:
@@ -241,7 +307,7 @@ def _finish(out: Path, recipe: Recipe, state: dict[str, Any]) -> Generated:
     sheet = contact_sheet(dataset)
     if sheet is not None:
         write_atomic(out / "contact_sheet.png", sheet)
-    result = _count(out)
+    result = _count(out, recipe)
     manifest = {
         "manifest": 1,
         "recipe_hash": recipe.hash,
@@ -266,7 +332,7 @@ def _finish(out: Path, recipe: Recipe, state: dict[str, Any]) -> Generated:
     return result
 
 
-def _count(out: Path) -> Generated:
+def _count(out: Path, recipe: Recipe) -> Generated:
     dataset = layout.Dataset(out)
     accept = dataset.labels()["accept"]
     frames = images = annotations = 0
@@ -278,7 +344,7 @@ def _count(out: Path) -> Generated:
             annotations += sum(layout.is_annotated(item, accept) for item in camera["objects"])
         if record["rejected"]:
             rejected[record["frame"]] = record["rejected_attempts"][-1]["reason"]
-    return Generated(out, frames, images, annotations, rejected)
+    return Generated(out, frames, images, annotations, rejected, recipe.frames)
 
 
 def _hashes(out: Path) -> dict[str, str]:
@@ -313,8 +379,15 @@ def _cpu() -> str:
 
 @contextmanager
 def _log(out: Path, clock: Clock | None) -> Iterator[Callable[[str], None]]:
-    with open(out / layout.LOG, "a", encoding="utf-8") as stream:
-        yield lambda text: _write_line(stream, clock, text)
+    with ExitStack() as stack:
+        with _writable(out):
+            stream = stack.enter_context(open(out / layout.LOG, "a", encoding="utf-8"))
+
+        def log(text: str) -> None:
+            with _resumable(out):
+                _write_line(stream, clock, text)
+
+        yield log
 
 
 def _write_line(stream: IO[str], clock: Clock | None, text: str) -> None:

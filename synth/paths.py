@@ -3,6 +3,9 @@
 import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from typing import Annotated
+
+from pydantic import AfterValidator
 
 from twinstage.base.errors import UserError, did_you_mean
 from twinstage.scene.snapshot import Snapshot
@@ -10,7 +13,7 @@ from twinstage.scene.snapshot import Snapshot
 
 @lru_cache(maxsize=512)
 def pattern_regex(pattern: str) -> re.Pattern[str]:
-    """The regular expression of a path pattern."""
+    """The regular expression of a path pattern. Raises UserError for a set of characters that is none."""
     out = ""
     for token in re.findall(r"/\*\*(?=/|$)|\*\*|\*|\?|\[[^\]]+\]|[^*?\[/]+|/|\[", pattern):
         if token == "/**":
@@ -22,10 +25,28 @@ def pattern_regex(pattern: str) -> re.Pattern[str]:
         elif token == "?":
             out += r"[^/]"
         elif token.startswith("[") and token.endswith("]"):
-            out += token.replace("[!", "[^")
+            # Within a set only `!` in front, `-` and `]` mean something; the rest stands for itself.
+            inner = re.sub(r"([\\\[&|~^])", r"\\\1", token[1:-1])
+            out += f"[^{inner[1:]}]" if inner.startswith("!") else f"[{inner}]"
         else:
             out += re.escape(token)
-    return re.compile(out + r"\Z")
+    try:
+        return re.compile(out + r"\Z")
+    except re.error as error:
+        raise UserError(f"{pattern!r} is no path pattern: {error.msg}") from None
+
+
+def checked_pattern(pattern: str) -> str:
+    """The pattern itself; raises ValueError (for pydantic) for one that is none."""
+    try:
+        pattern_regex(pattern)
+    except UserError as error:
+        raise ValueError(str(error)) from None
+    return pattern
+
+
+PathPattern = Annotated[str, AfterValidator(checked_pattern)]
+"""A field of a recipe that holds a path pattern."""
 
 
 def matching(patterns: Iterable[str], names: Sequence[str]) -> list[int]:

@@ -18,6 +18,7 @@ from twinstage.render.engines import ENGINES, EngineSettings
 from twinstage.synth.canonical import canonical_json, sha256_hex
 from twinstage.synth.labels import LabelClass, label_classes
 from twinstage.synth.model import Model
+from twinstage.synth.paths import checked_pattern
 from twinstage.synth.plugins import plugin_schemas, validate_plugin
 from twinstage.synth.randomizers import RANDOMIZERS, Randomizer
 from twinstage.synth.writers import WRITERS, Writer
@@ -182,6 +183,8 @@ class Recipe(Model):
                     raise ValueError(f"label {label!r} would mean both {meaning[label]!r} and {cls.name!r}")
         names = [cls.name for cls in self.labels]
         for target in self.targets:
+            if target.startswith("/"):
+                checked_pattern(target)
             if not target.startswith("/") and target not in names:
                 raise ValueError(f"target {target!r} is no class in labels{did_you_mean(target, names)}")
         return self

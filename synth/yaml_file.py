@@ -29,9 +29,31 @@ def read_yaml(path: Path) -> tuple[dict[str, Any], yaml.Node]:
         raise UserError(
             f"{where}: not valid YAML: {getattr(error, 'problem', None) or 'unreadable'}"
         ) from None
+    except (ValueError, RecursionError) as error:  # a date that is none, an endless nesting
+        raise UserError(f"{path.name}: a value cannot be read as YAML: {error}") from None
     if not isinstance(data, dict) or node is None:
         raise UserError(f"{path.name}: expected a mapping of fields at the top")
+    _refuse_twice(node, (), path.name, set())
     return data, node
+
+
+def _refuse_twice(node: yaml.Node, above: tuple[str, ...], name: str, seen: set[int]) -> None:
+    """Raise UserError for a key that a mapping has twice: YAML keeps the last one and says nothing."""
+    if id(node) in seen:  # an alias
+        return
+    seen.add(id(node))
+    if isinstance(node, yaml.SequenceNode):
+        for index, item in enumerate(node.value):
+            _refuse_twice(item, (*above, str(index)), name, seen)
+    elif isinstance(node, yaml.MappingNode):
+        lines: dict[str, int] = {}
+        for key, value in node.value:
+            here, line = (*above, str(key.value)), key.start_mark.line + 1
+            if here[-1] in lines:
+                dotted, first = ".".join(here), lines[here[-1]]
+                raise UserError(f"{name}:{line}: {dotted} is given twice, here and in line {first}")
+            lines[here[-1]] = line
+            _refuse_twice(value, here, name, seen)
 
 
 def validated(model: type[M], data: dict[str, Any], *, name: str, node: yaml.Node | None = None) -> M:
@@ -91,7 +113,7 @@ def apply_overrides(data: dict[str, Any], overrides: Sequence[str]) -> dict[str,
             raise UserError(f"--set {text!r}: expected a.b=value")
         try:
             parsed = yaml.safe_load(value)
-        except yaml.YAMLError:
+        except (yaml.YAMLError, ValueError, RecursionError):
             raise UserError(f"--set {text!r}: {value!r} is not a YAML value") from None
         data = _assigned(data, key.strip().split("."), parsed, text)
     return data

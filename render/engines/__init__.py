@@ -1,6 +1,6 @@
 """Engines that make pictures: `path` and `direct` (Mitsuba 3), `raycast` (Embree and numpy), `null` (flat colours)."""
 
-from twinstage.render.engines.base import ENGINES, Engine, EngineSettings, open_engine
+from twinstage.render.engines.base import ENGINES, Engine, EngineSettings, Expecting, open_engine
 from twinstage.render.engines.mitsuba import DirectEngine, PathEngine
 from twinstage.render.engines.null import NullEngine
 from twinstage.render.engines.raycast import RaycastEngine
@@ -10,6 +10,7 @@ __all__ = [
     "DirectEngine",
     "Engine",
     "EngineSettings",
+    "Expecting",
     "NullEngine",
     "PathEngine",
     "RaycastEngine",

@@ -5,6 +5,7 @@ Engines are registered under their kind, here or by another distribution through
 give the same bytes, whatever was rendered before.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -51,6 +52,20 @@ class Engine(Protocol):
 
     def render(self, snapshot: Snapshot, camera: Camera, *, seed: int | None = None) -> Capture:
         """A Capture with `rgb` u1[h, w, 3]; `seed` takes the place of the settings' one."""
+        ...
+
+
+@runtime_checkable
+class Expecting(Protocol):
+    """An engine that sorts a scene by what changes, and can be told so instead of finding out."""
+
+    def expect(self, snapshot: Snapshot, examples: Sequence[Snapshot]) -> None:
+        """What follows differs from `snapshot` in what the examples show moving, hidden or recoloured.
+
+        From then on nothing is learnt from what is rendered. So the inner order of a scene is the same whatever came
+        before, and with it which of two surfaces in exactly the same place is hit. Changes that no example shows are
+        rendered right, but slowly.
+        """
         ...
 
 

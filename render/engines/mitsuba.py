@@ -4,6 +4,7 @@
 several times faster. Without libLLVM both run on Mitsuba's scalar variant: same scenes, slower, and other noise.
 """
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -21,6 +22,11 @@ class _MitsubaEngine:
     def __init__(self, settings: EngineSettings) -> None:
         self.settings = settings
         self._living: Any = None
+        self._expected: tuple[Snapshot, tuple[Snapshot, ...]] | None = None
+
+    def expect(self, snapshot: Snapshot, examples: Sequence[Snapshot]) -> None:
+        """See `Expecting`; to be called before the first picture."""
+        self._expected = snapshot, tuple(examples)
 
     def render(self, snapshot: Snapshot, camera: Camera, *, seed: int | None = None) -> Capture:
         """A Capture with `rgb`."""
@@ -46,6 +52,8 @@ class _MitsubaEngine:
                 largest_texture=settings.largest_texture,
                 largest_map=settings.largest_map,
             )
+            if self._expected is not None:
+                self._living.expect(*self._expected)
         self._living.follow(snapshot)
         limit = settings.clamp / 2.0**settings.exposure if settings.clamp > 0 else np.inf
         sampling = Sampling(

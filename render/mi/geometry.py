@@ -38,7 +38,8 @@ class Piece:
 class Habits:
     """What was seen to change: instances that moved and materials (rows) whose numbers varied.
 
-    Habits decide how things are grouped, hence how fast the next change is, never what a picture shows.
+    Habits decide how things are grouped, hence how fast the next change is, and never what a picture shows but where two
+    surfaces lie in exactly the same place.
     """
 
     moving: set[int] = field(default_factory=set)

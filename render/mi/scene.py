@@ -2,9 +2,13 @@
 
 `follow` compares the snapshot with the last one and does the least that is right: nothing, new values in place
 (colours, lights, moves), or a new scene (other geometry, other textures, a first move of something that rested). The
-result never depends on what was rendered before, only the time does.
+picture never depends on what was rendered before, only the time does; but for one case: of two surfaces in exactly the
+same place the one that is hit depends on how things are grouped, and grouping follows what was seen to change. Where
+even that has to be the same, `expect` says up front what changes.
 """
 
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -51,12 +55,22 @@ class LivingScene:
         self._params: Any = None
         self._known_structures: dict[int, tuple[Material, bool, tuple[object, ...]]] = {}
         self._habits = Habits()
+        self._expected: tuple[Snapshot, Habits, set[int]] | None = None
         self._table = SurfaceTable(runtime, self._textures) if runtime.vectorised else None
         self._rows: set[int] = set()
         self.scene: Any = None
         self.origin: F8 = np.zeros(3)
         self.masked = False
         self.builds = 0
+
+    def expect(self, snapshot: Snapshot, examples: Sequence[Snapshot]) -> None:
+        """Group by what changes from `snapshot` to the examples and between them, and learn nothing more."""
+        habits, shown = Habits(), drawn_rows(snapshot)
+        for example in examples:
+            shown |= drawn_rows(example)
+        for before, now in pairwise((snapshot, *examples)):
+            self._learn(habits, before, now)
+        self._expected = snapshot, habits, shown
 
     def follow(self, snapshot: Snapshot) -> Any:
         """The mi.Scene of that snapshot."""
@@ -127,9 +141,12 @@ class LivingScene:
 
     def _build(self, snapshot: Snapshot) -> None:
         drawn = drawn_rows(snapshot)
-        if self._snapshot is not None and _same_things(self._snapshot, snapshot):
+        if self._expected is not None and _same_things(self._expected[0], snapshot):
+            _, self._habits, shown = self._expected
+            self._rows = shown | drawn
+        elif self._snapshot is not None and _same_things(self._snapshot, snapshot):
             # What was drawn once keeps its place, what changed once is expected to change again.
-            self._learn(self._snapshot, snapshot)
+            self._learn(self._habits, self._snapshot, snapshot)
             self._rows |= drawn
         else:
             self._habits, self._rows = Habits(), drawn
@@ -236,12 +253,12 @@ class LivingScene:
         self._known_structures[row] = (material, varies, out)
         return out
 
-    def _learn(self, last: Snapshot, snapshot: Snapshot) -> None:
-        self._habits.moving |= set(np.flatnonzero(_changed_rows(last, snapshot)).tolist())
+    def _learn(self, habits: Habits, last: Snapshot, snapshot: Snapshot) -> None:
+        habits.moving |= set(np.flatnonzero(_changed_rows(last, snapshot)).tolist())
         for row, (before, now) in enumerate(zip(last.materials, snapshot.materials, strict=True)):
             looks = [look_of(material, tabled=self._tabled) for material in (before, now)]
             if looks[0] != looks[1] and looks[0].without_values() == looks[1].without_values():
-                self._habits.varying.add(row)
+                habits.varying.add(row)
 
     def _lamp_rows(self, snapshot: Snapshot) -> list[int]:
         return [row for row in range(len(snapshot.instances)) if _glows(snapshot, row)]

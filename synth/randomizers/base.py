@@ -21,6 +21,10 @@ class Randomizer(Model):
         """The edits for one frame. Sees the scene as the randomizers before it left it. May raise `Rejected`."""
         raise NotImplementedError
 
+    def extremes(self, snapshot: Snapshot) -> list[Edit]:
+        """Edits for what only few draws change, so that an engine can prepare for it; need not be a possible frame."""
+        return []
+
     @property
     def who(self) -> str:
         """How messages name it."""

@@ -17,7 +17,7 @@ from twinstage.scene.snapshot import SceneCamera, Snapshot
 from twinstage.synth.bounds import SHARED_BOUNDS, Bounds, Box
 from twinstage.synth.draws import Distribution, Draws, Uniform
 from twinstage.synth.model import Model
-from twinstage.synth.paths import matching
+from twinstage.synth.paths import PathPattern, checked_pattern, matching
 from twinstage.synth.randomizers.base import RANDOMIZERS, Randomizer, Rejected
 from twinstage.synth.randomizers.pose import Axes
 
@@ -60,7 +60,7 @@ class CameraRandomizer(Randomizer):
     """
 
     kind: Literal["camera"] = "camera"
-    cameras: tuple[str, ...] = Field(min_length=1)
+    cameras: tuple[PathPattern, ...] = Field(min_length=1)
     target: tuple[float, float, float] | tuple[str, ...]
     offset: Axes | None = None
     distance: Distribution | None = None
@@ -71,7 +71,7 @@ class CameraRandomizer(Randomizer):
     roll: Distribution | None = None
     fov: Distribution | None = None
     within: Volume | None = None
-    avoid: tuple[str, ...] = ()
+    avoid: tuple[PathPattern, ...] = ()
     clearance: float = Field(default=0.1, ge=0)
     tries: int = Field(default=100, ge=1)
 
@@ -84,6 +84,11 @@ class CameraRandomizer(Randomizer):
 
     @model_validator(mode="after")
     def _placed_once(self) -> "CameraRandomizer":
+        for part in self.target:
+            if isinstance(
+                part, str
+            ):  # here, not by the field's type: a union would tell the other branch's complaint
+                checked_pattern(part)
         ways = [n for n in ("distance", "fill", "eye") if getattr(self, n) is not None]
         if len(ways) != 1:
             raise ValueError(

@@ -12,7 +12,7 @@ from twinstage.scene.edits import Edit
 from twinstage.scene.snapshot import Material, Snapshot
 from twinstage.synth.draws import Distribution, Draws
 from twinstage.synth.model import Model
-from twinstage.synth.paths import instance_root, matching
+from twinstage.synth.paths import PathPattern, instance_root, matching
 from twinstage.synth.randomizers.base import RANDOMIZERS, Randomizer
 
 HexColor = Annotated[str, StringConstraints(pattern=r"^#[0-9a-fA-F]{6}$")]
@@ -39,7 +39,7 @@ class ColorRandomizer(Randomizer):
     """
 
     kind: Literal["color"] = "color"
-    materials: tuple[str, ...] = Field(min_length=1)
+    materials: tuple[PathPattern, ...] = Field(min_length=1)
     diffuse: HsvColor | None = None
     palette: tuple[HexColor, ...] = ()
     textured: Literal["tint", "replace", "keep"] = "tint"

@@ -9,7 +9,7 @@ from twinstage.base.errors import UserError, did_you_mean
 from twinstage.scene.edits import Edit, light_edits, world_edit
 from twinstage.scene.snapshot import Light, Snapshot
 from twinstage.synth.draws import Distribution, Draws
-from twinstage.synth.paths import editable_prims, matching
+from twinstage.synth.paths import PathPattern, editable_prims, matching
 from twinstage.synth.randomizers.base import RANDOMIZERS, Randomizer
 
 _LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
@@ -29,7 +29,7 @@ class LightRandomizer(Randomizer):
     """
 
     kind: Literal["light"] = "light"
-    lights: tuple[str, ...] = Field(min_length=1)
+    lights: tuple[PathPattern, ...] = Field(min_length=1)
     intensity: Distribution | None = None
     temperature: Distribution | None = None
     rotate: Distribution | None = None

@@ -16,7 +16,7 @@ from twinstage.synth.bounds import SHARED_BOUNDS, Bounds, transform
 from twinstage.synth.draws import Distribution, Draws
 from twinstage.synth.footprints import Footprint, footprint, overlap
 from twinstage.synth.model import Model
-from twinstage.synth.paths import editable_prims, matching
+from twinstage.synth.paths import PathPattern, editable_prims, matching
 from twinstage.synth.randomizers.base import RANDOMIZERS, Randomizer, Rejected
 
 
@@ -63,14 +63,14 @@ class PoseRandomizer(Randomizer):
     """
 
     kind: Literal["pose"] = "pose"
-    prims: tuple[str, ...] = Field(min_length=1)
+    prims: tuple[PathPattern, ...] = Field(min_length=1)
     translate: Axes | None = None
     rotate: Axes | None = None
     scale: Distribution | None = None
     scatter: Rectangle | None = None
     no_overlap: bool = False
     clearance: float = Field(default=0.0, ge=0)
-    avoid: tuple[str, ...] = ()
+    avoid: tuple[PathPattern, ...] = ()
     tries: int = Field(default=50, ge=1)
 
     @model_validator(mode="after")

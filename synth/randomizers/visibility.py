@@ -8,7 +8,7 @@ from pydantic import Field
 from twinstage.scene.edits import Edit
 from twinstage.scene.snapshot import Snapshot
 from twinstage.synth.draws import Draws
-from twinstage.synth.paths import editable_prims
+from twinstage.synth.paths import PathPattern, editable_prims
 from twinstage.synth.randomizers.base import RANDOMIZERS, Randomizer
 
 
@@ -22,7 +22,7 @@ class VisibilityRandomizer(Randomizer):
     """
 
     kind: Literal["visibility"] = "visibility"
-    prims: tuple[str, ...] = Field(min_length=1)
+    prims: tuple[PathPattern, ...] = Field(min_length=1)
     probability: float = Field(default=0.5, ge=0, le=1)
 
     def __call__(self, snapshot: Snapshot, draws: Draws) -> list[Edit]:
@@ -37,6 +37,10 @@ class VisibilityRandomizer(Randomizer):
             if not shown:
                 edits.append(Edit(path, "visibility", "invisible"))
         return edits
+
+    def extremes(self, snapshot: Snapshot) -> list[Edit]:
+        """Everything hidden."""
+        return self.model_copy(update={"probability": 0.0})(snapshot, Draws(0, 0, self.name))
 
     def _hidden_points(self, snapshot: Snapshot, draws: Draws, prim: int) -> tuple[int, ...]:
         path, points = snapshot.prims.path[prim], snapshot.points

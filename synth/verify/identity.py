@@ -101,6 +101,8 @@ def check_totals(
         totals["images"] += len(record["cameras"])
         for camera in record["cameras"]:
             totals["annotations"] += sum(annotated(item, labels) for item in camera["objects"])
+    # A shard may be empty; frames that were all rejected are no dataset.
+    judge.check(totals["images"] > 0 or not records, "dataset.empty", "records", "no frame has an image")
     for key, value in totals.items():
         said = manifest["counts"][key]
         judge.check(

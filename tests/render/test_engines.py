@@ -474,3 +474,54 @@ def test_the_newest_fitting_llvm_is_chosen(tmp_path):
     for name in ("libLLVM.so.19.1", "libLLVM-20.so"):
         (tmp_path / name).unlink()
     assert find_llvm((str(tmp_path),)) is None
+
+
+def _same_place(hand):
+    """Twenty pairs of squares of two colours, each pair in exactly the same place, seen from above."""
+    quad = hand.quad(1.0)
+    items, poses = [], [_at([0.3 * i, 0.1 * i, 0]) for i in range(-10, 10)]
+    for k, pose in enumerate(poses):
+        items += [(quad, pose, 2 * k), (quad, pose, 2 * k + 1)]
+    colours = [
+        Material("/red", diffuse_color=(0.8, 0.0, 0.0)),
+        Material("/green", diffuse_color=(0.0, 0.8, 0.0)),
+    ]
+    return hand.snapshot(
+        items,
+        materials=colours,
+        material_of=[[k % 2] for k in range(40)],
+        lights=[(_light("distant"), DOWN)],
+        visible=[True] * 39 + [False],
+    )
+
+
+@pytest.mark.parametrize("kind", ["direct", "path"])
+def test_surfaces_in_one_place_look_the_same_whatever_came_before(hand, kind):
+    """Which of the two is hit hangs on the grouping, and that on what is expected, not on what was rendered."""
+    start, camera = _same_place(hand), _top_view(80, 60, 12.0)
+    rng = np.random.default_rng(5)
+    examples = [_moved(start, list(range(0, 30, 3)), rng) for _ in range(2)]
+    moves = [[0, 3], [3, 9, 27], [0, 6, 9], [1, 2], [35], [0, 1]]  # of the last three, some were not expected
+    shown = replace(start, instances=replace(start.instances, visible=frozen(np.ones(40), np.bool_)))
+    frames = [*(_moved(start, rows, rng) for rows in moves), shown, start]
+
+    def opened():
+        engine = open_engine(kind=kind, spp=2, seed=1)
+        engine.expect(start, examples)
+        return engine
+
+    alone = [opened().render(frame, camera).aovs["rgb"].tobytes() for frame in frames]
+    for order in (range(8), [7, 6, 5, 4, 3, 2, 1, 0], [3, 0, 6, 5, 2, 7, 1, 4]):
+        engine = opened()
+        for k in order:
+            assert engine.render(frames[k], camera).aovs["rgb"].tobytes() == alone[k], (list(order), k)
+
+
+def test_what_is_expected_is_updated_in_place_from_the_start(hand):
+    start, camera = _same_place(hand), _top_view(16, 12, 12.0)
+    rng = np.random.default_rng(5)
+    engine = open_engine(kind="direct", spp=1)
+    engine.expect(start, [_moved(start, [1, 2, 3], rng)])
+    for rows in ([1], [2, 3], [1, 2, 3], [2]):
+        engine.render(_moved(start, rows, rng), camera)
+    assert engine._living.builds == 1

@@ -54,6 +54,41 @@ def test_a_frame_needs_no_other_frame(
     assert alone and alone.items() <= contents(yard_dataset).items()
 
 
+def test_counts_of_large_objects_are_exact(
+    yard: Path, yard_recipe: Callable[..., Any], tmp_path: Path
+) -> None:
+    """An object with far more pixels outside of the image than inside, against a camera three times as wide."""
+    from dataclasses import replace
+
+    from twinstage.render.camera import camera_from_scene
+    from twinstage.render.labels import label_pass
+
+    size = (480, 360)
+    recipe = yard_recipe(
+        randomize=[],
+        frames=1,
+        resolution=size,
+        splits={},
+        labels=["floor"],
+        accept={},
+        annotate=[],
+        cameras=[{"name": "low", "look_at": {"eye": [0, -3, 1], "target": [0.3, 0, 0.5], "fov": 40}}],
+    )
+    maker = FrameMaker(recipe, yard.parent)
+    generate(recipe, tmp_path / "d", base_dir=yard.parent)
+    (item,) = next(Dataset(tmp_path / "d").records())["cameras"][0]["objects"]
+    snapshot = maker.snapshot
+    lens = next(c for c in snapshot.cameras if snapshot.prims.path[c.prim].endswith("/low"))
+    camera = camera_from_scene(snapshot, lens, *size)
+    K = camera.K.copy()
+    K[0, 2] += size[0]
+    K[1, 2] += size[1]
+    wide = replace(camera, K=K, width=3 * size[0], height=3 * size[1])
+    (floor,) = label_pass(snapshot, wide, objects=[item["instance_id"] - 1], normals=False).objects
+    assert item["amodal_px_total"] - item["amodal_px_in_frame"] > 100_000
+    assert item["amodal_px_total"] == floor.amodal_px_in_frame
+
+
 def test_another_seed_gives_another_dataset(
     yard: Path, yard_recipe: Callable[..., Any], yard_dataset: Path, tmp_path: Path
 ) -> None:
@@ -140,7 +175,7 @@ def test_frames_without_a_target_are_drawn_again_and_then_rejected(
     assert result.rejected == {f: "0 annotated objects, at least 1 wanted" for f in (0, 1)}
     record = next(Dataset(tmp_path / "d").records())
     assert record["rejected"] and [a["attempt"] for a in record["rejected_attempts"]] == [0, 1]
-    assert verify(tmp_path / "d").ok
+    assert {finding.code for finding in verify(tmp_path / "d").findings} == {"dataset.empty"}
 
 
 def test_an_accepted_frame_tells_its_rejected_attempts(
@@ -199,3 +234,27 @@ def test_frames_and_seed_are_checked(yard: Path, yard_recipe: Callable[..., Any]
     with pytest.raises(UserError, match="workers is 0"):
         generate(yard_recipe(), tmp_path / "d", workers=0, base_dir=yard.parent)
     assert not (tmp_path / "d").exists()
+
+
+def test_engines_are_told_what_changes_before_the_first_frame(
+    yard: Path, yard_recipe: Callable[..., Any]
+) -> None:
+    """Also what hardly any frame shows: a box that is hidden in one frame of a thousand."""
+    rare = {"kind": "visibility", "name": "rare", "prims": ["/Yard/Box_A"], "probability": 0.999}
+    recipe = yard_recipe(randomize=[*yard_recipe().model_dump(mode="json")["randomize"], rare])
+    maker = FrameMaker(recipe, yard.parent)
+    before, examples = maker.snapshot, maker.examples()
+    paths = [before.prims.path[prim] for prim in before.instances.prim]
+    moved = {
+        path
+        for example in examples
+        for path, old, new in zip(paths, before.instance_world, example.instance_world, strict=True)
+        if (old != new).any()
+    }
+    hidden = {
+        path
+        for example in examples
+        for path, visible in zip(paths, example.instances.visible, strict=True)
+        if not visible
+    }
+    assert moved == {f"/Yard/Box_{n}/Body" for n in "ABC"} and hidden == {"/Yard/Box_A/Body"}

@@ -20,6 +20,7 @@ from twinstage.synth.paths import editable_prims, matching, pattern_regex
         ("/World/Box_?", "/World/Box_12", False),
         ("/World/Box_[12]", "/World/Box_2", True),
         ("/World/Box_[!12]", "/World/Box_2", False),
+        ("/World/Box_[[]", "/World/Box_[", True),
         ("/World/A", "/World/AB", False),
         ("/World/A.B", "/World/AxB", False),
         ("**/Bolt*", "/A/B/Bolt7", True),
@@ -48,3 +49,9 @@ def test_a_pattern_inside_an_instance_names_its_root(snapshot: Snapshot) -> None
 def test_a_pattern_without_a_match_says_what_was_meant(snapshot: Snapshot) -> None:
     with pytest.raises(UserError, match="no prim matches '/Yard/Box_D'; did you mean '/Yard/Box_"):
         editable_prims(snapshot, ["/Yard/Box_D"], who="randomizer 'x'")
+
+
+@pytest.mark.parametrize("pattern", ["/A[z-a]", "/A/**/B[9-0]*"])
+def test_a_pattern_that_is_none_is_told(pattern: str) -> None:
+    with pytest.raises(UserError, match=r"is no path pattern: bad character range"):
+        pattern_regex(pattern)

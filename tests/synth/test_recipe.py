@@ -91,6 +91,21 @@ def test_the_schema_accepts_a_recipe_and_knows_the_plugins(yard_recipe: Callable
             "prim and look_at exclude each other",
         ),
         ("a: [1\n", "recipe.yaml:2: not valid YAML"),
+        (SMALL + "when: 2026-13-45\n", "recipe.yaml: a value cannot be read as YAML"),
+        (SMALL + 'targets: ["/W/A[z-a]"]\n', r"'/W/A\[z-a\]' is no path pattern: bad character range z-a"),
+        (
+            SMALL.replace("prims: [/A]", "prims: ['/A[z-a]']"),
+            r"recipe.yaml:6: randomize.0.prims.0: '/A\[z-a\]' is no path pattern",
+        ),
+        (
+            SMALL + "frames: 3\nseed: 1\nframes: 4\n",
+            r"recipe.yaml:11: frames is given twice, here and in line 9",
+        ),
+        (
+            SMALL.replace("kind: coco", "{kind: coco, folder: a, folder: b}"),
+            r"recipe.yaml:8: export.0.folder is given twice, here and in line 8",
+        ),
+        (SMALL.replace("[box, pallet]", "{box: a, box: b}"), r"recipe.yaml:4: labels.box is given twice"),
         ("- 1\n", "expected a mapping"),
     ],
 )
