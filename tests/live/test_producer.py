@@ -128,8 +128,9 @@ def test_columns_that_are_none_are_refused(
 
 def test_telemetry_that_is_missing_is_found_at_opening(tmp_path: Path, twin: Twin) -> None:
     (tmp_path / "contract.yaml").write_text(
-        "contract: 1\nsources:\n  a: {uri: 'file:gone.csv', reader: {format: csv, header: true, time: "
-        "{column: t, unit: s, epoch: relative}}, clock: {epoch: now}}\nsignals:\n  - {id: x, source: a, field: x, unit: m, type: f64}\n"
+        "contract: 1\nsources:\n  a:\n    uri: 'file:gone.csv'\n    clock: {epoch: now}\n"
+        "    reader: {format: csv, header: true, time: {column: t, unit: s, epoch: relative}}\n"
+        "signals:\n  - {id: x, source: a, field: x, unit: m, type: f64}\n"
     )
     (tmp_path / "bindings.yaml").write_text(
         "bindings: 1\ncontract: contract.yaml\nbindings:\n  - {kind: pose, prim: /Cell/AGV1, position: {x: x}}\n"
