@@ -1,4 +1,4 @@
-"""Light into bytes: the declared tone map, and sRGB both ways.
+"""Light into bytes: the declared tone map.
 
 Tone map of every engine: linear rgb times 2^exposure; up to `SHOULDER` unchanged, above it rolled off smoothly towards
 1 (so that a lamp keeps a hint of its surroundings' colour instead of a hard clip); then the sRGB curve; then 8 bits.
@@ -6,25 +6,13 @@ Tone map of every engine: linear rgb times 2^exposure; up to `SHOULDER` unchange
 
 import numpy as np
 
+from twinstage.scene.color import srgb_from_linear
 from twinstage.scene.columns import F4, U1
 
 SHOULDER = 0.8
 """Linear value above which highlights are compressed."""
 
 _STEPS = 1 << 13
-
-
-def srgb_from_linear(linear: np.ndarray) -> np.ndarray:
-    """The sRGB transfer curve (IEC 61966-2-1) for values in [0, 1]."""
-    x = np.clip(linear, 0.0, 1.0)
-    out: np.ndarray = np.where(x <= 0.0031308, 12.92 * x, 1.055 * np.power(x, 1 / 2.4) - 0.055)
-    return out
-
-
-def linear_from_srgb(encoded: np.ndarray) -> np.ndarray:
-    """The inverse of `srgb_from_linear`, for values in [0, 1]."""
-    x = np.asarray(encoded)
-    return np.where(x <= 0.04045, x / 12.92, np.power((x + 0.055) / 1.055, 2.4))
 
 
 def roll_off(linear: np.ndarray) -> np.ndarray:

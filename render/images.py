@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from twinstage.base.errors import UserError
-from twinstage.render.color import linear_from_srgb
+from twinstage.scene.color import linear_from_srgb
 from twinstage.scene.columns import F4
 from twinstage.scene.snapshot import Texture, TextureInput
 

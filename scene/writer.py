@@ -15,6 +15,7 @@ import numpy as np
 
 from twinstage.base.errors import UserError
 from twinstage.scene.binder import Binder
+from twinstage.scene.color import linear_from_srgb
 from twinstage.scene.columns import (
     AttributeColumns,
     PoseColumns,
@@ -112,7 +113,7 @@ class ColumnWriter:
     def _write_style(self, columns: StyleColumns) -> None:
         from pxr import Vt
 
-        linear = srgb_to_linear(columns.rgba[:, :3] / 255.0).astype(np.float32)
+        linear = linear_from_srgb(columns.rgba[:, :3] / 255.0).astype(np.float32)
         for row, (node, alpha) in enumerate(
             zip(columns.index.tolist(), columns.rgba[:, 3].tolist(), strict=True)
         ):
@@ -243,11 +244,6 @@ def _caster(type_name: str) -> Callable[[float], bool | int | float]:
         low, high = _WHOLE[type_name]
         return lambda value: low if value <= low else high if value >= high else round(value)
     return float
-
-
-def srgb_to_linear(srgb: np.ndarray) -> np.ndarray:
-    """Linear values of sRGB ones in 0..1."""
-    return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
 
 
 class PointArrays:

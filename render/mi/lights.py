@@ -167,7 +167,7 @@ class LightBuilder:
 
 
 def _linear(pixels: Pixels) -> F4:
-    from twinstage.render.color import linear_from_srgb
+    from twinstage.scene.color import linear_from_srgb
 
     rgb = pixels.rgba[..., :3]
     # An 8-bit picture as a sky is sRGB; EXR, HDR and 16 bits are linear.

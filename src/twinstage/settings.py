@@ -14,5 +14,3 @@ class Settings(BaseModel):
     usd_hz: float = Field(
         default=5.0, gt=0, le=60, description="Most writes a second into the USD live layer."
     )
-    host: str = "127.0.0.1"
-    port: int = Field(default=8000, ge=0, le=65535)

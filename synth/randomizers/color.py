@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import Field, StringConstraints, model_validator
 
 from twinstage.base.errors import UserError, did_you_mean
-from twinstage.render.color import linear_from_srgb
+from twinstage.scene.color import linear_from_srgb
 from twinstage.scene.edits import Edit
 from twinstage.scene.snapshot import Material, Snapshot
 from twinstage.synth.draws import Distribution, Draws

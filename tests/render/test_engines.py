@@ -10,10 +10,11 @@ import pytest
 from twinstage.base.errors import UserError
 from twinstage.render.camera import look_at
 from twinstage.render.capture import Camera, pinhole
-from twinstage.render.color import auto_exposure, linear_from_srgb, srgb_from_linear, tone_map
+from twinstage.render.color import auto_exposure, tone_map
 from twinstage.render.engines import ENGINES, Engine, EngineSettings, open_engine
 from twinstage.render.labels import label_pass
 from twinstage.render.mi.runtime import find_llvm
+from twinstage.scene.color import linear_from_srgb, srgb_from_linear
 from twinstage.scene.columns import PoseColumns, frozen
 from twinstage.scene.snapshot import Light, Material, Texture, TextureInput
 

@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from twinstage.base.errors import UserError, did_you_mean
+from twinstage.base.errors import UserError
 
 if TYPE_CHECKING:
     from twinstage.render.engines import EngineSettings
@@ -27,7 +27,7 @@ def render_picture(
     Raises:
         UserError: no such stage, camera or engine, or an `out` whose folder cannot be written.
     """
-    from twinstage.render.camera import camera_from_scene
+    from twinstage.render.camera import camera_from_scene, find_camera
     from twinstage.render.engines import open_engine
     from twinstage.render.picture import save_png
     from twinstage.scene.read import read_snapshot
@@ -38,10 +38,7 @@ def render_picture(
     snapshot = read_snapshot(open_stage(stage, asset_roots=asset_roots))
     if not snapshot.cameras:
         raise UserError(f"{stage} has no camera to render through; add a UsdGeomCamera")
-    names = {c.name: c for c in snapshot.cameras} | {snapshot.prims.path[c.prim]: c for c in snapshot.cameras}
-    chosen = snapshot.cameras[0] if camera is None else names.get(camera)
-    if chosen is None:
-        raise UserError(f"{stage} has no camera {camera!r}{did_you_mean(str(camera), names)}")
+    chosen = snapshot.cameras[0] if camera is None else find_camera(snapshot, camera)
     settings = _settings(engine, spp=spp, seed=seed, exposure=exposure)
     started = time.perf_counter()
     capture = open_engine(settings).render(snapshot, camera_from_scene(snapshot, chosen, *size))

@@ -196,6 +196,7 @@ def open_twin(files: TwinFiles, *, clock: Clock, settings: Settings | None = Non
     from twinstage.sync.hub import new_epoch
 
     opened = open_stage(files.stage, asset_roots=files.asset_roots)
+    snapshot = read_snapshot(opened)
     contract, plan, ingest, base_dir = None, None, None, files.stage.parent
     findings: tuple[str, ...] = ()
     if files.bindings is not None:
@@ -213,13 +214,13 @@ def open_twin(files: TwinFiles, *, clock: Clock, settings: Settings | None = Non
         findings = tuple(check_sources(contract, base_dir))
         sink = QuarantineFile(files.quarantine) if files.quarantine else QuarantineMemory()
         ingest = Ingest(contract, quarantine=sink)
-        snapshot = read_snapshot(opened)
         plan = compile_bindings(bindings, contract, opened, snapshot)
+        if plan.findings:  # instances were opened up, so the stage is another one now
+            snapshot = read_snapshot(opened)
     elif files.contract is not None:
         raise UserError(
             f"a contract was given ({files.contract}) but no bindings: nothing would move; add --bindings"
         )
-    snapshot = read_snapshot(opened)
     hub = make_hub(snapshot, contract, ingest, plan, epoch=new_epoch(clock.now_ns()))
     return LiveTwin(
         opened,
