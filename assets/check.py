@@ -10,8 +10,8 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from twinstage.assets.finding import Finding, in_order
 from twinstage.base.errors import TwinstageError
+from twinstage.base.finding import Finding, in_order
 from twinstage.scene.probe import ProbeLimits, child_environment
 from twinstage.scene.stage import checked_path, checked_root
 

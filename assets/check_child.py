@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from twinstage.assets.finding import Finding
 from twinstage.assets.rules_geometry import check_instancer, check_mesh
 from twinstage.assets.rules_stage import (
     check_assets,
@@ -19,6 +18,7 @@ from twinstage.assets.rules_stage import (
     check_metadata,
     check_transforms,
 )
+from twinstage.base.finding import Finding
 from twinstage.scene.asset_paths import AllowedFolders
 from twinstage.scene.probe import MAX_PRIMS, count_prims, limit_resources, tell_reason
 

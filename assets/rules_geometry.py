@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from twinstage.assets.finding import Finding
+from twinstage.base.finding import Finding
 from twinstage.scene.read.context import array
 
 HUGE_M = 1e7

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from twinstage.assets.finding import Finding
+from twinstage.base.finding import Finding
 from twinstage.scene.asset_paths import AllowedFolders, complaints
 from twinstage.scene.read.labels import read_labels
 

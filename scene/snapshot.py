@@ -10,6 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
+from twinstage.base.finding import Finding
 from twinstage.scene.columns import F4, F8, I4, I8, U4, Bool, PoseColumns, VisibilityColumns, frozen
 from twinstage.scene.transforms import compose_trs
 
@@ -276,7 +277,7 @@ class Snapshot:
     textures: tuple[Texture, ...]
     lights: tuple[Light, ...]
     cameras: tuple[SceneCamera, ...]
-    findings: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
     revision: int = 0
 
     @property

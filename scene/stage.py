@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from twinstage.base.errors import UserError, did_you_mean
+from twinstage.base.finding import Finding
 from twinstage.scene.asset_paths import AllowedFolders, check_used_layers
 from twinstage.scene.probe import ProbeLimits, probe_stage, tell_reason
 
@@ -42,7 +43,7 @@ class OpenedStage:
         allowed: which files the stage may reach.
         meters_per_unit, up_axis, time_codes_per_second: as authored, or USD's fall-backs.
         hash: SHA-256 over the contents of all layers used, hex.
-        findings: what is doubtful but no reason to refuse, one sentence each.
+        findings: what is doubtful but no reason to refuse.
     """
 
     stage: Any
@@ -53,7 +54,7 @@ class OpenedStage:
     up_axis: str
     time_codes_per_second: float
     hash: str
-    findings: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
 
 def open_stage(
@@ -186,23 +187,25 @@ def _time_codes(layer: Any, file: Path) -> float:
     return number
 
 
-def _unit_findings(layer: Any, units: float) -> list[str]:
+def _unit_findings(layer: Any, units: float) -> list[Finding]:
     found = []
     if _metadata(layer, "metersPerUnit") is None:
-        found.append(f"metersPerUnit is not authored: USD's fall-back of {units:g} m a unit is used")
+        message = f"metersPerUnit is not authored: USD's fall-back of {units:g} m a unit is used"
+        found.append(Finding("stage.units", "warning", "", message))
     if _metadata(layer, "upAxis") is None:
-        found.append("upAxis is not authored: USD's fall-back Y is used")
+        message = "upAxis is not authored: USD's fall-back Y is used"
+        found.append(Finding("stage.up-axis", "warning", "", message))
     return found
 
 
-def diagnostics(quiet: Any) -> list[str]:
+def diagnostics(quiet: Any) -> list[Finding]:
     """What the USD library complained about since a CoalescingDiagnosticDelegate was made, each line once."""
     found: dict[str, None] = {}
     for item in quiet.TakeUncoalescedDiagnostics():
         lines = str(item.commentary).strip().splitlines()
         if lines:
             found[lines[0].strip()] = None
-    return list(found)
+    return [Finding("usd.diagnostic", "warning", "", line) for line in found]
 
 
 def _hash_layers(stage: Any) -> str:

@@ -34,7 +34,7 @@ class Appearance:
         """Whether that prim has a shape that can be drawn; gprims that have one but cannot give a finding."""
         type_name = str(prim.GetTypeName())
         if type_name in NOT_DRAWN:
-            self.context.count(f"{type_name} prim is not drawn")
+            self.context.count("gprim.not-drawn", f"{type_name} prim is not drawn")
         return self.shapes.is_shape(type_name)
 
     def looks(self, gprims: list[Any]) -> list[Look | None]:
@@ -67,7 +67,9 @@ class Appearance:
         uv_names = list(dict.fromkeys(b.uv_name for b in bound if b is not None and b.uv_name))
         if len(uv_names) > 1:
             self.context.finding(
-                f"{prim.GetPath()}: its materials read several uv primvars; all use {uv_names[0]!r}"
+                "primvar.several-uv",
+                f"{prim.GetPath()}: its materials read several uv primvars; all use {uv_names[0]!r}",
+                prim.GetPath(),
             )
         prototype = self.shapes.index(prim, uv_names[0] if uv_names else DEFAULT_UV)
         if prototype < 0:

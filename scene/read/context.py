@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from twinstage.base.finding import Finding, Severity
 from twinstage.scene.asset_paths import AllowedFolders
 from twinstage.scene.columns import F8
 
@@ -44,27 +45,30 @@ class Conversion:
 class ReadContext:
     """Handed from reader to reader while one snapshot is read.
 
-    `time`: Usd.TimeCode; `findings`: sentences, deduplicated, in the order found.
+    `time`: Usd.TimeCode; `findings`: deduplicated, in the order found.
     """
 
     stage: Any
     time: Any
     conversion: Conversion
     allowed: AllowedFolders
-    _findings: dict[str, None] = field(default_factory=dict)
-    _counts: dict[str, int] = field(default_factory=dict)
+    _findings: dict[Finding, None] = field(default_factory=dict)
+    _counts: dict[tuple[str, str], int] = field(default_factory=dict)
 
-    def finding(self, sentence: str) -> None:
-        """Note something doubtful, once."""
-        self._findings[sentence] = None
+    def finding(self, code: str, sentence: str, path: object = "", severity: Severity = "warning") -> None:
+        """Note something doubtful, once. `code`: stable name of the rule; `path`: the prim or property, if it is one."""
+        self._findings[Finding(code, severity, str(path), sentence)] = None
 
-    def count(self, sentence: str) -> None:
+    def count(self, code: str, sentence: str) -> None:
         """Note something that may occur often; `sentence` gets the number of times in front."""
-        self._counts[sentence] = self._counts.get(sentence, 0) + 1
+        self._counts[code, sentence] = self._counts.get((code, sentence), 0) + 1
 
     @property
-    def findings(self) -> tuple[str, ...]:
-        counted = tuple(f"{number} x {sentence}" for sentence, number in sorted(self._counts.items()))
+    def findings(self) -> tuple[Finding, ...]:
+        counted = tuple(
+            Finding(code, "info", "", f"{number} x {sentence}")
+            for (code, sentence), number in sorted(self._counts.items())
+        )
         return (*self._findings, *counted)
 
 

@@ -72,7 +72,9 @@ def read_gprim(context: ReadContext, prim: Any, uv_name: str) -> MeshData | None
     axis = str(prim.GetAttribute("axis").Get() or "Z") if form.axes is not None else "Z"
     data = _shape(type_name, lengths, axis) if min(lengths) >= 0 else None
     if data is None:
-        context.finding(f"{prim.GetPath()} is not drawn: the {type_name} has no size")
+        context.finding(
+            "gprim.empty", f"{prim.GetPath()} is not drawn: the {type_name} has no size", prim.GetPath()
+        )
         return None
     flag = prim.GetAttribute("doubleSided")
     return replace(data, double_sided=True) if flag and flag.Get(context.time) else data

@@ -32,7 +32,9 @@ def read_lights(
         if type_name in KINDS:
             lights.append(_read_light(context, i, prims[i], textures, up_axis))
         elif type_name in NOT_LIT:
-            context.finding(f"{table.path[i]} gives no light: {type_name} is not supported")
+            context.finding(
+                "light.kind", f"{table.path[i]} gives no light: {type_name} is not supported", table.path[i]
+            )
     return tuple(lights)
 
 
@@ -46,7 +48,7 @@ def _read_light(context: ReadContext, index: int, prim: Any, textures: TextureSt
 
     lengths = {name: float(get(name, 0.0)) * context.conversion.scale for name in LENGTHS if _has(prim, name)}
     if get("shaping:ies:file", None):
-        context.finding(f"{prim.GetPath()}: the IES profile is left out")
+        context.finding("light.ies", f"{prim.GetPath()}: the IES profile is left out", prim.GetPath())
     return Light(
         prim=index,
         kind=kind,

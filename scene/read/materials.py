@@ -125,15 +125,21 @@ class MaterialStore:
     def _network(self, material: Any, path: str) -> tuple[Material, str, str]:
         shader = next((found for c in CONTEXTS if (found := material.ComputeSurfaceSource(c)[0])), None)
         if not shader:
-            self.context.finding(f"material {path} has no surface shader: it is drawn grey")
+            self.context.finding(
+                "material.no-surface", f"material {path} has no surface shader: it is drawn grey", path
+            )
             return Material(path), "", ""
         identifier = shader_id(shader)
         if identifier in PREVIEW_SHADERS:
             return self._preview_surface(shader, path)
         inputs = PLAIN_INPUTS.get(identifier, {})
         self.context.finding(
-            f"material {path}: of shader {identifier or 'without an id'} "
-            + ("only constant inputs are used" if inputs else "nothing is used, it is drawn grey")
+            "material.shader",
+            (
+                f"material {path}: of shader {identifier or 'without an id'} "
+                + ("only constant inputs are used" if inputs else "nothing is used, it is drawn grey")
+            ),
+            path,
         )
         return Material(path, **self._constants(shader, inputs)), "", ""
 
@@ -157,7 +163,9 @@ class MaterialStore:
                 uv_names[fed[1]] = None
         if len(uv_names) > 1:
             self.context.finding(
-                f"material {path} reads several uv primvars; all textures use {next(iter(uv_names))!r}"
+                "primvar.several-uv",
+                f"material {path} reads several uv primvars; all textures use {next(iter(uv_names))!r}",
+                path,
             )
         color_name = self._color_primvar(shader)
         return Material(path, textures=tuple(textures), **fields), next(iter(uv_names), ""), color_name
@@ -182,7 +190,9 @@ class MaterialStore:
                 return read
         elif not (name == "diffuseColor" and source.id.startswith(COLOR_READERS)):
             self.context.finding(
-                f"material {path}: {name} is fed by {source.id or 'an unknown shader'}, not a texture"
+                "material.input",
+                f"material {path}: {name} is fed by {source.id or 'an unknown shader'}, not a texture",
+                path,
             )
         field, width = PREVIEW_INPUTS.get(name, ("", 0))
         fallback = value(self.context, source.shader, "fallback", None)

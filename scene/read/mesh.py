@@ -48,7 +48,7 @@ def read_mesh(context: ReadContext, prim: Any, uv_name: str) -> MeshData | None:
     left_handed = mesh.GetOrientationAttr().Get(context.time) == "leftHanded"
     scheme = str(mesh.GetSubdivisionSchemeAttr().Get() or "catmullClark")
     if scheme != "none":
-        context.count("subdivision surface drawn as its control cage")
+        context.count("mesh.subdivision", "subdivision surface drawn as its control cage")
     normals = _read_normals(context, mesh, topology, left_handed, scheme)
     uv = read_channel(context, prim, uv_name, topology, 2) if uv_name else None
     color = read_channel(context, prim, "displayColor", topology, 3)
@@ -77,17 +77,21 @@ def _read_topology(context: ReadContext, mesh: Any) -> Topology | None:
     indices = array(mesh.GetFaceVertexIndicesAttr().Get(context.time), np.int64)
     path = mesh.GetPath()
     if points is None or counts is None or indices is None or 0 in (len(points), len(counts), len(indices)):
-        context.finding(f"{path} is not drawn: the mesh has no points or no faces")
+        context.finding("mesh.empty", f"{path} is not drawn: the mesh has no points or no faces", path)
         return None
     if points.ndim != 2 or points.shape[1] != 3:
-        context.finding(f"{path} is not drawn: its points are not of type point3f[]")
+        context.finding("mesh.point-type", f"{path} is not drawn: its points are not of type point3f[]", path)
         return None
     reason = _topology_fault(points, counts, indices)
     if reason:
-        context.finding(f"{path} is not drawn: {reason}")
+        context.finding("mesh.topology", f"{path} is not drawn: {reason}", path)
         return None
     if (counts < 3).any():
-        context.finding(f"{path}: {int((counts < 3).sum())} faces of fewer than 3 corners are left out")
+        context.finding(
+            "mesh.short-faces",
+            f"{path}: {int((counts < 3).sum())} faces of fewer than 3 corners are left out",
+            path,
+        )
         keep = np.repeat(counts >= 3, counts)
         counts, indices = counts[counts >= 3], indices[keep]
     return Topology(points, counts, indices) if len(counts) else None
@@ -134,19 +138,27 @@ def make_channel(
     """Fit values of an interpolation to the corners, with a finding where they do not fit."""
     path, interpolation = prim.GetPath(), str(primvar.GetInterpolation())
     if values.ndim != 2 or values.shape[1] < width:
-        context.finding(f"{path}: primvar {name} is left out: tuples of {width} numbers were expected")
+        context.finding(
+            "primvar.width",
+            f"{path}: primvar {name} is left out: tuples of {width} numbers were expected",
+            path,
+        )
         return None
     index = _element_index(interpolation, topology)
     if indices is not None:
         if len(indices) <= index.max() or indices.min() < 0:
             context.finding(
-                f"{path}: primvar {name} is left out: {len(indices)} indices, {index.max() + 1} were expected"
+                "primvar.indices",
+                f"{path}: primvar {name} is left out: {len(indices)} indices, {index.max() + 1} were expected",
+                path,
             )
             return None
         index = indices[index]
     if len(values) <= index.max():
         context.finding(
-            f"{path}: primvar {name} is left out: {len(values)} values, {index.max() + 1} were expected"
+            "primvar.count",
+            f"{path}: primvar {name} is left out: {len(values)} values, {index.max() + 1} were expected",
+            path,
         )
         return None
     return Channel(values[:, :width], index)
@@ -173,7 +185,11 @@ def _read_normals(
         length = np.linalg.norm(authored.values, axis=1)
         if np.isfinite(length).all() and (length > 1e-12).all():
             return Channel(authored.values / length[:, None], authored.index)
-        context.finding(f"{mesh.GetPath()}: normals of no length or not finite, so they are computed")
+        context.finding(
+            "mesh.normals",
+            f"{mesh.GetPath()}: normals of no length or not finite, so they are computed",
+            mesh.GetPath(),
+        )
     return _computed_normals(topology, left_handed, smooth=scheme != "none")
 
 
@@ -184,7 +200,9 @@ def _plain_normals(context: ReadContext, mesh: Any, topology: Topology) -> Chann
     index = _element_index(str(mesh.GetNormalsInterpolation()), topology)
     if len(values) <= index.max():
         context.finding(
-            f"{mesh.GetPath()}: {len(values)} normals, {index.max() + 1} were expected, so they are computed"
+            "mesh.normals",
+            f"{mesh.GetPath()}: {len(values)} normals, {index.max() + 1} were expected, so they are computed",
+            mesh.GetPath(),
         )
         return None
     return Channel(values, index)
@@ -224,7 +242,11 @@ def _read_slots(context: ReadContext, mesh: Any, n_faces: int) -> tuple[I8, tupl
         if faces is None or len(faces) == 0:
             continue
         if faces.min() < 0 or faces.max() >= n_faces:
-            context.finding(f"{subset.GetPath()} is left out: it names face {faces.max()} of {n_faces}")
+            context.finding(
+                "mesh.subset",
+                f"{subset.GetPath()} is left out: it names face {faces.max()} of {n_faces}",
+                subset.GetPath(),
+            )
             continue
         names.append(str(subset.GetPrim().GetName()))
         slot[faces] = len(names)

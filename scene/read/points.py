@@ -87,7 +87,7 @@ class PointReader:
             return None
         fault = self._length_fault(api, len(indices))
         if fault:  # pxr then answers with matrices that mean nothing
-            self.context.finding(f"{path} is not drawn: {fault}")
+            self.context.finding("points.length", f"{path} is not drawn: {fault}", path)
             return None
         transforms = api.ComputeInstanceTransformsAtTime(
             time, time, UsdGeom.PointInstancer.ExcludeProtoXform, UsdGeom.PointInstancer.IgnoreMask
@@ -97,11 +97,17 @@ class PointReader:
         targets = [self.context.stage.GetPrimAtPath(p) for p in api.GetPrototypesRel().GetForwardedTargets()]
         wrong = (indices < 0) | (indices >= len(targets))
         if wrong.any():
-            self.context.finding(f"{path}: {int(wrong.sum())} points name a prototype that does not exist")
+            self.context.finding(
+                "points.prototype",
+                f"{path}: {int(wrong.sum())} points name a prototype that does not exist",
+                path,
+            )
         ids = point_ids(api, time, len(indices))
         if ids is None:
             self.context.finding(
-                f"{path}: ids are not unique or not as many as points, so array positions are used"
+                "points.ids",
+                f"{path}: ids are not unique or not as many as points, so array positions are used",
+                path,
             )
             ids = np.arange(len(indices))
         local = self.context.conversion.matrices(np.array(transforms))
@@ -162,7 +168,9 @@ class PointReader:
         parts = [rows.parts[k] if k >= 0 else () for k in rows.prototype_index]
         if sum(map(len, parts)) > MAX_NESTED:
             self.context.finding(
-                f"{prim.GetPath()} is not drawn: it expands to more than {MAX_NESTED:,} drawings a point"
+                "points.nested",
+                f"{prim.GetPath()} is not drawn: it expands to more than {MAX_NESTED:,} drawings a point",
+                prim.GetPath(),
             )
             return
         for local, visible, drawn in zip(rows.local, rows.visible, parts, strict=True):

@@ -29,7 +29,11 @@ class TextureStore:
             return -1
         resolved = str(asset.resolvedPath) or self._resolve(authored, attribute)
         if not resolved:
-            self.context.finding(f"{attribute.GetPath()}: texture {authored!r} is not found")
+            self.context.finding(
+                "texture.missing",
+                f"{attribute.GetPath()}: texture {authored!r} is not found",
+                attribute.GetPath(),
+            )
             return -1
         if resolved not in self._by_path:
             self._by_path[resolved] = self._read(resolved, authored, attribute)
@@ -42,7 +46,9 @@ class TextureStore:
         candidate = authored.replace("\\", "/")
         if UDIM in candidate:
             self.context.finding(
-                f"{attribute.GetPath()}: of the UDIM set {authored!r} only tile 1001 is used"
+                "texture.udim",
+                f"{attribute.GetPath()}: of the UDIM set {authored!r} only tile 1001 is used",
+                attribute.GetPath(),
             )
             candidate = candidate.replace(UDIM, "1001")
         if candidate == authored:
@@ -60,12 +66,18 @@ class TextureStore:
         self.context.allowed.require(resolved, str(attribute.GetPath()), authored)
         asset = Ar.GetResolver().OpenAsset(Ar.ResolvedPath(resolved))
         if not asset:
-            self.context.finding(f"{attribute.GetPath()}: texture {authored!r} cannot be opened")
+            self.context.finding(
+                "texture.unreadable",
+                f"{attribute.GetPath()}: texture {authored!r} cannot be opened",
+                attribute.GetPath(),
+            )
             return -1
         with asset:
             if asset.GetSize() > MAX_BYTES:
                 self.context.finding(
-                    f"{attribute.GetPath()}: texture {authored!r} is larger than {MAX_BYTES >> 20} MiB"
+                    "texture.size",
+                    f"{attribute.GetPath()}: texture {authored!r} is larger than {MAX_BYTES >> 20} MiB",
+                    attribute.GetPath(),
                 )
                 return -1
             data = bytes(asset.GetBuffer())

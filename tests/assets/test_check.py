@@ -6,8 +6,8 @@ import pytest
 
 from twinstage.assets.check import check_stage
 from twinstage.assets.check_child import examine
-from twinstage.assets.finding import Finding, in_order
 from twinstage.base.errors import UserError
+from twinstage.base.finding import Finding, in_order
 from twinstage.scene.probe import ProbeLimits
 
 HEAD = '#usda 1.0\n(\n    defaultPrim = "A"\n    upAxis = "Z"\n    metersPerUnit = 1\n)\n'

@@ -120,7 +120,7 @@ def test_missing_texture_uses_the_fallback_and_is_told(read: Any) -> None:
         "  float4 inputs:fallback = (0.25, 0.5, 0.75, 1)\n float3 outputs:rgb\n}\n}\n" + CUBE
     )
     assert s.materials[0].diffuse_color == (0.25, 0.5, 0.75)
-    assert any("texture './none.png' is not found" in f for f in s.findings)
+    assert any("texture './none.png' is not found" in str(f) for f in s.findings)
 
 
 def test_backslashes_in_texture_paths_are_understood(read: Any, tmp_path: Path) -> None:

@@ -106,12 +106,12 @@ def test_colour_by_point(read: Any) -> None:
 def test_arrays_that_do_not_fit_are_told(read: Any) -> None:
     s = read(FIELD.replace("EXTRA", "float3[] scales = [(1, 1, 1)]"))
     assert len(s.points) == 0
-    assert any("/P is not drawn: scales has 1 entries, protoIndices 4" in f for f in s.findings)
+    assert any("/P is not drawn: scales has 1 entries, protoIndices 4" in str(f) for f in s.findings)
 
 
 def test_prototype_index_out_of_range_is_told(read: Any) -> None:
     s = read(FIELD.replace("[0, 1, 0, 1]", "[0, 1, 0, 7]").replace("EXTRA", ""))
-    assert any("1 points name a prototype that does not exist" in f for f in s.findings)
+    assert any("1 points name a prototype that does not exist" in str(f) for f in s.findings)
     assert 10 not in s.instances.point_id.tolist()
 
 

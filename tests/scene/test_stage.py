@@ -156,4 +156,4 @@ def test_link_is_no_way_out(tmp_path: Path) -> None:
 
 def test_unresolved_reference_is_a_finding(tmp_path: Path) -> None:
     top = write(tmp_path, "s.usda", GOOD + 'def "B" (prepend references = @./none.usda@) {}\n')
-    assert any("none.usda" in finding for finding in open_stage(top, probe=False).findings)
+    assert any("none.usda" in str(finding) for finding in open_stage(top, probe=False).findings)

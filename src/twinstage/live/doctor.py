@@ -53,7 +53,7 @@ def check_twin(files: TwinFiles) -> list[Check]:
         f"{len(snapshot.objects)} objects, {len(snapshot.cameras)} cameras, {len(snapshot.lights)} lights"
     )
     checks = [Check("stage", "ok", detail)]
-    checks += [Check("twin", "warning", finding) for finding in twin.findings]
+    checks += [Check(finding.code, "warning", finding.message) for finding in twin.findings]
     if twin.plan is not None:
         signals = len(twin.contract.signals) if twin.contract else 0
         checks.append(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from twinstage.base.clock import Clock
 from twinstage.base.errors import UserError
+from twinstage.base.finding import Finding
 from twinstage.live.edits import ProducerEdits
 from twinstage.scene.columns import TickColumns
 from twinstage.scene.merge import merge_ticks
@@ -60,7 +61,7 @@ class LiveTwin:
         clock: Clock,
         settings: Settings | None = None,
         seed: int = 0,
-        findings: tuple[str, ...] = (),
+        findings: tuple[Finding, ...] = (),
     ) -> None:
         self.opened = opened
         self.findings = findings
@@ -198,7 +199,7 @@ def open_twin(files: TwinFiles, *, clock: Clock, settings: Settings | None = Non
     opened = open_stage(files.stage, asset_roots=files.asset_roots)
     snapshot = read_snapshot(opened)
     contract, plan, ingest, base_dir = None, None, None, files.stage.parent
-    findings: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
     if files.bindings is not None:
         from twinstage.scene.bindings import load_bindings
         from twinstage.scene.plan import compile_bindings
@@ -211,10 +212,14 @@ def open_twin(files: TwinFiles, *, clock: Clock, settings: Settings | None = Non
         contract_path = files.contract or files.bindings.parent / bindings.contract
         contract = load_contract(contract_path)
         base_dir = contract_path.parent
-        findings = tuple(check_sources(contract, base_dir))
+        findings = tuple(
+            Finding("source.doubt", "warning", "", line) for line in check_sources(contract, base_dir)
+        )
         sink = QuarantineFile(files.quarantine) if files.quarantine else QuarantineMemory()
         ingest = Ingest(contract, quarantine=sink)
         plan = compile_bindings(bindings, contract, opened, snapshot)
+        opened_up = tuple(Finding("binding.instance", "info", "", line) for line in plan.findings)
+        findings = (*opened_up, *findings)
         if plan.findings:  # instances were opened up, so the stage is another one now
             snapshot = read_snapshot(opened)
     elif files.contract is not None:
@@ -234,7 +239,7 @@ def open_twin(files: TwinFiles, *, clock: Clock, settings: Settings | None = Non
         clock=clock,
         settings=settings,
         seed=seed,
-        findings=(*snapshot.findings, *(plan.findings if plan else ()), *findings),
+        findings=(*snapshot.findings, *findings),
     )
 
 

@@ -1,4 +1,4 @@
-"""What a check gives: one thing that is wrong or doubtful, where, and what to do about it."""
+"""What a check or a reader gives: one thing that is wrong or doubtful, where, and what to do about it."""
 
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -24,6 +24,10 @@ class Finding:
     path: str
     message: str
     fix: str = ""
+
+    def __str__(self) -> str:
+        """The sentence."""
+        return self.message
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
