@@ -12,6 +12,7 @@ import numpy as np
 
 from twinstage.base.finding import Finding
 from twinstage.scene.columns import F4, F8, I4, I8, U4, Bool, PoseColumns, VisibilityColumns, frozen
+from twinstage.scene.labels import Groups
 from twinstage.scene.transforms import compose_trs
 
 
@@ -42,6 +43,8 @@ class PrimTable:
         resets: whether the prim resets the transform stack, bool[n]: then its transform parent is the world.
         proxy: whether the prim is an instance proxy (it cannot be edited), bool[n].
         own_visible: visibility authored on the prim itself, before its ancestors', bool[n]; None counts as all True.
+        label_groups: `labels` by taxonomy (`scene.labels.Groups`); empty: all are of taxonomy `class`.
+        flagged: whether the prim says that it is an object of its own (`twin:instance`), bool[n]; None: none is.
     """
 
     path: tuple[str, ...]
@@ -55,6 +58,8 @@ class PrimTable:
     resets: Bool
     proxy: Bool
     own_visible: Bool | None = None
+    label_groups: tuple[Groups, ...] = ()
+    flagged: Bool | None = None
 
     def __len__(self) -> int:
         return len(self.path)
@@ -145,7 +150,7 @@ class InstanceTable:
 
 @dataclass(frozen=True, slots=True)
 class SceneObject:
-    """What one label refers to: the nearest ancestor-or-self that is labelled or of kind component, or one point instance.
+    """What one label refers to: the nearest ancestor-or-self that is labelled, flagged or of kind component; or one point.
 
     `instance_id` of an object is its index in `Snapshot.objects` + 1. `name` is its class, "" where it has none. Of
     `labels`, the first `own` are the object's own, the others those of its ancestors, nearest first.

@@ -6,18 +6,23 @@ Units and axes change here, once: everything that leaves this package is in metr
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from twinstage.scene.labels import LabelPolicy
     from twinstage.scene.snapshot import Snapshot
     from twinstage.scene.stage import OpenedStage
 
 
-def read_snapshot(opened: "OpenedStage", time_code: float | None = None) -> "Snapshot":
+def read_snapshot(
+    opened: "OpenedStage", time_code: float | None = None, policy: "LabelPolicy | None" = None
+) -> "Snapshot":
     """The composed stage as an immutable snapshot.
 
     `time_code`: the moment at which animated values are read; None takes the stage's start, which equals the default
-    values where nothing is animated. Raises UserError for a texture outside the allowed folders.
+    values where nothing is animated. `policy`: how labels become objects and classes. Raises UserError for a texture
+    outside the allowed folders.
     """
     from pxr import UsdUtils
 
+    from twinstage.scene.labels import LabelPolicy
     from twinstage.scene.read.appearance import Appearance
     from twinstage.scene.read.cameras import read_cameras
     from twinstage.scene.read.context import Conversion, ReadContext
@@ -31,6 +36,7 @@ def read_snapshot(opened: "OpenedStage", time_code: float | None = None) -> "Sna
         prim_blocks,
         read_points,
     )
+    from twinstage.scene.read.labels import tell_ambiguities
     from twinstage.scene.read.lights import read_lights
     from twinstage.scene.read.materials import MaterialStore
     from twinstage.scene.read.points import PointReader
@@ -45,6 +51,7 @@ def read_snapshot(opened: "OpenedStage", time_code: float | None = None) -> "Sna
         time=time_at(opened.stage, time_code),
         conversion=Conversion.of(opened.meters_per_unit, opened.up_axis),
         allowed=opened.allowed,
+        policy=policy or LabelPolicy(),
     )
     table, prims = PrimReader(context).read()
     textures = TextureStore(context)
@@ -53,9 +60,10 @@ def read_snapshot(opened: "OpenedStage", time_code: float | None = None) -> "Sna
     appearance = Appearance(context, shapes, materials)
     hidden = below_instancers(table)
     points = read_points(table, prims, hidden, PointReader(context, appearance))
-    objects = ObjectFinder(table, points)
+    objects = ObjectFinder(table, points, context.policy)
     blocks = [*prim_blocks(table, prims, hidden, appearance), *point_blocks(table, points)]
     instances = instance_table(blocks, objects)
+    tell_ambiguities(context, objects.ambiguous)
     lights = read_lights(context, table, prims, textures, opened.up_axis)
     return Snapshot(
         stage=StageInfo(

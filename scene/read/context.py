@@ -8,6 +8,7 @@ import numpy as np
 from twinstage.base.finding import Finding, Severity
 from twinstage.scene.asset_paths import AllowedFolders
 from twinstage.scene.columns import F8
+from twinstage.scene.labels import LabelPolicy
 
 Z_UP_FROM_Y_UP = np.array([[1.0, 0, 0, 0], [0, 0, -1, 0], [0, 1, 0, 0], [0, 0, 0, 1]])
 """Column-vector rotation by +90 degrees about X: +Y becomes +Z, +Z becomes -Y."""
@@ -52,6 +53,7 @@ class ReadContext:
     time: Any
     conversion: Conversion
     allowed: AllowedFolders
+    policy: LabelPolicy = field(default_factory=LabelPolicy)
     _findings: dict[Finding, None] = field(default_factory=dict)
     _counts: dict[tuple[str, str], int] = field(default_factory=dict)
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from twinstage.scene.columns import frozen
+from twinstage.scene.labels import LabelPolicy, Levels, ResolvedLabels, flat, merged, resolve
 from twinstage.scene.read.appearance import DRAWN_PURPOSES, Appearance
 from twinstage.scene.read.points import PointReader, PointRows
 from twinstage.scene.snapshot import InstanceTable, PointTable, PrimTable, SceneObject
@@ -156,71 +157,67 @@ def _nothing() -> Block:
 
 
 class ObjectFinder:
-    """Objects by the labelling rule: the nearest ancestor-or-self that is labelled or of kind component.
+    """Objects by the labelling policy (`scene.labels`).
 
-    Every point of a PointInstancer is an object of its own. Where no ancestor qualifies, the gprim itself is the
-    object, without a class. Classes come from the object's own labels, else from its nearest labelled ancestor.
+    Every point of a PointInstancer is an object of its own; its labels are its prototype's, then the instancer's. Where
+    no ancestor qualifies, the gprim itself is the object, without a class.
     """
 
-    def __init__(self, table: PrimTable, rows: list[PointRows]) -> None:
+    def __init__(self, table: PrimTable, rows: list[PointRows], policy: LabelPolicy | None = None) -> None:
         self.table = table
         self.objects: tuple[SceneObject, ...] = ()
-        self._root = _object_roots(table)
-        self._inherited = _inherited_labels(table)
+        self.ambiguous: dict[tuple[str, ...], list[str]] = {}
+        """Paths of the objects whose class these labels leave open."""
+        self._labels = resolve_table(table, policy or LabelPolicy())
         self._point_labels = {r.instancer: r for r in rows}
 
     def find(self, prim: np.ndarray, point_id: np.ndarray) -> np.ndarray:
         """The object of each drawing (prim index, point id or -1); fills `objects` in (prim path, point id) order."""
-        root = np.where(point_id >= 0, prim, self._root[prim]) if len(prim) else prim
+        root = np.where(point_id >= 0, prim, self._labels.root[prim]) if len(prim) else prim
         keys = np.stack([root, np.where(point_id >= 0, point_id, -1)], -1)
         unique, inverse = np.unique(keys, axis=0, return_inverse=True)
         self.objects = tuple(self._points_and_prims(unique))
         return inverse.reshape(-1)
 
     def _points_and_prims(self, keys: np.ndarray) -> list[SceneObject]:
-        by_instancer: dict[int, dict[int, tuple[tuple[str, ...], int]]] = {}
+        by_instancer: dict[int, dict[int, tuple[str, tuple[str, ...], int]]] = {}
         out = []
         for prim, point in keys.tolist():
-            labels, own = self._inherited[prim], len(self.table.labels[prim])
-            if point >= 0:
+            if point < 0:
+                named = self._named(prim, self._labels.levels(prim), self._labels.own(prim))
+            else:
                 if prim not in by_instancer:
                     by_instancer[prim] = self._labels_by_point(prim)
-                labels, own = by_instancer[prim].get(point, (labels, own))
-            name = labels[0] if labels else ""
-            out.append(SceneObject(prim, self.table.path[prim], point, name, labels, own))
+                named = by_instancer[prim][point]
+            out.append(SceneObject(prim, self.table.path[prim], point, *named))
         return out
 
-    def _labels_by_point(self, prim: int) -> dict[int, tuple[tuple[str, ...], int]]:
-        """Labels by point id, and how many of them are the prototype's own (the instancer's, where it has none)."""
-        rows, inherited = self._point_labels[prim], self._inherited[prim]
-        plain = (inherited, len(self.table.labels[prim]))
-        merged = [
-            (tuple(dict.fromkeys((*labels, *inherited))), len(labels)) if labels else plain
-            for labels in rows.labels
+    def _named(self, prim: int, levels: Levels, own: int) -> tuple[str, tuple[str, ...], int]:
+        """(class, labels, how many of them are the object's own)."""
+        choice = self._labels.choose(levels)
+        if choice.rivals:
+            self.ambiguous.setdefault(choice.rivals, []).append(self.table.path[prim])
+        return choice.name, merged(levels), own
+
+    def _labels_by_point(self, prim: int) -> dict[int, tuple[str, tuple[str, ...], int]]:
+        """What `_named` says by point id: the prototype's own labels count, the instancer's where it has none."""
+        rows, above = self._point_labels[prim], self._labels.levels(prim)
+        plain = self._named(prim, above, self._labels.own(prim))
+        named = [
+            self._named(prim, (groups, *above), len(flat(groups))) if groups else plain
+            for groups in rows.labels
         ]
         pairs = zip(rows.point_id.tolist(), rows.prototype_index.tolist(), strict=True)
-        return {point: merged[k] if k >= 0 else plain for point, k in pairs}
+        return {point: named[k] if k >= 0 else plain for point, k in pairs}
 
 
-def _object_roots(table: PrimTable) -> np.ndarray:
+def resolve_table(table: PrimTable, policy: LabelPolicy) -> ResolvedLabels:
+    """The policy applied to a prim table."""
     from pxr import Kind
 
-    component = {kind: Kind.Registry.IsA(kind, "component") for kind in set(table.kind)}
-    root = np.arange(len(table))
-    found = np.zeros(len(table), bool)
-    for i, parent in enumerate(table.parent):
-        if table.labels[i] or component[table.kind[i]]:
-            found[i] = True
-        elif parent >= 0 and found[parent]:
-            found[i], root[i] = True, root[parent]
-    return root
-
-
-def _inherited_labels(table: PrimTable) -> list[tuple[str, ...]]:
-    """Own labels first, then the ancestors', nearest first."""
-    out: list[tuple[str, ...]] = []
-    for i, parent in enumerate(table.parent):
-        above = out[parent] if parent >= 0 else ()
-        own = table.labels[i]
-        out.append(tuple(dict.fromkeys((*own, *above))) if own else above)
-    return out
+    is_component = {kind: Kind.Registry.IsA(kind, "component") for kind in set(table.kind)}
+    groups = table.label_groups or tuple((("class", own),) if own else () for own in table.labels)
+    n = len(table)
+    component = np.fromiter((is_component[kind] for kind in table.kind), bool, n)
+    flagged = np.zeros(n, bool) if table.flagged is None else table.flagged
+    return resolve(table.parent, groups, component, flagged, policy)

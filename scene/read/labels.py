@@ -1,30 +1,101 @@
 """Labels authored on a prim: UsdSemantics, and the older `SemanticsAPI:<instance>` by its attribute pattern.
 
-The older schema is not known to stock USD, so its attributes are found by name. The taxonomy (or semantic type)
-`class` comes first, the others follow in alphabetical order; doubles are dropped.
+UsdSemantics counts where `SemanticsLabelsAPI:<taxonomy>` is applied, as in `UsdSemantics.LabelsQuery`. The older schema is
+not known to stock USD, so its attributes are found by name; where a prim has both for a taxonomy, UsdSemantics wins.
 """
 
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-_PREFIX = "semantics:labels:"
+from twinstage.scene.labels import Groups, LabelPolicy, flat
+from twinstage.scene.read.context import ReadContext
+
+NAMESPACE = "semantics:labels"
+SCHEMA = "SemanticsLabelsAPI"
+OLD_NAMESPACE = "semantic"
+OLD_DATA = ":params:semanticData"
+OLD_TYPE = ":params:semanticType"
+DEFAULT_TAXONOMY = "class"
+_DEFAULT = LabelPolicy()
 
 
-def read_labels(prim: Any, time: Any) -> tuple[str, ...]:
-    """The labels of the prim itself, without those of its ancestors."""
-    found: dict[str, list[str]] = {}
-    for attribute in prim.GetAuthoredPropertiesInNamespace("semantics:labels"):
-        values = attribute.Get(time)
-        if values is not None:
-            found.setdefault(str(attribute.GetName())[len(_PREFIX) :], []).extend(str(v) for v in values)
-    for attribute in prim.GetAuthoredPropertiesInNamespace("semantic"):
-        name = str(attribute.GetName())
-        if name.endswith(":params:semanticData"):
-            kind = prim.GetAttribute(name.removesuffix("Data") + "Type")
-            taxonomy = str(kind.Get(time) or "class") if kind else "class"
-            value = attribute.Get(time)
-            if value:
-                found.setdefault(taxonomy, []).append(str(value))
-    if not found:
+def read_labels(prim: Any, time: Any, policy: LabelPolicy = _DEFAULT) -> tuple[str, ...]:
+    """The labels of the prim itself, without those of its ancestors, in the policy's order."""
+    return flat(read_groups(prim, time, policy))
+
+
+def read_groups(prim: Any, time: Any, policy: LabelPolicy = _DEFAULT) -> Groups:
+    """The labels of the prim itself by taxonomy, in the policy's order."""
+    old = old_labels(prim, time)
+    found = applied_labels(prim, time)
+    if not old and not found:
         return ()
-    order = sorted(found, key=lambda taxonomy: (taxonomy != "class", taxonomy))
-    return tuple(dict.fromkeys(label for taxonomy in order for label in found[taxonomy]))
+    newer = set(found)
+    for taxonomy, label in old:
+        if taxonomy not in newer:
+            found.setdefault(taxonomy, []).append(label)
+    return policy.ordered(found)
+
+
+def tell_ambiguities(context: ReadContext, ambiguous: Mapping[tuple[str, ...], Sequence[str]]) -> None:
+    """One finding for each set of labels that leaves the class of objects open."""
+    for rivals, paths in ambiguous.items():
+        more = f" (and {len(set(paths)) - 1} more prims)" if len(set(paths)) > 1 else ""
+        names = " and ".join(map(repr, rivals))
+        context.finding(
+            "label.ambiguous",
+            f"{paths[0]}{more} is labelled {names}, and each could be its class; the first is taken",
+            paths[0],
+            "error",
+        )
+
+
+def applied_labels(prim: Any, time: Any) -> dict[str, list[str]]:
+    """Labels by taxonomy as UsdSemantics has them, empty names included."""
+    attributes = prim.GetAuthoredPropertiesInNamespace(NAMESPACE)
+    if not attributes:
+        return {}
+    applied = {str(name) for name in prim.GetAppliedSchemas()}
+    found = {}
+    for attribute in attributes:
+        taxonomy = str(attribute.GetName())[len(NAMESPACE) + 1 :]
+        if f"{SCHEMA}:{taxonomy}" in applied:
+            values = _texts(attribute, time)
+            if values is not None:
+                found[taxonomy] = values
+    return found
+
+
+def loose_taxonomies(prim: Any) -> list[str]:
+    """Taxonomies whose labels are authored without the schema applied: USD does not see them."""
+    attributes = prim.GetAuthoredPropertiesInNamespace(NAMESPACE)
+    applied = {str(name) for name in prim.GetAppliedSchemas()} if attributes else set()
+    names = [str(attribute.GetName())[len(NAMESPACE) + 1 :] for attribute in attributes]
+    return [name for name in names if f"{SCHEMA}:{name}" not in applied]
+
+
+def old_labels(prim: Any, time: Any) -> list[tuple[str, str]]:
+    """(taxonomy, label) pairs of the older schema in property order, the empty ones left out."""
+    out = []
+    for data, kind in old_attributes(prim):
+        taxonomy = (_texts(kind, time) or [""])[0] if kind else ""
+        out += [(taxonomy or DEFAULT_TAXONOMY, label) for label in _texts(data, time) or [] if label]
+    return out
+
+
+def old_attributes(prim: Any) -> Iterator[tuple[Any, Any]]:
+    """(semanticData, semanticType or None) attributes of each instance of the older schema."""
+    for attribute in prim.GetAuthoredPropertiesInNamespace(OLD_NAMESPACE):
+        name = str(attribute.GetName())
+        if name.endswith(OLD_DATA) and hasattr(attribute, "Get"):
+            kind = prim.GetAttribute(name.removesuffix(OLD_DATA) + OLD_TYPE)
+            yield attribute, kind or None
+
+
+def _texts(attribute: Any, time: Any) -> list[str] | None:
+    """A string, token, or array of them as a list; None where there is no value or one of another type."""
+    value = attribute.Get(time) if hasattr(attribute, "Get") else None
+    if isinstance(value, str):
+        return [value]
+    type_name = str(attribute.GetTypeName()) if value is not None else ""
+    return [str(v) for v in value] if type_name in ("token[]", "string[]") else None

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from twinstage.scene.columns import F8, I4, I8, Bool
+from twinstage.scene.labels import Groups
 from twinstage.scene.read.appearance import DRAWN_PURPOSES, Appearance
 from twinstage.scene.read.context import ReadContext, array
-from twinstage.scene.read.labels import read_labels
+from twinstage.scene.read.labels import read_groups
 
 MAX_NESTED = 1_000_000
 """Drawings that one prototype may expand to through nested instancers."""
@@ -44,7 +45,7 @@ class PointRows:
     visible: Bool
     prototype_index: I8
     parts: tuple[tuple[Part, ...], ...]
-    labels: tuple[tuple[str, ...], ...]
+    labels: tuple[Groups, ...]
     material_sets: I4 | None = None
 
 
@@ -182,14 +183,15 @@ class PointReader:
         matrix, _ = self._cache.ComputeRelativeTransform(prim, root.GetParent())
         return np.asarray(self.context.conversion.matrices(np.array(matrix)[None])[0])
 
-    def _labels_of(self, root: Any) -> tuple[str, ...]:
+    def _labels_of(self, root: Any) -> Groups:
         """The root's own labels, or those that its labelled descendants agree on."""
         if not root:
             return ()
-        own = read_labels(root, self.context.time)
+        time, policy = self.context.time, self.context.policy
+        own = read_groups(root, time, policy)
         if own:
             return own
-        below = {labels for p in _range(root) if (labels := read_labels(p, self.context.time))}
+        below = {labels for p in _range(root) if (labels := read_groups(p, time, policy))}
         return below.pop() if len(below) == 1 else ()
 
     def _colors(self, prim: Any, order: np.ndarray) -> I4 | None:

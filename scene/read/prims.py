@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from twinstage.scene.columns import F8, frozen
+from twinstage.scene.labels import Groups, flat
 from twinstage.scene.read.context import ReadContext
-from twinstage.scene.read.labels import read_labels
+from twinstage.scene.read.labels import loose_taxonomies, read_groups
 from twinstage.scene.snapshot import PrimTable
 
 
@@ -21,7 +22,8 @@ class _Own:
 
     type_name: str
     kind: str
-    labels: tuple[str, ...]
+    labels: Groups
+    flagged: bool
     purpose: str
     shown: bool
     matrix: Any
@@ -67,12 +69,23 @@ class PrimReader:
         return _Own(
             type_name=type_name,
             kind=str(prim.GetKind()),
-            labels=read_labels(prim, self.context.time),
+            labels=self._labels(prim),
+            flagged=_flagged(prim, self.context.policy.flag, self.context.time),
             purpose=_purpose(prim) if imageable else "",
             shown=not imageable or prim.GetAttribute("visibility").Get(self.context.time) != "invisible",
             matrix=matrix,
             resets=bool(resets),
         )
+
+    def _labels(self, prim: Any) -> Groups:
+        for taxonomy in loose_taxonomies(prim):
+            self.context.finding(
+                "label.not-applied",
+                f"{prim.GetPath()}: labels of taxonomy {taxonomy!r} do not count, because SemanticsLabelsAPI:{taxonomy} "
+                "is not applied",
+                prim.GetPath(),
+            )
+        return read_groups(prim, self.context.time, self.context.policy)
 
     def _schema(self, prim: Any, type_name: str) -> tuple[bool, bool]:
         from pxr import UsdGeom
@@ -100,13 +113,15 @@ class PrimReader:
             parent=frozen(parent, np.int32),
             type_name=tuple(row.type_name for row in rows),
             kind=tuple(row.kind for row in rows),
-            labels=tuple(row.labels for row in rows),
+            labels=tuple(flat(row.labels) for row in rows),
             purpose=tuple(purposes),
             visible=frozen(visible, np.bool_),
             local=self._locals(rows, (parent < 0) | resets),
             resets=frozen(resets, np.bool_),
             proxy=frozen(np.array([prim.IsInstanceProxy() for prim in prims], bool), np.bool_),
             own_visible=frozen(own_visible, np.bool_),
+            label_groups=tuple(row.labels for row in rows),
+            flagged=frozen(np.array([row.flagged for row in rows], bool), np.bool_),
         )
 
     def _locals(self, rows: list[_Own], in_world: np.ndarray) -> F8:
@@ -124,3 +139,8 @@ class PrimReader:
 def _purpose(prim: Any) -> str:
     attribute = prim.GetAttribute("purpose")
     return str(attribute.Get()) if attribute.HasAuthoredValue() else ""
+
+
+def _flagged(prim: Any, name: str, time: Any) -> bool:
+    attribute = prim.GetAttribute(name)
+    return bool(attribute) and attribute.Get(time) is True

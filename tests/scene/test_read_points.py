@@ -60,7 +60,8 @@ def test_rows_are_sorted_by_id_and_carry_parts(read: Any) -> None:
 
 
 def test_every_point_is_an_object_with_its_prototypes_class(read: Any) -> None:
-    s = read(FIELD.replace("EXTRA", 'token[] semantics:labels:class = ["parcel"]'))
+    body = FIELD.replace("EXTRA", 'token[] semantics:labels:class = ["parcel"]')
+    s = read(body.replace('"P" {', '"P" (prepend apiSchemas = ["SemanticsLabelsAPI:class"]) {', 1))
     assert [(o.point_id, o.name) for o in s.objects] == [
         (10, "parcel"),
         (20, "box"),
