@@ -7,7 +7,7 @@ a finding like any other.
 import json
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from twinstage.base.errors import TwinstageError
@@ -19,11 +19,15 @@ LIMITS = ProbeLimits(time_s=120.0)
 
 
 def check_stage(
-    path: str | Path, asset_roots: Iterable[str | Path] = (), limits: ProbeLimits = LIMITS
+    path: str | Path,
+    asset_roots: Iterable[str | Path] = (),
+    limits: ProbeLimits = LIMITS,
+    label_map: Mapping[str, Sequence[str]] | None = None,
 ) -> list[Finding]:
     """All findings about a USD file, errors first.
 
-    `asset_roots`: folders that the stage may reach besides its own. Raises UserError for a file or folder that does not
+    `asset_roots`: folders that the stage may reach besides its own. `label_map`: labels by class, as in a
+    recipe; the labels are then checked against it. Raises UserError for a file or folder that does not
     exist or is no USD file by its name; a file that cannot be read is a finding.
     """
     file = checked_path(Path(path))
@@ -35,6 +39,7 @@ def check_stage(
         str(limits.memory),
         str(limits.time_s),
         str(file),
+        json.dumps({k: list(v) for k, v in label_map.items()} if label_map else None),
     ]
     try:
         done = subprocess.run(

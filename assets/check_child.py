@@ -1,20 +1,21 @@
-"""The child process of a check: `python -m twinstage.assets.check_child BYTES SECONDS FILE [ROOT...]`.
+"""The child process of a check: `python -m twinstage.assets.check_child BYTES SECONDS FILE LABELS [ROOT...]`.
 
 Opens the file, runs pxr.UsdValidation and our own rules, and prints the findings as one line of JSON.
+LABELS is the label map as JSON, or null.
 """
 
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from twinstage.assets.rules_geometry import check_instancer, check_mesh
+from twinstage.assets.rules_labels import check_labels
 from twinstage.assets.rules_stage import (
     check_assets,
     check_far,
-    check_labels,
     check_metadata,
     check_transforms,
 )
@@ -34,21 +35,25 @@ MAX_OF_A_CODE = 50
 """Findings of one code that are listed; the rest is counted."""
 
 
-def examine(file: str, roots: list[str]) -> list[Finding]:
-    """All findings about a file."""
+def examine(
+    file: str, roots: list[str], label_map: Mapping[str, Sequence[str]] | None = None
+) -> list[Finding]:
+    """All findings about a file. `label_map`: labels by class, against which the labels are checked."""
     from pxr import Tf, Usd, UsdUtils
 
     quiet = UsdUtils.CoalescingDiagnosticDelegate()
     try:
         stage = Usd.Stage.Open(file)
-        found = list(_examine_stage(stage, AllowedFolders(Path(file), [Path(r) for r in roots])))
+        found = list(_examine_stage(stage, AllowedFolders(Path(file), [Path(r) for r in roots]), label_map))
     except Tf.ErrorException as problem:
         found = [Finding("stage.unreadable", "error", "", f"the file cannot be read: {tell_reason(problem)}")]
     del quiet
     return _shortened(found)
 
 
-def _examine_stage(stage: Any, allowed: AllowedFolders) -> Iterator[Finding]:
+def _examine_stage(
+    stage: Any, allowed: AllowedFolders, label_map: Mapping[str, Sequence[str]] | None
+) -> Iterator[Finding]:
     yield from check_metadata(stage)
     for layer in stage.GetUsedLayers():
         if layer.HasTimeCodesPerSecond() and not layer.timeCodesPerSecond > 0:
@@ -75,7 +80,7 @@ def _examine_stage(stage: Any, allowed: AllowedFolders) -> Iterator[Finding]:
         elif prim.GetTypeName() == "PointInstancer":
             yield from check_instancer(prim, path)
     yield from check_far(stage, float(units))
-    yield from check_labels(prims)
+    yield from check_labels(stage, label_map)
 
 
 def _each_once(stage: Any) -> Iterator[tuple[Any, str]]:
@@ -144,7 +149,8 @@ def main(arguments: list[str]) -> None:
     """Entry point of the child."""
     limit_resources(int(arguments[0]), float(arguments[1]))
     try:
-        found = examine(arguments[2], arguments[3:])
+        label_map = json.loads(arguments[3])
+        found = examine(arguments[2], arguments[4:], label_map)
     except MemoryError:
         found = [
             Finding("stage.memory-limit", "error", "", "the check needs more memory than the limit allows")

@@ -1,4 +1,4 @@
-"""Our own rules about a stage as a whole: metadata, files it reaches, transforms, labels."""
+"""Our own rules about a stage as a whole: metadata, files it reaches, transforms."""
 
 import math
 from collections.abc import Iterator
@@ -8,7 +8,6 @@ import numpy as np
 
 from twinstage.base.finding import Finding
 from twinstage.scene.asset_paths import AllowedFolders, complaints
-from twinstage.scene.read.labels import read_labels
 
 FAR_M = 10_000.0
 """World positions further from the origin than this lose precision in float32 consumers [m]."""
@@ -122,15 +121,3 @@ def check_far(stage: Any, meters_per_unit: float) -> Iterator[Finding]:
                 "stage.far", "warning", str(prim.GetPath()),
                 f"it stands {distance / 1000:.0f} km from the origin", "move the scene to the origin",
             )  # fmt: skip
-
-
-def check_labels(prims: list[tuple[Any, str]]) -> Iterator[Finding]:
-    """A stage without any label gives a dataset without classes."""
-    from pxr import Usd
-
-    time = Usd.TimeCode.EarliestTime()
-    if not any(read_labels(prim, time) for prim, _ in prims):
-        yield Finding(
-            "labels.none", "info", "", "no prim carries a semantic label, so a dataset would have no classes",
-            "apply SemanticsLabelsAPI:class to the prims that are to be found",
-        )  # fmt: skip

@@ -37,6 +37,19 @@ def read_groups(prim: Any, time: Any, policy: LabelPolicy = _DEFAULT) -> Groups:
     return policy.ordered(found)
 
 
+def prototype_groups(root: Any, time: Any, policy: LabelPolicy = _DEFAULT) -> Groups:
+    """Labels of a PointInstancer's prototype: its root's own, or those that its labelled descendants agree on."""
+    from pxr import Usd
+
+    own = read_groups(root, time, policy) if root else ()
+    if own or not root:
+        return own
+    # Prototypes may lie below an `over` or a class, to be hidden otherwise.
+    everything = Usd.TraverseInstanceProxies(Usd.PrimIsActive & Usd.PrimIsLoaded)
+    below = {groups for p in Usd.PrimRange(root, everything) if (groups := read_groups(p, time, policy))}
+    return below.pop() if len(below) == 1 else ()
+
+
 def tell_ambiguities(context: ReadContext, ambiguous: Mapping[tuple[str, ...], Sequence[str]]) -> None:
     """One finding for each set of labels that leaves the class of objects open."""
     for rivals, paths in ambiguous.items():
@@ -78,8 +91,9 @@ def old_labels(prim: Any, time: Any) -> list[tuple[str, str]]:
     """(taxonomy, label) pairs of the older schema in property order, the empty ones left out."""
     out = []
     for data, kind in old_attributes(prim):
-        taxonomy = (_texts(kind, time) or [""])[0] if kind else ""
-        out += [(taxonomy or DEFAULT_TAXONOMY, label) for label in _texts(data, time) or [] if label]
+        kinds = _texts(kind, time) if kind else None
+        taxonomy = (kinds or [""])[0] or DEFAULT_TAXONOMY
+        out += [(taxonomy, label) for label in (_texts(data, time) or []) if label]
     return out
 
 
@@ -94,7 +108,7 @@ def old_attributes(prim: Any) -> Iterator[tuple[Any, Any]]:
 
 def _texts(attribute: Any, time: Any) -> list[str] | None:
     """A string, token, or array of them as a list; None where there is no value or one of another type."""
-    value = attribute.Get(time) if hasattr(attribute, "Get") else None
+    value: Any = attribute.Get(time) if hasattr(attribute, "Get") else None
     if isinstance(value, str):
         return [value]
     type_name = str(attribute.GetTypeName()) if value is not None else ""

@@ -15,7 +15,7 @@ from twinstage.scene.columns import F8, I4, I8, Bool
 from twinstage.scene.labels import Groups
 from twinstage.scene.read.appearance import DRAWN_PURPOSES, Appearance
 from twinstage.scene.read.context import ReadContext, array
-from twinstage.scene.read.labels import read_groups
+from twinstage.scene.read.labels import prototype_groups
 
 MAX_NESTED = 1_000_000
 """Drawings that one prototype may expand to through nested instancers."""
@@ -75,7 +75,9 @@ class PointReader:
             visible=visible[order],
             prototype_index=indices[order],
             parts=tuple(self._parts_of(target) for target in targets),
-            labels=tuple(self._labels_of(target) for target in targets),
+            labels=tuple(
+                prototype_groups(target, self.context.time, self.context.policy) for target in targets
+            ),
             material_sets=self._colors(prim, order),
         )
 
@@ -182,17 +184,6 @@ class PointReader:
         """point_from_gprim: from the gprim up to and with the prototype's root."""
         matrix, _ = self._cache.ComputeRelativeTransform(prim, root.GetParent())
         return np.asarray(self.context.conversion.matrices(np.array(matrix)[None])[0])
-
-    def _labels_of(self, root: Any) -> Groups:
-        """The root's own labels, or those that its labelled descendants agree on."""
-        if not root:
-            return ()
-        time, policy = self.context.time, self.context.policy
-        own = read_groups(root, time, policy)
-        if own:
-            return own
-        below = {labels for p in _range(root) if (labels := read_groups(p, time, policy))}
-        return below.pop() if len(below) == 1 else ()
 
     def _colors(self, prim: Any, order: np.ndarray) -> I4 | None:
         """A material set for each point where the instancer colours its points, else None."""

@@ -20,6 +20,14 @@ def _group() -> None:
 @app.command()
 def check(
     stage: Annotated[Path, typer.Argument(help="The USD file.", show_default=False)],
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            "--labels",
+            help="A recipe, or a YAML file `class: [label, ...]`, to check labels by.",
+            show_default=False,
+        ),
+    ] = None,
     asset_root: AssetRoots = None,
     json_: Json = False,
 ) -> None:
@@ -30,8 +38,10 @@ def check(
     from dataclasses import asdict
 
     from twinstage.assets.check import check_stage
+    from twinstage.assets.label_map import read_label_map
 
-    findings = check_stage(stage, asset_roots=tuple(asset_root or ()))
+    label_map = read_label_map(labels) if labels else None
+    findings = check_stage(stage, asset_roots=tuple(asset_root or ()), label_map=label_map)
     if json_:
         print_json([asdict(finding) for finding in findings])
     else:
