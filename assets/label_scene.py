@@ -26,6 +26,8 @@ class LabelScene:
     labels: ResolvedLabels
     drawn: np.ndarray
     points: dict[int, tuple[Groups, ...]]
+    stage: Any = None
+    """Kept, because a Usd.Prim does not keep its stage alive."""
 
     def objects(self) -> Iterator[tuple[int, Levels]]:
         """(row of the root, labels) of each drawn object; one for each prototype of a PointInstancer."""
@@ -60,7 +62,7 @@ def read_label_scene(stage: Any, policy: LabelPolicy, time: Any = None) -> Label
         for i in np.flatnonzero(drawn).tolist()
         if rows[i].instancer
     }
-    return LabelScene(paths, prims, parent, labels, drawn, points)
+    return LabelScene(paths, prims, parent, labels, drawn, points, stage)
 
 
 @dataclass(frozen=True, slots=True)

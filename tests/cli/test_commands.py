@@ -17,6 +17,8 @@ COMMANDS = [
     ["synth", "generate"],
     ["synth", "verify"],
     ["assets", "check"],
+    ["assets", "label"],
+    ["assets", "upgrade-labels"],
 ]
 
 
@@ -74,6 +76,35 @@ def test_assets_check_finds_faults_and_exits_1(tmp_path: Path) -> None:
     done = _run("assets", "check", tmp_path / "bad.usda")
     assert done.returncode == 1
     assert "/A/M" in done.stdout
+
+
+def test_assets_label_takes_answers_from_a_pipe_and_check_agrees(tmp_path: Path) -> None:
+    file, out = tmp_path / "yard.usda", tmp_path / "labels.usda"
+    file.write_text(
+        '#usda 1.0\n(defaultPrim = "Yard"\nupAxis = "Z"\nmetersPerUnit = 1)\ndef Xform "Yard"\n{\n'
+        + "".join(f'    def Cube "Crate_{k}"\n    {{\n    }}\n' for k in range(2))
+        + '    def Sphere "Tank"\n    {\n    }\n}\n'
+    )
+    command = [
+        sys.executable,
+        "-m",
+        "twinstage",
+        "assets",
+        "label",
+        str(file),
+        "--out",
+        str(out),
+        "--interactive",
+    ]
+    done = subprocess.run(
+        [*command, "--json"], input="crate\n=\n", capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    labels = {row["path"]: row["labels"] for row in json.loads(done.stdout)["labels"]}
+    assert labels == {"/Yard/Crate_0": ["crate"], "/Yard/Crate_1": ["crate"], "/Yard/Tank": ["tank"]}
+    checked = _run("assets", "check", out, "--json")
+    assert checked.returncode == 0, checked.stdout
+    assert not [f for f in json.loads(checked.stdout) if f["code"].startswith("label")]
 
 
 def test_render_writes_a_picture(cell: Path, tmp_path: Path) -> None:
