@@ -10,7 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from twinstage.scene.columns import F8
-from twinstage.scene.snapshot import Light, Material, Snapshot
+from twinstage.scene.snapshot import Light, Material, Shaping, Snapshot
+
+DRAWN_KINDS = ("dome", "distant", "rect", "disk", "sphere", "cylinder")
+"""Kinds of light that engines know."""
 
 DEFAULT_DOME = (0.45, 0.5, 0.58)
 """Radiance of the sky of a stage without lights."""
@@ -40,12 +43,13 @@ def placed_lights(snapshot: Snapshot) -> tuple[PlacedLight, ...]:
     """
     out = []
     for light in snapshot.lights:
-        if snapshot.prims.visible[light.prim] and max(light.radiance) > 0:
+        drawn = light.kind in DRAWN_KINDS and snapshot.prims.visible[light.prim]
+        if drawn and max(light.radiance) > 0 and light.diffuse > 0:
             world = snapshot.node_world[light.prim]
             factor = 1.0 / size_factor(snapshot, light, world) if light.normalize else 1.0
             if light.kind == "distant" and not light.normalize:
                 factor = distant_size(light.angle)
-            radiance = tuple(c * factor for c in light.radiance)
+            radiance = tuple(c * factor * light.diffuse for c in light.radiance)
             out.append(PlacedLight(light.kind, world, radiance, light))  # type: ignore[arg-type]
     if out or snapshot.lights or glowing_materials(snapshot):
         return tuple(out)
@@ -69,10 +73,11 @@ def size_factor(snapshot: Snapshot, light: Light, world: F8) -> float:
     """
     unit = snapshot.stage.meters_per_unit
     sx, sy, sz = np.linalg.norm(world[:3, :3], axis=0) / unit
+    skew = np.linalg.norm(np.cross(world[:3, 0], world[:3, 1])) / unit**2  # of X and Y: sx * sy without shear
     if light.kind == "rect":
-        area = light.width * sx * light.height * sy
+        area = light.width * light.height * skew
     elif light.kind == "disk":
-        area = np.pi * light.radius**2 * sx * sy
+        area = np.pi * light.radius**2 * skew
     elif light.kind == "sphere":
         area = 4 * np.pi * light.radius**2 * (sx * sy * sz) ** (2 / 3)
     elif light.kind == "cylinder":
@@ -83,8 +88,33 @@ def size_factor(snapshot: Snapshot, light: Light, world: F8) -> float:
 
 
 def distant_size(angle: float) -> float:
-    """Irradiance of a distant light of radiance 1 that is `angle` [rad] wide; 1 for a point."""
-    return float(np.pi * np.sin(angle / 2) ** 2) if angle > 0 else 1.0
+    """Irradiance of a distant light of radiance 1 that is `angle` [rad] wide; 1 for a point.
+
+    UsdLux, sizeFactor of a DistantLight: with t = angle / 2 up to a half turn, pi sin^2 t; beyond it (2 - sin^2 t) pi.
+    """
+    if angle <= 0:
+        return 1.0
+    half = min(angle / 2, np.pi)
+    share = np.sin(half) ** 2
+    return float(np.pi * (share if half <= np.pi / 2 else 2 - share))
+
+
+def shaping_factor(shaping: Shaping, cosine: np.ndarray) -> F8:
+    """What shaping leaves of the emission, f8[n, 3], by the cosine f8[n] of the angle to the light's axis.
+
+    UsdLux ShapingAPI, as its reference renderer hdEmbree has it: lerp(focusTint, 1, cos^focus), then
+    1 - smoothstep((1 - softness) * coneAngle, coneAngle, angle). An IES profile is left out.
+    """
+    out = np.ones((len(cosine), 3))
+    if shaping.focus > 0:
+        share = np.maximum(cosine, 0.0)[:, None] ** shaping.focus
+        out = share + (1 - share) * np.array(shaping.focus_tint)
+    if shaping.cone_angle < np.pi:
+        angle = np.arccos(np.clip(cosine, -1.0, 1.0))
+        inner = (1 - shaping.cone_softness) * shaping.cone_angle
+        at = np.clip((angle - inner) / max(shaping.cone_angle - inner, 1e-9), 0.0, 1.0)
+        out = out * (1 - at * at * (3 - 2 * at))[:, None]
+    return out
 
 
 def world_from_map(light: Light, world: F8) -> F8:

@@ -221,10 +221,32 @@ class Material:
 
 
 @dataclass(frozen=True, slots=True)
+class Shaping:
+    """UsdLux ShapingAPI: how emission falls off with the angle to the light's axis (-Z of its node).
+
+    Attributes:
+        cone_angle: nothing is emitted beyond it [rad]; pi cuts nothing.
+        cone_softness: share of the cone over which emission fades (smoothstep), from 0 to 1.
+        focus: exponent of the cosine; focus_tint: linear rgb that the fall-off fades to.
+        ies: the profile's file (LM-63 text), b"" for none; ies_angle_scale, ies_normalize: as authored.
+    """
+
+    cone_angle: float = 1.5707963267948966
+    cone_softness: float = 0.0
+    focus: float = 0.0
+    focus_tint: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    ies: bytes = field(default=b"", repr=False)
+    ies_angle_scale: float = 0.0
+    ies_normalize: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Light:
     """A UsdLux light. `radiance` = color * temperature * intensity * 2^exposure, linear rgb, before `normalize`.
 
-    `kind`: dome, distant, rect, disk, sphere or cylinder. Sizes in metres, `angle` in radians. Rect, disk and distant
+    `kind`: dome, distant, rect, disk, sphere, cylinder, or mesh (a gprim with a light API, or a GeometryLight; `prim` is that
+    prim). Sizes in metres, `angle` in radians. `diffuse`, `specular`: multipliers of what surfaces reflect. `treat_as_point`:
+    the hint treatAsPoint of spheres, treatAsLine of cylinders. `shadow`: whether it casts any. Rect, disk and distant
     lights shine along their node's -Z. A dome's latitude-longitude texture has its pole along the node's +Y (UsdLux),
     so a Y-up stage turned Z-up by us, and a DomeLight_1 with poleAxis Z, differ only in `node_from_map` (3x3, column-vector).
     """
@@ -244,6 +266,11 @@ class Light:
         (0.0, 1.0, 0.0),
         (0.0, 0.0, 1.0),
     )
+    diffuse: float = 1.0
+    specular: float = 1.0
+    shaping: Shaping | None = None
+    treat_as_point: bool = False
+    shadow: bool = True
 
 
 @dataclass(frozen=True, slots=True)

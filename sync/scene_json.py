@@ -213,5 +213,7 @@ def _light(light: Light, paths: Sequence[str]) -> dict[str, Any]:
         "length": light.length,
         "angle": light.angle,
         "texture": light.texture if light.texture >= 0 else None,
+        "coneAngle": light.shaping.cone_angle if light.shaping else None,
+        "coneSoftness": light.shaping.cone_softness if light.shaping else None,
         "nodeFromMap": [value for row in light.node_from_map for value in row],
     }

@@ -6,7 +6,7 @@ import numpy as np
 
 from twinstage.render.casting import drawn_instances
 from twinstage.render.images import decode, texture_values
-from twinstage.render.lighting import PlacedLight
+from twinstage.render.lighting import PlacedLight, shaping_factor
 from twinstage.render.zbuffer import ZBuffer, corner_weights, pixels_by_instance
 from twinstage.scene.columns import F4, F8
 from twinstage.scene.snapshot import Light, Material, Prototype, Snapshot, TextureInput
@@ -81,8 +81,13 @@ class WorldBvh:
         out = np.zeros((len(position), 3))
         limit = np.inf if placed.kind == "distant" else 1.0
         ray = toward[bright] if placed.kind == "distant" else (pose[:3, 3] - position)[bright] * 0.98
-        free = ~self._blocked(position[bright], normal[bright], ray, limit)
+        light = placed.light
+        free = np.ones(len(bright), bool)
+        if light is None or light.shadow:
+            free = ~self._blocked(position[bright], normal[bright], ray, limit)
         out[bright] = (cosine[bright] * strength[bright] * free)[:, None] * np.array(placed.radiance)
+        if light is not None and light.shaping is not None:
+            out[bright] *= shaping_factor(light.shaping, -(toward[bright] @ shine))
         return out
 
     def _blocked(self, position: F8, normal: F4, direction: np.ndarray, limit: float) -> np.ndarray:

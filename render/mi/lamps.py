@@ -13,7 +13,9 @@ import numpy as np
 from twinstage.render.lighting import PlacedLight
 from twinstage.render.mi.runtime import Mitsuba
 from twinstage.scene.columns import F8
+from twinstage.scene.snapshot import Shaping
 
+SHAPING_WIDTH = 9
 KINDS = ("rect", "disk", "sphere", "cylinder")
 
 
@@ -47,6 +49,9 @@ class LampTable:
         self._radiance = mi.Float(radiance.astype(np.float32).ravel())
         self._area = mi.Float(areas.astype(np.float32))
         self._kind = mi.UInt32(np.array([KINDS.index(placed.kind) for placed, _ in lights], np.uint32))
+        shapings = [placed.light.shaping if placed.light is not None else None for placed, _ in lights]
+        rows = [_shaping_row(shaping, placed) for shaping, (placed, _) in zip(shapings, lights, strict=True)]
+        self._shaping = mi.Float(np.array(rows, np.float32).ravel()) if any(shapings) else None
 
     def sample(self, position: Any, number: Any, active: Any) -> LampSample:
         """A lamp and a point on it as seen from `position`, by two numbers in [0, 1)."""
@@ -66,8 +71,24 @@ class LampTable:
         direction = toward * dr.rsqrt(distance2)
         facing = dr.maximum(-dr.dot(dr.normalize(normal), direction), 0.0)
         radiance = mi.Color3f(*(dr.gather(mi.Float, self._radiance, index * 3 + k, active) for k in range(3)))
+        if self._shaping is not None:
+            radiance *= self._shaped(index, direction, active)
         area = dr.gather(mi.Float, self._area, index, active)
         return LampSample(point, direction, radiance * (facing * area / (distance2 * share)))
+
+    def _shaped(self, index: Any, direction: Any, active: Any) -> Any:
+        """`render.lighting.shaping_factor` of the chosen lamps, for light that goes against `direction`."""
+        mi, dr = self._runtime.mi, self._runtime.dr
+        row = [
+            dr.gather(mi.Float, self._shaping, index * SHAPING_WIDTH + k, active)
+            for k in range(SHAPING_WIDTH)
+        ]
+        cosine = -dr.dot(mi.Vector3f(*row[:3]), direction)
+        inner, outer, focus, tint = row[3], row[4], row[5], mi.Color3f(*row[6:9])
+        share = dr.select(focus > 0.0, dr.power(dr.maximum(cosine, 1e-6), focus), 1.0)
+        at = dr.clip((dr.safe_acos(cosine) - inner) / dr.maximum(outer - inner, 1e-6), 0.0, 1.0)
+        cone = dr.select(outer < dr.pi, 1.0 - at * at * (3.0 - 2.0 * at), 1.0)
+        return (share + (1.0 - share) * tint) * cone
 
     def _on(self, name: str, axes: list[Any], centre: Any, position: Any, number: Any) -> tuple[Any, Any]:
         """A point on a shape, on the side of `position` where the shape is closed, and the normal there."""
@@ -99,3 +120,14 @@ def _area(kind: str, matrix: F8) -> float:
     if kind == "sphere":
         return float(2 * np.pi * np.linalg.norm(x) * np.linalg.norm(y))
     return float(np.pi * np.linalg.norm(x) * np.linalg.norm(z))
+
+
+def _shaping_row(shaping: Shaping | None, placed: PlacedLight) -> list[float]:
+    """Axis, angle where the cone begins to fade and where it ends [rad], focus, focus tint: `SHAPING_WIDTH` numbers."""
+    axis = -placed.world_from_light[:3, 2]
+    axis = axis / max(float(np.linalg.norm(axis)), 1e-12)
+    if shaping is None:
+        return [*axis.tolist(), 4.0, 4.0, 0.0, 0.0, 0.0, 0.0]
+    inner = (1 - shaping.cone_softness) * shaping.cone_angle
+    outer = shaping.cone_angle if shaping.cone_angle < np.pi else 4.0
+    return [*axis.tolist(), inner, outer, shaping.focus, *shaping.focus_tint]

@@ -2,7 +2,8 @@
 
 Lights light, but have no body: their shapes let rays pass (`null`), and camera rays look through them, so that
 pictures show what the label pass sees. A Mitsuba scene holds one environment: constant domes add up, the first textured
-dome is the map, further ones count as their mean colour.
+dome is the map, further ones count as their mean colour. Shaping is `lamps`'s: the scalar variant, which samples Mitsuba's
+own emitters, leaves it out.
 """
 
 from collections.abc import Iterator

@@ -1,11 +1,18 @@
-"""UsdLux lights -> `Light`, sizes in metres, radiance with exposure and colour temperature multiplied in."""
+"""UsdLux lights -> `Light`, sizes in metres, radiance with exposure and colour temperature multiplied in.
+
+What a light emits (UsdLux, `LightAPI`): radiance = color * blackbody(colorTemperature) * intensity * 2^exposure, in nit for
+intensity 1; `normalize` and the sizes it divides by are `render.lighting`'s. Values come by USD's value resolution, so the
+schemas' fall-backs hold (a DistantLight's intensity is 50,000). What pictures leave out is a finding; it is kept as data.
+"""
 
 import math
 from typing import Any
 
 from twinstage.scene.read.context import ReadContext
+from twinstage.scene.read.light_inputs import LightInputs
+from twinstage.scene.read.light_notes import note_what_is_left_out
 from twinstage.scene.read.textures import TextureStore
-from twinstage.scene.snapshot import Light, PrimTable
+from twinstage.scene.snapshot import Light, PrimTable, Shaping
 
 KINDS = {
     "DomeLight": "dome",
@@ -15,9 +22,20 @@ KINDS = {
     "DiskLight": "disk",
     "SphereLight": "sphere",
     "CylinderLight": "cylinder",
+    "GeometryLight": "mesh",
 }
-NOT_LIT = ("GeometryLight", "PortalLight", "PluginLight")
-LENGTHS = ("width", "height", "radius", "length")
+NOT_LIT = ("PortalLight", "PluginLight")
+SHAPES = ("Mesh", "Volume", "Sphere", "Cube", "Cylinder", "Cone", "Capsule", "Plane")
+"""Prims that become lights by an API schema of their own."""
+LENGTHS = {
+    "rect": ("width", "height"),
+    "disk": ("radius",),
+    "sphere": ("radius",),
+    "cylinder": ("radius", "length"),
+}
+LATITUDE_LONGITUDE = ("automatic", "latlong")
+POINT_RADIUS_M = 1e-3
+"""Radius of a light without extent whose power is normalized: as small as keeps its arithmetic sound."""
 POLE_UP_Y = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 POLE_UP_Z = ((1.0, 0.0, 0.0), (0.0, 0.0, -1.0), (0.0, 1.0, 0.0))
 """node_from_map where the map's pole is +Z: +90 degrees about X."""
@@ -35,51 +53,96 @@ def read_lights(
             context.finding(
                 "light.kind", f"{table.path[i]} gives no light: {type_name} is not supported", table.path[i]
             )
+        elif type_name in SHAPES and prims[i].HasAPI("LightAPI"):
+            lights.append(_read_light(context, i, prims[i], textures, up_axis))
     return tuple(lights)
 
 
 def _read_light(context: ReadContext, index: int, prim: Any, textures: TextureStore, up_axis: str) -> Light:
-    kind = KINDS[str(prim.GetTypeName())]
-
-    def get(name: str, default: Any) -> Any:
-        attribute = prim.GetAttribute(f"inputs:{name}")
-        found = attribute.Get(context.time) if attribute else None
-        return default if found is None else found
-
-    lengths = {name: float(get(name, 0.0)) * context.conversion.scale for name in LENGTHS if _has(prim, name)}
-    if get("shaping:ies:file", None):
-        context.finding("light.ies", f"{prim.GetPath()}: the IES profile is left out", prim.GetPath())
-    return Light(
+    kind = KINDS.get(str(prim.GetTypeName()), "mesh")
+    inputs = LightInputs(context, prim)
+    normalize = inputs.flag("normalize")
+    light = Light(
         prim=index,
         kind=kind,
-        radiance=_radiance(get),
-        normalize=bool(get("normalize", False)),
-        angle=math.radians(float(get("angle", 0.0))) if kind == "distant" else 0.0,
-        texture=_texture(prim, get, textures) if kind in ("dome", "rect") else -1,
-        node_from_map=_pole(prim, up_axis),
-        **lengths,
+        radiance=_radiance(inputs),
+        normalize=normalize,
+        angle=math.radians(inputs.number("angle", 0.53)) if kind == "distant" else 0.0,
+        texture=_texture(context, inputs, textures) if kind in ("dome", "rect") else -1,
+        node_from_map=_pole(prim, up_axis) if kind == "dome" else POLE_UP_Y,
+        diffuse=inputs.number("diffuse", 1.0),
+        specular=inputs.number("specular", 1.0),
+        shaping=_shaping(inputs) if kind not in ("dome", "distant") else None,
+        treat_as_point=_hint(prim),
+        shadow=inputs.flag("shadow:enable", True),
+        **_lengths(context, inputs, kind, normalize),
     )
+    note_what_is_left_out(context, prim, light, inputs)
+    return light
 
 
-def _has(prim: Any, name: str) -> bool:
-    return bool(prim.GetAttribute(f"inputs:{name}"))
-
-
-def _radiance(get: Any) -> tuple[float, float, float]:
+def _radiance(inputs: LightInputs) -> tuple[float, float, float]:
     from pxr import UsdLux
 
-    power = float(get("intensity", 1.0)) * 2.0 ** float(get("exposure", 0.0))
-    color = [float(c) for c in get("color", (1.0, 1.0, 1.0))]
-    if get("enableColorTemperature", False):
-        tint = UsdLux.BlackbodyTemperatureAsRgb(float(get("colorTemperature", 6500.0)))
+    exposure = min(max(inputs.number("exposure", 0.0), -64.0), 64.0)
+    power = inputs.number("intensity", 1.0) * 2.0**exposure
+    color = list(inputs.color("color", (1.0, 1.0, 1.0)))
+    if inputs.flag("enableColorTemperature"):
+        tint = UsdLux.BlackbodyTemperatureAsRgb(inputs.number("colorTemperature", 6500.0))
         color = [c * float(t) for c, t in zip(color, tint, strict=True)]
-    red, green, blue = (c * power for c in color)
+    red, green, blue = (max(c * power, 0.0) for c in color)
+    if power < 0 or min(color) < 0:
+        inputs.note(
+            "light.value", "emits less than nothing (a negative intensity or colour), which counts as 0"
+        )
     return red, green, blue
 
 
-def _texture(prim: Any, get: Any, textures: TextureStore) -> int:
-    asset = get("texture:file", None)
-    return textures.index(asset, prim.GetAttribute("inputs:texture:file")) if asset is not None else -1
+def _lengths(context: ReadContext, inputs: LightInputs, kind: str, normalize: bool) -> dict[str, float]:
+    """Sizes [m]. A light without extent emits nothing, unless it is normalized: then it counts as tiny."""
+    scale = context.conversion.scale
+    found = {name: inputs.number(name, 0.0) * scale for name in LENGTHS.get(kind, ())}
+    if all(value > 0 for value in found.values()):
+        return found
+    if normalize:
+        return {name: value if value > 0 else POINT_RADIUS_M for name, value in found.items()}
+    inputs.note("light.size", "has no extent and is not normalized, so it gives no light")
+    return {name: max(value, 0.0) for name, value in found.items()}
+
+
+def _shaping(inputs: LightInputs) -> Shaping | None:
+    """UsdLux ShapingAPI, None where nothing is shaped.
+
+    The schema's fall-back cuts at 90 degrees; where its attributes are authored without it being applied, nothing is cut.
+    """
+    applied = inputs.prim.HasAPI("ShapingAPI")
+    if not (applied or inputs.authored("shaping:")):
+        return None
+    asset = inputs.value("shaping:ies:file")
+    cone = min(max(inputs.number("shaping:cone:angle", 90.0 if applied else 180.0), 0.0), 180.0)
+    shaping = Shaping(
+        cone_angle=math.radians(cone),
+        cone_softness=min(max(inputs.number("shaping:cone:softness", 0.0), 0.0), 1.0),
+        focus=max(inputs.number("shaping:focus", 0.0), 0.0),
+        focus_tint=inputs.color("shaping:focusTint", (0.0, 0.0, 0.0)),
+        ies=inputs.file("shaping:ies:file", asset) if asset is not None and str(asset.path) else b"",
+        ies_angle_scale=inputs.number("shaping:ies:angleScale", 0.0),
+        ies_normalize=inputs.flag("shaping:ies:normalize"),
+    )
+    return shaping if shaping != Shaping(cone_angle=math.pi) else None
+
+
+def _texture(context: ReadContext, inputs: LightInputs, textures: TextureStore) -> int:
+    asset = inputs.value("texture:file")
+    if asset is None or not str(asset.path):
+        return -1
+    layout = str(inputs.value("texture:format") or "automatic")
+    if layout not in LATITUDE_LONGITUDE:
+        inputs.note(
+            "light.texture-format", f"has a map of format {layout!r}, which is left out; latlong is read"
+        )
+        return -1
+    return textures.index(asset, inputs.attribute("texture:file"))
 
 
 def _pole(prim: Any, up_axis: str) -> tuple[tuple[float, float, float], ...]:
@@ -88,3 +151,10 @@ def _pole(prim: Any, up_axis: str) -> tuple[tuple[float, float, float], ...]:
     if axis == "scene":
         axis = up_axis
     return POLE_UP_Z if axis == "Z" else POLE_UP_Y
+
+
+def _hint(prim: Any) -> bool:
+    return any(
+        attribute and attribute.Get() is True
+        for attribute in (prim.GetAttribute("treatAsPoint"), prim.GetAttribute("treatAsLine"))
+    )

@@ -2,7 +2,7 @@
 
 import io
 from dataclasses import replace
-from math import pi
+from math import cos, pi, radians
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ from twinstage.render.labels import label_pass
 from twinstage.render.mi.runtime import find_llvm
 from twinstage.scene.color import linear_from_srgb, srgb_from_linear
 from twinstage.scene.columns import PoseColumns, frozen
-from twinstage.scene.snapshot import Light, Material, Texture, TextureInput
+from twinstage.scene.snapshot import Light, Material, Shaping, Texture, TextureInput
 
 MATT = Material("/matt", diffuse_color=(0.5, 0.5, 0.5), roughness=1.0, ior=1.01)
 DOWN = np.eye(4)  # a light's -Z points down
@@ -133,6 +133,47 @@ class TestLightByTheBook:
         metres, cm = (_linear(engine, s, camera) for s in (snapshot, centimetres))
         assert np.allclose(metres, 0.5 / pi * 1e4 / 25.0, rtol=0.05)
         assert np.allclose(cm * 1e4, metres, rtol=1e-3)
+
+    @pytest.mark.parametrize(
+        ("shaping", "at", "left"),
+        [
+            (Shaping(cone_angle=np.pi / 6), 0.0, (1, 1, 1)),
+            (Shaping(cone_angle=np.pi / 6), 35.0, (0, 0, 0)),
+            (
+                Shaping(cone_angle=np.pi / 6, cone_softness=1.0),
+                15.0,
+                (0.5, 0.5, 0.5),
+            ),  # half way: smoothstep(1/2)
+            (Shaping(cone_angle=np.pi, focus=4.0), 20.0, (cos(radians(20)) ** 4,) * 3),
+            (
+                Shaping(cone_angle=np.pi, focus=2.0, focus_tint=(1.0, 0.5, 0.0)),
+                45.0,
+                (1, 0.75, 0.5),  # half of the light is tinted
+            ),
+        ],
+    )
+    def test_shaping_by_the_text_of_usdlux(self, hand, kind, shaping, at, left):
+        """A small sphere 5 m above a floor, seen where its light comes at an angle; against the same without shaping."""
+        x = 5.0 * np.tan(radians(at))
+        camera = look_at([x, -0.01, 3], [x, 0, 0], width=4, height=4, fov=0.02)
+        engine = open_engine(kind=kind, spp=64, clamp=0, max_depth=2)
+        plain = _light("sphere", 1e4, radius=0.05)
+        pose = _at([0, 0, 5.0])
+        shaped, bare = (
+            _linear(engine, _floor(hand, (light, pose)), camera)
+            for light in (replace(plain, shaping=shaping), plain)
+        )
+        assert bare.min() > 0
+        assert np.allclose(shaped / bare, left, atol=0.03)
+
+    def test_a_light_of_no_known_kind_is_left_out_and_multipliers_count(self, hand, kind):
+        engine = open_engine(kind=kind, spp=4)
+        camera = _top_view()
+        sun = _light("distant", 2.0, normalize=True)
+        full = _linear(engine, _floor(hand, (sun, np.eye(4)), (_light("mesh", 9.0), np.eye(4))), camera)
+        half = _linear(engine, _floor(hand, (replace(sun, diffuse=0.5), np.eye(4))), camera)
+        assert np.allclose(full, 0.5 / pi * 2.0, rtol=0.02)
+        assert np.allclose(half, full / 2, rtol=0.02)
 
     def test_a_rect_light_shines_along_minus_z_only(self, hand, kind):
         up = np.diag([1.0, -1.0, -1.0, 1.0])

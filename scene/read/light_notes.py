@@ -1,0 +1,50 @@
+"""What a light asks for and pictures leave out: one finding each, so that nothing vanishes in silence."""
+
+from typing import Any
+
+from twinstage.scene.read.context import ReadContext
+from twinstage.scene.read.light_inputs import LightInputs
+from twinstage.scene.snapshot import Light
+
+
+def note_what_is_left_out(context: ReadContext, prim: Any, light: Light, inputs: LightInputs) -> None:
+    """Findings about links, filters, profiles, connections, and kinds of light that no engine draws."""
+    if light.kind == "mesh":
+        inputs.note(
+            "light.mesh", f"gives no light: a {prim.GetTypeName()} as a light is read, but not drawn as one"
+        )
+    if light.kind == "rect" and light.texture >= 0:
+        inputs.note("light.texture", "has an image on a rectangle; pictures show its plain colour")
+    if light.shaping is not None and light.shaping.ies:
+        inputs.note("light.ies", "has an IES profile, which is kept as data; pictures leave it out")
+    if light.specular != light.diffuse:
+        inputs.note(
+            "light.multipliers", "has different diffuse and specular multipliers; diffuse is used for both"
+        )
+    if not light.shadow:
+        inputs.note("light.shadow", "casts no shadow by its ShadowAPI, which only the raycast engine follows")
+    for name in ("lightLink", "shadowLink"):
+        if not _links_all(prim, name):
+            inputs.note(
+                "light.link", f"is limited to some prims by its {name} collection; it lights everything"
+            )
+    filters = prim.GetRelationship("light:filters") or prim.GetRelationship("filters")
+    if filters and filters.GetTargets():
+        inputs.note("light.filter", f"has the filter {filters.GetTargets()[0]}, which is left out")
+    for attribute in prim.GetAuthoredPropertiesInNamespace("inputs"):
+        if hasattr(attribute, "HasAuthoredConnections") and attribute.HasAuthoredConnections():
+            inputs.note(
+                "light.connection", f"has {attribute.GetName()} connected to a shader; its own value is used"
+            )
+
+
+def _links_all(prim: Any, name: str) -> bool:
+    """Whether that collection holds everything, as the schema says by default."""
+    root = prim.GetAttribute(f"collection:{name}:includeRoot")
+    if root and root.Get() is False:
+        return False
+    excludes = prim.GetRelationship(f"collection:{name}:excludes")
+    if excludes and excludes.GetTargets():
+        return False
+    expression = prim.GetAttribute(f"collection:{name}:membershipExpression")
+    return not (expression and expression.HasAuthoredValue())
