@@ -1,7 +1,7 @@
 """Our own rules about labels: what would make a class wrong, missing or a matter of chance.
 
 Codes: `label.ambiguous`, `label.none`, `label.unknown`, `label.case`, `label.empty`, `label.legacy`, `label.not-applied`,
-`label.below-instance`; `labels.none` where a stage has no label at all.
+`label.below-instance`, `label.subset`; `labels.none` where a stage has no label at all.
 """
 
 from collections import Counter
@@ -47,7 +47,7 @@ def _authored(scene: LabelScene) -> Iterator[Finding]:
             continue
         seen.add(key)
         new, old = applied_labels(prim, time), old_labels(prim, time)
-        for taxonomy in loose_taxonomies(prim):
+        for taxonomy in loose_taxonomies(prim, time):
             yield Finding(
                 "label.not-applied", "error", path,
                 f"labels of taxonomy {taxonomy!r} do not count, because {SCHEMA}:{taxonomy} is not applied",
@@ -60,6 +60,11 @@ def _authored(scene: LabelScene) -> Iterator[Finding]:
                     "label.empty", "warning", f"{path}.{NAMESPACE}:{taxonomy}",
                     f"the label list holds {what}", "name the class, or remove the schema",
                 )  # fmt: skip
+        if prim.GetTypeName() == "GeomSubset" and (new or old) and not _is_drawn_apart(prim):
+            yield Finding(
+                "label.subset", "info", path, "the labelled subset is not of family materialBind, so it is not told apart",
+                'uniform token familyName = "materialBind"',
+            )  # fmt: skip
         late = [label for taxonomy, label in old if taxonomy not in new]
         if late:
             yield Finding(
@@ -67,6 +72,12 @@ def _authored(scene: LabelScene) -> Iterator[Finding]:
                 f"{_list(late)} is written in the older SemanticsAPI, which USD itself does not see",
                 "twinstage assets upgrade-labels FILE --out LAYER",
             )  # fmt: skip
+
+
+def _is_drawn_apart(subset: Any) -> bool:
+    """Whether the reader gives that subset a slot of its own (`scene.read.mesh.material_subsets`)."""
+    family = subset.GetAttribute("familyName").Get()
+    return family == "materialBind" or bool(subset.HasRelationship("material:binding"))
 
 
 def _ignored(scene: LabelScene) -> Iterator[Finding]:

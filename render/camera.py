@@ -61,6 +61,7 @@ def camera_from_scene(
         world_from_camera=frozen(world @ USD_FROM_OPENCV, np.float64),
         near=scene_camera.near,
         far=scene_camera.far,
+        exposure=float(np.log2(scene_camera.exposure_scale)),
     )
 
 

@@ -18,6 +18,7 @@ class Camera:
         K: intrinsics f8[3, 3] with the pixel-edge origin: the centre of the top-left pixel is at (0.5, 0.5).
         world_from_camera: f8[4, 4], column-vector, OpenCV axes (+x right, +y down, +z forward) [m].
         near, far: clipping distances along the optical axis [m].
+        exposure: of the camera itself [EV]: pictures are 2^exposure times as bright, unless they find their own exposure.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Camera:
     world_from_camera: F8
     near: float = 0.01
     far: float = 1e6
+    exposure: float = 0.0
 
     def rays(self) -> tuple[F8, F8]:
         """Origins and directions f8[height * width, 3] in the world through all pixel centres, row by row.

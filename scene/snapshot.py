@@ -277,7 +277,15 @@ class Light:
 class SceneCamera:
     """A UsdGeomCamera: lens in millimetres (as the ratio to apertures matters only), distances in metres.
 
-    The camera looks along its node's -Z with +Y up (USD convention).
+    The camera looks along its node's -Z with +Y up (USD convention). An orthographic camera sees an area of its apertures.
+
+    Attributes:
+        projection: perspective or orthographic.
+        f_stop: 0 for no depth of field; focus_distance [m].
+        shutter_open, shutter_close: from the frame's time on [s].
+        exposure_scale: what linear pictures are multiplied by (ComputeLinearExposureScale).
+        clipping_planes: (a, b, c, d) in the camera's axes, what has a*x + b*y + c*z + d < 0 is not seen; d [m].
+        stereo_role: mono, left or right.
     """
 
     prim: int
@@ -292,6 +300,31 @@ class SceneCamera:
     far: float
     f_stop: float = 0.0
     focus_distance: float = 0.0
+    shutter_open: float = 0.0
+    shutter_close: float = 0.0
+    exposure_scale: float = 1.0
+    clipping_planes: tuple[tuple[float, float, float, float], ...] = ()
+    stereo_role: str = "mono"
+
+
+@dataclass(frozen=True, slots=True)
+class RenderProduct:
+    """A picture that the stage's author asked for (UsdRender), its settings filled in.
+
+    Attributes:
+        path: the RenderProduct prim; camera: path of its camera, "" for none; name: file name.
+        resolution: (width, height) [px]; pixel_aspect_ratio: width / height of a pixel.
+        aspect_policy: what gives way where the camera's apertures have another ratio (aspectRatioConformPolicy).
+        data_window: (x min, y min, x max, y max) of the picture that is wanted, from 0 to 1, origin at the lower left.
+    """
+
+    path: str
+    camera: str
+    resolution: tuple[int, int]
+    pixel_aspect_ratio: float = 1.0
+    aspect_policy: str = "expandAperture"
+    data_window: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -311,6 +344,7 @@ class Snapshot:
     cameras: tuple[SceneCamera, ...]
     findings: tuple[Finding, ...] = ()
     revision: int = 0
+    render_products: tuple[RenderProduct, ...] = ()
 
     @property
     def node_count(self) -> int:

@@ -32,8 +32,7 @@ class _MitsubaEngine:
         """A Capture with `rgb`."""
         linear = self.linear(snapshot, camera, seed=seed)
         exposure = self.settings.exposure
-        if self.settings.auto_exposure:
-            exposure += auto_exposure(linear)
+        exposure += auto_exposure(linear) if self.settings.auto_exposure else camera.exposure
         return Capture(camera, {"rgb": tone_map(linear, exposure)})
 
     def linear(self, snapshot: Snapshot, camera: Camera, *, seed: int | None = None) -> F4:
@@ -55,7 +54,9 @@ class _MitsubaEngine:
             if self._expected is not None:
                 self._living.expect(*self._expected)
         self._living.follow(snapshot)
-        limit = settings.clamp / 2.0**settings.exposure if settings.clamp > 0 else np.inf
+        limit = (
+            settings.clamp / 2.0 ** (settings.exposure + camera.exposure) if settings.clamp > 0 else np.inf
+        )
         sampling = Sampling(
             max_depth=self._depth(),
             spp=settings.spp,

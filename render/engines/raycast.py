@@ -39,8 +39,7 @@ class RaycastEngine:
         """A Capture with `rgb`."""
         linear = self.linear(snapshot, camera)
         exposure = self.settings.exposure
-        if self.settings.auto_exposure:
-            exposure += auto_exposure(linear)
+        exposure += auto_exposure(linear) if self.settings.auto_exposure else camera.exposure
         return Capture(camera, {"rgb": tone_map(linear, exposure)})
 
     def linear(self, snapshot: Snapshot, camera: Camera) -> F4:

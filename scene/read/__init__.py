@@ -41,6 +41,7 @@ def read_snapshot(
     from twinstage.scene.read.materials import MaterialStore
     from twinstage.scene.read.points import PointReader
     from twinstage.scene.read.prims import PrimReader
+    from twinstage.scene.read.render_products import read_render_products
     from twinstage.scene.read.textures import TextureStore
     from twinstage.scene.snapshot import Snapshot, StageInfo
     from twinstage.scene.stage import diagnostics
@@ -83,6 +84,7 @@ def read_snapshot(
         textures=tuple(textures.textures),
         lights=lights,
         cameras=read_cameras(context, table, prims),
+        render_products=read_render_products(context, table, prims),
         findings=(*opened.findings, *context.findings, *diagnostics(quiet)),
     )
 

@@ -1,17 +1,19 @@
-"""UsdGeomCamera -> `SceneCamera`: lens in millimetres, distances in metres."""
+"""UsdGeomCamera -> `SceneCamera`: lens in millimetres, distances in metres, shutter in seconds, exposure as a factor.
 
+Focal length and apertures are tenths of a stage unit (UsdGeomCamera), other lengths stage units. Values that no camera can
+have become the schema's fall-backs, with a finding.
+"""
+
+import math
 from typing import Any
 
-from twinstage.scene.read.context import ReadContext
+import numpy as np
+
+from twinstage.scene.read.context import ReadContext, array
 from twinstage.scene.snapshot import PrimTable, SceneCamera
 
-_LENS = (
-    "focalLength",
-    "horizontalAperture",
-    "verticalAperture",
-    "horizontalApertureOffset",
-    "verticalApertureOffset",
-)
+PERSPECTIVE, ORTHOGRAPHIC = "perspective", "orthographic"
+SCALE_TOLERANCE = 1e-4
 
 
 def read_cameras(context: ReadContext, table: PrimTable, prims: list[Any]) -> tuple[SceneCamera, ...]:
@@ -21,33 +23,129 @@ def read_cameras(context: ReadContext, table: PrimTable, prims: list[Any]) -> tu
     cameras = []
     for i, name in zip(indices, names, strict=True):
         unique = name if names.count(name) == 1 else table.path[i].strip("/").replace("/", ".")
-        cameras.append(_read_camera(context, i, prims[i], unique))
+        cameras.append(_read_camera(_Values(context, prims[i]), i, unique))
     return tuple(cameras)
 
 
-def _read_camera(context: ReadContext, index: int, prim: Any, name: str) -> SceneCamera:
-    from pxr import UsdGeom
+class _Values:
+    """Attributes of one camera prim at the snapshot's time; fall-backs are those of the schema."""
 
-    camera = UsdGeom.Camera(prim)
-    scale = context.conversion.scale
+    def __init__(self, context: ReadContext, prim: Any) -> None:
+        self.context = context
+        self.prim = prim
+        self._schema = prim.GetPrimDefinition()
 
-    def get(attribute: str) -> float:
-        return float(prim.GetAttribute(attribute).Get(context.time))
+    def note(self, code: str, what: str) -> None:
+        """A finding about this camera; `what` goes on after its path."""
+        self.context.finding(code, f"{self.prim.GetPath()} {what}", self.prim.GetPath())
 
-    # Lens values are tenths of a stage unit.
-    focal, width, height, dx, dy = (get(attribute) * scale * 100.0 for attribute in _LENS)
-    near, far = camera.GetClippingRangeAttr().Get(context.time)
+    def number(self, name: str, *, above: float = -math.inf, otherwise: float | None = None) -> float:
+        """A finite number greater than `above`, else `otherwise` or the schema's fall-back, with a finding."""
+        value = self.prim.GetAttribute(name).Get(self.context.time)
+        fall_back = self._schema.GetAttributeFallbackValue(name) if otherwise is None else otherwise
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            number = math.nan
+        if math.isfinite(number) and number > above:
+            return number
+        limit = f" above {above:g}" if above > -math.inf else ""
+        self.note(
+            "camera.value", f"has {name} {value}, where a number{limit} was expected; {fall_back:g} is used"
+        )
+        return float(fall_back)
+
+    def text(self, name: str, known: tuple[str, ...]) -> str:
+        """One of the known tokens, else the first."""
+        value = str(self.prim.GetAttribute(name).Get(self.context.time))
+        if value not in known:
+            self.note("camera.value", f"has {name} {value!r}; {known[0]!r} is used")
+            return known[0]
+        return value
+
+
+def _read_camera(values: _Values, index: int, name: str) -> SceneCamera:
+    scale = values.context.conversion.scale
+
+    def lens(attribute: str, above: float = -math.inf) -> float:
+        """Tenths of a stage unit in millimetres; multiplied in this order, as `scene.edits` does."""
+        return values.number(attribute, above=above) * scale * 100.0
+
+    near, far = _clipping(values)
+    seconds = 1.0 / float(values.context.stage.GetTimeCodesPerSecond())
+    _note_scale(values)
     return SceneCamera(
         prim=index,
         name=name,
-        projection=str(camera.GetProjectionAttr().Get(context.time)),
-        focal_length=focal,
-        horizontal_aperture=width,
-        vertical_aperture=height,
-        horizontal_offset=dx,
-        vertical_offset=dy,
-        near=float(near) * scale,
-        far=float(far) * scale,
-        f_stop=get("fStop"),
-        focus_distance=get("focusDistance") * scale,
+        projection=values.text("projection", (PERSPECTIVE, ORTHOGRAPHIC)),
+        focal_length=lens("focalLength", above=0),
+        horizontal_aperture=lens("horizontalAperture", above=0),
+        vertical_aperture=lens("verticalAperture", above=0),
+        horizontal_offset=lens("horizontalApertureOffset"),
+        vertical_offset=lens("verticalApertureOffset"),
+        near=near * scale,
+        far=far * scale,
+        f_stop=values.number("fStop"),
+        focus_distance=values.number("focusDistance") * scale,
+        shutter_open=values.number("shutter:open") * seconds,
+        shutter_close=values.number("shutter:close") * seconds,
+        exposure_scale=_exposure_scale(values),
+        clipping_planes=_planes(values, scale),
+        stereo_role=values.text("stereoRole", ("mono", "left", "right")),
     )
+
+
+def _clipping(values: _Values) -> tuple[float, float]:
+    """The clipping range [stage units]; a range that holds nothing becomes the schema's."""
+    found = values.prim.GetAttribute("clippingRange").Get(values.context.time)
+    try:
+        near, far = (float(v) for v in found)
+    except (TypeError, ValueError):
+        near = far = math.nan
+    if math.isfinite(near) and 0 <= near < far:
+        return near, far
+    near, far = values.prim.GetPrimDefinition().GetAttributeFallbackValue("clippingRange")
+    values.note(
+        "camera.clipping", f"has clippingRange {found}, which holds nothing; ({near:g}, {far:g}) is used"
+    )
+    return float(near), float(far)
+
+
+def _planes(values: _Values, scale: float) -> tuple[tuple[float, float, float, float], ...]:
+    """Additional clipping planes in the camera's axes: what has a*x + b*y + c*z + d < 0 is not seen; d in metres."""
+    found = array(values.prim.GetAttribute("clippingPlanes").Get(values.context.time))
+    if found is None or found.size == 0:
+        return ()
+    values.note(
+        "camera.clipping-planes", "has clipping planes, which are kept as data; pictures leave them out"
+    )
+    return tuple((a, b, c, d * scale) for a, b, c, d in found.reshape(-1, 4).tolist())
+
+
+def _exposure_scale(values: _Values) -> float:
+    """What an exposed picture is multiplied by (UsdGeomCamera::ComputeLinearExposureScale).
+
+    responsivity * time * iso / 100 / fStop^2 * 2^exposure, 1 where nothing is authored.
+    """
+    stops = min(max(values.number("exposure"), -64.0), 64.0)
+    shutter = values.number("exposure:time", above=0)
+    sensitivity = (
+        values.number("exposure:iso", above=0) / 100.0 * values.number("exposure:responsivity", above=0)
+    )
+    return float(sensitivity * shutter / values.number("exposure:fStop", above=0) ** 2 * 2.0**stops)
+
+
+def _note_scale(values: _Values) -> None:
+    """GfCamera keeps a scaled transform, but its frustum strips the scale; so do we, and say so."""
+    from pxr import UsdGeom
+
+    xform = UsdGeom.Xformable(values.prim).ComputeLocalToWorldTransform(values.context.time)
+    lengths = np.linalg.norm(np.array(xform)[:3, :3], axis=1)
+    if np.abs(lengths - 1.0).max() > SCALE_TOLERANCE:
+        shown = ", ".join(f"{length:g}" for length in lengths.tolist())
+        values.context.finding(
+            "camera.scale",
+            f"{values.prim.GetPath()} has a scaled transform ({shown}); the scale changes where it stands, not its lens",
+            values.prim.GetPath(),
+            "info",
+        )

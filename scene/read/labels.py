@@ -26,15 +26,19 @@ def read_labels(prim: Any, time: Any, policy: LabelPolicy = _DEFAULT) -> tuple[s
 
 def read_groups(prim: Any, time: Any, policy: LabelPolicy = _DEFAULT) -> Groups:
     """The labels of the prim itself by taxonomy, in the policy's order."""
-    old = old_labels(prim, time)
-    found = applied_labels(prim, time)
-    if not old and not found:
-        return ()
+    return read_groups_and_loose(prim, time, policy)[0]
+
+
+def read_groups_and_loose(
+    prim: Any, time: Any, policy: LabelPolicy = _DEFAULT
+) -> tuple[Groups, tuple[str, ...]]:
+    """`read_groups`, and the taxonomies whose labels do not count because the schema is not applied for them."""
+    found, loose = _new_labels(prim, time)
     newer = set(found)
-    for taxonomy, label in old:
+    for taxonomy, label in old_labels(prim, time):
         if taxonomy not in newer:
             found.setdefault(taxonomy, []).append(label)
-    return policy.ordered(found)
+    return policy.ordered(found) if found else (), loose
 
 
 def prototype_groups(root: Any, time: Any, policy: LabelPolicy = _DEFAULT) -> Groups:
@@ -65,26 +69,29 @@ def tell_ambiguities(context: ReadContext, ambiguous: Mapping[tuple[str, ...], S
 
 def applied_labels(prim: Any, time: Any) -> dict[str, list[str]]:
     """Labels by taxonomy as UsdSemantics has them, empty names included."""
+    return _new_labels(prim, time)[0]
+
+
+def loose_taxonomies(prim: Any, time: Any) -> tuple[str, ...]:
+    """Taxonomies whose labels are authored without the schema applied: USD does not see them."""
+    return _new_labels(prim, time)[1]
+
+
+def _new_labels(prim: Any, time: Any) -> tuple[dict[str, list[str]], tuple[str, ...]]:
     attributes = prim.GetAuthoredPropertiesInNamespace(NAMESPACE)
     if not attributes:
-        return {}
+        return {}, ()
     applied = {str(name) for name in prim.GetAppliedSchemas()}
-    found = {}
+    found, loose = {}, []
     for attribute in attributes:
         taxonomy = str(attribute.GetName())[len(NAMESPACE) + 1 :]
-        if f"{SCHEMA}:{taxonomy}" in applied:
-            values = _texts(attribute, time)
-            if values is not None:
-                found[taxonomy] = values
-    return found
-
-
-def loose_taxonomies(prim: Any) -> list[str]:
-    """Taxonomies whose labels are authored without the schema applied: USD does not see them."""
-    attributes = prim.GetAuthoredPropertiesInNamespace(NAMESPACE)
-    applied = {str(name) for name in prim.GetAppliedSchemas()} if attributes else set()
-    names = [str(attribute.GetName())[len(NAMESPACE) + 1 :] for attribute in attributes]
-    return [name for name in names if f"{SCHEMA}:{name}" not in applied]
+        if f"{SCHEMA}:{taxonomy}" not in applied:
+            loose.append(taxonomy)
+            continue
+        values = _texts(attribute, time)
+        if values is not None:
+            found[taxonomy] = values
+    return found, tuple(loose)
 
 
 def old_labels(prim: Any, time: Any) -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ import numpy as np
 from twinstage.scene.columns import F8, frozen
 from twinstage.scene.labels import Groups, flat
 from twinstage.scene.read.context import ReadContext
-from twinstage.scene.read.labels import loose_taxonomies, read_groups
+from twinstage.scene.read.labels import read_groups_and_loose
 from twinstage.scene.snapshot import PrimTable
 
 
@@ -78,14 +78,15 @@ class PrimReader:
         )
 
     def _labels(self, prim: Any) -> Groups:
-        for taxonomy in loose_taxonomies(prim):
+        groups, loose = read_groups_and_loose(prim, self.context.time, self.context.policy)
+        for taxonomy in loose:
             self.context.finding(
                 "label.not-applied",
-                f"{prim.GetPath()}: labels of taxonomy {taxonomy!r} do not count, because SemanticsLabelsAPI:{taxonomy} "
-                "is not applied",
+                f"{prim.GetPath()}: labels of taxonomy {taxonomy!r} do not count, because "
+                f"SemanticsLabelsAPI:{taxonomy} is not applied",
                 prim.GetPath(),
             )
-        return read_groups(prim, self.context.time, self.context.policy)
+        return groups
 
     def _schema(self, prim: Any, type_name: str) -> tuple[bool, bool]:
         from pxr import UsdGeom

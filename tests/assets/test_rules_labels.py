@@ -66,6 +66,14 @@ def test_one_fault_one_finding(extra: str, code: str, path: str, severity: str) 
     assert codes(body)[code] == (path, severity)
 
 
+def test_labelled_subsets_that_are_not_told_apart() -> None:
+    head = f'def GeomSubset "S" ({API}) {{\n uniform token familyName = "parts"\n'
+    subset = f'{head} token[] semantics:labels:class = ["lid"]\n}}\n'
+    body = f'def Mesh "W" ({API}) {{\n token[] semantics:labels:class = ["box"]\n{subset}}}\n'
+    assert codes(body) == {"label.subset": ("/W/S", "info")}
+    assert found(body.replace('"parts"', '"materialBind"')) == []
+
+
 def test_labels_below_an_instance_that_usd_ignores() -> None:
     body = PROTOTYPE + INSTANCE
     (finding,) = [f for f in found(body) if f.code == "label.below-instance"]

@@ -497,6 +497,27 @@ def test_exposure_doubles_light_and_auto_exposure_brings_the_mean_to_grey(hand):
     assert auto_exposure(np.zeros((4, 4, 3), np.float32)) == 0.0
 
 
+@pytest.mark.parametrize("kind", ["raycast", "direct"])
+def test_a_cameras_own_exposure_brightens_its_pictures(hand, kind):
+    snapshot = _floor(hand, (_light("distant", 0.2, normalize=True), np.eye(4)))
+    plain = _top_view()
+    pictures = {
+        stops: open_engine(kind=kind, spp=4, exposure=own).render(snapshot, camera).aovs["rgb"]
+        for stops, own, camera in [
+            ("none", 0, plain),
+            ("camera", 0, replace(plain, exposure=2.0)),
+            ("engine", 2, plain),
+        ]
+    }
+    assert np.array_equal(pictures["camera"], pictures["engine"])
+    assert pictures["camera"].mean() > 1.5 * pictures["none"].mean()
+    found = [
+        open_engine(kind=kind, spp=4, auto_exposure=True).render(snapshot, camera).aovs["rgb"]
+        for camera in (plain, replace(plain, exposure=2.0))
+    ]
+    assert np.array_equal(*found), "a picture that finds its own exposure"
+
+
 def test_tone_map_is_srgb_up_to_the_shoulder_and_rises_to_white():
     ramp = np.linspace(0, 0.8, 1000, dtype=np.float32)
     expected = np.rint(srgb_from_linear(ramp.astype(np.float64)) * 255)
