@@ -116,10 +116,15 @@ def _planes(values: _Values, scale: float) -> tuple[tuple[float, float, float, f
     found = array(values.prim.GetAttribute("clippingPlanes").Get(values.context.time))
     if found is None or found.size == 0:
         return ()
+    if found.ndim != 2 or found.shape[1] != 4 or not np.isfinite(found).all():
+        values.note(
+            "camera.value", "has clippingPlanes that are not four finite numbers each; they are left out"
+        )
+        return ()
     values.note(
         "camera.clipping-planes", "has clipping planes, which are kept as data; pictures leave them out"
     )
-    return tuple((a, b, c, d * scale) for a, b, c, d in found.reshape(-1, 4).tolist())
+    return tuple((a, b, c, d * scale) for a, b, c, d in found.tolist())
 
 
 def _exposure_scale(values: _Values) -> float:

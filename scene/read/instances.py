@@ -166,8 +166,8 @@ class ObjectFinder:
     def __init__(self, table: PrimTable, rows: list[PointRows], policy: LabelPolicy | None = None) -> None:
         self.table = table
         self.objects: tuple[SceneObject, ...] = ()
-        self.ambiguous: dict[tuple[str, ...], list[str]] = {}
-        """Paths of the objects whose class these labels leave open."""
+        self.ambiguous: dict[tuple[str, ...], tuple[str, int]] = {}
+        """Labels that leave a class open: the first prim that has them, and how many have."""
         self._labels = resolve_table(table, policy or LabelPolicy())
         self._point_labels = {r.instancer: r for r in rows}
 
@@ -196,7 +196,8 @@ class ObjectFinder:
         """(class, labels, how many of them are the object's own)."""
         choice = self._labels.choose(levels)
         if choice.rivals:
-            self.ambiguous.setdefault(choice.rivals, []).append(self.table.path[prim])
+            first, number = self.ambiguous.get(choice.rivals, (self.table.path[prim], 0))
+            self.ambiguous[choice.rivals] = (first, number + 1)
         return choice.name, merged(levels), own
 
     def _labels_by_point(self, prim: int) -> dict[int, tuple[str, tuple[str, ...], int]]:

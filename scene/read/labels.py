@@ -4,7 +4,7 @@ UsdSemantics counts where `SemanticsLabelsAPI:<taxonomy>` is applied, as in `Usd
 not known to stock USD, so its attributes are found by name; where a prim has both for a taxonomy, UsdSemantics wins.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from twinstage.scene.labels import Groups, LabelPolicy, flat
@@ -16,6 +16,8 @@ OLD_NAMESPACE = "semantic"
 OLD_DATA = ":params:semanticData"
 OLD_TYPE = ":params:semanticType"
 DEFAULT_TAXONOMY = "class"
+MAX_LABELS = 1000
+"""Labels of one prim and taxonomy that are read: no class needs more, and a hostile file may hold millions."""
 _DEFAULT = LabelPolicy()
 
 
@@ -54,16 +56,19 @@ def prototype_groups(root: Any, time: Any, policy: LabelPolicy = _DEFAULT) -> Gr
     return below.pop() if len(below) == 1 else ()
 
 
-def tell_ambiguities(context: ReadContext, ambiguous: Mapping[tuple[str, ...], Sequence[str]]) -> None:
-    """One finding for each set of labels that leaves the class of objects open."""
-    for rivals, paths in ambiguous.items():
-        more = f" (and {len(set(paths)) - 1} more prims)" if len(set(paths)) > 1 else ""
+def tell_ambiguities(context: ReadContext, ambiguous: Mapping[tuple[str, ...], tuple[str, int]]) -> None:
+    """One finding for each set of labels that leaves the class of objects open; given with the first path and how many.
+
+    An error where the label map names two classes; without a map several labels are common, and no dataset is made.
+    """
+    for rivals, (path, number) in ambiguous.items():
+        more = f" (and {number - 1} more)" if number > 1 else ""
         names = " and ".join(map(repr, rivals))
         context.finding(
             "label.ambiguous",
-            f"{paths[0]}{more} is labelled {names}, and each could be its class; the first is taken",
-            paths[0],
-            "error",
+            f"{path}{more} is labelled {names}, and each could be its class; the first is taken",
+            path,
+            "error" if context.policy.label_map else "warning",
         )
 
 
@@ -119,4 +124,4 @@ def _texts(attribute: Any, time: Any) -> list[str] | None:
     if isinstance(value, str):
         return [value]
     type_name = str(attribute.GetTypeName()) if value is not None else ""
-    return [str(v) for v in value] if type_name in ("token[]", "string[]") else None
+    return [str(v) for v in value[:MAX_LABELS]] if type_name in ("token[]", "string[]") else None

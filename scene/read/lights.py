@@ -125,7 +125,7 @@ def _shaping(inputs: LightInputs) -> Shaping | None:
         cone_softness=min(max(inputs.number("shaping:cone:softness", 0.0), 0.0), 1.0),
         focus=max(inputs.number("shaping:focus", 0.0), 0.0),
         focus_tint=inputs.color("shaping:focusTint", (0.0, 0.0, 0.0)),
-        ies=inputs.file("shaping:ies:file", asset) if asset is not None and str(asset.path) else b"",
+        ies=inputs.file("shaping:ies:file", asset) if str(getattr(asset, "path", "")) else b"",
         ies_angle_scale=inputs.number("shaping:ies:angleScale", 0.0),
         ies_normalize=inputs.flag("shaping:ies:normalize"),
     )
@@ -134,7 +134,7 @@ def _shaping(inputs: LightInputs) -> Shaping | None:
 
 def _texture(context: ReadContext, inputs: LightInputs, textures: TextureStore) -> int:
     asset = inputs.value("texture:file")
-    if asset is None or not str(asset.path):
+    if not str(getattr(asset, "path", "")):
         return -1
     layout = str(inputs.value("texture:format") or "automatic")
     if layout not in LATITUDE_LONGITUDE:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from twinstage.scene.read.context import ReadContext
 from twinstage.scene.snapshot import PrimTable, RenderProduct
 
@@ -25,27 +27,57 @@ def read_render_products(
 
 
 def _read(context: ReadContext, prim: Any, settings: Any) -> RenderProduct:
-    def get(name: str) -> Any:
-        own = prim.GetAttribute(name)
-        source = settings.GetAttribute(name) if settings and not own.HasAuthoredValue() else own
-        return source.Get(context.time)
+    plain = prim.GetPrimDefinition()
 
-    cameras = prim.GetRelationship("camera").GetForwardedTargets()
-    if not cameras and settings:
-        cameras = settings.GetRelationship("camera").GetForwardedTargets()
-    width, height = (int(v) for v in get("resolution"))
-    window = tuple(float(v) for v in get("dataWindowNDC"))
-    camera = str(cameras[0]) if cameras else ""
-    if camera and context.stage.GetPrimAtPath(camera).GetTypeName() != "Camera":
-        context.finding(
-            "render.camera", f"{prim.GetPath()} names the camera {camera}, which is none", prim.GetPath()
-        )
+    def get(name: str, size: int = 1) -> tuple[float, ...]:
+        """`size` numbers; the schema's where none are authored, or something else is."""
+        value = _value(context, prim, settings, name)
+        numbers = _numbers(value)
+        if numbers.shape != (size,) or not np.isfinite(numbers).all():
+            numbers = _numbers(plain.GetAttributeFallbackValue(name))
+            context.finding(
+                "render.value", f"{prim.GetPath()} has {name} {value}; {numbers} is used", prim.GetPath()
+            )
+        return tuple(numbers.tolist())
+
+    width, height = (int(v) for v in get("resolution", 2))
+    x0, y0, x1, y1 = get("dataWindowNDC", 4)
     return RenderProduct(
         path=str(prim.GetPath()),
-        camera=camera,
+        camera=_camera(context, prim, settings),
         resolution=(width, height),
-        pixel_aspect_ratio=float(get("pixelAspectRatio")),
-        aspect_policy=str(get("aspectRatioConformPolicy")),
-        data_window=(window[0], window[1], window[2], window[3]),
-        name=str(get("productName") or ""),
+        pixel_aspect_ratio=get("pixelAspectRatio")[0],
+        aspect_policy=str(_value(context, prim, settings, "aspectRatioConformPolicy")),
+        data_window=(x0, y0, x1, y1),
+        name=str(prim.GetAttribute("productName").Get(context.time) or ""),
     )
+
+
+def _value(context: ReadContext, prim: Any, settings: Any, name: str) -> Any:
+    own = prim.GetAttribute(name)
+    source = settings.GetAttribute(name) if settings and not own.HasAuthoredValue() else own
+    return source.Get(context.time)
+
+
+def _numbers(value: Any) -> np.ndarray:
+    """A number or a vector as f8[n]; empty for anything else."""
+    try:
+        return np.atleast_1d(np.asarray(value, np.float64))
+    except (TypeError, ValueError):
+        return np.empty(0)
+
+
+def _camera(context: ReadContext, prim: Any, settings: Any) -> str:
+    """Path of the product's camera, "" with a finding where it names something else."""
+    targets = prim.GetRelationship("camera").GetForwardedTargets()
+    if not targets and settings:
+        targets = settings.GetRelationship("camera").GetForwardedTargets()
+    if not targets:
+        return ""
+    camera = context.stage.GetPrimAtPath(targets[0].GetPrimPath())
+    if camera and camera.GetTypeName() == "Camera":
+        return str(camera.GetPath())
+    context.finding(
+        "render.camera", f"{prim.GetPath()} names the camera {targets[0]}, which is none", prim.GetPath()
+    )
+    return ""

@@ -151,6 +151,7 @@ def test_exposure_is_usdgeoms(open_text: Any, line: str) -> None:
         ("float verticalApertureOffset = inf", "camera.value"),
         ("float exposure:fStop = 0", "camera.value"),
         ('token projection = "fisheye"', "camera.value"),
+        ("float4[] clippingPlanes = [(nan, 0, 0, 1)]", "camera.value"),
         ("float2 clippingRange = (5, 1)", "camera.clipping"),
         ("float2 clippingRange = (nan, 1)", "camera.clipping"),
         ("float2 clippingRange = (-1, 1)", "camera.clipping"),
@@ -181,3 +182,13 @@ def test_render_products_and_what_they_take_from_their_settings(read: Any) -> No
     assert (b.camera, b.resolution, b.pixel_aspect_ratio, b.name) == ("/D", (64, 48), 2.0, "b.exr")
     assert (a.aspect_policy, b.aspect_policy) == ("expandAperture", "cropAperture")
     assert (lone.camera, lone.resolution) == ("", (2048, 1080)), "the schema's"
+
+
+def test_render_products_that_say_nonsense(read: Any) -> None:
+    s = read(
+        'def RenderProduct "A" { uniform string resolution = "big"\n rel camera = </X>\n'
+        ' uniform float pixelAspectRatio = nan\n}\ndef Cube "X" {}\n'
+    )
+    (product,) = s.render_products
+    assert (product.camera, product.resolution, product.pixel_aspect_ratio) == ("", (2048, 1080), 1.0)
+    assert sorted(f.code for f in s.findings) == ["render.camera", "render.value", "render.value"]

@@ -106,6 +106,15 @@ def test_a_temperature_tints_and_negative_light_is_none(read: Any) -> None:
     assert (only(s).radiance, codes(s)) == ((0, 0, 0), ["light.value"])
 
 
+def test_values_of_the_wrong_type(read: Any) -> None:
+    s = read(
+        'def DomeLight "L" { string inputs:texture:file = "x.png"\n string inputs:intensity = "bright"\n'
+        " float[] inputs:color = [1, 2]\n}\n"
+    )
+    assert (only(s).radiance, only(s).texture) == ((1, 1, 1), -1)
+    assert codes(s) == ["light.value"] * 2
+
+
 @pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
 def test_values_that_are_not_finite(read: Any, value: str) -> None:
     s = read(f'def SphereLight "L" {{ float inputs:intensity = {value}\n float inputs:radius = {value}\n}}\n')
