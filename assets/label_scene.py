@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from twinstage.scene.labels import Groups, LabelPolicy, Levels, ResolvedLabels, resolve
-from twinstage.scene.read.labels import NAMESPACE, OLD_DATA, prototype_groups, read_groups
+from twinstage.scene.read.labels import NAMESPACE, OLD_DATA, prototype_levels, read_groups
 
 DRAWN_PURPOSES = ("default", "render")
 
@@ -25,7 +25,7 @@ class LabelScene:
     parent: np.ndarray
     labels: ResolvedLabels
     drawn: np.ndarray
-    points: dict[int, tuple[Groups, ...]]
+    points: dict[int, tuple[Levels, ...]]
     stage: Any = None
     """Kept, because a Usd.Prim does not keep its stage alive."""
 
@@ -33,8 +33,8 @@ class LabelScene:
         """(row of the root, labels) of each drawn object; one for each prototype of a PointInstancer."""
         seen: set[int] = set()
         for i in np.flatnonzero(self.drawn).tolist():
-            for groups in self.points.get(i, ()):
-                yield i, (groups, *self.labels.levels(i)) if groups else self.labels.levels(i)
+            for levels in self.points.get(i, ()):
+                yield i, (*levels, *self.labels.levels(i))
             root = int(self.labels.root[i])
             if i not in self.points and root not in seen:
                 seen.add(root)
@@ -58,7 +58,7 @@ def read_label_scene(stage: Any, policy: LabelPolicy, time: Any = None) -> Label
     labels = resolve(parent, [row.groups for row in rows], component, flagged, policy)
     drawn = _drawn(parent, rows)
     points = {
-        i: tuple(prototype_groups(target, time, policy) for target in _prototypes(prims[i]))
+        i: tuple(prototype_levels(target, prims[i], time, policy) for target in _prototypes(prims[i]))
         for i in np.flatnonzero(drawn).tolist()
         if rows[i].instancer
     }

@@ -205,8 +205,8 @@ class ObjectFinder:
         rows, above = self._point_labels[prim], self._labels.levels(prim)
         plain = self._named(prim, above, self._labels.own(prim))
         named = [
-            self._named(prim, (groups, *above), len(flat(groups))) if groups else plain
-            for groups in rows.labels
+            self._named(prim, (*levels, *above), len(flat(levels[0]))) if levels else plain
+            for levels in rows.labels
         ]
         pairs = zip(rows.point_id.tolist(), rows.prototype_index.tolist(), strict=True)
         return {point: named[k] if k >= 0 else plain for point, k in pairs}

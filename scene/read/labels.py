@@ -7,7 +7,7 @@ not known to stock USD, so its attributes are found by name; where a prim has bo
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from twinstage.scene.labels import Groups, LabelPolicy, flat
+from twinstage.scene.labels import Groups, LabelPolicy, Levels, flat
 from twinstage.scene.read.context import ReadContext
 
 NAMESPACE = "semantics:labels"
@@ -41,6 +41,20 @@ def read_groups_and_loose(
         if taxonomy not in newer:
             found.setdefault(taxonomy, []).append(label)
     return policy.ordered(found) if found else (), loose
+
+
+def prototype_levels(root: Any, instancer: Any, time: Any, policy: LabelPolicy = _DEFAULT) -> Levels:
+    """Labels of a point by its prototype, nearest first, up to the PointInstancer and without the instancer's.
+
+    A prototype below its instancer inherits from what lies between, as in UsdSemantics; one that lies elsewhere is used, not
+    at home, so what stands above it does not count.
+    """
+    own = prototype_groups(root, time, policy)
+    between, up = [], root.GetParent() if root else None
+    while up and up != instancer:
+        between.append(read_groups(up, time, policy))
+        up = up.GetParent()
+    return tuple(groups for groups in (own, *(between if up else ())) if groups)
 
 
 def prototype_groups(root: Any, time: Any, policy: LabelPolicy = _DEFAULT) -> Groups:

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from twinstage.scene.columns import F8, I4, I8, Bool
-from twinstage.scene.labels import Groups
+from twinstage.scene.labels import Levels
 from twinstage.scene.read.appearance import DRAWN_PURPOSES, Appearance
 from twinstage.scene.read.context import ReadContext, array
-from twinstage.scene.read.labels import prototype_groups
+from twinstage.scene.read.labels import prototype_levels
 
 MAX_NESTED = 1_000_000
 """Drawings that one prototype may expand to through nested instancers."""
@@ -45,7 +45,7 @@ class PointRows:
     visible: Bool
     prototype_index: I8
     parts: tuple[tuple[Part, ...], ...]
-    labels: tuple[Groups, ...]
+    labels: tuple[Levels, ...]
     material_sets: I4 | None = None
 
 
@@ -76,7 +76,7 @@ class PointReader:
             prototype_index=indices[order],
             parts=tuple(self._parts_of(target) for target in targets),
             labels=tuple(
-                prototype_groups(target, self.context.time, self.context.policy) for target in targets
+                prototype_levels(target, prim, self.context.time, self.context.policy) for target in targets
             ),
             material_sets=self._colors(prim, order),
         )

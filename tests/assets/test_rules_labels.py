@@ -1,5 +1,6 @@
 """Each rule about labels finds its fault and is silent about the same scene without it."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -166,3 +167,12 @@ def test_label_maps_that_are_none(tmp_path: Path, text: str, part: str) -> None:
     (tmp_path / "m.yaml").write_text(text)
     with pytest.raises(UserError, match=part):
         read_label_map(tmp_path / "m.yaml")
+
+
+def test_every_code_is_on_the_page(root: Path) -> None:
+    codes = set(re.findall(r'"(labels?\.[a-z-]+)"', (root / "assets" / "rules_labels.py").read_text("utf-8")))
+    rows = set(
+        re.findall(r"^\| `(labels?\.[a-z-]+)` \|", (root / "docs" / "labels.md").read_text("utf-8"), re.M)
+    )
+    assert codes == rows
+    assert len(codes) == 10

@@ -11,6 +11,7 @@ PAGES = [
     "docs/architecture.md",
     "docs/conventions.md",
     "docs/files.md",
+    "docs/labels.md",
     "docs/protocol.md",
 ]
 

@@ -244,6 +244,44 @@ def test_point_ids_take_the_prototypes_labels_by_the_policy(read: Any) -> None:
     assert [(o.point_id, o.name) for o in mapped.objects] == [(4, ""), (9, "crate")]
 
 
+@pytest.mark.parametrize("scope", [False, True])
+@pytest.mark.parametrize("own", [False, True])
+def test_labels_of_points_are_those_of_the_query_for_their_prototype(
+    open_text: Any, scope: bool, own: bool
+) -> None:
+    """Prototypes below the instancer, an instance among them, with or without labels in between."""
+    from pxr import Usd, UsdSemantics
+
+    def tag(present: bool, label: str) -> str:
+        return f'token[] semantics:labels:class = ["{label}"]\n' if present else ""
+
+    body = (
+        f'class Xform "_Tote" {{ def Cube "Shell" ({API}) {{ token[] semantics:labels:class = ["tote"]\n}}\n}}\n'
+        f'def PointInstancer "P" ({API}) {{\n point3f[] positions = [(0, 0, 0), (1, 0, 0)]\n'
+        f" int[] protoIndices = [0, 1]\n rel prototypes = [</P/S/A>, </P/S/B>]\n {tag(True, 'stock')}"
+        f' def Scope "S" ({API}) {{ {tag(scope, "goods")} def Cube "A" ({API}) {{ {tag(own, "box")}}}\n'
+        f' def "B" (instanceable = true\n inherits = </_Tote>\n {API}) {{ {tag(own, "crate")}}}\n}}\n}}\n'
+    )
+    opened = open_text(body)
+    query = UsdSemantics.LabelsQuery("class", Usd.TimeCode.Default())
+    for item, path in zip(read_snapshot(opened).objects, ["/P/S/A", "/P/S/B"], strict=True):
+        expected = {str(x) for x in query.ComputeUniqueInheritedLabels(opened.stage.GetPrimAtPath(path))}
+        if path == "/P/S/B" and not own:
+            expected |= {"tote"}  # the prototype's root says nothing, and all that is labelled in it agrees
+        assert set(item.labels) == expected
+        assert item.name == item.labels[0]
+
+
+def test_a_prototype_that_lies_elsewhere_brings_only_its_own_labels(read: Any) -> None:
+    library = labelled("Scope", "Library", "library", labelled("Cube", "A", "box"))
+    points = labelled(
+        "PointInstancer", "P", "stock",
+        "point3f[] positions = [(0, 0, 0)]\n int[] protoIndices = [0]\n rel prototypes = </Library/A>\n",
+    )  # fmt: skip
+    (point,) = [o for o in read(library + points).objects if o.point_id >= 0]
+    assert (point.name, point.labels) == ("box", ("box", "stock"))
+
+
 def test_subsets_have_part_labels(read: Any) -> None:
     subsets = "".join(
         f'def GeomSubset "{name}" ({API}) {{ uniform token elementType = "face"\n'
