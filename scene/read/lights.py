@@ -53,7 +53,7 @@ def read_lights(
             context.finding(
                 "light.kind", f"{table.path[i]} gives no light: {type_name} is not supported", table.path[i]
             )
-        elif type_name in SHAPES and prims[i].HasAPI("LightAPI"):
+        elif type_name in SHAPES and "LightAPI" in prims[i].GetAppliedSchemas():
             lights.append(_read_light(context, i, prims[i], textures, up_axis))
     return tuple(lights)
 
