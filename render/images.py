@@ -98,3 +98,9 @@ def shrink_by_mean(values: F4, factor: int) -> F4:
     blocks = values[: h * factor, : w * factor].reshape(h, factor, w, factor, -1)
     mean: F4 = blocks.mean((1, 3), dtype=np.float64).astype(np.float32)
     return mean
+
+
+def linear_pixels(pixels: Pixels) -> F4:
+    """Linear rgb f4[h, w, 3] of a picture that lights: 8 bits are sRGB; EXR, HDR and 16 bits are linear."""
+    rgb = pixels.rgba[..., :3]
+    return (linear_from_srgb(rgb) if pixels.bits == 8 else rgb).astype(np.float32)

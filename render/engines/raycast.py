@@ -71,7 +71,8 @@ class RaycastEngine:
         light = self._world.sky_share(position, normal, hit, camera.width, SKY_RAYS)[:, None] * sky
         for placed in lights:
             if placed.kind != "dome":
-                light = light + self._world.lit(position, normal, placed)
+                tint = self._albedo.mean_of_map(snapshot, placed.light)
+                light = light + self._world.lit(position, normal, placed) * tint
         color, glow = self._albedo.at(snapshot, zbuffer)
         out[hit] = color[hit] * light + glow[hit]
         return out.reshape(camera.height, camera.width, 3)

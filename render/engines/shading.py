@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from twinstage.render.casting import drawn_instances
-from twinstage.render.images import decode, texture_values
+from twinstage.render.images import decode, linear_pixels, texture_values
 from twinstage.render.lighting import PlacedLight, shaping_factor
 from twinstage.render.zbuffer import ZBuffer, corner_weights, pixels_by_instance
 from twinstage.scene.columns import F4, F8
@@ -128,12 +128,12 @@ class Albedo:
         return color, glow
 
     def mean_of_map(self, snapshot: Snapshot, light: Light | None) -> F8:
-        """Mean linear rgb f8[3] of a dome's map; ones where it has none."""
+        """Mean linear rgb f8[3] of a light's map; ones where it has none."""
         if light is None or light.texture < 0:
             return np.ones(3)
         texture = snapshot.textures[light.texture]
         if texture.hash not in self._means:
-            self._means[texture.hash] = decode(texture, 256).rgba[..., :3].mean((0, 1), dtype=np.float64)
+            self._means[texture.hash] = linear_pixels(decode(texture, 256)).mean((0, 1), dtype=np.float64)
         return self._means[texture.hash]
 
     def _color(

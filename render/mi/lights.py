@@ -7,12 +7,12 @@ own emitters, leaves it out.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from twinstage.render.images import Pixels, decode
+from twinstage.render.images import decode, linear_pixels
 from twinstage.render.lighting import PlacedLight, placed_lights, world_from_map
 from twinstage.scene.columns import F4, F8
 from twinstage.scene.snapshot import Snapshot
@@ -85,7 +85,7 @@ class LightBuilder:
                 if placed.kind == "distant"
             ),
             bodies=tuple(
-                (placed, _matrix(placed, origin))
+                (self._tinted(snapshot, placed), _matrix(placed, origin))
                 for placed in lights
                 if placed.kind not in ("dome", "distant")
             ),
@@ -93,6 +93,13 @@ class LightBuilder:
             mapped=mapped,
             lamps=not lights,
         )
+
+    def _tinted(self, snapshot: Snapshot, placed: PlacedLight) -> PlacedLight:
+        """An area light with an image shines in the image's mean colour."""
+        if placed.light is None or placed.light.texture < 0:
+            return placed
+        red, green, blue = self._map(snapshot, placed.light.texture).mean((0, 1)) * placed.radiance
+        return replace(placed, radiance=(float(red), float(green), float(blue)))
 
     def parameters(self, snapshot: Snapshot, origin: F8) -> dict[str, Any]:
         """Values by scene parameter for a scene of the same structure."""
@@ -163,16 +170,8 @@ class LightBuilder:
         source = snapshot.textures[texture]
         pixels = self._maps.get(source.hash)
         if pixels is None:
-            pixels = self._maps[source.hash] = _linear(decode(source, self._largest))
+            pixels = self._maps[source.hash] = linear_pixels(decode(source, self._largest))
         return pixels
-
-
-def _linear(pixels: Pixels) -> F4:
-    from twinstage.scene.color import linear_from_srgb
-
-    rgb = pixels.rgba[..., :3]
-    # An 8-bit picture as a sky is sRGB; EXR, HDR and 16 bits are linear.
-    return (linear_from_srgb(rgb) if pixels.bits == 8 else rgb).astype(np.float32)
 
 
 def _map_pose(placed: PlacedLight) -> F8:

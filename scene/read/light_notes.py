@@ -14,7 +14,7 @@ def note_what_is_left_out(context: ReadContext, prim: Any, light: Light, inputs:
             "light.mesh", f"gives no light: a {prim.GetTypeName()} as a light is read, but not drawn as one"
         )
     if light.kind == "rect" and light.texture >= 0:
-        inputs.note("light.texture", "has an image on a rectangle; pictures show its plain colour")
+        inputs.note("light.texture", "has an image on a rectangle; pictures use its mean colour")
     if light.shaping is not None and light.shaping.ies:
         inputs.note("light.ies", "has an IES profile, which is kept as data; pictures leave it out")
     if light.specular != light.diffuse:

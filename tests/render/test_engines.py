@@ -166,6 +166,23 @@ class TestLightByTheBook:
         assert bare.min() > 0
         assert np.allclose(shaped / bare, left, atol=0.03)
 
+    def test_an_image_on_a_rectangle_shines_in_its_mean_colour(self, hand, kind):
+        from PIL import Image
+
+        pixels = np.zeros((2, 2, 3), np.uint8)
+        pixels[0] = (255, 0, 188)  # the upper half; the lower is black
+        stream = io.BytesIO()
+        Image.fromarray(pixels).save(stream, "PNG")
+        light = _light("rect", 1e3, width=0.2, height=0.1)
+        pose = _at([0, 0, 5.0])
+        texture = Texture("t.png", "t", stream.getvalue())
+        camera = look_at([0, -0.01, 3], [0, 0, 0], width=4, height=4, fov=0.02)
+        engine = open_engine(kind=kind, spp=16, clamp=0, max_depth=2)
+        plain = _linear(engine, _floor(hand, (light, pose)), camera)
+        lit = replace(light, texture=0)
+        tinted = _linear(engine, _floor(hand, (lit, pose), textures=[texture]), camera)
+        assert np.allclose(tinted / plain, [0.5, 0, linear_from_srgb(np.array(188 / 255)) / 2], atol=0.02)
+
     def test_a_light_of_no_known_kind_is_left_out_and_multipliers_count(self, hand, kind):
         engine = open_engine(kind=kind, spp=4)
         camera = _top_view()

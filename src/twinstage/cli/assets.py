@@ -80,7 +80,7 @@ def upgrade_labels(
     if json_:
         print_json({"labels": done.labels, "prims": done.prims, "out": str(out) if done.prims else None})
     elif done.prims:
-        print(f"{out}: {done.labels} labels on {done.prims} prims upgraded; open it instead of {stage}")
+        print(f"{out}: {done.labels} labels on {done.prims} prims upgraded; {_how_to_open(stage, out)}")
     else:
         print(f"{stage}: no older label was found, so nothing was written")
 
@@ -135,9 +135,16 @@ def label(
         rows = [{"path": a.path, "taxonomy": a.taxonomy, "labels": list(a.labels)} for a in assignments]
         print_json({"prims": prims, "out": str(out) if prims else None, "labels": rows})
     elif prims:
-        print(f"{out}: {len(assignments)} labels on {prims} prims; open it instead of {stage}")
+        print(f"{out}: {len(assignments)} labels on {prims} prims; {_how_to_open(stage, out)}")
     else:
         print("no label was given, so nothing was written")
+
+
+def _how_to_open(stage: Path, out: Path) -> str:
+    """What to do with a layer of labels; a stage reaches files below its own folder only."""
+    home = stage.absolute().parent
+    below = home.is_relative_to(out.absolute().parent)
+    return f"open it instead of {stage}" + ("" if below else f", with --asset-root {home}")
 
 
 def _ask(stage: Any, taxonomy: str, done: set[str]) -> list[Any]:
