@@ -143,6 +143,18 @@ def test_out_never_overwrites(scene: Path, capsys: Any) -> None:
     assert "nothing says what to label" in capsys.readouterr().err
 
 
+def test_a_layer_elsewhere_says_what_it_needs_to_be_opened(scene: Path, capsys: Any) -> None:
+    from twinstage.scene.stage import open_stage
+
+    (scene.parent / "else").mkdir()
+    out = scene.parent / "else" / "labels.usda"
+    assert run(["assets", "label", str(scene), "--out", str(out), "--set", "/World/Box=box"]) == 0
+    assert f"with --asset-root {scene.parent}" in capsys.readouterr().out
+    assert open_stage(out, [scene.parent], probe=False).stage.GetPrimAtPath("/World/Box/Lid")
+    with pytest.raises(UserError, match="outside"):
+        open_stage(out, probe=False)
+
+
 def test_csv(scene: Path, capsys: Any) -> None:
     table, out = scene.parent / "t.csv", scene.parent / "labels.usda"
     table.write_text(
