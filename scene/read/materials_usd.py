@@ -76,7 +76,7 @@ def read_image(
             "material.uv", f"reads texture coordinates that are no map of a primvar: {DEFAULT_UV} is read"
         )
     affine = compose(before, coordinates.affine)
-    declared = _declared_space(space, attribute)
+    declared = _declared_space(node, space, attribute)
     store = node.network.textures
     turned = abs(affine[0][1]) > 1e-9 or abs(affine[1][0]) > 1e-9
     found = store.find(asset, attribute, fill=_stored(fallback, declared), square=turned)
@@ -112,14 +112,20 @@ def _asset(node: Node, name: str) -> tuple[Any, Any]:
     return attribute, value
 
 
-def _declared_space(space: str, attribute: Any) -> bool | None:
+def _declared_space(node: Node, space: str, attribute: Any) -> bool | None:
     """Whether the image is sRGB; None where its file has to say (`auto`). `sourceColorSpace` wins over metadata."""
     if space in ("sRGB", "raw"):
         return space == "sRGB"
-    if attribute.HasColorSpace() or color_space(attribute):
-        name = color_space(attribute)
-        return None if name in ("", "auto") else is_srgb(name) is not False
-    return None
+    name = color_space(attribute)
+    if name in ("", "auto"):
+        return None
+    declared = is_srgb(name)
+    if declared is None:
+        node.note(
+            "texture.color-space",
+            f"has an image in colour space {name!r}: its colours are read as linear Rec. 709",
+        )
+    return bool(declared)
 
 
 def _stored(linear: tuple[float, ...], srgb: bool | None) -> tuple[float, float, float, float]:

@@ -115,11 +115,9 @@ class TextureStore:
             self._complain("texture.udim", authored, attribute, f"is shrunk to {atlas.edge} pixels a tile")
 
     def _resolve(self, authored: str, attribute: Any) -> str:
-        """Second chances: backslashes."""
+        """Second chances: backslashes, and paths that a primvar gave."""
         from pxr import Ar
 
-        if "\\" not in authored:
-            return ""
         for spec in attribute.GetPropertyStack(self.context.time):
             resolved = str(Ar.GetResolver().Resolve(self._anchored(authored, spec.layer)))
             if resolved:
