@@ -99,7 +99,7 @@ class Prototype:
         normals: unit, f4[v, 3]. Vertices are split where normals or uv differ, so all arrays are per vertex.
         uv: f4[v, 2] (USD: origin at the lower left), or None.
         color: displayColor per vertex, linear rgb f4[v, 3], or None. It is the diffuse colour where the material's path
-            is "": a bound material hides it.
+            is "" or its `vertex_color` is set: other materials hide it.
         triangles: u4[t, 3], counter-clockwise seen from outside.
         slot: material slot of each triangle, i4[t]; 0 unless the gprim has GeomSubsets.
         slots: names of the slots; the first is "", the whole gprim, the others GeomSubset names.
@@ -198,7 +198,9 @@ class Material:
     """UsdPreviewSurface values (linear rgb), each with an optional texture in `textures` by input name.
 
     `path` is "" for the fall-back material. Input names: diffuseColor, emissiveColor, metallic, roughness, normal,
-    opacity, occlusion, specularColor, clearcoat, clearcoatRoughness.
+    opacity, occlusion, specularColor, clearcoat, clearcoatRoughness, displacement. Where a texture feeds an input, its
+    number here is the texture's mean. `vertex_color`: the diffuse colour is the prototype's `color`, where it has one;
+    `opacity_mode`: transparent (glass: the highlight stays) or presence (a cut-out); `displacement` [m]: data only.
     """
 
     path: str
@@ -213,6 +215,10 @@ class Material:
     opacity: float = 1.0
     opacity_threshold: float = 0.0
     ior: float = 1.5
+    occlusion: float = 1.0
+    displacement: float = 0.0
+    opacity_mode: str = "transparent"
+    vertex_color: bool = False
     textures: tuple[tuple[str, TextureInput], ...] = ()
 
     def texture(self, name: str) -> TextureInput | None:

@@ -154,6 +154,9 @@ def _material(material: Material) -> dict[str, Any]:
         "opacity": material.opacity,
         "opacityThreshold": material.opacity_threshold,
         "ior": material.ior,
+        "occlusion": material.occlusion,
+        "opacityMode": material.opacity_mode,
+        "vertexColor": material.vertex_color,
         "textures": {name: _texture_input(source) for name, source in material.textures},
     }
 
@@ -168,7 +171,7 @@ def _texture_input(source: TextureInput) -> dict[str, Any]:
         "scale": source.scale,
         "bias": source.bias,
         "uvScale": source.uv_scale,
-        "uvRotation": source.uv_rotation,
+        "uvRotation": math.degrees(source.uv_rotation),
         "uvTranslation": source.uv_translation,
     }
 

@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
-from twinstage.scene.read.context import ReadContext, array
+from twinstage.scene.read.context import ReadContext
 from twinstage.scene.read.geometry import NOT_DRAWN, PrototypeStore
 from twinstage.scene.read.materials import BoundMaterial, MaterialStore
+from twinstage.scene.read.materials_primvars import read_primvar
+from twinstage.scene.read.materials_signal import Constant, Varying
 from twinstage.scene.read.mesh import material_subsets
 
 DRAWN_PURPOSES = ("default", "render")
@@ -76,9 +78,10 @@ class Appearance:
             return None
         main = bound[0]
         has_colors = self.shapes.prototypes[prototype].color is not None
-        whole = self._plain(prim, has_colors) if main is None else self._tinted(prim, main)
+        worn = self.materials.worn
+        whole = self._plain(prim, has_colors) if main is None else worn(prim, main, has_colors=has_colors)
         by_name = {
-            str(s.GetName()): self._tinted(prim, b)
+            str(s.GetName()): worn(s, b, has_colors=has_colors)
             for s, b in zip(subsets, bound[1:], strict=True)
             if b is not None
         }
@@ -86,30 +89,25 @@ class Appearance:
         indices = (whole, *(by_name.get(name, whole) for name in slots))
         return Look(prototype, self.materials.set_index(indices), plain=main is None)
 
-    def _tinted(self, prim: Any, bound: BoundMaterial) -> int:
-        """The material, with the colour that the gprim gives it where the material asks for one."""
-        color = self._constant(prim, bound.color_name, 3) if bound.color_name else None
-        return (
-            bound.index
-            if color is None
-            else self.materials.tinted(bound.index, (color[0], color[1], color[2]))
-        )
-
     def _plain(self, prim: Any, has_colors: bool) -> int:
-        """The material made of displayColor and displayOpacity where they are the same all over."""
-        color = None if has_colors else self._constant(prim, "displayColor", 3)
-        opacity = self._constant(prim, "displayOpacity", 1)
+        """The material made of displayColor and displayOpacity; of what varies the mean, but for colours per vertex."""
+        color = None if has_colors else self._display(prim, "displayColor", 3)
+        opacity = self._display(prim, "displayOpacity", 1)
         return self.materials.plain(
-            None if color is None else (color[0], color[1], color[2]), 1.0 if opacity is None else opacity[0]
+            None if color is None else (color[0], color[1], color[2]),
+            1.0 if opacity is None else min(max(opacity[0], 0.0), 1.0),
         )
 
-    def _constant(self, prim: Any, name: str, width: int) -> tuple[float, ...] | None:
-        from pxr import UsdGeom
-
-        primvar = UsdGeom.PrimvarsAPI(prim).FindPrimvarWithInheritance(name)
-        values = (
-            array(primvar.ComputeFlattened(self.context.time)) if primvar and primvar.HasValue() else None
-        )
-        if values is None or len(values) != 1:
+    def _display(self, prim: Any, name: str, width: int) -> tuple[float, ...] | None:
+        """One value of a primvar for the whole gprim; a finding where it varies."""
+        found = read_primvar(self.context, prim, name, self.context.time)
+        if isinstance(found, Varying):
+            self.context.finding(
+                "primvar.varying",
+                f"{prim.GetPath()}: {name} varies over the gprim, its mean is used",
+                prim.GetPath(),
+            )
+            return found.mean if len(found.mean) >= width else None
+        if not isinstance(found, Constant) or len(found.values) < width:
             return None
-        return tuple(round(float(v), 7) for v in values.reshape(-1)[:width])
+        return found.values[:width]
