@@ -10,17 +10,20 @@ if TYPE_CHECKING:
     from twinstage.scene.stage import OpenedStage
 
 
-def read_snapshot(opened: "OpenedStage", time_code: float | None = None) -> "Snapshot":
+def read_snapshot(
+    opened: "OpenedStage", time_code: float | None = None, *, refine: int | None = None
+) -> "Snapshot":
     """The composed stage as an immutable snapshot.
 
     `time_code`: the moment at which animated values are read; None takes the stage's start, which equals the default
-    values where nothing is animated. Raises UserError for a texture outside the allowed folders.
+    values where nothing is animated. `refine`: levels of subdivision, 0 for control cages; None takes
+    `context.DEFAULT_REFINE`. Raises UserError for a texture outside the allowed folders.
     """
     from pxr import UsdUtils
 
     from twinstage.scene.read.appearance import Appearance
     from twinstage.scene.read.cameras import read_cameras
-    from twinstage.scene.read.context import Conversion, ReadContext
+    from twinstage.scene.read.context import DEFAULT_REFINE, Conversion, ReadContext
     from twinstage.scene.read.geometry import PrototypeStore
     from twinstage.scene.read.instances import (
         ObjectFinder,
@@ -45,6 +48,7 @@ def read_snapshot(opened: "OpenedStage", time_code: float | None = None) -> "Sna
         time=time_at(opened.stage, time_code),
         conversion=Conversion.of(opened.meters_per_unit, opened.up_axis),
         allowed=opened.allowed,
+        refine=DEFAULT_REFINE if refine is None else refine,
     )
     table, prims = PrimReader(context).read()
     textures = TextureStore(context)
