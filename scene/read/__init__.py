@@ -38,6 +38,7 @@ def read_snapshot(
     from twinstage.scene.read.materials import MaterialStore
     from twinstage.scene.read.points import PointReader
     from twinstage.scene.read.prims import PrimReader
+    from twinstage.scene.read.skel import Skins
     from twinstage.scene.read.textures import TextureStore
     from twinstage.scene.snapshot import Snapshot, StageInfo
     from twinstage.scene.stage import diagnostics
@@ -52,7 +53,8 @@ def read_snapshot(
     )
     table, prims = PrimReader(context).read()
     textures = TextureStore(context)
-    shapes = PrototypeStore(context)
+    roots = [prim for prim, name in zip(prims, table.type_name, strict=True) if name == "SkelRoot"]
+    shapes = PrototypeStore(context, Skins(context, roots))
     materials = MaterialStore(context, textures)
     appearance = Appearance(context, shapes, materials)
     hidden = below_instancers(table)

@@ -7,6 +7,7 @@ import numpy as np
 
 from twinstage.scene.columns import F8, I8
 from twinstage.scene.read.context import ReadContext, array
+from twinstage.scene.read.skel import Skin
 from twinstage.scene.read.topology import Topology
 from twinstage.scene.triangulate import face_normals
 
@@ -89,11 +90,15 @@ def element_index(interpolation: str, topology: Topology) -> tuple[I8, int]:
     return topology.indices, int(topology.indices.max()) + 1
 
 
-def read_normals(context: ReadContext, mesh: Any, topology: Topology, left_handed: bool) -> Channel:
-    """The normals of a polygon mesh: primvars:normals, else normals, else those of the faces."""
+def read_normals(
+    context: ReadContext, mesh: Any, topology: Topology, left_handed: bool, skin: Skin | None = None
+) -> Channel:
+    """The normals of a polygon mesh: primvars:normals, else normals (both deformed by `skin`), else those of the faces."""
     authored = read_channel(context, mesh.GetPrim(), "normals", topology, 3) or _plain_normals(
         context, mesh, topology
     )
+    if authored is not None and skin is not None:
+        authored = _skinned(authored, topology, skin)
     if authored is not None:
         length = np.linalg.norm(authored.values, axis=1)
         if np.isfinite(length).all() and (length > 1e-12).all():
@@ -104,6 +109,17 @@ def read_normals(context: ReadContext, mesh: Any, topology: Topology, left_hande
             mesh.GetPath(),
         )
     return flat_normals(topology, left_handed)
+
+
+def _skinned(normals: Channel, topology: Topology, skin: Skin) -> Channel:
+    if normals.index is topology.indices:  # one at each point
+        at_points = normals.values[: len(topology.points)]
+        moved = skin.normals(at_points, np.arange(len(at_points)), len(topology.points))
+        return Channel(moved, normals.index)
+    corners = np.arange(len(topology.indices))
+    return Channel(
+        skin.normals(normals.values[normals.index], topology.indices, len(topology.points)), corners
+    )
 
 
 def has_normals(mesh: Any) -> bool:

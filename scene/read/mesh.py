@@ -13,6 +13,7 @@ from twinstage.scene.columns import I8, Bool
 from twinstage.scene.read.channels import Channel, read_channel, read_normals, smooth_normals
 from twinstage.scene.read.context import ReadContext, array
 from twinstage.scene.read.geometry import MeshData
+from twinstage.scene.read.skel import Skin
 from twinstage.scene.read.subdivision import Surface, refine_mesh, scheme_of
 from twinstage.scene.read.subsets import material_subsets, read_slots
 from twinstage.scene.read.topology import Topology, read_topology, report_flat_faces
@@ -22,18 +23,16 @@ from twinstage.scene.triangulate import triangulate
 __all__ = ["material_subsets", "read_mesh"]
 
 
-def read_mesh(
-    context: ReadContext, prim: Any, uv_name: str, points: "np.ndarray | None" = None
-) -> MeshData | None:
-    """The triangles of a UsdGeomMesh, or None with a finding. `points` [stage units]: instead of the authored ones."""
+def read_mesh(context: ReadContext, prim: Any, uv_name: str, skin: Skin | None = None) -> MeshData | None:
+    """The triangles of a UsdGeomMesh, deformed by `skin`; None, with a finding, where it cannot be drawn."""
     from pxr import UsdGeom
 
     mesh = UsdGeom.Mesh(prim)
-    topology = read_topology(context, mesh, points)
+    topology = read_topology(context, mesh, skin)
     if topology is None:
         return None
     left_handed = mesh.GetOrientationAttr().Get(context.time) == "leftHanded"
-    surface = _surface(context, mesh, topology, uv_name, left_handed, skinned=points is not None)
+    surface = _surface(context, mesh, topology, uv_name, left_handed, skin)
     topology = surface.topology
     corners, faces = triangulate(topology.points, topology.counts, topology.indices)
     keep = ~(surface.hidden | _holes(context, mesh, topology))
@@ -55,7 +54,12 @@ def read_mesh(
 
 
 def _surface(
-    context: ReadContext, mesh: Any, topology: Topology, uv_name: str, left_handed: bool, *, skinned: bool
+    context: ReadContext,
+    mesh: Any,
+    topology: Topology,
+    uv_name: str,
+    left_handed: bool,
+    skin: Skin | None,
 ) -> Surface:
     """The faces to draw, and their normals, uv and colour."""
     uv = read_channel(context, mesh.GetPrim(), uv_name, topology, 2) if uv_name else None
@@ -70,7 +74,7 @@ def _surface(
         normals = smooth_normals(topology, left_handed)
     else:
         report_flat_faces(context, mesh.GetPath(), topology)
-        normals = read_normals(context, mesh, topology, left_handed)
+        normals = read_normals(context, mesh, topology, left_handed, skin)
     return Surface(topology, (normals, uv, color), np.zeros(len(topology.counts), bool), 0.0)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from twinstage.scene.columns import F8, I8, Bool
 from twinstage.scene.read.context import ReadContext, array
+from twinstage.scene.read.skel import Skin
 from twinstage.scene.triangulate import face_normals
 
 
@@ -35,16 +36,18 @@ class Topology:
         return np.repeat(np.arange(len(self.counts)), self.counts)
 
 
-def read_topology(context: ReadContext, mesh: Any, points: "np.ndarray | None" = None) -> Topology | None:
-    """The faces that can be drawn, or None with a finding. `points`: instead of the authored ones (skinning)."""
+def read_topology(context: ReadContext, mesh: Any, skin: Skin | None = None) -> Topology | None:
+    """The faces that can be drawn, with points deformed by `skin`, or None with a finding."""
     path = mesh.GetPath()
-    if points is None:
-        points = array(mesh.GetPointsAttr().Get(context.time))
+    points = array(mesh.GetPointsAttr().Get(context.time))
     counts = array(mesh.GetFaceVertexCountsAttr().Get(context.time), np.int64)
     indices = array(mesh.GetFaceVertexIndicesAttr().Get(context.time), np.int64)
     if points is None or counts is None or indices is None or 0 in (len(points), len(counts), len(indices)):
         context.finding("mesh.empty", f"{path} is not drawn: the mesh has no points or no faces", path)
         return None
+    if skin is not None and points.ndim == 2:
+        moved = skin.points(points)
+        points = points if moved is None else moved
     return make_topology(context, path, points, counts, indices)
 
 
