@@ -38,22 +38,23 @@ ShapeReader = Callable[[ReadContext, Any, str, "Skin | None"], "MeshData | None"
 
 def shapes() -> dict[str, ShapeReader]:
     """The readers by USD type name."""
+    from twinstage.scene.read.curves import read_curves
     from twinstage.scene.read.gprims import FORMS, read_gprim
     from twinstage.scene.read.mesh import read_mesh
+    from twinstage.scene.read.patches import read_patch, read_tets
+    from twinstage.scene.read.spheres import read_point_cloud
 
-    return {"Mesh": read_mesh, **dict.fromkeys(FORMS, read_gprim)}
+    return {
+        "Mesh": read_mesh,
+        "Points": read_point_cloud,
+        "NurbsPatch": read_patch,
+        "TetMesh": read_tets,
+        **dict.fromkeys(("BasisCurves", "HermiteCurves", "NurbsCurves"), read_curves),
+        **dict.fromkeys(FORMS, read_gprim),
+    }
 
 
-NOT_DRAWN = (
-    "BasisCurves",
-    "HermiteCurves",
-    "NurbsCurves",
-    "NurbsPatch",
-    "Points",
-    "TetMesh",
-    "Volume",
-    "ParticleField3DGaussianSplat",
-)
+NOT_DRAWN = ("Volume", "ParticleField3DGaussianSplat")
 """Gprims that have a shape but no triangles here: each gives a finding."""
 
 

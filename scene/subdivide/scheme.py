@@ -175,7 +175,7 @@ class Limit:
         if self.opposite.any():
             far = level.indices[level.following[level.following]]
             out += self.opposite[:, None] * scatter(level.indices, values[far], level.size)
-        return out
+        return np.asarray(out)
 
 
 def catmull_clark_limit(level: Level) -> Limit:
