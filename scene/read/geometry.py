@@ -13,6 +13,7 @@ import numpy as np
 
 from twinstage.scene.columns import F4, I4, U4, frozen
 from twinstage.scene.read.context import ReadContext
+from twinstage.scene.read.extents import check_extent
 from twinstage.scene.read.skel import Skin, Skins
 from twinstage.scene.snapshot import Prototype
 
@@ -81,6 +82,8 @@ class PrototypeStore:
         key = (str(shared.GetPath()), uv_name, skin.key if skin else ())
         if key not in self._by_prim:
             data = self._shapes[str(prim.GetTypeName())](self.context, prim, uv_name, skin)
+            if data is not None and skin is None:
+                check_extent(self.context, prim, data.points)
             self._by_prim[key] = -1 if data is None else self._add(str(prim.GetPath()), data)
         return self._by_prim[key]
 
