@@ -112,6 +112,23 @@ def sphere(radius: float) -> Shape:
     return Shape(shape.points, shape.normals, shape.triangles, radius * (1 - np.cos(np.pi / SEGMENTS) ** 2))
 
 
+def ball(segments: int, rings: int) -> Shape:
+    """A unit sphere of few triangles: `segments` a turn, `rings` (even) from pole to pole."""
+    up = np.linspace(-np.pi / 2, np.pi / 2, rings + 1)[1:-1]
+    turn = np.arange(segments) * (2 * np.pi / segments)
+    cos, sin = np.cos(up)[:, None], np.broadcast_to(np.sin(up)[:, None], (len(up), segments))
+    points = np.stack([cos * np.cos(turn), cos * np.sin(turn), sin], -1).reshape(-1, 3)
+    points = np.concatenate([[[0.0, 0, -1]], points, [[0, 0, 1.0]]])
+    ring = 1 + np.arange(len(up) * segments).reshape(len(up), segments)
+    there = np.roll(ring, -1, 1)
+    south = np.stack([np.zeros(segments, int), there[0], ring[0]], -1)
+    north = np.stack([np.full(segments, len(points) - 1), ring[-1], there[-1]], -1)
+    a, b, c, d = ring[:-1], there[:-1], there[1:], ring[1:]
+    walls = np.stack([a, b, c, a, c, d], -1).reshape(-1, 3)
+    error = 1 - float(np.cos(np.pi / segments) * np.cos(np.pi / 2 / rings))
+    return Shape(points, points, np.concatenate([south, walls, north]), error)
+
+
 def cylinder(height: float, bottom: float, top: float) -> Shape:
     """A closed cylinder or truncated cone, centred."""
     half = height / 2

@@ -12,20 +12,24 @@ if TYPE_CHECKING:
 
 
 def read_snapshot(
-    opened: "OpenedStage", time_code: float | None = None, policy: "LabelPolicy | None" = None
+    opened: "OpenedStage",
+    time_code: float | None = None,
+    policy: "LabelPolicy | None" = None,
+    *,
+    refine: int | None = None,
 ) -> "Snapshot":
     """The composed stage as an immutable snapshot.
 
     `time_code`: the moment at which animated values are read; None takes the stage's start, which equals the default
-    values where nothing is animated. `policy`: how labels become objects and classes. Raises UserError for a texture
-    outside the allowed folders.
+    values where nothing is animated. `policy`: how labels become objects and classes. `refine`: levels of subdivision,
+    0 for control cages; None takes `context.DEFAULT_REFINE`. Raises UserError for a texture outside the allowed folders.
     """
     from pxr import UsdUtils
 
     from twinstage.scene.labels import LabelPolicy
     from twinstage.scene.read.appearance import Appearance
     from twinstage.scene.read.cameras import read_cameras
-    from twinstage.scene.read.context import Conversion, ReadContext
+    from twinstage.scene.read.context import DEFAULT_REFINE, Conversion, ReadContext
     from twinstage.scene.read.geometry import PrototypeStore
     from twinstage.scene.read.instances import (
         ObjectFinder,
@@ -42,6 +46,7 @@ def read_snapshot(
     from twinstage.scene.read.points import PointReader
     from twinstage.scene.read.prims import PrimReader
     from twinstage.scene.read.render_products import read_render_products
+    from twinstage.scene.read.skel import Skins
     from twinstage.scene.read.textures import TextureStore
     from twinstage.scene.snapshot import Snapshot, StageInfo
     from twinstage.scene.stage import diagnostics
@@ -53,10 +58,12 @@ def read_snapshot(
         conversion=Conversion.of(opened.meters_per_unit, opened.up_axis),
         allowed=opened.allowed,
         policy=policy or LabelPolicy(),
+        refine=DEFAULT_REFINE if refine is None else refine,
     )
     table, prims = PrimReader(context).read()
     textures = TextureStore(context)
-    shapes = PrototypeStore(context)
+    roots = [prim for prim, name in zip(prims, table.type_name, strict=True) if name == "SkelRoot"]
+    shapes = PrototypeStore(context, Skins(context, roots))
     materials = MaterialStore(context, textures)
     appearance = Appearance(context, shapes, materials)
     hidden = below_instancers(table)

@@ -13,6 +13,9 @@ from twinstage.scene.labels import LabelPolicy
 Z_UP_FROM_Y_UP = np.array([[1.0, 0, 0, 0], [0, 0, -1, 0], [0, 1, 0, 0], [0, 0, 0, 1]])
 """Column-vector rotation by +90 degrees about X: +Y becomes +Z, +Z becomes -Y."""
 
+DEFAULT_REFINE = 2
+"""Levels of subdivision: the edge of a cage's face becomes four, with points on the limit surface."""
+
 
 @dataclass(frozen=True)
 class Conversion:
@@ -46,7 +49,7 @@ class Conversion:
 class ReadContext:
     """Handed from reader to reader while one snapshot is read.
 
-    `time`: Usd.TimeCode; `findings`: deduplicated, in the order found.
+    `time`: Usd.TimeCode; `findings`: deduplicated, in the order found; `refine`: levels of subdivision.
     """
 
     stage: Any
@@ -54,6 +57,8 @@ class ReadContext:
     conversion: Conversion
     allowed: AllowedFolders
     policy: LabelPolicy = field(default_factory=LabelPolicy)
+    refine: int = DEFAULT_REFINE
+    refined_triangles: int = 0
     _findings: dict[Finding, None] = field(default_factory=dict)
     _counts: dict[tuple[str, str], int] = field(default_factory=dict)
 
