@@ -22,15 +22,7 @@ def read_snapshot(opened: "OpenedStage", time_code: float | None = None) -> "Sna
     from twinstage.scene.read.cameras import read_cameras
     from twinstage.scene.read.context import Conversion, ReadContext
     from twinstage.scene.read.geometry import PrototypeStore
-    from twinstage.scene.read.instances import (
-        ObjectFinder,
-        below_instancers,
-        instance_table,
-        point_blocks,
-        point_table,
-        prim_blocks,
-        read_points,
-    )
+    from twinstage.scene.read.instances import below_instancers, draw, read_points
     from twinstage.scene.read.lights import read_lights
     from twinstage.scene.read.materials import MaterialStore
     from twinstage.scene.read.points import PointReader
@@ -46,17 +38,15 @@ def read_snapshot(opened: "OpenedStage", time_code: float | None = None) -> "Sna
         conversion=Conversion.of(opened.meters_per_unit, opened.up_axis),
         allowed=opened.allowed,
     )
-    table, prims = PrimReader(context).read()
+    table, rows = PrimReader(context).read()
     textures = TextureStore(context)
     shapes = PrototypeStore(context)
     materials = MaterialStore(context, textures)
     appearance = Appearance(context, shapes, materials)
-    hidden = below_instancers(table)
-    points = read_points(table, prims, hidden, PointReader(context, appearance))
-    objects = ObjectFinder(table, points)
-    blocks = [*prim_blocks(table, prims, hidden, appearance), *point_blocks(table, points)]
-    instances = instance_table(blocks, objects)
-    lights = read_lights(context, table, prims, textures, opened.up_axis)
+    hidden = below_instancers(table, rows)
+    points, point_table = read_points(table, rows, hidden, PointReader(context, appearance))
+    instances, objects = draw(context, table, rows, hidden, points, appearance)
+    lights = read_lights(context, table, rows.prims, textures, opened.up_axis)
     return Snapshot(
         stage=StageInfo(
             path=str(opened.path),
@@ -66,15 +56,15 @@ def read_snapshot(opened: "OpenedStage", time_code: float | None = None) -> "Sna
             hash=opened.hash,
         ),
         prims=table,
-        points=point_table(points),
+        points=point_table,
         prototypes=tuple(shapes.prototypes),
         instances=instances,
-        objects=objects.objects,
+        objects=objects,
         materials=tuple(materials.materials),
         material_sets=tuple(materials.sets),
         textures=tuple(textures.textures),
         lights=lights,
-        cameras=read_cameras(context, table, prims),
+        cameras=read_cameras(context, table, rows.prims),
         findings=(*opened.findings, *context.findings, *diagnostics(quiet)),
     )
 

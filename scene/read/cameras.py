@@ -1,5 +1,6 @@
 """UsdGeomCamera -> `SceneCamera`: lens in millimetres, distances in metres."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from twinstage.scene.read.context import ReadContext
@@ -14,7 +15,7 @@ _LENS = (
 )
 
 
-def read_cameras(context: ReadContext, table: PrimTable, prims: list[Any]) -> tuple[SceneCamera, ...]:
+def read_cameras(context: ReadContext, table: PrimTable, prims: Sequence[Any]) -> tuple[SceneCamera, ...]:
     """All cameras in path order. A name that occurs twice is replaced by the path with dots for slashes."""
     indices = [i for i, type_name in enumerate(table.type_name) if type_name == "Camera"]
     names = [table.path[i].rpartition("/")[2] for i in indices]
