@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from twinstage.scene.columns import F8, I4, I8, Bool, frozen
+from twinstage.scene.columns import F8, I4, I8, Bool
 from twinstage.scene.read.appearance import DRAWN_PURPOSES, Appearance
 from twinstage.scene.read.context import ReadContext, array
 from twinstage.scene.read.labels import read_labels
+from twinstage.scene.read.point_frames import point_frames
 from twinstage.scene.read.walk import size_below
 from twinstage.scene.tables import Frames
 
@@ -21,7 +22,6 @@ MAX_NESTED = 1_000_000
 """Drawings, and prims to look at, that one prototype may expand to."""
 MAX_DRAWINGS = 20_000_000
 """Drawings that the points of one instancer may expand to."""
-_CHUNK = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ class PointReader:
         return PointRows(
             instancer=index,
             point_id=ids,
-            frames=self._frames(api, order),
+            frames=point_frames(api, self.context.time, order, self.context.conversion.scale),
             visible=visible if order is None else visible[order],
             prototype_index=indices if order is None else indices[order],
             parts=parts,
@@ -171,34 +171,6 @@ class PointReader:
     def _mask(self, api: Any, count: int) -> Bool:
         mask = array(api.ComputeMaskAtTime(self.context.time), np.bool_)
         return mask if mask is not None and len(mask) == count else np.ones(count, bool)
-
-    def _frames(self, api: Any, order: I4 | None) -> Frames:
-        """Matrices in id order, copied in pieces: beside pxr's own array there is only the one that is kept."""
-        from pxr import UsdGeom
-
-        time = self._moment(api)
-        usd = np.asarray(
-            api.ComputeInstanceTransformsAtTime(
-                time, time, UsdGeom.PointInstancer.ExcludeProtoXform, UsdGeom.PointInstancer.IgnoreMask
-            )
-        )
-        out = np.empty((len(usd), 3, 4))
-        for start in range(0, len(usd), _CHUNK):
-            piece = slice(start, start + _CHUNK)
-            chosen = usd[piece] if order is None else usd[order[piece]]
-            out[piece] = np.swapaxes(chosen[:, :, :3], 1, 2)
-        out[:, :, 3] *= self.context.conversion.scale
-        return Frames(frozen(out, np.float64))
-
-    def _moment(self, api: Any) -> Any:
-        """The time, as a number where velocities count: the earliest time of all would carry points to infinity."""
-        from pxr import Usd
-
-        time = self.context.time
-        if not time.IsEarliestTime():
-            return time
-        samples = api.GetPositionsAttr().GetTimeSamples()
-        return Usd.TimeCode(samples[0]) if samples else time
 
     def _length_fault(self, api: Any, count: int) -> str:
         """Which array does not have an entry a point; "" where all have (or are absent, as only positions may not be)."""

@@ -65,22 +65,17 @@ class Forest:
     def _gather(self, root: Any, tree: Tree, visit: Callable[[Any], None]) -> None:
         from pxr import Usd
 
-        top = tree.source.rstrip("/")
-        above: list[str] = [top]
-        numbers: list[int] = [-1]
+        top = root.GetPath().pathElementCount
+        above = [-1]  # the last prim of each depth
         steps = iter(Usd.PrimRange(root))
         next(steps, None)  # the root itself is no row
         for prim in steps:
-            path = prim.GetPath().pathString
-            parent, _, name = path.rpartition("/")
-            while above[-1] != parent:
-                above.pop()
-                numbers.pop()
-            tree.parent.append(numbers[-1])
-            tree.name.append(self.names.setdefault(name, len(self.names)))
+            depth = prim.GetPath().pathElementCount - top  # a path's string would stay in memory for good
+            del above[depth:]
+            tree.parent.append(above[-1])
+            tree.name.append(self.names.setdefault(prim.GetName(), len(self.names)))
             tree.prototype.append(self._prototype(prim) if prim.IsInstance() else -1)
-            above.append(path)
-            numbers.append(len(tree.parent) - 1)
+            above.append(len(tree.parent) - 1)
             visit(prim)
 
     def _prototype(self, instance: Any) -> int:
