@@ -71,10 +71,40 @@ class _Codes:
         self.code = numbers("i")
 
     def append(self, value: Hashable) -> None:
-        self.code.append(self.known.setdefault(value, len(self.known)))
+        code = self.known.get(value)
+        if code is None:
+            code = self.known[value] = len(self.known)
+        self.code.append(code)
 
     def column(self, rows: I4) -> "Interned[Any]":
         return Interned(np.frombuffer(self.code, np.int32)[rows] if len(rows) else rows, self.known)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kinds:
+    """What a prim has to be asked for, by its type and the names of its authored properties."""
+
+    labels: bool
+    look: tuple[str, ...]
+    by_collection: bool
+    purpose: bool
+    visibility: bool
+    render_visibility: bool
+    ops: bool
+    draw_mode: bool
+
+    @staticmethod
+    def of(names: list[str], imageable: bool, xformable: bool) -> "_Kinds":
+        return _Kinds(
+            labels=any(name.startswith(("semantics:labels:", "semantic:")) for name in names),
+            look=tuple(name for name in names if name.startswith(INHERITED)),
+            by_collection=any(name.startswith(COLLECTION) for name in names),
+            purpose=imageable and "purpose" in names,
+            visibility=imageable and "visibility" in names,
+            render_visibility=imageable and "renderVisibility" in names,
+            ops=xformable and "xformOpOrder" in names,
+            draw_mode="model:drawMode" in names,
+        )
 
 
 class _Authored:
@@ -98,52 +128,47 @@ class _Authored:
         self._count = 1
         self._matrices: list[Any] = []
         self._frames: list[F8] = [np.eye(4)[None, :3]]
-        self._types: dict[str, tuple[bool, bool]] = {}
+        self._kinds: dict[tuple[str, ...], _Kinds] = {}
 
     def visit(self, prim: Any) -> None:
         """Read one prim."""
-        type_name = str(prim.GetTypeName())
-        names = prim.GetAuthoredPropertyNames()
-        imageable, xformable = self._schema(prim, type_name)
+        type_name = prim.GetTypeName()
+        ask = self._ask(prim, type_name)
         self.type_name.append(type_name)
-        self.kind.append(str(prim.GetKind()))
-        labelled = any(name.startswith(("semantics:labels:", "semantic:")) for name in names)
-        self.labels.append(read_labels(prim, self.context.time) if labelled else ())
-        self.look.append(self._look(prim, [name for name in names if name.startswith(INHERITED)]))
-        self.by_collection.append(any(name.startswith(COLLECTION) for name in names))
-        self.purpose.append(_purpose(prim) if imageable and "purpose" in names else "")
-        self.shown.append(not imageable or "visibility" not in names or self._shown(prim))
+        self.kind.append(prim.GetKind())
+        self.labels.append(read_labels(prim, self.context.time) if ask.labels else ())
+        self.look.append(self._look(prim, ask.look) if ask.look else ())
+        self.by_collection.append(ask.by_collection)
+        self.purpose.append(_purpose(prim) if ask.purpose else "")
+        self.shown.append(not ask.visibility or self._token(prim, "visibility") != "invisible")
         self.render_visibility.append(
-            self._token(prim, "renderVisibility") if "renderVisibility" in names else "inherited"
+            self._token(prim, "renderVisibility") if ask.render_visibility else "inherited"
         )
-        self._transform(prim, xformable and "xformOpOrder" in names)
-        if "model:drawMode" in names:
+        self._transform(prim, ask.ops)
+        if ask.draw_mode:
             self._draw_mode(prim)
 
-    def _schema(self, prim: Any, type_name: str) -> tuple[bool, bool]:
+    def _ask(self, prim: Any, type_name: str) -> _Kinds:
         from pxr import UsdGeom
 
-        known = self._types.get(type_name)
+        names = prim.GetAuthoredPropertyNames()
+        key = (type_name, *names)
+        known = self._kinds.get(key)
         if known is None:
-            known = (bool(prim.IsA(UsdGeom.Imageable)), bool(prim.IsA(UsdGeom.Xformable)))
-            self._types[type_name] = known
+            imageable, xformable = prim.IsA(UsdGeom.Imageable), prim.IsA(UsdGeom.Xformable)
+            known = self._kinds[key] = _Kinds.of(names, imageable, xformable)
         return known
 
-    def _look(self, prim: Any, names: list[str]) -> Hashable:
-        """What the prim hands down to the looks of all below it, () for nothing: equal for equal looks.
+    def _look(self, prim: Any, names: tuple[str, ...]) -> Hashable:
+        """What the prim hands down to the looks of all below it: equal for equal looks.
 
         Instances carry what their prototype's root has, so theirs is compared by value, with targets below themselves
         made relative; any other prim only equals itself.
         """
-        if not names:
-            return ()
         if not prim.IsInstance():
             return (len(self.shown),)
         inside = f"{prim.GetPath()}/"
         return tuple(_property(prim, name, inside) for name in names)
-
-    def _shown(self, prim: Any) -> bool:
-        return self._token(prim, "visibility") != "invisible"
 
     def _token(self, prim: Any, name: str) -> str:
         return str(prim.GetAttribute(name).Get(self.context.time))
