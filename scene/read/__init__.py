@@ -5,6 +5,8 @@ Units and axes change here, once: everything that leaves this package is in metr
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     from twinstage.scene.labels import LabelPolicy
     from twinstage.scene.snapshot import Snapshot
@@ -31,16 +33,7 @@ def read_snapshot(
     from twinstage.scene.read.cameras import read_cameras
     from twinstage.scene.read.context import DEFAULT_REFINE, Conversion, ReadContext
     from twinstage.scene.read.geometry import PrototypeStore
-    from twinstage.scene.read.instances import (
-        ObjectFinder,
-        below_instancers,
-        instance_table,
-        point_blocks,
-        point_table,
-        prim_blocks,
-        read_points,
-    )
-    from twinstage.scene.read.labels import tell_ambiguities
+    from twinstage.scene.read.instances import below_instancers, draw, read_points
     from twinstage.scene.read.lights import read_lights
     from twinstage.scene.read.materials import MaterialStore
     from twinstage.scene.read.points import PointReader
@@ -50,6 +43,7 @@ def read_snapshot(
     from twinstage.scene.read.textures import TextureStore
     from twinstage.scene.snapshot import Snapshot, StageInfo
     from twinstage.scene.stage import diagnostics
+    from twinstage.scene.tables import Interned
 
     quiet = UsdUtils.CoalescingDiagnosticDelegate()
     context = ReadContext(
@@ -60,19 +54,17 @@ def read_snapshot(
         policy=policy or LabelPolicy(),
         refine=DEFAULT_REFINE if refine is None else refine,
     )
-    table, prims = PrimReader(context).read()
+    table, rows = PrimReader(context).read()
     textures = TextureStore(context)
-    roots = [prim for prim, name in zip(prims, table.type_name, strict=True) if name == "SkelRoot"]
+    skeletal = Interned.of(table.type_name).isin(["SkelRoot"])
+    roots = [rows.prims[row] for row in np.flatnonzero(skeletal).tolist()]
     shapes = PrototypeStore(context, Skins(context, roots))
     materials = MaterialStore(context, textures)
     appearance = Appearance(context, shapes, materials)
-    hidden = below_instancers(table)
-    points = read_points(table, prims, hidden, PointReader(context, appearance))
-    objects = ObjectFinder(table, points, context.policy)
-    blocks = [*prim_blocks(table, prims, hidden, appearance), *point_blocks(table, points)]
-    instances = instance_table(blocks, objects)
-    tell_ambiguities(context, objects.ambiguous)
-    lights = read_lights(context, table, prims, textures, opened.up_axis)
+    hidden = below_instancers(table, rows)
+    points, point_table = read_points(table, rows, hidden, PointReader(context, appearance))
+    instances, objects = draw(context, table, rows, hidden, points, appearance)
+    lights = read_lights(context, table, rows.prims, textures, opened.up_axis)
     return Snapshot(
         stage=StageInfo(
             path=str(opened.path),
@@ -82,16 +74,16 @@ def read_snapshot(
             hash=opened.hash,
         ),
         prims=table,
-        points=point_table(points),
+        points=point_table,
         prototypes=tuple(shapes.prototypes),
         instances=instances,
-        objects=objects.objects,
+        objects=objects,
         materials=tuple(materials.materials),
         material_sets=tuple(materials.sets),
         textures=tuple(textures.textures),
         lights=lights,
-        cameras=read_cameras(context, table, prims),
-        render_products=read_render_products(context, table, prims),
+        cameras=read_cameras(context, table, rows.prims),
+        render_products=read_render_products(context, table, rows.prims),
         findings=(*opened.findings, *context.findings, *diagnostics(quiet)),
     )
 

@@ -1,17 +1,25 @@
 """What a gprim looks like: its prototype (shape) and its material set (one material a slot)."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from twinstage.scene.columns import I4, Bool
 from twinstage.scene.read.context import ReadContext
 from twinstage.scene.read.geometry import NOT_DRAWN, PrototypeStore
 from twinstage.scene.read.materials import BoundMaterial, MaterialStore
 from twinstage.scene.read.materials_primvars import read_primvar
 from twinstage.scene.read.materials_signal import Constant, Varying
 from twinstage.scene.read.mesh import material_subsets
+from twinstage.scene.tables import Interned
+
+if TYPE_CHECKING:
+    from twinstage.scene.read.prims import PrimRows
 
 DRAWN_PURPOSES = ("default", "render")
 DEFAULT_UV = "st"
+_BATCH = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +46,32 @@ class Appearance:
         if type_name in NOT_DRAWN:
             self.context.count("gprim.not-drawn", f"{type_name} prim is not drawn")
         return self.shapes.is_shape(type_name)
+
+    def count_not_drawn(self, types: Interned[str], rows: Bool) -> None:
+        """Findings for the gprims among those rows that have a shape but no triangles here."""
+        counts = np.bincount(types.code[rows], minlength=len(types.values)).tolist()
+        for type_name, number in zip(types.values, counts, strict=True):
+            if number and type_name in NOT_DRAWN:
+                self.context.count("gprim.not-drawn", f"{type_name} prim is not drawn", number)
+
+    def looks_of_rows(self, drawn: np.ndarray, rows: "PrimRows") -> tuple[I4, I4]:
+        """Prototype (-1: nothing to draw) and material set of the gprims in those rows of the prim table.
+
+        Proxies of the same gprim that inherit the same share a look: it is read for the first of them.
+        """
+        keys = rows.own[drawn].astype(np.int64) << 32 | rows.context[drawn]
+        _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+        order = np.argsort(first)  # read in path order, so that names and numbers follow the paths
+        place = np.empty(len(order), np.int64)
+        place[order] = np.arange(len(order))
+        prototypes, sets = [np.empty(0, np.int32)], [np.empty(0, np.int32)]
+        for start in range(0, len(order), _BATCH):
+            chosen = drawn[first[order[start : start + _BATCH]]].tolist()
+            looks = self.looks([rows.prims[row] for row in chosen])
+            prototypes.append(np.array([-1 if k is None else k.prototype for k in looks], np.int32))
+            sets.append(np.array([0 if k is None else k.material_set for k in looks], np.int32))
+        at = place[inverse.reshape(-1)]
+        return np.concatenate(prototypes)[at], np.concatenate(sets)[at]
 
     def looks(self, gprims: list[Any]) -> list[Look | None]:
         """The look of each gprim, None where it has nothing to draw."""

@@ -5,6 +5,7 @@ have become the schema's fall-backs, with a finding.
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ PERSPECTIVE, ORTHOGRAPHIC = "perspective", "orthographic"
 SCALE_TOLERANCE = 1e-4
 
 
-def read_cameras(context: ReadContext, table: PrimTable, prims: list[Any]) -> tuple[SceneCamera, ...]:
+def read_cameras(context: ReadContext, table: PrimTable, prims: Sequence[Any]) -> tuple[SceneCamera, ...]:
     """All cameras in path order. A name that occurs twice is replaced by the path with dots for slashes."""
     indices = [i for i, type_name in enumerate(table.type_name) if type_name == "Camera"]
     names = [table.path[i].rpartition("/")[2] for i in indices]

@@ -66,9 +66,9 @@ class ReadContext:
         """Note something doubtful, once. `code`: stable name of the rule; `path`: the prim or property, if it is one."""
         self._findings[Finding(code, severity, str(path), sentence)] = None
 
-    def count(self, code: str, sentence: str) -> None:
+    def count(self, code: str, sentence: str, times: int = 1) -> None:
         """Note something that may occur often; `sentence` gets the number of times in front."""
-        self._counts[code, sentence] = self._counts.get((code, sentence), 0) + 1
+        self._counts[code, sentence] = self._counts.get((code, sentence), 0) + times
 
     @property
     def findings(self) -> tuple[Finding, ...]:

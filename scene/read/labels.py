@@ -4,7 +4,7 @@ UsdSemantics counts where `SemanticsLabelsAPI:<taxonomy>` is applied, as in `Usd
 not known to stock USD, so its attributes are found by name; where a prim has both for a taxonomy, UsdSemantics wins.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from twinstage.scene.labels import Groups, LabelPolicy, flat
@@ -54,15 +54,15 @@ def prototype_groups(root: Any, time: Any, policy: LabelPolicy = _DEFAULT) -> Gr
     return below.pop() if len(below) == 1 else ()
 
 
-def tell_ambiguities(context: ReadContext, ambiguous: Mapping[tuple[str, ...], Sequence[str]]) -> None:
-    """One finding for each set of labels that leaves the class of objects open."""
-    for rivals, paths in ambiguous.items():
-        more = f" (and {len(set(paths)) - 1} more prims)" if len(set(paths)) > 1 else ""
+def tell_ambiguities(context: ReadContext, ambiguous: Mapping[tuple[str, ...], tuple[str, int]]) -> None:
+    """One finding for each set of labels that leaves the class of objects open: (path of the first, how many prims)."""
+    for rivals, (path, count) in ambiguous.items():
+        more = f" (and {count - 1} more prims)" if count > 1 else ""
         names = " and ".join(map(repr, rivals))
         context.finding(
             "label.ambiguous",
-            f"{paths[0]}{more} is labelled {names}, and each could be its class; the first is taken",
-            paths[0],
+            f"{path}{more} is labelled {names}, and each could be its class; the first is taken",
+            path,
             "error",
         )
 

@@ -6,6 +6,7 @@ schemas' fall-backs hold (a DistantLight's intensity is 50,000). What pictures l
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from twinstage.scene.read.context import ReadContext
@@ -42,7 +43,7 @@ POLE_UP_Z = ((1.0, 0.0, 0.0), (0.0, 0.0, -1.0), (0.0, 1.0, 0.0))
 
 
 def read_lights(
-    context: ReadContext, table: PrimTable, prims: list[Any], textures: TextureStore, up_axis: str
+    context: ReadContext, table: PrimTable, prims: Sequence[Any], textures: TextureStore, up_axis: str
 ) -> tuple[Light, ...]:
     """All lights in path order, hidden ones included."""
     lights = []

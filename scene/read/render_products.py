@@ -1,5 +1,6 @@
 """UsdRender: the pictures that a stage's author asked for, as data."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from twinstage.scene.read.context import ReadContext
@@ -9,7 +10,7 @@ SETTINGS, PRODUCT = "RenderSettings", "RenderProduct"
 
 
 def read_render_products(
-    context: ReadContext, table: PrimTable, prims: list[Any]
+    context: ReadContext, table: PrimTable, prims: Sequence[Any]
 ) -> tuple[RenderProduct, ...]:
     """All render products in path order.
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from twinstage.base.errors import UserError
 from twinstage.scene.labels import Groups, LabelPolicy, nearest, part_labels, resolve
 from twinstage.scene.read import read_snapshot, time_at
-from twinstage.scene.read.instances import resolve_table
+from twinstage.scene.read.objects import resolve_table
 from twinstage.scene.snapshot import Snapshot
 from twinstage.scene.stage import open_stage
 
@@ -85,7 +85,8 @@ def test_every_prim_of_every_shared_file_has_the_labels_of_the_query(shared: Pat
             assert not any(read_groups(p, time) for p in everything(opened.stage)), row["file"]
             continue
         context = ReadContext(opened.stage, time, Conversion.of(1.0, "Z"), opened.allowed)
-        table, prims = PrimReader(context).read()
+        table, rows = PrimReader(context).read()
+        prims = list(rows.prims)
         resolved = resolve_table(table, LabelPolicy())
         taxonomies = {str(t) for p in prims for t in UsdSemantics.LabelsAPI.GetDirectTaxonomies(p)}
         for taxonomy in taxonomies:
