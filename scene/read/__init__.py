@@ -14,7 +14,7 @@ def read_snapshot(opened: "OpenedStage", time_code: float | None = None) -> "Sna
     """The composed stage as an immutable snapshot.
 
     `time_code`: the moment at which animated values are read; None takes the stage's start, which equals the default
-    values where nothing is animated. Raises UserError for a texture outside the allowed folders.
+    values where nothing is animated.
     """
     from pxr import UsdUtils
 
@@ -36,6 +36,7 @@ def read_snapshot(opened: "OpenedStage", time_code: float | None = None) -> "Sna
     from twinstage.scene.read.points import PointReader
     from twinstage.scene.read.prims import PrimReader
     from twinstage.scene.read.textures import TextureStore
+    from twinstage.scene.safe.finite import finite_rows, guard_points, guard_prims
     from twinstage.scene.snapshot import Snapshot, StageInfo
     from twinstage.scene.stage import diagnostics
 
@@ -47,16 +48,24 @@ def read_snapshot(opened: "OpenedStage", time_code: float | None = None) -> "Sna
         allowed=opened.allowed,
     )
     table, prims = PrimReader(context).read()
+    table = guard_prims(context, table)
     textures = TextureStore(context)
     shapes = PrototypeStore(context)
     materials = MaterialStore(context, textures)
     appearance = Appearance(context, shapes, materials)
     hidden = below_instancers(table)
     points = read_points(table, prims, hidden, PointReader(context, appearance))
+    points = guard_points(context, table, points)
     objects = ObjectFinder(table, points)
     blocks = [*prim_blocks(table, prims, hidden, appearance), *point_blocks(table, points)]
     instances = instance_table(blocks, objects)
-    lights = read_lights(context, table, prims, textures, opened.up_axis)
+    lights = finite_rows(
+        context,
+        read_lights(context, table, prims, textures, opened.up_axis),
+        "light.not-finite",
+        "light",
+    )
+    cameras = finite_rows(context, read_cameras(context, table, prims), "camera.not-finite", "camera")
     return Snapshot(
         stage=StageInfo(
             path=str(opened.path),
@@ -74,7 +83,7 @@ def read_snapshot(opened: "OpenedStage", time_code: float | None = None) -> "Sna
         material_sets=tuple(materials.sets),
         textures=tuple(textures.textures),
         lights=lights,
-        cameras=read_cameras(context, table, prims),
+        cameras=cameras,
         findings=(*opened.findings, *context.findings, *diagnostics(quiet)),
     )
 

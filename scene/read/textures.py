@@ -4,9 +4,9 @@ import hashlib
 from typing import Any
 
 from twinstage.scene.read.context import ReadContext
+from twinstage.scene.safe.images import read_image
 from twinstage.scene.snapshot import Texture
 
-MAX_BYTES = 512 << 20
 UDIM = "<UDIM>"
 
 
@@ -61,26 +61,11 @@ class TextureStore:
         return ""
 
     def _read(self, resolved: str, authored: str, attribute: Any) -> int:
-        from pxr import Ar
-
-        self.context.allowed.require(resolved, str(attribute.GetPath()), authored)
-        asset = Ar.GetResolver().OpenAsset(Ar.ResolvedPath(resolved))
-        if not asset:
-            self.context.finding(
-                "texture.unreadable",
-                f"{attribute.GetPath()}: texture {authored!r} cannot be opened",
-                attribute.GetPath(),
-            )
+        data, fault = read_image(resolved, self.context.allowed, str(attribute.GetPath()), authored)
+        if fault is not None:
+            self.context.finding(fault.code, fault.message, attribute.GetPath(), fault.severity)
+        if data is None:
             return -1
-        with asset:
-            if asset.GetSize() > MAX_BYTES:
-                self.context.finding(
-                    "texture.size",
-                    f"{attribute.GetPath()}: texture {authored!r} is larger than {MAX_BYTES >> 20} MiB",
-                    attribute.GetPath(),
-                )
-                return -1
-            data = bytes(asset.GetBuffer())
         digest = hashlib.sha256(data).hexdigest()
         if digest not in self._by_hash:
             self._by_hash[digest] = len(self.textures)
