@@ -24,7 +24,7 @@ def read_snapshot(
 
     `time_code`: the moment at which animated values are read; None takes the stage's start, which equals the default
     values where nothing is animated. `policy`: how labels become objects and classes. `refine`: levels of subdivision,
-    0 for control cages; None takes `context.DEFAULT_REFINE`. Raises UserError for a texture outside the allowed folders.
+    0 for control cages; None takes `context.DEFAULT_REFINE`.
     """
     from pxr import UsdUtils
 
@@ -41,6 +41,7 @@ def read_snapshot(
     from twinstage.scene.read.render_products import read_render_products
     from twinstage.scene.read.skel import Skins
     from twinstage.scene.read.textures import TextureStore
+    from twinstage.scene.safe.finite import finite_rows, guard_prims
     from twinstage.scene.snapshot import Snapshot, StageInfo
     from twinstage.scene.stage import diagnostics
     from twinstage.scene.tables import Interned
@@ -55,6 +56,7 @@ def read_snapshot(
         refine=DEFAULT_REFINE if refine is None else refine,
     )
     table, rows = PrimReader(context).read()
+    table = guard_prims(context, table)
     textures = TextureStore(context)
     skeletal = Interned.of(table.type_name).isin(["SkelRoot"])
     roots = [rows.prims[row] for row in np.flatnonzero(skeletal).tolist()]
@@ -64,7 +66,9 @@ def read_snapshot(
     hidden = below_instancers(table, rows)
     points, point_table = read_points(table, rows, hidden, PointReader(context, appearance))
     instances, objects = draw(context, table, rows, hidden, points, appearance)
-    lights = read_lights(context, table, rows.prims, textures, opened.up_axis)
+    found = read_lights(context, table, rows.prims, textures, opened.up_axis)
+    lights = finite_rows(context, found, "light.not-finite", "light")
+    cameras = finite_rows(context, read_cameras(context, table, rows.prims), "camera.not-finite", "camera")
     return Snapshot(
         stage=StageInfo(
             path=str(opened.path),
@@ -82,7 +86,7 @@ def read_snapshot(
         material_sets=tuple(materials.sets),
         textures=tuple(textures.textures),
         lights=lights,
-        cameras=read_cameras(context, table, rows.prims),
+        cameras=cameras,
         render_products=read_render_products(context, table, rows.prims),
         findings=(*opened.findings, *context.findings, *diagnostics(quiet)),
     )

@@ -16,6 +16,7 @@ from twinstage.scene.read.labels import tell_ambiguities
 from twinstage.scene.read.objects import ObjectFinder
 from twinstage.scene.read.points import PointReader, PointRows
 from twinstage.scene.read.prims import PrimRows
+from twinstage.scene.safe.finite import guard_points
 from twinstage.scene.snapshot import InstanceTable, ObjectTable, PointTable, PrimTable
 from twinstage.scene.tables import Frames, Interned
 
@@ -62,7 +63,7 @@ def read_points(
     for i in np.flatnonzero(drawn).tolist():
         read = reader.read(i, rows.prims[i])
         if read is not None:
-            found.append(read)
+            found.append(guard_points(reader.context, table.path[i], read))
     return found, _point_table(found)
 
 

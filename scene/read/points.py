@@ -47,6 +47,10 @@ class Parts:
             np.concatenate([np.empty(0, bool), *(p.plain for p in parts)]),
         )
 
+    def taken(self, which: Bool) -> "Parts":
+        """Those of them that are wanted."""
+        return Parts(self.prototype[which], self.material_set[which], self.local[which], self.plain[which])
+
     def __len__(self) -> int:
         return len(self.prototype)
 

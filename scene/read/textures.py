@@ -10,9 +10,9 @@ from typing import Any
 from twinstage.scene.read.context import ReadContext
 from twinstage.scene.read.image_facts import Header, mean_color, read_header
 from twinstage.scene.read.udim import FIRST, LAST, Atlas, bake_atlas
+from twinstage.scene.safe.images import read_image
 from twinstage.scene.snapshot import Texture
 
-MAX_BYTES = 512 << 20
 UDIM = "<UDIM>"
 Fill = tuple[float, float, float, float]
 
@@ -137,18 +137,10 @@ class TextureStore:
         return self._by_path[resolved]
 
     def _bytes(self, resolved: str, authored: str, attribute: Any) -> bytes | None:
-        from pxr import Ar
-
-        self.context.allowed.require(resolved, str(attribute.GetPath()), authored)
-        asset = Ar.GetResolver().OpenAsset(Ar.ResolvedPath(resolved))
-        if not asset:
-            self._complain("texture.unreadable", authored, attribute, "cannot be opened")
-            return None
-        with asset:
-            if asset.GetSize() > MAX_BYTES:
-                self._complain("texture.size", authored, attribute, f"is larger than {MAX_BYTES >> 20} MiB")
-                return None
-            return bytes(asset.GetBuffer())
+        data, fault = read_image(resolved, self.context.allowed, str(attribute.GetPath()), authored)
+        if fault is not None:
+            self.context.finding(fault.code, fault.message, attribute.GetPath(), fault.severity)
+        return data
 
     def _keep(self, path: str, data: bytes) -> int:
         digest = hashlib.sha256(data).hexdigest()
