@@ -77,6 +77,7 @@ class Compiler:
         self.signals = Signals.of(contract)
         self.inputs = InputCompiler(self.signals)
         self.joints: list[JointRequest] = []
+        self.joint_bindings: list[tuple[str, JointBinding]] = []
         self.poses: list[PoseRequest] = []
         self.switches: dict[int, _Row] = {}
         self.styles: dict[int, _Row] = {}
@@ -153,6 +154,10 @@ class Compiler:
                 self._complain(error, node_name(self.snapshot, error.node) if error.node >= 0 else "")
                 if error.node < 0 or not self._drop(error.node):
                     return None
+            except np.linalg.LinAlgError:
+                message = "a frame or a parent has no inverse, because one of its scales is 0"
+                self._complain(BindingProblem("binding.shear", self.bindings.where(0), message), "")
+                return None
         return None
 
     def _drop(self, node: int) -> bool:
@@ -193,6 +198,7 @@ class Compiler:
         value = self._coordinate(where, b, joint.motion)
         frame = self.snapshot.prims.index_of.get(joint.body0, WORLD)
         self.joints.append(JointRequest(where, node, frame, joint, value))
+        self.joint_bindings.append((where, b))
         self._note(value, joint.body1, b.prim or "")
 
     def _joint_of(self, where: str, b: JointBinding) -> Joint:
@@ -457,6 +463,10 @@ class Compiler:
         for path in paths:
             if path:
                 self._by_prim.setdefault(path, set()).update(self.inputs.uses(row))
+
+    def used_signals(self) -> dict[str, tuple[str, ...]]:
+        """Ids of the signals that drive each prim path, as far as bindings hold."""
+        return self._signals_by_prim()
 
     def _signals_by_prim(self) -> dict[str, tuple[str, ...]]:
         names = tuple(self.signals.index_of)
