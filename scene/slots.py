@@ -71,7 +71,7 @@ def _prim(where: str, opened: OpenedStage, path: str) -> Any:
         if Sdf.Path.IsValidPathString(path) and path.startswith("/")
         else None
     )
-    if not prim:
+    if not prim or not prim.IsActive():
         known = [str(p.GetPath()) for p in opened.stage.Traverse()][:2000]
         raise BindingProblem(
             "binding.prim", where, f"there is no prim {path}{did_you_mean(path, known, most=4)}"

@@ -41,7 +41,10 @@ def _introduced(prim: Any) -> Iterator[Any]:
     """Root layers of what a prim references or loads itself."""
     from pxr import Pcp, Usd
 
-    query = Usd.PrimCompositionQuery.GetDirectReferences(prim)
+    query = Usd.PrimCompositionQuery(prim)
+    arcs = Usd.PrimCompositionQuery.Filter()
+    arcs.arcTypeFilter = Usd.PrimCompositionQuery.ArcTypeFilter.ReferenceOrPayload
+    query.filter = arcs
     seen = set()
     for arc in query.GetCompositionArcs():
         if arc.GetArcType() not in (Pcp.ArcTypeReference, Pcp.ArcTypePayload) or arc.IsAncestral():
