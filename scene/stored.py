@@ -37,8 +37,10 @@ LONGEST = 1 << 16
 # --- writing ------------------------------------------------------------------------------------------------------
 
 
-def store_bindings(bindings: Bindings, opened: OpenedStage, contract: str) -> str:
-    """The usda text of a layer that holds these bindings for that stage. `contract`: its path from that layer.
+def store_bindings(bindings: Bindings, opened: OpenedStage, contract: str, over: str = "") -> str:
+    """The usda text of a layer that holds these bindings for that stage.
+
+    `contract`: its path from that layer; `over`: the stage's path from there, to be its sublayer.
 
     Raises UserError for a stage without a prim to hold them.
     """
@@ -53,6 +55,8 @@ def store_bindings(bindings: Bindings, opened: OpenedStage, contract: str) -> st
     for name in ("defaultPrim", "metersPerUnit", "upAxis", "timeCodesPerSecond"):
         if root.HasInfo(name):
             layer.pseudoRoot.SetInfo(name, root.GetInfo(name))
+    if over:
+        layer.subLayerPaths = [over]
     with Sdf.ChangeBlock():
         _set(layer, home.GetPath(), VERSION, Sdf.ValueTypeNames.Int, 1)
         _set(layer, home.GetPath(), CONTRACT, Sdf.ValueTypeNames.Asset, Sdf.AssetPath(contract))

@@ -1,6 +1,6 @@
 """The whole corpus of faults against `doctor`: `make soak-doctor`, or with other seeds `python scripts/soak_doctor.py 0 100`.
 
-One line of JSON a seed goes to out/soak/doctor.jsonl; seeds that are there already are not judged again (`--fresh` begins anew).
+One line of JSON a seed goes to out/soak/doctor.jsonl; seeds that are there are not judged again (`--fresh` begins anew).
 Ends with a table by operator; exit 1 below 95 % found and named.
 """
 
@@ -55,7 +55,8 @@ def _one(seed: int, twins: tuple[str, ...], shared: Path, good: dict[str, list[R
         good[name] = _examine(build(name, ROOT, shared))
     verdict = judge(fault, good[name], _examine(twin))
     return {
-        "seed": seed, "twin": name, "operator": fault.operator, "fault": fault.text, "found": verdict.found, "named": verdict.named,
+        "seed": seed, "twin": name, "operator": fault.operator, "fault": fault.text,
+        "found": verdict.found, "named": verdict.named,
         "new": [] if verdict.found else [list(row) for row in verdict.others],
     }  # fmt: skip
 

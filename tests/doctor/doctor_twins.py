@@ -1,7 +1,7 @@
-"""Good twins for the corpus of faults: files as text and data, nothing of the product but the bundled work cell's files.
+"""Good twins for the corpus of faults: files as text and data.
 
-`build(name, root, shared)` gives a twin: its files by relative path, its bindings and contract as plain data, and what operators
-have to know of it (`marks`), written down by hand.
+`build(name, root, shared)` gives a twin: its files by relative path, its bindings and contract as plain data, and what
+operators have to know of it (`marks`), written down by hand. Nothing of the product is used but the work cell's files.
 """
 
 import json
@@ -209,12 +209,18 @@ def _gantry(root: Path, shared: Path | None) -> Twin:
         )
         for k in range(4)
     )
-    lamp = 'def Sphere "Lamp"\n{\n    double radius = 0.1\n    double3 xformOp:translate = (0, 5, 3)\n    uniform token[] xformOpOrder = ["xformOp:translate"]\n}\n'
-    rack = 'def Xform "Rack" (\n    instanceable = true\n    prepend references = @./rack.usda@\n)\n{\n    double3 xformOp:translate = (7, 3, 0)\n    uniform token[] xformOpOrder = ["xformOp:translate"]\n}\n'
+    lamp = xform("Lamp", (0, 5, 3), "    double radius = 0.1\n").replace("Xform", "Sphere", 1)
+    rack = xform("Rack", (7, 3, 0), meta="    instanceable = true\n    prepend references = @./rack.usda@")
     world = (
-        'def Xform "World"\n{\n' + 'def Xform "Hall" (\n    prepend references = @./hall.usda@\n)\n{\n}\n'
-        + xform("Gantry", (0, 0, 0), bridge) + f'def Scope "Joints"\n{{\n{joints}}}\n' + f'def Xform "Boxes"\n{{\n{boxes}}}\n' + lamp + rack + "}\n"
-    )  # fmt: skip
+        'def Xform "World"\n{\n'
+        + 'def Xform "Hall" (\n    prepend references = @./hall.usda@\n)\n{\n}\n'
+        + xform("Gantry", (0, 0, 0), bridge)
+        + f'def Scope "Joints"\n{{\n{joints}}}\n'
+        + f'def Xform "Boxes"\n{{\n{boxes}}}\n'
+        + lamp
+        + rack
+        + "}\n"
+    )
     shelf = (
         'def Xform "Rack"\n{\n'
         + xform("Drawer", (0, 0, 0.5), mesh("Body", (-0.3, -0.3, 0), (0.3, 0.3, 0.2)))
@@ -262,12 +268,20 @@ def _gantry(root: Path, shared: Path | None) -> Twin:
         "sources": {
             "cnc": {
                 "uri": "file:run.csv",
-                "reader": {"format": "csv", "header": True, "layout": "wide", "time": {"column": "t", "unit": "s", "epoch": "relative"}},
-                "clock": {"epoch": "now"}, "lateness": 0.2, "idle_after": 2, "loop": True,
+                "reader": {
+                    "format": "csv",
+                    "header": True,
+                    "layout": "wide",
+                    "time": {"column": "t", "unit": "s", "epoch": "relative"},
+                },
+                "clock": {"epoch": "now"},
+                "lateness": 0.2,
+                "idle_after": 2,
+                "loop": True,
             }
         },
         "signals": signals,
-    }  # fmt: skip
+    }
     bindings: list[dict[str, Any]] = [
         {"kind": "joint", "prim": f"/World/Joints/axis_{n}", "signal": f"gantry.{n}"} for n in "xyzc"
     ]
@@ -308,17 +322,34 @@ def _gantry(root: Path, shared: Path | None) -> Twin:
         },
     ]
     marks = {
-        "signed_joints": [0, 1, 2, 3], "limited_joints": [0, 1, 2, 3], "scaled": ["gantry.x", "gantry.y", "gantry.z", "gantry.c"],
-        "renamable": ["/World/Joints/axis_y", "/World/Gantry/Bridge/Body", "/World/Lamp", "/World/Boxes/Box_0"],
-        "meshes": ["/World/Gantry/Bridge/Body", "/World/Boxes/Box_1/Body"], "xforms": ["/World/Boxes/Box_2", "/World/Gantry/Bridge"],
-        "joints": ["axis_x", "axis_y", "axis_c"], "joint_scope": "/World/Joints", "references": ["/World/Hall", "/World/Rack"],
-        "below_instance": "/World/Rack/Drawer", "free": "/World/Boxes/Box_3", "csv": ("cnc", "run.csv", "x_mm"), "pairs": [], "size": 9.0,
-        "attribute_numbers": "/World/Lamp", "two": ["/World/Boxes/Box_1", "/World/Boxes/Box_2"],
-    }  # fmt: skip
+        "signed_joints": [0, 1, 2, 3],
+        "limited_joints": [0, 1, 2, 3],
+        "scaled": ["gantry.x", "gantry.y", "gantry.z", "gantry.c"],
+        "renamable": [
+            "/World/Joints/axis_y",
+            "/World/Gantry/Bridge/Body",
+            "/World/Lamp",
+            "/World/Boxes/Box_0",
+        ],
+        "meshes": ["/World/Gantry/Bridge/Body", "/World/Boxes/Box_1/Body"],
+        "xforms": ["/World/Boxes/Box_2", "/World/Gantry/Bridge"],
+        "joints": ["axis_x", "axis_y", "axis_c"],
+        "joint_scope": "/World/Joints",
+        "references": ["/World/Hall", "/World/Rack"],
+        "below_instance": "/World/Rack/Drawer",
+        "free": "/World/Boxes/Box_3",
+        "csv": ("cnc", "run.csv", "x_mm"),
+        "pairs": [],
+        "size": 9.0,
+        "attribute_numbers": "/World/Lamp",
+        "two": ["/World/Boxes/Box_1", "/World/Boxes/Box_2"],
+    }
     files: dict[str, bytes | Path] = {
-        STAGE: layer(world, "World"), "hall.usda": layer(hall, "Hall"), "rack.usda": layer(shelf, "Rack"),
+        STAGE: layer(world, "World"),
+        "hall.usda": layer(hall, "Hall"),
+        "rack.usda": layer(shelf, "Rack"),
         "run.csv": ("\n".join(rows) + "\n").encode(),
-    }  # fmt: skip
+    }
     return Twin("gantry", files, bindings, contract, marks)
 
 
@@ -343,7 +374,7 @@ def _fleet(root: Path, shared: Path | None) -> Twin:
     )
     starts = [(-600, 0, -200), (0, 0, 0), (500, 0, 200)]
     vehicles = "".join(
-        f'def Xform "AGV_{k}" (\n    prepend apiSchemas = ["SemanticsLabelsAPI:class"]\n    prepend payload = @./agv.usda@\n)\n{{\n{_labelled("agv")}'
+        f'def Xform "AGV_{k}" (\n{LABEL}\n    prepend payload = @./agv.usda@\n)\n{{\n{_labelled("agv")}'
         f'    double3 xformOp:translate = {at}\n    uniform token[] xformOpOrder = ["xformOp:translate"]\n}}\n'
         for k, at in enumerate(starts, 1)
     )
@@ -359,9 +390,13 @@ def _fleet(root: Path, shared: Path | None) -> Twin:
         '    double3 xformOp:translate = (-900, 0, 300)\n    uniform token[] xformOpOrder = ["xformOp:translate"]\n}\n'
     )
     world = (
-        'def Xform "World"\n{\n' + 'def Xform "Hall" (\n    prepend references = @./hall.usda@\n)\n{\n}\n'
-        + f'def Xform "Fleet"\n{{\n{vehicles}}}\n' + gate + station + "}\n"
-    )  # fmt: skip
+        'def Xform "World"\n{\n'
+        + 'def Xform "Hall" (\n    prepend references = @./hall.usda@\n)\n{\n}\n'
+        + f'def Xform "Fleet"\n{{\n{vehicles}}}\n'
+        + gate
+        + station
+        + "}\n"
+    )
     post = (
         'def Xform "Station"\n{\n'
         + xform("Lid", (0, 100, 0), mesh("Body", (-50, 0, -50), (50, 10, 50)))
@@ -372,9 +407,14 @@ def _fleet(root: Path, shared: Path | None) -> Twin:
         s = k / 10
         for n, phase in ((1, 0.0), (2, 2.0), (3, 4.0)):
             record = {
-                "t": round(s, 3), "id": f"AGV_{n}", "x": round(7.5 * math.sin(s / 4 + phase), 4), "y": round(3.5 * math.cos(s / 3 + phase), 4),
-                "heading": round(100 * math.sin(s / 5 + phase), 3), "battery": round(90 - s - 5 * n, 2), "state": ["idle", "drive", "charge"][(k // 40 + n) % 3],
-            }  # fmt: skip
+                "t": round(s, 3),
+                "id": f"AGV_{n}",
+                "x": round(7.5 * math.sin(s / 4 + phase), 4),
+                "y": round(3.5 * math.cos(s / 3 + phase), 4),
+                "heading": round(100 * math.sin(s / 5 + phase), 3),
+                "battery": round(90 - s - 5 * n, 2),
+                "state": ["idle", "drive", "charge"][(k // 40 + n) % 3],
+            }
             rows.append(json.dumps(record))
         if k % 2 == 0:
             rows.append(
@@ -413,32 +453,80 @@ def _fleet(root: Path, shared: Path | None) -> Twin:
         "contract": 1,
         "sources": {
             "fleet": {
-                "uri": "file:fleet.jsonl", "reader": {"format": "jsonl", "layout": "wide", "time": {"field": "t", "unit": "s", "epoch": "relative"}},
-                "clock": {"epoch": "now"}, "lateness": 0.3, "idle_after": 3,
+                "uri": "file:fleet.jsonl",
+                "reader": {
+                    "format": "jsonl",
+                    "layout": "wide",
+                    "time": {"field": "t", "unit": "s", "epoch": "relative"},
+                },
+                "clock": {"epoch": "now"},
+                "lateness": 0.3,
+                "idle_after": 3,
             }
         },
         "signals": signals,
-    }  # fmt: skip
+    }
     agvs = "/World/Fleet/AGV_{n}"
     bindings: list[dict[str, Any]] = [
-        {"kind": "pose", "pattern": agvs, "frame": "world", "position": {"x": "agv{n}.x", "y": "agv{n}.y"}, "rotation": {"yaw": "agv{n}.heading"}},
-        {"kind": "attribute", "pattern": agvs, "attribute": "twin:battery", "signal": "agv{n}.battery", "unit": "%"},
-        {"kind": "style", "pattern": agvs + "/Beacon", "signal": "agv{n}.battery", "unit": "%", "hysteresis": 1, "colormap": [[20, "#ff2020"], [90, "#20c040"]], "bad_color": "#808080"},
-        {"kind": "label", "pattern": agvs, "signal": "agv{n}.state", "labels": {"idle": "agv_idle", "drive": "agv_driving", "charge": "agv_charging"}},
+        {
+            "kind": "pose",
+            "pattern": agvs,
+            "frame": "world",
+            "position": {"x": "agv{n}.x", "y": "agv{n}.y"},
+            "rotation": {"yaw": "agv{n}.heading"},
+        },
+        {
+            "kind": "attribute",
+            "pattern": agvs,
+            "attribute": "twin:battery",
+            "signal": "agv{n}.battery",
+            "unit": "%",
+        },
+        {
+            "kind": "style",
+            "pattern": agvs + "/Beacon",
+            "signal": "agv{n}.battery",
+            "unit": "%",
+            "hysteresis": 1,
+            "colormap": [[20, "#ff2020"], [90, "#20c040"]],
+            "bad_color": "#808080",
+        },
+        {
+            "kind": "label",
+            "pattern": agvs,
+            "signal": "agv{n}.state",
+            "labels": {"idle": "agv_idle", "drive": "agv_driving", "charge": "agv_charging"},
+        },
         {"kind": "pose", "prim": "/World/Gate", "position": {"y": "2.5 * gate.open"}},
         {"kind": "visibility", "prim": "/World/Hall/Wall", "signal": "gate.open", "threshold": 0.2},
-    ]  # fmt: skip
+    ]
     marks = {
-        "signed_joints": [], "limited_joints": [], "scaled": ["agv1.x", "agv2.x", "agv3.x"],
-        "renamable": ["/World/Gate", "/World/Hall/Wall"], "meshes": ["/World/Gate/Body"], "xforms": ["/World/Gate"],
-        "joints": [], "references": ["/World/Hall"], "payloads": ["/World/Fleet/AGV_1"], "below_instance": "/World/Station/Lid",
-        "free": "/World/Hall", "jsonl": ("fleet", "fleet.jsonl", "x"), "pairs": [0], "size": 20.0, "texture": ("agv.usda", "paint.png"),
-        "attribute_numbers": "/World/Gate", "two": ["/World/Hall/Floor", "/World/Hall"],
-    }  # fmt: skip
+        "signed_joints": [],
+        "limited_joints": [],
+        "scaled": ["agv1.x", "agv2.x", "agv3.x"],
+        "renamable": ["/World/Gate", "/World/Hall/Wall"],
+        "meshes": ["/World/Gate/Body"],
+        "xforms": ["/World/Gate"],
+        "joints": [],
+        "references": ["/World/Hall"],
+        "payloads": ["/World/Fleet/AGV_1"],
+        "below_instance": "/World/Station/Lid",
+        "free": "/World/Hall",
+        "jsonl": ("fleet", "fleet.jsonl", "x"),
+        "pairs": [0],
+        "size": 20.0,
+        "texture": ("agv.usda", "paint.png"),
+        "attribute_numbers": "/World/Gate",
+        "two": ["/World/Hall/Floor", "/World/Hall"],
+    }
     files: dict[str, bytes | Path] = {
-        STAGE: layer(world, "World", "Y", 0.01), "hall.usda": layer(hall, "Hall", "Y", 0.01), "agv.usda": layer(agv, "AGV", "Y", 0.01),
-        "station.usda": layer(post, "Station", "Y", 0.01), "paint.png": PNG, "fleet.jsonl": ("\n".join(rows) + "\n").encode(),
-    }  # fmt: skip
+        STAGE: layer(world, "World", "Y", 0.01),
+        "hall.usda": layer(hall, "Hall", "Y", 0.01),
+        "agv.usda": layer(agv, "AGV", "Y", 0.01),
+        "station.usda": layer(post, "Station", "Y", 0.01),
+        "paint.png": PNG,
+        "fleet.jsonl": ("\n".join(rows) + "\n").encode(),
+    }
     return Twin("fleet", files, bindings, contract, marks)
 
 
@@ -447,19 +535,29 @@ def _fleet(root: Path, shared: Path | None) -> Twin:
 
 def _process(root: Path, shared: Path | None) -> Twin:
     tanks = "".join(
-        xform(f"Tank_{k}", (3 * k, 0, 0), _labelled("tank") + mesh("Shell", (-1, -1, 0), (1, 1, 2)) + xform("Liquid", (0, 0, 0.1), mesh("Body", (-0.9, -0.9, 0), (0.9, 0.9, 1.8))), LABEL)
+        xform(
+            f"Tank_{k}",
+            (3 * k, 0, 0),
+            _labelled("tank")
+            + mesh("Shell", (-1, -1, 0), (1, 1, 2))
+            + xform("Liquid", (0, 0, 0.1), mesh("Body", (-0.9, -0.9, 0), (0.9, 0.9, 1.8))),
+            LABEL,
+        )
         for k in (1, 2, 3)
-    )  # fmt: skip
+    )
     floor = mesh("Floor", (0, -4, -0.1), (12, 4, 0))
     crane = xform("Crane", (6, 0, 3), mesh("Hook", (-0.2, -0.2, -0.3), (0.2, 0.2, 0)))
     drone = xform("Drone", (2, 2, 3), mesh("Body", (-0.2, -0.2, -0.1), (0.2, 0.2, 0.1)))
     drum = xform("Drum", (1, -3, 0), mesh("Body", (-0.3, -0.3, 0), (0.3, 0.3, 0.6)))
     parcels = (
-        'def PointInstancer "Parcels"\n{\n    point3f[] positions = [(1, 3, 0), (2, 3, 0), (3, 3, 0)]\n    int[] protoIndices = [0, 0, 0]\n'
-        "    int64[] ids = [4, 5, 6]\n    rel prototypes = </World/Parcels/Box>\n    float3[] extent = [(-1, 2, -1), (12, 4, 1)]\n"
-        + mesh("Box", (-0.2, -0.2, 0), (0.2, 0.2, 0.3)) + "}\n"
-    )  # fmt: skip
-    rack = 'def Xform "Panel" (\n    instanceable = true\n    prepend payload = @./panel.usda@\n)\n{\n    double3 xformOp:translate = (11, 3, 0)\n    uniform token[] xformOpOrder = ["xformOp:translate"]\n}\n'
+        'def PointInstancer "Parcels"\n{\n    point3f[] positions = [(1, 3, 0), (2, 3, 0), (3, 3, 0)]\n'
+        "    int[] protoIndices = [0, 0, 0]\n"
+        "    int64[] ids = [4, 5, 6]\n    rel prototypes = </World/Parcels/Box>\n"
+        "    float3[] extent = [(-1, 2, -1), (12, 4, 1)]\n"
+        + mesh("Box", (-0.2, -0.2, 0), (0.2, 0.2, 0.3))
+        + "}\n"
+    )
+    rack = xform("Panel", (11, 3, 0), meta="    instanceable = true\n    prepend payload = @./panel.usda@")
     world = (
         'def Xform "World"\n{\n'
         + floor
@@ -527,31 +625,84 @@ def _process(root: Path, shared: Path | None) -> Twin:
         "sources": {
             "plc": {
                 "uri": "file:plc.csv",
-                "reader": {"format": "csv", "layout": "long", "delimiter": ";", "header": False, "columns": ["ts", "tag", "value"], "time": {"column": "ts", "unit": "iso8601"}, "name": "tag", "value": "value"},
-                "lateness": 0.5, "idle_after": 3,
+                "reader": {
+                    "format": "csv",
+                    "layout": "long",
+                    "delimiter": ";",
+                    "header": False,
+                    "columns": ["ts", "tag", "value"],
+                    "time": {"column": "ts", "unit": "iso8601"},
+                    "name": "tag",
+                    "value": "value",
+                },
+                "lateness": 0.5,
+                "idle_after": 3,
             }
         },
         "signals": signals,
-    }  # fmt: skip
+    }
     tank = "/World/Tanks/Tank_{n}"
     bindings: list[dict[str, Any]] = [
         {"kind": "pose", "pattern": tank + "/Liquid", "scale": {"z": "tank{n}.level"}},
-        {"kind": "style", "pattern": tank + "/Liquid", "signal": "tank{n}.temp", "unit": "Cel", "colormap": [[30, "#2060ff"], [70, "#ff3020"]]},
-        {"kind": "attribute", "pattern": tank, "attribute": "twin:temp", "signal": "tank{n}.temp", "unit": "Cel"},
-        {"kind": "label", "pattern": tank, "signal": "tank{n}.level", "unit": "%", "labels": [[0, "tank_low"], [60, "tank_full"]], "hysteresis": 2},
-        {"kind": "pose", "prim": "/World/Crane", "frame": "world", "position": {"x": "crane.x", "y": "crane.y", "z": "crane.z"}},
+        {
+            "kind": "style",
+            "pattern": tank + "/Liquid",
+            "signal": "tank{n}.temp",
+            "unit": "Cel",
+            "colormap": [[30, "#2060ff"], [70, "#ff3020"]],
+        },
+        {
+            "kind": "attribute",
+            "pattern": tank,
+            "attribute": "twin:temp",
+            "signal": "tank{n}.temp",
+            "unit": "Cel",
+        },
+        {
+            "kind": "label",
+            "pattern": tank,
+            "signal": "tank{n}.level",
+            "unit": "%",
+            "labels": [[0, "tank_low"], [60, "tank_full"]],
+            "hysteresis": 2,
+        },
+        {
+            "kind": "pose",
+            "prim": "/World/Crane",
+            "frame": "world",
+            "position": {"x": "crane.x", "y": "crane.y", "z": "crane.z"},
+        },
         {"kind": "pose", "prim": "/World/Drone", "position": {"x": "drone.x", "y": "drone.y"}},
         {"kind": "instance", "prim": "/World/Parcels", "id": [4, 5, 6], "position": {"x": "parcel{id}.pos"}},
         {"kind": "visibility", "prim": "/World/Crane/Hook", "expr": "pump.rpm > 10", "threshold": 0.5},
-        {"kind": "entity", "prim": "/World/Drum", "channels": 1, "pool": 3, "id": "track{n}.id", "position": {"x": "track{n}.x"}},
-    ]  # fmt: skip
+        {
+            "kind": "entity",
+            "prim": "/World/Drum",
+            "channels": 1,
+            "pool": 3,
+            "id": "track{n}.id",
+            "position": {"x": "track{n}.x"},
+        },
+    ]
     marks = {
-        "signed_joints": [], "limited_joints": [], "scaled": ["crane.x", "drone.x", "parcel4.pos"],
-        "renamable": ["/World/Crane", "/World/Drone", "/World/Drum", "/World/Parcels"], "meshes": ["/World/Floor", "/World/Drum/Body"],
-        "xforms": ["/World/Crane", "/World/Tanks/Tank_2"], "joints": [], "references": [], "payloads": ["/World/Panel"],
-        "below_instance": "/World/Panel/Door", "free": "/World/Tanks", "long": ("plc", "plc.csv", "crane.x"), "pairs": [4], "size": 12.0,
-        "points": 6, "attribute_numbers": "/World/Drum", "two": ["/World/Tanks/Tank_1", "/World/Tanks/Tank_2"],
-    }  # fmt: skip
+        "signed_joints": [],
+        "limited_joints": [],
+        "scaled": ["crane.x", "drone.x", "parcel4.pos"],
+        "renamable": ["/World/Crane", "/World/Drone", "/World/Drum", "/World/Parcels"],
+        "meshes": ["/World/Floor", "/World/Drum/Body"],
+        "xforms": ["/World/Crane", "/World/Tanks/Tank_2"],
+        "joints": [],
+        "references": [],
+        "payloads": ["/World/Panel"],
+        "below_instance": "/World/Panel/Door",
+        "free": "/World/Tanks",
+        "long": ("plc", "plc.csv", "crane.x"),
+        "pairs": [4],
+        "size": 12.0,
+        "points": 6,
+        "attribute_numbers": "/World/Drum",
+        "two": ["/World/Tanks/Tank_1", "/World/Tanks/Tank_2"],
+    }
     files: dict[str, bytes | Path] = {
         STAGE: layer(world, "World"),
         "panel.usda": layer(panel, "Panel"),
@@ -583,12 +734,22 @@ def _workcell(root: Path, shared: Path | None) -> Twin:
         files[f"{name}.log"] = b"".join(lines[name])
         spec["uri"] = f"file:{name}.log"
     marks = {
-        "signed_joints": [6, 7], "limited_joints": [1, 2], "scaled": ["agv1.x", "agv2.y", "parcel3.position", "robot.j2"],
-        "renamable": ["/WorkCell/Tank/Liquid", "/WorkCell/Conveyor/Motor"], "meshes": [], "xforms": ["/WorkCell/AGVs/AGV_1", "/WorkCell/Tank"],
-        "references": ["/WorkCell/Hall", "/WorkCell/Robot", "/WorkCell/Cabinet"], "joints": [], "below_instance": None,
-        "free": "/WorkCell/Hall", "pairs": [next(k for k, b in enumerate(bindings) if b["kind"] == "pose" and "pattern" in b)],
-        "size": 20.0, "attribute_numbers": "/WorkCell/Tank", "two": [], "points": next(k for k, b in enumerate(bindings) if b["kind"] == "instance"),
-    }  # fmt: skip
+        "signed_joints": [6, 7],
+        "limited_joints": [1, 2],
+        "scaled": ["agv1.x", "agv2.y", "parcel3.position", "robot.j2"],
+        "renamable": ["/WorkCell/Tank/Liquid", "/WorkCell/Conveyor/Motor"],
+        "meshes": [],
+        "xforms": ["/WorkCell/AGVs/AGV_1", "/WorkCell/Tank"],
+        "references": ["/WorkCell/Hall", "/WorkCell/Robot", "/WorkCell/Cabinet"],
+        "joints": [],
+        "below_instance": None,
+        "free": "/WorkCell/Hall",
+        "pairs": [next(k for k, b in enumerate(bindings) if b["kind"] == "pose" and "pattern" in b)],
+        "size": 20.0,
+        "attribute_numbers": "/WorkCell/Tank",
+        "two": [],
+        "points": next(k for k, b in enumerate(bindings) if b["kind"] == "instance"),
+    }
     return Twin("workcell", files, bindings, contract, marks, stage="workcell.usda")
 
 
@@ -602,10 +763,22 @@ def _palletizer(root: Path, shared: Path | None) -> Twin:
     recording = shared / "telemetry" / "fanuc_palletizer" / "palletizer_trajectory.csv"
     text = (folder / "bindings.yaml").read_text().replace("bindings: 1", "version: 1", 1)
     marks = {
-        "signed_joints": [], "limited_joints": [], "scaled": [], "renamable": ["/Cell/Stations/PickPlace"], "meshes": [],
-        "xforms": ["/Cell/Stations"], "references": ["/Cell/Robot", "/Cell/Scene"], "joints": [], "below_instance": None, "free": "/Cell/Stations",
-        "csv": ("robot", "run.csv", "J1_deg"), "pairs": [], "size": 5.0, "attribute_numbers": "/Cell/Pedestal", "two": [],
-    }  # fmt: skip
+        "signed_joints": [],
+        "limited_joints": [],
+        "scaled": [],
+        "renamable": ["/Cell/Stations/PickPlace"],
+        "meshes": [],
+        "xforms": ["/Cell/Stations"],
+        "references": ["/Cell/Robot", "/Cell/Scene"],
+        "joints": [],
+        "below_instance": None,
+        "free": "/Cell/Stations",
+        "csv": ("robot", "run.csv", "J1_deg"),
+        "pairs": [],
+        "size": 5.0,
+        "attribute_numbers": "/Cell/Pedestal",
+        "two": [],
+    }
     files: dict[str, bytes | Path] = {STAGE: stage.encode(), "run.csv": recording}
     return Twin(
         "palletizer",
@@ -618,5 +791,9 @@ def _palletizer(root: Path, shared: Path | None) -> Twin:
 
 
 BUILDERS: dict[str, Callable[[Path, Path | None], Twin]] = {
-    "gantry": _gantry, "fleet": _fleet, "process": _process, "workcell": _workcell, "palletizer": _palletizer,
-}  # fmt: skip
+    "gantry": _gantry,
+    "fleet": _fleet,
+    "process": _process,
+    "workcell": _workcell,
+    "palletizer": _palletizer,
+}

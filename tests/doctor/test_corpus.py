@@ -1,4 +1,4 @@
-"""`doctor` against the corpus of faults: a part of the seeds that nothing was developed on, and no finding on the good twins."""
+"""`doctor` against the corpus of faults: some of the seeds that nothing was developed on, and nothing on good twins."""
 
 from pathlib import Path
 

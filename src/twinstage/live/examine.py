@@ -1,7 +1,8 @@
 """Everything that can be said of a twin before it runs: all problems of its files, not the first one only."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +19,19 @@ if TYPE_CHECKING:
     from twinstage.scene.snapshot import Snapshot
     from twinstage.scene.stage import OpenedStage
 
+DATA_CODES = (
+    "source.",
+    "signal.silent",
+    "signal.range",
+    "signal.period",
+    "limits.",
+    "range.",
+    "axis.",
+    "style.range",
+    "switch.",
+    "label.",
+)
+"""Codes that depend on what was recorded."""
 UNSAID = frozenset({"usd.diagnostic"})
 """Readers' codes that `examine_stage` says better."""
 
@@ -30,6 +44,7 @@ class Report:
     wiring: str = ""
     findings: list[Finding] = field(default_factory=list)
     twin: "ExaminedTwin | None" = None
+    base_dir: Path = Path()
 
 
 def examine_twin(files: TwinFiles, *, isolated: bool = True, budget: Budget | None = None) -> Report:
@@ -76,6 +91,7 @@ def _examine(
     found += _size(snapshot)
     if wiring is None:
         return
+    report.base_dir = wiring.base_dir
     sample = read_sample(wiring.contract, wiring.base_dir, budget)
     found += sample.findings
     _examine_bindings(opened, snapshot, wiring, sample, report, found)
@@ -122,6 +138,16 @@ def _examine_bindings(
     )
     report.twin = twin
     found += _motion(twin)
+
+
+def examine_motion(report: Report, twin: "ExaminedTwin", budget: Budget) -> Report:
+    """The report with everything that depends on recordings judged anew, by those of that twin's contract."""
+    from twinstage.live.checks.trajectories import make_trajectories
+
+    sample = read_sample(twin.contract, report.base_dir, budget)
+    twin = replace(twin, trajectories=make_trajectories(twin.contract, sample))
+    kept = [f for f in report.findings if not f.code.startswith(DATA_CODES)]
+    return replace(report, findings=in_order([*kept, *sample.findings, *_motion(twin)]), twin=twin)
 
 
 def _motion(twin: "ExaminedTwin") -> Iterator[Finding]:
