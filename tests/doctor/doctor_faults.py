@@ -363,6 +363,96 @@ def swapped_axes(twin: Twin, rng: Rng) -> Fault | None:
     )
 
 
+def anonymous(twin: Twin) -> None:
+    """Give all signals names that say nothing, so that only units and recordings speak."""
+    text = json.dumps(twin.bindings)
+    for number, spec in enumerate(sorted(twin.contract["signals"], key=lambda s: -len(s["id"]))):
+        text = re.sub(rf"(?<![\w.]){re.escape(spec['id'])}(?![\w.])", f"s{number}", text)
+        spec["id"] = f"s{number}"
+    twin.bindings = json.loads(text)
+
+
+def _plain_pairs(twin: Twin) -> None:
+    """Bindings with a pattern, written out for each prim, so that signals can be renamed."""
+    out = []
+    for b in twin.bindings:
+        if "pattern" in b and "{n}" in b["pattern"]:
+            out += [
+                json.loads(json.dumps({**b, "prim": b["pattern"]}).replace("{n}", n)) for n in ("1", "2", "3")
+            ]
+            for made in out[-3:]:
+                del made["pattern"]
+        else:
+            out.append(b)
+    twin.bindings = out
+
+
+@operator
+def swapped_axes_without_names(twin: Twin, rng: Rng) -> Fault | None:
+    """Only the recording can tell."""
+    if twin.name not in ("fleet", "process", "workcell"):
+        return None
+    path = {"fleet": "/World/Fleet/AGV_1", "process": "/World/Crane", "workcell": "/WorkCell/AGVs/AGV_3"}[
+        twin.name
+    ]
+    _plain_pairs(twin)
+    k = next(k for k, b in enumerate(twin.bindings) if b["kind"] == "pose" and b["prim"] == path)
+    p = twin.bindings[k]["position"]
+    p["x"], p["y"] = p["y"], p["x"]
+    if twin.name == "workcell":  # others are named by {id}, which anonymous names cannot answer
+        twin.bindings = [b for b in twin.bindings if b["kind"] != "instance"]
+        k = twin.bindings.index(next(b for b in twin.bindings if b["kind"] == "pose" and b["prim"] == path))
+    anonymous_safe = [b for b in twin.bindings if b["kind"] not in ("instance", "entity")]
+    k = anonymous_safe.index(twin.bindings[k])
+    twin.bindings = anonymous_safe
+    anonymous(twin)
+    return Fault(
+        "swapped_axes_without_names", path, frozenset({"axis.swap", "range.bounds"}), (where(twin, k), path)
+    )
+
+
+@operator
+def metadata_wrong_in_all_layers(twin: Twin, rng: Rng) -> Fault | None:
+    """Units or up axis wrong everywhere, so that no layer contradicts: only geometry and recordings speak."""
+    if twin.name in ("palletizer", "workcell"):
+        return None
+    names = [n for n in twin.files if n.endswith(".usda")]
+    if rng.random() < 0.5:
+        factor = float(pick(rng, [100.0, 1000.0, 0.001, 0.01]))
+        for name in names:
+            with_stage(twin, lambda layer: _scale_units(layer, factor), name)
+        codes = {"stage.size", "range.scale", "range.bounds", "limits.scale", "limits.exceeded"}
+        return Fault("metadata_wrong_in_all_layers", f"x {factor:g}", frozenset(codes), ())
+    for name in names:
+        with_stage(twin, _flip, name)
+    codes = {"stage.ground", "axis.swap", "range.bounds"}
+    return Fault("metadata_wrong_in_all_layers", "upAxis", frozenset(codes), ())
+
+
+def _scale_units(layer: Any, factor: float) -> bool:
+    layer.pseudoRoot.SetInfo("metersPerUnit", layer.pseudoRoot.GetInfo("metersPerUnit") * factor)
+    return True
+
+
+def _flip(layer: Any) -> bool:
+    root = layer.pseudoRoot
+    root.SetInfo("upAxis", "Y" if root.GetInfo("upAxis") == "Z" else "Z")
+    return True
+
+
+@operator
+def slightly_out_of_limits(twin: Twin, rng: Rng) -> Fault | None:
+    """An offset that is small against the joint's travel."""
+    k = pick(rng, twin.marks["limited_joints"] if twin.name == "gantry" else [])
+    if k is None:
+        return None
+    travel = [6.0, 4.0, 1.6, 4.0][k]
+    size = round(travel * float(pick(rng, [0.1, 0.2, 0.4])) * float(pick(rng, [1, -1])), 3)
+    twin.bindings[k]["offset"] = size
+    codes = frozenset({"limits.offset", "limits.exceeded", "limits.sign"})
+    return Fault("slightly_out_of_limits", f"{size:g}", codes, (twin.bindings[k]["prim"],))
+
+
 @operator
 def axis_confused(twin: Twin, rng: Rng) -> Fault | None:
     """y feeds z, as from a Y-up source."""

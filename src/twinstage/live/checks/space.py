@@ -15,6 +15,8 @@ from twinstage.scene.follow import node_name
 
 MARGIN = 0.25
 """How far beyond the stage's bounds a prim may go, as a share of their longest side."""
+TIGHT = 0.01
+"""The same for the question whether other axes would fit better."""
 
 
 def check_positions(twin: ExaminedTwin) -> Iterator[Finding]:
@@ -58,6 +60,10 @@ def _check(twin: ExaminedTwin, request: PoseRequest) -> Iterator[Finding]:
             f"{_out(world, low, high, size):.0%} of the positions lie outside",
         )
         yield finding(code, name, f"{span}, and {stage_text}; {why}")
+        return
+    swap = _better_order(frame, local, _bound_axes(request), low, high, size)
+    if swap:
+        yield finding("axis.swap", name, f"{span}, partly outside, and {stage_text}; {swap}")
         return
     own_size = size if own is None else float((own[1] - own[0]).max())
     if request.node < len(paths) and 0 < moved < 0.005 * size and moved < 0.1 * own_size:
@@ -167,6 +173,20 @@ def _explain(
                 f"they would fit with the signs {', '.join('+-'[s < 0] + names[a] for a, s in zip(axes, signs, strict=True))}",
             )
     return None
+
+
+def _better_order(frame: F8, local: F8, axes: tuple[int, ...], low: F8, high: F8, size: float) -> str:
+    """An exchange of axes that keeps all positions strictly inside, where a good part of them is outside as it is."""
+    if _out(_to_world(frame, local), low, high, size, TIGHT) < 0.1:
+        return ""
+    names = "xyz"
+    for order in permutations(axes):
+        swapped = local.copy()
+        swapped[:, axes] = local[:, order]
+        if order != axes and _out(_to_world(frame, swapped), low, high, size, TIGHT) == 0:
+            told = ", ".join(f"{names[a]} from {names[o]}" for a, o in zip(axes, order, strict=True))
+            return f"all would lie inside with {told}"
+    return ""
 
 
 def _signed(local: F8, axes: tuple[int, ...], signs: tuple[int, ...]) -> F8:

@@ -107,7 +107,7 @@ def _ground(snapshot: Snapshot, low: np.ndarray, high: np.ndarray, extent: np.nd
     else:  # authored +Z is our -Y
         other_low, other_extent = float(-high[1]), float(extent[1])
     buried = float(-low[2] / extent[2])
-    stands = abs(other_low) < 0.02 * other_extent
+    stands = abs(other_low) < 0.05 * other_extent  # a floor has some thickness
     if 0.25 < buried < 1 and stands:
         other = "Y" if snapshot.stage.up_axis == "Z" else "Z"
         text = (
