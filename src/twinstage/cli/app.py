@@ -8,7 +8,7 @@ import typer
 
 from twinstage import __version__
 from twinstage.base.errors import TwinstageError
-from twinstage.cli import assets, demo, doctor, render, serve, synth
+from twinstage.cli import assets, bind, demo, doctor, render, serve, synth
 
 app = typer.Typer(
     name="twinstage",
@@ -27,6 +27,7 @@ app.command("doctor")(doctor.doctor)
 app.command("render")(render.render)
 app.add_typer(synth.app, name="synth")
 app.add_typer(assets.app, name="assets")
+app.add_typer(bind.app, name="bind")
 
 
 def _version(value: bool) -> None:
