@@ -105,7 +105,8 @@ def resized(values: np.ndarray, height: int, width: int) -> np.ndarray:
     h, w = values.shape[:2]
     if (h, w) == (height, width):
         return values
-    return values[np.arange(height) * h // height][:, np.arange(width) * w // width]
+    out: np.ndarray = values[np.arange(height) * h // height][:, np.arange(width) * w // width]
+    return out
 
 
 def png(values: np.ndarray) -> bytes:
