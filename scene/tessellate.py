@@ -67,7 +67,7 @@ def revolve(radius: np.ndarray, height: np.ndarray, normal: np.ndarray) -> Shape
     )
     here = np.arange(SEGMENTS)
     there = (here + 1) % SEGMENTS
-    triangles = []
+    triangles = [np.empty((0, 3), np.int64)]  # a line, of no radius anywhere, has none
     for row in range(k - 1):
         low, high = row * SEGMENTS, (row + 1) * SEGMENTS
         if radius[row] > 0:
@@ -132,14 +132,27 @@ def cone(height: float, radius: float) -> Shape:
 
 
 def capsule(height: float, bottom: float, top: float) -> Shape:
-    """A cylinder of that height with half-spheres of those radii at its ends, centred."""
-    quarter = np.linspace(0.0, np.pi / 2, RINGS + 1)
-    cos, sin = _poles(np.cos(quarter)), np.sin(quarter)
-    low = np.stack([bottom * cos[::-1], -height / 2 - bottom * sin[::-1], cos[::-1], -sin[::-1]], -1)
-    high = np.stack([top * cos, height / 2 + top * sin, cos, sin], -1)
+    """A cylinder of that height between circles of those radii, with the spherical caps that meet it smoothly, centred.
+
+    Where the radii differ, the wall is a cone and the caps are more and less than half spheres (UsdGeomCapsule_1).
+    """
+    slope = (
+        np.arctan2(bottom - top, height) if height > 0 else 0.0
+    )  # the wall's normal points that much upwards
+    low_turn = np.linspace(-np.pi / 2, slope, RINGS + 1)
+    high_turn = np.linspace(slope, np.pi / 2, RINGS + 1)
+    cos, sin = _poles(np.cos(low_turn)), np.sin(low_turn)
+    radius = bottom / np.cos(slope)
+    middle = -height / 2 - radius * np.sin(slope)
+    low = np.stack([radius * cos, middle + radius * sin, cos, sin], -1)
+    cos, sin = _poles(np.cos(high_turn)), np.sin(high_turn)
+    radius = top / np.cos(slope)
+    middle = height / 2 - radius * np.sin(slope)
+    high = np.stack([radius * cos, middle + radius * sin, cos, sin], -1)
     profile = np.concatenate([low, high])
     shape = revolve(profile[:, 0], profile[:, 1], profile[:, 2:])
-    error = max(bottom, top) * (1 - np.cos(np.pi / SEGMENTS) ** 2)
+    step = max(np.pi / 2 + abs(slope), 1e-9) / RINGS / 2
+    error = max(bottom, top) / np.cos(slope) * (1 - np.cos(np.pi / SEGMENTS) * np.cos(step))
     return Shape(shape.points, shape.normals, shape.triangles, error)
 
 
