@@ -195,11 +195,15 @@ def _match(snapshot: Snapshot, drawing: Drawing, left: list[int]) -> int | None:
 def _absent(drawing: Drawing, told: list[str]) -> Iterator[str]:
     """What is not drawn must be said."""
     type_name = drawing.shape.type_name
-    said = any(drawing.gprim in line or drawing.carrier in line or f"{type_name} prim" in line for line in told)
+    said = any(
+        drawing.gprim in line or drawing.carrier in line or f"{type_name} prim" in line for line in told
+    )
     if not said and not (drawing.shape.rule == "nothing" and any("is not drawn" in line for line in told)):
         yield _line(drawing.gprim, f"{type_name} drawn at", drawing.world, "neither a drawing nor a finding")
     elif drawing.shape.rule in ("exact", "cage", "chord"):
-        yield _line(drawing.gprim, f"{type_name} drawn at", drawing.world, "no drawing there (a finding speaks of it)")
+        yield _line(
+            drawing.gprim, f"{type_name} drawn at", drawing.world, "no drawing there (a finding speaks of it)"
+        )
 
 
 def _shape(snapshot: Snapshot, drawing: Drawing, k: int) -> Iterator[str]:
@@ -255,7 +259,7 @@ def boxes(snapshot: Snapshot, oracle: Oracle) -> Iterator[str]:
             yield from _within(snapshot, drawing.gprim, oracle.box(gprim), rows.get((drawing.gprim, -1), []))
     for path, prim in oracle.instancers().items():
         expected = oracle.points(prim)
-        if expected.fault or path in lying or oracle.nested_extents(prim) or len(expected.ids) > MOST_POINTS:
+        if expected.fault or path in lying or oracle.unseen_parts(prim) or len(expected.ids) > MOST_POINTS:
             continue
         for point, box in oracle.point_boxes(prim, expected.ids).items():
             yield from _within(snapshot, f"{path} point {point}", box, rows.get((path, point), []))

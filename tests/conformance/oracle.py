@@ -123,7 +123,10 @@ class Oracle:
     def taxonomies(self) -> list[str]:
         """All taxonomies that any prim declares."""
         found: set[str] = set()
-        for prim in [*self.prims.values(), *(p for q in self.stage.GetPrototypes() for p in Usd.PrimRange(q))]:
+        for prim in [
+            *self.prims.values(),
+            *(p for q in self.stage.GetPrototypes() for p in Usd.PrimRange(q)),
+        ]:
             found.update(str(t) for t in UsdSemantics.LabelsAPI.GetDirectTaxonomies(prim))
         return sorted(found)
 
@@ -164,9 +167,7 @@ class Oracle:
         return {
             path: prim
             for path, prim in self.prims.items()
-            if prim.IsA(UsdGeom.PointInstancer)
-            and not _under_instancer(prim)
-            and self.purpose(prim) in DRAWN
+            if prim.IsA(UsdGeom.PointInstancer) and not _under_instancer(prim) and self.purpose(prim) in DRAWN
         }
 
     def points(self, prim: Any, *, with_prototype: bool = False) -> Points:
@@ -182,13 +183,17 @@ class Oracle:
         targets = api.GetPrototypesRel().GetForwardedTargets()
         in_range = (indices >= 0) & (indices < len(targets))
         if fault or (with_prototype and not in_range.all()):
-            return Points(*(getattr(empty, f) for f in ("ids", "local", "visible", "prototype")), fault or "index")
+            return Points(
+                *(getattr(empty, f) for f in ("ids", "local", "visible", "prototype")), fault or "index"
+            )
         kind = (
             UsdGeom.PointInstancer.IncludeProtoXform
             if with_prototype
             else UsdGeom.PointInstancer.ExcludeProtoXform
         )
-        rows = api.ComputeInstanceTransformsAtTime(self.time, self.time, kind, UsdGeom.PointInstancer.IgnoreMask)
+        rows = api.ComputeInstanceTransformsAtTime(
+            self.time, self.time, kind, UsdGeom.PointInstancer.IgnoreMask
+        )
         mask = np.array(api.ComputeMaskAtTime(self.time), bool)
         ids = np.array(api.GetIdsAttr().Get(self.time) or [], np.int64)
         if len(ids) != len(indices) or len(np.unique(ids)) != len(ids):
@@ -252,7 +257,9 @@ class Oracle:
             if not root:
                 continue
             if whole.fault:  # some point names no prototype, and then pxr computes none with their transforms
-                own = self.convert(np.array(UsdGeom.Xformable(root).GetLocalTransformation(self.time)), in_world=False)
+                own = self.convert(
+                    np.array(UsdGeom.Xformable(root).GetLocalTransformation(self.time)), in_world=False
+                )
                 matrix = plain.local[k] @ own
             else:
                 matrix = whole.local[k]
@@ -272,7 +279,9 @@ class Oracle:
             if visibility and visibility.Get(self.time) == "invisible":
                 steps.PruneChildren()
                 continue
-            relative = self.convert(np.array(self.cache.ComputeRelativeTransform(prim, root)[0]), in_world=False)
+            relative = self.convert(
+                np.array(self.cache.ComputeRelativeTransform(prim, root)[0]), in_world=False
+            )
             if prim == root:
                 relative = np.eye(4)
             if prim.IsA(UsdGeom.PointInstancer):
@@ -311,15 +320,21 @@ class Oracle:
         slack = 1e-6 * max(float(np.abs(box).max()), 1e-9)
         return bool((box[0] <= shape.low + slack).all() and (box[1] >= shape.high - slack).all())
 
-    def nested_extents(self, prim: Any) -> bool:
-        """Whether a prototype holds an instancer with an authored extent, which BBoxCache believes unseen."""
-        roots = [self.stage.GetPrimAtPath(p) for p in UsdGeom.PointInstancer(prim).GetPrototypesRel().GetTargets()]
-        return any(
-            p.IsA(UsdGeom.PointInstancer) and UsdGeom.Boundable(p).GetExtentAttr().HasAuthoredValue()
-            for root in roots
-            if root
-            for p in _below(root)
-        )
+    def unseen_parts(self, prim: Any) -> bool:
+        """Whether BBoxCache may miss parts of the points: a prototype's prims below an `over`, or an instancer in it
+        with an authored extent."""
+        roots = [
+            self.stage.GetPrimAtPath(p) for p in UsdGeom.PointInstancer(prim).GetPrototypesRel().GetTargets()
+        ]
+        for root in roots:
+            if root and not root.IsDefined():
+                return True
+            for part in _below(root) if root else ():
+                if part.IsA(UsdGeom.PointInstancer) and (
+                    UsdGeom.Boundable(part).GetExtentAttr().HasAuthoredValue() or self.unseen_parts(part)
+                ):
+                    return True
+        return False
 
     def _aligned(self, bound: Any) -> tuple[np.ndarray, np.ndarray] | None:
         turned = Gf.BBox3d(bound)
@@ -343,4 +358,3 @@ def _under_instancer(prim: Any) -> bool:
             return True
         at = at.GetParent()
     return False
-

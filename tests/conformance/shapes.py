@@ -37,9 +37,7 @@ class ShapeOracle:
     """Shapes of the gprims of a stage at one moment, each prim of a native prototype once."""
 
     EXACT = frozenset({"Mesh"})
-    CHORD = frozenset(
-        {"Cube", "Sphere", "Cylinder", "Cylinder_1", "Cone", "Capsule", "Capsule_1", "Plane"}
-    )
+    CHORD = frozenset({"Cube", "Sphere", "Cylinder", "Cylinder_1", "Cone", "Capsule", "Capsule_1", "Plane"})
     INSIDE = frozenset({"BasisCurves", "HermiteCurves", "NurbsCurves", "NurbsPatch", "Points", "TetMesh"})
 
     def __init__(self, stage: Any, time: Any, scale: float) -> None:

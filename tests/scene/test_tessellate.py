@@ -87,7 +87,8 @@ def test_plane_lies_flat() -> None:
 def test_a_capsule_of_two_radii_is_smooth_and_as_large_as_pxrs() -> None:
     from pxr import Usd, UsdGeom
 
-    prim = UsdGeom.Capsule_1.Define(Usd.Stage.CreateInMemory(), "/C")
+    stage = Usd.Stage.CreateInMemory()
+    prim = UsdGeom.Capsule_1.Define(stage, "/C")
     prim.GetHeightAttr().Set(3.0)
     prim.GetRadiusBottomAttr().Set(1.0)
     prim.GetRadiusTopAttr().Set(0.5)
