@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from conformance import ours
-from conformance.oracle import Drawing, Oracle
-from pxr import UsdGeom, UsdUtils
+from pxr import UsdGeom
 
+from conformance import ours
+from conformance.oracle import Drawing, Oracle, quiet
 from twinstage.scene.snapshot import Snapshot
 
 WORLD = 1e-9
@@ -22,14 +22,13 @@ LENGTH = 2e-6
 
 def differences(snapshot: Snapshot, oracle: Oracle, name: str) -> list[str]:
     """Everything that the snapshot says otherwise than pxr; empty where they agree."""
-    quiet = UsdUtils.CoalescingDiagnosticDelegate()  # pxr warns about bad input that the oracle asks it about
     sides = (prim_tables, labels, points, drawings, boxes)
-    found = [f"{name} | {line}" for side in sides for line in side(snapshot, oracle)]
-    quiet.TakeUncoalescedDiagnostics()
-    return found
+    with quiet():
+        return [f"{name} | {text}" for side in sides for text in side(snapshot, oracle)]
 
 
-def _line(path: object, what: str, expected: object, got: object) -> str:
+def line(path: object, what: str, expected: object, got: object) -> str:
+    """One difference as text."""
     return f"{path} | {what} | expected {_text(expected)} | got {_text(got)}"
 
 
@@ -46,7 +45,7 @@ def prim_tables(snapshot: Snapshot, oracle: Oracle) -> Iterator[str]:
     table, prims = snapshot.prims, oracle.prims
     row_of = {path: i for i, path in enumerate(table.path)}
     for path in sorted(prims.keys() ^ row_of.keys()):
-        yield _line(path, "prim", "present" if path in prims else "absent", "the other")
+        yield line(path, "prim", "present" if path in prims else "absent", "the other")
     worlds = oracle.worlds()
     for k, (path, prim) in enumerate(prims.items()):
         i = row_of.get(path)
@@ -55,7 +54,7 @@ def prim_tables(snapshot: Snapshot, oracle: Oracle) -> Iterator[str]:
         yield from _prim(snapshot, oracle, i, path, prim)
         got = snapshot.node_world[i]
         if not close(got, worlds[k]):
-            yield _line(path, "world transform", worlds[k], got)
+            yield line(path, "world transform", worlds[k], got)
 
 
 def _prim(snapshot: Snapshot, oracle: Oracle, i: int, path: str, prim: Any) -> Iterator[str]:
@@ -72,7 +71,7 @@ def _prim(snapshot: Snapshot, oracle: Oracle, i: int, path: str, prim: Any) -> I
         pairs.append(("purpose", oracle.purpose(prim), table.purpose[i]))
     for what, expected, got in pairs:
         if expected != got:
-            yield _line(path, what, expected, got)
+            yield line(path, what, expected, got)
 
 
 def close(a: np.ndarray, b: np.ndarray) -> bool:
@@ -90,7 +89,7 @@ def labels(snapshot: Snapshot, oracle: Oracle) -> Iterator[str]:
         if path in row_of:
             expected = oracle.labels(prim)
             if expected != found[row_of[path]]:
-                yield _line(path, "labels", expected, found[row_of[path]])
+                yield line(path, "labels", expected, found[row_of[path]])
     prototypes: dict[str, tuple[dict[int, int], list[Any]]] = {}
     for path, point, got in ours.objects(snapshot):
         prim = oracle.prims[path]
@@ -106,7 +105,7 @@ def labels(snapshot: Snapshot, oracle: Oracle) -> Iterator[str]:
             index = index_of.get(point, -1)
             expected = oracle.point_labels(prim, roots[index] if index >= 0 else None)
         if got != expected:
-            yield _line(f"{path} point {point}" if point >= 0 else path, "object labels", expected, got)
+            yield line(f"{path} point {point}" if point >= 0 else path, "object labels", expected, got)
 
 
 def points(snapshot: Snapshot, oracle: Oracle) -> Iterator[str]:
@@ -118,12 +117,12 @@ def points(snapshot: Snapshot, oracle: Oracle) -> Iterator[str]:
         expected = oracle.points(prim)
         rows = np.flatnonzero(table.instancer == snapshot.prims.index_of.get(path, -2))
         if len(rows) != len(expected.ids):
-            yield _line(path, "number of points", len(expected.ids), len(rows))
+            yield line(path, "number of points", len(expected.ids), len(rows))
             continue
-        if expected.fault not in ("", "no points") and not any(path in line for line in told):
-            yield _line(path, "finding", expected.fault, "none")
+        if expected.fault not in ("", "no points") and not any(path in text for text in told):
+            yield line(path, "finding", expected.fault, "none")
         if not np.array_equal(table.point_id[rows], expected.ids):
-            yield _line(path, "point ids", expected.ids[:8], table.point_id[rows][:8])
+            yield line(path, "point ids", expected.ids[:8], table.point_id[rows][:8])
         for what, a, b in (
             ("point transforms", expected.local, table.local[rows]),
             (
@@ -136,13 +135,13 @@ def points(snapshot: Snapshot, oracle: Oracle) -> Iterator[str]:
             wrong = [k for k in range(len(rows)) if not close(b[k], a[k])]
             if wrong:
                 k = wrong[0]
-                yield _line(f"{path} point {expected.ids[k]}", f"{what} ({len(wrong)} differ)", a[k], b[k])
+                yield line(f"{path} point {expected.ids[k]}", f"{what} ({len(wrong)} differ)", a[k], b[k])
         wrong = np.flatnonzero(table.visible[rows] != expected.visible).tolist()
         if wrong:
-            yield _line(path, "mask of points", expected.ids[expected.visible][:8], f"{len(wrong)} differ")
+            yield line(path, "mask of points", expected.ids[expected.visible][:8], f"{len(wrong)} differ")
     for i in np.unique(table.instancer).tolist():
         if snapshot.prims.path[i] not in expected_instancers:
-            yield _line(snapshot.prims.path[i], "points", "none", int((table.instancer == i).sum()))
+            yield line(snapshot.prims.path[i], "points", "none", int((table.instancer == i).sum()))
 
 
 def drawings(snapshot: Snapshot, oracle: Oracle) -> Iterator[str]:
@@ -156,7 +155,7 @@ def drawings(snapshot: Snapshot, oracle: Oracle) -> Iterator[str]:
     for drawing in expected:
         grouped.setdefault((drawing.carrier, drawing.point), []).append(drawing)
     for key in sorted(rows.keys() - grouped.keys()):
-        yield _line(key, "drawings", 0, len(rows[key]))
+        yield line(key, "drawings", 0, len(rows[key]))
     checked: set[tuple[int, int]] = set()
     for key, wanted in grouped.items():
         left = list(rows.get(key, ()))
@@ -167,16 +166,16 @@ def drawings(snapshot: Snapshot, oracle: Oracle) -> Iterator[str]:
                 continue
             left.remove(k)
             if drawing.shape.rule == "nothing":
-                yield _line(drawing.gprim, "drawing", f"none, as {drawing.shape.reason}", "one")
+                yield line(drawing.gprim, "drawing", f"none, as {drawing.shape.reason}", "one")
                 continue
             if bool(snapshot.instances.visible[k]) != drawing.visible:
-                yield _line(key, "visibility of the drawing", drawing.visible, not drawing.visible)
+                yield line(key, "visibility of the drawing", drawing.visible, not drawing.visible)
             shape = (int(snapshot.instances.prototype[k]), id(drawing.shape))
             if shape not in checked:
                 checked.add(shape)
                 yield from _shape(snapshot, drawing, k)
         for k in left:
-            yield _line(key, "drawing", "none", snapshot.prototypes[snapshot.instances.prototype[k]].source)
+            yield line(key, "drawing", "none", snapshot.prototypes[snapshot.instances.prototype[k]].source)
 
 
 def _match(snapshot: Snapshot, drawing: Drawing, left: list[int]) -> int | None:
@@ -196,12 +195,12 @@ def _absent(drawing: Drawing, told: list[str]) -> Iterator[str]:
     """What is not drawn must be said."""
     type_name = drawing.shape.type_name
     said = any(
-        drawing.gprim in line or drawing.carrier in line or f"{type_name} prim" in line for line in told
+        drawing.gprim in text or drawing.carrier in text or f"{type_name} prim" in text for text in told
     )
-    if not said and not (drawing.shape.rule == "nothing" and any("is not drawn" in line for line in told)):
-        yield _line(drawing.gprim, f"{type_name} drawn at", drawing.world, "neither a drawing nor a finding")
+    if not said and not (drawing.shape.rule == "nothing" and any("is not drawn" in text for text in told)):
+        yield line(drawing.gprim, f"{type_name} drawn at", drawing.world, "neither a drawing nor a finding")
     elif drawing.shape.rule in ("exact", "cage", "chord"):
-        yield _line(
+        yield line(
             drawing.gprim, f"{type_name} drawn at", drawing.world, "no drawing there (a finding speaks of it)"
         )
 
@@ -215,20 +214,20 @@ def _shape(snapshot: Snapshot, drawing: Drawing, k: int) -> Iterator[str]:
     if shape.rule in ("exact", "chord"):
         slack += prototype.chord_error if shape.rule == "chord" else 0.0
         if np.abs(low - shape.low).max() > slack or np.abs(high - shape.high).max() > slack:
-            yield _line(drawing.gprim, "bounds", np.array([shape.low, shape.high]), np.array([low, high]))
+            yield line(drawing.gprim, "bounds", np.array([shape.low, shape.high]), np.array([low, high]))
     elif (low < shape.low - slack).any() or (high > shape.high + slack).any():
-        yield _line(drawing.gprim, "bounds within", np.array([shape.low, shape.high]), np.array([low, high]))
+        yield line(drawing.gprim, "bounds within", np.array([shape.low, shape.high]), np.array([low, high]))
     elif shape.rule == "cage" and (high - low + slack < (shape.high - shape.low) * 0.2).any():
-        yield _line(drawing.gprim, "size of the surface", shape.high - shape.low, high - low)
+        yield line(drawing.gprim, "size of the surface", shape.high - shape.low, high - low)
     if shape.rule == "exact":
         if len(prototype.triangles) != shape.triangles:
-            yield _line(drawing.gprim, "triangles", shape.triangles, len(prototype.triangles))
+            yield line(drawing.gprim, "triangles", shape.triangles, len(prototype.triangles))
         got = ours.used_points(snapshot, k)
         assert shape.points is not None
         if not _same_points(got, shape.points, slack):
-            yield _line(drawing.gprim, f"distinct points within {slack:.1e} m", len(shape.points), len(got))
+            yield line(drawing.gprim, f"distinct points within {slack:.1e} m", len(shape.points), len(got))
     if shape.rule == "cage" and len(prototype.triangles) < shape.triangles:
-        yield _line(drawing.gprim, "triangles at least", shape.triangles, len(prototype.triangles))
+        yield line(drawing.gprim, "triangles at least", shape.triangles, len(prototype.triangles))
 
 
 def _same_points(a: np.ndarray, b: np.ndarray, slack: float) -> bool:
@@ -270,4 +269,4 @@ def _within(snapshot: Snapshot, path: str, box: "tuple[Any, Any] | None", rows: 
         low, high = ours.box(snapshot, k, in_world=True)
         slack = 1e-5 * max(1e-9, float(np.abs(box[0]).max()), float(np.abs(box[1]).max()))
         if (low < box[0] - slack).any() or (high > box[1] + slack).any():
-            yield _line(path, "world bound within", np.array(box), np.array([low, high]))
+            yield line(path, "world bound within", np.array(box), np.array([low, high]))

@@ -5,13 +5,16 @@ UsdGeom.PointInstancer, bounds from UsdGeom.Boundable.ComputeExtentFromPlugins a
 UsdSemantics.LabelsQuery; skinned points are what UsdSkel.BakeSkinning writes.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
+from pxr import Gf, Usd, UsdGeom, UsdSemantics, UsdSkel, UsdUtils
+
 from conformance.shapes import Shape, ShapeOracle
-from pxr import Gf, Usd, UsdGeom, UsdSemantics, UsdSkel
 
 DRAWN = ("default", "render")
 Z_FROM_Y = np.array([[1.0, 0, 0, 0], [0, 0, -1, 0], [0, 1, 0, 0], [0, 0, 0, 1]])
@@ -40,6 +43,16 @@ class Points:
     visible: np.ndarray
     prototype: np.ndarray
     fault: str = ""
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without pxr's warnings on the terminal: the oracle asks about bad input, too."""
+    delegate = UsdUtils.CoalescingDiagnosticDelegate()
+    try:
+        yield
+    finally:
+        delegate.TakeUncoalescedDiagnostics()
 
 
 def meters_per_unit(stage: Any) -> float:

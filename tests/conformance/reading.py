@@ -17,6 +17,7 @@ class Reading:
     name: str
     opened: OpenedStage | None
     refusal: str = ""
+    differences: list[str] | None = None
     _snapshots: dict[float | None, Snapshot] = field(default_factory=dict)
 
     def snapshot(self, time_code: float | None = None) -> Snapshot:
