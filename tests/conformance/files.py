@@ -44,7 +44,6 @@ class Verdict:
     points: int = 0
     drawings: int = 0
     prototypes: int = 0
-    glb_bytes: int = 0
     finding_codes: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
@@ -79,10 +78,8 @@ def counts(stage: Any) -> tuple[int, int, int, int]:
     return len(prims), len(meshes), triangles, sum(p.IsInstance() for p in prims)
 
 
-def examine(
-    library: Library, row: Row, validate: Validate | None = None, baked: set[str] | None = None
-) -> Verdict:
-    """Read one file whole. `validate`: of a GLB, the errors; `baked`: hashes of shapes that were validated before."""
+def examine(library: Library, row: Row) -> Verdict:
+    """Read one file whole and compare it with the manifest and with pxr."""
     reading = library.read(row.file)
     if reading.opened is None:
         return Verdict(row.file, "refused", reason=reading.refusal)
@@ -94,7 +91,6 @@ def examine(
             verdict.problems.append(f"{row.file} | counts | expected {row.counts} | got {verdict.counts}")
         verdict.problems += differences(reading)
     _measure(reading, verdict)
-    _bake(reading, verdict, validate, set() if baked is None else baked)
     verdict.state = "different" if verdict.problems else "equal"
     return verdict
 
@@ -106,11 +102,14 @@ def _measure(reading: Reading, verdict: Verdict) -> None:
     verdict.finding_codes = sorted({finding.code for finding in snapshot.findings})
 
 
-def _bake(reading: Reading, verdict: Verdict, validate: Validate | None, baked: set[str]) -> None:
+def bake(reading: Reading, validate: Validate, baked: set[str]) -> tuple[int, list[str]]:
+    """Bytes and faults of the GLB of each shape that is not in `baked` (hashes) yet; `validate` gives a GLB's errors."""
+    size, faults = 0, []
     for prototype in reading.snapshot().prototypes:
-        if validate is None or prototype.hash in baked:
+        if prototype.hash in baked:
             continue
         baked.add(prototype.hash)
         data = bake_prototype(prototype)
-        verdict.glb_bytes += len(data)
-        verdict.problems += [f"{verdict.file} | {prototype.source} | GLB | {text}" for text in validate(data)]
+        size += len(data)
+        faults += [f"{reading.name} | {prototype.source} | GLB | {text}" for text in validate(data)]
+    return size, faults
