@@ -1,4 +1,4 @@
-"""Cameras, lights, bound materials and uv coordinates: what pxr says, against a snapshot. Lines as in `compare`."""
+"""Cameras, lights, bound materials, uv coordinates and colours: what pxr says, against a snapshot. Lines as in `compare`."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,6 +8,7 @@ from pxr import UsdGeom, UsdLux, UsdShade
 
 from conformance.compare import line
 from conformance.oracle import Oracle, quiet
+from conformance.surfaces import surfaces
 from twinstage.scene.snapshot import Snapshot
 
 LIGHTS = (
@@ -23,7 +24,7 @@ LIGHTS = (
 
 def differences(snapshot: Snapshot, oracle: Oracle, name: str) -> list[str]:
     """Everything that the snapshot says otherwise than pxr about looks; empty where they agree."""
-    sides = (cameras, lights, materials, uv)
+    sides = (cameras, lights, materials, surfaces, primvars)
     with quiet():
         return [f"{name} | {text}" for side in sides for text in side(snapshot, oracle)]
 
@@ -71,7 +72,7 @@ def cameras(snapshot: Snapshot, oracle: Oracle) -> Iterator[str]:
 
 def lights(snapshot: Snapshot, oracle: Oracle) -> Iterator[str]:
     """Every UsdLux light: its power (colour, intensity, exposure, temperature), sizes in metres, normalize."""
-    ours = {snapshot.prims.path[light.prim]: light for light in snapshot.lights}
+    ours = {snapshot.prims.path[x.prim]: x for x in snapshot.lights if x.kind != "mesh"}
     theirs = {path: prim for path, prim in oracle.prims.items() if str(prim.GetTypeName()) in LIGHTS}
     for path in sorted(ours.keys() ^ theirs.keys()):
         yield line(path, "light", path in theirs, path in ours)
@@ -126,33 +127,40 @@ def _bound(prim: Any) -> set[str]:
     return out
 
 
-def uv(snapshot: Snapshot, oracle: Oracle) -> Iterator[str]:
-    """Of polygon meshes that have `st`: the pairs of point and uv over all corners of faces."""
+def primvars(snapshot: Snapshot, oracle: Oracle) -> Iterator[str]:
+    """Of polygon meshes: doubleSided, and the pairs of point and `st`, point and displayColor over all corners of faces."""
     done: set[int] = set()
     for k in np.flatnonzero(snapshot.instances.point_id < 0).tolist():
-        prototype = snapshot.prototypes[snapshot.instances.prototype[k]]
+        index = int(snapshot.instances.prototype[k])
+        prototype = snapshot.prototypes[index]
         path = snapshot.prims.path[snapshot.instances.prim[k]]
         prim = oracle.prims[path]
         shape = oracle.shapes.of(prim)
-        if int(snapshot.instances.prototype[k]) in done or shape.rule != "exact" or shape.skinned:
+        if index in done or shape.rule != "exact" or shape.skinned:
             continue
-        done.add(int(snapshot.instances.prototype[k]))
-        expected = _corner_uv(prim, oracle)
-        if expected is None or prototype.uv is None:
-            continue
-        got = np.concatenate([prototype.points, prototype.uv], 1)[prototype.triangles.reshape(-1)]
-        a, b = _rows(expected), _rows(got)
-        if a != b:
-            yield line(path, "corners (point, uv)", len(a), f"{len(b)}, of them {len(a & b)} the same")
+        done.add(index)
+        sided = bool(UsdGeom.Gprim(prim).GetDoubleSidedAttr().Get(oracle.time))
+        if sided != prototype.double_sided:
+            yield line(path, "doubleSided", sided, prototype.double_sided)
+        for name, column in (("st", prototype.uv), ("displayColor", prototype.color)):
+            expected = _corners(prim, oracle, name, 2 if name == "st" else 3)
+            if expected is None or column is None:
+                continue
+            got = np.concatenate([prototype.points, column], 1)[prototype.triangles.reshape(-1)]
+            a, b = _rows(expected), _rows(got)
+            if a != b:
+                yield line(
+                    path, f"corners (point, {name})", len(a), f"{len(b)}, of them {len(a & b)} the same"
+                )
 
 
-def _corner_uv(prim: Any, oracle: Oracle) -> np.ndarray | None:
-    """(point, st) of each corner of the faces that are drawn, f8[n, 5]."""
+def _corners(prim: Any, oracle: Oracle, name: str, width: int) -> np.ndarray | None:
+    """(point, primvar) of each corner of the faces that are drawn, f8[n, 3 + width]."""
     mesh, time = UsdGeom.Mesh(prim), oracle.time
-    primvar = UsdGeom.PrimvarsAPI(prim).FindPrimvarWithInheritance("st")
+    primvar = UsdGeom.PrimvarsAPI(prim).FindPrimvarWithInheritance(name)
     flat = primvar.ComputeFlattened(time) if primvar and primvar.HasValue() else None
     values = np.array(flat, np.float64) if flat is not None else np.empty(0)
-    if values.ndim != 2 or values.shape[1] != 2:
+    if values.ndim != 2 or values.shape[1] != width:
         return None
     counts = np.array(mesh.GetFaceVertexCountsAttr().Get(time), np.int64)
     indices = np.array(mesh.GetFaceVertexIndicesAttr().Get(time), np.int64)
