@@ -112,6 +112,23 @@ def sphere(radius: float) -> Shape:
     return Shape(shape.points, shape.normals, shape.triangles, radius * (1 - np.cos(np.pi / SEGMENTS) ** 2))
 
 
+def ball(segments: int, rings: int) -> Shape:
+    """A unit sphere of few triangles: `segments` a turn, `rings` (even) from pole to pole."""
+    up = np.linspace(-np.pi / 2, np.pi / 2, rings + 1)[1:-1]
+    turn = np.arange(segments) * (2 * np.pi / segments)
+    cos, sin = np.cos(up)[:, None], np.broadcast_to(np.sin(up)[:, None], (len(up), segments))
+    points = np.stack([cos * np.cos(turn), cos * np.sin(turn), sin], -1).reshape(-1, 3)
+    points = np.concatenate([[[0.0, 0, -1]], points, [[0, 0, 1.0]]])
+    ring = 1 + np.arange(len(up) * segments).reshape(len(up), segments)
+    there = np.roll(ring, -1, 1)
+    south = np.stack([np.zeros(segments, int), there[0], ring[0]], -1)
+    north = np.stack([np.full(segments, len(points) - 1), ring[-1], there[-1]], -1)
+    a, b, c, d = ring[:-1], there[:-1], there[1:], ring[1:]
+    walls = np.stack([a, b, c, a, c, d], -1).reshape(-1, 3)
+    error = 1 - float(np.cos(np.pi / segments) * np.cos(np.pi / 2 / rings))
+    return Shape(points, points, np.concatenate([south, walls, north]), error)
+
+
 def cylinder(height: float, bottom: float, top: float) -> Shape:
     """A closed cylinder or truncated cone, centred."""
     half = height / 2
@@ -132,28 +149,28 @@ def cone(height: float, radius: float) -> Shape:
 
 
 def capsule(height: float, bottom: float, top: float) -> Shape:
-    """A cylinder of that height between circles of those radii, with the spherical caps that meet it smoothly, centred.
+    """A wall of that height between circles of those radii, with a spherical cap at each end that goes on smoothly.
 
-    Where the radii differ, the wall is a cone and the caps are more and less than half spheres (UsdGeomCapsule_1).
+    Equal radii give half-spheres. Where they differ the wall is a cone's, and the caps belong to the spheres that touch
+    it along its ends (so does pxr's extent of a Capsule_1): more than half of the larger, less than half of the smaller.
     """
-    slope = (
-        np.arctan2(bottom - top, height) if height > 0 else 0.0
-    )  # the wall's normal points that much upwards
-    low_turn = np.linspace(-np.pi / 2, slope, RINGS + 1)
-    high_turn = np.linspace(slope, np.pi / 2, RINGS + 1)
-    cos, sin = _poles(np.cos(low_turn)), np.sin(low_turn)
-    radius = bottom / np.cos(slope)
-    middle = -height / 2 - radius * np.sin(slope)
-    low = np.stack([radius * cos, middle + radius * sin, cos, sin], -1)
-    cos, sin = _poles(np.cos(high_turn)), np.sin(high_turn)
-    radius = top / np.cos(slope)
-    middle = height / 2 - radius * np.sin(slope)
-    high = np.stack([radius * cos, middle + radius * sin, cos, sin], -1)
+    slope = (bottom - top) / height if height > 1e-9 * max(bottom, top) else 0.0
+    lean = float(np.arctan(slope))  # how far the wall's normal points up
+    low = _cap(bottom, -height / 2, slope, np.linspace(-np.pi / 2, lean, RINGS + 1))
+    high = _cap(top, height / 2, slope, np.linspace(lean, np.pi / 2, RINGS + 1))
     profile = np.concatenate([low, high])
     shape = revolve(profile[:, 0], profile[:, 1], profile[:, 2:])
-    step = max(np.pi / 2 + abs(slope), 1e-9) / RINGS / 2
-    error = max(bottom, top) / np.cos(slope) * (1 - np.cos(np.pi / SEGMENTS) * np.cos(step))
-    return Shape(shape.points, shape.normals, shape.triangles, error)
+    step = (np.pi / 2 + abs(lean)) / RINGS
+    radius = max(bottom, top) * float(np.hypot(1.0, slope))
+    error = radius * (1 - np.cos(np.pi / SEGMENTS) * np.cos(step / 2))
+    return Shape(shape.points, shape.normals, shape.triangles, float(error))
+
+
+def _cap(radius: float, height: float, slope: float, angle: np.ndarray) -> F8:
+    """Profile (radius, height, normal outward, normal up) of the sphere that touches a wall of that slope at that height."""
+    cos, sin = _poles(np.cos(angle)), np.sin(angle)
+    size, centre = radius * float(np.hypot(1.0, slope)), height - radius * slope
+    return np.stack([size * cos, centre + size * sin, cos, sin], -1)
 
 
 def _poles(cos: np.ndarray) -> F8:

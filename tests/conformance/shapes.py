@@ -6,6 +6,9 @@ from typing import Any
 import numpy as np
 from pxr import Gf, Usd, UsdGeom, UsdSkel
 
+THIN = 0.02
+"""Of the diagonal [m/m]: the thickness that curves and points without widths may be given; and the least, in metres."""
+
 
 @dataclass(frozen=True)
 class Shape:
@@ -14,12 +17,13 @@ class Shape:
     Attributes:
         type_name: USD type.
         rule: `exact` (a polygon mesh: the points themselves), `cage` (a subdivision surface: within its cage),
-            `chord` (an intrinsic shape: bounds within the declared chord error), `inside` (curves, points: within the
+            `any` (its widths do not fit: drawn or not), `chord` (an intrinsic shape: bounds within the declared chord error), `inside` (curves, points: within the
             extent that their widths give), `nothing` (nothing to draw: a finding must say so).
         low, high: bounds [m].
         points: distinct used points f4[n, 3] [m] of an `exact` shape.
         triangles: number of triangles of a polygon mesh or a cage; -1 for others.
         reason: why there is nothing to draw.
+        slack: how far a shape may reach beyond its bounds [m]: curves and points without widths have no thickness for pxr.
         skinned: whether the points are what UsdSkel.BakeSkinning wrote (float32 all the way).
     """
 
@@ -31,6 +35,7 @@ class Shape:
     triangles: int = -1
     reason: str = ""
     skinned: bool = False
+    slack: float = 0.0
 
 
 class ShapeOracle:
@@ -63,11 +68,21 @@ class ShapeOracle:
         extent = UsdGeom.Boundable.ComputeExtentFromPlugins(UsdGeom.Boundable(prim), self.time)
         box = np.array(extent, np.float64) * self.scale if extent else None
         rule = "chord" if type_name in self.CHORD else "inside"
+        if rule == "inside" and not extent:
+            return Shape(type_name, "any", np.full(3, -np.inf), np.full(3, np.inf))
         if box is None or not np.isfinite(box).all() or not (box[0] <= box[1]).all():
             return _nothing(type_name, "pxr computes no extent")
         if rule == "chord" and np.ptp(box, axis=0).max() <= 0:
             return _nothing(type_name, "it has no size")
-        return Shape(type_name, rule, box[0], box[1])
+        widths = prim.GetAttribute("widths").Get(self.time) if rule == "inside" else None
+        thin = rule == "inside" and not widths
+        return Shape(
+            type_name,
+            rule,
+            box[0],
+            box[1],
+            slack=THIN * max(np.linalg.norm(box[1] - box[0]), THIN) if thin else 0.0,
+        )
 
     def _mesh(self, prim: Any, skinned: bool) -> Shape:
         mesh = UsdGeom.Mesh(prim)

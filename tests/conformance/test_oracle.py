@@ -1,14 +1,16 @@
 """The judge can judge: each kind of error in a snapshot is seen, and named with its file, prim, expected and got."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from pxr import Usd
 
 from conformance import compare, looks
 from conformance.oracle import Oracle, moments
 from conformance.reading import Library
+from twinstage.scene.columns import PoseColumns
 from twinstage.scene.snapshot import Snapshot
 
 Spoil = Callable[[Snapshot], Snapshot]
@@ -20,13 +22,27 @@ def _frozen(values: np.ndarray, row: tuple[int, ...], value: object) -> np.ndarr
     return out
 
 
-def _tuple(values: tuple[object, ...], row: int, value: object) -> tuple[object, ...]:
-    return (*values[:row], value, *values[row + 1 :])
+def _tuple(values: Sequence[object], row: int, value: object) -> tuple[object, ...]:
+    out = list(values)
+    out[row] = value
+    return tuple(out)
+
+
+def _moved(s: Snapshot, node: int) -> Snapshot:
+    """With that node elsewhere."""
+    columns = PoseColumns(
+        0,
+        0,
+        np.array([node], np.uint32),
+        np.array([[0.5, 7.0, 1.0]]),
+        np.array([[1, 0, 0, 0]], np.float32),
+        None,
+    )
+    return s.moved(columns)
 
 
 def _move_prim(s: Snapshot) -> Snapshot:
-    row = s.prims.index_of["/World/Nested"]
-    return replace(s, prims=replace(s.prims, local=_frozen(s.prims.local, (row, 0, 3), 0.5)))
+    return _moved(s, s.prims.index_of["/World/Nested"])
 
 
 def _hide_prim(s: Snapshot) -> Snapshot:
@@ -45,7 +61,7 @@ def _lose_label(s: Snapshot) -> Snapshot:
 
 
 def _move_point(s: Snapshot) -> Snapshot:
-    return replace(s, points=replace(s.points, local=_frozen(s.points.local, (0, 1, 3), 7.0)))
+    return _moved(s, len(s.prims))
 
 
 def _swap_ids(s: Snapshot) -> Snapshot:
@@ -90,21 +106,19 @@ def test_an_error_is_seen(kind: str, own: Library) -> None:
     assert all(text.startswith("points.usda | ") and "expected" in text and "got" in text for text in found)
 
 
-def test_a_lost_drawing_and_a_doubled_one_are_seen(own: Library) -> None:
-    reading = own.read("gprims.usda")
-    assert reading.opened is not None
-    snapshot, oracle = reading.snapshot(), Oracle(reading.opened.stage)
-    table = snapshot.instances
-    columns = ("prototype", "node", "prim", "point_id", "local", "material_set", "object", "visible")
-
-    def rows(kept: np.ndarray) -> Snapshot:
-        return replace(snapshot, instances=replace(table, **{c: getattr(table, c)[kept] for c in columns}))
-
-    all_rows = np.arange(len(table))
-    assert any(
-        "neither" in t or "no drawing" in t for t in compare.differences(rows(all_rows[1:]), oracle, "f")
-    )
-    assert any("| drawing |" in t for t in compare.differences(rows(np.append(all_rows, 0)), oracle, "f"))
+def test_a_drawing_too_many_and_one_too_few_are_seen(own: Library) -> None:
+    plain = own.read("gprims.usda")
+    assert plain.opened is not None
+    snapshot = plain.snapshot()
+    copy = Usd.Stage.Open(plain.opened.stage.Flatten())
+    oracle = Oracle(copy)
+    copy.GetPrimAtPath("/Shapes/Cube").SetTypeName("Xform")
+    assert any("('/Shapes/Cube', -1) | drawings" in t for t in compare.differences(snapshot, oracle, "f"))
+    copy.GetPrimAtPath("/Shapes/Cube").SetTypeName("Cube")
+    more = copy.DefinePrim("/Shapes/Another", "Cube")
+    assert more
+    found = compare.differences(snapshot, Oracle(copy), "f")
+    assert any("/Shapes/Another | Cube drawn at" in t for t in found)
 
 
 def test_errors_of_looks_are_seen(own: Library) -> None:

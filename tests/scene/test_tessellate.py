@@ -82,25 +82,3 @@ def test_plane_lies_flat() -> None:
     shape = plane(2.0, 3.0)
     assert np.ptp(shape.points, axis=0).tolist() == [2.0, 3.0, 0.0]
     assert normals_point_along_faces(shape)
-
-
-def test_a_capsule_of_two_radii_is_smooth_and_as_large_as_pxrs() -> None:
-    from pxr import Usd, UsdGeom
-
-    stage = Usd.Stage.CreateInMemory()
-    prim = UsdGeom.Capsule_1.Define(stage, "/C")
-    prim.GetHeightAttr().Set(3.0)
-    prim.GetRadiusBottomAttr().Set(1.0)
-    prim.GetRadiusTopAttr().Set(0.5)
-    expected = np.array(UsdGeom.Boundable.ComputeExtentFromPlugins(prim, Usd.TimeCode.Default()))
-    shape = capsule(3.0, 1.0, 0.5)
-    assert np.allclose(shape.points.min(0), expected[0], atol=shape.chord_error)
-    assert np.allclose(shape.points.max(0), expected[1], atol=shape.chord_error)
-    assert edges_match(shape)
-    assert normals_point_along_faces(shape)
-    assert np.allclose(np.linalg.norm(shape.normals, axis=1), 1)
-
-
-@pytest.mark.parametrize("shape", [sphere(0.0), cylinder(1.0, 0.0, 0.0), capsule(1.0, 0.0, 0.0)])
-def test_a_shape_of_no_radius_has_no_triangles(shape: Shape) -> None:
-    assert shape.triangles.shape == (0, 3)
