@@ -16,9 +16,9 @@ class Shape:
 
     Attributes:
         type_name: USD type.
-        rule: `exact` (a polygon mesh: the points themselves), `cage` (a subdivision surface: within its cage),
-            `any` (its widths do not fit: drawn or not), `chord` (an intrinsic shape: bounds within the declared chord error), `inside` (curves, points: within the
-            extent that their widths give), `nothing` (nothing to draw: a finding must say so).
+        rule: `exact` (a polygon mesh: the points themselves), `cage` (a subdivision surface: within its cage), `chord` (an
+            intrinsic shape: bounds within the declared chord error), `inside` (curves, points: within the extent that their
+            widths give), `any` (their widths do not fit: drawn or not), `nothing` (a finding must say so).
         low, high: bounds [m].
         points: distinct used points f4[n, 3] [m] of an `exact` shape.
         triangles: number of triangles of a polygon mesh or a cage; -1 for others.
