@@ -4,17 +4,16 @@ The file is opened in a child process with limits of time and memory, so that a 
 a finding like any other.
 """
 
-import json
-import subprocess
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from twinstage.base.errors import TwinstageError
 from twinstage.base.finding import Finding, in_order
-from twinstage.scene.probe import ProbeLimits, child_environment
+from twinstage.scene.probe import ProbeLimits
+from twinstage.scene.safe.examiner import shared_examiner
 from twinstage.scene.stage import checked_path, checked_root
 
+TASK = "twinstage.assets.check_child:check_task"
 LIMITS = ProbeLimits(time_s=120.0)
 
 
@@ -32,35 +31,21 @@ def check_stage(
     """
     file = checked_path(Path(path))
     roots = [str(checked_root(Path(root))) for root in asset_roots]
-    command = [
-        sys.executable,
-        "-m",
-        "twinstage.assets.check_child",
-        str(limits.memory),
-        str(limits.time_s),
-        str(file),
-        json.dumps({k: list(v) for k, v in label_map.items()} if label_map else None),
-    ]
-    try:
-        done = subprocess.run(
-            [*command, *roots],
-            capture_output=True,
-            timeout=limits.time_s,
-            check=False,
-            env=child_environment(),
-        )
-    except subprocess.TimeoutExpired:
+    request = {
+        "path": str(file),
+        "roots": roots,
+        "label_map": {name: list(labels) for name, labels in label_map.items()} if label_map else None,
+    }
+    done = shared_examiner().examine(TASK, request, limits)
+    if done.outcome == "ok":
+        return in_order([Finding(**row) for row in done.answer["findings"]])
+    if done.outcome == "time":
         return [_unreadable(f"the check did not end within {limits.time_s:g} s", "stage.time-limit")]
-    if done.returncode < 0:
-        return [
-            _unreadable(f"the USD library crashes on this file (signal {-done.returncode})", "stage.crash")
-        ]
-    try:
-        answer = json.loads(done.stdout.decode("utf-8", "replace").splitlines()[-1])
-    except (IndexError, ValueError):
-        last = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        raise TwinstageError(f"{file} could not be checked: {last[-1] if last else 'no answer'}") from None
-    return in_order([Finding(**row) for row in answer])
+    if done.outcome == "memory":
+        return [_unreadable("the check needs more memory than the limit allows", "stage.memory-limit")]
+    if done.outcome == "crash":
+        return [_unreadable(f"the USD library crashes on this file ({done.message})", "stage.crash")]
+    raise TwinstageError(f"{file} could not be checked: {done.message}")
 
 
 def _unreadable(message: str, code: str) -> Finding:

@@ -1,12 +1,8 @@
-"""The child process of a check: `python -m twinstage.assets.check_child BYTES SECONDS FILE LABELS [ROOT...]`.
+"""What a check does in the child process that tries foreign files (`scene.safe.child`).
 
-Opens the file, runs pxr.UsdValidation and our own rules, and prints the findings as one line of JSON.
-LABELS is the label map as JSON, or null.
+Screens and opens the file, runs pxr.UsdValidation and our own rules, and gives the findings.
 """
 
-import json
-import os
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,9 +15,13 @@ from twinstage.assets.rules_stage import (
     check_metadata,
     check_transforms,
 )
+from twinstage.base.errors import UserError
 from twinstage.base.finding import Finding
 from twinstage.scene.asset_paths import AllowedFolders
-from twinstage.scene.probe import MAX_PRIMS, count_prims, limit_resources, tell_reason
+from twinstage.scene.probe import tell_reason
+from twinstage.scene.safe.expansion import within_bounds
+from twinstage.scene.safe.screen import Screened, screen
+from twinstage.scene.stage import own_mtlx_text
 
 # What our own rules say better, or what only a studio pipeline wants.
 COVERED = frozenset(
@@ -35,6 +35,12 @@ MAX_OF_A_CODE = 50
 """Findings of one code that are listed; the rest is counted."""
 
 
+def check_task(request: dict[str, Any]) -> dict[str, Any]:
+    """The child's task: {"path", "roots", "label_map"} -> {"findings": rows}."""
+    found = examine(request["path"], request["roots"], request.get("label_map"))
+    return {"findings": [finding.as_dict() for finding in found]}
+
+
 def examine(
     file: str, roots: list[str], label_map: Mapping[str, Sequence[str]] | None = None
 ) -> list[Finding]:
@@ -43,33 +49,23 @@ def examine(
 
     quiet = UsdUtils.CoalescingDiagnosticDelegate()
     try:
-        stage = Usd.Stage.Open(file)
-        found = list(_examine_stage(stage, AllowedFolders(Path(file), [Path(r) for r in roots]), label_map))
+        allowed = AllowedFolders(Path(file), [Path(root) for root in roots])
+        screened = screen(Path(file), allowed, own_mtlx_text())
+        found = list(_examine_stage(Usd.Stage.Open(screened.root), screened, label_map))
     except Tf.ErrorException as problem:
         found = [Finding("stage.unreadable", "error", "", f"the file cannot be read: {tell_reason(problem)}")]
+    except UserError as problem:
+        found = [Finding("stage.unreadable", "error", "", str(problem))]
     del quiet
     return _shortened(found)
 
 
 def _examine_stage(
-    stage: Any, allowed: AllowedFolders, label_map: Mapping[str, Sequence[str]] | None
+    stage: Any, screened: Screened, label_map: Mapping[str, Sequence[str]] | None
 ) -> Iterator[Finding]:
     yield from check_metadata(stage)
-    for layer in stage.GetUsedLayers():
-        if layer.HasTimeCodesPerSecond() and not layer.timeCodesPerSecond > 0:
-            message = f"timeCodesPerSecond of {layer.identifier} is {layer.timeCodesPerSecond:g}, which makes readers hang"
-            yield Finding("stage.time-rate", "error", "", message, "author a number greater than 0")
-            return
-    total = count_prims(stage)
-    if total > MAX_PRIMS:
-        message = (
-            f"the stage expands to {total:,} prims through its instances; at most {MAX_PRIMS:,} are opened"
-        )
-        yield Finding(
-            "stage.expansion", "error", "", message, "use PointInstancers, or fewer levels of instancing"
-        )
-        return
-    yield from check_assets(stage, allowed)
+    yield from within_bounds(stage)
+    yield from check_assets(stage, screened)
     yield from _validators(stage)
     prims = list(_each_once(stage))
     units = stage.GetRootLayer().pseudoRoot.GetInfo("metersPerUnit") or 0.01
@@ -143,22 +139,3 @@ def _shortened(findings: list[Finding]) -> list[Finding]:
                 )
             )
     return out
-
-
-def main(arguments: list[str]) -> None:
-    """Entry point of the child."""
-    limit_resources(int(arguments[0]), float(arguments[1]))
-    try:
-        label_map = json.loads(arguments[3])
-        found = examine(arguments[2], arguments[4:], label_map)
-    except MemoryError:
-        found = [
-            Finding("stage.memory-limit", "error", "", "the check needs more memory than the limit allows")
-        ]
-    sys.stdout.write(json.dumps([finding.as_dict() for finding in found]) + "\n")
-    sys.stdout.flush()
-    os._exit(0)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

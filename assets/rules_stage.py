@@ -1,13 +1,14 @@
 """Our own rules about a stage as a whole: metadata, files it reaches, transforms."""
 
 import math
+import os
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from twinstage.base.finding import Finding
-from twinstage.scene.asset_paths import AllowedFolders, complaints
+from twinstage.scene.safe.screen import Screened
 
 FAR_M = 10_000.0
 """World positions further from the origin than this lose precision in float32 consumers [m]."""
@@ -68,16 +69,17 @@ def _up_axis(value: Any) -> Iterator[Finding]:
         yield Finding("stage.up-axis", "error", "", f"upAxis is {str(value)!r}; USD knows 'Y' and 'Z'")
 
 
-def check_assets(stage: Any, allowed: AllowedFolders) -> Iterator[Finding]:
-    """Files that are not found, and files outside the allowed folders."""
+def check_assets(stage: Any, screened: Screened) -> Iterator[Finding]:
+    """What the screen left out, and files that are not found. The stage is composed of screened layers."""
     from pxr import UsdUtils
 
+    yield from screened.findings
     _, _, unresolved = UsdUtils.ComputeAllDependencies(stage.GetRootLayer().identifier)
     for path in sorted(set(unresolved)):
+        if path.startswith("anon:") or (path.lower().endswith(".mtlx") and os.path.exists(path)):
+            continue
         hint = "write paths with forward slashes" if "\\" in path else "correct the path, or add the file"
         yield Finding("asset.unresolved", "error", "", f"{path!r} is not found", hint)
-    for layer, complaint in complaints(stage, allowed):
-        yield Finding("asset.outside", "error", "", complaint, f"copy the file below the folder of {layer}")
 
 
 def check_transforms(prim: Any, path: str) -> Iterator[Finding]:

@@ -1,15 +1,22 @@
 """Which files a stage may reach: those below its own folder and below the asset roots that the user named.
 
-Layers are checked after composition, textures and other assets by the paths that the layers hold, before anything
-reads them. Links are followed first: a link inside an allowed folder to a place outside is a way out like any other.
+Links are followed first: a link inside an allowed folder to a place outside is a way out like any other. Only regular
+files count: to open a pipe or a device is to wait for it. `safe.screen` asks before anything is composed, the readers
+ask before they open a texture.
 """
 
 import os
-from collections.abc import Iterable, Iterator
+import re
+import stat
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from twinstage.base.errors import UserError
+from twinstage.base.finding import Finding
+
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+OUTSIDE, NO_FILE, URI, ANONYMOUS = "asset.outside-root", "asset.no-file", "asset.uri", "asset.anonymous"
 
 
 class AllowedFolders:
@@ -17,61 +24,69 @@ class AllowedFolders:
 
     def __init__(self, stage_path: Path, asset_roots: Iterable[Path]) -> None:
         self.home = stage_path.parent
+        self._file = os.path.realpath(stage_path)
         folders = [self.home, *asset_roots]
-        self._prefixes = tuple(os.path.join(os.path.realpath(folder), "") for folder in folders)
+        self.prefixes = tuple(os.path.join(os.path.realpath(folder), "") for folder in folders)
 
     def allows(self, path: str) -> bool:
         """Whether that file of the file system (inside a package: the package) lies below an allowed folder."""
-        real = os.path.realpath(path.split("[", 1)[0])
-        return any(real.startswith(prefix) for prefix in self._prefixes)
+        real = os.path.realpath(outer_file(path))
+        return real == self._file or any(real.startswith(prefix) for prefix in self.prefixes)
 
-    def complaint(self, path: str, layer: str, authored: str) -> str:
-        """Why that file may not be reached, one sentence; "" where it may."""
+    def complaint(self, path: str, owner: str, authored: str) -> str:
+        """Why that file may not be reached, one sentence; "" where it may. `owner`: the layer or property that names it."""
         if self.allows(path):
             return ""
         return (
-            f"layer {layer} reaches {authored!r} outside the stage's folder {self.home}; "
+            f"{owner} reaches {authored!r} outside the stage's folder {self.home}; "
             f"if that is meant, name a folder above it as an asset root (--asset-root {os.path.dirname(path)})"
         )
 
-    def require(self, path: str, layer: str, authored: str) -> None:
+    def refusal(self, path: str, owner: str, authored: str) -> Finding | None:
+        """Why that resolved file may not be opened, as a finding; None where it may."""
+        outside = self.complaint(path, owner, authored)
+        if outside:
+            return Finding(OUTSIDE, "error", "", outside, "copy the file below the stage's folder")
+        if not is_regular(outer_file(path)):
+            message = f"{owner} names {authored!r}, which is no ordinary file"
+            return Finding(NO_FILE, "error", "", message, "name a file")
+        return None
+
+    def require(self, path: str, owner: str, authored: str) -> None:
         """UserError unless `allows(path)`."""
-        complaint = self.complaint(path, layer, authored)
+        complaint = self.complaint(path, owner, authored)
         if complaint:
             raise UserError(complaint)
 
 
-def complaints(stage: Any, allowed: AllowedFolders) -> Iterator[tuple[str, str]]:
-    """(layer, sentence) for every layer, and every asset that a layer names, outside the allowed folders."""
-    for layer in stage.GetUsedLayers():
-        if layer.anonymous:
-            continue
-        found = [(stage.GetRootLayer().identifier, layer.identifier, layer.realPath or layer.identifier)]
-        found += [(layer.identifier, authored, resolved) for authored, resolved in _assets_of(layer)]
-        for owner, authored, path in found:
-            complaint = allowed.complaint(path, owner, authored)
-            if complaint:
-                yield owner, complaint
+def outer_file(path: str) -> str:
+    """The file of the file system behind a path that may lead into a package (`a.usdz[b.usda]`)."""
+    return path.split("[", 1)[0] if path.endswith("]") else path
+
+
+def is_regular(path: str) -> bool:
+    """Whether it is, links followed, an ordinary file."""
+    try:
+        return stat.S_ISREG(os.stat(path).st_mode)
+    except (OSError, ValueError):
+        return False
+
+
+def uri_or_anonymous(authored: str, owner: str) -> Finding | None:
+    """A finding about a path that is no path: a URI, or the name of a layer in memory."""
+    if authored.startswith("anon:"):
+        message = f"{owner} names {authored!r}, a layer in memory"
+        return Finding(ANONYMOUS, "error", "", message, "name a file")
+    if _URI.match(authored):
+        message = f"{owner} names {authored!r}; addresses are not fetched"
+        return Finding(URI, "error", "", message, "download it below the stage's folder")
+    return None
 
 
 def check_used_layers(stage: Any, allowed: AllowedFolders) -> None:
-    """UserError if a layer, or an asset that a layer names, lies outside the allowed folders."""
-    for _, complaint in complaints(stage, allowed):
-        raise UserError(complaint)
-
-
-def _assets_of(layer: Any) -> Iterator[tuple[str, str]]:
-    from pxr import Ar, Sdf, UsdUtils
-
-    if (
-        "[" in layer.identifier
-    ):  # a layer inside a package can name only what the package holds, or what is checked above
-        return
-    resolver = Ar.GetResolver()
-    for authored in {
-        path for group in UsdUtils.ExtractExternalReferences(layer.identifier) for path in group
-    }:
-        absolute = Sdf.ComputeAssetPathRelativeToLayer(layer, authored)
-        resolved = str(resolver.Resolve(absolute))
-        if resolved:  # what does not resolve is reported as such, not refused
-            yield authored, resolved
+    """UserError if a composed layer lies outside the allowed folders: a second look, after the screen's."""
+    for layer in stage.GetUsedLayers():
+        if not layer.anonymous:
+            allowed.require(
+                layer.realPath or layer.identifier, stage.GetRootLayer().identifier, layer.identifier
+            )

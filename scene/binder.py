@@ -1,9 +1,11 @@
 """Looking prims up for bindings, and making them editable. Touches pxr."""
 
+from bisect import bisect_left
 from typing import Any
 
 from twinstage.base.errors import UserError, did_you_mean
 from twinstage.scene.joints import TYPES, Joint, all_joints, read_joint
+from twinstage.scene.problems import BindingProblem
 from twinstage.scene.snapshot import Snapshot
 from twinstage.scene.stage import OpenedStage
 
@@ -18,13 +20,16 @@ class Binder:
         self.opened = opened
         self.snapshot = snapshot
         self.findings: list[str] = []
+        self._drawn: list[str] | None = None
 
     def node(self, where: str, path: str) -> int:
         """The node of a prim; UserError with a near miss."""
         found = self.snapshot.prims.index_of.get(path)
         if found is None:
             near = _near_paths(path, self.snapshot)
-            raise UserError(f"{where}: there is no prim {path}{did_you_mean(path, near, most=4)}")
+            raise BindingProblem(
+                "binding.prim", where, f"there is no prim {path}{did_you_mean(path, near, most=4)}"
+            )
         return found
 
     def movable(self, where: str, path: str) -> int:
@@ -35,8 +40,10 @@ class Binder:
         prim = self._prim(path)
         if not prim.IsA(UsdGeom.Xformable):
             kind = self.snapshot.prims.type_name[node] or "typeless prim"
-            raise UserError(
-                f"{where}: {path} is a {kind}, which has no transform of its own, so it cannot be moved"
+            raise BindingProblem(
+                "binding.type",
+                where,
+                f"{path} is a {kind}, which has no transform of its own, so it cannot be moved",
             )
         self.open_instances(path)
         return node
@@ -48,8 +55,49 @@ class Binder:
         node = self.node(where, path)
         if not self._prim(path).IsA(UsdGeom.Imageable):
             kind = self.snapshot.prims.type_name[node] or "typeless prim"
-            raise UserError(f"{where}: {path} is a {kind}, which cannot be seen")
+            raise BindingProblem("binding.type", where, f"{path} is a {kind}, which cannot be seen")
         self.open_instances(path)
+        return node
+
+    def drawn(self, where: str, path: str) -> int:
+        """The node of a prim at or below which something is drawn."""
+        node = self.node(where, path)
+        paths = self.snapshot.prims.path
+        owners = self._drawn_paths()
+        k = bisect_left(owners, path)
+        below = k < len(owners) and (owners[k] == path or owners[k].startswith(f"{path}/"))
+        if not below:
+            k = bisect_left(owners, f"{path}/")
+            below = k < len(owners) and owners[k].startswith(f"{path}/")
+        if not below and self._prim_is_imageable(paths[node]):
+            raise BindingProblem(
+                "binding.style-nothing",
+                where,
+                f"nothing is drawn at or below {path} to be coloured",
+            )
+        return node
+
+    def _prim_is_imageable(self, path: str) -> bool:
+        from pxr import UsdGeom
+
+        return bool(self._prim(path).IsA(UsdGeom.Imageable))
+
+    def _drawn_paths(self) -> list[str]:
+        """Paths of all prims that are drawn, sorted."""
+        if self._drawn is None:
+            paths = self.snapshot.prims.path
+            self._drawn = sorted({paths[k] for k in self.snapshot.instances.prim.tolist()})
+        return self._drawn
+
+    def slot(self, where: str, path: str) -> int:
+        """The node of a copy that `slots.make_slots` made."""
+        node = self.snapshot.prims.index_of.get(path)
+        if node is None:
+            raise BindingProblem(
+                "binding.entity",
+                where,
+                f"its copy {path} is not in the stage",
+            )
         return node
 
     def point(self, where: str, path: str, point_id: int) -> int:
@@ -57,15 +105,17 @@ class Binder:
         prim = self.node(where, path)
         if self.snapshot.prims.type_name[prim] != "PointInstancer":
             kind = self.snapshot.prims.type_name[prim] or "typeless prim"
-            raise UserError(f"{where}: {path} is a {kind}, and a PointInstancer is needed")
+            raise BindingProblem("binding.type", where, f"{path} is a {kind}, and a PointInstancer is needed")
         points = self.snapshot.points
         rows = (points.instancer == prim).nonzero()[0]
         found = rows[points.point_id[rows] == point_id]
         if not len(found):
             ids = points.point_id[rows].tolist()
             shown = f"{min(ids)} to {max(ids)}" if ids else "none"
-            raise UserError(
-                f"{where}: {path} has no point with the id {point_id}; it has {len(ids)}, ids {shown}"
+            raise BindingProblem(
+                "binding.point",
+                where,
+                f"{path} has no point with the id {point_id}; it has {len(ids)}, ids {shown}",
             )
         self.open_instances(path)
         return len(self.snapshot.prims) + int(found[0])
@@ -78,12 +128,18 @@ class Binder:
             try:
                 joint = read_joint(self._prim(path), self.opened.meters_per_unit)
             except UserError as error:
-                raise UserError(f"{where}: {error}") from None
-            self.node(where, joint.body1)
+                raise BindingProblem("binding.joint", where, f"{error}") from None
+            if joint.body1 not in self.snapshot.prims.index_of:
+                near = did_you_mean(joint.body1, _near_paths(joint.body1, self.snapshot), most=4)
+                raise BindingProblem(
+                    "binding.joint", where, f"joint {path} moves {joint.body1}, which does not exist{near}"
+                )
             return joint
         if type_name.startswith("Physics") and type_name.endswith("Joint"):
-            raise UserError(
-                f"{where}: {path} is a {type_name}; only revolute and prismatic joints can be driven"
+            raise BindingProblem(
+                "binding.type",
+                where,
+                f"{path} is a {type_name}; only revolute and prismatic joints can be driven",
             )
         return None
 
@@ -102,13 +158,17 @@ class Binder:
         if not attribute:
             if not name.startswith(OWN_NAMESPACES):
                 known = [str(a.GetName()) for a in prim.GetAttributes()]
-                raise UserError(
-                    f"{where}: {path} has no attribute {name!r}{did_you_mean(name, known, most=4)} "
-                    f"(new ones begin with {' or '.join(OWN_NAMESPACES)})"
+                raise BindingProblem(
+                    "binding.attribute",
+                    where,
+                    f"{path} has no attribute {name!r}{did_you_mean(name, known, most=4)} "
+                    f"(new ones begin with {' or '.join(OWN_NAMESPACES)})",
                 )
         elif str(attribute.GetTypeName()) not in SCALARS:
-            raise UserError(
-                f"{where}: attribute {name!r} of {path} is of type {attribute.GetTypeName()}, not a number"
+            raise BindingProblem(
+                "binding.attribute",
+                where,
+                f"attribute {name!r} of {path} is of type {attribute.GetTypeName()}, not a number",
             )
         return f"{path}.{name}"
 

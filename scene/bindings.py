@@ -13,222 +13,61 @@ occur in the binding's other texts (`*` matches within one part, too).
 """
 
 import re
-from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, model_validator
+from pydantic import BaseModel, BeforeValidator, Field, PrivateAttr
 
 from twinstage.base.errors import UserError, did_you_mean
-from twinstage.telemetry.units import compile_unit
+from twinstage.base.finding import Finding
+from twinstage.scene.binding_models import (
+    _MODEL,
+    MODELS,
+    AttachBinding,
+    AttributeBinding,
+    Binding,
+    EntityBinding,
+    InstanceBinding,
+    JointBinding,
+    LabelBinding,
+    PoseBinding,
+    PositionFields,
+    RotationFields,
+    ScaleFields,
+    StyleBinding,
+    VisibilityBinding,
+    _Binding,
+)
+from twinstage.scene.problems import as_finding
 from twinstage.telemetry.yamlfile import parse_model, read_text
 
-_MODEL = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-_COLOR = re.compile(r"#[0-9a-fA-F]{6}")
-
-Number = str | float
-"""A signal id, an expression over signal ids (SI), or a constant (SI)."""
-
-
-def _check_unit(code: str | None) -> str | None:
-    if code is not None:
-        try:
-            compile_unit(code)
-        except UserError as error:
-            raise ValueError(str(error)) from None
-    return code
-
-
-def _check_color(text: str) -> str:
-    if _COLOR.fullmatch(text) is None:
-        raise ValueError(f"{text!r} is no colour; expected six hexadecimal digits such as '#2060ff'")
-    return text
-
-
-UnitCode = Annotated[str | None, BeforeValidator(_check_unit)]
-Color = Annotated[str, BeforeValidator(_check_color)]
-
-
-class PositionFields(BaseModel):
-    """Components of a position [m]; what is not named keeps its authored value."""
-
-    model_config = _MODEL
-    x: Number | None = None
-    y: Number | None = None
-    z: Number | None = None
-
-
-class ScaleFields(PositionFields):
-    """Components of a scale (ratios; a length counts as a multiple of one metre)."""
-
-
-class RotationFields(BaseModel):
-    """Turns about the fixed axes x, y, z of the frame, applied in this order [rad]; unnamed ones keep theirs."""
-
-    model_config = _MODEL
-    roll: Number | None = None
-    pitch: Number | None = None
-    yaw: Number | None = None
-
-
-class _Binding(BaseModel):
-    model_config = _MODEL
-    prim: str | None = None
-    pattern: str | None = None
-    description: str = ""
-
-    @model_validator(mode="after")
-    def _one_target(self) -> "_Binding":
-        if not isinstance(self, AttachBinding) and (self.prim is None) == (self.pattern is None):
-            raise ValueError("exactly one of prim and pattern is expected")
-        return self
-
-
-class _OneValue(_Binding):
-    """A binding driven by one number."""
-
-    signal: str | None = None
-    expr: str | None = None
-
-    @model_validator(mode="after")
-    def _one_value(self) -> "_OneValue":
-        if (self.signal is None) == (self.expr is None):
-            raise ValueError("exactly one of signal and expr is expected")
-        return self
-
-
-class JointBinding(_OneValue):
-    """A joint coordinate q = sign * value + offset + sum(coupling[s] * s), in rad or m, from the authored pose.
-
-    `prim` is a UsdPhysics revolute or prismatic joint (then its body1 moves), or any transformable prim with `axis`:
-    X, Y, Z or a vector in its own frame, through `pivot` (own frame, m; default its origin). `motion` says whether such
-    an axis turns or slides; by default the signal's unit decides.
-    """
-
-    kind: Literal["joint"] = "joint"
-    sign: Literal[-1, 1] = 1
-    offset: float = 0.0
-    coupling: dict[str, float] = {}
-    axis: Literal["X", "Y", "Z"] | tuple[float, float, float] | None = None
-    pivot: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    motion: Literal["rotate", "slide"] | None = None
-
-
-class _PoseFields(_Binding):
-    frame: str = "parent"
-    signal: str | None = None
-    position: PositionFields | str | None = None
-    rotation: RotationFields | str | None = None
-    scale: ScaleFields | Number | None = None
-
-    @model_validator(mode="after")
-    def _something(self) -> "_PoseFields":
-        if self.signal is not None and (self.position is not None or self.rotation is not None):
-            raise ValueError("a pose signal gives position and rotation, so these cannot be named, too")
-        if self.signal is None and self.position is None and self.rotation is None and self.scale is None:
-            raise ValueError("none of signal, position, rotation and scale is given, so nothing would move")
-        if self.frame not in ("parent", "world") and not self.frame.startswith("/"):
-            raise ValueError(f"frame {self.frame!r} is unknown; expected parent, world or the path of a prim")
-        return self
-
-
-class PoseBinding(_PoseFields):
-    """The pose of a prim in a frame: `parent`, `world` (metres, Z-up) or another prim's.
-
-    `signal`: of type pose; or `position` (a vec[3] signal, or x, y, z), `rotation` (a quat signal, or roll, pitch, yaw) and
-    `scale` (one number, or x, y, z). What is not named keeps its authored value.
-    """
-
-    kind: Literal["pose"] = "pose"
-
-
-class InstanceBinding(_PoseFields):
-    """The pose of points of a PointInstancer, chosen by `id` (one, a list, or all); `{id}` is filled in."""
-
-    kind: Literal["instance"] = "instance"
-    id: int | tuple[int, ...] | Literal["all"]
-
-
-class AttributeBinding(_OneValue):
-    """The value of a scalar attribute, in `unit` (default SI). Attributes named `twin:...` are created."""
-
-    kind: Literal["attribute"] = "attribute"
-    attribute: str
-    unit: UnitCode = None
-
-
-class VisibilityBinding(_OneValue):
-    """Shown while the value, in `unit` (default SI), is at least `threshold`; the other way round with `invert`."""
-
-    kind: Literal["visibility"] = "visibility"
-    invert: bool = False
-    threshold: float = 0.5
-    unit: UnitCode = None
-
-
-class StyleBinding(_OneValue):
-    """A display colour: piecewise linear in sRGB between the stops of `colormap` [value in `unit`, colour].
-
-    The colour changes only when the value has moved by more than `hysteresis`. `bad_color` is shown while the quality
-    is bad; without it the last colour stays.
-    """
-
-    kind: Literal["style"] = "style"
-    colormap: Annotated[tuple[tuple[float, Color], ...], Field(min_length=1)]
-    unit: UnitCode = None
-    hysteresis: Annotated[float, Field(ge=0)] = 0.0
-    bad_color: Color | None = None
-
-    @model_validator(mode="after")
-    def _rising(self) -> "StyleBinding":
-        stops = [stop for stop, _ in self.colormap]
-        if any(b <= a for a, b in pairwise(stops)):
-            raise ValueError(f"the colour map's values {stops} do not rise")
-        return self
-
-
-class AttachBinding(_OneValue):
-    """While the value is at least `threshold` (below it with `invert`), a candidate moves with `frame`.
-
-    At the rising edge one candidate is taken: the nearest whose origin is within `radius` [m] of the frame's, or with
-    `choose: next` the next one in path order, each once until the plan is reset. The first value of the signal counts
-    as an edge for `nearest` only. What is taken keeps its pose to the frame (`snap: true` puts it onto the frame) and
-    stays where it is let go. `candidates` are prim paths, `*` matches within one part.
-    """
-
-    kind: Literal["attach"] = "attach"
-    frame: str
-    candidates: Annotated[tuple[str, ...], Field(min_length=1)]
-    radius: Annotated[float, Field(gt=0)] | None = None
-    threshold: float = 0.5
-    invert: bool = False
-    choose: Literal["nearest", "next"] = "nearest"
-    snap: bool = False
-
-
-Binding = (
-    JointBinding
-    | PoseBinding
-    | InstanceBinding
-    | AttributeBinding
-    | VisibilityBinding
-    | StyleBinding
-    | AttachBinding
-)
-MODELS: dict[str, type[Any]] = {
-    "joint": JointBinding,
-    "pose": PoseBinding,
-    "instance": InstanceBinding,
-    "attribute": AttributeBinding,
-    "visibility": VisibilityBinding,
-    "style": StyleBinding,
-    "attach": AttachBinding,
-}
+__all__ = [
+    "MODELS",
+    "AttachBinding",
+    "AttributeBinding",
+    "Binding",
+    "Bindings",
+    "EntityBinding",
+    "InstanceBinding",
+    "JointBinding",
+    "LabelBinding",
+    "PoseBinding",
+    "PositionFields",
+    "RotationFields",
+    "ScaleFields",
+    "StyleBinding",
+    "VisibilityBinding",
+    "_Binding",
+    "json_schema",
+    "load_bindings",
+    "load_leniently",
+    "parse_bindings",
+]
 
 
 def _check_kind(item: Any) -> Any:
-    """Unknown kinds and fields, said better than a union of seven models can."""
+    """Unknown kinds and fields, said better than a union of nine models can."""
     if isinstance(item, BaseModel):
         return item
     if not isinstance(item, dict):
@@ -258,9 +97,12 @@ class Bindings(BaseModel):
     bindings: tuple[Item, ...] = ()
     _where: str = PrivateAttr("")
     _lines: tuple[int, ...] = PrivateAttr(())
+    _places: tuple[str, ...] = PrivateAttr(())
 
     def where(self, index: int) -> str:
         """Where binding number `index` is written, for messages."""
+        if index < len(self._places):
+            return self._places[index]
         if index < len(self._lines):
             return f"{self._where}:{self._lines[index]}"
         return f"bindings[{index}]"
@@ -287,6 +129,68 @@ def parse_bindings(text: str, *, where: str = "bindings") -> Bindings:
     found._where = where
     found._lines = _item_lines(plain)
     return found
+
+
+def load_leniently(path: str | Path) -> tuple[Bindings, list[Finding]]:
+    """A bindings file without the items that cannot be read, and a finding for each of these.
+
+    Raises UserError where the file as a whole is no bindings file.
+    """
+    text = _VERSION.sub("version:", read_text(Path(path), "bindings file"), count=1)
+    spans = _item_lines(text)
+    findings: list[Finding] = []
+    bad: set[int] = set()
+    while True:
+        try:
+            found = parse_model(_without(text, spans, bad), Bindings, noun="bindings file", where=str(path))
+            break
+        except UserError as error:
+            line = _line_of(str(error), str(path))
+            item = max((k for k, first in enumerate(spans) if first <= line), default=-1)
+            if item < 0 or item in bad or line > _end_of(text):
+                raise
+            bad.add(item)
+            findings.append(as_finding(error))
+    found._where = str(path)
+    found._lines = tuple(first for k, first in enumerate(spans) if k not in bad)
+    return found, findings
+
+
+def _line_of(message: str, where: str) -> int:
+    match = re.match(rf"{re.escape(where)}:(\d+): ", message)
+    return int(match.group(1)) if match else 0
+
+
+def _end_of(text: str) -> int:
+    return text.count("\n") + 1
+
+
+def _without(text: str, spans: tuple[int, ...], bad: set[int]) -> str:
+    """The text with the lines of those items emptied, so that the other lines keep their numbers.
+
+    The last of them stands for the list where all are bad.
+    """
+    if not bad:
+        return text
+    lines = text.split("\n")
+    ends = [*(first - 1 for first in spans[1:]), _list_end(text)]
+    for k in bad:
+        for line in range(spans[k] - 1, ends[k]):
+            lines[line] = ""
+    if len(bad) == len(spans):
+        key = next(n for n, line in enumerate(lines) if line.startswith("bindings:"))
+        lines[key] = "bindings: []"
+    return "\n".join(lines)
+
+
+def _list_end(text: str) -> int:
+    """Last line of the list of bindings."""
+    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    for key, value in root.value if isinstance(root, yaml.MappingNode) else []:
+        if key.value == "bindings" and isinstance(value, yaml.SequenceNode):
+            mark = value.value[-1].end_mark if value.value else value.end_mark
+            return int(mark.line + (1 if mark.column else 0))
+    return _end_of(text)
 
 
 def _item_lines(text: str) -> tuple[int, ...]:

@@ -88,6 +88,17 @@ class AttributeColumns:
 
 
 @dataclass(frozen=True, slots=True)
+class LabelColumns:
+    """Bound labels: slot u32[n] indexes `BindingPlan.labels`, choice i8[n] its labels; -1 = the authored ones."""
+
+    slot: U4
+    choice: I8
+
+    def __len__(self) -> int:
+        return len(self.slot)
+
+
+@dataclass(frozen=True, slots=True)
 class SignalColumns:
     """Signal values that changed: signal u32[n] indexes the state's `signal_ids`.
 
@@ -114,6 +125,10 @@ def _empty_style() -> StyleColumns:
 
 def _empty_attributes() -> AttributeColumns:
     return AttributeColumns(frozen(np.empty(0), np.uint32), frozen(np.empty(0), np.float64))
+
+
+def _empty_labels() -> LabelColumns:
+    return LabelColumns(frozen(np.empty(0), np.uint32), frozen(np.empty(0), np.int64))
 
 
 def _empty_signals() -> SignalColumns:
@@ -146,6 +161,7 @@ class TickColumns:
     attributes: AttributeColumns = field(default_factory=_empty_attributes)
     signals: SignalColumns = field(default_factory=_empty_signals)
     watermark_ns: int = 0
+    labels: LabelColumns = field(default_factory=_empty_labels)
 
     @property
     def ordinal(self) -> int:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from twinstage.base.errors import UserError
 from twinstage.scene.attach import Attachments
 from twinstage.scene.binder import Binder
 from twinstage.scene.columns import F8
@@ -18,6 +17,7 @@ from twinstage.scene.inputs import InputCompiler
 from twinstage.scene.joints import Joint
 from twinstage.scene.movers import PoseMover, Trs, joint_mover, quat_to_euler
 from twinstage.scene.poses import Drives, Framed, PoseStage, snap_scale
+from twinstage.scene.problems import BindingProblem
 from twinstage.scene.snapshot import Snapshot
 from twinstage.scene.transforms import decompose_trs, quat_to_matrix
 
@@ -101,7 +101,7 @@ def build_pose_stage(
 
     nodes = np.array(sorted(bound), np.int64)
     where = {r.node: r.where for r in requests} | {n: blame[n] for n in grips if n in blame}
-    authored = _decompose(snapshot.node_local[nodes], [where.get(int(n), "") for n in nodes])
+    authored = _decompose(snapshot.node_local[nodes], [where.get(int(n), "") for n in nodes], nodes)
     joint_nodes = np.array([r.node for r in joints], np.int64)
     joint_base = _bases(scene, joint_nodes, joints, [r.where for r in joints])
     _check_turns(joints, joint_base)
@@ -118,9 +118,9 @@ def build_pose_stage(
             joint_base,
             _meters_along(scene, joints),
         ),
-        pose=_pose_mover(scene, poses),
+        pose=pose_mover(scene, poses),
         joint_drives=Drives.of([inputs.uses(r.value) for r in joints]),
-        pose_drives=Drives.of([_uses(inputs, r) for r in poses]),
+        pose_drives=Drives.of([uses_of(inputs, r) for r in poses]),
         joint_free=joint_free,
         pose_free=pose_free,
         joint_framed=_framed(joints, joint_free, cache, levels.level_of, count),
@@ -157,7 +157,7 @@ def _dragged_along(
     if not any(r.frame != WORLD for r in joints):
         return []  # without driven UsdPhysics joints nobody expects the others to be looked at
     moving = set(bound)
-    index_of = scene.snapshot.prims.index_of
+    index_of = scene.snapshot.prims.index_of  # `binder.joints` gives those whose bodies are known
     waiting = [j for j in binder.joints() if j.body0]
     found: list[JointRequest] = []
     progress = True
@@ -185,13 +185,23 @@ def _bases(scene: Scene, nodes: np.ndarray, requests: list[JointRequest], where:
             out[row] = scene.snapshot.node_local[r.node]
         else:
             out[row] = np.linalg.inv(scene.world(r.frame)) @ scene.world(r.node)
-    return _decompose(out, where)
+    return _decompose(out, where, nodes)
 
 
-def _decompose(matrices: np.ndarray, where: list[str]) -> Trs:
+def _decompose(matrices: np.ndarray, where: list[str], nodes: np.ndarray) -> Trs:
+    bad = np.flatnonzero(~np.isfinite(matrices).all((1, 2)))
+    if len(bad):
+        first = int(bad[0])
+        message = "its authored pose holds values that are not finite"
+        raise BindingProblem("binding.shear", where[first], message, int(nodes[first]))
     translation, rotation, scale, residue = decompose_trs(matrices)
     for row in np.flatnonzero(residue > 1e-5 * np.maximum(1.0, np.abs(scale).max(1, initial=0.0))):
-        raise UserError(f"{where[row]}: its authored pose is sheared, which a live pose cannot be")
+        raise BindingProblem(
+            "binding.shear",
+            where[row],
+            "its authored pose is sheared, which a live pose cannot be",
+            int(nodes[row]),
+        )
     return translation, rotation, snap_scale(scale)
 
 
@@ -204,9 +214,12 @@ def _check_turns(requests: list[JointRequest], base: Trs) -> None:
         half = np.array([np.cos(0.35), *(np.sin(0.35) * r.joint.axis)])
         turn = quat_to_matrix(half)
         if np.abs(np.diag(scale) @ turn - turn @ np.diag(scale)).max() > 1e-5 * np.abs(scale).max():
-            raise UserError(
-                f"{r.where}: {r.joint.body1} is scaled by {', '.join(f'{s:g}' for s in scale)}, and a turn would shear it; "
-                "move the scale to the prims below it"
+            shown = ", ".join(f"{s:g}" for s in scale)
+            raise BindingProblem(
+                "binding.shear",
+                r.where,
+                f"{r.joint.body1} is scaled by {shown}, and a turn would shear it; move the scale to the prims below it",
+                r.node,
             )
 
 
@@ -216,14 +229,17 @@ def _meters_along(scene: Scene, joints: list[JointRequest]) -> F8:
     return np.array(lengths, np.float64)
 
 
-def _pose_mover(scene: Scene, poses: list[PoseRequest]) -> PoseMover:
+def pose_mover(scene: Scene, poses: list[PoseRequest]) -> PoseMover:
+    """The mover of those requests."""
     authored = np.zeros((len(poses), 4, 4))
     for row, r in enumerate(poses):
         if r.frame == scene.parent[r.node]:
             authored[row] = scene.snapshot.node_local[r.node]
         else:
             authored[row] = np.linalg.inv(scene.world(r.frame)) @ scene.world(r.node)
-    translation, rotation, scale = _decompose(authored, [r.where for r in poses])
+    translation, rotation, scale = _decompose(
+        authored, [r.where for r in poses], np.array([r.node for r in poses], np.int64)
+    )
 
     def rows(name: str, *shape: int) -> np.ndarray:
         return np.array([getattr(r, name) for r in poses], np.int64).reshape(-1, *shape)
@@ -243,7 +259,8 @@ def _pose_mover(scene: Scene, poses: list[PoseRequest]) -> PoseMover:
     )
 
 
-def _uses(inputs: InputCompiler, r: PoseRequest) -> tuple[int, ...]:
+def uses_of(inputs: InputCompiler, r: PoseRequest) -> tuple[int, ...]:
+    """Signals that move it."""
     rows = [row for row in (*r.position, *r.angles, *r.scale) if row >= 0]
     signals = [s for s in (r.pose_signal, r.quat_signal, r.vec_signal) if s >= 0]
     return tuple(dict.fromkeys([*(s for row in rows for s in inputs.uses(row)), *signals]))

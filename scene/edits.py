@@ -21,7 +21,7 @@ import numpy as np
 
 from twinstage.base.errors import UserError
 from twinstage.scene.columns import F8, VisibilityColumns, frozen
-from twinstage.scene.snapshot import Light, Material, PrimTable, Snapshot, StageInfo
+from twinstage.scene.snapshot import Frames, Light, Material, PrimTable, Snapshot, StageInfo
 
 TRANSFORM = "xformOp:transform:randomized"
 """The one op of an edited prim: its full local matrix. The authored ops come back when the layer goes."""
@@ -199,14 +199,15 @@ def _f4s(values: Any) -> tuple[float, ...]:
 def _posed(snapshot: Snapshot, poses: Mapping[int, EditValue]) -> Snapshot:
     if not poses:
         return snapshot
-    local = np.array(snapshot.prims.local)
-    for prim, value in poses.items():
-        local[prim] = _snapshot_local(snapshot, prim, np.array(value, np.float64).reshape(4, 4))
-    return replace(snapshot, prims=_with_local(snapshot.prims, local))
+    rows = list(poses)
+    matrices = [np.array(poses[prim], np.float64).reshape(4, 4) for prim in rows]
+    local = [_snapshot_local(snapshot, prim, matrix) for prim, matrix in zip(rows, matrices, strict=True)]
+    frames = snapshot.prims.frames.replaced(np.array(rows, np.int64), np.array(local))
+    return replace(snapshot, prims=_with_frames(snapshot.prims, frames))
 
 
-def _with_local(prims: PrimTable, local: np.ndarray) -> PrimTable:
-    out = replace(prims, local=frozen(local, np.float64))
+def _with_frames(prims: PrimTable, frames: Frames) -> PrimTable:
+    out = replace(prims, frames=frames)
     if "index_of" in prims.__dict__:
         out.__dict__["index_of"] = prims.index_of
     return out

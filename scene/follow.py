@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from twinstage.base.errors import UserError
 from twinstage.scene.columns import F8, I8
+from twinstage.scene.problems import BindingProblem
 from twinstage.scene.snapshot import Snapshot
 
 WORLD = -1
@@ -94,7 +94,12 @@ def make_levels(
         if node in open_nodes:
             path = node_name(snapshot, node)
             culprit = next(n for n in reversed(open_nodes) if n in looks_at)
-            raise UserError(f"{blame(culprit)}: it follows something that moves with {path} itself")
+            raise BindingProblem(
+                "binding.cycle",
+                blame(culprit),
+                f"it follows something that moves with {path} itself",
+                culprit,
+            )
         chain = (*open_nodes, node)
         own = visit(int(parent[node]), chain)
         if node in looks_at:

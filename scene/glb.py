@@ -8,6 +8,7 @@ turned.
 
 import json
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +22,7 @@ _TRIANGLES = 4
 
 
 @dataclass(frozen=True, slots=True)
-class _Chunk:
+class Chunk:
     """One accessor with the buffer view of its own that holds it."""
 
     data: bytes
@@ -43,13 +44,20 @@ def bake_prototype(prototype: Prototype) -> bytes:
     if not np.isfinite(prototype.points).all():
         raise UserError(f"the geometry of {prototype.source} has points that are not finite numbers")
     document, chunks = _layout(prototype)
-    binary = b"".join(_padded(chunk.data, b"\0") for chunk in chunks)
+    return container(document, [chunk.data for chunk in chunks])
+
+
+def container(document: bytes, chunks: Sequence[bytes]) -> bytes:
+    """A GLB file of its JSON and of the contents of its buffer, each padded to four bytes."""
+    binary = b"".join(_padded(chunk, b"\0") for chunk in chunks)
     text = _padded(document, b" ")
     parts = [struct.pack("<I4s", len(text), b"JSON"), text]
     if binary:
         parts += [struct.pack("<I4s", len(binary), b"BIN\0"), binary]
-    body = b"".join(parts)
-    return struct.pack("<4sII", b"glTF", 2, 12 + len(body)) + body
+    length = 12 + sum(map(len, parts))
+    if length >= 1 << 32:
+        raise UserError(f"the scene needs a GLB file of {length >> 20} MiB; the format ends at 4096 MiB")
+    return b"".join([struct.pack("<4sII", b"glTF", 2, length), *parts])
 
 
 def glb_size(prototype: Prototype) -> int:
@@ -59,7 +67,7 @@ def glb_size(prototype: Prototype) -> int:
     return 12 + 8 + len(document) + -len(document) % 4 + (8 + binary if binary else 0)
 
 
-def _layout(prototype: Prototype) -> tuple[bytes, list[_Chunk]]:
+def _layout(prototype: Prototype) -> tuple[bytes, list[Chunk]]:
     """The JSON part and the accessors in file order."""
     slots = primitive_slots(prototype)
     document: dict[str, object] = {
@@ -70,8 +78,8 @@ def _layout(prototype: Prototype) -> tuple[bytes, list[_Chunk]]:
     }
     if not slots:
         return _json(document), []
-    names, attributes = _attributes(prototype)
-    chunks = attributes + [_indices(prototype, slot) for slot in slots]
+    names, attributes = vertex_chunks(prototype)
+    chunks = attributes + [index_chunk(prototype, slot) for slot in slots]
     shared = {name: i for i, name in enumerate(names)}
     document["meshes"] = [
         {
@@ -92,7 +100,8 @@ def _layout(prototype: Prototype) -> tuple[bytes, list[_Chunk]]:
     return _json(document), chunks
 
 
-def _attributes(prototype: Prototype) -> tuple[list[str], list[_Chunk]]:
+def vertex_chunks(prototype: Prototype) -> tuple[list[str], list[Chunk]]:
+    """The vertex attributes of a prototype: their names in glTF, and their accessors."""
     columns = {"POSITION": prototype.points, "NORMAL": prototype.normals}
     if prototype.uv is not None:
         columns["TEXCOORD_0"] = np.stack([prototype.uv[:, 0], 1.0 - prototype.uv[:, 1]], -1)
@@ -101,8 +110,8 @@ def _attributes(prototype: Prototype) -> tuple[list[str], list[_Chunk]]:
     return list(columns), [_attribute(name, column) for name, column in columns.items()]
 
 
-def _attribute(name: str, column: np.ndarray) -> _Chunk:
-    values = np.ascontiguousarray(column, "<f4")
+def _attribute(name: str, column: np.ndarray) -> Chunk:
+    values = np.ascontiguousarray(_lawful(name, column), "<f4")
     accessor: dict[str, object] = {
         "componentType": _FLOAT,
         "count": len(values),
@@ -110,10 +119,29 @@ def _attribute(name: str, column: np.ndarray) -> _Chunk:
     }
     if name == "POSITION":  # the only attribute whose bounds glTF requires
         accessor |= {"min": values.min(0).tolist(), "max": values.max(0).tolist()}
-    return _Chunk(values.tobytes(), accessor, _ARRAY_BUFFER)
+    return Chunk(values.tobytes(), accessor, _ARRAY_BUFFER)
 
 
-def _indices(prototype: Prototype, slot: int) -> _Chunk:
+def _lawful(name: str, column: np.ndarray) -> np.ndarray:
+    """What glTF demands of an attribute: unit normals, colours in [0, 1], finite numbers."""
+    values = np.asarray(column, np.float32)
+    if name == "NORMAL":
+        length = np.linalg.norm(values.astype(np.float64), axis=1)
+        wrong = ~(np.abs(length - 1.0) < 1e-4)
+        if wrong.any():
+            values = values.copy()
+            good = wrong & np.isfinite(length) & (length > 0)
+            values[good] /= length[good, None]
+            values[wrong & ~good] = (0, 0, 1)
+    elif name == "COLOR_0":
+        values = np.clip(np.nan_to_num(values), 0.0, 1.0)
+    elif name == "TEXCOORD_0" and not np.isfinite(values).all():
+        values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
+    return values
+
+
+def index_chunk(prototype: Prototype, slot: int) -> Chunk:
+    """The indices of the triangles of one slot."""
     triangles = prototype.triangles[prototype.slot == slot].reshape(-1)
     # The greatest value of an index type restarts primitives, so it must not be used as an index.
     small = len(prototype.points) <= 0xFFFF
@@ -124,10 +152,10 @@ def _indices(prototype: Prototype, slot: int) -> _Chunk:
         "min": [int(triangles.min())],
         "max": [int(triangles.max())],
     }
-    return _Chunk(triangles.astype("<u2" if small else "<u4").tobytes(), accessor, _ELEMENT_ARRAY_BUFFER)
+    return Chunk(triangles.astype("<u2" if small else "<u4").tobytes(), accessor, _ELEMENT_ARRAY_BUFFER)
 
 
-def _views(chunks: list[_Chunk]) -> tuple[list[dict[str, int]], int]:
+def _views(chunks: list[Chunk]) -> tuple[list[dict[str, int]], int]:
     views, offset = [], 0
     for chunk in chunks:
         size = len(chunk.data)

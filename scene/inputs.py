@@ -13,7 +13,9 @@ import numpy as np
 
 from twinstage.base.errors import UserError, did_you_mean
 from twinstage.scene.columns import F8, I8
+from twinstage.scene.expression_units import Mismatch, infer
 from twinstage.scene.expressions import Expression, Node, evaluate, parse_expression
+from twinstage.scene.problems import BindingProblem
 from twinstage.telemetry.contract import Contract
 from twinstage.telemetry.units import Unit, compile_unit
 
@@ -27,6 +29,7 @@ class Signals:
     index_of: dict[str, int]
     types: tuple[str, ...]
     units: tuple[Unit, ...]
+    codes: tuple[dict[str, int], ...] = ()
 
     @staticmethod
     def of(contract: Contract) -> "Signals":
@@ -35,21 +38,26 @@ class Signals:
             {signal.id: i for i, signal in enumerate(contract.signals)},
             tuple(signal.type for signal in contract.signals),
             tuple(compile_unit(signal.si) for signal in contract.signals),
+            tuple(signal.enum_codes for signal in contract.signals),
         )
 
     def find(self, where: str, signal: str) -> int:
         """Index of a signal; UserError with a near miss."""
         found = self.index_of.get(signal)
         if found is None:
-            raise UserError(f"{where}: there is no signal {signal!r}{did_you_mean(signal, self.index_of)}")
+            raise BindingProblem(
+                "binding.signal", where, f"there is no signal {signal!r}{did_you_mean(signal, self.index_of)}"
+            )
         return found
 
     def find_number(self, where: str, signal: str) -> int:
         """The same for one that is a number."""
         found = self.find(where, signal)
         if self.types[found] not in NUMERIC_TYPES:
-            raise UserError(
-                f"{where}: signal {signal!r} is of type {self.types[found]}, and a number is needed"
+            raise BindingProblem(
+                "binding.signal-type",
+                where,
+                f"signal {signal!r} is of type {self.types[found]}, and a number is needed",
             )
         return found
 
@@ -57,8 +65,10 @@ class Signals:
         """The same for one of that type."""
         found = self.find(where, signal)
         if self.types[found] != kind:
-            raise UserError(
-                f"{where}: signal {signal!r} is of type {self.types[found]}, and a {kind} is needed"
+            raise BindingProblem(
+                "binding.signal-type",
+                where,
+                f"signal {signal!r} is of type {self.types[found]}, and a {kind} is needed",
             )
         return found
 
@@ -67,9 +77,12 @@ class Signals:
         unit = self.units[self.index_of[signal]]
         if unit.dimension not in dimensions:
             expected = " or ".join(_NOUNS.get(d, d) for d in dimensions)
-            raise UserError(
-                f"{where}: signal {signal!r} has the unit {unit.si!r} ({_NOUNS.get(unit.dimension, unit.dimension)}), "
-                f"but {purpose} needs {expected}"
+            code = "binding.unitless" if unit.dimension == "1" else "binding.unit"
+            raise BindingProblem(
+                code,
+                where,
+                f"signal {signal!r} has the unit {unit.si!r} ({_NOUNS.get(unit.dimension, unit.dimension)}), "
+                f"but {purpose} needs {expected}",
             )
 
 
@@ -101,16 +114,42 @@ class InputCompiler:
         scale: float = 1.0,
         offset: float = 0.0,
         terms: tuple[tuple[int, float], ...] = (),
+        dimensions: tuple[str, ...] = (),
+        purpose: str = "it",
     ) -> int:
-        """scale * expression + offset + sum(weight * signal)."""
+        """scale * expression + offset + sum(weight * signal).
+
+        Where it can be known what the expression measures, that must be one of `dimensions`, if any are given.
+        """
         try:
             parsed: Expression = parse_expression(text)
         except UserError as error:
-            raise UserError(f"{where}: {error}") from None
+            raise BindingProblem("binding.expression", where, f"{error}") from None
         used = tuple(self.signals.find_number(where, name) for name in parsed.signals)
+        self._check_units(where, parsed, used, dimensions, purpose)
         row = self._add(offset, terms, (*used, *(signal for signal, _ in terms)))
         self._shapes.setdefault(parsed.shape, []).append((row, scale, used))
         return row
+
+    def _check_units(
+        self, where: str, parsed: Expression, used: tuple[int, ...], dimensions: tuple[str, ...], purpose: str
+    ) -> None:
+        try:
+            found = infer(parsed.shape, tuple(self.signals.units[k].dimension for k in used))
+        except Mismatch as error:
+            raise BindingProblem(
+                "binding.unit", where, f"the expression {parsed.text!r} cannot be right: {error}"
+            ) from None
+        if dimensions and found is not None and found not in dimensions:
+            if found == "1" and any(self.signals.units[k].dimension != "1" for k in used):
+                return  # a truth, or a ratio of two lengths, may well stand for a number of metres
+            expected = " or ".join(_NOUNS.get(d, d) for d in dimensions)
+            code = "binding.unitless" if found == "1" else "binding.unit"
+            raise BindingProblem(
+                code,
+                where,
+                f"the expression {parsed.text!r} measures {_NOUNS.get(found, found)}, but {purpose} needs {expected}",
+            )
 
     def uses(self, row: int) -> tuple[int, ...]:
         """Indices of the signals that an input depends on."""

@@ -57,7 +57,14 @@ def read_joint(prim: Any, scale: float) -> Joint:
     motion = TYPES.get(str(prim.GetTypeName()), "fixed")
     rotation = get("physics:localRot1", None)
     quat = [1.0, 0.0, 0.0, 0.0] if rotation is None else [rotation.GetReal(), *rotation.GetImaginary()]
-    axis = np.array(AXES[str(get("physics:axis", "X"))])
+    name = str(get("physics:axis", "X"))
+    if name not in AXES:
+        raise UserError(f"joint {path} has the axis {name!r}; X, Y or Z was expected")
+    if not 1e-9 < np.linalg.norm(quat) < np.inf:
+        raise UserError(
+            f"joint {path} has a physics:localRot1 of {quat}, which is no rotation, so its axis has no direction"
+        )
+    axis = np.array(AXES[name])
     return Joint(
         path=path,
         body0=body("physics:body0"),
@@ -78,5 +85,42 @@ def all_joints(stage: Any, scale: float) -> list[Joint]:
             str(prim.GetTypeName()) in (*TYPES, *RIGID)
             and prim.GetRelationship("physics:body1").GetForwardedTargets()
         ):
-            found.append(read_joint(prim, scale))
+            try:
+                found.append(read_joint(prim, scale))
+            except UserError:
+                continue  # a binding of it says so; otherwise nobody asked for it
     return sorted(found, key=lambda joint: joint.path)
+
+
+def joint_limits(prim: Any, scale: float) -> "tuple[float, float] | None":
+    """Lower and upper limit of a joint [rad or m], -inf and inf where there is none; None for other prims."""
+    motion = TYPES.get(str(prim.GetTypeName()))
+    if motion is None:
+        return None
+    factor = scale if motion == "slide" else float(np.pi / 180)
+    found = []
+    for name, free in (("physics:lowerLimit", -np.inf), ("physics:upperLimit", np.inf)):
+        value = prim.GetAttribute(name).Get()
+        found.append(free if value is None else float(value) * factor)
+    return found[0], found[1]
+
+
+def joint_frames(prim: Any, scale: float) -> "tuple[F8, F8] | None":
+    """The joint's frame in body0 and in body1, f8[4, 4] [m] each; None where they are not given as numbers."""
+    frames = []
+    for side in "01":
+        position = prim.GetAttribute(f"physics:localPos{side}").Get()
+        rotation = prim.GetAttribute(f"physics:localRot{side}").Get()
+        frame = np.eye(4)
+        if position is not None:
+            frame[:3, 3] = [float(v) * scale for v in position]
+        if rotation is not None:
+            quat = np.array([rotation.GetReal(), *rotation.GetImaginary()])
+            length = float(np.linalg.norm(quat))
+            if not 1e-9 < length < np.inf:
+                return None
+            frame[:3, :3] = quat_to_matrix(quat / length)
+        if not np.isfinite(frame).all():
+            return None
+        frames.append(frame)
+    return frames[0], frames[1]

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from twinstage.scene.columns import I4, Bool, frozen
+from twinstage.scene.tables import Interned
 
 if TYPE_CHECKING:
     from twinstage.scene.snapshot import Snapshot
@@ -130,31 +131,39 @@ def resolve(
     parent i4[n], -1 for roots; groups: labels authored on each prim; component, flagged bool[n].
     """
     n = len(groups)
-    labelled = np.fromiter((bool(g) for g in groups), bool, n)
-    qualifies = labelled | component | flagged
-    root = nearest(parent, qualifies)
+    column = Interned.of(groups)
+    labelled = ~column.isin([()])
+    root = nearest(parent, labelled | component | flagged)
     found = root >= 0
-    chains: list[Levels] = [()]
-    known: dict[tuple[int, Groups], int] = {}
-    own_chain = np.zeros(n, np.int32)
-    above = nearest(parent, labelled)  # of a labelled prim: itself, so look one higher
-    for i in np.flatnonzero(labelled).tolist():
-        p = int(parent[i])
-        upper = int(own_chain[above[p]]) if p >= 0 and above[p] >= 0 else 0
-        key = (upper, groups[i])
-        if key not in known:
-            known[key] = len(chains)
-            chains.append((groups[i], *chains[upper]))
-        own_chain[i] = known[key]
-    chain = np.where(above >= 0, own_chain[above], 0) if n else own_chain
+    chain, chains = _chains(parent, column, labelled)
     return ResolvedLabels(
         root=frozen(np.where(found, root, np.arange(n)), np.int32),
         found=frozen(found, np.bool_),
         chain=frozen(chain, np.int32),
-        chains=tuple(chains),
+        chains=chains,
         labelled=frozen(labelled, np.bool_),
         policy=policy,
     )
+
+
+def _chains(
+    parent: np.ndarray, groups: "Interned[Groups]", labelled: Bool
+) -> tuple[np.ndarray, tuple[Levels, ...]]:
+    """Row of the second answer for each prim, i4[n]; and the distinct chains of labels, the first of them empty."""
+    chains: list[Levels] = [()]
+    above = nearest(parent, labelled)  # of a labelled prim: itself
+    own = np.full(len(labelled) + 1, -1, np.int32)
+    own[-1] = 0  # what has no labelled ancestor hangs below the empty chain
+    rows = np.flatnonzero(labelled)
+    upper = np.where(parent[rows] >= 0, above[parent[rows]], -1)
+    while len(rows):  # a round for each level of labelled ancestors
+        ready = own[upper] >= 0
+        keys = own[upper[ready]].astype(np.int64) << 32 | groups.code[rows[ready]]
+        distinct, inverse = np.unique(keys, return_inverse=True)
+        own[rows[ready]] = len(chains) + inverse.reshape(-1)
+        chains += [(groups.values[key & 0xFFFFFFFF], *chains[key >> 32]) for key in distinct.tolist()]
+        rows, upper = rows[~ready], upper[~ready]
+    return own[above], tuple(chains)
 
 
 def nearest(parent: np.ndarray, mask: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ import numpy as np
 from twinstage.scene.columns import (
     F4,
     AttributeColumns,
+    LabelColumns,
     PoseColumns,
     SignalColumns,
     StyleColumns,
@@ -27,6 +28,7 @@ def merge_ticks(ticks: Sequence[TickColumns]) -> TickColumns:
         attributes=_merge_attributes([tick.attributes for tick in ticks]),
         signals=_merge_signals([tick.signals for tick in ticks]),
         watermark_ns=max(tick.watermark_ns for tick in ticks),
+        labels=_merge_labels([tick.labels for tick in ticks]),
     )
 
 
@@ -69,6 +71,12 @@ def _merge_attributes(parts: Sequence[AttributeColumns]) -> AttributeColumns:
     slot, rows = _newest([part.slot for part in parts])
     value = np.concatenate([part.value for part in parts])[rows]
     return AttributeColumns(frozen(slot, np.uint32), frozen(value, np.float64))
+
+
+def _merge_labels(parts: Sequence[LabelColumns]) -> LabelColumns:
+    slot, rows = _newest([part.slot for part in parts])
+    choice = np.concatenate([part.choice for part in parts])[rows]
+    return LabelColumns(frozen(slot, np.uint32), frozen(choice, np.int64))
 
 
 def _merge_signals(parts: Sequence[SignalColumns]) -> SignalColumns:

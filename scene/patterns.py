@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from twinstage.base.errors import UserError
 from twinstage.scene.bindings import MODELS, Bindings, InstanceBinding, _Binding
+from twinstage.scene.problems import BindingProblem
 from twinstage.scene.snapshot import Snapshot
 
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_]\w*)\}")
@@ -37,19 +37,25 @@ def expand(bindings: Bindings, snapshot: Snapshot) -> list[tuple[str, Any]]:
 
     Raises UserError for a pattern that matches no prim.
     """
+    return [row for number in range(len(bindings.bindings)) for row in expand_one(bindings, number, snapshot)]
+
+
+def expand_one(bindings: Bindings, number: int, snapshot: Snapshot) -> list[tuple[str, Any]]:
+    """The same for one binding of the file."""
+    binding, where = bindings.bindings[number], bindings.where(number)
+    found: Sequence[_Binding] = (
+        [binding] if binding.pattern is None else _expand_pattern(binding, where, snapshot)
+    )
     out: list[tuple[str, Any]] = []
-    for number, binding in enumerate(bindings.bindings):
-        where = bindings.where(number)
-        if binding.pattern is None:
-            found: Sequence[_Binding] = [binding]
-        else:
-            found = _expand_pattern(binding, where, snapshot)
-        for one in found:
-            out += [
-                (where, b)
-                for b in (_expand_ids(one, where, snapshot) if isinstance(one, InstanceBinding) else [one])
-            ]
+    for one in found:
+        ids = _expand_ids(one, where, snapshot) if isinstance(one, InstanceBinding) else [one]
+        out += [(where, b) for b in ids]
     return out
+
+
+def fill_names(binding: Any, names: dict[str, str]) -> Any:
+    """The binding with those placeholders filled in."""
+    return _rebuild(binding, _fill(binding.model_dump(exclude_unset=True), names))
 
 
 def _expand_pattern(binding: _Binding, where: str, snapshot: Snapshot) -> list[_Binding]:
@@ -62,7 +68,9 @@ def _expand_pattern(binding: _Binding, where: str, snapshot: Snapshot) -> list[_
         if match:
             found.append(_rebuild(binding, {**_fill(data, match.groupdict()), "prim": path}))
     if not found:
-        raise UserError(f"{where}: the pattern {binding.pattern!r} matches no prim of the stage")
+        raise BindingProblem(
+            "binding.pattern", where, f"the pattern {binding.pattern!r} matches no prim of the stage"
+        )
     return found
 
 

@@ -14,14 +14,18 @@ from twinstage.scene.columns import (
     F8,
     I8,
     AttributeColumns,
+    LabelColumns,
     SignalColumns,
     StyleColumns,
     TickColumns,
     VisibilityColumns,
     frozen,
 )
+from twinstage.scene.entities import EntityPool
 from twinstage.scene.inputs import Inputs
+from twinstage.scene.live_labels import LabelSlot, LiveLabels
 from twinstage.scene.movers import VectorGroup, VectorSignals
+from twinstage.scene.plan_entities import update_pools
 from twinstage.scene.poses import Drives, PoseStage
 from twinstage.scene.snapshot import Snapshot
 from twinstage.scene.stage import OpenedStage
@@ -79,6 +83,7 @@ class BindingPlan:
         attributes: (attribute path, unit) of each slot of `AttributeColumns`; the unit is a UCUM code, "" where none.
         bound_nodes: nodes whose pose is bound, i8[n] sorted.
         signals_by_prim: ids of the signals that bindings connect to each prim path, in the contract's order.
+        labels: prim and labels of each slot of `LabelColumns`.
         findings: what was changed in the stage to make bindings hold, one sentence each.
     """
 
@@ -91,13 +96,31 @@ class BindingPlan:
     styles: Styles
     style_drives: Drives
     numbers: Numbers
+    live_labels: LiveLabels
+    pools: tuple[EntityPool, ...] = ()
     _seen: int = field(default=0, init=False)
     _event_ns: int = field(default=0, init=False)
     _restarted: bool = field(default=False, init=False)
 
     @property
     def bound_nodes(self) -> I8:
-        return self.poses.nodes
+        return self._bound
+
+    @property
+    def switched_nodes(self) -> I8:
+        """Nodes whose visibility is bound, i8[n] sorted."""
+        return np.unique(np.concatenate([self.switches.node, *(pool.slots for pool in self.pools)])).astype(
+            np.int64
+        )
+
+    @property
+    def labels(self) -> tuple[LabelSlot, ...]:
+        return self.live_labels.slots
+
+    def __post_init__(self) -> None:
+        self._bound: I8 = np.unique(
+            np.concatenate([self.poses.nodes, *(pool.slots for pool in self.pools)])
+        ).astype(np.int64)
 
     def signals_of(self, prim_path: str) -> tuple[str, ...]:
         """Ids of the signals that bindings connect to that prim; empty where there are none."""
@@ -116,6 +139,9 @@ class BindingPlan:
         self.styles.reset()
         self.switches.shown = self.switches.authored.copy()
         self.numbers.current = np.full(len(self.numbers.value), np.nan)
+        self.live_labels.reset()
+        for pool in self.pools:
+            pool.reset()
 
     def evaluate(
         self,
@@ -144,17 +170,20 @@ class BindingPlan:
         if also is not None:
             told[also] = True
         inputs = self.inputs.evaluate(state.numeric)
-        moved = self.poses.update(changed, inputs, self._vectors(state))
+        vectors = self._vectors(state)
+        moved = self.poses.update(changed, inputs, vectors)
         self._event_ns = max(self._event_ns, int(state.event_ns[changed].max(initial=0)))
         pose = self.poses.columns(np.ones_like(moved) if full else moved, ordinal, self._event_ns)
-        return TickColumns(
+        tick = TickColumns(
             pose=pose,
             visibility=self._visibility(changed, inputs, full),
             style=self._style(quality, told, inputs, full),
             attributes=self._attributes(changed, inputs, full),
             signals=_signals(state, quality, told, full),
             watermark_ns=watermark_ns,
+            labels=self._labels(changed, inputs, full),
         )
+        return update_pools(self.pools, tick, changed, inputs, vectors, full) if self.pools else tick
 
     def _vectors(self, state: StateTable) -> VectorSignals:
         groups = []
@@ -186,6 +215,11 @@ class BindingPlan:
         which = self.numbers.update(rows, inputs)
         pick = np.flatnonzero(which | (full & ~np.isnan(self.numbers.current)))
         return AttributeColumns(frozen(pick, np.uint32), frozen(self.numbers.current[pick], np.float64))
+
+    def _labels(self, changed: np.ndarray, inputs: np.ndarray, full: bool) -> LabelColumns:
+        rows = np.flatnonzero(self.live_labels.drives.dirty(changed))
+        pick = np.flatnonzero(self.live_labels.update(rows, inputs) | full)
+        return LabelColumns(frozen(pick, np.uint32), frozen(self.live_labels.choice[pick], np.int64))
 
 
 def _signals(state: StateTable, quality: np.ndarray, told: np.ndarray, full: bool) -> SignalColumns:

@@ -11,8 +11,13 @@ from functools import cached_property
 import numpy as np
 
 from twinstage.base.finding import Finding
-from twinstage.scene.columns import F4, F8, I4, I8, U4, Bool, PoseColumns, VisibilityColumns, frozen
-from twinstage.scene.labels import Groups
+from twinstage.scene.columns import F4, F8, I4, U4, PoseColumns, VisibilityColumns, frozen
+from twinstage.scene.tables import Frames as Frames
+from twinstage.scene.tables import InstanceTable as InstanceTable
+from twinstage.scene.tables import ObjectTable as ObjectTable
+from twinstage.scene.tables import PointTable as PointTable
+from twinstage.scene.tables import PrimTable as PrimTable
+from twinstage.scene.tables import SceneObject as SceneObject
 from twinstage.scene.transforms import compose_trs
 
 
@@ -27,67 +32,6 @@ class StageInfo:
     hash: str
 
 
-@dataclass(frozen=True)
-class PrimTable:
-    """One row a prim, sorted by path (a parent comes before its children). Instance proxies are rows, too.
-
-    Attributes:
-        path: Sdf paths.
-        parent: prim index of the parent, i4[n], -1 for root prims.
-        type_name: USD type names, "" for none.
-        kind: model kinds, "" for none.
-        labels: class labels authored on the prim itself (UsdSemantics or legacy), without ancestors'.
-        purpose: computed purpose.
-        visible: computed visibility (inherited), bool[n].
-        local: parent_from_prim [m], f8[n, 4, 4]; root prims and those that reset the transform stack: world_from_prim.
-        resets: whether the prim resets the transform stack, bool[n]: then its transform parent is the world.
-        proxy: whether the prim is an instance proxy (it cannot be edited), bool[n].
-        own_visible: visibility authored on the prim itself, before its ancestors', bool[n]; None counts as all True.
-        label_groups: `labels` by taxonomy (`scene.labels.Groups`); empty: all are of taxonomy `class`.
-        flagged: whether the prim says that it is an object of its own (`twin:instance`), bool[n]; None: none is.
-    """
-
-    path: tuple[str, ...]
-    parent: I4
-    type_name: tuple[str, ...]
-    kind: tuple[str, ...]
-    labels: tuple[tuple[str, ...], ...]
-    purpose: tuple[str, ...]
-    visible: Bool
-    local: F8
-    resets: Bool
-    proxy: Bool
-    own_visible: Bool | None = None
-    label_groups: tuple[Groups, ...] = ()
-    flagged: Bool | None = None
-
-    def __len__(self) -> int:
-        return len(self.path)
-
-    @cached_property
-    def index_of(self) -> dict[str, int]:
-        """Prim index by path."""
-        return {path: i for i, path in enumerate(self.path)}
-
-
-@dataclass(frozen=True, slots=True)
-class PointTable:
-    """One row a point instance, sorted by (instancer prim, point id).
-
-    instancer i4[m]: prim index of the PointInstancer; point_id i8[m]: its `ids`, or the array position where none are
-    authored; local f8[m, 4, 4]: instancer_from_point [m]; visible bool[m]: by `invisibleIds`, before the
-    instancer's own visibility.
-    """
-
-    instancer: I4
-    point_id: I8
-    local: F8
-    visible: Bool
-
-    def __len__(self) -> int:
-        return len(self.point_id)
-
-
 @dataclass(frozen=True, slots=True)
 class Prototype:
     """Triangles shared by any number of instances, in the frame of the gprim [m].
@@ -99,7 +43,7 @@ class Prototype:
         normals: unit, f4[v, 3]. Vertices are split where normals or uv differ, so all arrays are per vertex.
         uv: f4[v, 2] (USD: origin at the lower left), or None.
         color: displayColor per vertex, linear rgb f4[v, 3], or None. It is the diffuse colour where the material's path
-            is "": a bound material hides it.
+            is "" or its `vertex_color` is set: other materials hide it.
         triangles: u4[t, 3], counter-clockwise seen from outside.
         slot: material slot of each triangle, i4[t]; 0 unless the gprim has GeomSubsets.
         slots: names of the slots; the first is "", the whole gprim, the others GeomSubset names.
@@ -118,50 +62,6 @@ class Prototype:
     slots: tuple[str, ...]
     double_sided: bool = False
     chord_error: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class InstanceTable:
-    """One row a visible-or-not drawing of a prototype, sorted by (prim path, point id, gprim).
-
-    Attributes:
-        prototype: index into `Snapshot.prototypes`, i4[k].
-        node: the node whose transform carries it, i4[k].
-        prim: prim index that picking answers, i4[k]: the gprim, or the PointInstancer.
-        point_id: i8[k], -1 where it is not a point instance.
-        local: node_from_gprim [m], f8[k, 4, 4]; identity unless below a point instance.
-        material_set: index into `Snapshot.material_sets`, i4[k].
-        object: index into `Snapshot.objects`, i4[k].
-        visible: bool[k].
-    """
-
-    prototype: I4
-    node: I4
-    prim: I4
-    point_id: I8
-    local: F8
-    material_set: I4
-    object: I4
-    visible: Bool
-
-    def __len__(self) -> int:
-        return len(self.prototype)
-
-
-@dataclass(frozen=True, slots=True)
-class SceneObject:
-    """What one label refers to: the nearest ancestor-or-self that is labelled, flagged or of kind component; or one point.
-
-    `instance_id` of an object is its index in `Snapshot.objects` + 1. `name` is its class, "" where it has none. Of
-    `labels`, the first `own` are the object's own, the others those of its ancestors, nearest first.
-    """
-
-    prim: int
-    prim_path: str
-    point_id: int
-    name: str
-    labels: tuple[str, ...]
-    own: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +98,9 @@ class Material:
     """UsdPreviewSurface values (linear rgb), each with an optional texture in `textures` by input name.
 
     `path` is "" for the fall-back material. Input names: diffuseColor, emissiveColor, metallic, roughness, normal,
-    opacity, occlusion, specularColor, clearcoat, clearcoatRoughness.
+    opacity, occlusion, specularColor, clearcoat, clearcoatRoughness, displacement. Where a texture feeds an input, its
+    number here is the texture's mean. `vertex_color`: the diffuse colour is the prototype's `color`, where it has one;
+    `opacity_mode`: transparent (glass: the highlight stays) or presence (a cut-out); `displacement` [m]: data only.
     """
 
     path: str
@@ -213,6 +115,10 @@ class Material:
     opacity: float = 1.0
     opacity_threshold: float = 0.0
     ior: float = 1.5
+    occlusion: float = 1.0
+    displacement: float = 0.0
+    opacity_mode: str = "transparent"
+    vertex_color: bool = False
     textures: tuple[tuple[str, TextureInput], ...] = ()
 
     def texture(self, name: str) -> TextureInput | None:
@@ -336,7 +242,7 @@ class Snapshot:
     points: PointTable
     prototypes: tuple[Prototype, ...]
     instances: InstanceTable
-    objects: tuple[SceneObject, ...]
+    objects: ObjectTable
     materials: tuple[Material, ...]
     material_sets: tuple[tuple[int, ...], ...]
     textures: tuple[Texture, ...]
@@ -359,12 +265,17 @@ class Snapshot:
     @cached_property
     def node_local(self) -> F8:
         """parent_from_node [m], f8[n_nodes, 4, 4]."""
-        return frozen(np.concatenate([self.prims.local, self.points.local]), np.float64)
+        n = len(self.prims)
+        out = np.empty((self.node_count, 4, 4))
+        out[:, 3] = (0.0, 0.0, 0.0, 1.0)
+        for rows, frames in ((slice(0, n), self.prims.frames), (slice(n, None), self.points.frames)):
+            out[rows, :3] = frames.matrices if frames.index is None else frames.matrices[frames.index]
+        return frozen(out, np.float64)
 
     @cached_property
     def _levels(self) -> tuple[np.ndarray, ...]:
         """Node indices by depth of transform parents: level 0 hangs off the world."""
-        return _by_depth(_depths(self.node_parent))
+        return by_depth(depths(self.node_parent))
 
     @cached_property
     def node_world(self) -> F8:
@@ -378,7 +289,9 @@ class Snapshot:
     @cached_property
     def instance_world(self) -> F8:
         """world_from_gprim of each instance [m], f8[k, 4, 4]."""
-        return frozen(self.node_world[self.instances.node] @ self.instances.local, np.float64)
+        rows = self.instances
+        world = self.node_world[rows.node]
+        return frozen(world if rows.frames.is_identity else world @ rows.local, np.float64)
 
     def moved(self, pose: PoseColumns, visibility: VisibilityColumns | None = None) -> "Snapshot":
         """The same scene with those nodes at those local poses; everything but transforms is shared."""
@@ -386,13 +299,11 @@ class Snapshot:
         matrices = compose_trs(pose.translation, pose.rotation, pose.scale)
         split = int(np.searchsorted(pose.index, n))
         if split:
-            local = np.array(prims.local)
-            local[pose.index[:split]] = matrices[:split]
-            prims = replace(prims, local=frozen(local, np.float64))
+            frames = prims.frames.replaced(pose.index[:split], matrices[:split])
+            prims = replace(prims, frames=frames)
         if split < len(pose):
-            local = np.array(points.local)
-            local[pose.index[split:].astype(np.int64) - n] = matrices[split:]
-            points = replace(points, local=frozen(local, np.float64))
+            rows = pose.index[split:].astype(np.int64) - n
+            points = replace(points, frames=points.frames.replaced(rows, matrices[split:]))
         out = replace(self, prims=prims, points=points)
         if "_levels" in self.__dict__:  # the hierarchy did not change
             out.__dict__["_levels"] = self._levels
@@ -428,10 +339,10 @@ class Snapshot:
     @cached_property
     def _prim_levels(self) -> tuple[np.ndarray, ...]:
         """Prim indices by namespace depth."""
-        return _by_depth(_depths(self.prims.parent))
+        return by_depth(depths(self.prims.parent))
 
 
-def _depths(parent: np.ndarray) -> np.ndarray:
+def depths(parent: np.ndarray) -> np.ndarray:
     """Number of ancestors of each row; a parent comes before its children."""
     depth = np.zeros(len(parent), np.int32)
     above = parent.astype(np.int64)
@@ -443,6 +354,7 @@ def _depths(parent: np.ndarray) -> np.ndarray:
     return depth
 
 
-def _by_depth(depth: np.ndarray) -> tuple[np.ndarray, ...]:
+def by_depth(depth: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Row indices by depth, ascending in each."""
     order = np.argsort(depth, kind="stable")
     return tuple(np.split(order, np.searchsorted(depth[order], np.arange(1, depth.max(initial=0) + 1))))

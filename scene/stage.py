@@ -1,12 +1,14 @@
 """Opening a stage safely, with its session layer stack.
 
-A file is looked at in a child process (`probe`), then opened with five anonymous sublayers of the session layer that
-exist from the start and are never added or removed (recomposing a large stage costs seconds). The designers' files
-are never written: whatever the twin changes goes into one of these layers, and clearing the layer undoes it.
+A file is tried in a child process (`probe`), screened (`safe.screen`), then opened with five anonymous sublayers of the
+session layer that exist from the start and are never added or removed (recomposing a large stage costs seconds). The
+designers' files are never written: whatever the twin changes goes into one of these layers, and clearing the layer undoes it.
 """
 
 import hashlib
+import importlib
 import math
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +17,14 @@ from typing import Any, Literal
 from twinstage.base.errors import UserError, did_you_mean
 from twinstage.base.finding import Finding
 from twinstage.scene.asset_paths import AllowedFolders, check_used_layers
-from twinstage.scene.probe import ProbeLimits, probe_stage, tell_reason
+from twinstage.scene.probe import Depth, ProbeLimits, probe_stage, tell_reason
+from twinstage.scene.safe.expansion import within_bounds
+from twinstage.scene.safe.screen import MtlxText, Screened, Stamp, screen, stamp
+from twinstage.scene.safe.scrub import anything_changed
 
 EXTENSIONS = (".usd", ".usda", ".usdc", ".usdz")
+_NOISE = re.compile(r" \(instantiating stage on stage [^)]*\)| ?<0x[0-9a-f]+>|(?<=anon:)0x[0-9a-f]+:")
+"""What differs from run to run in the USD library's complaints: addresses."""
 LAYER_NAMES = ("ui", "randomization", "live", "simulation", "bindings")
 
 
@@ -44,6 +51,8 @@ class OpenedStage:
         meters_per_unit, up_axis, time_codes_per_second: as authored, or USD's fall-backs.
         hash: SHA-256 over the contents of all layers used, hex.
         findings: what is doubtful but no reason to refuse.
+        kept: layers that the screen visited or made: dropped, they would be read from their files again, unscreened.
+        clean: stamps of all files of a stage in which the screen had nothing to change, else None.
     """
 
     stage: Any
@@ -55,6 +64,8 @@ class OpenedStage:
     time_codes_per_second: float
     hash: str
     findings: tuple[Finding, ...] = ()
+    kept: tuple[Any, ...] = ()
+    clean: tuple[Stamp, ...] | None = None
 
 
 def open_stage(
@@ -65,44 +76,72 @@ def open_stage(
     *,
     probe: bool = True,
     limits: ProbeLimits | None = None,
+    depth: Depth = "snapshot",
+    mtlx_text: MtlxText | None = None,
 ) -> OpenedStage:
     """Open the stage of a file.
 
     `asset_roots`: folders that it may reach besides its own. `population`: prim paths to compose (a population mask),
-    None for all. `probe=False` skips the child process, for files that were opened before or that we wrote.
+    None for all. `probe=False` skips the child process, for files that were opened before or that we wrote; `depth`
+    says how far the child goes: "open" composes, "snapshot" reads all that `read_snapshot` reads, so that files which
+    the USD library composes but cannot read do no harm here. `mtlx_text` converts MaterialX documents; None: our own.
 
-    Raises UserError for a missing, broken or truncated file, a wrong extension, no prims, impossible units or time,
-    and for layers or assets outside the allowed folders.
+    What leads outside the allowed folders, or would make the USD library hang, is left out with a finding, and so are
+    instances that expand beyond the limits. Raises UserError for a missing, broken or truncated file, a wrong extension,
+    no prims, and impossible units.
     """
     from pxr import Tf, Usd, UsdUtils
 
     file = checked_path(Path(path))
     roots = [checked_root(Path(root)) for root in asset_roots]
-    if probe:
-        probe_stage(file, limits)
+    population = None if population is None else list(population)
+    tried = probe_stage(file, limits, roots, depth=depth, load=load, population=population) if probe else {}
+    allowed = AllowedFolders(file, roots)
     quiet = UsdUtils.CoalescingDiagnosticDelegate()
     try:
-        root_layer = _root_layer(file)
+        screened = _screened(file, allowed, mtlx_text or own_mtlx_text(), tried.get("clean"))
         session, layers = _session_layers()
         loading = Usd.Stage.LoadAll if load == "all" else Usd.Stage.LoadNone
-        stage = _compose(Usd, root_layer, session, loading, population)
+        stage = _compose(Usd, screened.root, session, loading, population)
     except Tf.ErrorException as problem:
         raise UserError(f"stage {file} cannot be read: {tell_reason(problem)}") from None
-    allowed = AllowedFolders(file, roots)
     check_used_layers(stage, allowed)
     stage.SetEditTarget(session)
-    units = _meters_per_unit(root_layer, file)
+    units = _meters_per_unit(screened.root, file)
+    expansion = within_bounds(stage)
     return OpenedStage(
         stage=stage,
         layers=layers,
         path=file,
         allowed=allowed,
         meters_per_unit=units,
-        up_axis=_up_axis(root_layer, file),
-        time_codes_per_second=_time_codes(root_layer, file),
-        hash=_hash_layers(stage),
-        findings=(*_unit_findings(root_layer, units), *diagnostics(quiet)),
+        up_axis=_up_axis(screened.root, file),
+        time_codes_per_second=_time_codes(screened.root, file),
+        hash=_hash_layers(stage, screened.made),
+        findings=(*_unit_findings(screened.root, units), *screened.findings, *expansion, *diagnostics(quiet)),
+        kept=(*screened.layers, *screened.made),
+        clean=screened.clean,
     )
+
+
+def _screened(file: Path, allowed: AllowedFolders, text: MtlxText | None, clean: Any) -> Screened:
+    """The screen, or, where the child just found nothing to screen out and no file changed since, the root layer alone."""
+    try:
+        unchanged = clean is not None and all(stamp(name) == (name, *rest) for name, *rest in clean)
+    except OSError:
+        unchanged = False
+    if not unchanged or anything_changed():
+        return screen(file, allowed, text)
+    return Screened(_root_layer(file), (), (), (), tuple(tuple(row) for row in clean))
+
+
+def own_mtlx_text() -> MtlxText | None:
+    """The converter of MaterialX documents, None where it is not installed."""
+    try:
+        convert: MtlxText = importlib.import_module("twinstage.scene.mtlx").mtlx_layer_text
+    except (ImportError, AttributeError):
+        return None
+    return convert
 
 
 def checked_path(path: Path) -> Path:
@@ -204,12 +243,12 @@ def diagnostics(quiet: Any) -> list[Finding]:
     for item in quiet.TakeUncoalescedDiagnostics():
         lines = str(item.commentary).strip().splitlines()
         if lines:
-            found[lines[0].strip()] = None
+            found[_NOISE.sub("", lines[0]).strip()] = None
     return [Finding("usd.diagnostic", "warning", "", line) for line in found]
 
 
-def _hash_layers(stage: Any) -> str:
-    digests = []
+def _hash_layers(stage: Any, made: Iterable[Any]) -> str:
+    digests = [hashlib.sha256(layer.ExportToString().encode()).digest() for layer in made]
     for layer in stage.GetUsedLayers():
         if not layer.anonymous:
             digests.append(hashlib.sha256(_layer_bytes(layer)).digest())

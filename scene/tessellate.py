@@ -67,7 +67,7 @@ def revolve(radius: np.ndarray, height: np.ndarray, normal: np.ndarray) -> Shape
     )
     here = np.arange(SEGMENTS)
     there = (here + 1) % SEGMENTS
-    triangles = []
+    triangles = [np.empty((0, 3), np.int64)]  # a line, of no radius anywhere, has none
     for row in range(k - 1):
         low, high = row * SEGMENTS, (row + 1) * SEGMENTS
         if radius[row] > 0:
@@ -112,6 +112,23 @@ def sphere(radius: float) -> Shape:
     return Shape(shape.points, shape.normals, shape.triangles, radius * (1 - np.cos(np.pi / SEGMENTS) ** 2))
 
 
+def ball(segments: int, rings: int) -> Shape:
+    """A unit sphere of few triangles: `segments` a turn, `rings` (even) from pole to pole."""
+    up = np.linspace(-np.pi / 2, np.pi / 2, rings + 1)[1:-1]
+    turn = np.arange(segments) * (2 * np.pi / segments)
+    cos, sin = np.cos(up)[:, None], np.broadcast_to(np.sin(up)[:, None], (len(up), segments))
+    points = np.stack([cos * np.cos(turn), cos * np.sin(turn), sin], -1).reshape(-1, 3)
+    points = np.concatenate([[[0.0, 0, -1]], points, [[0, 0, 1.0]]])
+    ring = 1 + np.arange(len(up) * segments).reshape(len(up), segments)
+    there = np.roll(ring, -1, 1)
+    south = np.stack([np.zeros(segments, int), there[0], ring[0]], -1)
+    north = np.stack([np.full(segments, len(points) - 1), ring[-1], there[-1]], -1)
+    a, b, c, d = ring[:-1], there[:-1], there[1:], ring[1:]
+    walls = np.stack([a, b, c, a, c, d], -1).reshape(-1, 3)
+    error = 1 - float(np.cos(np.pi / segments) * np.cos(np.pi / 2 / rings))
+    return Shape(points, points, np.concatenate([south, walls, north]), error)
+
+
 def cylinder(height: float, bottom: float, top: float) -> Shape:
     """A closed cylinder or truncated cone, centred."""
     half = height / 2
@@ -132,15 +149,28 @@ def cone(height: float, radius: float) -> Shape:
 
 
 def capsule(height: float, bottom: float, top: float) -> Shape:
-    """A cylinder of that height with half-spheres of those radii at its ends, centred."""
-    quarter = np.linspace(0.0, np.pi / 2, RINGS + 1)
-    cos, sin = _poles(np.cos(quarter)), np.sin(quarter)
-    low = np.stack([bottom * cos[::-1], -height / 2 - bottom * sin[::-1], cos[::-1], -sin[::-1]], -1)
-    high = np.stack([top * cos, height / 2 + top * sin, cos, sin], -1)
+    """A wall of that height between circles of those radii, with a spherical cap at each end that goes on smoothly.
+
+    Equal radii give half-spheres. Where they differ the wall is a cone's, and the caps belong to the spheres that touch
+    it along its ends (so does pxr's extent of a Capsule_1): more than half of the larger, less than half of the smaller.
+    """
+    slope = (bottom - top) / height if height > 1e-9 * max(bottom, top) else 0.0
+    lean = float(np.arctan(slope))  # how far the wall's normal points up
+    low = _cap(bottom, -height / 2, slope, np.linspace(-np.pi / 2, lean, RINGS + 1))
+    high = _cap(top, height / 2, slope, np.linspace(lean, np.pi / 2, RINGS + 1))
     profile = np.concatenate([low, high])
     shape = revolve(profile[:, 0], profile[:, 1], profile[:, 2:])
-    error = max(bottom, top) * (1 - np.cos(np.pi / SEGMENTS) ** 2)
-    return Shape(shape.points, shape.normals, shape.triangles, error)
+    step = (np.pi / 2 + abs(lean)) / RINGS
+    radius = max(bottom, top) * float(np.hypot(1.0, slope))
+    error = radius * (1 - np.cos(np.pi / SEGMENTS) * np.cos(step / 2))
+    return Shape(shape.points, shape.normals, shape.triangles, float(error))
+
+
+def _cap(radius: float, height: float, slope: float, angle: np.ndarray) -> F8:
+    """Profile (radius, height, normal outward, normal up) of the sphere that touches a wall of that slope at that height."""
+    cos, sin = _poles(np.cos(angle)), np.sin(angle)
+    size, centre = radius * float(np.hypot(1.0, slope)), height - radius * slope
+    return np.stack([size * cos, centre + size * sin, cos, sin], -1)
 
 
 def _poles(cos: np.ndarray) -> F8:

@@ -12,6 +12,12 @@ from twinstage.scene.columns import F8, I8
 
 def face_normals(points: np.ndarray, counts: np.ndarray, indices: np.ndarray) -> F8:
     """Newell normals f8[n_faces, 3], twice the area long, by the right-hand rule."""
+    count = int(counts[0]) if len(counts) else 0
+    if count in (3, 4) and (counts == count).all():
+        corner = points[indices].reshape(-1, count, 3)
+        side = corner[:, 1:] - corner[:, :1]
+        out = np.cross(side[:, 0], side[:, 1]) + 0.0  # no negative zeros
+        return out if count == 3 else out + np.cross(side[:, 1], side[:, 2])
     start = np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.int64)
     following = np.arange(len(indices)) + 1
     following[start + counts - 1] = start
@@ -28,6 +34,8 @@ def triangulate(points: np.ndarray, counts: np.ndarray, indices: np.ndarray) -> 
     """
     if len(counts) == 0:
         return np.empty((0, 3), np.int64), np.empty(0, np.int64)
+    if (counts == 3).all():
+        return np.arange(len(indices)).reshape(-1, 3), np.arange(len(counts))
     start = np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.int64)
     normals = face_normals(points, counts, indices)
     triangles, faces = [], []

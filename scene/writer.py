@@ -18,11 +18,13 @@ from twinstage.scene.binder import Binder
 from twinstage.scene.color import linear_from_srgb
 from twinstage.scene.columns import (
     AttributeColumns,
+    LabelColumns,
     PoseColumns,
     StyleColumns,
     TickColumns,
     VisibilityColumns,
 )
+from twinstage.scene.label_specs import LabelSpec, label_specs
 from twinstage.scene.plan import BindingPlan
 from twinstage.scene.read.context import Conversion
 from twinstage.scene.snapshot import Snapshot
@@ -53,9 +55,11 @@ class ColumnWriter:
         self._colors: dict[int, Any] = {}
         self._instancers: dict[int, PointArrays] = {}
         self._attributes: list[tuple[Any, Any]] = []
+        self._labels: list[LabelSpec] = []
         if plan is not None:
-            self._prepare(plan.bound_nodes, plan.switches.node, plan.styles.node)
+            self._prepare(plan.bound_nodes, plan.switched_nodes, plan.styles.node)
             self._prepare_attributes(plan.attributes)
+            self._labels = label_specs(opened.stage, self.layer, plan.labels)
 
     @property
     def findings(self) -> tuple[str, ...]:
@@ -72,6 +76,7 @@ class ColumnWriter:
             self._write_visibility(columns.visibility)
             self._write_style(columns.style)
             self._write_attributes(columns.attributes)
+            self._write_labels(columns.labels)
 
     def _write_poses(self, pose: PoseColumns) -> None:
         from pxr import Vt
@@ -127,6 +132,10 @@ class ColumnWriter:
             if value == value:  # NaN is no value: the last one stands
                 spec, cast = self._attributes[slot]
                 spec.default = cast(value)
+
+    def _write_labels(self, columns: LabelColumns) -> None:
+        for slot, choice in zip(columns.slot.tolist(), columns.choice.tolist(), strict=True):
+            self._labels[slot].set(choice)
 
     # --- specs, created once --------------------------------------------------------------------------------
 

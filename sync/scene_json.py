@@ -44,13 +44,13 @@ def scene_document(scene: Scene) -> dict[str, Any]:
         },
         "nodes": {
             "count": len(prims),
-            "path": prims.path,
+            "path": list(prims.path),
             "parent": prims.parent.tolist(),
             "resets": prims.resets.tolist(),
-            "type": prims.type_name,
-            "kind": prims.kind,
-            "purpose": prims.purpose,
-            "label": prims.labels,
+            "type": list(prims.type_name),
+            "kind": list(prims.kind),
+            "purpose": list(prims.purpose),
+            "label": list(prims.labels),
             "visible": prims.visible.tolist(),
             "local": _affine(prims.local),
         },
@@ -110,14 +110,13 @@ def _points(snapshot: Snapshot) -> dict[str, Any]:
 
 def _instances(snapshot: Snapshot) -> dict[str, Any]:
     rows = snapshot.instances
-    identity = bool((rows.local == np.eye(4)).all())
     return {
         "count": len(rows),
         "prototype": rows.prototype.tolist(),
         "node": rows.node.tolist(),
         "prim": rows.prim.tolist(),
         "point": rows.point_id.tolist(),
-        "local": None if identity else _affine(rows.local),
+        "local": None if rows.frames.is_identity else _affine(rows.local),
         "materialSet": rows.material_set.tolist(),
         "object": rows.object.tolist(),
         "visible": rows.visible.tolist(),
@@ -154,6 +153,9 @@ def _material(material: Material) -> dict[str, Any]:
         "opacity": material.opacity,
         "opacityThreshold": material.opacity_threshold,
         "ior": material.ior,
+        "occlusion": material.occlusion,
+        "opacityMode": material.opacity_mode,
+        "vertexColor": material.vertex_color,
         "textures": {name: _texture_input(source) for name, source in material.textures},
     }
 
@@ -168,7 +170,7 @@ def _texture_input(source: TextureInput) -> dict[str, Any]:
         "scale": source.scale,
         "bias": source.bias,
         "uvScale": source.uv_scale,
-        "uvRotation": source.uv_rotation,
+        "uvRotation": math.degrees(source.uv_rotation),
         "uvTranslation": source.uv_translation,
     }
 

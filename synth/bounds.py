@@ -87,12 +87,8 @@ def object_world(snapshot: Snapshot, index: int) -> F8:
 
 def object_node(snapshot: Snapshot, index: int) -> int:
     """The node that carries an object."""
-    item = snapshot.objects[index]
-    if item.point_id < 0:
-        return item.prim
-    points = snapshot.points
-    rows = np.flatnonzero((points.instancer == item.prim) & (points.point_id == item.point_id))
-    return len(snapshot.prims) + int(rows[0])
+    prim, point_id = int(snapshot.objects.prim[index]), int(snapshot.objects.point_id[index])
+    return prim if point_id < 0 else len(snapshot.prims) + snapshot.points.row(prim, point_id)
 
 
 def below(snapshot: Snapshot, prim: int) -> np.ndarray:

@@ -245,13 +245,17 @@ def camera_path(spec: CameraSpec, snapshot: Snapshot) -> str:
 
 def labelled_objects(recipe: Recipe, snapshot: Snapshot) -> dict[int, str]:
     """Class by index of the objects that the recipe labels. Raises UserError where there is none."""
-    out = {}
-    for index, item in enumerate(snapshot.objects):
-        name = class_of(item, recipe.labels)
-        if name is not None and is_target(item, name, recipe.targets):
-            out[index] = name
+    out: dict[int, str] = {}
+    label_sets = snapshot.objects.label_set
+    used = np.unique(label_sets.code).tolist()
+    for code in used:  # a class depends on nothing but the labels
+        rows = np.flatnonzero(label_sets.code == code).tolist()
+        name = class_of(snapshot.objects[rows[0]], recipe.labels)
+        if name is not None:
+            out |= {row: name for row in rows if is_target(snapshot.objects[row], name, recipe.targets)}
+    out = dict(sorted(out.items()))
     if not out:
-        there = sorted({label for item in snapshot.objects for label in item.labels})
+        there = sorted({label for code in used for label in label_sets.values[code][1]})
         known = f"its labels are: {', '.join(there)}" if there else "no prim in it carries a label"
         raise UserError(f"the stage has no object of the recipe's labels and targets; {known}")
     return out

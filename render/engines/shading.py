@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from twinstage.render.casting import drawn_instances
-from twinstage.render.images import decode, linear_pixels, texture_values
+from twinstage.render.images import border, decode, linear_pixels, texture_values
 from twinstage.render.lighting import PlacedLight, shaping_factor
 from twinstage.render.zbuffer import ZBuffer, corner_weights, pixels_by_instance
 from twinstage.scene.columns import F4, F8
@@ -139,7 +139,7 @@ class Albedo:
     def _color(
         self, snapshot: Snapshot, material: Material, prototype: Prototype, corners: np.ndarray, weights: F4
     ) -> np.ndarray:
-        if material.path == "" and prototype.color is not None:
+        if (material.path == "" or material.vertex_color) and prototype.color is not None:
             return np.asarray(np.einsum("nk,nkj->nj", weights, prototype.color[corners]))
         values = self._input(
             snapshot, material, "diffuseColor", material.diffuse_color, prototype, corners, weights
@@ -176,7 +176,18 @@ def sample_nearest(image: F4, uv: np.ndarray, source: TextureInput) -> F4:
     height, width = image.shape[:2]
     column = _wrapped(np.floor(u * width).astype(np.int64), width, source.wrap_s)
     row = _wrapped(np.floor((1 - v) * height).astype(np.int64), height, source.wrap_t)
-    return np.asarray(image[row, column])
+    texels = np.asarray(image[row, column])
+    outside = _outside(u, source.wrap_s) | _outside(v, source.wrap_t)
+    if outside.any():
+        texels[outside] = border(source)
+    return texels
+
+
+def _outside(coordinate: np.ndarray, mode: str) -> np.ndarray:
+    """Where a wrap mode shows the border, bool[n]."""
+    if mode != "black":
+        return np.zeros(len(coordinate), bool)
+    return np.asarray((coordinate < 0) | (coordinate > 1))
 
 
 def _wrapped(index: np.ndarray, size: int, mode: str) -> np.ndarray:

@@ -140,7 +140,7 @@ def make_groups(
             if material.opacity == 0.0 and material.texture("opacity") is None:
                 continue
             piece = cache.get(prototype, slot)
-            shows_color = material.path == "" and piece.color is not None
+            shows_color = (material.path == "" or material.vertex_color) and piece.color is not None
             one_color = tabled and shows_color and piece.one_color
             apart = materials[slot] if materials[slot] in habits.varying else -1
             look = look_of(material, tabled=tabled, row=apart, vertex_color=shows_color and not one_color)

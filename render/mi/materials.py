@@ -23,6 +23,8 @@ SPECULAR_RATE = 0.3
 """Share of reflected rays that follow the gloss rather than the matt part: on most surfaces the matt part is brighter."""
 
 _LEAST_ROUGHNESS = 0.02
+_SHOWN = ("normal", "opacity", "emissiveColor")
+"""Textures that are drawn, beside those of `INPUTS`."""
 
 Color = tuple[float, float, float]
 BLACK: Color = (0.0, 0.0, 0.0)
@@ -78,7 +80,8 @@ def look_of(material: Material, *, tabled: bool, row: int = -1, vertex_color: bo
     coated = material.clearcoat > 0.0
     masked = material.opacity < 1.0 and material.texture("opacity") is None
     tabled = tabled and not vertex_color
-    kept = tuple(item for item in material.textures if not tabled or item[0] not in INPUTS.values())
+    shown = _SHOWN if tabled else (*_SHOWN, *INPUTS.values())
+    kept = tuple(item for item in material.textures if item[0] in shown)
     red, green, blue = (float(c) for c in material.emissive_color)
     return Look(
         textures=kept,

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from twinstage.render.images import border
 from twinstage.render.mi.runtime import Mitsuba
 from twinstage.render.mi.textures import TextureCache, uv_transform
 from twinstage.scene.columns import U4
@@ -25,7 +26,8 @@ from twinstage.scene.snapshot import Material, Snapshot, TextureInput
 INPUTS = {"base_color": "diffuseColor", "roughness": "roughness", "metallic": "metallic"}
 """Inputs of `principled` and what they are called in UsdPreviewSurface."""
 
-_WRAPS = {"repeat": 0, "mirror": 1, "clamp": 2, "black": 2}
+_WRAPS = {"repeat": 0, "mirror": 1, "clamp": 2, "black": 3}
+_BLACK = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +142,15 @@ class SurfaceTable:
                     # An image with one channel feeds all three of a colour.
                     index = mi.UInt32(at + dr.minimum(depth - 1, c))
                     out[c] += share_x * share_y * dr.gather(mi.Float, self._pixels, index, active)
+        if _BLACK in self.wraps:
+            u, v = x / integer["width"], y / integer["height"]
+            half_u, half_v = 0.5 / integer["width"], 0.5 / integer["height"]
+            outside = (wrap_s == _BLACK) & ((u < -half_u) | (u > 1.0 - half_u))
+            outside |= (wrap_t == _BLACK) & ((v < -half_v) | (v > 1.0 - half_v))
+            at = integer["offset"] + integer["width"] * integer["height"] * depth
+            for c in range(channels):
+                index = mi.UInt32(at + dr.minimum(depth - 1, c))
+                out[c] = dr.select(outside, dr.gather(mi.Float, self._pixels, index, active), out[c])
         return out
 
     def _wrapped(self, index: Any, size: Any, mode: Any) -> Any:
@@ -170,7 +181,10 @@ class SurfaceTable:
         self._offsets, start = {}, 1
         for key, (usd, source) in wanted.items():
             self._offsets[key] = start
-            parts.append(self._textures.values(snapshot, usd, source).ravel())
+            pixels = self._textures.values(snapshot, usd, source)
+            # The border of wrap mode black lies behind the last pixel.
+            outside = np.broadcast_to(np.clip(border(source), 0.0, 1.0), pixels.shape[-1:])
+            parts.append(np.concatenate([pixels.ravel(), outside]))
             start += len(parts[-1])
         self._buffer_keys, self._pixels = tuple(wanted), self._mi.Float(np.concatenate(parts))
 

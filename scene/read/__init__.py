@@ -5,6 +5,8 @@ Units and axes change here, once: everything that leaves this package is in metr
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     from twinstage.scene.labels import LabelPolicy
     from twinstage.scene.snapshot import Snapshot
@@ -12,39 +14,37 @@ if TYPE_CHECKING:
 
 
 def read_snapshot(
-    opened: "OpenedStage", time_code: float | None = None, policy: "LabelPolicy | None" = None
+    opened: "OpenedStage",
+    time_code: float | None = None,
+    policy: "LabelPolicy | None" = None,
+    *,
+    refine: int | None = None,
 ) -> "Snapshot":
     """The composed stage as an immutable snapshot.
 
     `time_code`: the moment at which animated values are read; None takes the stage's start, which equals the default
-    values where nothing is animated. `policy`: how labels become objects and classes. Raises UserError for a texture
-    outside the allowed folders.
+    values where nothing is animated. `policy`: how labels become objects and classes. `refine`: levels of subdivision,
+    0 for control cages; None takes `context.DEFAULT_REFINE`.
     """
     from pxr import UsdUtils
 
     from twinstage.scene.labels import LabelPolicy
     from twinstage.scene.read.appearance import Appearance
     from twinstage.scene.read.cameras import read_cameras
-    from twinstage.scene.read.context import Conversion, ReadContext
+    from twinstage.scene.read.context import DEFAULT_REFINE, Conversion, ReadContext
     from twinstage.scene.read.geometry import PrototypeStore
-    from twinstage.scene.read.instances import (
-        ObjectFinder,
-        below_instancers,
-        instance_table,
-        point_blocks,
-        point_table,
-        prim_blocks,
-        read_points,
-    )
-    from twinstage.scene.read.labels import tell_ambiguities
+    from twinstage.scene.read.instances import below_instancers, draw, read_points
     from twinstage.scene.read.lights import read_lights
     from twinstage.scene.read.materials import MaterialStore
     from twinstage.scene.read.points import PointReader
     from twinstage.scene.read.prims import PrimReader
     from twinstage.scene.read.render_products import read_render_products
+    from twinstage.scene.read.skel import Skins
     from twinstage.scene.read.textures import TextureStore
+    from twinstage.scene.safe.finite import finite_rows, guard_prims
     from twinstage.scene.snapshot import Snapshot, StageInfo
     from twinstage.scene.stage import diagnostics
+    from twinstage.scene.tables import Interned
 
     quiet = UsdUtils.CoalescingDiagnosticDelegate()
     context = ReadContext(
@@ -53,19 +53,22 @@ def read_snapshot(
         conversion=Conversion.of(opened.meters_per_unit, opened.up_axis),
         allowed=opened.allowed,
         policy=policy or LabelPolicy(),
+        refine=DEFAULT_REFINE if refine is None else refine,
     )
-    table, prims = PrimReader(context).read()
+    table, rows = PrimReader(context).read()
+    table = guard_prims(context, table)
     textures = TextureStore(context)
-    shapes = PrototypeStore(context)
+    skeletal = Interned.of(table.type_name).isin(["SkelRoot"])
+    roots = [rows.prims[row] for row in np.flatnonzero(skeletal).tolist()]
+    shapes = PrototypeStore(context, Skins(context, roots))
     materials = MaterialStore(context, textures)
     appearance = Appearance(context, shapes, materials)
-    hidden = below_instancers(table)
-    points = read_points(table, prims, hidden, PointReader(context, appearance))
-    objects = ObjectFinder(table, points, context.policy)
-    blocks = [*prim_blocks(table, prims, hidden, appearance), *point_blocks(table, points)]
-    instances = instance_table(blocks, objects)
-    tell_ambiguities(context, objects.ambiguous)
-    lights = read_lights(context, table, prims, textures, opened.up_axis)
+    hidden = below_instancers(table, rows)
+    points, point_table = read_points(table, rows, hidden, PointReader(context, appearance))
+    instances, objects = draw(context, table, rows, hidden, points, appearance)
+    found = read_lights(context, table, rows.prims, textures, opened.up_axis, rows.own)
+    lights = finite_rows(context, found, "light.not-finite", "light")
+    cameras = finite_rows(context, read_cameras(context, table, rows.prims), "camera.not-finite", "camera")
     return Snapshot(
         stage=StageInfo(
             path=str(opened.path),
@@ -75,16 +78,16 @@ def read_snapshot(
             hash=opened.hash,
         ),
         prims=table,
-        points=point_table(points),
+        points=point_table,
         prototypes=tuple(shapes.prototypes),
         instances=instances,
-        objects=objects.objects,
+        objects=objects,
         materials=tuple(materials.materials),
         material_sets=tuple(materials.sets),
         textures=tuple(textures.textures),
         lights=lights,
-        cameras=read_cameras(context, table, prims),
-        render_products=read_render_products(context, table, prims),
+        cameras=cameras,
+        render_products=read_render_products(context, table, rows.prims),
         findings=(*opened.findings, *context.findings, *diagnostics(quiet)),
     )
 

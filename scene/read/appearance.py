@@ -1,15 +1,25 @@
 """What a gprim looks like: its prototype (shape) and its material set (one material a slot)."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from twinstage.scene.read.context import ReadContext, array
+import numpy as np
+
+from twinstage.scene.columns import I4, Bool
+from twinstage.scene.read.context import ReadContext
 from twinstage.scene.read.geometry import NOT_DRAWN, PrototypeStore
 from twinstage.scene.read.materials import BoundMaterial, MaterialStore
+from twinstage.scene.read.materials_primvars import read_primvar
+from twinstage.scene.read.materials_signal import Constant, Varying
 from twinstage.scene.read.mesh import material_subsets
+from twinstage.scene.tables import Interned
+
+if TYPE_CHECKING:
+    from twinstage.scene.read.prims import PrimRows
 
 DRAWN_PURPOSES = ("default", "render")
 DEFAULT_UV = "st"
+_BATCH = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +46,32 @@ class Appearance:
         if type_name in NOT_DRAWN:
             self.context.count("gprim.not-drawn", f"{type_name} prim is not drawn")
         return self.shapes.is_shape(type_name)
+
+    def count_not_drawn(self, types: Interned[str], rows: Bool) -> None:
+        """Findings for the gprims among those rows that have a shape but no triangles here."""
+        counts = np.bincount(types.code[rows], minlength=len(types.values)).tolist()
+        for type_name, number in zip(types.values, counts, strict=True):
+            if number and type_name in NOT_DRAWN:
+                self.context.count("gprim.not-drawn", f"{type_name} prim is not drawn", number)
+
+    def looks_of_rows(self, drawn: np.ndarray, rows: "PrimRows") -> tuple[I4, I4]:
+        """Prototype (-1: nothing to draw) and material set of the gprims in those rows of the prim table.
+
+        Proxies of the same gprim that inherit the same share a look: it is read for the first of them.
+        """
+        keys = rows.own[drawn].astype(np.int64) << 32 | rows.context[drawn]
+        _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+        order = np.argsort(first)  # read in path order, so that names and numbers follow the paths
+        place = np.empty(len(order), np.int64)
+        place[order] = np.arange(len(order))
+        prototypes, sets = [np.empty(0, np.int32)], [np.empty(0, np.int32)]
+        for start in range(0, len(order), _BATCH):
+            chosen = drawn[first[order[start : start + _BATCH]]].tolist()
+            looks = self.looks([rows.prims[row] for row in chosen])
+            prototypes.append(np.array([-1 if k is None else k.prototype for k in looks], np.int32))
+            sets.append(np.array([0 if k is None else k.material_set for k in looks], np.int32))
+        at = place[inverse.reshape(-1)]
+        return np.concatenate(prototypes)[at], np.concatenate(sets)[at]
 
     def looks(self, gprims: list[Any]) -> list[Look | None]:
         """The look of each gprim, None where it has nothing to draw."""
@@ -76,9 +112,10 @@ class Appearance:
             return None
         main = bound[0]
         has_colors = self.shapes.prototypes[prototype].color is not None
-        whole = self._plain(prim, has_colors) if main is None else self._tinted(prim, main)
+        worn = self.materials.worn
+        whole = self._plain(prim, has_colors) if main is None else worn(prim, main, has_colors=has_colors)
         by_name = {
-            str(s.GetName()): self._tinted(prim, b)
+            str(s.GetName()): worn(s, b, has_colors=has_colors)
             for s, b in zip(subsets, bound[1:], strict=True)
             if b is not None
         }
@@ -86,30 +123,25 @@ class Appearance:
         indices = (whole, *(by_name.get(name, whole) for name in slots))
         return Look(prototype, self.materials.set_index(indices), plain=main is None)
 
-    def _tinted(self, prim: Any, bound: BoundMaterial) -> int:
-        """The material, with the colour that the gprim gives it where the material asks for one."""
-        color = self._constant(prim, bound.color_name, 3) if bound.color_name else None
-        return (
-            bound.index
-            if color is None
-            else self.materials.tinted(bound.index, (color[0], color[1], color[2]))
-        )
-
     def _plain(self, prim: Any, has_colors: bool) -> int:
-        """The material made of displayColor and displayOpacity where they are the same all over."""
-        color = None if has_colors else self._constant(prim, "displayColor", 3)
-        opacity = self._constant(prim, "displayOpacity", 1)
+        """The material made of displayColor and displayOpacity; of what varies the mean, but for colours per vertex."""
+        color = None if has_colors else self._display(prim, "displayColor", 3)
+        opacity = self._display(prim, "displayOpacity", 1)
         return self.materials.plain(
-            None if color is None else (color[0], color[1], color[2]), 1.0 if opacity is None else opacity[0]
+            None if color is None else (color[0], color[1], color[2]),
+            1.0 if opacity is None else min(max(opacity[0], 0.0), 1.0),
         )
 
-    def _constant(self, prim: Any, name: str, width: int) -> tuple[float, ...] | None:
-        from pxr import UsdGeom
-
-        primvar = UsdGeom.PrimvarsAPI(prim).FindPrimvarWithInheritance(name)
-        values = (
-            array(primvar.ComputeFlattened(self.context.time)) if primvar and primvar.HasValue() else None
-        )
-        if values is None or len(values) != 1:
+    def _display(self, prim: Any, name: str, width: int) -> tuple[float, ...] | None:
+        """One value of a primvar for the whole gprim; a finding where it varies."""
+        found = read_primvar(self.context, prim, name, self.context.time)
+        if isinstance(found, Varying):
+            self.context.finding(
+                "primvar.varying",
+                f"{prim.GetPath()}: {name} varies over the gprim, its mean is used",
+                prim.GetPath(),
+            )
+            return found.mean if len(found.mean) >= width else None
+        if not isinstance(found, Constant) or len(found.values) < width:
             return None
-        return tuple(round(float(v), 7) for v in values.reshape(-1)[:width])
+        return found.values[:width]

@@ -5,20 +5,22 @@ have become the schema's fall-backs, with a finding.
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from twinstage.scene.read.context import ReadContext, array
 from twinstage.scene.snapshot import PrimTable, SceneCamera
+from twinstage.scene.tables import Interned
 
 PERSPECTIVE, ORTHOGRAPHIC = "perspective", "orthographic"
 SCALE_TOLERANCE = 1e-4
 
 
-def read_cameras(context: ReadContext, table: PrimTable, prims: list[Any]) -> tuple[SceneCamera, ...]:
+def read_cameras(context: ReadContext, table: PrimTable, prims: Sequence[Any]) -> tuple[SceneCamera, ...]:
     """All cameras in path order. A name that occurs twice is replaced by the path with dots for slashes."""
-    indices = [i for i, type_name in enumerate(table.type_name) if type_name == "Camera"]
+    indices = np.flatnonzero(Interned.of(table.type_name).isin(["Camera"])).tolist()
     names = [table.path[i].rpartition("/")[2] for i in indices]
     cameras = []
     for i, name in zip(indices, names, strict=True):

@@ -13,6 +13,9 @@ from twinstage.scene.labels import LabelPolicy
 Z_UP_FROM_Y_UP = np.array([[1.0, 0, 0, 0], [0, 0, -1, 0], [0, 1, 0, 0], [0, 0, 0, 1]])
 """Column-vector rotation by +90 degrees about X: +Y becomes +Z, +Z becomes -Y."""
 
+DEFAULT_REFINE = 2
+"""Levels of subdivision: the edge of a cage's face becomes four, with points on the limit surface."""
+
 
 @dataclass(frozen=True)
 class Conversion:
@@ -46,7 +49,7 @@ class Conversion:
 class ReadContext:
     """Handed from reader to reader while one snapshot is read.
 
-    `time`: Usd.TimeCode; `findings`: deduplicated, in the order found.
+    `time`: Usd.TimeCode; `findings`: deduplicated, in the order found; `refine`: levels of subdivision.
     """
 
     stage: Any
@@ -54,6 +57,8 @@ class ReadContext:
     conversion: Conversion
     allowed: AllowedFolders
     policy: LabelPolicy = field(default_factory=LabelPolicy)
+    refine: int = DEFAULT_REFINE
+    refined_triangles: int = 0
     _findings: dict[Finding, None] = field(default_factory=dict)
     _counts: dict[tuple[str, str], int] = field(default_factory=dict)
 
@@ -61,9 +66,9 @@ class ReadContext:
         """Note something doubtful, once. `code`: stable name of the rule; `path`: the prim or property, if it is one."""
         self._findings[Finding(code, severity, str(path), sentence)] = None
 
-    def count(self, code: str, sentence: str) -> None:
+    def count(self, code: str, sentence: str, times: int = 1) -> None:
         """Note something that may occur often; `sentence` gets the number of times in front."""
-        self._counts[code, sentence] = self._counts.get((code, sentence), 0) + 1
+        self._counts[code, sentence] = self._counts.get((code, sentence), 0) + times
 
     @property
     def findings(self) -> tuple[Finding, ...]:

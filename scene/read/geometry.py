@@ -13,6 +13,8 @@ import numpy as np
 
 from twinstage.scene.columns import F4, I4, U4, frozen
 from twinstage.scene.read.context import ReadContext
+from twinstage.scene.read.extents import check_extent
+from twinstage.scene.read.skel import Skin, Skins
 from twinstage.scene.snapshot import Prototype
 
 
@@ -31,39 +33,41 @@ class MeshData:
     chord_error: float = 0.0
 
 
-ShapeReader = Callable[[ReadContext, Any, str], "MeshData | None"]
-"""(context, prim, name of the uv primvar) -> data in metres, or None (with a finding) where nothing can be drawn."""
+ShapeReader = Callable[[ReadContext, Any, str, "Skin | None"], "MeshData | None"]
+"""(context, prim, name of the uv primvar, what deforms it) -> data in metres; None, with a finding, where nothing is drawn."""
 
 
 def shapes() -> dict[str, ShapeReader]:
     """The readers by USD type name."""
+    from twinstage.scene.read.curves import read_curves
     from twinstage.scene.read.gprims import FORMS, read_gprim
     from twinstage.scene.read.mesh import read_mesh
+    from twinstage.scene.read.patches import read_patch, read_tets
+    from twinstage.scene.read.spheres import read_point_cloud
 
-    return {"Mesh": read_mesh, **dict.fromkeys(FORMS, read_gprim)}
+    return {
+        "Mesh": read_mesh,
+        "Points": read_point_cloud,
+        "NurbsPatch": read_patch,
+        "TetMesh": read_tets,
+        **dict.fromkeys(("BasisCurves", "HermiteCurves", "NurbsCurves"), read_curves),
+        **dict.fromkeys(FORMS, read_gprim),
+    }
 
 
-NOT_DRAWN = (
-    "BasisCurves",
-    "HermiteCurves",
-    "NurbsCurves",
-    "NurbsPatch",
-    "Points",
-    "TetMesh",
-    "Volume",
-    "ParticleField3DGaussianSplat",
-)
+NOT_DRAWN = ("Volume", "ParticleField3DGaussianSplat")
 """Gprims that have a shape but no triangles here: each gives a finding."""
 
 
 class PrototypeStore:
     """Reads the shape of gprims and keeps each distinct one once."""
 
-    def __init__(self, context: ReadContext) -> None:
+    def __init__(self, context: ReadContext, skins: Skins | None = None) -> None:
         self.context = context
+        self.skins = skins or Skins(context, [])
         self.prototypes: list[Prototype] = []
         self._shapes = shapes()
-        self._by_prim: dict[tuple[str, str], int] = {}
+        self._by_prim: dict[tuple[str, str, tuple[object, ...]], int] = {}
         self._by_hash: dict[str, int] = {}
         self._by_identity: dict[int, tuple[MeshData, int]] = {}
 
@@ -74,9 +78,12 @@ class PrototypeStore:
     def index(self, prim: Any, uv_name: str) -> int:
         """The prototype of that gprim, or -1 where it holds nothing to draw."""
         shared = prim.GetPrimInPrototype() if prim.IsInstanceProxy() else prim
-        key = (str(shared.GetPath()), uv_name)
+        skin = self.skins.find(prim)
+        key = (str(shared.GetPath()), uv_name, skin.key if skin else ())
         if key not in self._by_prim:
-            data = self._shapes[str(prim.GetTypeName())](self.context, prim, uv_name)
+            data = self._shapes[str(prim.GetTypeName())](self.context, prim, uv_name, skin)
+            if data is not None and skin is None:
+                check_extent(self.context, prim, data.points)
             self._by_prim[key] = -1 if data is None else self._add(str(prim.GetPath()), data)
         return self._by_prim[key]
 

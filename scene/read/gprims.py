@@ -10,6 +10,7 @@ import numpy as np
 from twinstage.scene.columns import F8
 from twinstage.scene.read.context import ReadContext
 from twinstage.scene.read.geometry import MeshData
+from twinstage.scene.read.skel import Skin
 from twinstage.scene.tessellate import Shape, capsule, cone, cube, cylinder, plane, sphere
 
 # Columns: images of the shape's X, Y and Z when its axis (+Z) is laid along the named axis; all proper rotations.
@@ -52,7 +53,8 @@ def _shape(type_name: str, lengths: tuple[float, ...], axis: str) -> MeshData | 
     """The triangles; None where the shape has no extent. Scenes repeat few sizes many times."""
     form = FORMS[type_name]
     shape = form.make(*lengths)
-    if not np.isfinite(shape.points).all() or np.ptp(shape.points, axis=0).max() <= 0:
+    drawn = len(shape.triangles) > 0 and np.isfinite(shape.points).all()
+    if not drawn or np.ptp(shape.points, axis=0).max() <= 0:
         return None
     turn = np.eye(3) if form.axes is None else form.axes[axis]
     return MeshData(
@@ -63,7 +65,7 @@ def _shape(type_name: str, lengths: tuple[float, ...], axis: str) -> MeshData | 
     )
 
 
-def read_gprim(context: ReadContext, prim: Any, uv_name: str) -> MeshData | None:
+def read_gprim(context: ReadContext, prim: Any, uv_name: str, skin: Skin | None = None) -> MeshData | None:
     """The triangles of an intrinsic shape, or None with a finding where it has no size."""
     type_name = str(prim.GetTypeName())
     form = FORMS[type_name]
@@ -76,5 +78,22 @@ def read_gprim(context: ReadContext, prim: Any, uv_name: str) -> MeshData | None
             "gprim.empty", f"{prim.GetPath()} is not drawn: the {type_name} has no size", prim.GetPath()
         )
         return None
+    matrix = None if skin is None else skin.rigid()
+    if matrix is not None:
+        data = _moved(data, matrix, scale)
     flag = prim.GetAttribute("doubleSided")
     return replace(data, double_sided=True) if flag and flag.Get(context.time) else data
+
+
+def _moved(data: MeshData, matrix: F8, scale: float) -> MeshData:
+    """The shape carried by a row-vector matrix in stage units."""
+    normals = data.normals @ np.linalg.pinv(matrix[:3, :3]).T
+    length = np.linalg.norm(normals, axis=1, keepdims=True)
+    triangles = data.triangles if np.linalg.det(matrix[:3, :3]) >= 0 else data.triangles[:, ::-1]
+    return replace(
+        data,
+        points=(data.points @ matrix[:3, :3] + matrix[3, :3] * scale).astype(np.float32),
+        normals=(normals / np.where(length > 0, length, 1.0)).astype(np.float32),
+        triangles=np.ascontiguousarray(triangles),
+        chord_error=data.chord_error * float(np.linalg.norm(matrix[:3, :3], 2)),
+    )

@@ -1,224 +1,229 @@
-"""Drawings: every gprim that is drawn where it stands, then every gprim of every point; and the objects they belong to."""
+"""Drawings: every gprim that is drawn where it stands, every gprim of every point; and the objects they belong to.
 
-from dataclasses import dataclass
-from typing import Any
+Rows are sorted by prim, point id and gprim. Gprims come in that order already, and so do the points of each instancer, so
+the tables are put together from runs of rows instead of being sorted.
+"""
+
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
-from twinstage.scene.columns import frozen
-from twinstage.scene.labels import LabelPolicy, Levels, ResolvedLabels, flat, merged, resolve
+from twinstage.scene.columns import I4, Bool, frozen
 from twinstage.scene.read.appearance import DRAWN_PURPOSES, Appearance
+from twinstage.scene.read.context import ReadContext
+from twinstage.scene.read.labels import tell_ambiguities
+from twinstage.scene.read.objects import ObjectFinder
 from twinstage.scene.read.points import PointReader, PointRows
-from twinstage.scene.snapshot import InstanceTable, PointTable, PrimTable, SceneObject
+from twinstage.scene.read.prims import PrimRows
+from twinstage.scene.safe.finite import guard_points
+from twinstage.scene.snapshot import InstanceTable, ObjectTable, PointTable, PrimTable
+from twinstage.scene.tables import Frames, Interned
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
-    """Drawings that share a prototype: per-row arrays over k rows, or one value for all."""
+class Run:
+    """Neighbouring rows of the instance table; `object`: among the objects of this run."""
 
-    prototype: int
+    prototype: np.ndarray
     node: np.ndarray
     prim: np.ndarray
     point_id: np.ndarray
-    part: int
-    local: np.ndarray
+    frame: np.ndarray
     material_set: np.ndarray
+    object: np.ndarray
     visible: np.ndarray
 
 
-def below_instancers(table: PrimTable) -> np.ndarray:
+@dataclass(frozen=True, slots=True)
+class ObjectRun:
+    """The objects of one run: columns of `ObjectTable`, with codes of label sets."""
+
+    prim: np.ndarray
+    point_id: np.ndarray
+    label_set: np.ndarray
+
+
+def below_instancers(table: PrimTable, rows: PrimRows) -> Bool:
     """Prims below a PointInstancer, bool[n]: USD draws them only as its points."""
+    instancer = Interned.of(table.type_name).isin(["PointInstancer"])
     below = np.zeros(len(table), bool)
-    for i, parent in enumerate(table.parent):
-        if parent >= 0:
-            below[i] = below[parent] or table.type_name[parent] == "PointInstancer"
+    for level in rows.levels[1:]:
+        parent = table.parent[level]
+        below[level] = below[parent] | instancer[parent]
     return below
 
 
 def read_points(
-    table: PrimTable, prims: list[Any], hidden: np.ndarray, reader: PointReader
-) -> list[PointRows]:
-    """The points of all instancers that draw, in path order."""
+    table: PrimTable, rows: PrimRows, hidden: Bool, reader: PointReader
+) -> tuple[list[PointRows], PointTable]:
+    """The points of all instancers that draw, in path order; and the table of all of them."""
+    drawn = ~hidden & _drawn_purpose(table, rows) & Interned.of(table.type_name).isin(["PointInstancer"])
     found = []
-    for i, type_name in enumerate(table.type_name):
-        if type_name == "PointInstancer" and not hidden[i] and table.purpose[i] in DRAWN_PURPOSES:
-            rows = reader.read(i, prims[i])
-            if rows is not None:
-                found.append(rows)
-    return found
+    for i in np.flatnonzero(drawn).tolist():
+        read = reader.read(i, rows.prims[i])
+        if read is not None:
+            found.append(guard_points(reader.context, table.path[i], read))
+    return found, _point_table(found)
 
 
-def point_table(rows: list[PointRows]) -> PointTable:
-    """All points, sorted by instancer and id."""
+def _point_table(rows: list[PointRows]) -> PointTable:
+    """The rows' columns, one after the other; their matrices become views of the table's, so that they exist once."""
     if not rows:
-        return PointTable(
-            frozen(np.empty(0), np.int32),
-            frozen(np.empty(0), np.int64),
-            frozen(np.empty((0, 4, 4)), np.float64),
-            frozen(np.empty(0), np.bool_),
-        )
+        return PointTable.empty()
+    starts = np.cumsum([0, *(len(r.point_id) for r in rows)])
+    matrices = rows[0].frames.matrices if len(rows) == 1 else np.empty((starts[-1], 3, 4))
+    for k, r in enumerate(rows):
+        if len(rows) > 1:
+            matrices[starts[k] : starts[k + 1]] = r.frames.matrices
+            rows[k] = replace(r, frames=Frames(matrices[starts[k] : starts[k + 1]]))
     return PointTable(
-        instancer=frozen(np.concatenate([np.full(len(r.point_id), r.instancer) for r in rows]), np.int32),
+        instancer=frozen(np.repeat([r.instancer for r in rows], np.diff(starts)), np.int32),
         point_id=frozen(np.concatenate([r.point_id for r in rows]), np.int64),
-        local=frozen(np.concatenate([r.local for r in rows]), np.float64),
+        frames=Frames(frozen(matrices, np.float64)),
         visible=frozen(np.concatenate([r.visible for r in rows]), np.bool_),
     )
 
 
-def prim_blocks(
-    table: PrimTable, prims: list[Any], hidden: np.ndarray, appearance: Appearance
-) -> list[Block]:
-    """Drawings of the gprims that stand for themselves."""
-    drawn = [
-        i
-        for i in range(len(table))
-        if not hidden[i] and table.purpose[i] in DRAWN_PURPOSES and appearance.drawable(prims[i])
-    ]
-    blocks = []
-    for i, look in zip(drawn, appearance.looks([prims[i] for i in drawn]), strict=True):
-        if look is not None:
-            at = np.array([i])
-            blocks.append(
-                Block(
-                    prototype=look.prototype,
-                    node=at,
-                    prim=at,
-                    point_id=np.array([-1]),
-                    part=0,
-                    local=np.eye(4)[None],
-                    material_set=np.array([look.material_set]),
-                    visible=table.visible[i : i + 1],
-                )
-            )
-    return blocks
+def _drawn_purpose(table: PrimTable, rows: PrimRows) -> Bool:
+    purpose = Interned.of(table.purpose)
+    return purpose.isin(DRAWN_PURPOSES) & ~(purpose.isin(["render"]) & rows.render_hidden)
 
 
-def point_blocks(table: PrimTable, rows: list[PointRows]) -> list[Block]:
-    """Drawings of the points: one block for each gprim of each prototype."""
-    blocks = []
-    first = len(table)
-    for r in rows:
-        shown = r.visible & table.visible[r.instancer]
-        for k, parts in enumerate(r.parts):
-            at = np.flatnonzero(r.prototype_index == k)
-            for number, part in enumerate(parts):
-                sets = r.material_sets if part.plain else None
-                blocks.append(
-                    Block(
-                        prototype=part.prototype,
-                        node=first + at,
-                        prim=np.full(len(at), r.instancer),
-                        point_id=r.point_id[at],
-                        part=number,
-                        local=np.broadcast_to(part.local, (len(at), 4, 4)),
-                        material_set=np.full(len(at), part.material_set) if sets is None else sets[at],
-                        visible=shown[at],
-                    )
-                )
-        first += len(r.point_id)
-    return blocks
+def gprim_runs(
+    context: ReadContext,
+    table: PrimTable,
+    rows: PrimRows,
+    hidden: Bool,
+    appearance: Appearance,
+    finder: ObjectFinder,
+    cuts: list[int],
+) -> list[tuple[Run, ObjectRun]]:
+    """Drawings of the gprims that stand for themselves, a run for those before each of `cuts` (prims), and the rest."""
+    types = Interned.of(table.type_name)
+    wanted = ~hidden & _drawn_purpose(table, rows)
+    appearance.count_not_drawn(types, wanted)
+    drawn = np.flatnonzero(wanted & types.isin(filter(appearance.shapes.is_shape, types.values)))
+    prototype, material_set = appearance.looks_of_rows(drawn, rows)
+    drawn, material_set = drawn[prototype >= 0], material_set[prototype >= 0]
+    prototype = prototype[prototype >= 0]
+    root = finder.root[drawn]
+    out = []
+    edges = [0, *np.searchsorted(drawn, cuts).tolist(), len(drawn)]
+    for a, b in pairwise(edges):
+        at = drawn[a:b].astype(np.int32)
+        found, inverse = np.unique(root[a:b], return_inverse=True)
+        run = Run(
+            prototype=prototype[a:b],
+            node=at,
+            prim=at,
+            point_id=np.broadcast_to(np.int64(-1), len(at)),
+            frame=np.broadcast_to(np.int32(0), len(at)),
+            material_set=material_set[a:b],
+            object=inverse.reshape(-1).astype(np.int32),
+            visible=table.visible[at],
+        )
+        none = np.broadcast_to(np.int64(-1), len(found))
+        out.append((run, ObjectRun(found, none, finder.label_set(found))))
+    return out
 
 
-def instance_table(blocks: list[Block], objects_of: "ObjectFinder") -> InstanceTable:
-    """All drawings, sorted by prim, point id and gprim."""
-    if not blocks:
-        blocks = [_nothing()]
-    sizes = [len(b.node) for b in blocks]
-    prim = np.concatenate([b.prim for b in blocks])
-    point_id = np.concatenate([b.point_id for b in blocks])
-    part = np.repeat([b.part for b in blocks], sizes)
-    order = np.lexsort((part, point_id, prim))
-    prim, point_id = prim[order], point_id[order]
+def point_run(
+    table: PrimTable, rows: PointRows, first_node: int, first_frame: int, finder: ObjectFinder
+) -> tuple[Run, ObjectRun, np.ndarray]:
+    """Drawings of one instancer's points, the objects they are, and the frames of all parts, f8[q, 4, 4].
+
+    Frames are numbered from `first_frame`; frame 0 is the identity.
+    """
+    parts, part, point = rows.drawings(np.arange(len(rows.point_id), dtype=np.int32))
+    there = np.ones(len(point), bool)
+    there[1:] = point[1:] != point[:-1]
+    number = np.cumsum(there, dtype=np.int32) - np.int32(1)
+    shown = rows.visible & bool(table.visible[rows.instancer])
+    straight = (parts.local == np.eye(4)).all((1, 2))
+    frame = np.where(straight, 0, first_frame + np.arange(len(parts))).astype(np.int32)
+    run = Run(
+        prototype=parts.prototype[part],
+        node=np.int32(first_node) + point,
+        prim=np.broadcast_to(np.int32(rows.instancer), len(point)),
+        point_id=rows.point_id[point],
+        frame=frame[part],
+        material_set=rows.sets(parts, part, point),
+        object=number,
+        visible=shown[point],
+    )
+    drawn = point[there]
+    labels = finder.point_label_sets(rows.instancer, rows.labels)[rows.prototype_index[drawn]]
+    prim = np.broadcast_to(np.int32(rows.instancer), len(drawn))
+    return run, ObjectRun(prim, rows.point_id[drawn], labels), parts.local
+
+
+def draw(
+    context: ReadContext,
+    table: PrimTable,
+    rows: PrimRows,
+    hidden: Bool,
+    points: list[PointRows],
+    appearance: Appearance,
+) -> tuple[InstanceTable, ObjectTable]:
+    """All drawings, and all objects in (prim, point id) order."""
+    finder = ObjectFinder(table, context.policy)
+    gprims = gprim_runs(context, table, rows, hidden, appearance, finder, [r.instancer for r in points])
+    runs, objects, frames = [], [], [np.eye(4)[None]]
+    node = len(table)
+    n_frames = 1
+    for (run, group), own in zip(gprims, [*points, None], strict=True):
+        runs.append(run)
+        objects.append(group)
+        if own is not None:
+            run, group, parts = point_run(table, own, node, n_frames, finder)
+            runs.append(run)
+            objects.append(group)
+            frames.append(parts)
+            node += len(own.point_id)
+            n_frames += len(parts)
+    listed, numbers = _object_table(table, objects, finder)
+    tell_ambiguities(context, finder.ambiguities())
+    return _instance_table(runs, frames, numbers), listed
+
+
+def _instance_table(runs: list[Run], frames: list[np.ndarray], numbers: list[I4]) -> InstanceTable:
+    index = np.concatenate([r.frame for r in runs])
+    matrices = np.concatenate(frames) if index.any() else frames[0]
     return InstanceTable(
-        prototype=frozen(np.repeat([b.prototype for b in blocks], sizes)[order], np.int32),
-        node=frozen(np.concatenate([b.node for b in blocks])[order], np.int32),
-        prim=frozen(prim, np.int32),
-        point_id=frozen(point_id, np.int64),
-        local=_locals(blocks, order),
-        material_set=frozen(np.concatenate([b.material_set for b in blocks])[order], np.int32),
-        object=frozen(objects_of.find(prim, point_id), np.int32),
-        visible=frozen(np.concatenate([b.visible for b in blocks])[order], np.bool_),
+        prototype=frozen(np.concatenate([r.prototype for r in runs]), np.int32),
+        node=frozen(np.concatenate([r.node for r in runs]), np.int32),
+        prim=frozen(np.concatenate([r.prim for r in runs]), np.int32),
+        point_id=frozen(np.concatenate([r.point_id for r in runs]), np.int64),
+        frames=Frames(frozen(matrices[:, :3], np.float64), frozen(index, np.int32)),
+        material_set=frozen(np.concatenate([r.material_set for r in runs]), np.int32),
+        object=frozen(
+            np.concatenate([number[r.object] for number, r in zip(numbers, runs, strict=True)]), np.int32
+        ),
+        visible=frozen(np.concatenate([r.visible for r in runs]), np.bool_),
     )
 
 
-def _locals(blocks: list[Block], order: np.ndarray) -> np.ndarray:
-    if all(b.local.strides[0] == 0 or len(b.local) == 1 for b in blocks) and all(
-        (b.local == np.eye(4)).all() for b in blocks
-    ):
-        return np.broadcast_to(
-            np.eye(4), (len(order), 4, 4)
-        )  # one matrix in memory, whatever the number of rows
-    return frozen(np.concatenate([b.local for b in blocks])[order], np.float64)
+def _object_table(
+    table: PrimTable, runs: list[ObjectRun], finder: ObjectFinder
+) -> tuple[ObjectTable, list[I4]]:
+    """All objects sorted by prim and point, each once; and for each run the numbers of its objects.
 
-
-def _nothing() -> Block:
-    none = np.empty(0, np.int64)
-    return Block(0, none, none, none, 0, np.empty((0, 4, 4)), none, np.empty(0, bool))
-
-
-class ObjectFinder:
-    """Objects by the labelling policy (`scene.labels`).
-
-    Every point of a PointInstancer is an object of its own; its labels are its prototype's, then the instancer's. Where
-    no ancestor qualifies, the gprim itself is the object, without a class.
+    A prim object's drawings may lie in several runs (instancers stand between them). Points are sorted in their run, and
+    no other object has their prim, so sorting by prim alone, stably, is enough.
     """
-
-    def __init__(self, table: PrimTable, rows: list[PointRows], policy: LabelPolicy | None = None) -> None:
-        self.table = table
-        self.objects: tuple[SceneObject, ...] = ()
-        self.ambiguous: dict[tuple[str, ...], tuple[str, int]] = {}
-        """Labels that leave a class open: the first prim that has them, and how many have."""
-        self._labels = resolve_table(table, policy or LabelPolicy())
-        self._point_labels = {r.instancer: r for r in rows}
-
-    def find(self, prim: np.ndarray, point_id: np.ndarray) -> np.ndarray:
-        """The object of each drawing (prim index, point id or -1); fills `objects` in (prim path, point id) order."""
-        root = np.where(point_id >= 0, prim, self._labels.root[prim]) if len(prim) else prim
-        keys = np.stack([root, np.where(point_id >= 0, point_id, -1)], -1)
-        unique, inverse = np.unique(keys, axis=0, return_inverse=True)
-        self.objects = tuple(self._points_and_prims(unique))
-        return inverse.reshape(-1)
-
-    def _points_and_prims(self, keys: np.ndarray) -> list[SceneObject]:
-        by_instancer: dict[int, dict[int, tuple[str, tuple[str, ...], int]]] = {}
-        out = []
-        for prim, point in keys.tolist():
-            if point < 0:
-                named = self._named(prim, self._labels.levels(prim), self._labels.own(prim))
-            else:
-                if prim not in by_instancer:
-                    by_instancer[prim] = self._labels_by_point(prim)
-                named = by_instancer[prim][point]
-            out.append(SceneObject(prim, self.table.path[prim], point, *named))
-        return out
-
-    def _named(self, prim: int, levels: Levels, own: int) -> tuple[str, tuple[str, ...], int]:
-        """(class, labels, how many of them are the object's own)."""
-        choice = self._labels.choose(levels)
-        if choice.rivals:
-            first, number = self.ambiguous.get(choice.rivals, (self.table.path[prim], 0))
-            self.ambiguous[choice.rivals] = (first, number + 1)
-        return choice.name, merged(levels), own
-
-    def _labels_by_point(self, prim: int) -> dict[int, tuple[str, tuple[str, ...], int]]:
-        """What `_named` says by point id: the prototype's own labels count, the instancer's where it has none."""
-        rows, above = self._point_labels[prim], self._labels.levels(prim)
-        plain = self._named(prim, above, self._labels.own(prim))
-        named = [
-            self._named(prim, (*levels, *above), len(flat(levels[0]))) if levels else plain
-            for levels in rows.labels
-        ]
-        pairs = zip(rows.point_id.tolist(), rows.prototype_index.tolist(), strict=True)
-        return {point: named[k] if k >= 0 else plain for point, k in pairs}
-
-
-def resolve_table(table: PrimTable, policy: LabelPolicy) -> ResolvedLabels:
-    """The policy applied to a prim table."""
-    from pxr import Kind
-
-    is_component = {kind: Kind.Registry.IsA(kind, "component") for kind in set(table.kind)}
-    groups = table.label_groups or tuple((("class", own),) if own else () for own in table.labels)
-    n = len(table)
-    component = np.fromiter((is_component[kind] for kind in table.kind), bool, n)
-    flagged = np.zeros(n, bool) if table.flagged is None else table.flagged
-    return resolve(table.parent, groups, component, flagged, policy)
+    prim = np.concatenate([r.prim for r in runs]).astype(np.int32)
+    point_id = np.concatenate([r.point_id for r in runs])
+    label_set = np.concatenate([r.label_set for r in runs])
+    if (prim[1:] >= prim[:-1]).all():
+        order = np.arange(len(prim), dtype=np.int32)
+    else:
+        order = np.argsort(prim, kind="stable").astype(np.int32)
+        prim, point_id, label_set = prim[order], point_id[order], label_set[order]
+    new = np.ones(len(prim), bool)
+    new[1:] = (prim[1:] != prim[:-1]) | (point_id[1:] != point_id[:-1])
+    number = np.empty(len(prim), np.int32)
+    number[order] = np.cumsum(new, dtype=np.int32) - np.int32(1)
+    split = np.cumsum([len(r.prim) for r in runs])[:-1]
+    kept = Interned(label_set[new], finder.label_sets)
+    return ObjectTable(table.path, prim[new], point_id[new], kept), np.split(number, split)

@@ -78,7 +78,10 @@ class LightInputs:
         if not resolved:
             self.note("light.file-missing", f"names {str(asset.path)!r} in {name}, which is not found")
             return b""
-        self.context.allowed.require(resolved, str(self.prim.GetPath()), str(asset.path))
+        refused = self.context.allowed.refusal(resolved, str(self.prim.GetPath()), str(asset.path))
+        if refused is not None:
+            self.context.finding(refused.code, refused.message, self.prim.GetPath(), refused.severity)
+            return b""
         opened = Ar.GetResolver().OpenAsset(Ar.ResolvedPath(resolved))
         if not opened:
             self.note("light.file-missing", f"names {str(asset.path)!r} in {name}, which cannot be opened")

@@ -6,13 +6,17 @@ schemas' fall-backs hold (a DistantLight's intensity is 50,000). What pictures l
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
 
 from twinstage.scene.read.context import ReadContext
 from twinstage.scene.read.light_inputs import LightInputs
 from twinstage.scene.read.light_notes import note_what_is_left_out
 from twinstage.scene.read.textures import TextureStore
 from twinstage.scene.snapshot import Light, PrimTable, Shaping
+from twinstage.scene.tables import Interned
 
 KINDS = {
     "DomeLight": "dome",
@@ -42,20 +46,41 @@ POLE_UP_Z = ((1.0, 0.0, 0.0), (0.0, 0.0, -1.0), (0.0, 1.0, 0.0))
 
 
 def read_lights(
-    context: ReadContext, table: PrimTable, prims: list[Any], textures: TextureStore, up_axis: str
+    context: ReadContext,
+    table: PrimTable,
+    prims: Sequence[Any],
+    textures: TextureStore,
+    up_axis: str,
+    own: np.ndarray | None = None,
 ) -> tuple[Light, ...]:
-    """All lights in path order, hidden ones included."""
+    """All lights in path order, hidden ones included.
+
+    `own` i4[n]: rows of equal numbers are proxies of the same prim, so a gprim is asked once whether it is a light.
+    """
     lights = []
-    for i, type_name in enumerate(table.type_name):
-        if type_name in KINDS:
-            lights.append(_read_light(context, i, prims[i], textures, up_axis))
-        elif type_name in NOT_LIT:
+    types = Interned.of(table.type_name)
+    wanted = types.isin([*KINDS, *NOT_LIT])
+    wanted[_gprim_lights(types, prims, own)] = True
+    for i in np.flatnonzero(wanted).tolist():
+        if table.type_name[i] in NOT_LIT:
             context.finding(
-                "light.kind", f"{table.path[i]} gives no light: {type_name} is not supported", table.path[i]
+                "light.kind",
+                f"{table.path[i]} gives no light: {table.type_name[i]} is not supported",
+                table.path[i],
             )
-        elif type_name in SHAPES and "LightAPI" in prims[i].GetAppliedSchemas():
+        else:
             lights.append(_read_light(context, i, prims[i], textures, up_axis))
     return tuple(lights)
+
+
+def _gprim_lights(types: "Interned[str]", prims: Sequence[Any], own: np.ndarray | None) -> np.ndarray:
+    """Rows of the gprims that have UsdLux's LightAPI."""
+    rows = np.flatnonzero(types.isin(SHAPES))
+    number = rows if own is None else own[rows]
+    _, first, inverse = np.unique(number, return_index=True, return_inverse=True)
+    is_light = np.array(["LightAPI" in prims[i].GetAppliedSchemas() for i in rows[first].tolist()], bool)
+    out: np.ndarray = rows[is_light[inverse.reshape(-1)]]
+    return out
 
 
 def _read_light(context: ReadContext, index: int, prim: Any, textures: TextureStore, up_axis: str) -> Light:

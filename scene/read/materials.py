@@ -1,7 +1,8 @@
 """Materials bound to gprims and their subsets -> `Material`s and material sets.
 
-UsdPreviewSurface is read in full. Other surface shaders give the values that `PLAIN_INPUTS` names and a finding: their
-networks would need a translator of their own. A gprim without a material gets one made of its `displayColor`.
+Which material is bound is UsdShade's answer (strength, inheritance, collections, purposes). What it looks like is a
+`Surface`: UsdPreviewSurface as it is, MaterialX and MDL as the nearest. A network that reads primvars is evaluated once
+for each different set of their values. A gprim without a material gets one made of its `displayColor`.
 """
 
 from collections.abc import Iterable
@@ -9,60 +10,26 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from twinstage.scene.read.context import ReadContext
-from twinstage.scene.read.shading import floats, follow, shader_id, value
-from twinstage.scene.read.texture_input import read_texture_input
+from twinstage.scene.read.materials_look import Read, Surface, assemble, tell
+from twinstage.scene.read.materials_network import Evaluator, Lookup, Network, Node
+from twinstage.scene.read.materials_primvars import PrimvarValue, read_primvar
+from twinstage.scene.read.shading import shader_id
 from twinstage.scene.read.textures import TextureStore
-from twinstage.scene.snapshot import Material, TextureInput
+from twinstage.scene.snapshot import Material
 
-# Input name -> (field of Material, number of components; 0: a plain number).
-PREVIEW_INPUTS: dict[str, tuple[str, int]] = {
-    "diffuseColor": ("diffuse_color", 3),
-    "emissiveColor": ("emissive_color", 3),
-    "specularColor": ("specular_color", 3),
-    "metallic": ("metallic", 0),
-    "roughness": ("roughness", 0),
-    "clearcoat": ("clearcoat", 0),
-    "clearcoatRoughness": ("clearcoat_roughness", 0),
-    "opacity": ("opacity", 0),
-    "opacityThreshold": ("opacity_threshold", 0),
-    "ior": ("ior", 0),
-}
-COLOR_READERS = ("UsdPrimvarReader_float3", "UsdPrimvarReader_vector", "ND_geompropvalue_color3")
-CONTEXTS = ("", "mtlx", "mdl")
+CONTEXTS = ("", "mtlx", "mdl", "glslfx")
 """Render contexts in which a surface is looked for; the first one found counts."""
-TEXTURE_ONLY = ("normal", "occlusion")
-PREVIEW_SHADERS = ("UsdPreviewSurface", "ND_UsdPreviewSurface_surfaceshader")
-# Other shaders: their constant inputs that mean the same.
-PLAIN_INPUTS: dict[str, dict[str, tuple[str, int]]] = {
-    "ND_standard_surface_surfaceshader": {
-        "base_color": ("diffuse_color", 3),
-        "metalness": ("metallic", 0),
-        "specular_roughness": ("roughness", 0),
-        "coat": ("clearcoat", 0),
-    },
-    "ND_open_pbr_surface_surfaceshader": {
-        "base_color": ("diffuse_color", 3),
-        "base_metalness": ("metallic", 0),
-        "specular_roughness": ("roughness", 0),
-    },
-    "OmniPBR": {
-        "diffuse_color_constant": ("diffuse_color", 3),
-        "metallic_constant": ("metallic", 0),
-        "reflection_roughness_constant": ("roughness", 0),
-    },
-}
+MAX_LOOKS = 4096
+"""Different looks of one material that primvars may give it; the rest take the last one, with a finding."""
 
 
 @dataclass(frozen=True, slots=True)
 class BoundMaterial:
-    """A material's index, the uv primvar that its textures read, and the colour primvar that feeds its diffuse colour.
+    """A material by its key, the uv primvar that its textures read ("" for none), and the other primvars it asks for."""
 
-    Both names are "" where there is none.
-    """
-
-    index: int
+    key: str
     uv_name: str
-    color_name: str = ""
+    reads: tuple[str, ...] = ()
 
 
 class MaterialStore:
@@ -73,33 +40,59 @@ class MaterialStore:
         self.textures = textures
         self.materials: list[Material] = []
         self.sets: list[tuple[int, ...]] = []
-        self._by_path: dict[str, BoundMaterial] = {}
+        self._by_key: dict[str, BoundMaterial] = {}
+        self._prims: dict[str, Any] = {}
+        self._looks: dict[tuple[object, ...], int] = {}
+        self._looks_of: dict[str, int] = {}
         self._plain: dict[Material, int] = {}
         self._set_index: dict[tuple[int, ...], int] = {}
 
     def bound(self, prims: list[Any]) -> list[BoundMaterial | None]:
-        """The material of each prim by binding strength and inheritance, None where nothing is bound."""
+        """The material of each prim by binding strength and inheritance, None where nothing is bound.
+
+        Bindings of purpose preview or of all purposes count; where there is none, those of purpose full.
+        """
         from pxr import UsdShade
 
         if not prims:
             return []
-        found, _ = UsdShade.MaterialBindingAPI.ComputeBoundMaterials(prims, UsdShade.Tokens.preview)
-        return [self._read(material) if material else None for material in found]
+        found, by = UsdShade.MaterialBindingAPI.ComputeBoundMaterials(prims, UsdShade.Tokens.preview)
+        bound = [self._read(material) if material else None for material in found]
+        missing = [i for i, one in enumerate(bound) if one is None]
+        for i in missing:
+            if by[i]:
+                self._unresolved(by[i])
+        rest = [i for i in missing if not by[i]]
+        if rest and self._has_full_bindings():
+            full, _ = UsdShade.MaterialBindingAPI.ComputeBoundMaterials(
+                [prims[i] for i in rest], UsdShade.Tokens.full
+            )
+            for i, material in zip(rest, full, strict=True):
+                if material:
+                    self.context.count(
+                        "material.purpose", "gprim has a material of purpose full only: it is used"
+                    )
+                    bound[i] = self._read(material)
+        return bound
 
     def plain(self, color: tuple[float, float, float] | None, opacity: float = 1.0) -> int:
         """The material of a gprim that has none: its displayColor, or the fall-back grey."""
         material = Material("") if color is None else Material("", diffuse_color=color)
-        material = replace(material, opacity=opacity)
-        if material not in self._plain:
-            self._plain[material] = self._add(material)
-        return self._plain[material]
+        return self._shared(replace(material, opacity=opacity))
 
-    def tinted(self, index: int, color: tuple[float, float, float]) -> int:
-        """That material with the diffuse colour that a gprim's primvar gives it."""
-        material = replace(self.materials[index], diffuse_color=color)
-        if material not in self._plain:
-            self._plain[material] = self._add(material)
-        return self._plain[material]
+    def worn(self, prim: Any, bound: BoundMaterial, *, has_colors: bool) -> int:
+        """The index of that material as the gprim (or subset) wears it: with the values of the primvars it asks for."""
+        values = tuple(self._primvar(prim, bound.key, name) for name in bound.reads)
+        colored = has_colors and "displayColor" in bound.reads
+        key = (bound.key, values, colored)
+        if key not in self._looks:
+            if self._looks_of.get(bound.key, 0) >= MAX_LOOKS:
+                return self._too_many(bound.key, key)
+            self._looks_of[bound.key] = self._looks_of.get(bound.key, 0) + 1
+            known = dict(zip(bound.reads, values, strict=True))
+            read = self._evaluate(self._prims[bound.key], known.get, has_colors=colored)
+            self._looks[key] = self._shared(read.material)
+        return self._looks[key]
 
     def set_index(self, indices: Iterable[int]) -> int:
         """The index of that material set."""
@@ -109,93 +102,122 @@ class MaterialStore:
             self.sets.append(key)
         return self._set_index[key]
 
-    def _add(self, material: Material) -> int:
-        self.materials.append(material)
-        return len(self.materials) - 1
+    def _shared(self, material: Material) -> int:
+        if material not in self._plain:
+            self._plain[material] = len(self.materials)
+            self.materials.append(material)
+        return self._plain[material]
+
+    def _too_many(self, key: str, look: tuple[object, ...]) -> int:
+        self.context.finding(
+            "material.looks",
+            f"material {key} has more than {MAX_LOOKS} looks by primvars: the rest share the last",
+            key,
+        )
+        self._looks[look] = next(reversed([v for k, v in self._looks.items() if k[0] == key]))
+        return self._looks[look]
+
+    def _primvar(self, prim: Any, key: str, name: str) -> PrimvarValue:
+        """The gprim's primvar (own or inherited), else the material's."""
+        time = self.context.time
+        found = read_primvar(self.context, prim, name, time)
+        return found if found is not None else read_primvar(self.context, self._prims[key], name, time)
+
+    def _unresolved(self, relationship: Any) -> None:
+        path = relationship.GetPath()
+        targets = ", ".join(str(target) for target in relationship.GetTargets()) or "nothing"
+        self.context.finding(
+            "material.binding", f"{path} names {targets}, which is no material: it has no effect", path
+        )
+
+    def _has_full_bindings(self) -> bool:
+        """Whether any layer speaks of purpose full: asking twice for every gprim would cost more than this."""
+        if not hasattr(self, "_full"):
+            from pxr import Sdf
+
+            names = ("material:binding:full", "material:binding:collection:full")
+            self._full = False
+            for layer in self.context.stage.GetUsedLayers():
+                hits: list[str] = []
+
+                def visit(path: Any, hits: list[str] = hits) -> None:
+                    if path.IsPropertyPath() and str(path.name).startswith(names):
+                        hits.append(str(path))
+
+                layer.Traverse(Sdf.Path.absoluteRootPath, visit)
+                if hits:
+                    self._full = True
+                    break
+        return self._full
 
     def _read(self, material: Any) -> BoundMaterial:
         prim = material.GetPrim()
         shared = prim.GetPrimInPrototype() if prim.IsInstanceProxy() else prim
         key = str(shared.GetPath())
-        if key not in self._by_path:
-            read, uv_name, color_name = self._network(material, str(prim.GetPath()))
-            self._by_path[key] = BoundMaterial(self._add(read), uv_name, color_name)
-        return self._by_path[key]
-
-    def _network(self, material: Any, path: str) -> tuple[Material, str, str]:
-        shader = next((found for c in CONTEXTS if (found := material.ComputeSurfaceSource(c)[0])), None)
-        if not shader:
-            self.context.finding(
-                "material.no-surface", f"material {path} has no surface shader: it is drawn grey", path
+        if key not in self._by_key:
+            self._prims[key] = prim
+            read = self._evaluate(
+                prim, lambda name: read_primvar(self.context, prim, name, self.context.time), quiet=True
             )
-            return Material(path), "", ""
-        identifier = shader_id(shader)
-        if identifier in PREVIEW_SHADERS:
-            return self._preview_surface(shader, path)
-        inputs = PLAIN_INPUTS.get(identifier, {})
-        self.context.finding(
-            "material.shader",
-            (
-                f"material {path}: of shader {identifier or 'without an id'} "
-                + ("only constant inputs are used" if inputs else "nothing is used, it is drawn grey")
-            ),
-            path,
-        )
-        return Material(path, **self._constants(shader, inputs)), "", ""
+            self._by_key[key] = BoundMaterial(key, read.uv_name, read.reads)
+        return self._by_key[key]
 
-    def _constants(self, shader: Any, inputs: dict[str, tuple[str, int]]) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        for name, (field, width) in inputs.items():
-            constant = value(self.context, shader, name, None)
-            if constant is not None:
-                found[field] = floats(constant, width) if width else float(constant)
-        return found
+    def _evaluate(self, prim: Any, lookup: Lookup, *, has_colors: bool = False, quiet: bool = False) -> Read:
+        """The material with primvars as `lookup` has them; `quiet`: without findings, to learn what it asks for."""
+        from pxr import UsdShade
 
-    def _preview_surface(self, shader: Any, path: str) -> tuple[Material, str, str]:
-        fields = self._constants(shader, PREVIEW_INPUTS)
-        fields["use_specular_workflow"] = bool(value(self.context, shader, "useSpecularWorkflow", 0))
-        textures: list[tuple[str, TextureInput]] = []
-        uv_names: dict[str, None] = {}
-        for name in (*PREVIEW_INPUTS, *TEXTURE_ONLY):
-            fed = self._fed_input(shader, name, path, fields)
-            if fed is not None:
-                textures.append((name, fed[0]))
-                uv_names[fed[1]] = None
-        if len(uv_names) > 1:
-            self.context.finding(
-                "primvar.several-uv",
-                f"material {path} reads several uv primvars; all textures use {next(iter(uv_names))!r}",
-                path,
-            )
-        color_name = self._color_primvar(shader)
-        return Material(path, textures=tuple(textures), **fields), next(iter(uv_names), ""), color_name
+        path = str(prim.GetPath())
+        network = Network(self.context, self.textures, lookup, _evaluator)
+        surface = self._surface(UsdShade.Material(prim), path, network)
+        material, uv_name = assemble(self.context, path, surface, network.notes, has_colors=has_colors)
+        if not quiet:
+            tell(self.context, path, network.notes)
+        return Read(material, uv_name, tuple(network.reads))
 
-    def _color_primvar(self, shader: Any) -> str:
-        """The primvar that is read as the diffuse colour, "" where there is none."""
-        _, source = follow(shader.GetInput("diffuseColor"))
-        if source is None or not source.id.startswith(COLOR_READERS):
-            return ""
-        return str(value(self.context, source.shader, "varname", ""))
+    def _surface(self, material: Any, path: str, network: Network) -> Surface:
+        shader, output = _surface_shader(material)
+        if shader is None:
+            others = _other_contexts(material)
+            told = f", only one for {', '.join(others)}" if others else ""
+            network.notes.add("material.no-surface", f"has no surface shader{told}: it is drawn grey", path)
+            return Surface()
+        node = Node(network, shader, output, shader_id(shader))
+        surface = read_surface(node)
+        if surface is None:
+            named = f"shader {node.id!r} is unknown" if node.id else "its surface shader has no id"
+            network.notes.add("material.shader", f"cannot be read, {named}: it is drawn grey", path)
+            return Surface()
+        return surface
 
-    def _fed_input(
-        self, shader: Any, name: str, path: str, fields: dict[str, Any]
-    ) -> tuple[TextureInput, str] | None:
-        """The texture of an input; where a texture cannot be read, its `fallback` becomes the constant."""
-        _, source = follow(shader.GetInput(name))
-        if source is None:
-            return None
-        if source.id == "UsdUVTexture":
-            read = read_texture_input(self.context, self.textures, source)
-            if read is not None:
-                return read
-        elif not (name == "diffuseColor" and source.id.startswith(COLOR_READERS)):
-            self.context.finding(
-                "material.input",
-                f"material {path}: {name} is fed by {source.id or 'an unknown shader'}, not a texture",
-                path,
-            )
-        field, width = PREVIEW_INPUTS.get(name, ("", 0))
-        fallback = value(self.context, source.shader, "fallback", None)
-        if field and fallback is not None:
-            fields[field] = floats(fallback, width) if width else floats(fallback, 1)[0]
-        return None
+
+def read_surface(node: Node) -> Surface | None:
+    """The surface of a shader of any known kind; None for unknown ones."""
+    from twinstage.scene.mtlx.lobes import surface_of
+    from twinstage.scene.read.materials_mdl import mdl_surface
+    from twinstage.scene.read.materials_preview import preview_surface
+
+    if node.id == "UsdPreviewSurface" and node.shader.GetShaderId():
+        return preview_surface(node)
+    return surface_of(node) or mdl_surface(node)
+
+
+def _evaluator(identifier: str) -> tuple[Evaluator, str] | None:
+    from twinstage.scene.mtlx.evaluators import find
+    from twinstage.scene.read.materials_usd import USD_NODES
+
+    known = USD_NODES.get(identifier)
+    return (known, "") if known is not None else find(identifier)
+
+
+def _surface_shader(material: Any) -> tuple[Any, str]:
+    for context in CONTEXTS:
+        shader, output, _ = material.ComputeSurfaceSource(context)
+        if shader:
+            return shader, str(output)
+    return None, ""
+
+
+def _other_contexts(material: Any) -> list[str]:
+    """Render contexts for which the material has a surface, besides ours."""
+    outputs = [str(output.GetBaseName()).split(":") for output in material.GetSurfaceOutputs()]
+    return sorted({parts[0] for parts in outputs if len(parts) > 1 and parts[0] not in CONTEXTS})

@@ -1,11 +1,10 @@
-"""UsdGeomPointInstancer -> rows of the point table and drawings of their prototypes.
+"""UsdGeomPointInstancer -> rows of the point table, and the drawings that its prototypes stand for.
 
 A point's own transform excludes that of the prototype's root: it is what `positions`, `orientations` and `scales` say,
-and so what a binding writes. The rest of the way to each gprim is the drawing's `local`. A PointInstancer inside a
-prototype is expanded into drawings of the outer point.
+and so what a binding writes. The rest of the way to each gprim is the drawing's frame. A PointInstancer inside a
+prototype is expanded into drawings of the outer point. Velocities count as USD says: from the sample at or before the time.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,37 +15,82 @@ from twinstage.scene.labels import Levels
 from twinstage.scene.read.appearance import DRAWN_PURPOSES, Appearance
 from twinstage.scene.read.context import ReadContext, array
 from twinstage.scene.read.labels import prototype_levels
+from twinstage.scene.read.point_frames import point_frames
+from twinstage.scene.read.walk import size_below
+from twinstage.scene.tables import Frames
 
 MAX_NESTED = 1_000_000
-"""Drawings that one prototype may expand to through nested instancers."""
+"""Drawings, and prims to look at, that one prototype may expand to."""
+MAX_DRAWINGS = 20_000_000
+"""Drawings that the points of one instancer may expand to."""
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """One gprim of a prototype: `local` is point_from_gprim [m], f8[4, 4]; `plain`: it has no material of its own."""
+class Parts:
+    """The gprims of a prototype: index of the shape i4[q], material set i4[q], point_from_gprim [m] f8[q, 4, 4].
 
-    prototype: int
-    material_set: int
+    `plain` bool[q]: the gprim has no material of its own.
+    """
+
+    prototype: I4
+    material_set: I4
     local: F8
-    plain: bool
+    plain: Bool
+
+    @staticmethod
+    def join(parts: "list[Parts]") -> "Parts":
+        """All of them, one after the other."""
+        return Parts(
+            np.concatenate([np.empty(0, np.int32), *(p.prototype for p in parts)]),
+            np.concatenate([np.empty(0, np.int32), *(p.material_set for p in parts)]),
+            np.concatenate([np.empty((0, 4, 4)), *(p.local for p in parts)]),
+            np.concatenate([np.empty(0, bool), *(p.plain for p in parts)]),
+        )
+
+    def taken(self, which: Bool) -> "Parts":
+        """Those of them that are wanted."""
+        return Parts(self.prototype[which], self.material_set[which], self.local[which], self.plain[which])
+
+    def __len__(self) -> int:
+        return len(self.prototype)
 
 
 @dataclass(frozen=True, slots=True)
 class PointRows:
     """One instancer's points in id order, and its prototypes' parts and labels.
 
-    `position[i]`: where point i stands in the authored arrays; `prototype_index` i8: -1 where it names none.
+    `prototype_index` i4: -1 where a point names no prototype; `frames`: instancer_from_point [m].
     """
 
     instancer: int
     point_id: I8
-    position: I8
-    local: F8
+    frames: Frames
     visible: Bool
-    prototype_index: I8
-    parts: tuple[tuple[Part, ...], ...]
+    prototype_index: I4
+    parts: tuple[Parts, ...]
     labels: tuple[Levels, ...]
     material_sets: I4 | None = None
+
+    def drawings(self, rows: I4) -> tuple[Parts, I4, I4]:
+        """All parts of all prototypes; and of those points, in their order: which part and which point each drawing is."""
+        counts = np.array([*map(len, self.parts), 0], np.int64)
+        starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
+        index = self.prototype_index[rows]
+        each = counts[index]  # -1 is the last entry: no part
+        point = rows if (each == 1).all() else np.repeat(rows, each)
+        number = np.arange(len(point), dtype=np.int32)
+        if point is not rows:
+            number -= np.repeat(np.cumsum(each) - each, each).astype(np.int32)
+        else:
+            number[:] = 0
+        part = starts.astype(np.int32)[self.prototype_index[point]] + number
+        return Parts.join(list(self.parts)), part, point
+
+    def sets(self, parts: Parts, part: I4, point: I4) -> I4:
+        """The material set of each drawing: the part's, or the point's colour where the part has no material."""
+        if self.material_sets is None:
+            return parts.material_set[part]
+        return np.where(parts.plain[part], self.material_sets[point], parts.material_set[part])
 
 
 class PointReader:
@@ -58,63 +102,80 @@ class PointReader:
         self.context = context
         self.appearance = appearance
         self._cache = UsdGeom.XformCache(context.time)
-        self._parts: dict[str, tuple[Part, ...]] = {}
+        self._parts: dict[str, Parts] = {}
+        self._sizes: dict[str, int] = {}
 
     def read(self, index: int, prim: Any) -> PointRows | None:
-        """The points of an instancer (prim index, Usd.Prim), or None with a finding."""
-        authored = self._authored(prim)
-        if authored is None:
-            return None
-        ids, indices, local, visible, targets = authored
-        order = np.argsort(ids, kind="stable")
-        return PointRows(
-            instancer=index,
-            point_id=ids[order],
-            position=order,
-            local=local[order],
-            visible=visible[order],
-            prototype_index=indices[order],
-            parts=tuple(self._parts_of(target) for target in targets),
-            labels=tuple(
-                prototype_levels(target, prim, self.context.time, self.context.policy) for target in targets
-            ),
-            material_sets=self._colors(prim, order),
-        )
-
-    def _authored(self, prim: Any) -> tuple[I8, I8, F8, Bool, list[Any]] | None:
+        """The points of an instancer (prim index, Usd.Prim), or None where it has none (or, with a finding, cannot)."""
         from pxr import UsdGeom
 
-        api, time, path = UsdGeom.PointInstancer(prim), self.context.time, prim.GetPath()
-        indices = array(api.GetProtoIndicesAttr().Get(time), np.int64)
+        api, path = UsdGeom.PointInstancer(prim), prim.GetPath()
+        indices = array(api.GetProtoIndicesAttr().Get(self.context.time), np.int32)
         if indices is None or len(indices) == 0:
             return None
         fault = self._length_fault(api, len(indices))
         if fault:  # pxr then answers with matrices that mean nothing
             self.context.finding("points.length", f"{path} is not drawn: {fault}", path)
             return None
-        transforms = api.ComputeInstanceTransformsAtTime(
-            time, time, UsdGeom.PointInstancer.ExcludeProtoXform, UsdGeom.PointInstancer.IgnoreMask
-        )
-        mask = array(api.ComputeMaskAtTime(time), np.bool_)
-        visible = mask if mask is not None and len(mask) else np.ones(len(indices), bool)
         targets = [self.context.stage.GetPrimAtPath(p) for p in api.GetPrototypesRel().GetForwardedTargets()]
-        wrong = (indices < 0) | (indices >= len(targets))
-        if wrong.any():
+        indices = self._checked(indices, len(targets), path)
+        parts = tuple(self._parts_of(target) for target in targets)
+        if not self._bounded(indices, parts, path):
+            return None
+        ids, order = self._identity(api, len(indices), path)
+        visible = self._mask(api, len(indices))
+        colors = self._colors(prim, len(indices))
+        return PointRows(
+            instancer=index,
+            point_id=ids,
+            frames=point_frames(api, self.context.time, order, self.context.conversion.scale),
+            visible=visible if order is None else visible[order],
+            prototype_index=indices if order is None else indices[order],
+            parts=parts,
+            labels=tuple(self._labels_of(target, prim) for target in targets),
+            material_sets=colors if colors is None or order is None else colors[order],
+        )
+
+    def _checked(self, indices: I4, n_prototypes: int, path: Any) -> I4:
+        wrong = (indices < 0) | (indices >= n_prototypes)
+        if not wrong.any():
+            return indices
+        self.context.finding(
+            "points.prototype",
+            f"{path}: {int(wrong.sum())} points name a prototype that does not exist",
+            path,
+        )
+        return np.where(wrong, -1, indices).astype(np.int32)
+
+    def _bounded(self, indices: I4, parts: tuple[Parts, ...], path: Any) -> bool:
+        uses = np.bincount(indices[indices >= 0], minlength=len(parts)).tolist()
+        count = sum(n * len(part) for n, part in zip(uses, parts, strict=True))
+        if count > MAX_DRAWINGS:
             self.context.finding(
-                "points.prototype",
-                f"{path}: {int(wrong.sum())} points name a prototype that does not exist",
+                "points.too-many",
+                f"{path} is not drawn: its points expand to {count:,} drawings, more than {MAX_DRAWINGS:,}",
                 path,
             )
-        ids = point_ids(api, time, len(indices))
+        return bool(count <= MAX_DRAWINGS)
+
+    def _identity(self, api: Any, count: int, path: Any) -> tuple[I8, I4 | None]:
+        """Ids in ascending order, and the array position of each; None where the arrays have that order already."""
+        ids = point_ids(api, self.context.time, count)
         if ids is None:
             self.context.finding(
                 "points.ids",
                 f"{path}: ids are not unique or not as many as points, so array positions are used",
                 path,
             )
-            ids = np.arange(len(indices))
-        local = self.context.conversion.matrices(np.array(transforms))
-        return ids, np.where(wrong, -1, indices), local, visible, targets
+            ids = np.arange(count)
+        if (ids[1:] > ids[:-1]).all():
+            return ids, None
+        order = np.argsort(ids, kind="stable").astype(np.int32)
+        return ids[order], order
+
+    def _mask(self, api: Any, count: int) -> Bool:
+        mask = array(api.ComputeMaskAtTime(self.context.time), np.bool_)
+        return mask if mask is not None and len(mask) == count else np.ones(count, bool)
 
     def _length_fault(self, api: Any, count: int) -> str:
         """Which array does not have an entry a point; "" where all have (or are absent, as only positions may not be)."""
@@ -131,16 +192,38 @@ class PointReader:
                 return f"{name} has {found} entries, protoIndices {count}"
         return ""
 
-    def _parts_of(self, root: Any) -> tuple[Part, ...]:
+    def _parts_of(self, root: Any) -> Parts:
         if not root:
-            return ()
+            return Parts.join([])
         key = str(root.GetPath())
         if key not in self._parts:
-            self._parts[key] = ()  # an instancer that instances itself ends here
-            self._parts[key] = tuple(self._walk(root))
+            self._parts[key] = Parts.join([])  # an instancer that instances itself ends here
+            self._parts[key] = self._read_parts(root)
         return self._parts[key]
 
-    def _walk(self, root: Any) -> Iterator[Part]:
+    def _read_parts(self, root: Any) -> Parts:
+        count = size_below(root, self._sizes)
+        if count > MAX_NESTED:
+            path = root.GetPath()
+            self.context.finding(
+                "points.nested",
+                f"{path} is not drawn as a prototype: it expands to {count:,} prims, more than {MAX_NESTED:,}",
+                path,
+            )
+            return Parts.join([])
+        gprims, nested = self._walk(root)
+        looks = self.appearance.looks(gprims)
+        drawn = [(prim, look) for prim, look in zip(gprims, looks, strict=True) if look is not None]
+        own = Parts(
+            np.array([look.prototype for _, look in drawn], np.int32),
+            np.array([look.material_set for _, look in drawn], np.int32),
+            np.array([self._relative(prim, root) for prim, _ in drawn]).reshape(-1, 4, 4),
+            np.array([look.plain for _, look in drawn], bool),
+        )
+        return Parts.join([own, *(self._expand(prim, root) for prim in nested)])
+
+    def _walk(self, root: Any) -> tuple[list[Any], list[Any]]:
+        """What is drawn below a prototype's root: gprims and instancers."""
         from pxr import UsdGeom
 
         gprims: list[Any] = []
@@ -153,49 +236,57 @@ class PointReader:
             elif prim.GetTypeName() == "PointInstancer":
                 nested.append(prim)
                 steps.PruneChildren()
-            elif (
-                self.appearance.drawable(prim) and UsdGeom.Imageable(prim).ComputePurpose() in DRAWN_PURPOSES
-            ):
+            elif self.appearance.drawable(prim) and self._has_drawn_purpose(UsdGeom.Imageable(prim)):
                 gprims.append(prim)
-        for prim, look in zip(gprims, self.appearance.looks(gprims), strict=True):
-            if look is not None:
-                yield Part(look.prototype, look.material_set, self._relative(prim, root), look.plain)
-        for prim in nested:
-            yield from self._expand(prim, root)
+        return gprims, nested
 
-    def _expand(self, prim: Any, root: Any) -> Iterator[Part]:
+    def _has_drawn_purpose(self, imageable: Any) -> bool:
+        purpose = imageable.ComputePurpose()
+        if purpose not in DRAWN_PURPOSES:
+            return False
+        return purpose != "render" or _render_visible(imageable, self.context.time)
+
+    def _expand(self, prim: Any, root: Any) -> Parts:
+        """The drawings of an instancer inside a prototype, as parts of that prototype."""
         rows = self.read(-1, prim)
         if rows is None:
-            return
-        outer = self._relative(prim, root)
-        parts = [rows.parts[k] if k >= 0 else () for k in rows.prototype_index]
-        if sum(map(len, parts)) > MAX_NESTED:
+            return Parts.join([])
+        parts, part, point = rows.drawings(np.flatnonzero(rows.visible).astype(np.int32))
+        if len(part) > MAX_NESTED:
             self.context.finding(
                 "points.nested",
                 f"{prim.GetPath()} is not drawn: it expands to more than {MAX_NESTED:,} drawings a point",
                 prim.GetPath(),
             )
-            return
-        for local, visible, drawn in zip(rows.local, rows.visible, parts, strict=True):
-            for part in drawn if visible else ():
-                yield Part(part.prototype, part.material_set, outer @ local @ part.local, part.plain)
+            return Parts.join([])
+        local = self._relative(prim, root) @ rows.frames.take(point) @ parts.local[part]
+        colored = rows.material_sets is not None
+        plain = np.zeros(len(part), bool) if colored else parts.plain[part]
+        return Parts(parts.prototype[part], rows.sets(parts, part, point), local, plain)
 
     def _relative(self, prim: Any, root: Any) -> F8:
         """point_from_gprim: from the gprim up to and with the prototype's root."""
         matrix, _ = self._cache.ComputeRelativeTransform(prim, root.GetParent())
         return np.asarray(self.context.conversion.matrices(np.array(matrix)[None])[0])
 
-    def _colors(self, prim: Any, order: np.ndarray) -> I4 | None:
+    def _labels_of(self, root: Any, instancer: Any) -> Levels:
+        if not root or size_below(root, self._sizes) > MAX_NESTED:
+            return ()
+        return prototype_levels(root, instancer, self.context.time, self.context.policy)
+
+    def _colors(self, prim: Any, count: int) -> I4 | None:
         """A material set for each point where the instancer colours its points, else None."""
         from pxr import UsdGeom
 
         primvar = UsdGeom.PrimvarsAPI(prim).GetPrimvar("displayColor")
         values = (
-            array(primvar.ComputeFlattened(self.context.time)) if primvar and primvar.HasValue() else None
+            array(primvar.ComputeFlattened(self.context.time), np.float32)
+            if primvar and primvar.HasValue()
+            else None
         )
-        if values is None or len(values) != len(order) or len(order) < 2:
+        if values is None or len(values) != count or count < 2:
             return None
-        colors, inverse = np.unique(values[order].astype(np.float32), axis=0, return_inverse=True)
+        colors, inverse = np.unique(values, axis=0, return_inverse=True)
         materials = self.appearance.materials
         sets = []
         for red, green, blue in colors.astype(np.float64).round(7).tolist():
@@ -208,7 +299,21 @@ def point_ids(api: Any, time: Any, count: int) -> I8 | None:
     ids = array(api.GetIdsAttr().Get(time), np.int64)
     if ids is None or len(ids) == 0:
         return np.arange(count)
-    return ids if len(ids) == count and len(np.unique(ids)) == count else None
+    if len(ids) != count:
+        return None
+    if (ids[1:] > ids[:-1]).all():
+        return ids
+    ranked = np.sort(ids)
+    return ids if (ranked[1:] > ranked[:-1]).all() else None
+
+
+def _render_visible(imageable: Any, time: Any) -> bool:
+    from pxr import UsdGeom
+
+    purpose = UsdGeom.VisibilityAPI(imageable.GetPrim())
+    if not purpose:
+        return True
+    return bool(purpose.GetRenderVisibilityAttr().Get(time) != "invisible")
 
 
 def _range(root: Any) -> Any:

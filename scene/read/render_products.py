@@ -1,28 +1,31 @@
 """UsdRender: the pictures that a stage's author asked for, as data."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from twinstage.scene.read.context import ReadContext
 from twinstage.scene.snapshot import PrimTable, RenderProduct
+from twinstage.scene.tables import Interned
 
 SETTINGS, PRODUCT = "RenderSettings", "RenderProduct"
 
 
 def read_render_products(
-    context: ReadContext, table: PrimTable, prims: list[Any]
+    context: ReadContext, table: PrimTable, prims: Sequence[Any]
 ) -> tuple[RenderProduct, ...]:
     """All render products in path order.
 
     A product's own values count; what it leaves open comes from the RenderSettings that lists it (UsdRenderSettingsBase).
     """
+    types = Interned.of(table.type_name)
     settings_of: dict[str, Any] = {}
-    for type_name, prim in zip(table.type_name, prims, strict=True):
-        if type_name == SETTINGS:
-            for target in prim.GetRelationship("products").GetForwardedTargets():
-                settings_of.setdefault(str(target), prim)
-    products = [i for i, type_name in enumerate(table.type_name) if type_name == PRODUCT]
+    for i in np.flatnonzero(types.isin([SETTINGS])).tolist():
+        prim = prims[i]
+        for target in prim.GetRelationship("products").GetForwardedTargets():
+            settings_of.setdefault(str(target), prim)
+    products = np.flatnonzero(types.isin([PRODUCT])).tolist()
     return tuple(_read(context, prims[i], settings_of.get(table.path[i])) for i in products)
 
 

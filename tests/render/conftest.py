@@ -9,9 +9,11 @@ import pytest
 
 from twinstage.scene.columns import frozen
 from twinstage.scene.snapshot import (
+    Frames,
     InstanceTable,
     Light,
     Material,
+    ObjectTable,
     PointTable,
     PrimTable,
     Prototype,
@@ -125,31 +127,26 @@ def make_snapshot(
         labels=((),) * n,
         purpose=("default",) * n,
         visible=frozen(np.ones(n), np.bool_),
-        local=frozen(np.array(poses, np.float64).reshape(n, 4, 4), np.float64),
+        frames=Frames.of(np.array(poses, np.float64).reshape(n, 4, 4)),
         resets=frozen(np.zeros(n), np.bool_),
         proxy=frozen(np.zeros(n), np.bool_),
     )
     return Snapshot(
         stage=StageInfo("hand.usda", 1.0, "Z", 24.0, "00"),
         prims=prims,
-        points=PointTable(
-            frozen(np.zeros(0), np.int32),
-            frozen(np.zeros(0), np.int64),
-            frozen(np.zeros((0, 4, 4)), np.float64),
-            frozen(np.zeros(0), np.bool_),
-        ),
+        points=PointTable.empty(),
         prototypes=tuple(prototypes),
         instances=InstanceTable(
             prototype=frozen(np.array(rows), np.int32),
             node=frozen(np.arange(k), np.int32),
             prim=frozen(np.arange(k), np.int32),
             point_id=frozen(np.full(k, -1), np.int64),
-            local=frozen(np.tile(np.eye(4), (k, 1, 1)), np.float64),
+            frames=Frames.identity(k),
             material_set=frozen(np.array(set_of), np.int32),
             object=frozen(np.array(object_rows), np.int32),
             visible=frozen(np.ones(k) if visible is None else np.array(visible), np.bool_),
         ),
-        objects=tuple(SceneObject(0, paths[0] if paths else "", -1, name, (name,)) for name in names),
+        objects=ObjectTable.of([SceneObject(0, "", -1, name, (name,)) for name in names], paths),
         materials=tuple(materials),
         material_sets=tuple(tuple(s) for s in sets),
         textures=more.pop("textures", ()),  # type: ignore[arg-type]

@@ -1,7 +1,9 @@
 """Small stages, contracts and plans from text."""
 
 from collections.abc import Callable
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -90,3 +92,21 @@ def make_twin(open_text: Any, make_contract: Any) -> Callable[..., Twin]:
         return Twin(open_text(body, **stage), make_contract(**signals), text)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def usda() -> ModuleType:
+    """Materials as usda text (`material_text`)."""
+    spec = spec_from_file_location(
+        "twinstage_tests_material_text", Path(__file__).with_name("material_text.py")
+    )
+    assert spec is not None and spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def read_text(open_text: Callable[..., OpenedStage]) -> Callable[..., Snapshot]:
+    """The snapshot of usda text."""
+    return lambda body, **stage: read_snapshot(open_text(body, **stage))

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from twinstage.base.errors import UserError
 from twinstage.scene.labels import Groups, LabelPolicy, nearest, part_labels, resolve
 from twinstage.scene.read import read_snapshot, time_at
-from twinstage.scene.read.instances import resolve_table
+from twinstage.scene.read.objects import resolve_table
 from twinstage.scene.snapshot import Snapshot
 from twinstage.scene.stage import open_stage
 
@@ -85,7 +85,8 @@ def test_every_prim_of_every_shared_file_has_the_labels_of_the_query(shared: Pat
             assert not any(read_groups(p, time) for p in everything(opened.stage)), row["file"]
             continue
         context = ReadContext(opened.stage, time, Conversion.of(1.0, "Z"), opened.allowed)
-        table, prims = PrimReader(context).read()
+        table, rows = PrimReader(context).read()
+        prims = list(rows.prims)
         resolved = resolve_table(table, LabelPolicy())
         taxonomies = {str(t) for p in prims for t in UsdSemantics.LabelsAPI.GetDirectTaxonomies(p)}
         for taxonomy in taxonomies:
@@ -301,6 +302,7 @@ def test_subsets_have_part_labels(read: Any) -> None:
 trees = st.lists(st.tuples(st.integers(0, 10**6), st.booleans()), max_size=40)
 
 
+@settings(deadline=None)
 @given(trees)
 def test_nearest_is_what_a_walk_upwards_finds(rows: list[tuple[int, bool]]) -> None:
     parent = np.array([pick % (i + 1) - 1 for i, (pick, _) in enumerate(rows)], np.int32)
@@ -314,6 +316,7 @@ def test_nearest_is_what_a_walk_upwards_finds(rows: list[tuple[int, bool]]) -> N
     assert nearest(parent, mask).tolist() == [walk(i) for i in range(len(rows))]
 
 
+@settings(deadline=None)
 @given(trees)
 def test_chains_are_the_labels_on_the_way_up(rows: list[tuple[int, bool]]) -> None:
     parent = np.array([pick % (i + 1) - 1 for i, (pick, _) in enumerate(rows)], np.int32)

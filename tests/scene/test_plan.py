@@ -196,7 +196,8 @@ CELL = """def Xform "Cell" {
         float3 xformOp:rotateXYZ = (0, 0, 90)
         float3 xformOp:scale = (2, 2, 2)
         uniform token[] xformOpOrder = ["xformOp:translate", "xformOp:rotateXYZ", "xformOp:scale"]
-        def Xform "Load" {}
+        def Xform "Load" { def Sphere "Ball" {}
+        }
     }
     def Xform "Table" { double3 xformOp:translate = (0, 5, 0)
         uniform token[] xformOpOrder = ["xformOp:translate"]
@@ -450,8 +451,8 @@ def test_a_bad_first_reading_of_a_vector_leaves_the_authored_pose(make_twin: Any
 def test_an_expression_that_is_not_finite_holds_the_last_pose(make_twin: Any) -> None:
     twin = make_twin(
         ARM,
-        "{kind: joint, prim: /Robot/joints/turn, expr: 'q / d'}\n"
-        "{kind: pose, prim: /Robot/base, position: {x: 'd / p'}}",
+        "{kind: joint, prim: /Robot/joints/turn, expr: 'q / (1 * d)'}\n"
+        "{kind: pose, prim: /Robot/base, position: {x: 'd / (1 * p)'}}",
         SIGNALS,
     )
     link, base = "/Robot/base/link", "/Robot/base"

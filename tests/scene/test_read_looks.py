@@ -78,7 +78,7 @@ def test_preview_surface_with_a_transformed_texture(read: Any, tmp_path: Path) -
     assert diffuse is not None
     assert metallic is not None
     assert (diffuse.channel, metallic.channel) == ("rgb", "g")
-    assert (diffuse.wrap_s, diffuse.wrap_t, diffuse.color_space) == ("clamp", "repeat", "raw")
+    assert (diffuse.wrap_s, diffuse.wrap_t, diffuse.color_space) == ("clamp", "black", "raw")
     assert (diffuse.scale, diffuse.bias) == ((2, 2, 2, 1), (-1, -1, -1, 0))
     assert (diffuse.uv_scale, diffuse.uv_translation) == ((3, 4), (0.5, 0.25))
     assert diffuse.uv_rotation == pytest.approx(math.pi / 2)

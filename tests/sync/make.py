@@ -15,9 +15,11 @@ from twinstage.scene.columns import (
     frozen,
 )
 from twinstage.scene.snapshot import (
+    Frames,
     InstanceTable,
     Light,
     Material,
+    ObjectTable,
     PointTable,
     PrimTable,
     Prototype,
@@ -90,14 +92,14 @@ def snapshot(
         labels=((),) * n,
         purpose=("default",) * n,
         visible=frozen(np.ones(n), np.bool_),
-        local=frozen(np.tile(np.eye(4), (n, 1, 1)) if local is None else local, np.float64),
+        frames=Frames.identity(n) if local is None else Frames.of(local),
         resets=frozen(np.zeros(n), np.bool_),
         proxy=frozen(np.zeros(n), np.bool_),
     )
     point_table = PointTable(
         instancer=frozen(np.full(points, n - 1), np.int32),
         point_id=frozen(np.arange(points) + 100, np.int64),
-        local=frozen(np.tile(np.eye(4), (points, 1, 1)), np.float64),
+        frames=Frames.identity(points),
         visible=frozen(np.ones(points), np.bool_),
     )
     shapes = tuple(prototypes) or (cube(),)
@@ -106,7 +108,7 @@ def snapshot(
         node=frozen(np.arange(n), np.int32),
         prim=frozen(np.arange(n), np.int32),
         point_id=frozen(np.full(n, -1), np.int64),
-        local=frozen(np.tile(np.eye(4), (n, 1, 1)), np.float64),
+        frames=Frames.identity(n),
         material_set=frozen(np.zeros(n), np.int32),
         object=frozen(np.zeros(n), np.int32),
         visible=frozen(np.ones(n), np.bool_),
@@ -117,7 +119,7 @@ def snapshot(
         points=point_table,
         prototypes=shapes,
         instances=instances,
-        objects=(SceneObject(0, paths[0], -1, "robot", ("robot",)),),
+        objects=ObjectTable.of([SceneObject(0, "", -1, "robot", ("robot",))], paths),
         materials=(Material("/Looks/Red", textures=(("diffuseColor", TextureInput(0)),)),),
         material_sets=((0,),),
         textures=(Texture("/somewhere/private/label.png", hashlib.sha256(PNG).hexdigest(), PNG),),

@@ -8,7 +8,7 @@ import typer
 
 from twinstage import __version__
 from twinstage.base.errors import TwinstageError
-from twinstage.cli import assets, demo, doctor, render, serve, synth
+from twinstage.cli import assets, bind, demo, doctor, export, render, serve, synth
 
 app = typer.Typer(
     name="twinstage",
@@ -23,10 +23,12 @@ app = typer.Typer(
 )
 app.command("demo")(demo.demo)
 app.command("serve")(serve.serve)
+app.command("export")(export.export)
 app.command("doctor")(doctor.doctor)
 app.command("render")(render.render)
 app.add_typer(synth.app, name="synth")
 app.add_typer(assets.app, name="assets")
+app.add_typer(bind.app, name="bind")
 
 
 def _version(value: bool) -> None:

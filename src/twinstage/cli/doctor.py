@@ -22,10 +22,13 @@ def doctor(
     asset_root: AssetRoots = None,
     json_: Json = False,
 ) -> None:
-    """Check this machine; with a stage and bindings, check that twin without serving it.
+    """Check this machine; with a stage, check that twin without serving it: everything that is wrong with its files, its
+    telemetry and its bindings (those of --bindings, else those that the stage holds), each with a suggestion.
 
-    Exit 1 if something is missing that Twinstage needs.
+    Exit 1 if there is an error. docs/doctor.md explains every code.
     """
+    from dataclasses import asdict
+
     from twinstage.live.doctor import check_machine, check_twin
     from twinstage.live.twin import TwinFiles
 
@@ -37,10 +40,10 @@ def doctor(
     if stage is not None:
         checks += check_twin(TwinFiles(stage, bindings, contract, tuple(asset_root or ())))
     if json_:
-        print_json([{"name": c.name, "status": c.status, "detail": c.detail} for c in checks])
+        print_json([asdict(c) for c in checks])
     else:
-        mark = {"ok": "ok  ", "warning": "warn", "error": "FAIL"}
+        mark = {"ok": "ok  ", "info": "info", "warning": "warn", "error": "FAIL"}
         for c in checks:
-            print(f"{mark[c.status]}  {c.name}: {c.detail}")
+            print(f"{mark[c.status]}  {c.name}: {c.detail}{f'; {c.fix}' if c.fix else ''}")
     if any(c.status == "error" for c in checks):
         raise typer.Exit(1)

@@ -7,18 +7,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
-from twinstage.base.clock import ManualClock
-from twinstage.base.errors import TwinstageError, UserError
-from twinstage.live.twin import TwinFiles, open_twin
+from twinstage.base.errors import TwinstageError
+from twinstage.live.examine import examine_twin
+from twinstage.live.twin import TwinFiles
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One line of the report. `status`: ok, warning or error."""
+    """One line of the report. `status`: ok, info, warning or error; `path`: prim, signal or source; `fix`: what to do."""
 
     name: str
     status: str
     detail: str
+    path: str = ""
+    fix: str = ""
 
 
 PACKAGES = {
@@ -42,24 +44,21 @@ def check_machine() -> list[Check]:
 
 
 def check_twin(files: TwinFiles) -> list[Check]:
-    """Open a twin as `serve` would, and say what it holds."""
-    try:
-        twin = open_twin(files, clock=ManualClock())
-    except UserError as error:
-        return [Check("twin", "error", str(error))]
-    snapshot = twin.snapshot
-    detail = (
-        f"{len(snapshot.prims)} prims, {len(snapshot.instances)} drawings of {len(snapshot.prototypes)} prototypes, "
-        f"{len(snapshot.objects)} objects, {len(snapshot.cameras)} cameras, {len(snapshot.lights)} lights"
-    )
-    checks = [Check("stage", "ok", detail)]
-    checks += [Check(finding.code, "warning", finding.message) for finding in twin.findings]
-    if twin.plan is not None:
-        signals = len(twin.contract.signals) if twin.contract else 0
-        checks.append(
-            Check("bindings", "ok", f"{len(twin.plan.bound_nodes)} prims bound to {signals} signals")
+    """Examine a twin without serving it: what it holds, and everything that is wrong or doubtful."""
+    report = examine_twin(files)
+    checks = [Check("stage", "ok", report.stage)] if report.stage else []
+    if report.wiring:
+        checks.append(Check("bindings", "ok", report.wiring))
+    return checks + [
+        Check(
+            f.code,
+            f.severity,
+            f"{f.path}: {f.message}" if f.path not in f.message else f.message,
+            f.path,
+            f.fix,
         )
-    return checks
+        for f in report.findings
+    ]
 
 
 def _package(name: str, module: str) -> Check:

@@ -15,7 +15,7 @@ import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from twinstage.base.clock import SystemClock
 from twinstage.base.errors import UserError
@@ -24,6 +24,7 @@ from twinstage.live.twin import LiveTwin, TwinFiles, open_twin
 if TYPE_CHECKING:
     from twinstage.live.server import ServerThread
     from twinstage.scene.columns import TickColumns
+    from twinstage.scene.export.own import OwnLayer
 
 
 class Twin:
@@ -93,6 +94,39 @@ class Twin:
         """Hand over many poses, colours and visibilities at once, as columns (see `scene.columns`)."""
         self._still_served()
         self.live.edits.push(columns)
+
+    def export(
+        self,
+        out: str | Path,
+        *,
+        form: Literal["layer", "flat"] | None = None,
+        copy_assets: bool = False,
+        force: bool = False,
+    ) -> Path:
+        """Write the twin as it is now to a .usda, .usdc, .usdz or .glb file; returns its path.
+
+        Args:
+            out: the file; its ending says the format.
+            form: `layer` for only what the twin changed, over the stage (.usda does so if you say nothing), `flat` for one
+                file with everything.
+            copy_assets: with `flat`, copy images beside the file.
+            force: replace a file that is there.
+
+        Raises:
+            UserError: a file that is there or belongs to the stage, or an ending that is none of these.
+        """
+        from twinstage.live.export import ExportOptions, freeze, write_own
+
+        options = ExportOptions(Path(out), form=form, copy_assets=copy_assets, force=force)
+        options.check(window=False)
+        self._still_served()
+
+        def state() -> "OwnLayer":
+            self.live.tick(self.live.clock.now_ns())  # what was set a moment ago is in the file, too
+            return freeze(self.live)
+
+        own = state() if self._server is None else self._server.call(state)
+        return write_own(own, options).path
 
     def wait(self, seconds: float | None = None) -> None:
         """Keep the program alive until Ctrl-C, or for `seconds`; then close. Raises what ended the server, if it failed."""

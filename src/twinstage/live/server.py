@@ -1,11 +1,12 @@
 """A live twin behind one port: as a whole program, or in a thread of its own."""
 
 import asyncio
+import concurrent.futures
 import logging
 import threading
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from twinstage.base.clock import SystemClock
 from twinstage.base.errors import TwinstageError
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 
 log = logging.getLogger("twinstage.live")
+T = TypeVar("T")
 
 
 def viewer_dir() -> Path:
@@ -147,6 +149,21 @@ class ServerThread:
     def join(self, seconds: float | None) -> None:
         """Wait until the server ends, or for `seconds`."""
         self._thread.join(seconds)
+
+    def call(self, work: Callable[[], T]) -> T:
+        """Do something on the server's thread, between two ticks, and wait for it; raises what it raises."""
+        done: concurrent.futures.Future[T] = concurrent.futures.Future()
+
+        def do() -> None:
+            try:
+                done.set_result(work())
+            except BaseException as error:  # for the caller's thread
+                done.set_exception(error)
+
+        if self._loop is None or not self._thread.is_alive():
+            return work()
+        self._loop.call_soon_threadsafe(do)
+        return done.result(60)
 
     def raise_failure(self) -> None:
         """Raise what ended the server, if something did."""

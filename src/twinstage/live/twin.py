@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from twinstage.base.clock import Clock
-from twinstage.base.errors import UserError
 from twinstage.base.finding import Finding
 from twinstage.live.edits import ProducerEdits
+from twinstage.live.wiring import load_wiring
 from twinstage.scene.columns import TickColumns
 from twinstage.scene.merge import merge_ticks
 from twinstage.settings import Settings
@@ -185,6 +185,7 @@ def _says_anything(columns: TickColumns) -> bool:
         columns.style,
         columns.attributes,
         columns.signals,
+        columns.labels,
     )
     return any(len(part) for part in parts)  # type: ignore[arg-type]
 
@@ -197,35 +198,32 @@ def open_twin(files: TwinFiles, *, clock: Clock, settings: Settings | None = Non
     from twinstage.sync.hub import new_epoch
 
     opened = open_stage(files.stage, asset_roots=files.asset_roots)
-    snapshot = read_snapshot(opened)
+    wiring = load_wiring(opened, files.bindings, files.contract)
     contract, plan, ingest, base_dir = None, None, None, files.stage.parent
     findings: tuple[Finding, ...] = ()
-    if files.bindings is not None:
-        from twinstage.scene.bindings import load_bindings
+    if wiring is None:
+        snapshot = read_snapshot(opened)
+    else:
         from twinstage.scene.plan import compile_bindings
-        from twinstage.telemetry.contract import load_contract
+        from twinstage.scene.slots import make_slots
         from twinstage.telemetry.ingest import Ingest
         from twinstage.telemetry.preflight import check_sources
         from twinstage.telemetry.quarantine import QuarantineFile, QuarantineMemory
 
-        bindings = load_bindings(files.bindings)
-        contract_path = files.contract or files.bindings.parent / bindings.contract
-        contract = load_contract(contract_path)
-        base_dir = contract_path.parent
+        contract, base_dir = wiring.contract, wiring.base_dir
+        for problem in make_slots(wiring.bindings, opened):
+            raise problem
+        snapshot = read_snapshot(opened)
         findings = tuple(
             Finding("source.doubt", "warning", "", line) for line in check_sources(contract, base_dir)
         )
         sink = QuarantineFile(files.quarantine) if files.quarantine else QuarantineMemory()
         ingest = Ingest(contract, quarantine=sink)
-        plan = compile_bindings(bindings, contract, opened, snapshot)
+        plan = compile_bindings(wiring.bindings, contract, opened, snapshot)
         opened_up = tuple(Finding("binding.instance", "info", "", line) for line in plan.findings)
         findings = (*opened_up, *findings)
         if plan.findings:  # instances were opened up, so the stage is another one now
             snapshot = read_snapshot(opened)
-    elif files.contract is not None:
-        raise UserError(
-            f"a contract was given ({files.contract}) but no bindings: nothing would move; add --bindings"
-        )
     hub = make_hub(snapshot, contract, ingest, plan, epoch=new_epoch(clock.now_ns()))
     return LiveTwin(
         opened,

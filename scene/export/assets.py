@@ -1,0 +1,105 @@
+"""Asset paths of a flattened layer: found, checked against the allowed folders, and given new places."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from twinstage.base.finding import Finding
+from twinstage.scene.asset_paths import AllowedFolders
+from twinstage.scene.export.own import relative_path
+
+UDIM = "<UDIM>"
+MAX_BYTES = 1 << 30
+"""Bytes of one asset at most."""
+
+
+@dataclass
+class Assets:
+    """What a layer's asset paths name. `files`: resolved path by its place in the package or assets folder."""
+
+    allowed: AllowedFolders
+    files: dict[str, str] = field(default_factory=dict)
+    findings: dict[Finding, None] = field(default_factory=dict)
+    _places: dict[str, str] = field(default_factory=dict)
+
+    def tiles(self, path: str) -> list[tuple[str, str]]:
+        """(tile, resolved path) of the files that an asset path names: one with the tile "", or those of a UDIM set."""
+        from pxr import Ar
+
+        resolver = Ar.GetResolver()
+        if UDIM not in path:
+            resolved = str(resolver.Resolve(path))
+            return [("", resolved)] if resolved else []
+        found = (
+            (str(tile), str(resolver.Resolve(path.replace(UDIM, str(tile))))) for tile in range(1001, 1101)
+        )
+        return [(tile, resolved) for tile, resolved in found if resolved]
+
+    def may_use(self, path: str) -> list[tuple[str, str]]:
+        """As `tiles`, without what is missing or lies outside the allowed folders; both are told."""
+        tiles = self.tiles(path)
+        if not tiles:
+            self._tell("export.missing", f"asset {path!r} is not found; its path is kept as it is")
+        inside = [(tile, resolved) for tile, resolved in tiles if self.allowed.allows(resolved)]
+        if len(inside) < len(tiles):
+            self._tell("export.outside", f"asset {path!r} lies outside the stage's folders and is left out")
+        return inside
+
+    def place(self, path: str, folder: str) -> str:
+        """A place below `folder` for what an asset path names, noted in `files`; the path itself where there is nothing."""
+        if not path:
+            return path
+        if path not in self._places:
+            tiles = self.may_use(path)
+            inner = path.rsplit("[", 1)[-1].rstrip("]")
+            name = inner.replace("\\", "/").rpartition("/")[2]
+            digest = hashlib.sha256()
+            for _, resolved in tiles:
+                digest.update(hashlib.sha256(read_asset(resolved)).digest())
+            place = f"{folder}/{digest.hexdigest()[:12]}_{name}"
+            for tile, resolved in tiles:
+                self.files[place.replace(UDIM, tile)] = resolved
+            self._places[path] = place if tiles else path
+        return self._places[path]
+
+    def relative(self, path: str, folder: Path) -> str:
+        """The path of an asset where it is, from `folder`; as it is where it is missing or outside."""
+        if not path:
+            return path
+        if path not in self._places:
+            tiles = self.may_use(path)
+            outer, bracket, inner = path.partition("[")
+            self._places[path] = relative_path(outer, folder) + bracket + inner if tiles else path
+        return self._places[path]
+
+    def contents(self) -> Iterator[tuple[str, bytes]]:
+        """(place, bytes) of all files, by place."""
+        for place, resolved in sorted(self.files.items()):
+            yield place, read_asset(resolved)
+
+    def _tell(self, code: str, message: str) -> None:
+        self.findings[Finding(code, "warning", "", message)] = None
+
+
+def read_asset(resolved: str) -> bytes:
+    """The bytes of an asset, in a package or not; UserError where it cannot be read or is too large."""
+    from pxr import Ar
+
+    from twinstage.base.errors import UserError
+
+    asset = Ar.GetResolver().OpenAsset(Ar.ResolvedPath(resolved))
+    if not asset:
+        raise UserError(f"asset {resolved} cannot be opened")
+    with asset:
+        if asset.GetSize() > MAX_BYTES:
+            raise UserError(f"asset {resolved} is larger than {MAX_BYTES >> 20} MiB")
+        return bytes(asset.GetBuffer())
+
+
+def rewrite(layer: Any, change: Callable[[str], str]) -> None:
+    """Give every asset path of a layer (values, samples, metadata) a new one."""
+    from pxr import UsdUtils
+
+    UsdUtils.ModifyAssetPaths(layer, change)

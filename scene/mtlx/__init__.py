@@ -1,0 +1,4 @@
+"""MaterialX: `.mtlx` documents as USD layers (`layer`), and ND_* networks as signals (`nodes`, `images`, `surfaces`).
+
+Nothing here is executed: the nodes are folded by our own small functions, and XIncludes are followed by us.
+"""

@@ -1,0 +1,248 @@
+"""UsdSkel: points and normals as they are at the time code read.
+
+pxr's own skinning does the work (linear and dual quaternion, blend shapes with in-betweens); its answers are in the
+skeleton's frame, and go from there to the gprim's own. A gprim that one joint carries rigidly is deformed the same way, so that
+its node keeps the transform that was authored.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from twinstage.scene.columns import F8, I8
+from twinstage.scene.read.context import ReadContext, array
+
+
+@dataclass(frozen=True)
+class Skin:
+    """What deforms one gprim. `key`: equal for instances that are deformed alike; `gprim_from_skel`: row-vector f8[4, 4]."""
+
+    context: ReadContext
+    prim: Any
+    query: Any
+    skeleton: Any
+    gprim_from_skel: F8
+    key: tuple[object, ...]
+
+    def points(self, rest: np.ndarray) -> "F8 | None":
+        """Points f8[n, 3] of the gprim [stage units] -> deformed ones; None, with a finding, where the binding does not fit."""
+        from pxr import Vt
+
+        points = Vt.Vec3fArray.FromNumpy(np.ascontiguousarray(rest, np.float32))
+        if self.query.HasBlendShapes() and not self._blend(points):
+            self._report("its blend shapes do not fit its points")
+            return None
+        if not self.query.HasJointInfluences():
+            return array(points)
+        transforms = self._transforms()
+        if transforms is None or not self._influences_fit(len(points)):
+            self._report("its joint influences do not fit its skeleton and points")
+            return None
+        if not self.query.ComputeSkinnedPoints(transforms, points, self.context.time):
+            self._report("its points cannot be skinned")
+            return None
+        moved = np.asarray(points, np.float64)
+        return np.asarray(moved @ self.gprim_from_skel[:3, :3] + self.gprim_from_skel[3, :3])
+
+    def normals(self, rest: np.ndarray, point: I8, n_points: int) -> F8:
+        """Authored normals f8[k, 3] that stand at these points i8[k] -> deformed ones, not of unit length."""
+        from pxr import UsdSkel, Vt
+
+        normals = np.asarray(rest, np.float64)
+        if self.query.HasBlendShapes():
+            normals = normals + self._normal_offsets(n_points)[point]
+        transforms = self._transforms() if self.query.HasJointInfluences() else None
+        if transforms is None or not self._influences_fit(n_points):
+            return normals
+        found = self.query.ComputeVaryingJointInfluences(n_points, self.context.time)
+        per_point = self.query.GetNumInfluencesPerComponent()
+        rows = (point[:, None] * per_point + np.arange(per_point)).reshape(-1)
+        indices = np.asarray(found[0], np.int32)[rows]
+        weights = np.asarray(found[1], np.float32)[rows]
+        out = Vt.Vec3fArray.FromNumpy(np.ascontiguousarray(normals, np.float32))
+        bind = np.asarray(self.query.GetGeomBindTransform(self.context.time))
+        UsdSkel.SkinNormals(
+            self.query.GetSkinningMethod(),
+            _normal_matrices(bind[None])[0],
+            _normal_matrices(self._ordered(transforms)),
+            Vt.IntArray.FromNumpy(indices),
+            Vt.FloatArray.FromNumpy(weights),
+            per_point,
+            out,
+        )
+        return np.asarray(out, np.float64) @ np.linalg.inv(self.gprim_from_skel[:3, :3]).T
+
+    def rigid(self) -> "F8 | None":
+        """Where one joint moves the whole gprim: its deformation in its own frame, row-vector f8[4, 4]; else None."""
+        if not self.query.IsRigidlyDeformed() or not self.query.HasJointInfluences():
+            return None
+        transforms = self._transforms()
+        if transforms is None or not self._influences_fit(1):
+            self._report("its joint influences do not fit its skeleton")
+            return None
+        moved = np.asarray(self.query.ComputeSkinnedTransform(transforms, self.context.time))
+        return np.asarray(moved @ self.gprim_from_skel)
+
+    def _report(self, reason: str) -> None:
+        path = self.prim.GetPath()
+        self.context.finding("skel.binding", f"{path} is drawn in its bind pose: {reason}", path)
+
+    def _transforms(self) -> Any:
+        """The skinning transforms in the skeleton's joint order, or None."""
+        transforms = self.skeleton.ComputeSkinningTransforms(self.context.time)
+        if not transforms or not np.isfinite(np.asarray(transforms)).all():
+            return None
+        return transforms
+
+    def _ordered(self, transforms: Any) -> np.ndarray:
+        """The same in the gprim's own joint order."""
+        from pxr import Vt
+
+        mapper = self.query.GetJointMapper()
+        if mapper is None or mapper.IsIdentity():
+            return np.asarray(transforms)
+        size = len(self.query.GetJointOrder() or ())
+        target = Vt.Matrix4dArray.FromNumpy(np.tile(np.eye(4), (size, 1, 1)))
+        return np.asarray(mapper.RemapTransforms(transforms, target))
+
+    def _influences_fit(self, n_points: int) -> bool:
+        order = self.query.GetJointOrder()
+        joints = len(order) if order else len(self.skeleton.GetJointOrder())
+        found = self.query.ComputeVaryingJointInfluences(n_points, self.context.time)
+        if not found or len(found[0]) != len(found[1]):
+            return False
+        if len(found[0]) != n_points * self.query.GetNumInfluencesPerComponent():
+            return False
+        indices = np.asarray(found[0])
+        return bool(len(indices) == 0 or (indices.min() >= 0 and indices.max() < joints))
+
+    def _shapes(self) -> "tuple[Any, Any] | None":
+        """The blend shape query and its (weights, shape numbers, sub-shape numbers); None where nothing is animated."""
+        from pxr import UsdSkel
+
+        animation = self.skeleton.GetAnimQuery() if self.skeleton else None
+        mapper = self.query.GetBlendShapeMapper()
+        if not animation or mapper is None:
+            return None
+        weights = animation.ComputeBlendShapeWeights(self.context.time)
+        if not weights:
+            return None
+        shapes = UsdSkel.BlendShapeQuery(UsdSkel.BindingAPI(self.prim))
+        return shapes, shapes.ComputeSubShapeWeights(mapper.Remap(weights))
+
+    def _blend(self, points: Any) -> bool:
+        found = self._shapes()
+        if found is None:
+            return True
+        shapes, weights = found
+        numbers, offsets = shapes.ComputeBlendShapePointIndices(), shapes.ComputeSubShapePointOffsets()
+        for index in numbers:
+            where = np.asarray(index)
+            if len(where) and (where.min() < 0 or where.max() >= len(points)):
+                return False
+        return bool(shapes.ComputeDeformedPoints(*weights, numbers, offsets, points))
+
+    def _normal_offsets(self, n_points: int) -> F8:
+        """The sum of the blend shapes' normal offsets at each point, f8[n_points, 3]."""
+        out = np.zeros((n_points, 3))
+        found = self._shapes()
+        if found is None:
+            return out
+        shapes, (weights, shape_numbers, sub_numbers) = found
+        numbers = shapes.ComputeBlendShapePointIndices()
+        for weight, shape, sub in zip(weights, shape_numbers, sub_numbers, strict=True):
+            between = shapes.GetInbetween(sub)
+            if between:
+                values = between.GetNormalOffsets()
+            elif shapes.GetBlendShape(sub):
+                values = shapes.GetBlendShape(sub).GetNormalOffsetsAttr().Get()
+            else:  # the rest shape
+                continue
+            offsets = array(values)
+            if offsets is None or not len(offsets):
+                continue
+            where = np.asarray(numbers[shape]) if len(numbers[shape]) else np.arange(n_points)
+            if len(where) == len(offsets) and where.max() < n_points:
+                np.add.at(out, where, weight * offsets)
+        return out
+
+
+def _normal_matrices(transforms: np.ndarray) -> Any:
+    """Inverse transposes of the upper-left 3x3, as Vt.Matrix3dArray."""
+    from pxr import Vt
+
+    upper = np.asarray(transforms, np.float64)[:, :3, :3]
+    out = np.empty_like(upper)
+    for k, matrix in enumerate(upper):
+        out[k] = np.linalg.pinv(matrix).T
+    return Vt.Matrix3dArray.FromNumpy(np.ascontiguousarray(out))
+
+
+@dataclass
+class Skins:
+    """Finds what deforms a gprim, in all SkelRoots of a stage (prims, instance proxies included)."""
+
+    context: ReadContext
+    roots: list[Any]
+    _found: "dict[str, Skin] | None" = field(default=None)
+    _pxr: list[Any] = field(default_factory=list)  # keeps queries' caches alive
+
+    def find(self, prim: Any) -> "Skin | None":
+        """What deforms that gprim, or None."""
+        if not self.roots:
+            return None
+        if self._found is None:
+            self._found = {}
+            for root in self.roots:
+                self._read(root, self._found)
+        return self._found.get(str(prim.GetPath()))
+
+    def _read(self, root: Any, found: dict[str, Skin]) -> None:
+        from pxr import Usd, UsdGeom, UsdSkel
+
+        cache, xforms = UsdSkel.Cache(), UsdGeom.XformCache(self.context.time)
+        self._pxr.append(cache)
+        skel_root = UsdSkel.Root(root)
+        if not cache.Populate(skel_root, Usd.TraverseInstanceProxies()):
+            return
+        for binding in cache.ComputeSkelBindings(skel_root, Usd.TraverseInstanceProxies()):
+            skeleton = binding.GetSkeleton()
+            query = cache.GetSkelQuery(skeleton)
+            for target in binding.GetSkinningTargets():
+                prim = target.GetPrim()
+                matrix = _relative(xforms, root, skeleton.GetPrim(), prim)
+                if matrix is None:
+                    path = prim.GetPath()
+                    self.context.finding(
+                        "skel.transform",
+                        f"{path} is drawn in its bind pose: its transform has no inverse",
+                        path,
+                    )
+                    continue
+                animation = query.GetAnimQuery() if query else None
+                key = (
+                    str(animation.GetPrim().GetPath()) if animation else "",
+                    str(_shared(skeleton.GetPrim()).GetPath()),
+                    matrix.tobytes(),
+                )
+                found[str(prim.GetPath())] = Skin(self.context, prim, target, query, matrix, key)
+
+
+def _shared(prim: Any) -> Any:
+    return prim.GetPrimInPrototype() if prim.IsInstanceProxy() else prim
+
+
+def _relative(xforms: Any, root: Any, skeleton: Any, prim: Any) -> "F8 | None":
+    """gprim_from_skel, row-vector: through the SkelRoot, so that equal instances get equal numbers; None without an inverse."""
+    parts = []
+    for one in (skeleton, prim):
+        matrix, resets = xforms.ComputeRelativeTransform(one, root)
+        if resets:
+            parts = [xforms.GetLocalToWorldTransform(p) for p in (skeleton, prim)]
+            break
+        parts.append(matrix)
+    world_skel, world_prim = (np.asarray(m, np.float64) for m in parts)
+    if not np.isfinite(world_prim).all() or abs(np.linalg.det(world_prim[:3, :3])) < 1e-30:
+        return None
+    return np.asarray(world_skel @ np.linalg.inv(world_prim))

@@ -1,0 +1,101 @@
+"""`twinstage export`: a twin's state, or a recorded window of it, as USD or GLB."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from twinstage.cli.common import AssetRoots, Json, print_json
+
+
+def export(
+    stage: Annotated[Path, typer.Argument(help="The USD stage of the twin.", show_default=False)],
+    out: Annotated[
+        Path,
+        typer.Option("--out", help="The file to write: .usda, .usdc, .usdz or .glb.", show_default=False),
+    ],
+    bindings: Annotated[
+        Path | None, typer.Option("--bindings", help="bindings.yaml of the twin.", show_default=False)
+    ] = None,
+    contract: Annotated[
+        Path | None,
+        typer.Option(
+            "--contract",
+            help="contract.yaml, if it is not the one that the bindings name.",
+            show_default=False,
+        ),
+    ] = None,
+    at: Annotated[
+        float | None,
+        typer.Option(
+            "--at", help="Export the state that many seconds into the recording.", show_default=False
+        ),
+    ] = None,
+    window: Annotated[
+        tuple[float, float] | None,
+        typer.Option(
+            "--window",
+            metavar="START END",
+            help="Export that span of the recording [s] as time samples.",
+            show_default=False,
+        ),
+    ] = None,
+    fps: Annotated[
+        float | None,
+        typer.Option("--fps", help="Frames a second of a window; the stage's time codes, if you give none."),
+    ] = None,
+    clips: Annotated[
+        bool, typer.Option("--clips", help="Write the window as value clips beside a small root file.")
+    ] = False,
+    clip_seconds: Annotated[float, typer.Option("--clip-seconds", help="Length of a clip.")] = 10.0,
+    layer: Annotated[
+        bool | None,
+        typer.Option(
+            "--layer/--flatten",
+            help="Only what the twin changed, over the stage (.usda does so), or one file with everything.",
+            show_default=False,
+        ),
+    ] = None,
+    copy_assets: Annotated[
+        bool, typer.Option("--copy-assets", help="With --flatten: copy images beside the file.")
+    ] = False,
+    instancing: Annotated[
+        bool,
+        typer.Option(
+            "--instancing", help="In a GLB: point instances in few nodes (EXT_mesh_gpu_instancing)."
+        ),
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of simulated sources.")] = 0,
+    asset_root: AssetRoots = None,
+    json_: Json = False,
+) -> None:
+    """Write the state of a twin, or a recorded window, to a file that plain OpenUSD or any glTF viewer opens.
+
+    [bold]twinstage export cell.usda --bindings bindings.yaml --at 12.5 --out state.usda[/bold]
+    [bold]twinstage export cell.usda --bindings bindings.yaml --window 0 60 --clips --out hour.usda[/bold]
+
+    The designers' files are never written.
+    """
+    from twinstage.live.export import ExportOptions, export_files
+    from twinstage.live.twin import TwinFiles
+
+    options = ExportOptions(
+        out=out,
+        form=None if layer is None else "layer" if layer else "flat",
+        copy_assets=copy_assets,
+        instancing=instancing,
+        clips=clips,
+        clip_seconds=clip_seconds,
+        force=force,
+    )
+    files = TwinFiles(stage=stage, bindings=bindings, contract=contract, asset_roots=tuple(asset_root or ()))
+    done = export_files(files, options, at=at, window=window, fps=fps, seed=seed)
+    if json_:
+        print_json(done.as_dict())
+        return
+    for finding in done.findings:
+        print(f"note: {finding}")
+    frames = f", {done.frames} frames" if done.frames else ""
+    chunks = f" in {done.clips} clips" if done.clips else ""
+    print(f"{done.path}: {done.form}{frames}{chunks}, {done.bytes / 1024:.1f} kB")

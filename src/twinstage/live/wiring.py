@@ -1,0 +1,56 @@
+"""The bindings and the contract of a twin: from the files that a user named, or from the stage itself."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from twinstage.base.errors import UserError
+from twinstage.base.finding import Finding
+
+if TYPE_CHECKING:
+    from twinstage.scene.bindings import Bindings
+    from twinstage.scene.stage import OpenedStage
+    from twinstage.telemetry.contract import Contract
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """`base_dir`: what the contract's file names are relative to. `findings`: bindings that were left out."""
+
+    bindings: "Bindings"
+    contract: "Contract"
+    contract_path: Path
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def base_dir(self) -> Path:
+        return self.contract_path.parent
+
+
+def load_wiring(
+    opened: "OpenedStage", bindings: Path | None, contract: Path | None, *, lenient: bool = False
+) -> Wiring | None:
+    """The wiring of a stage, None where there is none. `lenient`: bindings that cannot be read become findings.
+
+    Raises UserError for files that cannot be read, and for a contract without bindings.
+    """
+    from twinstage.scene.bindings import load_bindings, load_leniently
+    from twinstage.scene.stored import has_stored, read_stored
+    from twinstage.telemetry.contract import load_contract
+
+    findings: list[Finding] = []
+    if bindings is not None:
+        found, findings = load_leniently(bindings) if lenient else (load_bindings(bindings), [])
+        path = contract or bindings.parent / found.contract
+    elif has_stored(opened):
+        found, path, findings = read_stored(opened)
+        if findings and not lenient:
+            raise UserError(findings[0].message)
+        path = contract or path
+    elif contract is not None:
+        raise UserError(
+            f"a contract was given ({contract}) but no bindings: nothing would move; add --bindings"
+        )
+    else:
+        return None
+    return Wiring(found, load_contract(path), path, tuple(findings))
