@@ -154,6 +154,20 @@ def test_a_layer_elsewhere_says_what_it_needs_to_be_opened(scene: Path, capsys: 
     assert not open_stage(out, probe=False).stage.GetPrimAtPath("/World/Box/Lid"), "outside its folder"
 
 
+def test_a_stage_that_reaches_outside_is_labelled_without_reading_there(scene: Path) -> None:
+    """Checking the layer composes it a second time; the layers that were screened are still the ones in use."""
+    (scene.parent / "in").mkdir()
+    inner = scene.parent / "in" / "scene.usda"
+    inner.write_text(
+        SCENE.replace('def "Box" (', 'def "Out" (references = @../scene.usda@) {\n}\ndef "Box" (')
+    )
+    (scene.parent / "in" / "part.usda").write_text(PART.replace("EXTRA", ""))
+    out = scene.parent / "in" / "labels.usda"
+    assert run(["assets", "label", str(inner), "--out", str(out), "--set", "/World/**=thing"]) == 0
+    assert 'over "Rack_1"' in out.read_text()
+    assert 'over "Out"' not in out.read_text()
+
+
 def test_csv(scene: Path, capsys: Any) -> None:
     table, out = scene.parent / "t.csv", scene.parent / "labels.usda"
     table.write_text(

@@ -76,7 +76,8 @@ def upgrade_labels(
     from twinstage.assets.label_upgrade import upgrade_labels as upgrade
     from twinstage.scene.stage import open_stage
 
-    done = upgrade(open_stage(stage, tuple(asset_root or ())).stage, out)
+    opened = open_stage(stage, tuple(asset_root or ()))  # its screened layers live as long as it does
+    done = upgrade(opened.stage, out)
     if json_:
         print_json({"labels": done.labels, "prims": done.prims, "out": str(out) if done.prims else None})
     elif done.prims:
@@ -123,13 +124,13 @@ def label(
     if not (rules or csv or interactive):
         raise UserError("nothing says what to label: give --set PATTERN=LABEL, --csv FILE or --interactive")
     wanted = [*(read_rules(csv, taxonomy) if csv else ()), *(rule_of(text, taxonomy) for text in rules or ())]
-    opened = open_stage(stage, tuple(asset_root or ())).stage
-    target = checked_out(out, opened)
-    assignments = assign(opened, wanted)
+    opened = open_stage(stage, tuple(asset_root or ()))  # its screened layers live as long as it does
+    target = checked_out(out, opened.stage)
+    assignments = assign(opened.stage, wanted)
     if interactive:
-        assignments += _ask(opened, taxonomy, {item.path for item in assignments})
+        assignments += _ask(opened.stage, taxonomy, {item.path for item in assignments})
     if assignments:
-        write_layer(opened, target, assignments)
+        write_layer(opened.stage, target, assignments)
     prims = len({item.path for item in assignments})
     if json_:
         rows = [{"path": a.path, "taxonomy": a.taxonomy, "labels": list(a.labels)} for a in assignments]
