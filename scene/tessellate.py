@@ -149,15 +149,28 @@ def cone(height: float, radius: float) -> Shape:
 
 
 def capsule(height: float, bottom: float, top: float) -> Shape:
-    """A cylinder of that height with half-spheres of those radii at its ends, centred."""
-    quarter = np.linspace(0.0, np.pi / 2, RINGS + 1)
-    cos, sin = _poles(np.cos(quarter)), np.sin(quarter)
-    low = np.stack([bottom * cos[::-1], -height / 2 - bottom * sin[::-1], cos[::-1], -sin[::-1]], -1)
-    high = np.stack([top * cos, height / 2 + top * sin, cos, sin], -1)
+    """A wall of that height between circles of those radii, with a spherical cap at each end that goes on smoothly.
+
+    Equal radii give half-spheres. Where they differ the wall is a cone's, and the caps belong to the spheres that touch
+    it along its ends (so does pxr's extent of a Capsule_1): more than half of the larger, less than half of the smaller.
+    """
+    slope = (bottom - top) / height if height > 1e-9 * max(bottom, top) else 0.0
+    lean = float(np.arctan(slope))  # how far the wall's normal points up
+    low = _cap(bottom, -height / 2, slope, np.linspace(-np.pi / 2, lean, RINGS + 1))
+    high = _cap(top, height / 2, slope, np.linspace(lean, np.pi / 2, RINGS + 1))
     profile = np.concatenate([low, high])
     shape = revolve(profile[:, 0], profile[:, 1], profile[:, 2:])
-    error = max(bottom, top) * (1 - np.cos(np.pi / SEGMENTS) ** 2)
-    return Shape(shape.points, shape.normals, shape.triangles, error)
+    step = (np.pi / 2 + abs(lean)) / RINGS
+    radius = max(bottom, top) * float(np.hypot(1.0, slope))
+    error = radius * (1 - np.cos(np.pi / SEGMENTS) * np.cos(step / 2))
+    return Shape(shape.points, shape.normals, shape.triangles, float(error))
+
+
+def _cap(radius: float, height: float, slope: float, angle: np.ndarray) -> F8:
+    """Profile (radius, height, normal outward, normal up) of the sphere that touches a wall of that slope at that height."""
+    cos, sin = _poles(np.cos(angle)), np.sin(angle)
+    size, centre = radius * float(np.hypot(1.0, slope)), height - radius * slope
+    return np.stack([size * cos, centre + size * sin, cos, sin], -1)
 
 
 def _poles(cos: np.ndarray) -> F8:

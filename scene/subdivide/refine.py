@@ -101,6 +101,8 @@ class Refined:
                 mean = np.add.reduceat(points[level.indices], start, axis=0) / level.counts[:, None]
                 chord = np.where((level.counts == 4)[:, None], chord, mean)
             worst = max(worst, float(np.linalg.norm(centre - chord, axis=1).max(initial=0.0)))
+        else:  # the middle of a triangle, which is not measured, lies 4/3 as deep as the middles of its edges on a sphere
+            worst *= 4 / 3
         sharp = self.finest.edge_sharpness
         corner = self.finest.corner_sharpness
         soft_later = ((sharp > 0) & (sharp < INFINITE)).any() or ((corner > 0) & (corner < INFINITE)).any()
