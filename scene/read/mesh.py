@@ -34,7 +34,7 @@ def read_mesh(context: ReadContext, prim: Any, uv_name: str, skin: Skin | None =
     left_handed = mesh.GetOrientationAttr().Get(context.time) == "leftHanded"
     surface = _surface(context, mesh, topology, uv_name, left_handed, skin)
     topology = surface.topology
-    corners, faces = triangulate(topology.points, topology.counts, topology.indices)
+    corners, faces = triangulate(topology.points, topology.counts, topology.indices, topology.normals)
     keep = ~(surface.hidden | _holes(context, mesh, topology))
     if not keep.all():
         corners, faces = corners[keep[faces]], faces[keep[faces]]

@@ -101,7 +101,7 @@ def _patch_mesh(
         return None
     left_handed = prim.GetAttribute("orientation").Get(context.time) == "leftHanded"
     uv = np.stack(np.broadcast_arrays(_unit_range(at_u)[None], _unit_range(at_v)[:, None]), -1).reshape(-1, 2)
-    corners, _ = triangulate(topology.points, topology.counts, topology.indices)
+    corners, _ = triangulate(topology.points, topology.counts, topology.indices, topology.normals)
     error = np.abs(fine[1::2, 1::2] - (points[:-1, :-1] + points[1:, 1:]) / 2)
     edges = (
         np.linalg.norm(fine[::2, 1::2] - (points[:, :-1] + points[:, 1:]) / 2, axis=2).max(initial=0.0),
@@ -178,7 +178,7 @@ def read_tets(
     color = color and fitting(
         context, prim, "displayColor", color, {"vertex": len(points), "varying": len(points)}
     )
-    corners, _ = triangulate(topology.points, topology.counts, topology.indices)
+    corners, _ = triangulate(topology.points, topology.counts, topology.indices, topology.normals)
     flag = prim.GetAttribute("doubleSided")
     return weld(
         topology,

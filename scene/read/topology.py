@@ -4,6 +4,7 @@ What cannot be drawn is left out face by face, with a finding; a mesh whose coun
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,11 @@ class Topology:
     corner: I8
     n_faces: int
     n_corners: int
+
+    @cached_property
+    def normals(self) -> F8:
+        """Normals of the faces by the right-hand rule, twice their area long, f8[f, 3]."""
+        return face_normals(self.points, self.counts, self.indices)
 
     @property
     def corner_face(self) -> I8:
@@ -123,7 +129,6 @@ def _any_corner(flag: np.ndarray, counts: np.ndarray) -> Bool:
 
 def report_flat_faces(context: ReadContext, path: Any, topology: Topology) -> None:
     """A finding where faces have no area: they are kept, because they change nothing that can be seen."""
-    normals = face_normals(topology.points, topology.counts, topology.indices)
-    number = int((~normals.any(1)).sum())
+    number = len(topology.counts) - int(np.count_nonzero(topology.normals.any(1)))
     if number:
         context.finding("mesh.degenerate", f"{path}: {number} faces have no area", path, "info")

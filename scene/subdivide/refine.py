@@ -19,6 +19,7 @@ from twinstage.scene.subdivide.scheme import (
     loop_step,
 )
 from twinstage.scene.subdivide.topology import INFINITE, Level, refine_quads, refine_triangles, scatter
+from twinstage.scene.triangulate import cross
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +137,7 @@ class Refined:
 def _face_normals(level: Level, points: np.ndarray) -> F8:
     """Twice the area long, f8[f, 3]; all faces are triangles or all are quads."""
     corner = points[level.indices.reshape(len(level.counts), -1)]
-    return np.cross(corner[:, 2] - corner[:, 0], corner[:, -1] - corner[:, 1])
+    return cross(corner[:, 2] - corner[:, 0], corner[:, -1] - corner[:, 1])
 
 
 def _unit(vectors: np.ndarray) -> F8:
