@@ -51,7 +51,12 @@ def read_topology(context: ReadContext, mesh: Any, skin: Skin | None = None) -> 
     if points is None or counts is None or indices is None or 0 in (len(points), len(counts), len(indices)):
         context.finding("mesh.empty", f"{path} is not drawn: the mesh has no points or no faces", path)
         return None
-    if skin is not None and points.ndim == 2:
+    if skin is None:
+        influences = mesh.GetPrim().GetAttribute("primvars:skel:jointIndices")
+        if influences and influences.HasAuthoredValue():
+            reason = "it has joint influences, but no SkelRoot and Skeleton above it that would move it"
+            context.finding("skel.unbound", f"{path} is drawn in its bind pose: {reason}", path)
+    elif points.ndim == 2:
         moved = skin.points(points)
         points = points if moved is None else moved
     return make_topology(context, path, points, counts, indices)

@@ -1,6 +1,7 @@
 """All levels of a cage together: what is found from the topology once, and what follows for points and primvars."""
 
 import hashlib
+import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
@@ -20,6 +21,9 @@ from twinstage.scene.subdivide.scheme import (
 )
 from twinstage.scene.subdivide.topology import INFINITE, Level, refine_quads, refine_triangles, scatter
 from twinstage.scene.triangulate import cross
+
+MAX_CHANNELS = 8
+"""Face-varying topologies kept with a refinement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,8 @@ class Refined:
         """Values f8[m, k] used at the cage's corners by `index` i8[c] -> the same at the finest level's corners."""
         key = hashlib.sha256(np.ascontiguousarray(index, np.int64).tobytes()).digest()
         if key not in self._face_varying:
+            if len(self._face_varying) >= MAX_CHANNELS:
+                self._face_varying.clear()
             found = seams(self.cage, self.base, np.asarray(index, np.int64))
             linear = self.cage.face_varying == "all" or self.cage.scheme == "bilinear"
             self._face_varying[key] = _chain(self.cage, found.level, self.depth, linear=linear), found.value
@@ -171,34 +177,47 @@ def refine(cage: Cage, depth: int) -> Refined:
     )
 
 
-_KEPT: "OrderedDict[bytes, Refined]" = OrderedDict()
-MAX_KEPT_CORNERS = 2_000_000
-"""Corners, over all kept refinements: about 1 kB a corner."""
+class Kept:
+    """The refinements used last, as many as `corners` corners of their finest levels allow. Safe between threads."""
+
+    def __init__(self, corners: int) -> None:
+        self._limit = corners
+        self._total = 0
+        self._made: OrderedDict[bytes, Refined] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, cage: Cage, depth: int) -> Refined:
+        """As `refine`, from the store where that topology was refined before."""
+        key = _key(cage, depth)
+        with self._lock:
+            if key in self._made:
+                self._made.move_to_end(key)
+                return self._made[key]
+        made = refine(cage, depth)
+        size = len(made.finest.indices)
+        with self._lock:
+            if size <= self._limit // 4 and key not in self._made:
+                self._made[key] = made
+                self._total += size
+                while self._total > self._limit:
+                    _, oldest = self._made.popitem(last=False)
+                    self._total -= len(oldest.finest.indices)
+        return made
+
+
+def _key(cage: Cage, depth: int) -> bytes:
+    options = (cage.size, cage.scheme, cage.boundary, cage.face_varying, cage.smooth_triangles, depth)
+    digest = hashlib.sha256(repr(options).encode())
+    creases = (cage.crease_edges, cage.crease_sharpness, cage.corners, cage.corner_sharpness)
+    for values in (cage.counts, cage.indices, *creases):
+        digest.update(f"{values.shape}".encode() + np.ascontiguousarray(values).tobytes())
+    return digest.digest()
+
+
+KEPT = Kept(2_000_000)
+"""About 1 kB a corner at most."""
 
 
 def kept_refine(cage: Cage, depth: int) -> Refined:
     """As `refine`, but the latest refinements are kept, so that another pose of a cage costs sums of products only."""
-    digest = hashlib.sha256(
-        repr(
-            (cage.size, cage.scheme, cage.boundary, cage.face_varying, cage.smooth_triangles, depth)
-        ).encode()
-    )
-    for values in (
-        cage.counts,
-        cage.indices,
-        cage.crease_edges,
-        cage.crease_sharpness,
-        cage.corners,
-        cage.corner_sharpness,
-    ):
-        digest.update(f"{values.shape}".encode() + np.ascontiguousarray(values).tobytes())
-    key = digest.digest()
-    if key in _KEPT:
-        _KEPT.move_to_end(key)
-        return _KEPT[key]
-    made = refine(cage, depth)
-    if len(made.finest.indices) <= MAX_KEPT_CORNERS // 4:
-        _KEPT[key] = made
-        while sum(len(r.finest.indices) for r in _KEPT.values()) > MAX_KEPT_CORNERS:
-            _KEPT.popitem(last=False)
-    return made
+    return KEPT.get(cage, depth)
