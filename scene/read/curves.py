@@ -9,7 +9,15 @@ import numpy as np
 from twinstage.scene.columns import F8, I8
 from twinstage.scene.curves import full_knots, hermite, layout, parameters, spline_basis
 from twinstage.scene.read.context import ReadContext, array
-from twinstage.scene.read.fields import Field, finite_groups, fitting, read_color, read_points, read_widths
+from twinstage.scene.read.fields import (
+    Field,
+    finite_groups,
+    fitting,
+    read_color,
+    read_points,
+    read_widths,
+    usable_weights,
+)
 from twinstage.scene.read.geometry import MeshData
 from twinstage.scene.read.skel import Skin
 from twinstage.scene.tubes import tubes
@@ -243,8 +251,7 @@ def _nurbs(context: ReadContext, prim: Any, curves: Curves, steps: int) -> Itera
             "curves.knots", f"{path} is not drawn: {len(knots)} knots, {int(sizes.sum())} were expected", path
         )
         return
-    if weights is not None and len(weights) != len(curves.points):
-        weights = None
+    weights = usable_weights(context, prim, weights, len(curves.points))
     spread = _Spread(curves, curves.counts - orders + 2)
     widths, color = spread.fit(context, prim)
     starts = np.cumsum(sizes) - sizes
@@ -263,7 +270,7 @@ def _nurbs(context: ReadContext, prim: Any, curves: Curves, steps: int) -> Itera
         at = parameters(own, order, count, limits, 2 * steps)
         rows = np.array([row])
         first = int(curves.counts[:row].sum())
-        w = np.ones(count) if weights is None else np.maximum(weights[first : first + count], 1e-12)
+        w = weights[first : first + count]
         index, basis = spline_basis(own, order, count, at)
         share = basis * w[index]
         share /= share.sum(1, keepdims=True)

@@ -8,7 +8,7 @@ from twinstage.scene.columns import F8, I8
 from twinstage.scene.curves import full_knots, parameters, spline_basis
 from twinstage.scene.read.channels import Channel, flat_normals, smooth_normals
 from twinstage.scene.read.context import ReadContext, array
-from twinstage.scene.read.fields import Field, fitting, read_color, read_points
+from twinstage.scene.read.fields import Field, fitting, read_color, read_points, usable_weights
 from twinstage.scene.read.geometry import MeshData
 from twinstage.scene.read.skel import Skin
 from twinstage.scene.read.topology import make_topology
@@ -43,8 +43,7 @@ def read_patch(
     if trims is not None and len(trims):
         context.finding("patch.trim", f"{path}: its trim curves are not cut out", path)
     weights = array(prim.GetAttribute("pointWeights").Get(context.time))
-    if weights is None or len(weights) != len(points):
-        weights = np.ones(len(points))
+    weights = usable_weights(context, prim, weights, len(points))
     (knots_u, order_u, limits_u), (knots_v, order_v, limits_v) = (side for side in sides if side is not None)
     at_u = parameters(knots_u, order_u, n_u, limits_u, 2 * STEPS)
     at_v = parameters(knots_v, order_v, n_v, limits_v, 2 * STEPS)

@@ -314,3 +314,41 @@ def test_shapes_of_two_radii_fill_pxrs_extent(open_text: Any, kind: str, axis: s
     for at, radius in ((-2, 1.5), (2, 0.5)):
         assert np.allclose(wide[np.abs(p.points[:, k] - at) < 1e-6].max(), radius, atol=2e-3)
     assert signed_volume(p) > 0
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ('def Capsule_1 "C" { double radiusTop = 0\n double radiusBottom = 0\n}\n', "gprim.empty"),
+        (
+            'def Mesh "M" { uniform token subdivisionScheme = "none"\n int[] faceVertexCounts = [3]\n'
+            "int[] faceVertexIndices = [0, 1, 2]\n point3f[] points = [(0,0,0), (1e38,0,0), (0,1e38,0)]\n}\n",
+            "gprim.not-finite",
+        ),
+        (
+            'def NurbsCurves "C" { int[] curveVertexCounts = [3]\n int[] order = [3]\n double[] knots = [0, 0, 0, 1, 1, 1]\n'
+            "point3f[] points = [(1,0,0), (1,1,0), (0,1,0)]\n double[] pointWeights = [1, nan, 1]\n}\n",
+            "gprim.weights",
+        ),
+        (
+            'def NurbsPatch "P" { int uVertexCount = 2\n int vVertexCount = 2\n int uOrder = 2\n int vOrder = 99\n'
+            "double[] uKnots = [0, 0, 1, 1]\n double[] vKnots = [0, 0, 1, 1]\n"
+            "point3f[] points = [(0,0,0), (1,0,0), (0,1,0), (1,1,0)]\n}\n",
+            "patch.topology",
+        ),
+        (
+            'def SkelRoot "R" { def Skeleton "S" { uniform token[] joints = ["a"]\n}\n'
+            'def Mesh "M" (prepend apiSchemas = ["SkelBindingAPI"]) { rel skel:skeleton = </R/S>\n'
+            'uniform token subdivisionScheme = "none"\n int[] faceVertexCounts = [3]\n int[] faceVertexIndices = [0, 1, 2]\n'
+            "point3f[] points = [(0,0,0), (1,0,0), (0,1,0)]\n"
+            'int[] primvars:skel:jointIndices = [0] (interpolation = "constant")\n'
+            'float[] primvars:skel:jointWeights = [1] (interpolation = "constant")\n}\n}\n',
+            "skel.binding",
+        ),
+    ],
+)
+def test_damage_is_told_and_never_raised(open_text: Any, body: str, code: str) -> None:
+    units = 1000.0 if "1e38" in body else 1.0
+    snapshot = read_snapshot(open_text(body, units=units))
+    assert code in codes(snapshot)
+    assert all(np.isfinite(p.points).all() for p in snapshot.prototypes)
