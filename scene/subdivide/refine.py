@@ -115,6 +115,13 @@ class Refined:
         soft_later = ((sharp > 0) & (sharp < INFINITE)).any() or ((corner > 0) & (corner < INFINITE)).any()
         return worst if soft_later else worst / 2
 
+    def cage_error(self, cage_points: np.ndarray) -> float:
+        """How far the cage itself lies from the surface, at its points and amid its edges and faces; depth at least 1."""
+        step = self.vertex.steps[0]
+        flat = linear_step(step.level, faces=step.faces).apply(cage_points)
+        gap = np.linalg.norm(self.points(cage_points)[: len(flat)] - flat, axis=1)
+        return float(gap.max(initial=0.0))
+
     def _twist(self, points: np.ndarray) -> float:
         """A bilinear patch lies within a quarter of its twist from its two triangles."""
         if not self.vertex.steps:

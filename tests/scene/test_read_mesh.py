@@ -58,7 +58,9 @@ def test_levels(read: Any, refine: int, triangles: int) -> None:
     assert len(snapshot.prototypes[0].triangles) == triangles
     assert ("mesh.subdivision" in codes(snapshot)) == (refine == 0)
     if refine == 0:
-        assert np.abs(snapshot.prototypes[0].points).min() == 1
+        (p,) = snapshot.prototypes
+        assert np.abs(p.points).min() == 1
+        assert p.chord_error == pytest.approx(0.5 * 3**0.5), "a cube's corner is that far from the surface"
 
 
 def test_a_mesh_may_ask_for_its_level(read: Any) -> None:
