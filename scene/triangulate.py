@@ -19,6 +19,14 @@ def cross(a: np.ndarray, b: np.ndarray) -> F8:
     return out
 
 
+def next_corner(counts: np.ndarray) -> I8:
+    """The corner that follows each corner in its face, i8[sum(counts)]."""
+    start = np.cumsum(counts) - counts
+    following = np.arange(int(counts.sum()), dtype=np.int64) + 1
+    following[start + counts - 1] = start
+    return following
+
+
 def face_normals(points: np.ndarray, counts: np.ndarray, indices: np.ndarray) -> F8:
     """Newell normals f8[n_faces, 3], twice the area long, by the right-hand rule."""
     count = int(counts[0]) if len(counts) else 0
@@ -28,8 +36,7 @@ def face_normals(points: np.ndarray, counts: np.ndarray, indices: np.ndarray) ->
         out = cross(side[:, 0], side[:, 1]) + 0.0  # no negative zeros
         return out if count == 3 else out + cross(side[:, 1], side[:, 2])
     start = np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.int64)
-    following = np.arange(len(indices)) + 1
-    following[start + counts - 1] = start
+    following = next_corner(counts)
     here, there = points[indices], points[indices[following]]
     # Relative to the face's first corner, so that far-away faces keep their precision.
     origin = np.repeat(points[indices[start]], counts, axis=0)

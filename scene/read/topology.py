@@ -12,7 +12,7 @@ import numpy as np
 from twinstage.scene.columns import F8, I8, Bool
 from twinstage.scene.read.context import ReadContext, array
 from twinstage.scene.read.skel import Skin
-from twinstage.scene.triangulate import face_normals
+from twinstage.scene.triangulate import face_normals, next_corner
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,18 @@ def _any_corner(flag: np.ndarray, counts: np.ndarray) -> Bool:
 
 
 def report_flat_faces(context: ReadContext, path: Any, topology: Topology) -> None:
-    """A finding where faces have no area: they are kept, because they change nothing that can be seen."""
-    number = len(topology.counts) - int(np.count_nonzero(topology.normals.any(1)))
-    if number:
-        context.finding("mesh.degenerate", f"{path}: {number} faces have no area", path, "info")
+    """A finding where no face has an area, or faces name a point twice in a row.
+
+    Such faces are kept, because they change nothing that can be seen; for the same reason, single faces that are flat only by
+    where their points lie are not worth a word.
+    """
+    if not topology.normals.any():
+        context.finding("mesh.degenerate", f"{path} cannot be seen: none of its faces has an area", path)
+        return
+    following = topology.indices[next_corner(topology.counts)]
+    repeated = np.flatnonzero(topology.indices == following)
+    if len(repeated):
+        number = len(np.unique(topology.corner_face[repeated]))
+        context.finding(
+            "mesh.degenerate", f"{path}: {number} faces name the same point twice in a row", path, "info"
+        )

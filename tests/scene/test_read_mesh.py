@@ -255,8 +255,11 @@ def test_short_faces_keep_holes_and_subsets_in_place(read: Any) -> None:
 
 def test_flat_faces_are_told(read: Any) -> None:
     snapshot = read(GRID.format(scheme="none").replace("[0, 1, 5, 4,", "[0, 1, 1, 0,"))
-    assert any("1 faces have no area" in f.message for f in snapshot.findings)
+    assert any("1 faces name the same point twice in a row" in f.message for f in snapshot.findings)
     assert np.isfinite(snapshot.prototypes[0].normals).all()
+    line = "[(0,0,0), (1,0,0), (2,0,0), (3,0,0), (4,0,0), (5,0,0), (6,0,0), (7,0,0)]"
+    text = GRID.format(scheme="none").split("point3f[]")[0] + f"point3f[] points = {line}\n"
+    assert any("none of its faces has an area" in f.message for f in read(text).findings)
 
 
 def test_topology_may_change_over_time(read: Any) -> None:
