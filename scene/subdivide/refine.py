@@ -22,15 +22,23 @@ from twinstage.scene.subdivide.scheme import (
 from twinstage.scene.subdivide.topology import INFINITE, Level, refine_quads, refine_triangles, scatter
 from twinstage.scene.triangulate import cross
 
+MAX_BEYOND = 100_000
+"""Corners of a level that is refined only to find the limit of semi-sharp creases and darts."""
+DART_LEVELS = 3
+"""Levels that bring the end of a single sharp crease close to its limit: the smooth mask is not exact there."""
 MAX_CHANNELS = 8
 """Face-varying topologies kept with a refinement."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """The steps from a base level to the finest, and the way to the limit from there (None: it is already there)."""
+    """The steps from a base level to the finest, and the way to the limit from there (None: it is already there).
+
+    `beyond`: further steps before the limit, where semi-sharp creases have not run out at the finest level, or end in darts.
+    """
 
     steps: tuple[Step, ...]
+    beyond: tuple[Step, ...]
     limit: Limit | None
     finest: Level
 
@@ -39,7 +47,16 @@ class Chain:
         out = np.asarray(values, np.float64)
         for step in self.steps:
             out = step.apply(out)
-        return self.limit.apply(out) if limit and self.limit is not None else out
+        if not limit or self.limit is None:
+            return out
+        for step in self.beyond:
+            out = step.apply(out)
+        return self.limit.apply(out)[: self.finest.size]  # vertices keep their numbers from level to level
+
+    @property
+    def corners(self) -> int:
+        """How many corners the largest of its levels has."""
+        return len((self.finest if self.limit is None else self.limit.level).indices)
 
 
 @dataclass(frozen=True)
@@ -110,10 +127,7 @@ class Refined:
             worst = max(worst, float(np.linalg.norm(centre - chord, axis=1).max(initial=0.0)))
         else:  # the middle of a triangle, which is not measured, lies 4/3 as deep as the middles of its edges on a sphere
             worst *= 4 / 3
-        sharp = self.finest.edge_sharpness
-        corner = self.finest.corner_sharpness
-        soft_later = ((sharp > 0) & (sharp < INFINITE)).any() or ((corner > 0) & (corner < INFINITE)).any()
-        return worst if soft_later else worst / 2
+        return worst if _softens_later(self.finest) else worst / 2
 
     def cage_error(self, cage_points: np.ndarray) -> float:
         """How far the cage itself lies from the surface, at its points and amid its edges and faces; depth at least 1."""
@@ -170,8 +184,25 @@ def _chain(cage: Cage, base: Level, depth: int, *, linear: bool) -> Chain:
             steps.append(catmull_clark_step(level, smooth_triangles=cage.smooth_triangles))
         level = refine_triangles(level) if triangles else refine_quads(level)
     if linear or not depth:
-        return Chain(tuple(steps), None, level)
-    return Chain(tuple(steps), loop_limit(level) if triangles else catmull_clark_limit(level), level)
+        return Chain(tuple(steps), (), None, level)
+    finest, beyond = level, []
+    darts = bool((level.at_vertices(level.edge_sharpness >= INFINITE) == 1).any())
+    while 4 * len(level.indices) <= MAX_BEYOND and (
+        _softens_later(level) or (darts and len(beyond) < DART_LEVELS)
+    ):
+        beyond.append(
+            loop_step(level)
+            if triangles
+            else catmull_clark_step(level, smooth_triangles=cage.smooth_triangles)
+        )
+        level = refine_triangles(level) if triangles else refine_quads(level)
+    limit = loop_limit(level) if triangles else catmull_clark_limit(level)
+    return Chain(tuple(steps), tuple(beyond), limit, finest)
+
+
+def _softens_later(level: Level) -> bool:
+    """Whether a semi-sharp crease or corner has not run out."""
+    return any(((s > 0) & (s < INFINITE)).any() for s in (level.edge_sharpness, level.corner_sharpness))
 
 
 def refine(cage: Cage, depth: int) -> Refined:
@@ -201,14 +232,14 @@ class Kept:
                 self._made.move_to_end(key)
                 return self._made[key]
         made = refine(cage, depth)
-        size = len(made.finest.indices)
+        size = made.vertex.corners
         with self._lock:
             if size <= self._limit // 4 and key not in self._made:
                 self._made[key] = made
                 self._total += size
                 while self._total > self._limit:
                     _, oldest = self._made.popitem(last=False)
-                    self._total -= len(oldest.finest.indices)
+                    self._total -= oldest.vertex.corners
         return made
 
 

@@ -186,3 +186,10 @@ def test_refinements_are_kept_by_topology() -> None:
     assert kept_refine(cage_of(CASES["cube"]), 2) is first
     assert kept_refine(cage_of(CASES["cube crease"]), 2) is not first
     assert kept_refine(cage_of(CASES["cube"]), 1) is not first
+
+
+def test_the_end_of_one_sharp_crease_comes_close_to_its_limit() -> None:
+    case = CASES["cube dart"]
+    points = np.array(case["points"], float)
+    near, deep = refine(cage_of(case), 2).points(points), refine(cage_of(case), 8).points(points)
+    assert np.abs(near - deep[: len(near)]).max() < 1e-3
