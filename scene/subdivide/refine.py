@@ -185,7 +185,7 @@ def _chain(cage: Cage, base: Level, depth: int, *, linear: bool) -> Chain:
         level = refine_triangles(level) if triangles else refine_quads(level)
     if linear or not depth:
         return Chain(tuple(steps), (), None, level)
-    finest, beyond = level, []
+    finest, beyond = level, list[Step]()
     darts = bool((level.at_vertices(level.edge_sharpness >= INFINITE) == 1).any())
     while 4 * len(level.indices) <= MAX_BEYOND and (
         _softens_later(level) or (darts and len(beyond) < DART_LEVELS)

@@ -193,3 +193,19 @@ def test_the_end_of_one_sharp_crease_comes_close_to_its_limit() -> None:
     points = np.array(case["points"], float)
     near, deep = refine(cage_of(case), 2).points(points), refine(cage_of(case), 8).points(points)
     assert np.abs(near - deep[: len(near)]).max() < 1e-3
+
+
+def test_the_smooth_triangle_rule_differs_only_beside_triangles() -> None:
+    cage = cage_of(CASES["house"])
+    points = deform(cage, 2)
+    plain, smooth = refine(cage, 1), refine(Cage(**{**vars(cage), "smooth_triangles": True}), 1)
+    assert np.allclose(smooth.points(np.ones((10, 1)), limit=False), 1)
+    gap = np.abs(smooth.points(points, limit=False) - plain.points(points, limit=False)).max(1)
+    ends = plain.base.ends[np.flatnonzero(gap[10 : 10 + len(plain.base.ends)] > 1e-9)]
+    beside = {frozenset(e) for e in ((4, 0), (0, 5), (4, 5), (5, 9), (4, 9))}
+    assert {frozenset(e) for e in ends.tolist()} == beside
+    # Between the two triangles both faces weigh 0.47 and both ends 0.03 (OpenSubdiv's CATMARK_SMOOTH_TRI_EDGE_WEIGHT).
+    e = next(k for k, pair in enumerate(plain.base.ends.tolist()) if set(pair) == {4, 5})
+    a, b = points[[4, 0, 5]].mean(0), points[[4, 5, 9]].mean(0)
+    expected = 0.03 * (points[4] + points[5]) + 0.47 * (a + b)
+    assert np.allclose(smooth.points(points, limit=False)[10 + e], expected)
