@@ -16,6 +16,9 @@ BASES = {
 }
 """Rows: coefficients of 1, t, t^2, t^3; columns: the four vertices of a segment."""
 
+MAX_ORDER = 32
+"""Of a B-spline: above it, a curve is taken for damaged."""
+
 
 @dataclass(frozen=True, slots=True)
 class Layout:
@@ -113,7 +116,7 @@ def full_knots(knots: np.ndarray, order: int, count: int) -> "F8 | None":
     if len(knots) == count + order - 2:
         knots = np.concatenate([knots[:1], knots, knots[-1:]])
     fits = (
-        order >= 2
+        2 <= order <= MAX_ORDER
         and count >= order
         and len(knots) == count + order
         and bool(np.isfinite(knots).all())

@@ -10,34 +10,54 @@ import numpy as np
 from twinstage.scene.columns import F8, I8
 
 
+def cross(a: np.ndarray, b: np.ndarray) -> F8:
+    """Cross products of rows f8[n, 3]: as numpy's, in a third of the time."""
+    out = np.empty(a.shape)
+    for k in range(3):
+        i, j = (k + 1) % 3, (k + 2) % 3
+        np.subtract(a[:, i] * b[:, j], a[:, j] * b[:, i], out=out[:, k])
+    return out
+
+
+def next_corner(counts: np.ndarray) -> I8:
+    """The corner that follows each corner in its face, i8[sum(counts)]."""
+    start = np.cumsum(counts) - counts
+    following = np.arange(int(counts.sum()), dtype=np.int64) + 1
+    following[start + counts - 1] = start
+    return following
+
+
 def face_normals(points: np.ndarray, counts: np.ndarray, indices: np.ndarray) -> F8:
     """Newell normals f8[n_faces, 3], twice the area long, by the right-hand rule."""
     count = int(counts[0]) if len(counts) else 0
     if count in (3, 4) and (counts == count).all():
         corner = points[indices].reshape(-1, count, 3)
         side = corner[:, 1:] - corner[:, :1]
-        out = np.cross(side[:, 0], side[:, 1]) + 0.0  # no negative zeros
-        return out if count == 3 else out + np.cross(side[:, 1], side[:, 2])
+        out = cross(side[:, 0], side[:, 1]) + 0.0  # no negative zeros
+        return out if count == 3 else out + cross(side[:, 1], side[:, 2])
     start = np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.int64)
-    following = np.arange(len(indices)) + 1
-    following[start + counts - 1] = start
+    following = next_corner(counts)
     here, there = points[indices], points[indices[following]]
     # Relative to the face's first corner, so that far-away faces keep their precision.
     origin = np.repeat(points[indices[start]], counts, axis=0)
-    return np.add.reduceat(np.cross(here - origin, there - origin), start, axis=0)
+    return np.add.reduceat(cross(here - origin, there - origin), start, axis=0)
 
 
-def triangulate(points: np.ndarray, counts: np.ndarray, indices: np.ndarray) -> tuple[I8, I8]:
+def triangulate(
+    points: np.ndarray, counts: np.ndarray, indices: np.ndarray, normals: F8 | None = None
+) -> tuple[I8, I8]:
     """Corner numbers of triangles i8[t, 3] and the face of each triangle i8[t], in face order.
 
-    `counts` i[n_faces], each at least 3; `indices` i[sum(counts)] into `points` f8[v, 3].
+    `counts` i[n_faces], each at least 3; `indices` i[sum(counts)] into `points` f8[v, 3]; `normals`: those of
+    `face_normals`, where they are known.
     """
     if len(counts) == 0:
         return np.empty((0, 3), np.int64), np.empty(0, np.int64)
     if (counts == 3).all():
         return np.arange(len(indices)).reshape(-1, 3), np.arange(len(counts))
     start = np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.int64)
-    normals = face_normals(points, counts, indices)
+    if normals is None:
+        normals = face_normals(points, counts, indices)
     triangles, faces = [], []
     for count in np.unique(counts):
         group = np.flatnonzero(counts == count)

@@ -9,7 +9,6 @@ from twinstage.scene.columns import F8, I8
 from twinstage.scene.read.context import ReadContext, array
 from twinstage.scene.read.skel import Skin
 from twinstage.scene.read.topology import Topology
-from twinstage.scene.triangulate import face_normals
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,13 +144,13 @@ def _plain_normals(context: ReadContext, mesh: Any, topology: Topology) -> Chann
 
 def flat_normals(topology: Topology, left_handed: bool) -> Channel:
     """The normals of the faces."""
-    flat = face_normals(topology.points, topology.counts, topology.indices)
+    flat = topology.normals
     return Channel(_unit(-flat if left_handed else flat), topology.corner_face)
 
 
 def smooth_normals(topology: Topology, left_handed: bool) -> Channel:
     """Area-weighted at the points, as renderers do for cages."""
-    flat = face_normals(topology.points, topology.counts, topology.indices)
+    flat = topology.normals
     flat = -flat if left_handed else flat
     at_points = np.zeros_like(topology.points)
     for axis in range(3):

@@ -1,7 +1,7 @@
 """BasisCurves, HermiteCurves and NurbsCurves -> tubes as wide as authored, with their colours."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,15 @@ import numpy as np
 from twinstage.scene.columns import F8, I8
 from twinstage.scene.curves import full_knots, hermite, layout, parameters, spline_basis
 from twinstage.scene.read.context import ReadContext, array
-from twinstage.scene.read.fields import Field, finite_groups, fitting, read_color, read_points, read_widths
+from twinstage.scene.read.fields import (
+    Field,
+    finite_groups,
+    fitting,
+    read_color,
+    read_points,
+    read_widths,
+    usable_weights,
+)
 from twinstage.scene.read.geometry import MeshData
 from twinstage.scene.read.skel import Skin
 from twinstage.scene.tubes import tubes
@@ -51,10 +59,8 @@ def read_curves(
     if curves is None:
         return None
     groups = {"BasisCurves": _basis, "HermiteCurves": _hermite, "NurbsCurves": _nurbs}[type_name]
-    segments = int(curves.counts[curves.keep].sum())
-    steps, sides, every = _quality(context, prim, segments, straight=_is_straight(prim))
-    if every > 1:
-        curves = Curves(curves.points, curves.counts, curves.widths, curves.color, curves.keep[::every])
+    steps, sides = _quality(int(curves.counts[curves.keep].sum()), straight=_is_straight(prim))
+    curves = replace(curves, keep=_thinned(context, prim, curves, 2 * steps * sides))
     lines = [g for g in groups(context, prim, curves, steps) if g.points.shape[1] > 1]
     if not lines:
         path = prim.GetPath()
@@ -71,22 +77,30 @@ def _is_straight(prim: Any) -> bool:
     return bool(kind) and str(kind.Get()) == "linear"
 
 
-def _quality(context: ReadContext, prim: Any, segments: int, *, straight: bool) -> tuple[int, int, int]:
-    """Steps, sides, and every how manyth curve is drawn."""
+def _quality(vertices: int, *, straight: bool) -> tuple[int, int]:
+    """Steps a segment and sides a tube: the best that stay below the limit, else the last."""
     for steps, sides in QUALITIES:
         steps = 1 if straight else steps
-        triangles = 2 * segments * steps * sides
-        if triangles <= MAX_TRIANGLES:
+        if 2 * vertices * steps * sides <= MAX_TRIANGLES:
             break
-    every = -(-triangles // MAX_TRIANGLES)
-    if every > 1:
-        path = prim.GetPath()
-        context.finding(
-            "curves.many",
-            f"{path}: one of {every} curves is drawn, to stay below {MAX_TRIANGLES:,} triangles",
-            path,
-        )
-    return steps, sides, every
+    return steps, sides
+
+
+def _thinned(context: ReadContext, prim: Any, curves: Curves, triangles: int) -> I8:
+    """The curves to draw, at `triangles` a vertex: all, or evenly chosen ones within the limit, with a finding."""
+    keep = curves.keep
+    total = int(curves.counts[keep].sum()) * triangles
+    if total <= MAX_TRIANGLES:
+        return keep
+    keep = keep[:: -(-total // MAX_TRIANGLES)]
+    keep = keep[np.cumsum(curves.counts[keep]) * triangles <= MAX_TRIANGLES]
+    path = prim.GetPath()
+    context.finding(
+        "curves.many",
+        f"{path}: {len(keep)} of {len(curves.keep)} curves are drawn, to stay below {MAX_TRIANGLES:,} triangles",
+        path,
+    )
+    return keep
 
 
 def _authored(context: ReadContext, prim: Any, skin: Skin | None) -> Curves | None:
@@ -237,8 +251,7 @@ def _nurbs(context: ReadContext, prim: Any, curves: Curves, steps: int) -> Itera
             "curves.knots", f"{path} is not drawn: {len(knots)} knots, {int(sizes.sum())} were expected", path
         )
         return
-    if weights is not None and len(weights) != len(curves.points):
-        weights = None
+    weights = usable_weights(context, prim, weights, len(curves.points))
     spread = _Spread(curves, curves.counts - orders + 2)
     widths, color = spread.fit(context, prim)
     starts = np.cumsum(sizes) - sizes
@@ -257,7 +270,7 @@ def _nurbs(context: ReadContext, prim: Any, curves: Curves, steps: int) -> Itera
         at = parameters(own, order, count, limits, 2 * steps)
         rows = np.array([row])
         first = int(curves.counts[:row].sum())
-        w = np.ones(count) if weights is None else np.maximum(weights[first : first + count], 1e-12)
+        w = weights[first : first + count]
         index, basis = spline_basis(own, order, count, at)
         share = basis * w[index]
         share /= share.sum(1, keepdims=True)

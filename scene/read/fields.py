@@ -93,3 +93,16 @@ def finite_groups(points: F8, counts: I8) -> Bool:
     bad = np.concatenate([[0], np.cumsum(~np.isfinite(points).all(1))])
     end = np.cumsum(counts)
     return np.asarray(bad[end] == bad[end - counts])
+
+
+def usable_weights(context: ReadContext, prim: Any, weights: "np.ndarray | None", number: int) -> F8:
+    """The pointWeights of a rational spline f8[number]; ones, with a finding, where they are not as many positive numbers."""
+    if weights is None or len(weights) == 0:
+        return np.ones(number)
+    if weights.shape == (number,) and np.isfinite(weights).all() and (weights > 0).all():
+        return weights
+    path = prim.GetPath()
+    context.finding(
+        "gprim.weights", f"{path}: pointWeights are left out: {number} positive numbers were expected", path
+    )
+    return np.ones(number)

@@ -81,11 +81,32 @@ class PrototypeStore:
         skin = self.skins.find(prim)
         key = (str(shared.GetPath()), uv_name, skin.key if skin else ())
         if key not in self._by_prim:
-            data = self._shapes[str(prim.GetTypeName())](self.context, prim, uv_name, skin)
-            if data is not None and skin is None:
-                check_extent(self.context, prim, data.points)
+            data = self._read(prim, uv_name, skin)
             self._by_prim[key] = -1 if data is None else self._add(str(prim.GetPath()), data)
         return self._by_prim[key]
+
+    def _read(self, prim: Any, uv_name: str, skin: Skin | None) -> MeshData | None:
+        from pxr import Tf
+
+        path = prim.GetPath()
+        try:
+            with np.errstate(all="ignore"):  # what is not finite is looked for, not warned of
+                data = self._shapes[str(prim.GetTypeName())](self.context, prim, uv_name, skin)
+        except Tf.ErrorException:
+            self.context.finding("gprim.unreadable", f"{path} is not drawn: OpenUSD cannot read it", path)
+            return None
+        if data is None:
+            return None
+        if not (np.isfinite(data.points).all() and np.isfinite(data.normals).all()):
+            self.context.finding(
+                "gprim.not-finite",
+                f"{path} is not drawn: it reaches beyond what single precision holds",
+                path,
+            )
+            return None
+        if skin is None:
+            check_extent(self.context, prim, data.points)
+        return data
 
     def _add(self, source: str, data: MeshData) -> int:
         known = self._by_identity.get(id(data))

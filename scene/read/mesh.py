@@ -14,7 +14,7 @@ from twinstage.scene.read.channels import Channel, read_channel, read_normals, s
 from twinstage.scene.read.context import ReadContext, array
 from twinstage.scene.read.geometry import MeshData
 from twinstage.scene.read.skel import Skin
-from twinstage.scene.read.subdivision import Surface, refine_mesh, scheme_of
+from twinstage.scene.read.subdivision import Surface, cage_error, refine_mesh, scheme_of
 from twinstage.scene.read.subsets import material_subsets, read_slots
 from twinstage.scene.read.topology import Topology, read_topology, report_flat_faces
 from twinstage.scene.read.weld import weld
@@ -34,7 +34,7 @@ def read_mesh(context: ReadContext, prim: Any, uv_name: str, skin: Skin | None =
     left_handed = mesh.GetOrientationAttr().Get(context.time) == "leftHanded"
     surface = _surface(context, mesh, topology, uv_name, left_handed, skin)
     topology = surface.topology
-    corners, faces = triangulate(topology.points, topology.counts, topology.indices)
+    corners, faces = triangulate(topology.points, topology.counts, topology.indices, topology.normals)
     keep = ~(surface.hidden | _holes(context, mesh, topology))
     if not keep.all():
         corners, faces = corners[keep[faces]], faces[keep[faces]]
@@ -66,16 +66,17 @@ def _surface(
     color = read_channel(context, mesh.GetPrim(), "displayColor", topology, 3)
     if color is not None and len(color.values) == 1:
         color = None  # one colour for all is the material's, so that the geometry can be shared
-    scheme = scheme_of(context, mesh)
+    scheme, error = scheme_of(context, mesh), 0.0
     if scheme != "none":
         refined = refine_mesh(context, mesh, topology, scheme, uv, color)
         if refined is not None:
             return _turned(refined) if left_handed else refined
         normals = smooth_normals(topology, left_handed)
+        error = cage_error(context, mesh, topology, scheme)
     else:
         report_flat_faces(context, mesh.GetPath(), topology)
         normals = read_normals(context, mesh, topology, left_handed, skin)
-    return Surface(topology, (normals, uv, color), np.zeros(len(topology.counts), bool), 0.0)
+    return Surface(topology, (normals, uv, color), np.zeros(len(topology.counts), bool), error)
 
 
 def _turned(surface: Surface) -> Surface:

@@ -8,7 +8,7 @@ from twinstage.scene.columns import F8, I8
 from twinstage.scene.curves import full_knots, parameters, spline_basis
 from twinstage.scene.read.channels import Channel, flat_normals, smooth_normals
 from twinstage.scene.read.context import ReadContext, array
-from twinstage.scene.read.fields import Field, fitting, read_color, read_points
+from twinstage.scene.read.fields import Field, fitting, read_color, read_points, usable_weights
 from twinstage.scene.read.geometry import MeshData
 from twinstage.scene.read.skel import Skin
 from twinstage.scene.read.topology import make_topology
@@ -43,8 +43,7 @@ def read_patch(
     if trims is not None and len(trims):
         context.finding("patch.trim", f"{path}: its trim curves are not cut out", path)
     weights = array(prim.GetAttribute("pointWeights").Get(context.time))
-    if weights is None or len(weights) != len(points):
-        weights = np.ones(len(points))
+    weights = usable_weights(context, prim, weights, len(points))
     (knots_u, order_u, limits_u), (knots_v, order_v, limits_v) = (side for side in sides if side is not None)
     at_u = parameters(knots_u, order_u, n_u, limits_u, 2 * STEPS)
     at_v = parameters(knots_v, order_v, n_v, limits_v, 2 * STEPS)
@@ -101,7 +100,7 @@ def _patch_mesh(
         return None
     left_handed = prim.GetAttribute("orientation").Get(context.time) == "leftHanded"
     uv = np.stack(np.broadcast_arrays(_unit_range(at_u)[None], _unit_range(at_v)[:, None]), -1).reshape(-1, 2)
-    corners, _ = triangulate(topology.points, topology.counts, topology.indices)
+    corners, _ = triangulate(topology.points, topology.counts, topology.indices, topology.normals)
     error = np.abs(fine[1::2, 1::2] - (points[:-1, :-1] + points[1:, 1:]) / 2)
     edges = (
         np.linalg.norm(fine[::2, 1::2] - (points[:, :-1] + points[:, 1:]) / 2, axis=2).max(initial=0.0),
@@ -178,7 +177,7 @@ def read_tets(
     color = color and fitting(
         context, prim, "displayColor", color, {"vertex": len(points), "varying": len(points)}
     )
-    corners, _ = triangulate(topology.points, topology.counts, topology.indices)
+    corners, _ = triangulate(topology.points, topology.counts, topology.indices, topology.normals)
     flag = prim.GetAttribute("doubleSided")
     return weld(
         topology,

@@ -90,7 +90,7 @@ class Skin:
 
     def _transforms(self) -> Any:
         """The skinning transforms in the skeleton's joint order, or None."""
-        transforms = self.skeleton.ComputeSkinningTransforms(self.context.time)
+        transforms = self.skeleton.ComputeSkinningTransforms(self.context.time) if self.skeleton else None
         if not transforms or not np.isfinite(np.asarray(transforms)).all():
             return None
         return transforms
@@ -108,7 +108,7 @@ class Skin:
 
     def _influences_fit(self, n_points: int) -> bool:
         order = self.query.GetJointOrder()
-        joints = len(order) if order else len(self.skeleton.GetJointOrder())
+        joints = len(order or self.skeleton.GetJointOrder() or ())
         found = self.query.ComputeVaryingJointInfluences(n_points, self.context.time)
         if not found or len(found[0]) != len(found[1]):
             return False

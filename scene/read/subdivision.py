@@ -82,6 +82,13 @@ def refine_mesh(
     return _surface(topology, refined, uv, color)
 
 
+def cage_error(context: ReadContext, mesh: Any, topology: Topology, scheme: str) -> float:
+    """How far a cage that is drawn as it is lies from its surface [stage units]; 0 where it has none."""
+    if scheme == "loop" and (topology.counts != 3).any():
+        return 0.0
+    return kept_refine(_cage(context, mesh, topology, scheme), 1).cage_error(topology.points)
+
+
 def _surface(topology: Topology, refined: Refined, uv: Channel | None, color: Channel | None) -> Surface:
     level = refined.finest
     points = refined.points(topology.points)

@@ -4,6 +4,7 @@ What cannot be drawn is left out face by face, with a finding; a mesh whose coun
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from twinstage.scene.columns import F8, I8, Bool
 from twinstage.scene.read.context import ReadContext, array
 from twinstage.scene.read.skel import Skin
-from twinstage.scene.triangulate import face_normals
+from twinstage.scene.triangulate import face_normals, next_corner
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,11 @@ class Topology:
     n_faces: int
     n_corners: int
 
+    @cached_property
+    def normals(self) -> F8:
+        """Normals of the faces by the right-hand rule, twice their area long, f8[f, 3]."""
+        return face_normals(self.points, self.counts, self.indices)
+
     @property
     def corner_face(self) -> I8:
         """The face of each corner, by its place in `counts`."""
@@ -45,7 +51,12 @@ def read_topology(context: ReadContext, mesh: Any, skin: Skin | None = None) -> 
     if points is None or counts is None or indices is None or 0 in (len(points), len(counts), len(indices)):
         context.finding("mesh.empty", f"{path} is not drawn: the mesh has no points or no faces", path)
         return None
-    if skin is not None and points.ndim == 2:
+    if skin is None:
+        influences = mesh.GetPrim().GetAttribute("primvars:skel:jointIndices")
+        if influences and influences.HasAuthoredValue():
+            reason = "it has joint influences, but no SkelRoot and Skeleton above it that would move it"
+            context.finding("skel.unbound", f"{path} is drawn in its bind pose: {reason}", path)
+    elif points.ndim == 2:
         moved = skin.points(points)
         points = points if moved is None else moved
     return make_topology(context, path, points, counts, indices)
@@ -122,8 +133,18 @@ def _any_corner(flag: np.ndarray, counts: np.ndarray) -> Bool:
 
 
 def report_flat_faces(context: ReadContext, path: Any, topology: Topology) -> None:
-    """A finding where faces have no area: they are kept, because they change nothing that can be seen."""
-    normals = face_normals(topology.points, topology.counts, topology.indices)
-    number = int((~normals.any(1)).sum())
-    if number:
-        context.finding("mesh.degenerate", f"{path}: {number} faces have no area", path, "info")
+    """A finding where no face has an area, or faces name a point twice in a row.
+
+    Such faces are kept, because they change nothing that can be seen; for the same reason, single faces that are flat only by
+    where their points lie are not worth a word.
+    """
+    if not topology.normals.any():
+        context.finding("mesh.degenerate", f"{path} cannot be seen: none of its faces has an area", path)
+        return
+    following = topology.indices[next_corner(topology.counts)]
+    repeated = np.flatnonzero(topology.indices == following)
+    if len(repeated):
+        number = len(np.unique(topology.corner_face[repeated]))
+        context.finding(
+            "mesh.degenerate", f"{path}: {number} faces name the same point twice in a row", path, "info"
+        )

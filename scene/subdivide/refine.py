@@ -1,6 +1,7 @@
 """All levels of a cage together: what is found from the topology once, and what follows for points and primvars."""
 
 import hashlib
+import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
@@ -19,13 +20,25 @@ from twinstage.scene.subdivide.scheme import (
     loop_step,
 )
 from twinstage.scene.subdivide.topology import INFINITE, Level, refine_quads, refine_triangles, scatter
+from twinstage.scene.triangulate import cross
+
+MAX_BEYOND = 100_000
+"""Corners of a level that is refined only to find the limit of semi-sharp creases and darts."""
+DART_LEVELS = 3
+"""Levels that bring the end of a single sharp crease close to its limit: the smooth mask is not exact there."""
+MAX_CHANNELS = 8
+"""Face-varying topologies kept with a refinement."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """The steps from a base level to the finest, and the way to the limit from there (None: it is already there)."""
+    """The steps from a base level to the finest, and the way to the limit from there (None: it is already there).
+
+    `beyond`: further steps before the limit, where semi-sharp creases have not run out at the finest level, or end in darts.
+    """
 
     steps: tuple[Step, ...]
+    beyond: tuple[Step, ...]
     limit: Limit | None
     finest: Level
 
@@ -34,7 +47,16 @@ class Chain:
         out = np.asarray(values, np.float64)
         for step in self.steps:
             out = step.apply(out)
-        return self.limit.apply(out) if limit and self.limit is not None else out
+        if not limit or self.limit is None:
+            return out
+        for step in self.beyond:
+            out = step.apply(out)
+        return self.limit.apply(out)[: self.finest.size]  # vertices keep their numbers from level to level
+
+    @property
+    def corners(self) -> int:
+        """How many corners the largest of its levels has."""
+        return len((self.finest if self.limit is None else self.limit.level).indices)
 
 
 @dataclass(frozen=True)
@@ -73,6 +95,8 @@ class Refined:
         """Values f8[m, k] used at the cage's corners by `index` i8[c] -> the same at the finest level's corners."""
         key = hashlib.sha256(np.ascontiguousarray(index, np.int64).tobytes()).digest()
         if key not in self._face_varying:
+            if len(self._face_varying) >= MAX_CHANNELS:
+                self._face_varying.clear()
             found = seams(self.cage, self.base, np.asarray(index, np.int64))
             linear = self.cage.face_varying == "all" or self.cage.scheme == "bilinear"
             self._face_varying[key] = _chain(self.cage, found.level, self.depth, linear=linear), found.value
@@ -101,10 +125,16 @@ class Refined:
                 mean = np.add.reduceat(points[level.indices], start, axis=0) / level.counts[:, None]
                 chord = np.where((level.counts == 4)[:, None], chord, mean)
             worst = max(worst, float(np.linalg.norm(centre - chord, axis=1).max(initial=0.0)))
-        sharp = self.finest.edge_sharpness
-        corner = self.finest.corner_sharpness
-        soft_later = ((sharp > 0) & (sharp < INFINITE)).any() or ((corner > 0) & (corner < INFINITE)).any()
-        return worst if soft_later else worst / 2
+        else:  # the middle of a triangle, which is not measured, lies 4/3 as deep as the middles of its edges on a sphere
+            worst *= 4 / 3
+        return worst if _softens_later(self.finest) else worst / 2
+
+    def cage_error(self, cage_points: np.ndarray) -> float:
+        """How far the cage itself lies from the surface, at its points and amid its edges and faces; depth at least 1."""
+        step = self.vertex.steps[0]
+        flat = linear_step(step.level, faces=step.faces).apply(cage_points)
+        gap = np.linalg.norm(self.points(cage_points)[: len(flat)] - flat, axis=1)
+        return float(gap.max(initial=0.0))
 
     def _twist(self, points: np.ndarray) -> float:
         """A bilinear patch lies within a quarter of its twist from its two triangles."""
@@ -134,7 +164,7 @@ class Refined:
 def _face_normals(level: Level, points: np.ndarray) -> F8:
     """Twice the area long, f8[f, 3]; all faces are triangles or all are quads."""
     corner = points[level.indices.reshape(len(level.counts), -1)]
-    return np.cross(corner[:, 2] - corner[:, 0], corner[:, -1] - corner[:, 1])
+    return cross(corner[:, 2] - corner[:, 0], corner[:, -1] - corner[:, 1])
 
 
 def _unit(vectors: np.ndarray) -> F8:
@@ -154,8 +184,25 @@ def _chain(cage: Cage, base: Level, depth: int, *, linear: bool) -> Chain:
             steps.append(catmull_clark_step(level, smooth_triangles=cage.smooth_triangles))
         level = refine_triangles(level) if triangles else refine_quads(level)
     if linear or not depth:
-        return Chain(tuple(steps), None, level)
-    return Chain(tuple(steps), loop_limit(level) if triangles else catmull_clark_limit(level), level)
+        return Chain(tuple(steps), (), None, level)
+    finest, beyond = level, list[Step]()
+    darts = bool((level.at_vertices(level.edge_sharpness >= INFINITE) == 1).any())
+    while 4 * len(level.indices) <= MAX_BEYOND and (
+        _softens_later(level) or (darts and len(beyond) < DART_LEVELS)
+    ):
+        beyond.append(
+            loop_step(level)
+            if triangles
+            else catmull_clark_step(level, smooth_triangles=cage.smooth_triangles)
+        )
+        level = refine_triangles(level) if triangles else refine_quads(level)
+    limit = loop_limit(level) if triangles else catmull_clark_limit(level)
+    return Chain(tuple(steps), tuple(beyond), limit, finest)
+
+
+def _softens_later(level: Level) -> bool:
+    """Whether a semi-sharp crease or corner has not run out."""
+    return any(((s > 0) & (s < INFINITE)).any() for s in (level.edge_sharpness, level.corner_sharpness))
 
 
 def refine(cage: Cage, depth: int) -> Refined:
@@ -168,34 +215,47 @@ def refine(cage: Cage, depth: int) -> Refined:
     )
 
 
-_KEPT: "OrderedDict[bytes, Refined]" = OrderedDict()
-MAX_KEPT_CORNERS = 2_000_000
-"""Corners, over all kept refinements: about 1 kB a corner."""
+class Kept:
+    """The refinements used last, as many as `corners` corners of their finest levels allow. Safe between threads."""
+
+    def __init__(self, corners: int) -> None:
+        self._limit = corners
+        self._total = 0
+        self._made: OrderedDict[bytes, Refined] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, cage: Cage, depth: int) -> Refined:
+        """As `refine`, from the store where that topology was refined before."""
+        key = _key(cage, depth)
+        with self._lock:
+            if key in self._made:
+                self._made.move_to_end(key)
+                return self._made[key]
+        made = refine(cage, depth)
+        size = made.vertex.corners
+        with self._lock:
+            if size <= self._limit // 4 and key not in self._made:
+                self._made[key] = made
+                self._total += size
+                while self._total > self._limit:
+                    _, oldest = self._made.popitem(last=False)
+                    self._total -= oldest.vertex.corners
+        return made
+
+
+def _key(cage: Cage, depth: int) -> bytes:
+    options = (cage.size, cage.scheme, cage.boundary, cage.face_varying, cage.smooth_triangles, depth)
+    digest = hashlib.sha256(repr(options).encode())
+    creases = (cage.crease_edges, cage.crease_sharpness, cage.corners, cage.corner_sharpness)
+    for values in (cage.counts, cage.indices, *creases):
+        digest.update(f"{values.shape}".encode() + np.ascontiguousarray(values).tobytes())
+    return digest.digest()
+
+
+KEPT = Kept(2_000_000)
+"""About 1 kB a corner at most."""
 
 
 def kept_refine(cage: Cage, depth: int) -> Refined:
     """As `refine`, but the latest refinements are kept, so that another pose of a cage costs sums of products only."""
-    digest = hashlib.sha256(
-        repr(
-            (cage.size, cage.scheme, cage.boundary, cage.face_varying, cage.smooth_triangles, depth)
-        ).encode()
-    )
-    for values in (
-        cage.counts,
-        cage.indices,
-        cage.crease_edges,
-        cage.crease_sharpness,
-        cage.corners,
-        cage.corner_sharpness,
-    ):
-        digest.update(f"{values.shape}".encode() + np.ascontiguousarray(values).tobytes())
-    key = digest.digest()
-    if key in _KEPT:
-        _KEPT.move_to_end(key)
-        return _KEPT[key]
-    made = refine(cage, depth)
-    if len(made.finest.indices) <= MAX_KEPT_CORNERS // 4:
-        _KEPT[key] = made
-        while sum(len(r.finest.indices) for r in _KEPT.values()) > MAX_KEPT_CORNERS:
-            _KEPT.popitem(last=False)
-    return made
+    return KEPT.get(cage, depth)

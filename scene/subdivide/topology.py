@@ -6,17 +6,10 @@ from functools import cached_property
 import numpy as np
 
 from twinstage.scene.columns import F8, I8, Bool
+from twinstage.scene.triangulate import next_corner
 
 INFINITE = 10.0
 """Sharpness from which on a feature never softens (UsdGeomMesh.SHARPNESS_INFINITE)."""
-
-
-def next_corner(counts: np.ndarray) -> I8:
-    """The corner that follows each corner in its face, i8[sum(counts)]."""
-    start = np.cumsum(counts) - counts
-    following = np.arange(int(counts.sum()), dtype=np.int64) + 1
-    following[start + counts - 1] = start
-    return following
 
 
 def scatter(index: np.ndarray, values: np.ndarray, size: int) -> F8:

@@ -110,6 +110,7 @@ def test_assets_label_takes_answers_from_a_pipe_and_check_agrees(tmp_path: Path)
 def test_render_writes_a_picture(cell: Path, tmp_path: Path) -> None:
     out = tmp_path / "cell.png"
     flags = ["--camera", "RobotView", "--engine", "raycast", "--spp", 1, "--width", 160, "--height", 90]
+    flags += ["--refine", 1, "--time", 0]
     done = _run("render", cell / "workcell.usda", "--out", out, *flags, "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["camera"].endswith("/RobotView")

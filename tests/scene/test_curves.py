@@ -322,3 +322,11 @@ def test_real_hair_is_drawn(shared: Path) -> None:
     margin = np.max(curves.GetWidthsAttr().Get() or [0.1]) * opened.meters_per_unit
     assert (p.points.min(0) > points.min(0) - margin).all()
     assert (p.points.max(0) < points.max(0) + margin).all()
+
+
+def test_one_endless_curve_is_not_drawn(read: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("twinstage.scene.read.curves.MAX_TRIANGLES", 100)
+    points = ", ".join(f"({k}, 0, 0)" for k in range(60))
+    snapshot = read(curves("", kind="linear", counts="60", points=points))
+    assert not snapshot.prototypes
+    assert {"curves.many", "gprim.empty"} <= {f.code for f in snapshot.findings}

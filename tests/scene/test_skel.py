@@ -219,3 +219,10 @@ def test_instances_move_on_their_own(open_text: Any) -> None:
         heights[path] = float(points[:, 2].max())
     assert heights == {"/Root/M": 5, "/U1/I/M": 8, "/U2/I/M": 12, "/U3/I/M": 12}
     assert len(snapshot.prototypes) == 3
+
+
+def test_influences_without_a_skeleton_are_told(open_text: Any) -> None:
+    text = STRIP.format(extra=EXTRAS["linear"])
+    snapshot = read_snapshot(open_text(text))
+    assert [f.path for f in snapshot.findings if f.code == "skel.unbound"] == ["/M"]
+    assert snapshot.prototypes[0].points[:, 1].max() == 1

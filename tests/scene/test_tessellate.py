@@ -82,3 +82,17 @@ def test_plane_lies_flat() -> None:
     shape = plane(2.0, 3.0)
     assert np.ptp(shape.points, axis=0).tolist() == [2.0, 3.0, 0.0]
     assert normals_point_along_faces(shape)
+
+
+@settings(deadline=None, max_examples=20)
+@given(sizes, sizes, sizes)
+def test_uneven_capsules_are_closed_and_smooth(height: float, bottom: float, top: float) -> None:
+    shape = capsule(height, bottom, top)
+    assert edges_match(shape)
+    assert volume(shape) > 0
+    assert np.allclose(np.linalg.norm(shape.normals, axis=1), 1)
+    slope = (bottom - top) / height
+    for radius, end in ((bottom, -height / 2), (top, height / 2)):  # each cap is a sphere about the axis
+        centre = np.array([0, 0, end - radius * slope])
+        cap = shape.points[: len(shape.points) // 2] if end < 0 else shape.points[len(shape.points) // 2 :]
+        assert np.allclose(np.linalg.norm(cap - centre, axis=1), radius * np.hypot(1, slope), rtol=1e-6)

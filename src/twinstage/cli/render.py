@@ -28,6 +28,16 @@ def render(
     seed: Annotated[
         int, typer.Option("--seed", help="Seed of the samples: the same seed gives the same bytes.")
     ] = 0,
+    time: Annotated[
+        float | None,
+        typer.Option("--time", help="Time code of animated values; the start, if you name none."),
+    ] = None,
+    refine: Annotated[
+        int | None,
+        typer.Option(
+            "--refine", min=0, max=6, help="Levels of subdivision; 0 draws cages, 2 if you name none."
+        ),
+    ] = None,
     asset_root: AssetRoots = None,
     json_: Json = False,
 ) -> None:
@@ -43,6 +53,8 @@ def render(
         size=(width, height),
         exposure=exposure,
         seed=seed,
+        time_code=time,
+        refine=refine,
         asset_roots=tuple(asset_root or ()),
     )
     if json_:

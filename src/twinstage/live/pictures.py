@@ -20,9 +20,13 @@ def render_picture(
     size: tuple[int, int],
     exposure: float,
     seed: int,
+    time_code: float | None = None,
+    refine: int | None = None,
     asset_roots: tuple[Path, ...] = (),
 ) -> dict[str, object]:
     """Render through a camera of the stage and write a PNG; returns what was done.
+
+    `time_code`, `refine`: as `scene.read.read_snapshot` takes them.
 
     Raises:
         UserError: no such stage, camera or engine, or an `out` whose folder cannot be written.
@@ -35,7 +39,7 @@ def render_picture(
 
     if out.suffix.lower() != ".png":
         raise UserError(f"--out must name a .png file, got {out}")
-    snapshot = read_snapshot(open_stage(stage, asset_roots=asset_roots))
+    snapshot = read_snapshot(open_stage(stage, asset_roots=asset_roots), time_code, refine=refine)
     if not snapshot.cameras:
         raise UserError(f"{stage} has no camera to render through; add a UsdGeomCamera")
     chosen = snapshot.cameras[0] if camera is None else find_camera(snapshot, camera)

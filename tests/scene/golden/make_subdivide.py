@@ -151,6 +151,9 @@ CASES = {
         CUBE, 2, limit=False, creases=[(0, 1, 1.5), (0, 2, 0.6), (0, 4, 2.4)]
     ),
     "cube soft crease": case(CUBE, 2, limit=True, creases=[(a, b, 0.7) for a, b in RIM]),
+    "cube semi-sharp limit": case(
+        CUBE, 1, limit=True, creases=[(0, 1, 2.6), (0, 2, 1.2), (0, 4, 2.4), (4, 6, 3.0)]
+    ),
     "cube corner": case(CUBE, 2, limit=False, corners=[(7, 10.0), (0, 1.3)]),
     "cube dart": case(CUBE, 2, limit=False, creases=[(0, 1, 10.0)]),
     "sheet corners": case(SHEET, 2, limit=True),
