@@ -47,7 +47,7 @@ def write_plant(path: Path, instances: int, uniques: int, frames: int) -> None:
         grid = np.stack(np.meshgrid(np.arange(side + 1), np.arange(side + 1), [0.0]), -1).reshape(-1, 3)
         points = grid * [1, 1, 0] + rng.normal(0, 0.2, grid.shape)
         first = (np.arange(side)[:, None] * (side + 1) + np.arange(side)).reshape(-1, 1)
-        faces = first + [0, 1, side + 2, side + 1]
+        faces = first + np.array([0, 1, side + 2, side + 1])
         shape.CreatePointsAttr(Vt.Vec3fArray.FromNumpy(points.astype(np.float32)))
         shape.CreateFaceVertexCountsAttr(Vt.IntArray.FromNumpy(np.full(len(faces), 4, np.int32)))
         shape.CreateFaceVertexIndicesAttr(Vt.IntArray.FromNumpy(faces.reshape(-1).astype(np.int32)))

@@ -1,5 +1,6 @@
 """Small stages, contracts and plans from text."""
 
+import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -90,3 +91,16 @@ def make_twin(open_text: Any, make_contract: Any) -> Callable[..., Twin]:
         return Twin(open_text(body, **stage), make_contract(**signals), text)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def assert_like_pxr() -> Callable[..., Snapshot]:
+    """Reads an opened stage (at a time code) and compares all of it with pxr; see like_pxr.py."""
+    spec = importlib.util.spec_from_file_location(
+        "twinstage_tests_like_pxr", Path(__file__).with_name("like_pxr.py")
+    )
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    check: Callable[..., Snapshot] = module.assert_like_pxr
+    return check
