@@ -87,8 +87,8 @@ MOVING = (
 )
 SPEEDS = (
     " vector3f[] velocities.timeSamples = { 0: [(24, 0, 0), (0, 48, 0), (0, 0, 12)], 10: [(1, 1, 1), (0, 0, 0), (2, 2, 2)]\n}\n"
-    " vector3f[] accelerations.timeSamples = { 0: [(24, 0, 0), (0, 48, 0), (0, 0, 12)], 10: [(1, 1, 1), (0, 0, 0), (2, 2, 2)]\n}"
-    "\n"
+    " vector3f[] accelerations.timeSamples = { 0: [(24, 0, 0), (0, 48, 0), (0, 0, 12)], 10: [(1, 1, 1), (0, 0, 0), (2, 2, 2)]"
+    "\n}\n"
     " quath[] orientations.timeSamples = { 0: [(1, 0, 0, 0), (1, 0, 0, 0), (1, 0, 0, 0)]\n}\n"
     " vector3f[] angularVelocities.timeSamples = { 0: [(90, 0, 0), (0, 45, 0), (0, 0, 180)]\n}\n"
 )
