@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 def read_snapshot(opened: "OpenedStage", time_code: float | None = None) -> "Snapshot":
     """The composed stage as an immutable snapshot.
 
-    `time_code`: the moment at which animated values are read; None takes the stage's start, which equals the default
-    values where nothing is animated. Raises UserError for a texture outside the allowed folders.
+    `time_code`: the moment at which animated values are read, on the root layer's timeline; None takes the stage's start,
+    which equals the default values where nothing is animated (docs/conventions.md, "USD time codes").
+    Raises UserError for a texture outside the allowed folders.
     """
     from pxr import UsdUtils
 
