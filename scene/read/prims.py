@@ -127,6 +127,7 @@ class _Authored:
         self._cache = UsdGeom.XformCache(context.time)
         self._count = 1
         self._matrices: list[Any] = []
+        self._moved: list[Any] = []
         self._frames: list[F8] = [np.eye(4)[None, :3]]
         self._kinds: dict[tuple[str, ...], _Kinds] = {}
 
@@ -180,6 +181,7 @@ class _Authored:
             self.frame.append(0)
             return
         self._matrices.append(matrix)
+        self._moved.append(prim)
         self.frame.append(self._count)
         self._count += 1
         if len(self._matrices) == _CHUNK:
@@ -191,8 +193,17 @@ class _Authored:
         if self._matrices:
             usd = np.asarray(Vt.Matrix4dArray(self._matrices))
             self._frames.append(np.array(self.context.conversion.matrices(usd)[:, :3]))
+            self._tell_projective(usd)
             self._matrices.clear()
+            self._moved.clear()
             self._cache.Clear()  # it keeps 400 bytes a prim
+
+    def _tell_projective(self, usd: np.ndarray) -> None:
+        for row in np.flatnonzero((usd[:, :, 3] != (0.0, 0.0, 0.0, 1.0)).any(1)).tolist():
+            path = self._moved[row].GetPath()
+            self.context.finding(
+                "xform.projective", f"{path}: the projective part of its transform matrix is left out", path
+            )
 
     def frames(self) -> F8:
         """All local matrices that differ from the identity, after the identity, f8[q, 3, 4]."""

@@ -85,6 +85,17 @@ def test_zero_scale_and_frames_per_second(assert_like_pxr: Any, open_text: Any) 
     assert np.isfinite(assert_like_pxr(opened).node_world).all()
 
 
+def test_projective_matrices_are_told(open_text: Any) -> None:
+    opened = open_text(
+        'def Cube "A" { matrix4d xformOp:transform = ((1, 2, 3, 4), (5, 6, 7, 8), (9, 10, 12, 12), (13, 14, 15, 1))\n'
+        ' uniform token[] xformOpOrder = ["xformOp:transform"]\n}'
+    )
+    snapshot = read_snapshot(opened)
+    assert snapshot.node_world[0].T.tolist() == [[1, 2, 3, 0], [5, 6, 7, 0], [9, 10, 12, 0], [13, 14, 15, 1]]
+    (found,) = [f for f in snapshot.findings if f.code == "xform.projective"]
+    assert found.path == "/A"
+
+
 # --- arcs -------------------------------------------------------------------------------------------------------
 
 
