@@ -143,7 +143,7 @@ class _Authored:
         self.purpose.append(_purpose(prim) if ask.purpose else "")
         self.shown.append(not ask.visibility or self._token(prim, "visibility") != "invisible")
         self.render_visibility.append(
-            self._token(prim, "renderVisibility") if ask.render_visibility else "inherited"
+            render_visibility(prim, self.context.time) if ask.render_visibility else "inherited"
         )
         self._transform(prim, ask.ops)
         if ask.draw_mode:
@@ -351,6 +351,14 @@ def _property(prim: Any, name: str, inside: str) -> Hashable:
     if hasattr(value, "__len__") and len(value) > 16:
         return (name, str(prim.GetPath()))
     return (name, str(attribute.GetTypeName()), repr(value), str(attribute.GetMetadata("interpolation")))
+
+
+def render_visibility(prim: Any, time: Any) -> str:
+    """`renderVisibility` of a prim itself: it counts where UsdGeomVisibilityAPI is applied."""
+    from pxr import UsdGeom
+
+    api = UsdGeom.VisibilityAPI(prim)
+    return str(api.GetRenderVisibilityAttr().Get(time)) if api else "inherited"
 
 
 def _purpose(prim: Any) -> str:

@@ -250,14 +250,15 @@ def test_render_visibility_hides_what_has_purpose_render(assert_like_pxr: Any, o
         'def Xform "A" (prepend apiSchemas = ["VisibilityAPI"]) { uniform token renderVisibility = "invisible"\n'
         ' def Cube "R" { uniform token purpose = "render"\n}\n def Cube "D" {}\n'
         ' def Xform "Again" (prepend apiSchemas = ["VisibilityAPI"]) { uniform token renderVisibility = "visible"\n'
-        ' def Cube "R" { uniform token purpose = "render"\n}\n}\n}'
+        ' def Cube "R" { uniform token purpose = "render"\n}\n}\n}\n'
+        'def Xform "NoApi" { token renderVisibility = "invisible"\n def Cube "R" { uniform token purpose = "render"\n}\n}'
     )
     shown = drawn(assert_like_pxr(opened))
-    for path in ("/A/R", "/A/D", "/A/Again/R"):
+    for path in ("/A/R", "/A/D", "/A/Again/R", "/NoApi/R"):
         imageable = UsdGeom.Imageable(opened.stage.GetPrimAtPath(path))
         effective = imageable.ComputeEffectiveVisibility(imageable.ComputePurpose(), Usd.TimeCode.Default())
         assert (path in shown) == (effective != "invisible"), path
-    assert shown == ["/A/Again/R", "/A/D"]
+    assert shown == ["/A/Again/R", "/A/D", "/NoApi/R"]
 
 
 def test_animated_visibility_is_read_at_the_time(assert_like_pxr: Any, open_text: Any) -> None:

@@ -204,6 +204,18 @@ def test_purpose_inside_prototypes(open_text: Any, assert_like_pxr: Any) -> None
     assert np.count_nonzero(snapshot.instances.prim == snapshot.prims.index_of["/G/P"]) == 3
 
 
+def test_render_visibility_inside_prototypes(open_text: Any) -> None:
+    api = '(prepend apiSchemas = ["VisibilityAPI"])'
+    render = 'uniform token purpose = "render"\n'
+    body = (
+        f'over "Protos" {{ def Xform "T" {api} {{ uniform token renderVisibility = "invisible"\n'
+        f' def Cube "Off" {{ {render} }}\n def Cube "Plain" {{}}\n'
+        f' def Cube "On" {api} {{ {render} uniform token renderVisibility = "visible"\n}}\n}}\n}}\n'
+    )
+    snapshot = read_snapshot(open_text(body + instancer(rel="</Protos/T>")))
+    assert len(snapshot.instances) == 6  # of three points, On and Plain
+
+
 def test_objects_stand_in_path_order_around_instancers(open_text: Any, assert_like_pxr: Any) -> None:
     body = (
         PROTOS + 'def Xform "A" (kind = "component") { def Cube "A" {}\n def Cube "Z" {}\n'
