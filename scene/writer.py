@@ -315,5 +315,6 @@ def _orientations(api: Any, time: Any, count: int) -> np.ndarray:
     for attribute in (api.GetOrientationsfAttr(), api.GetOrientationsAttr()):
         values = attribute.Get(time)
         if values is not None and len(values) == count:
-            return np.array([[q.real, *q.imaginary] for q in values], np.float32).reshape(-1, 4)
+            in_memory = np.asarray(values, np.float32).reshape(-1, 4)  # x, y, z, w
+            return np.ascontiguousarray(in_memory[:, [3, 0, 1, 2]])
     return np.tile(np.array([1, 0, 0, 0], np.float32), (count, 1))

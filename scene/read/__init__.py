@@ -22,9 +22,10 @@ def read_snapshot(
 ) -> "Snapshot":
     """The composed stage as an immutable snapshot.
 
-    `time_code`: the moment at which animated values are read; None takes the stage's start, which equals the default
-    values where nothing is animated. `policy`: how labels become objects and classes. `refine`: levels of subdivision,
-    0 for control cages; None takes `context.DEFAULT_REFINE`.
+    `time_code`: the moment at which animated values are read, on the root layer's timeline; None takes the stage's start,
+    which equals the default values where nothing is animated (docs/conventions.md, "USD time codes"). `policy`: how
+    labels become objects and classes. `refine`: levels of subdivision, 0 for control cages; None takes
+    `context.DEFAULT_REFINE`.
     """
     from pxr import UsdUtils
 

@@ -21,11 +21,11 @@ _SPEEDS = ("velocities", "angularVelocities")
 def point_frames(api: Any, time: Any, order: I4 | None, scale: float) -> Frames:
     """instancer_from_point [m] of all points; row i is that of array position `order[i]` (i, where None)."""
     count = len(api.GetProtoIndicesAttr().Get(time))
-    place = slice(None) if order is None else _inverse(order)
+    place = None if order is None else _inverse(order)
     out = np.empty((count, 3, 4))
     for start, usd in _pieces(api, moment(api, time), count):
         rows = slice(start, start + len(usd))
-        out[rows if order is None else place[rows]] = np.swapaxes(usd[:, :, :3], 1, 2)
+        out[rows if place is None else place[rows]] = np.swapaxes(usd[:, :, :3], 1, 2)
     out[:, :, 3] *= scale
     return Frames(frozen(out, np.float64))
 

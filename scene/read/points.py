@@ -16,6 +16,7 @@ from twinstage.scene.read.appearance import DRAWN_PURPOSES, Appearance
 from twinstage.scene.read.context import ReadContext, array
 from twinstage.scene.read.labels import prototype_levels
 from twinstage.scene.read.point_frames import point_frames
+from twinstage.scene.read.prims import render_visibility
 from twinstage.scene.read.walk import size_below
 from twinstage.scene.tables import Frames
 
@@ -236,15 +237,15 @@ class PointReader:
             elif prim.GetTypeName() == "PointInstancer":
                 nested.append(prim)
                 steps.PruneChildren()
-            elif self.appearance.drawable(prim) and self._has_drawn_purpose(UsdGeom.Imageable(prim)):
+            elif self.appearance.drawable(prim) and self._has_drawn_purpose(UsdGeom.Imageable(prim), root):
                 gprims.append(prim)
         return gprims, nested
 
-    def _has_drawn_purpose(self, imageable: Any) -> bool:
+    def _has_drawn_purpose(self, imageable: Any, root: Any) -> bool:
         purpose = imageable.ComputePurpose()
         if purpose not in DRAWN_PURPOSES:
             return False
-        return purpose != "render" or _render_visible(imageable, self.context.time)
+        return purpose != "render" or _render_visible(imageable.GetPrim(), root, self.context.time)
 
     def _expand(self, prim: Any, root: Any) -> Parts:
         """The drawings of an instancer inside a prototype, as parts of that prototype."""
@@ -307,13 +308,12 @@ def point_ids(api: Any, time: Any, count: int) -> I8 | None:
     return ids if (ranked[1:] > ranked[:-1]).all() else None
 
 
-def _render_visible(imageable: Any, time: Any) -> bool:
-    from pxr import UsdGeom
-
-    purpose = UsdGeom.VisibilityAPI(imageable.GetPrim())
-    if not purpose:
-        return True
-    return bool(purpose.GetRenderVisibilityAttr().Get(time) != "invisible")
+def _render_visible(prim: Any, root: Any, time: Any) -> bool:
+    """The nearest opinion of UsdGeomVisibilityAPI from the prim up to its prototype's root."""
+    own = render_visibility(prim, time)
+    if own != "inherited" or prim == root:
+        return own != "invisible"
+    return _render_visible(prim.GetParent(), root, time)
 
 
 def _range(root: Any) -> Any:

@@ -131,6 +131,7 @@ class _Authored:
         self._cache = UsdGeom.XformCache(context.time)
         self._count = 1
         self._matrices: list[Any] = []
+        self._moved: list[Any] = []
         self._frames: list[F8] = [np.eye(4)[None, :3]]
         self._kinds: dict[tuple[str, ...], _Kinds] = {}
 
@@ -149,7 +150,7 @@ class _Authored:
         self.purpose.append(_purpose(prim) if ask.purpose else "")
         self.shown.append(not ask.visibility or self._token(prim, "visibility") != "invisible")
         self.render_visibility.append(
-            self._token(prim, "renderVisibility") if ask.render_visibility else "inherited"
+            render_visibility(prim, self.context.time) if ask.render_visibility else "inherited"
         )
         self._transform(prim, ask.ops)
         if ask.draw_mode:
@@ -198,6 +199,7 @@ class _Authored:
             self.frame.append(0)
             return
         self._matrices.append(matrix)
+        self._moved.append(prim)
         self.frame.append(self._count)
         self._count += 1
         if len(self._matrices) == _CHUNK:
@@ -209,8 +211,17 @@ class _Authored:
         if self._matrices:
             usd = np.asarray(Vt.Matrix4dArray(self._matrices))
             self._frames.append(np.array(self.context.conversion.matrices(usd)[:, :3]))
+            self._tell_projective(usd)
             self._matrices.clear()
+            self._moved.clear()
             self._cache.Clear()  # it keeps 400 bytes a prim
+
+    def _tell_projective(self, usd: np.ndarray) -> None:
+        for row in np.flatnonzero((usd[:, :, 3] != (0.0, 0.0, 0.0, 1.0)).any(1)).tolist():
+            path = self._moved[row].GetPath()
+            self.context.finding(
+                "xform.projective", f"{path}: the projective part of its transform matrix is left out", path
+            )
 
     def frames(self) -> F8:
         """All local matrices that differ from the identity, after the identity, f8[q, 3, 4]."""
@@ -361,6 +372,14 @@ def _property(prim: Any, name: str, inside: str) -> Hashable:
     if hasattr(value, "__len__") and len(value) > 16:
         return (name, str(prim.GetPath()))
     return (name, str(attribute.GetTypeName()), repr(value), str(attribute.GetMetadata("interpolation")))
+
+
+def render_visibility(prim: Any, time: Any) -> str:
+    """`renderVisibility` of a prim itself: it counts where UsdGeomVisibilityAPI is applied."""
+    from pxr import UsdGeom
+
+    api = UsdGeom.VisibilityAPI(prim)
+    return str(api.GetRenderVisibilityAttr().Get(time)) if api else "inherited"
 
 
 def _purpose(prim: Any) -> str:

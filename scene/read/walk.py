@@ -5,6 +5,7 @@ of all instance proxies follow by arithmetic. 10 kB of nested instances can mean
 first, and prototypes that would take the table beyond its limit stay closed.
 """
 
+from array import array as numbers
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -29,9 +30,9 @@ class Tree:
 
     source: str
     first: int
-    parent: list[int] = field(default_factory=list)
-    name: list[int] = field(default_factory=list)
-    prototype: list[int] = field(default_factory=list)
+    parent: "numbers[int]" = field(default_factory=lambda: numbers("i"))
+    name: "numbers[int]" = field(default_factory=lambda: numbers("i"))
+    prototype: "numbers[int]" = field(default_factory=lambda: numbers("i"))
 
 
 @dataclass(frozen=True, slots=True)

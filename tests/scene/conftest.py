@@ -1,5 +1,6 @@
 """Small stages, contracts and plans from text."""
 
+import importlib.util
 from collections.abc import Callable
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -110,3 +111,16 @@ def usda() -> ModuleType:
 def read_text(open_text: Callable[..., OpenedStage]) -> Callable[..., Snapshot]:
     """The snapshot of usda text."""
     return lambda body, **stage: read_snapshot(open_text(body, **stage))
+
+
+@pytest.fixture(scope="session")
+def assert_like_pxr() -> Callable[..., Snapshot]:
+    """Reads an opened stage (at a time code) and compares all of it with pxr; see like_pxr.py."""
+    spec = importlib.util.spec_from_file_location(
+        "twinstage_tests_like_pxr", Path(__file__).with_name("like_pxr.py")
+    )
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    check: Callable[..., Snapshot] = module.assert_like_pxr
+    return check
