@@ -12,6 +12,7 @@ import numpy as np
 from twinstage.scene.columns import F8, frozen
 from twinstage.scene.read.context import ReadContext
 from twinstage.scene.read.labels import read_labels
+from twinstage.scene.safe.finite import local_transformation
 from twinstage.scene.snapshot import PrimTable
 
 
@@ -63,7 +64,7 @@ class PrimReader:
     def _read(self, prim: Any) -> _Own:
         type_name = str(prim.GetTypeName())
         imageable, xformable = self._schema(prim, type_name)
-        matrix, resets = self._cache.GetLocalTransformation(prim) if xformable else (None, False)
+        matrix, resets = local_transformation(self._cache, prim) if xformable else (None, False)
         return _Own(
             type_name=type_name,
             kind=str(prim.GetKind()),

@@ -105,14 +105,17 @@ class _Counter:
     def _walk(self, root: Any) -> tuple[Size, list[tuple[str, Size]]]:
         from pxr import Usd
 
-        prims, drawings, holders = 0, 0, []
+        prims, drawings, holders, instancer = 0, 0, [], None
         for prim in Usd.PrimRange(root):
             prims += 1
             more = Size()
             if prim.IsInstance():
                 more = self._prototype(prim.GetPrototype())
             elif prim.GetTypeName() == "PointInstancer":
-                more = Size(0, self._points(prim))
+                # What stands below another instancer is drawn through that one's points alone.
+                if instancer is None or not prim.GetPath().HasPrefix(instancer):
+                    instancer = prim.GetPath()
+                    more = Size(0, self._points(prim))
             if more.prims or more.drawings:
                 prims, drawings = prims + more.prims, drawings + more.drawings
                 holders.append((str(prim.GetPath()), more))
@@ -130,7 +133,10 @@ class _Counter:
         from pxr import UsdGeom
 
         api = UsdGeom.PointInstancer(prim)
-        indices = np.asarray(api.GetProtoIndicesAttr().Get(self.time) or (), np.int64)
+        try:
+            indices = np.asarray(api.GetProtoIndicesAttr().Get(self.time), np.int64)
+        except (TypeError, ValueError):  # absent, or an attribute of the wrong type
+            return 0
         if indices.ndim != 1 or len(indices) == 0:
             return 0
         targets = api.GetPrototypesRel().GetForwardedTargets()
