@@ -111,11 +111,9 @@ class _Counter:
             more = Size()
             if prim.IsInstance():
                 more = self._prototype(prim.GetPrototype())
-            elif prim.GetTypeName() == "PointInstancer":
-                # What stands below another instancer is drawn through that one's points alone.
-                if instancer is None or not prim.GetPath().HasPrefix(instancer):
-                    instancer = prim.GetPath()
-                    more = Size(0, self._points(prim))
+            elif prim.GetTypeName() == "PointInstancer" and not _below(prim, instancer):
+                instancer = prim.GetPath()
+                more = Size(0, self._points(prim))
             if more.prims or more.drawings:
                 prims, drawings = prims + more.prims, drawings + more.drawings
                 holders.append((str(prim.GetPath()), more))
@@ -165,3 +163,8 @@ class _Counter:
                     total += 1
             self._drawn[key] = total
         return self._drawn[key]
+
+
+def _below(prim: Any, instancer: Any) -> bool:
+    """Whether the prim stands below that instancer (a path or None): then it is drawn through its points alone."""
+    return instancer is not None and bool(prim.GetPath().HasPrefix(instancer))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 IN_ACCESS, IN_OPEN, IN_NONBLOCK = 0x1, 0x20, 0o4000
-USD = '#usda 1.0\n(\n    defaultPrim = "Canary"\n)\ndef Xform "Canary" (kind = "component") {\n    def Cube "Sings" {\n    }\n}\n'
+USD = '#usda 1.0\n(\n    defaultPrim = "Canary"\n)\ndef Xform "Canary" {\n    def Cube "Sings" {\n    }\n}\n'
 MTLX = '<?xml version="1.0"?>\n<materialx version="1.38">\n</materialx>\n'
 PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154789c6360606060000000050001a5f64540"

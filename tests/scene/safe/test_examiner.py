@@ -151,6 +151,13 @@ def test_the_wall_stops_reading_writing_and_the_network(walled: Examiner, tmp_pa
         assert "PermissionError" in done.message
 
 
+def test_what_holds_here_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert str(landlock.available() or "no Landlock") in landlock.describe()
+    monkeypatch.setattr(landlock, "available", lambda: 0)
+    assert "no Landlock" in landlock.describe()
+    assert landlock.restrict_reads(["/"]) is False
+
+
 def test_without_the_wall_the_same_read_succeeds(tmp_path: Path) -> None:
     """The control of the test above."""
     (tmp_path / "f.txt").write_text("seen")

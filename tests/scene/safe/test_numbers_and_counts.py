@@ -53,7 +53,8 @@ def test_ops_that_make_no_sense_hide_the_prim(opens: Opens) -> None:
 
 def test_points_that_are_nowhere_are_hidden(opens: Opens) -> None:
     text = (
-        'def PointInstancer "I" {\n int[] protoIndices = [0, 0, 0]\n point3f[] positions = [(1, 0, 0), (nan, 0, 0), (2, 0, 0)]\n'
+        'def PointInstancer "I" {\n int[] protoIndices = [0, 0, 0]\n'
+        " point3f[] positions = [(1, 0, 0), (nan, 0, 0), (2, 0, 0)]\n"
         ' rel prototypes = </I/B>\n def Cube "B" {\n }\n}\n'
     )
     snapshot = read_snapshot(opens(HEAD + text))
@@ -123,7 +124,10 @@ def test_instances_inside_an_instance_multiply(opens: Opens) -> None:
 
 
 def test_an_instancer_of_itself_ends(opens: Opens) -> None:
-    text = 'def PointInstancer "S" {\n int[] protoIndices = [0]\n point3f[] positions = [(0, 0, 0)]\n rel prototypes = </S>\n}\n'
+    text = (
+        'def PointInstancer "S" {\n int[] protoIndices = [0]\n point3f[] positions = [(0, 0, 0)]\n'
+        " rel prototypes = </S>\n}\n"
+    )
     assert survey(opens(HEAD + text).stage).total.drawings == 0
 
 

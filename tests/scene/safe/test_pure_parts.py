@@ -178,3 +178,18 @@ def test_usable_matrices(numbers: list[float]) -> None:
     matrix = np.array(numbers).reshape(1, 4, 4)
     expected = all(math.isfinite(x) and abs(x) <= MAX_COORDINATE_M for x in numbers)
     assert bool(usable(matrix)[0]) == expected
+
+
+def test_the_page_shows_the_limits_that_hold(root: Path) -> None:
+    from twinstage.scene.probe import ProbeLimits
+    from twinstage.scene.safe import limits
+
+    lines = (root / "docs" / "safety.md").read_text().splitlines()
+    shown = {
+        cells[0].strip("` "): float(cells[1].replace(",", ""))
+        for cells in (line.strip("|").split("|") for line in lines if line.startswith(("| `M", "| `Probe")))
+    }
+    names = [name for name in vars(limits) if name.startswith(("MAX_", "MIN_"))]
+    expected = {name: float(getattr(limits, name)) for name in names}
+    expected |= {f"ProbeLimits.{name}": float(getattr(ProbeLimits(), name)) for name in ("time_s", "memory")}
+    assert shown == expected
