@@ -8,7 +8,7 @@ that are not finite are left out.
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import fields, is_dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 MOST_TOLD = 20
 """Findings of one kind that are told one by one; the rest is counted."""
 Row = TypeVar("Row")
-Table = TypeVar("Table", "PrimTable", "PointRows")
+Table = TypeVar("Table", bound="PrimTable")
+Points = TypeVar("Points", bound="PointRows")
+_CHUNK = 1 << 16
 
 
 def local_transformation(cache: Any, prim: Any) -> tuple[Any, bool]:
@@ -43,17 +45,25 @@ def local_transformation(cache: Any, prim: Any) -> tuple[Any, bool]:
 
 
 def usable(matrices: np.ndarray) -> Bool:
-    """Which matrices [n, 4, 4] hold only finite numbers within the limit."""
-    with np.errstate(invalid="ignore"):
-        return np.asarray((np.abs(matrices) <= MAX_COORDINATE_M).all((-2, -1)))
+    """Which matrices [n, 3 or 4, 4] hold only finite numbers within the limit."""
+    good = np.empty(len(matrices), bool)
+    for start in range(0, len(matrices), _CHUNK):  # a million matrices are not copied at once
+        part = matrices[start : start + _CHUNK]
+        with np.errstate(invalid="ignore"):
+            good[start : start + _CHUNK] = (np.abs(part) <= MAX_COORDINATE_M).all((-2, -1))
+    return good
 
 
-def guard_prims(context: "ReadContext", table: "PrimTable") -> "PrimTable":
-    """The table with unusable prims hidden, and a finding for each. The same table where all are usable."""
+def guard_prims(context: "ReadContext", table: Table) -> Table:
+    """The prim table with unusable prims hidden, and a finding for each. The same table where all are usable."""
+    depth = _depths(np.where(np.asarray(table.resets), -1, table.parent))
+    distinct = _matrices(table)
+    if usable(distinct).all() and _cannot_grow(distinct, depth):
+        return table
     local = np.array(table.local)
     bad = ~usable(local)
     local[bad] = np.eye(4)
-    bad |= _unusable_in_world(table, local)
+    bad |= _unusable_in_world(table, local, depth)
     if not bad.any():
         return table
     _tell(context, [table.path[i] for i in np.flatnonzero(bad).tolist()])
@@ -62,21 +72,22 @@ def guard_prims(context: "ReadContext", table: "PrimTable") -> "PrimTable":
     for i, parent in enumerate(table.parent.tolist()):
         if parent >= 0 and not visible[parent]:
             visible[i] = False
-    shown = replace(table, own_visible=frozen(own, np.bool_), visible=frozen(visible, np.bool_))
+    shown: Table = replace(table, own_visible=frozen(own, np.bool_), visible=frozen(visible, np.bool_))
     return _without_transform(shown, bad)
 
 
-def _unusable_in_world(table: "PrimTable", local: F8) -> Bool:
+def _cannot_grow(matrices: np.ndarray, depth: np.ndarray) -> bool:
+    """Whether no product along a path can exceed the limit, by the greatest entries: so it is in usual scenes."""
+    greatest = float(np.abs(matrices).max(initial=1.0))
+    return (int(depth.max(initial=0)) + 1) * math.log(4 * greatest) < math.log(MAX_COORDINATE_M)
+
+
+def _unusable_in_world(table: Any, local: F8, depth: np.ndarray) -> Bool:
     """Prims whose own transform is usable but not where it leads to; `local` becomes identity there."""
     bad = np.zeros(len(local), bool)
     parent = np.where(np.asarray(table.resets), -1, table.parent)
+    world = np.array(local)
     with np.errstate(over="ignore", invalid="ignore"):
-        # Usual scenes end here: no product along a path can exceed what the greatest factors give.
-        depth = _depths(parent)
-        greatest = float(np.abs(local).max(initial=1.0))
-        if (int(depth.max(initial=0)) + 1) * math.log(4 * greatest) < math.log(MAX_COORDINATE_M):
-            return bad
-        world = np.array(local)
         for level in range(int(depth.max(initial=0)) + 1):
             rows = np.flatnonzero(depth == level)
             if level:
@@ -89,38 +100,56 @@ def _unusable_in_world(table: "PrimTable", local: F8) -> Bool:
 
 def _depths(parent: np.ndarray) -> np.ndarray:
     """Steps to a root, i4[n]; parents come before their children."""
-    depth = np.zeros(len(parent), np.int32)
-    listed = depth.tolist()
+    depth = [0] * len(parent)
     for i, p in enumerate(parent.tolist()):
         if p >= 0:
-            listed[i] = listed[p] + 1
-    return np.asarray(listed, np.int32)
+            depth[i] = depth[p] + 1
+    return np.asarray(depth, np.int32)
 
 
-def guard_points(
-    context: "ReadContext", table: "PrimTable", rows: Iterable["PointRows"]
-) -> list["PointRows"]:
+def guard_points(context: "ReadContext", table: Any, rows: Iterable[Points]) -> list[Points]:
     """The points with unusable ones hidden, and prototypes without their unusable gprims; a finding for each instancer."""
     out = []
     for row in rows:
-        good = usable(row.local)
-        parts = tuple(tuple(p for p in drawn if usable(p.local[None])[0]) for drawn in row.parts)
+        good = usable(_matrices(row))
+        parts = tuple(map(_usable_parts, row.parts))
         lost = sum(map(len, row.parts)) - sum(map(len, parts))
         if good.all() and not lost:
             out.append(row)
             continue
-        where = table.path[row.instancer]
-        _tell_points(context, where, int((~good).sum()), lost)
+        index = row.frames.index if hasattr(row, "frames") else None
+        good = good if index is None else good[index]
+        _tell_points(context, table.path[row.instancer], int((~good).sum()), lost)
         shown = replace(row, visible=row.visible & good, parts=parts)
         out.append(_without_transform(shown, ~good))
     return out
 
 
-def _without_transform(table: Table, rows: np.ndarray) -> Table:
-    """The same rows (a dataclass with `local`) with identity where `rows` is True."""
-    local = np.array(table.local)
-    local[rows] = np.eye(4)
-    return replace(table, local=frozen(local, np.float64))
+def _usable_parts(parts: Any) -> Any:
+    """A prototype's gprims, rows or one of columns, without those that lead nowhere."""
+    if isinstance(parts, tuple):
+        return tuple(part for part in parts if usable(part.local[None])[0])
+    good = usable(parts.local)
+    columns = {field.name: getattr(parts, field.name)[good] for field in fields(parts)}
+    return parts if good.all() else replace(parts, **columns)
+
+
+def _matrices(table: Any) -> np.ndarray:
+    """The distinct matrices of a table, where it shares them (`frames`), else one a row (`local`)."""
+    return np.asarray(table.frames.matrices if hasattr(table, "frames") else table.local)
+
+
+def _without_transform(table: Row, rows: np.ndarray) -> Row:
+    """The same table with identity where `rows` is True."""
+    data: Any = table
+    if hasattr(data, "frames"):
+        where = np.flatnonzero(rows)
+        changed = replace(data, frames=data.frames.replaced(where, np.tile(np.eye(4), (len(where), 1, 1))))
+    else:
+        local = np.array(data.local)
+        local[rows] = np.eye(4)
+        changed = replace(data, local=frozen(local, np.float64))
+    return cast(Row, changed)
 
 
 def finite_rows(context: "ReadContext", rows: Sequence[Row], code: str, noun: str) -> tuple[Row, ...]:
