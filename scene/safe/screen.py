@@ -149,6 +149,18 @@ class _Screen:
         resolved = resolve(layer, path)
         return self.allowed.refusal(resolved, owner, authored) if resolved else None
 
+    def _judge_value(self, layer: Any, authored: str) -> Finding | None:
+        """As `judge`, of a value: tools of the USD library evaluate an expression in it by the layer's own variables.
+
+        What an expression gives by other layers' variables is judged by whoever opens it.
+        """
+        from pxr import Sdf
+
+        if authored.startswith("`"):
+            value = Sdf.VariableExpression(authored).Evaluate(dict(layer.expressionVariables)).value
+            return self.judge(layer, value) if isinstance(value, str) and value else None
+        return self.judge(layer, authored)
+
     def _open(self, layer: Any, authored: str) -> list[Finding]:
         from pxr import Sdf, Tf
 
@@ -203,10 +215,10 @@ class _Screen:
         """Value clips and asset values: what leads out is removed."""
         from pxr import UsdUtils
 
-        found = scrub_clips(layer, self.judge)
+        found = scrub_clips(layer, self._judge_value)
         named = {path for group in UsdUtils.ExtractExternalReferences(layer.identifier) for path in group}
         if any(self.judge(layer, authored) for authored in named - arcs):
-            found += scrub_specs(layer, self.judge)
+            found += scrub_specs(layer, self._judge_value)
         return found
 
     def _evaluate_expressions(self) -> None:

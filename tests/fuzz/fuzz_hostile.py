@@ -329,7 +329,7 @@ def shading_cycles(rng: random.Random, places: Places) -> Piece:
         "  color3f inputs:diffuseColor.connect = </Mc/B.outputs:o>\n  float inputs:roughness.connect = </Mc.inputs:x>\n  token outputs:surface\n }\n"
         ' def NodeGraph "B" {\n  color3f outputs:o.connect = </Mc/B.outputs:p>\n  color3f outputs:p.connect = </Mc/B.outputs:o>\n }\n}\n'
         'def Sphere "Sc" (prepend apiSchemas = ["MaterialBindingAPI", "CollectionAPI:all"]) {\n rel material:binding = </Mc>\n'
-        " rel collection:all:includes = [</Sc.collection:all>, </>]\n rel a = </Sc.b>\n rel b = </Sc.a>\n rel proxyPrim = </Sc>\n}\n"
+        " rel collection:all:includes = [</Sc.collection:all>, </Mc>]\n rel a = </Sc.b>\n rel b = </Sc.a>\n rel proxyPrim = </Sc>\n}\n"
     )
 
 
