@@ -84,12 +84,13 @@ def check_assets(stage: Any, screened: Screened) -> Iterator[Finding]:
 
 def check_transforms(prim: Any, path: str) -> Iterator[Finding]:
     """Transforms that are not finite or flatten the prim."""
-    from pxr import Usd, UsdGeom
+    from pxr import Usd, UsdGeom, Vt
 
     if not prim.IsA(UsdGeom.Xformable):
         return
     xformable = UsdGeom.Xformable(prim)
-    for name in xformable.GetXformOpOrderAttr().Get() or ():
+    order = xformable.GetXformOpOrderAttr().Get()
+    for name in order if isinstance(order, Vt.TokenArray) else ():
         attribute = str(name).removeprefix("!invert!")
         if attribute != "!resetXformStack!" and not prim.HasAttribute(attribute):
             yield Finding(

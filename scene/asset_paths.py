@@ -30,7 +30,10 @@ class AllowedFolders:
 
     def allows(self, path: str) -> bool:
         """Whether that file of the file system (inside a package: the package) lies below an allowed folder."""
-        real = os.path.realpath(outer_file(path))
+        try:
+            real = os.path.realpath(outer_file(path))
+        except (ValueError, OSError):  # a zero byte, or links that lead in a circle
+            return False
         return real == self._file or any(real.startswith(prefix) for prefix in self.prefixes)
 
     def complaint(self, path: str, owner: str, authored: str) -> str:

@@ -117,7 +117,7 @@ def open_stage(
         meters_per_unit=units,
         up_axis=_up_axis(screened.root, file),
         time_codes_per_second=_time_codes(screened.root, file),
-        hash=_hash_layers(stage, screened.made),
+        hash=_hash_layers(stage, screened),
         findings=(*_unit_findings(screened.root, units), *screened.findings, *expansion, *diagnostics(quiet)),
         kept=(*screened.layers, *screened.made),
         clean=screened.clean,
@@ -247,8 +247,12 @@ def diagnostics(quiet: Any) -> list[Finding]:
     return [Finding("usd.diagnostic", "warning", "", line) for line in found]
 
 
-def _hash_layers(stage: Any, made: Iterable[Any]) -> str:
-    digests = [hashlib.sha256(layer.ExportToString().encode()).digest() for layer in made]
+def _hash_layers(stage: Any, screened: Screened) -> str:
+    """Of the layers' files, of layers that were made, and of what was left out of the scene."""
+    digests = [hashlib.sha256(layer.ExportToString().encode()).digest() for layer in screened.made]
+    left_out = sorted((f.code, f.path) for f in screened.findings if f.severity == "error")
+    if left_out:
+        digests.append(hashlib.sha256(repr(left_out).encode()).digest())
     for layer in stage.GetUsedLayers():
         if not layer.anonymous:
             digests.append(hashlib.sha256(_layer_bytes(layer)).digest())

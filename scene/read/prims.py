@@ -16,6 +16,7 @@ from twinstage.scene.labels import Groups, flat
 from twinstage.scene.read.context import ReadContext
 from twinstage.scene.read.labels import read_groups_and_loose
 from twinstage.scene.read.walk import Forest, Rows
+from twinstage.scene.safe.finite import local_transformation
 from twinstage.scene.snapshot import PrimTable, by_depth, depths
 from twinstage.scene.tables import Frames, Interned, PathTable
 
@@ -193,7 +194,7 @@ class _Authored:
         return str(prim.GetAttribute(name).Get(self.context.time))
 
     def _transform(self, prim: Any, has_ops: bool) -> None:
-        matrix, resets = self._cache.GetLocalTransformation(prim) if has_ops else (None, False)
+        matrix, resets = local_transformation(self._cache, prim) if has_ops else (None, False)
         self.resets.append(bool(resets))
         if matrix is None:
             self.frame.append(0)

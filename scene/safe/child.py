@@ -68,19 +68,31 @@ def attempt(request: dict[str, Any]) -> dict[str, Any]:
     except MemoryError:
         return {"memory": ""}
     except Exception as problem:
-        return _failure(problem)
+        return _failure(request, problem)
 
 
-def _failure(problem: Exception) -> dict[str, Any]:
-    try:
-        text = f"{type(problem).__name__}: {problem}".strip()
-    except UnicodeDecodeError:  # errors of the USD library that quote invalid UTF-8
-        text = type(problem).__name__
+def _failure(request: dict[str, Any], problem: Exception) -> dict[str, Any]:
+    """A complaint of the USD library refuses the file; anything else is a defect of ours."""
+    from pxr import Tf
+
+    from twinstage.scene.probe import tell_reason
+
+    if "bad_alloc" in _text(problem):
+        return {"memory": ""}
+    if isinstance(problem, Tf.ErrorException):
+        return {"refused": f"stage {request.get('path')} cannot be read: {tell_reason(problem)}"}
     frame = problem.__traceback__
     while frame is not None and frame.tb_next is not None:
         frame = frame.tb_next
     place = f" ({os.path.basename(frame.tb_frame.f_code.co_filename)}:{frame.tb_lineno})" if frame else ""
-    return {"memory": ""} if "bad_alloc" in text else {"failure": " ".join(text.split())[:500] + place}
+    return {"failure": " ".join(f"{type(problem).__name__}: {_text(problem)}".split())[:500] + place}
+
+
+def _text(problem: Exception) -> str:
+    try:
+        return str(problem)
+    except UnicodeDecodeError:  # errors of the USD library that quote invalid UTF-8
+        return ""
 
 
 def limit_resources(memory: int, seconds: float) -> None:

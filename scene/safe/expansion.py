@@ -105,13 +105,14 @@ class _Counter:
     def _walk(self, root: Any) -> tuple[Size, list[tuple[str, Size]]]:
         from pxr import Usd
 
-        prims, drawings, holders = 0, 0, []
+        prims, drawings, holders, instancer = 0, 0, [], None
         for prim in Usd.PrimRange(root):
             prims += 1
             more = Size()
             if prim.IsInstance():
                 more = self._prototype(prim.GetPrototype())
-            elif prim.GetTypeName() == "PointInstancer":
+            elif prim.GetTypeName() == "PointInstancer" and not _below(prim, instancer):
+                instancer = prim.GetPath()
                 more = Size(0, self._points(prim))
             if more.prims or more.drawings:
                 prims, drawings = prims + more.prims, drawings + more.drawings
@@ -130,7 +131,10 @@ class _Counter:
         from pxr import UsdGeom
 
         api = UsdGeom.PointInstancer(prim)
-        indices = np.asarray(api.GetProtoIndicesAttr().Get(self.time) or (), np.int64)
+        try:
+            indices = np.asarray(api.GetProtoIndicesAttr().Get(self.time), np.int64)
+        except (TypeError, ValueError):  # absent, or an attribute of the wrong type
+            return 0
         if indices.ndim != 1 or len(indices) == 0:
             return 0
         targets = api.GetPrototypesRel().GetForwardedTargets()
@@ -159,3 +163,8 @@ class _Counter:
                     total += 1
             self._drawn[key] = total
         return self._drawn[key]
+
+
+def _below(prim: Any, instancer: Any) -> bool:
+    """Whether the prim stands below that instancer (a path or None): then it is drawn through its points alone."""
+    return instancer is not None and bool(prim.GetPath().HasPrefix(instancer))

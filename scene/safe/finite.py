@@ -24,12 +24,33 @@ if TYPE_CHECKING:
 MOST_TOLD = 20
 """Findings of one kind that are told one by one; the rest is counted."""
 Row = TypeVar("Row")
+_CHUNK = 1 << 16
+
+
+def local_transformation(cache: Any, prim: Any) -> tuple[Any, bool]:
+    """A prim's own transform and whether it resets the stack.
+
+    One of NaN throughout, which `guard_prims` finds, where its ops make no sense or give infinities: those would be told
+    by numpy in every product.
+    """
+    from pxr import Gf, Tf
+
+    try:
+        matrix, resets = cache.GetLocalTransformation(prim)
+    except Tf.ErrorException:
+        return Gf.Matrix4d(*[math.nan] * 16), False
+    # A determinant is not finite where any entry of the matrix is not.
+    return (matrix if math.isfinite(matrix.GetDeterminant()) else Gf.Matrix4d(*[math.nan] * 16)), resets
 
 
 def usable(matrices: np.ndarray) -> Bool:
     """Which matrices [n, 3 or 4, 4] hold only finite numbers within the limit."""
-    with np.errstate(invalid="ignore"):
-        return np.asarray((np.abs(matrices) <= MAX_COORDINATE_M).all((-2, -1)))
+    good = np.empty(len(matrices), bool)
+    for start in range(0, len(matrices), _CHUNK):  # a million matrices are not copied at once
+        part = matrices[start : start + _CHUNK]
+        with np.errstate(invalid="ignore"):
+            good[start : start + _CHUNK] = (np.abs(part) <= MAX_COORDINATE_M).all((-2, -1))
+    return good
 
 
 def guard_prims(context: "ReadContext", table: "PrimTable") -> "PrimTable":

@@ -70,7 +70,7 @@ def read_image(
             return None, _fault(
                 "texture.size", owner, authored, f"is larger than {MAX_IMAGE_BYTES >> 20} MiB"
             )
-        data = bytes(asset.GetBuffer())
+        data = bytes(asset.GetBuffer() or b"")  # an empty file has none
     size = image_size(data)
     if size is not None and size.pixels > MAX_IMAGE_PIXELS:
         what = f"has {size.width:,} x {size.height:,} pixels, more than {MAX_IMAGE_PIXELS:,} in all"

@@ -37,6 +37,16 @@ def available() -> int:
     return max(0, int(_libc().syscall(_CREATE, None, 0, _VERSION)))
 
 
+def describe() -> str:
+    """One sentence on what holds here, for `twinstage doctor`."""
+    version = available()
+    if version:
+        return f"foreign files are tried behind the kernel's wall (Landlock, version {version})"
+    return (
+        "this kernel has no Landlock: foreign files are tried in a limited child, screened but not walled in"
+    )
+
+
 def restrict_reads(folders: Iterable[str]) -> bool:
     """Let this process read below `folders` and what Python itself needs, write nothing and reach no network.
 

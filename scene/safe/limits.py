@@ -4,6 +4,8 @@ MAX_LAYERS = 20_000
 """Layers that one stage may reach, those of variants that are not selected included."""
 MAX_COMBINATIONS = 4_096
 """Combinations of variable values that are tried for one expression in an asset path."""
+MAX_CLIPS = 100_000
+"""Value clips that one template may ask for."""
 MAX_PRIMS = 2_000_000
 """Prims of a stage, instance proxies included."""
 MAX_DRAWINGS = 20_000_000

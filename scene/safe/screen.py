@@ -7,7 +7,6 @@ References to MaterialX documents, which the USD library cannot read, are led to
 """
 
 import os
-import re
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from twinstage.base.errors import UserError
 from twinstage.base.finding import Finding
 from twinstage.scene.asset_paths import AllowedFolders, is_regular, outer_file, uri_or_anonymous
 from twinstage.scene.safe.archive import check_package
+from twinstage.scene.safe.clips import scrub_clips
 from twinstage.scene.safe.expressions import Variables, possible_paths
 from twinstage.scene.safe.limits import MAX_LAYERS
 from twinstage.scene.safe.metadata import put_right
@@ -29,7 +29,6 @@ MtlxText = Callable[[Path, AllowedFolders], "tuple[str, list[Finding]]"]
 Stamp = tuple[str, int, int]
 """A file as it was looked at: real path, size [bytes], time of change [ns]."""
 
-_LAYERS = (".usd", ".usda", ".usdc", ".usdz")
 _WHOLE_TEXT = 64 << 20
 
 
@@ -150,6 +149,18 @@ class _Screen:
         resolved = resolve(layer, path)
         return self.allowed.refusal(resolved, owner, authored) if resolved else None
 
+    def _judge_value(self, layer: Any, authored: str) -> Finding | None:
+        """As `judge`, of a value: tools of the USD library evaluate an expression in it by the layer's own variables.
+
+        What an expression gives by other layers' variables is judged by whoever opens it.
+        """
+        from pxr import Sdf
+
+        if authored.startswith("`"):
+            value = Sdf.VariableExpression(authored).Evaluate(dict(layer.expressionVariables)).value
+            return self.judge(layer, value) if isinstance(value, str) and value else None
+        return self.judge(layer, authored)
+
     def _open(self, layer: Any, authored: str) -> list[Finding]:
         from pxr import Sdf, Tf
 
@@ -201,24 +212,14 @@ class _Screen:
         return found
 
     def _others(self, layer: Any, arcs: set[str]) -> list[Finding]:
-        """Value clips and asset values: what leads out is removed, layers among them are visited."""
+        """Value clips and asset values: what leads out is removed."""
         from pxr import UsdUtils
 
-        bad: dict[str, Finding] = {}
+        found = scrub_clips(layer, self._judge_value)
         named = {path for group in UsdUtils.ExtractExternalReferences(layer.identifier) for path in group}
-        for authored in sorted(named - arcs):
-            fault = self.judge(layer, authored)
-            if fault is not None:
-                bad[authored] = fault
-            elif _split(authored).lower().endswith(_LAYERS):
-                self._open(layer, authored)
-
-        def refuse(owner: Any, authored: str) -> Finding | None:
-            # A template of clips is bad where one of the files that it stands for is.
-            found = (fault for path, fault in bad.items() if "#" in authored and stands_for(authored, path))
-            return self.judge(owner, authored) or next(found, None)
-
-        return scrub_specs(layer, refuse) if bad else []
+        if any(self.judge(layer, authored) for authored in named - arcs):
+            found += scrub_specs(layer, self._judge_value)
+        return found
 
     def _evaluate_expressions(self) -> None:
         """Follow every value of every expression found so far; new layers may bring new values."""
@@ -286,12 +287,6 @@ def names_nothing(layer: Any) -> bool:
     except OSError:
         return False
     return b"@" not in text and b"clips" not in text
-
-
-def stands_for(template: str, path: str) -> bool:
-    """Whether a template of value clips (`clip.###.usd`) gives that path for some number."""
-    parts = re.split("#+", template)
-    return re.fullmatch("-?[0-9]+".join(map(re.escape, parts)), path) is not None
 
 
 def stamp(file: str) -> Stamp:

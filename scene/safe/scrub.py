@@ -1,4 +1,4 @@
-"""Taking things out of a layer in memory: arcs, clip sets, asset-valued attributes. Files are never written.
+"""Taking things out of a layer in memory: arcs, asset values. Files are never written.
 
 A layer that was changed here may not be saved. The USD library shares layers by file within a process, so what was
 changed is remembered: opened again with other roots, such a layer is read anew from its file first.
@@ -61,7 +61,7 @@ def replace_arc(layer: Any, authored: str, by: str = "") -> None:
 
 
 def scrub_specs(layer: Any, judge: Judge) -> list[Finding]:
-    """Remove clip sets and asset values that the judge refuses; findings name the prim or property."""
+    """Remove asset values that the judge refuses, those in metadata too; findings name the prim or property."""
     from pxr import Sdf
 
     found: list[Finding] = []
@@ -71,8 +71,6 @@ def scrub_specs(layer: Any, judge: Judge) -> list[Finding]:
         found += _scrub_dictionaries(layer, path, judge)
         if path.IsPropertyPath():
             found += _scrub_attribute(layer, path, judge)
-        elif path.IsPrimPath() or path.IsPrimVariantSelectionPath():
-            found += _scrub_clips(layer, path, judge)
     return found
 
 
@@ -85,7 +83,7 @@ def _scrub_dictionaries(layer: Any, path: Any, judge: Judge) -> list[Finding]:
         kept, faults = _without(layer, spec.GetInfo(key), judge)
         if faults:
             spec.SetInfo(key, kept)
-            found += [_at(finding, path, f"so its {key} leaves it out") for finding in faults]
+            found += [at_path(finding, path, f"so its {key} leaves it out") for finding in faults]
     return found
 
 
@@ -110,37 +108,6 @@ def _without(layer: Any, values: dict[str, Any], judge: Judge) -> tuple[dict[str
     return kept, faults
 
 
-def _scrub_clips(layer: Any, path: Any, judge: Judge) -> list[Finding]:
-    spec = layer.GetPrimAtPath(path)
-    if not spec or not spec.HasInfo("clips"):
-        return []
-    sets = dict(spec.GetInfo("clips"))
-    bad: dict[str, Finding] = {}
-    for name, clips in sets.items():
-        for authored in _clip_paths(clips):
-            finding = judge(layer, authored)
-            if finding:
-                bad[name] = _at(finding, path, f"so its clip set {name!r} is left out")
-                break
-    if bad:
-        kept = {name: clips for name, clips in sets.items() if name not in bad}
-        spec.SetInfo("clips", kept) if kept else spec.ClearInfo("clips")
-    return list(bad.values())
-
-
-def _clip_paths(clips: Any) -> list[str]:
-    """What a clip set names; of a template the folder counts, whatever the number becomes."""
-    if not isinstance(clips, dict):
-        return []
-    manifest, template = clips.get("manifestAssetPath"), clips.get("templateAssetPath")
-    paths = [str(asset.path) for asset in clips.get("assetPaths") or ()]
-    if manifest:
-        paths.append(str(manifest.path))
-    if template:
-        paths.append(str(template))
-    return [path for path in paths if path]
-
-
 def _scrub_attribute(layer: Any, path: Any, judge: Judge) -> list[Finding]:
     from pxr import Sdf
 
@@ -158,7 +125,7 @@ def _scrub_attribute(layer: Any, path: Any, judge: Judge) -> list[Finding]:
         if faults:
             layer.SetTimeSample(path, time, value)
             found += faults
-    return [_at(finding, path, "so it is left out") for finding in found]
+    return [at_path(finding, path, "so it is left out") for finding in found]
 
 
 def _scrubbed(layer: Any, value: Any, judge: Judge) -> tuple[Any, list[Finding]]:
@@ -175,7 +142,8 @@ def _scrubbed(layer: Any, value: Any, judge: Judge) -> tuple[Any, list[Finding]]
     return (kept[0] if single else Sdf.AssetPathArray(kept)) if kept else value, faults
 
 
-def _at(finding: Finding, path: Any, tail: str) -> Finding:
+def at_path(finding: Finding, path: Any, tail: str) -> Finding:
+    """The finding with a place, its sentence continued."""
     return Finding(finding.code, finding.severity, str(path), f"{finding.message}, {tail}", finding.fix)
 
 

@@ -7,6 +7,8 @@ import pytest
 
 from twinstage.base.errors import UserError
 from twinstage.scene.probe import ProbeLimits, count_prims, probe_stage
+from twinstage.scene.safe import examiner
+from twinstage.scene.safe.examiner import Examination, Outcome
 from twinstage.scene.stage import OpenedStage, open_stage
 
 GOOD = '#usda 1.0\n(\n upAxis = "Z"\n metersPerUnit = 1\n)\ndef Xform "A" {}\n'
@@ -80,6 +82,34 @@ def test_time_limit_is_one_sentence(tmp_path: Path) -> None:
     path = write(tmp_path, "s.usda", GOOD)
     with pytest.raises(UserError, match=r"still not composed and read after 0\.001 s"):
         probe_stage(path, ProbeLimits(time_s=0.001))
+
+
+@pytest.mark.parametrize(
+    ("outcome", "words"),
+    [
+        ("crash", r"makes the USD library crash \(signal 11\)"),
+        ("memory", r"needs more memory than 1,024 MiB"),
+        ("time", r"still not composed and read after 5 s"),
+        ("refused", r"^signal 11$"),
+    ],
+)
+def test_what_becomes_of_the_child_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, outcome: Outcome, words: str
+) -> None:
+    class Child:
+        def examine(self, *_: object) -> Examination:
+            return Examination(outcome, "signal 11")
+
+    monkeypatch.setattr(examiner, "shared_examiner", Child)
+    with pytest.raises(UserError, match=words):
+        open_stage(write(tmp_path, "s.usda", GOOD), limits=ProbeLimits(time_s=5, memory=1 << 30))
+
+
+def test_hash_tells_what_was_left_out(tmp_path: Path) -> None:
+    write(tmp_path, "lib/part.usda", '#usda 1.0\n(\n defaultPrim = "P"\n)\ndef Xform "P" {}\n')
+    top = write(tmp_path, "scene/s.usda", '#usda 1.0\ndef "A" (prepend references = @../lib/part.usda@) {}\n')
+    closed, wider = open_stage(top, probe=False), open_stage(top, [tmp_path / "lib"], probe=False)
+    assert closed.hash != wider.hash
 
 
 def test_instance_bomb_is_counted_not_expanded(tmp_path: Path) -> None:

@@ -1,0 +1,109 @@
+"""Value clips of a layer: every file that a clip set can name, templates written out.
+
+`UsdUtils.ExtractExternalReferences` passes over templates whose folder is a link, or that are found through the working
+folder, so templates are matched here against the folders that USD looks in. Clip sets are opened at composition (for a
+missing manifest) or when a value is asked for.
+"""
+
+import math
+import os
+import re
+from typing import Any
+
+from twinstage.base.finding import Finding
+from twinstage.scene.safe.limits import MAX_CLIPS
+from twinstage.scene.safe.scrub import Judge, at_path
+
+
+def scrub_clips(layer: Any, judge: Judge) -> list[Finding]:
+    """Remove the clip sets that name a file which the judge refuses, or more clips than the limit, with a finding each."""
+    from pxr import Sdf
+
+    paths: list[Any] = []
+    layer.Traverse(Sdf.Path.absoluteRootPath, paths.append)
+    found: list[Finding] = []
+    for path in paths:
+        if path.IsPrimPath() or path.IsPrimVariantSelectionPath():
+            spec = layer.GetPrimAtPath(path)
+            if spec and spec.HasInfo("clips"):
+                found += _scrub_spec(layer, spec, judge)
+    return found
+
+
+def _scrub_spec(layer: Any, spec: Any, judge: Judge) -> list[Finding]:
+    kept, found = {}, []
+    for name, clips in dict(spec.GetInfo("clips")).items():
+        fault = _fault(layer, clips, judge) if isinstance(clips, dict) else None
+        if fault is None:
+            kept[name] = clips
+        else:
+            found.append(at_path(fault, spec.path, f"so its clip set {name!r} is left out"))
+    if found and kept:
+        spec.SetInfo("clips", kept)
+    elif found:
+        spec.ClearInfo("clips")
+    return found
+
+
+def _fault(layer: Any, clips: dict[str, Any], judge: Judge) -> Finding | None:
+    template = str(clips.get("templateAssetPath") or "")
+    if template and not _countable(clips):
+        message = f"layer {layer.identifier} asks for more than {MAX_CLIPS:,} value clips, or for times that are no numbers"
+        return Finding("clips.count", "error", "", message)
+    manifest = clips.get("manifestAssetPath")
+    paths = [str(asset.path) for asset in clips.get("assetPaths") or ()]
+    paths += [str(manifest.path)] if manifest else []
+    paths += matches(layer, template) if template else []
+    for path in paths:
+        fault = judge(layer, path) if path else None
+        if fault is not None:
+            return fault
+    return None
+
+
+def _countable(clips: dict[str, Any]) -> bool:
+    """Whether the template's times give a number of clips within the limit."""
+    try:
+        start, end, stride = (
+            float(clips.get(f"template{what}", 0)) for what in ("StartTime", "EndTime", "Stride")
+        )
+        offset = float(clips.get("templateActiveOffset", 0))
+    except (TypeError, ValueError):
+        return False
+    if not all(map(math.isfinite, (start, end, stride, offset))):
+        return False
+    return stride > 0 and (end - start) / stride <= MAX_CLIPS
+
+
+def matches(layer: Any, template: str) -> list[str]:
+    """Paths that a template (`dir/clip.###.usd`) can become, for the files that are there; itself, if none is."""
+    folder, name = os.path.split(template)
+    if "#" in folder:
+        return [template]
+    pattern = re.compile("-?[0-9]+".join(map(re.escape, re.split("#+", name))))
+    found: dict[str, None] = {}
+    for place in _places(layer, folder):
+        try:
+            names = os.listdir(place)
+        except OSError:
+            continue
+        found |= {os.path.join(folder, n): None for n in sorted(names) if pattern.fullmatch(n)}
+    return list(found)[: MAX_CLIPS + 1] or [template]
+
+
+def _places(layer: Any, folder: str) -> list[str]:
+    """Folders in which USD looks for a template's files."""
+    from pxr import Sdf
+
+    # Anchored by a name in it: the path of a folder alone may be empty.
+    beside = os.path.dirname(
+        str(Sdf.ComputeAssetPathRelativeToLayer(layer, os.path.join(folder or ".", "x.usda")))
+    )
+    at_layer = os.path.join(os.path.dirname(layer.realPath), folder)
+    search = os.environ.get("PXR_AR_DEFAULT_SEARCH_PATH", "").split(os.pathsep)
+    return [
+        beside,
+        at_layer,
+        os.path.join(os.getcwd(), folder),
+        *(os.path.join(s, folder) for s in search if s),
+    ]
