@@ -42,7 +42,7 @@ def mtlx_layer_text(path: str, allowed: AllowedFolders) -> tuple[str, list[Findi
         writer = _Writer(layer, document, reader, path)
         try:
             writer.write()
-        except (RuntimeError, ValueError, LookupError) as error:
+        except Exception as error:  # MaterialX's exceptions share no base class below Exception
             reader.tell(
                 "material.mtlx", f"MaterialX file {path!r} is read in part only: {str(error).splitlines()[0]}"
             )

@@ -161,7 +161,20 @@ class Network:
             )
             return None
         evaluate, type_name = found
-        return evaluate(Node(self, source.shader, source.output, source.id, type_name))
+        try:
+            return evaluate(Node(self, source.shader, source.output, source.id, type_name))
+        except (
+            ArithmeticError,
+            ValueError,
+            TypeError,
+            LookupError,
+        ) as error:  # one odd node must not lose the stage
+            self.notes.add(
+                "material.node",
+                f"cannot be evaluated ({error}): what it feeds keeps its default",
+                str(source.shader.GetPath()),
+            )
+            return None
 
 
 _SRGB = ("srgb_texture", "srgb_rec709_scene", "sRGB", "srgb")

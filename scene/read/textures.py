@@ -148,7 +148,7 @@ class TextureStore:
             if asset.GetSize() > MAX_BYTES:
                 self._complain("texture.size", authored, attribute, f"is larger than {MAX_BYTES >> 20} MiB")
                 return None
-            return bytes(asset.GetBuffer())
+            return bytes(asset.GetBuffer() or b"")
 
     def _keep(self, path: str, data: bytes) -> int:
         digest = hashlib.sha256(data).hexdigest()

@@ -64,7 +64,8 @@ CASES = {
     ' def Xform "Inst" (instanceable = true\n inherits = </Proto>) {}\n}\n',
     "nothing": 'def Cube "N" {}\n',
     "unresolved": f'def Xform "X" {API} {{ rel material:binding = </A>\n'
-    f' def Cube "O" {API} {{ rel material:binding = </Nowhere>\n}}\n def Cube "T" {API} {{ rel material:binding = </X>\n}}\n}}\n',
+    f' def Cube "O" {API} {{ rel material:binding = </Nowhere>\n}}\n'
+    f' def Cube "T" {API} {{ rel material:binding = </X>\n}}\n}}\n',
 }  # fmt: skip
 
 
@@ -86,9 +87,10 @@ def test_what_does_not_resolve_is_told(open_text: Any) -> None:
 
 
 def test_a_binding_over_a_payload(tmp_path: Path) -> None:
+    inner = LOOKS.replace("/A/", "/P/L/").replace('"A"', '"L"', 1)
     (tmp_path / "part.usda").write_text(
         '#usda 1.0\n(defaultPrim = "P")\ndef Xform "P" { def Cube "Q" '
-        f'{API} {{ rel material:binding = </P/L>\n}}\n {LOOKS.replace("/A/", "/P/L/").replace(chr(34) + "A", chr(34) + "L", 1)}}}\n'
+        f"{API} {{ rel material:binding = </P/L>\n}}\n {inner}}}\n"
     )
     path = tmp_path / "s.usda"
     path.write_text(
@@ -97,7 +99,9 @@ def test_a_binding_over_a_payload(tmp_path: Path) -> None:
     )
     opened = open_stage(path, probe=False)
     s = read_snapshot(opened)
-    assert {p: slots[0] for p, slots in worn(s).items()} == expected(opened, s) == {"/X/Q": "/B", "/Y/Q": "/Y/L"}
+    assert (
+        {p: slots[0] for p, slots in worn(s).items()} == expected(opened, s) == {"/X/Q": "/B", "/Y/Q": "/Y/L"}
+    )
 
 
 def test_subsets_with_their_own_material(open_text: Any) -> None:

@@ -43,7 +43,9 @@ def stage(usda: Any, extra: str = "", path: str = "./t.<UDIM>.png", st: str = ""
     return usda.preview(
         "color3f inputs:diffuseColor.connect = </M/T.outputs:rgb>",
         rest=usda.shader("T", "UsdUVTexture", f"asset inputs:file = @{path}@", st, extra)
-        + usda.shader("X", "UsdTransform2d", "float inputs:rotation = 90", "float2 inputs:translation = (2, 0)"),
+        + usda.shader(
+            "X", "UsdTransform2d", "float inputs:rotation = 90", "float2 inputs:translation = (2, 0)"
+        ),
     )
 
 
@@ -64,10 +66,13 @@ def test_each_tile_is_where_its_number_says(read_text: Any, usda: Any, tmp_path:
     assert len(told) == 1 and "has no tile 1002, 1011, 1013" in told[0]
 
 
-def test_missing_tiles_show_the_fallback_after_scale_and_bias(read_text: Any, usda: Any, tmp_path: Path) -> None:
+def test_missing_tiles_show_the_fallback_after_scale_and_bias(
+    read_text: Any, usda: Any, tmp_path: Path
+) -> None:
     for number, color in COLORS.items():
         (tmp_path / f"t.{number}.png").write_bytes(tile(color))
-    lines = "float4 inputs:fallback = (0.5, 0.25, 0.5, 1)\n float4 inputs:scale = (2, 1, 1, 1)\n float4 inputs:bias = (0, 0, 0.25, 0)"
+    lines = "float4 inputs:fallback = (0.5, 0.25, 0.5, 1)\n float4 inputs:scale = (2, 1, 1, 1)\n"
+    lines += " float4 inputs:bias = (0, 0, 0.25, 0)"
     s = read_text(stage(usda, lines + '\n token inputs:sourceColorSpace = "raw"'))
     stored = np.array(sampled(s, s.materials[0].textures[0][1], 1.5, 0.5)) / 255
     assert stored * [2, 1, 1] + [0, 0, 0.25] == pytest.approx([0.5, 0.25, 0.5], abs=0.01)
@@ -79,7 +84,13 @@ def test_turned_coordinates_still_find_their_tile(read_text: Any, usda: Any, tmp
     s = read_text(stage(usda, st="float2 inputs:st.connect = </M/X.outputs:result>"))
     source = s.materials[0].textures[0][1]
     # (u, v) is turned by 90 degrees and moved by (2, 0): (2 - v, u).
-    for u, v, number in [(0.5, 1.5, 1001), (1.5, 0.5, 1012), (1.5, 1.5, 1011), (0.4, -0.5, 1003), (0.4, 1.9, 1001)]:
+    for u, v, number in [
+        (0.5, 1.5, 1001),
+        (1.5, 0.5, 1012),
+        (1.5, 1.5, 1011),
+        (0.4, -0.5, 1003),
+        (0.4, 1.9, 1001),
+    ]:
         assert sampled(s, source, u, v) == COLORS.get(number, (0, 0, 0))
 
 
