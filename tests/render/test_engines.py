@@ -194,7 +194,7 @@ class TestLightByTheBook:
         assert inside[0] > 0.2  # the red quarter
 
     def test_a_bound_material_can_show_the_colours_of_the_vertices(self, hand, kind):
-        colors = np.zeros((4, 3), np.float32) + [0.0, 0.75, 0.0]
+        colors = np.tile([0.0, 0.75, 0.0], (4, 1))
         quad = replace(hand.quad(20.0), color=frozen(colors, np.float32), hash="0" * 64)
         for shown, channel in ((True, 1), (False, 0)):
             matt = replace(MATT, path="/M", diffuse_color=(0.75, 0.0, 0.0), vertex_color=shown)
