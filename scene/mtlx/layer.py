@@ -10,6 +10,7 @@ A node that the document defines itself by a graph becomes a NodeGraph that refe
 """
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from twinstage.base.finding import Finding
@@ -23,7 +24,7 @@ MATERIALS = ("surfacematerial", "volumematerial")
 _TERMINALS = {"surfaceshader": "surface", "displacementshader": "displacement", "volumeshader": "volume"}
 
 
-def mtlx_layer_text(path: str, allowed: AllowedFolders) -> tuple[str, list[Finding]]:
+def mtlx_layer_text(path: str | Path, allowed: AllowedFolders) -> tuple[str, list[Finding]]:
     """The usda text of that MaterialX document, and what was left out of it. Never raises for a bad file.
 
     `path`: of a file, absolute, or of one inside a package (`x.usdz[y.mtlx]`). File names in the text are absolute. An
@@ -31,6 +32,7 @@ def mtlx_layer_text(path: str, allowed: AllowedFolders) -> tuple[str, list[Findi
     """
     from pxr import Sdf
 
+    path = str(path)
     reader = DocumentReader(allowed)
     layer = Sdf.Layer.CreateAnonymous(".usda")
     root = Sdf.CreatePrimInLayer(layer, ROOT)
