@@ -40,11 +40,13 @@ class MaterialStore:
         self.textures = textures
         self.materials: list[Material] = []
         self.sets: list[tuple[int, ...]] = []
+        self._by_path: dict[Any, BoundMaterial] = {}
         self._by_key: dict[str, BoundMaterial] = {}
         self._prims: dict[str, Any] = {}
         self._looks: dict[tuple[object, ...], int] = {}
         self._looks_of: dict[str, int] = {}
-        self._plain: dict[Material, int] = {}
+        self._colors: dict[tuple[tuple[float, float, float] | None, float], int] = {}
+        self._index: dict[Material, int] = {}
         self._set_index: dict[tuple[int, ...], int] = {}
 
     def bound(self, prims: list[Any]) -> list[BoundMaterial | None]:
@@ -63,7 +65,7 @@ class MaterialStore:
             if by[i]:
                 self._unresolved(by[i])
         rest = [i for i in missing if not by[i]]
-        if rest and self._has_full_bindings():
+        if rest:
             full, _ = UsdShade.MaterialBindingAPI.ComputeBoundMaterials(
                 [prims[i] for i in rest], UsdShade.Tokens.full
             )
@@ -77,8 +79,13 @@ class MaterialStore:
 
     def plain(self, color: tuple[float, float, float] | None, opacity: float = 1.0) -> int:
         """The material of a gprim that has none: its displayColor, or the fall-back grey."""
-        material = Material("") if color is None else Material("", diffuse_color=color)
-        return self._shared(replace(material, opacity=opacity))
+        key = (color, opacity)
+        if key not in self._colors:
+            material = Material("", opacity=opacity)
+            self._colors[key] = self._shared(
+                material if color is None else replace(material, diffuse_color=color)
+            )
+        return self._colors[key]
 
     def worn(self, prim: Any, bound: BoundMaterial, *, has_colors: bool) -> int:
         """The index of that material as the gprim (or subset) wears it: with the values of the primvars it asks for."""
@@ -103,10 +110,10 @@ class MaterialStore:
         return self._set_index[key]
 
     def _shared(self, material: Material) -> int:
-        if material not in self._plain:
-            self._plain[material] = len(self.materials)
+        if material not in self._index:
+            self._index[material] = len(self.materials)
             self.materials.append(material)
-        return self._plain[material]
+        return self._index[material]
 
     def _too_many(self, key: str, look: tuple[object, ...]) -> int:
         self.context.finding(
@@ -130,35 +137,20 @@ class MaterialStore:
             "material.binding", f"{path} names {targets}, which is no material: it has no effect", path
         )
 
-    def _has_full_bindings(self) -> bool:
-        """Whether any layer speaks of purpose full: asking twice for every gprim would cost more than this."""
-        if not hasattr(self, "_full"):
-            from pxr import Sdf
-
-            names = ("material:binding:full", "material:binding:collection:full")
-            self._full = False
-            for layer in self.context.stage.GetUsedLayers():
-                hits: list[str] = []
-
-                def visit(path: Any, hits: list[str] = hits) -> None:
-                    if path.IsPropertyPath() and str(path.name).startswith(names):
-                        hits.append(str(path))
-
-                layer.Traverse(Sdf.Path.absoluteRootPath, visit)
-                if hits:
-                    self._full = True
-                    break
-        return self._full
-
     def _read(self, material: Any) -> BoundMaterial:
-        prim = material.GetPrim()
-        shared = prim.GetPrimInPrototype() if prim.IsInstanceProxy() else prim
-        key = str(shared.GetPath())
+        path = material.GetPath()
+        known = self._by_path.get(path)
+        if known is None:  # proxies of one material share what is read of it
+            prim = material.GetPrim()
+            shared = prim.GetPrimInPrototype() if prim.IsInstanceProxy() else prim
+            known = self._by_path[path] = self._read_once(prim, str(shared.GetPath()))
+        return known
+
+    def _read_once(self, prim: Any, key: str) -> BoundMaterial:
         if key not in self._by_key:
             self._prims[key] = prim
-            read = self._evaluate(
-                prim, lambda name: read_primvar(self.context, prim, name, self.context.time), quiet=True
-            )
+            time = self.context.time
+            read = self._evaluate(prim, lambda name: read_primvar(self.context, prim, name, time), quiet=True)
             self._by_key[key] = BoundMaterial(key, read.uv_name, read.reads)
         return self._by_key[key]
 
