@@ -13,7 +13,7 @@ from twinstage.scene.read.context import ReadContext
 from twinstage.scene.read.materials_look import Read, Surface, assemble, tell
 from twinstage.scene.read.materials_network import Evaluator, Lookup, Network, Node
 from twinstage.scene.read.materials_primvars import PrimvarValue, read_primvar
-from twinstage.scene.read.shading import shader_id
+from twinstage.scene.read.shading import surface_source
 from twinstage.scene.read.textures import TextureStore
 from twinstage.scene.snapshot import Material
 
@@ -167,13 +167,13 @@ class MaterialStore:
         return Read(material, uv_name, tuple(network.reads))
 
     def _surface(self, material: Any, path: str, network: Network) -> Surface:
-        shader, output = _surface_shader(material)
-        if shader is None:
+        source = next((found for context in CONTEXTS if (found := surface_source(material, context))), None)
+        if source is None:
             others = _other_contexts(material)
             told = f", only one for {', '.join(others)}" if others else ""
             network.notes.add("material.no-surface", f"has no surface shader{told}: it is drawn grey", path)
             return Surface()
-        node = Node(network, shader, output, shader_id(shader))
+        node = Node(network, source.shader, source.output, source.id)
         surface = read_surface(node)
         if surface is None:
             named = f"shader {node.id!r} is unknown" if node.id else "its surface shader has no id"
@@ -199,14 +199,6 @@ def _evaluator(identifier: str) -> tuple[Evaluator, str] | None:
 
     known = USD_NODES.get(identifier)
     return (known, "") if known is not None else find(identifier)
-
-
-def _surface_shader(material: Any) -> tuple[Any, str]:
-    for context in CONTEXTS:
-        shader, output, _ = material.ComputeSurfaceSource(context)
-        if shader:
-            return shader, str(output)
-    return None, ""
 
 
 def _other_contexts(material: Any) -> list[str]:

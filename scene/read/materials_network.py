@@ -103,7 +103,14 @@ class Network:
 
     def input(self, shader: Any, name: str) -> Signal | None:
         """What arrives at an input of a shader; None where it has neither value nor source."""
-        attribute, source = follow(shader.GetInput(name))
+        attribute, source = follow(
+            shader.GetInput(name),
+            lambda: self.notes.add(
+                "material.network",
+                f"connects input {name} in a loop or too far: that is left out",
+                str(shader.GetPath()),
+            ),
+        )
         if source is not None:
             return self.output(source)
         return None if attribute is None else self.value(attribute)

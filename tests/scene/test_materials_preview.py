@@ -332,7 +332,8 @@ def test_a_loop_through_interface_inputs_ends(read_text: Any, usda: Any) -> None
         "float inputs:roughness.connect = </M.inputs:a>",
         lines_of_material="float inputs:a.connect = </M.inputs:b>\nfloat inputs:b.connect = </M.inputs:a>",
     )
-    assert only(read_text(body)).roughness == 0.5
+    s = read_text(body)
+    assert only(s).roughness == 0.5 and codes(s) == ["material.network"]
 
 
 def test_a_chain_beyond_the_limit_is_cut(read_text: Any, usda: Any) -> None:
