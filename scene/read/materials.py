@@ -13,9 +13,9 @@ from twinstage.scene.read.context import ReadContext
 from twinstage.scene.read.materials_look import Read, Surface, assemble, tell
 from twinstage.scene.read.materials_network import Evaluator, Lookup, Network, Node
 from twinstage.scene.read.materials_primvars import PrimvarValue, read_primvar
-from twinstage.scene.read.shading import surface_source
+from twinstage.scene.read.shading import Source, terminal_source
 from twinstage.scene.read.textures import TextureStore
-from twinstage.scene.snapshot import Material
+from twinstage.scene.snapshot import Material, TextureInput
 
 CONTEXTS = ("", "mtlx", "mdl", "glslfx")
 """Render contexts in which a surface is looked for; the first one found counts."""
@@ -25,11 +25,15 @@ MAX_LOOKS = 4096
 
 @dataclass(frozen=True, slots=True)
 class BoundMaterial:
-    """A material by its key, the uv primvar that its textures read ("" for none), and the other primvars it asks for."""
+    """A material by its key, the uv primvar that its textures read ("" for none), and the other primvars it asks for.
+
+    `bare`: textures without a wrap mode.
+    """
 
     key: str
     uv_name: str
     reads: tuple[str, ...] = ()
+    bare: tuple[TextureInput, ...] = ()
 
 
 class MaterialStore:
@@ -151,7 +155,8 @@ class MaterialStore:
             self._prims[key] = prim
             time = self.context.time
             read = self._evaluate(prim, lambda name: read_primvar(self.context, prim, name, time), quiet=True)
-            self._by_key[key] = BoundMaterial(key, read.uv_name, read.reads)
+            bare = tuple(source for name, source in read.material.textures if name in read.unwrapped)
+            self._by_key[key] = BoundMaterial(key, read.uv_name, read.reads, bare)
         return self._by_key[key]
 
     def _evaluate(self, prim: Any, lookup: Lookup, *, has_colors: bool = False, quiet: bool = False) -> Read:
@@ -161,13 +166,22 @@ class MaterialStore:
         path = str(prim.GetPath())
         network = Network(self.context, self.textures, lookup, _evaluator)
         surface = self._surface(UsdShade.Material(prim), path, network)
-        material, uv_name = assemble(self.context, path, surface, network.notes, has_colors=has_colors)
+        material, uv_name, unwrapped = assemble(
+            self.context, path, surface, network.notes, has_colors=has_colors
+        )
         if not quiet:
             tell(self.context, path, network.notes)
-        return Read(material, uv_name, tuple(network.reads))
+        return Read(material, uv_name, tuple(network.reads), unwrapped)
 
     def _surface(self, material: Any, path: str, network: Network) -> Surface:
-        source = next((found for context in CONTEXTS if (found := surface_source(material, context))), None)
+        source = _terminal(material, "surface")
+        moved = _terminal(material, "displacement")
+        if moved is not None and (source is None or moved.shader.GetPath() != source.shader.GetPath()):
+            network.notes.add(
+                "material.displacement",
+                f"has displacement shader {moved.id!r}: surfaces are not displaced",
+                path,
+            )
         if source is None:
             others = _other_contexts(material)
             told = f", only one for {', '.join(others)}" if others else ""
@@ -199,6 +213,11 @@ def _evaluator(identifier: str) -> tuple[Evaluator, str] | None:
 
     known = USD_NODES.get(identifier)
     return (known, "") if known is not None else find(identifier)
+
+
+def _terminal(material: Any, name: str) -> Source | None:
+    """The shader of a terminal in the first render context that has one."""
+    return next((found for context in CONTEXTS if (found := terminal_source(material, context, name))), None)
 
 
 def _other_contexts(material: Any) -> list[str]:

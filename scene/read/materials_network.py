@@ -78,7 +78,7 @@ class Node:
 
 
 class Network:
-    """One material's nodes. `lookup` gives primvars; the names asked for are kept in `reads`."""
+    """One material's nodes. `lookup` gives primvars; the names asked for are kept in `reads`; `surfaces`: `mtlx.lobes`'."""
 
     def __init__(
         self,
@@ -93,6 +93,7 @@ class Network:
         self.reads: dict[str, None] = {}
         self._lookup = lookup
         self._find = find
+        self.surfaces: dict[tuple[str, str], Any] = {}
         self._known: dict[tuple[str, str], Signal | None] = {}
         self._open: list[tuple[str, str]] = []
 

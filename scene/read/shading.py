@@ -69,8 +69,8 @@ def follow_attribute(attribute: Any, cut: Callable[[], None] | None = None) -> t
     return valued, None
 
 
-def surface_source(material: Any, context: str) -> Source | None:
-    """The shader of a material's surface for exactly that render context ("" the universal one); None where it has none."""
-    name = f"outputs:{context}:surface" if context else "outputs:surface"
+def terminal_source(material: Any, context: str, terminal: str = "surface") -> Source | None:
+    """The shader of a material's terminal for exactly that render context ("" the universal one); None where it has none."""
+    name = f"outputs:{context}:{terminal}" if context else f"outputs:{terminal}"
     attribute = material.GetPrim().GetAttribute(name)
     return follow_attribute(attribute)[1] if attribute else None

@@ -122,6 +122,24 @@ def test_subsets_with_their_own_material(open_text: Any) -> None:
     assert faces["One"] == 1
 
 
+@pytest.mark.parametrize(("indices", "told"), [("[0]", 1), ("[0, 1]", 0), ("[0, 1, 7]", 1)])
+def test_a_family_that_is_no_partition_is_told(open_text: Any, indices: str, told: int) -> None:
+    from pxr import UsdGeom
+
+    mesh = (
+        'def Mesh "M" { int[] faceVertexCounts = [3, 3]\n int[] faceVertexIndices = [0, 1, 2, 0, 2, 3]\n'
+        " point3f[] points = [(0, 0, 0), (1, 0, 0), (1, 1, 0), (0, 1, 0)]\n"
+        ' uniform token subsetFamily:materialBind:familyType = "partition"\n'
+        ' def GeomSubset "One" { uniform token elementType = "face"\n uniform token familyName = "materialBind"\n'
+        f" int[] indices = {indices}\n}}\n}}\n"
+    )
+    opened = open_text(mesh)
+    imageable = UsdGeom.Imageable(opened.stage.GetPrimAtPath("/M"))
+    assert UsdGeom.Subset.ValidateFamily(imageable, "face", "materialBind")[0] == (not told)
+    s = read_snapshot(opened)
+    assert len([f for f in s.findings if f.code == "material.subsets"]) == told
+
+
 @pytest.mark.parametrize(
     "name",
     [

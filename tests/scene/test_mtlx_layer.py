@@ -338,6 +338,21 @@ def test_graphs_that_contain_each_other_end(tmp_path: Path) -> None:
     assert not Usd.Stage.Open(made).GetCompositionErrors()
 
 
+def test_few_lines_that_mean_billions_of_nodes_are_cut(tmp_path: Path) -> None:
+    """Forty definitions, each of two nodes of the next: 2^40 nodes."""
+    from pxr import Usd
+
+    text = "".join(
+        f'<nodedef name="ND_n{i}" node="n{i}"><output name="out" type="float"/></nodedef>'
+        f'<nodegraph name="NG_n{i}" nodedef="ND_n{i}"><n{i + 1} name="a" type="float"/><n{i + 1} name="b" type="float"/>'
+        f'<output name="out" type="float" nodename="a"/></nodegraph>'
+        for i in range(40)
+    )
+    made, findings = layer(tmp_path / "a.mtlx", text)
+    assert any("stand for more than" in f.message for f in findings)
+    assert len(list(Usd.Stage.Open(made).Traverse())) < 400_000
+
+
 def test_inside_a_package(tmp_path: Path) -> None:
     from pxr import Sdf
 

@@ -385,6 +385,22 @@ def test_surfaces_are_mixed_and_built_of_lobes(read_text: Any, usda: Any) -> Non
     assert (m.roughness, m.ior) == (0.5, 1.25)
 
 
+def test_a_surface_that_many_share_is_evaluated_once(read_text: Any, usda: Any) -> None:
+    """Fifty mixes, each of twice the next: 2^50 ways down."""
+    mixes = "".join(
+        usda.shader(
+            f"X{i}",
+            "ND_mix_surfaceshader",
+            wire("bg", f"X{i + 1}"),
+            wire("fg", f"X{i + 1}"),
+            "float inputs:mix = 0.5",
+        )
+        for i in range(50)
+    ) + usda.shader("X50", "ND_standard_surface_surfaceshader", "color3f inputs:base_color = (1, 0.5, 0.25)")
+    body = usda.standard(wire("bg", "X0"), wire("fg", "X0"), rest=mixes, kind="ND_mix_surfaceshader")
+    assert only(read_text(body)).diffuse_color == (1, 0.5, 0.25)
+
+
 def test_a_loop_of_surfaces_ends(read_text: Any, usda: Any) -> None:
     body = usda.standard(wire("bg", "S"), kind="ND_mix_surfaceshader")
     assert only(read_text(body)).path == "/M"

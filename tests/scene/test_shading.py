@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from twinstage.scene.read.shading import follow, surface_source
+from twinstage.scene.read.shading import follow, terminal_source
 
 FILES = [
     "features/pixar/previewsurface/testPreviewSurfaceMaterialInterface.usda",
@@ -30,7 +30,7 @@ def test_every_input_of_real_files(shared: Path, name: str) -> None:
             for context in ("", "mtlx", "mdl"):
                 if UsdShade.Material(prim).GetSurfaceOutput(context):
                     want = UsdShade.Material(prim).ComputeSurfaceSource(context)[0] if context else None
-                    got = surface_source(UsdShade.Material(prim), context)
+                    got = terminal_source(UsdShade.Material(prim), context)
                     if want is not None and got is not None:
                         assert got.shader.GetPath() == want.GetPath()
         if not prim.IsA(UsdShade.Shader):
