@@ -176,13 +176,9 @@ def test_a_broken_tile_is_named() -> None:
     assert bake_atlas({1001: b"no image"}, (0, 0, 0, 1), square=False) is None
 
 
-def test_materialx_images_and_mdl_textures_may_be_sets_too(read_text: Any, usda: Any, tmp_path: Path) -> None:
+def test_materialx_images_may_be_sets_too(read_text: Any, usda: Any, tmp_path: Path) -> None:
     for number, color in COLORS.items():
         (tmp_path / f"t.{number}.png").write_bytes(tile(color))
-    absolute = f"asset inputs:file = @{tmp_path}/t.<UDIM>.png@"
-    body = usda.standard(
-        "color3f inputs:base_color.connect = </M/N.outputs:out>",
-        rest=usda.shader("N", "ND_image_color3", absolute),
-    )
-    s = read_text(body)
+    image = usda.shader("N", "ND_image_color3", f"asset inputs:file = @{tmp_path}/t.<UDIM>.png@")
+    s = read_text(usda.standard("color3f inputs:base_color.connect = </M/N.outputs:out>", rest=image))
     assert sampled(s, s.materials[0].textures[0][1], 1.5, 1.5) == COLORS[1012]
