@@ -51,12 +51,6 @@ def texture_values(texture: Texture, source: TextureInput, *, color: bool, large
     return np.ascontiguousarray(rgba[..., k : k + 1])
 
 
-def border(source: TextureInput) -> F4:
-    """What a material input reads outside a texture of wrap mode `black`: f4[3] or f4[1]."""
-    bias = np.array(source.bias, np.float32)
-    return bias[:3] if source.channel == "rgb" else bias[_CHANNELS[source.channel]][None]
-
-
 def decode(texture: Texture, largest: int) -> Pixels:
     """The picture in an image file, shrunk by a whole factor to at most `largest` pixels a side."""
     try:

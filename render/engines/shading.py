@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from twinstage.render.border import border
 from twinstage.render.casting import drawn_instances
-from twinstage.render.images import border, decode, linear_pixels, texture_values
+from twinstage.render.images import decode, linear_pixels, texture_values
 from twinstage.render.lighting import PlacedLight, shaping_factor
 from twinstage.render.zbuffer import ZBuffer, corner_weights, pixels_by_instance
 from twinstage.scene.columns import F4, F8

@@ -249,7 +249,8 @@ class LivingScene:
         if known is not None and known[0] is material and known[1] == varies:
             return known[2]
         look = look_of(material, tabled=self._tabled, row=row)
-        out = (look.without_values() if varies else look, material.opacity == 0.0, material.path == "")
+        shows_color = material.path == "" or material.vertex_color
+        out = (look.without_values() if varies else look, material.opacity == 0.0, shows_color)
         self._known_structures[row] = (material, varies, out)
         return out
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from twinstage.render.images import border
+from twinstage.render.border import border
 from twinstage.render.mi.runtime import Mitsuba
 from twinstage.render.mi.textures import TextureCache, uv_transform
 from twinstage.scene.columns import U4

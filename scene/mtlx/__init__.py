@@ -2,3 +2,7 @@
 
 Nothing here is executed: the nodes are folded by our own small functions, and XIncludes are followed by us.
 """
+
+from twinstage.scene.mtlx.layer import mtlx_layer_text
+
+__all__ = ["mtlx_layer_text"]

@@ -6,7 +6,6 @@ scanned first, and includes are read one by one, only below the allowed folders.
 
 import os
 import posixpath
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -52,12 +51,10 @@ class DocumentReader:
             raise _Refused(f"lies beyond the first {MAX_FILES} files that are included")
         self._read.add(path)
         data = self._bytes(path)
-        scan(data)
+        includes = scan(data)
         document = _parse(data)
         self._anchor(document, path)
-        for child in [c for c in document.getChildren() if c.getCategory() == "xi:include"]:
-            href = child.getAttribute("href")
-            document.removeChild(child.getName())
+        for href in includes:
             self._include(document, href, path, (*above, path))
         return document
 
@@ -87,7 +84,7 @@ class DocumentReader:
         with asset:
             if asset.GetSize() > MAX_BYTES:
                 raise _Refused(f"is larger than {MAX_BYTES >> 20} MiB")
-            return bytes(asset.GetBuffer())
+            return bytes(asset.GetBuffer() or b"")
 
     def _anchor(self, document: Any, path: str) -> None:
         """Make the file names absolute, prefixes included; those that leave the allowed folders are emptied."""
@@ -120,10 +117,11 @@ def joined(path: str, relative: str) -> str | None:
     return os.path.normpath(os.path.join(os.path.dirname(path), relative))
 
 
-def scan(data: bytes) -> None:
-    """_Refused for XML that is malformed, too deep or too long, or that declares entities."""
+def scan(data: bytes) -> list[str]:
+    """The files that a document includes. _Refused for malformed XML, too deep or too long, or with entities."""
     parser = expat.ParserCreate()
     depth = count = 0
+    includes: list[str] = []
 
     def start(name: str, attributes: dict[str, str]) -> None:
         nonlocal depth, count
@@ -132,6 +130,8 @@ def scan(data: bytes) -> None:
             raise _Refused(f"nests elements deeper than {MAX_XML_DEPTH}")
         if count > MAX_ELEMENTS:
             raise _Refused(f"has more than {MAX_ELEMENTS} elements")
+        if name == "xi:include":  # MaterialX knows this prefix only
+            includes.append(attributes.get("href", ""))
 
     def end(name: str) -> None:
         nonlocal depth
@@ -145,8 +145,9 @@ def scan(data: bytes) -> None:
         parser.Parse(data, True)
     except expat.ExpatError as error:
         raise _Refused(f"is no well-formed XML: {error}") from None
-    except ValueError:
+    except (ValueError, LookupError):
         raise _Refused("is in an unknown encoding") from None
+    return includes
 
 
 def _parse(data: bytes) -> Any:
@@ -157,7 +158,7 @@ def _parse(data: bytes) -> Any:
     options.readXIncludeFunction = None
     try:
         mx.readFromXmlString(document, data.decode("utf-8", "replace"), mx.FileSearchPath(), options)
-    except (mx.Exception, RuntimeError, ValueError, IndexError) as error:
+    except Exception as error:  # MaterialX's exceptions share no base class below Exception
         raise _Refused(
             f"is no MaterialX document: {str(error).splitlines()[0] if str(error) else 'unknown'}"
         ) from None
@@ -172,6 +173,3 @@ def standard_library() -> Any:
     library = mx.createDocument()
     mx.loadLibraries(mx.getDefaultDataLibraryFolders(), mx.getDefaultDataSearchPath(), library)
     return library
-
-
-Tell = Callable[[str, str], None]

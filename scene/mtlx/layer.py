@@ -10,6 +10,7 @@ A node that the document defines itself by a graph becomes a NodeGraph that refe
 """
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from twinstage.base.finding import Finding
@@ -19,11 +20,13 @@ from twinstage.scene.mtlx.values import LINEAR, sdf_type, sdf_value
 
 ROOT = "/MaterialX"
 ADHOC = "adhoc"
+MAX_PRIMS = 50_000
+"""Nodes of one document after all graphs that its nodes stand for are put in place: few lines can mean billions."""
 MATERIALS = ("surfacematerial", "volumematerial")
 _TERMINALS = {"surfaceshader": "surface", "displacementshader": "displacement", "volumeshader": "volume"}
 
 
-def mtlx_layer_text(path: str, allowed: AllowedFolders) -> tuple[str, list[Finding]]:
+def mtlx_layer_text(path: str | Path, allowed: AllowedFolders) -> tuple[str, list[Finding]]:
     """The usda text of that MaterialX document, and what was left out of it. Never raises for a bad file.
 
     `path`: of a file, absolute, or of one inside a package (`x.usdz[y.mtlx]`). File names in the text are absolute. An
@@ -31,6 +34,7 @@ def mtlx_layer_text(path: str, allowed: AllowedFolders) -> tuple[str, list[Findi
     """
     from pxr import Sdf
 
+    path = str(path)
     reader = DocumentReader(allowed)
     layer = Sdf.Layer.CreateAnonymous(".usda")
     root = Sdf.CreatePrimInLayer(layer, ROOT)
@@ -42,7 +46,7 @@ def mtlx_layer_text(path: str, allowed: AllowedFolders) -> tuple[str, list[Findi
         writer = _Writer(layer, document, reader, path)
         try:
             writer.write()
-        except (RuntimeError, ValueError, LookupError) as error:
+        except Exception as error:  # MaterialX's exceptions share no base class below Exception
             reader.tell(
                 "material.mtlx", f"MaterialX file {path!r} is read in part only: {str(error).splitlines()[0]}"
             )
@@ -59,6 +63,8 @@ class _Writer:
     path: str
     _graphs: dict[str, Any] = field(default_factory=dict)
     _open: list[str] = field(default_factory=list)
+    _sizes: dict[str, int] = field(default_factory=dict)
+    _total: int = 0
 
     def write(self) -> None:
         for name in ("Materials", "NodeGraphs", "Shaders"):
@@ -117,7 +123,10 @@ class _Writer:
         graph = self._implementation(definition)
         shared = f"{ROOT}/NodeGraphs/{graph}" if graph else self._shader(identifier, definition)
         shader = self._define(f"{where}/{identifier}", "NodeGraph" if graph else "Shader")
-        self._refer(shader, shared)
+        if graph:
+            self._refer_graph(shader, graph)
+        else:
+            self._refer(shader, shared)
         for port in node.getInputs():
             name, kind = f"inputs:{port.getName()}", sdf_type(port.getType())
             if self.layer.GetAttributeAtPath(f"{where}.{name}") is None:
@@ -176,20 +185,22 @@ class _Writer:
 
     def _graph_of_nodes(self, where: str, nodes: list[Any]) -> None:
         prim = self._define(where, "NodeGraph")
-        for node in nodes:
-            self._node(where, node)
+        self._sizes[where.rsplit("/", 1)[-1]] = (
+            1 + len(nodes) + sum(self._node(where, node) for node in nodes)
+        )
         if where.endswith(f"/{ADHOC}"):
             for node in nodes:
                 for name, kind in _outputs(node):
                     attribute = self._attribute(prim, f"outputs:{node.getName()}_{name}", sdf_type(kind))
                     attribute.connectionPathList.explicitItems = [f"{where}/{node.getName()}.outputs:{name}"]
 
-    def _node(self, where: str, node: Any) -> None:
+    def _node(self, where: str, node: Any) -> int:
+        """One node; returns how many nodes the graph has that it stands for, 0 for none."""
         definition = _definition(node)
         graph = self._implementation(definition)
         prim = self._define(f"{where}/{node.getName()}", "NodeGraph" if graph else "Shader")
         if graph:
-            self._refer(prim, f"{ROOT}/NodeGraphs/{graph}")
+            self._refer_graph(prim, graph)
         elif definition is not None:
             self._attribute(prim, "info:id", "token", uniform=True).default = definition.getName()
         else:
@@ -198,6 +209,7 @@ class _Writer:
             self._input(prim, port, where.rsplit("/", 1)[-1])
         for name, kind in _outputs(node):
             self._attribute(prim, f"outputs:{name}", sdf_type(kind))
+        return self._sizes.get(graph, 1) if graph else 0
 
     def _input(self, prim: Any, port: Any, graph: str) -> None:
         """An input with its value, colour space and connection; `graph`: the name of the graph around it."""
@@ -254,7 +266,7 @@ class _Writer:
             return shared
         where = f"{'/'.join(prim.split('/')[:4])}/{graph}"
         if self.layer.GetPrimAtPath(where) is None:
-            self._refer(self._define(where, "NodeGraph"), shared)
+            self._refer_graph(self._define(where, "NodeGraph"), graph)
         return where
 
     def _define(self, path: str, type_name: str) -> Any:
@@ -267,6 +279,14 @@ class _Writer:
         if type_name:
             prim.typeName = type_name
         return prim
+
+    def _refer_graph(self, prim: Any, graph: str) -> None:
+        """A reference to a graph, as long as the document stays within MAX_PRIMS."""
+        self._total += self._sizes.get(graph, 1)
+        if self._total > MAX_PRIMS:
+            self._tell(f"its graphs stand for more than {MAX_PRIMS} nodes: the rest is left out")
+        else:
+            self._refer(prim, f"{ROOT}/NodeGraphs/{graph}")
 
     def _refer(self, prim: Any, target: str) -> None:
         from pxr import Sdf

@@ -39,7 +39,11 @@ def _below(node: Node, name: str, depth: int) -> Surface | None:
     _, source = follow(node.shader.GetInput(name))
     if source is None:
         return None
-    return surface_of(_node(node, source), depth + 1)
+    known, key = node.network.surfaces, (str(source.shader.GetPath()), source.output)
+    if key not in known:  # a surface that many layers share is evaluated once
+        known[key] = surface_of(_node(node, source), depth + 1)
+    found = known[key]
+    return None if found is None else replace(found, inputs=dict(found.inputs))
 
 
 def _node(node: Node, source: Source) -> Node:

@@ -198,8 +198,8 @@ def _luminance(node: Node) -> Signal:
     if isinstance(found, Image):
         node.note("material.nearest", "takes the luminance of an image: its green channel is used")
         return _grey(found, 1, node.width)
-    weights = node.vector("lumacoeffs", LUMA, 3)
-    values = mean_of(resolved(node, found, node.width), node.width)
+    weights, width = node.vector("lumacoeffs", LUMA, 3), max(node.width, 3)
+    values = mean_of(resolved(node, found, width), width)
     grey = sum(v * k for v, k in zip(values[:3], weights, strict=True))
     return Constant((grey, grey, grey, *values[3:]))
 
@@ -210,15 +210,15 @@ def _saturate(node: Node) -> Signal:
         if amount != 1:
             node.note("material.nearest", "changes the saturation of an image: it is used as it is")
         return found
-    weights = node.vector("lumacoeffs", LUMA, 3)
-    values = mean_of(resolved(node, found, node.width), node.width)
+    weights, width = node.vector("lumacoeffs", LUMA, 3), max(node.width, 3)
+    values = mean_of(resolved(node, found, width), width)
     grey = sum(v * k for v, k in zip(values[:3], weights, strict=True))
     return Constant((*(grey + (v - grey) * amount for v in values[:3]), *values[3:]))
 
 
 def _hsv(f: Callable[[float, float, float], tuple[float, float, float]]) -> Evaluator:
     def evaluate(node: Node) -> Signal:
-        values = _folded(node, node.signal("in", 0.0), node.width)
+        values = _folded(node, node.signal("in", 0.0), max(node.width, 3))
         return Constant((*f(*fit(values, 3)), *values[3:]))
 
     return evaluate
@@ -234,7 +234,8 @@ def _hsv_adjust(node: Node) -> Signal:
     if isinstance(found, Image):
         node.note("material.nearest", "turns hue or saturation of an image: it is used as it is")
         return found
-    values = mean_of(resolved(node, found, node.width), node.width)
+    width = max(node.width, 3)
+    values = mean_of(resolved(node, found, width), width)
     h, s, v = colorsys.rgb_to_hsv(*values[:3])
     return Constant((*colorsys.hsv_to_rgb((h + turn) % 1.0, s * gain, v * value), *values[3:]))
 

@@ -11,6 +11,7 @@ from twinstage.scene.read.geometry import NOT_DRAWN, PrototypeStore
 from twinstage.scene.read.materials import BoundMaterial, MaterialStore
 from twinstage.scene.read.materials_primvars import read_primvar
 from twinstage.scene.read.materials_signal import Constant, Varying
+from twinstage.scene.read.materials_wrap import WrapCheck
 from twinstage.scene.read.mesh import material_subsets
 from twinstage.scene.tables import Interned
 
@@ -38,6 +39,7 @@ class Appearance:
         self.context = context
         self.shapes = shapes
         self.materials = materials
+        self._wraps = WrapCheck(context)
         self._subset_names: dict[str, tuple[str, ...]] = {}
 
     def drawable(self, prim: Any) -> bool:
@@ -97,7 +99,22 @@ class Appearance:
 
             subsets = material_subsets(UsdGeom.Mesh(shared))
             self._subset_names[key] = tuple(str(subset.GetPrim().GetName()) for subset in subsets)
+            if subsets:
+                self._check_family(shared, key)
         return self._subset_names[key]
+
+    def _check_family(self, mesh: Any, key: str) -> None:
+        """Subsets that overlap, or leave faces out, against what their family says of itself."""
+        from pxr import UsdGeom, UsdShade
+
+        holds, reason = UsdGeom.Subset.ValidateFamily(
+            UsdGeom.Imageable(mesh), UsdGeom.Tokens.face, UsdShade.Tokens.materialBind
+        )
+        if not holds:
+            said = " ".join(reason.split())
+            self.context.finding(
+                "material.subsets", f"{key}: its material subsets are not what their family says: {said}", key
+            )
 
     def _look(self, prim: Any, subsets: list[Any], bound: list[BoundMaterial | None]) -> Look | None:
         uv_names = list(dict.fromkeys(b.uv_name for b in bound if b is not None and b.uv_name))
@@ -110,6 +127,8 @@ class Appearance:
         prototype = self.shapes.index(prim, uv_names[0] if uv_names else DEFAULT_UV)
         if prototype < 0:
             return None
+        for one in bound:
+            self._wraps.look(prim, one, prototype, self.shapes.prototypes[prototype].uv)
         main = bound[0]
         has_colors = self.shapes.prototypes[prototype].color is not None
         worn = self.materials.worn

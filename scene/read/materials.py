@@ -13,9 +13,9 @@ from twinstage.scene.read.context import ReadContext
 from twinstage.scene.read.materials_look import Read, Surface, assemble, tell
 from twinstage.scene.read.materials_network import Evaluator, Lookup, Network, Node
 from twinstage.scene.read.materials_primvars import PrimvarValue, read_primvar
-from twinstage.scene.read.shading import shader_id
+from twinstage.scene.read.shading import Source, terminal_source
 from twinstage.scene.read.textures import TextureStore
-from twinstage.scene.snapshot import Material
+from twinstage.scene.snapshot import Material, TextureInput
 
 CONTEXTS = ("", "mtlx", "mdl", "glslfx")
 """Render contexts in which a surface is looked for; the first one found counts."""
@@ -25,11 +25,15 @@ MAX_LOOKS = 4096
 
 @dataclass(frozen=True, slots=True)
 class BoundMaterial:
-    """A material by its key, the uv primvar that its textures read ("" for none), and the other primvars it asks for."""
+    """A material by its key, the uv primvar that its textures read ("" for none), and the other primvars it asks for.
+
+    `bare`: textures without a wrap mode.
+    """
 
     key: str
     uv_name: str
     reads: tuple[str, ...] = ()
+    bare: tuple[TextureInput, ...] = ()
 
 
 class MaterialStore:
@@ -40,11 +44,13 @@ class MaterialStore:
         self.textures = textures
         self.materials: list[Material] = []
         self.sets: list[tuple[int, ...]] = []
+        self._by_path: dict[Any, BoundMaterial] = {}
         self._by_key: dict[str, BoundMaterial] = {}
         self._prims: dict[str, Any] = {}
         self._looks: dict[tuple[object, ...], int] = {}
         self._looks_of: dict[str, int] = {}
-        self._plain: dict[Material, int] = {}
+        self._colors: dict[tuple[tuple[float, float, float] | None, float], int] = {}
+        self._index: dict[Material, int] = {}
         self._set_index: dict[tuple[int, ...], int] = {}
 
     def bound(self, prims: list[Any]) -> list[BoundMaterial | None]:
@@ -63,7 +69,7 @@ class MaterialStore:
             if by[i]:
                 self._unresolved(by[i])
         rest = [i for i in missing if not by[i]]
-        if rest and self._has_full_bindings():
+        if rest:
             full, _ = UsdShade.MaterialBindingAPI.ComputeBoundMaterials(
                 [prims[i] for i in rest], UsdShade.Tokens.full
             )
@@ -77,8 +83,13 @@ class MaterialStore:
 
     def plain(self, color: tuple[float, float, float] | None, opacity: float = 1.0) -> int:
         """The material of a gprim that has none: its displayColor, or the fall-back grey."""
-        material = Material("") if color is None else Material("", diffuse_color=color)
-        return self._shared(replace(material, opacity=opacity))
+        key = (color, opacity)
+        if key not in self._colors:
+            material = Material("", opacity=opacity)
+            self._colors[key] = self._shared(
+                material if color is None else replace(material, diffuse_color=color)
+            )
+        return self._colors[key]
 
     def worn(self, prim: Any, bound: BoundMaterial, *, has_colors: bool) -> int:
         """The index of that material as the gprim (or subset) wears it: with the values of the primvars it asks for."""
@@ -103,10 +114,10 @@ class MaterialStore:
         return self._set_index[key]
 
     def _shared(self, material: Material) -> int:
-        if material not in self._plain:
-            self._plain[material] = len(self.materials)
+        if material not in self._index:
+            self._index[material] = len(self.materials)
             self.materials.append(material)
-        return self._plain[material]
+        return self._index[material]
 
     def _too_many(self, key: str, look: tuple[object, ...]) -> int:
         self.context.finding(
@@ -130,36 +141,22 @@ class MaterialStore:
             "material.binding", f"{path} names {targets}, which is no material: it has no effect", path
         )
 
-    def _has_full_bindings(self) -> bool:
-        """Whether any layer speaks of purpose full: asking twice for every gprim would cost more than this."""
-        if not hasattr(self, "_full"):
-            from pxr import Sdf
-
-            names = ("material:binding:full", "material:binding:collection:full")
-            self._full = False
-            for layer in self.context.stage.GetUsedLayers():
-                hits: list[str] = []
-
-                def visit(path: Any, hits: list[str] = hits) -> None:
-                    if path.IsPropertyPath() and str(path.name).startswith(names):
-                        hits.append(str(path))
-
-                layer.Traverse(Sdf.Path.absoluteRootPath, visit)
-                if hits:
-                    self._full = True
-                    break
-        return self._full
-
     def _read(self, material: Any) -> BoundMaterial:
-        prim = material.GetPrim()
-        shared = prim.GetPrimInPrototype() if prim.IsInstanceProxy() else prim
-        key = str(shared.GetPath())
+        path = material.GetPath()
+        known = self._by_path.get(path)
+        if known is None:  # proxies of one material share what is read of it
+            prim = material.GetPrim()
+            shared = prim.GetPrimInPrototype() if prim.IsInstanceProxy() else prim
+            known = self._by_path[path] = self._read_once(prim, str(shared.GetPath()))
+        return known
+
+    def _read_once(self, prim: Any, key: str) -> BoundMaterial:
         if key not in self._by_key:
             self._prims[key] = prim
-            read = self._evaluate(
-                prim, lambda name: read_primvar(self.context, prim, name, self.context.time), quiet=True
-            )
-            self._by_key[key] = BoundMaterial(key, read.uv_name, read.reads)
+            time = self.context.time
+            read = self._evaluate(prim, lambda name: read_primvar(self.context, prim, name, time), quiet=True)
+            bare = tuple(source for name, source in read.material.textures if name in read.unwrapped)
+            self._by_key[key] = BoundMaterial(key, read.uv_name, read.reads, bare)
         return self._by_key[key]
 
     def _evaluate(self, prim: Any, lookup: Lookup, *, has_colors: bool = False, quiet: bool = False) -> Read:
@@ -169,19 +166,28 @@ class MaterialStore:
         path = str(prim.GetPath())
         network = Network(self.context, self.textures, lookup, _evaluator)
         surface = self._surface(UsdShade.Material(prim), path, network)
-        material, uv_name = assemble(self.context, path, surface, network.notes, has_colors=has_colors)
+        material, uv_name, unwrapped = assemble(
+            self.context, path, surface, network.notes, has_colors=has_colors
+        )
         if not quiet:
             tell(self.context, path, network.notes)
-        return Read(material, uv_name, tuple(network.reads))
+        return Read(material, uv_name, tuple(network.reads), unwrapped)
 
     def _surface(self, material: Any, path: str, network: Network) -> Surface:
-        shader, output = _surface_shader(material)
-        if shader is None:
+        source = _terminal(material, "surface")
+        moved = _terminal(material, "displacement")
+        if moved is not None and (source is None or moved.shader.GetPath() != source.shader.GetPath()):
+            network.notes.add(
+                "material.displacement",
+                f"has displacement shader {moved.id!r}: surfaces are not displaced",
+                path,
+            )
+        if source is None:
             others = _other_contexts(material)
             told = f", only one for {', '.join(others)}" if others else ""
             network.notes.add("material.no-surface", f"has no surface shader{told}: it is drawn grey", path)
             return Surface()
-        node = Node(network, shader, output, shader_id(shader))
+        node = Node(network, source.shader, source.output, source.id)
         surface = read_surface(node)
         if surface is None:
             named = f"shader {node.id!r} is unknown" if node.id else "its surface shader has no id"
@@ -209,12 +215,9 @@ def _evaluator(identifier: str) -> tuple[Evaluator, str] | None:
     return (known, "") if known is not None else find(identifier)
 
 
-def _surface_shader(material: Any) -> tuple[Any, str]:
-    for context in CONTEXTS:
-        shader, output, _ = material.ComputeSurfaceSource(context)
-        if shader:
-            return shader, str(output)
-    return None, ""
+def _terminal(material: Any, name: str) -> Source | None:
+    """The shader of a terminal in the first render context that has one."""
+    return next((found for context in CONTEXTS if (found := terminal_source(material, context, name))), None)
 
 
 def _other_contexts(material: Any) -> list[str]:

@@ -43,17 +43,24 @@ class Surface:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """A material as it was read: what it is, the uv primvar of its textures ("" for none), the primvars it asks for."""
+    """A material as it was read: what it is, the uv primvar of its textures ("" for none), the primvars it asks for.
+
+    `unwrapped`: inputs whose texture is black outside [0, 1] only because nobody said otherwise.
+    """
 
     material: Material
     uv_name: str
     reads: tuple[str, ...]
+    unwrapped: tuple[str, ...] = ()
 
 
 def assemble(
     context: ReadContext, path: str, surface: Surface, notes: Notes, *, has_colors: bool
-) -> tuple[Material, str]:
-    """The Material and its uv primvar. `has_colors`: the gprim's prototype holds displayColor per vertex."""
+) -> tuple[Material, str, tuple[str, ...]]:
+    """The Material, its uv primvar and its unwrapped textures (`Read`).
+
+    `has_colors`: the gprim's prototype holds displayColor per vertex.
+    """
     fields: dict[str, Any] = {}
     textures: dict[str, Image] = {}
     for name, (attribute, width) in INPUTS.items():
@@ -97,7 +104,7 @@ def assemble(
         textures=tuple(kept),
         **fields,
     )
-    return material, uv_name
+    return material, uv_name, tuple(name for name, _ in kept if textures[name].unwrapped)
 
 
 def _as_data(normal: Image, path: str, notes: Notes) -> Image:

@@ -78,7 +78,7 @@ class Node:
 
 
 class Network:
-    """One material's nodes. `lookup` gives primvars; the names asked for are kept in `reads`."""
+    """One material's nodes. `lookup` gives primvars; the names asked for are kept in `reads`; `surfaces`: `mtlx.lobes`'."""
 
     def __init__(
         self,
@@ -93,6 +93,7 @@ class Network:
         self.reads: dict[str, None] = {}
         self._lookup = lookup
         self._find = find
+        self.surfaces: dict[tuple[str, str], Any] = {}
         self._known: dict[tuple[str, str], Signal | None] = {}
         self._open: list[tuple[str, str]] = []
 
@@ -103,7 +104,14 @@ class Network:
 
     def input(self, shader: Any, name: str) -> Signal | None:
         """What arrives at an input of a shader; None where it has neither value nor source."""
-        attribute, source = follow(shader.GetInput(name))
+        attribute, source = follow(
+            shader.GetInput(name),
+            lambda: self.notes.add(
+                "material.network",
+                f"connects input {name} in a loop or too far: that is left out",
+                str(shader.GetPath()),
+            ),
+        )
         if source is not None:
             return self.output(source)
         return None if attribute is None else self.value(attribute)
@@ -161,7 +169,20 @@ class Network:
             )
             return None
         evaluate, type_name = found
-        return evaluate(Node(self, source.shader, source.output, source.id, type_name))
+        try:
+            return evaluate(Node(self, source.shader, source.output, source.id, type_name))
+        except (
+            ArithmeticError,
+            ValueError,
+            TypeError,
+            LookupError,
+        ) as error:  # one odd node must not lose the stage
+            self.notes.add(
+                "material.node",
+                f"cannot be evaluated ({error}): what it feeds keeps its default",
+                str(source.shader.GetPath()),
+            )
+            return None
 
 
 _SRGB = ("srgb_texture", "srgb_rec709_scene", "sRGB", "srgb")

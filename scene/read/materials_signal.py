@@ -38,6 +38,8 @@ class Image:
     """Of the four channels, before scale and bias, as the colour space has it."""
     guessed: bool = False
     """Whether the colour space is only what `auto` takes from the file."""
+    unwrapped: bool = False
+    """Whether nobody said what lies outside [0, 1], so that it is black."""
 
 
 @dataclass(frozen=True, slots=True)

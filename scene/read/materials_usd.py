@@ -43,7 +43,9 @@ def uv_texture(node: Node) -> Signal | None:
     if image is None:
         return Constant(fallback[:3] if node.output not in _CHANNELS else (fallback[_CHANNELS[node.output]],))
     source = replace(image.source, scale=fit(scale, 4), bias=fit(bias, 4))  # type: ignore[arg-type]
-    out = replace(image, source=source, width=4 if node.output == "rgba" else 3)
+    said = all(wrap(node.text(name, "")) == node.text(name, "") for name in ("wrapS", "wrapT"))
+    bare = not said and "<UDIM>" not in node.text("file", "")
+    out = replace(image, source=source, width=4 if node.output == "rgba" else 3, unwrapped=bare)
     return channel(out, _CHANNELS[node.output]) if node.output in _CHANNELS else out
 
 

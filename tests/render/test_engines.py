@@ -239,6 +239,29 @@ class TestLightByTheBook:
             "lower right": "white",
         }
 
+    def test_outside_a_black_border_there_is_the_bias(self, hand, kind):
+        """uv in [-0.5, 1.5): the picture stands in the middle half, around it the border (0) * scale + bias."""
+        source = TextureInput(
+            0, wrap_s="black", wrap_t="black", bias=(0.0, 0.5, 0.0, 0.0), scale=(1.0, 0.0, 0.0, 1.0),
+            uv_scale=(2.0, 2.0), uv_translation=(-0.5, -0.5),
+        )  # fmt: skip
+        picture = _quarters(hand, kind, source)
+        height, width = picture.shape[:2]
+        corner, inside = picture[1, 1], picture[int(height * 0.4), int(width * 0.4)]
+        assert corner[0] < 0.02 and corner[1] > 0.1 and corner[2] < 0.02
+        assert inside[0] > 0.2  # the red quarter
+
+    def test_a_bound_material_can_show_the_colours_of_the_vertices(self, hand, kind):
+        colors = np.tile([0.0, 0.75, 0.0], (4, 1))
+        quad = replace(hand.quad(20.0), color=frozen(colors, np.float32), hash="0" * 64)
+        for shown, channel in ((True, 1), (False, 0)):
+            matt = replace(MATT, path="/M", diffuse_color=(0.75, 0.0, 0.0), vertex_color=shown)
+            snapshot = hand.snapshot(
+                [(quad, np.eye(4), 0)], materials=[matt], lights=[(_light("dome", 1.0), DOWN)]
+            )
+            got = _linear(open_engine(kind=kind, spp=4), snapshot, _top_view())
+            assert got[channel] > 0.3 and got[1 - channel] < 0.05
+
     def test_a_stage_without_lights_gets_a_sky_and_a_sun(self, hand, kind):
         assert _linear(open_engine(kind=kind, spp=4), _floor(hand), _top_view()).min() > 0.1
 

@@ -2,9 +2,7 @@
 
 import importlib.util
 from collections.abc import Callable
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -52,6 +50,26 @@ class Twin:
         return self.now.node_local[self.snapshot.prims.index_of[path]]
 
 
+@pytest.fixture(scope="session")
+def usda() -> Any:
+    """Materials as usda text: the module `material_text`."""
+    from importlib.util import module_from_spec, spec_from_file_location
+
+    spec = spec_from_file_location(
+        "twinstage_tests_material_text", Path(__file__).with_name("material_text.py")
+    )
+    assert spec is not None and spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def read_text(open_text: Callable[..., OpenedStage]) -> Callable[..., Snapshot]:
+    """The snapshot of usda text."""
+    return lambda body, **stage: read_snapshot(open_text(body, **stage))
+
+
 @pytest.fixture
 def open_text(tmp_path: Path) -> Callable[..., OpenedStage]:
     """Write usda text (without its header) to a file and open it."""
@@ -93,24 +111,6 @@ def make_twin(open_text: Any, make_contract: Any) -> Callable[..., Twin]:
         return Twin(open_text(body, **stage), make_contract(**signals), text)
 
     return make
-
-
-@pytest.fixture(scope="session")
-def usda() -> ModuleType:
-    """Materials as usda text (`material_text`)."""
-    spec = spec_from_file_location(
-        "twinstage_tests_material_text", Path(__file__).with_name("material_text.py")
-    )
-    assert spec is not None and spec.loader is not None
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture
-def read_text(open_text: Callable[..., OpenedStage]) -> Callable[..., Snapshot]:
-    """The snapshot of usda text."""
-    return lambda body, **stage: read_snapshot(open_text(body, **stage))
 
 
 @pytest.fixture(scope="session")

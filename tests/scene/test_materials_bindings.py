@@ -64,7 +64,8 @@ CASES = {
     ' def Xform "Inst" (instanceable = true\n inherits = </Proto>) {}\n}\n',
     "nothing": 'def Cube "N" {}\n',
     "unresolved": f'def Xform "X" {API} {{ rel material:binding = </A>\n'
-    f' def Cube "O" {API} {{ rel material:binding = </Nowhere>\n}}\n def Cube "T" {API} {{ rel material:binding = </X>\n}}\n}}\n',
+    f' def Cube "O" {API} {{ rel material:binding = </Nowhere>\n}}\n'
+    f' def Cube "T" {API} {{ rel material:binding = </X>\n}}\n}}\n',
 }  # fmt: skip
 
 
@@ -86,9 +87,10 @@ def test_what_does_not_resolve_is_told(open_text: Any) -> None:
 
 
 def test_a_binding_over_a_payload(tmp_path: Path) -> None:
+    inner = LOOKS.replace("/A/", "/P/L/").replace('"A"', '"L"', 1)
     (tmp_path / "part.usda").write_text(
         '#usda 1.0\n(defaultPrim = "P")\ndef Xform "P" { def Cube "Q" '
-        f"{API} {{ rel material:binding = </P/L>\n}}\n {LOOKS.replace('/A/', '/P/L/').replace(chr(34) + 'A', chr(34) + 'L', 1)}}}\n"
+        f"{API} {{ rel material:binding = </P/L>\n}}\n {inner}}}\n"
     )
     path = tmp_path / "s.usda"
     path.write_text(
@@ -118,6 +120,24 @@ def test_subsets_with_their_own_material(open_text: Any) -> None:
     assert slots[""] == "/A" and slots["Bare"] == "/A"  # a subset without a binding inherits its mesh's
     faces = {name: int((s.prototypes[0].slot == i).sum()) for i, name in enumerate(s.prototypes[0].slots)}
     assert faces["One"] == 1
+
+
+@pytest.mark.parametrize(("indices", "told"), [("[0]", 1), ("[0, 1]", 0), ("[0, 1, 7]", 1)])
+def test_a_family_that_is_no_partition_is_told(open_text: Any, indices: str, told: int) -> None:
+    from pxr import UsdGeom
+
+    mesh = (
+        'def Mesh "M" { int[] faceVertexCounts = [3, 3]\n int[] faceVertexIndices = [0, 1, 2, 0, 2, 3]\n'
+        " point3f[] points = [(0, 0, 0), (1, 0, 0), (1, 1, 0), (0, 1, 0)]\n"
+        ' uniform token subsetFamily:materialBind:familyType = "partition"\n'
+        ' def GeomSubset "One" { uniform token elementType = "face"\n uniform token familyName = "materialBind"\n'
+        f" int[] indices = {indices}\n}}\n}}\n"
+    )
+    opened = open_text(mesh)
+    imageable = UsdGeom.Imageable(opened.stage.GetPrimAtPath("/M"))
+    assert UsdGeom.Subset.ValidateFamily(imageable, "face", "materialBind")[0] == (not told)
+    s = read_snapshot(opened)
+    assert len([f for f in s.findings if f.code == "material.subsets"]) == told
 
 
 @pytest.mark.parametrize(

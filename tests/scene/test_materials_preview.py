@@ -51,6 +51,12 @@ def test_every_input_and_its_default(read_text: Any, usda: Any) -> None:
     assert codes(s) == ["material.displacement"]
 
 
+def test_a_displacement_shader_is_told(read_text: Any, usda: Any) -> None:
+    body = usda.preview(rest=usda.shader("D", "ND_displacement_float"),
+                        lines_of_material="token outputs:mtlx:displacement.connect = </M/D.outputs:out>")  # fmt: skip
+    assert codes(read_text(body)) == ["material.displacement"]
+
+
 def test_a_channel_feeds_any_number(read_text: Any, usda: Any, tmp_path: Path) -> None:
     picture(tmp_path / "t.png", (255, 51, 0, 102), "RGBA")
     names = {
@@ -136,6 +142,25 @@ def test_wrap(read_text: Any, usda: Any, tmp_path: Path, lines: str, expected: t
     )
     source = only(read_text(body)).texture("diffuseColor")
     assert source is not None and (source.wrap_s, source.wrap_t) == expected
+
+
+@pytest.mark.parametrize(
+    ("lines", "far", "told"),
+    [("", "2", ["texture.wrap"]), ("", "1", []), ('token inputs:wrapS = "repeat"', "2", ["texture.wrap"]),
+     ('token inputs:wrapS = "repeat"\ntoken inputs:wrapT = "black"', "2", [])],
+)  # fmt: skip
+def test_coordinates_outside_an_image_that_says_nothing(
+    read_text: Any, usda: Any, tmp_path: Path, lines: str, far: str, told: list[str]
+) -> None:
+    picture(tmp_path / "t.png")
+    body = usda.preview(
+        "color3f inputs:diffuseColor.connect = </M/T.outputs:rgb>",
+        rest=usda.shader("T", "UsdUVTexture", FILE, lines),
+    )
+    s = read_text(
+        body.replace("[(0, 0), (1, 0), (1, 1), (0, 1)]", f"[(0, 0), ({far}, 0), ({far}, 1), (0, 1)]")
+    )
+    assert codes(s) == told
 
 
 def test_a_normal_map_without_colour_space_is_raw_and_told(read_text: Any, usda: Any, tmp_path: Path) -> None:
@@ -332,7 +357,8 @@ def test_a_loop_through_interface_inputs_ends(read_text: Any, usda: Any) -> None
         "float inputs:roughness.connect = </M.inputs:a>",
         lines_of_material="float inputs:a.connect = </M.inputs:b>\nfloat inputs:b.connect = </M.inputs:a>",
     )
-    assert only(read_text(body)).roughness == 0.5
+    s = read_text(body)
+    assert only(s).roughness == 0.5 and codes(s) == ["material.network"]
 
 
 def test_a_chain_beyond_the_limit_is_cut(read_text: Any, usda: Any) -> None:

@@ -71,7 +71,8 @@ def test_missing_tiles_show_the_fallback_after_scale_and_bias(
 ) -> None:
     for number, color in COLORS.items():
         (tmp_path / f"t.{number}.png").write_bytes(tile(color))
-    lines = "float4 inputs:fallback = (0.5, 0.25, 0.5, 1)\n float4 inputs:scale = (2, 1, 1, 1)\n float4 inputs:bias = (0, 0, 0.25, 0)"
+    lines = "float4 inputs:fallback = (0.5, 0.25, 0.5, 1)\n float4 inputs:scale = (2, 1, 1, 1)\n"
+    lines += " float4 inputs:bias = (0, 0, 0.25, 0)"
     s = read_text(stage(usda, lines + '\n token inputs:sourceColorSpace = "raw"'))
     stored = np.array(sampled(s, s.materials[0].textures[0][1], 1.5, 0.5)) / 255
     assert stored * [2, 1, 1] + [0, 0, 0.25] == pytest.approx([0.5, 0.25, 0.5], abs=0.01)
@@ -131,8 +132,13 @@ def test_a_tile_outside_the_roots_is_refused(read_text: Any, usda: Any, tmp_path
     outside.mkdir(exist_ok=True)
     (outside / "t.1001.png").write_bytes(tile((1, 2, 3)))
     try:
-        with pytest.raises(UserError, match="outside"):
-            read_text(stage(usda, path="../elsewhere/t.<UDIM>.png"))
+        # Refused with an error, or left out with a finding: never read.
+        try:
+            s = read_text(stage(usda, path="../elsewhere/t.<UDIM>.png"))
+        except UserError as error:
+            assert "outside" in str(error)
+        else:
+            assert not s.textures and any("outside" in f.message for f in s.findings)
     finally:
         shutil.rmtree(outside)
 
@@ -168,3 +174,11 @@ def test_a_broken_tile_is_named() -> None:
     atlas = bake_atlas({1001: tile((9, 9, 9)), 1002: b"no image"}, (1.0, 1.0, 1.0, 1.0), square=False)
     assert atlas is not None and atlas.unreadable == (1002,)
     assert bake_atlas({1001: b"no image"}, (0, 0, 0, 1), square=False) is None
+
+
+def test_materialx_images_may_be_sets_too(read_text: Any, usda: Any, tmp_path: Path) -> None:
+    for number, color in COLORS.items():
+        (tmp_path / f"t.{number}.png").write_bytes(tile(color))
+    image = usda.shader("N", "ND_image_color3", f"asset inputs:file = @{tmp_path}/t.<UDIM>.png@")
+    s = read_text(usda.standard("color3f inputs:base_color.connect = </M/N.outputs:out>", rest=image))
+    assert sampled(s, s.materials[0].textures[0][1], 1.5, 1.5) == COLORS[1012]
