@@ -213,7 +213,9 @@ class LabelBinding(_OneValue):
     @classmethod
     def _names(cls, value: Any) -> Any:
         if isinstance(value, dict):
-            return {str(k).lower() if isinstance(k, bool) else str(k): v for k, v in value.items()}
+            # YAML's true is a truth, and a reader may have made it a text already.
+            texts = {str(k): v for k, v in value.items()}
+            return {k.lower() if k in ("True", "False") else k: v for k, v in texts.items()}
         return value
 
     @model_validator(mode="after")

@@ -40,7 +40,7 @@ from twinstage.scene.compile_poses import JointRequest, PoseRequest, build_pose_
 from twinstage.scene.follow import WORLD, node_name
 from twinstage.scene.inputs import InputCompiler, Signals
 from twinstage.scene.joints import AXES, Joint
-from twinstage.scene.patterns import expand_one, fill_names, match_paths
+from twinstage.scene.patterns import expand_one, match_paths, one_channel
 from twinstage.scene.plan import BindingPlan, Numbers, Switches
 from twinstage.scene.poses import Drives, PoseStage
 from twinstage.scene.problems import BindingProblem, as_finding
@@ -368,7 +368,7 @@ class Compiler:
                         self._note(row, path)
 
     def _channel(self, where: str, b: EntityBinding, name: str, node: int) -> Channel:
-        one = fill_names(b, {"n": name})
+        one = one_channel(b, name)
         own = f"{where}[{name}]"
         index = self.signals.find_number(own, one.id)
         if self.signals.types[index] != "i64":
