@@ -4,7 +4,7 @@ SHELL := /bin/bash
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: help setup demo test lint types arrows unit viewer bench soak clean
+.PHONY: help setup demo test lint types arrows unit viewer bench soak soak-doctor clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -39,6 +39,9 @@ bench: .venv/.ready-test  ## every benchmark in benchmarks/, into docs/figures.m
 
 soak: .venv/.ready-test  ## one hour of the live cell under watch (ARGS="--minutes 5"); resumable log in out/soak
 	$(BIN)/python scripts/soak_first_light.py $(ARGS)
+
+soak-doctor: .venv/.ready-test  ## the whole corpus of faults against doctor (ARGS="0 100" for other seeds); resumable
+	$(BIN)/python scripts/soak_doctor.py $(ARGS)
 
 clean:  ## remove what make built
 	rm -rf .venv build dist out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
