@@ -492,13 +492,13 @@ class Compiler:
         rows = _sorted(self.styles)
         maps: dict[Any, int] = {}
         for row in rows:
-            maps.setdefault(row.binding.colormap, len(maps))
+            maps.setdefault((row.binding.colormap, row.binding.steps), len(maps))
         bad = [parse_color(r.binding.bad_color) if r.binding.bad_color else (0, 0, 0, 0) for r in rows]
         return Styles(
             node=np.array([row.node for row in rows], np.int64),
             value=np.array([row.value for row in rows], np.int64),
-            map_of=np.array([maps[row.binding.colormap] for row in rows], np.int64),
-            maps=tuple(ColorMap.of(stops) for stops in maps),
+            map_of=np.array([maps[row.binding.colormap, row.binding.steps] for row in rows], np.int64),
+            maps=tuple(ColorMap.of(stops, steps) for stops, steps in maps),
             hysteresis=np.array([row.binding.hysteresis for row in rows], np.float64),
             bad=np.array(bad, np.uint8).reshape(-1, 4),
         )
