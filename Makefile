@@ -4,7 +4,7 @@ SHELL := /bin/bash
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: help setup demo test lint types arrows unit viewer bench soak soak-fuzz clean
+.PHONY: help setup demo test lint types arrows unit viewer bench soak soak-fuzz soak-doctor clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -42,6 +42,9 @@ soak: .venv/.ready-test  ## one hour of the live cell under watch (ARGS="--minut
 
 soak-fuzz: .venv/.ready-test  ## 20,000 hostile and damaged stages through the limited child (ARGS="--seed 2 --cases 500"); resumable
 	$(BIN)/python scripts/soak_fuzz.py $(ARGS)
+
+soak-doctor: .venv/.ready-test  ## the whole corpus of faults against doctor (ARGS="0 100" for other seeds); resumable
+	$(BIN)/python scripts/soak_doctor.py $(ARGS)
 
 clean:  ## remove what make built
 	rm -rf .venv build dist out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

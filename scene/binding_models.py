@@ -158,13 +158,15 @@ class VisibilityBinding(_OneValue):
 class StyleBinding(_OneValue):
     """A display colour: piecewise linear in sRGB between the stops of `colormap` [value in `unit`, colour].
 
-    The colour changes only when the value has moved by more than `hysteresis`. `bad_color` is shown while the quality
-    is bad; without it the last colour stays.
+    With `steps` the stops are thresholds: the colour of the last one that the value has reached, left again when the
+    value is more than `hysteresis` below it. Without, the colour changes only when the value has moved by more than
+    `hysteresis`. `bad_color` is shown while the quality is bad; without it the last colour stays.
     """
 
     kind: Literal["style"] = "style"
     colormap: Annotated[tuple[tuple[float, Color], ...], Field(min_length=1)]
     unit: UnitCode = None
+    steps: bool = False
     hysteresis: Annotated[float, Field(ge=0)] = 0.0
     bad_color: Color | None = None
 
@@ -213,7 +215,9 @@ class LabelBinding(_OneValue):
     @classmethod
     def _names(cls, value: Any) -> Any:
         if isinstance(value, dict):
-            return {str(k).lower() if isinstance(k, bool) else str(k): v for k, v in value.items()}
+            # YAML's true is a truth, and a reader may have made it a text already.
+            texts = {str(k): v for k, v in value.items()}
+            return {k.lower() if k in ("True", "False") else k: v for k, v in texts.items()}
         return value
 
     @model_validator(mode="after")

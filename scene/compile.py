@@ -40,7 +40,7 @@ from twinstage.scene.compile_poses import JointRequest, PoseRequest, build_pose_
 from twinstage.scene.follow import WORLD, node_name
 from twinstage.scene.inputs import InputCompiler, Signals
 from twinstage.scene.joints import AXES, Joint
-from twinstage.scene.patterns import expand_one, fill_names, match_paths
+from twinstage.scene.patterns import expand_one, match_paths, one_channel
 from twinstage.scene.plan import BindingPlan, Numbers, Switches
 from twinstage.scene.poses import Drives, PoseStage
 from twinstage.scene.problems import BindingProblem, as_finding
@@ -368,7 +368,7 @@ class Compiler:
                         self._note(row, path)
 
     def _channel(self, where: str, b: EntityBinding, name: str, node: int) -> Channel:
-        one = fill_names(b, {"n": name})
+        one = one_channel(b, name)
         own = f"{where}[{name}]"
         index = self.signals.find_number(own, one.id)
         if self.signals.types[index] != "i64":
@@ -492,13 +492,13 @@ class Compiler:
         rows = _sorted(self.styles)
         maps: dict[Any, int] = {}
         for row in rows:
-            maps.setdefault(row.binding.colormap, len(maps))
+            maps.setdefault((row.binding.colormap, row.binding.steps), len(maps))
         bad = [parse_color(r.binding.bad_color) if r.binding.bad_color else (0, 0, 0, 0) for r in rows]
         return Styles(
             node=np.array([row.node for row in rows], np.int64),
             value=np.array([row.value for row in rows], np.int64),
-            map_of=np.array([maps[row.binding.colormap] for row in rows], np.int64),
-            maps=tuple(ColorMap.of(stops) for stops in maps),
+            map_of=np.array([maps[row.binding.colormap, row.binding.steps] for row in rows], np.int64),
+            maps=tuple(ColorMap.of(stops, steps) for stops, steps in maps),
             hysteresis=np.array([row.binding.hysteresis for row in rows], np.float64),
             bad=np.array(bad, np.uint8).reshape(-1, 4),
         )

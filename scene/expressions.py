@@ -1,9 +1,9 @@
 """Safe arithmetic over signals: parsed once, evaluated for whole columns at a time.
 
 An expression such as `clamp(tank.level / 2 + 0.1, 0, 1)` is read by Python's own parser and then accepted node by node:
-numbers, signal ids, + - * / // % **, comparisons, and/or/not, `a if c else b`, and the functions of `FUNCTIONS`. Nothing
-else passes, and nothing is ever executed as Python. Ids with characters that Python cannot parse are quoted:
-`signal("line-1/m 2")`. Truth is 1, falsehood 0; values are SI.
+numbers, signal ids, components of vectors (`drone.position[2]`), + - * / // % **, comparisons, and/or/not, `a if c else b`,
+and the functions of `FUNCTIONS`. Nothing else passes, and nothing is ever executed as Python. Ids with characters that
+Python cannot parse are quoted: `signal("line-1/m 2")`. Truth is 1, falsehood 0; values are SI.
 
 Expressions that differ only in their signals share a `shape`, so that ten thousand of one pattern cost one evaluation.
 """
@@ -91,6 +91,11 @@ _OPERATIONS: dict[str, Callable[..., Any]] = {
 }
 
 
+def component_name(signal: str, index: int) -> str:
+    """How a component of a vector signal is called among an expression's signals."""
+    return f"{signal}[{index}]"
+
+
 @dataclass(frozen=True, slots=True)
 class Expression:
     """A parsed expression: `shape` with placeholders, `signals` the ids that fill them."""
@@ -170,6 +175,26 @@ class _Reader:
         if not isinstance(owner, ast.Name):
             raise self._error("has a dot after something that is no signal")
         return self._signal(".".join([owner.id, *reversed(parts)]))
+
+    def _read_Subscript(self, tree: ast.Subscript, depth: int) -> Node:
+        """A component of a vector: `drone.position[2]`."""
+        name = self._name(tree.value)
+        index = tree.slice.value if isinstance(tree.slice, ast.Constant) else None
+        if not name or type(index) is not int or index < 0:
+            raise self._error("has brackets that are no component of a signal, such as position[0]")
+        return self._signal(component_name(name, index))
+
+    def _name(self, tree: ast.expr) -> str:
+        """The signal id that a part of an expression writes, "" for others."""
+        if isinstance(tree, ast.Name):
+            return tree.id
+        if isinstance(tree, ast.Attribute):
+            owner = self._name(tree.value)
+            return f"{owner}.{tree.attr}" if owner else ""
+        if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name) and tree.func.id == "signal":
+            first = tree.args[0] if len(tree.args) == 1 else None
+            return first.value if isinstance(first, ast.Constant) and isinstance(first.value, str) else ""
+        return ""
 
     def _read_BinOp(self, tree: ast.BinOp, depth: int) -> Node:
         if type(tree.op) not in _BINARY:

@@ -7,6 +7,7 @@ and its consumer keeps the authored value. Signals of bad quality keep their las
 an input that becomes infinite or undefined, such as an expression that divides by zero, keeps its last finite one.
 """
 
+import re
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -86,6 +87,15 @@ class Signals:
             )
 
 
+_COMPONENT = re.compile(r"(.+)\[(\d+)\]")
+
+
+def _width(kind: str) -> int:
+    """Components of a value of that type; 0 for numbers and texts."""
+    vector = re.fullmatch(r"vec\[(\d+)\]", kind)
+    return int(vector.group(1)) if vector else {"quat": 4, "pose": 7}.get(kind, 0)
+
+
 _NOUNS = {"1": "a ratio", "m": "a length", "rad": "an angle", "K": "a temperature", "s": "a time"}
 
 
@@ -98,6 +108,7 @@ class InputCompiler:
     _terms: list[tuple[tuple[int, float], ...]] = field(default_factory=list)
     _shapes: dict[Node, list[tuple[int, float, tuple[int, ...]]]] = field(default_factory=dict)
     _uses: list[tuple[int, ...]] = field(default_factory=list)
+    _components: dict[tuple[int, int], int] = field(default_factory=dict)
 
     def constant(self, value: float) -> int:
         """An input that never changes."""
@@ -125,23 +136,59 @@ class InputCompiler:
             parsed: Expression = parse_expression(text)
         except UserError as error:
             raise BindingProblem("binding.expression", where, f"{error}") from None
-        used = tuple(self.signals.find_number(where, name) for name in parsed.signals)
+        used = tuple(self._operand(where, name) for name in parsed.signals)
         self._check_units(where, parsed, used, dimensions, purpose)
-        row = self._add(offset, terms, (*used, *(signal for signal, _ in terms)))
+        row = self._add(offset, terms, (*(self._base(k) for k in used), *(signal for signal, _ in terms)))
         self._shapes.setdefault(parsed.shape, []).append((row, scale, used))
         return row
+
+    def _operand(self, where: str, name: str) -> int:
+        """Index of a number among the values of an evaluation: a signal, or (after all signals and a 0) a component."""
+        match = _COMPONENT.fullmatch(name)
+        if match is None or name in self.signals.index_of:
+            return self.signals.find_number(where, name)
+        signal, index = self.signals.find(where, match.group(1)), int(match.group(2))
+        width = _width(self.signals.types[signal])
+        if index >= width:
+            kind = self.signals.types[signal]
+            shown = f"its components are 0 to {width - 1}" if width else "it has no components"
+            raise BindingProblem(
+                "binding.signal-type",
+                where,
+                f"signal {match.group(1)!r} is of type {kind}, and {shown}, so {name} is none",
+            )
+        return self._components.setdefault(
+            (signal, index), len(self.signals.types) + 1 + len(self._components)
+        )
+
+    def _base(self, operand: int) -> int:
+        """The signal of an operand."""
+        first = len(self.signals.types) + 1
+        return operand if operand < first else list(self._components)[operand - first][0]
+
+    def _dimension(self, operand: int) -> str:
+        """What an operand measures: of a pose, three lengths and then the numbers of a quaternion."""
+        first = len(self.signals.types) + 1
+        if operand < first:
+            return self.signals.units[operand].dimension
+        signal, index = list(self._components)[operand - first]
+        return (
+            "1"
+            if self.signals.types[signal] == "pose" and index >= 3
+            else self.signals.units[signal].dimension
+        )
 
     def _check_units(
         self, where: str, parsed: Expression, used: tuple[int, ...], dimensions: tuple[str, ...], purpose: str
     ) -> None:
         try:
-            found = infer(parsed.shape, tuple(self.signals.units[k].dimension for k in used))
+            found = infer(parsed.shape, tuple(self._dimension(k) for k in used))
         except Mismatch as error:
             raise BindingProblem(
                 "binding.unit", where, f"the expression {parsed.text!r} cannot be right: {error}"
             ) from None
         if dimensions and found is not None and found not in dimensions:
-            if found == "1" and any(self.signals.units[k].dimension != "1" for k in used):
+            if found == "1" and any(self._dimension(k) != "1" for k in used):
                 return  # a truth, or a ratio of two lengths, may well stand for a number of metres
             expected = " or ".join(_NOUNS.get(d, d) for d in dimensions)
             code = "binding.unitless" if found == "1" else "binding.unit"
@@ -175,7 +222,7 @@ class InputCompiler:
                     np.array([used for _, _, used in members], np.int64).reshape(len(members), -1).T.copy(),
                 )
             )
-        return Inputs(np.array(self._constant), signal, weight, tuple(groups))
+        return Inputs(np.array(self._constant), signal, weight, tuple(groups), tuple(self._components))
 
     def _add(self, constant: float, terms: tuple[tuple[int, float], ...], uses: tuple[int, ...]) -> int:
         self._constant.append(float(constant))
@@ -202,6 +249,8 @@ class Inputs:
     signal: I8
     weight: F8
     groups: tuple[ShapeGroup, ...]
+    components: tuple[tuple[int, int], ...] = ()
+    """(signal, index) of the components of vectors that expressions use."""
 
     def __post_init__(self) -> None:
         self.reset()
@@ -210,9 +259,14 @@ class Inputs:
         """Forget the last values."""
         self.last: F8 = np.full(len(self.constant), np.nan)
 
-    def evaluate(self, numeric: np.ndarray) -> F8:
-        """Values f8[n] of all inputs for the state's `numeric` f8[signals]; NaN before the first finite one."""
-        values = np.append(numeric, 0.0)
+    def evaluate(self, numeric: np.ndarray, components: np.ndarray | None = None) -> F8:
+        """Values f8[n] of all inputs for the state's `numeric` f8[signals]; NaN before the first finite one.
+
+        `components`: values of `self.components`, f8[k]; None counts as unknown.
+        """
+        if components is None:
+            components = np.full(len(self.components), np.nan)
+        values = np.concatenate([numeric, [0.0], components])
         out = self.constant + (values[self.signal] * self.weight).sum(1)
         for group in self.groups:
             out[group.rows] += group.scale * evaluate(group.shape, values[group.signals])

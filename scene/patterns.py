@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from twinstage.scene.bindings import MODELS, Bindings, InstanceBinding, _Binding
+from twinstage.scene.bindings import MODELS, Bindings, EntityBinding, InstanceBinding, _Binding
 from twinstage.scene.problems import BindingProblem
 from twinstage.scene.snapshot import Snapshot
 
@@ -53,9 +53,10 @@ def expand_one(bindings: Bindings, number: int, snapshot: Snapshot) -> list[tupl
     return out
 
 
-def fill_names(binding: Any, names: dict[str, str]) -> Any:
-    """The binding with those placeholders filled in."""
-    return _rebuild(binding, _fill(binding.model_dump(exclude_unset=True), names))
+def one_channel(binding: EntityBinding, name: str) -> EntityBinding:
+    """The binding of that channel alone, `{n}` filled in."""
+    data = _fill(binding.model_dump(exclude_unset=True), {"n": name})
+    return EntityBinding.model_validate({**data, "channels": [name]})
 
 
 def _expand_pattern(binding: _Binding, where: str, snapshot: Snapshot) -> list[_Binding]:

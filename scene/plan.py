@@ -169,7 +169,7 @@ class BindingPlan:
         told = changed.copy()
         if also is not None:
             told[also] = True
-        inputs = self.inputs.evaluate(state.numeric)
+        inputs = self.inputs.evaluate(state.numeric, self._components(state))
         vectors = self._vectors(state)
         moved = self.poses.update(changed, inputs, vectors)
         self._event_ns = max(self._event_ns, int(state.event_ns[changed].max(initial=0)))
@@ -184,6 +184,11 @@ class BindingPlan:
             labels=self._labels(changed, inputs, full),
         )
         return update_pools(self.pools, tick, changed, inputs, vectors, full) if self.pools else tick
+
+    def _components(self, state: StateTable) -> np.ndarray:
+        """Values of the vector components that expressions use, f8[k]; NaN before the first."""
+        wanted = self.inputs.components
+        return np.array([state.vector_at(s)[k] if state.usable[s] else np.nan for s, k in wanted], np.float64)
 
     def _vectors(self, state: StateTable) -> VectorSignals:
         groups = []

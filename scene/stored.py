@@ -55,6 +55,8 @@ def store_bindings(bindings: Bindings, opened: OpenedStage, contract: str, over:
     for name in ("defaultPrim", "metersPerUnit", "upAxis", "timeCodesPerSecond"):
         if root.HasInfo(name):
             layer.pseudoRoot.SetInfo(name, root.GetInfo(name))
+    if not layer.pseudoRoot.HasInfo("defaultPrim"):
+        layer.defaultPrim = home.GetName()
     if over:
         layer.subLayerPaths = [over]
     with Sdf.ChangeBlock():

@@ -16,21 +16,29 @@ def parse_color(text: str) -> tuple[int, int, int, int]:
 
 @dataclass(frozen=True, slots=True)
 class ColorMap:
-    """Stops: value f8[k], rising, and rgba u8[k, 4]."""
+    """Stops: value f8[k], rising, and rgba u8[k, 4]. `steps`: each colour holds from its value on."""
 
     value: F8
     rgba: U1
+    steps: bool = False
 
     @staticmethod
-    def of(stops: tuple[tuple[float, str], ...]) -> "ColorMap":
+    def of(stops: tuple[tuple[float, str], ...], steps: bool = False) -> "ColorMap":
         """From (value, '#rrggbb') pairs."""
         return ColorMap(
             np.array([value for value, _ in stops]),
             np.array([parse_color(text) for _, text in stops], np.uint8),
+            steps,
         )
+
+    def step(self, values: np.ndarray) -> I8:
+        """Index of the last stop that each value has reached, at least 0."""
+        return np.asarray(np.maximum(np.searchsorted(self.value, values, side="right") - 1, 0), np.int64)
 
     def __call__(self, values: np.ndarray) -> U1:
         """rgba u8[n, 4] of values f8[n]; beyond the ends the end colours."""
+        if self.steps:
+            return np.asarray(self.rgba[self.step(values)], np.uint8)
         channels = [np.interp(values, self.value, self.rgba[:, c].astype(np.float64)) for c in range(4)]
         return np.asarray(np.rint(np.stack(channels, -1)), np.uint8)
 
@@ -65,10 +73,25 @@ class Styles:
         moved = ~(np.abs(values - self._shown[rows]) <= self.hysteresis[rows]) & np.isfinite(values)
         recovered = (self.rgba[rows] == self.bad[rows]).all(1) & (self.bad[rows, 3] > 0) & np.isfinite(values)
         for k, colors in enumerate(self.maps):
-            use = (moved | recovered) & (self.map_of[rows] == k)
+            mine = self.map_of[rows] == k
+            use = (moved | recovered) & mine
+            if colors.steps:
+                use, values = self._crossed(colors, rows, values, mine & np.isfinite(values))
+                use |= recovered & mine
             if use.any():
                 self.rgba[rows[use]] = colors(values[use])
                 self._shown[rows[use]] = values[use]
         poor = rows[is_bad & (self.bad[rows, 3] > 0)]
         self.rgba[poor] = self.bad[poor]
         return np.asarray((before != self.rgba).any(1))
+
+    def _crossed(self, colors: ColorMap, rows: np.ndarray, values: np.ndarray, mine: Bool) -> tuple[Bool, F8]:
+        """Rows that changed their step, and the stop of each: falling by less than the hysteresis is no fall."""
+        shown = self._shown[rows]
+        fresh = np.isnan(shown)
+        known = np.where(np.isfinite(values), values, 0.0)
+        was = colors.step(np.where(fresh, known, shown))
+        now = colors.step(known)
+        now = np.where(now < was, np.minimum(colors.step(known + self.hysteresis[rows]), was), now)
+        changed = mine & (fresh | (now != was))
+        return np.asarray(changed), np.asarray(np.where(mine, colors.value[now], values))

@@ -41,3 +41,20 @@ def test_faults_are_found_and_named(root: Path, tmp_path: Path, good: dict[str, 
         if not verdict.found:
             missed.append((seed, name, fault, verdict.others))
     assert len(missed) <= len(UNSEEN) * 0.05, missed
+
+
+def test_the_palletizer_has_no_findings(root: Path, shared: Path, tmp_path: Path) -> None:
+    rows = examine(build("palletizer", root, shared), tmp_path)
+    assert [row for row in rows if row[1] != "info"] == []
+
+
+def test_the_judge_can_say_no(root: Path, good: dict[str, list[Row]]) -> None:
+    """A fault that was not made is not found, and one that is named elsewhere or by another code is not, either."""
+    _, _, fault = draw(1000, lambda n: build(n, root), tuple(good))
+    for rows in good.values():
+        assert not judge(fault, rows, rows).found
+    code = sorted(fault.codes)[0]
+    assert judge(fault, [], [(code, "error", "", " ".join(fault.places))]).found
+    assert not judge(fault, [], [("other.code", "error", "", " ".join(fault.places))]).found
+    elsewhere = judge(fault, [], [(code, "error", "/Elsewhere", "somewhere else")])
+    assert elsewhere.found != bool(fault.places)

@@ -11,6 +11,7 @@ import pytest
 from twinstage.scene.bindings import parse_bindings
 from twinstage.scene.plan import BindingPlan, compile_bindings
 from twinstage.scene.read import read_snapshot
+from twinstage.scene.slots import make_slots
 from twinstage.scene.snapshot import Snapshot
 from twinstage.scene.stage import OpenedStage, open_stage
 from twinstage.telemetry.contract import Contract, parse_contract
@@ -28,8 +29,11 @@ class Twin:
 
     def __init__(self, opened: OpenedStage, contract: Contract, bindings: str) -> None:
         self.opened = opened
+        parsed = parse_bindings(bindings)
+        for problem in make_slots(parsed, opened):
+            raise problem
         self.snapshot: Snapshot = read_snapshot(opened)
-        self.plan: BindingPlan = compile_bindings(parse_bindings(bindings), contract, opened, self.snapshot)
+        self.plan: BindingPlan = compile_bindings(parsed, contract, opened, self.snapshot)
         self.state = StateTable(contract)
         self.now = self.snapshot
         self.ordinal = 0

@@ -61,7 +61,7 @@ def test_values_equal_pythons(text: str, a: float, c: float) -> None:
     [
         "__import__('os').system('x')",
         "().__class__",
-        "a.b[0]",
+        "(a.b + 1)[0]",
         "(lambda: 1)()",
         "[x for x in a]",
         "'text' * 9",

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from twinstage.base.errors import UserError
 from twinstage.base.quality import BAD, BAD_NO_DATA, UNCERTAIN_LAST_USABLE
 
 ARM = """def Xform "Robot" {
@@ -494,3 +495,63 @@ def test_quality_that_changes_alone_is_told_and_shown(make_twin: Any) -> None:
     )  # fmt: skip
     assert evaluate(BAD_NO_DATA, full=True).signals.quality.tolist() == [BAD_NO_DATA, 0]
     assert evaluate(0).style.rgba.tolist() == [[153, 77, 0, 255]]
+
+
+def test_components_of_vectors_in_expressions(make_twin: Any) -> None:
+    signals = {"v": "m vec[3]", "p": "m pose", "h": "m"}
+    lines = (
+        "{kind: pose, prim: /Cell/Cart, position: {x: 'v[2] + h', y: 'p[1] * 1'}}\n"
+        "{kind: attribute, prim: /Cell/Table, attribute: 'twin:w', expr: 'signal(\"p\")[3]'}"
+    )
+    twin = make_twin(CELL, lines, signals)
+    columns = twin.tick(h=1.0)
+    assert twin.local("/Cell/Cart")[:2, 3].tolist() == [1, 2], (
+        "a component that is not known yet moves nothing"
+    )
+    columns = twin.tick(v=(10, 20, 30), p=(1, 2.5, 3, 1, 0, 0, 0))
+    assert twin.local("/Cell/Cart")[:2, 3].tolist() == [31, 2.5]
+    assert columns.attributes.value.tolist() == [1.0]
+    assert twin.plan.signals_of("/Cell/Cart") == ("v", "p", "h")
+    columns = twin.tick(v=(10, 20, 31))
+    assert twin.local("/Cell/Cart")[0, 3] == 32
+
+
+@pytest.mark.parametrize(
+    ("expr", "words"),
+    [
+        ("v[3]", "its components are 0 to 2, so v[3] is none"),
+        ("h[0]", "it has no components"),
+        ("v[-1]", "brackets that are no component"),
+        ("v[h]", "brackets that are no component"),
+        ("(h + h)[0]", "brackets that are no component"),
+        ("w[0]", "there is no signal 'w'"),
+        ("v", "of type vec[3], and a number is needed"),
+        ("v[0] + p[3]", "joins m and 1"),
+        ("p[3]", "measures a ratio, but a position needs a length"),
+    ],
+)
+def test_components_that_are_none(make_twin: Any, expr: str, words: str) -> None:
+    signals = {"v": "m vec[3]", "p": "m pose", "h": "m"}
+    with pytest.raises(UserError) as error:
+        make_twin(CELL, f"{{kind: pose, prim: /Cell/Cart, position: {{x: '{expr}', y: 'h + 0'}}}}", signals)
+    assert words in str(error.value)
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.floats(-5, 105).map(lambda v: round(v, 1)), min_size=1, max_size=20))
+def test_colours_in_steps(make_twin: Any, values: list[float]) -> None:
+    """A threshold is reached at its value, and left only when the value is more than 2 below it."""
+    stops, colors = [0.0, 50.0, 80.0], ["#0000ff", "#00ff00", "#ff0000"]
+    pairs = ", ".join(f"[{v}, '{c}']" for v, c in zip(stops, colors, strict=True))
+    line = f"{{kind: style, prim: /Cell/Table, signal: t, steps: true, hysteresis: 2, colormap: [{pairs}]}}"
+    twin = make_twin(CELL, line, {"t": "1"})
+    now = 0
+    for number, value in enumerate(values):
+        twin.tick(t=value)
+        if number == 0:
+            now = max(0, sum(value >= stop for stop in stops) - 1)
+        while now + 1 < len(stops) and value >= stops[now + 1]:
+            now += 1
+        while now > 0 and value + 2 < stops[now]:
+            now -= 1
+        assert "#" + bytes(twin.plan.styles.rgba[0][:3]).hex() == colors[now]

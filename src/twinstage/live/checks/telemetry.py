@@ -114,7 +114,8 @@ def _decode(contract: Contract, name: str, lines: list[bytes], sample: Sample) -
     for reject in header[:1]:
         message = f"source {name!r}, line {reject.line}: the header lacks what the contract names: {reject.expected}"
         sample.findings.append(finding("source.columns", name, message))
-    if not batch.events and not header:
+    ranged = any(reject.reason == "range" and reject.signal for reject in batch.rejects)
+    if not batch.events and not header and not ranged:
         sample.findings.append(finding("source.unread", name, _nothing(name, batch)))
         return
     sample.findings += _refusals(contract, name, batch, sample)

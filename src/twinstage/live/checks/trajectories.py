@@ -35,7 +35,12 @@ class Trajectories:
     def inputs(self, inputs: Inputs) -> F8:
         """Values of all inputs, f8[t, rows]; an input that is not finite holds its last value."""
         inputs.reset()
-        out = np.stack([inputs.evaluate(row).copy() for row in self.numeric])
+        unknown = np.full(len(self.numeric), np.nan)
+        columns = [self.vectors[s][:, k] if s in self.vectors else unknown for s, k in inputs.components]
+        parts = np.stack(columns, 1) if columns else np.empty((len(self.numeric), 0))
+        out = np.stack(
+            [inputs.evaluate(row, part).copy() for row, part in zip(self.numeric, parts, strict=True)]
+        )
         inputs.reset()
         return out
 
