@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from twinstage.base.errors import UserError
 from twinstage.base.finding import Finding
 from twinstage.scene.columns import F8
 from twinstage.scene.physics.gather import Physics, gather, inverse
@@ -42,9 +43,17 @@ class PhysicsWorld:
 def to_mjspec(opened: OpenedStage, *, time: float | None = None) -> PhysicsWorld:
     """Translate the composed stage, with what the session changed, at a time code (None: the start of its range).
 
-    Lengths in metres, Z up. A stage without any physics gives an empty world. UserError for nothing: what cannot be
-    translated is a finding, and left out.
+    Lengths in metres, Z up. A stage without any physics gives an empty world. What cannot be translated is a finding, and
+    left out; UserError where MuJoCo refuses what remains (numbers that are no size, say).
     """
+    try:
+        return _translate(opened, time)
+    except ValueError as error:  # of mujoco's compiler
+        first = (str(error).splitlines() or ["no reason given"])[0]
+        raise UserError(f"MuJoCo cannot compile the physics of {opened.path}: {first}") from None
+
+
+def _translate(opened: OpenedStage, time: float | None) -> PhysicsWorld:
     import mujoco
 
     physics = gather(opened, time)

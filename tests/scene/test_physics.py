@@ -8,6 +8,7 @@ import mujoco
 import numpy as np
 import pytest
 
+from twinstage.base.errors import UserError
 from twinstage.scene.physics import PhysicsWorld, to_mjspec
 from twinstage.scene.stage import OpenedStage, open_stage
 
@@ -683,6 +684,14 @@ def test_flat_and_empty_meshes_are_told(open_text: Any) -> None:
 
     assert "physics.mesh-flat" in codes(mesh("[(0, 0, 0), (1, 0, 0), (1, 1, 0), (0, 1, 0)]"))
     assert {"physics.mesh-empty", "physics.no-mass"} <= codes(mesh("[]"))
+
+
+def test_sizes_that_are_none_are_one_sentence(open_text: Any) -> None:
+    text = f"""def Cube "B" {COLLIDER} {{
+    double size = nan }}
+"""
+    with pytest.raises(UserError, match=r"MuJoCo cannot compile the physics of .*stage.usda"):
+        to_mjspec(open_text(text))
 
 
 def test_the_same_stage_gives_the_same_model(shared: Path) -> None:
