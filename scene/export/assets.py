@@ -12,6 +12,7 @@ from twinstage.scene.asset_paths import AllowedFolders
 from twinstage.scene.export.own import relative_path
 
 UDIM = "<UDIM>"
+TILES = range(1001, 1101)
 LAYERS = (".usd", ".usda", ".usdc", ".usdz")
 MAX_BYTES = 1 << 30
 """Bytes of one asset at most."""
@@ -39,10 +40,12 @@ class Assets:
         if UDIM not in path:
             resolved = str(resolver.Resolve(path))
             return [("", resolved)] if resolved else []
-        found = (
-            (str(tile), str(resolver.Resolve(path.replace(UDIM, str(tile))))) for tile in range(1001, 1101)
-        )
-        return [(tile, resolved) for tile, resolved in found if resolved]
+        for absolute in self.anchors.get(path, [path]):
+            named = [(str(tile), str(resolver.Resolve(absolute.replace(UDIM, str(tile))))) for tile in TILES]
+            found = [(tile, resolved) for tile, resolved in named if resolved]
+            if found:
+                return found
+        return []
 
     def may_use(self, path: str) -> list[tuple[str, str]]:
         """As `tiles`, without what is missing or lies outside the allowed folders; both are told."""
