@@ -180,6 +180,34 @@ def test_point_instances_stand_where_pxr_says_in_both_ways(shared: Path) -> None
     assert len(few["nodes"]) < len(document["nodes"]) / 50
 
 
+def test_instanced_points_are_the_same_matrices_as_nodes(shared: Path) -> None:
+    """Translation, rotation and scale of EXT_mesh_gpu_instancing, times the node's own, against the mesh nodes."""
+    path = shared / "assets" / "features/pixar/pointinstancer/pi.usda"
+    snapshot = snapshot_of(path, shared)
+    document, _ = parse(bake_scene(snapshot).data)
+    few, binary = parse(bake_scene(snapshot, instancing=True).data)
+    table = worlds(document)
+    expected = [table[i] for i, node in enumerate(document["nodes"]) if "mesh" in node]
+    found = []
+    for node, world in zip(few["nodes"], worlds(few), strict=True):
+        extension = node.get("extensions", {}).get("EXT_mesh_gpu_instancing")
+        if extension is None:
+            found += [world] if "mesh" in node else []
+            continue
+        columns = {}
+        for name, number in extension["attributes"].items():
+            accessor = few["accessors"][number]
+            view = few["bufferViews"][accessor["bufferView"]]
+            width = {"VEC3": 3, "VEC4": 4}[accessor["type"]]
+            rows = np.frombuffer(binary, "<f4", accessor["count"] * width, view["byteOffset"])
+            columns[name.lower()] = rows.reshape(-1, width)
+        for t, r, s in zip(columns["translation"], columns["rotation"], columns["scale"], strict=True):
+            found.append(world @ matrix({"translation": t, "rotation": r, "scale": s}))
+    assert len(found) == len(expected) >= 4
+    for one in expected:
+        assert min(np.abs(one - other).max() for other in found) < 1e-4
+
+
 def test_shear_is_kept_by_two_nodes(open_text: Any, validate_glb: Callable[..., list[str]]) -> None:
     body = """def Xform "A" (kind = "component") {
     matrix4d xformOp:transform = ((1, 0.5, 0, 0), (0, -2, 0.25, 0), (0.1, 0, 1, 0), (3, 4, 5, 1))
