@@ -4,6 +4,7 @@ import io
 import json
 import math
 import struct
+import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,8 +17,8 @@ from PIL import Image
 from twinstage.base.errors import UserError
 from twinstage.scene.columns import frozen
 from twinstage.scene.glb import bake_prototype
-from twinstage.scene.glb_materials import uv_transform
 from twinstage.scene.glb_scene import bake_scene
+from twinstage.scene.glb_textures import uv_transform
 from twinstage.scene.read import read_snapshot
 from twinstage.scene.snapshot import Material, Snapshot, Texture, TextureInput
 from twinstage.scene.stage import open_stage
@@ -426,6 +427,24 @@ def test_other_formats_become_png_and_unreadable_ones_are_told(dress: Callable[.
     material, _, _, findings = dress(source, Texture("x.exr", "0", b"\x76\x2f\x31\x01rest"))
     assert "baseColorTexture" not in material["pbrMetallicRoughness"]
     assert "x.exr" in str(findings[0]) and findings[0].code == "gltf.texture"
+
+
+@pytest.mark.parametrize("name", ["diffuseColor", "normal", "roughness", "emissiveColor", "occlusion"])
+def test_broken_and_monstrous_images_are_left_out_and_told(dress: Callable[..., Any], name: str) -> None:
+    channel = "g" if name == "roughness" else "r" if name == "occlusion" else "rgb"
+    fed = (
+        TextureInput(0, channel=channel, scale=(2, 2, 2, 1), bias=(-1, -1, -1, 0))
+        if name == "normal"
+        else None
+    )
+    source = Material("/M", textures=((name, fed or TextureInput(0, channel=channel)),))
+    header = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
+    bomb = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4s", 13, b"IHDR") + header
+    bomb += struct.pack(">I", zlib.crc32(b"IHDR" + header))
+    for data in (b"\x89PNG\r\n\x1a\nbroken", bomb + struct.pack(">I4sI", 0, b"IDAT", zlib.crc32(b"IDAT"))):
+        _, document, _, findings = dress(source, Texture("x.png", "0", data))
+        assert "images" not in document
+        assert findings and "x.png cannot be read" in str(findings[0])
 
 
 def test_a_decoder_reads_what_pillow_cannot(dress: Callable[..., Any]) -> None:
