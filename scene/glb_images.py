@@ -5,8 +5,9 @@ Pillow reads PNG, JPEG, TGA, BMP, TIFF and the like. OpenEXR and Radiance files 
 """
 
 import io
+import warnings
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,6 +18,9 @@ from twinstage.scene.snapshot import Texture, TextureInput
 
 LARGEST = 4096
 """Pixels a side at most of an image that is written anew."""
+
+MAX_PIXELS = 1 << 28
+"""Pixels of an image at most: a small file can name a picture of any size."""
 
 _CHANNELS = {"r": 0, "g": 1, "b": 2, "a": 3}
 _PNG, _JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
@@ -49,13 +53,25 @@ def header(texture: Texture) -> tuple[int, int, bool]:
     if texture.data.startswith(_HDR):
         return 32, 4, False
     try:
-        with Image.open(io.BytesIO(texture.data)) as image:
+        with _opened(texture) as image:
             if image.mode.startswith(("I", "F")):
                 return 16, 1, False
             bands = 3 if image.mode == "P" else len(image.getbands())
             return 8, bands, image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise UserError(f"texture {texture.path} cannot be read: {_one_line(error)}") from None
+
+
+def _opened(texture: Texture) -> Any:
+    """The image, with its header read only; ValueError for one of too many pixels."""
+    from PIL import Image
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        image = Image.open(io.BytesIO(texture.data))
+    if image.width * image.height > MAX_PIXELS:
+        raise ValueError(f"it has {image.width} x {image.height} pixels")
+    return image
 
 
 def decode_with_pillow(texture: Texture, largest: int) -> Pixels:
@@ -65,7 +81,7 @@ def decode_with_pillow(texture: Texture, largest: int) -> Pixels:
     if texture.data.startswith(_HDR):
         raise UserError(f"texture {texture.path} is a high dynamic range image, which cannot be decoded here")
     try:
-        with Image.open(io.BytesIO(texture.data)) as image:
+        with _opened(texture) as image:
             shrink = int(np.ceil(max(image.size) / largest))
             if image.mode.startswith(("I", "F")):
                 grey = np.asarray(image, np.float32)[..., None] / np.float32(65535)

@@ -1,6 +1,6 @@
 """`Material` -> glTF's metallic-roughness model: exact where glTF has the words, else baked into pixels or told.
 
-The sources of the formulas: the glTF 2.0 specification (section 3.9 and appendix B), KHR_texture_transform,
+The sources of the formulas: the glTF 2.0 specification (section 3.9 and appendix B),
 KHR_materials_ior, _clearcoat, _specular and _emissive_strength; UsdPreviewSurface 2.6.
 """
 
@@ -9,15 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from twinstage.base.errors import UserError
 from twinstage.base.finding import Finding
 from twinstage.scene import glb_images as images
 from twinstage.scene.color import srgb_from_linear
 from twinstage.scene.glb_builder import GlbBuilder
+from twinstage.scene.glb_textures import TextureBaker, placement
 from twinstage.scene.snapshot import Material, Snapshot, TextureInput
 
-_WRAP = {"repeat": 10497, "mirror": 33648, "clamp": 33071, "black": 33071}
-_LINEAR, _LINEAR_MIPMAP_LINEAR = 9729, 9987
 _NORMAL_SCALE, _NORMAL_BIAS = (2.0, 2.0, 2.0), (-1.0, -1.0, -1.0)
 _DIELECTRIC_F0 = 0.04
 _WHITE = (1.0, 1.0, 1.0)
@@ -31,15 +29,13 @@ class MaterialBaker:
     def __init__(self, builder: GlbBuilder, snapshot: Snapshot, decode: images.Decoder) -> None:
         self._builder = builder
         self._snapshot = snapshot
-        self._decode = decode
-        self._images: dict[Any, int] = {}
+        self.textures = TextureBaker(builder, snapshot, decode)
         self._done: dict[tuple[int, bool, bool, Color | None], tuple[int, bool]] = {}
-        self._findings: dict[Finding, None] = {}
 
     @property
     def findings(self) -> tuple[Finding, ...]:
         """What glTF cannot say exactly."""
-        return tuple(self._findings)
+        return self.textures.findings
 
     def material(
         self, index: int, *, double_sided: bool, vertex_color: bool, paint: Color | None = None
@@ -108,19 +104,19 @@ class MaterialBaker:
         self, color: TextureInput, alpha: TextureInput | None, see_through: bool
     ) -> tuple[dict[str, Any], Color] | None:
         """The base colour texture as it is, with its factor; None where the pixels have to be written anew."""
-        if not self._plain_color(color):
+        if not self.textures.plain_color(color):
             return None
         if see_through:
-            has_alpha = self._header(color)[2]
+            has_alpha = self.textures.header(color)[2]
             if alpha is None and has_alpha:  # the image's alpha is none of the material's business
                 return None
             if alpha is not None and not (
                 has_alpha
-                and _placement(alpha) == _placement(color)
+                and placement(alpha) == placement(color)
                 and (alpha.channel, alpha.scale[3], alpha.bias[3]) == ("a", 1.0, 0.0)
             ):
                 return None
-        texture = self._embedded(color)
+        texture = self.textures.embedded(color)
         return None if texture is None else (texture, (color.scale[0], color.scale[1], color.scale[2]))
 
     def _baked_base(
@@ -128,17 +124,17 @@ class MaterialBaker:
     ) -> dict[str, Any] | None:
         first = color or alpha
         assert first is not None
-        rgb = self._values(color, color=True) if color is not None else None
-        a = self._values(alpha, color=False) if alpha is not None else None
+        rgb = self.textures.values(color, color=True) if color is not None else None
+        a = self.textures.values(alpha, color=False) if alpha is not None else None
         if rgb is None and a is None:
             return None
         if color is not None and alpha is not None:
-            self._same_placement(source, color, alpha, "opacity", "diffuseColor")
+            self.textures.same_placement(source, color, alpha, "opacity", "diffuseColor")
         height, width = _largest(rgb, a)
         parts = [np.ones((height, width, 3)) if rgb is None else images.resized(_srgb(rgb), height, width)]
         if a is not None:
             parts.append(images.resized(a[..., :1], height, width))
-        return self._reference(first, self._png(np.concatenate(parts, 2)))
+        return self.textures.reference(first, self.textures.png(np.concatenate(parts, 2)))
 
     def _alpha(self, source: Material) -> dict[str, Any]:
         textured = source.texture("opacity") is not None
@@ -163,12 +159,12 @@ class MaterialBaker:
             if metal is not None:
                 out["metallicFactor"] = metal.scale[2]
             return {**out, "metallicRoughnessTexture": texture}
-        r = self._values(rough, color=False) if rough is not None else None
-        m = self._values(metal, color=False) if metal is not None else None
+        r = self.textures.values(rough, color=False) if rough is not None else None
+        m = self.textures.values(metal, color=False) if metal is not None else None
         if r is None and m is None:
             return out
         if rough is not None and metal is not None:
-            self._same_placement(source, rough, metal, "metallic", "roughness")
+            self.textures.same_placement(source, rough, metal, "metallic", "roughness")
         height, width = _largest(r, m)
         packed = np.ones((height, width, 3))
         if r is not None:
@@ -179,20 +175,20 @@ class MaterialBaker:
             out["metallicFactor"] = 1.0
         placed = rough if r is not None else metal
         assert placed is not None
-        return {**out, "metallicRoughnessTexture": self._reference(placed, self._png(packed))}
+        return {**out, "metallicRoughnessTexture": self.textures.reference(placed, self.textures.png(packed))}
 
     def _direct_metal_rough(
         self, rough: TextureInput | None, metal: TextureInput | None, metallic: float
     ) -> dict[str, Any] | None:
         """The authored image, where its green and blue are what glTF expects there."""
-        if rough is None or not self._plain_number(rough, "g"):
+        if rough is None or not self.textures.plain_number(rough, "g"):
             return None
         if metal is None:
             return (
-                self._embedded(rough) if metallic == 0 else None
+                self.textures.embedded(rough) if metallic == 0 else None
             )  # its blue would scale the metallic factor
-        if self._plain_number(metal, "b") and _placement(metal) == _placement(rough):
-            return self._embedded(rough)
+        if self.textures.plain_number(metal, "b") and placement(metal) == placement(rough):
+            return self.textures.embedded(rough)
         return None
 
     # --- the other inputs ------------------------------------------------------------------------------------
@@ -203,12 +199,12 @@ class MaterialBaker:
             return {}
         usual = normal.scale[:3] == _NORMAL_SCALE and normal.bias[:3] == _NORMAL_BIAS
         if usual and normal.channel == "rgb" and normal.color_space != "sRGB":
-            texture = self._embedded(normal)
+            texture = self.textures.embedded(normal)
         else:
-            values = self._values(normal, color=False)
+            values = self.textures.values(normal, color=False)
             if values is None or values.shape[2] != 3:
                 return {}
-            texture = self._reference(normal, self._png((values + 1.0) / 2.0))
+            texture = self.textures.reference(normal, self.textures.png((values + 1.0) / 2.0))
         return {} if texture is None else {"normalTexture": texture}
 
     def _occlusion(self, source: Material) -> dict[str, Any]:
@@ -219,12 +215,12 @@ class MaterialBaker:
         """A single number of a texture where glTF reads it in `channel`, with a factor of 1."""
         if source is None:
             return None
-        if self._plain_number(source, channel) and source.scale["rgba".index(channel)] == 1.0:
-            return self._embedded(source)
-        values = self._values(source, color=False)
+        if self.textures.plain_number(source, channel) and source.scale["rgba".index(channel)] == 1.0:
+            return self.textures.embedded(source)
+        values = self.textures.values(source, color=False)
         if values is None:
             return None
-        return self._reference(source, self._png(np.repeat(values[..., :1], 3, 2)))
+        return self.textures.reference(source, self.textures.png(np.repeat(values[..., :1], 3, 2)))
 
     def _emissive(self, source: Material) -> tuple[dict[str, Any], float]:
         texture = source.texture("emissiveColor")
@@ -232,13 +228,15 @@ class MaterialBaker:
         out: dict[str, Any] = {}
         if texture is not None:
             reference: dict[str, Any] | None
-            if self._plain_color(texture, most=math.inf):
-                reference, factor = self._embedded(texture), np.array(texture.scale[:3])
+            if self.textures.plain_color(texture, most=math.inf):
+                reference, factor = self.textures.embedded(texture), np.array(texture.scale[:3])
             else:
-                values = self._values(texture, color=True)
+                values = self.textures.values(texture, color=True)
                 top = 1.0 if values is None else max(1.0, float(values.max(initial=0.0)))
                 reference = (
-                    None if values is None else self._reference(texture, self._png(_srgb(values / top)))
+                    None
+                    if values is None
+                    else self.textures.reference(texture, self.textures.png(_srgb(values / top)))
                 )
                 factor = np.full(3, top)
             if reference is None:
@@ -271,9 +269,9 @@ class MaterialBaker:
             # F0 = ((ior - 1) / (ior + 1))^2 * factor, with glTF's own ior of 1.5: 0.04 * factor.
             factor, texture = np.array(source.specular_color) / _DIELECTRIC_F0, None
             fed = source.texture("specularColor")
-            values = self._values(fed, color=True) if fed is not None else None
+            values = self.textures.values(fed, color=True) if fed is not None else None
             if fed is not None and values is not None:
-                texture = self._reference(fed, self._png(_srgb(values)))
+                texture = self.textures.reference(fed, self.textures.png(_srgb(values)))
                 factor = np.full(3, 1.0 / _DIELECTRIC_F0)
             entry = {"specularColorFactor": np.maximum(factor, 0.0).tolist()}
             if texture is not None:
@@ -283,140 +281,10 @@ class MaterialBaker:
             out["KHR_materials_ior"] = {"ior": max(1.0, source.ior)}
         return out
 
-    # --- textures ----------------------------------------------------------------------------------------------
-
-    def _header(self, source: TextureInput) -> tuple[int, int, bool]:
-        try:
-            return images.header(self._snapshot.textures[source.texture])
-        except UserError as error:
-            self._tell("gltf.texture", str(error))
-            return 8, 3, False
-
-    def _plain_color(self, source: TextureInput, most: float = 1.0) -> bool:
-        """Whether glTF reads the same colour from the image as it is, times a factor."""
-        bits, channels, _ = self._header(source)
-        return (
-            source.channel == "rgb"
-            and not any(source.bias[:3])
-            and all(0.0 <= s <= most for s in source.scale[:3])
-            and bits == 8
-            and images.is_srgb(source, bits, channels, color=True)
-        )
-
-    def _plain_number(self, source: TextureInput, channel: str) -> bool:
-        """Whether glTF reads the same number in that channel of the image as it is, times a factor."""
-        k = "rgba".index(channel)
-        grey = self._header(source)[1] <= 2 and source.channel in ("r", "g", "b", "rgb")
-        return (
-            (source.channel == channel or grey)
-            and source.color_space != "sRGB"
-            and source.bias[k] == 0.0
-            and 0.0 <= source.scale[k] <= 1.0
-        )
-
-    def _values(self, source: TextureInput, *, color: bool) -> np.ndarray | None:
-        try:
-            return images.input_values(
-                self._snapshot.textures[source.texture], source, self._decode, color=color
-            )
-        except UserError as error:
-            self._tell("gltf.texture", f"{error}; it is left out of the file")
-            return None
-
-    def _embedded(self, source: TextureInput) -> dict[str, Any] | None:
-        """A reference to the image as it is; formats that glTF does not know are written as PNG."""
-        texture = self._snapshot.textures[source.texture]
-        key = texture.hash
-        if key not in self._images:
-            kind, data = images.mime_type(texture.data), texture.data
-            if not kind:
-                try:
-                    kind, data = "image/png", images.png(self._decode(texture, images.LARGEST).rgba)
-                except UserError as error:
-                    self._tell("gltf.texture", f"{error}; it is left out of the file")
-                    return None
-            self._images[key] = self._image(data, kind)
-        return self._reference(source, self._images[key])
-
-    def _png(self, values: np.ndarray) -> int:
-        data = images.png(values)
-        if data not in self._images:
-            self._images[data] = self._image(data, "image/png")
-        return self._images[data]
-
-    def _image(self, data: bytes, kind: str) -> int:
-        return self._builder.add("images", {"bufferView": self._builder.view(data), "mimeType": kind})
-
-    def _reference(self, source: TextureInput, image: int) -> dict[str, Any]:
-        """A textureInfo: image, sampler and the 2D transform."""
-        if "black" in (source.wrap_s, source.wrap_t):
-            name = self._snapshot.textures[source.texture].path.rpartition("/")[2]
-            self._tell("gltf.wrap", f"texture {name} wraps to black, which glTF cannot; its edge is repeated")
-        sampler = self._builder.shared(
-            "samplers",
-            {
-                "magFilter": _LINEAR,
-                "minFilter": _LINEAR_MIPMAP_LINEAR,
-                "wrapS": _WRAP.get(source.wrap_s, 10497),
-                "wrapT": _WRAP.get(source.wrap_t, 10497),
-            },
-        )
-        out: dict[str, Any] = {
-            "index": self._builder.shared("textures", {"sampler": sampler, "source": image})
-        }
-        transform = uv_transform(source)
-        if transform:
-            out["extensions"] = {"KHR_texture_transform": transform}
-            self._builder.extensions.add("KHR_texture_transform")
-        return out
-
-    def _same_placement(
-        self, material: Material, kept: TextureInput, other: TextureInput, name: str, with_name: str
-    ) -> None:
-        if _placement(kept)[1:] != _placement(other)[1:]:
-            self._tell(
-                "gltf.uv",
-                f"material {material.path}: the texture of {name} has another wrap or uv transform than that of "
-                f"{with_name}, and glTF has one for both: {with_name}'s is used",
-                material.path,
-            )
-
-    def _tell(self, code: str, message: str, path: str = "") -> None:
-        self._findings[Finding(code, "warning", path, message)] = None
-
-
-def uv_transform(source: TextureInput) -> dict[str, Any]:
-    """KHR_texture_transform of a UsdTransform2d; {} for the identity.
-
-    USD scales, turns counter-clockwise and translates coordinates whose v points up; glTF does so with v down. With
-    F(u, v) = (u, 1 - v), the transform of glTF is F after USD's after F: the same scale and angle, another offset.
-    """
-    (su, sv), angle, (tu, tv) = source.uv_scale, source.uv_rotation, source.uv_translation
-    offset = [tu - sv * math.sin(angle), 1.0 - tv - sv * math.cos(angle)]
-    out: dict[str, Any] = {}
-    if any(abs(x) > 1e-12 for x in offset):
-        out["offset"] = offset
-    if angle:
-        out["rotation"] = angle
-    if (su, sv) != (1.0, 1.0):
-        out["scale"] = [su, sv]
-    return out
-
 
 def _has_texture(value: Any) -> bool:
     """Whether a material holds a textureInfo anywhere."""
     return isinstance(value, dict) and ("index" in value or any(map(_has_texture, value.values())))
-
-
-def _placement(source: TextureInput) -> tuple[object, ...]:
-    return (
-        source.texture,
-        source.wrap_s,
-        source.wrap_t,
-        source.uv_scale,
-        source.uv_rotation,
-        source.uv_translation,
-    )
 
 
 def _largest(*values: np.ndarray | None) -> tuple[int, int]:

@@ -12,27 +12,35 @@ from pathlib import Path
 from typing import Any
 
 from twinstage.base.finding import Finding
-from twinstage.scene.export.assets import Assets, rewrite
+from twinstage.scene.export.assets import Assets, anchors, rewrite
 from twinstage.scene.export.own import OwnLayer, export_layer
 from twinstage.scene.export.prototypes import name_prototypes
 from twinstage.scene.export.target import Target, make_folder
+from twinstage.scene.stage import diagnostics
 
 IMAGES = (".png", ".jpg", ".jpeg", ".exr", ".avif")
 """Endings of what the usdz specification lets a package hold as images."""
 
 
-def flattened(own: OwnLayer) -> Any:
-    """The composed stage as one Sdf.Layer; its asset paths are absolute."""
-    layer = name_prototypes(own.stage().Flatten(addSourceFileComment=False))
+def flattened(own: OwnLayer) -> tuple[Any, Assets]:
+    """The composed stage as one Sdf.Layer, and its assets, with what USD complained about that was not told before."""
+    from pxr import UsdUtils
+
+    quiet = UsdUtils.CoalescingDiagnosticDelegate()
+    stage = own.stage()
+    layer = name_prototypes(stage.Flatten(addSourceFileComment=False))
     layer.customLayerData = own.layer.customLayerData
     layer.documentation = ""
-    return layer
+    assets = Assets(own.opened.allowed, anchors(stage))
+    known = {finding.message for finding in own.opened.findings}
+    assets.findings |= {f: None for f in diagnostics(quiet) if f.message not in known}
+    return layer, assets
 
 
 def write_flattened(own: OwnLayer, target: Target, *, copy_assets: bool = False) -> tuple[Finding, ...]:
     """One .usda or .usdc. Assets are named by relative paths where they are, or copied to `<name>_assets` beside it."""
     target.check(own.opened.stage)
-    layer, assets = flattened(own), Assets(own.opened.allowed)
+    layer, assets = flattened(own)
     folder = target.path.absolute().parent
     if copy_assets:
         name = f"./{target.path.stem}_assets"
@@ -50,7 +58,7 @@ def write_flattened(own: OwnLayer, target: Target, *, copy_assets: bool = False)
 def write_package(own: OwnLayer, target: Target) -> tuple[Finding, ...]:
     """A .usdz package: the flattened stage as .usdc and every asset that it names."""
     target.check(own.opened.stage)
-    layer, assets = flattened(own), Assets(own.opened.allowed)
+    layer, assets = flattened(own)
     rewrite(layer, lambda path: assets.place(path, "assets"))
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "root.usdc"

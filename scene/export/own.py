@@ -37,7 +37,13 @@ class OwnLayer:
         """The same as what `read_snapshot` takes."""
         from dataclasses import replace
 
-        return replace(self.opened, stage=self.stage())
+        from pxr import UsdUtils
+
+        quiet = UsdUtils.CoalescingDiagnosticDelegate()  # all of it was told when the twin was opened
+        try:
+            return replace(self.opened, stage=self.stage())
+        finally:
+            quiet.TakeUncoalescedDiagnostics()
 
 
 def own_layer(opened: OpenedStage, note: dict[str, Any] | None = None) -> OwnLayer:

@@ -73,7 +73,10 @@ class Track:
 
 
 class Recorder:
-    """Looks at the live layer, frame by frame. Attributes that stronger session layers cover are left alone."""
+    """Looks at the live layer, frame by frame. Attributes that stronger session layers cover are left alone.
+
+    What the layer holds at the first frame is followed: a writer makes the specs of all bindings before its first tick.
+    """
 
     def __init__(self, opened: OpenedStage, window: Window) -> None:
         self.window = window
@@ -84,7 +87,8 @@ class Recorder:
 
     def take(self, frame: int) -> None:
         """Note what changed since the last frame; the live layer must be up to date."""
-        self._look_for_specs()
+        if not self._specs:
+            self._look_for_specs()
         for path, spec in self._specs.items():
             value = spec.default
             if value is None:

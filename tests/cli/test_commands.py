@@ -12,6 +12,7 @@ from PIL import Image
 COMMANDS = [
     ["demo"],
     ["serve"],
+    ["export"],
     ["doctor"],
     ["render"],
     ["synth", "generate"],

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from twinstage.live.export import ExportOptions, export_files
+from twinstage.live.export import ExportOptions, export_files, write_state
 from twinstage.live.replay import ReplayClock, replay
 from twinstage.live.twin import TwinFiles, open_twin
 
 TOOL = "/Cell/Robot/Geometry/base_link/link_1/link_2/link_3/link_4/link_5/link_6/flange/tool0"
-TIMES = [4.0, 5.5, 8.25, 11.0]
+TIMES = [1.0, 2.5, 4.25, 6.0]
 Worlds = dict[str, np.ndarray]
 
 
@@ -177,11 +177,11 @@ def test_a_state_is_the_same_in_every_format(case: Case, name: str, form: Any, t
         assert stage.GetRootLayer().subLayerPaths[0].startswith(("./", "../"))
 
 
-@pytest.mark.parametrize("name", ["w.usda", "w.usdc", "w.usdz"])
+@pytest.mark.parametrize("name", ["w.usda", "w.usdz"])
 def test_a_window_is_the_same_as_samples(case: Case, name: str, tmp_path: Path) -> None:
     options = ExportOptions(tmp_path / name)
     done = export_files(case.files, options, window=(TIMES[0], TIMES[-1]), fps=4)
-    assert done.frames == 29
+    assert done.frames == 21
     _compare_window(case, open_plain(tmp_path / name))
 
 
@@ -196,7 +196,7 @@ def _compare_window(case: Case, stage: Any) -> None:
             assert stage.GetAttributeAtPath(path).Get(code) == pytest.approx(value)
 
 
-@pytest.mark.parametrize("seconds", [1.0, 2.6, 100.0])
+@pytest.mark.parametrize("seconds", [1.0, 2.6])
 def test_a_window_is_the_same_as_clips(case: Case, seconds: float, tmp_path: Path) -> None:
     out = tmp_path / "clips.usda"
     options = ExportOptions(out, clips=True, clip_seconds=seconds)
@@ -224,11 +224,15 @@ def test_clips_and_samples_agree_between_the_frames(palletizer: Case, tmp_path: 
 
 
 def test_the_same_export_gives_the_same_bytes(workcell: Case, tmp_path: Path) -> None:
-    for name in ("a.usda", "a.usdc", "a.usdz", "a.glb"):
-        first, second = tmp_path / "1" / name, tmp_path / "2" / name
-        for out in (first, second):
-            export_files(workcell.files, ExportOptions(out), at=2.0)
-        assert first.read_bytes() == second.read_bytes()
+    names = ("a.usda", "a.usdc", "a.usdz", "a.glb")
+    for run in ("1", "2"):
+        clock = ReplayClock(0)
+        live = open_twin(workcell.files, clock=clock)
+        replay(live, clock, [0.5], lambda frame, time: None)
+        for name in names:
+            write_state(live, ExportOptions(tmp_path / run / name))
+    for name in names:
+        assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes(), name
 
 
 def test_a_glb_of_a_state_stands_where_the_twin_stood(
@@ -274,7 +278,6 @@ def test_the_command_says_what_it_did(root: Path, tmp_path: Path) -> None:
     again = _run(*arguments)
     assert again.returncode == 2
     assert again.stderr.strip() == f"twinstage: {out} is already there; --force replaces it"
-    assert _run(*arguments, "--force").returncode == 0
 
 
 BAD: list[tuple[list[str], str]] = [
@@ -285,6 +288,7 @@ BAD: list[tuple[list[str], str]] = [
     (["--out", "x.usda", "--clips"], "--clips needs a recorded window"),
     (["--out", "x.usda", "--copy-assets"], "goes with --flatten"),
     (["--out", "x.usda", "--fps", "3"], "--fps goes with --window"),
+    (["--out", "x.glb", "--compress", "meshopt"], "without meshopt or KTX2"),
 ]
 WITH: list[tuple[list[str], str]] = [
     (["--out", "x.usda", "--at", "-1"], "--at is -1"),
@@ -343,6 +347,15 @@ def test_the_producer_exports_what_it_set(root: Path, tmp_path: Path) -> None:
     assert np.allclose(world.ExtractTranslation(), (-1, 2, 0.5), atol=3e-4)
 
 
+def test_force_replaces_a_file_and_its_clips(workcell: Case, tmp_path: Path) -> None:
+    options = ExportOptions(tmp_path / "c.usda", clips=True, clip_seconds=1)
+    export_files(workcell.files, options, window=(0, 3), fps=2)
+    many = set((tmp_path / "c_clips").iterdir())
+    forced = ExportOptions(tmp_path / "c.usda", clips=True, clip_seconds=1, force=True)
+    export_files(workcell.files, forced, window=(0, 1), fps=2)
+    assert set((tmp_path / "c_clips").iterdir()) < many
+
+
 def test_no_file_of_the_stage_is_ever_written(root: Path, tmp_path: Path) -> None:
     import shutil
 
@@ -352,12 +365,11 @@ def test_no_file_of_the_stage_is_ever_written(root: Path, tmp_path: Path) -> Non
     shutil.copytree(root / "assets" / "library" / "workcell", folder)
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     files = TwinFiles(folder / "workcell.usda", folder / "bindings.yaml")
-    for name in ("workcell.usda", "robot.usda"):
-        for form in ("layer", "flat"):
-            with pytest.raises(UserError, match="a file of the stage itself"):
-                export_files(files, ExportOptions(folder / name, form=form, force=True), at=1)
-    export_files(files, ExportOptions(folder / "out.usda", form="flat", copy_assets=True), at=1)
-    export_files(files, ExportOptions(folder / "c.usda", clips=True), window=(0, 1), fps=2)
+    for name, form in (("workcell.usda", "layer"), ("robot.usda", "flat")):
+        with pytest.raises(UserError, match="a file of the stage itself"):
+            export_files(files, ExportOptions(folder / name, form=form, force=True), at=0.1)
+    export_files(files, ExportOptions(folder / "out.usda", form="flat", copy_assets=True), at=0.1)
+    export_files(files, ExportOptions(folder / "c.usda", clips=True), window=(0, 0.5), fps=2)
     assert all(path.read_bytes() == data for path, data in before.items())
     left = [path.name for path in folder.iterdir() if path.name.startswith(".")]
     assert left == []

@@ -255,6 +255,8 @@ def Scope "Looks"
     custom asset a = @./tex/a.png@
     custom asset again = @tex/a.png@
     custom asset u = @./tex/u.<UDIM>.png@
+    custom asset v = @tex/u.<UDIM>.png@
+    custom asset layer = @./s.usda@
     custom asset gone = @./tex/gone.png@
     custom asset[] many = [@./tex/a.png@, @./tex/b.tga@]
 }
@@ -271,7 +273,9 @@ def test_flattened_assets_are_named_relatively_where_they_are(textured: OpenedSt
     assert looks.GetAttribute("a").Get().path == "../stage/tex/a.png"
     assert looks.GetAttribute("a").Get().resolvedPath == str(tmp_path / "stage" / "tex" / "a.png")
     assert looks.GetAttribute("u").Get().path == "../stage/tex/u.<UDIM>.png"
+    assert looks.GetAttribute("v").Get().path == "../stage/tex/u.<UDIM>.png"
     assert [f.code for f in findings] == ["export.missing"] and "gone.png" in findings[0].message
+    assert str(tmp_path) not in out.read_text()
 
 
 def test_copied_assets_stand_beside_the_file(textured: OpenedStage, tmp_path: Path) -> None:
@@ -309,6 +313,9 @@ def test_a_package_holds_everything_aligned(textured: OpenedStage, tmp_path: Pat
     looks = stage.GetPrimAtPath("/Looks")
     assert looks.GetAttribute("a").Get().resolvedPath.startswith(f"{out}[")
     assert [bool(path.resolvedPath) for path in looks.GetAttribute("many").Get()] == [True, True]
+    assert str(tmp_path) not in stage.GetRootLayer().ExportToString().replace(str(out), "")
+    assert "<UDIM>" in looks.GetAttribute("u").Get().path
+    assert sum("u.10" in name for name in names) == 2
 
 
 def test_pxr_finds_nothing_wrong_with_a_package(moved: Stage, tmp_path: Path) -> None:

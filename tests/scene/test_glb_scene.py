@@ -4,6 +4,7 @@ import io
 import json
 import math
 import struct
+import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,8 +17,8 @@ from PIL import Image
 from twinstage.base.errors import UserError
 from twinstage.scene.columns import frozen
 from twinstage.scene.glb import bake_prototype
-from twinstage.scene.glb_materials import uv_transform
 from twinstage.scene.glb_scene import bake_scene
+from twinstage.scene.glb_textures import uv_transform
 from twinstage.scene.read import read_snapshot
 from twinstage.scene.snapshot import Material, Snapshot, Texture, TextureInput
 from twinstage.scene.stage import open_stage
@@ -178,6 +179,34 @@ def test_point_instances_stand_where_pxr_says_in_both_ways(shared: Path) -> None
         for c in n.get("children", [])
     )
     assert len(few["nodes"]) < len(document["nodes"]) / 50
+
+
+def test_instanced_points_are_the_same_matrices_as_nodes(shared: Path) -> None:
+    """Translation, rotation and scale of EXT_mesh_gpu_instancing, times the node's own, against the mesh nodes."""
+    path = shared / "assets" / "features/pixar/pointinstancer/pi.usda"
+    snapshot = snapshot_of(path, shared)
+    document, _ = parse(bake_scene(snapshot).data)
+    few, binary = parse(bake_scene(snapshot, instancing=True).data)
+    table = worlds(document)
+    expected = [table[i] for i, node in enumerate(document["nodes"]) if "mesh" in node]
+    found = []
+    for node, world in zip(few["nodes"], worlds(few), strict=True):
+        extension = node.get("extensions", {}).get("EXT_mesh_gpu_instancing")
+        if extension is None:
+            found += [world] if "mesh" in node else []
+            continue
+        columns = {}
+        for name, number in extension["attributes"].items():
+            accessor = few["accessors"][number]
+            view = few["bufferViews"][accessor["bufferView"]]
+            width = {"VEC3": 3, "VEC4": 4}[accessor["type"]]
+            rows = np.frombuffer(binary, "<f4", accessor["count"] * width, view["byteOffset"])
+            columns[name.lower()] = rows.reshape(-1, width)
+        for t, r, s in zip(columns["translation"], columns["rotation"], columns["scale"], strict=True):
+            found.append(world @ matrix({"translation": t, "rotation": r, "scale": s}))
+    assert len(found) == len(expected) >= 4
+    for one in expected:
+        assert min(np.abs(one - other).max() for other in found) < 1e-4
 
 
 def test_shear_is_kept_by_two_nodes(open_text: Any, validate_glb: Callable[..., list[str]]) -> None:
@@ -398,6 +427,24 @@ def test_other_formats_become_png_and_unreadable_ones_are_told(dress: Callable[.
     material, _, _, findings = dress(source, Texture("x.exr", "0", b"\x76\x2f\x31\x01rest"))
     assert "baseColorTexture" not in material["pbrMetallicRoughness"]
     assert "x.exr" in str(findings[0]) and findings[0].code == "gltf.texture"
+
+
+@pytest.mark.parametrize("name", ["diffuseColor", "normal", "roughness", "emissiveColor", "occlusion"])
+def test_broken_and_monstrous_images_are_left_out_and_told(dress: Callable[..., Any], name: str) -> None:
+    channel = "g" if name == "roughness" else "r" if name == "occlusion" else "rgb"
+    fed = (
+        TextureInput(0, channel=channel, scale=(2, 2, 2, 1), bias=(-1, -1, -1, 0))
+        if name == "normal"
+        else None
+    )
+    source = Material("/M", textures=((name, fed or TextureInput(0, channel=channel)),))
+    header = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
+    bomb = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4s", 13, b"IHDR") + header
+    bomb += struct.pack(">I", zlib.crc32(b"IHDR" + header))
+    for data in (b"\x89PNG\r\n\x1a\nbroken", bomb + struct.pack(">I4sI", 0, b"IDAT", zlib.crc32(b"IDAT"))):
+        _, document, _, findings = dress(source, Texture("x.png", "0", data))
+        assert "images" not in document
+        assert findings and "x.png cannot be read" in str(findings[0])
 
 
 def test_a_decoder_reads_what_pillow_cannot(dress: Callable[..., Any]) -> None:

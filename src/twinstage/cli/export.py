@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from twinstage.base.errors import UserError
 from twinstage.cli.common import AssetRoots, Json, print_json
 
 
@@ -65,6 +66,9 @@ def export(
             "--instancing", help="In a GLB: point instances in few nodes (EXT_mesh_gpu_instancing)."
         ),
     ] = False,
+    compress: Annotated[
+        str | None, typer.Option("--compress", help="Not offered yet; says what to do instead.", hidden=True)
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
     seed: Annotated[int, typer.Option("--seed", help="Seed of simulated sources.")] = 0,
     asset_root: AssetRoots = None,
@@ -80,6 +84,11 @@ def export(
     from twinstage.live.export import ExportOptions, export_files
     from twinstage.live.twin import TwinFiles
 
+    if compress is not None:
+        raise UserError(
+            f"--compress {compress}: GLB files are written without meshopt or KTX2; compress {out.name} afterwards, for "
+            "example with `npx @gltf-transform/cli optimize`"
+        )
     options = ExportOptions(
         out=out,
         form=None if layer is None else "layer" if layer else "flat",
