@@ -4,10 +4,10 @@ SHELL := /bin/bash
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: help setup demo test lint types arrows unit viewer bench soak clean
+.PHONY: help setup demo test lint types arrows unit viewer bench soak soak-usd clean
 
 help:  ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 .venv/.ready-run: pyproject.toml scripts/setup.sh
 	@bash scripts/setup.sh run
@@ -39,6 +39,9 @@ bench: .venv/.ready-test  ## every benchmark in benchmarks/, into docs/figures.m
 
 soak: .venv/.ready-test  ## one hour of the live cell under watch (ARGS="--minutes 5"); resumable log in out/soak
 	$(BIN)/python scripts/soak_first_light.py $(ARGS)
+
+soak-usd: .venv/.ready-test  ## every USD file of ../shared against pxr, the glTF validator and Blender (ARGS="--fresh"); log in out/soak
+	$(BIN)/python scripts/soak_usd.py $(ARGS)
 
 clean:  ## remove what make built
 	rm -rf .venv build dist out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
