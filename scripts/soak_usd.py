@@ -1,4 +1,4 @@
-"""Every USD file of the shared assets, read through the product's own door and judged by pxr, the Khronos validator and Blender.
+"""Every USD file of the shared assets, read through the product's own door, judged by pxr, the glTF validator and Blender.
 
 A file opens in a guarded child first, then in a worker process: counts of the manifest, the whole comparison of
 tests/conformance at two moments, and each shape as GLB before the validator. Then stages that draw polygon meshes only
@@ -166,6 +166,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--fresh", action="store_true", help="forget the log")
     parser.add_argument("--no-blender", action="store_true", help="leave Blender out")
+    parser.add_argument("--log", type=Path, default=LOG, help="the JSON lines that it goes on from")
     parser.add_argument("--only", default="", help="files whose name holds this")
     arguments = parser.parse_args()
     if not ASSETS.is_dir():
@@ -173,13 +174,13 @@ def main() -> int:
         return 2
     from conformance.files import manifest
 
-    LOG.parent.mkdir(parents=True, exist_ok=True)
+    arguments.log.parent.mkdir(parents=True, exist_ok=True)
     if arguments.fresh:
-        LOG.unlink(missing_ok=True)
-    known = done(LOG)
+        arguments.log.unlink(missing_ok=True)
+    known = done(arguments.log)
     rows = [row for row in manifest(ASSETS) if arguments.only in row.file]
     worker = Worker()
-    with LOG.open("a", encoding="utf-8") as log:
+    with arguments.log.open("a", encoding="utf-8") as log:
         for row in rows:
             if row.file not in known:
                 known[row.file] = worker.examine((row.file, row.counts))
