@@ -4,7 +4,7 @@ SHELL := /bin/bash
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: help setup demo test lint types arrows unit viewer bench soak soak-fuzz soak-doctor clean
+.PHONY: help setup demo test lint types arrows unit viewer bench soak soak-usd soak-fuzz soak-doctor clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -45,6 +45,9 @@ soak-fuzz: .venv/.ready-test  ## 20,000 hostile and damaged stages through the l
 
 soak-doctor: .venv/.ready-test  ## the whole corpus of faults against doctor (ARGS="0 100" for other seeds); resumable
 	$(BIN)/python scripts/soak_doctor.py $(ARGS)
+
+soak-usd: .venv/.ready-test  ## every USD file of ../shared against pxr, the glTF validator and Blender (ARGS="--fresh"); log in out/soak
+	$(BIN)/python scripts/soak_usd.py $(ARGS)
 
 clean:  ## remove what make built
 	rm -rf .venv build dist out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

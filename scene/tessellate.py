@@ -67,7 +67,7 @@ def revolve(radius: np.ndarray, height: np.ndarray, normal: np.ndarray) -> Shape
     )
     here = np.arange(SEGMENTS)
     there = (here + 1) % SEGMENTS
-    triangles = [np.empty((0, 3), np.int64)]  # a line, of no radius anywhere, has none
+    triangles = [np.empty((0, 3), np.int64)]
     for row in range(k - 1):
         low, high = row * SEGMENTS, (row + 1) * SEGMENTS
         if radius[row] > 0:

@@ -53,8 +53,11 @@ def _shape(type_name: str, lengths: tuple[float, ...], axis: str) -> MeshData | 
     """The triangles; None where the shape has no extent. Scenes repeat few sizes many times."""
     form = FORMS[type_name]
     shape = form.make(*lengths)
-    drawn = len(shape.triangles) > 0 and np.isfinite(shape.points).all()
-    if not drawn or np.ptp(shape.points, axis=0).max() <= 0:
+    if (
+        len(shape.triangles) == 0
+        or not np.isfinite(shape.points).all()
+        or np.ptp(shape.points, axis=0).max() <= 0
+    ):
         return None
     turn = np.eye(3) if form.axes is None else form.axes[axis]
     return MeshData(

@@ -5,6 +5,7 @@ has no Landlock, `available` says so and the screen alone holds.
 """
 
 import ctypes
+import importlib
 import os
 import sys
 import sysconfig
@@ -80,9 +81,8 @@ def system_places() -> list[str]:
     paths = sysconfig.get_paths()
     python = [sys.prefix, sys.base_prefix, paths["stdlib"], paths["purelib"], paths["platlib"]]
     # In a checkout the folders of this package are links to others, and the rules follow places, not names.
-    import twinstage
-
-    package = [entry for home in twinstage.__path__ for entry in [home, *_folders_in(home)]]
+    homes = importlib.import_module(__name__.partition(".")[0]).__path__
+    package = [entry for home in homes for entry in [home, *_folders_in(home)]]
     libraries = ["/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache"]
     small = [
         "/dev/null",

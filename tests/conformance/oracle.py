@@ -328,11 +328,11 @@ class Oracle:
         """Whether the authored extent, which BBoxCache believes, holds the shape."""
         extent = UsdGeom.Boundable(prim).GetExtentAttr().Get(self.time)
         if not extent:
-            return shape.slack == 0 and shape.rule != "any"
+            return shape.slack == 0 and shape.rule != "any" and not shape.skinned
         box = np.array(extent, np.float64) * self.scale
         slack = 1e-6 * max(float(np.abs(box).max()), 1e-9)
         holds = (box[0] <= shape.low + slack).all() and (box[1] >= shape.high - slack).all()
-        return bool(holds) and shape.slack == 0 and shape.rule != "any"
+        return bool(holds) and shape.slack == 0 and shape.rule != "any" and not shape.skinned
 
     def unseen_parts(self, prim: Any) -> bool:
         """Whether BBoxCache may miss parts of the points: a prototype's prims below an `over`, or an instancer in it

@@ -34,17 +34,17 @@ class Reading:
 
 
 class Library:
-    """The files below one folder, which is the only root that they may reach."""
+    """The files below one folder, which is the only root that they may reach. `probe`: a child looks at each file first."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, *, probe: bool = False) -> None:
+        self.folder, self.probe = folder, probe
         self._known: dict[str, Reading] = {}
 
     def read(self, name: str) -> Reading:
         """The file of that name relative to the folder."""
         if name not in self._known:
             try:
-                opened = open_stage(self.folder / name, [self.folder], probe=False)
+                opened = open_stage(self.folder / name, [self.folder], probe=self.probe)
                 self._known[name] = Reading(name, opened)
             except UserError as refusal:
                 self._known[name] = Reading(name, None, str(refusal))
