@@ -8,6 +8,7 @@ missing manifest) or when a value is asked for.
 import math
 import os
 import re
+from pathlib import Path
 from typing import Any
 
 from twinstage.base.finding import Finding
@@ -15,8 +16,11 @@ from twinstage.scene.safe.limits import MAX_CLIPS
 from twinstage.scene.safe.scrub import Judge, at_path
 
 
-def scrub_clips(layer: Any, judge: Judge) -> list[Finding]:
-    """Remove the clip sets that name a file which the judge refuses, or more clips than the limit, with a finding each."""
+def scrub_clips(layer: Any, judge: Judge, home: Path) -> list[Finding]:
+    """Remove the clip sets that name a file which the judge refuses, or more clips than the limit, with a finding each.
+
+    `home`: the root layer's folder, where USD looks for plain names, too.
+    """
     from pxr import Sdf
 
     paths: list[Any] = []
@@ -26,14 +30,14 @@ def scrub_clips(layer: Any, judge: Judge) -> list[Finding]:
         if path.IsPrimPath() or path.IsPrimVariantSelectionPath():
             spec = layer.GetPrimAtPath(path)
             if spec and spec.HasInfo("clips"):
-                found += _scrub_spec(layer, spec, judge)
+                found += _scrub_spec(layer, spec, judge, home)
     return found
 
 
-def _scrub_spec(layer: Any, spec: Any, judge: Judge) -> list[Finding]:
+def _scrub_spec(layer: Any, spec: Any, judge: Judge, home: Path) -> list[Finding]:
     kept, found = {}, []
     for name, clips in dict(spec.GetInfo("clips")).items():
-        fault = _fault(layer, clips, judge) if isinstance(clips, dict) else None
+        fault = _fault(layer, clips, judge, home) if isinstance(clips, dict) else None
         if fault is None:
             kept[name] = clips
         else:
@@ -45,7 +49,7 @@ def _scrub_spec(layer: Any, spec: Any, judge: Judge) -> list[Finding]:
     return found
 
 
-def _fault(layer: Any, clips: dict[str, Any], judge: Judge) -> Finding | None:
+def _fault(layer: Any, clips: dict[str, Any], judge: Judge, home: Path) -> Finding | None:
     template = str(clips.get("templateAssetPath") or "")
     if template and not _countable(clips):
         message = f"layer {layer.identifier} asks for more than {MAX_CLIPS:,} value clips, or for times that are no numbers"
@@ -53,7 +57,7 @@ def _fault(layer: Any, clips: dict[str, Any], judge: Judge) -> Finding | None:
     manifest = clips.get("manifestAssetPath")
     paths = [str(asset.path) for asset in clips.get("assetPaths") or ()]
     paths += [str(manifest.path)] if manifest else []
-    paths += matches(layer, template) if template else []
+    paths += matches(layer, template, home) if template else []
     for path in paths:
         fault = judge(layer, path) if path else None
         if fault is not None:
@@ -75,14 +79,14 @@ def _countable(clips: dict[str, Any]) -> bool:
     return stride > 0 and (end - start) / stride <= MAX_CLIPS
 
 
-def matches(layer: Any, template: str) -> list[str]:
+def matches(layer: Any, template: str, home: Path) -> list[str]:
     """Paths that a template (`dir/clip.###.usd`) can become, for the files that are there; itself, if none is."""
     folder, name = os.path.split(template)
     if "#" in folder:
         return [template]
     pattern = re.compile("-?[0-9]+".join(map(re.escape, re.split("#+", name))))
     found: dict[str, None] = {}
-    for place in _places(layer, folder):
+    for place in _places(layer, folder, home):
         try:
             names = os.listdir(place)
         except OSError:
@@ -91,7 +95,7 @@ def matches(layer: Any, template: str) -> list[str]:
     return list(found)[: MAX_CLIPS + 1] or [template]
 
 
-def _places(layer: Any, folder: str) -> list[str]:
+def _places(layer: Any, folder: str, home: Path) -> list[str]:
     """Folders in which USD looks for a template's files."""
     from pxr import Sdf
 
@@ -101,9 +105,5 @@ def _places(layer: Any, folder: str) -> list[str]:
     )
     at_layer = os.path.join(os.path.dirname(layer.realPath), folder)
     search = os.environ.get("PXR_AR_DEFAULT_SEARCH_PATH", "").split(os.pathsep)
-    return [
-        beside,
-        at_layer,
-        os.path.join(os.getcwd(), folder),
-        *(os.path.join(s, folder) for s in search if s),
-    ]
+    folders = [beside, at_layer, os.path.join(home, folder), os.path.join(os.getcwd(), folder)]
+    return [*folders, *(os.path.join(place, folder) for place in search if place)]

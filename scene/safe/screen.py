@@ -51,7 +51,7 @@ def screen(file: Path, allowed: AllowedFolders, mtlx_text: MtlxText | None = Non
 
     Raises UserError where the file itself is no readable USD file.
     """
-    from pxr import Sdf
+    from pxr import Ar, Sdf
 
     if not is_regular(str(file)):
         raise UserError(f"stage {file} is no ordinary file")
@@ -61,7 +61,10 @@ def screen(file: Path, allowed: AllowedFolders, mtlx_text: MtlxText | None = Non
     root = Sdf.Layer.FindOrOpen(str(file))
     if root is None:
         raise UserError(f"stage {file} cannot be read: it is not a USD file")
-    with Sdf.ChangeBlock():  # an open stage that shares a layer sees it only after its screening
+    # Stages look for plain names in the root layer's folder, too; and an open stage that shares a layer must see it only
+    # after its screening.
+    context = Ar.GetResolver().CreateDefaultContextForAsset(str(file))
+    with Ar.ResolverContextBinder(context), Sdf.ChangeBlock():
         run.visit_all(root)
     return Screened(
         root, tuple(run.layers.values()), tuple(run.made), tuple(dict.fromkeys(run.findings)), run.stamps()
@@ -215,7 +218,7 @@ class _Screen:
         """Value clips and asset values: what leads out is removed."""
         from pxr import UsdUtils
 
-        found = scrub_clips(layer, self._judge_value)
+        found = scrub_clips(layer, self._judge_value, self.allowed.home)
         named = {path for group in UsdUtils.ExtractExternalReferences(layer.identifier) for path in group}
         if any(self.judge(layer, authored) for authored in named - arcs):
             found += scrub_specs(layer, self._judge_value)

@@ -100,6 +100,16 @@ def chain_out(rng: random.Random, places: Places) -> Piece:
 
 
 @feature
+def nested_out(rng: random.Random, places: Places) -> Piece:
+    """A layer in a folder below: plain names are looked for beside it, then beside the root layer."""
+    name = rng.choice(
+        ["linked.usda", "linked/canary.usda", "linked-twice.usda", "sub/../linked.usda", "canary.usda"]
+    )
+    write(places, "sub/below.usda", f'#usda 1.0\ndef Xform "A" (references = @{name}@) {{\n}}\n')
+    return Piece('def "Nested" (references = @./sub/below.usda@</A>) {\n}\n')
+
+
+@feature
 def expression_out(rng: random.Random, places: Places) -> Piece:
     text, variables = rng.choice(
         [

@@ -50,6 +50,7 @@ ARCS = {
     + 'def "A" (references = @./asks.usda@</A>) {\n}\n',
     "expression in a sublayer": "(\n expressionVariables = {\n bool D = true\n }\n"
     ' subLayers = [@`if(${D}, "../outside/part.usda", "x.usda")`@]\n)\n' + OK,
+    "root layer's folder by a plain name": OK + 'def "A" (references = @./x/plain.usda@) {\n}\n',
     "clip": OK + CLIP.format("asset[] assetPaths = [@../outside/part.usda@]\n"),
     "clip manifest": OK
     + CLIP.format(
@@ -57,6 +58,7 @@ ARCS = {
     ),
     "clip template": OK + CLIP.format(TEMPLATE.format("../outside/part.#.usda")),
     "clip template by link": OK + CLIP.format(TEMPLATE.format("./links/part.#.usda")),
+    "clip template beside the root layer": OK + 'def "A" (references = @./x/clipped.usda@</A>) {\n}\n',
     "clip template in the working folder": OK + CLIP.format(TEMPLATE.format("part.#.usda")),
 }
 
@@ -71,6 +73,8 @@ def secrets(yard: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     (yard.scene / "x").mkdir()
     yard.write('(\n defaultPrim = "I"\n)\ndef "I" (payload = @../outside/part.usda@) {\n}\n', "inner.usda")
     yard.write('def "A" (references = @`"${D}/part.usda"`@) {\n}\n', "asks.usda")
+    yard.write(CLIP.format(TEMPLATE.format("links/part.#.usda")), "x/clipped.usda")
+    yard.write('(\n defaultPrim = "I"\n)\ndef "I" (references = @link.usda@) {\n}\n', "x/plain.usda")
     monkeypatch.chdir(yard.outside)
     return yard
 
