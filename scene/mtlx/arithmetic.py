@@ -13,6 +13,7 @@ from twinstage.scene.read.materials_signal import (
     Signal,
     Varying,
     Vector,
+    channel,
     compose,
     elementwise,
     fit,
@@ -118,3 +119,19 @@ def mix(node: Node, background: Signal, foreground: Signal, share: Signal, width
     left = binary(node, operator.mul, background, rest, width)
     right = binary(node, operator.mul, foreground, Constant(weight), width)
     return binary(node, operator.add, left, right, width)
+
+
+def folded(node: Node, signal: Signal, width: int) -> Vector:
+    """A signal as numbers, `width` of them (0: as many as it has); of an image the mean, told as nearest."""
+    if isinstance(signal, Constant):
+        return fit(signal.values, width) if width else signal.values
+    if isinstance(signal, Image):
+        node.note("material.nearest", "computes with an image: its mean is used")
+    return mean_of(resolved(node, signal, width or 3), width or 3)
+
+
+def one_channel(image: Image, index: int, width: int) -> Image:
+    """One channel of an image in all components."""
+    one = channel(image, index)
+    assert isinstance(one, Image)
+    return replace(one, width=width)

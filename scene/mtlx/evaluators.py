@@ -1,5 +1,6 @@
 """All evaluators of MaterialX nodes, and how an id finds its own."""
 
+from twinstage.scene.mtlx.colors import COLORS
 from twinstage.scene.mtlx.ids import parse
 from twinstage.scene.mtlx.images import IMAGES
 from twinstage.scene.mtlx.nodes import NODES
@@ -9,6 +10,7 @@ from twinstage.scene.read.materials_usd import transform_2d, uv_texture
 
 EVALUATORS: dict[str, Evaluator] = {
     **NODES,
+    **COLORS,
     **IMAGES,
     **PROCEDURAL,
     "UsdUVTexture": uv_texture,

@@ -1,13 +1,12 @@
 """The common MaterialX nodes that compute: constants are folded, images and coordinates keep what can be said of them."""
 
-import colorsys
 import math
 import operator
 from collections.abc import Callable
 from dataclasses import replace
 
-from twinstage.scene.mtlx.arithmetic import binary, mix, resolved, unary
-from twinstage.scene.read.materials_network import Evaluator, Node, is_srgb, to_rec709
+from twinstage.scene.mtlx.arithmetic import binary, folded, mix, one_channel, resolved, unary
+from twinstage.scene.read.materials_network import Evaluator, Node
 from twinstage.scene.read.materials_signal import (
     Constant,
     Coordinates,
@@ -47,18 +46,10 @@ def _vectors(f: Callable[[Vector, Vector], Vector], width: int = 0) -> Evaluator
 
     def evaluate(node: Node) -> Signal:
         names = ("in1", "in2") if node.shader.GetInput("in1") else ("in", "in2")
-        parts = [_folded(node, node.signal(name, 0.0), 0) for name in names]
+        parts = [folded(node, node.signal(name, 0.0), 0) for name in names]
         return Constant(f(*parts))
 
     return evaluate
-
-
-def _folded(node: Node, signal: Signal, width: int) -> Vector:
-    if isinstance(signal, Constant):
-        return fit(signal.values, width) if width else signal.values
-    if isinstance(signal, Image):
-        node.note("material.nearest", "computes with an image: its mean is used")
-    return mean_of(resolved(node, signal, width or 3), width or 3)
 
 
 def _constant(node: Node) -> Signal:
@@ -101,7 +92,7 @@ def _combine(node: Node) -> Signal:
     values: list[float] = []
     for part in parts:
         values.extend(
-            _folded(node, part, part.width if isinstance(part, Image) else len(mean_of(part, 1)))
+            folded(node, part, part.width if isinstance(part, Image) else len(mean_of(part, 1)))
             if not isinstance(part, Constant)
             else part.values
         )
@@ -132,17 +123,10 @@ def _swizzle(node: Node) -> Signal:
         if order in ([0, 1, 2], [0, 1, 2, 3]):
             return found
         if len(set(order)) == 1 and order[0] >= 0:
-            return _grey(found, order[0], len(order))
+            return one_channel(found, order[0], len(order))
         node.note("material.nearest", f"reorders the channels of an image to {letters!r}: its mean is used")
     values = mean_of(found, 4)
     return Constant(tuple(values[k] if k >= 0 else float(k == -2) for k in order))
-
-
-def _grey(image: Image, index: int, width: int) -> Image:
-    """One channel of an image in all components."""
-    one = channel(image, index)
-    assert isinstance(one, Image)
-    return replace(one, width=width)
 
 
 def _mix(node: Node) -> Signal:
@@ -164,7 +148,7 @@ def _clamp(node: Node) -> Signal:
 
 
 def _remap(node: Node) -> Signal:
-    """remap and range: linear from [inlow, inhigh] to [outlow, outhigh]; gamma and clamping on constants only."""
+    """Linear from [inlow, inhigh] to [outlow, outhigh]."""
     w = node.width
     in_low, in_high = node.vector("inlow", 0.0, w), node.vector("inhigh", 1.0, w)
     out_low, out_high = node.vector("outlow", 0.0, w), node.vector("outhigh", 1.0, w)
@@ -173,6 +157,26 @@ def _remap(node: Node) -> Signal:
     bias = tuple(o - i * g for o, i, g in zip(out_low, in_low, gain, strict=True))
     scaled = binary(node, operator.mul, node.signal("in", 0.0), Constant(gain), w)
     return binary(node, operator.add, scaled, Constant(bias), w)
+
+
+def _range(node: Node) -> Signal:
+    """remap with a gamma in between and a clamp behind; both on constants only."""
+    found, w = node.signal("in", 0.0), node.width
+    gamma, clamped = node.vector("gamma", 1.0, w), node.number("doclamp", 0.0) > 0.5
+    if isinstance(found, Image):
+        if clamped or set(gamma) != {1.0}:
+            node.note("material.nearest", "bends or clamps an image: it is scaled only")
+        return _remap(node)
+    low, high = node.vector("outlow", 0.0, w), node.vector("outhigh", 1.0, w)
+    in_low, in_high = node.vector("inlow", 0.0, w), node.vector("inhigh", 1.0, w)
+    values = mean_of(resolved(node, found, w), w)
+    share = elementwise(operator.truediv, elementwise(operator.sub, values, in_low, w),
+                        elementwise(lambda a, b: (a - b) or 1.0, in_high, in_low, w), w)  # fmt: skip
+    bent = elementwise(lambda x, g: math.copysign(abs(x) ** (1 / g), x), share, gamma, w)
+    out = elementwise(
+        operator.add, low, elementwise(operator.mul, bent, elementwise(operator.sub, high, low, w), w), w
+    )
+    return Constant(elementwise(min, elementwise(max, out, low, w), high, w) if clamped else out)
 
 
 def _smoothstep(node: Node) -> Signal:
@@ -189,91 +193,18 @@ def _invert(node: Node) -> Signal:
     return binary(node, operator.sub, node.signal("amount", 1.0), node.signal("in", 0.0), node.width)
 
 
-LUMA = (0.2722287, 0.6740818, 0.0536895)
-"""MaterialX's default luminance coefficients (ACEScg)."""
-
-
-def _luminance(node: Node) -> Signal:
-    found = node.signal("in", 0.0)
-    if isinstance(found, Image):
-        node.note("material.nearest", "takes the luminance of an image: its green channel is used")
-        return _grey(found, 1, node.width)
-    weights, width = node.vector("lumacoeffs", LUMA, 3), max(node.width, 3)
-    values = mean_of(resolved(node, found, width), width)
-    grey = sum(v * k for v, k in zip(values[:3], weights, strict=True))
-    return Constant((grey, grey, grey, *values[3:]))
-
-
-def _saturate(node: Node) -> Signal:
-    found, amount = node.signal("in", 0.0), node.number("amount", 1.0)
-    if isinstance(found, Image):
-        if amount != 1:
-            node.note("material.nearest", "changes the saturation of an image: it is used as it is")
-        return found
-    weights, width = node.vector("lumacoeffs", LUMA, 3), max(node.width, 3)
-    values = mean_of(resolved(node, found, width), width)
-    grey = sum(v * k for v, k in zip(values[:3], weights, strict=True))
-    return Constant((*(grey + (v - grey) * amount for v in values[:3]), *values[3:]))
-
-
-def _hsv(f: Callable[[float, float, float], tuple[float, float, float]]) -> Evaluator:
-    def evaluate(node: Node) -> Signal:
-        values = _folded(node, node.signal("in", 0.0), max(node.width, 3))
-        return Constant((*f(*fit(values, 3)), *values[3:]))
-
-    return evaluate
-
-
-def _hsv_adjust(node: Node) -> Signal:
-    found = node.signal("in", 0.0)
-    turn, gain, value = node.vector("amount", (0.0, 1.0, 1.0), 3)
-    if (turn, gain, value) == (0.0, 1.0, 1.0):
-        return found
-    if isinstance(found, Image) and (turn, gain) == (0.0, 1.0):
-        return binary(node, operator.mul, found, Constant((value,) * 3), node.width)
-    if isinstance(found, Image):
-        node.note("material.nearest", "turns hue or saturation of an image: it is used as it is")
-        return found
-    width = max(node.width, 3)
-    values = mean_of(resolved(node, found, width), width)
-    h, s, v = colorsys.rgb_to_hsv(*values[:3])
-    return Constant((*colorsys.hsv_to_rgb((h + turn) % 1.0, s * gain, v * value), *values[3:]))
-
-
-def _contrast(node: Node) -> Signal:
-    pivot, amount = node.vector("pivot", 0.5, node.width), node.vector("amount", 1.0, node.width)
-    scaled = binary(node, operator.mul, node.signal("in", 0.0), Constant(amount), node.width)
-    bias = tuple(p * (1 - a) for p, a in zip(pivot, amount, strict=True))
-    return binary(node, operator.add, scaled, Constant(bias), node.width)
-
-
 def _compare(test: Callable[[float, float], bool]) -> Evaluator:
     def evaluate(node: Node) -> Signal:
-        value1 = _folded(node, node.signal("value1", 1.0), 1)[0]
-        value2 = _folded(node, node.signal("value2", 0.0), 1)[0]
+        value1 = folded(node, node.signal("value1", 1.0), 1)[0]
+        value2 = folded(node, node.signal("value2", 0.0), 1)[0]
         return node.signal("in1" if test(value1, value2) else "in2", 0.0)
 
     return evaluate
 
 
 def _switch(node: Node) -> Signal:
-    which = int(_folded(node, node.signal("which", 0.0), 1)[0])
+    which = int(folded(node, node.signal("which", 0.0), 1)[0])
     return node.signal(f"in{min(max(which, 0), 9) + 1}", 0.0)
-
-
-def _to_linear(space: str) -> Evaluator:
-    """A transform from a colour space to linear Rec. 709; on an image only from sRGB."""
-
-    def evaluate(node: Node) -> Signal:
-        found = node.signal("in", 0.0)
-        if isinstance(found, Image):
-            if is_srgb(space) and found.source.color_space == "raw":
-                return replace(found, source=replace(found.source, color_space="sRGB"))
-            node.note("material.nearest", f"transforms an image from {space}: it is used as it is")
-            return found
-        return Constant(to_rec709(_folded(node, found, node.width), space))
-
-    return evaluate
 
 
 def _geomprop(node: Node) -> Signal | None:
@@ -316,20 +247,6 @@ def _modulo(a: float, b: float) -> float:
     return a - b * math.floor(a / b)
 
 
-def _over(node: Node) -> Signal:
-    """plus, minus, screen, ... with bg, fg and a share: fg alone counts where the share is 1."""
-    kind = node.id.split("_")[1]
-    op = {"plus": operator.add, "minus": operator.sub, "difference": lambda a, b: abs(a - b),
-          "screen": lambda a, b: 1 - (1 - a) * (1 - b), "overlay": _overlay,
-          "burn": lambda a, b: 1 - (1 - a) / b, "dodge": lambda a, b: a / (1 - b)}[kind]  # fmt: skip
-    bg, fg = node.signal("bg", 0.0), node.signal("fg", 0.0)
-    return mix(node, bg, binary(node, op, bg, fg, node.width), node.signal("mix", 1.0), node.width)
-
-
-def _overlay(a: float, b: float) -> float:
-    return 2 * a * b if b < 0.5 else 1 - 2 * (1 - a) * (1 - b)
-
-
 NODES: dict[str, Evaluator] = {
     "constant": _constant,
     "dot": _pass,
@@ -361,15 +278,9 @@ NODES: dict[str, Evaluator] = {
     "exp": _one(math.exp),
     "clamp": _clamp,
     "remap": _remap,
-    "range": _remap,
+    "range": _range,
     "smoothstep": _smoothstep,
     "mix": _mix,
-    "luminance": _luminance,
-    "saturate": _saturate,
-    "contrast": _contrast,
-    "hsvadjust": _hsv_adjust,
-    "rgbtohsv": _hsv(colorsys.rgb_to_hsv),
-    "hsvtorgb": _hsv(colorsys.hsv_to_rgb),
     "extract": _extract,
     "swizzle": _swizzle,
     "combine2": _combine,
@@ -391,14 +302,5 @@ NODES: dict[str, Evaluator] = {
     "geompropvalueuniform": _geomprop,
     "UsdPrimvarReader": _geomprop,
     "geomcolor": _geomcolor,
-    **dict.fromkeys(("plus", "minus", "difference", "screen", "overlay", "burn", "dodge"), _over),
-    "srgb_texture_to_lin_rec709": _to_linear("srgb_texture"),
-    **{
-        f"{space}_to_lin_rec709": _to_linear(space)
-        for space in (
-            "acescg", "g18_rec709", "g22_rec709", "rec709_display", "g22_ap1", "lin_adobergb", "adobergb",
-            "srgb_displayp3", "lin_displayp3",
-        )
-    },
 }  # fmt: skip
 """Evaluators by category; `images` and `procedural` add theirs."""

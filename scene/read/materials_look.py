@@ -70,7 +70,8 @@ def assemble(
         if isinstance(signal, Text):
             notes.add("material.type", f"feeds a text into {name}: it is left out", path)
             continue
-        value = tuple(sane(round(v, 7)) for v in mean_of(signal, width or 1))
+        exact = isinstance(signal, Constant)  # means are rounded, authored numbers stay as they are
+        value = tuple(sane(v if exact else round(v, 7)) for v in mean_of(signal, width or 1))
         fields[attribute] = value if width else value[0]
         if isinstance(signal, Image) and name in PLAIN_ONLY:
             notes.add("material.nearest", f"has an image for {name}: its mean is used", path)
