@@ -130,10 +130,18 @@ def add_excludes(
     sources = [*physics.all("RigidBody").items(), *physics.all(*SHAPES).items()]
     for path, desc in sources:
         for other in map(str, desc.filteredCollisions):
-            for a in _bodies_of(path, bodies, owners):
-                for b in _bodies_of(other, bodies, owners):
+            ends = [_bodies_of(one, bodies, owners) for one in (path, other)]
+            for a in ends[0]:
+                for b in ends[1]:
                     add(a, b)
-            if path in owners or other in owners:
+            if "" in (*ends[0], *ends[1]):
+                physics.tell(
+                    "filtered-static",
+                    f"the filtered pair {path} and {other} has a static end, which MuJoCo cannot tell apart from the rest of "
+                    "the world; they do collide",
+                    path,
+                )
+            elif path in owners or other in owners:
                 physics.tell(
                     "filtered-pair",
                     f"the filtered pair {path} and {other} is told to MuJoCo for their whole bodies",

@@ -523,6 +523,16 @@ def PhysicsCollisionGroup "GB" {
     assert pairs == {("/B", "/C")}
 
 
+def test_a_filtered_pair_with_a_static_collider_is_told(open_text: Any) -> None:
+    text = f"""def Cube "A" (prepend apiSchemas = ["PhysicsRigidBodyAPI", "PhysicsCollisionAPI", "PhysicsFilteredPairsAPI"]) {{
+    rel physics:filteredPairs = </Ground> }}
+def Cube "Ground" {COLLIDER} {{
+ }}
+"""
+    world, model, _ = made(open_text, text)
+    assert "physics.filtered-static" in codes(world) and model.nexclude == 0
+
+
 def test_bodies_of_a_joint_do_not_collide_and_fixed_ones_are_welded(open_text: Any) -> None:
     text = """def Cube "A" (prepend apiSchemas = ["PhysicsRigidBodyAPI", "PhysicsCollisionAPI"]) {
  }
