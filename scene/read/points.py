@@ -18,12 +18,11 @@ from twinstage.scene.read.labels import prototype_levels
 from twinstage.scene.read.point_frames import point_frames
 from twinstage.scene.read.prims import render_visibility
 from twinstage.scene.read.walk import size_below
+from twinstage.scene.safe.limits import MAX_DRAWINGS
 from twinstage.scene.tables import Frames
 
 MAX_NESTED = 1_000_000
 """Drawings, and prims to look at, that one prototype may expand to."""
-MAX_DRAWINGS = 20_000_000
-"""Drawings that the points of one instancer may expand to."""
 
 
 @dataclass(frozen=True, slots=True)

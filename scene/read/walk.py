@@ -14,10 +14,8 @@ from typing import Any
 import numpy as np
 
 from twinstage.scene.columns import I4
+from twinstage.scene.safe.limits import MAX_PRIMS
 from twinstage.scene.snapshot import by_depth, depths
-
-MAX_PRIMS = 4_000_000
-"""Rows that a prim table may have, instance proxies included: about 100 bytes each, 2 million of which take a second."""
 
 
 @dataclass

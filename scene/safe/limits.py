@@ -6,8 +6,8 @@ MAX_COMBINATIONS = 4_096
 """Combinations of variable values that are tried for one expression in an asset path."""
 MAX_CLIPS = 100_000
 """Value clips that one template may ask for."""
-MAX_PRIMS = 2_000_000
-"""Prims of a stage, instance proxies included."""
+MAX_PRIMS = 4_000_000
+"""Prims of a stage, instance proxies included: about 100 bytes each in a table, 2 million of which take a second."""
 MAX_DRAWINGS = 20_000_000
 """Gprims that point instancers draw, nested ones multiplied."""
 MAX_PACKAGE_BYTES = 8 << 30

@@ -106,7 +106,8 @@ def test_a_binding_over_a_payload(tmp_path: Path) -> None:
 
 def test_subsets_with_their_own_material(open_text: Any) -> None:
     mesh = (
-        f'def Mesh "M" {API} {{ rel material:binding = </A>\n int[] faceVertexCounts = [3, 3, 3]\n'
+        f'def Mesh "M" {API} {{ rel material:binding = </A>\n uniform token subdivisionScheme = "none"\n'
+        " int[] faceVertexCounts = [3, 3, 3]\n"
         " int[] faceVertexIndices = [0, 1, 2, 0, 2, 3, 0, 3, 4]\n"
         " point3f[] points = [(0, 0, 0), (1, 0, 0), (1, 1, 0), (0, 1, 0), (-1, 1, 0)]\n"
         ' def GeomSubset "One" (prepend apiSchemas = ["MaterialBindingAPI"]) { uniform token elementType = "face"\n'

@@ -88,7 +88,7 @@ def test_objects_come_back_as_they_went_in() -> None:
     ]
     table = ObjectTable.of(rows, ("/A", "/B"))
     assert list(table) == rows and table[-1] == rows[2] and table == tuple(rows)
-    assert table.label_set.values == ((("box", "thing"), 1), ((), 0), (("box", "thing"), 2))
+    assert table.label_set.values == (("box", ("box", "thing"), 1), ("", (), 0), ("box", ("box", "thing"), 2))
     assert table.point_id.tolist() == [-1, 7, 9]
 
 

@@ -63,16 +63,18 @@ def test_points_that_are_nowhere_are_hidden(opens: Opens) -> None:
     assert [f.path for f in snapshot.findings if f.code == "points.not-finite"] == ["/I"]
 
 
-def test_lights_and_cameras_that_hold_no_numbers_are_left_out(opens: Opens) -> None:
+def test_numbers_of_lights_and_cameras_that_are_none_give_the_fall_backs(opens: Opens) -> None:
     snapshot = read_snapshot(
         opens(
             HEAD + 'def SphereLight "Bad" {\n float inputs:intensity = nan\n}\ndef SphereLight "Good" {\n}\n'
             'def Camera "Lens" {\n float focalLength = inf\n}\ndef Camera "Fine" {\n}\n'
         )
     )
-    assert len(snapshot.lights) == 1
-    assert [c.name for c in snapshot.cameras] == ["Fine"]
-    assert {"light.not-finite", "camera.not-finite"} <= {f.code for f in snapshot.findings}
+    assert [light.radiance for light in snapshot.lights] == [(1, 1, 1)] * 2
+    assert [c.focal_length for c in snapshot.cameras] == [50, 50]  # the schemas' fall-backs
+    assert {("light.value", "/Bad"), ("camera.value", "/Lens")} <= {
+        (f.code, f.path) for f in snapshot.findings
+    }
 
 
 def points(name: str, count: int, target: str, inner: str) -> str:
