@@ -15,7 +15,7 @@ from twinstage.scene.columns import F8, I4, Bool, frozen
 from twinstage.scene.labels import Groups, flat
 from twinstage.scene.read.context import ReadContext
 from twinstage.scene.read.labels import read_groups_and_loose
-from twinstage.scene.read.walk import Forest, Rows
+from twinstage.scene.read.walk import MAX_PRIMS, Forest, Rows
 from twinstage.scene.safe.finite import local_transformation
 from twinstage.scene.snapshot import PrimTable, by_depth, depths
 from twinstage.scene.tables import Frames, Interned, PathTable
@@ -129,6 +129,7 @@ class _Authored:
         self.look = _Codes(())
         self.by_collection = bytearray()
         self.frame = numbers("i")
+        self._schemas = (UsdGeom.Imageable, UsdGeom.Xformable)
         self._cache = UsdGeom.XformCache(context.time)
         self._count = 1
         self._matrices: list[Any] = []
@@ -158,13 +159,11 @@ class _Authored:
             self._draw_mode(prim)
 
     def _ask(self, prim: Any, type_name: str) -> _Kinds:
-        from pxr import UsdGeom
-
         names = prim.GetAuthoredPropertyNames()
         key = (type_name, *names)
         known = self._kinds.get(key)
         if known is None:
-            imageable, xformable = prim.IsA(UsdGeom.Imageable), prim.IsA(UsdGeom.Xformable)
+            imageable, xformable = (bool(prim.IsA(schema)) for schema in self._schemas)
             known = self._kinds[key] = _Kinds.of(names, imageable, xformable, self.context.policy.flag)
         return known
 
@@ -251,7 +250,7 @@ class PrimReader:
         """The table, and its rows' inner side."""
         read = _Authored(self.context)
         forest = Forest(self.context.stage, read.visit)
-        for source, count in forest.close():
+        for source, count in forest.close(MAX_PRIMS):
             self.context.finding(
                 "instances.too-many",
                 f"what instances of {source} hold is left out: it would be {count:,} prims",

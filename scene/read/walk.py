@@ -96,7 +96,7 @@ class Forest:
             self._sizes[number] = len(tree.parent) + below
         return self._sizes[number]
 
-    def close(self, limit: int = MAX_PRIMS) -> list[tuple[str, int]]:
+    def close(self, limit: int) -> list[tuple[str, int]]:
         """Leave out what is below the instances that need most rows until the table fits; returns what was left out.
 
         Each entry: the prototype's path and the rows that it would have needed.

@@ -9,6 +9,7 @@ import pytest
 
 from twinstage.base.errors import UserError
 from twinstage.scene.choices import choose_variants, load_below
+from twinstage.scene.read import prims as prims_module
 from twinstage.scene.read import read_snapshot
 from twinstage.scene.snapshot import Snapshot
 from twinstage.scene.stage import open_stage
@@ -357,16 +358,21 @@ def test_colours_given_above_instances(assert_like_pxr: Any, open_text: Any) -> 
     ]
 
 
-def test_an_instance_bomb_is_counted_not_expanded(open_text: Any) -> None:
+def test_instances_beyond_the_limit_are_counted_not_expanded(
+    open_text: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prims_module, "MAX_PRIMS", 400)
     body = 'class Xform "_P0" { def Cube "Box" {}\n}\n'
-    for k in range(1, 12):
+    for k in range(1, 5):
         inside = "".join(
             f'def Xform "I{i}" (instanceable = true\n references = </_P{k - 1}>) {{}}\n' for i in range(12)
         )
         body += f'class Xform "_P{k}" {{ {inside} }}\n'
-    body += 'def Xform "Bomb" (instanceable = true\n references = </_P11>) {}\ndef Cube "Rest" {}\n'
+    body += 'def Xform "Bomb" (instanceable = true\n references = </_P4>) {}\ndef Cube "Rest" {}\n'
     body += 'def Xform "Some" (instanceable = true\n references = </_P2>) {}\n'
     snapshot = read_snapshot(open_text(body))
     paths = drawn(snapshot)
     assert "/Rest" in paths and sum(path.startswith("/Some/") for path in paths) == 144
-    assert any(f.code in ("instances.too-many", "stage.expansion") for f in snapshot.findings)
+    assert len(snapshot.prims) <= 400
+    (found,) = [f for f in snapshot.findings if f.code == "instances.too-many"]
+    assert "prims" in found.message

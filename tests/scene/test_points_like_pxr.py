@@ -242,16 +242,19 @@ def test_more_drawings_than_allowed_are_refused_before_they_are_made(
     assert any(f.code == "points.too-many" and "expand to 3 drawings" in f.message for f in snapshot.findings)
 
 
-def test_a_prototype_of_nested_instances_is_counted_first(open_text: Any) -> None:
+def test_a_prototype_of_nested_instances_is_counted_first(
+    open_text: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(points_module, "MAX_NESTED", 1000)
     body = 'class Xform "_P0" { def Cube "Box" {}\n}\n'
-    for k in range(1, 9):
+    for k in range(1, 4):
         inside = "".join(
             f'def Xform "I{i}" (instanceable = true\n references = </_P{k - 1}>) {{}}\n' for i in range(12)
         )
         body += f'class Xform "_P{k}" {{ {inside} }}\n'
     snapshot = read_snapshot(
         open_text(
-            body + 'over "Lib" { def "Bomb" (references = </_P8>) {}\n}\n' + instancer(rel="</Lib/Bomb>")
+            body + 'over "Lib" { def "Bomb" (references = </_P3>) {}\n}\n' + instancer(rel="</Lib/Bomb>")
         )
     )
     assert len(snapshot.instances) == 0
