@@ -164,3 +164,31 @@ def test_every_code_in_the_sources_has_a_rule(root: Path) -> None:
             )
     assert len(used) > 30
     assert used - set(RULES) - set(CODES) == set()
+
+
+def test_bounds_below_and_beside_a_prim(tmp_path: Path) -> None:
+    """Names that begin with another's name are no children of it."""
+    names = ["A", "A1", "A_b", "AB", "a"]
+    body = "".join(
+        f'def Xform "{name}" {{\n double3 xformOp:translate = ({10 * k}, 0, 0)\n'
+        ' uniform token[] xformOpOrder = ["xformOp:translate"]\n'
+        ' def Cube "Body" {\n}\n}\n'
+        for k, name in enumerate(names)
+    )
+    stage = STAGE.replace('    def Scope "Looks" {\n    }\n', body)
+    (tmp_path / "cell.usda").write_text(stage)
+    (tmp_path / "contract.yaml").write_text(CONTRACT)
+    (tmp_path / "run.csv").write_text("t,x,temp\n0,0,0\n")
+    (tmp_path / "b.yaml").write_text(
+        "bindings: 1\nbindings:\n  - {kind: pose, prim: /World/A, position: {x: a.x}}\n"
+    )
+    twin = examine_twin(TwinFiles(tmp_path / "cell.usda", tmp_path / "b.yaml"), isolated=False).twin
+    assert twin is not None
+    for k, name in enumerate(names):
+        below = twin.bounds(below=f"/World/{name}")
+        assert below is not None
+        assert (below[0][0], below[1][0]) == (10 * k - 1, 10 * k + 1)
+        beside = twin.bounds(without=f"/World/{name}")
+        assert beside is not None
+        assert beside[1][0] == (41 if name != "a" else 31)
+    assert twin.bounds(below="/World/B") is None

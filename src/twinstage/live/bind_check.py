@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 MOST_TICKS = 5000
 """More moments than this are thinned out evenly; readings in between still count for signals, not for what moved."""
+MOST_POSES = 2_000_000
+"""Fewer moments are looked at where they would add up to more poses than this."""
 
 
 @dataclass
@@ -155,8 +157,9 @@ def _replay(twin: "ExaminedTwin", sample: Sample) -> tuple[list[Effect], int]:
     plan.reset()
     times = np.array([event[0] for event in sample.events], np.int64)
     moments = np.unique(times)
-    if len(moments) > MOST_TICKS:
-        moments = moments[np.unique(np.linspace(0, len(moments) - 1, MOST_TICKS).astype(np.int64))]
+    most = max(100, min(MOST_TICKS, MOST_POSES // max(1, len(plan.bound_nodes))))
+    if len(moments) > most:
+        moments = moments[np.unique(np.linspace(0, len(moments) - 1, most).astype(np.int64))]
     ends = np.searchsorted(times, moments, side="right")
     start = 0
     for ordinal, end in enumerate(ends.tolist(), 1):

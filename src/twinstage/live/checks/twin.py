@@ -1,5 +1,6 @@
 """What the checks of motion and looks are handed."""
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -46,15 +47,21 @@ class ExaminedTwin:
     def bounds(self, below: str = "", without: str = "") -> tuple[F8, F8] | None:
         """Bounds of what is drawn at or below a prim, and not at or below another; None where nothing is."""
         low, high = self.boxes
-        paths = self.snapshot.prims.path
+        prim = self.snapshot.instances.prim
         keep = np.isfinite(low).all(1) & np.isfinite(high).all(1) & self.snapshot.instances.visible
-        for k in np.flatnonzero(keep).tolist() if below or without else []:
-            path = paths[int(self.snapshot.instances.prim[k])]
-            if (below and not _under(path, below)) or (without and _under(path, without)):
-                keep[k] = False
+        if below:
+            keep &= self._under(prim, below)
+        if without:
+            keep &= ~self._under(prim, without)
         if not keep.any():
             return None
         return low[keep].min(0), high[keep].max(0)
+
+    def _under(self, prims: np.ndarray, path: str) -> np.ndarray:
+        """Which prim indices lie at or below a path: paths are sorted, and "/" comes before all that names may hold."""
+        paths = self.snapshot.prims.path
+        first, end = bisect_left(paths, path), bisect_left(paths, path + chr(ord("/") + 1))
+        return np.asarray((prims >= first) & (prims < end))
 
 
 def drawn_boxes(snapshot: Snapshot) -> tuple[F8, F8]:
@@ -70,7 +77,3 @@ def drawn_boxes(snapshot: Snapshot) -> tuple[F8, F8]:
     centre = np.einsum("nij,nj->ni", world[:, :3, :3], middle) + world[:, :3, 3]
     reach = np.einsum("nij,nj->ni", np.abs(world[:, :3, :3]), half)
     return centre - reach, centre + reach
-
-
-def _under(path: str, above: str) -> bool:
-    return path == above or path.startswith(f"{above}/")
