@@ -247,9 +247,10 @@ class _SceneBaker:
         prototype = self.snapshot.prototypes[number]
         index = self.snapshot.material_sets[material_set][slot]
         attributes = dict(self._vertices(number))
-        # displayColor is the diffuse colour of what no material is bound to, and nothing elsewhere.
-        bare = self.snapshot.materials[index].path == "" and paint is None
-        vertex_color = bare and prototype.color is not None
+        # displayColor is the diffuse colour of what no material is bound to, or of a material that reads it.
+        source = self.snapshot.materials[index]
+        reads_it = source.path == "" or bool(getattr(source, "vertex_color", False))
+        vertex_color = reads_it and paint is None and prototype.color is not None
         if not vertex_color:
             attributes.pop("COLOR_0", None)
         material, textured = self.materials.material(

@@ -502,6 +502,25 @@ def test_a_mesh_without_uv_reads_the_texture_at_its_lower_left(
     assert "bufferView" not in document["accessors"][reference]
 
 
+def test_vertex_colors_are_for_bare_prims_and_materials_that_read_them(open_text: Any) -> None:
+    body = """def Mesh "M" {
+    int[] faceVertexCounts = [3]
+    int[] faceVertexIndices = [0, 1, 2]
+    point3f[] points = [(0, 0, 0), (1, 0, 0), (1, 1, 0)]
+    color3f[] primvars:displayColor = [(1, 0, 0), (0, 1, 0), (0, 0, 1)] (interpolation = "vertex") }
+"""
+    snapshot = read_snapshot(open_text(body))
+    bound = replace(snapshot.materials[0], path="/M", diffuse_color=(0.5, 0.5, 0.5))
+    looks = {"bare": snapshot.materials[0], "bound": bound}
+    if "vertex_color" in Material.__dataclass_fields__:
+        looks["reads"] = replace(bound, **{"vertex_color": True})
+    for name, material in looks.items():
+        changed = replace(snapshot, materials=(material,) * len(snapshot.materials))
+        document, _ = parse(bake_scene(changed).data)
+        (primitive,) = document["meshes"][0]["primitives"]
+        assert ("COLOR_0" in primitive["attributes"]) == (name != "bound"), name
+
+
 def test_paints_cover_a_prim_and_all_below(open_text: Any) -> None:
     body = 'def Xform "A" {\n    def Cube "C" {\n    } }\ndef Cube "B" {\n }\n'
     snapshot = read_snapshot(open_text(body))
