@@ -71,7 +71,7 @@ def test_numbers_of_lights_and_cameras_that_are_none_give_the_fall_backs(opens: 
         )
     )
     assert [light.radiance for light in snapshot.lights] == [(1, 1, 1)] * 2
-    assert [c.focal_length for c in snapshot.cameras] == [50, 50]  # the schemas' fall-backs
+    assert [c.focal_length for c in snapshot.cameras] == [5000, 5000]  # 50 tenths of a metre [mm]
     assert {("light.value", "/Bad"), ("camera.value", "/Lens")} <= {
         (f.code, f.path) for f in snapshot.findings
     }
