@@ -21,8 +21,6 @@ from twinstage.scene.probe import ProbeLimits
 
 CASES = 500
 SEED = 3
-READER_FAULTS = 15
-"""Cases in which a reader raises what is no sentence for a user; a shape without size and an axis "W" do, for now."""
 LIMITS = ProbeLimits(time_s=3.0, memory=2 << 30)
 pytestmark = pytest.mark.skipif(
     not sys.platform.startswith("linux"), reason="canaries are watched through inotify"
@@ -47,9 +45,7 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
 def test_every_case_is_survived(rows: list[dict[str, Any]]) -> None:
     assert len(rows) == CASES
     wrong = [(row["number"], row["kind"], fault) for row in rows for fault in faults(row)]
-    ours = [fault for *_, fault in wrong if fault.startswith("a reader of ours failed")]
-    assert [row for row in wrong if row[2] not in ours] == []
-    assert len(ours) <= READER_FAULTS, ours
+    assert not wrong
 
 
 @pytest.mark.slow

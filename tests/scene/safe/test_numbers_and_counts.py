@@ -145,3 +145,11 @@ def test_an_image_bomb_is_not_decoded(yard: Any, opens: Opens) -> None:
     )
     assert "texture.pixels" in {f.code for f in snapshot.findings}
     assert snapshot.textures == ()
+
+
+def test_an_axis_that_is_none_is_told(opens: Opens) -> None:
+    snapshot = read_snapshot(
+        opens(HEAD + 'def Cone "C" {\n uniform token axis = "W"\n}\ndef Cone "Z" {\n}\n')
+    )
+    assert [f.path for f in snapshot.findings if f.code == "gprim.axis"] == ["/C"]
+    assert len(snapshot.prototypes) == 1  # both are the same shape
