@@ -17,7 +17,9 @@ from fuzz_mutate import mutate
 from fuzz_places import Watch, make_places
 from fuzz_run import Fuzz, faults
 
+from twinstage.assets.check import TASK
 from twinstage.scene.probe import ProbeLimits
+from twinstage.scene.safe.examiner import Examiner
 
 CASES = 500
 SEED = 3
@@ -83,6 +85,22 @@ def test_each_way_out_is_one(tmp_path: Path, name: str, monkeypatch: pytest.Monk
         caught += bool(watch.taken())
     watch.close()
     assert caught
+
+
+def test_a_check_opens_nothing_outside_either(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`assets check` runs validators, which follow asset values and metadata, too."""
+    places = make_places(tmp_path)
+    watch = Watch(places.canaries)
+    monkeypatch.chdir(places.outside)
+    with Examiner(landlock=False) as examiner:
+        for seed in range(3):
+            for name in OUT:
+                path = places.scene / f"{name}{seed}.usda"
+                save(path, stage_text([FEATURES[name](random.Random(seed), places)]))
+                watch.taken()
+                done = examiner.examine(TASK, {"path": str(path), "roots": [], "labels": None}, LIMITS)
+                assert (done.outcome, watch.taken()) == ("ok", []), (name, seed, done.message)
+    watch.close()
 
 
 def test_mutations_are_seeded_and_change_something() -> None:
