@@ -75,6 +75,11 @@ def read_gprim(context: ReadContext, prim: Any, uv_name: str, skin: Skin | None 
     scale = context.conversion.scale
     lengths = tuple(float(prim.GetAttribute(name).Get(context.time)) * scale for name in form.lengths)
     axis = str(prim.GetAttribute("axis").Get() or "Z") if form.axes is not None else "Z"
+    if form.axes is not None and axis not in form.axes:
+        context.finding(
+            "gprim.axis", f"{prim.GetPath()}: axis {axis!r} is none of X, Y, Z, so Z is used", prim.GetPath()
+        )
+        axis = "Z"
     data = _shape(type_name, lengths, axis) if min(lengths) >= 0 else None
     if data is None:
         context.finding(

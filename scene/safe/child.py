@@ -204,13 +204,16 @@ def _write_all(end: int, data: bytes) -> None:
 
 def _preload() -> None:
     """Everything that a file may need, so that forks share it and load nothing behind the wall."""
-    import numpy
+    import pkgutil
+
     from pxr import Sdf, Usd, UsdGeom, UsdLux, UsdSemantics, UsdShade, UsdUtils
 
     import twinstage.scene.read
     import twinstage.scene.stage
 
-    del numpy, Sdf, UsdGeom, UsdLux, UsdSemantics, UsdShade, UsdUtils, twinstage
+    for module in pkgutil.iter_modules(twinstage.scene.read.__path__, "twinstage.scene.read."):
+        importlib.import_module(module.name)
+    del Sdf, UsdGeom, UsdLux, UsdSemantics, UsdShade, UsdUtils
     Usd.SchemaRegistry()
 
 

@@ -71,7 +71,7 @@ def test_numbers_of_lights_and_cameras_that_are_none_give_the_fall_backs(opens: 
         )
     )
     assert [light.radiance for light in snapshot.lights] == [(1, 1, 1)] * 2
-    assert [c.focal_length for c in snapshot.cameras] == [50, 50]  # the schemas' fall-backs
+    assert [c.focal_length for c in snapshot.cameras] == [5000, 5000]  # 50 tenths of a metre [mm]
     assert {("light.value", "/Bad"), ("camera.value", "/Lens")} <= {
         (f.code, f.path) for f in snapshot.findings
     }
@@ -145,3 +145,11 @@ def test_an_image_bomb_is_not_decoded(yard: Any, opens: Opens) -> None:
     )
     assert "texture.pixels" in {f.code for f in snapshot.findings}
     assert snapshot.textures == ()
+
+
+def test_an_axis_that_is_none_is_told(opens: Opens) -> None:
+    snapshot = read_snapshot(
+        opens(HEAD + 'def Cone "C" {\n uniform token axis = "W"\n}\ndef Cone "Z" {\n}\n')
+    )
+    assert [f.path for f in snapshot.findings if f.code == "gprim.axis"] == ["/C"]
+    assert len(snapshot.prototypes) == 1  # both are the same shape
