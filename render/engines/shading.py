@@ -153,16 +153,13 @@ class Albedo:
         weights: F4,
     ) -> np.ndarray:
         source = material.texture(name)
-        if source is None:
+        if source is None or prototype.uv is None:
             return np.array(plain, np.float32)
         texture = snapshot.textures[source.texture]
         key = (texture.hash, name, repr(source))
         if key not in self._images:
             self._images[key] = texture_values(texture, source, color=True, largest=self._largest)
-        if prototype.uv is None:  # as in OpenUSD: what is not there reads as 0
-            uv = np.zeros((len(corners), 2))
-        else:
-            uv = np.einsum("nk,nkj->nj", weights, prototype.uv[corners])
+        uv = np.einsum("nk,nkj->nj", weights, prototype.uv[corners])
         return sample_nearest(self._images[key], uv, source)
 
 

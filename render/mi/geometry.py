@@ -176,7 +176,7 @@ def drawn_rows(snapshot: Snapshot) -> set[int]:
 def _piece(prototype: Prototype, slot: int) -> Piece:
     triangles = prototype.triangles[prototype.slot == slot]
     used, compact = np.unique(triangles, return_inverse=True)
-    uv = np.tile(np.float32([0.0, 1.0]), (len(used), 1))  # as in OpenUSD: what is not there reads as 0
+    uv = np.zeros((len(used), 2), np.float32)
     if prototype.uv is not None:
         uv[:, 0], uv[:, 1] = prototype.uv[used, 0], 1.0 - prototype.uv[used, 1]
     return Piece(

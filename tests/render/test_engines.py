@@ -3,7 +3,6 @@
 import io
 from dataclasses import replace
 from math import pi
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -181,10 +180,6 @@ class TestLightByTheBook:
             "lower left": "blue",
             "lower right": "white",
         }
-
-    def test_without_coordinates_the_lower_left_texel_is_everywhere(self, hand, kind):
-        bare = SimpleNamespace(quad=lambda size: replace(hand.quad(size), uv=None), snapshot=hand.snapshot)
-        assert set(_colours(_quarters(bare, kind, TextureInput(0))).values()) == {"blue"}
 
     def test_outside_a_black_border_there_is_the_bias(self, hand, kind):
         """uv in [-0.5, 1.5): the picture stands in the middle half, around it the border (0) * scale + bias."""
