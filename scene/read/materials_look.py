@@ -72,7 +72,9 @@ def assemble(
             continue
         exact = isinstance(signal, Constant)  # means are rounded, authored numbers stay as they are
         value = tuple(sane(v if exact else round(v, 7)) for v in mean_of(signal, width or 1))
-        fields[attribute] = value if width else value[0]
+        # A texture's tint is an edit (`scene.edits`), which knows no image: so no number hangs on it.
+        if not (name == "diffuseColor" and isinstance(signal, Image)):
+            fields[attribute] = value if width else value[0]
         if isinstance(signal, Image) and name in PLAIN_ONLY:
             notes.add("material.nearest", f"has an image for {name}: its mean is used", path)
         elif isinstance(signal, Image):
