@@ -396,21 +396,18 @@ def _primvars(a: _Area) -> None:
 
 
 def _skel(a: _Area) -> None:
-    gap = "skinned meshes are drawn in their bind pose"
     a.row(
         "skel",
         "skinned meshes at the moment, as UsdSkel.BakeSkinning bakes them",
         "skinned.usda",
         "features/pixar/skel/arm.usda features/pixar/skel/twoBends.usda features/tinyusdz/skintest.usda "
         "features/usdz/CesiumMan/CesiumMan.usdz features/usdz/RiggedSimple/RiggedSimple.usdz",
-        gap=gap,
     )
     a.row(
         "blend-shapes",
         "blend shapes",
         "",
         "features/tinyusdz/blendshape-and-animation-test-001.usda features/tinyusdz/blendshape.usda",
-        gap=gap,
     )
 
 
