@@ -183,7 +183,7 @@ def main() -> int:
     with arguments.log.open("a", encoding="utf-8") as log:
         for row in rows:
             if row.file not in known:
-                known[row.file] = worker.examine((row.file, row.counts))
+                known[row.file] = worker.examine((row.file, row.counts, row.errors))
                 log.write(json.dumps(known[row.file]) + "\n")
                 log.flush()
         worker.close()

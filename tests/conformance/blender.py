@@ -41,11 +41,7 @@ STAGES = {
 }
 """Real stages whose meshes are all polygon meshes, and what they show."""
 
-GAPS = {
-    "features/usdz/RiggedSimple/RiggedSimple.usdz": "skinned meshes are drawn in their bind pose",
-    "features/usdz/CesiumMan/CesiumMan.usdz": "skinned meshes are drawn in their bind pose",
-    "features/tinyusdz/blendshape-and-animation-test-001.usda": "skinned meshes are drawn in their bind pose",
-}
+GAPS: dict[str, str] = {}
 """Known differences of ours; their tests must fail until they are closed."""
 
 OTHERWISE = {

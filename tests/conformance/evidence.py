@@ -1,6 +1,7 @@
 """Which features a stage really has, asked of pxr alone: so that the table of features cannot claim a file in vain."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from pxr import Usd, UsdGeom, UsdSemantics, UsdShade, UsdSkel
@@ -187,10 +188,9 @@ def _root(stage: Any, name: str) -> Any:
 
 
 def _mtlx(stage: Any) -> bool:
-    layers = [layer for layer in stage.GetUsedLayers() if not layer.anonymous]
-    return any(
-        str(path).endswith(".mtlx") for layer in layers for path in layer.GetCompositionAssetDependencies()
-    )
+    """By the text of the layers' files: in memory, the reference may lead to a translation by now."""
+    files = [Path(layer.realPath) for layer in stage.GetUsedLayers() if not layer.anonymous]
+    return any(file.is_file() and b".mtlx@" in file.read_bytes() for file in files)
 
 
 BY_STAGE: dict[str, ByStage] = {

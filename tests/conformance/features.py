@@ -318,7 +318,7 @@ def _geometry(a: _Area) -> None:
     )
     a.row(
         "subdivision",
-        "subdivision surfaces lie within their cage",
+        "subdivision surfaces, refined: they lie within their cage and fill it",
         "meshes.usda",
         f"{GEOM}meshes/subdiv_catmullClark/subdiv_catmullClark.usda "
         f"{GEOM}meshes/subdiv_loop_triangles/subdiv_loop_triangles.usda "
@@ -327,7 +327,7 @@ def _geometry(a: _Area) -> None:
     )
     a.row(
         "subdivision-creases",
-        "creases",
+        "creases and corners",
         "",
         "features/pixar/lefthanded/subdivMesh.usda features/pixar/endToEnd/Table/Table.usd",
         standing="nearest",
@@ -349,14 +349,14 @@ def _geometry(a: _Area) -> None:
     )
     a.row(
         "curves",
-        "curves, within the extent that their widths give, or a finding",
+        "curves as tubes, within the extent that their widths give",
         "gprims.usda",
         f"features/tinyusdz/hair.usda industrial/newton_cell/rj45_plug.usd {BOX}pointsAndCurves.usda",
         standing="nearest",
     )
     a.row(
         "point-clouds",
-        "points, within the extent that their widths give, or a finding",
+        "points as spheres, within the extent that their widths give",
         "gprims.usda",
         f"{BOX}pointsAndCurves.usda",
         standing="nearest",
@@ -396,21 +396,18 @@ def _primvars(a: _Area) -> None:
 
 
 def _skel(a: _Area) -> None:
-    gap = "skinned meshes are drawn in their bind pose"
     a.row(
         "skel",
         "skinned meshes at the moment, as UsdSkel.BakeSkinning bakes them",
         "skinned.usda",
         "features/pixar/skel/arm.usda features/pixar/skel/twoBends.usda features/tinyusdz/skintest.usda "
         "features/usdz/CesiumMan/CesiumMan.usdz features/usdz/RiggedSimple/RiggedSimple.usdz",
-        gap=gap,
     )
     a.row(
         "blend-shapes",
         "blend shapes",
         "",
         "features/tinyusdz/blendshape-and-animation-test-001.usda features/tinyusdz/blendshape.usda",
-        gap=gap,
     )
 
 
@@ -450,7 +447,7 @@ def _materials(a: _Area) -> None:
     )
     a.row(
         "mtlx-references",
-        "references to .mtlx files",
+        "references to .mtlx files, composed through MaterialX",
         "",
         "features/pixar/mtlx/mxSimple.usda features/pixar/mtlx/standardSurface.usda",
         standing="nearest",
