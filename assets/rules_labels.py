@@ -127,7 +127,7 @@ def _classes(scene: LabelScene) -> Iterator[Finding]:
             bare.append(path)
     for path in dict.fromkeys(bare) if named else ():
         yield Finding(
-            "label.none", "warning", path, "it is drawn but has no class, while other objects have one",
+            "label.none", "info", path, "it is drawn but has no class, while other objects have one",
             f"twinstage assets label FILE --set '{path}=CLASS' --out LAYER",
         )  # fmt: skip
 

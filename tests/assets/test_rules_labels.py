@@ -55,7 +55,7 @@ def test_good_labels_have_no_findings() -> None:
     ("extra", "code", "path", "severity"),
     [
         (cube("C", "box", "carton"), "label.ambiguous", "/W/C", "error"),
-        (cube("C"), "label.none", "/W/C", "warning"),
+        (cube("C"), "label.none", "/W/C", "info"),
         (f'def Cube "C" {{\n{OLD}\n}}\n', "label.legacy", "/W/C", "warning"),
         (cube("C", "Box"), "label.case", "/W/C", "warning"),
         (cube("C", ""), "label.empty", "/W/C.semantics:labels:class", "warning"),
@@ -119,7 +119,7 @@ def test_prototypes_of_instancers_are_objects_and_hidden_shapes_are_not() -> Non
         " rel prototypes = [</W/P/A>]\n{}}\n"
     )
     plain = f'def Xform "W" {{\n{cube("B", "box")}{points.replace("{}", cube("A"))}}}\n'
-    assert codes(plain) == {"label.none": ("/W/P", "warning")}
+    assert codes(plain) == {"label.none": ("/W/P", "info")}
     assert found(plain.replace(cube("A"), cube("A", "tote"))) == []
     guide = 'def Cube "G" {\n uniform token purpose = "guide"\n}\n'
     assert found(f'def Xform "W" {{\n{cube("B", "box")}{guide}}}\n') == []

@@ -1,5 +1,7 @@
 """The building: floor with its markings, two walls, columns, a duct, ceiling lights; and the cell's fence and cabinet."""
 
+import numpy as np
+
 from twinstage.assets.library.build_workcell.layout import HALL, WALL_HEIGHT
 from twinstage.assets.library.build_workcell.parts import Part, dress
 from twinstage.assets.library.build_workcell.shapes import (
@@ -78,7 +80,8 @@ def _markings() -> Part:
 def _arrow() -> Shape:
     """A chevron pointing along +x."""
     shaft = sheet(0.5, 0.09).move(-0.2)
-    head = slab([(0.0, -0.17), (0.3, 0.0), (0.0, 0.17)], 0.0004, 0.0001)
+    tip = np.array([(0.0, -0.17), (0.3, 0.0), (0.0, 0.17)])
+    head = Shape(np.pad(tip, ((0, 0), (0, 1))), np.tile([0.0, 0.0, 1.0], (3, 1)), tip, ((0, 1, 2),))
     return join(shaft, head)
 
 

@@ -246,7 +246,8 @@ def robot() -> str:
 def joints() -> Prim:
     """One joint a link; frames at the link's origin."""
     scope = Prim("Joints", "Scope")
-    anchor = Prim("root_joint", "PhysicsFixedJoint").set(f"rel physics:body1 = <{ROOT}/Base>")
+    anchor = Prim("root_joint", "PhysicsFixedJoint").set(f"rel physics:body0 = <{ROOT}>")
+    anchor.set(f"rel physics:body1 = <{ROOT}/Base>")
     scope.add(anchor)
     parent = f"{ROOT}/Base"
     for i, (origin, axis, (low, high)) in enumerate(
