@@ -16,7 +16,6 @@ from twinstage.scene.labels import Groups, flat
 from twinstage.scene.read.context import ReadContext
 from twinstage.scene.read.labels import read_groups_and_loose
 from twinstage.scene.read.walk import MAX_PRIMS, Forest, Rows
-from twinstage.scene.safe.finite import local_transformation
 from twinstage.scene.snapshot import PrimTable, by_depth, depths
 from twinstage.scene.tables import Frames, Interned, PathTable
 
@@ -115,7 +114,7 @@ class _Authored:
     """What is authored on each prim, in the order in which `Forest` visits them."""
 
     def __init__(self, context: ReadContext) -> None:
-        from pxr import UsdGeom
+        from pxr import Gf, Tf, UsdGeom
 
         self.context = context
         self.type_name = _Codes()
@@ -130,6 +129,8 @@ class _Authored:
         self.by_collection = bytearray()
         self.frame = numbers("i")
         self._schemas = (UsdGeom.Imageable, UsdGeom.Xformable)
+        self._error = Tf.ErrorException
+        self._nowhere = Gf.Matrix4d(*[np.nan] * 16)
         self._cache = UsdGeom.XformCache(context.time)
         self._count = 1
         self._matrices: list[Any] = []
@@ -193,7 +194,7 @@ class _Authored:
         return str(prim.GetAttribute(name).Get(self.context.time))
 
     def _transform(self, prim: Any, has_ops: bool) -> None:
-        matrix, resets = local_transformation(self._cache, prim) if has_ops else (None, False)
+        matrix, resets = self._local(prim) if has_ops else (None, False)
         self.resets.append(bool(resets))
         if matrix is None:
             self.frame.append(0)
@@ -205,11 +206,21 @@ class _Authored:
         if len(self._matrices) == _CHUNK:
             self._flush()
 
+    def _local(self, prim: Any) -> tuple[Any, bool]:
+        """Its own transform and whether it resets the stack; NaN throughout where its ops make no sense."""
+        try:
+            matrix, resets = self._cache.GetLocalTransformation(prim)
+        except self._error:
+            return self._nowhere, False
+        return matrix, bool(resets)
+
     def _flush(self) -> None:
         from pxr import Vt
 
         if self._matrices:
-            usd = np.asarray(Vt.Matrix4dArray(self._matrices))
+            usd = np.array(Vt.Matrix4dArray(self._matrices))
+            # `guard_prims` finds these; infinities would be told by numpy in every product.
+            usd[~np.isfinite(usd).all((1, 2))] = np.nan
             self._frames.append(np.array(self.context.conversion.matrices(usd)[:, :3]))
             self._tell_projective(usd)
             self._matrices.clear()
@@ -217,7 +228,8 @@ class _Authored:
             self._cache.Clear()  # it keeps 400 bytes a prim
 
     def _tell_projective(self, usd: np.ndarray) -> None:
-        for row in np.flatnonzero((usd[:, :, 3] != (0.0, 0.0, 0.0, 1.0)).any(1)).tolist():
+        projective = (usd[:, :, 3] != (0.0, 0.0, 0.0, 1.0)).any(1) & np.isfinite(usd[:, 0, 0])
+        for row in np.flatnonzero(projective).tolist():
             path = self._moved[row].GetPath()
             self.context.finding(
                 "xform.projective", f"{path}: the projective part of its transform matrix is left out", path

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from twinstage.scene.columns import I4
-from twinstage.scene.safe.limits import MAX_PRIMS
 from twinstage.scene.snapshot import by_depth, depths
 
 

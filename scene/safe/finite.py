@@ -27,22 +27,6 @@ Row = TypeVar("Row")
 _CHUNK = 1 << 16
 
 
-def local_transformation(cache: Any, prim: Any) -> tuple[Any, bool]:
-    """A prim's own transform and whether it resets the stack.
-
-    One of NaN throughout, which `guard_prims` finds, where its ops make no sense or give infinities: those would be told
-    by numpy in every product.
-    """
-    from pxr import Gf, Tf
-
-    try:
-        matrix, resets = cache.GetLocalTransformation(prim)
-    except Tf.ErrorException:
-        return Gf.Matrix4d(*[math.nan] * 16), False
-    # A determinant is not finite where any entry of the matrix is not.
-    return (matrix if math.isfinite(matrix.GetDeterminant()) else Gf.Matrix4d(*[math.nan] * 16)), resets
-
-
 def usable(matrices: np.ndarray) -> Bool:
     """Which matrices [n, 3 or 4, 4] hold only finite numbers within the limit."""
     good = np.empty(len(matrices), bool)
