@@ -137,7 +137,7 @@ def _textures(surface: Surface, path: str, notes: Notes) -> tuple[str, dict[str,
     for name in [name for name, image in found.items() if image.uv != uv_name]:
         notes.add(
             "primvar.several-uv",
-            f"reads {name} with uv primvar {found.pop(name).uv!r} beside {uv_name!r}: only {uv_name!r} is kept, its mean is used",
+            f"reads {name} with uv primvar {found.pop(name).uv!r} beside {uv_name!r}: its mean is used, as one set is kept",
             path,
         )
     return uv_name, found
