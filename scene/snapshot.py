@@ -99,9 +99,9 @@ class Material:
 
     `path` is "" for the fall-back material. Input names: diffuseColor, emissiveColor, metallic, roughness, normal,
     opacity, occlusion, specularColor, clearcoat, clearcoatRoughness, displacement. Where a texture feeds an input, its
-    number here is the texture's mean, but for diffuseColor, which keeps its default. `vertex_color`: the diffuse colour
-    is the prototype's `color`, where it has one; `opacity_mode`: transparent (glass: the highlight stays) or presence
-    (a cut-out); `displacement` [m]: data only.
+    number here says nothing, but for clear coat, specular colour, occlusion and displacement, where it is the texture's
+    mean. `vertex_color`: the diffuse colour is the prototype's `color`, where it has one; `opacity_mode`: transparent
+    (glass: the highlight stays) or presence (a cut-out); `displacement` [m]: data only.
     """
 
     path: str

@@ -4,8 +4,18 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from twinstage.scene.read.context import ReadContext
-from twinstage.scene.read.materials_signal import Constant, Image, Notes, Signal, Text, Varying, mean_of, sane
-from twinstage.scene.snapshot import Material, TextureInput
+from twinstage.scene.read.materials_signal import (
+    Constant,
+    Coordinates,
+    Image,
+    Notes,
+    Signal,
+    Text,
+    Varying,
+    mean_of,
+    sane,
+)
+from twinstage.scene.snapshot import Material
 
 # Input name -> (field of Material, number of components; 0: a plain number).
 INPUTS: dict[str, tuple[str, int]] = {
@@ -23,6 +33,8 @@ INPUTS: dict[str, tuple[str, int]] = {
     "displacement": ("displacement", 0),
 }
 NORMAL = "normal"
+DRAWN = ("diffuseColor", "emissiveColor", "metallic", "roughness", "opacity")
+"""Inputs whose textures every consumer draws: their numbers keep the defaults, so that no image need be decoded."""
 PLAIN_ONLY = ("opacityThreshold", "ior")
 """Inputs that hold one number for the whole surface: of an image the mean is taken."""
 
@@ -62,23 +74,22 @@ def assemble(
     `has_colors`: the gprim's prototype holds displayColor per vertex.
     """
     fields: dict[str, Any] = {}
-    textures: dict[str, Image] = {}
+    uv_name, textures = _textures(surface, path, notes)
     for name, (attribute, width) in INPUTS.items():
         signal = surface.inputs.get(name)
-        if signal is None:
+        if signal is None or (name in textures and name in DRAWN):
             continue
         if isinstance(signal, Text):
             notes.add("material.type", f"feeds a text into {name}: it is left out", path)
             continue
+        if isinstance(signal, Coordinates):
+            notes.add("material.type", f"feeds texture coordinates into {name}: it is left out", path)
+            continue
         exact = isinstance(signal, Constant)  # means are rounded, authored numbers stay as they are
         value = tuple(sane(v if exact else round(v, 7)) for v in mean_of(signal, width or 1))
-        # A texture's tint is an edit (`scene.edits`), which knows no image: so no number hangs on it.
-        if not (name == "diffuseColor" and isinstance(signal, Image)):
-            fields[attribute] = value if width else value[0]
+        fields[attribute] = value if width else value[0]
         if isinstance(signal, Image) and name in PLAIN_ONLY:
             notes.add("material.nearest", f"has an image for {name}: its mean is used", path)
-        elif isinstance(signal, Image):
-            textures[name] = signal
         elif isinstance(signal, Varying):
             shown = name == "diffuseColor" and signal.primvar == "displayColor" and has_colors
             fields["vertex_color"] = fields.get("vertex_color", False) or shown
@@ -88,26 +99,19 @@ def assemble(
                     f"reads {name} from varying primvar {signal.primvar!r}: its mean is used",
                     path,
                 )
-        elif not isinstance(signal, Constant):
-            notes.add("material.type", f"feeds texture coordinates into {name}: it is left out", path)
-            fields.pop(attribute)
-    normal = surface.inputs.get(NORMAL)
-    if isinstance(normal, Image):
-        textures[NORMAL] = _as_data(normal, path, notes)
     if fields.get("displacement") or "displacement" in textures:
         fields["displacement"] = fields.get("displacement", 0.0) * context.conversion.scale
         notes.add(
             "material.displacement", "has a displacement: it is read, but surfaces are not displaced", path
         )
-    uv_name, kept = _one_uv(textures, path, notes)
     material = Material(
         path,
         use_specular_workflow=surface.specular_workflow,
         opacity_mode=surface.opacity_mode,
-        textures=tuple(kept),
+        textures=tuple((name, image.source) for name, image in textures.items()),
         **fields,
     )
-    return material, uv_name, tuple(name for name, _ in kept if textures[name].unwrapped)
+    return material, uv_name, tuple(name for name, image in textures.items() if image.unwrapped)
 
 
 def _as_data(normal: Image, path: str, notes: Notes) -> Image:
@@ -122,19 +126,21 @@ def _as_data(normal: Image, path: str, notes: Notes) -> Image:
     return normal
 
 
-def _one_uv(
-    textures: dict[str, Image], path: str, notes: Notes
-) -> tuple[str, list[tuple[str, TextureInput]]]:
-    """Prototypes carry one set of texture coordinates: the first that is read, the diffuse colour's if it has one."""
-    uv_name = next((image.uv for image in textures.values()), "")
-    others = {name: image for name, image in textures.items() if image.uv != uv_name}
-    for name, image in others.items():
+def _textures(surface: Surface, path: str, notes: Notes) -> tuple[str, dict[str, Image]]:
+    """The uv primvar and the images that read it: prototypes carry one set of coordinates, the diffuse colour's first."""
+    found: dict[str, Image] = {}
+    for name in (*INPUTS, NORMAL):
+        signal = surface.inputs.get(name)
+        if isinstance(signal, Image) and name not in PLAIN_ONLY:
+            found[name] = _as_data(signal, path, notes) if name == NORMAL else signal
+    uv_name = next((image.uv for image in found.values()), "")
+    for name in [name for name, image in found.items() if image.uv != uv_name]:
         notes.add(
             "primvar.several-uv",
-            f"reads {name} with uv primvar {image.uv!r} beside {uv_name!r}: only {uv_name!r} is kept, its mean is used",
+            f"reads {name} with uv primvar {found.pop(name).uv!r} beside {uv_name!r}: its mean is used, as one set is kept",
             path,
         )
-    return uv_name, [(name, image.source) for name, image in textures.items() if name not in others]
+    return uv_name, found
 
 
 def tell(context: ReadContext, path: str, notes: Notes) -> None:

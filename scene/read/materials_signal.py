@@ -34,8 +34,9 @@ class Image:
     source: TextureInput
     uv: str
     width: int = 3
-    mean: Vector = (0.5, 0.5, 0.5, 1.0)
-    """Of the four channels, before scale and bias, as the colour space has it."""
+    mean: Callable[[], Vector] = field(default=lambda: (0.5, 0.5, 0.5, 1.0), compare=False)
+    """Of the four channels, before scale and bias, as the colour space has it; asked for only where it is used, as the
+    image has to be decoded for it."""
     guessed: bool = False
     """Whether the colour space is only what `auto` takes from the file."""
     unwrapped: bool = False
@@ -114,7 +115,7 @@ def mean_of(signal: Signal, width: int) -> Vector:
         return fit(signal.mean, width)
     if isinstance(signal, Image):
         s = signal.source
-        rgba = tuple(m * a + b for m, a, b in zip(signal.mean, s.scale, s.bias, strict=True))
+        rgba = tuple(m * a + b for m, a, b in zip(signal.mean(), s.scale, s.bias, strict=True))
         return fit(rgba if s.channel == "rgb" else (rgba["rgba".index(s.channel)],), width)
     return (0.0,) * width
 

@@ -84,11 +84,18 @@ def read_image(
     found = store.find(asset, attribute, fill=_stored(fallback, declared), square=turned)
     if found.index < 0:
         return None
+    if store.header(found.index).bits == 0:
+        node.network.context.finding(
+            "texture.unreadable",
+            f"{attribute.GetPath()}: {str(asset.path)!r} is no image that can be read",
+            attribute.GetPath(),
+        )
+        return None
     srgb = store.header(found.index).auto_is_srgb if declared is None else declared
     return Image(
         _texture_input(node, found, affine, wraps, srgb=srgb),
         coordinates.primvar,
-        mean=store.mean(found.index, srgb=srgb),
+        mean=lambda: store.mean(found.index, srgb=srgb),
         guessed=declared is None,
     )
 

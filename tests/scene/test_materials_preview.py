@@ -73,7 +73,10 @@ def test_a_channel_feeds_any_number(read_text: Any, usda: Any, tmp_path: Path) -
     )
     m = only(read_text(body))
     assert {name: t.channel for name, t in m.textures} == names
-    assert (m.metallic, m.roughness, m.opacity) == pytest.approx((1.0, 0.2, 0.4))  # the means of the channels
+    assert (m.clearcoat, m.occlusion) == pytest.approx(
+        (0.0, 0.2)
+    )  # what is not drawn has the mean of its channel
+    assert (m.metallic, m.roughness, m.opacity) == (0.0, 0.5, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -161,6 +164,18 @@ def test_coordinates_outside_an_image_that_says_nothing(
         body.replace("[(0, 0), (1, 0), (1, 1), (0, 1)]", f"[(0, 0), ({far}, 0), ({far}, 1), (0, 1)]")
     )
     assert codes(s) == told
+
+
+def test_a_file_that_is_no_image_is_told(read_text: Any, usda: Any, tmp_path: Path) -> None:
+    for content in (b"", b"no image", b"\x89PNG\r\n\x1a\n"):
+        (tmp_path / "t.png").write_bytes(content)
+        body = usda.preview(
+            "color3f inputs:diffuseColor.connect = </M/T.outputs:rgb>",
+            rest=usda.shader("T", "UsdUVTexture", FILE, "float4 inputs:fallback = (1, 0, 0, 1)"),
+        )
+        s = read_text(body)
+        assert only(s).diffuse_color == (1, 0, 0) and only(s).textures == ()
+        assert codes(s) == ["texture.unreadable"]
 
 
 def test_a_normal_map_without_colour_space_is_raw_and_told(read_text: Any, usda: Any, tmp_path: Path) -> None:
