@@ -197,16 +197,21 @@ def _match(snapshot: Snapshot, drawing: Drawing, left: list[int]) -> int | None:
 
 
 def _absent(drawing: Drawing, told: list[str]) -> Iterator[str]:
-    """What is not drawn must be said."""
-    type_name = drawing.shape.type_name
+    """What is not drawn must be said: by its path, by its kind, or (of instances) by the path of another of the same name."""
+    shape, name = drawing.shape, drawing.gprim.rpartition("/")[2]
     said = any(
-        drawing.gprim in text or drawing.carrier in text or f"{type_name} prim" in text for text in told
+        drawing.gprim in text or f"{shape.type_name} prim" in text or f"/{name} " in text for text in told
     )
-    if not said and not (drawing.shape.rule == "nothing" and any("is not drawn" in text for text in told)):
-        yield line(drawing.gprim, f"{type_name} drawn at", drawing.world, "neither a drawing nor a finding")
-    elif drawing.shape.rule in ("exact", "cage", "chord"):
+    if not said and shape.rule != "any":
         yield line(
-            drawing.gprim, f"{type_name} drawn at", drawing.world, "no drawing there (a finding speaks of it)"
+            drawing.gprim, f"{shape.type_name} drawn at", drawing.world, "neither a drawing nor a finding"
+        )
+    elif shape.rule in ("exact", "cage", "chord"):
+        yield line(
+            drawing.gprim,
+            f"{shape.type_name} drawn at",
+            drawing.world,
+            "no drawing there (a finding speaks of it)",
         )
 
 
