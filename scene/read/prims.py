@@ -15,7 +15,8 @@ from twinstage.scene.columns import F8, I4, Bool, frozen
 from twinstage.scene.labels import Groups, flat
 from twinstage.scene.read.context import ReadContext
 from twinstage.scene.read.labels import read_groups_and_loose
-from twinstage.scene.read.walk import MAX_PRIMS, Forest, Rows
+from twinstage.scene.read.walk import Forest, Rows
+from twinstage.scene.safe.limits import MAX_PRIMS
 from twinstage.scene.snapshot import PrimTable, by_depth, depths
 from twinstage.scene.tables import Frames, Interned, PathTable
 
