@@ -87,8 +87,8 @@ def open_stage(
     the USD library composes but cannot read do no harm here. `mtlx_text` converts MaterialX documents; None: our own.
 
     What leads outside the allowed folders, or would make the USD library hang, is left out with a finding, and so are
-    instances that expand beyond the limits. Raises UserError for a missing, broken or truncated file, a wrong extension,
-    no prims, and impossible units.
+    instances that expand beyond the limits. Raises UserError for a missing, broken or truncated file, a wrong extension
+    and impossible units.
     """
     from pxr import Tf, Usd, UsdUtils
 
@@ -109,6 +109,7 @@ def open_stage(
     stage.SetEditTarget(session)
     units = _meters_per_unit(screened.root, file)
     expansion = within_bounds(stage)
+    found = (*_unit_findings(screened.root, units), *screened.findings, *expansion, *diagnostics(quiet))
     return OpenedStage(
         stage=stage,
         layers=layers,
@@ -117,8 +118,8 @@ def open_stage(
         meters_per_unit=units,
         up_axis=_up_axis(screened.root, file),
         time_codes_per_second=_time_codes(screened.root, file),
-        hash=_hash_layers(stage, screened),
-        findings=(*_unit_findings(screened.root, units), *screened.findings, *expansion, *diagnostics(quiet)),
+        hash=_hash_layers(stage, screened, allowed),
+        findings=(*found, *_empty(stage, file, found)),
         kept=(*screened.layers, *screened.made),
         clean=screened.clean,
     )
@@ -247,9 +248,18 @@ def diagnostics(quiet: Any) -> list[Finding]:
     return [Finding("usd.diagnostic", "warning", "", line) for line in found]
 
 
-def _hash_layers(stage: Any, screened: Screened) -> str:
+def _empty(stage: Any, file: Path, found: Iterable[Finding]) -> list[Finding]:
+    """A finding where the stage shows nothing: a library of classes and overs, or a scene whose layers were left out."""
+    if stage.GetPseudoRoot().GetChildren():
+        return []
+    reasons = [f.message for f in found if f.severity == "error" or f.code == "usd.diagnostic"]
+    message = f"stage {file} holds no active, defined prims{': ' if reasons else ''}{''.join(reasons[:1])}"
+    return [Finding("stage.empty", "warning", "", message)]
+
+
+def _hash_layers(stage: Any, screened: Screened, allowed: AllowedFolders) -> str:
     """Of the layers' files, of layers that were made, and of what was left out of the scene."""
-    digests = [hashlib.sha256(layer.ExportToString().encode()).digest() for layer in screened.made]
+    digests = [hashlib.sha256(_made_text(layer, allowed).encode()).digest() for layer in screened.made]
     left_out = sorted((f.code, f.path) for f in screened.findings if f.severity == "error")
     if left_out:
         digests.append(hashlib.sha256(repr(left_out).encode()).digest())
@@ -257,6 +267,14 @@ def _hash_layers(stage: Any, screened: Screened) -> str:
         if not layer.anonymous:
             digests.append(hashlib.sha256(_layer_bytes(layer)).digest())
     return hashlib.sha256(b"".join(sorted(digests))).hexdigest()
+
+
+def _made_text(layer: Any, allowed: AllowedFolders) -> str:
+    """A made layer without the place of the checkout: its file names are absolute."""
+    text = str(layer.ExportToString())
+    for prefix in sorted(allowed.prefixes, key=len, reverse=True):
+        text = text.replace(prefix, "")
+    return text
 
 
 def _layer_bytes(layer: Any) -> bytes:

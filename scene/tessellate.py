@@ -5,6 +5,8 @@ of the radius. All shapes have their axis along +Z and are turned by the caller;
 """
 
 from dataclasses import dataclass
+from functools import cache
+from itertools import product
 
 import numpy as np
 
@@ -13,6 +15,8 @@ from twinstage.scene.columns import F8, I8
 SEGMENTS = 72
 RINGS = 18
 """Rings from pole to equator: a quarter turn at the same angle a step."""
+SPLITS = 24
+"""Parts of an octahedron's edge on a sphere: the chord error is that of `SEGMENTS` and `RINGS`, or less."""
 CHORD = 1.0 - float(np.cos(np.pi / SEGMENTS))
 
 
@@ -104,12 +108,41 @@ def join(*shapes: Shape) -> Shape:
 
 
 def sphere(radius: float) -> Shape:
-    """A sphere."""
-    angle = np.linspace(-np.pi / 2, np.pi / 2, 2 * RINGS + 1)
-    cos, sin = _poles(np.cos(angle)), np.sin(angle)
-    # Both directions bend, so the middle of a facet lies deeper than the middle of an edge.
-    shape = revolve(radius * cos, radius * sin, np.stack([cos, sin], -1))
-    return Shape(shape.points, shape.normals, shape.triangles, radius * (1 - np.cos(np.pi / SEGMENTS) ** 2))
+    """A sphere, the same whichever axis is up: an octahedron whose faces are split evenly and blown up."""
+    normals, triangles = _unit_sphere()
+    points = radius * normals
+    corners = points[triangles]
+    # The middle of a facet is its deepest place: its corners lie on the sphere.
+    plane = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    area = np.linalg.norm(plane, axis=1)
+    depth = np.abs((corners[:, 0] * plane).sum(1))[area > 0] / area[area > 0]
+    error = radius - float(depth.min()) if len(depth) else 0.0
+    return Shape(points, normals, triangles if radius > 0 else triangles[:0], error)
+
+
+@cache
+def _unit_sphere() -> tuple[F8, I8]:
+    """Points f8[v, 3] on the unit sphere and triangles i8[t, 3], counter-clockwise seen from outside.
+
+    Each point is a whole-number triple, scaled: so points that are images of each other under a turn by 90 degrees, or a
+    reflection, are so to the last bit.
+    """
+    number: dict[tuple[int, int, int], int] = {}
+    triangles = []
+    for sx, sy, sz in product((1, -1), repeat=3):
+
+        def at(i: int, j: int, signs: tuple[int, int, int] = (sx, sy, sz)) -> int:
+            whole = (signs[0] * i, signs[1] * j, signs[2] * (SPLITS - i - j))
+            return number.setdefault(whole, len(number))
+
+        turn = 1 if sx * sy * sz > 0 else -1
+        for i in range(SPLITS):
+            for j in range(SPLITS - i):
+                triangles.append((at(i, j), at(i + 1, j), at(i, j + 1))[::turn])
+                if i + j < SPLITS - 1:
+                    triangles.append((at(i + 1, j), at(i + 1, j + 1), at(i, j + 1))[::turn])
+    whole = np.array(list(number), np.int64)
+    return whole / np.sqrt((whole**2).sum(1))[:, None], np.array(triangles, np.int64)
 
 
 def ball(segments: int, rings: int) -> Shape:

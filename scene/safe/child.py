@@ -40,10 +40,6 @@ def scene_task(request: dict[str, Any]) -> dict[str, Any]:
         probe=False,
     )
     size = survey(opened.stage).total
-    if size.prims == 0:
-        why = next((f.message for f in opened.findings if f.severity == "error"), "")
-        why = why or next((f.message for f in opened.findings if f.code == "usd.diagnostic"), "")
-        raise UserError(f"stage {request['path']} holds no active, defined prims{': ' if why else ''}{why}")
     answer = {
         "prims": size.prims,
         "layers": len(opened.stage.GetUsedLayers()),

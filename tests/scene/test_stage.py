@@ -7,6 +7,7 @@ import pytest
 
 from twinstage.base.errors import UserError
 from twinstage.scene.probe import ProbeLimits, count_prims, probe_stage
+from twinstage.scene.read import read_snapshot
 from twinstage.scene.safe import examiner
 from twinstage.scene.safe.examiner import Examination, Outcome
 from twinstage.scene.stage import OpenedStage, open_stage
@@ -58,8 +59,14 @@ def test_truncated_crate(tmp_path: Path) -> None:
 
 
 def test_empty_stage(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no active, defined prims"):
-        open_stage(write(tmp_path, "empty.usda", "#usda 1.0\n"))
+    found = {f.code: f.message for f in open_stage(write(tmp_path, "empty.usda", "#usda 1.0\n")).findings}
+    assert found["stage.empty"].endswith("empty.usda holds no active, defined prims")
+
+
+def test_a_library_of_materials_in_overs_opens_empty(tmp_path: Path) -> None:
+    opened = open_stage(write(tmp_path, "library.usda", '#usda 1.0\nclass "Looks" {\n}\nover "Robot" {\n}\n'))
+    assert len(read_snapshot(opened).prims) == 0
+    assert "stage.empty" in {f.code for f in opened.findings}
 
 
 def test_time_rate_zero_does_not_hang(tmp_path: Path) -> None:
