@@ -187,7 +187,7 @@ class PointReader:
         }
         for name, attribute in arrays.items():
             values = attribute.Get(self.context.time)
-            found = 0 if values is None else len(values)
+            found = len(values) if hasattr(values, "__len__") else 0  # absent, or of another type
             if found != count and (found or name == "positions"):
                 return f"{name} has {found} entries, protoIndices {count}"
         return ""

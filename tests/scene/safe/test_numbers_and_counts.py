@@ -153,3 +153,12 @@ def test_an_axis_that_is_none_is_told(opens: Opens) -> None:
     )
     assert [f.path for f in snapshot.findings if f.code == "gprim.axis"] == ["/C"]
     assert len(snapshot.prototypes) == 1  # both are the same shape
+
+
+def test_points_of_an_unknown_type_are_told(opens: Opens) -> None:
+    text = (
+        'def PointInstancer "I" {\n int[] protoIndices = [0]\n nonsense[] positions = [1]\n rel prototypes = </I/B>\n'
+        ' def Cube "B" {\n }\n}\n'
+    )
+    snapshot = read_snapshot(opens(HEAD + text))
+    assert [f.path for f in snapshot.findings if f.code == "points.length"] == ["/I"]
