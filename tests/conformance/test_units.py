@@ -53,13 +53,9 @@ class Author:
         return Vt.Vec3fArray.FromNumpy((metres @ self.turn / self.unit).astype(np.float32))
 
     def place(self, prim: Any, pose: np.ndarray) -> None:
-        """Author world_from_object [m], Z-up, of an object whose own frame has the stage's up axis.
-
-        But for spheres: they are cut into triangles about their own Z, so that one is the same only in the same frame.
-        """
-        own = np.eye(3) if prim.IsA(UsdGeom.Sphere) else self.turn
+        """Author world_from_object [m], Z-up, of an object whose own frame has the stage's up axis."""
         out = np.eye(4)
-        out[:3, :3] = self.turn.T @ pose[:3, :3] @ own
+        out[:3, :3] = self.turn.T @ pose[:3, :3] @ self.turn
         out[:3, 3] = self.turn.T @ pose[:3, 3] / self.unit
         UsdGeom.Xformable(prim).AddTransformOp().Set(Gf.Matrix4d(*out.T.reshape(-1).tolist()))
 
@@ -157,8 +153,7 @@ def test_labels_are_pixel_identical_and_poses_are_si(
         for snapshot, axes in ((metric, np.eye(3)), (other, turn)):
             world = snapshot.node_world[snapshot.prims.index_of[f"/World/{name}"]]
             assert np.allclose(world[:3, 3], pose[:3, 3], atol=1e-9), name
-            own = np.eye(3) if name == "Ball" else axes
-            assert np.allclose(world[:3, :3], pose[:3, :3] @ own, atol=1e-9), name
+            assert np.allclose(world[:3, :3], pose[:3, :3] @ axes, atol=1e-9), name
     points = [s.node_world[len(s.prims) :, :3, 3] for s in (metric, other)]
     assert np.allclose(points[0], POINTS[::-1], atol=1e-6)
     assert np.allclose(points[1], POINTS[::-1], atol=1e-6)
