@@ -50,4 +50,4 @@ soak-usd: .venv/.ready-test  ## every USD file of ../shared against pxr, the glT
 	$(BIN)/python scripts/soak_usd.py $(ARGS)
 
 clean:  ## remove what make built
-	rm -rf .venv build dist out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-bpy build dist out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

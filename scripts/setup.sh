@@ -80,6 +80,13 @@ if [ "$want" = test ] && [ ! -d tests/tools/node_modules/gltf-validator ]; then
   (cd tests/tools && npm_of_tools ci --ignore-scripts --no-audit --no-fund --silent) >/dev/null 2>&1 \
     || say "the npm package gltf-validator could not be installed: tests that judge glTF files will be skipped."
 fi
+# --- Blender as a Python module, an independent reader of USD: it has a USD of its own, so it lives apart ----------------------
+# 380 MB, so only where the suite runs for everybody; `make soak-usd` makes it elsewhere.
+if [ "$want" = test ] && [ "${CI:-}" = true ] && [ "$version" = 3.11 ] && [ ! -x .venv-bpy/bin/python ]; then
+  say "installing bpy into .venv-bpy"
+  { "$python" -m venv .venv-bpy && .venv-bpy/bin/python -m pip install --quiet --disable-pip-version-check 'bpy>=5.0,<5.1'; } >/dev/null 2>&1 \
+    || { rm -rf .venv-bpy; say "bpy could not be installed: tests that compare with Blender will be skipped."; }
+fi
 touch .venv/.ready-run
 [ "$want" = test ] && touch .venv/.ready-test
 say "ready"
