@@ -84,7 +84,9 @@ fi
 # 380 MB, so only where the suite runs for everybody; `make soak-usd` makes it elsewhere.
 if [ "$want" = test ] && [ "${CI:-}" = true ] && [ "$version" = 3.11 ] && [ ! -x .venv-bpy/bin/python ]; then
   say "installing bpy into .venv-bpy"
-  { "$python" -m venv .venv-bpy && .venv-bpy/bin/python -m pip install --quiet --disable-pip-version-check 'bpy>=5.0,<5.1'; } >/dev/null 2>&1 \
+  apt_install libx11-6 libxi6 libxxf86vm1 libxfixes3 libxrender1 libxkbcommon0 libsm6 libice6 2>/dev/null || true
+  { "$python" -m venv .venv-bpy && .venv-bpy/bin/python -m pip install --quiet --disable-pip-version-check 'bpy>=5.0,<5.1' \
+      && .venv-bpy/bin/python -c 'import bpy'; } >/dev/null 2>&1 \
     || { rm -rf .venv-bpy; say "bpy could not be installed: tests that compare with Blender will be skipped."; }
 fi
 touch .venv/.ready-run

@@ -11,8 +11,15 @@ PAGES = [
     "docs/architecture.md",
     "docs/conventions.md",
     "docs/files.md",
+    "docs/doctor.md",
+    "docs/export.md",
+    "docs/geometry.md",
     "docs/labels.md",
+    "docs/materials.md",
+    "docs/physics.md",
     "docs/protocol.md",
+    "docs/safety.md",
+    "docs/usd-support.md",
 ]
 
 
