@@ -131,7 +131,12 @@ def test_contract_without_bindings(cell: Path) -> None:
 
 
 def test_unknown_camera(cell: Path, tmp_path: Path) -> None:
-    _one_sentence(_run("render", cell / "hall.usda", "--out", tmp_path / "x.png"), "no camera")
+    bare = tmp_path / "bare.usda"
+    bare.write_text('#usda 1.0\ndef Xform "A" {\n}\n')
+    _one_sentence(_run("render", bare, "--out", tmp_path / "x.png"), "bare.usda draws nothing")
+    for choice, words in (("/A", "not of the form"), ("/A{size}=big", "/A has no variant set 'size'")):
+        done = _run("render", bare, "--variant", choice, "--out", tmp_path / "x.png")
+        _one_sentence(done, words)
 
 
 def test_unknown_flag_is_exit_2() -> None:

@@ -120,6 +120,22 @@ def test_render_writes_a_picture(cell: Path, tmp_path: Path) -> None:
     assert picture.std() > 20, "a place, not a flat colour"
 
 
+def test_render_frames_a_stage_without_a_camera_and_takes_a_variant(tmp_path: Path) -> None:
+    stage, out = tmp_path / "lamp.usda", tmp_path / "lamp.png"
+    stage.write_text(
+        '#usda 1.0\ndef Xform "Lamp" (variants = {string paint = "red"}\n prepend variantSets = "paint") {\n'
+        ' variantSet "paint" = {\n'
+        '  "red" {\n def Cube "Shade" {\n color3f[] primvars:displayColor = [(1, 0, 0)]\n }\n }\n'
+        '  "blue" {\n def Cube "Shade" {\n color3f[] primvars:displayColor = [(0, 0, 1)]\n }\n }\n }\n}\n'
+    )
+    flags = ["--engine", "raycast", "--width", "64", "--height", "48", "--out", out]
+    for paint, channel in (("red", 0), ("blue", 2)):
+        done = _run("render", stage, *flags, "--variant", f"/Lamp{{paint}}={paint}")
+        assert done.returncode == 0 and "the whole scene" in done.stdout, done.stderr
+        middle = np.asarray(Image.open(out))[24, 32]
+        assert middle.argmax() == channel and middle[channel] > 2 * middle[2 - channel]
+
+
 def test_render_names_a_near_miss(cell: Path, tmp_path: Path) -> None:
     done = _run("render", cell / "workcell.usda", "--camera", "RobotVew", "--out", tmp_path / "x.png")
     assert done.returncode == 2

@@ -24,9 +24,10 @@ from twinstage.scene.safe.examiner import Examiner
 CASES = 500
 SEED = 3
 LIMITS = ProbeLimits(time_s=3.0, memory=2 << 30)
-pytestmark = pytest.mark.skipif(
-    not sys.platform.startswith("linux"), reason="canaries are watched through inotify"
-)
+pytestmark = [
+    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="canaries are watched through inotify"),
+    pytest.mark.timeout(1200),  # 500 cases take a minute on an idle machine, several on a busy one
+]
 
 
 @pytest.fixture(scope="module")

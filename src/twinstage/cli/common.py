@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from twinstage.base.errors import UserError
+
 AssetRoots = Annotated[
     list[Path] | None,
     typer.Option(
@@ -16,11 +18,30 @@ AssetRoots = Annotated[
         show_default=False,
     ),
 ]
+Variants = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--variant",
+        help="Choose a variant, as in '/World/Rack{size}=tall'; give it once for each set.",
+        show_default=False,
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of text for people.")]
 Host = Annotated[
     str, typer.Option("--host", help="Address to listen on. Only this machine, unless you say otherwise.")
 ]
 Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="Port to listen on; 0 takes a free one.")]
+
+
+def variant_choices(texts: list[str] | None) -> tuple[tuple[str, str], ...]:
+    """('/Prim{set}', variant) pairs. Raises UserError for a text of another form."""
+    pairs = []
+    for text in texts or ():
+        target, equals, name = text.rpartition("=")
+        if not equals or not target or not name:
+            raise UserError(f"--variant {text!r} is not of the form '/Prim{{set}}=variant'")
+        pairs.append((target, name))
+    return tuple(pairs)
 
 
 def print_json(value: Any) -> None:

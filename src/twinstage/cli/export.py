@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from twinstage.base.errors import UserError
-from twinstage.cli.common import AssetRoots, Json, print_json
+from twinstage.cli.common import AssetRoots, Json, Variants, print_json, variant_choices
 
 
 def export(
@@ -72,6 +72,7 @@ def export(
     force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
     seed: Annotated[int, typer.Option("--seed", help="Seed of simulated sources.")] = 0,
     asset_root: AssetRoots = None,
+    variant: Variants = None,
     json_: Json = False,
 ) -> None:
     """Write the state of a twin, or a recorded window, to a file that plain OpenUSD or any glTF viewer opens.
@@ -98,7 +99,13 @@ def export(
         clip_seconds=clip_seconds,
         force=force,
     )
-    files = TwinFiles(stage=stage, bindings=bindings, contract=contract, asset_roots=tuple(asset_root or ()))
+    files = TwinFiles(
+        stage=stage,
+        bindings=bindings,
+        contract=contract,
+        asset_roots=tuple(asset_root or ()),
+        variants=variant_choices(variant),
+    )
     done = export_files(files, options, at=at, window=window, fps=fps, seed=seed)
     if json_:
         print_json(done.as_dict())

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from twinstage.cli.common import AssetRoots, Json, print_json
+from twinstage.cli.common import AssetRoots, Json, Variants, print_json, variant_choices
 
 
 def render(
@@ -14,7 +14,8 @@ def render(
     camera: Annotated[
         str | None,
         typer.Option(
-            "--camera", help="Name or path of a camera of the stage; the first one, if you name none."
+            "--camera",
+            help="Name or path of a camera of the stage; without it the first one, or one that frames the scene.",
         ),
     ] = None,
     engine: Annotated[
@@ -39,9 +40,10 @@ def render(
         ),
     ] = None,
     asset_root: AssetRoots = None,
+    variant: Variants = None,
     json_: Json = False,
 ) -> None:
-    """Render one picture through a camera of the stage."""
+    """Render one picture through a camera of the stage, or, where it has none, of the whole scene."""
     from twinstage.live.pictures import render_picture
 
     done = render_picture(
@@ -56,6 +58,7 @@ def render(
         time_code=time,
         refine=refine,
         asset_roots=tuple(asset_root or ()),
+        variants=variant_choices(variant),
     )
     if json_:
         print_json(done)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from twinstage.cli.common import AssetRoots, Host, Port
+from twinstage.cli.common import AssetRoots, Host, Port, Variants, variant_choices
 
 
 def serve(
@@ -27,6 +27,7 @@ def serve(
     host: Host = "127.0.0.1",
     port: Port = 8000,
     asset_root: AssetRoots = None,
+    variant: Variants = None,
     quarantine: Annotated[
         Path | None,
         typer.Option(
@@ -65,6 +66,7 @@ def serve(
         bindings=bindings,
         contract=contract,
         asset_roots=tuple(asset_root or ()),
+        variants=variant_choices(variant),
         quarantine=quarantine,
     )
     serve_twin(files, host=host, port=port, speed=speed, seed=seed, duration=duration, hosts=allow_host or ())

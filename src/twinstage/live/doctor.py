@@ -39,7 +39,7 @@ def check_machine() -> list[Check]:
         Check("machine", "ok", f"{platform.machine()}, {cores} cores, Python {platform.python_version()}")
     ]
     checks += [_package(name, module) for name, module in PACKAGES.items()]
-    checks += [_guard("renderer", _renderer), _guard("label rays", _rays), _guard("viewer", _viewer)]
+    checks += [_guard("renderer", _renderer), _guard("label rays", _rays), _guard("viewer", _viewer), _wall()]
     return checks
 
 
@@ -106,6 +106,13 @@ def _rays() -> Check:
     if abs(float(hit) - 1.0) > 1e-6:
         return Check("label rays", "error", f"a ray that must hit at 1 m hit at {hit} m")
     return Check("label rays", "ok", "Embree through Open3D")
+
+
+def _wall() -> Check:
+    """What keeps foreign files from reading others; the screen alone holds where the kernel has no wall."""
+    from twinstage.scene.safe.landlock import describe
+
+    return Check("foreign files", "ok", describe())
 
 
 def _viewer() -> Check:

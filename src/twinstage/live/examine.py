@@ -67,9 +67,9 @@ def examine_twin(files: TwinFiles, *, isolated: bool = True, budget: Budget | No
 
 
 def _open(files: TwinFiles, isolated: bool) -> "OpenedStage":
-    from twinstage.scene.stage import open_stage
+    from twinstage.live.twin import open_files
 
-    return open_stage(files.stage, asset_roots=files.asset_roots, probe=isolated)
+    return open_files(files, probe=isolated)
 
 
 def _examine(

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from twinstage.base.errors import UserError
 
 if TYPE_CHECKING:
+    from twinstage.render.capture import Camera
     from twinstage.render.engines import EngineSettings
+    from twinstage.scene.snapshot import Snapshot
 
 
 def render_picture(
@@ -23,36 +25,47 @@ def render_picture(
     time_code: float | None = None,
     refine: int | None = None,
     asset_roots: tuple[Path, ...] = (),
+    variants: tuple[tuple[str, str], ...] = (),
 ) -> dict[str, object]:
     """Render through a camera of the stage and write a PNG; returns what was done.
+
+    Without a `camera` it is the first one of the stage, or, where it has none, one that frames the scene.
 
     `time_code`, `refine`: as `scene.read.read_snapshot` takes them.
 
     Raises:
         UserError: no such stage, camera or engine, or an `out` whose folder cannot be written.
     """
-    from twinstage.render.camera import camera_from_scene, find_camera
+    from twinstage.live.twin import TwinFiles, open_files
     from twinstage.render.engines import open_engine
     from twinstage.render.picture import save_png
     from twinstage.scene.read import read_snapshot
-    from twinstage.scene.stage import open_stage
 
     if out.suffix.lower() != ".png":
         raise UserError(f"--out must name a .png file, got {out}")
-    snapshot = read_snapshot(open_stage(stage, asset_roots=asset_roots), time_code, refine=refine)
-    if not snapshot.cameras:
-        raise UserError(f"{stage} has no camera to render through; add a UsdGeomCamera")
-    chosen = snapshot.cameras[0] if camera is None else find_camera(snapshot, camera)
+    opened = open_files(TwinFiles(stage, asset_roots=asset_roots, variants=variants))
+    snapshot = read_snapshot(opened, time_code, refine=refine)
+    view, name = _view(snapshot, camera, size)
     settings = _settings(engine, spp=spp, seed=seed, exposure=exposure)
     started = time.perf_counter()
-    capture = open_engine(settings).render(snapshot, camera_from_scene(snapshot, chosen, *size))
+    capture = open_engine(settings).render(snapshot, view)
     seconds = time.perf_counter() - started
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         save_png(out, capture.aovs["rgb"])
     except OSError as error:
         raise UserError(f"{out} cannot be written: {error.strerror}") from error
-    return {"out": str(out), "camera": snapshot.prims.path[chosen.prim], "engine": engine, "seconds": seconds}
+    return {"out": str(out), "camera": name, "engine": engine, "seconds": seconds}
+
+
+def _view(snapshot: "Snapshot", camera: str | None, size: tuple[int, int]) -> tuple["Camera", str]:
+    from twinstage.render.camera import camera_from_scene, find_camera
+    from twinstage.render.framing import frame_scene
+
+    if camera is None and not snapshot.cameras:
+        return frame_scene(snapshot, *size), "the whole scene"
+    chosen = snapshot.cameras[0] if camera is None else find_camera(snapshot, camera)
+    return camera_from_scene(snapshot, chosen, *size), snapshot.prims.path[chosen.prim]
 
 
 def _settings(engine: str, *, spp: int, seed: int, exposure: float) -> "EngineSettings":

@@ -42,6 +42,7 @@ class TwinFiles:
     contract: Path | None = None
     asset_roots: tuple[Path, ...] = ()
     quarantine: Path | None = None
+    variants: tuple[tuple[str, str], ...] = ()
 
 
 class LiveTwin:
@@ -190,14 +191,22 @@ def _says_anything(columns: TickColumns) -> bool:
     return any(len(part) for part in parts)  # type: ignore[arg-type]
 
 
+def open_files(files: TwinFiles, *, probe: bool = True) -> "OpenedStage":
+    """The stage that a user named, with the variants that were chosen."""
+    from twinstage.scene.choices import choose_variants
+    from twinstage.scene.stage import open_stage
+
+    opened = open_stage(files.stage, asset_roots=files.asset_roots, probe=probe)
+    return choose_variants(opened, dict(files.variants))
+
+
 def open_twin(files: TwinFiles, *, clock: Clock, settings: Settings | None = None, seed: int = 0) -> LiveTwin:
     """Open and check everything a user named; every mistake in it is a UserError before anything runs."""
     from twinstage.scene.read import read_snapshot
-    from twinstage.scene.stage import open_stage
     from twinstage.scene.writer import ColumnWriter
     from twinstage.sync.hub import new_epoch
 
-    opened = open_stage(files.stage, asset_roots=files.asset_roots)
+    opened = open_files(files)
     wiring = load_wiring(opened, files.bindings, files.contract)
     contract, plan, ingest, base_dir = None, None, None, files.stage.parent
     findings: tuple[Finding, ...] = ()
