@@ -112,7 +112,7 @@ def _wall() -> Check:
     """What keeps foreign files from reading others; the screen alone holds where the kernel has no wall."""
     from twinstage.scene.safe.landlock import describe
 
-    return Check("foreign files", "ok", describe())
+    return Check("untrusted stages", "ok", describe())
 
 
 def _viewer() -> Check:
