@@ -73,7 +73,7 @@ def read_gprim(context: ReadContext, prim: Any, uv_name: str, skin: Skin | None 
     type_name = str(prim.GetTypeName())
     form = FORMS[type_name]
     scale = context.conversion.scale
-    lengths = tuple(float(prim.GetAttribute(name).Get(context.time)) * scale for name in form.lengths)
+    lengths = tuple(_length(context, prim, name) * scale for name in form.lengths)
     axis = str(prim.GetAttribute("axis").Get() or "Z") if form.axes is not None else "Z"
     if form.axes is not None and axis not in form.axes:
         context.finding(
@@ -91,6 +91,17 @@ def read_gprim(context: ReadContext, prim: Any, uv_name: str, skin: Skin | None 
         data = _moved(data, matrix, scale)
     flag = prim.GetAttribute("doubleSided")
     return replace(data, double_sided=True) if flag and flag.Get(context.time) else data
+
+
+def _length(context: ReadContext, prim: Any, name: str) -> float:
+    """An attribute's value; 0, with a finding, where it holds something else than a number."""
+    value = prim.GetAttribute(name).Get(context.time)
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        path = prim.GetPath()
+        context.finding("gprim.type", f"{path}: {name} holds no number, so it counts as 0", path)
+        return 0.0
 
 
 def _moved(data: MeshData, matrix: F8, scale: float) -> MeshData:
