@@ -21,6 +21,9 @@ T = TypeVar("T")
 KEPT_PATHS = 200_000
 """Up to so many rows, path strings and their look-up are made once and kept; above, they are made when asked for."""
 
+_FEW = 20
+"""Up to one path in so many is made alone, before all are."""
+
 
 class Column(Sequence[T]):
     """A read-only sequence of which two are equal when their entries are, whatever they are made of."""
@@ -103,6 +106,7 @@ class PathTable(Column[str]):
 
     def __init__(self, names: Interned[str], parent: I4) -> None:
         self.names, self.parent = names, parent
+        self._asked = 0
 
     def __len__(self) -> int:
         return len(self.parent)
@@ -124,12 +128,14 @@ class PathTable(Column[str]):
             yield path
 
     def _at(self, row: int) -> str:
-        if len(self) <= KEPT_PATHS:
+        if len(self) <= KEPT_PATHS and ("_strings" in self.__dict__ or self._asked * _FEW >= len(self)):
             return self._strings[row]
+        self._asked += 1
+        values, code, above = self.names.values, self.names.code, self.parent
         parts: list[str] = []
         while row >= 0:
-            parts.append(self.names[row])
-            row = int(self.parent[row])
+            parts.append(values[code[row]])
+            row = int(above[row])
         return "/" + "/".join(reversed(parts))
 
     def __iter__(self) -> Iterator[str]:

@@ -4,7 +4,7 @@ UsdSemantics counts where `SemanticsLabelsAPI:<taxonomy>` is applied, as in `Usd
 not known to stock USD, so its attributes are found by name; where a prim has both for a taxonomy, UsdSemantics wins.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from twinstage.scene.labels import Groups, LabelPolicy, Levels, flat
@@ -41,6 +41,36 @@ def read_groups_and_loose(
         if taxonomy not in newer:
             found.setdefault(taxonomy, []).append(label)
     return policy.ordered(found) if found else (), loose
+
+
+class LabelReader:
+    """`read_groups_and_loose` for many prims at one time by one policy; prims with the same labels share what is made of them.
+
+    Which taxonomies are read follows from the names of the authored properties and the schemas applied.
+    """
+
+    def __init__(self, time: Any, policy: LabelPolicy = _DEFAULT) -> None:
+        self._time, self._policy = time, policy
+        self._plans: dict[tuple[str, ...], tuple[tuple[str, ...], tuple[str, ...]]] = {}
+        self._groups: dict[tuple[object, object], Groups] = {}
+
+    def read(self, prim: Any, names: tuple[str, ...]) -> tuple[Groups, tuple[str, ...]]:
+        """Labels of a prim; `names`: its authored properties in the namespaces of labels, in USD's order."""
+        if any(not name.startswith(f"{NAMESPACE}:") for name in names):
+            return read_groups_and_loose(prim, self._time, self._policy)
+        key: tuple[str, ...] = (*names, "", *prim.GetAppliedSchemas())
+        plan = self._plans.get(key)
+        if plan is None:
+            plan = self._plans[key] = _split(names, key[len(names) + 1 :])
+        counted, loose = plan
+        values = tuple(_texts(prim.GetProperty(name), self._time) for name in counted)
+        known = (counted, values)
+        groups = self._groups.get(known)
+        if groups is None:
+            found = zip(counted, values, strict=True)
+            groups = self._policy.ordered({_taxonomy(name): v for name, v in found if v is not None})
+            self._groups[known] = groups
+        return groups, loose
 
 
 def prototype_levels(root: Any, instancer: Any, time: Any, policy: LabelPolicy = _DEFAULT) -> Levels:
@@ -100,17 +130,22 @@ def _new_labels(prim: Any, time: Any) -> tuple[dict[str, list[str]], tuple[str, 
     attributes = prim.GetAuthoredPropertiesInNamespace(NAMESPACE)
     if not attributes:
         return {}, ()
-    applied = {str(name) for name in prim.GetAppliedSchemas()}
-    found, loose = {}, []
-    for attribute in attributes:
-        taxonomy = str(attribute.GetName())[len(NAMESPACE) + 1 :]
-        if f"{SCHEMA}:{taxonomy}" not in applied:
-            loose.append(taxonomy)
-            continue
-        values = _texts(attribute, time)
-        if values is not None:
-            found[taxonomy] = values
-    return found, tuple(loose)
+    by_name = {str(attribute.GetName()): attribute for attribute in attributes}
+    counted, loose = _split(by_name, prim.GetAppliedSchemas())
+    found = {_taxonomy(name): _texts(by_name[name], time) for name in counted}
+    return {name: list(values) for name, values in found.items() if values is not None}, loose
+
+
+def _taxonomy(name: str) -> str:
+    return name[len(NAMESPACE) + 1 :]
+
+
+def _split(names: Iterable[str], applied: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Which of those properties of UsdSemantics count, and the taxonomies of the others: the schema is not applied for them."""
+    schemas, names = set(applied), list(names)
+    counts = [f"{SCHEMA}:{_taxonomy(name)}" in schemas for name in names]
+    counted = tuple(name for name, yes in zip(names, counts, strict=True) if yes)
+    return counted, tuple(_taxonomy(name) for name, yes in zip(names, counts, strict=True) if not yes)
 
 
 def old_labels(prim: Any, time: Any) -> list[tuple[str, str]]:
@@ -118,8 +153,8 @@ def old_labels(prim: Any, time: Any) -> list[tuple[str, str]]:
     out = []
     for data, kind in old_attributes(prim):
         kinds = _texts(kind, time) if kind else None
-        taxonomy = (kinds or [""])[0] or DEFAULT_TAXONOMY
-        out += [(taxonomy, label) for label in (_texts(data, time) or []) if label]
+        taxonomy = (kinds or ("",))[0] or DEFAULT_TAXONOMY
+        out += [(taxonomy, label) for label in (_texts(data, time) or ()) if label]
     return out
 
 
@@ -132,10 +167,14 @@ def old_attributes(prim: Any) -> Iterator[tuple[Any, Any]]:
             yield attribute, kind or None
 
 
-def _texts(attribute: Any, time: Any) -> list[str] | None:
-    """A string, token, or array of them as a list; None where there is no value or one of another type."""
+def _texts(attribute: Any, time: Any) -> tuple[str, ...] | None:
+    """A string, token, or array of them as a tuple; None where there is no value or one of another type."""
     value: Any = attribute.Get(time) if hasattr(attribute, "Get") else None
     if isinstance(value, str):
-        return [value]
+        return (value,)
     type_name = str(attribute.GetTypeName()) if value is not None else ""
-    return [str(v) for v in value[:MAX_LABELS]] if type_name in ("token[]", "string[]") else None
+    if type_name not in ("token[]", "string[]"):
+        return None
+    if len(value) == 1:
+        return (str(value[0]),)  # the usual case: a tuple of an array takes thrice as long
+    return tuple(str(v) for v in value[:MAX_LABELS])

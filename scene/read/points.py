@@ -13,10 +13,10 @@ import numpy as np
 from twinstage.scene.columns import F8, I4, I8, Bool
 from twinstage.scene.labels import Levels
 from twinstage.scene.read.appearance import DRAWN_PURPOSES, Appearance
+from twinstage.scene.read.authored import render_visibility
 from twinstage.scene.read.context import ReadContext, array
 from twinstage.scene.read.labels import prototype_levels
 from twinstage.scene.read.point_frames import point_frames
-from twinstage.scene.read.prims import render_visibility
 from twinstage.scene.read.walk import size_below
 from twinstage.scene.safe.limits import MAX_DRAWINGS
 from twinstage.scene.tables import Frames

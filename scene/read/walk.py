@@ -9,12 +9,15 @@ from array import array as numbers
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from twinstage.scene.columns import I4
 from twinstage.scene.snapshot import by_depth, depths
+
+_AT_ONCE = 4096
 
 
 @dataclass
@@ -43,8 +46,8 @@ class Rows:
 class Forest:
     """All trees of a stage: number 0 is the stage itself, the others are native prototypes."""
 
-    def __init__(self, stage: Any, visit: Callable[[Any], None]) -> None:
-        """Walk the stage; `visit` is called with each Usd.Prim once, in the order in which prims are numbered."""
+    def __init__(self, stage: Any, visit: Callable[[list[Any]], None]) -> None:
+        """Walk the stage; `visit` is handed each Usd.Prim once, many at a time, in the order in which prims are numbered."""
         self.names: dict[str, int] = {}
         self.trees: list[Tree] = []
         self._roots: list[Any] = [stage.GetPseudoRoot()]
@@ -60,21 +63,27 @@ class Forest:
         self._sizes: dict[int, int] = {}
         self._expanded: dict[int, Rows] = {}
 
-    def _gather(self, root: Any, tree: Tree, visit: Callable[[Any], None]) -> None:
+    def _gather(self, root: Any, tree: Tree, visit: Callable[[list[Any]], None]) -> None:
         from pxr import Usd
 
         top = root.GetPath().pathElementCount
         above = [-1]  # the last prim of each depth
         steps = iter(Usd.PrimRange(root))
         next(steps, None)  # the root itself is no row
-        for prim in steps:
-            depth = prim.GetPath().pathElementCount - top  # a path's string would stay in memory for good
-            del above[depth:]
-            tree.parent.append(above[-1])
-            tree.name.append(self.names.setdefault(prim.GetName(), len(self.names)))
-            tree.prototype.append(self._prototype(prim) if prim.IsInstance() else -1)
-            above.append(len(tree.parent) - 1)
-            visit(prim)
+        row, names = 0, self.names
+        # Methods mapped over many prims cost a third of calls on one after the other. Paths are not kept as strings:
+        # those would stay in memory for good.
+        while prims := list(islice(steps, _AT_ONCE)):
+            depths = [path.pathElementCount - top for path in map(Usd.Prim.GetPath, prims)]
+            for depth, name in zip(depths, map(Usd.Prim.GetName, prims), strict=True):
+                del above[depth:]
+                tree.parent.append(above[-1])
+                tree.name.append(names.setdefault(name, len(names)))
+                above.append(row)
+                row += 1
+            uses = zip(prims, map(Usd.Prim.IsInstance, prims), strict=True)
+            tree.prototype.extend(self._prototype(prim) if used else -1 for prim, used in uses)
+            visit(prims)
 
     def _prototype(self, instance: Any) -> int:
         prototype = instance.GetPrototype()

@@ -8,6 +8,8 @@ missing manifest) or when a value is asked for.
 import math
 import os
 import re
+from itertools import compress, repeat
+from operator import or_
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +27,14 @@ def scrub_clips(layer: Any, judge: Judge, home: Path) -> list[Finding]:
 
     paths: list[Any] = []
     layer.Traverse(Sdf.Path.absoluteRootPath, paths.append)
+    # Mapped: a large layer has hundreds of thousands of specs, and this is a good part of the time to open it.
+    is_prim = map(or_, map(Sdf.Path.IsPrimPath, paths), map(Sdf.Path.IsPrimVariantSelectionPath, paths))
+    specs = [
+        spec for spec in map(layer.GetPrimAtPath, compress(paths, is_prim)) if spec
+    ]  # a variant set is none
     found: list[Finding] = []
-    for path in paths:
-        if path.IsPrimPath() or path.IsPrimVariantSelectionPath():
-            spec = layer.GetPrimAtPath(path)
-            if spec and spec.HasInfo("clips"):
-                found += _scrub_spec(layer, spec, judge, home)
+    for spec in compress(specs, map(Sdf.PrimSpec.HasInfo, specs, repeat("clips"))):
+        found += _scrub_spec(layer, spec, judge, home)
     return found
 
 

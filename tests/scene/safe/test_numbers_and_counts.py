@@ -125,6 +125,39 @@ def test_instances_inside_an_instance_multiply(opens: Opens) -> None:
     assert survey(opened.stage).total.drawings == 2 * 2 * 3
 
 
+PART = 'class "_P" {\n def Cube "C" {\n }\n def Cube "D" {\n }\n}\n'
+USES = PART + "".join(f'def "U{k}" (instanceable = true\n inherits = </_P>) {{\n}}\n' for k in range(5))
+NESTED = PART + (
+    'class "_Q" {\n def "a" (instanceable = true\n inherits = </_P>) {\n }\n def "b" (instanceable = true\n'
+    " inherits = </_P>) {\n }\n}\n"
+    'def "U0" (instanceable = true\n inherits = </_Q>) {\n}\ndef "U1" (instanceable = true\n inherits = </_Q>) {\n}\n'
+)
+INSTANCER = points("Big", 30, "/Big/B", ' def Cube "B" {\n }\n')
+HIDDEN_INSTANCER = (
+    'class "_R" {\n' + points("P", 30, "/_R/P/B", ' def Cube "B" {\n }\n') + "}\n"
+    'def "U" (instanceable = true\n inherits = </_R>) {\n}\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "limit", "left_out"),
+    [
+        (USES, 17, False),  # 5 uses, 2 prims below each, and the class with its own
+        (USES, 14, True),
+        (NESTED, 13, True),  # 2 + 2 * 2 + 2 * 2 * 2 prims
+        (INSTANCER, 100, True),
+        (HIDDEN_INSTANCER, 100, True),
+    ],
+)
+def test_the_quick_count_lets_nothing_pass(
+    opens: Opens, monkeypatch: pytest.MonkeyPatch, text: str, limit: int, left_out: bool
+) -> None:
+    opened = opens(HEAD + text)
+    monkeypatch.setattr("twinstage.scene.safe.expansion.MAX_PRIMS", limit)
+    monkeypatch.setattr("twinstage.scene.safe.expansion.MAX_DRAWINGS", 20)
+    assert any(f.code == "stage.expansion" for f in within_bounds(opened.stage)) == left_out
+
+
 def test_an_instancer_of_itself_ends(opens: Opens) -> None:
     text = (
         'def PointInstancer "S" {\n int[] protoIndices = [0]\n point3f[] positions = [(0, 0, 0)]\n'
