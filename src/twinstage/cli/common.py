@@ -1,12 +1,14 @@
 """Flags and print-outs that several commands share."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from twinstage.base.finding import Finding
 
 AssetRoots = Annotated[
     list[Path] | None,
@@ -26,6 +28,14 @@ Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="Port to lis
 def print_json(value: Any) -> None:
     """One JSON document on standard output."""
     print(json.dumps(value, indent=2, sort_keys=True, default=str))
+
+
+def print_notes(findings: Sequence[Finding | str], where: str, *, most: int = 5) -> None:
+    """The first few findings, one line each, and where the others are listed."""
+    for finding in findings[:most]:
+        print(f"note: {finding}", flush=True)
+    if len(findings) > most:
+        print(f"note: and {len(findings) - most} more; {where} lists them", flush=True)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from twinstage.cli.common import AssetRoots, Json, print_json
+from twinstage.cli.common import AssetRoots, Json, print_json, print_notes
 
 
 def render(
@@ -60,4 +60,5 @@ def render(
     if json_:
         print_json(done)
     else:
+        print_notes([row["message"] for row in done["findings"]], f"`twinstage assets check {stage}`")
         print(f"{done['out']}: {done['camera']}, {width} x {height}, {engine}, {done['seconds']:.1f} s")

@@ -1,13 +1,16 @@
 """One picture of a stage, for `twinstage render`."""
 
+import math
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from twinstage.base.errors import UserError
+from twinstage.base.finding import Finding, in_order
 
 if TYPE_CHECKING:
     from twinstage.render.engines import EngineSettings
+    from twinstage.scene.snapshot import Snapshot
 
 
 def render_picture(
@@ -23,13 +26,13 @@ def render_picture(
     time_code: float | None = None,
     refine: int | None = None,
     asset_roots: tuple[Path, ...] = (),
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """Render through a camera of the stage and write a PNG; returns what was done.
 
     `time_code`, `refine`: as `scene.read.read_snapshot` takes them.
 
     Raises:
-        UserError: no such stage, camera or engine, or an `out` whose folder cannot be written.
+        UserError: no such stage, camera or engine, a time code that is not finite, or an `out` whose folder cannot be written.
     """
     from twinstage.render.camera import camera_from_scene, find_camera
     from twinstage.render.engines import open_engine
@@ -39,6 +42,8 @@ def render_picture(
 
     if out.suffix.lower() != ".png":
         raise UserError(f"--out must name a .png file, got {out}")
+    if time_code is not None and not math.isfinite(time_code):
+        raise UserError(f"--time is {time_code:g}; a time code of the stage was expected")
     snapshot = read_snapshot(open_stage(stage, asset_roots=asset_roots), time_code, refine=refine)
     if not snapshot.cameras:
         raise UserError(f"{stage} has no camera to render through; add a UsdGeomCamera")
@@ -52,7 +57,25 @@ def render_picture(
         save_png(out, capture.aovs["rgb"])
     except OSError as error:
         raise UserError(f"{out} cannot be written: {error.strerror}") from error
-    return {"out": str(out), "camera": snapshot.prims.path[chosen.prim], "engine": engine, "seconds": seconds}
+    return {
+        "out": str(out),
+        "camera": snapshot.prims.path[chosen.prim],
+        "engine": engine,
+        "seconds": seconds,
+        "findings": [finding.as_dict() for finding in _notes(snapshot)],
+    }
+
+
+def _notes(snapshot: "Snapshot") -> list[Finding]:
+    """What the readers found, errors first, and why a picture is dark."""
+    from twinstage.render.lighting import placed_lights
+
+    found = list(snapshot.findings)
+    if snapshot.lights and not placed_lights(snapshot):
+        found.append(
+            Finding("light.none", "info", "", "every light of the stage is hidden or dark, so none shines")
+        )
+    return in_order(found)
 
 
 def _settings(engine: str, *, spp: int, seed: int, exposure: float) -> "EngineSettings":
