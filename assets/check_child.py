@@ -27,10 +27,12 @@ from twinstage.scene.stage import own_mtlx_text
 COVERED = frozenset(
     {
         "MissingDefaultPrim", "MissingUpAxisMetadata", "MissingMetersPerUnitMetadata", "UnresolvableDependency",
+        # These speak of plug-ins; our readers know MaterialX and MDL without, and tell what they do not know.
+        "MissingSourceTypeInRegistry", "MissingShaderIdInRegistry",
     }
 )  # fmt: skip
-PLUGIN_DEPENDENT = frozenset({"MissingSourceTypeInRegistry", "MissingShaderIdInRegistry"})
-"""Say as much about the plug-ins installed here as about the file: warnings at most."""
+SAID_BETTER = frozenset({"usd.diagnostic", "stage.units", "stage.up-axis"})
+"""Codes of the readers for what a rule or a validator says with its place or a remedy."""
 MAX_OF_A_CODE = 50
 """Findings of one code that are listed; the rest is counted."""
 
@@ -52,6 +54,7 @@ def examine(
         allowed = AllowedFolders(Path(file), [Path(root) for root in roots])
         screened = screen(Path(file), allowed, own_mtlx_text())
         found = list(_examine_stage(Usd.Stage.Open(screened.root), screened, label_map))
+        found += _from_readers(file, roots, found)
     except Tf.ErrorException as problem:
         found = [Finding("stage.unreadable", "error", "", f"the file cannot be read: {tell_reason(problem)}")]
     except UserError as problem:
@@ -65,8 +68,8 @@ def _examine_stage(
 ) -> Iterator[Finding]:
     yield from check_metadata(stage)
     yield from within_bounds(stage)
-    yield from check_assets(stage, screened)
-    yield from _validators(stage)
+    yield from _complaints(check_assets(stage, screened))
+    yield from _complaints(_validators(stage))
     prims = list(_each_once(stage))
     units = stage.GetRootLayer().pseudoRoot.GetInfo("metersPerUnit") or 0.01
     for prim, path in prims:
@@ -77,6 +80,46 @@ def _examine_stage(
             yield from check_instancer(prim, path)
     yield from check_far(stage, float(units))
     yield from check_labels(stage, label_map)
+
+
+def _complaints(findings: Iterator[Finding]) -> Iterator[Finding]:
+    """The findings; where the USD library throws at one broken file of many, that is a finding, too."""
+    from pxr import Tf
+
+    try:
+        yield from findings
+    except Tf.ErrorException as problem:
+        yield Finding(
+            "asset.unreadable",
+            "error",
+            "",
+            f"a file that the stage reaches cannot be read: {tell_reason(problem)}",
+        )
+
+
+def _from_readers(file: str, roots: list[str], known: list[Finding]) -> list[Finding]:
+    """What the readers of geometry, materials, lights and cameras leave out, or show as the nearest thing they can.
+
+    Not what the rules found before: of the same area (the code up to its dot) about the same prim, or of the same code.
+    """
+    from twinstage.scene.read import read_snapshot
+    from twinstage.scene.stage import open_stage
+
+    said = {_subject(f) for f in known}
+    better = SAID_BETTER
+    if any(f.code == "asset.unreadable" for f in known):  # the validators did not get that far
+        better = better - {"usd.diagnostic"}
+    try:
+        snapshot = read_snapshot(open_stage(file, roots, probe=False))
+    except UserError as problem:
+        told = any(f.severity == "error" and f.code.startswith("stage.") for f in known)
+        return [] if told else [Finding("stage.unreadable", "error", "", str(problem))]
+    return [f for f in snapshot.findings if f.code not in better and _subject(f) not in said]
+
+
+def _subject(finding: Finding) -> tuple[str, str]:
+    prim = finding.path.partition(".")[0]
+    return (finding.code.partition(".")[0] if prim else finding.code, prim)
 
 
 def _each_once(stage: Any) -> Iterator[tuple[Any, str]]:
@@ -105,7 +148,7 @@ def _validators(stage: Any) -> Iterator[Finding]:
     for error in context.Validate(stage):
         if error.GetName() in COVERED or error.HasNoError():
             continue
-        kind = "warning" if error.GetName() in PLUGIN_DEPENDENT else severity.get(error.GetType(), "info")
+        kind = severity.get(error.GetType(), "info")
         fixers = [str(fixer.description) for fixer in error.GetFixers()]
         message = " ".join(str(error.GetMessage()).split())
         yield Finding(f"usd.{error.GetName()}", kind, _site(error), message, fixers[0] if fixers else "")  # type: ignore[arg-type]

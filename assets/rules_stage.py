@@ -78,6 +78,13 @@ def check_assets(stage: Any, screened: Screened) -> Iterator[Finding]:
     for path in sorted(set(unresolved)):
         if path.startswith("anon:") or (path.lower().endswith(".mtlx") and os.path.exists(path)):
             continue
+        if path.lower().endswith(
+            ".mdl"
+        ):  # often a renderer's own; the reader says what it makes of the material
+            yield Finding(
+                "asset.mdl", "info", "", f"{path!r} is not found; only an MDL renderer would need it"
+            )
+            continue
         hint = "write paths with forward slashes" if "\\" in path else "correct the path, or add the file"
         yield Finding("asset.unresolved", "error", "", f"{path!r} is not found", hint)
 

@@ -147,6 +147,8 @@ def own_mtlx_text() -> MtlxText | None:
 
 def checked_path(path: Path) -> Path:
     """The absolute path of a file that may be a stage; UserError for others."""
+    if path.is_symlink() and not path.exists():
+        raise UserError(f"stage {path} is a link to {path.readlink()}, which does not exist")
     if not path.exists():
         folder = path.parent
         known = [p.name for p in folder.iterdir() if p.suffix in EXTENSIONS] if folder.is_dir() else []

@@ -23,6 +23,16 @@ LABELLED = (
     'def Xform "A" (kind = "component"\n prepend apiSchemas = ["SemanticsLabelsAPI:class"]) {\n'
     ' token[] semantics:labels:class = ["a"]\n BODY\n}\n'
 )
+MDL = """def Material "M" {
+ token outputs:mdl:surface.connect = </A/M/Shader.outputs:out>
+ def Shader "Shader" {
+  uniform token info:implementationSource = "sourceAsset"
+  uniform asset info:mdl:sourceAsset = @OmniPBR.mdl@
+  uniform token info:mdl:sourceAsset:subIdentifier = "OmniPBR"
+  token outputs:out
+ }
+}
+"""
 
 
 def write(folder: Path, text: str, name: str = "s.usda") -> Path:
@@ -52,6 +62,41 @@ _TYPES = {
     "points": "point3f[]",
     "holeIndices": "int[]",
 }
+
+
+def test_one_broken_reference_does_not_hide_the_others(tmp_path: Path) -> None:
+    write(tmp_path, '#usda 1.0\ndef Cube "C" {\n double size = \n}\n', "typo.usda")
+    body = 'def "T" (references = @typo.usda@) {\n}\ndef "N" (references = @none.usda@) {\n}\n'
+    found = examine(str(write(tmp_path, HEAD + LABELLED.replace("BODY", body))), [])
+    assert "stage.unreadable" not in {f.code for f in found}
+    broken = [f for f in found if f.code == "asset.unreadable"]
+    assert len(broken) == 1 and broken[0].severity == "error" and "typo.usda:3" in broken[0].message
+    assert any("none.usda" in f.message and "/A/N" in f.message for f in found)
+
+
+def test_what_readers_leave_out_is_told_once(tmp_path: Path) -> None:
+    body = 'def Sphere "S" {\n rel material:binding = </A/M>\n}\n def Volume "V" {\n}\n' + MDL
+    found = examine(str(write(tmp_path, HEAD + LABELLED.replace("BODY", body))), [])
+    told = {(f.code, f.path) for f in found}
+    assert ("material.mdl", "/A/M/Shader") in told, "the nearest material is told"
+    assert any("Volume" in f.message for f in found), "so is what is not drawn"
+    assert {f.severity for f in found if "OmniPBR.mdl" in f.message} == {"info"}, "an MDL renderer's own file"
+    assert len([f for f in found if f.path.startswith("/A/S")]) == 1, (
+        "the missing schema, by its validator alone"
+    )
+
+
+def test_shaders_that_only_the_library_does_not_know_are_no_findings(tmp_path: Path) -> None:
+    body = (
+        'def Sphere "S" (prepend apiSchemas = ["MaterialBindingAPI"]) {\n rel material:binding = </A/M>\n}\n'
+        'def Material "M" {\n token outputs:mtlx:surface.connect = </A/M/Shader.outputs:out>\n def Shader "Shader" {\n'
+        ' uniform token info:id = "ND_standard_surface_surfaceshader"\n token outputs:out\n}\n}\n'
+    )
+    assert codes(tmp_path, LABELLED.replace("BODY", body)) == {}
+    found = codes(
+        tmp_path, LABELLED.replace("BODY", body.replace("ND_standard_surface_surfaceshader", "ND_nothing"))
+    )
+    assert set(found) == {"material.shader"}
 
 
 def test_a_good_file_has_no_findings(tmp_path: Path) -> None:

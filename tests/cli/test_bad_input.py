@@ -78,6 +78,13 @@ def test_missing_stage(tmp_path: Path) -> None:
     _one_sentence(_run("serve", tmp_path / "nowhere.usda"), "nowhere.usda")
 
 
+def test_a_link_that_leads_nowhere(tmp_path: Path) -> None:
+    (tmp_path / "cell.usda").symlink_to("gone.usda")
+    _one_sentence(
+        _run("assets", "check", tmp_path / "cell.usda"), "is a link to gone.usda, which does not exist"
+    )
+
+
 def test_truncated_crate(cell: Path, tmp_path: Path) -> None:
     whole = tmp_path / "whole.usdc"
     Usd.Stage.Open(str(cell / "hall.usda")).Export(str(whole))
@@ -152,6 +159,7 @@ def test_unknown_flag_is_exit_2() -> None:
         (["--exposure", "nan"], "--exposure is nan"),
         (["--engine", "cycles"], "no engine named 'cycles'"),
         (["--out", "x.jpg"], ".png"),
+        (["--time", "nan"], "--time is nan"),
     ],
 )
 def test_render_flags_out_of_range(root: Path, flags: list[str], text: str) -> None:

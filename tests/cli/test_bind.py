@@ -44,6 +44,10 @@ def test_suggest_then_check(cell: Path, run: Callable[..., Done]) -> None:
     out = cell / "suggested.yaml"
     done = run("bind", "suggest", cell / "workcell.usda", "--contract", cell / "contract.yaml", "--out", out)
     assert (done.returncode, done.stderr) == (0, "")
+    active = out.read_text().count("\n  - ")
+    assert done.stdout.startswith(f"{out}: {active} bindings proposed, ")
+    again = run("bind", "suggest", cell / "workcell.usda", "--contract", cell / "contract.yaml", "--out", out)
+    assert again.returncode == 2 and "exists already" in again.stderr, "what a person edited is not replaced"
     done = run("bind", "check", cell / "workcell.usda", "--bindings", out, "--json")
     answer = json.loads(done.stdout)
     assert len(answer["bindings"]) > 30

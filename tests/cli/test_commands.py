@@ -41,6 +41,11 @@ def test_help_teaches(command: list[str]) -> None:
     assert len(done.stdout) > 400
 
 
+def test_help_keeps_what_stands_in_brackets() -> None:
+    assert "recording [s]" in " ".join(_run("export", "--help").stdout.replace("│", " ").split())
+    assert "[label, ...]" in " ".join(_run("assets", "check", "--help").stdout.replace("│", " ").split())
+
+
 def test_version() -> None:
     from twinstage import __version__
 
@@ -134,6 +139,20 @@ def test_render_frames_a_stage_without_a_camera_and_takes_a_variant(tmp_path: Pa
         assert done.returncode == 0 and "the whole scene" in done.stdout, done.stderr
         middle = np.asarray(Image.open(out))[24, 32]
         assert middle.argmax() == channel and middle[channel] > 2 * middle[2 - channel]
+
+
+def test_render_tells_what_it_leaves_out_and_why_it_is_dark(tmp_path: Path) -> None:
+    stage = tmp_path / "s.usda"
+    stage.write_text(
+        '#usda 1.0\n(\n metersPerUnit = 1\n upAxis = "Z"\n)\ndef Camera "C" {\n}\ndef Volume "V" {\n}\n'
+        'def SphereLight "L" {\n token visibility = "invisible"\n}\n'
+    )
+    flags = ["--engine", "raycast", "--spp", 1, "--width", 8, "--height", 8]
+    done = _run("render", stage, "--out", tmp_path / "x.png", *flags)
+    assert done.returncode == 0, done.stderr
+    notes = [line for line in done.stdout.splitlines() if line.startswith("note: ")]
+    assert any("Volume" in line for line in notes)
+    assert any("every light of the stage is hidden" in line for line in notes)
 
 
 def test_render_names_a_near_miss(cell: Path, tmp_path: Path) -> None:

@@ -177,3 +177,7 @@ def test_the_demo_plant_is_proved_without_a_recording(root: Path) -> None:
     proof = check_bindings(files, isolated=False, budget=Budget(plant_s=20.0))
     assert not [e.prim for e in proof.effects if e.idle and e.kind != "attach" and e.kind != "visibility"]
     assert not any(e.beyond for e in proof.effects)
+    (liquid,) = (e for e in proof.effects if e.kind == "pose" and e.prim == "/WorkCell/Tank/Liquid")
+    assert liquid.scaled and liquid.scaled[1] - liquid.scaled[0] > 0.05, (
+        "it fills along Z, while X and Y stay at 1"
+    )

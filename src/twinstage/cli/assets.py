@@ -31,7 +31,7 @@ def check(
         Path | None,
         typer.Option(
             "--labels",
-            help="A recipe, or a YAML file `class: [label, ...]`, to check labels by.",
+            help="A recipe, or a YAML file `class: \\[label, ...]`, to check labels by.",
             show_default=False,
         ),
     ] = None,
@@ -54,7 +54,12 @@ def check(
     else:
         for finding in findings:
             hint = f"; {finding.fix}" if finding.fix else ""
-            print(f"{finding.severity:7}  {finding.path or stage}: {finding.message}{hint}  [{finding.code}]")
+            where = (
+                ""
+                if finding.path and finding.message.startswith(finding.path)
+                else f"{finding.path or stage}: "
+            )
+            print(f"{finding.severity:7}  {where}{finding.message}{hint}  [{finding.code}]")
         errors = sum(finding.severity == "error" for finding in findings)
         print(f"{stage}: {errors} errors, {len(findings) - errors} others")
     if any(finding.severity == "error" for finding in findings):

@@ -48,7 +48,9 @@ def suggest(
     opened = open_stage(stage, asset_roots=tuple(asset_root or ()))
     folder = out.parent if out is not None else contract.parent
     name = Path(os.path.relpath(contract.absolute(), folder.absolute())).as_posix()
-    _write(propose_file(opened, read_snapshot(opened), found, name), out)
+    text = propose_file(opened, read_snapshot(opened), found, name)
+    guesses = text.count("\n  #- {")
+    _write(text, out, f"{text.count(chr(10) + '  - {')} bindings proposed, {guesses} guesses commented out")
 
 
 @app.command()
@@ -126,9 +128,8 @@ def export(
         return relative if relative.startswith(".") else f"./{relative}"
 
     opened = open_stage(stage, asset_roots=tuple(asset_root or ()))
-    _write(
-        store_bindings(found, opened, from_out(bindings.parent / found.contract), over=from_out(stage)), out
-    )
+    text = store_bindings(found, opened, from_out(bindings.parent / found.contract), over=from_out(stage))
+    _write(text, out, f"{len(found.bindings)} bindings stored; open it instead of {stage}")
 
 
 @app.command("import")
@@ -145,7 +146,8 @@ def import_(stage: Stage, out: Out = None, asset_root: AssetRoots = None) -> Non
         raise UserError(findings[0].message)
     folder = out.parent if out is not None else Path()
     name = Path(os.path.relpath(contract, folder.absolute())).as_posix()
-    _write(as_yaml(found.model_copy(update={"contract": name})), out)
+    text = as_yaml(found.model_copy(update={"contract": name}))
+    _write(text, out, f"{len(found.bindings)} bindings")
 
 
 def _data(options: list[str]) -> dict[str, Path]:
@@ -158,15 +160,19 @@ def _data(options: list[str]) -> dict[str, Path]:
     return out
 
 
-def _write(text: str, out: Path | None) -> None:
+def _write(text: str, out: Path | None, done: str) -> None:
+    """Print the text, or write it to a new file and say what was `done`."""
     if out is None:
         print(text, end="")
         return
+    if out.exists():
+        raise UserError(f"--out {out} exists already; choose another name or delete it")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(text)
     except OSError as error:
         raise UserError(f"{out} cannot be written: {error.strerror}") from None
+    print(f"{out}: {done}")
 
 
 def _line(e: "Effect", moments: int) -> str:

@@ -1,7 +1,7 @@
 """Flags and print-outs that several commands share."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from twinstage.base.errors import UserError
+from twinstage.base.finding import Finding
 
 AssetRoots = Annotated[
     list[Path] | None,
@@ -47,6 +48,14 @@ def variant_choices(texts: list[str] | None) -> tuple[tuple[str, str], ...]:
 def print_json(value: Any) -> None:
     """One JSON document on standard output."""
     print(json.dumps(value, indent=2, sort_keys=True, default=str))
+
+
+def print_notes(findings: Sequence[Finding | str], where: str, *, most: int = 5) -> None:
+    """The first few findings, one line each, and where the others are listed."""
+    for finding in findings[:most]:
+        print(f"note: {finding}", flush=True)
+    if len(findings) > most:
+        print(f"note: and {len(findings) - most} more; {where} lists them", flush=True)
 
 
 @contextmanager

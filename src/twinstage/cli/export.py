@@ -37,7 +37,7 @@ def export(
         typer.Option(
             "--window",
             metavar="START END",
-            help="Export that span of the recording [s] as time samples.",
+            help="Export that span of the recording \\[s] as time samples.",
             show_default=False,
         ),
     ] = None,

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from twinstage.cli.common import AssetRoots, Json, Variants, print_json, variant_choices
+from twinstage.cli.common import AssetRoots, Json, Variants, print_json, print_notes, variant_choices
 
 
 def render(
@@ -63,4 +63,5 @@ def render(
     if json_:
         print_json(done)
     else:
+        print_notes([row["message"] for row in done["findings"]], f"`twinstage assets check {stage}`")
         print(f"{done['out']}: {done['camera']}, {width} x {height}, {engine}, {done['seconds']:.1f} s")

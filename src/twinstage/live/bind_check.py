@@ -33,7 +33,7 @@ class Effect:
         moved_m, turned_deg: greatest distance and angle from the first pose, of its prim to its parent.
         low, high, unit: least and greatest value of what drives it ("" where there is no one number).
         beyond: moments at which a joint was beyond its limits, of `moments`.
-        poses: at how many moments its pose changed; `scaled`: least and greatest factor, where it scales.
+        poses: at how many moments its pose changed; `scaled`: least and greatest factor along the axis that it scales most.
         changes: how often it was switched, coloured, labelled, written or took something.
         unseen: signals of it without any value.
     """
@@ -191,6 +191,7 @@ class _Watch:
         self.labels: dict[int, Effect] = {}
         self.grips: list[tuple[Effect, int]] = []
         self._first: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        self._scales: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         self._held: list[frozenset[int]] = [frozenset() for _ in compiler.grips]
 
         def used(row: int) -> tuple[str, ...]:
@@ -264,12 +265,11 @@ class _Watch:
             )
             effect.poses += 1
             if pose.scale is not None:
-                size = float(pose.scale[row].max())
-                effect.scaled = (
-                    (min(effect.scaled[0], size), max(effect.scaled[1], size))
-                    if effect.scaled
-                    else (size, size)
-                )
+                low, high = self._scales.get(node, (np.inf, -np.inf))
+                low, high = np.minimum(low, pose.scale[row]), np.maximum(high, pose.scale[row])
+                self._scales[node] = (low, high)
+                axis = int((high - low).argmax())
+                effect.scaled = (float(low[axis]), float(high[axis]))
         last = self.twin.plan.inputs.last
         for effect, row, factor, low, high in self.rows:
             value = float(last[row])

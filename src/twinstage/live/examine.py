@@ -32,8 +32,6 @@ DATA_CODES = (
     "label.",
 )
 """Codes that depend on what was recorded."""
-UNSAID = frozenset({"usd.diagnostic"})
-"""Readers' codes that `examine_stage` says better."""
 
 
 @dataclass
@@ -86,7 +84,6 @@ def _examine(
         found += wiring.findings
         found += [as_finding(problem, _prim_of(problem)) for problem in make_slots(wiring.bindings, opened)]
     snapshot = read_snapshot(opened)
-    found += [f for f in snapshot.findings if f.code not in UNSAID]
     report.stage = describe(snapshot)
     found += _size(snapshot)
     if wiring is None:
