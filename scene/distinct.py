@@ -29,6 +29,8 @@ def distinct_rows(values: F4) -> tuple[I8, I8]:
     bits = _ordered_bits(values)
     place, number = distinct(bits[:, 0])
     for k in range(1, bits.shape[1]):
+        if len(place) == len(values):  # all differ already: what follows changes no order
+            break
         place, number = distinct((number.astype(np.uint64) << np.uint64(32)) | bits[:, k])
     return place, number
 

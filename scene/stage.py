@@ -17,6 +17,7 @@ from typing import Any, Literal
 from twinstage.base.errors import UserError, did_you_mean
 from twinstage.base.finding import Finding
 from twinstage.scene.asset_paths import AllowedFolders, check_used_layers
+from twinstage.scene.pause import no_cycle_search
 from twinstage.scene.probe import Depth, ProbeLimits, probe_stage, tell_reason
 from twinstage.scene.safe.expansion import within_bounds
 from twinstage.scene.safe.screen import MtlxText, Screened, Stamp, screen, stamp
@@ -68,6 +69,7 @@ class OpenedStage:
     clean: tuple[Stamp, ...] | None = None
 
 
+@no_cycle_search()
 def open_stage(
     path: str | Path,
     asset_roots: Iterable[str | Path] = (),
@@ -241,13 +243,16 @@ def _unit_findings(layer: Any, units: float) -> list[Finding]:
 
 
 def diagnostics(quiet: Any) -> list[Finding]:
-    """What the USD library complained about since a CoalescingDiagnosticDelegate was made, each line once."""
-    found: dict[str, None] = {}
+    """What the USD library complained about since a CoalescingDiagnosticDelegate was made, each line once.
+
+    Sorted: the library composes with several threads, so the order of its complaints differs from run to run.
+    """
+    found: set[str] = set()
     for item in quiet.TakeUncoalescedDiagnostics():
         lines = str(item.commentary).strip().splitlines()
         if lines:
-            found[_NOISE.sub("", lines[0]).strip()] = None
-    return [Finding("usd.diagnostic", "warning", "", line) for line in found]
+            found.add(_NOISE.sub("", lines[0]).strip())
+    return [Finding("usd.diagnostic", "warning", "", line) for line in sorted(found)]
 
 
 def _empty(stage: Any, file: Path, found: Iterable[Finding]) -> list[Finding]:

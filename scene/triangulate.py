@@ -24,8 +24,13 @@ def cross(a: np.ndarray, b: np.ndarray) -> F8:
 
 def next_corner(counts: np.ndarray) -> I8:
     """The corner that follows each corner in its face, i8[sum(counts)]."""
+    total = int(counts.sum())
+    following = np.arange(1, total + 1, dtype=np.int64)
+    if len(counts) and counts[0] > 0 and (counts == counts[0]).all():
+        rows = following.reshape(len(counts), -1)
+        rows[:, -1] -= counts[0]
+        return following
     start = np.cumsum(counts) - counts
-    following = np.arange(int(counts.sum()), dtype=np.int64) + 1
     following[start + counts - 1] = start
     return following
 

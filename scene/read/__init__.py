@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from twinstage.scene.pause import no_cycle_search
+
 if TYPE_CHECKING:
     from twinstage.scene.labels import LabelPolicy
     from twinstage.scene.snapshot import Snapshot
     from twinstage.scene.stage import OpenedStage
 
 
+@no_cycle_search()
 def read_snapshot(
     opened: "OpenedStage",
     time_code: float | None = None,

@@ -126,7 +126,6 @@ class Authored:
         self._nowhere = Gf.Matrix4d(*[np.nan] * 16)
         self._cache = UsdGeom.XformCache(context.time)
         self._label_reader = LabelReader(context.time, context.policy)
-        self._matrices: list[Any] = []
         self._moved: list[Any] = []
         self._frames: list[F8] = [np.eye(4)[None, :3]]
         self._kinds: dict[tuple[str, ...], _Kinds] = {}
@@ -150,10 +149,13 @@ class Authored:
             if ask.values:
                 self._values(place, prim, ask)
             if ask.ops:
-                self._transform(place, prim)
+                self._has_frame.append(place)
+                self._moved.append(prim)
             if ask.draw_mode:
                 self._draw_mode(prim)
             place += 1
+        if len(self._moved) >= _CHUNK:
+            self._flush()
 
     def _learn(self, prim: Any, type_name: str, names: list[str]) -> _Kinds:
         imageable, xformable = (bool(prim.IsA(schema)) for schema in self._schemas)
@@ -196,6 +198,7 @@ class Authored:
 
     def resets(self) -> Bool:
         """Whether the prim resets the transform stack, bool[n]."""
+        self._flush()
         return self._marked(self._resets)
 
     def frame(self) -> I4:
@@ -235,16 +238,6 @@ class Authored:
     def _token(self, prim: Any, name: str) -> str:
         return str(prim.GetAttribute(name).Get(self.context.time))
 
-    def _transform(self, place: int, prim: Any) -> None:
-        matrix, resets = self._local(prim)
-        if resets:
-            self._resets.append(place)
-        self._has_frame.append(place)
-        self._matrices.append(matrix)
-        self._moved.append(prim)
-        if len(self._matrices) == _CHUNK:
-            self._flush()
-
     def _local(self, prim: Any) -> tuple[Any, bool]:
         """Its own transform and whether it resets the stack; NaN throughout where its ops make no sense."""
         try:
@@ -253,18 +246,28 @@ class Authored:
             return self._nowhere, False
         return matrix, bool(resets)
 
+    def _locals(self) -> list[tuple[Any, bool]]:
+        try:
+            return list(map(self._cache.GetLocalTransformation, self._moved))
+        except self._error:  # one of them makes no sense
+            self._cache.Clear()
+            return list(map(self._local, self._moved))
+
     def _flush(self) -> None:
         from pxr import Vt
 
-        if self._matrices:
-            usd = np.array(Vt.Matrix4dArray(self._matrices))
-            # `guard_prims` finds these; infinities would be told by numpy in every product.
-            usd[~np.isfinite(usd).all((1, 2))] = np.nan
-            self._frames.append(np.array(self.context.conversion.matrices(usd)[:, :3]))
-            self._tell_projective(usd)
-            self._matrices.clear()
-            self._moved.clear()
-            self._cache.Clear()  # it keeps 400 bytes a prim
+        if not self._moved:
+            return
+        found = self._locals()
+        places = self._has_frame[-len(found) :]
+        self._resets.extend(place for place, (_, resets) in zip(places, found, strict=True) if resets)
+        usd = np.array(Vt.Matrix4dArray([matrix for matrix, _ in found]))
+        # `guard_prims` finds these; infinities would be told by numpy in every product.
+        usd[~np.isfinite(usd).all((1, 2))] = np.nan
+        self._frames.append(np.array(self.context.conversion.matrices(usd)[:, :3]))
+        self._tell_projective(usd)
+        self._moved.clear()
+        self._cache.Clear()  # it keeps 400 bytes a prim
 
     def _tell_projective(self, usd: np.ndarray) -> None:
         projective = (usd[:, :, 3] != (0.0, 0.0, 0.0, 1.0)).any(1) & np.isfinite(usd[:, 0, 0])

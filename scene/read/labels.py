@@ -19,6 +19,7 @@ DEFAULT_TAXONOMY = "class"
 MAX_LABELS = 1000
 """Labels of one prim and taxonomy that are read: no class needs more, and a hostile file may hold millions."""
 _DEFAULT = LabelPolicy()
+_Names = tuple[tuple[str, ...], tuple[str, ...]]
 
 
 def read_labels(prim: Any, time: Any, policy: LabelPolicy = _DEFAULT) -> tuple[str, ...]:
@@ -51,19 +52,20 @@ class LabelReader:
 
     def __init__(self, time: Any, policy: LabelPolicy = _DEFAULT) -> None:
         self._time, self._policy = time, policy
-        self._plans: dict[tuple[str, ...], tuple[tuple[str, ...], tuple[str, ...]]] = {}
+        self._plans: dict[_Names, tuple[tuple[str, ...], tuple[str, ...]] | None] = {}
         self._groups: dict[tuple[object, object], Groups] = {}
 
     def read(self, prim: Any, names: tuple[str, ...]) -> tuple[Groups, tuple[str, ...]]:
         """Labels of a prim; `names`: its authored properties in the namespaces of labels, in USD's order."""
-        if any(not name.startswith(f"{NAMESPACE}:") for name in names):
+        schemas = tuple(prim.GetAppliedSchemas())
+        if (names, schemas) not in self._plans:
+            new = all(name.startswith(f"{NAMESPACE}:") for name in names)
+            self._plans[names, schemas] = _split(names, schemas) if new else None
+        plan = self._plans[names, schemas]
+        if plan is None:  # the older schema, too
             return read_groups_and_loose(prim, self._time, self._policy)
-        key: tuple[str, ...] = (*names, "", *prim.GetAppliedSchemas())
-        plan = self._plans.get(key)
-        if plan is None:
-            plan = self._plans[key] = _split(names, key[len(names) + 1 :])
         counted, loose = plan
-        values = tuple(_texts(prim.GetProperty(name), self._time) for name in counted)
+        values = tuple([_texts(prim.GetProperty(name), self._time) for name in counted])
         known = (counted, values)
         groups = self._groups.get(known)
         if groups is None:

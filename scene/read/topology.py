@@ -96,6 +96,14 @@ def _drawable_faces(
     context: ReadContext, path: Any, points: np.ndarray, counts: np.ndarray, indices: np.ndarray
 ) -> Bool | None:
     """Which faces can be drawn, bool[f]; None, with a finding, where none can."""
+    if (
+        len(indices)
+        and counts.min() >= 3
+        and indices.min() >= 0
+        and indices.max() < len(points)
+        and np.isfinite(points).all()
+    ):
+        return np.ones(len(counts), bool)  # the usual case
     short = counts < 3
     outside = (indices < 0) | (indices >= len(points))
     reasons: list[tuple[str, str, Bool]] = [

@@ -217,3 +217,15 @@ def test_link_is_no_way_out(tmp_path: Path) -> None:
 def test_unresolved_reference_is_a_finding(tmp_path: Path) -> None:
     top = write(tmp_path, "s.usda", GOOD + 'def "B" (prepend references = @./none.usda@) {}\n')
     assert any("none.usda" in str(finding) for finding in open_stage(top, probe=False).findings)
+
+
+def test_complaints_of_the_usd_library_come_in_one_order_whatever_the_threads_did() -> None:
+    from types import SimpleNamespace
+
+    from twinstage.scene.stage import diagnostics
+
+    def told(*lines: str) -> list[str]:
+        items = [SimpleNamespace(commentary=line) for line in lines]
+        return [f.message for f in diagnostics(SimpleNamespace(TakeUncoalescedDiagnostics=lambda: items))]
+
+    assert told("b\nmore", "a <0x1f>", "b") == told("b", "a <0x2e>") == ["a", "b"]
