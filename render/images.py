@@ -1,6 +1,5 @@
 """Encoded image files into arrays: what textures look like to an engine."""
 
-import io
 from typing import NamedTuple
 
 import numpy as np
@@ -8,6 +7,7 @@ import numpy as np
 from twinstage.base.errors import UserError
 from twinstage.scene.color import linear_from_srgb
 from twinstage.scene.columns import F4
+from twinstage.scene.safe.images import open_picture
 from twinstage.scene.snapshot import Texture, TextureInput
 
 _LINEAR = linear_from_srgb(np.arange(256) / 255).astype(np.float32)
@@ -62,9 +62,7 @@ def decode(texture: Texture, largest: int) -> Pixels:
 
 
 def _decode_pillow(data: bytes, largest: int) -> Pixels:
-    from PIL import Image
-
-    with Image.open(io.BytesIO(data)) as image:
+    with open_picture(data) as image:
         image.load()
         shrink = int(np.ceil(max(image.size) / largest))
         if image.mode.startswith(("I", "F")):

@@ -1,0 +1,57 @@
+"""Pictures are decoded by Pillow's own decoders alone: its EPS reader would start Ghostscript on a foreign program."""
+
+from typing import Any
+
+import pytest
+
+from twinstage.base.errors import UserError
+from twinstage.render.images import decode
+from twinstage.scene.glb_images import decode_with_pillow, header
+from twinstage.scene.read.image_facts import Header, mean_color, read_header
+from twinstage.scene.read.udim import bake_atlas
+from twinstage.scene.safe.images import open_picture
+from twinstage.scene.snapshot import Texture
+
+EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\n(x) print\nshowpage\n%%EOF\n"
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """What would have been given to Ghostscript."""
+    from PIL import EpsImagePlugin
+
+    calls: list[object] = []
+
+    def ghostscript(*arguments: object, **more: object) -> Any:
+        calls.append(arguments)
+        raise OSError("started")
+
+    monkeypatch.setattr(EpsImagePlugin, "Ghostscript", ghostscript)
+    return calls
+
+
+def test_the_oracle_would_see_it(started: list[object]) -> None:
+    import io
+
+    from PIL import Image
+
+    with pytest.raises(OSError, match="started"):
+        Image.open(io.BytesIO(EPS)).load()
+    assert len(started) == 1
+
+
+def test_no_reader_starts_ghostscript(started: list[object]) -> None:
+    texture = Texture("x.png", "00", EPS)
+    assert read_header(EPS) == Header(0, 0)
+    assert mean_color(EPS, srgb=True) == (0.5, 0.5, 0.5, 1.0)
+    assert bake_atlas({1001: EPS}, (0, 0, 0, 1), square=False) is None
+    for call in (
+        lambda: header(texture),
+        lambda: decode_with_pillow(texture, 64),
+        lambda: decode(texture, 64),
+    ):
+        with pytest.raises(UserError, match=r"x\.png cannot be read"):
+            call()
+    with pytest.raises(OSError, match="cannot identify"):
+        open_picture(EPS)
+    assert started == []
