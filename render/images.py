@@ -1,5 +1,6 @@
 """Encoded image files into arrays: what textures look like to an engine."""
 
+import re
 from typing import NamedTuple
 
 import numpy as np
@@ -58,7 +59,13 @@ def decode(texture: Texture, largest: int) -> Pixels:
             return _decode_hdr(texture.data, largest)
         return _decode_pillow(texture.data, largest)
     except (OSError, RuntimeError, ValueError, SyntaxError) as error:
-        raise UserError(f"texture {texture.path} cannot be read: {error}") from None
+        raise UserError(f"texture {texture.path} cannot be read: {_sentence(error)}") from None
+
+
+def _sentence(error: Exception) -> str:
+    """What a decoder says, in one line, without the stream in memory that it was given."""
+    text = " ".join(str(error).split())
+    return re.sub(r' (image )?file (<_io[^>]*>|"MemoryStream\[[^"]*")', " the image", text)
 
 
 def _decode_pillow(data: bytes, largest: int) -> Pixels:

@@ -13,6 +13,7 @@ from twinstage.scene.safe.limits import MAX_IMAGE_BYTES, MAX_IMAGE_PIXELS
 
 _BY_PILLOW = ("BMP", "GIF", "TGA", "TIFF", "WEBP")
 _BY_LIBRARIES = ("PNG", "JPEG", *_BY_PILLOW)
+_BY_MITSUBA = (b"\x76\x2f\x31\x01", b"#?")
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}
 
@@ -86,6 +87,8 @@ def read_image(
             )
         data = bytes(asset.GetBuffer() or b"")  # an empty file has none
     size = image_size(data)
+    if size is None and data.startswith(_BY_MITSUBA):  # its decoder never returns from some headers
+        return None, _fault("texture.unreadable", owner, authored, "is no image that can be read")
     if size is not None and size.pixels > MAX_IMAGE_PIXELS:
         what = f"has {size.width:,} x {size.height:,} pixels, more than {MAX_IMAGE_PIXELS:,} in all"
         return None, _fault("texture.pixels", owner, authored, what)
