@@ -77,3 +77,15 @@ def test_an_error_of_a_decoder_is_one_sentence_without_addresses() -> None:
     with pytest.raises(UserError) as told:
         decode(Texture("x.png", "00", b"hello"), 64)
     assert str(told.value) == "texture x.png cannot be read: cannot identify the image"
+
+
+def test_a_light_without_a_readable_image_shines_without_one(tmp_path: Path) -> None:
+    (tmp_path / "sky.png").write_text("hello")
+    stage = tmp_path / "s.usda"
+    stage.write_text(
+        '#usda 1.0\n(\n metersPerUnit = 1\n upAxis = "Z"\n)\n'
+        'def DomeLight "D" {\n asset inputs:texture:file = @sky.png@\n}\n'
+    )
+    snapshot = read_snapshot(open_stage(stage, probe=False))
+    assert [light.texture for light in snapshot.lights] == [-1]
+    assert [(f.code, f.path) for f in snapshot.findings] == [("texture.unreadable", "/D.inputs:texture:file")]
