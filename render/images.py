@@ -1,6 +1,6 @@
 """Encoded image files into arrays: what textures look like to an engine."""
 
-import io
+import re
 from typing import NamedTuple
 
 import numpy as np
@@ -8,6 +8,7 @@ import numpy as np
 from twinstage.base.errors import UserError
 from twinstage.scene.color import linear_from_srgb
 from twinstage.scene.columns import F4
+from twinstage.scene.safe.images import open_picture
 from twinstage.scene.snapshot import Texture, TextureInput
 
 _LINEAR = linear_from_srgb(np.arange(256) / 255).astype(np.float32)
@@ -58,13 +59,17 @@ def decode(texture: Texture, largest: int) -> Pixels:
             return _decode_hdr(texture.data, largest)
         return _decode_pillow(texture.data, largest)
     except (OSError, RuntimeError, ValueError, SyntaxError) as error:
-        raise UserError(f"texture {texture.path} cannot be read: {error}") from None
+        raise UserError(f"texture {texture.path} cannot be read: {_sentence(error)}") from None
+
+
+def _sentence(error: Exception) -> str:
+    """What a decoder says, in one line, without the stream in memory that it was given."""
+    text = " ".join(str(error).split())
+    return re.sub(r' (image )?file (<_io[^>]*>|"MemoryStream\[[^"]*")', " the image", text)
 
 
 def _decode_pillow(data: bytes, largest: int) -> Pixels:
-    from PIL import Image
-
-    with Image.open(io.BytesIO(data)) as image:
+    with open_picture(data) as image:
         image.load()
         shrink = int(np.ceil(max(image.size) / largest))
         if image.mode.startswith(("I", "F")):

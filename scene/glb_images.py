@@ -5,7 +5,6 @@ Pillow reads PNG, JPEG, TGA, BMP, TIFF and the like. OpenEXR and Radiance files 
 """
 
 import io
-import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -14,6 +13,7 @@ import numpy as np
 from twinstage.base.errors import UserError
 from twinstage.scene.color import linear_from_srgb
 from twinstage.scene.columns import F4
+from twinstage.scene.safe.images import open_picture
 from twinstage.scene.snapshot import Texture, TextureInput
 
 LARGEST = 4096
@@ -64,11 +64,7 @@ def header(texture: Texture) -> tuple[int, int, bool]:
 
 def _opened(texture: Texture) -> Any:
     """The image, with its header read only; ValueError for one of too many pixels."""
-    from PIL import Image
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        image = Image.open(io.BytesIO(texture.data))
+    image = open_picture(texture.data)
     if image.width * image.height > MAX_PIXELS:
         raise ValueError(f"it has {image.width} x {image.height} pixels")
     return image

@@ -1,16 +1,14 @@
 """What the readers need to know about an encoded image without keeping its pixels: bits, channels and the mean colour."""
 
-import io
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from twinstage.scene.color import linear_from_srgb
+from twinstage.scene.safe.images import open_picture
+from twinstage.scene.safe.limits import MAX_IMAGE_PIXELS
 
-MAX_PIXELS = 1 << 27
-"""Images with more pixels are not decoded for their mean."""
 _GREY = (0.5, 0.5, 0.5, 1.0)
 
 
@@ -44,7 +42,7 @@ def read_header(data: bytes) -> Header:
 def mean_color(data: bytes, *, srgb: bool) -> tuple[float, float, float, float]:
     """The mean of the four channels, colours made linear where `srgb`; grey where the image cannot be decoded here."""
     image = _open(data)
-    if image is None or image.width * image.height > MAX_PIXELS:
+    if image is None or image.width * image.height > MAX_IMAGE_PIXELS:
         return _GREY
     try:
         if image.mode[0] in "IF":
@@ -64,8 +62,6 @@ def _open(data: bytes) -> Any:
     from PIL import Image
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            return Image.open(io.BytesIO(data))
+        return open_picture(data)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None

@@ -7,7 +7,7 @@ not known to stock USD, so its attributes are found by name; where a prim has bo
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from twinstage.scene.labels import Groups, LabelPolicy, Levels, flat
+from twinstage.scene.labels import Groups, LabelPolicy, Levels
 from twinstage.scene.read.context import ReadContext
 
 NAMESPACE = "semantics:labels"
@@ -20,11 +20,6 @@ MAX_LABELS = 1000
 """Labels of one prim and taxonomy that are read: no class needs more, and a hostile file may hold millions."""
 _DEFAULT = LabelPolicy()
 _Names = tuple[tuple[str, ...], tuple[str, ...]]
-
-
-def read_labels(prim: Any, time: Any, policy: LabelPolicy = _DEFAULT) -> tuple[str, ...]:
-    """The labels of the prim itself, without those of its ancestors, in the policy's order."""
-    return flat(read_groups(prim, time, policy))
 
 
 def read_groups(prim: Any, time: Any, policy: LabelPolicy = _DEFAULT) -> Groups:

@@ -167,7 +167,17 @@ def _texture(context: ReadContext, inputs: LightInputs, textures: TextureStore) 
             "light.texture-format", f"has a map of format {layout!r}, which is left out; latlong is read"
         )
         return -1
-    return textures.index(asset, inputs.attribute("texture:file"))
+    attribute = inputs.attribute("texture:file")
+    index = textures.index(asset, attribute)
+    if index >= 0 and textures.header(index).bits == 0:
+        path = str(attribute.GetPath())
+        context.finding(
+            "texture.unreadable",
+            f"{path}: {str(asset.path)!r} is no image that can be read, so it is left out",
+            path,
+        )
+        return -1
+    return index
 
 
 def _pole(prim: Any, up_axis: str) -> tuple[tuple[float, float, float], ...]:

@@ -17,7 +17,6 @@ from twinstage.scene.read.materials_signal import (
     Varying,
     Vector,
     constant,
-    fit,
     mean_of,
 )
 from twinstage.scene.read.shading import Source, follow
@@ -248,8 +247,3 @@ def to_rec709(values: Vector, space: str) -> Vector:
     target = Gf.ColorSpace(Gf.ColorSpaceNames.LinearRec709)
     converted = target.Convert(Gf.ColorSpace(name), Gf.Vec3f(*values[:3]))
     return (*constant(converted.GetRGB()).values, *values[3:])
-
-
-def as_width(signal: Signal | None, width: int) -> Signal | None:
-    """A constant with that many components; everything else as it is."""
-    return Constant(fit(signal.values, width)) if isinstance(signal, Constant) else signal

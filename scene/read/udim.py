@@ -12,9 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from twinstage.scene.safe.images import open_picture
+from twinstage.scene.safe.limits import MAX_IMAGE_PIXELS
+
 ATLAS_EDGE, ATLAS_AREA = 8192, 4096 * 4096
 """Greatest width and height of an atlas [px], and its greatest area: 4 x 4 tiles keep 1024 pixels a side each."""
-MAX_TILE_PIXELS = 1 << 27
 FIRST, LAST = 1001, 1100
 
 
@@ -84,26 +86,22 @@ def _rectangle(tiles: Mapping[int, bytes], square: bool) -> tuple[int, int, int,
 
 def _decoded(data: bytes, cell: int) -> "tuple[Any, int] | None":
     """The picture, no larger than a cell, as RGB or RGBA, and its longer edge as stored; None where it is unreadable."""
-    import warnings
-
     from PIL import Image
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(data)) as image:
-                if image.width * image.height > MAX_TILE_PIXELS:
-                    return None
-                largest = max(image.size)
-                image.draft(
-                    "RGB", (cell, cell)
-                )  # JPEG: decode at half, a quarter or an eighth where that is enough
-                if image.mode.startswith(("I", "F")):
-                    grey = np.clip(np.asarray(image, np.float64) / 256, 0, 255).astype(np.uint8)
-                    picture = Image.fromarray(grey).convert("RGB")
-                else:
-                    alpha = image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
-                    picture = image.convert("RGBA" if alpha else "RGB")
+        with open_picture(data) as image:
+            if image.width * image.height > MAX_IMAGE_PIXELS:
+                return None
+            largest = max(image.size)
+            image.draft(
+                "RGB", (cell, cell)
+            )  # JPEG: decode at half, a quarter or an eighth where that is enough
+            if image.mode.startswith(("I", "F")):
+                grey = np.clip(np.asarray(image, np.float64) / 256, 0, 255).astype(np.uint8)
+                picture = Image.fromarray(grey).convert("RGB")
+            else:
+                alpha = image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
+                picture = image.convert("RGBA" if alpha else "RGB")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None
     if max(picture.size) > cell:

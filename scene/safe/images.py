@@ -3,6 +3,7 @@
 import io
 import re
 import struct
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,8 @@ from twinstage.scene.asset_paths import AllowedFolders
 from twinstage.scene.safe.limits import MAX_IMAGE_BYTES, MAX_IMAGE_PIXELS
 
 _BY_PILLOW = ("BMP", "GIF", "TGA", "TIFF", "WEBP")
+_BY_LIBRARIES = ("PNG", "JPEG", *_BY_PILLOW)
+_BY_MITSUBA = (b"\x76\x2f\x31\x01", b"#?")
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}
 
@@ -50,6 +53,18 @@ def image_size(data: bytes) -> ImageSize | None:
     return _by_pillow(data)
 
 
+def open_picture(data: bytes) -> Any:
+    """A PIL.Image whose header is read; OSError and the like where it is none of PNG, JPEG, BMP, GIF, TGA, TIFF and WebP.
+
+    Not more formats: Pillow's reader of EPS files would start Ghostscript on them.
+    """
+    from PIL import Image
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # MAX_IMAGE_PIXELS is our bound
+        return Image.open(io.BytesIO(data), formats=_BY_LIBRARIES)
+
+
 def read_image(
     resolved: str, allowed: AllowedFolders, owner: str, authored: str
 ) -> tuple[bytes | None, Finding | None]:
@@ -72,6 +87,8 @@ def read_image(
             )
         data = bytes(asset.GetBuffer() or b"")  # an empty file has none
     size = image_size(data)
+    if size is None and data.startswith(_BY_MITSUBA):  # its decoder never returns from some headers
+        return None, _fault("texture.unreadable", owner, authored, "is no image that can be read")
     if size is not None and size.pixels > MAX_IMAGE_PIXELS:
         what = f"has {size.width:,} x {size.height:,} pixels, more than {MAX_IMAGE_PIXELS:,} in all"
         return None, _fault("texture.pixels", owner, authored, what)

@@ -68,11 +68,6 @@ class Workbench:
         ]
 
 
-def name_of(signal: SignalSpec) -> str:
-    """The better of a signal's two names: its id."""
-    return signal.id
-
-
 def suggest_joints(bench: Workbench) -> None:
     """Angles for revolute, lengths for prismatic joints, by name; each joint and each signal once, best first."""
     prims = bench.snapshot.prims
