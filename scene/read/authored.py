@@ -5,7 +5,7 @@ values that it has.
 """
 
 from array import array as numbers
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +37,10 @@ class _Codes:
         if code is None:
             code = self.known[value] = len(self.known)
         self.code.append(code)
+
+    def extend(self, values: Iterable[Hashable]) -> None:
+        known = self.known
+        self.code.extend([known.setdefault(value, len(known)) for value in values])
 
     def column(self, rows: I4) -> "Interned[Any]":
         return Interned(np.frombuffer(self.code, np.int32)[rows] if len(rows) else rows, self.known)
@@ -138,14 +142,17 @@ class Authored:
         """Read prims."""
         from pxr import Usd
 
-        columns = (Usd.Prim.GetTypeName, Usd.Prim.GetAuthoredPropertyNames, Usd.Prim.GetKind)
-        known, label = self._kinds, self.labels.append
+        known, labels = self._kinds, self.labels
+        types, names = map(Usd.Prim.GetTypeName, prims), map(Usd.Prim.GetAuthoredPropertyNames, prims)
+        asks = [
+            known.get((type_name, *own)) or self._learn(prim, type_name, own)
+            for prim, type_name, own in zip(prims, types, names, strict=True)
+        ]
         place = len(self)
-        for prim, type_name, names, kind in zip(prims, *(map(get, prims) for get in columns), strict=True):
-            ask = known.get((type_name, *names)) or self._learn(prim, type_name, names)
-            self._ask.append(ask.number)
-            self.kind.append(kind)
-            label(self._groups(prim, ask.labels) if ask.labels else ())
+        self._ask.extend([ask.number for ask in asks])
+        self.kind.extend(map(Usd.Prim.GetKind, prims))
+        for prim, ask in zip(prims, asks, strict=True):
+            labels.append(self._groups(prim, ask.labels) if ask.labels else ())
             if ask.values:
                 self._values(place, prim, ask)
             if ask.ops:

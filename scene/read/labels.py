@@ -172,6 +172,6 @@ def _texts(attribute: Any, time: Any) -> tuple[str, ...] | None:
     type_name = str(attribute.GetTypeName()) if value is not None else ""
     if type_name not in ("token[]", "string[]"):
         return None
-    if len(value) == 1:
-        return (str(value[0]),)  # the usual case: a tuple of an array takes thrice as long
+    if len(value) <= 1:  # a tuple of an array takes thrice as long, and a slice of an empty one is None
+        return (str(value[0]),) if len(value) else ()
     return tuple(str(v) for v in value[:MAX_LABELS])

@@ -9,8 +9,8 @@ import pytest
 
 from twinstage.base.errors import UserError
 from twinstage.scene.choices import choose_variants, load_below
+from twinstage.scene.read import authored, read_snapshot, walk
 from twinstage.scene.read import prims as prims_module
-from twinstage.scene.read import read_snapshot
 from twinstage.scene.snapshot import Snapshot
 from twinstage.scene.stage import open_stage
 
@@ -376,3 +376,34 @@ def test_instances_beyond_the_limit_are_counted_not_expanded(
     assert len(snapshot.prims) <= 400
     (found,) = [f for f in snapshot.findings if f.code == "instances.too-many"]
     assert "prims" in found.message
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 5, 1000])
+def test_prims_are_the_same_however_many_are_read_at_once(
+    open_text: Any, assert_like_pxr: Any, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr(walk, "_AT_ONCE", at_once)
+    monkeypatch.setattr(authored, "_CHUNK", at_once)
+    move = 'double3 xformOp:translate = ({}, 0, 0)\n uniform token[] xformOpOrder = [{}"xformOp:translate"]\n'
+    box = 'def Cube "Box" { token visibility = "invisible"\n}\ndef Sphere "Ball" {}\n'
+    body = f'class Xform "_P" {{ def Xform "In" {{ {move.format(9, "")} {box} }}\n}}\n'
+    for k in range(4):
+        reset = '"!resetXformStack!", ' if k == 2 else ""
+        body += f'def Xform "X{k}" {{ {move.format(k, "")} def Xform "Y" {{ {move.format(7, reset)} {box} }}\n}}\n'
+        body += f'def Xform "I{k}" (instanceable = true\n references = </_P>) {{ {move.format(-k, "")} }}\n'
+    snapshot = assert_like_pxr(open_text(body))
+    row = snapshot.prims.index_of
+    assert snapshot.prims.resets.nonzero()[0].tolist() == [row["/X2/Y"]]
+    assert [snapshot.prims.own_visible[row[f"/X{k}/Y/Box"]] for k in range(4)] == [False] * 4
+
+
+def test_ops_that_make_no_sense_hide_their_prim_alone(open_text: Any) -> None:
+    bad = 'string xformOp:translate = "x"\n uniform token[] xformOpOrder = ["xformOp:translate"]\n'
+    good = 'double3 xformOp:translate = (3, 0, 0)\n uniform token[] xformOpOrder = ["xformOp:translate"]\n'
+    body = "".join(
+        f'def Cube "{name}" {{ {ops} }}\n' for name, ops in [("A", good), ("B", bad), ("C", good), ("D", bad)]
+    )
+    snapshot = read_snapshot(open_text(body))
+    assert drawn(snapshot) == ["/A", "/C"]
+    scale = snapshot.stage.meters_per_unit
+    assert snapshot.node_world[[0, 2], 0, 3].tolist() == [3 * scale, 3 * scale]

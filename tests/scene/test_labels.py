@@ -331,3 +331,32 @@ def test_chains_are_the_labels_on_the_way_up(rows: list[tuple[int, bool]]) -> No
         return (groups[i], *above) if groups[i] else above
 
     assert [found.levels(i) for i in range(len(rows))] == [walk(i) for i in range(len(rows))]
+
+
+def test_labels_read_for_many_prims_are_those_of_each_alone(open_text: Any) -> None:
+    """What is kept from prim to prim must depend on all that decides: names, schemas, values, types."""
+    from twinstage.scene.read.labels import LabelReader, read_groups_and_loose
+
+    prims = [
+        (API, 'token[] semantics:labels:class = ["a"]'),
+        (API, 'token[] semantics:labels:class = ["b", "a", "b"]'),
+        ("", 'token[] semantics:labels:class = ["a"]'),
+        (API, "int[] semantics:labels:class = [1]"),
+        (API, "token[] semantics:labels:class = []"),
+        (API, "rel semantics:labels:class = </P0>"),
+        (API, 'string semantics:labels:class = "a"'),
+        (API.replace("class", "sort"), 'token[] semantics:labels:class = ["a"]\n token[] semantics:labels:sort = ["a"]'),
+        (API, 'token[] semantics:labels:class = ["a"]\n token[] semantics:labels:sort = ["c"]'),
+        (API, 'token[] semantics:labels:class = ["a"]\n string semantic:S:params:semanticData = "old"'),
+        ("", 'string semantic:S:params:semanticData = "old"'),
+    ]  # fmt: skip
+    body = "".join(f'def Xform "P{k}" ({meta}) {{ {text}\n}}\n' for k, (meta, text) in enumerate(prims))
+    stage = open_text(body).stage
+    reader, time = LabelReader(time_at(stage, None)), time_at(stage, None)
+    for k in [*range(len(prims)), *reversed(range(len(prims)))]:
+        prim = stage.GetPrimAtPath(f"/P{k}")
+        kept = tuple(
+            n for n in prim.GetAuthoredPropertyNames() if n.startswith(("semantics:labels:", "semantic:"))
+        )
+        assert reader.read(prim, kept) == read_groups_and_loose(prim, time), k
+    assert reader.read(stage.GetPrimAtPath("/P1"), ("semantics:labels:class",))[0] == (("class", ("b", "a")),)
