@@ -157,6 +157,8 @@ def checked_path(path: Path) -> Path:
         raise UserError(f"there is no stage {path}{did_you_mean(path.name, known)}")
     if path.is_dir():
         raise UserError(f"stage {path} is a folder; a USD file ({', '.join(EXTENSIONS)}) was expected")
+    if path.is_file() and path.stat().st_size == 0:
+        raise UserError(f"stage {path} is empty: it holds no bytes, where a USD file was expected")
     if path.suffix.lower() not in EXTENSIONS:
         raise UserError(f"stage {path} is not a USD file: its name ends in none of {', '.join(EXTENSIONS)}")
     return path.absolute()

@@ -58,6 +58,13 @@ def test_truncated_crate(tmp_path: Path) -> None:
         open_stage(cut)
 
 
+@pytest.mark.parametrize("name", ["none.usda", "none.usdc", "none.usdz"])
+def test_a_file_without_bytes(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"")
+    with pytest.raises(UserError, match=rf"{name} is empty: it holds no bytes"):
+        open_stage(tmp_path / name)
+
+
 def test_empty_stage(tmp_path: Path) -> None:
     found = {f.code: f.message for f in open_stage(write(tmp_path, "empty.usda", "#usda 1.0\n")).findings}
     assert found["stage.empty"].endswith("empty.usda holds no active, defined prims")
