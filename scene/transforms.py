@@ -110,3 +110,9 @@ def rigid_inverse(matrices: np.ndarray) -> F8:
     out[..., :3, 3] = -(rt @ m[..., :3, 3:])[..., 0]
     out[..., 3, 3] = 1.0
     return out
+
+
+def unit_or_up(vectors: np.ndarray) -> F8:
+    """Vectors [n, 3] of length 1; +Z where one has no length."""
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.where(length > 0, vectors / np.where(length > 0, length, 1.0), [0.0, 0.0, 1.0])

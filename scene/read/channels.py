@@ -9,6 +9,7 @@ from twinstage.scene.columns import F8, I8
 from twinstage.scene.read.context import ReadContext, array
 from twinstage.scene.read.skel import Skin
 from twinstage.scene.read.topology import Topology
+from twinstage.scene.transforms import unit_or_up
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +146,7 @@ def _plain_normals(context: ReadContext, mesh: Any, topology: Topology) -> Chann
 def flat_normals(topology: Topology, left_handed: bool) -> Channel:
     """The normals of the faces."""
     flat = topology.normals
-    return Channel(_unit(-flat if left_handed else flat), topology.corner_face)
+    return Channel(unit_or_up(-flat if left_handed else flat), topology.corner_face)
 
 
 def smooth_normals(topology: Topology, left_handed: bool) -> Channel:
@@ -156,9 +157,4 @@ def smooth_normals(topology: Topology, left_handed: bool) -> Channel:
     for axis in range(3):
         weights = np.repeat(flat[:, axis], topology.counts)
         at_points[:, axis] = np.bincount(topology.indices, weights, minlength=len(at_points))
-    return Channel(_unit(at_points), topology.indices)
-
-
-def _unit(vectors: np.ndarray) -> F8:
-    length = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.where(length > 0, vectors / np.where(length > 0, length, 1.0), [0.0, 0.0, 1.0])
+    return Channel(unit_or_up(at_points), topology.indices)

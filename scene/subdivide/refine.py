@@ -20,6 +20,7 @@ from twinstage.scene.subdivide.scheme import (
     loop_step,
 )
 from twinstage.scene.subdivide.topology import INFINITE, Level, refine_quads, refine_triangles, scatter
+from twinstage.scene.transforms import unit_or_up
 from twinstage.scene.triangulate import cross
 
 MAX_BEYOND = 100_000
@@ -152,24 +153,19 @@ class Refined:
         flat = _face_normals(level, points)
         sharp = (level.edge_sharpness > 0.5) & (level.uses == 2)
         if not sharp.any():
-            return _unit(scatter(level.indices, flat[level.corner_face], level.size)), level.indices
+            return unit_or_up(scatter(level.indices, flat[level.corner_face], level.size)), level.indices
         near = level.at_vertices(sharp) > 0
         split = near[level.indices]
         group = np.where(split, level.size + level.fans(sharp), level.indices)
         used, index = np.unique(group, return_inverse=True)
         index = index.reshape(-1)
-        return _unit(scatter(index, flat[level.corner_face], len(used))), index
+        return unit_or_up(scatter(index, flat[level.corner_face], len(used))), index
 
 
 def _face_normals(level: Level, points: np.ndarray) -> F8:
     """Twice the area long, f8[f, 3]; all faces are triangles or all are quads."""
     corner = points[level.indices.reshape(len(level.counts), -1)]
     return cross(corner[:, 2] - corner[:, 0], corner[:, -1] - corner[:, 1])
-
-
-def _unit(vectors: np.ndarray) -> F8:
-    length = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.where(length > 0, vectors / np.where(length > 0, length, 1.0), [0.0, 0.0, 1.0])
 
 
 def _chain(cage: Cage, base: Level, depth: int, *, linear: bool) -> Chain:
