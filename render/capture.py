@@ -5,20 +5,32 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from twinstage.render.lens.base import Lens
+from twinstage.render.lens.pinhole import PINHOLE
+from twinstage.render.motion import Shutter, Trajectory
 from twinstage.scene.columns import F8, frozen
+
+STILL = Shutter()
+"""All rows at the frame's time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Camera:
-    """A pinhole camera.
+    """A camera: one `Camera -> rays` function that labels, pictures and sensors share.
 
     Attributes:
         name: used in file names.
         width, height: [px].
-        K: intrinsics f8[3, 3] with the pixel-edge origin: the centre of the top-left pixel is at (0.5, 0.5).
-        world_from_camera: f8[4, 4], column-vector, OpenCV axes (+x right, +y down, +z forward) [m].
-        near, far: clipping distances along the optical axis [m].
+        K: intrinsics f8[3, 3] with the pixel-edge origin: the centre of the top-left pixel is at (0.5, 0.5). What it
+            maps from is the lens's matter: tangents, metres or angles.
+        world_from_camera: f8[4, 4], column-vector, OpenCV axes (+x right, +y down, +z forward) [m]; at the frame's time.
+        near, far: clipping distances [m], along the optical axis, or along the ray where the lens says so.
         exposure: of the camera itself [EV]: pictures are 2^exposure times as bright, unless they find their own exposure.
+        lens: how places on the image become rays.
+        shutter: when rows are exposed.
+        path: where the camera is while the shutter is open; None where it rests at `world_from_camera`.
+        aperture_radius, focus_distance: of the thin lens that pictures blur with [m]; 0 keeps everything sharp. Labels
+            are those of the sharp picture.
     """
 
     name: str
@@ -29,25 +41,74 @@ class Camera:
     near: float = 0.01
     far: float = 1e6
     exposure: float = 0.0
+    lens: Lens = PINHOLE
+    shutter: Shutter = STILL
+    path: Trajectory | None = None
+    aperture_radius: float = 0.0
+    focus_distance: float = 0.0
+
+    @property
+    def simple(self) -> bool:
+        """Whether rays are affine in the pixel position and all rows are exposed from one pose."""
+        return self.lens.affine and self.path is None
 
     def rays(self) -> tuple[F8, F8]:
-        """Origins and directions f8[height * width, 3] in the world through all pixel centres, row by row.
+        """Origins [m] and directions f8[height * width, 3] in the world through all pixel centres, row by row.
 
-        Directions have z = 1 in camera axes, so the ray parameter is the depth z along the optical axis [m].
+        The ray parameter is the depth z along the optical axis [m] where `lens.along_axis`, else the range [m]. NaN
+        where the lens sees nothing. Each row looks from where the camera is in the middle of the row's exposure.
         """
         x, y = np.meshgrid(np.arange(self.width) + 0.5, np.arange(self.height) + 0.5)
-        pixels = np.stack([x.ravel(), y.ravel(), np.ones(x.size)], -1)
-        directions = pixels @ np.linalg.inv(self.K).T @ self.world_from_camera[:3, :3].T
-        origins = np.broadcast_to(self.world_from_camera[:3, 3], directions.shape)
-        return np.ascontiguousarray(origins), directions
+        return self.rays_at(np.stack([x.ravel(), y.ravel()], -1))
+
+    def rays_at(self, pixels: np.ndarray) -> tuple[F8, F8]:
+        """The same for any pixel positions f8[n, 2]; a row's pose holds for all of y in [row, row + 1)."""
+        origins, directions = self.local_rays(np.asarray(pixels, np.float64))
+        if self.path is None:
+            pose = self.world_from_camera
+            return origins @ pose[:3, :3].T + pose[:3, 3], directions @ pose[:3, :3].T
+        row = np.clip(np.floor(np.asarray(pixels)[:, 1]).astype(np.int64), 0, self.height - 1)
+        poses = self.row_poses()[row]
+        turned = np.einsum("nij,nj->ni", poses[:, :3, :3], directions)
+        return np.einsum("nij,nj->ni", poses[:, :3, :3], origins) + poses[:, :3, 3], turned
+
+    def local_rays(self, pixels: F8) -> tuple[F8, F8]:
+        """Origins [m] and directions f8[..., 3] in camera axes through pixel positions f8[..., 2]."""
+        inverse = np.linalg.inv(self.K)
+        return self.lens.rays(pixels @ inverse[:2, :2].T + inverse[:2, 2])
+
+    def row_poses(self) -> F8:
+        """world_from_camera in the middle of each row's exposure, f8[height, 4, 4]."""
+        if self.path is None:
+            return np.broadcast_to(self.world_from_camera, (self.height, 4, 4))
+        return self.path.at(self.shutter.row_times(self.height))
 
     def project(self, points: np.ndarray) -> tuple[F8, F8]:
-        """Pixel positions f8[n, 2] and depths z f8[n] [m] of world points [n, 3]; behind the camera z <= 0."""
-        rotation, centre = self.world_from_camera[:3, :3], self.world_from_camera[:3, 3]
-        local = (np.asarray(points, np.float64) - centre) @ rotation
-        z = local[:, 2]
-        pixels = local @ self.K.T
-        return pixels[:, :2] / np.where(z == 0, np.nan, z)[:, None], z
+        """Pixel positions f8[n, 2] and depths z f8[n] [m] of world points [n, 3]; behind the camera z <= 0.
+
+        NaN where the lens does not see. With a path, a point is seen by the row that looks at it when it passes.
+        """
+        points = np.asarray(points, np.float64)
+        pose = self.world_from_camera if self.path is None else None
+        if pose is not None:
+            return self._projected((points - pose[:3, 3]) @ pose[:3, :3])
+        poses = self.row_poses()
+        row = np.full(len(points), self.height // 2)
+        for _ in range(ROW_STEPS):
+            chosen = poses[row]
+            local = np.einsum("nji,nj->ni", chosen[:, :3, :3], points - chosen[:, :3, 3])
+            pixels, depth = self._projected(local)
+            y = np.nan_to_num(pixels[:, 1], nan=self.height / 2, posinf=self.height, neginf=0)
+            row = np.clip(np.floor(y), 0, self.height - 1).astype(np.int64)
+        return pixels, depth
+
+    def _projected(self, local: F8) -> tuple[F8, F8]:
+        xy = self.lens.project(local)
+        return xy @ self.K[:2, :2].T + self.K[:2, 2], local[:, 2]
+
+
+ROW_STEPS = 8
+"""Rounds in which a rolling shutter's projection settles on a row."""
 
 
 def pinhole(fx: float, fy: float, cx: float, cy: float) -> F8:
@@ -73,13 +134,33 @@ class ObjectMask:
 
 @dataclass(frozen=True, slots=True)
 class Capture:
-    """What an engine or the label pass gives for one camera. AOVs are arrays [height, width, ...] by name.
-
-    Names and dtypes: `rgb` u1[..., 3] (sRGB); `depth` f4 (z along the optical axis [m], inf = background);
-    `object` i4 (index into `Snapshot.objects` + 1, 0 = background); `normal` f4[..., 3] (world).
-    """
+    """What an engine or the label pass gives for one camera. AOVs are arrays [height, width, ...] by name (`AOVS`)."""
 
     camera: Camera
     aovs: Mapping[str, np.ndarray]
     objects: tuple[ObjectMask, ...] = field(default=())
     time_code: float | None = None
+
+
+AOVS: Mapping[str, str] = {
+    "rgb": "u1[3], sRGB, tone-mapped",
+    "linear": "f4[3], linear rgb before exposure and tone map",
+    "depth": "f4, z along the optical axis [m], inf = background",
+    "range": "f4, distance along the ray from the camera [m], inf = background",
+    "normal": "f4[3], unit shading normal in the world, 0 = background",
+    "normal_camera": "f4[3], the same in camera axes (OpenCV)",
+    "object": "i4, instance_id: row of Snapshot.objects + 1, 0 = background or no object",
+    "instance": "i4, row of Snapshot.instances + 1 (one gprim of one object), 0 = background",
+    "semantic": "i4, class id from the label map, 0 = none",
+    "part": "i4, slot of the gprim (GeomSubset) + 1, 0 = background",
+    "material": "i4, row of Snapshot.materials + 1, 0 = background",
+    "uv": "f4[2], texture coordinates as USD has them, NaN where there are none",
+    "nocs": "f4[3], place in the object's own 3D box, from 0 to 1 an axis, NaN = no object",
+    "position": "f4[3], world point [m], NaN = background",
+    "motion": "f4[3], where the surface point goes in the world until the next frame [m]",
+    "flow": "f4[2], (dx, dy) from this frame to the next [px], NaN where the point leaves what the lens can see",
+    "flow_occluded": "bool, the point is hidden in the next frame or outside of its image",
+    "flow_back": "f4[2], (dx, dy) from this frame to the one before [px]",
+    "flow_back_occluded": "bool, the point was hidden in the frame before or outside of its image",
+}
+"""The names of all AOVs, with what a pixel holds."""
