@@ -63,9 +63,18 @@ class Bvh:
         return self.planes_of(np.arange(len(self.triangles)))
 
     @cached_property
-    def normals(self) -> F4:
-        """The prototype's normals, f4[3, v]: an axis at a time is gathered fastest."""
-        return np.ascontiguousarray(self.prototype.normals.T)
+    def corner_normals(self) -> F4:
+        """Shading normals at the corners of the triangles, f4[corner, axis, t]: an axis at a time is gathered fastest.
+
+        One corner stands for all where every triangle has the same normal at its three (flat shading).
+        """
+        out = self.normals_of(np.arange(len(self.triangles)))
+        return out[:1] if (out == out[:1]).all() else out
+
+    def normals_of(self, triangles: np.ndarray) -> F4:
+        """Shading normals at the three corners of some of the BVH's triangles, f4[3, 3, n]."""
+        corners = self.prototype.normals[self.triangles[triangles].T]
+        return np.ascontiguousarray(corners.transpose(0, 2, 1))
 
     def planes_of(self, triangles: np.ndarray) -> F8:
         """The same for some of the BVH's triangles."""
