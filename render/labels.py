@@ -27,10 +27,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from twinstage.render.aovs import label_aovs
+from twinstage.render.aovs import Seen, label_aovs
 from twinstage.render.bounds import PixelRect, canvas_rect, image_rect
 from twinstage.render.capture import Camera, Capture, ObjectMask
 from twinstage.render.casting import SHARED_BVHS, BvhCache, Part, parts_in_view
+from twinstage.render.flow import Instant
 from twinstage.render.hits import cast_part
 from twinstage.render.motion import Motion
 from twinstage.render.opacity import Transparency
@@ -75,6 +76,8 @@ def label_pass(
     aovs: Sequence[str] | None = None,
     classes: Mapping[int, int] | None = None,
     motion: Motion | None = None,
+    after: Instant | None = None,
+    before: Instant | None = None,
     transparent: Transparency = "surface",
     margin: float = 1.0,
     outside_rays: int | None = 100_000,
@@ -90,7 +93,8 @@ def label_pass(
 
     `aovs`: names of `capture.AOVS`, None for `depth`, `object` and (with `normals`) `normal`; only these are computed.
     `classes`: class id by object row, for `semantic`. `motion`: the scene while the shutter is open; each row sees it at
-    its own time. `transparent`: what is labelled where a surface is transparent (`render.opacity`).
+    its own time. `after`, `before`: the next and the last moment, for flow and motion. `transparent`: what is labelled
+    where a surface is transparent (`render.opacity`).
 
     Raises UserError for an AOV that the label pass does not make, and for an opacity image that cannot be read.
     """
@@ -115,9 +119,18 @@ def label_pass(
             silhouettes[part.object].cover(rect, hits.t, image)
     index = _object_index(zbuffer)
     names = aovs if aovs is not None else ("depth", "object", *(["normal"] if normals else []))
-    made = label_aovs(names, snapshot, zbuffer, index, classes or {})
+    instants = {name: value for name, value in (("after", after), ("before", before)) if value is not None}
+    pixels = Seen(snapshot, zbuffer, index, classes or {}, instants, transparent)
+    made = label_aovs(names, pixels)
     masks = _object_masks(camera, silhouettes, index, canvas if amodal else None, outside_rays)
-    return Capture(camera, made, masks, ties=zbuffer.ties, chord_error=_chord_error(zbuffer))
+    return Capture(
+        camera,
+        made,
+        masks,
+        ties=zbuffer.ties,
+        chord_error=_chord_error(zbuffer),
+        flow_lost=pixels.flow_lost,
+    )
 
 
 def _object_index(zbuffer: ZBuffer) -> I4:

@@ -176,7 +176,7 @@ class ZBuffer:
         place = np.searchsorted(pixels, pixel)
         np.minimum.at(nearest, place, t)
         valid = np.flatnonzero(t <= _reach(nearest)[place])
-        rows = np.array([(p.object if p.object >= 0 else _LAST, p.instance) for p in self.parts])
+        rows = np.array([owner_key(p.object, p.instance) for p in self.parts])
         owner = rows[part[valid]]
         order = valid[np.lexsort((t[valid], owner[:, 1], owner[:, 0], pixel[valid]))]
         first = order[np.append(True, np.diff(pixel[order]) != 0)]
@@ -187,6 +187,11 @@ class ZBuffer:
         self._part.ravel()[at] = part[first]
         self._triangle.ravel()[at] = np.concatenate([c.triangle for c in claims])[first]
         self._barycentric.reshape(-1, 2)[at] = np.concatenate([c.barycentric for c in claims])[first]
+
+
+def owner_key(owner: int, instance: int) -> tuple[int, int]:
+    """What ties are decided by, the lower one wins: an object's row (-1: none, last of all), then the instance's."""
+    return (owner if owner >= 0 else _LAST), instance
 
 
 def _reach(t: np.ndarray) -> F8:
