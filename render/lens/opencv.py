@@ -23,9 +23,12 @@ NAMES = ("k1", "k2", "p1", "p2", "k3", "k4", "k5", "k6", "s1", "s2", "s3", "s4",
 COUNTS = (4, 5, 8, 12, 14)
 """How many of them OpenCV takes."""
 
-ROUNDS = 40
+ROUNDS = 60
 TOLERANCE = 1e-13
 """Greatest difference, relative to 1 + |xy|, after which a place counts as undistorted."""
+
+_LEAST = 1e-4
+"""A step that has been halved to this share gets nowhere."""
 
 _ANGLES = 64
 _RADII = 512
@@ -138,29 +141,35 @@ def _determinant(jacobian: F8) -> F8:
 
 
 def _undistorted(c: tuple[float, ...], target: F8) -> F8:
-    """Tangents whose distortion is `target` f8[n, 2]: the radial table gives the start, Newton's method the rest."""
+    """Tangents whose distortion is `target` f8[n, 2]: the radial table gives the start, Newton's method the rest.
+
+    A step that leaves the domain, or after which the answer is further off, is halved: it starts from the middle, where
+    the distortion is the identity, if need be.
+    """
     domain = _domain(c)
-    radius = np.hypot(target[:, 0], target[:, 1])
-    start = np.interp(radius, domain.rd, domain.r)
-    with np.errstate(all="ignore"):
-        at = target * np.where(radius > 0, start / radius, 1.0)[:, None]
     out = np.full(target.shape, np.nan)
-    todo = np.flatnonzero(np.isfinite(target).all(1) & (radius <= domain.reach))
-    at, target = at[todo], target[todo]
+    radius = np.hypot(target[:, 0], target[:, 1])
+    todo = np.flatnonzero(radius <= domain.reach)
+    target, radius = target[todo], radius[todo]
+    start = np.interp(radius, domain.rd, domain.r)
+    trial = target * (start / np.where(radius > 0, radius, 1.0))[:, None]
+    base, step, error, share = np.zeros_like(target), -target, np.full(len(todo), np.inf), np.ones(len(todo))
     for _ in range(ROUNDS):
         if not len(todo):
             break
-        value, jacobian = _distorted(c, at)
-        wrong = value - target
-        determinant = _determinant(jacobian)
-        close = np.abs(wrong).max(1) <= TOLERANCE * (1 + np.abs(target).max(1))
-        inside = (np.hypot(at[:, 0], at[:, 1]) < domain.radius) & (determinant > 0)
-        step = _step(jacobian, determinant, wrong)
-        # One step more than needed: what is left is rounding.
-        out[todo[close & inside]] = (at - step)[close & inside]
-        more = ~close & np.isfinite(step).all(1)
-        todo, target = todo[more], target[more]
-        at = _within(at[more] - step[more], domain.radius)
+        value, jacobian = _distorted(c, trial)
+        wrong, determinant = value - target, _determinant(jacobian)
+        now = np.hypot(wrong[:, 0], wrong[:, 1])
+        better = (now < error) & (np.hypot(trial[:, 0], trial[:, 1]) < domain.radius) & (determinant > 0)
+        base[better], error[better] = trial[better], now[better]
+        step[better] = _step(jacobian[better], determinant[better], wrong[better])
+        share = np.where(better, np.minimum(2 * share, 1.0), share / 2)
+        close = better & (now <= TOLERANCE * (1 + radius))
+        out[todo[close]] = (base - step)[close]  # one step more than needed: what is left is rounding
+        more = ~close & (share > _LEAST)
+        todo, target, radius = todo[more], target[more], radius[more]
+        base, step, error, share = base[more], step[more], error[more], share[more]
+        trial = base - share[:, None] * step
     return out
 
 
@@ -176,16 +185,6 @@ def _step(jacobian: F8, determinant: F8, wrong: F8) -> F8:
             )
             / determinant[:, None]
         )
-    return out
-
-
-def _within(at: F8, radius: float) -> F8:
-    """Steps that leave the domain stop just inside of it, so that the method does not settle on a fold beyond."""
-    if not np.isfinite(radius):
-        return at
-    length = np.hypot(at[:, 0], at[:, 1])
-    limit = radius * (1 - 1e-9)
-    out: F8 = at * np.where(length > limit, limit / np.where(length > 0, length, 1.0), 1.0)[:, None]
     return out
 
 

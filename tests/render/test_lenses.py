@@ -101,7 +101,7 @@ def test_fisheye_looks_behind_itself():
     assert np.isnan(lens.project(np.array([[0.0, 0.0, -1.0]]))).all()
 
 
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=100)
 @given(
     radial=st.tuples(*[st.floats(-0.5, 0.5)] * 3),
     rational=st.tuples(*[st.floats(-0.3, 0.6)] * 3),
@@ -122,7 +122,7 @@ def test_what_an_opencv_lens_sees_comes_back(radial, rational, tangential, prism
     assert np.abs(back - points).max() < 1e-9 * (1 + r.max())
 
 
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=100)
 @given(coefficients=st.tuples(*[st.floats(-0.3, 0.3)] * 4), limit=st.floats(0.1, np.pi))
 def test_what_a_fisheye_sees_comes_back(coefficients, limit):
     lens = Fisheye(coefficients, limit)
