@@ -134,10 +134,6 @@ def test_unknown_cameras_and_impossible_ones_are_refused_by_name(hand):
     for broken, sentence in [
         (hand.pose(scale=[1, 0, 1]), "camera /p0001 has a transform that squashes space flat"),
         (hand.pose([np.nan, 0, 0]), "camera /p0001 has a transform that holds numbers that are not finite"),
-        (
-            hand.pose(scale=[np.inf, 1, 1]),
-            "camera /p0001 has a transform that holds numbers that are not finite",
-        ),
     ]:
         snapshot = hand.snapshot([(hand.box(), np.eye(4), 0)], cameras=[(scene, broken)])
         with pytest.raises(UserError, match=sentence) as error:
