@@ -14,6 +14,7 @@ from twinstage.base.finding import Finding
 from twinstage.scene.columns import F4, F8, I4, U4, PoseColumns, VisibilityColumns, frozen
 from twinstage.scene.tables import Frames as Frames
 from twinstage.scene.tables import InstanceTable as InstanceTable
+from twinstage.scene.tables import KeypointTable as KeypointTable
 from twinstage.scene.tables import ObjectTable as ObjectTable
 from twinstage.scene.tables import PointTable as PointTable
 from twinstage.scene.tables import PrimTable as PrimTable
@@ -276,6 +277,7 @@ class Snapshot:
     findings: tuple[Finding, ...] = ()
     revision: int = 0
     render_products: tuple[RenderProduct, ...] = ()
+    keypoints: KeypointTable = field(default_factory=KeypointTable.empty)
 
     @property
     def node_count(self) -> int:
