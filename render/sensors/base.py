@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from twinstage.base.errors import UserError
 from twinstage.base.registry import Registry
-from twinstage.render.capture import Camera, Capture
+from twinstage.render.capture import Camera
 from twinstage.render.motion import Motion
 from twinstage.scene.snapshot import Snapshot
 
@@ -30,7 +30,6 @@ class View:
         motion: the scene while the sensor works; None where nothing moves.
         linear: picture of the same camera, linear rgb f4[h, w, 3] before exposure (AOV `linear`): what `rgb` needs, and
             what `stereo` may use for texture.
-        labels: label pass of the same camera; depth sensors make their own where it is None.
         temperatures: prim path -> temperature [K], for the prim and all below it.
         classes: class name -> id for the column `semantic`; None numbers the classes of the snapshot from 1 by name.
     """
@@ -40,7 +39,6 @@ class View:
     seed: int = 0
     motion: Motion | None = None
     linear: np.ndarray | None = None
-    labels: Capture | None = None
     temperatures: Mapping[str, float] = field(default_factory=dict)
     classes: Mapping[str, int] | None = None
 
@@ -103,10 +101,9 @@ def sense(
     seed: int = 0,
     motion: Motion | None = None,
     linear: np.ndarray | None = None,
-    labels: Capture | None = None,
     temperatures: Mapping[str, float] | None = None,
     classes: Mapping[str, int] | None = None,
 ) -> Sensed:
     """What that sensor gives for that scene from that camera; see `View` for the arguments."""
     model = sensor if isinstance(sensor, Sensor) else load_sensor(sensor)
-    return model(View(snapshot, camera, seed, motion, linear, labels, dict(temperatures or {}), classes))
+    return model(View(snapshot, camera, seed, motion, linear, dict(temperatures or {}), classes))

@@ -58,7 +58,7 @@ def poisson_quantile(p: F8, mean: np.ndarray) -> F8:
     """Poisson counts f8[...] whose distribution function first exceeds p.
 
     Below `SMALL_MEAN` by summing the distribution. Above by the expansion of the quantile in 1/sqrt(mean), rounded
-    down (Giles 2016, ACM TOMS 42(1), eq. 9): mean and variance are right to parts in 1e4, a count is off by one at most.
+    down (Giles 2016, ACM TOMS 42(1)): mean and variance are right to parts in 1e4, a count is off by one at most.
     """
     mean = np.maximum(np.asarray(mean, np.float64), 0.0)
     w = normal_quantile(p)

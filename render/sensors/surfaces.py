@@ -42,6 +42,16 @@ class Surfaces:
     opacity: F4
 
 
+def joined(parts: list[Surfaces]) -> Surfaces:
+    """One table of several."""
+    return Surfaces(
+        **{
+            name: np.concatenate([getattr(part, name) for part in parts])
+            for name in Surfaces.__dataclass_fields__
+        }
+    )
+
+
 def surfaces(caster: Caster, hits: RayHits, directions: F8, seconds: F8 | None = None) -> Surfaces:
     """The surfaces of those hits; `directions` and `seconds` are those that were cast."""
     n = len(hits.t)
