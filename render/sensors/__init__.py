@@ -13,6 +13,8 @@ from twinstage.render.sensors.lidar import Lidar
 from twinstage.render.sensors.rgb import Rgb
 from twinstage.render.sensors.stereo import Stereo
 from twinstage.render.sensors.structured_light import StructuredLight
+from twinstage.render.sensors.temperatures import column_temperatures, stage_temperatures
+from twinstage.render.sensors.thermal import Thermal
 
 __all__ = [
     "SENSORS",
@@ -22,7 +24,10 @@ __all__ = [
     "Sensor",
     "Stereo",
     "StructuredLight",
+    "Thermal",
     "View",
+    "column_temperatures",
     "load_sensor",
     "sense",
+    "stage_temperatures",
 ]
