@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from exactness.eyes import Eye
 from twinstage.render.capture import Camera, Capture
 from twinstage.render.labels import label_pass
@@ -12,9 +14,9 @@ from twinstage.scene.snapshot import Snapshot
 from twinstage.scene.stage import open_stage
 
 
-def read(path: Path) -> Snapshot:
-    """A stage of the judge's own."""
-    return read_snapshot(open_stage(path, probe=False))
+def read(path: Path, root: Path | None = None) -> Snapshot:
+    """A stage; `root`: the only folder that it may reach."""
+    return read_snapshot(open_stage(path, [root] if root else (), probe=False))
 
 
 def camera(eye: Eye) -> Camera:
@@ -34,3 +36,8 @@ def camera(eye: Eye) -> Camera:
 def labels(snapshot: Snapshot, eye: Eye) -> Capture:
     """All labels of one camera, every pixel of the canvas cast."""
     return label_pass(snapshot, camera(eye), outside_rays=None)
+
+
+def instances(capture: Capture) -> np.ndarray:
+    """Row of the instance that each pixel sees, -1 for the background, i[h, w]."""
+    return capture.aovs["instance"].astype(np.int64) - 1
