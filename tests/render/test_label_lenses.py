@@ -12,7 +12,10 @@ from twinstage.render.camera import look_at
 from twinstage.render.capture import pinhole
 from twinstage.render.casting import parts_in_view
 from twinstage.render.labels import label_pass
-from twinstage.render.lens import ORTHOGRAPHIC
+from twinstage.render.lens.equirectangular import Equirectangular
+from twinstage.render.lens.fisheye import Fisheye
+from twinstage.render.lens.opencv import OpenCV
+from twinstage.render.lens.orthographic import ORTHOGRAPHIC
 from twinstage.render.motion import Motion, Shutter, Trajectory
 from twinstage.render.rays import View
 from twinstage.scene.snapshot import Frames
@@ -20,47 +23,18 @@ from twinstage.scene.snapshot import Frames
 W, H = 96, 72
 
 
-@dataclass(frozen=True)
-class Fish:
-    """Equidistant: the angle to the axis is |xy|; nothing is seen beyond `limit`."""
-
-    limit: float = 2.0
-    kind: ClassVar[str] = "fish"
-    along_axis: ClassVar[bool] = False
-    central: ClassVar[bool] = True
-    affine: ClassVar[bool] = False
-
-    def rays(self, xy):
-        angle, around = np.hypot(xy[..., 0], xy[..., 1]), np.arctan2(xy[..., 1], xy[..., 0])
-        out = np.stack([np.sin(angle) * np.cos(around), np.sin(angle) * np.sin(around), np.cos(angle)], -1)
-        out[angle > self.limit] = np.nan
-        return np.zeros_like(out), out
-
-    def project(self, points):
-        across = np.hypot(points[:, 0], points[:, 1])
-        angle = np.arctan2(across, points[:, 2])
-        scale = np.where(angle <= self.limit, angle, np.nan) / np.where(across > 0, across, 1.0)
-        return points[:, :2] * scale[:, None]
+def fisheye_directions(xy, limit=2.0):
+    """Equidistant: the angle to the axis is |xy|; NaN beyond `limit`."""
+    angle, around = np.hypot(xy[..., 0], xy[..., 1]), np.arctan2(xy[..., 1], xy[..., 0])
+    out = np.stack([np.sin(angle) * np.cos(around), np.sin(angle) * np.sin(around), np.cos(angle)], -1)
+    out[angle > limit] = np.nan
+    return out
 
 
-@dataclass(frozen=True)
-class Panorama:
+def panorama_directions(xy):
     """xy are longitude and latitude."""
-
-    kind: ClassVar[str] = "panorama"
-    along_axis: ClassVar[bool] = False
-    central: ClassVar[bool] = True
-    affine: ClassVar[bool] = False
-
-    def rays(self, xy):
-        x, y = xy[..., 0], xy[..., 1]
-        out = np.stack([np.sin(x) * np.cos(y), np.sin(y), np.cos(x) * np.cos(y)], -1)
-        out[(np.abs(x) > np.pi) | (np.abs(y) > np.pi / 2)] = np.nan
-        return np.zeros_like(out), out
-
-    def project(self, points):
-        level = np.hypot(points[:, 0], points[:, 2])
-        return np.stack([np.arctan2(points[:, 0], points[:, 2]), np.arctan2(points[:, 1], level)], -1)
+    x, y = xy[..., 0], xy[..., 1]
+    return np.stack([np.sin(x) * np.cos(y), np.sin(y), np.cos(x) * np.cos(y)], -1)
 
 
 @dataclass(frozen=True)
@@ -84,8 +58,9 @@ PANORAMA_K = pinhole(W / 2 / np.pi, H / np.pi, W / 2, H / 2)
 CAMERAS = {
     "pinhole": {},
     "tangents": {"lens": Tangents()},
-    "fish": {"lens": Fish(), "K": pinhole(22.0, 22.0, W / 2, H / 2)},
-    "panorama": {"lens": Panorama(), "K": PANORAMA_K},
+    "fish": {"lens": Fisheye(max_angle=2.0), "K": pinhole(22.0, 22.0, W / 2, H / 2)},
+    "panorama": {"lens": Equirectangular(), "K": PANORAMA_K},
+    "distorted": {"lens": OpenCV((-0.3, 0.1, 0.01, -0.02))},
     "orthographic": {"lens": ORTHOGRAPHIC, "K": pinhole(16.0, 16.0, W / 2, H / 2)},
 }
 
@@ -163,7 +138,7 @@ def test_a_fisheye_sees_a_sphere_as_the_cone_about_it(hand):
     )
     y, x = np.mgrid[:H, :W] + 0.5
     xy = np.stack([(x - W / 2) / 22.0, (y - H / 2) / 22.0], -1)
-    direction = Fish().rays(xy)[1]
+    direction = fisheye_directions(xy)
     angle = np.arccos(np.clip(direction @ middle / 3.0, -1, 1))
     limit = np.arcsin(0.5 / 3.0)
     hit = capture.aovs["object"] == 1
@@ -175,7 +150,7 @@ def test_a_fisheye_sees_a_sphere_as_the_cone_about_it(hand):
     assert np.allclose(capture.aovs["depth"][hit], z, rtol=1e-6) and z.min() < 0
     (mask,) = capture.objects
     x, y = np.meshgrid(np.arange(-W, 2 * W) + 0.5, np.arange(-H, 2 * H) + 0.5)
-    wide = Fish().rays(np.stack([(x - W / 2) / 22.0, (y - H / 2) / 22.0], -1))[1]
+    wide = fisheye_directions(np.stack([(x - W / 2) / 22.0, (y - H / 2) / 22.0], -1))
     with np.errstate(invalid="ignore"):
         full = np.arccos(np.clip(wide @ middle / 3.0, -1, 1))
         assert (full < 0.99 * limit).sum() <= mask.amodal_px_total <= (full <= limit).sum()
@@ -194,7 +169,7 @@ def test_a_panorama_has_no_outside_and_no_seam(hand):
     ]
     capture = label_pass(hand.snapshot(items), camera, aovs=("object", "range"), outside_rays=None)
     y, x = np.mgrid[:H, :W] + 0.5
-    direction = Panorama().rays(np.stack([(x - W / 2) * 2 * np.pi / W, (y - H / 2) * np.pi / H], -1))[1]
+    direction = panorama_directions(np.stack([(x - W / 2) * 2 * np.pi / W, (y - H / 2) * np.pi / H], -1))
     expected = np.full((H, W), 3)
     doubt = np.zeros((H, W), bool)
     for row, middle in ((1, [0, 0, -3.0]), (2, [0, -3.0, 0.2])):
