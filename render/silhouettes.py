@@ -18,7 +18,7 @@ _CELL = 8
 """Pixels between the corners of a cell."""
 
 _WORTH = 4096
-_LEAST_GAIN = 0.25
+_LEAST_GAIN = 0.1
 """Least pixels of a rectangle, and least share of cells inside one triangle, for which cells pay."""
 
 
