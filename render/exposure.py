@@ -4,7 +4,7 @@ A picture is a sum of parts. A scene that rests needs one, however the camera mo
 table. A scene that moves is looked at at K moments, evenly over the exposure. With a rolling shutter rows see one moment at
 different times of their own exposure: rows are gathered into bands that are one step between moments late each, so that
 K + bands - 1 moments serve them all, each for a block of rows next to each other. A row's scene is at most half a step
-off; its camera pose is exact.
+off; its camera pose is exact. There are no more bands than four times the moments, so a short exposure gets fewer.
 """
 
 from collections.abc import Iterator
@@ -20,11 +20,8 @@ from twinstage.scene.snapshot import Snapshot
 TIMES = 64
 """Camera poses over an exposure, where the scene rests; each sample takes one by chance."""
 
-INSTANT_BANDS = 32
-"""Bands of rows of a rolling shutter over a moving scene, where a row's own exposure takes no time."""
-
-MOST_BANDS = 256
-"""Most bands of rows in any case."""
+BANDS = 4
+"""Most bands of rows of a rolling shutter over a moving scene, times the moments of an exposure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +60,16 @@ def parts(
             at = shutter.open + (k + 0.5) * step
             yield Part(motion.at(at), 0, camera.height, each, _pose_at(camera, at))
         return
-    yield from _rolling(camera, motion, spp, count)
+    yield from _rolling(camera, motion, spp, count, BANDS * max(moments, 1))
 
 
-def _rolling(camera: Camera, motion: Motion, spp: int, count: int) -> Iterator[Part]:
+def _rolling(camera: Camera, motion: Motion, spp: int, count: int, most: int) -> Iterator[Part]:
     """A row whose own exposure is b steps late sees moment n as its k-th, k = n - b: `count` bands share a moment."""
     shutter, height = camera.shutter, camera.height
     length = max(shutter.close - shutter.open, 0.0)
-    step = length / count if count > 1 else abs(shutter.readout) / INSTANT_BANDS
-    if abs(shutter.readout) / step > MOST_BANDS:
-        step = abs(shutter.readout) / MOST_BANDS
+    step = length / count if count > 1 else abs(shutter.readout) / most
+    if abs(shutter.readout) / step > most:
+        step = abs(shutter.readout) / most
         count = max(int(length / step), 1)
         step = max(step, length / count)
     late = shutter.readout * np.arange(height) / max(height - 1, 1)

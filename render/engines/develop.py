@@ -1,6 +1,6 @@
 """From linear light to what was asked for: denoising, exposure and tone map, the same for all engines."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -11,19 +11,16 @@ from twinstage.scene.columns import F4
 
 
 def develop(
-    settings: EngineSettings,
-    camera: Camera,
-    linear: F4,
-    features: Callable[[], tuple[F4, ...]] | None = None,
+    settings: EngineSettings, camera: Camera, linear: F4, features: Sequence[np.ndarray] = ()
 ) -> Capture:
     """The Capture of linear rgb f4[h, w, 3], with the AOVs of `settings.outputs`.
 
-    `features`: makes base colour and normal f4[h, w, 3] for the denoiser, or nothing.
+    `features`: base colour and normal f4[h, w, 3] of what is seen first, for the denoiser, where the engine knows them.
     """
     if settings.denoise:
         from twinstage.render.denoise import denoised
 
-        linear = denoised(linear, *(features() if features is not None else ()))
+        linear = denoised(linear, *features)
     aovs: dict[str, np.ndarray] = {}
     if "rgb" in settings.outputs:
         exposure = settings.exposure

@@ -16,9 +16,6 @@ from twinstage.render.motion import Motion
 from twinstage.scene.columns import F4
 from twinstage.scene.snapshot import Snapshot
 
-FEATURE_SAMPLES = 4
-"""Samples a pixel of what the denoiser is told; more where lens or shutter blur it."""
-
 
 class _MitsubaEngine:
     kind: ClassVar[str]
@@ -37,28 +34,15 @@ class _MitsubaEngine:
         self, snapshot: Snapshot, camera: Camera, *, seed: int | None = None, motion: Motion | None = None
     ) -> Capture:
         """A Capture with the AOVs of `settings.outputs`."""
-        linear = self.linear(snapshot, camera, seed=seed, motion=motion)
-        return develop(self.settings, camera, linear, lambda: self._features(snapshot, camera, seed, motion))
+        traced = self._traced(snapshot, camera, seed, motion, features=self.settings.denoise)
+        linear, albedo, normal = (traced[..., k : k + 3] for k in (0, 3, 6))
+        return develop(self.settings, camera, linear, (albedo, normal) if normal.size else ())
 
     def linear(
         self, snapshot: Snapshot, camera: Camera, *, seed: int | None = None, motion: Motion | None = None
     ) -> F4:
         """Linear rgb f4[h, w, 3] before denoising, exposure and tone map."""
-        return self._traced(snapshot, camera, seed, motion, self._depth(), self.settings.spp)
-
-    def _features(
-        self, snapshot: Snapshot, camera: Camera, seed: int | None, motion: Motion | None
-    ) -> tuple[F4, ...]:
-        """Base colour and normal, f4[h, w, 3] each; nothing in the scalar variant."""
-        from twinstage.render.mi.runtime import load_mitsuba
-        from twinstage.render.mi.trace import FEATURES
-
-        if not load_mitsuba(self.settings.variant).vectorised:
-            return ()
-        blurred = camera.aperture_radius > 0 or camera.path is not None or motion is not None
-        spp = self.settings.spp if blurred else min(self.settings.spp, FEATURE_SAMPLES)
-        both = self._traced(snapshot, camera, seed, motion, FEATURES, spp)
-        return np.ascontiguousarray(both[..., :3]), np.ascontiguousarray(both[..., 3:])
+        return self._traced(snapshot, camera, seed, motion)
 
     def _traced(
         self,
@@ -66,9 +50,10 @@ class _MitsubaEngine:
         camera: Camera,
         seed: int | None,
         motion: Motion | None,
-        depth: int,
-        spp: int,
+        *,
+        features: bool = False,
     ) -> F4:
+        """Linear rgb f4[h, w, 3]; with `features` base colour and normal after it, but in the scalar variant."""
         from twinstage.render.mi.rays import LensTables
         from twinstage.render.mi.runtime import load_mitsuba, use_threads
         from twinstage.render.mi.scalar import trace_scalar
@@ -94,11 +79,12 @@ class _MitsubaEngine:
             settings.clamp / 2.0 ** (settings.exposure + camera.exposure) if settings.clamp > 0 else np.inf
         )
         sampling = Sampling(
-            max_depth=depth,
-            spp=spp,
+            max_depth=self._depth(),
+            spp=settings.spp,
             seed=settings.seed if seed is None else seed,
             clamp=limit,
             moments=settings.motion_samples,
+            features=features,
         )
         if runtime.vectorised:
             return trace(runtime, self._living, snapshot, camera, sampling, motion, self._tables)

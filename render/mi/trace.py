@@ -29,9 +29,6 @@ MOST_RAYS = 6_000_000
 DIRECT = 0
 """As `Sampling.max_depth`: light straight from lights only."""
 
-FEATURES = -1
-"""As `Sampling.max_depth`: no light, but what a denoiser wants to know: base colour and normal."""
-
 _GOLDEN = 0x9E3779B1
 
 Shade = Callable[[Mitsuba, Surroundings, Any, Any], list[Any]]
@@ -40,10 +37,11 @@ Shade = Callable[[Mitsuba, Surroundings, Any, Any], list[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How to sample: paths of at most `max_depth` segments, or DIRECT, or FEATURES.
+    """How to sample: paths of at most `max_depth` segments, or DIRECT.
 
     `clamp`: greatest radiance that one sample may count, against fireflies; inf for none. `moments`: most moments of a
-    scene that moves while the shutter is open. `centred`: all samples in the middle of their pixel.
+    scene that moves while the shutter is open. `centred`: all samples in the middle of their pixel. `features`: also what
+    a denoiser wants to know.
     """
 
     max_depth: int
@@ -52,6 +50,7 @@ class Sampling:
     clamp: float
     moments: int = 8
     centred: bool = False
+    features: bool = False
 
 
 def trace(
@@ -63,8 +62,8 @@ def trace(
     motion: Motion | None = None,
     tables: LensTables | None = None,
 ) -> F4:
-    """Linear rgb f4[h, w, 3] of the scene; base colour and normal f4[h, w, 6] with FEATURES."""
-    shade, channels = _shade(sampling), 6 if sampling.max_depth == FEATURES else 3
+    """Linear rgb f4[h, w, 3] of the scene; with `sampling.features` f4[h, w, 9], base colour and normal after it."""
+    shade, channels = _shade(sampling), 9 if sampling.features else 3
     tables = tables if tables is not None else LensTables(runtime)
     total = np.zeros((camera.height, camera.width, channels), np.float32)
     count = np.zeros((camera.height, 1, 1), np.float32)
@@ -93,9 +92,6 @@ def _passes(camera: Camera, part: Part, seed: int) -> list[tuple[int, int]]:
 
 
 def _shade(sampling: Sampling) -> Shade:
-    if sampling.max_depth == FEATURES:
-        return features
-
     def light(runtime: Mitsuba, world: Surroundings, sampler: Any, ray: Any) -> list[Any]:
         mi, dr = runtime.mi, runtime.dr
         if sampling.max_depth == DIRECT:
@@ -103,7 +99,9 @@ def _shade(sampling: Sampling) -> Shade:
         else:
             found = path_light(runtime, world, sampler, ray, sampling.max_depth)
         bounded = dr.minimum(found, dr.opaque(mi.Float, sampling.clamp))
-        return list(dr.select(dr.isfinite(found), bounded, 0.0))
+        channels = list(dr.select(dr.isfinite(found), bounded, 0.0))
+        # Last, so that they take no random number from the light: it is the same with and without them.
+        return channels + (features(runtime, world, sampler, ray) if sampling.features else [])
 
     return light
 
