@@ -169,17 +169,35 @@ class _Best:
         return RayHits(self.t, self.instance, self.triangle, self.barycentric)
 
 
+def turned(matrix: F8, vectors: F8) -> F8:
+    """matrix @ vector for vectors f8[n, 3] and one matrix f8[3, 3] or one for each f8[n, 3, 3].
+
+    Written out: a BLAS would start threads for it, whose number may change the last bit.
+    """
+    x, y, z = vectors[:, 0], vectors[:, 1], vectors[:, 2]
+    out = np.empty(vectors.shape)
+    for k in range(3):
+        row = matrix[..., k, :]
+        np.multiply(row[..., 0], x, out=out[:, k])
+        out[:, k] += row[..., 1] * y
+        out[:, k] += row[..., 2] * z
+    return out
+
+
 def _local_rays(world: F8, bvh: Bvh, origins: F8, directions: F8, near: np.ndarray) -> F4:
     """Rays f4[n, 6] in the box frame of an instance, starting at `near`; float64 until the differences are taken."""
-    inverse = np.linalg.inv(world[..., :3, :3])
-    begin = origins + directions * near[:, None] - world[..., :3, 3]
+    inverse: F8 = np.linalg.inv(world[..., :3, :3])
+    begin = directions * near[:, None]
+    begin += origins
+    begin -= world[..., :3, 3]
     out = np.empty((len(origins), 6), np.float32)
-    if world.ndim == 2:
-        out[:, :3] = begin @ inverse.T - bvh.centre
-        out[:, 3:] = directions @ inverse.T
-    else:
-        out[:, :3] = np.einsum("nij,nj->ni", inverse, begin) - bvh.centre
-        out[:, 3:] = np.einsum("nij,nj->ni", inverse, directions)
+    out[:, :3] = turned(inverse, begin) - bvh.centre
+    out[:, 3:] = turned(inverse, directions)
+    return out
+
+
+def _dot(vectors: F8, direction: F8) -> F8:
+    out: F8 = vectors[:, 0] * direction[0] + vectors[:, 1] * direction[1] + vectors[:, 2] * direction[2]
     return out
 
 
@@ -234,6 +252,6 @@ class _Cells:
         at = np.arange(total) + skip
         direction, angle = self._cone(middle, np.asarray(radius))
         if angle < np.pi:
-            at = at[self._unit[at] @ direction >= np.cos(angle)]
+            at = at[_dot(self._unit[at], direction) >= np.cos(angle)]
         chosen_rays: I8 = self._order[at]
         return chosen_rays

@@ -11,7 +11,7 @@ import numpy as np
 
 from twinstage.render.engines.shading import sample_nearest
 from twinstage.render.images import texture_values
-from twinstage.render.sensors.casting import Caster, RayHits
+from twinstage.render.sensors.casting import Caster, RayHits, turned
 from twinstage.scene.columns import F4, F8, I4
 from twinstage.scene.snapshot import Material, Prototype, Snapshot, TextureInput
 
@@ -88,16 +88,12 @@ def _normals(
     weights: np.ndarray,
     directions: F8,
 ) -> None:
-    inverse = np.linalg.inv(world[..., :3, :3])
+    inverse: F8 = np.linalg.inv(world[..., :3, :3])
     points = prototype.points.astype(np.float64)[corners]
     flat = np.cross(points[:, 1] - points[:, 0], points[:, 2] - points[:, 0])
     smooth = np.einsum("nk,nkj->nj", weights, prototype.normals[corners]).astype(np.float64)
     ray = directions[rays]
-    if world.ndim == 2:
-        local, normal = ray @ inverse.T, smooth @ inverse
-    else:
-        local = np.einsum("nij,nj->ni", inverse, ray)
-        normal = np.einsum("nij,ni->nj", inverse, smooth)
+    local, normal = turned(inverse, ray), turned(np.swapaxes(inverse, -1, -2), smooth)
     normal = np.where((np.einsum("ij,ij->i", flat, local) < 0)[:, None], normal, -normal)
     normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-30)
     length = np.maximum(np.linalg.norm(ray, axis=1), 1e-30)

@@ -49,13 +49,9 @@ def test_rays_through_pixel_centres_are_the_label_pass(hand) -> None:
     assert turned < 1e-4
 
 
-def test_the_work_cell_too(root) -> None:
-    from twinstage.scene.read import read_snapshot
-    from twinstage.scene.stage import open_stage
-
-    snapshot = read_snapshot(open_stage(root / "assets/library/workcell/workcell.usda"))
-    camera = camera_from_scene(snapshot, find_camera(snapshot, "Overview"), 320, 240)
-    differ, turned = _compare(snapshot, camera)
+def test_the_work_cell_too(workcell) -> None:
+    camera = camera_from_scene(workcell, find_camera(workcell, "Overview"), 320, 240)
+    differ, turned = _compare(workcell, camera)
     assert differ < 2e-4
     assert turned < 1e-3
 
