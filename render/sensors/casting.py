@@ -169,7 +169,7 @@ class _Best:
         return RayHits(self.t, self.instance, self.triangle, self.barycentric)
 
 
-def turned(matrix: F8, vectors: F8) -> F8:
+def turned(matrix: np.ndarray, vectors: F8) -> F8:
     """matrix @ vector for vectors f8[n, 3] and one matrix f8[3, 3] or one for each f8[n, 3, 3].
 
     Written out: a BLAS would start threads for it, whose number may change the last bit.
@@ -186,7 +186,7 @@ def turned(matrix: F8, vectors: F8) -> F8:
 
 def _local_rays(world: F8, bvh: Bvh, origins: F8, directions: F8, near: np.ndarray) -> F4:
     """Rays f4[n, 6] in the box frame of an instance, starting at `near`; float64 until the differences are taken."""
-    inverse: F8 = np.linalg.inv(world[..., :3, :3])
+    inverse = np.linalg.inv(world[..., :3, :3])
     begin = directions * near[:, None]
     begin += origins
     begin -= world[..., :3, 3]

@@ -88,7 +88,7 @@ def _normals(
     weights: np.ndarray,
     directions: F8,
 ) -> None:
-    inverse: F8 = np.linalg.inv(world[..., :3, :3])
+    inverse = np.linalg.inv(world[..., :3, :3])
     points = prototype.points.astype(np.float64)[corners]
     flat = np.cross(points[:, 1] - points[:, 0], points[:, 2] - points[:, 0])
     smooth = np.einsum("nk,nkj->nj", weights, prototype.normals[corners]).astype(np.float64)
