@@ -71,7 +71,8 @@ def _read(folder: Path, number: int) -> list[tuple[Piece, dict[str, Any]]]:
 def same(ours_path: str, source: str, point: int, theirs: dict[str, Any]) -> bool:
     """Whether one of Blender's drawings is that instance, by their paths alone.
 
-    Without instancing the paths are equal, but for the prim /root that Blender wraps what it writes in and unwraps. An instance's path begins with that of the object that instances, and ends as
+    Without instancing the paths are equal, but for the prim /root that Blender wraps what it writes in and unwraps. An
+    instance's path begins with that of the object that instances, and ends as
     the object inside it; a point's prototype (`source`) ends so.
     """
     path, parent = theirs["path"], theirs["parent"]

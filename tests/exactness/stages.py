@@ -4,7 +4,7 @@ Worlds are composed here, in numpy, from the numbers that are written into xform
 matrices are asked.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -60,6 +60,9 @@ class Set:
     unit: float = 1.0
     up: str = "Z"
     places: dict[str, np.ndarray] = field(default_factory=dict)
+    uv: dict[str, Callable[[np.ndarray], np.ndarray]] = field(default_factory=dict)
+    part: dict[str, Callable[[np.ndarray], np.ndarray]] = field(default_factory=dict)
+    border: dict[str, Callable[[np.ndarray], np.ndarray]] = field(default_factory=dict)
     _things: dict[str, Thing] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -262,6 +265,7 @@ def card(path: Path) -> Set:
         shader.CreateIdAttr("UsdPreviewSurface")
         material.CreateSurfaceOutput().ConnectToSource(shader.ConnectableAPI(), "surface")
         UsdShade.MaterialBindingAPI.Apply(subset.GetPrim()).Bind(material)
+    s.uv["Card"], s.part["Wall"], s.border["Wall"] = card_uv, card_part, card_border
     s.save()
     return s
 
@@ -274,6 +278,12 @@ def card_part(local: np.ndarray) -> np.ndarray:
     part[[0, 1, 4, 8]] = 2
     part[[3, 7, 10, 11]] = 3
     return part[row * 4 + column]
+
+
+def card_border(local: np.ndarray) -> np.ndarray:
+    """Distance of a point of the wall in `card` to the nearest line between its faces."""
+    at = (local[:, :2] + (1.0, 0.75)) / 0.5
+    return np.abs(at - np.round(at)).min(1) * 0.5
 
 
 def card_uv(local: np.ndarray) -> np.ndarray:
