@@ -8,8 +8,10 @@ import numpy as np
 from twinstage.base.errors import UserError, did_you_mean
 from twinstage.render.capture import AOVS, Camera
 from twinstage.render.casting import Part
-from twinstage.render.hits import exact_weights
+from twinstage.render.flow import Flow, Instant, flow_to
+from twinstage.render.hits import exact_weights, plane_t
 from twinstage.render.nocs import ObjectFrames
+from twinstage.render.opacity import Transparency
 from twinstage.render.zbuffer import ZBuffer, world_normals
 from twinstage.scene.columns import F4, F8, I4
 from twinstage.scene.snapshot import Snapshot
@@ -18,8 +20,18 @@ from twinstage.scene.snapshot import Snapshot
 class Seen:
     """A filled depth buffer, with what several AOVs need made once."""
 
-    def __init__(self, snapshot: Snapshot, zbuffer: ZBuffer, index: I4, classes: Mapping[int, int]) -> None:
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        zbuffer: ZBuffer,
+        index: I4,
+        classes: Mapping[int, int],
+        instants: Mapping[str, Instant],
+        transparent: Transparency = "surface",
+    ) -> None:
         self.snapshot, self.zbuffer, self.index, self.classes = snapshot, zbuffer, index, classes
+        self._instants, self._transparent = instants, transparent
+        self._flows: dict[str, Flow] = {}
         self.camera: Camera = zbuffer.camera
         self.groups = zbuffer.groups()
         self.triangle = zbuffer.box_triangle.ravel()
@@ -51,7 +63,8 @@ class Seen:
     def in_box(self, part: Part, pixels: np.ndarray) -> F8:
         """Where the rays of those pixels meet the part, in the frame of its box, f8[3, n]."""
         origin, direction = part.grid.exact(*self.centres(pixels))
-        return np.asarray(origin + direction * self.zbuffer.depth.ravel()[pixels].astype(np.float64))
+        triangle, t = self.triangle[pixels].astype(np.intp), self.zbuffer.depth.ravel()[pixels]
+        return np.asarray(origin + direction * plane_t(part, origin, direction, triangle, t))
 
     @cached_property
     def along(self) -> tuple[F8, F8]:
@@ -60,25 +73,27 @@ class Seen:
         directions = self.camera.local_rays(np.stack([x, y], -1))[1]
         return directions[:, 2].reshape(self.shape), np.linalg.norm(directions, axis=1).reshape(self.shape)
 
+    def flow(self, which: str) -> Flow:
+        """Flow to the moment `after` or `before`; made once."""
+        if which not in self._flows:
+            instant = self._instants.get(which)
+            if instant is None:
+                raise UserError(f"flow and motion AOVs need another moment: give {which!r} to the label pass")
+            self._flows[which] = flow_to(self.snapshot, self.zbuffer, instant, self._transparent)
+        return self._flows[which]
 
-def label_aovs(
-    names: Sequence[str],
-    snapshot: Snapshot,
-    zbuffer: ZBuffer,
-    index: I4,
-    classes: Mapping[int, int],
-) -> dict[str, np.ndarray]:
-    """The AOVs of those names. `index`: object row + 1 by pixel; `classes`: class id by object row.
+    @property
+    def flow_lost(self) -> int:
+        """Pixels of all flows that were made that have no counterpart in the other moment."""
+        return sum(flow.lost for flow in self._flows.values())
 
-    Raises UserError for a name that the label pass does not make.
-    """
-    seen = Seen(snapshot, zbuffer, index, classes)
+
+def label_aovs(names: Sequence[str], seen: Seen) -> dict[str, np.ndarray]:
+    """The AOVs of those names. Raises UserError for a name that the label pass does not make."""
     for name in names:
         if name not in MAKERS:
-            why = "is made by the engines" if name in ("rgb", "linear") else "does not exist"
-            if name in FLOW:
-                why = "needs a second moment: ask render.flow for it"
-            raise UserError(f"the label pass has no AOV {name!r}: it {why}{did_you_mean(name, list(MAKERS))}")
+            why = "engines make it" if name in AOVS else f"there is none{did_you_mean(name, list(MAKERS))}"
+            raise UserError(f"the label pass does not make an AOV {name!r}: {why}")
     return {name: MAKERS[name](seen) for name in names}
 
 
@@ -181,8 +196,10 @@ MAKERS: Mapping[str, Callable[[Seen], np.ndarray]] = {
     "uv": _uv,
     "nocs": _nocs,
     "position": _position,
+    "motion": lambda seen: seen.flow("after").motion,
+    "flow": lambda seen: seen.flow("after").flow,
+    "flow_occluded": lambda seen: seen.flow("after").occluded,
+    "flow_back": lambda seen: seen.flow("before").flow,
+    "flow_back_occluded": lambda seen: seen.flow("before").occluded,
 }
 """What makes each AOV of the label pass."""
-
-FLOW = tuple(name for name in AOVS if name == "motion" or name.startswith("flow"))
-"""AOVs that need another moment; see `render.flow`."""

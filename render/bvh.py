@@ -12,6 +12,14 @@ import numpy as np
 from twinstage.scene.columns import F4, F8, U4
 from twinstage.scene.snapshot import Prototype
 
+_THREADS = 0
+
+
+def use_threads(count: int) -> None:
+    """Threads that a cast takes from now on in this process, 0 for one a core. Results do not depend on it."""
+    global _THREADS
+    _THREADS = count
+
 
 class Bvh:
     """The triangles of a prototype, without some of its slots, around the middle of their bounding box.
@@ -40,21 +48,21 @@ class Bvh:
         """Open3D's answer for rays f4[..., 6] (origin, direction) in the box's frame: t_hit, primitive_ids, ..."""
         from open3d.core import Tensor
 
-        answer: dict[str, Any] = self._embree().cast_rays(Tensor.from_numpy(rays))
+        answer: dict[str, Any] = self._embree().cast_rays(Tensor.from_numpy(rays), _THREADS)
         return answer
 
     def occluded(self, rays: F4, far: float) -> np.ndarray:
         """Whether anything is hit before t = far, bool[...]."""
         from open3d.core import Tensor
 
-        hit: np.ndarray = self._embree().test_occlusions(Tensor.from_numpy(rays), 0.0, far).numpy()
+        hit: np.ndarray = self._embree().test_occlusions(Tensor.from_numpy(rays), 0.0, far, _THREADS).numpy()
         return hit
 
     def all_hits(self, rays: F4) -> dict[str, np.ndarray]:
         """Every hit of rays f4[n, 6], unordered: ray_ids, t_hit, primitive_ids, primitive_uvs."""
         from open3d.core import Tensor
 
-        answer = self._embree().list_intersections(Tensor.from_numpy(rays))
+        answer = self._embree().list_intersections(Tensor.from_numpy(rays), _THREADS)
         return {name: value.numpy() for name, value in answer.items()}
 
     @cached_property
@@ -63,9 +71,18 @@ class Bvh:
         return self.planes_of(np.arange(len(self.triangles)))
 
     @cached_property
-    def normals(self) -> F4:
-        """The prototype's normals, f4[3, v]: an axis at a time is gathered fastest."""
-        return np.ascontiguousarray(self.prototype.normals.T)
+    def corner_normals(self) -> F4:
+        """Shading normals at the corners of the triangles, f4[corner, axis, t]: an axis at a time is gathered fastest.
+
+        One corner stands for all where every triangle has the same normal at its three (flat shading).
+        """
+        out = self.normals_of(np.arange(len(self.triangles)))
+        return out[:1] if (out == out[:1]).all() else out
+
+    def normals_of(self, triangles: np.ndarray) -> F4:
+        """Shading normals at the three corners of some of the BVH's triangles, f4[3, 3, n]."""
+        corners = self.prototype.normals[self.triangles[triangles].T]
+        return np.ascontiguousarray(corners.transpose(0, 2, 1))
 
     def planes_of(self, triangles: np.ndarray) -> F8:
         """The same for some of the BVH's triangles."""
@@ -85,7 +102,7 @@ class Bvh:
             from open3d.core import Tensor
             from open3d.t.geometry import RaycastingScene
 
-            self._scene = RaycastingScene()
+            self._scene = RaycastingScene(_THREADS)
             self._scene.add_triangles(Tensor(self._points), Tensor(np.ascontiguousarray(self.triangles)))
         return self._scene
 

@@ -137,7 +137,8 @@ class Capture:
     """What an engine or the label pass gives for one camera. AOVs are arrays [height, width, ...] by name (`AOVS`).
 
     `ties`: pixels where surfaces of two or more instances lie in the same place (label pass). `chord_error`: greatest
-    distance of the triangles that are seen from the round surfaces that they stand for [m].
+    distance of the triangles that are seen from the round surfaces that they stand for [m]. `flow_lost`: pixels whose
+    surface has no counterpart in the other moment, so that flow is NaN there.
     """
 
     camera: Camera
@@ -146,6 +147,7 @@ class Capture:
     time_code: float | None = None
     ties: int = 0
     chord_error: float = 0.0
+    flow_lost: int = 0
 
 
 AOVS: Mapping[str, str] = {

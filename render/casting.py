@@ -32,7 +32,7 @@ class Part:
     instance: its row; object: its object or -1; materials: row of the material of each slot; grid: the camera's rays in
     the frame of the BVH's box; rect: pixels it may cover, not clipped to the image; nearest: no point of it has a
     smaller ray parameter [m]; world_from_box: f8[4, 4], or f8[height, 4, 4] where it moves while the shutter is open;
-    cutouts: its holes.
+    rows: first and last + 1 row of the image that see it so; cutouts: its holes.
     """
 
     instance: int
@@ -43,6 +43,7 @@ class Part:
     rect: PixelRect
     nearest: float
     world_from_box: F8
+    rows: tuple[int, int]
     cutouts: Cutouts | None = None
 
 
@@ -91,6 +92,7 @@ def _parts_of(
     index = np.array([i for i, _ in drawn])
     bvhs = [cache.get(snapshot.prototypes[table.prototype[i]], slots) for i, slots in drawn]
     holes: dict[tuple[int, int], Cutouts | None] = {}
+    rows = moment.first, moment.last
     limits = _rows_of(moment, view.camera.height, canvas)
     moving = moment.moves(table.node[index])
     for group in (np.flatnonzero(~moving), np.flatnonzero(moving)):
@@ -106,7 +108,7 @@ def _parts_of(
             if kind not in holes:
                 holes[kind] = cutouts(snapshot, snapshot.prototypes[kind[0]], materials, transparent)
             grid = RayGrid(view, world)
-            yield Part(i, int(table.object[i]), materials, bvh, grid, rect, nearest, world, holes[kind])
+            yield Part(i, int(table.object[i]), materials, bvh, grid, rect, nearest, world, rows, holes[kind])
 
 
 def _rows_of(moment: Moment, height: int, canvas: PixelRect) -> PixelRect:

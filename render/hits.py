@@ -31,9 +31,13 @@ class Hits:
 
 def cast_part(camera: Camera, part: Part, rect: PixelRect, stride: int = 1) -> Hits:
     """Hits of one part alone, on its own, through the pixel centres of `rect`; only between near and far."""
-    rays = part.grid.over(rect, stride)
+    return cast_rays(camera, part, part.grid.over(rect, stride))
+
+
+def cast_rays(camera: Camera, part: Part, rays: F4) -> Hits:
+    """Hits of one part alone by rays f4[..., 6] in its box's frame that start on the near plane."""
     blind = None
-    if part.grid.view.basis is None:
+    if not camera.lens.affine:
         blind = np.isnan(rays[..., 3])
         rays[blind] = 0.0
     answer = part.bvh.cast(rays)
@@ -89,17 +93,24 @@ def exact_t(part: Part, x: np.ndarray, y: np.ndarray, triangle: np.ndarray, t: F
 
     `t`: what Embree says; it stays where a triangle is seen so nearly from its edge that its plane says little.
     """
+    if part.grid.direction is None:
+        return plane_t(part, *part.grid.exact(x, y), triangle, t).astype(np.float32)
     with np.errstate(divide="ignore", invalid="ignore"):
-        if part.grid.direction is not None:
-            a, b, c, height = _table(part, part.grid.direction, triangle)
-            exact = (height / (a * x + b * y + c)).astype(np.float32)
-        else:
-            origin, direction = part.grid.exact(x, y)
-            plane = planes_at(part, triangle)
-            height = plane[3] - np.einsum("in,in->n", plane[:3], origin)
-            exact = (height / np.einsum("in,in->n", plane[:3], direction)).astype(np.float32)
+        a, b, c, height = _table(part, part.grid.direction, triangle)
+        exact = (height / (a * x + b * y + c)).astype(np.float32)
         sure = np.abs(exact - t) <= DOUBT * t
     out: F4 = np.where(sure, exact, t)
+    return out
+
+
+def plane_t(part: Part, origin: F8, direction: F8, triangle: np.ndarray, t: F4) -> F8:
+    """The same in float64, f8[n], for rays f8[3, n] in the box's frame."""
+    plane = planes_at(part, triangle)
+    height = plane[3] - np.einsum("in,in->n", plane[:3], origin)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        exact = height / np.einsum("in,in->n", plane[:3], direction)
+        sure = np.abs(exact - t) <= DOUBT * t
+    out: F8 = np.where(sure, exact, t)
     return out
 
 

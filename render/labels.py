@@ -27,10 +27,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from twinstage.render.aovs import label_aovs
+from twinstage.render.aovs import Seen, label_aovs
 from twinstage.render.bounds import PixelRect, canvas_rect, image_rect
 from twinstage.render.capture import Camera, Capture, ObjectMask
 from twinstage.render.casting import SHARED_BVHS, BvhCache, Part, parts_in_view
+from twinstage.render.flow import Instant
 from twinstage.render.hits import cast_part
 from twinstage.render.motion import Motion
 from twinstage.render.opacity import Transparency
@@ -43,8 +44,6 @@ NOT_COUNTED = -1
 """Stands in the amodal counts where the amodal pass was not asked for."""
 
 _NOWHERE = PixelRect(0, 0, 0, 0)
-_SHARED_MASKS = 64
-"""Masks that share a block of memory."""
 
 
 @dataclass(slots=True)
@@ -77,6 +76,8 @@ def label_pass(
     aovs: Sequence[str] | None = None,
     classes: Mapping[int, int] | None = None,
     motion: Motion | None = None,
+    after: Instant | None = None,
+    before: Instant | None = None,
     transparent: Transparency = "surface",
     margin: float = 1.0,
     outside_rays: int | None = 100_000,
@@ -92,7 +93,8 @@ def label_pass(
 
     `aovs`: names of `capture.AOVS`, None for `depth`, `object` and (with `normals`) `normal`; only these are computed.
     `classes`: class id by object row, for `semantic`. `motion`: the scene while the shutter is open; each row sees it at
-    its own time. `transparent`: what is labelled where a surface is transparent (`render.opacity`).
+    its own time. `after`, `before`: the next and the last moment, for flow and motion. `transparent`: what is labelled
+    where a surface is transparent (`render.opacity`).
 
     Raises UserError for an AOV that the label pass does not make, and for an opacity image that cannot be read.
     """
@@ -117,9 +119,18 @@ def label_pass(
             silhouettes[part.object].cover(rect, hits.t, image)
     index = _object_index(zbuffer)
     names = aovs if aovs is not None else ("depth", "object", *(["normal"] if normals else []))
-    made = label_aovs(names, snapshot, zbuffer, index, classes or {})
+    instants = {name: value for name, value in (("after", after), ("before", before)) if value is not None}
+    pixels = Seen(snapshot, zbuffer, index, classes or {}, instants, transparent)
+    made = label_aovs(names, pixels)
     masks = _object_masks(camera, silhouettes, index, canvas if amodal else None, outside_rays)
-    return Capture(camera, made, masks, ties=zbuffer.ties, chord_error=_chord_error(zbuffer))
+    return Capture(
+        camera,
+        made,
+        masks,
+        ties=zbuffer.ties,
+        chord_error=_chord_error(zbuffer),
+        flow_lost=pixels.flow_lost,
+    )
 
 
 def _object_index(zbuffer: ZBuffer) -> I4:
@@ -132,8 +143,8 @@ def _object_index(zbuffer: ZBuffer) -> I4:
 def _chord_error(zbuffer: ZBuffer) -> float:
     """The greatest distance [m] between what is seen and the surface that it stands for."""
     worst = 0.0
-    for index in np.unique(zbuffer.part).tolist():
-        if index >= 0 and (error := zbuffer.parts[index].bvh.prototype.chord_error) > 0:
+    for index in np.flatnonzero(np.bincount(zbuffer.part.ravel() + 1)[1:]).tolist():
+        if (error := zbuffer.parts[index].bvh.prototype.chord_error) > 0:
             part = zbuffer.parts[index]
             worst = max(
                 worst, error * float(np.linalg.norm(part.world_from_box[..., :3, :3], 2, (-2, -1)).max())
@@ -149,14 +160,13 @@ def _object_masks(
     outside_rays: int | None,
 ) -> tuple[ObjectMask, ...]:
     seen = _visible(camera, silhouettes, index)
-    blank = _Blank(camera)
     found = []
     for row, silhouette in silhouettes.items():
         window = silhouette.rect.clipped(image_rect(camera)).slices(image_rect(camera))
         visible_px = int(np.count_nonzero(seen[row]))
         if canvas is None:
             if visible_px:
-                visible = blank.paste(window, seen[row])
+                visible = _pasted(camera, window, seen[row])
                 found.append(
                     ObjectMask(row, visible, np.zeros((0, 0), bool), visible_px, NOT_COUNTED, NOT_COUNTED)
                 )
@@ -165,7 +175,7 @@ def _object_masks(
         if silhouette.mask is None or inside == 0:
             continue
         outside = count_outside(camera, silhouette.parts, silhouette.rect, canvas, outside_rays)
-        visible, amodal = blank.paste(window, seen[row]), blank.paste(window, silhouette.mask)
+        visible, amodal = _pasted(camera, window, seen[row]), _pasted(camera, window, silhouette.mask)
         found.append(ObjectMask(row, visible, amodal, visible_px, inside, inside + outside))
     return tuple(found)
 
@@ -176,19 +186,8 @@ def _visible(camera: Camera, silhouettes: Mapping[int, _Silhouette], index: I4) 
     return {row: index[s.rect.clipped(image).slices(image)] == row + 1 for row, s in silhouettes.items()}
 
 
-class _Blank:
-    """Empty masks, many from one block: the system hands out large blocks of zeros page by page, when touched."""
-
-    def __init__(self, camera: Camera) -> None:
-        self._shape = (camera.height, camera.width)
-        self._block = np.zeros((0, *self._shape), bool)
-        self._used = 0
-
-    def paste(self, window: tuple[slice, slice], values: np.ndarray) -> Bool:
-        """A mask of the whole image with those values in a window."""
-        if self._used == len(self._block):
-            self._block, self._used = np.zeros((_SHARED_MASKS, *self._shape), bool), 0
-        out: Bool = self._block[self._used]
-        self._used += 1
-        out[window] = values
-        return out
+def _pasted(camera: Camera, window: tuple[slice, slice], values: np.ndarray) -> Bool:
+    """A mask of the whole image with those values in a window."""
+    out = np.zeros((camera.height, camera.width), bool)
+    out[window] = values
+    return out

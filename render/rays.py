@@ -159,21 +159,23 @@ class RayGrid:
 
     def exact(self, x: np.ndarray, y: np.ndarray) -> tuple[F8, F8]:
         """Origins and directions f8[3, n] through pixel positions x, y [n] in the image; t counts from the camera."""
-        rows = self.view.row(np.floor(y).astype(np.int64)) if self.by_row else None
-        if self.view.basis is not None:
-            pair = []
-            for matrix in (self._origin, self._direction):
-                chosen = matrix if rows is None else matrix[rows].transpose(1, 2, 0)
-                pair.append(np.stack([chosen[k, 0] * x + chosen[k, 1] * y + chosen[k, 2] for k in range(3)]))
-            return pair[0], pair[1]
-        origins, directions = self.view.camera.local_rays(np.stack([x, y], -1))
-        if rows is None:
-            turned = self._turn @ directions.T
-            begin = self._turn @ origins.T + self._start[:, None]
-        else:
-            turned = np.einsum("nij,nj->in", self._turn[rows], directions)
-            begin = np.einsum("nij,nj->in", self._turn[rows], origins) + self._start[rows].T
-        return begin, turned
+        rows = self.view.row(np.floor(y).astype(np.int64))
+        if self.view.basis is None:
+            origins, directions = self.view.camera.local_rays(np.stack([x, y], -1))
+            return self.moved(origins.T, directions.T, rows)
+        pair = []
+        for matrix in (self._origin, self._direction):
+            chosen = matrix[rows].transpose(1, 2, 0) if self.by_row else matrix
+            pair.append(np.stack([chosen[k, 0] * x + chosen[k, 1] * y + chosen[k, 2] for k in range(3)]))
+        return pair[0], pair[1]
+
+    def moved(self, origins: F8, directions: F8, rows: np.ndarray) -> tuple[F8, F8]:
+        """Rays f8[3, n] from the camera's axes into the box's frame, at the poses of those rows of the image."""
+        if not self.by_row:
+            return self._turn @ origins + self._start[:, None], self._turn @ directions
+        turn = self._turn[rows]
+        begin = np.einsum("nij,jn->in", turn, origins) + self._start[rows].T
+        return begin, np.einsum("nij,jn->in", turn, directions)
 
 
 def _outer_sum(rows: np.ndarray, columns: np.ndarray, out: np.ndarray) -> None:

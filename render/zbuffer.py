@@ -17,10 +17,9 @@ from twinstage.render.bounds import PixelRect, image_rect
 from twinstage.render.capture import Camera
 from twinstage.render.casting import Part
 from twinstage.render.hits import DOUBT as DOUBT
+from twinstage.render.hits import KEPT_PLANES, exact_t, faces_viewer
 from twinstage.render.hits import Hits as Hits
 from twinstage.render.hits import cast_part as cast_part
-from twinstage.render.hits import exact_t, faces_viewer
-from twinstage.render.rays import centres
 from twinstage.scene.columns import F4, F8, I4, U4
 from twinstage.scene.snapshot import Snapshot
 
@@ -119,30 +118,30 @@ class ZBuffer:
         window = rect.slices(image)
         depth = self._depth[window]
         # Strictly below, so that inf is not. Hits clearly behind need no exact answer.
-        near = hits.t < depth * (1 + DOUBT)
-        if not near.any():
+        chosen = np.flatnonzero(hits.t < depth * (1 + DOUBT))
+        if chosen.size == 0:
             return
         index = len(self.parts)
         self.parts.append(part)
-        x, y = centres(rect)
-        x, y = np.broadcast_to(x, near.shape)[near], np.broadcast_to(y[:, None], near.shape)[near]
-        triangle = hits.triangle[near]
-        t = exact_t(part, x, y, triangle.astype(np.intp), hits.t[near])
-        old = depth[near]
-        nearer = t < old
+        row = chosen // rect.width
+        column = chosen - row * rect.width
+        pixel = (row + rect.y0) * self.camera.width + (column + rect.x0)
+        triangle = hits.triangle.reshape(-1).take(chosen)
+        t = hits.t.reshape(-1).take(chosen)
+        t = exact_t(part, column + (rect.x0 + 0.5), row + (rect.y0 + 0.5), triangle.astype(np.intp), t)
+        old = self._depth.reshape(-1).take(pixel)
         tie = (t <= _reach(old)) & (old <= _reach(t))
+        barycentric = hits.barycentric.reshape(-1, 2)
         if tie.any():
-            pixel = (y[tie].astype(np.int64)) * self.camera.width + x[tie].astype(np.int64)
-            self._contest(pixel, index, t[tie], triangle[tie], hits.barycentric[near][tie])
+            self._contest(pixel[tie], index, t[tie], triangle[tie], barycentric[chosen[tie]])
+        nearer = t < old
         if not nearer.all():
-            near[near] = nearer
-            if not nearer.any():
-                return
-            t, triangle = t[nearer], triangle[nearer]
-        self._depth[window][near] = t
-        self._part[window][near] = index
-        self._triangle[window][near] = triangle
-        self._barycentric[window][near] = hits.barycentric[near]
+            chosen, pixel, t, triangle = chosen[nearer], pixel[nearer], t[nearer], triangle[nearer]
+        self._depth.reshape(-1)[pixel] = t
+        self._part.reshape(-1)[pixel] = index
+        self._triangle.reshape(-1)[pixel] = triangle
+        # Two weights as one number of eight bytes: they move together.
+        self._barycentric.reshape(-1).view(np.uint64)[pixel] = barycentric.reshape(-1).view(np.uint64)[chosen]
 
     def _contest(self, pixel: np.ndarray, part: int, t: F4, triangle: U4, barycentric: F4) -> None:
         """Remember both who stands at those pixels and who comes."""
@@ -177,7 +176,7 @@ class ZBuffer:
         place = np.searchsorted(pixels, pixel)
         np.minimum.at(nearest, place, t)
         valid = np.flatnonzero(t <= _reach(nearest)[place])
-        rows = np.array([(p.object if p.object >= 0 else _LAST, p.instance) for p in self.parts])
+        rows = np.array([owner_key(p.object, p.instance) for p in self.parts])
         owner = rows[part[valid]]
         order = valid[np.lexsort((t[valid], owner[:, 1], owner[:, 0], pixel[valid]))]
         first = order[np.append(True, np.diff(pixel[order]) != 0)]
@@ -188,6 +187,11 @@ class ZBuffer:
         self._part.ravel()[at] = part[first]
         self._triangle.ravel()[at] = np.concatenate([c.triangle for c in claims])[first]
         self._barycentric.reshape(-1, 2)[at] = np.concatenate([c.barycentric for c in claims])[first]
+
+
+def owner_key(owner: int, instance: int) -> tuple[int, int]:
+    """What ties are decided by, the lower one wins: an object's row (-1: none, last of all), then the instance's."""
+    return (owner if owner >= 0 else _LAST), instance
 
 
 def _reach(t: np.ndarray) -> F8:
@@ -226,32 +230,40 @@ def world_normals(snapshot: Snapshot, zbuffer: ZBuffer) -> F4:
     """
     out = np.zeros((3, zbuffer.depth.size), np.float32)
     width = zbuffer.camera.width
-    weights = zbuffer.barycentric.reshape(-1, 2)
+    weights = zbuffer.barycentric.reshape(-1).view(np.uint64)
     triangles = zbuffer.box_triangle.ravel()
     for index, pixels in zbuffer.groups():
         part = zbuffer.parts[index]
-        triangle = triangles[pixels].astype(np.intp)
-        row = pixels // width
-        x, y = (pixels - row * width) + 0.5, row + 0.5
-        normal = _interpolated(part, triangle, weights[pixels])
+        triangle = triangles.take(pixels).astype(np.intp)
+        normal = _interpolated(part, triangle, weights.take(pixels).view(np.float32).reshape(-1, 2))
         inverse = np.linalg.inv(part.world_from_box[..., :3, :3]).astype(np.float32)
         if inverse.ndim == 3:
-            normal = np.einsum("kn,nkj->jn", normal, inverse[row])
+            normal = np.einsum("kn,nkj->jn", normal, inverse[pixels // width])
         else:
             normal = inverse.T @ normal
         length = np.sqrt(np.einsum("kn,kn->n", normal, normal))
-        length = np.where(length == 0, np.float32(1), length)
-        out[:, pixels] = normal / np.where(faces_viewer(part, x, y, triangle), length, -length)
+        length[length == 0] = 1
+        row = pixels // width if not part.grid.central else np.zeros(0, int)
+        x = (pixels - row * width) + 0.5 if row.size else row
+        np.negative(length, out=length, where=~faces_viewer(part, x, row + 0.5, triangle))
+        normal /= length
+        for k in range(3):
+            out[k][pixels] = normal[k]
     return np.ascontiguousarray(out.T).reshape(*zbuffer.depth.shape, 3)
 
 
 def _interpolated(part: Part, triangle: np.ndarray, weights: F4) -> F4:
     """The vertices' normals in the gprim's frame f4[3, n] at places on triangles of the part's BVH."""
-    corners = part.bvh.triangles.take(triangle, axis=0).astype(np.intp)
-    u, v = weights[:, 0], weights[:, 1]
-    w = 1 - u - v
+    if len(part.bvh) > KEPT_PLANES:
+        corners, index = part.bvh.normals_of(triangle), None
+    else:
+        corners, index = part.bvh.corner_normals, triangle
     out = np.empty((3, len(triangle)), np.float32)
-    a, b, c = (np.ascontiguousarray(corners[:, k]) for k in range(3))
-    for k, column in enumerate(part.bvh.normals):
-        out[k] = column.take(a) * w + column.take(b) * u + column.take(c) * v
+    u, v = np.ascontiguousarray(weights[:, 0]), np.ascontiguousarray(weights[:, 1])
+    shares = [np.float32(1)] if len(corners) == 1 else [1 - u - v, u, v]
+    for k in range(3):
+        columns = [c[k] if index is None else c[k].take(index) for c in corners]
+        out[k] = columns[0] * shares[0]
+        for column, share in zip(columns[1:], shares[1:], strict=True):
+            out[k] += column * share
     return out
