@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -26,9 +26,11 @@ PLACES: dict[str, Place] = {
 
 BUILDERS: dict[str, Callable[..., Set]] = {
     "flat": flat,
+    "later": partial(flat, later=1.0),
     "curved": curved,
     "card": lambda path, *_: card(path),
 }
+"""Scenes by name; `later` is `flat` after a motion."""
 
 
 def front(about: np.ndarray) -> Eye:

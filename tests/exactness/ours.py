@@ -8,6 +8,7 @@ import numpy as np
 from exactness.eyes import Eye
 from twinstage.render.aovs import MAKERS
 from twinstage.render.capture import Camera, Capture
+from twinstage.render.instants import Instant
 from twinstage.render.labels import label_pass
 from twinstage.render.lens import EQUIRECTANGULAR, ORTHOGRAPHIC, PINHOLE, Fisheye, Lens, OpenCV
 from twinstage.render.motion import Shutter, Trajectory
@@ -24,6 +25,9 @@ LENSES: Mapping[str, Callable[[tuple[float, ...]], Lens]] = {
     "fisheye": lambda k: Fisheye((k[0], k[1], k[2], k[3])),
 }
 """The product's lens for each kind of eye."""
+
+Moment = tuple[Snapshot, Eye]
+"""A scene and the camera that looks at it."""
 
 
 def read(path: Path, root: Path | None = None) -> Snapshot:
@@ -49,9 +53,23 @@ def camera(eye: Eye) -> Camera:
     )
 
 
-def labels(snapshot: Snapshot, eye: Eye) -> Capture:
-    """All labels of one camera, every pixel of the canvas cast."""
-    return label_pass(snapshot, camera(eye), outside_rays=None, aovs=list(MAKERS))
+def labels(
+    snapshot: Snapshot, eye: Eye, after: Moment | None = None, before: Moment | None = None
+) -> Capture:
+    """All labels of one camera, every pixel of the canvas cast; flow to other moments where they are given."""
+    flow = {
+        "after": ("motion", "flow", "flow_occluded") if after else (),
+        "before": ("flow_back", "flow_back_occluded") if before else (),
+    }
+    still = [name for name in MAKERS if name != "motion" and not name.startswith("flow")]
+    return label_pass(
+        snapshot,
+        camera(eye),
+        outside_rays=None,
+        aovs=[*still, *flow["after"], *flow["before"]],
+        after=Instant(after[0], camera(after[1])) if after else None,
+        before=Instant(before[0], camera(before[1])) if before else None,
+    )
 
 
 def instances(capture: Capture) -> np.ndarray:
