@@ -126,6 +126,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--fresh", action="store_true", help="forget the log")
     parser.add_argument("--no-blender", action="store_true", help="leave Blender out")
+    parser.add_argument("--no-analytic", action="store_true", help="leave the scenes of known answers out")
     parser.add_argument("--page", action="store_true", help="write docs/exactness.md from the log")
     parser.add_argument("--log", type=Path, default=LOG, help="the JSON lines that it goes on from")
     parser.add_argument("--only", default="", help="files whose name holds this, or one of these (a,b)")

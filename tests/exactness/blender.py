@@ -168,7 +168,7 @@ def _best(
         if len(differ):
             alone = soup.kept(soup.owner == owner).cast(rays[0][differ], rays[1][differ]).t
             with np.errstate(invalid="ignore"):
-                ties[differ] = np.abs(alone - t[differ]) <= TIE * np.abs(alone)
+                ties[differ] = np.isfinite(alone) & (np.abs(alone - t[differ]) <= TIE * t[differ])
         value = iou(mask & ~ties, (theirs == owner) & ~ties)
         if value > found[0]:
             found, lost = (value, owner), int(ties.sum())

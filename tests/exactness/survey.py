@@ -31,7 +31,8 @@ class View:
 
     agree: same instance; ties: both instances lie within `TIE` there; edges: silhouettes by the oracle's picture; leaks:
     Mitsuba slipped through between triangles, as float64 shows; wrong: everything else. `depth`: largest relative
-    difference away from edges; `depth_999`: that of 99.9 % of them.
+    difference away from edges; `depth_999`: that of 99.9 % of them; `cut_out`: rays through holes; `tied`: ties that the
+    labels count; `reprojected`: farthest that a labelled point lands from its pixel's centre [px].
     """
 
     view: str
@@ -47,6 +48,7 @@ class View:
     depth_999: float = 0.0
     reprojected: float = 0.0
     cut_out: int = 0
+    tied: int = 0
     digest: str = ""
     problems: list[str] = field(default_factory=list)
 
@@ -115,6 +117,7 @@ def judge(snapshot: Any, pieces: Sequence[Piece], name: str, eye: Eye, capture: 
     _depths(
         out, capture.aovs["depth"].ravel(), np.where(seen, cast.t, np.inf), (mine == theirs) & still & seen
     )
+    out.tied = int(capture.ties)
     out.digest = invariants.digest(capture)
     if "position" in capture.aovs:
         out.reprojected = float(invariants.reprojection(capture, eye).max(initial=0.0))
@@ -205,7 +208,7 @@ def _sort_out(
             origin, direction = (values[differ[here]] for values in rays)
             reached[here] = first_solid(snapshot, alone, origin, direction, near)[0].t
     with np.errstate(invalid="ignore"):
-        tie = np.abs(reached - t[differ]) <= TIE * np.abs(reached)
+        tie = np.isfinite(reached) & (np.abs(reached - t[differ]) <= TIE * t[differ])
         leak = reached < t[differ] * (1 - TIE)  # what is named here is hit alone, and nearer
     out.ties = int(tie.sum())
     out.leaks = int((leak & ~tie & still[differ]).sum())
