@@ -29,7 +29,8 @@ VIEWS = {"front": (-60.0, 25.0, 1.0), "back": (125.0, 8.0, 0.9), "close": (20.0,
 class View:
     """One picture of a stage judged. Pixels: `agree` + `ties` + `edges` + `leaks` + `wrong` = `pixels`.
 
-    agree: same instance; ties: both instances lie within `TIE` there; edges: silhouettes by the oracle's picture; leaks:
+    agree: same instance; ties: both instances lie within `TIE` there
+    (`ties_against`: and the higher instance_id was taken); edges: silhouettes by the oracle's picture; leaks:
     Mitsuba slipped through between triangles, as float64 shows; wrong: everything else. `depth`: largest relative
     difference away from edges; `depth_999`: that of 99.9 % of them; `cut_out`: rays through holes; `tied`: ties that the
     labels count; `reprojected`: farthest that a labelled point lands from its pixel's centre [px].
@@ -41,6 +42,7 @@ class View:
     instances: int
     agree: int = 0
     ties: int = 0
+    ties_against: int = 0
     edges: int = 0
     leaks: int = 0
     wrong: int = 0
@@ -89,7 +91,13 @@ def survey(
     if not pieces:
         return []
     chosen = [(name, eye) for name, eye in eyes(pieces, *size).items() if name in views]
-    return [judge(snapshot, pieces, name, eye, ours.labels(snapshot, eye)) for name, eye in chosen]
+    out = []
+    for name, eye in chosen:
+        capture = ours.labels(snapshot, eye)
+        out.append(judge(snapshot, pieces, name, eye, capture))
+        if len(out) == 1 and invariants.digest(ours.labels(snapshot, eye)) != out[0].digest:
+            out[0].problems.append(f"{name}: the same labels, taken again, have other bytes")
+    return out
 
 
 def judge(snapshot: Any, pieces: Sequence[Piece], name: str, eye: Eye, capture: Any) -> View:
@@ -120,7 +128,7 @@ def judge(snapshot: Any, pieces: Sequence[Piece], name: str, eye: Eye, capture: 
     out.tied = int(capture.ties)
     out.digest = invariants.digest(capture)
     if "position" in capture.aovs:
-        out.reprojected = float(invariants.reprojection(capture, eye).max(initial=0.0))
+        out.reprojected = float(invariants.reprojection(capture, eye)[0].max(initial=0.0))
     out.problems += [f"{name}: {text}" for text in (*_faults(out), *invariants.broken(capture, eye))]
     return out
 
@@ -132,6 +140,8 @@ def _faults(view: View) -> list[str]:
         out.append(f"only {fine / view.pixels:.4%} of pixels agree")
     if view.wrong:
         out.append(f"{view.wrong} pixels differ away from silhouettes")
+    if view.ties_against:
+        out.append(f"{view.ties_against} ties went to the higher instance_id")
     if view.depth_999 > DEPTH:
         out.append(f"depth differs by {view.depth_999:.2g}, relative, in a thousandth of all pixels")
     return out
@@ -211,6 +221,11 @@ def _sort_out(
         tie = np.isfinite(reached) & (np.abs(reached - t[differ]) <= TIE * t[differ])
         leak = reached < t[differ] * (1 - TIE)  # what is named here is hit alone, and nearer
     out.ties = int(tie.sum())
+    # The rule: the lower object, then the lower row. Within a tenth of the tolerance's end nobody is sure.
+    clear = tie & (np.abs(reached - t[differ]) <= 0.9 * TIE * t[differ])
+    owner = np.append(snapshot.instances.object, -1).astype(np.int64)
+    rank = np.where(owner >= 0, owner, len(owner)) * len(owner) + np.arange(len(owner))
+    out.ties_against = int((clear & (rank[mine[differ]] > rank[theirs[differ]])).sum())
     out.leaks = int((leak & ~tie & still[differ]).sum())
     rest = ~tie & ~(leak & still[differ])
     out.edges = int((rest & ~still[differ]).sum())
