@@ -14,7 +14,9 @@ point: other objects and the object's own body alike. One exception: a mark that
 the tolerance (the middle of a joint, of a wheel) cannot be hidden by that object, for then nobody could ever see it; only
 others hide it. No depths are compared, so the answer does not depend on how far the camera is away.
 
-What hides is what the label pass draws: invisible instances and materials of constant opacity 0 hide nothing.
+What hides is what the label pass draws, by the same rule of what is not opaque (`render.opacity`): invisible instances,
+materials of constant opacity 0 and the holes of cut-outs hide nothing. Things stand where they are at the frame's time; a
+camera that moves looks from where it is when it exposes the key point's row.
 """
 
 from collections.abc import Iterator
@@ -24,6 +26,7 @@ import numpy as np
 
 from twinstage.render.capture import Camera
 from twinstage.render.casting import SHARED_BVHS, Bvh, BvhCache, drawn_instances
+from twinstage.render.opacity import Cutouts, Transparency, cutouts
 from twinstage.render.surface import near_surface
 from twinstage.scene.columns import F8, I4, U1, Bool, frozen
 from twinstage.scene.snapshot import Snapshot
@@ -80,9 +83,13 @@ def seen_keypoints(
     objects: np.ndarray | None = None,
     *,
     tolerance: float = TOLERANCE,
+    transparent: Transparency = "surface",
     cache: BvhCache = SHARED_BVHS,
 ) -> SeenKeypoints:
-    """The key points of those objects (rows; None for all) as the camera sees them, with their visibility."""
+    """The key points of those objects (rows; None for all) as the camera sees them, with their visibility.
+
+    `tolerance` [m] and `transparent`: see the module's docstring and `render.opacity`.
+    """
     table = snapshot.keypoints
     rows = np.arange(len(table))
     if objects is not None:
@@ -93,9 +100,8 @@ def seen_keypoints(
     v = np.where(inside, SEEN, NOT_SHOWN).astype(np.uint8)
     asked = np.flatnonzero(inside)
     if len(asked):
-        hidden = _hidden(
-            snapshot, camera, table.object[rows[asked]], world[asked], pixels[asked], tolerance, cache
-        )
+        bodies = _bodies(snapshot, cache, transparent)
+        hidden = _hidden(bodies, camera, table.object[rows[asked]], world[asked], pixels[asked], tolerance)
         v[asked[hidden]] = HIDDEN
     return SeenKeypoints(
         row=frozen(rows, np.int32),
@@ -132,16 +138,9 @@ def _inside(camera: Camera, world: F8, pixels: F8, depth: F8) -> Bool:
 
 
 def _hidden(
-    snapshot: Snapshot,
-    camera: Camera,
-    objects: np.ndarray,
-    world: F8,
-    pixels: F8,
-    tolerance: float,
-    cache: BvhCache,
+    bodies: "_Bodies", camera: Camera, objects: np.ndarray, world: F8, pixels: F8, tolerance: float
 ) -> Bool:
     """Whether something stands between points [n, 3] in the picture and the camera, bool[n]."""
-    bodies = _bodies(snapshot, cache)
     on, chord = _on_own_surface(bodies, objects, world, tolerance)
     origin, along = camera.rays_at(pixels)
     back = origin - world
@@ -177,6 +176,7 @@ class _Bodies:
 
     object: I4
     bvhs: list[Bvh]
+    holes: list[Cutouts | None]
     world: F8
     inverse: F8
     middle: F8
@@ -205,21 +205,38 @@ class _Bodies:
         rays = np.concatenate(
             [(start - self.middle[k]) @ self.inverse[k].T, direction @ self.inverse[k].T], 1
         ).astype(np.float32)
-        hit: Bool = self.bvhs[k].occluded(rays, 1.0)
-        return hit
+        holes = self.holes[k]
+        if holes is None:
+            hit: Bool = self.bvhs[k].occluded(rays, 1.0)
+            return hit
+        found = self.bvhs[k].all_hits(rays)
+        triangle, whole = found["primitive_ids"].astype(np.int64), self.bvhs[k].triangle
+        solid = holes.solid(triangle if whole is None else whole[triangle], found["primitive_uvs"])
+        out = np.zeros(len(rays), bool)
+        out[found["ray_ids"][solid & (found["t_hit"] <= 1.0)].astype(np.int64)] = True
+        return out
 
 
-def _bodies(snapshot: Snapshot, cache: BvhCache) -> _Bodies:
-    drawn = list(drawn_instances(snapshot))
+def _bodies(snapshot: Snapshot, cache: BvhCache, transparent: Transparency) -> _Bodies:
     table = snapshot.instances
+    drawn = list(drawn_instances(snapshot, transparent))
     rows = np.array([row for row, _ in drawn], np.int64)
-    bvhs = [cache.get(snapshot.prototypes[int(table.prototype[row])], slots) for row, slots in drawn]
     world = np.array(snapshot.instance_world[rows]).reshape(-1, 4, 4)
     # What is squashed flat has no outline, as in the label pass.
     solid = np.abs(np.linalg.det(world[:, :3, :3])) > 1e-30
-    rows, world = rows[solid], world[solid]
-    bvhs = [bvh for bvh, kept in zip(bvhs, solid.tolist(), strict=True) if kept]
+    world = world[solid]
+    drawn = [drawn[k] for k in np.flatnonzero(solid).tolist()]
+    rows = rows[solid]
+    bvhs = [cache.get(snapshot.prototypes[int(table.prototype[row])], slots) for row, slots in drawn]
+    kinds: dict[tuple[int, int], Cutouts | None] = {}
+    holes = []
+    for row in rows.tolist():
+        kind = int(table.prototype[row]), int(table.material_set[row])
+        if kind not in kinds:
+            prototype, materials = snapshot.prototypes[kind[0]], snapshot.material_sets[kind[1]]
+            kinds[kind] = cutouts(snapshot, prototype, materials, transparent)
+        holes.append(kinds[kind])
     centre = np.array([bvh.centre for bvh in bvhs]).reshape(-1, 3)
     half = np.array([bvh.half for bvh in bvhs]).reshape(-1, 3)
     middle = np.einsum("nij,nj->ni", world[:, :3, :3], centre) + world[:, :3, 3]
-    return _Bodies(table.object[rows], bvhs, world, np.linalg.inv(world[:, :3, :3]), middle, half)
+    return _Bodies(table.object[rows], bvhs, holes, world, np.linalg.inv(world[:, :3, :3]), middle, half)
