@@ -22,13 +22,18 @@ from twinstage.scene.snapshot import Snapshot
 
 @ENGINES.register
 class BpyEngine:
-    """Cycles. `seconds` is what the last picture took in Cycles alone, without messages and files."""
+    """Cycles.
+
+    Attributes:
+        seconds: what the last picture took in Blender, without messages and files.
+        sampling_seconds: of these, from the first sample to the last: without updates of scene, trees and maps.
+    """
 
     kind: ClassVar[str] = "bpy"
 
     def __init__(self, settings: EngineSettings, *, threads: int = 0) -> None:
         self.settings = settings
-        self.seconds = 0.0
+        self.seconds = self.sampling_seconds = 0.0
         self.version = ""
         self._threads = threads
         self._link: Any = None
@@ -124,6 +129,6 @@ class BpyEngine:
             "seed": self.settings.seed if seed is None else seed,
         }
         answer, found = self._open().call(message)
-        self.seconds = answer["seconds"]
+        self.seconds, self.sampling_seconds = answer["seconds"], answer["sampling"]
         linear: F4 = found["linear"]
         return linear
