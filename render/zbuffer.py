@@ -1,4 +1,13 @@
-"""What each pixel sees first: a depth buffer filled part by part, with the triangle that was hit."""
+"""What each pixel sees first: a depth buffer filled part by part, with the triangle that was hit.
+
+Ties. Let t be the least ray parameter of all hits of a pixel. Of all parts hit at no more than t * (1 + 1e-6), the one
+with the lowest instance_id is seen (those that belong to no object come last), then the lowest row of the instance
+table. That is a rule on the set of hits, so the order of drawing does not matter; and it is not applied in pairs,
+where "equal within a tolerance" is not transitive. Pixels with such hits of two or more instances are counted.
+
+Embree finds which triangle is hit, in float32; where along the ray, is then computed in float64 from the triangle's
+plane, and rounded to float32.
+"""
 
 from dataclasses import dataclass
 
@@ -6,72 +15,206 @@ import numpy as np
 
 from twinstage.render.bounds import PixelRect, image_rect
 from twinstage.render.capture import Camera
-from twinstage.render.casting import Part, RayGrid
-from twinstage.scene.columns import F4, I4, U4, Bool
+from twinstage.render.casting import Part
+from twinstage.render.hits import DOUBT as DOUBT
+from twinstage.render.hits import KEPT_PLANES, exact_t, faces_viewer
+from twinstage.render.hits import Hits as Hits
+from twinstage.render.hits import cast_part as cast_part
+from twinstage.scene.columns import F4, F8, I4, U4
 from twinstage.scene.snapshot import Snapshot
+
+TIE = 1e-6
+"""Hits whose ray parameters differ by less than this share are in the same place."""
+
+_LAST = np.iinfo(np.int32).max
 
 
 @dataclass(frozen=True, slots=True)
-class Hits:
-    """The answer for a grid of rays: t f4 (depth z [m], inf where nothing), triangle u4, barycentric f4[..., 2]."""
+class _Claims:
+    """Hits that may be the ones seen at contested pixels: flat pixel, part, t, triangle, barycentric."""
 
+    pixel: np.ndarray
+    part: np.ndarray
     t: F4
     triangle: U4
     barycentric: F4
 
 
 class ZBuffer:
-    """Nearest hits of an image.
+    """Nearest hits of an image; see the module for what "nearest" is.
 
-    depth f4[h, w]: z along the optical axis [m], inf = background; instance i4[h, w]: row of the instance table or -1;
-    triangle u4[h, w] in its prototype; barycentric f4[h, w, 2]: weights of the triangle's second and third corner.
+    depth f4[h, w]: ray parameter [m] (z along the optical axis where the lens is measured so, else range), inf =
+    background; part i4[h, w]: index of `parts` or -1; instance i4[h, w]: row of the instance table or -1; triangle
+    u4[h, w] in its prototype; barycentric f4[h, w, 2]: weights of the triangle's second and third corner; ties: pixels
+    where instances tie.
     """
 
     def __init__(self, camera: Camera) -> None:
         self.camera = camera
+        self.parts: list[Part] = []
         shape = (camera.height, camera.width)
-        self.depth: F4 = np.full(shape, np.inf, np.float32)
-        self.instance: I4 = np.full(shape, -1, np.int32)
-        self.triangle: U4 = np.zeros(shape, np.uint32)
-        self.barycentric: F4 = np.zeros((*shape, 2), np.float32)
+        self._depth: F4 = np.full(shape, np.inf, np.float32)
+        self._part: I4 = np.full(shape, -1, np.int32)
+        self._triangle: U4 = np.zeros(shape, np.uint32)
+        self._barycentric: F4 = np.zeros((*shape, 2), np.float32)
+        self._claims: list[_Claims] = []
+        self._unsettled = False
+        self._tied = 0
+
+    @property
+    def depth(self) -> F4:
+        self._settle()
+        return self._depth
+
+    @property
+    def part(self) -> I4:
+        self._settle()
+        return self._part
+
+    @property
+    def barycentric(self) -> F4:
+        self._settle()
+        return self._barycentric
+
+    @property
+    def box_triangle(self) -> U4:
+        """The triangle in its part's BVH, u4[h, w]."""
+        self._settle()
+        return self._triangle
+
+    @property
+    def ties(self) -> int:
+        self._settle()
+        return self._tied
+
+    @property
+    def instance(self) -> I4:
+        rows = np.array([part.instance for part in self.parts] + [-1], np.int32)
+        out: I4 = rows[self.part]
+        return out
+
+    @property
+    def triangle(self) -> U4:
+        out = np.array(self.box_triangle)
+        for index, pixels in self.groups():
+            mapping = self.parts[index].bvh.triangle
+            if mapping is not None:
+                out.ravel()[pixels] = mapping[out.ravel()[pixels]]
+        return out
+
+    def groups(self) -> list[tuple[int, np.ndarray]]:
+        """For each part that is seen its index and the flat indices of its pixels, rising."""
+        return _grouped(self.part)
 
     def hidden(self, part: Part, rect: PixelRect) -> bool:
-        """Whether everything of that part in that rectangle is behind what is drawn already."""
+        """Whether everything of that part in that rectangle is behind what is drawn already, ties apart."""
         # Float32 depths stray by parts in 1e7 from the float64 bound; the margin keeps the answer conservative.
-        return bool(self.depth[rect.slices(image_rect(self.camera))].max() < part.nearest * (1 - 1e-6))
+        nearest = part.nearest * (1 - 4 * TIE)
+        return bool(self._depth[rect.slices(image_rect(self.camera))].max() < nearest)
 
     def draw(self, part: Part, rect: PixelRect, hits: Hits) -> None:
-        """Take what is strictly nearer; of equal depths the one drawn first stays."""
-        window = rect.slices(image_rect(self.camera))
-        nearer = hits.t < self.depth[window]
-        if not nearer.any():
+        """Take what is nearer, and keep what ties for when all is drawn."""
+        image = image_rect(self.camera)
+        window = rect.slices(image)
+        depth = self._depth[window]
+        # Strictly below, so that inf is not. Hits clearly behind need no exact answer.
+        chosen = np.flatnonzero(hits.t < depth * (1 + DOUBT))
+        if chosen.size == 0:
             return
-        np.copyto(self.depth[window], hits.t, where=nearer)
-        np.copyto(self.instance[window], np.int32(part.instance), where=nearer)
-        np.copyto(self.triangle[window], hits.triangle, where=nearer)
-        np.copyto(self.barycentric[window], hits.barycentric, where=nearer[..., None])
+        index = len(self.parts)
+        self.parts.append(part)
+        row = chosen // rect.width
+        column = chosen - row * rect.width
+        pixel = (row + rect.y0) * self.camera.width + (column + rect.x0)
+        triangle = hits.triangle.reshape(-1).take(chosen)
+        t = hits.t.reshape(-1).take(chosen)
+        t = exact_t(part, column + (rect.x0 + 0.5), row + (rect.y0 + 0.5), triangle.astype(np.intp), t)
+        old = self._depth.reshape(-1).take(pixel)
+        tie = (t <= _reach(old)) & (old <= _reach(t))
+        barycentric = hits.barycentric.reshape(-1, 2)
+        if tie.any():
+            self._contest(pixel[tie], index, t[tie], triangle[tie], barycentric[chosen[tie]])
+        nearer = t < old
+        if not nearer.all():
+            chosen, pixel, t, triangle = chosen[nearer], pixel[nearer], t[nearer], triangle[nearer]
+        self._depth.reshape(-1)[pixel] = t
+        self._part.reshape(-1)[pixel] = index
+        self._triangle.reshape(-1)[pixel] = triangle
+        # Two weights as one number of eight bytes: they move together.
+        self._barycentric.reshape(-1).view(np.uint64)[pixel] = barycentric.reshape(-1).view(np.uint64)[chosen]
+
+    def _contest(self, pixel: np.ndarray, part: int, t: F4, triangle: U4, barycentric: F4) -> None:
+        """Remember both who stands at those pixels and who comes."""
+        self._unsettled = True
+        self._claims.append(self._holders(pixel))
+        self._claims.append(_Claims(pixel, np.full(len(pixel), part), t, triangle, barycentric))
+
+    def _holders(self, pixel: np.ndarray) -> _Claims:
+        return _Claims(
+            pixel,
+            self._part.ravel()[pixel].astype(np.int64),
+            self._depth.ravel()[pixel],
+            self._triangle.ravel()[pixel],
+            self._barycentric.reshape(-1, 2)[pixel],
+        )
+
+    def _settle(self) -> None:
+        """Give contested pixels to whom the rule names.
+
+        Any hit within the tolerance of the nearest either held its pixel last, or was remembered: when it came, or
+        when what came after took its place, the two were within the tolerance of each other.
+        """
+        if not self._unsettled:
+            return
+        self._unsettled = False
+        pixels = np.unique(np.concatenate([claim.pixel for claim in self._claims]))
+        claims = [*self._claims, self._holders(pixels)]
+        pixel = np.concatenate([c.pixel for c in claims])
+        part = np.concatenate([c.part for c in claims])
+        t = np.concatenate([c.t for c in claims])
+        nearest = np.full(len(pixels), np.inf, np.float32)
+        place = np.searchsorted(pixels, pixel)
+        np.minimum.at(nearest, place, t)
+        valid = np.flatnonzero(t <= _reach(nearest)[place])
+        rows = np.array([owner_key(p.object, p.instance) for p in self.parts])
+        owner = rows[part[valid]]
+        order = valid[np.lexsort((t[valid], owner[:, 1], owner[:, 0], pixel[valid]))]
+        first = order[np.append(True, np.diff(pixel[order]) != 0)]
+        same = np.append(False, (np.diff(pixel[order]) == 0) & (np.diff(part[order]) != 0))
+        self._tied = len(np.unique(pixel[order][same]))
+        at = pixel[first]
+        self._depth.ravel()[at] = t[first]
+        self._part.ravel()[at] = part[first]
+        self._triangle.ravel()[at] = np.concatenate([c.triangle for c in claims])[first]
+        self._barycentric.reshape(-1, 2)[at] = np.concatenate([c.barycentric for c in claims])[first]
 
 
-def cast_part(camera: Camera, part: Part, rect: PixelRect) -> Hits:
-    """Hits of one part alone, on its own, through the pixel centres of `rect`; only between near and far."""
-    answer = part.bvh.cast(RayGrid(camera, part.world_from_box).over(rect))
-    t = answer["t_hit"].numpy()
-    t += np.float32(camera.near)
-    if camera.far < 1e30:
-        t[t > camera.far] = np.inf
-    triangle = answer["primitive_ids"].numpy()
-    if part.bvh.triangle is not None:
-        triangle = part.bvh.triangle[np.minimum(triangle, len(part.bvh) - 1)].astype(np.uint32)
-    return Hits(t, triangle, answer["primitive_uvs"].numpy())
+def owner_key(owner: int, instance: int) -> tuple[int, int]:
+    """What ties are decided by, the lower one wins: an object's row (-1: none, last of all), then the instance's."""
+    return (owner if owner >= 0 else _LAST), instance
+
+
+def _reach(t: np.ndarray) -> F8:
+    """The greatest ray parameter that ties with t."""
+    out: F8 = t.astype(np.float64) * (1 + TIE)
+    return out
+
+
+def _grouped(values: I4) -> list[tuple[int, np.ndarray]]:
+    """For each value from 0 on its flat indices, rising."""
+    flat = values.ravel()
+    if flat.size and flat.max() < np.iinfo(np.int16).max:
+        flat = flat.astype(np.int16)  # sorted by radix: ten times as fast
+    order = np.argsort(flat, kind="stable")
+    ordered = flat[order]
+    starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1])) if flat.size else np.zeros(0, int)
+    groups = np.split(order, starts[1:])
+    return [(int(flat[group[0]]), group) for group in groups if group.size and flat[group[0]] >= 0]
 
 
 def pixels_by_instance(zbuffer: ZBuffer) -> list[tuple[int, np.ndarray]]:
     """For each instance in the buffer its row and the flat indices of its pixels, by rising row."""
-    flat = zbuffer.instance.ravel()
-    order = np.argsort(flat, kind="stable")
-    rows, starts = np.unique(flat[order], return_index=True)
-    groups = np.split(order, starts[1:])
-    return [(int(row), group) for row, group in zip(rows.tolist(), groups, strict=True) if row >= 0]
+    return _grouped(zbuffer.instance)
 
 
 def corner_weights(zbuffer: ZBuffer, pixels: np.ndarray) -> F4:
@@ -85,30 +228,42 @@ def world_normals(snapshot: Snapshot, zbuffer: ZBuffer) -> F4:
 
     Where a ray met the back of a triangle the normal is turned round, so that it belongs to the side that is seen.
     """
-    out = np.zeros((zbuffer.depth.size, 3), np.float32)
-    eye = zbuffer.camera.world_from_camera[:3, 3]
-    triangles = zbuffer.triangle.ravel()
-    for row, pixels in pixels_by_instance(zbuffer):
-        prototype = snapshot.prototypes[snapshot.instances.prototype[row]]
-        world = snapshot.instance_world[row]
-        corners = prototype.triangles[triangles[pixels]]
-        weights = corner_weights(zbuffer, pixels)
-        normal = np.einsum("nk,nkj->nj", weights, prototype.normals[corners])
-        normal = normal @ np.linalg.inv(world[:3, :3]).astype(np.float32)
-        out[pixels] = _towards_viewer(normal, _front_facing(prototype.points, corners, world, eye))
-    norm = np.sqrt(np.einsum("ij,ij->i", out, out))
-    out /= np.where(norm == 0, 1, norm)[:, None]
-    return out.reshape(*zbuffer.depth.shape, 3)
+    out = np.zeros((3, zbuffer.depth.size), np.float32)
+    width = zbuffer.camera.width
+    weights = zbuffer.barycentric.reshape(-1).view(np.uint64)
+    triangles = zbuffer.box_triangle.ravel()
+    for index, pixels in zbuffer.groups():
+        part = zbuffer.parts[index]
+        triangle = triangles.take(pixels).astype(np.intp)
+        normal = _interpolated(part, triangle, weights.take(pixels).view(np.float32).reshape(-1, 2))
+        inverse = np.linalg.inv(part.world_from_box[..., :3, :3]).astype(np.float32)
+        if inverse.ndim == 3:
+            normal = np.einsum("kn,nkj->jn", normal, inverse[pixels // width])
+        else:
+            normal = inverse.T @ normal
+        length = np.sqrt(np.einsum("kn,kn->n", normal, normal))
+        length[length == 0] = 1
+        row = pixels // width if not part.grid.central else np.zeros(0, int)
+        x = (pixels - row * width) + 0.5 if row.size else row
+        np.negative(length, out=length, where=~faces_viewer(part, x, row + 0.5, triangle))
+        normal /= length
+        for k in range(3):
+            out[k][pixels] = normal[k]
+    return np.ascontiguousarray(out.T).reshape(*zbuffer.depth.shape, 3)
 
 
-def _front_facing(points: F4, corners: np.ndarray, world: np.ndarray, eye: np.ndarray) -> Bool:
-    """Whether the camera at `eye` is on the outer side of each triangle."""
-    local_eye = np.linalg.solve(world[:3, :3], eye - world[:3, 3])
-    a = points[corners[:, 0]]
-    outward = np.cross(points[corners[:, 1]] - a, points[corners[:, 2]] - a)
-    front: Bool = np.einsum("ij,ij->i", outward, local_eye.astype(np.float32) - a) > 0
-    return front
-
-
-def _towards_viewer(normal: np.ndarray, front: np.ndarray) -> np.ndarray:
-    return np.where(front[:, None], normal, -normal)
+def _interpolated(part: Part, triangle: np.ndarray, weights: F4) -> F4:
+    """The vertices' normals in the gprim's frame f4[3, n] at places on triangles of the part's BVH."""
+    if len(part.bvh) > KEPT_PLANES:
+        corners, index = part.bvh.normals_of(triangle), None
+    else:
+        corners, index = part.bvh.corner_normals, triangle
+    out = np.empty((3, len(triangle)), np.float32)
+    u, v = np.ascontiguousarray(weights[:, 0]), np.ascontiguousarray(weights[:, 1])
+    shares = [np.float32(1)] if len(corners) == 1 else [1 - u - v, u, v]
+    for k in range(3):
+        columns = [c[k] if index is None else c[k].take(index) for c in corners]
+        out[k] = columns[0] * shares[0]
+        for column, share in zip(columns[1:], shares[1:], strict=True):
+            out[k] += column * share
+    return out

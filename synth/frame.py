@@ -15,6 +15,7 @@ from twinstage.base.errors import UserError, did_you_mean
 from twinstage.render.camera import camera_from_scene
 from twinstage.render.capture import Camera, Capture, ObjectMask
 from twinstage.render.engines import Engine, Expecting, open_engine
+from twinstage.render.extents import SHARED_BOUNDS
 from twinstage.render.labels import label_pass
 from twinstage.render.picture import exr_bytes, png_bytes
 from twinstage.scene.author import ShaderPaths, author_layer, shader_paths
@@ -23,7 +24,6 @@ from twinstage.scene.snapshot import SceneCamera, Snapshot
 from twinstage.scene.stage import OpenedStage, open_stage
 from twinstage.synth.additions import CAMERAS, new_prims, with_prims
 from twinstage.synth.annotate import camera_record, instance_image, lens_record, seen_objects
-from twinstage.synth.bounds import SHARED_BOUNDS
 from twinstage.synth.canonical import canonical_json, write_atomic
 from twinstage.synth.dataset import image_path, is_annotated, layer_path, record_path
 from twinstage.synth.draws import Draws, Stream

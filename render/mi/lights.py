@@ -7,13 +7,15 @@ own emitters, leaves it out.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from twinstage.render.images import decode, linear_pixels
 from twinstage.render.lighting import PlacedLight, placed_lights, world_from_map
+from twinstage.render.mi.lamps import Glow, Lamp, LampTable
+from twinstage.render.mi.runtime import Mitsuba
 from twinstage.scene.columns import F4, F8
 from twinstage.scene.snapshot import Snapshot
 
@@ -22,18 +24,29 @@ LIGHT_PREFIX = "light"
 
 
 @dataclass(frozen=True, slots=True)
-class Lights:
-    """The lights of a snapshot for `direct`, which needs none of them as an object but the map.
+class Sun:
+    """A distant light: where its light goes to, its irradiance, half of the angle that it is wide [rad], multipliers."""
 
-    suns: where their light goes and their irradiance; bodies: area lights with world_from_shape; sky: radiance of the
-    constant dome or None; mapped: whether the environment is a map; lamps: whether glowing surfaces light the scene.
+    direction: F8
+    irradiance: tuple[float, float, float]
+    half_angle: float
+    reflects: tuple[float, float]
+    shadow: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Lights:
+    """The lights of a snapshot for our integrators, which need none of them as an object but the map.
+
+    suns: distant lights; table: lamps and glowing surfaces, or None; sky: radiance of the constant dome or None; mapped:
+    whether the environment is a map; sky_reflects: the domes' multipliers of what surfaces reflect, matt and glossy.
     """
 
-    suns: tuple[tuple[F8, tuple[float, float, float]], ...]
-    bodies: tuple[tuple[PlacedLight, F8], ...]
+    suns: tuple[Sun, ...]
+    table: LampTable | None
     sky: tuple[float, float, float] | None
     mapped: bool
-    lamps: bool
+    sky_reflects: tuple[float, float]
 
 
 class LightBuilder:
@@ -73,33 +86,31 @@ class LightBuilder:
             out[key] = self._body(placed, origin)
         return out
 
-    def lights(self, snapshot: Snapshot, origin: F8) -> Lights:
-        """The lights as lists; glowing surfaces light the scene where there is no other light."""
+    def lights(
+        self, runtime: Mitsuba, snapshot: Snapshot, origin: F8, glow: Glow, surface_rows: int
+    ) -> Lights:
+        """The lights as lists and a table; `glow`: the triangles that glow, of materials 0 to `surface_rows`."""
         lights = placed_lights(snapshot)
         sky = self._constant(snapshot)
         mapped = next(_textured_domes(snapshot), None) is not None
+        lamps = [
+            Lamp(placed, _matrix(placed, origin), self._image(snapshot, placed))
+            for placed in lights
+            if placed.kind not in ("dome", "distant")
+        ]
+        lit = len(lamps) > 0 or len(glow.row) > 0
         return Lights(
-            suns=tuple(
-                (-_orthonormal(placed.world_from_light[:3, :3])[:, 2], placed.radiance)
-                for placed in lights
-                if placed.kind == "distant"
-            ),
-            bodies=tuple(
-                (self._tinted(snapshot, placed), _matrix(placed, origin))
-                for placed in lights
-                if placed.kind not in ("dome", "distant")
-            ),
+            suns=tuple(_sun(placed) for placed in lights if placed.kind == "distant"),
+            table=LampTable(runtime, lamps, glow, surface_rows) if lit else None,
             sky=None if mapped or max(sky) <= 0 else sky,
             mapped=mapped,
-            lamps=not lights,
+            sky_reflects=_dome_multipliers(lights),
         )
 
-    def _tinted(self, snapshot: Snapshot, placed: PlacedLight) -> PlacedLight:
-        """An area light with an image shines in the image's mean colour."""
-        if placed.light is None or placed.light.texture < 0:
-            return placed
-        red, green, blue = self._map(snapshot, placed.light.texture).mean((0, 1)) * placed.radiance
-        return replace(placed, radiance=(float(red), float(green), float(blue)))
+    def _image(self, snapshot: Snapshot, placed: PlacedLight) -> F4 | None:
+        if placed.light is None or placed.light.texture < 0 or placed.kind != "rect":
+            return None
+        return self._map(snapshot, placed.light.texture)
 
     def parameters(self, snapshot: Snapshot, origin: F8) -> dict[str, Any]:
         """Values by scene parameter for a scene of the same structure."""
@@ -172,6 +183,23 @@ class LightBuilder:
         if pixels is None:
             pixels = self._maps[source.hash] = linear_pixels(decode(source, self._largest))
         return pixels
+
+
+def _sun(placed: PlacedLight) -> Sun:
+    light = placed.light
+    return Sun(
+        direction=-_orthonormal(placed.world_from_light[:3, :3])[:, 2],
+        irradiance=placed.radiance,
+        half_angle=min(light.angle / 2, np.pi / 2) if light is not None else 0.0,
+        reflects=placed.reflects,
+        shadow=light is None or light.shadow,
+    )
+
+
+def _dome_multipliers(lights: tuple[PlacedLight, ...]) -> tuple[float, float]:
+    """Those of the brightest dome: all domes become one."""
+    domes = [placed for placed in lights if placed.kind == "dome"]
+    return max(domes, key=lambda placed: sum(placed.radiance)).reflects if domes else (1.0, 1.0)
 
 
 def _map_pose(placed: PlacedLight) -> F8:
