@@ -221,12 +221,12 @@ def _lamp_light(
 def from_map(runtime: Mitsuba, world: Surroundings, sampler: Any, surface: Surface) -> Any:
     """Light of a map by a sample of its brightness, weighted against `direction` by the power heuristic."""
     dr, sky, active = runtime.dr, world.lights.sky, surface.active
-    toward, density = sky.sample(sampler.next_2d(active), active)
+    toward, density, light = sky.sample(sampler.next_2d(active), active)
     matt, shiny = reflected(runtime, world.surfaces, surface, toward)
     value = parted(runtime, matt, shiny, sky.reflects)
     lit = active & (density > 0.0) & dr.any(value > 0.0)
     other = direction_pdf(runtime, world.surfaces, surface, toward)
-    light = value * sky.radiance(toward, lit) * (power(dr, density, other) / density)
+    light = value * light * (power(dr, density, other) / density)
     return dr.select(lit, light * clear(runtime, world, surface.si.spawn_ray(toward), lit), 0.0)
 
 

@@ -1,8 +1,9 @@
 """The sky: all domes of a snapshot as one constant and one latitude-longitude map, evaluated and sampled by Dr.Jit.
 
 Mitsuba's `envmap` chooses a direction in eleven levels of a pyramid and belongs to a scene that has to be built anew for
-another map. Here a pixel is found by two searches in cumulative sums, and everything is a write into arrays. A pixel's
-middle lies at (i + 1/2) / n; between the middles the map is interpolated, around its seam, too.
+another map. What a map sends does not hang on where it is seen from, so its bright directions are drawn once, evenly over
+its light, and a sample is a look into that small table. A pixel's middle lies at (i + 1/2) / n; between the middles the
+map is interpolated, around its seam, too.
 """
 
 from collections.abc import Sequence
@@ -14,16 +15,22 @@ import numpy as np
 from twinstage.render.mi.runtime import Mitsuba
 from twinstage.scene.columns import F4, F8
 
+SIDE = 128
+"""Rows and columns of the drawn directions: each carries 1 / 16,384 of the light."""
+
 Color = tuple[float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
 class MapTable:
-    """A map as arrays of a variant: rgb and density of (u, v) by pixel, cumulative sums of rows and within each."""
+    """A map as arrays of a variant.
+
+    pixels: rgb and density over (u, v) of each; samples: direction, density over solid angle, rgb, 0 of SIDE * SIDE
+    directions that share its light evenly.
+    """
 
     pixels: Any
-    rows: Any
-    columns: Any
+    samples: Any
     width: int
     height: int
 
@@ -85,36 +92,17 @@ class Sky:
         found = constant + self._color(self.tint) * mi.Color3f(mixed[0], mixed[1], mixed[2])
         return dr.select(active, found, mi.Color3f(0.0)), near * self._per_angle(y)
 
-    def sample(self, number: Any, active: Any) -> tuple[Any, Any]:
-        """A direction (Vector3f) where the map is bright, and its density, by two numbers in [0, 1)."""
+    def sample(self, number: Any, active: Any) -> tuple[Any, Any, Any]:
+        """A direction (Vector3f) where the map is bright, its density, and the radiance from there, by two numbers in [0, 1)."""
         mi, dr, table = self.runtime.mi, self.runtime.dr, self.table
         assert table is not None
-        width, height = self._size()
-        row, v = self._find(table.rows, mi.UInt32(0), height, number.y, active)
-        column, u = self._find(table.columns, row * width, width, number.x, active)
-        density = dr.gather(mi.Vector4f, table.pixels, row * width + column, active)[3]
-        phi = (mi.Float(column) + u) / mi.Float(width) * dr.two_pi
-        theta = (mi.Float(row) + v) / mi.Float(height) * dr.pi
-        sin_phi, cos_phi = dr.sincos(phi)
-        sin, cos = dr.sincos(theta)
+        index = mi.UInt32(number.y * SIDE) * SIDE + mi.UInt32(number.x * SIDE)
+        there = dr.gather(mi.Vector4f, table.samples, index * 2, active)
+        light = dr.gather(mi.Vector4f, table.samples, index * 2 + 1, active)
         axes = self._axes()
-        direction = axes[0] * (sin_phi * sin) + axes[1] * cos - axes[2] * (cos_phi * sin)
-        return direction, density * self._per_angle(cos)
-
-    def _find(self, sums: Any, start: Any, count: Any, number: Any, active: Any) -> tuple[Any, Any]:
-        """Which of `count` sums from `start` on is the first above a number, and how far into its step that lies."""
-        mi, dr = self.runtime.mi, self.runtime.dr
-        most = max(self.table.width, self.table.height) if self.table is not None else 1
-        low, high = mi.UInt32(0), mi.UInt32(count) - 1
-        for _ in range(int(np.ceil(np.log2(max(most, 2)))) + 1):
-            middle = (low + high) >> 1
-            above = dr.gather(mi.Float, sums, start + middle, active) > number
-            high = dr.select(above & (low < high), middle, high)
-            low = dr.select(~above & (low < high), middle + 1, low)
-        above = dr.gather(mi.Float, sums, start + low, active)
-        below = dr.select(low > 0, dr.gather(mi.Float, sums, start + low - 1, active & (low > 0)), 0.0)
-        within = (number - below) / dr.maximum(above - below, 1e-12)
-        return low, dr.clip(within, 0.0, 0.999999)
+        direction = axes[0] * there[0] + axes[1] * there[1] + axes[2] * there[2]
+        radiance = self._color(self.constant) + self._color(self.tint) * mi.Color3f(light[0], light[1], light[2])
+        return direction, there[3], radiance
 
     def _per_angle(self, height: Any) -> Any:
         """From density over (u, v) to density over solid angle, by the cosine to the pole."""
@@ -151,22 +139,39 @@ def map_table(mi: Any, pixels: F4) -> MapTable:
     bright *= np.sin((np.arange(height) + 0.5) / height * np.pi)[:, None]
     total = bright.sum()
     bright = bright / total if total > 0 else np.full_like(bright, 1.0 / bright.size)
-    by_row = bright.sum(1)
-    within = np.cumsum(bright, 1) / np.where(by_row > 0, by_row, 1.0)[:, None]
+    density = bright * bright.size
     out = np.empty((height, width, 4), np.float32)
-    out[..., :3], out[..., 3] = pixels, bright * bright.size
+    out[..., :3], out[..., 3] = pixels, density
     return MapTable(
         pixels=mi.Float(out.ravel()),
-        rows=mi.Float(_up_to_one(np.cumsum(by_row))),
-        columns=mi.Float(_up_to_one(within).ravel()),
+        samples=mi.Float(_drawn(pixels, bright, density).ravel()),
         width=width,
         height=height,
     )
 
 
-def _up_to_one(sums: np.ndarray) -> F4:
-    out = sums.astype(np.float32)
-    out[..., -1] = 1.0  # above any number, whatever was lost to rounding
+def _drawn(pixels: F4, share: np.ndarray, density: np.ndarray) -> F4:
+    """The table of directions, f4[SIDE * SIDE, 8]: inverted cumulative sums at jittered points of a grid."""
+    height, width = share.shape
+    # A fixed seed: a map has its table, whatever is rendered.
+    jitter = np.random.default_rng(0).random((2, SIDE, SIDE))
+    across = ((np.arange(SIDE)[None] + jitter[0]) / SIDE).ravel()
+    down = ((np.arange(SIDE)[:, None] + jitter[1]) / SIDE).ravel()
+    by_row = share.sum(1)
+    rows = np.cumsum(by_row)
+    row = np.minimum(np.searchsorted(rows, down * rows[-1], side="right"), height - 1)
+    within_row = np.clip((down * rows[-1] - (rows[row] - by_row[row])) / np.maximum(by_row[row], 1e-300), 0, 1)
+    sums = np.cumsum(share, 1) / np.where(by_row > 0, by_row, 1.0)[:, None]
+    flat = (sums + np.arange(height)[:, None]).ravel()
+    found = np.searchsorted(flat, row + across, side="right")
+    column = np.clip(found - row * width, 0, width - 1)
+    step = share[row, column] / np.maximum(by_row[row], 1e-300)
+    within = np.clip((across - (sums[row, column] - step)) / np.maximum(step, 1e-300), 0, 1)
+    phi, theta = (column + within) / width * 2 * np.pi, (row + within_row) / height * np.pi
+    out = np.zeros((SIDE * SIDE, 8), np.float32)
+    out[:, :3] = np.stack([np.sin(phi) * np.sin(theta), np.cos(theta), -np.cos(phi) * np.sin(theta)], -1)
+    out[:, 3] = density[row, column] / (2 * np.pi**2 * np.maximum(np.sin(theta), 1e-4))
+    out[:, 4:7] = _looked_up(pixels, out[:, :3].astype(np.float64))
     return out
 
 
