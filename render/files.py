@@ -137,7 +137,7 @@ def _nocs(array: np.ndarray) -> np.ndarray:
 
 def _light(array: np.ndarray) -> np.ndarray:
     finite = np.nan_to_num(np.asarray(array, np.float64), nan=0.0, posinf=1.0)
-    return np.rint(srgb_from_linear(finite) * 65535).astype(np.uint16)
+    return np.asarray(np.rint(srgb_from_linear(finite) * 65535), np.uint16)
 
 
 def _kitti_flow(array: np.ndarray) -> np.ndarray:

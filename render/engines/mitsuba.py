@@ -9,9 +9,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from twinstage.base.finding import Finding
 from twinstage.render.capture import Camera, Capture
 from twinstage.render.engines.base import ENGINES, EngineSettings
+from twinstage.render.engines.checks import check_camera, enough_memory
 from twinstage.render.engines.develop import develop
+from twinstage.render.images import tolerating
 from twinstage.render.motion import Motion
 from twinstage.scene.columns import F4
 from twinstage.scene.snapshot import Snapshot
@@ -22,13 +25,23 @@ class _MitsubaEngine:
 
     def __init__(self, settings: EngineSettings) -> None:
         self.settings = settings
+        self._runtime: Any = None
         self._living: Any = None
         self._tables: Any = None
+        self._damaged: dict[str, Finding] = {}
         self._expected: tuple[Snapshot, tuple[Snapshot, ...]] | None = None
 
     def expect(self, snapshot: Snapshot, examples: Sequence[Snapshot]) -> None:
         """See `Expecting`; to be called before the first picture."""
         self._expected = snapshot, tuple(examples)
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What was wrong with the textures of all pictures so far, and a hint where pictures could be faster."""
+        found = [self._damaged[path] for path in sorted(self._damaged)]
+        if self._runtime is not None and self._runtime.hint:
+            found.append(Finding("engine.scalar", "info", "", self._runtime.hint))
+        return tuple(found)
 
     def render(
         self, snapshot: Snapshot, camera: Camera, *, seed: int | None = None, motion: Motion | None = None
@@ -60,8 +73,9 @@ class _MitsubaEngine:
         from twinstage.render.mi.scene import LivingScene
         from twinstage.render.mi.trace import Sampling, trace
 
+        check_camera(camera)
         settings = self.settings
-        runtime = load_mitsuba(settings.variant)
+        runtime = self._runtime = load_mitsuba(settings.variant)
         if runtime.mi.variant() != runtime.variant:
             runtime.mi.set_variant(runtime.variant)
         use_threads(runtime, settings.threads)
@@ -86,9 +100,10 @@ class _MitsubaEngine:
             moments=settings.motion_samples,
             features=features,
         )
-        if runtime.vectorised:
-            return trace(runtime, self._living, snapshot, camera, sampling, motion, self._tables)
-        return trace_scalar(runtime, self._living, snapshot, camera, sampling, motion)
+        with enough_memory(camera), tolerating(self._damaged):
+            if runtime.vectorised:
+                return trace(runtime, self._living, snapshot, camera, sampling, motion, self._tables)
+            return trace_scalar(runtime, self._living, snapshot, camera, sampling, motion)
 
     def _depth(self) -> int:
         """0 for direct light, else the longest path in segments."""

@@ -12,13 +12,16 @@ from typing import ClassVar
 
 import numpy as np
 
+from twinstage.base.finding import Finding
 from twinstage.render.bounds import image_rect
 from twinstage.render.capture import STILL, Camera, Capture
 from twinstage.render.casting import SHARED_BVHS, parts_in_view
 from twinstage.render.engines.base import ENGINES, EngineSettings
+from twinstage.render.engines.checks import check_camera, enough_memory
 from twinstage.render.engines.develop import develop
 from twinstage.render.engines.shading import Albedo, WorldBvh
 from twinstage.render.exposure import Part, parts
+from twinstage.render.images import tolerating
 from twinstage.render.lighting import placed_lights
 from twinstage.render.motion import Motion, Shutter, Trajectory
 from twinstage.render.zbuffer import ZBuffer, cast_part, world_normals
@@ -38,6 +41,12 @@ class RaycastEngine:
         self.settings = settings
         self._world = WorldBvh()
         self._albedo = Albedo(settings.largest_texture)
+        self._damaged: dict[str, Finding] = {}
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What was wrong with the textures of all pictures so far."""
+        return tuple(self._damaged[path] for path in sorted(self._damaged))
 
     def render(
         self, snapshot: Snapshot, camera: Camera, *, seed: int | None = None, motion: Motion | None = None
@@ -47,6 +56,11 @@ class RaycastEngine:
 
     def linear(self, snapshot: Snapshot, camera: Camera, *, motion: Motion | None = None) -> F4:
         """Linear rgb f4[h, w, 3] before denoising, exposure and tone map."""
+        check_camera(camera)
+        with enough_memory(camera), tolerating(self._damaged):
+            return self._exposed(snapshot, camera, motion)
+
+    def _exposed(self, snapshot: Snapshot, camera: Camera, motion: Motion | None) -> F4:
         k = min(max(round(self.settings.spp**0.5), 1), 3)
         total = np.zeros((camera.height, camera.width, 3), np.float32)
         count = np.zeros((camera.height, 1, 1), np.float32)

@@ -363,8 +363,10 @@ def _changed_rows(last: Snapshot, snapshot: Snapshot) -> Bool:
 
 def _origin(snapshot: Snapshot) -> F8:
     """The middle of everything, rounded so coarsely that moves hardly ever change it."""
-    if len(snapshot.instances) == 0:
+    places = snapshot.instance_world[:, :3, 3]
+    places = places[np.isfinite(places).all(1)]
+    if len(places) == 0:
         return np.zeros(3)
-    middle = np.median(snapshot.instance_world[:, :3, 3], axis=0)
+    middle = np.median(places, axis=0)
     out: F8 = np.rint(middle / ORIGIN_STEP) * ORIGIN_STEP
     return out

@@ -4,8 +4,8 @@ The samples are averaged here rather than in a Mitsuba film: any camera works, a
 own samples, a box filter. No sample touches another pixel, so the bytes do not depend on threads.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,9 @@ from twinstage.scene.snapshot import Snapshot
 
 MOST_RAYS = 6_000_000
 """Camera rays a kernel launch; more samples than this are traced in several passes."""
+
+MOST_PIXELS = 12_000_000
+"""Pixels a kernel launch; larger pictures are traced in blocks of rows."""
 
 DIRECT = 0
 """As `Sampling.max_depth`: light straight from lights only."""
@@ -67,7 +70,8 @@ def trace(
     tables = tables if tables is not None else LensTables(runtime)
     total = np.zeros((camera.height, camera.width, channels), np.float32)
     count = np.zeros((camera.height, 1, 1), np.float32)
-    for k, part in enumerate(parts(snapshot, camera, sampling.spp, motion, sampling.moments)):
+    whole = parts(snapshot, camera, sampling.spp, motion, sampling.moments)
+    for k, part in enumerate(block for each in whole for block in _blocks(camera, each)):
         living.follow(part.snapshot)
         world = Surroundings(
             scene=living.scene,
@@ -81,6 +85,15 @@ def trace(
             count[part.first : part.last] += spp
     total /= np.maximum(count, 1)
     return total
+
+
+def _blocks(camera: Camera, part: Part) -> Iterator[Part]:
+    """The part, in blocks of rows where it is too large."""
+    rows = part.last - part.first
+    if rows * camera.width > MOST_PIXELS:
+        rows = max(1, MOST_RAYS // camera.width)
+    for first in range(part.first, part.last, rows):
+        yield replace(part, first=first, last=min(first + rows, part.last))
 
 
 def _passes(camera: Camera, part: Part, seed: int) -> list[tuple[int, int]]:
@@ -143,7 +156,7 @@ def _trace_pass(
     dr.eval(channels)
     sums = [dr.block_reduce(dr.ReduceOp.Add, channel, spp) for channel in channels]
     dr.eval(sums)
-    mean = np.stack([np.asarray(channel) for channel in sums], -1)
+    mean = np.stack([channel.numpy() for channel in sums], -1)
     mean = mean.reshape(rows[1] - rows[0], camera.width, len(sums))
     out: F4 = np.asarray(mean / np.float32(spp), np.float32)
     return out, spp
