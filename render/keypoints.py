@@ -10,9 +10,11 @@ A key point is a mark on an object (`twin:keypoint:<name>`). Its v is COCO's:
 The rule of hiding. From the key point a ray runs back to where the camera looks from, up to the near plane. It starts
 `tolerance` metres away from the key point (and twice the chord error of the object's own surface), so that the surface on
 which the mark lies does not hide it; nor does anything else that touches it there. Whatever the ray meets hides the
-point: other objects and the object's own body alike. One exception: a mark that lies off its object's surface by more than
-the tolerance (the middle of a joint, of a wheel) cannot be hidden by that object, for then nobody could ever see it; only
-others hide it. No depths are compared, so the answer does not depend on how far the camera is away.
+point: other objects and the object's own body alike. One exception: a mark enclosed by its object (the middle of a joint,
+of a wheel) cannot be hidden by that object, for then nobody could ever see it; only others hide it. Enclosed is a mark that
+lies off its object's surface by more than the tolerance, and from which the surface is met in all 26 directions of a cube's
+faces, edges and corners (in the axes of the mark's prim). No depths are compared, so the answer does not depend on how far
+the camera is away.
 
 What hides is what the label pass draws, by the same rule of what is not opaque (`render.opacity`): invisible instances,
 materials of constant opacity 0 and the holes of cut-outs hide nothing. Things stand where they are at the frame's time; a
@@ -31,6 +33,9 @@ from twinstage.render.surface import near_surface
 from twinstage.scene.columns import F8, I4, U1, Bool, frozen
 from twinstage.scene.snapshot import Snapshot
 
+_AROUND = np.array(
+    [[x, y, z] for x in (-1, 0, 1) for y in (-1, 0, 1) for z in (-1, 0, 1) if x or y or z], np.float64
+)
 NOT_SHOWN, HIDDEN, SEEN = 0, 1, 2
 TOLERANCE = 1e-3
 """How far from a key point surfaces do not hide it [m]."""
@@ -101,7 +106,9 @@ def seen_keypoints(
     asked = np.flatnonzero(inside)
     if len(asked):
         bodies = _bodies(snapshot, cache, transparent)
-        hidden = _hidden(bodies, camera, table.object[rows[asked]], world[asked], pixels[asked], tolerance)
+        chosen = rows[asked]
+        marks = _Marks(table.object[chosen], world[asked], snapshot.node_world[table.node[chosen], :3, :3])
+        hidden = _hidden(bodies, camera, marks, pixels[asked], tolerance)
         v[asked[hidden]] = HIDDEN
     return SeenKeypoints(
         row=frozen(rows, np.int32),
@@ -137,11 +144,19 @@ def _inside(camera: Camera, world: F8, pixels: F8, depth: F8) -> Bool:
     return out
 
 
-def _hidden(
-    bodies: "_Bodies", camera: Camera, objects: np.ndarray, world: F8, pixels: F8, tolerance: float
-) -> Bool:
-    """Whether something stands between points [n, 3] in the picture and the camera, bool[n]."""
-    on, chord = _on_own_surface(bodies, objects, world, tolerance)
+@dataclass(frozen=True, slots=True)
+class _Marks:
+    """Key points in the picture: object i4[n], place in the world f8[n, 3] [m], axes of their prims f8[n, 3, 3]."""
+
+    object: np.ndarray
+    world: F8
+    axes: F8
+
+
+def _hidden(bodies: "_Bodies", camera: Camera, marks: _Marks, pixels: F8, tolerance: float) -> Bool:
+    """Whether something stands between marks in the picture and the camera, bool[n]."""
+    world = marks.world
+    own, chord = _own_hides(bodies, marks, tolerance)
     origin, along = camera.rays_at(pixels)
     back = origin - world
     length = np.linalg.norm(back, axis=1)
@@ -151,20 +166,40 @@ def _hidden(
     start, direction = world + first[:, None] * back, (end - first)[:, None] * back
     hidden = np.zeros(len(world), bool)
     for k, rays in bodies.meeting(start, direction):
-        rays = rays[~hidden[rays] & (on[rays] | (objects[rays] != bodies.object[k]))]
+        rays = rays[~hidden[rays] & (own[rays] | (marks.object[rays] != bodies.object[k]))]
         if len(rays):
             hidden[rays] = bodies.hit(k, start[rays], direction[rays])
     return hidden
 
 
-def _on_own_surface(bodies: "_Bodies", objects: np.ndarray, world: F8, tolerance: float) -> tuple[Bool, F8]:
-    """Whether each point lies on its own object's surface, and that surface's chord error, f8[n] [m]."""
-    on, chord = np.zeros(len(world), bool), np.zeros(len(world))
-    for index in np.unique(objects).tolist():
-        mine = np.flatnonzero(objects == index)
-        parts = [(bodies.bvhs[k], bodies.world[k]) for k in np.flatnonzero(bodies.object == index).tolist()]
-        on[mine], chord[mine] = near_surface(parts, world[mine], tolerance)
-    return on, chord
+def _own_hides(bodies: "_Bodies", marks: _Marks, tolerance: float) -> tuple[Bool, F8]:
+    """Whether each mark's own object can hide it, and the chord error of the surface that it lies on, f8[n] [m]."""
+    own, chord = np.ones(len(marks.world), bool), np.zeros(len(marks.world))
+    for index in np.unique(marks.object).tolist():
+        mine = np.flatnonzero(marks.object == index)
+        parts = np.flatnonzero(bodies.object == index).tolist()
+        surfaces = [(bodies.bvhs[k], bodies.world[k]) for k in parts]
+        on, chord[mine] = near_surface(surfaces, marks.world[mine], tolerance)
+        off = mine[~on]
+        if len(off):
+            own[off] = ~_enclosed(bodies, parts, marks.world[off], marks.axes[off])
+    return own, chord
+
+
+def _enclosed(bodies: "_Bodies", parts: list[int], world: F8, axes: F8) -> Bool:
+    """Whether places [n, 3] see those bodies in all directions of `_AROUND`, bool[n]."""
+    directions = np.einsum("nij,dj->ndi", axes, _AROUND)
+    length = np.linalg.norm(directions, axis=-1, keepdims=True)
+    directions = np.where(length > 0, directions / np.where(length > 0, length, 1.0), _AROUND)
+    open_ = np.ones(directions.shape[:2], bool)
+    for k in parts:
+        away = np.linalg.norm(world - bodies.middle[k], axis=1)
+        reach = away + np.linalg.norm(bodies.half[k]) * np.linalg.norm(bodies.world[k, :3, :3], 2)
+        start = np.broadcast_to(world[:, None], directions.shape)
+        rays = (reach[:, None, None] * 1.01) * directions
+        open_ &= ~bodies.hit(k, start.reshape(-1, 3), rays.reshape(-1, 3)).reshape(open_.shape)
+    out: Bool = np.logical_not(open_.any(axis=1))
+    return out
 
 
 @dataclass(frozen=True, slots=True)

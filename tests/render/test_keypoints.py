@@ -98,6 +98,27 @@ def test_a_mark_inside_the_body_is_hidden_by_others_only(hand):
     assert seen_keypoints(with_points(s, joint), side).v.tolist() == [2]
 
 
+def test_marks_that_float_are_hidden_by_their_own_body(hand):
+    # Beside, before and behind a box, and in a tray that is open at the top.
+    s = hand.snapshot([(hand.box(), hand.pose(), 0)])
+    floating = [(0, "before", 0, [0, -0.7, 0]), (0, "behind", 0, [0, 0.7, 0]), (0, "beside", 0, [0.7, 0, 0])]
+    seen = seen_keypoints(with_points(s, floating), look_at([0, -6, 0], [0, 0, 0]))
+    assert dict(zip(seen.name, seen.v.tolist(), strict=True)) == {"before": 2, "behind": 1, "beside": 2}
+    walls = [
+        ((1, 0.1, 1), [0, -0.5, 0]),
+        ((1, 0.1, 1), [0, 0.5, 0]),
+        ((0.1, 1, 1), [-0.5, 0, 0]),
+        ((0.1, 1, 1), [0.5, 0, 0]),
+    ]
+    tray = [(hand.box(size), hand.pose(place), 0) for size, place in [*walls, ((1, 1, 0.1), [0, 0, -0.5])]]
+    inside = with_points(hand.snapshot(tray), [(0, "middle", 4, [0, 0, 0.5])])
+    assert seen_keypoints(inside, look_at([0, -6, 0], [0, 0, 0])).v.tolist() == [1]
+    assert seen_keypoints(inside, look_at([0, -0.5, 6], [0, 0, 0])).v.tolist() == [2]
+    lid = (hand.box((1, 1, 0.1)), hand.pose([0, 0, 0.5]), 0)
+    closed = with_points(hand.snapshot([*tray, lid]), [(0, "middle", 4, [0, 0, 0.5])])
+    assert seen_keypoints(closed, look_at([0, -6, 0], [0, 0, 0])).v.tolist() == [2], "enclosed"
+
+
 def test_tolerance_is_in_metres(hand):
     s = hand.snapshot([(hand.box(), hand.pose(), 0)])
     camera = look_at([0, -6, 0], [0, 0, 0])
