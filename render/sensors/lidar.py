@@ -24,7 +24,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from twinstage.render.sensors.base import SENSORS, Sensed, Sensor, View
-from twinstage.render.sensors.casting import Caster
+from twinstage.render.sensors.casting import Caster, turned
 from twinstage.render.sensors.classes import class_ids
 from twinstage.render.sensors.echoes import (
     MOST_ECHOES,
@@ -193,13 +193,14 @@ class Lidar(Sensor):
             azimuth, elevation = azimuth + stray[:, 0], elevation + stray[:, 1]
         local, weight = _footprint(azimuth, elevation, self.subrays, self.divergence * 1e-3)
         pose = _poses(view, beams.seconds[rows])
+        k = len(weight)
         if pose.ndim == 2:
-            directions = local @ pose[:3, :3].T
+            directions = turned(pose[:3, :3], local.reshape(-1, 3))
             origins = np.broadcast_to(pose[:3, 3], directions.shape)
         else:
-            directions = np.einsum("nij,nkj->nki", pose[:, :3, :3], local)
-            origins = np.broadcast_to(pose[:, None, :3, 3], directions.shape)
-        return origins.reshape(-1, 3), directions.reshape(-1, 3), weight
+            directions = turned(np.repeat(pose[:, :3, :3], k, axis=0), local.reshape(-1, 3))
+            origins = np.repeat(pose[:, :3, 3], k, axis=0)
+        return origins, directions, weight
 
     def _detected(self, echoes: Echoes, beams: int, noise: Noise) -> Echoes:
         place = place_in_beam(echoes.beam)
