@@ -9,6 +9,7 @@ PAGES = [
     "README.md",
     "CONTRIBUTING.md",
     "docs/architecture.md",
+    "docs/cameras.md",
     "docs/conventions.md",
     "docs/files.md",
     "docs/doctor.md",
