@@ -118,16 +118,6 @@ def seen_surface(runtime: Mitsuba, world: Surroundings, hit: Hit, active: Any) -
     return surface_at(runtime, world.surfaces, hit.si, hit.corner, active)
 
 
-def around(runtime: Mitsuba, world: Surroundings, direction: Any, active: Any) -> Any:
-    """Radiance of the sky or map in that direction."""
-    mi, dr = runtime.mi, runtime.dr
-    if world.lights.sky is None and not world.lights.mapped:
-        return mi.Color3f(0.0)
-    beyond = dr.zeros(mi.SurfaceInteraction3f, dr.width(direction))
-    beyond.wi = -direction
-    return dr.select(active, world.scene.environment().eval(beyond, active), mi.Color3f(0.0))
-
-
 def from_lights(
     runtime: Mitsuba, world: Surroundings, sampler: Any, surface: Surface, *, shared: bool = False
 ) -> Any:
@@ -229,23 +219,15 @@ def _lamp_light(
 
 
 def from_map(runtime: Mitsuba, world: Surroundings, sampler: Any, surface: Surface) -> Any:
-    """Light of an environment map by a sample of its brightness, weighted against `direction` by the power heuristic."""
-    dr, si, active = runtime.dr, surface.si, surface.active
-    sample, weight = world.scene.environment().sample_direction(si, sampler.next_2d(active), active)
-    matt, shiny = reflected(runtime, world.surfaces, surface, sample.d)
-    value = parted(runtime, matt, shiny, world.lights.sky_reflects)
-    lit = active & (sample.pdf > 0.0) & dr.any(value > 0.0)
-    other = direction_pdf(runtime, world.surfaces, surface, sample.d)
-    light = value * weight * power(dr, sample.pdf, other)
-    return light * clear(runtime, world, si.spawn_ray(sample.d), lit)
-
-
-def map_pdf(runtime: Mitsuba, scene: Any, si: Any, direction: Any, active: Any) -> Any:
-    """Density with which `from_map` chooses a direction."""
-    mi, dr = runtime.mi, runtime.dr
-    seen = dr.zeros(mi.DirectionSample3f, dr.width(direction))
-    seen.d = direction
-    return scene.environment().pdf_direction(si, seen, active)
+    """Light of a map by a sample of its brightness, weighted against `direction` by the power heuristic."""
+    dr, sky, active = runtime.dr, world.lights.sky, surface.active
+    toward, density, light = sky.sample(sampler.next_2d(active), active)
+    matt, shiny = reflected(runtime, world.surfaces, surface, toward)
+    value = parted(runtime, matt, shiny, sky.reflects)
+    lit = active & (density > 0.0) & dr.any(value > 0.0)
+    other = direction_pdf(runtime, world.surfaces, surface, toward)
+    light = value * light * (power(dr, density, other) / density)
+    return dr.select(lit, light * clear(runtime, world, surface.si.spawn_ray(toward), lit), 0.0)
 
 
 def power(dr: Any, a: Any, b: Any) -> Any:
