@@ -15,6 +15,7 @@ PAGES = [
     "docs/doctor.md",
     "docs/export.md",
     "docs/geometry.md",
+    "docs/label-pass.md",
     "docs/labels.md",
     "docs/materials.md",
     "docs/physics.md",
