@@ -117,7 +117,8 @@ def _by_table(kind: str, x: F4) -> U1:
     np.sqrt(x, out=x)
     x *= _STEPS - 1
     x += 0.5
-    return table.take(x.astype(np.uint16))
+    out: U1 = table[x.astype(np.uint16)]
+    return out
 
 
 def linear_from_bytes(rgb: np.ndarray) -> F4:
