@@ -77,10 +77,11 @@ class RaycastEngine:
     def _shade(self, snapshot: Snapshot, zbuffer: ZBuffer) -> F4:
         camera = zbuffer.camera
         lights = placed_lights(snapshot)
-        sky = np.zeros(3)
+        sky = lit_sky = np.zeros(3)
         for placed in lights:
             if placed.kind == "dome":
-                sky += np.array(placed.radiance) * self._albedo.mean_of_map(snapshot, placed.light)
+                colour = np.array(placed.radiance) * self._albedo.mean_of_map(snapshot, placed.light)
+                sky, lit_sky = sky + colour, lit_sky + colour * placed.reflects[0]
         out = np.empty((zbuffer.depth.size, 3), np.float32)
         out[:] = sky
         hit = np.flatnonzero(zbuffer.instance.ravel() >= 0)
@@ -90,7 +91,7 @@ class RaycastEngine:
         eye, direction = camera.rays()
         position = eye[hit] + direction[hit] * zbuffer.depth.ravel()[hit, None]
         self._world.follow(snapshot)
-        light = self._world.sky_share(position, normal, hit, camera.width, SKY_RAYS)[:, None] * sky
+        light = self._world.sky_share(position, normal, hit, camera.width, SKY_RAYS)[:, None] * lit_sky
         for placed in lights:
             if placed.kind != "dome":
                 tint = self._albedo.mean_of_map(snapshot, placed.light)

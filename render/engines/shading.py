@@ -88,8 +88,11 @@ class WorldBvh:
         if light is None or light.shadow:
             free = ~self._blocked(position[bright], normal[bright], ray, limit)
         out[bright] = (cosine[bright] * strength[bright] * free)[:, None] * np.array(placed.radiance)
+        out[bright] *= placed.reflects[0]
         if light is not None and light.shaping is not None:
-            out[bright] *= shaping_factor(light.shaping, -(toward[bright] @ shine))
+            sent = -toward[bright] @ pose[:3, :2]  # along the light's X and Y
+            azimuth = np.arctan2(sent[:, 1], sent[:, 0])
+            out[bright] *= shaping_factor(light.shaping, -(toward[bright] @ shine), azimuth)
         return out
 
     def _blocked(self, position: F8, normal: F4, direction: np.ndarray, limit: float) -> np.ndarray:
