@@ -12,6 +12,7 @@ PAGES = [
     "docs/conventions.md",
     "docs/files.md",
     "docs/doctor.md",
+    "docs/exactness.md",
     "docs/export.md",
     "docs/geometry.md",
     "docs/labels.md",
