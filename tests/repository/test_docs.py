@@ -13,6 +13,7 @@ PAGES = [
     "docs/conventions.md",
     "docs/files.md",
     "docs/doctor.md",
+    "docs/exactness.md",
     "docs/export.md",
     "docs/geometry.md",
     "docs/label-pass.md",
