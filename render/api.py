@@ -21,7 +21,7 @@ import numpy as np
 
 from twinstage.base.errors import UserError, did_you_mean
 from twinstage.render.capture import Camera, Capture
-from twinstage.render.files import write_whole
+from twinstage.render.whole import write_whole
 from twinstage.render.outputs import PICTURE_AOVS, aov_bytes, check_aovs, check_suffix
 from twinstage.render.preview import Preview
 from twinstage.render.records import view_record

@@ -64,15 +64,26 @@ def canvas_rect(camera: Camera, margin: float) -> PixelRect:
 
 
 def screen_bounds(camera: Camera, world_from_box: np.ndarray, half: np.ndarray) -> tuple[F8, F8]:
-    """Bounds f8[n, 4] (x0, y0, x1, y1) [px] of boxes and the least depth f8[n] [m] of each, not below `near`.
-
-    `world_from_box` f8[n, 4, 4] has its origin in the middle of a box of half extents `half` f8[n, 3]. Only what lies
-    beyond the near plane counts; boxes wholly before it get x0 > x1.
-    """
+    """`local_bounds` of boxes at world_from_box f8[n, 4, 4], seen by a camera that rests."""
     rotation, eye = camera.world_from_camera[:3, :3], camera.world_from_camera[:3, 3]
     linear = np.einsum("ji,njk->nik", rotation, world_from_box[:, :3, :3])
     middle = (world_from_box[:, :3, 3] - eye) @ rotation
-    corners = middle[:, None, :] + np.einsum("nij,cj,nj->nci", linear, _CORNERS, half)
+    return local_bounds(camera, linear, middle, half)
+
+
+def box_corners(linear: np.ndarray, middle: np.ndarray, half: np.ndarray) -> F8:
+    """Corners f8[n, 8, 3] of boxes with axes `linear` f8[n, 3, 3] around `middle` f8[n, 3], half extents f8[n, 3]."""
+    out: F8 = middle[:, None, :] + np.einsum("nij,cj,nj->nci", linear, _CORNERS, half)
+    return out
+
+
+def local_bounds(camera: Camera, linear: np.ndarray, middle: np.ndarray, half: np.ndarray) -> tuple[F8, F8]:
+    """Bounds f8[n, 4] (x0, y0, x1, y1) [px] of boxes in camera axes and the least depth f8[n] [m] of each.
+
+    For pinholes and orthographic lenses; other lenses have `render.cones`. Depths are not below `near`. Only what lies
+    beyond the near plane counts; boxes wholly before it get x0 > x1.
+    """
+    corners = box_corners(linear, middle, half)
     a, b = corners[:, _EDGES[:, 0]], corners[:, _EDGES[:, 1]]
     za, zb = a[..., 2] - camera.near, b[..., 2] - camera.near
     crossing = (za > 0) != (zb > 0)
@@ -82,7 +93,12 @@ def screen_bounds(camera: Camera, world_from_box: np.ndarray, half: np.ndarray) 
     points = np.concatenate([corners, cut], 1)
     valid = np.concatenate([corners[..., 2] >= camera.near, crossing], 1)
     depth = np.where(valid, np.maximum(points[..., 2], camera.near), 1.0)
-    pixels = np.einsum("ij,nkj->nki", camera.K[:2], points / depth[..., None])
+    flat = (
+        points
+        if camera.lens.central
+        else np.concatenate([points[..., :2], np.ones_like(depth[..., None])], -1)
+    )
+    pixels = np.einsum("ij,nkj->nki", camera.K[:2], flat / (depth[..., None] if camera.lens.central else 1.0))
     low = np.where(valid[..., None], pixels, np.inf).min(1)
     high = np.where(valid[..., None], pixels, -np.inf).max(1)
     nearest = np.where(valid, depth, np.inf).min(1)

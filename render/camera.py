@@ -12,6 +12,8 @@ import numpy as np
 
 from twinstage.base.errors import UserError, did_you_mean
 from twinstage.render.capture import Camera, pinhole
+from twinstage.render.lens import ORTHOGRAPHIC, PINHOLE, Lens, lens_from
+from twinstage.render.motion import Shutter
 from twinstage.scene.columns import F8, frozen
 from twinstage.scene.snapshot import SceneCamera, Snapshot
 
@@ -31,38 +33,89 @@ def find_camera(snapshot: Snapshot, name: str) -> SceneCamera:
 def camera_from_scene(
     snapshot: Snapshot, scene_camera: SceneCamera, width: int, height: int, *, square_pixels: bool = False
 ) -> Camera:
-    """The pinhole camera of a UsdGeomCamera at the snapshot's poses, for an image of width x height [px].
+    """The camera of a UsdGeomCamera at the snapshot's poses, for an image of width x height [px].
 
-    K has the pixel-edge origin. A scale on the camera's prim (or above it) changes where it stands, not its lens.
-    Raises UserError for an orthographic camera, a lens without extent or an empty image.
+    Its lens is the pinhole, orthographic, or what is authored beside USD's own (`SceneLens`). K has the pixel-edge
+    origin. A scale on the camera's prim (or above it) changes where it stands, not its lens.
+    Raises UserError for a lens without extent, an empty image or a transform that leaves the camera nowhere.
     """
     path = snapshot.prims.path[scene_camera.prim]
-    if scene_camera.projection != "perspective":
-        raise UserError(
-            f"camera {path} is {scene_camera.projection}; only perspective cameras can be rendered"
-        )
     if width < 1 or height < 1:
         raise UserError(f"an image of {width} x {height} pixels cannot be rendered by camera {path}")
-    h_aperture, v_aperture = scene_camera.horizontal_aperture, scene_camera.vertical_aperture
-    if min(h_aperture, v_aperture, scene_camera.focal_length) <= 0:
-        raise UserError(f"camera {path} needs a focalLength and apertures above zero")
-    fx = scene_camera.focal_length / h_aperture * width
-    fy = fx if square_pixels else scene_camera.focal_length / v_aperture * height
-    cx = width / 2 - scene_camera.horizontal_offset / h_aperture * width
-    # With square pixels the vertical aperture is the one that the image's height implies at that pixel size.
-    cy = height / 2 + scene_camera.vertical_offset / scene_camera.focal_length * fy
-    world = np.array(snapshot.node_world[scene_camera.prim])
-    world[:3, :3] = _nearest_rotation(world[:3, :3], path)
+    k, lens = optics(scene_camera, path, width, height, square_pixels=square_pixels)
+    aperture_radius, focus_distance = _focus(scene_camera)
     return Camera(
         name=scene_camera.name,
         width=width,
         height=height,
-        K=pinhole(fx, fy, cx, cy),
-        world_from_camera=frozen(world @ USD_FROM_OPENCV, np.float64),
+        K=k,
+        world_from_camera=camera_pose(snapshot, scene_camera),
         near=scene_camera.near,
         far=scene_camera.far,
         exposure=float(np.log2(scene_camera.exposure_scale)),
+        lens=lens,
+        shutter=Shutter(scene_camera.shutter_open, scene_camera.shutter_close, scene_camera.readout),
+        aperture_radius=aperture_radius,
+        focus_distance=focus_distance,
     )
+
+
+def camera_pose(snapshot: Snapshot, scene_camera: SceneCamera) -> F8:
+    """world_from_camera f8[4, 4] (rigid, OpenCV axes) [m] of a stage's camera; raises UserError where it has none."""
+    path = snapshot.prims.path[scene_camera.prim]
+    if scene_camera.pose_fault:
+        raise UserError(f"camera {path} {scene_camera.pose_fault}, so it cannot see")
+    world = np.array(snapshot.node_world[scene_camera.prim])
+    if not np.isfinite(world).all():
+        raise UserError(
+            f"camera {path} has a transform that holds numbers that are not finite, so it cannot see"
+        )
+    world[:3, :3] = _nearest_rotation(world[:3, :3], path)
+    return frozen(world @ USD_FROM_OPENCV, np.float64)
+
+
+def optics(
+    scene_camera: SceneCamera, path: str, width: int, height: int, *, square_pixels: bool = False
+) -> tuple[F8, Lens]:
+    """K f8[3, 3] (pixel-edge origin) and lens of a stage's camera for an image of width x height [px]."""
+    authored = scene_camera.lens
+    lens: Lens = ORTHOGRAPHIC if scene_camera.projection == "orthographic" else PINHOLE
+    if authored is not None:
+        angle = authored.max_angle if authored.model == "fisheye" else None
+        lens = lens_from(authored.model, authored.coefficients, max_angle=angle)
+        if authored.intrinsics is not None and authored.image_size is not None:
+            return _scaled(authored.intrinsics, authored.image_size, width, height, square_pixels), lens
+        if lens.kind == "equirectangular":
+            return pinhole(width / (2 * np.pi), height / np.pi, width / 2, height / 2), lens
+    h_aperture, v_aperture = scene_camera.horizontal_aperture, scene_camera.vertical_aperture
+    # An orthographic camera sees an area of its apertures: K maps from metres, and 1000 mm are one.
+    unit = 1000.0 if lens is ORTHOGRAPHIC else scene_camera.focal_length
+    if min(h_aperture, v_aperture, unit) <= 0:
+        raise UserError(f"camera {path} needs a focalLength and apertures above zero")
+    fx = unit / h_aperture * width
+    fy = fx if square_pixels else unit / v_aperture * height
+    cx = width / 2 - scene_camera.horizontal_offset / h_aperture * width
+    # With square pixels the vertical aperture is the one that the image's height implies at that pixel size.
+    cy = height / 2 + scene_camera.vertical_offset / unit * fy
+    return pinhole(fx, fy, cx, cy), lens
+
+
+def _scaled(
+    intrinsics: tuple[float, ...], size: tuple[float, float], width: int, height: int, square_pixels: bool
+) -> F8:
+    """K of a calibration at another image size; with `square_pixels` the height keeps the width's scale."""
+    fx, fy, cx, cy = intrinsics
+    across = width / size[0]
+    down = across if square_pixels else height / size[1]
+    return pinhole(fx * across, fy * down, cx * across, height / 2 + (cy - size[1] / 2) * down)
+
+
+def _focus(scene_camera: SceneCamera) -> tuple[float, float]:
+    """Radius of the thin lens (focalLength / fStop wide) and focus distance [m]; 0 where no focus is authored."""
+    sharp = scene_camera.f_stop <= 0 or scene_camera.focus_distance <= 0
+    if sharp or scene_camera.projection != "perspective":
+        return 0.0, 0.0
+    return scene_camera.focal_length / 1000.0 / (2.0 * scene_camera.f_stop), scene_camera.focus_distance
 
 
 def look_at(

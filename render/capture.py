@@ -134,12 +134,20 @@ class ObjectMask:
 
 @dataclass(frozen=True, slots=True)
 class Capture:
-    """What an engine or the label pass gives for one camera. AOVs are arrays [height, width, ...] by name (`AOVS`)."""
+    """What an engine or the label pass gives for one camera. AOVs are arrays [height, width, ...] by name (`AOVS`).
+
+    `ties`: pixels where surfaces of two or more instances lie in the same place (label pass). `chord_error`: greatest
+    distance of the triangles that are seen from the round surfaces that they stand for [m]. `flow_lost`: pixels whose
+    surface has no counterpart in the other moment, so that flow is NaN there.
+    """
 
     camera: Camera
     aovs: Mapping[str, np.ndarray]
     objects: tuple[ObjectMask, ...] = field(default=())
     time_code: float | None = None
+    ties: int = 0
+    chord_error: float = 0.0
+    flow_lost: int = 0
 
 
 AOVS: Mapping[str, str] = {

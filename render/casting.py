@@ -1,124 +1,58 @@
-"""Rays against prototypes: BVHs built once per geometry, shared by all its instances.
+"""Rays against prototypes: each instance is cast alone in its own space.
 
-Each instance is cast alone in its own space: the rays are moved by the inverse of world_from_gprim, in float64, and
-their directions are not normalised, so the ray parameter t stays the depth along the optical axis. Nothing is rebuilt
-when things move, memory is needed for prototypes only, and precision does not suffer far from the world's origin
-(Embree computes in float32): positions enter as differences between the camera and the instance.
-
-Open3D's RaycastingScene (Embree) is loaded at the first cast.
+The rays are moved by the inverse of world_from_gprim, in float64, and their directions are not normalised, so the ray
+parameter t stays the camera's own: the depth along the optical axis, or the range. Nothing is rebuilt when things
+move, memory is needed for prototypes only, and precision does not suffer far from the world's origin (Embree computes
+in float32): positions enter as differences between the camera and the instance.
 """
 
-from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from twinstage.render.bounds import PixelRect, pixel_rects, screen_bounds
+from twinstage.render.bounds import PixelRect, local_bounds, pixel_rects
+from twinstage.render.bvh import SHARED_BVHS as SHARED_BVHS
+from twinstage.render.bvh import Bvh as Bvh
+from twinstage.render.bvh import BvhCache as BvhCache
 from twinstage.render.capture import Camera
-from twinstage.scene.columns import F4, F8, U4
+from twinstage.render.cones import cone_rects
+from twinstage.render.motion import Motion
+from twinstage.render.opacity import Cutouts, Transparency, cutouts, hidden_slots
+from twinstage.render.posing import Moment, moments
+from twinstage.render.rays import RayGrid, View
+from twinstage.scene.columns import F8, Bool
 from twinstage.scene.snapshot import Prototype, Snapshot
-
-
-class Bvh:
-    """The triangles of a prototype, without some of its slots, around the middle of their bounding box.
-
-    `centre` f8[3] and `half` f8[3] state that box in the frame of the gprim [m]; `triangle` maps the BVH's triangles to
-    the prototype's, or is None where they are the same.
-    """
-
-    def __init__(self, prototype: Prototype, hidden_slots: tuple[int, ...] = ()) -> None:
-        self.prototype = prototype
-        keep = ~np.isin(prototype.slot, hidden_slots) if hidden_slots else np.ones(len(prototype.slot), bool)
-        self.triangle = None if keep.all() else np.flatnonzero(keep)
-        self.triangles: U4 = prototype.triangles if self.triangle is None else prototype.triangles[keep]
-        points = prototype.points.astype(np.float64)
-        used = points[np.unique(self.triangles)] if self.triangle is not None else points
-        low, high = (used.min(0), used.max(0)) if len(used) else (np.zeros(3), np.zeros(3))
-        self.centre: F8 = (low + high) / 2
-        self.half: F8 = (high - low) / 2
-        self._points: F4 = (points - self.centre).astype(np.float32)
-        self._scene: Any = None
-
-    def __len__(self) -> int:
-        return len(self.triangles)
-
-    def cast(self, rays: F4) -> dict[str, Any]:
-        """Open3D's answer for rays f4[..., 6] (origin, direction) in the box's frame: t_hit, primitive_ids, ..."""
-        from open3d.core import Tensor
-
-        answer: dict[str, Any] = self._embree().cast_rays(Tensor.from_numpy(rays))
-        return answer
-
-    def occluded(self, rays: F4, far: float) -> np.ndarray:
-        """Whether anything is hit before t = far, bool[...]."""
-        from open3d.core import Tensor
-
-        hit: np.ndarray = self._embree().test_occlusions(Tensor.from_numpy(rays), 0.0, far).numpy()
-        return hit
-
-    def _embree(self) -> Any:
-        if self._scene is None:
-            from open3d.core import Tensor
-            from open3d.t.geometry import RaycastingScene
-
-            self._scene = RaycastingScene()
-            self._scene.add_triangles(Tensor(self._points), Tensor(np.ascontiguousarray(self.triangles)))
-        return self._scene
-
-
-class BvhCache:
-    """BVHs by content hash, the least recently used dropped when they hold more than `triangles` in total."""
-
-    def __init__(self, triangles: int = 20_000_000) -> None:
-        self._limit = triangles
-        self._held = 0
-        self._bvhs: OrderedDict[tuple[str, tuple[int, ...]], Bvh] = OrderedDict()
-
-    def get(self, prototype: Prototype, hidden_slots: tuple[int, ...] = ()) -> Bvh:
-        """The BVH of those triangles, built now where it is not known."""
-        key = (prototype.hash, hidden_slots)
-        bvh = self._bvhs.get(key)
-        if bvh is None:
-            bvh = self._bvhs[key] = Bvh(prototype, hidden_slots)
-            self._held += len(bvh)
-            while self._held > self._limit and len(self._bvhs) > 1:
-                self._held -= len(self._bvhs.popitem(last=False)[1])
-        else:
-            self._bvhs.move_to_end(key)
-        return bvh
-
-
-SHARED_BVHS = BvhCache()
-"""One cache a process: entries are found by content, so sharing it cannot change a result."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
     """One instance as the caster sees it.
 
-    instance: its row; object: its object or -1; world_from_box f8[4, 4]; rect: pixels it may cover, not clipped to the
-    image; nearest: no point of it is closer to the camera's plane than this [m].
+    instance: its row; object: its object or -1; prototype: its geometry; materials: row of the material of each slot;
+    grid: the camera's rays in the frame of the BVH's box; rect: pixels it may cover, not clipped to the image; nearest: no
+    point of it has a smaller ray parameter [m]; world_from_box: f8[4, 4], or f8[height, 4, 4] where it moves while the
+    shutter is open; rows: first and last + 1 row of the image that see it so; cutouts: its holes.
     """
 
     instance: int
     object: int
+    prototype: Prototype
+    materials: tuple[int, ...]
     bvh: Bvh
-    world_from_box: F8
+    grid: RayGrid
     rect: PixelRect
     nearest: float
+    world_from_box: F8
+    rows: tuple[int, int]
+    cutouts: Cutouts | None = None
 
 
-def hidden_slots(snapshot: Snapshot) -> list[tuple[int, ...]]:
-    """Slots that nobody sees, for each material set: those of a material with a constant opacity of 0."""
-    gone = [m.opacity == 0.0 and m.texture("opacity") is None for m in snapshot.materials]
-    return [tuple(s for s, m in enumerate(row) if gone[m]) for row in snapshot.material_sets]
-
-
-def drawn_instances(snapshot: Snapshot) -> Iterator[tuple[int, tuple[int, ...]]]:
+def drawn_instances(
+    snapshot: Snapshot, transparent: Transparency = "surface"
+) -> Iterator[tuple[int, tuple[int, ...]]]:
     """Visible instances that have a triangle to show, each with its hidden slots, in table order."""
-    hidden = hidden_slots(snapshot)
+    hidden = hidden_slots(snapshot, transparent)
     table = snapshot.instances
     for i in np.flatnonzero(table.visible).tolist():
         slots = hidden[table.material_set[i]]
@@ -128,56 +62,134 @@ def drawn_instances(snapshot: Snapshot) -> Iterator[tuple[int, tuple[int, ...]]]
 
 
 def parts_in_view(
-    snapshot: Snapshot, camera: Camera, canvas: PixelRect, cache: BvhCache = SHARED_BVHS
+    snapshot: Snapshot,
+    camera: Camera,
+    canvas: PixelRect,
+    cache: BvhCache = SHARED_BVHS,
+    *,
+    transparent: Transparency = "surface",
+    motion: Motion | None = None,
 ) -> list[Part]:
-    """The parts that may cover a pixel of `canvas`, nearest first (ties: table order)."""
-    drawn = list(drawn_instances(snapshot))
-    if not drawn:
-        return []
-    index = np.array([i for i, _ in drawn])
-    bvhs = [cache.get(snapshot.prototypes[snapshot.instances.prototype[i]], slots) for i, slots in drawn]
-    world = np.array(snapshot.instance_world[index])
-    centre = np.array([bvh.centre for bvh in bvhs])
-    world[:, :3, 3] += np.einsum("nij,nj->ni", world[:, :3, :3], centre)
-    # An instance scaled flat in any direction has no inverse; it has no volume either, and its outline is left out.
-    solid = np.abs(np.linalg.det(world[:, :3, :3])) > 1e-30
-    bounds, nearest = screen_bounds(camera, world, np.array([bvh.half for bvh in bvhs]))
-    rects, seen = pixel_rects(bounds, canvas)
-    order = np.lexsort((index, nearest))
-    objects = snapshot.instances.object
-    return [
-        Part(int(index[k]), int(objects[index[k]]), bvhs[k], world[k], rects[k], float(nearest[k]))
-        for k in order.tolist()
-        if seen[k] and solid[k]
+    """The parts that may cover a pixel of `canvas`, nearest first (ties: table order).
+
+    Where things move while rows are exposed one after the other, an instance has one part for each stretch of rows.
+    """
+    view = View(camera)
+    parts = [
+        part
+        for moment in moments(snapshot, camera, motion)
+        for part in _parts_of(moment, view, canvas, cache, transparent)
     ]
+    return sorted(parts, key=lambda part: (part.nearest, part.instance, part.rect.y0))
 
 
-class RayGrid:
-    """The rays of a camera through pixel centres, in the box frame of one part, starting on the near plane."""
+def _parts_of(
+    moment: Moment, view: View, canvas: PixelRect, cache: BvhCache, transparent: Transparency
+) -> Iterator[Part]:
+    snapshot, table = moment.snapshot, moment.snapshot.instances
+    drawn = list(drawn_instances(snapshot, transparent))
+    if not drawn:
+        return
+    index = np.array([i for i, _ in drawn])
+    bvhs = [cache.get(snapshot.prototypes[table.prototype[i]], slots) for i, slots in drawn]
+    holes: dict[tuple[int, int], Cutouts | None] = {}
+    rows = moment.first, moment.last
+    limits = _rows_of(moment, view.camera.height, canvas)
+    moving = moment.moves(table.node[index])
+    for group in (np.flatnonzero(~moving), np.flatnonzero(moving)):
+        for k, world, rect, nearest in _placed(
+            moment, view, canvas, index[group], [bvhs[g] for g in group.tolist()]
+        ):
+            rect = rect.clipped(limits)
+            if rect.area == 0:
+                continue
+            i, bvh = int(index[group[k]]), bvhs[int(group[k])]
+            kind = int(table.prototype[i]), int(table.material_set[i])
+            prototype, materials = snapshot.prototypes[kind[0]], snapshot.material_sets[kind[1]]
+            if kind not in holes:
+                holes[kind] = cutouts(snapshot, prototype, materials, transparent)
+            owner, grid = int(table.object[i]), RayGrid(view, world)
+            yield Part(i, owner, prototype, materials, bvh, grid, rect, nearest, world, rows, holes[kind])
 
-    def __init__(self, camera: Camera, world_from_box: F8) -> None:
-        inverse = np.linalg.inv(world_from_box[:3, :3])
-        pose = camera.world_from_camera
-        # Directions are affine in the pixel position: column 0 for x, 1 for y, 2 for the constant.
-        self._direction = inverse @ pose[:3, :3] @ np.linalg.inv(camera.K)
-        self._origin = inverse @ (pose[:3, 3] - world_from_box[:3, 3])
-        self._near = camera.near
 
-    def over(self, rect: PixelRect, stride: int = 1) -> F4:
-        """Rays f4[rows, columns, 6] through every `stride`-th pixel centre of a rectangle."""
-        x = np.arange(rect.x0 + stride // 2, rect.x1, stride) + 0.5
-        y = np.arange(rect.y0 + stride // 2, rect.y1, stride) + 0.5
-        across = np.outer(self._direction[:, 0], x)
-        down = np.outer(self._direction[:, 1], y) + self._direction[:, 2:]
-        start = across * self._near, down * self._near + self._origin[:, None]
-        rays = np.empty((len(y), len(x), 6), np.float32)
-        # One axis at a time and in float32: numpy's inner loop then runs over columns, which is six times faster than
-        # over the three components.
-        for k in range(3):
-            _outer_sum(start[1][k], start[0][k], rays[..., k])
-            _outer_sum(down[k], across[k], rays[..., 3 + k])
-        return rays
+def _rows_of(moment: Moment, height: int, canvas: PixelRect) -> PixelRect:
+    """The rows of the canvas that a moment holds for."""
+    above = canvas.y0 if moment.first == 0 else moment.first
+    below = canvas.y1 if moment.last == height else moment.last
+    return replace(canvas, y0=above, y1=below)
 
 
-def _outer_sum(rows: np.ndarray, columns: np.ndarray, out: np.ndarray) -> None:
-    np.add(rows.astype(np.float32)[:, None], columns.astype(np.float32)[None, :], out=out)
+def _placed(
+    moment: Moment, view: View, canvas: PixelRect, index: np.ndarray, bvhs: list[Bvh]
+) -> Iterator[tuple[int, F8, PixelRect, float]]:
+    """Those of some instances that may be on the canvas: their number, pose, rectangle and least ray parameter.
+
+    Either all of them move or none does.
+    """
+    if index.size == 0:
+        return
+    moving = bool(moment.moves(moment.snapshot.instances.node[index[:1]])[0])
+    if moving:
+        world = np.stack([moment.instance(i) for i in index.tolist()], 1)
+    else:
+        world = np.array(moment.snapshot.instance_world[index])[None]
+    centre = np.array([bvh.centre for bvh in bvhs])
+    world[..., :3, 3] += np.einsum("pnij,nj->pni", world[..., :3, :3], centre)
+    # An instance scaled flat in any direction has no inverse; it has no volume either, and its outline is left out.
+    solid = (np.abs(np.linalg.det(world[..., :3, :3])) > 1e-30).all(0)
+    rects, nearest, seen = part_rects(view, canvas, world, np.array([bvh.half for bvh in bvhs]))
+    for k in np.flatnonzero(seen & solid).tolist():
+        yield k, world[:, k] if moving else world[0, k], rects[k], float(nearest[k])
+
+
+def part_rects(view: View, canvas: PixelRect, world: F8, half: F8) -> tuple[list[PixelRect], F8, Bool]:
+    """Rectangles on `canvas`, least ray parameters [m] and which of them hold any pixel, of boxes at `world`.
+
+    `world`: f8[1, n, 4, 4], or f8[height, n, 4, 4] of boxes that move; `half` f8[n, 3].
+    """
+    poses = view.poses if view.rolling else view.poses[None]
+    linear = np.einsum("pji,pnjk->pnik", poses[:, :3, :3], world[..., :3, :3])
+    middle = np.einsum("pji,pnj->pni", poses[:, :3, :3], world[..., :3, 3] - poses[:, None, :3, 3])
+    if view.basis is None:
+        rects, seen = cone_rects(view, canvas, linear, middle, half)
+        return rects, np.maximum(_least(view.camera, linear, middle, half).min(0), view.near), seen
+    p, n = middle.shape[:2]
+    bounds, nearest = local_bounds(
+        view.camera, linear.reshape(-1, 3, 3), middle.reshape(-1, 3), np.tile(half, (p, 1))
+    )
+    if p > 1:
+        bounds = _over_rows(bounds.reshape(p, n, 4), view.camera.height)
+    rects, seen = pixel_rects(bounds, canvas)
+    return rects, nearest.reshape(p, n).min(0), seen
+
+
+def _least(camera: Camera, linear: F8, middle: F8, half: F8) -> F8:
+    """No point of the boxes has a smaller ray parameter than f8[p, n]: z along the axis, or the distance."""
+    if camera.lens.along_axis:
+        return np.asarray(middle[..., 2] - np.einsum("pnj,nj->pn", np.abs(linear[..., 2, :]), half))
+    reach = np.linalg.norm(np.einsum("pnij,nj->pni", np.abs(linear), half), axis=-1)
+    return np.asarray(np.linalg.norm(middle, axis=-1) - reach)
+
+
+def _over_rows(bounds: F8, height: int) -> F8:
+    """Bounds f8[n, 4] of boxes over an image whose row r sees them within `bounds[r]`, f8[height, n, 4].
+
+    A row counts where it lies within its own bounds. What lies above the image is seen from the first row's pose,
+    what lies below from the last one's.
+    """
+    row = np.arange(height)[:, None]
+    low, high = bounds[..., 1], bounds[..., 3]
+    there = (low <= row + 1) & (high >= row)
+    above, below = (low[0] < 0) & (low[0] <= high[0]), (high[-1] > height) & (low[-1] <= high[-1])
+    wide = there.copy()
+    wide[0] |= above
+    wide[-1] |= below
+    y0 = np.where(there, row, np.inf).min(0)
+    y1 = np.where(there, row + 1.0, -np.inf).max(0)
+    y0 = np.where(above, np.minimum(y0, low[0]), y0)
+    y1 = np.where(above, np.maximum(y1, np.minimum(high[0], 0.0)), y1)
+    y1 = np.where(below, np.maximum(y1, high[-1]), y1)
+    y0 = np.where(below, np.minimum(y0, np.maximum(low[-1], height)), y0)
+    x0 = np.where(wide, bounds[..., 0], np.inf).min(0)
+    x1 = np.where(wide, bounds[..., 2], -np.inf).max(0)
+    return np.stack([x0, y0, x1, y1], -1)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from twinstage.base.errors import UserError
-from twinstage.render.files import whole_file
+from twinstage.render.whole import whole_file
 from twinstage.scene.columns import U1
 
 ENCODERS = ("libx264", "libopenh264", "mpeg4")

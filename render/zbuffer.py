@@ -1,77 +1,162 @@
-"""What each pixel sees first: a depth buffer filled part by part, with the triangle that was hit."""
+"""What each pixel sees first: a depth buffer filled part by part, with the triangle that was hit.
 
-from dataclasses import dataclass
+Ties. Let t be the least ray parameter of all hits of a pixel. Of all parts hit at no more than t * (1 + 1e-6), the one
+with the lowest instance_id is seen (those that belong to no object come last), then the lowest row of the instance
+table. That is a rule on the set of hits, so the order of drawing does not matter; and it is not applied in pairs,
+where "equal within a tolerance" is not transitive. Pixels with such hits of two or more instances are counted.
+
+Embree finds which triangle is hit, in float32; where along the ray, is then computed in float64 from the triangle's
+plane, and rounded to float32.
+"""
 
 import numpy as np
 
 from twinstage.render.bounds import PixelRect, image_rect
 from twinstage.render.capture import Camera
-from twinstage.render.casting import Part, RayGrid
-from twinstage.scene.columns import F4, I4, U4, Bool
+from twinstage.render.casting import Part
+from twinstage.render.hits import DOUBT as DOUBT
+from twinstage.render.hits import KEPT_PLANES, exact_t, faces_viewer
+from twinstage.render.hits import Hits as Hits
+from twinstage.render.hits import cast_part as cast_part
+from twinstage.render.ties import TIE, Claims, Pixels, joined, owner_key, reach, winners
+from twinstage.scene.columns import F4, I4, U4
 from twinstage.scene.snapshot import Snapshot
 
 
-@dataclass(frozen=True, slots=True)
-class Hits:
-    """The answer for a grid of rays: t f4 (depth z [m], inf where nothing), triangle u4, barycentric f4[..., 2]."""
-
-    t: F4
-    triangle: U4
-    barycentric: F4
-
-
 class ZBuffer:
-    """Nearest hits of an image.
+    """Nearest hits of an image; see the module for what "nearest" is.
 
-    depth f4[h, w]: z along the optical axis [m], inf = background; instance i4[h, w]: row of the instance table or -1;
-    triangle u4[h, w] in its prototype; barycentric f4[h, w, 2]: weights of the triangle's second and third corner.
+    depth f4[h, w]: ray parameter [m] (z along the optical axis where the lens is measured so, else range), inf =
+    background; part i4[h, w]: index of `parts` or -1; instance i4[h, w]: row of the instance table or -1; triangle
+    u4[h, w] in its prototype; barycentric f4[h, w, 2]: weights of the triangle's second and third corner; ties: pixels
+    where instances tie.
     """
 
     def __init__(self, camera: Camera) -> None:
         self.camera = camera
+        self.parts: list[Part] = []
         shape = (camera.height, camera.width)
-        self.depth: F4 = np.full(shape, np.inf, np.float32)
-        self.instance: I4 = np.full(shape, -1, np.int32)
-        self.triangle: U4 = np.zeros(shape, np.uint32)
-        self.barycentric: F4 = np.zeros((*shape, 2), np.float32)
+        self._drawn = Pixels(
+            np.full(shape, np.inf, np.float32),
+            np.full(shape, -1, np.int32),
+            np.zeros(shape, np.uint32),
+            np.zeros((*shape, 2), np.float32),
+        )
+        self._claims: list[Claims] = []
+        self._seen: tuple[Pixels, int] | None = None
+
+    def _settled(self) -> tuple[Pixels, int]:
+        """What is seen, contested pixels given to whom the rule names, and how many tie.
+
+        Any hit within the tolerance of the nearest either held its pixel last, or was remembered: when it came, or
+        when what came after took its place, the two were within the tolerance of each other.
+        """
+        if self._seen is None:
+            if not self._claims:
+                return self._drawn, 0
+            contested = np.unique(np.concatenate([claim.pixel for claim in self._claims]))
+            keys = np.array([owner_key(part.object, part.instance) for part in self.parts])
+            won, ties = winners(joined([*self._claims, self._drawn.at(contested)]), keys)
+            pixels = self._drawn.copy()
+            pixels.put(won)
+            self._seen = pixels, ties
+        return self._seen
+
+    @property
+    def depth(self) -> F4:
+        return self._settled()[0].depth
+
+    @property
+    def part(self) -> I4:
+        return self._settled()[0].part
+
+    @property
+    def barycentric(self) -> F4:
+        return self._settled()[0].barycentric
+
+    @property
+    def box_triangle(self) -> U4:
+        """The triangle in its part's BVH, u4[h, w]."""
+        return self._settled()[0].triangle
+
+    @property
+    def ties(self) -> int:
+        return self._settled()[1]
+
+    @property
+    def instance(self) -> I4:
+        rows = np.array([part.instance for part in self.parts] + [-1], np.int32)
+        out: I4 = rows[self.part]
+        return out
+
+    @property
+    def triangle(self) -> U4:
+        out = np.array(self.box_triangle)
+        for index, pixels in self.groups():
+            mapping = self.parts[index].bvh.triangle
+            if mapping is not None:
+                out.ravel()[pixels] = mapping[out.ravel()[pixels]]
+        return out
+
+    def groups(self) -> list[tuple[int, np.ndarray]]:
+        """For each part that is seen its index and the flat indices of its pixels, rising."""
+        return _grouped(self.part)
 
     def hidden(self, part: Part, rect: PixelRect) -> bool:
-        """Whether everything of that part in that rectangle is behind what is drawn already."""
+        """Whether everything of that part in that rectangle is behind what is drawn already, ties apart."""
         # Float32 depths stray by parts in 1e7 from the float64 bound; the margin keeps the answer conservative.
-        return bool(self.depth[rect.slices(image_rect(self.camera))].max() < part.nearest * (1 - 1e-6))
+        nearest = part.nearest * (1 - 4 * TIE)
+        return bool(self._drawn.depth[rect.slices(image_rect(self.camera))].max() < nearest)
 
     def draw(self, part: Part, rect: PixelRect, hits: Hits) -> None:
-        """Take what is strictly nearer; of equal depths the one drawn first stays."""
-        window = rect.slices(image_rect(self.camera))
-        nearer = hits.t < self.depth[window]
-        if not nearer.any():
+        """Take what is nearer, and keep what ties for when all is drawn."""
+        held = self._drawn.depth[rect.slices(image_rect(self.camera))]
+        # Strictly below, so that inf is not. Hits clearly behind need no exact answer.
+        chosen = np.flatnonzero(hits.t < held * (1 + DOUBT))
+        if chosen.size == 0:
             return
-        np.copyto(self.depth[window], hits.t, where=nearer)
-        np.copyto(self.instance[window], np.int32(part.instance), where=nearer)
-        np.copyto(self.triangle[window], hits.triangle, where=nearer)
-        np.copyto(self.barycentric[window], hits.barycentric, where=nearer[..., None])
+        index, self._seen = len(self.parts), None
+        self.parts.append(part)
+        row = chosen // rect.width
+        column = chosen - row * rect.width
+        pixel = (row + rect.y0) * self.camera.width + (column + rect.x0)
+        triangle = hits.triangle.reshape(-1).take(chosen)
+        t = hits.t.reshape(-1).take(chosen)
+        t = exact_t(part, column + (rect.x0 + 0.5), row + (rect.y0 + 0.5), triangle.astype(np.intp), t)
+        old = self._drawn.depth.reshape(-1).take(pixel)
+        tie = (t <= reach(old)) & (old <= reach(t))
+        barycentric = hits.barycentric.reshape(-1, 2)
+        if tie.any():
+            at = pixel[tie]
+            self._claims.append(self._drawn.at(at))
+            coming = np.full(len(at), index)
+            self._claims.append(Claims(at, coming, t[tie], triangle[tie], barycentric[chosen[tie]]))
+        nearer = t < old
+        if not nearer.all():
+            chosen, pixel, t, triangle = chosen[nearer], pixel[nearer], t[nearer], triangle[nearer]
+        drawn = self._drawn
+        drawn.depth.reshape(-1)[pixel] = t
+        drawn.part.reshape(-1)[pixel] = index
+        drawn.triangle.reshape(-1)[pixel] = triangle
+        # Two weights as one number of eight bytes: they move together.
+        drawn.barycentric.reshape(-1).view(np.uint64)[pixel] = barycentric.reshape(-1).view(np.uint64)[chosen]
 
 
-def cast_part(camera: Camera, part: Part, rect: PixelRect) -> Hits:
-    """Hits of one part alone, on its own, through the pixel centres of `rect`; only between near and far."""
-    answer = part.bvh.cast(RayGrid(camera, part.world_from_box).over(rect))
-    t = answer["t_hit"].numpy()
-    t += np.float32(camera.near)
-    if camera.far < 1e30:
-        t[t > camera.far] = np.inf
-    triangle = answer["primitive_ids"].numpy()
-    if part.bvh.triangle is not None:
-        triangle = part.bvh.triangle[np.minimum(triangle, len(part.bvh) - 1)].astype(np.uint32)
-    return Hits(t, triangle, answer["primitive_uvs"].numpy())
+def _grouped(values: I4) -> list[tuple[int, np.ndarray]]:
+    """For each value from 0 on its flat indices, rising."""
+    flat = values.ravel()
+    if flat.size and flat.max() < np.iinfo(np.int16).max:
+        flat = flat.astype(np.int16)  # sorted by radix: ten times as fast
+    order = np.argsort(flat, kind="stable")
+    ordered = flat[order]
+    starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1])) if flat.size else np.zeros(0, int)
+    groups = np.split(order, starts[1:])
+    return [(int(flat[group[0]]), group) for group in groups if group.size and flat[group[0]] >= 0]
 
 
 def pixels_by_instance(zbuffer: ZBuffer) -> list[tuple[int, np.ndarray]]:
     """For each instance in the buffer its row and the flat indices of its pixels, by rising row."""
-    flat = zbuffer.instance.ravel()
-    order = np.argsort(flat, kind="stable")
-    rows, starts = np.unique(flat[order], return_index=True)
-    groups = np.split(order, starts[1:])
-    return [(int(row), group) for row, group in zip(rows.tolist(), groups, strict=True) if row >= 0]
+    return _grouped(zbuffer.instance)
 
 
 def corner_weights(zbuffer: ZBuffer, pixels: np.ndarray) -> F4:
@@ -85,30 +170,42 @@ def world_normals(snapshot: Snapshot, zbuffer: ZBuffer) -> F4:
 
     Where a ray met the back of a triangle the normal is turned round, so that it belongs to the side that is seen.
     """
-    out = np.zeros((zbuffer.depth.size, 3), np.float32)
-    eye = zbuffer.camera.world_from_camera[:3, 3]
-    triangles = zbuffer.triangle.ravel()
-    for row, pixels in pixels_by_instance(zbuffer):
-        prototype = snapshot.prototypes[snapshot.instances.prototype[row]]
-        world = snapshot.instance_world[row]
-        corners = prototype.triangles[triangles[pixels]]
-        weights = corner_weights(zbuffer, pixels)
-        normal = np.einsum("nk,nkj->nj", weights, prototype.normals[corners])
-        normal = normal @ np.linalg.inv(world[:3, :3]).astype(np.float32)
-        out[pixels] = _towards_viewer(normal, _front_facing(prototype.points, corners, world, eye))
-    norm = np.sqrt(np.einsum("ij,ij->i", out, out))
-    out /= np.where(norm == 0, 1, norm)[:, None]
-    return out.reshape(*zbuffer.depth.shape, 3)
+    out = np.zeros((3, zbuffer.depth.size), np.float32)
+    width = zbuffer.camera.width
+    weights = zbuffer.barycentric.reshape(-1).view(np.uint64)
+    triangles = zbuffer.box_triangle.ravel()
+    for index, pixels in zbuffer.groups():
+        part = zbuffer.parts[index]
+        triangle = triangles.take(pixels).astype(np.intp)
+        normal = _interpolated(part, triangle, weights.take(pixels).view(np.float32).reshape(-1, 2))
+        inverse = np.linalg.inv(part.world_from_box[..., :3, :3]).astype(np.float32)
+        if inverse.ndim == 3:
+            normal = np.einsum("kn,nkj->jn", normal, inverse[pixels // width])
+        else:
+            normal = inverse.T @ normal
+        length = np.sqrt(np.einsum("kn,kn->n", normal, normal))
+        length[length == 0] = 1
+        row = pixels // width if not part.grid.central else np.zeros(0, int)
+        x = (pixels - row * width) + 0.5 if row.size else row
+        np.negative(length, out=length, where=~faces_viewer(part, x, row + 0.5, triangle))
+        normal /= length
+        for k in range(3):
+            out[k][pixels] = normal[k]
+    return np.ascontiguousarray(out.T).reshape(*zbuffer.depth.shape, 3)
 
 
-def _front_facing(points: F4, corners: np.ndarray, world: np.ndarray, eye: np.ndarray) -> Bool:
-    """Whether the camera at `eye` is on the outer side of each triangle."""
-    local_eye = np.linalg.solve(world[:3, :3], eye - world[:3, 3])
-    a = points[corners[:, 0]]
-    outward = np.cross(points[corners[:, 1]] - a, points[corners[:, 2]] - a)
-    front: Bool = np.einsum("ij,ij->i", outward, local_eye.astype(np.float32) - a) > 0
-    return front
-
-
-def _towards_viewer(normal: np.ndarray, front: np.ndarray) -> np.ndarray:
-    return np.where(front[:, None], normal, -normal)
+def _interpolated(part: Part, triangle: np.ndarray, weights: F4) -> F4:
+    """The vertices' normals in the gprim's frame f4[3, n] at places on triangles of the part's BVH."""
+    if len(part.bvh) > KEPT_PLANES:
+        corners, index = part.bvh.normals_of(triangle), None
+    else:
+        corners, index = part.bvh.corner_normals, triangle
+    out = np.empty((3, len(triangle)), np.float32)
+    u, v = np.ascontiguousarray(weights[:, 0]), np.ascontiguousarray(weights[:, 1])
+    shares = [np.float32(1)] if len(corners) == 1 else [1 - u - v, u, v]
+    for k in range(3):
+        columns = [c[k] if index is None else c[k].take(index) for c in corners]
+        out[k] = columns[0] * shares[0]
+        for column, share in zip(columns[1:], shares[1:], strict=True):
+            out[k] += column * share
+    return out

@@ -14,6 +14,7 @@ from twinstage.base.finding import Finding
 from twinstage.scene.columns import F4, F8, I4, U4, PoseColumns, VisibilityColumns, frozen
 from twinstage.scene.tables import Frames as Frames
 from twinstage.scene.tables import InstanceTable as InstanceTable
+from twinstage.scene.tables import KeypointTable as KeypointTable
 from twinstage.scene.tables import ObjectTable as ObjectTable
 from twinstage.scene.tables import PointTable as PointTable
 from twinstage.scene.tables import PrimTable as PrimTable
@@ -181,6 +182,24 @@ class Light:
 
 
 @dataclass(frozen=True, slots=True)
+class SceneLens:
+    """A lens authored beside what USD knows (docs/cameras.md).
+
+    Attributes:
+        model: pinhole, opencv, fisheye or equirectangular; coefficients: in OpenCV's order, () for none.
+        intrinsics: fx, fy, cx, cy [px] for an image of `image_size` (width, height) [px], the origin at its upper left
+            corner; None where focal length and apertures say them.
+        max_angle: of a fisheye's image circle to the axis [rad].
+    """
+
+    model: str
+    coefficients: tuple[float, ...] = ()
+    intrinsics: tuple[float, float, float, float] | None = None
+    image_size: tuple[float, float] | None = None
+    max_angle: float = 3.141592653589793
+
+
+@dataclass(frozen=True, slots=True)
 class SceneCamera:
     """A UsdGeomCamera: lens in millimetres (as the ratio to apertures matters only), distances in metres.
 
@@ -193,6 +212,9 @@ class SceneCamera:
         exposure_scale: what linear pictures are multiplied by (ComputeLinearExposureScale).
         clipping_planes: (a, b, c, d) in the camera's axes, what has a*x + b*y + c*z + d < 0 is not seen; d [m].
         stereo_role: mono, left or right.
+        lens: what is authored beside the focal length; None for nothing.
+        readout: how much later the last row is exposed than the first [s].
+        pose_fault: what makes its transform unusable, "" for nothing.
     """
 
     prim: int
@@ -212,6 +234,9 @@ class SceneCamera:
     exposure_scale: float = 1.0
     clipping_planes: tuple[tuple[float, float, float, float], ...] = ()
     stereo_role: str = "mono"
+    lens: SceneLens | None = None
+    readout: float = 0.0
+    pose_fault: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +277,7 @@ class Snapshot:
     findings: tuple[Finding, ...] = ()
     revision: int = 0
     render_products: tuple[RenderProduct, ...] = ()
+    keypoints: KeypointTable = field(default_factory=KeypointTable.empty)
 
     @property
     def node_count(self) -> int:

@@ -391,3 +391,39 @@ class ObjectTable(Column[SceneObject]):
         prim = int(self.prim[row])
         name, labels, own = self.label_set[row]
         return SceneObject(prim, self.path[prim], int(self.point_id[row]), name, labels, own)
+
+
+@dataclass(frozen=True)
+class KeypointTable:
+    """One row a key point (`twin:keypoint:<name>`), sorted by (object, name); each name once an object.
+
+    Attributes:
+        object: index into `Snapshot.objects`, i4[k].
+        name: what comes after `twin:keypoint:`.
+        node: the node whose frame `local` is in, i4[k].
+        local: place in that frame [m], f8[k, 3].
+    """
+
+    object: I4
+    name: Interned[str]
+    node: I4
+    local: F8
+
+    @staticmethod
+    def empty() -> "KeypointTable":
+        """No key points."""
+        none = np.empty(0)
+        return KeypointTable(
+            frozen(none, np.int32),
+            Interned(none, ()),
+            frozen(none, np.int32),
+            frozen(np.empty((0, 3)), np.float64),
+        )
+
+    def __len__(self) -> int:
+        return len(self.object)
+
+    def rows(self, index: int) -> np.ndarray:
+        """Rows of one object's key points."""
+        first, last = np.searchsorted(self.object, [index, index + 1])
+        return np.arange(first, last)

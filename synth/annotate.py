@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from twinstage.render.capture import Camera, Capture, ObjectMask
+from twinstage.render.extents import Bounds, object_world, transform
 from twinstage.scene.snapshot import SceneCamera, Snapshot
 from twinstage.synth import masks
-from twinstage.synth.bounds import Bounds, object_world, transform
 
 
 def seen_objects(capture: Capture) -> list[ObjectMask]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from twinstage.render.hull import convex_hull
 from twinstage.scene.columns import F8
 
 
@@ -23,27 +24,6 @@ def footprint(corners: np.ndarray) -> Footprint:
     """The footprint of a box given by its corners in the world [n, 3]."""
     points = np.asarray(corners, np.float64)
     return Footprint(convex_hull(points[:, :2]), float(points[:, 2].min()), float(points[:, 2].max()))
-
-
-def convex_hull(points: np.ndarray) -> F8:
-    """The hull of points [n, 2], counter-clockwise (Andrew's monotone chain)."""
-    ordered = sorted({(float(x), float(y)) for x, y in points})
-    if len(ordered) < 3:
-        return np.array(ordered)
-
-    def chain(sequence: list[tuple[float, float]]) -> list[tuple[float, float]]:
-        out: list[tuple[float, float]] = []
-        for p in sequence:
-            while len(out) > 1 and _cross(out[-2], out[-1], p) <= 0:
-                out.pop()
-            out.append(p)
-        return out[:-1]
-
-    return np.array(chain(ordered) + chain(ordered[::-1]))
-
-
-def _cross(o: tuple[float, float], a: tuple[float, float], b: tuple[float, float]) -> float:
-    return (a[0] - o[0]) * (b[1] - o[1]) - (a[1] - o[1]) * (b[0] - o[0])
 
 
 def overlap(a: Footprint, b: Footprint, clearance: float = 0.0) -> bool:

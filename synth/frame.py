@@ -15,7 +15,9 @@ from twinstage.base.errors import UserError, did_you_mean
 from twinstage.render.camera import camera_from_scene
 from twinstage.render.capture import Camera, Capture, ObjectMask
 from twinstage.render.engines import Engine, Expecting, open_engine
+from twinstage.render.extents import SHARED_BOUNDS
 from twinstage.render.labels import label_pass
+from twinstage.render.lens import PINHOLE
 from twinstage.render.picture import exr_bytes, png_bytes
 from twinstage.scene.author import ShaderPaths, author_layer, shader_paths
 from twinstage.scene.edits import EditBatch, apply_edits, batch
@@ -23,7 +25,6 @@ from twinstage.scene.snapshot import SceneCamera, Snapshot
 from twinstage.scene.stage import OpenedStage, open_stage
 from twinstage.synth.additions import CAMERAS, new_prims, with_prims
 from twinstage.synth.annotate import camera_record, instance_image, lens_record, seen_objects
-from twinstage.synth.bounds import SHARED_BOUNDS
 from twinstage.synth.canonical import canonical_json, write_atomic
 from twinstage.synth.dataset import image_path, is_annotated, layer_path, record_path
 from twinstage.synth.draws import Draws, Stream
@@ -149,6 +150,11 @@ class FrameMaker:
         scene_camera = next(c for c in snapshot.cameras if c.prim == prim)
         width, height = self.recipe.camera_resolution(spec)
         camera = camera_from_scene(snapshot, scene_camera, width, height, square_pixels=spec.square_pixels)
+        if camera.lens != PINHOLE:
+            path = snapshot.prims.path[prim]
+            raise UserError(
+                f"camera {path} has an {camera.lens.kind} lens; datasets are made by pinholes so far"
+            )
         return replace(camera, name=spec.name), scene_camera
 
     def _annotated(self, view: _View) -> int:

@@ -14,7 +14,7 @@ import numpy as np
 
 from twinstage.render.casting import drawn_instances
 from twinstage.render.mi.materials import Look, look_of
-from twinstage.scene.columns import F4, F8, U4
+from twinstage.scene.columns import F4, F8, U4, Bool
 from twinstage.scene.snapshot import Material, Prototype, Snapshot
 
 
@@ -58,14 +58,15 @@ class GroupKey:
 class Group:
     """One mesh: pieces of instances one after the other.
 
-    rows: instance of each piece; materials: row of its material; surfaces: its row in the surface table; starts: its
-    first vertex; then the vertex arrays positions and normals f4[v, 3].
+    rows: instance of each piece; materials: row of its material; surfaces: its row in the surface table; painted: whether
+    it shows the colours of its vertices; starts: its first vertex; then the vertex arrays positions and normals f4[v, 3].
     """
 
     key: GroupKey
     rows: list[int] = field(default_factory=list)
     materials: list[int] = field(default_factory=list)
     surfaces: list[int] = field(default_factory=list)
+    painted: list[bool] = field(default_factory=list)
     pieces: list[Piece] = field(default_factory=list)
     starts: np.ndarray = field(default_factory=lambda: np.zeros(1, np.int64))
     positions: F4 = field(default_factory=lambda: np.zeros((0, 3), np.float32))
@@ -106,6 +107,19 @@ class Group:
         """Row in the surface table of each triangle, u4[t]."""
         counts = [len(piece.triangles) for piece in self.pieces]
         return np.repeat(np.array(self.surfaces, np.uint32), counts)
+
+    def corner_colors(self) -> tuple[U4, F4]:
+        """Which row of the second, counted from 1, a triangle shows (u4[t], 0 for none): colours of its corners f4[k, 9]."""
+        rows, colors, count = [], [np.zeros((0, 9), np.float32)], 0
+        for piece, painted in zip(self.pieces, self.painted, strict=True):
+            n = len(piece.triangles)
+            if not painted or piece.color is None:
+                rows.append(np.zeros(n, np.uint32))
+                continue
+            rows.append(np.arange(count + 1, count + n + 1, dtype=np.uint32))
+            colors.append(piece.color[piece.triangles].reshape(n, 9))
+            count += n
+        return np.concatenate(rows), np.concatenate(colors)
 
     def color(self) -> F4:
         """displayColor f4[v, 3] of the whole mesh (linear rgb); only for looks with `vertex_color`."""
@@ -148,6 +162,7 @@ def make_groups(
             group = groups.setdefault(key, Group(key))
             group.rows.append(row)
             group.materials.append(materials[slot])
+            group.painted.append(shows_color and not one_color)
             group.surfaces.append(count + int(table.prototype[row]) if one_color else materials[slot])
             group.pieces.append(piece)
     # The order of first use is a property of the scene; what rests comes before what moves.
@@ -169,8 +184,9 @@ def surface_materials(snapshot: Snapshot, groups: Iterable[Group]) -> list[Mater
 
 
 def drawn_rows(snapshot: Snapshot) -> set[int]:
-    """Instances that have something to show now."""
-    return {row for row, _ in drawn_instances(snapshot)}
+    """Instances that have something to show now, and a place."""
+    placed: Bool = np.asarray(np.isfinite(snapshot.instance_world).all((1, 2)))
+    return {row for row, _ in drawn_instances(snapshot) if placed[row]}
 
 
 def _piece(prototype: Prototype, slot: int) -> Piece:

@@ -1,94 +1,207 @@
-"""Area lights as a table: one of them is chosen, and a point on it, without a shape in the scene.
+"""Lights with an extent as a table: one of them is chosen by its power, and a point on it, without a shape in the scene.
 
-For `direct`, lights need no shape: no ray is ever to hit one. Choosing and sampling them by arithmetic on a small table
-takes a fifth of the time of Mitsuba's emitter calls, and a light cannot shade another one.
+Lights of USD have no body: no ray is ever to hit one. Choosing and sampling them by arithmetic on a small table takes a
+fifth of the time of Mitsuba's emitter calls, and a light cannot shade another one. Triangles of glowing surfaces are rows
+of the same table, so a scene with a hundred lights costs one shadow ray a sample, as one with a single light does.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from twinstage.render.lighting import PlacedLight
+from twinstage.render.lighting import PlacedLight, ies_grid
 from twinstage.render.mi.runtime import Mitsuba
-from twinstage.scene.columns import F8
+from twinstage.scene.columns import F4, F8
+from twinstage.scene.ies import COLUMNS, ROWS
 from twinstage.scene.snapshot import Shaping
 
-SHAPING_WIDTH = 9
-KINDS = ("rect", "disk", "sphere", "cylinder")
+KINDS = ("rect", "disk", "sphere", "cylinder", "point", "line", "triangle")
+QUADS = 9
+_NEVER = 4.0
+"""[rad]: where a cone ends that cuts nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lamp:
+    """A light with an extent: its pose, world_from_shape f8[4, 4] (Mitsuba's unit shapes), and a rectangle's image."""
+
+    placed: PlacedLight
+    matrix: F8
+    image: F4 | None = None
+
+    @property
+    def kind(self) -> str:
+        """What of `KINDS` it is sampled as."""
+        hint = self.placed.light is not None and self.placed.light.treat_as_point
+        return {"sphere": "point", "cylinder": "line"}.get(self.placed.kind, "") if hint else self.placed.kind
+
+
+@dataclass(frozen=True, slots=True)
+class Glow:
+    """Triangles of glowing surfaces: corners f4[t, 3, 3] relative to the scene's origin, mean radiance f4[t, 3], row u4[t]."""
+
+    corners: F4 = field(default_factory=lambda: np.zeros((0, 3, 3), np.float32))
+    radiance: F4 = field(default_factory=lambda: np.zeros((0, 3), np.float32))
+    row: np.ndarray = field(default_factory=lambda: np.zeros(0, np.uint32))
 
 
 @dataclass(frozen=True, slots=True)
 class LampSample:
     """A point on a lamp (Point3f), and the radiance that it sends over there, divided by the density of the choice.
 
-    `weight` (Color3f) times a BSDF value with its cosine is the light that is reflected, if nothing is in between.
+    `weight` (Color3f) times a BSDF value with its cosine is the light that is reflected, if nothing is in between;
+    `pdf`: density of the direction; `bodied`: whether rays can hit it (a glowing surface); `index`: its row.
     """
 
     point: Any
     direction: Any
     weight: Any
+    pdf: Any
+    bodied: Any
+    index: Any
 
 
 class LampTable:
-    """The area lights of a snapshot: kind, world_from_shape f8[4, 4] (Mitsuba's unit shapes), radiance."""
+    """The lamps of a snapshot, then the triangles that glow."""
 
-    def __init__(self, runtime: Mitsuba, lights: Sequence[tuple[PlacedLight, F8]]) -> None:
+    def __init__(self, runtime: Mitsuba, lamps: Sequence[Lamp], glow: Glow, surface_rows: int) -> None:
         mi = runtime.mi
         self._runtime = runtime
-        self.kinds = tuple(sorted({placed.kind for placed, _ in lights}))
-        matrices = np.array([matrix for _, matrix in lights], np.float64)
-        radiance = np.array([placed.radiance for placed, _ in lights], np.float64)
-        areas = np.array([_area(placed.kind, matrix) for placed, matrix in lights])
-        # By power, but nobody is forgotten.
-        power = areas * radiance.max(1)
-        weights = power + 0.02 * power.sum() + 1e-12
-        self._choice = mi.DiscreteDistribution(mi.Float((weights / weights.sum()).astype(np.float32)))
-        self._matrix = mi.Float(matrices[:, :3].astype(np.float32).ravel())
-        self._radiance = mi.Float(radiance.astype(np.float32).ravel())
-        self._area = mi.Float(areas.astype(np.float32))
-        self._kind = mi.UInt32(np.array([KINDS.index(placed.kind) for placed, _ in lights], np.uint32))
-        shapings = [placed.light.shaping if placed.light is not None else None for placed, _ in lights]
-        rows = [_shaping_row(shaping, placed) for shaping, (placed, _) in zip(shapings, lights, strict=True)]
-        self._shaping = mi.Float(np.array(rows, np.float32).ravel()) if any(shapings) else None
+        self.count = len(lamps) + len(glow.row)
+        self.kinds = tuple(sorted({lamp.kind for lamp in lamps} | ({"triangle"} if len(glow.row) else set())))
+        rows = np.zeros((self.count, QUADS, 4), np.float32)
+        for k, lamp in enumerate(lamps):
+            rows[k] = _row(lamp)
+        areas = _triangles(rows[len(lamps) :], glow)
+        power = np.array([_flux(lamp) for lamp in lamps], np.float64)
+        power += (
+            0.1 * power.mean() if len(power) else 0.0
+        )  # a far bright light must not make a near dim one noisy
+        bright = glow.radiance.mean(1, dtype=np.float64)
+        weights = np.concatenate([power, 2 * areas * bright]) + 1e-12
+        total = float(weights.sum())
+        self._choice = mi.DiscreteDistribution(mi.Float((weights / total).astype(np.float32)))
+        self._rows = mi.Float(rows.ravel())
+        self.has_glow = len(glow.row) > 0
+        self.has_lamps = len(lamps) > 0
+        density = np.zeros(max(surface_rows, 1), np.float32)
+        density[glow.row] = 2 * bright / total
+        self._density = mi.Float(density)
+        lights = [lamp.placed for lamp in lamps]
+        self._shaped = any(p.light is not None and p.light.shaping is not None for p in lights)
+        self.parted = any(p.reflects != (1.0, 1.0) for p in lights)
+        self.shadowless = any(p.light is not None and not p.light.shadow for p in lights)
+        self._profiles, self._images = _profiles(mi, rows, lamps), _images(mi, rows, lamps)
+        if self._profiles is not None or self._images is not None:
+            self._rows = mi.Float(rows.ravel())
+
+    def quad(self, index: Any, number: int, active: Any) -> Any:
+        """Four numbers of a lamp (mi.Vector4f)."""
+        mi, dr = self._runtime.mi, self._runtime.dr
+        return dr.gather(mi.Vector4f, self._rows, index * QUADS + number, active)
+
+    def glow_pdf(self, row: Any, distance: Any, cosine: Any, active: Any) -> Any:
+        """Density with which `sample` chooses a direction that hits a glowing surface of that material."""
+        mi, dr = self._runtime.mi, self._runtime.dr
+        return (
+            dr.gather(mi.Float, self._density, row, active) * dr.square(distance) / dr.maximum(cosine, 1e-4)
+        )
+
+    def parts(self, index: Any, active: Any) -> tuple[Any, Any]:
+        """The multipliers of what is reflected, matt and glossy."""
+        found = self.quad(index, 5, active)
+        return found[2], found[3]
+
+    def casts_shadow(self, index: Any, active: Any) -> Any:
+        """Whether things stand in a lamp's way."""
+        return self.quad(index, 6, active)[3] > 0.5
 
     def sample(self, position: Any, number: Any, active: Any) -> LampSample:
         """A lamp and a point on it as seen from `position`, by two numbers in [0, 1)."""
         mi, dr = self._runtime.mi, self._runtime.dr
-        index, first, share = self._choice.sample_reuse_pmf(number.x, active)
-        m = [dr.gather(mi.Float, self._matrix, index * 12 + k, active) for k in range(12)]
-        axes = [mi.Vector3f(m[k], m[4 + k], m[8 + k]) for k in range(3)]
-        centre = mi.Point3f(m[3], m[7], m[11])
-        kind = dr.gather(mi.UInt32, self._kind, index, active)
-        point, normal = mi.Point3f(0.0), mi.Vector3f(0.0, 0.0, 1.0)
+        if self.count > 1:
+            index, first, share = self._choice.sample_reuse_pmf(number.x, active)
+        else:
+            index, first, share = mi.UInt32(0), number.x, mi.Float(1.0)
+        quads = [self.quad(index, k, active) for k in range(4)]
+        axes = [mi.Vector3f(q[0], q[1], q[2]) for q in quads[:3]]
+        centre = mi.Point3f(quads[0][3], quads[1][3], quads[2][3])
+        kind = self.quad(index, 8, active)[3]
+        point, normal, uv = mi.Point3f(0.0), mi.Vector3f(0.0, 0.0, 1.0), mi.Point2f(first, number.y)
         for name in self.kinds:
-            here, outward = self._on(name, axes, centre, position, mi.Point2f(first, number.y))
-            match = kind == KINDS.index(name)
+            here, outward = self._on(name, axes, centre, position, uv)
+            match = kind == float(KINDS.index(name))
             point, normal = dr.select(match, here, point), dr.select(match, outward, normal)
         toward = point - position
         distance2 = dr.maximum(dr.squared_norm(toward), 1e-8)
         direction = toward * dr.rsqrt(distance2)
-        facing = dr.maximum(-dr.dot(dr.normalize(normal), direction), 0.0)
-        radiance = mi.Color3f(*(dr.gather(mi.Float, self._radiance, index * 3 + k, active) for k in range(3)))
-        if self._shaping is not None:
-            radiance *= self._shaped(index, direction, active)
-        area = dr.gather(mi.Float, self._area, index, active)
-        return LampSample(point, direction, radiance * (facing * area / (distance2 * share)))
+        facing = -dr.dot(dr.normalize(normal), direction)
+        bodied = kind == float(KINDS.index("triangle"))
+        facing = dr.select(bodied, dr.abs(facing), dr.maximum(facing, 0.0))
+        radiance = mi.Color3f(quads[3][0], quads[3][1], quads[3][2])
+        if self._images is not None:
+            radiance *= self._pictured(index, uv, active)
+        if self._shaped:
+            radiance *= self._formed(index, direction, active)
+        size = facing * quads[3][3] / distance2
+        weight = radiance * (size / share)
+        pdf = dr.select(size > 0.0, share / size, 0.0)
+        return LampSample(point, direction, weight, pdf, bodied, index)
 
-    def _shaped(self, index: Any, direction: Any, active: Any) -> Any:
+    def _formed(self, index: Any, direction: Any, active: Any) -> Any:
         """`render.lighting.shaping_factor` of the chosen lamps, for light that goes against `direction`."""
         mi, dr = self._runtime.mi, self._runtime.dr
-        row = [
-            dr.gather(mi.Float, self._shaping, index * SHAPING_WIDTH + k, active)
-            for k in range(SHAPING_WIDTH)
-        ]
-        cosine = -dr.dot(mi.Vector3f(*row[:3]), direction)
-        inner, outer, focus, tint = row[3], row[4], row[5], mi.Color3f(*row[6:9])
+        fifth, sixth = self.quad(index, 4, active), self.quad(index, 5, active)
+        seventh = self.quad(index, 6, active)
+        axis = mi.Vector3f(fifth[0], fifth[1], fifth[2])
+        cosine = -dr.dot(axis, direction)
+        inner, outer, focus = fifth[3], sixth[0], sixth[1]
+        tint = mi.Color3f(seventh[0], seventh[1], seventh[2])
+        angle = dr.safe_acos(cosine)
         share = dr.select(focus > 0.0, dr.power(dr.maximum(cosine, 1e-6), focus), 1.0)
-        at = dr.clip((dr.safe_acos(cosine) - inner) / dr.maximum(outer - inner, 1e-6), 0.0, 1.0)
+        at = dr.clip((angle - inner) / dr.maximum(outer - inner, 1e-6), 0.0, 1.0)
         cone = dr.select(outer < dr.pi, 1.0 - at * at * (3.0 - 2.0 * at), 1.0)
-        return (share + (1.0 - share) * tint) * cone
+        factor = (share + (1.0 - share) * tint) * cone
+        if self._profiles is not None:
+            factor *= self._profiled(index, axis, angle, -direction, active)
+        return factor
+
+    def _profiled(self, index: Any, axis: Any, angle: Any, emitted: Any, active: Any) -> Any:
+        """The IES profile, bilinearly."""
+        mi, dr = self._runtime.mi, self._runtime.dr
+        eighth, ninth = self.quad(index, 7, active), self.quad(index, 8, active)
+        number, scale = eighth[0], eighth[1]
+        x = mi.Vector3f(ninth[0], ninth[1], ninth[2])
+        y = dr.cross(-axis, x)
+        theta = dr.select(scale > 0.0, angle / dr.maximum(scale, 1e-6), angle)
+        theta = dr.select(scale < 0.0, (angle - dr.pi) / dr.maximum(-scale, 1e-6) + dr.pi, theta)
+        inside = (theta >= 0.0) & (theta <= dr.pi)
+        phi = dr.atan2(dr.dot(emitted, y), dr.dot(emitted, x))
+        phi = dr.select(phi < 0.0, phi + dr.two_pi, phi)
+        row = dr.clip(theta * dr.inv_pi, 0.0, 1.0) * (ROWS - 1)
+        column = dr.clip(phi * dr.inv_two_pi, 0.0, 1.0) * (COLUMNS - 1)
+        top, left = dr.minimum(mi.UInt32(row), ROWS - 2), dr.minimum(mi.UInt32(column), COLUMNS - 2)
+        down, right = row - mi.Float(top), column - mi.Float(left)
+        active = active & (number > 0.5)
+        at = mi.UInt32(dr.maximum(number - 1.0, 0.0)) * (ROWS * COLUMNS) + top * COLUMNS + left
+        corner = [dr.gather(mi.Float, self._profiles, at + k, active) for k in (0, 1, COLUMNS, COLUMNS + 1)]
+        mixed = dr.lerp(dr.lerp(corner[0], corner[1], right), dr.lerp(corner[2], corner[3], right), down)
+        return dr.select(active, dr.select(inside, mixed, 0.0), 1.0)
+
+    def _pictured(self, index: Any, uv: Any, active: Any) -> Any:
+        """The pixel of a rectangle's image at the sampled point: u along X, v along Y upwards."""
+        mi, dr = self._runtime.mi, self._runtime.dr
+        where, pixels = self._images
+        offset, width, height = (dr.gather(mi.UInt32, where, index * 3 + k, active) for k in range(3))
+        shown = active & (width > 0)
+        column = dr.minimum(mi.UInt32(uv.x * mi.Float(width)), dr.maximum(width, 1) - 1)
+        # `Lamp.matrix` turns a rectangle about X, so its y runs from the top of the image to the bottom.
+        line = dr.minimum(mi.UInt32(uv.y * mi.Float(height)), dr.maximum(height, 1) - 1)
+        at = (offset + line * width + column) * 3
+        found = mi.Color3f(*(dr.gather(mi.Float, pixels, at + c, shown) for c in range(3)))
+        return dr.select(shown, found, 1.0)
 
     def _on(self, name: str, axes: list[Any], centre: Any, position: Any, number: Any) -> tuple[Any, Any]:
         """A point on a shape, on the side of `position` where the shape is closed, and the normal there."""
@@ -99,11 +212,20 @@ class LampTable:
         if name == "disk":
             at = mi.warp.square_to_uniform_disk_concentric(number)
             return centre + x * at.x + y * at.y, dr.cross(x, y)
+        if name == "triangle":
+            root = dr.sqrt(1.0 - number.x)
+            return centre + x * (1.0 - root) + y * (root * number.y), dr.cross(x, y)
         if name == "sphere":
             at = mi.warp.square_to_uniform_sphere(number)
             normal = x * at.x + y * at.y + z * at.z
             normal = dr.select(dr.dot(normal, position - centre) < 0, -normal, normal)
             return centre + normal, normal
+        if name == "point":
+            return centre, position - centre
+        if name == "line":
+            point = centre + z * number.y
+            toward, along = position - point, dr.normalize(z)
+            return point, toward - along * dr.dot(toward, along)
         sin, cos = dr.sincos(2 * dr.pi * number.x)
         axis_point, normal = centre + z * number.y, x * cos + y * sin
         normal = dr.select(dr.dot(normal, position - axis_point) < 0, -normal, normal)
@@ -112,22 +234,88 @@ class LampTable:
 
 def _area(kind: str, matrix: F8) -> float:
     """Area that `sample` chooses from [m^2]: of closed shapes the half that is turned to the position."""
-    x, y, z = (matrix[:3, k] for k in range(3))
-    if kind == "rect":
-        return 4 * float(np.linalg.norm(np.cross(x, y)))
-    if kind == "disk":
-        return float(np.pi * np.linalg.norm(np.cross(x, y)))
-    if kind == "sphere":
-        return float(2 * np.pi * np.linalg.norm(x) * np.linalg.norm(y))
-    return float(np.pi * np.linalg.norm(x) * np.linalg.norm(z))
+    x, y, z = (float(np.linalg.norm(matrix[:3, k])) for k in range(3))
+    if kind in ("rect", "disk"):
+        skew = float(np.linalg.norm(np.cross(matrix[:3, 0], matrix[:3, 1])))
+        return (4.0 if kind == "rect" else np.pi) * skew
+    # A point shows a sphere's disc, a line a cylinder's width.
+    return {
+        "sphere": 2 * np.pi * x * y,
+        "point": np.pi * x * y,
+        "cylinder": np.pi * x * z,
+        "line": 2 * x * z,
+    }[kind]
 
 
-def _shaping_row(shaping: Shaping | None, placed: PlacedLight) -> list[float]:
-    """Axis, angle where the cone begins to fade and where it ends [rad], focus, focus tint: `SHAPING_WIDTH` numbers."""
-    axis = -placed.world_from_light[:3, 2]
-    axis = axis / max(float(np.linalg.norm(axis)), 1e-12)
-    if shaping is None:
-        return [*axis.tolist(), 4.0, 4.0, 0.0, 0.0, 0.0, 0.0]
+def _flux(lamp: Lamp) -> float:
+    """Light that a lamp gives, over pi; shaping is left out but for the share of a narrow cone."""
+    area, bright = _area(lamp.kind, lamp.matrix), float(np.mean(lamp.placed.radiance))
+    if lamp.image is not None:
+        bright *= float(lamp.image.mean())
+    closed = {"sphere": 2.0, "point": 4.0, "cylinder": 2.0, "line": np.pi}.get(lamp.kind, 1.0)
+    light = lamp.placed.light
+    if light is not None and light.shaping is not None and light.shaping.cone_angle < np.pi / 2:
+        closed *= float(np.sin(light.shaping.cone_angle) ** 2) / (2.0 if closed > 1 else 1.0)
+    return area * bright * closed
+
+
+def _row(lamp: Lamp) -> F4:
+    """The numbers of a lamp, f4[QUADS, 4]."""
+    out = np.zeros((QUADS, 4), np.float32)
+    placed, light = lamp.placed, lamp.placed.light
+    out[:3, :3], out[:3, 3] = lamp.matrix[:3, :3].T, lamp.matrix[:3, 3]
+    out[3] = *placed.radiance, _area(lamp.kind, lamp.matrix)
+    axes = placed.world_from_light[:3, :3]
+    axes = axes / np.maximum(np.linalg.norm(axes, axis=0), 1e-12)
+    shaping = light.shaping if light is not None and light.shaping is not None else Shaping(cone_angle=np.pi)
     inner = (1 - shaping.cone_softness) * shaping.cone_angle
-    outer = shaping.cone_angle if shaping.cone_angle < np.pi else 4.0
-    return [*axis.tolist(), inner, outer, shaping.focus, *shaping.focus_tint]
+    whole = shaping.cone_angle >= np.pi
+    out[4] = *-axes[:, 2], _NEVER if whole else inner
+    out[5] = _NEVER if whole else shaping.cone_angle, shaping.focus, *placed.reflects
+    out[6] = *shaping.focus_tint, 1.0 if light is None or light.shadow else 0.0
+    out[7, 1] = shaping.ies_angle_scale
+    out[8] = *axes[:, 0], KINDS.index(lamp.kind)
+    return out
+
+
+def _triangles(rows: F4, glow: Glow) -> np.ndarray:
+    """Fill the rows of glowing triangles; their areas f8[t]."""
+    first, second = (glow.corners[:, k] - glow.corners[:, 0] for k in (1, 2))
+    areas = np.linalg.norm(np.cross(first.astype(np.float64), second), axis=1) / 2
+    rows[:, 0, :3], rows[:, 1, :3] = first, second
+    rows[:, :3, 3] = glow.corners[:, 0]
+    rows[:, 3, :3], rows[:, 3, 3] = glow.radiance, areas
+    rows[:, 4, 3], rows[:, 5, 0] = _NEVER, _NEVER
+    rows[:, 5, 2:], rows[:, 6, 3] = 1.0, 1.0
+    rows[:, 8, 3] = KINDS.index("triangle")
+    out: np.ndarray = areas
+    return out
+
+
+def _profiles(mi: Any, rows: F4, lamps: Sequence[Lamp]) -> Any:
+    """The IES grids of all lamps in one buffer, or None; rows get their numbers, from 1 on."""
+    grids: dict[tuple[bytes, bool], F4] = {}
+    for k, lamp in enumerate(lamps):
+        shaping = lamp.placed.light.shaping if lamp.placed.light is not None else None
+        grid = ies_grid(shaping.ies, shaping.ies_normalize) if shaping is not None and shaping.ies else None
+        if shaping is None or grid is None:
+            continue
+        key = (shaping.ies, shaping.ies_normalize)
+        grids.setdefault(key, grid)
+        rows[k, 7, 0] = 1 + list(grids).index(key)
+    return mi.Float(np.concatenate([grid.ravel() for grid in grids.values()])) if grids else None
+
+
+def _images(mi: Any, rows: F4, lamps: Sequence[Lamp]) -> Any:
+    """Where each lamp's image lies (u4: first pixel, width, height) and all pixels, or None."""
+    if all(lamp.image is None for lamp in lamps):
+        return None
+    where = np.zeros((len(rows), 3), np.uint32)
+    parts, start = [], 0
+    for k, lamp in enumerate(lamps):
+        if lamp.image is not None:
+            height, width = lamp.image.shape[:2]
+            where[k] = start, width, height
+            parts.append(lamp.image.reshape(-1, 3))
+            start += width * height
+    return mi.UInt32(where.ravel()), mi.Float(np.concatenate(parts).astype(np.float32).ravel())

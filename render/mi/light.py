@@ -1,20 +1,27 @@
-"""What the integrators are made of: a surface, one function a kind of light, and where a surface reflects.
+"""What the integrators are made of: what a ray hits, one function a kind of light, and what is in between.
 
 Everything works on whole arrays of rays and is traced by Dr.Jit. Each function returns the light (Color3f) that the
 surface sends back along its ray, shadows included.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
-from twinstage.render.mi.lamps import LampTable
-from twinstage.render.mi.lights import Lights
-from twinstage.render.mi.materials import SPECULAR_RATE
+from twinstage.render.mi.lamps import LampSample, LampTable
+from twinstage.render.mi.lights import Lights, Sun
+from twinstage.render.mi.reflection import Surface, direction_pdf, passing, reflected, surface_at
 from twinstage.render.mi.runtime import Mitsuba
 from twinstage.render.mi.surfaces import SurfaceTable
 
-LAYERS = 4
-"""How many cut-out surfaces, one behind the other, a ray may pass."""
+LAYERS = 8
+"""How many surfaces that let light through, one behind the other, a ray may pass."""
+
+CANDIDATES = 4
+"""Points on lamps that are looked at before one is asked, where there are several lamps."""
+
+MOST_PASSING = 0.75
+"""Greatest share of rays that pass glass rather than show it: its highlights are strong and small."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,143 +35,199 @@ class Surroundings:
 
 
 @dataclass(frozen=True, slots=True)
-class Surface:
-    """First hits: the interaction, BSDF and context, and which of them reflect."""
+class Hit:
+    """Where rays end: the interaction, weights of the triangle's second and third corner, and what is left of the ray."""
 
     si: Any
-    bsdf: Any
-    context: Any
-    active: Any
+    corner: Any
+    reach: Any
 
 
-def surface_at(runtime: Mitsuba, world: Surroundings, si: Any, active: Any) -> Surface:
-    """The surface at first hits, its numbers looked up."""
+def first_hit(
+    runtime: Mitsuba, world: Surroundings, sampler: Any, ray: Any, active: Any, *, coherent: bool
+) -> Hit:
+    """The first surface that stops each ray; holes and glass are passed by chance."""
     mi = runtime.mi
-    bsdf = si.bsdf()
-    active = active & si.is_valid() & mi.has_flag(bsdf.flags(), mi.BSDFFlags.Smooth)
-    world.surfaces.prepare(si, active)
-    return Surface(si, bsdf, mi.BSDFContext(), active)
+    found = world.scene.ray_intersect_preliminary(ray, coherent, active)
+    si = found.compute_surface_interaction(ray, mi.RayFlags.All, active)
+    hit = Hit(si, mi.Point2f(found.prim_uv), mi.Float(1.0))
+    return _behind(runtime, world, sampler.next_1d(active), ray, hit, active) if world.masked else hit
 
 
-def from_lights(runtime: Mitsuba, world: Surroundings, sampler: Any, surface: Surface) -> Any:
-    """Light of suns, area lights and glowing surfaces: all that a chance ray would hardly meet."""
+def _behind(runtime: Mitsuba, world: Surroundings, chance: Any, ray: Any, hit: Hit, active: Any) -> Hit:
+    """The first hit that stops each ray; one number in [0, 1) a ray decides at all layers, stretched after each.
+
+    `reach` makes up for glass being asked how often it stops a ray more than it would by itself.
+    """
+    mi, dr = runtime.mi, runtime.dr
+
+    def again(si: Any, corner: Any, reach: Any, chance: Any, layer: Any, active: Any) -> Any:
+        share, hole = passing(runtime, world.surfaces, si, active)
+        odds = dr.select(hole, share, dr.minimum(share, MOST_PASSING))
+        through = active & (chance < odds)
+        reach *= dr.select(
+            active, dr.select(through, share / odds, dr.select(hole, 1.0, dr.rcp(1.0 - odds))), 1.0
+        )
+        chance = dr.select(through, chance / odds, chance)
+        onward = si.spawn_ray(ray.d)
+        found = world.scene.ray_intersect_preliminary(onward, False, through)
+        behind = found.compute_surface_interaction(onward, mi.RayFlags.All, through)
+        si = dr.select(through, behind, si)
+        corner = dr.select(through, mi.Point2f(found.prim_uv), corner)
+        layer += 1
+        return si, corner, reach, chance, layer, through & si.is_valid() & (layer < LAYERS)
+
+    start = (
+        hit.si,
+        hit.corner,
+        dr.full(mi.Float, 1.0, dr.width(ray.d)),
+        chance,
+        mi.UInt32(0),
+        active & hit.si.is_valid(),
+    )
+    si, corner, reach, *_ = dr.while_loop(start, lambda *state: state[-1], again, label="layers")
+    return Hit(si, corner, reach)
+
+
+def clear(runtime: Mitsuba, world: Surroundings, ray: Any, active: Any) -> Any:
+    """Share of light (mi.Float) that gets through along shadow rays, 0 where a surface stops it."""
+    mi, dr = runtime.mi, runtime.dr
+    blocked = world.scene.ray_test(ray, active)
+    free = dr.select(active & ~blocked, mi.Float(1.0), 0.0)
+    if not world.masked:
+        return free
+
+    def again(ray: Any, share: Any, layer: Any, active: Any) -> Any:
+        si = world.scene.ray_intersect(ray, mi.RayFlags.UV | mi.RayFlags.ShadingFrame, False, active)
+        met = active & si.is_valid()
+        share = dr.select(met, share * passing(runtime, world.surfaces, si, met)[0], share)
+        onward = si.spawn_ray(ray.d)
+        onward.maxt = ray.maxt - si.t
+        layer += 1
+        active = met & (share > 0.0)
+        share = dr.select(active & (layer >= LAYERS), 0.0, share)
+        return dr.select(active, onward, ray), share, layer, active & (layer < LAYERS)
+
+    state = (mi.Ray3f(ray), dr.full(mi.Float, 1.0, dr.width(ray.d)), mi.UInt32(0), active & blocked)
+    share = dr.while_loop(state, lambda *state: state[-1], again, label="shadows")[1]
+    return dr.select(active & blocked, share, free)
+
+
+def seen_surface(runtime: Mitsuba, world: Surroundings, hit: Hit, active: Any) -> Surface:
+    """The surface at hits, its numbers looked up."""
+    return surface_at(runtime, world.surfaces, hit.si, hit.corner, active)
+
+
+def from_lights(
+    runtime: Mitsuba, world: Surroundings, sampler: Any, surface: Surface, *, shared: bool = False
+) -> Any:
+    """Light of suns, lamps and glowing surfaces. `shared`: rays that meet a glowing surface by chance count, too."""
     lights, out = world.lights, runtime.mi.Color3f(0.0)
-    for direction, irradiance in lights.suns:
-        out += _from_sun(runtime, world.scene, surface, direction, irradiance)
-    if lights.bodies:
-        out += _from_bodies(runtime, world, sampler, surface)
-    if lights.lamps:
-        out += _from_lamps(runtime, world.scene, sampler, surface)
+    for sun in lights.suns:
+        out += _from_sun(runtime, world, sampler, surface, sun)
+    if lights.table is not None:
+        out += _from_lamps(runtime, world, lights.table, sampler, surface, shared)
     return out
 
 
-def _from_sun(runtime: Mitsuba, scene: Any, surface: Surface, direction: Any, irradiance: Any) -> Any:
+def _from_sun(runtime: Mitsuba, world: Surroundings, sampler: Any, surface: Surface, sun: Sun) -> Any:
+    """A direction on the sun's disc, evenly by solid angle."""
     mi, dr = runtime.mi, runtime.dr
-    toward = mi.Vector3f(*(dr.opaque(mi.Float, -float(v)) for v in direction))
-    power = mi.Color3f(*(dr.opaque(mi.Float, float(v)) for v in irradiance))
-    value = surface.bsdf.eval(surface.context, surface.si, surface.si.to_local(toward), surface.active)
+    middle = mi.Vector3f(*(dr.opaque(mi.Float, -float(v)) for v in sun.direction))
+    light = mi.Color3f(*(dr.opaque(mi.Float, v) for v in sun.irradiance))
+    if sun.half_angle > 0.0:
+        # 1 - cos, which float32 holds also for half a degree.
+        most = dr.opaque(mi.Float, 2.0 * math.sin(sun.half_angle / 2.0) ** 2)
+        number = sampler.next_2d(surface.active)
+        low = number.x * most
+        sin, cos = dr.sincos(dr.two_pi * number.y)
+        radius = dr.safe_sqrt(low * (2.0 - low))
+        toward = mi.Frame3f(middle).to_world(mi.Vector3f(radius * cos, radius * sin, 1.0 - low))
+    else:
+        toward = middle
+    matt, shiny = reflected(runtime, world.surfaces, surface, toward)
+    value = parted(runtime, matt, shiny, sun.reflects) * light
     lit = surface.active & dr.any(value > 0.0)
-    lit &= ~scene.ray_test(surface.si.spawn_ray(toward), lit)
-    return dr.select(lit, value * power, 0.0)
+    if not sun.shadow:
+        return dr.select(lit, value, 0.0)
+    return value * clear(runtime, world, surface.si.spawn_ray(toward), lit)
 
 
-def _from_bodies(runtime: Mitsuba, world: Surroundings, sampler: Any, surface: Surface) -> Any:
-    dr, si, table = runtime.dr, surface.si, LampTable(runtime, world.lights.bodies)
-    sample = table.sample(si.p, sampler.next_2d(surface.active), surface.active)
-    value = surface.bsdf.eval(surface.context, si, si.to_local(sample.direction), surface.active)
-    light = value * sample.weight
+def parted(runtime: Mitsuba, matt: Any, shiny: Any, parts: tuple[float, float]) -> Any:
+    """Both reflections with a light's own multipliers."""
+    if parts == (1.0, 1.0):
+        return matt + shiny
+    mi, dr = runtime.mi, runtime.dr
+    return matt * dr.opaque(mi.Float, parts[0]) + shiny * dr.opaque(mi.Float, parts[1])
+
+
+def _from_lamps(
+    runtime: Mitsuba, world: Surroundings, table: LampTable, sampler: Any, surface: Surface, shared: bool
+) -> Any:
+    """One point on one lamp, chosen among several by the light that they would give without shadows.
+
+    Resampled importance sampling (Talbot et al. 2005): `CANDIDATES` are drawn by power, one of them is kept by what it
+    would reflect, and only that one is asked whether anything is in between.
+    """
+    dr, mi = runtime.dr, runtime.mi
+    count = CANDIDATES if table.count > 1 else 1
+    chance = sampler.next_1d(surface.active) if count > 1 else mi.Float(0.0)
+    point, light = mi.Point3f(0.0), mi.Color3f(0.0)
+    shadow, total, worth_kept = mi.Bool(True), mi.Float(0.0), mi.Float(0.0)
+    for k in range(count):
+        sample = table.sample(surface.si.p, sampler.next_2d(surface.active), surface.active)
+        value = _lamp_light(runtime, world, table, surface, sample, shared)
+        casts = table.casts_shadow(sample.index, surface.active) if table.shadowless else mi.Bool(True)
+        worth = dr.mean(value)
+        if k == 0:
+            point, light, shadow, total, worth_kept = sample.point, value, casts, worth, worth
+            continue
+        total += worth
+        share = dr.select(total > 0.0, worth / total, 0.0)
+        taken = chance < share
+        chance = dr.select(taken, chance / share, (chance - share) / (1.0 - share))
+        point, light = dr.select(taken, sample.point, point), dr.select(taken, value, light)
+        shadow, worth_kept = dr.select(taken, casts, shadow), dr.select(taken, worth, worth_kept)
+    if count > 1:
+        light *= dr.select(worth_kept > 0.0, total / (worth_kept * float(count)), 0.0)
     lit = surface.active & dr.any(light > 0.0)
-    lit &= ~world.scene.ray_test(si.spawn_ray_to(sample.point), lit)
-    return dr.select(lit, light, 0.0)
+    free = clear(runtime, world, surface.si.spawn_ray_to(point), lit & shadow)
+    if table.shadowless:
+        free = dr.select(lit & ~shadow, 1.0, free)
+    return dr.select(lit, light * free, 0.0)
 
 
-def _from_lamps(runtime: Mitsuba, scene: Any, sampler: Any, surface: Surface) -> Any:
-    """Light of glowing surfaces, for scenes that have no other."""
-    dr, si = runtime.dr, surface.si
-    sample, weight = scene.sample_emitter_direction(si, sampler.next_2d(surface.active), True, surface.active)
-    lit = surface.active & (sample.pdf != 0.0)
-    value = surface.bsdf.eval(surface.context, si, si.to_local(sample.d), lit)
-    return dr.select(lit, value * weight, 0.0)
+def _lamp_light(
+    runtime: Mitsuba,
+    world: Surroundings,
+    table: LampTable,
+    surface: Surface,
+    sample: LampSample,
+    shared: bool,
+) -> Any:
+    """What a point on a lamp would reflect if nothing were in between."""
+    dr = runtime.dr
+    matt, shiny = reflected(runtime, world.surfaces, surface, sample.direction)
+    if table.parted:
+        first, second = table.parts(sample.index, surface.active)
+        matt, shiny = matt * first, shiny * second
+    light = (matt + shiny) * sample.weight
+    if shared and table.has_glow:
+        other = direction_pdf(runtime, world.surfaces, surface, sample.direction)
+        light *= dr.select(sample.bodied, power(dr, sample.pdf, other), 1.0)
+    return light
 
 
 def from_map(runtime: Mitsuba, world: Surroundings, sampler: Any, surface: Surface) -> Any:
-    """Light of an environment map by a sample of its brightness, weighted against `lobe` by the power heuristic."""
-    dr, si, active = runtime.dr, surface.si, surface.active
-    sample, weight = world.scene.environment().sample_direction(si, sampler.next_2d(active), active)
-    toward = si.to_local(sample.d)
-    value = surface.bsdf.eval(surface.context, si, toward, active)
-    lit = active & (sample.pdf > 0.0) & dr.any(value > 0.0)
-    lit &= ~world.scene.ray_test(si.spawn_ray(sample.d), lit)
-    return dr.select(lit, value * weight * power(dr, sample.pdf, lobe_pdf(runtime, surface, toward)), 0.0)
-
-
-def map_pdf(runtime: Mitsuba, scene: Any, si: Any, direction: Any, active: Any) -> Any:
-    """Density with which `from_map` chooses a direction."""
-    mi, dr = runtime.mi, runtime.dr
-    seen = dr.zeros(mi.DirectionSample3f, dr.width(direction))
-    seen.d = direction
-    return scene.environment().pdf_direction(si, seen, active)
-
-
-def lobe(runtime: Mitsuba, sampler: Any, surface: Surface) -> tuple[Any, Any]:
-    """A direction where the surface reflects, in its frame, and its density: gloss (GGX) or matt (cosine) by chance.
-
-    Simpler than `principled`'s own sampling and as good for it: what is reflected is evaluated exactly anyway.
-    """
-    mi, dr, si = runtime.mi, runtime.dr, surface.si
-    gloss, distribution = _gloss(runtime, si)
-    chance, number = sampler.next_1d(surface.active), sampler.next_2d(surface.active)
-    view = mi.Vector3f(si.wi.x, si.wi.y, dr.abs(si.wi.z))
-    half, _ = distribution.sample(view, number)
-    mirrored = mi.reflect(view, half)
-    matt = mi.warp.square_to_cosine_hemisphere(number)
-    local = dr.select(chance < gloss, mirrored, matt)
-    local = dr.select(si.wi.z < 0.0, mi.Vector3f(local.x, local.y, -local.z), local)
-    return local, lobe_pdf(runtime, surface, local)
-
-
-def lobe_pdf(runtime: Mitsuba, surface: Surface, local: Any) -> Any:
-    """Density of `lobe` for a direction in the surface's frame."""
-    mi, dr, si = runtime.mi, runtime.dr, surface.si
-    gloss, distribution = _gloss(runtime, si)
-    view = mi.Vector3f(si.wi.x, si.wi.y, dr.abs(si.wi.z))
-    local = mi.Vector3f(local.x, local.y, dr.select(si.wi.z < 0.0, -local.z, local.z))
-    middle = dr.normalize(local + view)
-    glossy = distribution.pdf(view, middle) / (4.0 * dr.maximum(dr.dot(view, middle), 1e-6))
-    return dr.select(local.z > 0.0, gloss * glossy + (1.0 - gloss) * local.z * dr.inv_pi, 0.0)
-
-
-def _gloss(runtime: Mitsuba, si: Any) -> tuple[Any, Any]:
-    """How often to follow the gloss, and its microfacets."""
-    mi, dr = runtime.mi, runtime.dr
-    roughness, metallic = si.duv_dx.x, si.duv_dx.y
-    alpha = dr.maximum(dr.square(roughness), 1e-3)
-    share = SPECULAR_RATE + (0.9 - SPECULAR_RATE) * metallic
-    return share, mi.MicrofacetDistribution(mi.MicrofacetType.GGX, alpha, True)
-
-
-def past_cutouts(runtime: Mitsuba, scene: Any, chance: Any, ray: Any, si: Any) -> Any:
-    """The first hit that stops each ray; one number in [0, 1) a ray decides at all layers."""
-    mi, dr = runtime.mi, runtime.dr
-
-    def again(si: Any, layer: Any, active: Any) -> Any:
-        bsdf = si.bsdf()
-        passes = 1.0 - bsdf.eval_null_transmission(si, active)[0]
-        through = (
-            active & mi.has_flag(bsdf.flags(), mi.BSDFFlags.Null) & (_spread(dr, chance, layer) >= passes)
-        )
-        behind = scene.ray_intersect(si.spawn_ray(ray.d), through)
-        si = dr.select(through, behind, si)
-        return si, layer + 1, through & si.is_valid() & (layer + 1 < LAYERS)
-
-    start = (si, mi.UInt32(0), si.is_valid())
-    return dr.while_loop(start, lambda si, layer, active: active, again, label="cut-outs")[0]
-
-
-def _spread(dr: Any, chance: Any, layer: Any) -> Any:
-    """Another number in [0, 1) a layer, from the first by the golden ratio."""
-    value = chance + layer * 0.61803398875
-    return value - dr.floor(value)
+    """Light of a map by a sample of its brightness, weighted against `direction` by the power heuristic."""
+    dr, sky, active = runtime.dr, world.lights.sky, surface.active
+    toward, density, light = sky.sample(sampler.next_2d(active), active)
+    matt, shiny = reflected(runtime, world.surfaces, surface, toward)
+    value = parted(runtime, matt, shiny, sky.reflects)
+    lit = active & (density > 0.0) & dr.any(value > 0.0)
+    other = direction_pdf(runtime, world.surfaces, surface, toward)
+    light = value * light * (power(dr, density, other) / density)
+    return dr.select(lit, light * clear(runtime, world, surface.si.spawn_ray(toward), lit), 0.0)
 
 
 def power(dr: Any, a: Any, b: Any) -> Any:

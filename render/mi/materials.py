@@ -1,18 +1,16 @@
-"""UsdPreviewSurface -> Mitsuba's `principled`: few BSDFs for many materials.
+"""UsdPreviewSurface -> Mitsuba's `principled`, for the scalar variant.
 
-Vectorised variants put base colour, roughness and metallic of all materials, with their images, into one table
-(`surfaces`): what is left to keep materials apart is a normal map, a cut-out, a clear coat, the index of refraction,
-emission. The scalar variant, where objects are cheap and Python is not, gets one BSDF for each different material.
+The scalar variant, where objects are cheap and Python is not, gets one BSDF for each different material. Vectorised
+variants keep all materials in one table (`surfaces`), so there all of them have the same look, `TABLED`.
 
 A `Look` is what materials have to share to share a BSDF. Every surface shows both sides, as in USD's reference viewer.
 In the specular workflow, a bright specular colour is taken for a metal, as `principled` has no coloured dielectric
-reflection.
+reflection; glass is drawn as holes by chance.
 """
 
 from dataclasses import dataclass, replace
 from typing import Any
 
-from twinstage.render.mi.surfaces import INPUTS, SurfaceTable
 from twinstage.render.mi.textures import TextureCache
 from twinstage.scene.snapshot import Material, Snapshot, TextureInput
 
@@ -23,8 +21,9 @@ SPECULAR_RATE = 0.3
 """Share of reflected rays that follow the gloss rather than the matt part: on most surfaces the matt part is brighter."""
 
 _LEAST_ROUGHNESS = 0.02
-_SHOWN = ("normal", "opacity", "emissiveColor")
-"""Textures that are drawn, beside those of `INPUTS`."""
+_INPUTS = {"base_color": "diffuseColor", "roughness": "roughness", "metallic": "metallic"}
+"""Inputs of `principled` and what they are called in UsdPreviewSurface."""
+_SHOWN = ("normal", "opacity", "emissiveColor", *_INPUTS.values())
 
 Color = tuple[float, float, float]
 BLACK: Color = (0.0, 0.0, 0.0)
@@ -43,7 +42,7 @@ class Paint:
 class Look:
     """What materials have to share to share a BSDF.
 
-    `paint` is None where it comes from the table; `own` is the material's row where it shares with none, else -1.
+    `own` is the material's row where it shares with none, else -1.
     """
 
     textures: tuple[tuple[str, TextureInput], ...]
@@ -53,7 +52,7 @@ class Look:
     opacity: float
     opacity_threshold: float
     emission: Color
-    paint: Paint | None
+    paint: Paint
     vertex_color: bool
     own: int
 
@@ -71,17 +70,22 @@ class Look:
 
     def without_values(self) -> "Look":
         """The look with the numbers taken out that can be written in place."""
-        paint = None if self.paint is None else Paint(BLACK, 0.5, 0.0)
-        return replace(self, paint=paint, emission=(1.0, 1.0, 1.0) if self.emissive else BLACK)
+        return replace(
+            self, paint=Paint(BLACK, 0.5, 0.0), emission=(1.0, 1.0, 1.0) if self.emissive else BLACK
+        )
+
+
+TABLED = Look((), 1.5, 0.0, 0.0, 1.0, 0.0, BLACK, Paint(BLACK, 0.5, 0.0), False, -1)
+"""The look of everything whose numbers come from the table."""
 
 
 def look_of(material: Material, *, tabled: bool, row: int = -1, vertex_color: bool = False) -> Look:
-    """The look of a material. `tabled`: plain inputs come from the table; `row`: of a material to be kept apart."""
+    """The look of a material. `tabled`: all of it comes from the table; `row`: of a material to be kept apart."""
+    if tabled:
+        return TABLED
     coated = material.clearcoat > 0.0
     masked = material.opacity < 1.0 and material.texture("opacity") is None
-    tabled = tabled and not vertex_color
-    shown = _SHOWN if tabled else (*_SHOWN, *INPUTS.values())
-    kept = tuple(item for item in material.textures if item[0] in shown)
+    kept = tuple(item for item in material.textures if item[0] in _SHOWN)
     red, green, blue = (float(c) for c in material.emissive_color)
     return Look(
         textures=kept,
@@ -91,9 +95,9 @@ def look_of(material: Material, *, tabled: bool, row: int = -1, vertex_color: bo
         opacity=material.opacity if masked else 1.0,
         opacity_threshold=material.opacity_threshold if material.texture("opacity") is not None else 0.0,
         emission=(red, green, blue),
-        paint=None if tabled else paint_of(material),
+        paint=paint_of(material),
         vertex_color=vertex_color,
-        own=row if not tabled or max(red, green, blue) > 0.0 else -1,
+        own=row,
     )
 
 
@@ -120,26 +124,22 @@ def _specular(material: Material) -> tuple[float, float]:
     return (1.0 if f0 >= METAL_F0 else 0.0), (1 + root) / (1 - root)
 
 
-def bsdf_dict(
-    snapshot: Snapshot, look: Look, textures: TextureCache, table: SurfaceTable | None
-) -> dict[str, Any]:
-    """The BSDF of a look."""
+def bsdf_dict(snapshot: Snapshot, look: Look, textures: TextureCache) -> dict[str, Any]:
+    """The BSDF of a look; one that nobody asks for `TABLED`."""
+    if look is TABLED:
+        return {"type": "diffuse"}
     principled: dict[str, Any] = {
         "type": "principled",
         "eta": look.eta,
         "main_specular_sampling_rate": SPECULAR_RATE,
+        "base_color": {"type": "rgb", "value": list(look.paint.base_color)},
+        "roughness": look.paint.roughness,
+        "metallic": look.paint.metallic,
     }
     if look.clearcoat > 0.0:
         principled["clearcoat"] = look.clearcoat
         principled["clearcoat_gloss"] = look.clearcoat_gloss
-    if look.paint is None:
-        assert table is not None
-        principled.update(table.nodes())
-    else:
-        principled["base_color"] = {"type": "rgb", "value": list(look.paint.base_color)}
-        principled["roughness"] = look.paint.roughness
-        principled["metallic"] = look.paint.metallic
-    for parameter, name in INPUTS.items():
+    for parameter, name in _INPUTS.items():
         source = look.texture(name)
         if source is not None:
             principled[parameter] = textures.node(snapshot, name, source)

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from twinstage.base.errors import UserError
-from twinstage.render.lighting import emits, glowing_materials
+from twinstage.render.lighting import emits, glowing_materials, with_glowing_gprims
 from twinstage.render.mi.geometry import Group, Habits, PieceCache, drawn_rows, make_groups, surface_materials
+from twinstage.render.mi.lamps import Glow
 from twinstage.render.mi.lights import LightBuilder, Lights
 from twinstage.render.mi.materials import Look, bsdf_dict, emitter_dict, look_of, paint_of, write_paint
 from twinstage.render.mi.runtime import Mitsuba
@@ -56,8 +57,12 @@ class LivingScene:
         self._known_structures: dict[int, tuple[Material, bool, tuple[object, ...]]] = {}
         self._habits = Habits()
         self._expected: tuple[Snapshot, Habits, set[int]] | None = None
+        self._foreseen: set[int] = set()
+        self._declared: set[int] | None = None
         self._table = SurfaceTable(runtime, self._textures) if runtime.vectorised else None
         self._rows: set[int] = set()
+        self._lit: tuple[Snapshot, Lights] | None = None
+        self._original: tuple[Snapshot, Snapshot] | None = None
         self.scene: Any = None
         self.origin: F8 = np.zeros(3)
         self.masked = False
@@ -72,9 +77,17 @@ class LivingScene:
             self._learn(habits, before, now)
         self._expected = snapshot, habits, shown
 
+    def foresee(self, snapshots: Sequence[Snapshot]) -> None:
+        """What moves among these is about to move: it is grouped apart at once, not after it was seen to move."""
+        rows: set[int] = set()
+        for before, now in pairwise(snapshots):
+            rows |= set(np.flatnonzero(_changed_rows(before, now)).tolist())
+        self._foreseen = rows
+
     def follow(self, snapshot: Snapshot) -> Any:
         """The mi.Scene of that snapshot."""
         last = self._snapshot
+        snapshot = self._glowing(snapshot)
         if last is snapshot:
             return self.scene
         if last is None or not self._update(last, snapshot):
@@ -84,7 +97,46 @@ class LivingScene:
 
     def lights(self, snapshot: Snapshot) -> Lights:
         """The lights that are no objects of the scene; vectorised variants only."""
-        return self._lights.lights(snapshot, self.origin)
+        snapshot = self._glowing(snapshot)
+        if self._lit is None or self._lit[0] is not snapshot:
+            count = len(snapshot.materials) + len(snapshot.prototypes)
+            glow = self._glow(snapshot)
+            lights = self._lights.lights(self._runtime, snapshot, self.origin, glow, count)
+            self._lit = snapshot, lights
+        return self._lit[1]
+
+    def _glowing(self, snapshot: Snapshot) -> Snapshot:
+        """The snapshot with its gprims that are lights made to glow."""
+        if self._original is None or self._original[0] is not snapshot:
+            self._original = snapshot, with_glowing_gprims(snapshot)
+        return self._original[1]
+
+    def _glow(self, snapshot: Snapshot) -> Glow:
+        """The triangles of the scene's groups whose material glows, as they lie now."""
+        glowing = glowing_materials(snapshot)
+        if not glowing:
+            return Glow()
+        radiance = np.zeros((len(snapshot.materials) + len(snapshot.prototypes), 3), np.float32)
+        for row in glowing:
+            radiance[row] = self._mean_glow(snapshot, snapshot.materials[row])
+        for group in self._groups:
+            for material, surface in zip(group.materials, group.surfaces, strict=True):
+                radiance[surface] = radiance[material]
+        corners, rows = [], []
+        for group in self._groups:
+            surfaces = group.triangle_surfaces()
+            chosen = np.flatnonzero(radiance[surfaces].any(1))
+            corners.append(group.positions[group.triangles()[chosen]])
+            rows.append(surfaces[chosen])
+        every = np.concatenate(rows)
+        return Glow(np.concatenate(corners), radiance[every], every)
+
+    def _mean_glow(self, snapshot: Snapshot, material: Material) -> np.ndarray:
+        source = material.texture("emissiveColor")
+        if source is None:
+            return np.array(material.emissive_color, np.float32)
+        values = self._textures.values(snapshot, "emissiveColor", source)
+        return np.broadcast_to(values.mean((0, 1), dtype=np.float64), 3).astype(np.float32)
 
     def _registry_index(self, shape: Any) -> int:
         pointer = self._runtime.dr.reinterpret_array(self._mi.UInt32, self._mi.ShapePtr(shape))
@@ -92,6 +144,8 @@ class LivingScene:
 
     def _update(self, last: Snapshot, snapshot: Snapshot) -> bool:
         """Bring the scene up to date in place; False where it has to be built anew."""
+        if not self._grouped():
+            return False
         drawn = drawn_rows(snapshot)
         if not drawn <= self._rows or self._structure_of(snapshot, drawn) != self._structure:
             return False
@@ -105,6 +159,12 @@ class LivingScene:
         self._params.update()
         return True
 
+    def _grouped(self) -> bool:
+        """Whether what is foreseen to move stands apart; where all is expected, nothing else may."""
+        if self._declared is not None:
+            return self._habits.moving == self._declared | self._foreseen
+        return self._foreseen <= self._habits.moving
+
     def _update_materials(self, last: Snapshot, snapshot: Snapshot) -> None:
         materials = snapshot.materials
         changed = {row for row, material in enumerate(materials) if material != last.materials[row]}
@@ -116,8 +176,7 @@ class LivingScene:
             look, row = group.key.look, group.materials[0]
             if row not in changed or look.own < 0:
                 continue
-            if look.paint is not None:
-                write_paint(self._mi, self._bsdfs[look], paint_of(materials[row]))
+            write_paint(self._mi, self._bsdfs[look], paint_of(materials[row]))
             if look.emissive and look.texture("emissiveColor") is None:
                 color = (float(c) for c in materials[row].emissive_color)
                 self._params[f"g{i}.emitter.radiance.value"] = self._mi.Color3f(*color)
@@ -143,16 +202,21 @@ class LivingScene:
         drawn = drawn_rows(snapshot)
         if self._expected is not None and _same_things(self._expected[0], snapshot):
             _, self._habits, shown = self._expected
+            self._declared = self._habits.moving
             self._rows = shown | drawn
         elif self._snapshot is not None and _same_things(self._snapshot, snapshot):
             # What was drawn once keeps its place, what changed once is expected to change again.
             self._learn(self._habits, self._snapshot, snapshot)
             self._rows |= drawn
         else:
-            self._habits, self._rows = Habits(), drawn
+            self._habits, self._rows, self._declared = Habits(), drawn, None
+        if not self._foreseen <= self._habits.moving:
+            self._habits = Habits(self._habits.moving | self._foreseen, set(self._habits.varying))
         self._structure = self._structure_of(snapshot, drawn)
         self.origin = _origin(snapshot)
-        dark = {row for row in self._rows - drawn if _glows(snapshot, row)}
+        # An emitter of the scalar variant would light the scene from the point that a hidden mesh shrinks to.
+        hidden = set() if self._tabled else self._rows - drawn
+        dark = {row for row in hidden if _glows(snapshot, row)}
         self._groups = make_groups(
             snapshot, sorted(self._rows - dark), self._habits, self._pieces, tabled=self._tabled
         )
@@ -167,14 +231,16 @@ class LivingScene:
         if self._table is not None:
             pairs = zip(meshes, self._groups, strict=True)
             self._table.assign(
-                (self._registry_index(mesh), group.triangle_surfaces()) for mesh, group in pairs
+                (self._registry_index(mesh), group.triangle_surfaces(), *group.corner_colors())
+                for mesh, group in pairs
             )
         content: dict[str, Any] = {"type": "scene"}
         content.update({f"g{i}": mesh for i, mesh in enumerate(meshes)})
         content.update(self._lights.dicts(snapshot, self.origin))
         self.scene = self._mi.load_dict(content)
         self._params = self._mi.traverse(self.scene)
-        self.masked = any(group.key.look.masked for group in self._groups)
+        if self._table is None:
+            self.masked = any(group.key.look.masked for group in self._groups)
         self.builds += 1
 
     @property
@@ -189,16 +255,12 @@ class LivingScene:
 
     def _fill_table(self, snapshot: Snapshot, table: SurfaceTable) -> None:
         materials = surface_materials(snapshot, self._groups)
-        paints = [paint_of(material) for material in materials]
-        numbers = {
-            "base_color": np.array([paint.base_color for paint in paints]),
-            "roughness": np.array([paint.roughness for paint in paints]),
-            "metallic": np.array([paint.metallic for paint in paints]),
-        }
-        table.fill(snapshot, materials, numbers)
+        used = {surface for group in self._groups for surface in group.surfaces}
+        table.fill(snapshot, materials, used)
+        self.masked = table.features.masked
 
     def _bsdf(self, snapshot: Snapshot, look: Look) -> Any:
-        return self._mi.load_dict(bsdf_dict(snapshot, look, self._textures, self._table))
+        return self._mi.load_dict(bsdf_dict(snapshot, look, self._textures))
 
     def _mesh(self, snapshot: Snapshot, group: Group) -> Any:
         mi, look = self._mi, group.key.look
@@ -229,9 +291,8 @@ class LivingScene:
     def _structure_of(self, snapshot: Snapshot, drawn: set[int]) -> tuple[object, ...]:
         """Everything whose change needs a new scene; compared by value."""
         table = snapshot.instances
-        glowing = glowing_materials(snapshot)
         lamps: tuple[bool, ...] = ()
-        if glowing:
+        if not self._tabled and glowing_materials(snapshot):
             lamps = tuple(row in drawn for row in self._lamp_rows(snapshot))
         return (
             tuple(prototype.hash for prototype in snapshot.prototypes),
@@ -302,8 +363,10 @@ def _changed_rows(last: Snapshot, snapshot: Snapshot) -> Bool:
 
 def _origin(snapshot: Snapshot) -> F8:
     """The middle of everything, rounded so coarsely that moves hardly ever change it."""
-    if len(snapshot.instances) == 0:
+    places = snapshot.instance_world[:, :3, 3]
+    places = places[np.isfinite(places).all(1)]
+    if len(places) == 0:
         return np.zeros(3)
-    middle = np.median(snapshot.instance_world[:, :3, 3], axis=0)
+    middle = np.median(places, axis=0)
     out: F8 = np.rint(middle / ORIGIN_STEP) * ORIGIN_STEP
     return out

@@ -38,11 +38,7 @@ class TextureCache:
             values = texture_values(
                 snapshot.textures[source.texture], source, color=color, largest=self._largest
             )
-            if name == "normal":
-                values = (values + 1.0) / 2.0
-            if name != "emissiveColor":
-                values = np.clip(values, 0.0, 1.0)
-            self._values[key] = values
+            self._values[key] = values = stored(name, values)
         return values
 
     def node(
@@ -64,6 +60,15 @@ class TextureCache:
             "wrap_mode": _WRAP.get(source.wrap_s, "repeat"),
             "to_uv": self._mi.ScalarTransform3f(uv_transform(source)),
         }
+
+
+def stored(name: str, values: F4) -> F4:
+    """Values of an input as buffers hold them: in [0, 1] but for emission, normals as (n + 1) / 2."""
+    if name == "emissiveColor":
+        return np.maximum(values, np.float32(0.0))
+    if name == "normal":
+        values = (values + np.float32(1.0)) / np.float32(2.0)
+    return np.clip(values, np.float32(0.0), np.float32(1.0))
 
 
 def uv_transform(source: TextureInput) -> np.ndarray:

@@ -38,6 +38,7 @@ def read_snapshot(
     from twinstage.scene.read.context import DEFAULT_REFINE, Conversion, ReadContext
     from twinstage.scene.read.geometry import PrototypeStore
     from twinstage.scene.read.instances import below_instancers, draw, read_points
+    from twinstage.scene.read.keypoints import read_keypoints
     from twinstage.scene.read.lights import read_lights
     from twinstage.scene.read.materials import MaterialStore
     from twinstage.scene.read.points import PointReader
@@ -69,7 +70,7 @@ def read_snapshot(
     appearance = Appearance(context, shapes, materials)
     hidden = below_instancers(table, rows)
     points, point_table = read_points(table, rows, hidden, PointReader(context, appearance))
-    instances, objects = draw(context, table, rows, hidden, points, appearance)
+    instances, objects, root = draw(context, table, rows, hidden, points, appearance)
     found = read_lights(context, table, rows.prims, textures, opened.up_axis, rows.own)
     lights = finite_rows(context, found, "light.not-finite", "light")
     cameras = finite_rows(context, read_cameras(context, table, rows.prims), "camera.not-finite", "camera")
@@ -91,6 +92,7 @@ def read_snapshot(
         textures=tuple(textures.textures),
         lights=lights,
         cameras=cameras,
+        keypoints=read_keypoints(context, table, rows, points, objects, root, hidden),
         render_products=read_render_products(context, table, rows.prims),
         findings=(*opened.findings, *context.findings, *diagnostics(quiet)),
     )

@@ -14,6 +14,7 @@ import numpy as np
 from twinstage.scene.columns import F8, I4, Bool
 from twinstage.scene.labels import Groups
 from twinstage.scene.read.context import ReadContext
+from twinstage.scene.read.keypoint_values import KEYPOINT, keypoints_of
 from twinstage.scene.read.labels import LabelReader
 from twinstage.scene.tables import Interned
 
@@ -80,6 +81,7 @@ class _Kinds:
     render_visibility: bool
     ops: bool
     draw_mode: bool
+    keypoints: tuple[str, ...]
     values: bool
 
     @staticmethod
@@ -93,6 +95,7 @@ class _Kinds:
         visibility = imageable and "visibility" in names
         render_visibility = imageable and "renderVisibility" in names
         draw_mode = "model:drawMode" in names
+        keypoints = tuple(name for name in names if name.startswith(KEYPOINT))
         return _Kinds(
             number=number,
             type_name=type_name,
@@ -105,6 +108,7 @@ class _Kinds:
             render_visibility=render_visibility,
             ops=xformable and "xformOpOrder" in names,
             draw_mode=draw_mode,
+            keypoints=keypoints,
             values=flagged or bool(look) or purpose or visibility or render_visibility or draw_mode,
         )
 
@@ -134,6 +138,7 @@ class Authored:
         self._frames: list[F8] = [np.eye(4)[None, :3]]
         self._kinds: dict[tuple[str, ...], _Kinds] = {}
         self._ask = numbers("i")
+        self.keypoints: list[tuple[int, str, tuple[float, float, float]]] = []
 
     def __len__(self) -> int:
         return len(self._ask)
@@ -160,6 +165,10 @@ class Authored:
                 self._moved.append(prim)
             if ask.draw_mode:
                 self._draw_mode(prim)
+            if ask.keypoints:
+                self.keypoints.extend(
+                    (place, *found) for found in keypoints_of(self.context, prim, ask.keypoints)
+                )
             place += 1
         if len(self._moved) >= _CHUNK:
             self._flush()

@@ -11,11 +11,14 @@ from typing import Any
 import numpy as np
 
 from twinstage.scene.read.context import ReadContext, array
-from twinstage.scene.snapshot import PrimTable, SceneCamera
+from twinstage.scene.read.lenses import read_lens, read_readout
+from twinstage.scene.snapshot import PrimTable, SceneCamera, SceneLens
 from twinstage.scene.tables import Interned
 
 PERSPECTIVE, ORTHOGRAPHIC = "perspective", "orthographic"
 SCALE_TOLERANCE = 1e-4
+WIDEST_LENS = 0.5
+"""A lens that is wider [m] is told: somebody took focal lengths for millimetres in a stage of metres."""
 
 
 def read_cameras(context: ReadContext, table: PrimTable, prims: Sequence[Any]) -> tuple[SceneCamera, ...]:
@@ -25,11 +28,11 @@ def read_cameras(context: ReadContext, table: PrimTable, prims: Sequence[Any]) -
     cameras = []
     for i, name in zip(indices, names, strict=True):
         unique = name if names.count(name) == 1 else table.path[i].strip("/").replace("/", ".")
-        cameras.append(_read_camera(_Values(context, prims[i]), i, unique))
+        cameras.append(_read_camera(Values(context, prims[i]), i, unique))
     return tuple(cameras)
 
 
-class _Values:
+class Values:
     """Attributes of one camera prim at the snapshot's time; fall-backs are those of the schema."""
 
     def __init__(self, context: ReadContext, prim: Any) -> None:
@@ -66,7 +69,7 @@ class _Values:
         return value
 
 
-def _read_camera(values: _Values, index: int, name: str) -> SceneCamera:
+def _read_camera(values: Values, index: int, name: str) -> SceneCamera:
     scale = values.context.conversion.scale
 
     def lens(attribute: str, above: float = -math.inf) -> float:
@@ -75,29 +78,46 @@ def _read_camera(values: _Values, index: int, name: str) -> SceneCamera:
 
     near, far = _clipping(values)
     seconds = 1.0 / float(values.context.stage.GetTimeCodesPerSecond())
-    _note_scale(values)
+    fault = _pose_fault(values)
+    projection = values.text("projection", (PERSPECTIVE, ORTHOGRAPHIC))
+    focal_length, f_stop = lens("focalLength", above=0), values.number("fStop")
+    focus_distance = values.number("focusDistance") * scale
+    _note_focus(values, focal_length, f_stop, focus_distance)
     return SceneCamera(
         prim=index,
         name=name,
-        projection=values.text("projection", (PERSPECTIVE, ORTHOGRAPHIC)),
-        focal_length=lens("focalLength", above=0),
+        projection=projection,
+        focal_length=focal_length,
         horizontal_aperture=lens("horizontalAperture", above=0),
         vertical_aperture=lens("verticalAperture", above=0),
         horizontal_offset=lens("horizontalApertureOffset"),
         vertical_offset=lens("verticalApertureOffset"),
         near=near * scale,
         far=far * scale,
-        f_stop=values.number("fStop"),
-        focus_distance=values.number("focusDistance") * scale,
+        f_stop=f_stop,
+        focus_distance=focus_distance,
         shutter_open=values.number("shutter:open") * seconds,
         shutter_close=values.number("shutter:close") * seconds,
         exposure_scale=_exposure_scale(values),
         clipping_planes=_planes(values, scale),
         stereo_role=values.text("stereoRole", ("mono", "left", "right")),
+        lens=_lens(values, projection),
+        readout=read_readout(values),
+        pose_fault=fault,
     )
 
 
-def _clipping(values: _Values) -> tuple[float, float]:
+def _lens(values: Values, projection: str) -> SceneLens | None:
+    found = read_lens(values)
+    if found is None or projection == PERSPECTIVE:
+        return found
+    values.note(
+        "camera.lens", f"has a lens of model {found.model!r}, which an {projection} camera cannot have"
+    )
+    return None
+
+
+def _clipping(values: Values) -> tuple[float, float]:
     """The clipping range [stage units]; a range that holds nothing becomes the schema's."""
     found = values.prim.GetAttribute("clippingRange").Get(values.context.time)
     try:
@@ -113,7 +133,7 @@ def _clipping(values: _Values) -> tuple[float, float]:
     return float(near), float(far)
 
 
-def _planes(values: _Values, scale: float) -> tuple[tuple[float, float, float, float], ...]:
+def _planes(values: Values, scale: float) -> tuple[tuple[float, float, float, float], ...]:
     """Additional clipping planes in the camera's axes: what has a*x + b*y + c*z + d < 0 is not seen; d in metres."""
     found = array(values.prim.GetAttribute("clippingPlanes").Get(values.context.time))
     if found is None or found.size == 0:
@@ -129,7 +149,7 @@ def _planes(values: _Values, scale: float) -> tuple[tuple[float, float, float, f
     return tuple((a, b, c, d * scale) for a, b, c, d in found.tolist())
 
 
-def _exposure_scale(values: _Values) -> float:
+def _exposure_scale(values: Values) -> float:
     """What an exposed picture is multiplied by (UsdGeomCamera::ComputeLinearExposureScale).
 
     responsivity * time * iso / 100 / fStop^2 * 2^exposure, 1 where nothing is authored.
@@ -142,12 +162,37 @@ def _exposure_scale(values: _Values) -> float:
     return float(sensitivity * shutter / values.number("exposure:fStop", above=0) ** 2 * 2.0**stops)
 
 
-def _note_scale(values: _Values) -> None:
-    """GfCamera keeps a scaled transform, but its frustum strips the scale; so do we, and say so."""
-    from pxr import UsdGeom
+def _note_focus(values: Values, focal_length: float, f_stop: float, focus_distance: float) -> None:
+    """Depth of field that nobody can have meant; `focal_length` [mm], `focus_distance` [m]."""
+    if f_stop <= 0:
+        return
+    path = values.prim.GetPath()
+    width = focal_length / 1000.0 / f_stop
+    if focus_distance <= 0:
+        what = f"has fStop {f_stop:g} and no focusDistance above 0, so its pictures are sharp throughout"
+        values.context.finding("camera.focus", f"{path} {what}", path, "info")
+    elif width > WIDEST_LENS:
+        values.note(
+            "camera.focus",
+            f"has a lens {width:.3g} m wide (focalLength / fStop): focal lengths are tenths of a stage unit",
+        )
 
-    xform = UsdGeom.Xformable(values.prim).ComputeLocalToWorldTransform(values.context.time)
-    lengths = np.linalg.norm(np.array(xform)[:3, :3], axis=1)
+
+def _pose_fault(values: Values) -> str:
+    """What makes the camera's place in the world unusable, "" for nothing. A scale is only told.
+
+    GfCamera keeps a scaled transform, but its frustum strips the scale; so do we, and say so.
+    """
+    from pxr import Tf, UsdGeom
+
+    try:
+        xform = UsdGeom.Xformable(values.prim).ComputeLocalToWorldTransform(values.context.time)
+    except Tf.ErrorException:
+        return "has a transform that makes no sense"
+    linear = np.array(xform)[:3, :3]
+    if not np.isfinite(np.array(xform)).all():
+        return "has a transform that holds numbers that are not finite"
+    lengths = np.linalg.norm(linear, axis=1)
     if np.abs(lengths - 1.0).max() > SCALE_TOLERANCE:
         shown = ", ".join(f"{length:g}" for length in lengths.tolist())
         values.context.finding(
@@ -156,3 +201,4 @@ def _note_scale(values: _Values) -> None:
             values.prim.GetPath(),
             "info",
         )
+    return ""

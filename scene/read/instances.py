@@ -165,8 +165,8 @@ def draw(
     hidden: Bool,
     points: list[PointRows],
     appearance: Appearance,
-) -> tuple[InstanceTable, ObjectTable]:
-    """All drawings, and all objects in (prim, point id) order."""
+) -> tuple[InstanceTable, ObjectTable, I4]:
+    """All drawings, all objects in (prim, point id) order, and for each prim the one that would be its object, i4[n]."""
     finder = ObjectFinder(table, context.policy)
     gprims = gprim_runs(context, table, rows, hidden, appearance, finder, [r.instancer for r in points])
     runs, objects, frames = [], [], [np.eye(4)[None]]
@@ -184,7 +184,7 @@ def draw(
             n_frames += len(parts)
     listed, numbers = _object_table(table, objects, finder)
     tell_ambiguities(context, finder.ambiguities())
-    return _instance_table(runs, frames, numbers), listed
+    return _instance_table(runs, frames, numbers), listed, finder.root
 
 
 def _instance_table(runs: list[Run], frames: list[np.ndarray], numbers: list[I4]) -> InstanceTable:

@@ -15,6 +15,7 @@ from twinstage.scene.labels import Levels
 from twinstage.scene.read.appearance import DRAWN_PURPOSES, Appearance
 from twinstage.scene.read.authored import render_visibility
 from twinstage.scene.read.context import ReadContext, array
+from twinstage.scene.read.keypoint_values import Keypoint, keypoints_below
 from twinstage.scene.read.labels import prototype_levels
 from twinstage.scene.read.point_frames import point_frames
 from twinstage.scene.read.walk import size_below
@@ -59,7 +60,8 @@ class Parts:
 class PointRows:
     """One instancer's points in id order, and its prototypes' parts and labels.
 
-    `prototype_index` i4: -1 where a point names no prototype; `frames`: instancer_from_point [m].
+    `prototype_index` i4: -1 where a point names no prototype; `frames`: instancer_from_point [m]; `keypoints`: of each
+    prototype, in the frame of the point [m].
     """
 
     instancer: int
@@ -70,6 +72,7 @@ class PointRows:
     parts: tuple[Parts, ...]
     labels: tuple[Levels, ...]
     material_sets: I4 | None = None
+    keypoints: tuple[tuple[Keypoint, ...], ...] = ()
 
     def drawings(self, rows: I4) -> tuple[Parts, I4, I4]:
         """All parts of all prototypes; and of those points, in their order: which part and which point each drawing is."""
@@ -104,6 +107,7 @@ class PointReader:
         self._cache = UsdGeom.XformCache(context.time)
         self._parts: dict[str, Parts] = {}
         self._sizes: dict[str, int] = {}
+        self._keypoints: dict[str, tuple[Keypoint, ...]] = {}
 
     def read(self, index: int, prim: Any) -> PointRows | None:
         """The points of an instancer (prim index, Usd.Prim), or None where it has none (or, with a finding, cannot)."""
@@ -134,6 +138,7 @@ class PointReader:
             parts=parts,
             labels=tuple(self._labels_of(target, prim) for target in targets),
             material_sets=colors if colors is None or order is None else colors[order],
+            keypoints=tuple(self._keypoints_of(target) for target in targets) if index >= 0 else (),
         )
 
     def _checked(self, indices: I4, n_prototypes: int, path: Any) -> I4:
@@ -268,6 +273,15 @@ class PointReader:
         """point_from_gprim: from the gprim up to and with the prototype's root."""
         matrix, _ = self._cache.ComputeRelativeTransform(prim, root.GetParent())
         return np.asarray(self.context.conversion.matrices(np.array(matrix)[None])[0])
+
+    def _keypoints_of(self, root: Any) -> tuple[Keypoint, ...]:
+        """Key points of a prototype, in the frame of its points; those of instancers inside of it are not read."""
+        if not root or size_below(root, self._sizes) > MAX_NESTED:
+            return ()
+        key = str(root.GetPath())
+        if key not in self._keypoints:
+            self._keypoints[key] = keypoints_below(self.context, root, _range(root), self._relative)
+        return self._keypoints[key]
 
     def _labels_of(self, root: Any, instancer: Any) -> Levels:
         if not root or size_below(root, self._sizes) > MAX_NESTED:

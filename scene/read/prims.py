@@ -30,6 +30,7 @@ class PrimRows:
         levels: row indices by depth.
         render_hidden: hidden by UsdGeomVisibilityAPI `renderVisibility`, bool[n]; it counts for purpose render.
         prims: Usd.Prim by row.
+        keypoints: key points authored on prims: number of the prim (as in `own`), name, place [m].
     """
 
     own: I4
@@ -37,6 +38,7 @@ class PrimRows:
     levels: tuple[np.ndarray, ...]
     render_hidden: Bool
     prims: "PrimHandles"
+    keypoints: "Sequence[tuple[int, str, tuple[float, float, float]]]" = ()
 
 
 class PrimHandles(Sequence[Any]):
@@ -80,7 +82,8 @@ class PrimReader:
         hidden = _inherited(read.render_visibility.codes(len(read)), rows, levels) == 2
         context = _contexts(read, forest, rows, levels)
         handles = PrimHandles(self.context.stage, path)
-        return table, PrimRows(frozen(rows.own, np.int32), context, levels, hidden, handles)
+        own = frozen(rows.own, np.int32)
+        return table, PrimRows(own, context, levels, hidden, handles, tuple(read.keypoints))
 
 
 def _names(forest: Forest, rows: Rows) -> "Interned[str]":

@@ -14,6 +14,8 @@ MAX_PACKAGE_BYTES = 8 << 30
 """Contents of a .usdz package, all entries together."""
 MAX_PACKAGE_ENTRIES = 100_000
 """Entries of a .usdz package."""
+MAX_KEYPOINTS = 2_000_000
+"""Key points of all prims that hold some, or of one instancer's points."""
 MAX_IMAGE_BYTES = 512 << 20
 """An image file, as stored."""
 MAX_IMAGE_PIXELS = 1 << 27

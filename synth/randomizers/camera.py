@@ -11,10 +11,10 @@ from pydantic import Field, model_validator
 
 from twinstage.base.errors import UserError, did_you_mean
 from twinstage.render.camera import USD_FROM_OPENCV, look_at_matrix, orbit_eye
+from twinstage.render.extents import SHARED_BOUNDS, Bounds, Box
 from twinstage.scene.columns import F8
 from twinstage.scene.edits import Edit, lens_edit, world_edit
 from twinstage.scene.snapshot import SceneCamera, Snapshot
-from twinstage.synth.bounds import SHARED_BOUNDS, Bounds, Box
 from twinstage.synth.draws import Distribution, Draws, Uniform
 from twinstage.synth.model import Model
 from twinstage.synth.paths import PathPattern, checked_pattern, matching

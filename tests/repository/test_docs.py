@@ -19,6 +19,7 @@ PAGES = [
     "docs/physics.md",
     "docs/protocol.md",
     "docs/safety.md",
+    "docs/sensors.md",
     "docs/usd-support.md",
 ]
 

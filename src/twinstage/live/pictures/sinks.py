@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from twinstage.base.errors import UserError
-from twinstage.render.files import check_folder, whole_file, write_whole
+from twinstage.render.whole import check_folder, whole_file, write_whole
 from twinstage.render.outputs import STILLS, aov_bytes, check_suffix, file_suffix
 from twinstage.render.preview import Preview
 from twinstage.render.sheet import Heading, Tile, evenly, number, sheet_png, shrunk

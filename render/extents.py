@@ -1,4 +1,4 @@
-"""How large things are: boxes of objects in their own axes, boxes of prims in the world, footprints. numpy only."""
+"""How large things are and where: boxes of objects in their own axes, boxes of prims in the world. numpy only."""
 
 from dataclasses import dataclass
 
@@ -89,6 +89,14 @@ def object_node(snapshot: Snapshot, index: int) -> int:
     """The node that carries an object."""
     prim, point_id = int(snapshot.objects.prim[index]), int(snapshot.objects.point_id[index])
     return prim if point_id < 0 else len(snapshot.prims) + snapshot.points.row(prim, point_id)
+
+
+def object_nodes(snapshot: Snapshot, rows: np.ndarray) -> np.ndarray:
+    """The nodes that carry those objects, i8[n]."""
+    nodes: np.ndarray = snapshot.objects.prim[rows].astype(np.int64)
+    for k in np.flatnonzero(snapshot.objects.point_id[rows] >= 0).tolist():
+        nodes[k] = object_node(snapshot, int(rows[k]))
+    return nodes
 
 
 def below(snapshot: Snapshot, prim: int) -> np.ndarray:

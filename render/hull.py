@@ -1,0 +1,48 @@
+"""Convex hulls of points in the plane, and the smallest rectangle around them. numpy only."""
+
+import numpy as np
+
+from twinstage.scene.columns import F8
+
+
+def convex_hull(points: np.ndarray) -> F8:
+    """The hull of points [n, 2], counter-clockwise (Andrew's monotone chain), starting at the lowest x, then y."""
+    ordered = sorted({(float(x), float(y)) for x, y in points})
+    if len(ordered) < 3:
+        return np.array(ordered)
+
+    def chain(sequence: list[tuple[float, float]]) -> list[tuple[float, float]]:
+        out: list[tuple[float, float]] = []
+        for p in sequence:
+            while len(out) > 1 and _cross(out[-2], out[-1], p) <= 0:
+                out.pop()
+            out.append(p)
+        return out[:-1]
+
+    return np.array(chain(ordered) + chain(ordered[::-1]))
+
+
+def _cross(o: tuple[float, float], a: tuple[float, float], b: tuple[float, float]) -> float:
+    return (a[0] - o[0]) * (b[1] - o[1]) - (a[1] - o[1]) * (b[0] - o[0])
+
+
+def smallest_rectangle(hull: np.ndarray) -> F8:
+    """Corners f8[4, 2], counter-clockwise, of the rectangle of least area around a convex hull [n, 2].
+
+    One side of it lies on an edge of the hull (Freeman and Shapira 1975), so each edge is tried; of equal areas (to 1e-9)
+    the first edge counts. Hulls of one or two points give a rectangle without area.
+    """
+    points = np.asarray(hull, np.float64)
+    edges = np.roll(points, -1, axis=0) - points
+    length = np.linalg.norm(edges, axis=1)
+    along = edges[length > 0] / length[length > 0, None]
+    if not len(along):
+        return np.repeat(points[:1], 4, axis=0)
+    across = np.stack([-along[:, 1], along[:, 0]], -1)
+    u, v = points @ along.T, points @ across.T
+    area = np.ptp(u, axis=0) * np.ptp(v, axis=0)
+    best = int(np.flatnonzero(area <= area.min() * (1 + 1e-9))[0])
+    low_u, high_u, low_v, high_v = u[:, best].min(), u[:, best].max(), v[:, best].min(), v[:, best].max()
+    places = np.array([[low_u, low_v], [high_u, low_v], [high_u, high_v], [low_u, high_v]])
+    out: F8 = places @ np.stack([along[best], across[best]])
+    return out

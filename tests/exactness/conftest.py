@@ -1,0 +1,6 @@
+"""Makes the judge's modules importable as `exactness.*`, beside those of `conformance`."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))

@@ -1,0 +1,247 @@
+"""One stage, a few views, every promise: the labels against Mitsuba's first hits. A row of the soak for each view."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from exactness import holes, invariants, ours
+from exactness.casting import Cast, Piece, Soup, pieces_of
+from exactness.eyes import Eye, facing, pinhole
+from exactness.verdict import inner
+
+AGREE = 0.999
+"""Share of pixels on which labels and Mitsuba must agree, ties apart."""
+
+TIE = 1e-6
+"""Relative distance within which two surfaces are in the same place."""
+
+DEPTH = 1e-5
+"""Relative error that 99.9 % of depths must keep on real stages."""
+
+VIEWS = {"front": (-60.0, 25.0, 1.0), "back": (125.0, 8.0, 0.9), "close": (20.0, 40.0, 0.6)}
+"""Azimuth and elevation [degrees], and distance in units of what shows all; `close` looks at the middle of the crowd."""
+
+
+@dataclass
+class View:
+    """One picture of a stage judged. Pixels: `agree` + `ties` + `edges` + `leaks` + `wrong` = `pixels`.
+
+    agree: same instance; ties: both instances lie within `TIE` there
+    (`ties_against`: and the higher instance_id was taken); edges: silhouettes by the oracle's picture; leaks:
+    Mitsuba slipped through between triangles, as float64 shows; wrong: everything else. `depth`: largest relative
+    difference away from edges; `depth_999`: that of 99.9 % of them; `cut_out`: rays through holes; `tied`: ties that the
+    labels count; `reprojected`: farthest that a labelled point lands from its pixel's centre [px].
+    """
+
+    view: str
+    pixels: int
+    covered: int
+    instances: int
+    agree: int = 0
+    ties: int = 0
+    ties_against: int = 0
+    edges: int = 0
+    leaks: int = 0
+    wrong: int = 0
+    depth: float = 0.0
+    depth_999: float = 0.0
+    reprojected: float = 0.0
+    cut_out: int = 0
+    tied: int = 0
+    digest: str = ""
+    problems: list[str] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+
+def eyes(pieces: Sequence[Piece], width: int, height: int) -> dict[str, Eye]:
+    """Cameras about all that is drawn, and one about the middle of the crowd; none where nothing is drawn."""
+    if not pieces:
+        return {}
+    boxes = np.array([(piece.points.min(0), piece.points.max(0)) for piece in pieces])
+    low, high = boxes[:, 0].min(0), boxes[:, 1].max(0)
+    middles, radii = boxes.mean(1), np.linalg.norm(boxes[:, 1] - boxes[:, 0], axis=1) / 2
+    crowd = np.median(middles, axis=0)
+    reach = 1.5 * float(np.median(np.linalg.norm(middles - crowd, axis=1))) + float(np.median(radii))
+    fov, out = np.radians(45.0), {}
+    narrow = np.sin(np.arctan(np.tan(fov / 2) * height / width))
+    for name, (azimuth, elevation, share) in VIEWS.items():
+        near_by = name == "close"
+        centre = crowd if near_by else (low + high) / 2
+        radius = reach if near_by else float(np.linalg.norm(high - low)) / 2
+        away = max(radius, 1e-6) / narrow * share
+        a, e = np.radians(azimuth), np.radians(elevation)
+        place = away * np.array([np.cos(e) * np.cos(a), np.cos(e) * np.sin(a), np.sin(e)])
+        eye = pinhole(width, height, fov, facing(place, (0, 0, 0), 0.0, centre))
+        out[name] = replace(eye, near=away * 1e-3, far=away * 10)
+    return out
+
+
+def survey(
+    path: Path, root: Path, size: tuple[int, int] = (320, 240), views: Sequence[str] = tuple(VIEWS)
+) -> list[View]:
+    """All views of a stage; none where it draws nothing. Raises UserError where it does not open."""
+    snapshot = ours.read(path, root)
+    pieces = pieces_of(snapshot)
+    if not pieces:
+        return []
+    chosen = [(name, eye) for name, eye in eyes(pieces, *size).items() if name in views]
+    out = []
+    for name, eye in chosen:
+        capture = ours.labels(snapshot, eye)
+        out.append(judge(snapshot, pieces, name, eye, capture))
+        if len(out) == 1 and invariants.digest(ours.labels(snapshot, eye)) != out[0].digest:
+            out[0].problems.append(f"{name}: the same labels, taken again, have other bytes")
+    return out
+
+
+def judge(snapshot: Any, pieces: Sequence[Piece], name: str, eye: Eye, capture: Any) -> View:
+    """A capture against Mitsuba's first hits of the same triangles."""
+    soup = Soup.of(pieces, np.linalg.inv(eye.pose))
+    origin, direction = replace(eye, pose=np.eye(4)).rays(eye.grid())
+    cast, holes_met = first_solid(snapshot, soup, origin, direction, eye.near)
+    seen = cast.t <= eye.far
+    theirs = np.where(seen, cast.owner, -1)
+    mine = ours.instances(capture).ravel()
+    still = inner(theirs.reshape(eye.height, eye.width)).ravel()
+    out = View(name, len(theirs), int(seen.sum()), len(np.unique(theirs[theirs >= 0])), cut_out=holes_met)
+    out.agree = int(np.count_nonzero(mine == theirs))
+    _sort_out(
+        out,
+        snapshot,
+        cast,
+        np.where(seen, cast.t, np.inf),
+        (origin, direction),
+        mine,
+        theirs,
+        still,
+        eye.near,
+    )
+    _depths(
+        out, capture.aovs["depth"].ravel(), np.where(seen, cast.t, np.inf), (mine == theirs) & still & seen
+    )
+    out.tied = int(capture.ties)
+    out.digest = invariants.digest(capture)
+    if "position" in capture.aovs:
+        out.reprojected = float(invariants.reprojection(capture, eye)[0].max(initial=0.0))
+    out.problems += [f"{name}: {text}" for text in (*_faults(out), *invariants.broken(capture, eye))]
+    return out
+
+
+def _faults(view: View) -> list[str]:
+    out = []
+    fine = view.agree + view.ties + view.leaks
+    if fine < AGREE * view.pixels:
+        out.append(f"only {fine / view.pixels:.4%} of pixels agree")
+    if view.wrong:
+        out.append(f"{view.wrong} pixels differ away from silhouettes")
+    if view.ties_against:
+        out.append(f"{view.ties_against} ties went to the higher instance_id")
+    if view.depth_999 > DEPTH:
+        out.append(f"depth differs by {view.depth_999:.2g}, relative, in a thousandth of all pixels")
+    return out
+
+
+def first_solid(
+    snapshot: Any, soup: Soup, origin: np.ndarray, direction: np.ndarray, near: float
+) -> tuple[Cast, int]:
+    """First hits after the opacity rule, and how many rays went through a hole."""
+    soup = soup.kept(~np.array([holes.gone(m) for m in snapshot.materials])[soup.material])
+    cut = np.array([holes.pierced(m) for m in snapshot.materials])
+    cast = soup.cast(origin, direction, near)
+    passed = np.zeros(len(origin), bool)
+    asked = np.arange(len(origin))
+    for _ in range(64):
+        asked = asked[cast.triangle[asked] >= 0]
+        asked = asked[cut[soup.material[cast.triangle[asked]]]]
+        asked = asked[~_solid(snapshot, cast, origin, direction, asked)]
+        if not len(asked):
+            break
+        passed[asked] = True
+        on = soup.cast(origin[asked], direction[asked], cast.t[asked] * (1 + 1e-5))
+        triangle, t = cast.triangle.copy(), cast.t.copy()
+        triangle[asked], t[asked] = on.triangle, on.t
+        cast = Cast(soup, triangle, t)
+    return cast, int(passed.sum())
+
+
+def _solid(
+    snapshot: Any, cast: Cast, origin: np.ndarray, direction: np.ndarray, rays: np.ndarray
+) -> np.ndarray:
+    """Whether there is a surface where those rays hit triangles with holes, bool[len(rays)]."""
+    soup, triangle = cast.soup, cast.triangle[rays]
+    corners = soup.triangles[triangle]
+    weights = barycentric(soup.points[corners], origin[rays] + cast.t[rays, None] * direction[rays])
+    uv = np.einsum("nk,nkj->nj", weights, soup.uv[corners].astype(np.float64))
+    out = np.ones(len(rays), bool)
+    for number in np.unique(soup.material[triangle]).tolist():
+        mine = (soup.material[triangle] == number) & np.isfinite(uv).all(1)
+        out[mine] = holes.solid(snapshot, snapshot.materials[number], uv[mine])
+    return out
+
+
+def barycentric(corners: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """Weights f8[n, 3] of the corners f8[n, 3, 3] of triangles at points f8[n, 3] in their planes."""
+    a, b, c = np.moveaxis(corners, 1, 0)
+    e1, e2, p = b - a, c - a, at - a
+    d11, d12, d22 = (np.einsum("ij,ij->i", x, y) for x, y in ((e1, e1), (e1, e2), (e2, e2)))
+    p1, p2 = np.einsum("ij,ij->i", p, e1), np.einsum("ij,ij->i", p, e2)
+    det = d11 * d22 - d12 * d12
+    with np.errstate(divide="ignore", invalid="ignore"):
+        v, w = (d22 * p1 - d12 * p2) / det, (d11 * p2 - d12 * p1) / det
+    return np.stack([1 - v - w, v, w], -1)
+
+
+def _sort_out(
+    out: View,
+    snapshot: Any,
+    cast: Cast,
+    t: np.ndarray,
+    rays: tuple[np.ndarray, np.ndarray],
+    mine: np.ndarray,
+    theirs: np.ndarray,
+    still: np.ndarray,
+    near: float,
+) -> None:
+    """Say of each pixel that differs why: a tie, Mitsuba's leak, a silhouette, or nothing that excuses it."""
+    differ = np.flatnonzero(mine != theirs)
+    reached = np.full(len(differ), np.inf)
+    for owner in np.unique(mine[differ]).tolist():
+        if owner >= 0:
+            here = mine[differ] == owner
+            alone = cast.soup.kept(cast.soup.owner == owner)
+            origin, direction = (values[differ[here]] for values in rays)
+            reached[here] = first_solid(snapshot, alone, origin, direction, near)[0].t
+    with np.errstate(invalid="ignore"):
+        tie = np.isfinite(reached) & (np.abs(reached - t[differ]) <= TIE * t[differ])
+        leak = reached < t[differ] * (1 - TIE)  # what is named here is hit alone, and nearer
+    out.ties = int(tie.sum())
+    # The rule: the lower object, then the lower row. Within a tenth of the tolerance's end nobody is sure.
+    clear = tie & (np.abs(reached - t[differ]) <= 0.9 * TIE * t[differ])
+    owner = np.append(snapshot.instances.object, -1).astype(np.int64)
+    rank = np.where(owner >= 0, owner, len(owner)) * len(owner) + np.arange(len(owner))
+    out.ties_against = int((clear & (rank[mine[differ]] > rank[theirs[differ]])).sum())
+    out.leaks = int((leak & ~tie & still[differ]).sum())
+    rest = ~tie & ~(leak & still[differ])
+    out.edges = int((rest & ~still[differ]).sum())
+    out.wrong = int((rest & still[differ]).sum())
+
+
+def _depths(out: View, depth: np.ndarray, t: np.ndarray, sure: np.ndarray) -> None:
+    if sure.any():
+        off = np.abs(depth[sure].astype(np.float64) / t[sure] - 1)
+        out.depth, out.depth_999 = float(off.max()), float(np.quantile(off, 0.999))
+
+
+def digests(path: Path, root: Path, size: tuple[int, int] = (320, 240)) -> dict[str, str]:
+    """The bytes of all labels of each view, as a hash: what another process must repeat."""
+    snapshot = ours.read(path, root)
+    pieces = pieces_of(snapshot)
+    if not pieces:
+        return {}
+    return {name: invariants.digest(ours.labels(snapshot, eye)) for name, eye in eyes(pieces, *size).items()}
