@@ -14,7 +14,7 @@ Stages, in this order; each is off by default, and with all off the picture is t
     7. converter    rounded to 2^bits steps over full_well, black level added and clipped away
     8. demosaic     bilinear
     9. white balance  gains that make light of that temperature neutral
-   10. tone         `shoulder`: the engines' tone map; `srgb`: clipped at 1, the sRGB curve; then 8 bits
+   10. tone         `soft`: the engines' tone map; `srgb`: clipped at 1, the sRGB curve; then 8 bits
    11. jpeg         Pillow (libjpeg): same bytes for the same build of it
 """
 
@@ -85,7 +85,7 @@ class Rgb(Sensor):
     bits: Annotated[int, Field(ge=0, le=16)] = 0
     black_level: Annotated[float, Field(ge=0, le=0.5)] = 0.0
     white_balance: Annotated[float, Field(ge=1667, le=25_000)] | None = None
-    tone: Literal["shoulder", "srgb"] = "shoulder"
+    tone: Literal["soft", "srgb"] = "soft"
     jpeg: Annotated[int, Field(ge=1, le=100)] | None = None
 
     @model_validator(mode="after")
@@ -111,7 +111,7 @@ class Rgb(Sensor):
             ev = 0.0
             light = self._exposed(self._through_lens(light, view.camera), Noise(view.seed, "rgb"), arrays)
         arrays["linear"] = light * np.float32(2.0**ev) if ev else light
-        arrays["rgb"] = tone_map(light, ev) if self.tone == "shoulder" else _srgb(arrays["linear"])
+        arrays["rgb"] = tone_map(light, ev) if self.tone == "soft" else _srgb(arrays["linear"])
         if self.jpeg is not None:
             data = _jpeg(arrays["rgb"], self.jpeg)
             arrays["jpeg"] = np.frombuffer(data, np.uint8)

@@ -83,6 +83,12 @@ def test_intensity_is_cosine_times_albedo_over_the_square_of_the_range(hand, for
     assert np.allclose(out["intensity"], np.minimum(0.2 * cosine * 100 / out["range"] ** 2, 1), rtol=1e-4)
     flat = sense({"kind": "lidar", "pattern": pattern, "intensity": "reflectivity"}, snapshot, forward)
     assert np.allclose(flat["intensity"], 0.2 * cosine, rtol=1e-4)
+    fog = sense({"kind": "lidar", "pattern": pattern, "extinction": 0.1}, snapshot, forward)
+    assert np.allclose(
+        fog["intensity"],
+        np.minimum(20 * cosine / out["range"] ** 2 * np.exp(-0.2 * out["range"]), 1),
+        rtol=1e-4,
+    )
     coarse = sense({"kind": "lidar", "pattern": pattern, "intensity_bits": 3}, snapshot, forward)
     assert np.allclose(coarse["intensity"], np.rint(out["intensity"] * 7) / 7, atol=1e-6)
 
