@@ -134,7 +134,9 @@ def _from_sun(runtime: Mitsuba, world: Surroundings, sampler: Any, surface: Surf
     """A direction on the sun's disc, evenly by solid angle."""
     mi, dr = runtime.mi, runtime.dr
     middle = mi.Vector3f(*(dr.opaque(mi.Float, -float(v)) for v in sun.direction))
-    light = mi.Color3f(*(dr.opaque(mi.Float, v) for v in sun.irradiance))
+    # A direction of the disc, even by solid angle, has the irradiance over the mean of the disc's cosines.
+    spread = 2.0 / (1.0 + math.cos(sun.half_angle))
+    light = mi.Color3f(*(dr.opaque(mi.Float, v * spread) for v in sun.irradiance))
     if sun.half_angle > 0.0:
         # 1 - cos, which float32 holds also for half a degree.
         most = dr.opaque(mi.Float, 2.0 * math.sin(sun.half_angle / 2.0) ** 2)
@@ -182,7 +184,7 @@ def _from_lamps(
         if k == 0:
             point, light, shadow, total, worth_kept = sample.point, value, casts, worth, worth
             continue
-        total += worth
+        total = total + worth  # not in place: the first candidate's worth is the same array
         share = dr.select(total > 0.0, worth / total, 0.0)
         taken = chance < share
         chance = dr.select(taken, chance / share, (chance - share) / (1.0 - share))
