@@ -7,7 +7,6 @@ import numpy as np
 from twinstage.scene.columns import I4
 from twinstage.scene.snapshot import Snapshot
 
-
 Classes = Mapping[str, int] | Mapping[int, int]
 """Class ids, from 1, by class name, or by object row as the label pass takes them."""
 
@@ -25,9 +24,10 @@ def class_ids(snapshot: Snapshot, classes: Classes | None = None) -> I4:
         out[row + 1] = value
     if by_row:
         return out
-    by_name: Mapping[str | int, int] = (
-        {name: k + 1 for k, name in enumerate(sorted(set(names) - {""}))} if classes is None else {**classes}
-    )
+    if classes is None:
+        by_name = {name: k + 1 for k, name in enumerate(sorted(set(names) - {""}))}
+    else:
+        by_name = {str(name): value for name, value in classes.items()}
     by_set = np.array([*(by_name.get(name, 0) for name in names), 0], np.int32)
     out[1:] = by_set[table.code]
     return out
