@@ -22,18 +22,23 @@ from twinstage.scene.snapshot import Snapshot
 
 @ENGINES.register
 class BpyEngine:
-    """Cycles. `seconds` is what the last picture took in Cycles alone, without messages and files."""
+    """Cycles.
+
+    Attributes:
+        seconds: what the last picture took in Blender, without messages and files.
+        sampling_seconds: of these, from the first sample to the last: without updates of scene, trees and maps.
+    """
 
     kind: ClassVar[str] = "bpy"
 
-    def __init__(self, settings: EngineSettings, *, threads: int = 0) -> None:
+    def __init__(self, settings: EngineSettings) -> None:
         self.settings = settings
-        self.seconds = 0.0
+        self.seconds = self.sampling_seconds = 0.0
         self.version = ""
-        self._threads = threads
         self._link: Any = None
         self._images: Any = None
         self._meshes: set[str] = set()
+        self._source: Snapshot | None = None
         self._snapshot: Snapshot | None = None
         self._structure: tuple[object, ...] = ()
         self._origin: F8 = np.zeros(3)
@@ -41,8 +46,8 @@ class BpyEngine:
     def render(
         self, snapshot: Snapshot, camera: Camera, *, seed: int | None = None, motion: Motion | None = None
     ) -> Capture:
-        """A Capture with `rgb`."""
-        if motion is not None:
+        """A Capture with `rgb`; what moves is refused."""
+        if motion is not None and not motion.still:
             raise UserError("the bpy engine renders what rests; leave the motion out or take another engine")
         linear = self.linear(snapshot, camera, seed=seed)
         exposure = self.settings.exposure
@@ -76,7 +81,8 @@ class BpyEngine:
         self._forget()
 
     def _forget(self) -> None:
-        self._snapshot, self._structure, self._images = None, (), None
+        self._source = self._snapshot = self._images = None
+        self._structure = ()
         self._meshes, self._origin = set(), np.zeros(3)
 
     def _open(self) -> Any:
@@ -89,7 +95,7 @@ class BpyEngine:
                 "samples": settings.spp,
                 "bounces": max(settings.max_depth - 2, 0),
                 "clamp": settings.clamp / 2.0**settings.exposure,
-                "threads": self._threads,
+                "threads": 0,
             }
             self.version = link.call(setup)[0]["version"]
             self._link = link
@@ -98,10 +104,12 @@ class BpyEngine:
     def _follow(self, snapshot: Snapshot) -> None:
         from twinstage.render.engines import bpy_scene as scene
         from twinstage.render.engines.bpy_looks import Images
+        from twinstage.render.lighting import with_glowing_gprims
 
         last, link = self._snapshot, self._open()
-        if last is snapshot:
+        if snapshot is self._source:
             return
+        self._source, snapshot = snapshot, with_glowing_gprims(snapshot)
         structure, origin = scene.structure_of(snapshot), scene.origin_of(snapshot)
         if self._images is None:
             self._images = Images(self.settings.largest_texture, self.settings.largest_map)
@@ -124,6 +132,6 @@ class BpyEngine:
             "seed": self.settings.seed if seed is None else seed,
         }
         answer, found = self._open().call(message)
-        self.seconds = answer["seconds"]
+        self.seconds, self.sampling_seconds = answer["seconds"], answer["sampling"]
         linear: F4 = found["linear"]
         return linear

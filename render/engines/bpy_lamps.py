@@ -2,7 +2,8 @@
 
 A light's power is pi * area * radiance; a sun's is its irradiance. Shaping becomes nodes of the same formula as
 `lighting.shaping_factor`. Blender has no cylinder light: it is a tube that glows, without its ends, seen by no camera. A
-dome is the world: a background a dome, added up. An area light's image counts as its mean colour, as in `path`.
+dome is the world: a background a dome, added up. Left out are IES profiles; an area light's image counts as its mean colour,
+and the multiplier of matt reflections for glossy ones, too, as Cycles has none.
 """
 
 from typing import Any
@@ -31,8 +32,8 @@ def world_graph(snapshot: Snapshot, images: Images) -> dict[str, Any]:
     for placed in placed_lights(snapshot):
         if placed.kind != "dome":
             continue
-        peak = max(placed.radiance)
-        color: Value = [*(c / peak for c in placed.radiance), 1.0]
+        peak = max(placed.radiance) * max(placed.reflects[0], 1e-30)
+        color: Value = [*(c * placed.reflects[0] / peak for c in placed.radiance), 1.0]
         if placed.light is not None and placed.light.texture >= 0:
             image = _environment(graph, placed, images.map(snapshot, placed.light.texture))
             color = graph.add("ShaderNodeVectorMath", set={"operation": "MULTIPLY"}, _0=image, _1=color[:3])
@@ -61,15 +62,14 @@ def _euler(rotation: F8) -> list[float]:
 
 
 def _lamp(snapshot: Snapshot, placed: PlacedLight, origin: F8) -> dict[str, Any]:
-    peak = max(placed.radiance)
-    color = [c / peak for c in _tint(snapshot, placed)]
+    tint = _tint(snapshot, placed)
+    peak = max(tint)
+    color = [c / max(peak, 1e-30) for c in tint]
     pose, scale = np.array(placed.world_from_light), np.linalg.norm(placed.world_from_light[:3, :3], axis=0)
     u, _, vt = np.linalg.svd(pose[:3, :3])
     pose[:3, :3], pose[:3, 3] = u @ vt, pose[:3, 3] - origin
     light = placed.light
-    common = {"color": color, "specular_factor": 1.0, "use_shadow": light is None or light.shadow}
-    if light is not None and light.diffuse > 0:
-        common["specular_factor"] = light.specular / light.diffuse
+    common = {"color": color, "use_shadow": light is None or light.shadow}
     world = pose.tolist()
     if placed.kind == "distant":
         angle = 0.0 if light is None else light.angle
@@ -141,7 +141,8 @@ def _shaped(shaping: Shaping, kind: str) -> dict[str, Any]:
 
 
 def _tint(snapshot: Snapshot, placed: PlacedLight) -> tuple[float, ...]:
+    radiance = np.array(placed.radiance) * placed.reflects[0]
     if placed.light is None or placed.light.texture < 0:
-        return placed.radiance
+        return tuple(radiance.tolist())
     mean = linear_pixels(decode(snapshot.textures[placed.light.texture], 256)).mean((0, 1))
-    return tuple(float(c) for c in mean * placed.radiance)
+    return tuple(float(c) for c in mean * radiance)

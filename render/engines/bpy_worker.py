@@ -11,7 +11,7 @@ JSON object with `op`, and arrays:
     looks   images, materials, lights                    the same objects, lit and painted otherwise
     move    rows, world, visible                         those objects elsewhere
     usd     path, scale                                  replaces all by Blender's own import of a stage
-    render  camera, seed                                 -> `linear` f4[h, w, 3], row 0 on top, and `seconds`
+    render  camera, seed                                 -> `linear` f4[h, w, 3], row 0 on top; `seconds`, `sampling`
 """
 
 import io
@@ -164,9 +164,20 @@ class Worker:
     def render(self, message: Message, arrays: Arrays) -> tuple[Message, Arrays]:
         scene = self.bpy.context.scene
         self._configure(scene, message)
+        marks: list[float] = []
+
+        def listen(said: str, *rest: Any) -> None:
+            """Updating the scene is over when the first sample begins."""
+            if "Sample 0/" in said or ("Finished" in said and len(marks) == 1):
+                marks.append(time.perf_counter())
+
+        handlers = self.bpy.app.handlers.render_stats
+        handlers.append(listen)
         start = time.perf_counter()
         self.bpy.ops.render.render(write_still=False)
         seconds = time.perf_counter() - start
+        handlers.remove(listen)
+        sampling = marks[1] - marks[0] if len(marks) > 1 else seconds
         path = os.path.join(self.folder, "picture.exr")
         self.bpy.data.images["Render Result"].save_render(path, scene=scene)
         image = self.bpy.data.images.load(path, check_existing=False)
@@ -177,7 +188,7 @@ class Worker:
         self.bpy.data.images.remove(image)
         os.unlink(path)
         linear = np.ascontiguousarray(flat.reshape(height, width, 4)[::-1, :, :3])
-        return {"seconds": seconds}, {"linear": linear}
+        return {"seconds": seconds, "sampling": sampling}, {"linear": linear}
 
     # ------------------------------------------------------------------ parts
 
