@@ -50,8 +50,9 @@ class Seen:
         """Slot of the triangle that is seen, -1 for the background."""
         out = np.full(self.zbuffer.depth.size, -1, np.int32)
         for index, pixels in self.groups:
-            bvh = self.zbuffer.parts[index].bvh
-            slots = bvh.prototype.slot if bvh.triangle is None else bvh.prototype.slot[bvh.triangle]
+            part = self.zbuffer.parts[index]
+            slots, kept = part.prototype.slot, part.bvh.triangle
+            slots = slots if kept is None else slots[kept]
             out[pixels] = slots[self.triangle[pixels]]
         return out.reshape(self.shape)
 
@@ -153,7 +154,7 @@ def _uv(seen: Seen) -> F4:
     out = np.full((seen.zbuffer.depth.size, 2), np.nan, np.float32)
     for index, pixels in seen.groups:
         part = seen.zbuffer.parts[index]
-        uv = part.bvh.prototype.uv
+        uv = part.prototype.uv
         if uv is not None:
             triangle = seen.triangle[pixels].astype(np.intp)
             weights = exact_weights(part, triangle, seen.in_box(part, pixels))

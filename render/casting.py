@@ -22,21 +22,22 @@ from twinstage.render.opacity import Cutouts, Transparency, cutouts, hidden_slot
 from twinstage.render.posing import Moment, moments
 from twinstage.render.rays import RayGrid, View
 from twinstage.scene.columns import F8, Bool
-from twinstage.scene.snapshot import Snapshot
+from twinstage.scene.snapshot import Prototype, Snapshot
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
     """One instance as the caster sees it.
 
-    instance: its row; object: its object or -1; materials: row of the material of each slot; grid: the camera's rays in
-    the frame of the BVH's box; rect: pixels it may cover, not clipped to the image; nearest: no point of it has a
-    smaller ray parameter [m]; world_from_box: f8[4, 4], or f8[height, 4, 4] where it moves while the shutter is open;
-    rows: first and last + 1 row of the image that see it so; cutouts: its holes.
+    instance: its row; object: its object or -1; prototype: its geometry; materials: row of the material of each slot;
+    grid: the camera's rays in the frame of the BVH's box; rect: pixels it may cover, not clipped to the image; nearest: no
+    point of it has a smaller ray parameter [m]; world_from_box: f8[4, 4], or f8[height, 4, 4] where it moves while the
+    shutter is open; rows: first and last + 1 row of the image that see it so; cutouts: its holes.
     """
 
     instance: int
     object: int
+    prototype: Prototype
     materials: tuple[int, ...]
     bvh: Bvh
     grid: RayGrid
@@ -104,11 +105,11 @@ def _parts_of(
                 continue
             i, bvh = int(index[group[k]]), bvhs[int(group[k])]
             kind = int(table.prototype[i]), int(table.material_set[i])
-            materials = snapshot.material_sets[kind[1]]
+            prototype, materials = snapshot.prototypes[kind[0]], snapshot.material_sets[kind[1]]
             if kind not in holes:
-                holes[kind] = cutouts(snapshot, snapshot.prototypes[kind[0]], materials, transparent)
-            grid = RayGrid(view, world)
-            yield Part(i, int(table.object[i]), materials, bvh, grid, rect, nearest, world, rows, holes[kind])
+                holes[kind] = cutouts(snapshot, prototype, materials, transparent)
+            owner, grid = int(table.object[i]), RayGrid(view, world)
+            yield Part(i, owner, prototype, materials, bvh, grid, rect, nearest, world, rows, holes[kind])
 
 
 def _rows_of(moment: Moment, height: int, canvas: PixelRect) -> PixelRect:

@@ -23,7 +23,8 @@ from twinstage.render.hits import cast_rays, exact_weights, plane_t
 from twinstage.render.instants import Instant as Instant
 from twinstage.render.instants import Other, same_instances, same_topology
 from twinstage.render.opacity import Transparency
-from twinstage.render.zbuffer import TIE, ZBuffer, owner_key
+from twinstage.render.ties import TIE, owner_key
+from twinstage.render.zbuffer import ZBuffer
 from twinstage.scene.columns import F4, F8, Bool
 from twinstage.scene.snapshot import Snapshot
 
@@ -96,7 +97,7 @@ def _carried(snapshot: Snapshot, zbuffer: ZBuffer, other: Other) -> tuple[Carrie
     for index, pixels in zbuffer.groups():
         part = zbuffer.parts[index]
         row = int(there[part.instance])
-        if row < 0 or not same_topology(part.bvh.prototype, other.prototype(row)):
+        if row < 0 or not same_topology(part.prototype, other.prototype(row)):
             lost += len(pixels)
             out.t[pixels] = -np.inf  # nowhere: no ray is sent, and it counts as hidden
             continue

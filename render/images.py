@@ -1,19 +1,41 @@
-"""Encoded image files into arrays: what textures look like to an engine."""
+"""Encoded image files into arrays: what textures look like to an engine.
+
+Headers are read before anything is decoded, and what they announce is bounded. An image whose pixels are damaged ends a
+picture with one sentence, or, inside `tolerating`, becomes a plain colour and a finding.
+"""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import NamedTuple
 
 import numpy as np
 
 from twinstage.base.errors import UserError
+from twinstage.base.finding import Finding
 from twinstage.scene.color import linear_from_srgb
 from twinstage.scene.columns import F4
-from twinstage.scene.safe.images import open_picture
+from twinstage.scene.safe.images import image_size, open_picture
+from twinstage.scene.safe.limits import MAX_IMAGE_PIXELS
 from twinstage.scene.snapshot import Texture, TextureInput
 
 _LINEAR = linear_from_srgb(np.arange(256) / 255).astype(np.float32)
 _HDR = (b"\x76\x2f\x31\x01", b"#?RADIANCE", b"#?RGBE")
 _CHANNELS = {"r": 0, "g": 1, "b": 2, "a": 3}
+
+
+_tolerated: ContextVar[dict[str, Finding] | None] = ContextVar("tolerated", default=None)
+
+
+@contextmanager
+def tolerating(found: dict[str, Finding]) -> Iterator[None]:
+    """In here images that cannot be read are plain: grey, flat, half. `found` takes a finding for each, by its path."""
+    token = _tolerated.set(found)
+    try:
+        yield
+    finally:
+        _tolerated.reset(token)
 
 
 def is_hdr(data: bytes) -> bool:
@@ -34,9 +56,17 @@ def texture_values(texture: Texture, source: TextureInput, *, color: bool, large
 
     Decoded, shrunk to at most `largest` pixels a side, made linear where the colour space says so (`auto`: 8-bit
     images of three or four channels that feed a colour), then scale and bias. Raises UserError for an image that
-    cannot be read.
+    cannot be read, but inside `tolerating`.
     """
-    pixels = decode(texture, largest)
+    try:
+        pixels = decode(texture, largest)
+    except UserError as error:
+        found = _tolerated.get()
+        if found is None:
+            raise
+        code, where = "texture.damaged", f"{texture.path}"
+        found[where] = Finding(code, "warning", "", f"{error}, so it is drawn in a plain colour")
+        return _plain(source, color)
     rgba = pixels.rgba
     auto = color and pixels.bits == 8 and pixels.channels >= 3
     if source.color_space == "sRGB" or (source.color_space == "auto" and auto):
@@ -52,12 +82,28 @@ def texture_values(texture: Texture, source: TextureInput, *, color: bool, large
     return np.ascontiguousarray(rgba[..., k : k + 1])
 
 
+def _plain(source: TextureInput, color: bool) -> F4:
+    """One pixel in place of an image: opaque, middle grey, a normal straight up, half of anything else."""
+    if source.channel != "rgb":
+        return np.full((1, 1, 1), 1.0 if source.channel == "a" else 0.5, np.float32)
+    return np.array([[[0.18, 0.18, 0.18] if color else [0.0, 0.0, 1.0]]], np.float32)
+
+
 def decode(texture: Texture, largest: int) -> Pixels:
     """The picture in an image file, shrunk by a whole factor to at most `largest` pixels a side."""
     try:
+        size = image_size(texture.data)
+        if size is not None and size.pixels > MAX_IMAGE_PIXELS:
+            raise ValueError(
+                f"it has {size.width:,} x {size.height:,} pixels, more than {MAX_IMAGE_PIXELS:,} in all"
+            )
         if is_hdr(texture.data):
+            if size is None:
+                raise ValueError("its header makes no sense")
             return _decode_hdr(texture.data, largest)
         return _decode_pillow(texture.data, largest)
+    except MemoryError:
+        raise UserError(f"texture {texture.path} cannot be read: there is not enough memory for it") from None
     except (OSError, RuntimeError, ValueError, SyntaxError) as error:
         raise UserError(f"texture {texture.path} cannot be read: {_sentence(error)}") from None
 
@@ -77,8 +123,10 @@ def _decode_pillow(data: bytes, largest: int) -> Pixels:
             rgba = np.concatenate([np.repeat(grey, 3, 2), np.ones_like(grey)], 2)
             return Pixels(shrink_by_mean(rgba, shrink), 16, 1)
         channels = 3 if image.mode == "P" else len(image.getbands())
-        converted = image.convert("RGBA")
-    if shrink > 1:
+        # What has no alpha is the same shrunk first, and large images are the ones that matter.
+        early = shrink > 1 and image.mode in ("L", "RGB")
+        converted = (image.reduce(shrink) if early else image).convert("RGBA")
+    if shrink > 1 and not early:
         converted = converted.reduce(shrink)
     return Pixels(np.asarray(converted, np.float32) / np.float32(255), 8, channels)
 

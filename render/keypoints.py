@@ -10,11 +10,15 @@ A key point is a mark on an object (`twin:keypoint:<name>`). Its v is COCO's:
 The rule of hiding. From the key point a ray runs back to where the camera looks from, up to the near plane. It starts
 `tolerance` metres away from the key point (and twice the chord error of the object's own surface), so that the surface on
 which the mark lies does not hide it; nor does anything else that touches it there. Whatever the ray meets hides the
-point: other objects and the object's own body alike. One exception: a mark that lies off its object's surface by more than
-the tolerance (the middle of a joint, of a wheel) cannot be hidden by that object, for then nobody could ever see it; only
-others hide it. No depths are compared, so the answer does not depend on how far the camera is away.
+point: other objects and the object's own body alike. One exception: a mark enclosed by its object (the middle of a joint,
+of a wheel) cannot be hidden by that object, for then nobody could ever see it; only others hide it. Enclosed is a mark that
+lies off its object's surface by more than the tolerance, and from which the surface is met in all 26 directions of a cube's
+faces, edges and corners (in the axes of the mark's prim). No depths are compared, so the answer does not depend on how far
+the camera is away.
 
-What hides is what the label pass draws: invisible instances and materials of constant opacity 0 hide nothing.
+What hides is what the label pass draws, by the same rule of what is not opaque (`render.opacity`): invisible instances,
+materials of constant opacity 0 and the holes of cut-outs hide nothing. Things stand where they are at the frame's time; a
+camera that moves looks from where it is when it exposes the key point's row.
 """
 
 from collections.abc import Iterator
@@ -24,10 +28,14 @@ import numpy as np
 
 from twinstage.render.capture import Camera
 from twinstage.render.casting import SHARED_BVHS, Bvh, BvhCache, drawn_instances
+from twinstage.render.opacity import Cutouts, Transparency, cutouts
 from twinstage.render.surface import near_surface
 from twinstage.scene.columns import F8, I4, U1, Bool, frozen
 from twinstage.scene.snapshot import Snapshot
 
+_AROUND = np.array(
+    [[x, y, z] for x in (-1, 0, 1) for y in (-1, 0, 1) for z in (-1, 0, 1) if x or y or z], np.float64
+)
 NOT_SHOWN, HIDDEN, SEEN = 0, 1, 2
 TOLERANCE = 1e-3
 """How far from a key point surfaces do not hide it [m]."""
@@ -80,9 +88,13 @@ def seen_keypoints(
     objects: np.ndarray | None = None,
     *,
     tolerance: float = TOLERANCE,
+    transparent: Transparency = "surface",
     cache: BvhCache = SHARED_BVHS,
 ) -> SeenKeypoints:
-    """The key points of those objects (rows; None for all) as the camera sees them, with their visibility."""
+    """The key points of those objects (rows; None for all) as the camera sees them, with their visibility.
+
+    `tolerance` [m] and `transparent`: see the module's docstring and `render.opacity`.
+    """
     table = snapshot.keypoints
     rows = np.arange(len(table))
     if objects is not None:
@@ -93,9 +105,10 @@ def seen_keypoints(
     v = np.where(inside, SEEN, NOT_SHOWN).astype(np.uint8)
     asked = np.flatnonzero(inside)
     if len(asked):
-        hidden = _hidden(
-            snapshot, camera, table.object[rows[asked]], world[asked], pixels[asked], tolerance, cache
-        )
+        bodies = _bodies(snapshot, cache, transparent)
+        chosen = rows[asked]
+        marks = _Marks(table.object[chosen], world[asked], snapshot.node_world[table.node[chosen], :3, :3])
+        hidden = _hidden(bodies, camera, marks, pixels[asked], tolerance)
         v[asked[hidden]] = HIDDEN
     return SeenKeypoints(
         row=frozen(rows, np.int32),
@@ -131,18 +144,19 @@ def _inside(camera: Camera, world: F8, pixels: F8, depth: F8) -> Bool:
     return out
 
 
-def _hidden(
-    snapshot: Snapshot,
-    camera: Camera,
-    objects: np.ndarray,
-    world: F8,
-    pixels: F8,
-    tolerance: float,
-    cache: BvhCache,
-) -> Bool:
-    """Whether something stands between points [n, 3] in the picture and the camera, bool[n]."""
-    bodies = _bodies(snapshot, cache)
-    on, chord = _on_own_surface(bodies, objects, world, tolerance)
+@dataclass(frozen=True, slots=True)
+class _Marks:
+    """Key points in the picture: object i4[n], place in the world f8[n, 3] [m], axes of their prims f8[n, 3, 3]."""
+
+    object: np.ndarray
+    world: F8
+    axes: F8
+
+
+def _hidden(bodies: "_Bodies", camera: Camera, marks: _Marks, pixels: F8, tolerance: float) -> Bool:
+    """Whether something stands between marks in the picture and the camera, bool[n]."""
+    world = marks.world
+    own, chord = _own_hides(bodies, marks, tolerance)
     origin, along = camera.rays_at(pixels)
     back = origin - world
     length = np.linalg.norm(back, axis=1)
@@ -152,20 +166,40 @@ def _hidden(
     start, direction = world + first[:, None] * back, (end - first)[:, None] * back
     hidden = np.zeros(len(world), bool)
     for k, rays in bodies.meeting(start, direction):
-        rays = rays[~hidden[rays] & (on[rays] | (objects[rays] != bodies.object[k]))]
+        rays = rays[~hidden[rays] & (own[rays] | (marks.object[rays] != bodies.object[k]))]
         if len(rays):
             hidden[rays] = bodies.hit(k, start[rays], direction[rays])
     return hidden
 
 
-def _on_own_surface(bodies: "_Bodies", objects: np.ndarray, world: F8, tolerance: float) -> tuple[Bool, F8]:
-    """Whether each point lies on its own object's surface, and that surface's chord error, f8[n] [m]."""
-    on, chord = np.zeros(len(world), bool), np.zeros(len(world))
-    for index in np.unique(objects).tolist():
-        mine = np.flatnonzero(objects == index)
-        parts = [(bodies.bvhs[k], bodies.world[k]) for k in np.flatnonzero(bodies.object == index).tolist()]
-        on[mine], chord[mine] = near_surface(parts, world[mine], tolerance)
-    return on, chord
+def _own_hides(bodies: "_Bodies", marks: _Marks, tolerance: float) -> tuple[Bool, F8]:
+    """Whether each mark's own object can hide it, and the chord error of the surface that it lies on, f8[n] [m]."""
+    own, chord = np.ones(len(marks.world), bool), np.zeros(len(marks.world))
+    for index in np.unique(marks.object).tolist():
+        mine = np.flatnonzero(marks.object == index)
+        parts = np.flatnonzero(bodies.object == index).tolist()
+        surfaces = [(bodies.bvhs[k], bodies.world[k]) for k in parts]
+        on, chord[mine] = near_surface(surfaces, marks.world[mine], tolerance)
+        off = mine[~on]
+        if len(off):
+            own[off] = ~_enclosed(bodies, parts, marks.world[off], marks.axes[off])
+    return own, chord
+
+
+def _enclosed(bodies: "_Bodies", parts: list[int], world: F8, axes: F8) -> Bool:
+    """Whether places [n, 3] see those bodies in all directions of `_AROUND`, bool[n]."""
+    directions = np.einsum("nij,dj->ndi", axes, _AROUND)
+    length = np.linalg.norm(directions, axis=-1, keepdims=True)
+    directions = np.where(length > 0, directions / np.where(length > 0, length, 1.0), _AROUND)
+    open_ = np.ones(directions.shape[:2], bool)
+    for k in parts:
+        away = np.linalg.norm(world - bodies.middle[k], axis=1)
+        reach = away + np.linalg.norm(bodies.half[k]) * np.linalg.norm(bodies.world[k, :3, :3], 2)
+        start = np.broadcast_to(world[:, None], directions.shape)
+        rays = (reach[:, None, None] * 1.01) * directions
+        open_ &= ~bodies.hit(k, start.reshape(-1, 3), rays.reshape(-1, 3)).reshape(open_.shape)
+    out: Bool = np.logical_not(open_.any(axis=1))
+    return out
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +211,7 @@ class _Bodies:
 
     object: I4
     bvhs: list[Bvh]
+    holes: list[Cutouts | None]
     world: F8
     inverse: F8
     middle: F8
@@ -205,21 +240,38 @@ class _Bodies:
         rays = np.concatenate(
             [(start - self.middle[k]) @ self.inverse[k].T, direction @ self.inverse[k].T], 1
         ).astype(np.float32)
-        hit: Bool = self.bvhs[k].occluded(rays, 1.0)
-        return hit
+        holes = self.holes[k]
+        if holes is None:
+            hit: Bool = self.bvhs[k].occluded(rays, 1.0)
+            return hit
+        found = self.bvhs[k].all_hits(rays)
+        triangle, whole = found["primitive_ids"].astype(np.int64), self.bvhs[k].triangle
+        solid = holes.solid(triangle if whole is None else whole[triangle], found["primitive_uvs"])
+        out = np.zeros(len(rays), bool)
+        out[found["ray_ids"][solid & (found["t_hit"] <= 1.0)].astype(np.int64)] = True
+        return out
 
 
-def _bodies(snapshot: Snapshot, cache: BvhCache) -> _Bodies:
-    drawn = list(drawn_instances(snapshot))
+def _bodies(snapshot: Snapshot, cache: BvhCache, transparent: Transparency) -> _Bodies:
     table = snapshot.instances
+    drawn = list(drawn_instances(snapshot, transparent))
     rows = np.array([row for row, _ in drawn], np.int64)
-    bvhs = [cache.get(snapshot.prototypes[int(table.prototype[row])], slots) for row, slots in drawn]
     world = np.array(snapshot.instance_world[rows]).reshape(-1, 4, 4)
     # What is squashed flat has no outline, as in the label pass.
     solid = np.abs(np.linalg.det(world[:, :3, :3])) > 1e-30
-    rows, world = rows[solid], world[solid]
-    bvhs = [bvh for bvh, kept in zip(bvhs, solid.tolist(), strict=True) if kept]
+    world = world[solid]
+    drawn = [drawn[k] for k in np.flatnonzero(solid).tolist()]
+    rows = rows[solid]
+    bvhs = [cache.get(snapshot.prototypes[int(table.prototype[row])], slots) for row, slots in drawn]
+    kinds: dict[tuple[int, int], Cutouts | None] = {}
+    holes = []
+    for row in rows.tolist():
+        kind = int(table.prototype[row]), int(table.material_set[row])
+        if kind not in kinds:
+            prototype, materials = snapshot.prototypes[kind[0]], snapshot.material_sets[kind[1]]
+            kinds[kind] = cutouts(snapshot, prototype, materials, transparent)
+        holes.append(kinds[kind])
     centre = np.array([bvh.centre for bvh in bvhs]).reshape(-1, 3)
     half = np.array([bvh.half for bvh in bvhs]).reshape(-1, 3)
     middle = np.einsum("nij,nj->ni", world[:, :3, :3], centre) + world[:, :3, 3]
-    return _Bodies(table.object[rows], bvhs, world, np.linalg.inv(world[:, :3, :3]), middle, half)
+    return _Bodies(table.object[rows], bvhs, holes, world, np.linalg.inv(world[:, :3, :3]), middle, half)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from twinstage.render.casting import Part
+from twinstage.render.extents import SHARED_BOUNDS, object_node
 from twinstage.scene.columns import F8
 from twinstage.scene.snapshot import Snapshot
 
@@ -19,9 +20,7 @@ class ObjectFrames:
 
     def node(self, row: int) -> int:
         """The node that carries an object."""
-        objects = self._snapshot.objects
-        prim, point = int(objects.prim[row]), int(objects.point_id[row])
-        return prim if point < 0 else len(self._snapshot.prims) + self._snapshot.points.row(prim, point)
+        return object_node(self._snapshot, row)
 
     def box(self, row: int) -> tuple[F8, F8]:
         """Least and greatest coordinates f8[3] of all drawn or hidden parts of an object, in its own frame [m].
@@ -29,19 +28,9 @@ class ObjectFrames:
         Round shapes reach `chord_error` beyond their triangles.
         """
         if row not in self._boxes:
-            snapshot = self._snapshot
-            frame = np.linalg.inv(snapshot.node_world[self.node(row)])
+            found = SHARED_BOUNDS.of_object(self._snapshot, row)
             low, high = np.full(3, np.inf), np.full(3, -np.inf)
-            for i in np.flatnonzero(snapshot.instances.object == row).tolist():
-                prototype = snapshot.prototypes[snapshot.instances.prototype[i]]
-                if len(prototype.points):
-                    # Rounded as in records, so that the box does not depend on where in the world the object is.
-                    matrix = np.round(frame @ snapshot.instance_world[i], 9) + 0.0
-                    points = prototype.points.astype(np.float64) @ matrix[:3, :3].T + matrix[:3, 3]
-                    reach = prototype.chord_error * np.linalg.norm(matrix[:3, :3], axis=1)
-                    low = np.minimum(low, points.min(0) - reach)
-                    high = np.maximum(high, points.max(0) + reach)
-            self._boxes[row] = low, high
+            self._boxes[row] = (low, high) if found is None else (found.low, found.high)
         return self._boxes[row]
 
     def nocs(self, part: Part, points: F8, rows: np.ndarray) -> F8:

@@ -1,13 +1,14 @@
 """Pictures as files, and what is drawn over them. The same pixels always give the same bytes.
 
-PNG: no time, no software name, no colour chunks. EXR: float32, ZIP, no attributes of ours. A depth file has the single
-channel `Z` (z along the optical axis [m], inf = background), a normal file `X`, `Y`, `Z` (unit, world frame).
+PNG: no time, no software name, no colour chunks. EXR: scan lines, ZIP, no attributes of ours. A depth file has the single
+channel `Z` (z along the optical axis [m], inf = background), a normal file `X`, `Y`, `Z` (unit, world frame). Which AOV
+becomes which file is the matter of `render.files`.
 """
 
 import colorsys
 import struct
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from twinstage.scene.columns import U1, Bool
 
 
 def png_bytes(image: np.ndarray, *, level: int = 3) -> bytes:
-    """A PNG of u1[h, w, 3], u1[h, w, 4], u1[h, w] or u2[h, w]; `level`: zlib's, 0 to 9.
+    """A PNG of u1 or u2 [h, w], [h, w, 3] or [h, w, 4]; `level`: zlib's, 0 to 9.
 
     Written here rather than by an image library, whose choice of filters may change with its version.
     """
@@ -54,14 +55,23 @@ def _chunk(name: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
 
-def exr_bytes(channels: dict[str, np.ndarray]) -> bytes:
-    """An OpenEXR file (scan lines, ZIP, float32) of f4[h, w] arrays by channel name; deterministic bytes."""
+_EXR_TYPES = {"<u4": 0, "<f2": 1, "<f4": 2}
+
+
+def exr_bytes(channels: Mapping[str, np.ndarray], *, pixel_aspect: float = 1.0) -> bytes:
+    """An OpenEXR file (scan lines, ZIP) of [h, w] arrays by channel name; deterministic bytes.
+
+    Halves stay halves, integers and booleans become UINT (negative ones are refused), all else FLOAT. `pixel_aspect`:
+    width of a pixel over its height.
+    """
     names = sorted(channels)
     height, width = channels[names[0]].shape
-    arrays = [np.ascontiguousarray(channels[name], "<f4") for name in names]
+    kinds = [_exr_kind(channels[name]) for name in names]
+    arrays = [np.ascontiguousarray(channels[name], kind) for name, kind in zip(names, kinds, strict=True)]
     if any(array.shape != (height, width) for array in arrays):
         raise ValueError("all channels of an EXR file have the same size")
-    header = _exr_header(names, width, height)
+    types = [_EXR_TYPES[kind] for kind in kinds]
+    header = _exr_header(list(zip(names, types, strict=True)), width, height, pixel_aspect)
     blocks = []
     for top in range(0, height, 16):
         lines = [array[y].tobytes() for y in range(top, min(top + 16, height)) for array in arrays]
@@ -84,12 +94,24 @@ def save_normal(path: Path, normal: np.ndarray) -> None:
     path.write_bytes(exr_bytes({axis: normal[..., k] for k, axis in enumerate("XYZ")}))
 
 
-def _exr_header(names: list[str], width: int, height: int) -> bytes:
+def _exr_kind(array: np.ndarray) -> str:
+    if array.dtype == np.float16:
+        return "<f2"
+    if array.dtype.kind not in "biu":
+        return "<f4"
+    if array.dtype.kind == "i" and array.size and array.min() < 0:
+        raise ValueError("an EXR file cannot hold negative integers")
+    return "<u4"
+
+
+def _exr_header(channels: list[tuple[str, int]], width: int, height: int, pixel_aspect: float) -> bytes:
     def attribute(name: str, kind: str, value: bytes) -> bytes:
         return name.encode() + b"\0" + kind.encode() + b"\0" + struct.pack("<i", len(value)) + value
 
     listed = (
-        b"".join(name.encode() + b"\0" + struct.pack("<iBBBBii", 2, 0, 0, 0, 0, 1, 1) for name in names)
+        b"".join(
+            name.encode() + b"\0" + struct.pack("<iBBBBii", kind, 0, 0, 0, 0, 1, 1) for name, kind in channels
+        )
         + b"\0"
     )
     window = struct.pack("<iiii", 0, 0, width - 1, height - 1)
@@ -100,7 +122,7 @@ def _exr_header(names: list[str], width: int, height: int) -> bytes:
         + attribute("dataWindow", "box2i", window)
         + attribute("displayWindow", "box2i", window)
         + attribute("lineOrder", "lineOrder", b"\0")
-        + attribute("pixelAspectRatio", "float", struct.pack("<f", 1.0))
+        + attribute("pixelAspectRatio", "float", struct.pack("<f", pixel_aspect))
         + attribute("screenWindowCenter", "v2f", struct.pack("<ff", 0.0, 0.0))
         + attribute("screenWindowWidth", "float", struct.pack("<f", 1.0))
         + b"\0"

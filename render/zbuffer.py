@@ -9,8 +9,6 @@ Embree finds which triangle is hit, in float32; where along the ray, is then com
 plane, and rounded to float32.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from twinstage.render.bounds import PixelRect, image_rect
@@ -20,24 +18,9 @@ from twinstage.render.hits import DOUBT as DOUBT
 from twinstage.render.hits import KEPT_PLANES, exact_t, faces_viewer
 from twinstage.render.hits import Hits as Hits
 from twinstage.render.hits import cast_part as cast_part
-from twinstage.scene.columns import F4, F8, I4, U4
+from twinstage.render.ties import TIE, Claims, Pixels, joined, owner_key, reach, winners
+from twinstage.scene.columns import F4, I4, U4
 from twinstage.scene.snapshot import Snapshot
-
-TIE = 1e-6
-"""Hits whose ray parameters differ by less than this share are in the same place."""
-
-_LAST = np.iinfo(np.int32).max
-
-
-@dataclass(frozen=True, slots=True)
-class _Claims:
-    """Hits that may be the ones seen at contested pixels: flat pixel, part, t, triangle, barycentric."""
-
-    pixel: np.ndarray
-    part: np.ndarray
-    t: F4
-    triangle: U4
-    barycentric: F4
 
 
 class ZBuffer:
@@ -53,39 +36,52 @@ class ZBuffer:
         self.camera = camera
         self.parts: list[Part] = []
         shape = (camera.height, camera.width)
-        self._depth: F4 = np.full(shape, np.inf, np.float32)
-        self._part: I4 = np.full(shape, -1, np.int32)
-        self._triangle: U4 = np.zeros(shape, np.uint32)
-        self._barycentric: F4 = np.zeros((*shape, 2), np.float32)
-        self._claims: list[_Claims] = []
-        self._unsettled = False
-        self._tied = 0
+        self._drawn = Pixels(
+            np.full(shape, np.inf, np.float32),
+            np.full(shape, -1, np.int32),
+            np.zeros(shape, np.uint32),
+            np.zeros((*shape, 2), np.float32),
+        )
+        self._claims: list[Claims] = []
+        self._seen: tuple[Pixels, int] | None = None
+
+    def _settled(self) -> tuple[Pixels, int]:
+        """What is seen, contested pixels given to whom the rule names, and how many tie.
+
+        Any hit within the tolerance of the nearest either held its pixel last, or was remembered: when it came, or
+        when what came after took its place, the two were within the tolerance of each other.
+        """
+        if self._seen is None:
+            if not self._claims:
+                return self._drawn, 0
+            contested = np.unique(np.concatenate([claim.pixel for claim in self._claims]))
+            keys = np.array([owner_key(part.object, part.instance) for part in self.parts])
+            won, ties = winners(joined([*self._claims, self._drawn.at(contested)]), keys)
+            pixels = self._drawn.copy()
+            pixels.put(won)
+            self._seen = pixels, ties
+        return self._seen
 
     @property
     def depth(self) -> F4:
-        self._settle()
-        return self._depth
+        return self._settled()[0].depth
 
     @property
     def part(self) -> I4:
-        self._settle()
-        return self._part
+        return self._settled()[0].part
 
     @property
     def barycentric(self) -> F4:
-        self._settle()
-        return self._barycentric
+        return self._settled()[0].barycentric
 
     @property
     def box_triangle(self) -> U4:
         """The triangle in its part's BVH, u4[h, w]."""
-        self._settle()
-        return self._triangle
+        return self._settled()[0].triangle
 
     @property
     def ties(self) -> int:
-        self._settle()
-        return self._tied
+        return self._settled()[1]
 
     @property
     def instance(self) -> I4:
@@ -110,18 +106,16 @@ class ZBuffer:
         """Whether everything of that part in that rectangle is behind what is drawn already, ties apart."""
         # Float32 depths stray by parts in 1e7 from the float64 bound; the margin keeps the answer conservative.
         nearest = part.nearest * (1 - 4 * TIE)
-        return bool(self._depth[rect.slices(image_rect(self.camera))].max() < nearest)
+        return bool(self._drawn.depth[rect.slices(image_rect(self.camera))].max() < nearest)
 
     def draw(self, part: Part, rect: PixelRect, hits: Hits) -> None:
         """Take what is nearer, and keep what ties for when all is drawn."""
-        image = image_rect(self.camera)
-        window = rect.slices(image)
-        depth = self._depth[window]
+        held = self._drawn.depth[rect.slices(image_rect(self.camera))]
         # Strictly below, so that inf is not. Hits clearly behind need no exact answer.
-        chosen = np.flatnonzero(hits.t < depth * (1 + DOUBT))
+        chosen = np.flatnonzero(hits.t < held * (1 + DOUBT))
         if chosen.size == 0:
             return
-        index = len(self.parts)
+        index, self._seen = len(self.parts), None
         self.parts.append(part)
         row = chosen // rect.width
         column = chosen - row * rect.width
@@ -129,75 +123,23 @@ class ZBuffer:
         triangle = hits.triangle.reshape(-1).take(chosen)
         t = hits.t.reshape(-1).take(chosen)
         t = exact_t(part, column + (rect.x0 + 0.5), row + (rect.y0 + 0.5), triangle.astype(np.intp), t)
-        old = self._depth.reshape(-1).take(pixel)
-        tie = (t <= _reach(old)) & (old <= _reach(t))
+        old = self._drawn.depth.reshape(-1).take(pixel)
+        tie = (t <= reach(old)) & (old <= reach(t))
         barycentric = hits.barycentric.reshape(-1, 2)
         if tie.any():
-            self._contest(pixel[tie], index, t[tie], triangle[tie], barycentric[chosen[tie]])
+            at = pixel[tie]
+            self._claims.append(self._drawn.at(at))
+            coming = np.full(len(at), index)
+            self._claims.append(Claims(at, coming, t[tie], triangle[tie], barycentric[chosen[tie]]))
         nearer = t < old
         if not nearer.all():
             chosen, pixel, t, triangle = chosen[nearer], pixel[nearer], t[nearer], triangle[nearer]
-        self._depth.reshape(-1)[pixel] = t
-        self._part.reshape(-1)[pixel] = index
-        self._triangle.reshape(-1)[pixel] = triangle
+        drawn = self._drawn
+        drawn.depth.reshape(-1)[pixel] = t
+        drawn.part.reshape(-1)[pixel] = index
+        drawn.triangle.reshape(-1)[pixel] = triangle
         # Two weights as one number of eight bytes: they move together.
-        self._barycentric.reshape(-1).view(np.uint64)[pixel] = barycentric.reshape(-1).view(np.uint64)[chosen]
-
-    def _contest(self, pixel: np.ndarray, part: int, t: F4, triangle: U4, barycentric: F4) -> None:
-        """Remember both who stands at those pixels and who comes."""
-        self._unsettled = True
-        self._claims.append(self._holders(pixel))
-        self._claims.append(_Claims(pixel, np.full(len(pixel), part), t, triangle, barycentric))
-
-    def _holders(self, pixel: np.ndarray) -> _Claims:
-        return _Claims(
-            pixel,
-            self._part.ravel()[pixel].astype(np.int64),
-            self._depth.ravel()[pixel],
-            self._triangle.ravel()[pixel],
-            self._barycentric.reshape(-1, 2)[pixel],
-        )
-
-    def _settle(self) -> None:
-        """Give contested pixels to whom the rule names.
-
-        Any hit within the tolerance of the nearest either held its pixel last, or was remembered: when it came, or
-        when what came after took its place, the two were within the tolerance of each other.
-        """
-        if not self._unsettled:
-            return
-        self._unsettled = False
-        pixels = np.unique(np.concatenate([claim.pixel for claim in self._claims]))
-        claims = [*self._claims, self._holders(pixels)]
-        pixel = np.concatenate([c.pixel for c in claims])
-        part = np.concatenate([c.part for c in claims])
-        t = np.concatenate([c.t for c in claims])
-        nearest = np.full(len(pixels), np.inf, np.float32)
-        place = np.searchsorted(pixels, pixel)
-        np.minimum.at(nearest, place, t)
-        valid = np.flatnonzero(t <= _reach(nearest)[place])
-        rows = np.array([owner_key(p.object, p.instance) for p in self.parts])
-        owner = rows[part[valid]]
-        order = valid[np.lexsort((t[valid], owner[:, 1], owner[:, 0], pixel[valid]))]
-        first = order[np.append(True, np.diff(pixel[order]) != 0)]
-        same = np.append(False, (np.diff(pixel[order]) == 0) & (np.diff(part[order]) != 0))
-        self._tied = len(np.unique(pixel[order][same]))
-        at = pixel[first]
-        self._depth.ravel()[at] = t[first]
-        self._part.ravel()[at] = part[first]
-        self._triangle.ravel()[at] = np.concatenate([c.triangle for c in claims])[first]
-        self._barycentric.reshape(-1, 2)[at] = np.concatenate([c.barycentric for c in claims])[first]
-
-
-def owner_key(owner: int, instance: int) -> tuple[int, int]:
-    """What ties are decided by, the lower one wins: an object's row (-1: none, last of all), then the instance's."""
-    return (owner if owner >= 0 else _LAST), instance
-
-
-def _reach(t: np.ndarray) -> F8:
-    """The greatest ray parameter that ties with t."""
-    out: F8 = t.astype(np.float64) * (1 + TIE)
-    return out
+        drawn.barycentric.reshape(-1).view(np.uint64)[pixel] = barycentric.reshape(-1).view(np.uint64)[chosen]
 
 
 def _grouped(values: I4) -> list[tuple[int, np.ndarray]]:

@@ -12,6 +12,7 @@ import multiprocessing
 import os
 import sys
 import time
+from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -55,12 +56,12 @@ def work(pipe: Connection, alone: bool) -> None:
 
 
 class Worker:
-    """A worker process, made anew after a file that crashed it or ran out of time."""
+    """A worker process, made when it is needed, and anew after a file that crashed it or ran out of time."""
 
     def __init__(self, alone: bool) -> None:
         self._context = multiprocessing.get_context("spawn")
         self._alone = alone
-        self._start()
+        self._process: Any = None
 
     def _start(self) -> None:
         self._pipe, far = self._context.Pipe()
@@ -70,6 +71,8 @@ class Worker:
 
     def ask(self, name: str, size: tuple[int, int]) -> None:
         """Begin with one file."""
+        if self._process is None:
+            self._start()
         self._pipe.send((name, size))
 
     def answer(self, name: str) -> dict[str, Any]:
@@ -82,7 +85,7 @@ class Worker:
                 state = "crashed"
         self._process.kill()
         self._process.join()
-        self._start()
+        self._process = None
         return {
             "file": name,
             "state": state,
@@ -92,8 +95,9 @@ class Worker:
 
     def close(self) -> None:
         """End the worker."""
-        self._pipe.send(None)
-        self._process.join(30)
+        if self._process is not None:
+            self._pipe.send(None)
+            self._process.join(30)
 
 
 def examine(worker: Worker, second: Worker, name: str, size: tuple[int, int]) -> dict[str, Any]:
@@ -114,6 +118,21 @@ def done(log: Path) -> dict[str, dict[str, Any]]:
     return {row["file"]: row for row in map(json.loads, lines)}
 
 
+def analytic(known: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """A row for each scene of known answer."""
+    from exactness.cases import CASES, run
+
+    for case in CASES:
+        name = "analytic:" + ", ".join(case)
+        if name not in known:
+            report = run(*case)
+            problems = [f"{name} | {text}" for text in report.problems]
+            state = "different" if problems else "equal"
+            place, eye = case[1:]
+            row = {"file": name, "state": state, "views": [], "place": place, "eye": eye}
+            yield row | {"figures": report.figures, "problems": problems}
+
+
 def files(only: str) -> list[str]:
     """The files of the manifest whose name holds one of the words."""
     from conformance.files import manifest
@@ -126,6 +145,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--fresh", action="store_true", help="forget the log")
     parser.add_argument("--no-blender", action="store_true", help="leave Blender out")
+    parser.add_argument("--no-analytic", action="store_true", help="leave the scenes of known answers out")
     parser.add_argument("--page", action="store_true", help="write docs/exactness.md from the log")
     parser.add_argument("--log", type=Path, default=LOG, help="the JSON lines that it goes on from")
     parser.add_argument("--only", default="", help="files whose name holds this, or one of these (a,b)")
@@ -154,6 +174,9 @@ def main() -> int:
                 keep(examine(worker, second, name, (width, height)))
         worker.close()
         second.close()
+        if not arguments.no_analytic:
+            for row in analytic(known):
+                keep(row)
         if not arguments.no_blender:
             from exactness.blender import compared, fitting
 
@@ -161,7 +184,7 @@ def main() -> int:
             for row in compared(ASSETS, fitting(ASSETS, drawn), (width, height)):
                 keep(row)
     wanted = {*names, *(f"blender:{name}" for name in names)}
-    rows = [row for row in known.values() if row["file"] in wanted]
+    rows = [row for row in known.values() if row["file"] in wanted or row["file"].startswith("analytic:")]
     if arguments.page:
         write_page(ROOT / "docs" / "exactness.md", rows)
     return summary(rows)

@@ -17,6 +17,7 @@ from twinstage.render.capture import Camera, Capture, ObjectMask
 from twinstage.render.engines import Engine, Expecting, open_engine
 from twinstage.render.extents import SHARED_BOUNDS
 from twinstage.render.labels import label_pass
+from twinstage.render.lens import PINHOLE
 from twinstage.render.picture import exr_bytes, png_bytes
 from twinstage.scene.author import ShaderPaths, author_layer, shader_paths
 from twinstage.scene.edits import EditBatch, apply_edits, batch
@@ -149,6 +150,11 @@ class FrameMaker:
         scene_camera = next(c for c in snapshot.cameras if c.prim == prim)
         width, height = self.recipe.camera_resolution(spec)
         camera = camera_from_scene(snapshot, scene_camera, width, height, square_pixels=spec.square_pixels)
+        if camera.lens != PINHOLE:
+            path = snapshot.prims.path[prim]
+            raise UserError(
+                f"camera {path} has an {camera.lens.kind} lens; datasets are made by pinholes so far"
+            )
         return replace(camera, name=spec.name), scene_camera
 
     def _annotated(self, view: _View) -> int:

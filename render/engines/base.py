@@ -6,13 +6,21 @@ give the same bytes, whatever was rendered before.
 """
 
 from collections.abc import Sequence
-from typing import Annotated, Any, ClassVar, Protocol, runtime_checkable
+from typing import Annotated, Any, ClassVar, Literal, Protocol, runtime_checkable
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 from twinstage.base.registry import Registry
 from twinstage.render.capture import Camera, Capture
+from twinstage.render.color import ToneMap
+from twinstage.render.motion import Motion
 from twinstage.scene.snapshot import Snapshot
+
+Output = Literal["rgb", "linear"]
+Variant = Literal["auto", "llvm", "cuda", "scalar"]
+
+_LATER = ("tone_map", "denoise", "outputs", "variant", "threads", "motion_samples")
+"""Fields that recipes of the first version did not have: left out of files at their defaults, so that bytes stay."""
 
 
 class EngineSettings(BaseModel):
@@ -27,6 +35,12 @@ class EngineSettings(BaseModel):
         auto_exposure: choose the exposure from the picture itself (mean luminance to middle grey), then add `exposure`.
         clamp: greatest radiance of one sample after exposure, against fireflies; 0 for none.
         largest_texture, largest_map: longest side of material textures and dome maps [px]; larger ones are shrunk.
+        tone_map: how light becomes colour; see `render.color`.
+        denoise: take the noise out by Open Image Denoise (extra `denoise`); `linear` is denoised, too.
+        outputs: AOVs of the Capture.
+        variant: of Mitsuba; `auto` takes CUDA where there is an NVIDIA GPU, else LLVM, else scalar.
+        threads: for tracing and denoising, a setting of the whole process; 0 leaves it as it is. It changes no byte.
+        motion_samples: most moments at which a moving scene is looked at while the shutter is open.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -40,6 +54,18 @@ class EngineSettings(BaseModel):
     clamp: Annotated[float, Field(ge=0)] = 5.0
     largest_texture: Annotated[int, Field(ge=1, le=16384)] = 1024
     largest_map: Annotated[int, Field(ge=1, le=16384)] = 2048
+    tone_map: ToneMap = "soft"
+    denoise: bool = False
+    outputs: tuple[Output, ...] = ("rgb",)
+    variant: Variant = "auto"
+    threads: Annotated[int, Field(ge=0, le=1024)] = 0
+    motion_samples: Annotated[int, Field(ge=1, le=256)] = 8
+
+    @model_serializer(mode="wrap")
+    def _without_later_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        out: dict[str, Any] = handler(self)
+        fields = type(self).model_fields
+        return {k: v for k, v in out.items() if k not in _LATER or getattr(self, k) != fields[k].default}
 
 
 @runtime_checkable
@@ -50,8 +76,13 @@ class Engine(Protocol):
 
     def __init__(self, settings: EngineSettings) -> None: ...
 
-    def render(self, snapshot: Snapshot, camera: Camera, *, seed: int | None = None) -> Capture:
-        """A Capture with `rgb` u1[h, w, 3]; `seed` takes the place of the settings' one."""
+    def render(
+        self, snapshot: Snapshot, camera: Camera, *, seed: int | None = None, motion: Motion | None = None
+    ) -> Capture:
+        """A Capture with the AOVs of `settings.outputs`; `seed` takes the place of the settings' one.
+
+        `motion`: how the scene moves while the camera's shutter is open; `snapshot` is then the scene at time 0.
+        """
         ...
 
 

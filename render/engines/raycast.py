@@ -6,17 +6,24 @@ the base colour with its image, emission added; metals keep 60 % of their colour
 reflection is left out. Samples are a regular grid of k x k a pixel, k * k the square number next to `spp`, at most 9.
 """
 
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
 
+from twinstage.base.finding import Finding
 from twinstage.render.bounds import image_rect
-from twinstage.render.capture import Camera, Capture
+from twinstage.render.capture import STILL, Camera, Capture
 from twinstage.render.casting import SHARED_BVHS, parts_in_view
-from twinstage.render.color import auto_exposure, tone_map
 from twinstage.render.engines.base import ENGINES, EngineSettings
+from twinstage.render.engines.checks import check_camera, enough_memory
+from twinstage.render.engines.develop import develop
 from twinstage.render.engines.shading import Albedo, WorldBvh
+from twinstage.render.exposure import Part, parts
+from twinstage.render.images import tolerating
 from twinstage.render.lighting import placed_lights
+from twinstage.render.motion import Motion, Shutter, Trajectory
 from twinstage.render.zbuffer import ZBuffer, cast_part, world_normals
 from twinstage.scene.columns import F4
 from twinstage.scene.snapshot import Snapshot
@@ -34,23 +41,38 @@ class RaycastEngine:
         self.settings = settings
         self._world = WorldBvh()
         self._albedo = Albedo(settings.largest_texture)
+        self._damaged: dict[str, Finding] = {}
 
-    def render(self, snapshot: Snapshot, camera: Camera, *, seed: int | None = None) -> Capture:
-        """A Capture with `rgb`."""
-        linear = self.linear(snapshot, camera)
-        exposure = self.settings.exposure
-        exposure += auto_exposure(linear) if self.settings.auto_exposure else camera.exposure
-        return Capture(camera, {"rgb": tone_map(linear, exposure)})
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What was wrong with the textures of all pictures so far."""
+        return tuple(self._damaged[path] for path in sorted(self._damaged))
 
-    def linear(self, snapshot: Snapshot, camera: Camera) -> F4:
-        """Linear rgb f4[h, w, 3] before exposure and tone map."""
+    def render(
+        self, snapshot: Snapshot, camera: Camera, *, seed: int | None = None, motion: Motion | None = None
+    ) -> Capture:
+        """A Capture with the AOVs of `settings.outputs`."""
+        return develop(self.settings, camera, self.linear(snapshot, camera, motion=motion))
+
+    def linear(self, snapshot: Snapshot, camera: Camera, *, motion: Motion | None = None) -> F4:
+        """Linear rgb f4[h, w, 3] before denoising, exposure and tone map."""
+        check_camera(camera)
+        with enough_memory(camera), tolerating(self._damaged):
+            return self._exposed(snapshot, camera, motion)
+
+    def _exposed(self, snapshot: Snapshot, camera: Camera, motion: Motion | None) -> F4:
         k = min(max(round(self.settings.spp**0.5), 1), 3)
-        fine = supersampled(camera, k)
-        zbuffer = nearest_hits(snapshot, fine)
-        shaded = self._shade(snapshot, zbuffer)
-        h, w = camera.height, camera.width
-        out: F4 = shaded.reshape(h, k, w, k, 3).mean((1, 3), dtype=np.float32)
-        return out
+        total = np.zeros((camera.height, camera.width, 3), np.float32)
+        count = np.zeros((camera.height, 1, 1), np.float32)
+        moments = self.settings.motion_samples
+        for part in parts(snapshot, camera, moments, motion, moments):
+            for view in _views(camera, part, moments):
+                fine = self._shade(part.snapshot, nearest_hits(part.snapshot, supersampled(view, k)))
+                mean = fine.reshape(camera.height, k, camera.width, k, 3).mean((1, 3), dtype=np.float32)
+                total[part.first : part.last] += mean[part.first : part.last]
+                count[part.first : part.last] += 1
+        total /= np.maximum(count, 1)
+        return total
 
     def _shade(self, snapshot: Snapshot, zbuffer: ZBuffer) -> F4:
         camera = zbuffer.camera
@@ -80,17 +102,21 @@ class RaycastEngine:
 
 
 def supersampled(camera: Camera, k: int) -> Camera:
-    """The same view with k x k pixels for each."""
+    """The same view with k x k pixels for each; a rolling shutter then runs on inside a row, too."""
     scale = np.diag([k, k, 1.0])
-    return Camera(
-        name=camera.name,
-        width=camera.width * k,
-        height=camera.height * k,
-        K=scale @ camera.K,
-        world_from_camera=camera.world_from_camera,
-        near=camera.near,
-        far=camera.far,
-    )
+    return replace(camera, width=camera.width * k, height=camera.height * k, K=scale @ camera.K)
+
+
+def _views(camera: Camera, part: Part, most: int) -> Iterator[Camera]:
+    """Cameras that rest or roll in an instant, evenly over the moments of a part."""
+    moments, rows = part.poses.shape[:2]
+    for k in np.unique(np.linspace(0, moments - 1, min(moments, most)).round().astype(int)).tolist():
+        if rows == 1 or camera.height == 1:
+            yield replace(camera, world_from_camera=part.poses[k, 0], path=None, shutter=STILL)
+        else:
+            seconds = np.arange(camera.height, dtype=np.float64)
+            shutter = Shutter(readout=float(camera.height - 1))
+            yield replace(camera, path=Trajectory(seconds, part.poses[k]), shutter=shutter)
 
 
 def nearest_hits(snapshot: Snapshot, camera: Camera) -> ZBuffer:

@@ -9,7 +9,7 @@ from twinstage.render.casting import drawn_instances
 from twinstage.render.images import decode, linear_pixels, texture_values
 from twinstage.render.lighting import PlacedLight, shaping_factor
 from twinstage.render.zbuffer import ZBuffer, corner_weights, pixels_by_instance
-from twinstage.scene.columns import F4, F8
+from twinstage.scene.columns import F4, F8, Bool
 from twinstage.scene.snapshot import Light, Material, Prototype, Snapshot, TextureInput
 
 _METAL_SHARE = 0.6
@@ -25,7 +25,8 @@ class WorldBvh:
 
     def follow(self, snapshot: Snapshot) -> None:
         """Bring the BVH to that snapshot's poses and visibility."""
-        drawn = list(drawn_instances(snapshot))
+        placed: Bool = np.asarray(np.isfinite(snapshot.instance_world).all((1, 2)))
+        drawn = [(row, hidden) for row, hidden in drawn_instances(snapshot) if placed[row]]
         key = (
             snapshot.instance_world.tobytes(),
             tuple(drawn),

@@ -15,12 +15,10 @@ from typing import Any
 
 from twinstage.render.mi.light import (
     Surroundings,
-    around,
     clear,
     first_hit,
     from_lights,
     from_map,
-    map_pdf,
     parted,
     power,
     seen_surface,
@@ -34,9 +32,9 @@ def direct_light(runtime: Mitsuba, world: Surroundings, sampler: Any, ray: Any) 
     mi = runtime.mi
     hit = first_hit(runtime, world, sampler, ray, mi.Bool(True), coherent=True)
     surface = seen_surface(runtime, world, hit, mi.Bool(True))
-    radiance = around(runtime, world, ray.d, ~hit.si.is_valid()) + surface.glow
+    radiance = world.lights.sky.radiance(ray.d, ~hit.si.is_valid()) + surface.glow
     radiance += from_lights(runtime, world, sampler, surface)
-    if world.lights.sky is not None or world.lights.mapped:
+    if not world.lights.sky.dark:
         radiance += _from_around(runtime, world, sampler, surface)
     if world.lights.mapped:
         radiance += from_map(runtime, world, sampler, surface)
@@ -45,13 +43,13 @@ def direct_light(runtime: Mitsuba, world: Surroundings, sampler: Any, ray: Any) 
 
 def _from_around(runtime: Mitsuba, world: Surroundings, sampler: Any, surface: Surface) -> Any:
     """The sky or the map where the surface reflects, if nothing is in between."""
-    dr, si = runtime.dr, surface.si
+    dr, sky = runtime.dr, world.lights.sky
     toward = direction(runtime, world.surfaces, sampler, surface)
     density = direction_pdf(runtime, world.surfaces, surface, toward)
-    value = parted(runtime, *reflected(runtime, world.surfaces, surface, toward), world.lights.sky_reflects)
+    value = parted(runtime, *reflected(runtime, world.surfaces, surface, toward), sky.reflects)
     lit = surface.active & (density > 0.0) & dr.any(value > 0.0)
-    free = clear(runtime, world, si.spawn_ray(toward), lit)
-    light = around(runtime, world, toward, free > 0.0) * free
+    free = clear(runtime, world, surface.si.spawn_ray(toward), lit)
+    light, other = sky.radiance_and_pdf(toward, free > 0.0)
     if world.lights.mapped:
-        light *= power(dr, density, map_pdf(runtime, world.scene, si, toward, lit))
-    return dr.select(lit, value * light / density, 0.0)
+        free *= power(dr, density, other)
+    return dr.select(lit, value * light * (free / density), 0.0)

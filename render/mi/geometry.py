@@ -14,7 +14,7 @@ import numpy as np
 
 from twinstage.render.casting import drawn_instances
 from twinstage.render.mi.materials import Look, look_of
-from twinstage.scene.columns import F4, F8, U4
+from twinstage.scene.columns import F4, F8, U4, Bool
 from twinstage.scene.snapshot import Material, Prototype, Snapshot
 
 
@@ -184,8 +184,9 @@ def surface_materials(snapshot: Snapshot, groups: Iterable[Group]) -> list[Mater
 
 
 def drawn_rows(snapshot: Snapshot) -> set[int]:
-    """Instances that have something to show now."""
-    return {row for row, _ in drawn_instances(snapshot)}
+    """Instances that have something to show now, and a place."""
+    placed: Bool = np.asarray(np.isfinite(snapshot.instance_world).all((1, 2)))
+    return {row for row, _ in drawn_instances(snapshot) if placed[row]}
 
 
 def _piece(prototype: Prototype, slot: int) -> Piece:

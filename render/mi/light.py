@@ -118,16 +118,6 @@ def seen_surface(runtime: Mitsuba, world: Surroundings, hit: Hit, active: Any) -
     return surface_at(runtime, world.surfaces, hit.si, hit.corner, active)
 
 
-def around(runtime: Mitsuba, world: Surroundings, direction: Any, active: Any) -> Any:
-    """Radiance of the sky or map in that direction."""
-    mi, dr = runtime.mi, runtime.dr
-    if world.lights.sky is None and not world.lights.mapped:
-        return mi.Color3f(0.0)
-    beyond = dr.zeros(mi.SurfaceInteraction3f, dr.width(direction))
-    beyond.wi = -direction
-    return dr.select(active, world.scene.environment().eval(beyond, active), mi.Color3f(0.0))
-
-
 def from_lights(
     runtime: Mitsuba, world: Surroundings, sampler: Any, surface: Surface, *, shared: bool = False
 ) -> Any:
@@ -144,7 +134,9 @@ def _from_sun(runtime: Mitsuba, world: Surroundings, sampler: Any, surface: Surf
     """A direction on the sun's disc, evenly by solid angle."""
     mi, dr = runtime.mi, runtime.dr
     middle = mi.Vector3f(*(dr.opaque(mi.Float, -float(v)) for v in sun.direction))
-    light = mi.Color3f(*(dr.opaque(mi.Float, v) for v in sun.irradiance))
+    # A direction of the disc, even by solid angle, has the irradiance over the mean of the disc's cosines.
+    spread = 2.0 / (1.0 + math.cos(sun.half_angle))
+    light = mi.Color3f(*(dr.opaque(mi.Float, v * spread) for v in sun.irradiance))
     if sun.half_angle > 0.0:
         # 1 - cos, which float32 holds also for half a degree.
         most = dr.opaque(mi.Float, 2.0 * math.sin(sun.half_angle / 2.0) ** 2)
@@ -192,7 +184,7 @@ def _from_lamps(
         if k == 0:
             point, light, shadow, total, worth_kept = sample.point, value, casts, worth, worth
             continue
-        total += worth
+        total = total + worth  # not in place: the first candidate's worth is the same array
         share = dr.select(total > 0.0, worth / total, 0.0)
         taken = chance < share
         chance = dr.select(taken, chance / share, (chance - share) / (1.0 - share))
@@ -229,23 +221,15 @@ def _lamp_light(
 
 
 def from_map(runtime: Mitsuba, world: Surroundings, sampler: Any, surface: Surface) -> Any:
-    """Light of an environment map by a sample of its brightness, weighted against `direction` by the power heuristic."""
-    dr, si, active = runtime.dr, surface.si, surface.active
-    sample, weight = world.scene.environment().sample_direction(si, sampler.next_2d(active), active)
-    matt, shiny = reflected(runtime, world.surfaces, surface, sample.d)
-    value = parted(runtime, matt, shiny, world.lights.sky_reflects)
-    lit = active & (sample.pdf > 0.0) & dr.any(value > 0.0)
-    other = direction_pdf(runtime, world.surfaces, surface, sample.d)
-    light = value * weight * power(dr, sample.pdf, other)
-    return light * clear(runtime, world, si.spawn_ray(sample.d), lit)
-
-
-def map_pdf(runtime: Mitsuba, scene: Any, si: Any, direction: Any, active: Any) -> Any:
-    """Density with which `from_map` chooses a direction."""
-    mi, dr = runtime.mi, runtime.dr
-    seen = dr.zeros(mi.DirectionSample3f, dr.width(direction))
-    seen.d = direction
-    return scene.environment().pdf_direction(si, seen, active)
+    """Light of a map by a sample of its brightness, weighted against `direction` by the power heuristic."""
+    dr, sky, active = runtime.dr, world.lights.sky, surface.active
+    toward, density, light = sky.sample(sampler.next_2d(active), active)
+    matt, shiny = reflected(runtime, world.surfaces, surface, toward)
+    value = parted(runtime, matt, shiny, sky.reflects)
+    lit = active & (density > 0.0) & dr.any(value > 0.0)
+    other = direction_pdf(runtime, world.surfaces, surface, toward)
+    light = value * light * (power(dr, density, other) / density)
+    return dr.select(lit, light * clear(runtime, world, surface.si.spawn_ray(toward), lit), 0.0)
 
 
 def power(dr: Any, a: Any, b: Any) -> Any:

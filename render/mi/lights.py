@@ -1,9 +1,9 @@
-"""UsdLux lights -> Mitsuba emitters.
+"""UsdLux lights -> lists and tables for our integrators, and Mitsuba emitters for the scalar variant.
 
-Lights light, but have no body: their shapes let rays pass (`null`), and camera rays look through them, so that
-pictures show what the label pass sees. A Mitsuba scene holds one environment: constant domes add up, the first textured
-dome is the map, further ones count as their mean colour. Shaping is `lamps`'s: the scalar variant, which samples Mitsuba's
-own emitters, leaves it out.
+Lights light, but have no body: camera rays look through them, so that pictures show what the label pass sees. The scalar
+variant samples Mitsuba's own emitters: their shapes let rays pass (`null`); a scene holds one environment, so constant
+domes add up, the first textured dome is the map, further ones count as their mean colour; shaping, images on rectangles,
+multipliers and gprims as lights are left out.
 """
 
 from collections.abc import Iterator
@@ -16,6 +16,7 @@ from twinstage.render.images import decode, linear_pixels
 from twinstage.render.lighting import PlacedLight, placed_lights, world_from_map
 from twinstage.render.mi.lamps import Glow, Lamp, LampTable
 from twinstage.render.mi.runtime import Mitsuba
+from twinstage.render.mi.sky import MapTable, Sky, map_table, merged_map
 from twinstage.scene.columns import F4, F8
 from twinstage.scene.snapshot import Snapshot
 
@@ -36,23 +37,25 @@ class Sun:
 
 @dataclass(frozen=True, slots=True)
 class Lights:
-    """The lights of a snapshot for our integrators, which need none of them as an object but the map.
+    """The lights of a snapshot for our integrators, which need none of them as an object.
 
-    suns: distant lights; table: lamps and glowing surfaces, or None; sky: radiance of the constant dome or None; mapped:
-    whether the environment is a map; sky_reflects: the domes' multipliers of what surfaces reflect, matt and glossy.
+    suns: distant lights; table: lamps and glowing surfaces, or None; sky: all domes.
     """
 
     suns: tuple[Sun, ...]
     table: LampTable | None
-    sky: tuple[float, float, float] | None
-    mapped: bool
-    sky_reflects: tuple[float, float]
+    sky: Sky
+
+    @property
+    def mapped(self) -> bool:
+        """Whether there is a map to sample."""
+        return self.sky.table is not None
 
 
 class LightBuilder:
     """Dictionaries and parameters of the lights; decoded maps are kept between scenes.
 
-    With `listed`, only the environment becomes part of the scene; `lights` lists the others.
+    With `listed`, none becomes part of the scene; `lights` lists them all.
     """
 
     def __init__(self, mi: Any, largest_map: int, *, listed: bool) -> None:
@@ -60,13 +63,12 @@ class LightBuilder:
         self._largest = largest_map
         self._listed = listed
         self._maps: dict[str, F4] = {}
+        self._table: tuple[tuple[object, ...], MapTable] | None = None
 
     def structure(self, snapshot: Snapshot) -> tuple[object, ...]:
         """What has to be equal for `parameters` to fit a scene built before; hashable."""
         out: list[object] = []
-        for placed in placed_lights(snapshot):
-            if self._listed and placed.kind != "dome":
-                continue
+        for placed in () if self._listed else placed_lights(snapshot):
             texture = placed.light.texture if placed.light is not None and placed.kind == "dome" else -1
             tint = _chroma(placed.radiance) if texture >= 0 else None
             sky = snapshot.textures[texture].hash if texture >= 0 else None
@@ -79,6 +81,8 @@ class LightBuilder:
     def dicts(self, snapshot: Snapshot, origin: F8) -> dict[str, Any]:
         """Emitters and light shapes by id, in the order of the lights, moved so that `origin` [m] is at 0."""
         out: dict[str, Any] = {}
+        if self._listed:
+            return out
         environment = self._environment(snapshot)
         if environment is not None:
             out[ENVIRONMENT] = environment
@@ -91,8 +95,6 @@ class LightBuilder:
     ) -> Lights:
         """The lights as lists and a table; `glow`: the triangles that glow, of materials 0 to `surface_rows`."""
         lights = placed_lights(snapshot)
-        sky = self._constant(snapshot)
-        mapped = next(_textured_domes(snapshot), None) is not None
         lamps = [
             Lamp(placed, _matrix(placed, origin), self._image(snapshot, placed))
             for placed in lights
@@ -102,10 +104,36 @@ class LightBuilder:
         return Lights(
             suns=tuple(_sun(placed) for placed in lights if placed.kind == "distant"),
             table=LampTable(runtime, lamps, glow, surface_rows) if lit else None,
-            sky=None if mapped or max(sky) <= 0 else sky,
-            mapped=mapped,
-            sky_reflects=_dome_multipliers(lights),
+            sky=self._sky(runtime, snapshot, lights),
         )
+
+    def _sky(self, runtime: Mitsuba, snapshot: Snapshot, lights: tuple[PlacedLight, ...]) -> Sky:
+        """All domes. One map keeps its tint apart, so that other colours change nothing else; several become one."""
+        domes = [placed for placed in lights if placed.kind == "dome"]
+        maps = [p for p in domes if p.light is not None and p.light.texture >= 0]
+        plain = [p for p in domes if p.light is None or p.light.texture < 0]
+        red, green, blue = np.sum([placed.radiance for placed in plain] or [(0.0, 0.0, 0.0)], 0).tolist()
+        reflects = max(domes, key=lambda placed: sum(placed.radiance)).reflects if domes else (1.0, 1.0)
+        poses = [_map_pose(placed)[:3, :3] for placed in maps]
+        found = [snapshot.textures[p.light.texture].hash for p in maps if p.light is not None]
+        tint, table = (1.0, 1.0, 1.0), None
+        if len(maps) == 1:
+            tint = maps[0].radiance
+        key: tuple[object, ...] = tuple(found)
+        if len(maps) > 1:
+            key += tuple((p.radiance, pose.tobytes()) for p, pose in zip(maps, poses, strict=True))
+        if maps and (self._table is None or self._table[0] != key):
+            pixels = [self._map(snapshot, p.light.texture) for p in maps if p.light is not None]
+            if len(maps) > 1:
+                pixels = [
+                    merged_map(
+                        [(m, p.radiance, pose) for m, p, pose in zip(pixels, maps, poses, strict=True)]
+                    )
+                ]
+            self._table = key, map_table(self._mi, pixels[0])
+        if maps and self._table is not None:
+            table = self._table[1]
+        return Sky(runtime, (red, green, blue), tint, table, poses[0] if poses else np.eye(3), reflects)
 
     def _image(self, snapshot: Snapshot, placed: PlacedLight) -> F4 | None:
         if placed.light is None or placed.light.texture < 0 or placed.kind != "rect":
@@ -116,6 +144,8 @@ class LightBuilder:
         """Values by scene parameter for a scene of the same structure."""
         mi = self._mi
         out: dict[str, Any] = {}
+        if self._listed:
+            return out
         first = next(_textured_domes(snapshot), None)
         if first is not None:
             out[f"{ENVIRONMENT}.scale"] = float(max(first.radiance))
@@ -130,8 +160,6 @@ class LightBuilder:
 
     def _bodies(self, snapshot: Snapshot) -> list[tuple[str, PlacedLight]]:
         """The lights that are objects of the scene besides the environment, by id."""
-        if self._listed:
-            return []
         return [(f"{LIGHT_PREFIX}{i}", p) for i, p in enumerate(placed_lights(snapshot)) if p.kind != "dome"]
 
     def _body(self, placed: PlacedLight, origin: F8) -> dict[str, Any]:
@@ -194,12 +222,6 @@ def _sun(placed: PlacedLight) -> Sun:
         reflects=placed.reflects,
         shadow=light is None or light.shadow,
     )
-
-
-def _dome_multipliers(lights: tuple[PlacedLight, ...]) -> tuple[float, float]:
-    """Those of the brightest dome: all domes become one."""
-    domes = [placed for placed in lights if placed.kind == "dome"]
-    return max(domes, key=lambda placed: sum(placed.radiance)).reflects if domes else (1.0, 1.0)
 
 
 def _map_pose(placed: PlacedLight) -> F8:

@@ -14,11 +14,9 @@ from typing import Any
 from twinstage.render.mi.light import (
     Hit,
     Surroundings,
-    around,
     first_hit,
     from_lights,
     from_map,
-    map_pdf,
     parted,
     power,
     seen_surface,
@@ -32,7 +30,7 @@ ROULETTE_FROM = 4
 def path_light(runtime: Mitsuba, world: Surroundings, sampler: Any, ray: Any, max_depth: int) -> Any:
     """Radiance (Color3f) that arrives along each ray by paths of at most `max_depth` segments."""
     mi, dr = runtime.mi, runtime.dr
-    parts = world.lights.sky_reflects
+    parts = world.lights.sky.reflects
 
     def step(sampler: Any, ray: Any, last: Any, reach: Any, light: Any, depth: Any, alive: Any) -> Any:
         """`last`: where the ray comes from, the density that it was chosen with, how the sky counts; `reach`: what is left."""
@@ -88,17 +86,16 @@ def _own_light(
     alive: Any,
 ) -> Any:
     """What the thing that was hit (or the surroundings) sends out, without what the lights were asked for already."""
-    dr, mi = runtime.dr, runtime.mi
+    dr = runtime.dr
     (start, density, sky), si, asked = last, hit.si, depth > 0
     glow, table = surface.glow, world.lights.table
     if table is not None and table.has_glow:
         distance, cosine = dr.norm(si.p - start), dr.abs(dr.dot(si.n, ray.d))
         other = table.glow_pdf(surface.row, distance, cosine, surface.active)
         glow *= dr.select(asked, power(dr, density, other), 1.0)
-    beyond = around(runtime, world, ray.d, alive & ~si.is_valid()) * sky
+    if world.lights.sky.dark:
+        return dr.select(alive, glow, 0.0)
+    beyond, other = world.lights.sky.radiance_and_pdf(ray.d, alive & ~si.is_valid())
     if world.lights.mapped:
-        origin = dr.zeros(mi.SurfaceInteraction3f, dr.width(ray.d))
-        origin.p = start
-        share = power(dr, density, map_pdf(runtime, world.scene, origin, ray.d, alive & asked))
-        beyond *= dr.select(asked, share, 1.0)
-    return dr.select(alive, glow + beyond, 0.0)
+        beyond *= dr.select(asked, power(dr, density, other), 1.0)
+    return dr.select(alive, glow + beyond * sky, 0.0)

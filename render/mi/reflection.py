@@ -58,19 +58,22 @@ def surface_at(runtime: Mitsuba, table: SurfaceTable, si: Any, corner: Any, acti
     roughness = dr.maximum(table.value("roughness", si, row, first, active), LEAST_ROUGHNESS)
     metallic = table.value("metallic", si, row, second, active)
     fifth = table.quad(row, 4, active)
-    tint = dr.lerp(mi.Color3f(1.0), color, dr.maximum(metallic, 0.0))
-    f90 = tint
-    f0 = dr.lerp(fifth[0] * tint, tint, dr.maximum(metallic, 0.0))
+    metallic = dr.maximum(metallic, 0.0)
+    tint = dr.lerp(mi.Color3f(1.0), color, metallic)
+    plain = dr.lerp(fifth[0], 1.0, metallic)
+    f0, f90 = plain * tint, tint
+    # What lies below gets what a white surface of that metallic lets through.
+    below0 = mi.Color3f(plain)
     if table.features.specular:
         chosen = second[0] < 0.0
-        f0 = dr.select(chosen, table.value("specularColor", si, row, table.quad(row, 3, active), active), f0)
+        special = table.value("specularColor", si, row, table.quad(row, 3, active), active)
+        f0, below0 = dr.select(chosen, special, f0), dr.select(chosen, special, below0)
         f90 = dr.select(chosen, mi.Color3f(1.0), f90)
-        metallic = dr.select(chosen, 0.0, metallic)
     a, b = table.microfacets.albedo(roughness, view.z)
-    white = dr.maximum(a + b, 1e-3)
-    gain = 1.0 + (f0 + (f90 - f0) * (1.0 / 21.0)) * ((1.0 - white) / white)
+    lost = (1.0 - a - b) / dr.maximum(a + b, 1e-3)
+    gain = _gain(f0, f90, lost)
     shiny = (f0 * a + f90 * b) * gain
-    matt = color * (1.0 - dr.maximum(metallic, 0.0)) * dr.maximum(1.0 - shiny, 0.0)
+    matt = color * dr.maximum(1.0 - (below0 * a + b) * _gain(below0, 1.0, lost), 0.0)
     if table.features.masked:
         opacity, hole = table.opacity(si, row, active)
         matt *= dr.select(hole, 1.0, opacity)
@@ -102,6 +105,11 @@ def surface_at(runtime: Mitsuba, table: SurfaceTable, si: Any, corner: Any, acti
         gain=gain, alpha=dr.square(roughness), gloss=gloss, coat=coat, coat_alpha=coat_alpha, coat_f0=coat_f0,
         coat_share=coat_share, glow=glow,
     )  # fmt: skip
+
+
+def _gain(f0: Any, f90: Any, lost: Any) -> Any:
+    """What bounces between facets, put back: 1 / 21 is the mean of Schlick's Fresnel from F0 to F90."""
+    return 1.0 + (f0 + (f90 - f0) * (1.0 / 21.0)) * lost
 
 
 def _frame(runtime: Mitsuba, table: SurfaceTable, si: Any, row: Any, active: Any) -> Any:

@@ -1,19 +1,21 @@
 """Mitsuba on this machine: which variant, and where libLLVM is.
 
-The vectorised variant compiles its kernels with LLVM, which Dr.Jit loads as a shared library. Versions below 19 crash
-on CPUs with AVX-512, so the newest version from 19 on is named to Dr.Jit before it looks for itself. Without one, the
-scalar variant renders the same scenes, slower.
+There are three. `cuda` runs on NVIDIA GPUs. `llvm` compiles its kernels for the CPU with libLLVM, which Dr.Jit loads as
+a shared library; versions below 19 crash on CPUs with AVX-512, so the newest version from 19 on is named to Dr.Jit
+before it looks for itself. `scalar` is always there and renders the same scenes, slower. `auto` takes the first that can
+compute anything, in this order; TWINSTAGE_MITSUBA_VARIANT names another choice.
 """
 
 import os
 import re
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from glob import glob
 from typing import Any
 
-from twinstage.base.errors import TwinstageError
+from twinstage.base.errors import TwinstageError, UserError
 
 LLVM_HINT = (
     "libLLVM 19 or newer was not found, so pictures are rendered by Mitsuba's slower scalar variant; "
@@ -32,6 +34,19 @@ _FOLDERS = (
 _LEAST = 19
 
 
+VARIABLE = "TWINSTAGE_MITSUBA_VARIANT"
+"""Environment variable that takes the place of the choice `auto`."""
+
+VARIANTS = {"cuda": "cuda_ad_rgb", "llvm": "llvm_ad_rgb", "scalar": "scalar_rgb"}
+"""Mitsuba's names of the variants, the best first."""
+
+_MISSING = {
+    "cuda": "no NVIDIA GPU with a driver was found",
+    "llvm": "libLLVM 19 or newer was not found (Debian: apt install libllvm19, or name it in DRJIT_LIBLLVM_PATH)",
+    "scalar": "this build of Mitsuba has no scalar variant",
+}
+
+
 @dataclass(frozen=True)
 class Mitsuba:
     """The loaded library: module `mi`, module `dr`, the variant, and a hint for the user or None."""
@@ -43,18 +58,47 @@ class Mitsuba:
 
     @property
     def vectorised(self) -> bool:
-        return self.variant.startswith("llvm")
+        """Whether rays are traced by kernels, all at once."""
+        return not self.variant.startswith("scalar")
+
+
+def load_mitsuba(wanted: str = "auto") -> Mitsuba:
+    """Mitsuba in the wanted variant: auto, llvm, cuda or scalar.
+
+    Raises UserError where that variant cannot run here, TwinstageError where Mitsuba is not installed or its libraries
+    are missing.
+    """
+    chosen = wanted
+    if wanted == "auto":
+        chosen = os.environ.get(VARIABLE, "").strip().lower() or "auto"
+        if chosen not in (*VARIANTS, "auto"):
+            raise UserError(f"{VARIABLE} is {chosen!r}; it can be auto, {', '.join(sorted(VARIANTS))}")
+    return _loaded(chosen)
 
 
 @cache
-def load_mitsuba() -> Mitsuba:
-    """Load Mitsuba once a process. Raises TwinstageError where it is not installed or its libraries are missing."""
-    hint = None
+def _loaded(wanted: str) -> Mitsuba:
+    mi, dr = _modules()
+    names = tuple(VARIANTS) if wanted == "auto" else (wanted,)
+    kind = choose(names, lambda name: works(mi, dr, name))
+    if kind is None:
+        raise UserError(f"the Mitsuba variant {wanted!r} cannot run here: {_MISSING[wanted]}")
+    mi.set_variant(VARIANTS[kind])
+    mi.set_log_level(mi.LogLevel.Error)
+    hint = LLVM_HINT if wanted == "auto" and kind == "scalar" else None
+    return Mitsuba(mi, dr, VARIANTS[kind], hint)
+
+
+def choose(names: Sequence[str], probe: Callable[[str], bool]) -> str | None:
+    """The first variant that the probe finds working."""
+    return next((name for name in names if probe(name)), None)
+
+
+@cache
+def _modules() -> tuple[Any, Any]:
     if "DRJIT_LIBLLVM_PATH" not in os.environ:
         library = find_llvm()
-        if library is None:
-            hint = LLVM_HINT
-        else:
+        if library is not None:
             os.environ["DRJIT_LIBLLVM_PATH"] = library
     try:
         import drjit as dr
@@ -63,10 +107,32 @@ def load_mitsuba() -> Mitsuba:
         raise TwinstageError(
             f"Mitsuba cannot be loaded ({error}); on Debian it needs: apt install libatomic1 libllvm19"
         ) from None
-    variant = "llvm_ad_rgb" if hint is None and _llvm_works(mi) else "scalar_rgb"
-    mi.set_variant(variant)
-    mi.set_log_level(mi.LogLevel.Error)
-    return Mitsuba(mi, dr, variant, LLVM_HINT if variant == "scalar_rgb" else None)
+    return mi, dr
+
+
+def works(mi: Any, dr: Any, name: str) -> bool:
+    """Whether a variant can compute anything at all on this machine."""
+    if VARIANTS[name] not in mi.variants():
+        return False
+    if name == "scalar":
+        return True
+    # Without a library that is new enough Dr.Jit would find an older one by itself, and crash.
+    if name == "llvm" and "DRJIT_LIBLLVM_PATH" not in os.environ:
+        return False
+    backend = dr.JitBackend.CUDA if name == "cuda" else dr.JitBackend.LLVM
+    try:
+        if not dr.has_backend(backend):
+            return False
+        mi.set_variant(VARIANTS[name])
+        return bool((mi.Float([1.0, 2.0]) + 1.0)[1] == 3.0)
+    except (RuntimeError, ImportError, OSError):
+        return False
+
+
+def use_threads(runtime: Mitsuba, count: int) -> None:
+    """Trace with that many threads from now on, the whole process; 0 leaves things as they are."""
+    if count > 0 and runtime.dr.thread_count() != count:
+        runtime.dr.set_thread_count(count)
 
 
 def find_llvm(folders: tuple[str, ...] = _FOLDERS) -> str | None:
@@ -86,12 +152,3 @@ def _llvm_version(path: str) -> tuple[int, ...] | None:
     base = os.path.basename(os.path.realpath(path))
     match = re.search(r"libLLVM[-.](?:so\.|dylib\.)?(\d+(?:\.\d+)*)", base) or re.search(r"llvm-(\d+)/", path)
     return tuple(int(part) for part in match.group(1).split(".")) if match else None
-
-
-def _llvm_works(mi: Any) -> bool:
-    """Whether the vectorised variant can compile anything at all."""
-    mi.set_variant("llvm_ad_rgb")
-    try:
-        return bool((mi.Float([1.0, 2.0]) + 1.0)[1] == 3.0)
-    except RuntimeError:
-        return False

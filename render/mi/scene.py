@@ -57,6 +57,8 @@ class LivingScene:
         self._known_structures: dict[int, tuple[Material, bool, tuple[object, ...]]] = {}
         self._habits = Habits()
         self._expected: tuple[Snapshot, Habits, set[int]] | None = None
+        self._foreseen: set[int] = set()
+        self._declared: set[int] | None = None
         self._table = SurfaceTable(runtime, self._textures) if runtime.vectorised else None
         self._rows: set[int] = set()
         self._lit: tuple[Snapshot, Lights] | None = None
@@ -74,6 +76,13 @@ class LivingScene:
         for before, now in pairwise((snapshot, *examples)):
             self._learn(habits, before, now)
         self._expected = snapshot, habits, shown
+
+    def foresee(self, snapshots: Sequence[Snapshot]) -> None:
+        """What moves among these is about to move: it is grouped apart at once, not after it was seen to move."""
+        rows: set[int] = set()
+        for before, now in pairwise(snapshots):
+            rows |= set(np.flatnonzero(_changed_rows(before, now)).tolist())
+        self._foreseen = rows
 
     def follow(self, snapshot: Snapshot) -> Any:
         """The mi.Scene of that snapshot."""
@@ -135,6 +144,8 @@ class LivingScene:
 
     def _update(self, last: Snapshot, snapshot: Snapshot) -> bool:
         """Bring the scene up to date in place; False where it has to be built anew."""
+        if not self._grouped():
+            return False
         drawn = drawn_rows(snapshot)
         if not drawn <= self._rows or self._structure_of(snapshot, drawn) != self._structure:
             return False
@@ -147,6 +158,12 @@ class LivingScene:
         self._update_poses(snapshot, drawn, changed)
         self._params.update()
         return True
+
+    def _grouped(self) -> bool:
+        """Whether what is foreseen to move stands apart; where all is expected, nothing else may."""
+        if self._declared is not None:
+            return self._habits.moving == self._declared | self._foreseen
+        return self._foreseen <= self._habits.moving
 
     def _update_materials(self, last: Snapshot, snapshot: Snapshot) -> None:
         materials = snapshot.materials
@@ -185,13 +202,16 @@ class LivingScene:
         drawn = drawn_rows(snapshot)
         if self._expected is not None and _same_things(self._expected[0], snapshot):
             _, self._habits, shown = self._expected
+            self._declared = self._habits.moving
             self._rows = shown | drawn
         elif self._snapshot is not None and _same_things(self._snapshot, snapshot):
             # What was drawn once keeps its place, what changed once is expected to change again.
             self._learn(self._habits, self._snapshot, snapshot)
             self._rows |= drawn
         else:
-            self._habits, self._rows = Habits(), drawn
+            self._habits, self._rows, self._declared = Habits(), drawn, None
+        if not self._foreseen <= self._habits.moving:
+            self._habits = Habits(self._habits.moving | self._foreseen, set(self._habits.varying))
         self._structure = self._structure_of(snapshot, drawn)
         self.origin = _origin(snapshot)
         # An emitter of the scalar variant would light the scene from the point that a hidden mesh shrinks to.
@@ -343,8 +363,10 @@ def _changed_rows(last: Snapshot, snapshot: Snapshot) -> Bool:
 
 def _origin(snapshot: Snapshot) -> F8:
     """The middle of everything, rounded so coarsely that moves hardly ever change it."""
-    if len(snapshot.instances) == 0:
+    places = snapshot.instance_world[:, :3, 3]
+    places = places[np.isfinite(places).all(1)]
+    if len(places) == 0:
         return np.zeros(3)
-    middle = np.median(snapshot.instance_world[:, :3, 3], axis=0)
+    middle = np.median(places, axis=0)
     out: F8 = np.rint(middle / ORIGIN_STEP) * ORIGIN_STEP
     return out

@@ -59,12 +59,11 @@ _BLACK = 3
 
 @dataclass(frozen=True, slots=True)
 class _Image:
-    """Where an input's image lies: first number in the buffer, size, channels, wrap modes, affine f8[2, 3] of uv."""
+    """Where an input's image lies: first pixel in the buffer, size, wrap modes, affine f8[2, 3] of uv."""
 
     offset: int
     width: int
     height: int
-    channels: int
     wrap: tuple[int, int]
     affine: np.ndarray
 
@@ -88,7 +87,8 @@ class SurfaceTable:
         self.microfacets = Microfacets(runtime.mi, runtime.dr)
         self._buffer_keys: tuple[object, ...] = ()
         self._offsets: dict[object, int] = {}
-        self._pixels = self._mi.Float([0.0])
+        # Colours lie in groups of four, so that one read fetches a pixel.
+        self._pixels = {n: self._mi.Float(np.zeros(4, np.float32)) for n in (1, 3)}
         self._first = self._mi.UInt32([0])
         self._row = self._mi.UInt32([0])
         self._numbers = self._mi.Float(np.zeros(4 * QUADS, np.float32))
@@ -207,53 +207,54 @@ class SurfaceTable:
     ) -> list[Any]:
         """Bilinear interpolation in the buffer; the texel itself where `nearest` (mi.Bool) says so."""
         mi, dr, table = self._mi, self._dr, self._images[name]
-        integer = {
-            key: dr.gather(mi.Int32, table[key], slot, active)
-            for key in ("offset", "width", "height", "kind")
-        }
-        affine = [dr.gather(mi.Float, table["affine"], slot * 6 + k, active) for k in range(6)]
-        x = (affine[0] * uv.x + affine[1] * uv.y + affine[2]) * integer["width"] - 0.5
-        y = (affine[3] * uv.x + affine[4] * uv.y + affine[5]) * integer["height"] - 0.5
-        if nearest is not None:
-            x = dr.select(nearest, dr.floor(x + 0.5), x)
-            y = dr.select(nearest, dr.floor(y + 0.5), y)
-        left, top = dr.floor(x), dr.floor(y)
-        right_share, low_share = x - left, y - top
-        depth, wrap_s, wrap_t = integer["kind"] & 3, (integer["kind"] >> 2) & 3, integer["kind"] >> 4
-        columns = [self._wrapped(mi.Int32(left) + k, integer["width"], wrap_s) for k in (0, 1)]
-        lines = [self._wrapped(mi.Int32(top) + k, integer["height"], wrap_t) for k in (0, 1)]
-        out = [mi.Float(0.0) for _ in range(channels)]
-        for line, share_y in zip(lines, (1.0 - low_share, low_share), strict=True):
-            for column, share_x in zip(columns, (1.0 - right_share, right_share), strict=True):
-                at = integer["offset"] + (line * integer["width"] + column) * depth
-                for c in range(channels):
-                    # An image with one channel feeds all three of a colour.
-                    index = mi.UInt32(at + dr.minimum(depth - 1, c))
-                    out[c] += share_x * share_y * dr.gather(mi.Float, self._pixels, index, active)
+        first, second = (dr.gather(mi.Vector4f, table["numbers"], slot * 2 + k, active) for k in (0, 1))
+        offset, kind = (dr.gather(mi.UInt32, table[key], slot, active) for key in ("offset", "kind"))
+        width, height = second[2], second[3]
+        u = first[0] * uv.x + first[1] * uv.y + first[2]
+        v = first[3] * uv.x + second[0] * uv.y + second[1]
+        wrap_s, wrap_t = kind & 3, kind >> 2
+        columns, right = self._wrapped(u, width, wrap_s, nearest)
+        lines, low = self._wrapped(v, height, wrap_t, nearest)
+        size = mi.UInt32(width)
+        kept = mi.Vector4f if channels == 3 else mi.Float
+        pixels = self._pixels[channels]
+        corner = [
+            [dr.gather(kept, pixels, offset + line * size + column, active) for column in columns]
+            for line in lines
+        ]
+        upper, lower = (dr.lerp(left, other, right) for left, other in corner)
+        mixed = dr.lerp(upper, lower, low)
         if _BLACK in self.wraps:
-            u, v = x / integer["width"], y / integer["height"]
-            half_u, half_v = 0.5 / integer["width"], 0.5 / integer["height"]
-            outside = (wrap_s == _BLACK) & ((u < -half_u) | (u > 1.0 - half_u))
-            outside |= (wrap_t == _BLACK) & ((v < -half_v) | (v > 1.0 - half_v))
-            at = integer["offset"] + integer["width"] * integer["height"] * depth
-            for c in range(channels):
-                index = mi.UInt32(at + dr.minimum(depth - 1, c))
-                out[c] = dr.select(outside, dr.gather(mi.Float, self._pixels, index, active), out[c])
-        return out
+            half_u, half_v = 0.5 / width, 0.5 / height
+            outside = (wrap_s == _BLACK) & ((u < -half_u) | (u > 1.0 + half_u))
+            outside |= (wrap_t == _BLACK) & ((v < -half_v) | (v > 1.0 + half_v))
+            beyond = dr.gather(kept, pixels, offset + size * mi.UInt32(height), active & outside)
+            mixed = dr.select(outside, beyond, mixed)
+        return [mixed[c] for c in range(3)] if channels == 3 else [mixed]
 
-    def _wrapped(self, index: Any, size: Any, mode: Any) -> Any:
-        """Whole pixel positions brought into the image; only modes that occur become code."""
+    def _wrapped(self, at: Any, size: Any, mode: Any, nearest: Any) -> tuple[list[Any], Any]:
+        """The two pixels around a coordinate, and how far it lies from the first to the second.
+
+        Only modes that occur become code. Wrapped as numbers with a point: dividing integers is slow on arrays.
+        """
         mi, dr = self._mi, self._dr
-        size = dr.maximum(size, 1)
-        out = dr.clip(index, 0, size - 1)
+        inside = dr.clip(at, 0.0, 1.0)
         if 0 in self.wraps:
-            rest = index % size
-            out = dr.select(mode == 0, dr.select(rest < 0, rest + size, rest), out)
+            inside = dr.select(mode == 0, at - dr.floor(at), inside)
         if 1 in self.wraps:
-            rest = index % (2 * size)
-            rest = dr.select(rest < 0, rest + 2 * size, rest)
-            out = dr.select(mode == 1, dr.minimum(rest, 2 * size - 1 - rest), out)
-        return mi.Int32(out)
+            there = at - 2.0 * dr.floor(0.5 * at)
+            inside = dr.select(mode == 1, 1.0 - dr.abs(1.0 - there), inside)
+        x = inside * size - 0.5
+        if nearest is not None:
+            x = dr.select(nearest, dr.minimum(dr.floor(inside * size), size - 1.0), x)
+        left = dr.floor(x)
+        share, right = x - left, left + 1.0
+        last = size - 1.0
+        if 0 in self.wraps:
+            around = mode == 0
+            left = dr.select(around & (left < 0.0), last, left)
+            right = dr.select(around & (right > last), 0.0, right)
+        return [mi.UInt32(dr.clip(left, 0.0, last)), mi.UInt32(dr.clip(right, 0.0, last))], share
 
     def _pack(self, snapshot: Snapshot, materials: Sequence[Material]) -> None:
         """Lay the images one after the other, if they are not the ones that lie there."""
@@ -265,26 +266,30 @@ class SurfaceTable:
                     wanted.setdefault(self._textures.key(snapshot, usd, source), (usd, source))
         if tuple(wanted) == self._buffer_keys:
             return
-        parts = [np.zeros(1, np.float32)]
-        self._offsets, start = {}, 1
+        parts = {1: [np.zeros((1, 1), np.float32)], 3: [np.zeros((1, 4), np.float32)]}
+        starts, self._offsets = {1: 1, 3: 1}, {}
         for key, (usd, source) in wanted.items():
-            self._offsets[key] = start
+            channels = INPUTS[usd]
+            self._offsets[key] = starts[channels]
             pixels = self._textures.values(snapshot, usd, source)
             # The border of wrap mode black lies behind the last pixel.
             outside = np.broadcast_to(stored(usd, border(source)), pixels.shape[-1:])
-            parts.append(np.concatenate([pixels.ravel(), outside]))
-            start += len(parts[-1])
-        self._buffer_keys, self._pixels = tuple(wanted), self._mi.Float(np.concatenate(parts))
+            flat = np.concatenate([pixels.reshape(-1, pixels.shape[-1]), outside[None]])
+            out = np.zeros((len(flat), 4 if channels == 3 else 1), np.float32)
+            out[:, :channels] = flat[:, :channels]  # an image with one channel feeds all three of a colour
+            parts[channels].append(out)
+            starts[channels] += len(out)
+        self._buffer_keys = tuple(wanted)
+        self._pixels = {n: self._mi.Float(np.concatenate(rows).ravel()) for n, rows in parts.items()}
 
     def _image(self, snapshot: Snapshot, usd: str, source: TextureInput | None) -> _Image | None:
         if source is None:
             return None
-        height, width, channels = self._textures.values(snapshot, usd, source).shape
+        height, width, _ = self._textures.values(snapshot, usd, source).shape
         return _Image(
             offset=self._offsets[self._textures.key(snapshot, usd, source)],
             width=width,
             height=height,
-            channels=channels,
             wrap=(_WRAPS.get(source.wrap_s, 0), _WRAPS.get(source.wrap_t, 0)),
             affine=uv_transform(source)[:2],
         )
@@ -292,20 +297,19 @@ class SurfaceTable:
     def _set_images(self, name: str, rows: list[_Image | None]) -> None:
         """Slot 0 means no image; the others are listed in the order of the rows."""
         listed = [
-            _Image(0, 1, 1, 1, (2, 2), np.zeros((2, 3))),
+            _Image(0, 1, 1, (2, 2), np.zeros((2, 3))),
             *(image for image in rows if image is not None),
         ]
         numbers = np.cumsum([image is not None for image in rows])
         slots = np.where([image is not None for image in rows], numbers, 0).astype(np.uint32)
-        kinds = [image.channels | image.wrap[0] << 2 | image.wrap[1] << 4 for image in listed]
+        kinds = [image.wrap[0] | image.wrap[1] << 2 for image in listed]
+        table = [[*image.affine.ravel(), image.width, image.height] for image in listed]
         mi = self._mi
         self._slots[name] = mi.UInt32(slots)
         self._images[name] = {
-            "offset": mi.Int32(np.array([image.offset for image in listed], np.int32)),
-            "width": mi.Int32(np.array([image.width for image in listed], np.int32)),
-            "height": mi.Int32(np.array([image.height for image in listed], np.int32)),
-            "kind": mi.Int32(np.array(kinds, np.int32)),
-            "affine": mi.Float(np.array([image.affine for image in listed], np.float32).ravel()),
+            "numbers": mi.Float(np.array(table, np.float32).ravel()),
+            "offset": mi.UInt32(np.array([image.offset for image in listed], np.uint32)),
+            "kind": mi.UInt32(np.array(kinds, np.uint32)),
         }
 
 

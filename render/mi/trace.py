@@ -1,109 +1,161 @@
 """Rays from a camera through the living scene, samples averaged into linear pictures.
 
-The samples are averaged here rather than in a Mitsuba film: any intrinsics work (also non-square pixels), and each
-pixel is the plain mean of its own samples, a box filter. No sample touches another pixel, so the bytes do not depend
-on threads.
+The samples are averaged here rather than in a Mitsuba film: any camera works, and each pixel is the plain mean of its
+own samples, a box filter. No sample touches another pixel, so the bytes do not depend on threads.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from twinstage.render.capture import Camera
+from twinstage.render.exposure import Part, parts
 from twinstage.render.mi.direct import direct_light
+from twinstage.render.mi.features import features
 from twinstage.render.mi.light import Surroundings
 from twinstage.render.mi.path import path_light
+from twinstage.render.mi.rays import LensTables, camera_rays
 from twinstage.render.mi.runtime import Mitsuba
 from twinstage.render.mi.scene import LivingScene
-from twinstage.scene.columns import F4, F8
+from twinstage.render.motion import Motion
+from twinstage.scene.columns import F4
 from twinstage.scene.snapshot import Snapshot
 
 MOST_RAYS = 6_000_000
 """Camera rays a kernel launch; more samples than this are traced in several passes."""
 
+MOST_PIXELS = 12_000_000
+"""Pixels a kernel launch; larger pictures are traced in blocks of rows."""
 
 DIRECT = 0
 """As `Sampling.max_depth`: light straight from lights only."""
+
+_GOLDEN = 0x9E3779B1
+
+Shade = Callable[[Mitsuba, Surroundings, Any, Any], list[Any]]
+"""From surroundings, sampler and rays to the channels (mi.Float) of what they see."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
     """How to sample: paths of at most `max_depth` segments, or DIRECT.
 
-    `clamp`: greatest radiance that one sample may count, against fireflies; inf for none.
+    `clamp`: greatest radiance that one sample may count, against fireflies; inf for none. `moments`: most moments of a
+    scene that moves while the shutter is open. `centred`: all samples in the middle of their pixel. `features`: also what
+    a denoiser wants to know.
     """
 
     max_depth: int
     spp: int
     seed: int
     clamp: float
+    moments: int = 8
+    centred: bool = False
+    features: bool = False
 
 
 def trace(
-    runtime: Mitsuba, living: LivingScene, snapshot: Snapshot, camera: Camera, sampling: Sampling
+    runtime: Mitsuba,
+    living: LivingScene,
+    snapshot: Snapshot,
+    camera: Camera,
+    sampling: Sampling,
+    motion: Motion | None = None,
+    tables: LensTables | None = None,
 ) -> F4:
-    """Linear rgb f4[h, w, 3] of the scene that `living` holds."""
-    pixels = camera.width * camera.height
-    most = max(1, MOST_RAYS // pixels)
-    passes = -(-sampling.spp // most)
-    spp = -(-sampling.spp // passes)
-    world = Surroundings(
-        scene=living.scene, surfaces=living.surfaces, lights=living.lights(snapshot), masked=living.masked
-    )
-    total = np.zeros((camera.height, camera.width, 3), np.float32)
-    for k in range(passes):
-        # Seeds of passes are far apart, so that seed s + 1 does not repeat a pass of seed s.
-        total = total + _trace_pass(
-            runtime, living, world, camera, sampling, spp, sampling.seed + k * 0x9E3779B1
+    """Linear rgb f4[h, w, 3] of the scene; with `sampling.features` f4[h, w, 9], base colour and normal after it."""
+    shade, channels = _shade(sampling), 9 if sampling.features else 3
+    tables = tables if tables is not None else LensTables(runtime)
+    total = np.zeros((camera.height, camera.width, channels), np.float32)
+    count = np.zeros((camera.height, 1, 1), np.float32)
+    whole = parts(snapshot, camera, sampling.spp, motion, sampling.moments)
+    for k, part in enumerate(block for each in whole for block in _blocks(camera, each)):
+        living.follow(part.snapshot)
+        world = Surroundings(
+            scene=living.scene,
+            surfaces=living.surfaces,
+            lights=living.lights(part.snapshot),
+            masked=living.masked,
         )
-    return total / np.float32(passes)
+        for seed, spp in _passes(camera, part, sampling.seed + 0x632BE5AB * k):
+            sums, spp = _trace_pass(runtime, living, tables, world, camera, part, sampling, shade, spp, seed)
+            for channel, values in enumerate(sums):
+                total[part.first : part.last, :, channel] += values
+            count[part.first : part.last] += spp
+    total /= np.maximum(count, 1)
+    return total
+
+
+def _blocks(camera: Camera, part: Part) -> Iterator[Part]:
+    """The part, in blocks of rows where it is too large."""
+    rows = part.last - part.first
+    if rows * camera.width > MOST_PIXELS:
+        rows = max(1, MOST_RAYS // camera.width)
+    for first in range(part.first, part.last, rows):
+        yield replace(part, first=first, last=min(first + rows, part.last))
+
+
+def _passes(camera: Camera, part: Part, seed: int) -> list[tuple[int, int]]:
+    """Seed and samples a pixel of each launch. Seeds are far apart, so that seed s + 1 repeats no launch of seed s."""
+    pixels = camera.width * (part.last - part.first)
+    most = max(1, MOST_RAYS // pixels)
+    passes = -(-part.spp // most)
+    return [((seed + k * _GOLDEN) & 0xFFFFFFFF, -(-part.spp // passes)) for k in range(passes)]
+
+
+def _shade(sampling: Sampling) -> Shade:
+    def light(runtime: Mitsuba, world: Surroundings, sampler: Any, ray: Any) -> list[Any]:
+        mi, dr = runtime.mi, runtime.dr
+        if sampling.max_depth == DIRECT:
+            found = direct_light(runtime, world, sampler, ray)
+        else:
+            found = path_light(runtime, world, sampler, ray, sampling.max_depth)
+        bounded = dr.minimum(found, dr.opaque(mi.Float, sampling.clamp))
+        channels = list(dr.select(dr.isfinite(found), bounded, 0.0))
+        # Last, so that they take no random number from the light: it is the same with and without them.
+        return channels + (features(runtime, world, sampler, ray) if sampling.features else [])
+
+    return light
 
 
 def _trace_pass(
     runtime: Mitsuba,
     living: LivingScene,
+    tables: LensTables,
     world: Surroundings,
     camera: Camera,
+    part: Part,
     sampling: Sampling,
+    shade: Shade,
     spp: int,
     seed: int,
-) -> F4:
+) -> tuple[list[F4], int]:
+    """Each channel's sums f4[rows, w] over a part's rows, and the samples a pixel that they are of."""
     mi, dr = runtime.mi, runtime.dr
+    rows = part.first, part.last
     sampler = mi.load_dict({"type": "multijitter", "sample_count": spp})
     spp = sampler.sample_count()
     sampler.set_samples_per_wavefront(spp)
-    sampler.seed(seed & 0xFFFFFFFF, camera.width * camera.height * spp)
-    ray = camera_rays(runtime, camera, living.origin, sampler, spp)
-    if sampling.max_depth == DIRECT:
-        light = direct_light(runtime, world, sampler, ray)
-    else:
-        light = path_light(runtime, world, sampler, ray, sampling.max_depth)
-    light = dr.select(dr.isfinite(light), dr.minimum(light, dr.opaque(mi.Float, sampling.clamp)), 0.0)
-    # Without this, each of the three reductions would trace everything again.
-    dr.eval(light)
-    channels = [dr.block_reduce(dr.ReduceOp.Add, channel, spp) for channel in light]
-    mean = np.array(dr.ravel(mi.Color3f(channels))).reshape(camera.height, camera.width, 3)
-    out: F4 = np.asarray(mean / np.float32(spp), np.float32)
-    return out
-
-
-def camera_rays(runtime: Mitsuba, camera: Camera, origin: F8, sampler: Any, spp: int) -> Any:
-    """One ray a sample, all samples of a pixel next to each other, from the near to the far plane."""
-    mi, dr = runtime.mi, runtime.dr
-    index = dr.arange(mi.UInt32, camera.width * camera.height * spp) // spp
-    row = index // camera.width
-    jitter = sampler.next_2d()
-    x = mi.Float(index - row * camera.width) + jitter.x
-    y = mi.Float(row) + jitter.y
-    pose = camera.world_from_camera
-    linear = pose[:3, :3] @ np.linalg.inv(camera.K)
-    # Opaque numbers: the compiled kernel serves every pose of the camera.
-    column = [mi.Vector3f(*(dr.opaque(mi.Float, float(v)) for v in linear[:, k])) for k in range(3)]
-    eye = mi.Point3f(*(dr.opaque(mi.Float, float(v)) for v in pose[:3, 3] - origin))
-    along = column[0] * x + column[1] * y + column[2]
-    length = dr.norm(along)
-    near, far = dr.opaque(mi.Float, camera.near), dr.opaque(mi.Float, camera.far)
-    ray = mi.Ray3f(eye + along * near, along / length, 0.0, mi.Color0f())
-    ray.maxt = (far - near) * length
-    return ray
+    sampler.seed(seed, camera.width * (rows[1] - rows[0]) * spp)
+    rays = camera_rays(
+        runtime,
+        tables,
+        camera,
+        part.poses,
+        living.origin,
+        sampler,
+        spp,
+        rows,
+        centred=sampling.centred,
+    )
+    channels = shade(runtime, world, sampler, rays.ray)
+    if rays.seen is not None:
+        channels = [dr.select(rays.seen, channel, 0.0) for channel in channels]
+    # Without this, each of the reductions would trace everything again.
+    dr.eval(channels)
+    sums = [dr.block_reduce(dr.ReduceOp.Add, channel, spp) for channel in channels]
+    dr.eval(sums)
+    shape = rows[1] - rows[0], camera.width
+    return [channel.numpy().reshape(shape) for channel in sums], spp

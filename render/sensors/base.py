@@ -93,6 +93,29 @@ def load_sensor(data: str | Mapping[str, Any], *, where: str = "sensor") -> Sens
     return sensor
 
 
+class _Kind(BaseModel):
+    """The one field that says how to read the others."""
+
+    model_config = ConfigDict(extra="allow")
+    kind: str
+
+
+def read_sensor(source: str | Path) -> Sensor:
+    """The sensor of a YAML file, or, for a text that does not end in .yaml, .yml or .json, of that kind. Touches files.
+
+    Raises UserError (one sentence with file, line and field).
+    """
+    from twinstage.telemetry.yamlfile import parse_model, read_text
+
+    path = Path(source)
+    if path.suffix.lower() not in (".yaml", ".yml", ".json"):
+        return load_sensor(str(source))
+    text = read_text(path, "sensor file")
+    kind = parse_model(text, _Kind, noun="sensor file", where=str(path)).kind
+    sensor: Sensor = parse_model(text, SENSORS.get(kind), noun="sensor file", where=str(path))
+    return sensor
+
+
 def sense(
     sensor: str | Mapping[str, Any] | Sensor,
     snapshot: Snapshot,

@@ -2,21 +2,24 @@
 
 Which rays may meet an instance is found by cones: rays are sorted into cells of directions, and a cell is cast where
 the cone around it touches the instance's bounding sphere. Rays that already hit something nearer than the sphere are
-left out. Where the scene moves, each ray meets the instances where they are at the ray's own time.
+left out. Where the scene moves, each ray meets the instances where they are at the ray's own time. As in the label
+pass, the ray parameter is that of the plane of the triangle that Embree names, in float64, and ties go to the lower
+object, then to the lower instance.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from twinstage.render.casting import SHARED_BVHS, Bvh, BvhCache, drawn_instances
 from twinstage.render.motion import Motion, interpolated
+from twinstage.render.ties import TIE
 from twinstage.scene.columns import F4, F8, I4, I8, U4
 from twinstage.scene.snapshot import Snapshot
 
-TIE = 1e-6
-"""Hits whose distances differ by less than this share are a tie, which the lower instance wins."""
+_DOUBT = 1e-3
+"""Greatest share by which Embree's ray parameter may differ from the plane's: beyond it, the triangle is seen edge on."""
 
 _BANDS, _SECTORS = 24, 48
 _PARTS = 2048
@@ -62,6 +65,9 @@ class Caster:
         self._rows, self._worlds = rows, worlds
         self._moving = (worlds[1:] != worlds[:1]).any((0, 2, 3)) if moves else np.zeros(len(table), bool)
         self._middle, self._radius = self._spheres()
+        # What decides a tie, by instance; the last entry stands for no hit at all.
+        owner = np.where(table.object < 0, len(self.snapshot.objects), table.object)
+        self._rank = np.append(np.lexsort((np.arange(len(table)), owner)).argsort(), len(table))
 
     def _spheres(self) -> tuple[F8, F8]:
         """Bounding spheres of the drawn instances over all moments: middle f8[n, 3], radius f8[n], NaN where flat."""
@@ -100,7 +106,7 @@ class Caster:
         """First hits of rays f8[n, 3] between the parameters `near` (each or all) and `far`; NaN rays hit nothing."""
         n = len(directions)
         start = np.broadcast_to(np.asarray(near, np.float64), n)
-        best = _Best(n)
+        best = _Best(n, self._rank)
         if n == 0 or not self._bvhs:
             return best.hits()
         length = np.linalg.norm(directions, axis=1)
@@ -118,7 +124,22 @@ class Caster:
                 rays = rays[best.t[rays] * length[rays] * (1 + 2 * TIE) >= gap[k]]
                 if rays.size:
                     self._cast_one(k, rays, origins, directions, seconds, start, far, best)
+        self._refine(best, origins, directions, seconds)
         return best.hits()
+
+    def _refine(self, best: "_Best", origins: F8, directions: F8, seconds: F8 | None) -> None:
+        """Ray parameters by the planes of the triangles, in float64."""
+        for row, rays in grouped(best.instance):
+            world = self.world_of(row, seconds, rays)
+            inverse = np.linalg.inv(world[..., :3, :3])
+            prototype = self.snapshot.prototypes[self.snapshot.instances.prototype[row]]
+            a, b, c = prototype.points.astype(np.float64)[prototype.triangles[best.triangle[rays]].T]
+            normal = np.cross(b - a, c - a)
+            away = a - turned(inverse, origins[rays] - world[..., :3, 3])
+            with np.errstate(divide="ignore", invalid="ignore"):
+                t = _dot(away, normal) / _dot(turned(inverse, directions[rays]), normal)
+                sure = np.abs(t - best.t[rays]) <= _DOUBT * best.t[rays]
+            best.t[rays] = np.where(sure, t, best.t[rays])
 
     def _cast_one(
         self,
@@ -146,7 +167,8 @@ class Caster:
 class _Best:
     """The nearest hits so far."""
 
-    def __init__(self, n: int) -> None:
+    def __init__(self, n: int, rank: np.ndarray) -> None:
+        self._rank = rank
         self.t: F8 = np.full(n, np.inf)
         self.instance: I4 = np.full(n, -1, np.int32)
         self.triangle: U4 = np.zeros(n, np.uint32)
@@ -154,7 +176,9 @@ class _Best:
 
     def take(self, rays: I8, t: F8, row: int, triangle: U4, barycentric: F4) -> None:
         before = self.t[rays]
-        tied = (t <= before * (1 + TIE)) & (row < self.instance[rays]) & np.isfinite(t)
+        tied = (
+            (t <= before * (1 + TIE)) & (self._rank[row] < self._rank[self.instance[rays]]) & np.isfinite(t)
+        )
         # inf * (1 - TIE) stays inf, so a first hit is always taken.
         nearer = np.flatnonzero(
             (t < before * (1 - TIE)) | tied | ((t < before) & (row == self.instance[rays]))
@@ -169,18 +193,46 @@ class _Best:
         return RayHits(self.t, self.instance, self.triangle, self.barycentric)
 
 
+def turned(matrix: np.ndarray, vectors: F8) -> F8:
+    """matrix @ vector for vectors f8[n, 3] and one matrix f8[3, 3] or one for each f8[n, 3, 3].
+
+    Written out: a BLAS would start threads for it, whose number may change the last bit.
+    """
+    x, y, z = vectors[:, 0], vectors[:, 1], vectors[:, 2]
+    out = np.empty(vectors.shape)
+    for k in range(3):
+        row = matrix[..., k, :]
+        np.multiply(row[..., 0], x, out=out[:, k])
+        out[:, k] += row[..., 1] * y
+        out[:, k] += row[..., 2] * z
+    return out
+
+
 def _local_rays(world: F8, bvh: Bvh, origins: F8, directions: F8, near: np.ndarray) -> F4:
     """Rays f4[n, 6] in the box frame of an instance, starting at `near`; float64 until the differences are taken."""
     inverse = np.linalg.inv(world[..., :3, :3])
-    begin = origins + directions * near[:, None] - world[..., :3, 3]
+    begin = directions * near[:, None]
+    begin += origins
+    begin -= world[..., :3, 3]
     out = np.empty((len(origins), 6), np.float32)
-    if world.ndim == 2:
-        out[:, :3] = begin @ inverse.T - bvh.centre
-        out[:, 3:] = directions @ inverse.T
-    else:
-        out[:, :3] = np.einsum("nij,nj->ni", inverse, begin) - bvh.centre
-        out[:, 3:] = np.einsum("nij,nj->ni", inverse, directions)
+    out[:, :3] = turned(inverse, begin) - bvh.centre
+    out[:, 3:] = turned(inverse, directions)
     return out
+
+
+def _dot(a: F8, b: F8) -> F8:
+    """a . b of vectors f8[n, 3] with one or as many others."""
+    out: F8 = a[..., 0] * b[..., 0] + a[..., 1] * b[..., 1] + a[..., 2] * b[..., 2]
+    return out
+
+
+def grouped(instance: I4) -> Iterator[tuple[int, I8]]:
+    """Each instance that is hit, with the indices of its rays."""
+    order = np.argsort(instance, kind="stable")
+    rows, first = np.unique(instance[order], return_index=True)
+    for row, rays in zip(rows.tolist(), np.split(order, first[1:]), strict=True):
+        if row >= 0:
+            yield row, rays
 
 
 class _Cells:
@@ -234,6 +286,6 @@ class _Cells:
         at = np.arange(total) + skip
         direction, angle = self._cone(middle, np.asarray(radius))
         if angle < np.pi:
-            at = at[self._unit[at] @ direction >= np.cos(angle)]
+            at = at[_dot(self._unit[at], direction) >= np.cos(angle)]
         chosen_rays: I8 = self._order[at]
         return chosen_rays

@@ -184,7 +184,7 @@ class Rosette(Pattern):
         17.5,
         17.5,
     )
-    frequencies: tuple[float, float] = (121.57, -77.83)
+    frequencies: tuple[float, float] = (125.93, -77.83)
     rate: Annotated[float, Field(gt=0)] = 240_000.0
     duration: Annotated[float, Field(gt=0)] = 0.1
     start: float = 0.0

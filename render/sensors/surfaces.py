@@ -9,14 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from twinstage.render.engines.shading import sample_nearest
 from twinstage.render.images import texture_values
-from twinstage.render.sensors.casting import Caster, RayHits
+from twinstage.render.opacity import LARGEST
+from twinstage.render.sensors.casting import Caster, RayHits, grouped, turned
+from twinstage.render.texels import nearest_texels
 from twinstage.scene.columns import F4, F8, I4
 from twinstage.scene.snapshot import Material, Prototype, Snapshot, TextureInput
-
-LARGEST_TEXTURE = 1024
-"""Longest side of textures [px]; larger ones are shrunk."""
 
 _KEPT_BYTES = 256 << 20
 
@@ -61,14 +59,10 @@ def surfaces(caster: Caster, hits: RayHits, directions: F8, seconds: F8 | None =
         *(np.zeros(shape, np.float32) for shape in (n, (n, 3), n, n, n)),
     )
     snapshot, table = caster.snapshot, caster.snapshot.instances
-    order = np.argsort(hits.instance, kind="stable")
-    rows, first = np.unique(hits.instance[order], return_index=True)
-    for row, rays in zip(rows.tolist(), np.split(order, first[1:]), strict=True):
-        if row < 0:
-            continue
+    for row, rays in grouped(hits.instance):
         prototype = snapshot.prototypes[table.prototype[row]]
         corners = prototype.triangles[hits.triangle[rays]]
-        uv = hits.barycentric[rays]
+        uv = hits.barycentric[rays].astype(np.float64)
         weights = np.column_stack([1 - uv[:, 0] - uv[:, 1], uv])
         _normals(out, rays, caster.world_of(row, seconds, rays), prototype, corners, weights, directions)
         slots = prototype.slot[hits.triangle[rays]]
@@ -93,11 +87,7 @@ def _normals(
     flat = np.cross(points[:, 1] - points[:, 0], points[:, 2] - points[:, 0])
     smooth = np.einsum("nk,nkj->nj", weights, prototype.normals[corners]).astype(np.float64)
     ray = directions[rays]
-    if world.ndim == 2:
-        local, normal = ray @ inverse.T, smooth @ inverse
-    else:
-        local = np.einsum("nij,nj->ni", inverse, ray)
-        normal = np.einsum("nij,ni->nj", inverse, smooth)
+    local, normal = turned(inverse, ray), turned(np.swapaxes(inverse, -1, -2), smooth)
     normal = np.where((np.einsum("ij,ij->i", flat, local) < 0)[:, None], normal, -normal)
     normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-30)
     length = np.maximum(np.linalg.norm(ray, axis=1), 1e-30)
@@ -127,7 +117,7 @@ def _look(
         _value(snapshot, material, "opacity", (material.opacity,), uv)[..., 0], len(rays)
     )
     if material.opacity_threshold > 0:
-        opacity = opacity >= material.opacity_threshold
+        opacity = opacity >= np.float32(material.opacity_threshold)
     out.opacity[rays] = np.clip(opacity, 0.0, 1.0)
 
 
@@ -138,7 +128,7 @@ def _value(
     source = material.texture(name)
     if source is None or uv is None:
         return np.array([plain], np.float32)
-    return sample_nearest(_image(snapshot, name, source), uv, source)
+    return nearest_texels(_image(snapshot, name, source), uv, source)
 
 
 _IMAGES: OrderedDict[tuple[str, str, str], F4] = OrderedDict()
@@ -149,7 +139,7 @@ def _image(snapshot: Snapshot, name: str, source: TextureInput) -> F4:
     texture = snapshot.textures[source.texture]
     key = (texture.hash, name, repr(source))
     if key not in _IMAGES:
-        _IMAGES[key] = texture_values(texture, source, color=name == "diffuseColor", largest=LARGEST_TEXTURE)
+        _IMAGES[key] = texture_values(texture, source, color=name == "diffuseColor", largest=LARGEST)
         while sum(image.nbytes for image in _IMAGES.values()) > _KEPT_BYTES and len(_IMAGES) > 1:
             _IMAGES.popitem(last=False)
     _IMAGES.move_to_end(key)

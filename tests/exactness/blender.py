@@ -71,7 +71,8 @@ def _read(folder: Path, number: int) -> list[tuple[Piece, dict[str, Any]]]:
 def same(ours_path: str, source: str, point: int, theirs: dict[str, Any]) -> bool:
     """Whether one of Blender's drawings is that instance, by their paths alone.
 
-    Without instancing the paths are equal, but for the prim /root that Blender wraps what it writes in and unwraps. An instance's path begins with that of the object that instances, and ends as
+    Without instancing the paths are equal, but for the prim /root that Blender wraps what it writes in and unwraps. An
+    instance's path begins with that of the object that instances, and ends as
     the object inside it; a point's prototype (`source`) ends so.
     """
     path, parent = theirs["path"], theirs["parent"]
@@ -167,7 +168,7 @@ def _best(
         if len(differ):
             alone = soup.kept(soup.owner == owner).cast(rays[0][differ], rays[1][differ]).t
             with np.errstate(invalid="ignore"):
-                ties[differ] = np.abs(alone - t[differ]) <= TIE * np.abs(alone)
+                ties[differ] = np.isfinite(alone) & (np.abs(alone - t[differ]) <= TIE * t[differ])
         value = iou(mask & ~ties, (theirs == owner) & ~ties)
         if value > found[0]:
             found, lost = (value, owner), int(ties.sum())

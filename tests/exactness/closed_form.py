@@ -270,6 +270,11 @@ class Thing:
         return self.world @ self.own
 
 
+def turn(matrix: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    """matrix f8[3, 3] times each of f8[n, 3], without BLAS: its threads cost more than they bring here."""
+    return np.einsum("ij,nj->ni", matrix, vectors)
+
+
 @dataclass(frozen=True)
 class FirstHits:
     """What rays met first. thing i[n] (-1 nothing), t f8[n] (inf), face i[n], local f8[n, 3] in the shape's frame, point
@@ -293,8 +298,8 @@ def first_hits(
     local, normal, hit = np.zeros((n, 3)), np.zeros((n, 3)), np.zeros((len(things), n), bool)
     for k, item in enumerate(things):
         inverse = np.linalg.inv(item.placed[:3, :3])
-        o = (origin - item.placed[:3, 3]) @ inverse.T
-        d = direction @ inverse.T
+        o = turn(inverse, origin - item.placed[:3, 3])
+        d = turn(inverse, direction)
         t, faces = item.shape.crossings(o, d)
         with np.errstate(invalid="ignore"):
             t = np.where((t >= near) & (t <= far), t, np.inf)
@@ -304,7 +309,7 @@ def first_hits(
         won = np.flatnonzero(nearest < best)
         best[won], thing[won], face[won] = nearest[won], k, faces[row[won]]
         local[won] = o[won] + nearest[won, None] * d[won]
-        normal[won] = item.shape.normal(local[won], face[won]) @ inverse
+        normal[won] = turn(inverse.T, item.shape.normal(local[won], face[won]))
     met = thing >= 0
     point = np.full((n, 3), np.nan)
     point[met] = origin[met] + best[met, None] * direction[met]

@@ -4,16 +4,20 @@ OpenCV axes (+x right, +y down, +z forward), pixel-edge origin: the first pixel'
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+
+from exactness.closed_form import turn
 
 
 @dataclass(frozen=True)
 class Eye:
     """A camera. K maps what the kind says: tangents (pinhole, brown), metres (orthographic), angles (fisheye, equirectangular).
 
-    `poses`: world_from_camera of each row f8[height, 4, 4] for a rolling shutter; else `pose` holds for all.
+    `sweep`: what a rolling shutter's camera does from the first row to the last, evenly: a turn in the world (axis times
+    angle [rad]) and a shift [m]; None where all rows look from `pose`.
     """
 
     width: int
@@ -24,7 +28,28 @@ class Eye:
     far: float = 1e6
     kind: str = "pinhole"
     coefficients: tuple[float, ...] = ()
-    poses: np.ndarray | None = field(default=None)
+    sweep: tuple[tuple[float, float, float], tuple[float, float, float]] | None = None
+
+    def pose_at(self, share: float) -> np.ndarray:
+        """world_from_camera f8[4, 4] after that share of the sweep."""
+        if self.sweep is None:
+            return self.pose
+        out = self.pose.copy()
+        out[:3, :3] = turned(np.array(self.sweep[0]) * share) @ self.pose[:3, :3]
+        out[:3, 3] += np.array(self.sweep[1]) * share
+        return out
+
+    @cached_property
+    def poses(self) -> np.ndarray | None:
+        """world_from_camera of each row f8[height, 4, 4] of a rolling shutter, else None."""
+        if self.sweep is None:
+            return None
+        return np.array([self.pose_at(row / max(self.height - 1, 1)) for row in range(self.height)])
+
+    @property
+    def along_axis(self) -> bool:
+        """Whether ray parameters are depths, not ranges."""
+        return self.kind in ("pinhole", "orthographic", "brown")
 
     def grid(self, grow: int = 0) -> np.ndarray:
         """Pixel centres f8[n, 2] row by row; `grow` image sizes more on each side."""
@@ -36,10 +61,10 @@ class Eye:
         """Origins and directions f8[n, 3] in the world: z = 1 in the camera for pinhole, brown and orthographic, else unit."""
         origin, direction = self._local(pixels)
         if self.poses is None:
-            return origin @ self.pose[:3, :3].T + self.pose[:3, 3], direction @ self.pose[:3, :3].T
+            return turn(self.pose[:3, :3], origin) + self.pose[:3, 3], turn(self.pose[:3, :3], direction)
         pose = self.poses[np.clip(np.floor(pixels[:, 1]).astype(int), 0, self.height - 1)]
-        turned = np.einsum("nij,nj->ni", pose[:, :3, :3], direction)
-        return np.einsum("nij,nj->ni", pose[:, :3, :3], origin) + pose[:, :3, 3], turned
+        towards = np.einsum("nij,nj->ni", pose[:, :3, :3], direction)
+        return np.einsum("nij,nj->ni", pose[:, :3, :3], origin) + pose[:, :3, 3], towards
 
     def _local(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         x = (pixels[:, 0] - self.K[0, 2]) / self.K[0, 0]
@@ -52,17 +77,19 @@ class Eye:
         if self.kind == "fisheye":
             radius = np.hypot(x, y)
             theta = _angle(radius, self.coefficients)
+            theta[theta > np.pi] = np.nan
             share = np.sin(theta) / np.where(radius == 0, 1, radius)
             return np.zeros((len(x), 3)), np.stack([x * share, y * share, np.cos(theta)], -1)
         if self.kind == "equirectangular":
             direction = np.stack([np.cos(y) * np.sin(x), np.sin(y), np.cos(y) * np.cos(x)], -1)
+            direction[(np.abs(x) > np.pi) | (np.abs(y) > np.pi / 2)] = np.nan
             return np.zeros((len(x), 3)), direction
         return np.zeros((len(x), 3)), np.stack([x, y, one], -1)
 
     def local(self, points: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
         """World points f8[n, 3] in the camera; with a rolling shutter as those rows see them."""
         if self.poses is None or rows is None:
-            return (points - self.pose[:3, 3]) @ self.pose[:3, :3]
+            return turn(self.pose[:3, :3].T, points - self.pose[:3, 3])
         pose = self.poses[rows]
         return np.einsum("nji,nj->ni", pose[:, :3, :3], points - pose[:, :3, 3])
 
@@ -154,6 +181,11 @@ def pinhole(width: int, height: int, fov: float, pose: np.ndarray) -> Eye:
     return Eye(width, height, np.array([[f, 0, width / 2], [0, f, height / 2], [0, 0, 1.0]]), pose)
 
 
-def moved(eye: Eye, pose: np.ndarray) -> Eye:
-    """The same lens elsewhere."""
-    return replace(eye, pose=pose)
+def turned(rotation: np.ndarray) -> np.ndarray:
+    """The matrix f8[3, 3] of a turn by axis times angle [rad] (Rodrigues)."""
+    angle = float(np.linalg.norm(rotation))
+    if angle == 0:
+        return np.eye(3)
+    x, y, z = rotation / angle
+    cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
+    return np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross

@@ -83,8 +83,8 @@ def _aovs(capture: Any) -> list[str]:
     return out
 
 
-def reprojection(capture: Any, eye: Eye) -> np.ndarray:
-    """How far points of the `position` AOV land from their pixels' centres, f8[n] [px], less what float32 takes away."""
+def reprojection(capture: Any, eye: Eye) -> tuple[np.ndarray, np.ndarray]:
+    """How far points of the `position` AOV land from their pixels' centres, and what of that float32 may cause, f8[n] [px]."""
     position = capture.aovs["position"].reshape(-1, 3).astype(np.float64)
     seen = np.flatnonzero(np.isfinite(position).all(1))
     centres = eye.grid()[seen]
@@ -93,12 +93,17 @@ def reprojection(capture: Any, eye: Eye) -> np.ndarray:
     reach = np.maximum(np.linalg.norm(eye.local(position[seen]), axis=1), 1e-12)
     if eye.kind == "orthographic":
         reach = np.ones(len(reach))
-    lost = rounding / reach * max(eye.K[0, 0], eye.K[1, 1]) * 4
-    return np.maximum(np.linalg.norm(landed - centres, axis=1) - lost, 0)
+    off = landed - centres
+    if eye.kind == "equirectangular":  # around the back, and pixels at the poles are narrow
+        turn = 2 * np.pi * eye.K[0, 0]
+        latitude = (centres[:, 1] - eye.K[1, 2]) / eye.K[1, 1]
+        off[:, 0] = ((off[:, 0] + turn / 2) % turn - turn / 2) * np.cos(latitude)
+    return np.linalg.norm(off, axis=1), rounding / reach * max(eye.K[0, 0], eye.K[1, 1]) * 4
 
 
 def _reprojected(capture: Any, eye: Eye) -> list[str]:
     if "position" not in capture.aovs:
         return []
-    worst = float(reprojection(capture, eye).max(initial=0.0))
+    off, rounding = reprojection(capture, eye)
+    worst = float((off - rounding).max(initial=0.0))
     return [f"a labelled point lands {worst:.3g} px from its pixel's centre"] if worst > REPROJECTION else []

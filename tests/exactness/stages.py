@@ -4,7 +4,7 @@ Worlds are composed here, in numpy, from the numbers that are written into xform
 matrices are asked.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -60,6 +60,9 @@ class Set:
     unit: float = 1.0
     up: str = "Z"
     places: dict[str, np.ndarray] = field(default_factory=dict)
+    uv: dict[str, Callable[[np.ndarray], np.ndarray]] = field(default_factory=dict)
+    part: dict[str, Callable[[np.ndarray], np.ndarray]] = field(default_factory=dict)
+    border: dict[str, Callable[[np.ndarray], np.ndarray]] = field(default_factory=dict)
     _things: dict[str, Thing] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -143,11 +146,13 @@ def _sheared() -> np.ndarray:
     return out
 
 
-def flat(path: Path, unit: float = 1.0, up: str = "Z", away: Sequence[float] = (0, 0, 0)) -> Set:
+def flat(
+    path: Path, unit: float = 1.0, up: str = "Z", away: Sequence[float] = (0, 0, 0), later: float = 0.0
+) -> Set:
     """Planes and boxes, about 4 m across: turned, scaled unevenly, mirrored, sheared, nested, cut by the image's edge.
 
     Thought of in metres; written in another unit, everything keeps its size. `away`: where the whole stands [m], in the
-    stage's axes.
+    stage's axes. `later`: a share from 0 to 1 of a motion: shifts, turns, a scale, and an arm with its hand.
     """
     s = Set(path, unit, up)
     u = 1 / unit
@@ -160,24 +165,29 @@ def flat(path: Path, unit: float = 1.0, up: str = "Z", away: Sequence[float] = (
     s.xform("/World/Hall", [("rotateXYZ", (-90, 0, 0))] if up == "Y" else [])
     h = "/World/Hall"
     s.add(f"{h}/Floor", "Plane", [("scale", (1.5, 0.75, 1))], width=4 * u, length=6 * u, axis="Z")
-    s.add(f"{h}/Plain", "Cube", [("translate", m(-1.2, 0.3, 0.3))], size=0.6 * u)
+    s.add(f"{h}/Plain", "Cube", [("translate", m(-1.2 + 0.3 * later, 0.3, 0.3 + 0.1 * later))], size=0.6 * u)
     s.add(
         f"{h}/Turned",
         "Cube",
-        [("translate", m(0.1, 0.6, 0.5)), ("rotateXYZ", (20, -35, 50)), ("scale", (1.4, 0.5, 0.8))],
+        [
+            ("translate", m(0.1, 0.6, 0.5)),
+            ("rotateXYZ", (20, -35, 50 + 25 * later)),
+            ("scale", (1.4, 0.5 + 0.2 * later, 0.8)),
+        ],
         size=0.7 * u,
     )
     s.add(
         f"{h}/Mirrored",
         "Cube",
-        [("translate", m(1.1, -0.2, 0.3)), ("rotateXYZ", (0, 0, 30)), ("scale", (-1, 0.6, 1.1))],
+        [("translate", m(1.1, -0.2, 0.3)), ("rotateXYZ", (0, 0, 30 - 15 * later)), ("scale", (-1, 0.6, 1.1))],
         size=0.5 * u,
     )
     shear = _sheared()
     shear[:3, 3] *= u
     s.add(f"{h}/Sheared", "Cube", [("matrix", shear)], size=0.4 * u)
     s.xform(
-        f"{h}/Arm", [("translate", m(-0.6, -0.8, 0.2)), ("scale", (1, 2, 0.7)), ("rotateXYZ", (0, 10, 40))]
+        f"{h}/Arm",
+        [("translate", m(-0.6, -0.8, 0.2)), ("scale", (1, 2, 0.7)), ("rotateXYZ", (0, 10, 40 + 20 * later))],
     )
     s.xform(f"{h}/Arm/Hand", [("rotateXYZ", (15, 0, -25)), ("scale", (0.8, 0.8, -0.8))])
     s.add(f"{h}/Arm/Hand/Finger", "Cube", [("translate", m(0.1, 0.1, -0.3))], size=0.3 * u)
@@ -262,6 +272,7 @@ def card(path: Path) -> Set:
         shader.CreateIdAttr("UsdPreviewSurface")
         material.CreateSurfaceOutput().ConnectToSource(shader.ConnectableAPI(), "surface")
         UsdShade.MaterialBindingAPI.Apply(subset.GetPrim()).Bind(material)
+    s.uv["Card"], s.part["Wall"], s.border["Wall"] = card_uv, card_part, card_border
     s.save()
     return s
 
@@ -274,6 +285,12 @@ def card_part(local: np.ndarray) -> np.ndarray:
     part[[0, 1, 4, 8]] = 2
     part[[3, 7, 10, 11]] = 3
     return part[row * 4 + column]
+
+
+def card_border(local: np.ndarray) -> np.ndarray:
+    """Distance of a point of the wall in `card` to the nearest line between its faces."""
+    at = (local[:, :2] + (1.0, 0.75)) / 0.5
+    return np.abs(at - np.round(at)).min(1) * 0.5
 
 
 def card_uv(local: np.ndarray) -> np.ndarray:

@@ -29,9 +29,11 @@ VIEWS = {"front": (-60.0, 25.0, 1.0), "back": (125.0, 8.0, 0.9), "close": (20.0,
 class View:
     """One picture of a stage judged. Pixels: `agree` + `ties` + `edges` + `leaks` + `wrong` = `pixels`.
 
-    agree: same instance; ties: both instances lie within `TIE` there; edges: silhouettes by the oracle's picture; leaks:
+    agree: same instance; ties: both instances lie within `TIE` there
+    (`ties_against`: and the higher instance_id was taken); edges: silhouettes by the oracle's picture; leaks:
     Mitsuba slipped through between triangles, as float64 shows; wrong: everything else. `depth`: largest relative
-    difference away from edges; `depth_999`: that of 99.9 % of them.
+    difference away from edges; `depth_999`: that of 99.9 % of them; `cut_out`: rays through holes; `tied`: ties that the
+    labels count; `reprojected`: farthest that a labelled point lands from its pixel's centre [px].
     """
 
     view: str
@@ -40,6 +42,7 @@ class View:
     instances: int
     agree: int = 0
     ties: int = 0
+    ties_against: int = 0
     edges: int = 0
     leaks: int = 0
     wrong: int = 0
@@ -47,6 +50,7 @@ class View:
     depth_999: float = 0.0
     reprojected: float = 0.0
     cut_out: int = 0
+    tied: int = 0
     digest: str = ""
     problems: list[str] = field(default_factory=list)
 
@@ -87,7 +91,13 @@ def survey(
     if not pieces:
         return []
     chosen = [(name, eye) for name, eye in eyes(pieces, *size).items() if name in views]
-    return [judge(snapshot, pieces, name, eye, ours.labels(snapshot, eye)) for name, eye in chosen]
+    out = []
+    for name, eye in chosen:
+        capture = ours.labels(snapshot, eye)
+        out.append(judge(snapshot, pieces, name, eye, capture))
+        if len(out) == 1 and invariants.digest(ours.labels(snapshot, eye)) != out[0].digest:
+            out[0].problems.append(f"{name}: the same labels, taken again, have other bytes")
+    return out
 
 
 def judge(snapshot: Any, pieces: Sequence[Piece], name: str, eye: Eye, capture: Any) -> View:
@@ -115,9 +125,10 @@ def judge(snapshot: Any, pieces: Sequence[Piece], name: str, eye: Eye, capture: 
     _depths(
         out, capture.aovs["depth"].ravel(), np.where(seen, cast.t, np.inf), (mine == theirs) & still & seen
     )
+    out.tied = int(capture.ties)
     out.digest = invariants.digest(capture)
     if "position" in capture.aovs:
-        out.reprojected = float(invariants.reprojection(capture, eye).max(initial=0.0))
+        out.reprojected = float(invariants.reprojection(capture, eye)[0].max(initial=0.0))
     out.problems += [f"{name}: {text}" for text in (*_faults(out), *invariants.broken(capture, eye))]
     return out
 
@@ -129,6 +140,8 @@ def _faults(view: View) -> list[str]:
         out.append(f"only {fine / view.pixels:.4%} of pixels agree")
     if view.wrong:
         out.append(f"{view.wrong} pixels differ away from silhouettes")
+    if view.ties_against:
+        out.append(f"{view.ties_against} ties went to the higher instance_id")
     if view.depth_999 > DEPTH:
         out.append(f"depth differs by {view.depth_999:.2g}, relative, in a thousandth of all pixels")
     return out
@@ -205,9 +218,15 @@ def _sort_out(
             origin, direction = (values[differ[here]] for values in rays)
             reached[here] = first_solid(snapshot, alone, origin, direction, near)[0].t
     with np.errstate(invalid="ignore"):
-        tie = np.abs(reached - t[differ]) <= TIE * np.abs(reached)
+        tie = np.isfinite(reached) & (np.abs(reached - t[differ]) <= TIE * t[differ])
         leak = reached < t[differ] * (1 - TIE)  # what is named here is hit alone, and nearer
     out.ties = int(tie.sum())
+    # The rule: the lower object, then the lower row. Within a tenth of the tolerance's end nobody is sure.
+    with np.errstate(invalid="ignore"):
+        clear = tie & (np.abs(reached - t[differ]) <= 0.9 * TIE * t[differ])
+    owner = np.append(snapshot.instances.object, -1).astype(np.int64)
+    rank = np.where(owner >= 0, owner, len(owner)) * len(owner) + np.arange(len(owner))
+    out.ties_against = int((clear & (rank[mine[differ]] > rank[theirs[differ]])).sum())
     out.leaks = int((leak & ~tie & still[differ]).sum())
     rest = ~tie & ~(leak & still[differ])
     out.edges = int((rest & ~still[differ]).sum())

@@ -9,9 +9,10 @@ from twinstage.render.camera import look_at
 from twinstage.render.capture import Camera, pinhole
 from twinstage.render.keypoints import seen_keypoints
 from twinstage.render.lens import ORTHOGRAPHIC, Fisheye, OpenCV
+from twinstage.render.picture import png_bytes
 from twinstage.render.surface import triangle_distances
 from twinstage.scene.columns import frozen
-from twinstage.scene.snapshot import KeypointTable, Material, ObjectTable, SceneObject
+from twinstage.scene.snapshot import KeypointTable, Material, ObjectTable, SceneObject, Texture, TextureInput
 from twinstage.scene.tables import Interned
 
 
@@ -97,6 +98,27 @@ def test_a_mark_inside_the_body_is_hidden_by_others_only(hand):
     assert seen_keypoints(with_points(s, joint), side).v.tolist() == [2]
 
 
+def test_marks_that_float_are_hidden_by_their_own_body(hand):
+    # Beside, before and behind a box, and in a tray that is open at the top.
+    s = hand.snapshot([(hand.box(), hand.pose(), 0)])
+    floating = [(0, "before", 0, [0, -0.7, 0]), (0, "behind", 0, [0, 0.7, 0]), (0, "beside", 0, [0.7, 0, 0])]
+    seen = seen_keypoints(with_points(s, floating), look_at([0, -6, 0], [0, 0, 0]))
+    assert dict(zip(seen.name, seen.v.tolist(), strict=True)) == {"before": 2, "behind": 1, "beside": 2}
+    walls = [
+        ((1, 0.1, 1), [0, -0.5, 0]),
+        ((1, 0.1, 1), [0, 0.5, 0]),
+        ((0.1, 1, 1), [-0.5, 0, 0]),
+        ((0.1, 1, 1), [0.5, 0, 0]),
+    ]
+    tray = [(hand.box(size), hand.pose(place), 0) for size, place in [*walls, ((1, 1, 0.1), [0, 0, -0.5])]]
+    inside = with_points(hand.snapshot(tray), [(0, "middle", 4, [0, 0, 0.5])])
+    assert seen_keypoints(inside, look_at([0, -6, 0], [0, 0, 0])).v.tolist() == [1]
+    assert seen_keypoints(inside, look_at([0, -0.5, 6], [0, 0, 0])).v.tolist() == [2]
+    lid = (hand.box((1, 1, 0.1)), hand.pose([0, 0, 0.5]), 0)
+    closed = with_points(hand.snapshot([*tray, lid]), [(0, "middle", 4, [0, 0, 0.5])])
+    assert seen_keypoints(closed, look_at([0, -6, 0], [0, 0, 0])).v.tolist() == [2], "enclosed"
+
+
 def test_tolerance_is_in_metres(hand):
     s = hand.snapshot([(hand.box(), hand.pose(), 0)])
     camera = look_at([0, -6, 0], [0, 0, 0])
@@ -140,6 +162,25 @@ def test_invisible_things_hide_nothing_and_show_no_marks(hand):
     s = with_points(hand.snapshot(items[:1]), mark)
     dark = replace(s, prims=replace(s.prims, visible=frozen(np.zeros(len(s.prims)), np.bool_)))
     assert seen_keypoints(dark, camera).v.tolist() == [0]
+
+
+def test_the_holes_of_a_cut_out_hide_nothing(hand):
+    # The left half of the image is a hole; the quad stands up between the eye and two marks.
+    texels = np.zeros((2, 4), np.uint8)
+    texels[:, 2:] = 255
+    texture = Texture("/hand.png", "hand", png_bytes(texels))
+    fence = Material(
+        "/f", opacity_threshold=0.5, textures=(("opacity", TextureInput(0, "r", color_space="raw")),)
+    )
+    upright = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
+    items = [
+        (hand.box((4, 1, 1)), hand.pose(), 0),
+        (hand.quad(4.0), hand.pose([0, -3, 0], rotation=upright), 1),
+    ]
+    s = hand.snapshot(items, materials=[Material(""), fence], material_of=[[0], [1]], textures=(texture,))
+    s = with_points(s, [(0, "left", 0, [-1, -0.5, 0]), (0, "right", 0, [1, -0.5, 0])])
+    seen = seen_keypoints(s, look_at([0, -30, 0], [0, 0, 0], fov=0.3))
+    assert dict(zip(seen.name, seen.v.tolist(), strict=True)) == {"left": 2, "right": 1}
 
 
 def test_marks_on_a_tessellated_sphere_are_not_lost_in_its_chords(hand):

@@ -34,8 +34,7 @@ def _compare(snapshot, camera):
     differ = owner != labels.aovs["object"].ravel()
     same = ~differ & np.isfinite(wanted)
     error = np.abs(depth[same] / wanted[same] - 1)
-    # Float32 rays that graze a surface stray further.
-    assert np.quantile(error, 0.99) < 1e-6 and error.max() < 1e-4
+    assert np.quantile(error, 0.999) < 1e-7 and error.max() < 1e-6
     # Two roundings of the same ray may fall to both sides of an edge, or of two surfaces in the same place.
     normal = surfaces(caster, hits, directions).normal
     off = np.abs(normal - labels.aovs["normal"].reshape(-1, 3)).max(1)
@@ -49,13 +48,9 @@ def test_rays_through_pixel_centres_are_the_label_pass(hand) -> None:
     assert turned < 1e-4
 
 
-def test_the_work_cell_too(root) -> None:
-    from twinstage.scene.read import read_snapshot
-    from twinstage.scene.stage import open_stage
-
-    snapshot = read_snapshot(open_stage(root / "assets/library/workcell/workcell.usda"))
-    camera = camera_from_scene(snapshot, find_camera(snapshot, "Overview"), 320, 240)
-    differ, turned = _compare(snapshot, camera)
+def test_the_work_cell_too(workcell) -> None:
+    camera = camera_from_scene(workcell, find_camera(workcell, "Overview"), 320, 240)
+    differ, turned = _compare(workcell, camera)
     assert differ < 2e-4
     assert turned < 1e-3
 
@@ -79,12 +74,12 @@ def test_nothing_to_hit_and_rays_that_are_none(hand) -> None:
     assert hits.t[0] == pytest.approx(2) and np.isinf(hits.t[1:]).all()
 
 
-def test_ties_go_to_the_lower_instance(hand) -> None:
+def test_ties_go_to_the_lower_object(hand) -> None:
     quad = hand.quad(2.0)
     for order in ([0, 1], [1, 0]):
         snapshot = hand.snapshot([(quad, hand.pose([0, 0, 0]), k) for k in order])
         hits = Caster(snapshot).cast(np.array([[0.3, 0.2, 5.0]]), np.array([[0.0, 0, -1]]))
-        assert hits.instance[0] == 0
+        assert hits.instance[0] == order.index(0)
 
 
 def test_a_moving_wall_is_met_where_it_is(hand) -> None:
@@ -126,18 +121,53 @@ def test_surfaces_know_material_colour_and_cut_outs(hand) -> None:
     origins = np.array([[2.0 * k + 0.1, -0.6, 0.8] for k in range(3)])
     directions = np.tile(tilt, (3, 1))
     look = surfaces(caster, caster.cast(origins, directions), directions)
-    assert look.material.tolist() == [0, 1, 2]
+    # An opacity that is below its threshold everywhere leaves no surface at all.
+    assert look.material.tolist() == [0, 1, -1]
     assert np.allclose(look.albedo[0], [0.2, 0.4, 0.6])
     assert look.metallic.tolist() == [1, 0, 0] and look.roughness[0] == np.float32(0.25)
     assert np.allclose(look.opacity, [1, 0.3, 0])
-    assert np.allclose(look.cosine, 0.8, atol=1e-6) and np.allclose(look.normal, [0, 0, 1])
+    assert np.allclose(look.cosine[:2], 0.8, atol=1e-6) and np.allclose(look.normal[:2], [0, 0, 1])
     from_below = surfaces(
         caster, caster.cast(origins * [1, 1, -1], directions * [1, 1, -1]), directions * [1, 1, -1]
     )
-    assert np.allclose(from_below.normal, [0, 0, -1])
+    assert np.allclose(from_below.normal[:2], [0, 0, -1])
 
 
 def test_a_mirrored_instance_shows_the_side_that_is_seen(hand) -> None:
     camera = look_at((3, 2, 2), (0, 0, 0), width=64, height=48)
     snapshot = hand.snapshot([(hand.sphere(), hand.pose(scale=(-1, 1, 1.5)), 0)])
     assert _compare(snapshot, replace(camera, name="m")) == (0, 0)
+
+
+def test_cut_outs_by_texel_are_those_of_the_label_pass(hand) -> None:
+    """A checkered leaf before a wall: holes by the image's texels, for a sensor as for the labels."""
+    import hashlib
+    import io
+
+    from PIL import Image
+
+    from twinstage.render.sensors.base import View
+    from twinstage.render.sensors.pixels import looked_at
+    from twinstage.scene.snapshot import Texture, TextureInput
+
+    alpha = np.kron(np.indices((8, 8)).sum(0) % 2, np.ones((4, 4))).astype(np.uint8) * 255
+    buffer = io.BytesIO()
+    Image.fromarray(alpha).save(buffer, "PNG")
+    data = buffer.getvalue()
+    texture = Texture("/leaf.png", hashlib.sha256(data).hexdigest(), data)
+    leaf = Material(
+        "/leaf", opacity_threshold=0.5, textures=(("opacity", TextureInput(0, "r", color_space="raw")),)
+    )
+    facing = np.array([[0.0, 0, -1], [0, 1, 0], [1, 0, 0]])
+    snapshot = hand.snapshot(
+        [(hand.quad(2.0), hand.pose([x, 0, 0], rotation=facing), k) for k, x in enumerate((2.0, 3.0))],
+        materials=[leaf, Material("/wall")],
+        material_of=[[0], [1]],
+        textures=(texture,),
+    )
+    camera = look_at((0, 0.1, 0.2), (1, 0, 0), width=120, height=90)
+    seen = looked_at(View(snapshot, camera), Caster(snapshot), transparent_below=1e-6)
+    owner = np.append(snapshot.instances.object + 1, 0)[seen.instance]
+    labels = label_pass(snapshot, camera, amodal=False).aovs["object"].ravel()
+    assert 0.2 < (labels == 1).mean() / (labels > 0).mean() < 0.8
+    assert np.array_equal(owner, labels)

@@ -83,6 +83,12 @@ def test_intensity_is_cosine_times_albedo_over_the_square_of_the_range(hand, for
     assert np.allclose(out["intensity"], np.minimum(0.2 * cosine * 100 / out["range"] ** 2, 1), rtol=1e-4)
     flat = sense({"kind": "lidar", "pattern": pattern, "intensity": "reflectivity"}, snapshot, forward)
     assert np.allclose(flat["intensity"], 0.2 * cosine, rtol=1e-4)
+    fog = sense({"kind": "lidar", "pattern": pattern, "extinction": 0.1}, snapshot, forward)
+    assert np.allclose(
+        fog["intensity"],
+        np.minimum(20 * cosine / out["range"] ** 2 * np.exp(-0.2 * out["range"]), 1),
+        rtol=1e-4,
+    )
     coarse = sense({"kind": "lidar", "pattern": pattern, "intensity_bits": 3}, snapshot, forward)
     assert np.allclose(coarse["intensity"], np.rint(out["intensity"] * 7) / 7, atol=1e-6)
 
@@ -319,3 +325,62 @@ def test_sensors_are_plain_data() -> None:
     sensor = load_sensor({"kind": "lidar", "pattern": "rosette"})
     assert load_sensor(json.loads(sensor.model_dump_json())) == sensor
     assert "lidar" in SENSORS.kinds()
+
+
+def test_an_empty_scene_gives_an_empty_cloud(hand, forward, tmp_path) -> None:
+    sensor = load_sensor("lidar")
+    out = sense(sensor, hand.snapshot([]), forward)
+    assert out["xyz"].shape == (0, 3) and out["object"].dtype == np.int32
+    with pytest.raises(UserError, match="is empty"):
+        sensor.save(out, tmp_path, "nothing")
+
+
+def test_nothing_depends_on_how_many_beams_are_cast_at_once(room, forward, monkeypatch) -> None:
+    from twinstage.render.sensors import lidar
+
+    spec = {"kind": "lidar", "pattern": "spinning-16", "subrays": 3, "drop": 0.1, "range_sigma": 0.01}
+    whole = sense(spec, room, forward, seed=4)
+    monkeypatch.setattr(lidar, "_RAYS_AT_ONCE", 1000)
+    parts = sense(spec, room, forward, seed=4)
+    assert all(np.array_equal(whole[name], parts[name]) for name in whole.arrays)
+
+
+def test_a_beam_equals_the_label_ray_through_the_same_pixel(workcell) -> None:
+    """A raster whose beams run through pixel centres of a panorama-like row of the label camera."""
+    from twinstage.render.labels import label_pass
+
+    camera = look_at((-1, -2.5, 1.6), (1, 1, 1.2), width=201, height=1, fov=np.radians(80))
+    labels = label_pass(workcell, camera, amodal=False)
+    # Azimuths of the pixels of the one row; they are not even, so each is its own scan of one beam.
+    angle = -np.arctan((np.arange(201) + 0.5 - 100.5) / camera.K[0, 0])
+    for column in range(0, 201, 8):
+        pattern = {
+            "kind": "spinning",
+            "elevations": [0.0],
+            "azimuth_resolution": 1.0,
+            "azimuth_range": [np.degrees(angle[column]), np.degrees(angle[column]) + 1],
+            "clockwise": False,
+        }
+        out = sense({"kind": "lidar", "pattern": pattern, "min_range": 0.05}, workcell, camera)
+        wanted = int(labels.aovs["object"][0, column])
+        if out["object"].size:
+            assert out["object"][0] == wanted
+            depth = labels.aovs["depth"][0, column]
+            assert out["range"][0] * np.cos(angle[column]) == pytest.approx(depth, rel=1e-5)
+        else:
+            assert wanted == 0
+
+
+def test_threads_do_not_matter_and_files_are_the_same_twice(room, forward, tmp_path) -> None:
+    from twinstage.render.bvh import use_threads
+
+    sensor = load_sensor({"kind": "lidar", "pattern": "spinning-16", "subrays": 3, "range_sigma": 0.01})
+    try:
+        use_threads(1)
+        one = sense(sensor, room, forward, seed=1)
+    finally:
+        use_threads(0)
+    all_ = sense(sensor, room, forward, seed=1)
+    assert all(one[name].tobytes() == all_[name].tobytes() for name in one.arrays)
+    for a, b in zip(sensor.save(one, tmp_path, "a"), sensor.save(all_, tmp_path, "b"), strict=True):
+        assert a.read_bytes() == b.read_bytes()

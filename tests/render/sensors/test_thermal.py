@@ -123,11 +123,8 @@ def test_glass_is_opaque_and_holes_are_not(hand, camera) -> None:
         assert (out["true_temperature"] == seen).all()
 
 
-def test_temperatures_are_inherited_by_what_lies_below(root) -> None:
-    from twinstage.scene.read import read_snapshot
-    from twinstage.scene.stage import open_stage
-
-    snapshot = read_snapshot(open_stage(root / "assets/library/workcell/workcell.usda"))
+def test_temperatures_are_inherited_by_what_lies_below(workcell) -> None:
+    snapshot = workcell
     given_ = {"/WorkCell": 290.0, "/WorkCell/Conveyor/Motor": 340.0, "/WorkCell/Conveyor": 300.0}
     out = prim_temperatures(snapshot, given_, 280.0)
     for path, value in zip(snapshot.prims.path, out.tolist(), strict=True):
