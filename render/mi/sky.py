@@ -101,7 +101,9 @@ class Sky:
         light = dr.gather(mi.Vector4f, table.samples, index * 2 + 1, active)
         axes = self._axes()
         direction = axes[0] * there[0] + axes[1] * there[1] + axes[2] * there[2]
-        radiance = self._color(self.constant) + self._color(self.tint) * mi.Color3f(light[0], light[1], light[2])
+        radiance = self._color(self.constant) + self._color(self.tint) * mi.Color3f(
+            light[0], light[1], light[2]
+        )
         return direction, there[3], radiance
 
     def _per_angle(self, height: Any) -> Any:
@@ -160,7 +162,9 @@ def _drawn(pixels: F4, share: np.ndarray, density: np.ndarray) -> F4:
     by_row = share.sum(1)
     rows = np.cumsum(by_row)
     row = np.minimum(np.searchsorted(rows, down * rows[-1], side="right"), height - 1)
-    within_row = np.clip((down * rows[-1] - (rows[row] - by_row[row])) / np.maximum(by_row[row], 1e-300), 0, 1)
+    within_row = np.clip(
+        (down * rows[-1] - (rows[row] - by_row[row])) / np.maximum(by_row[row], 1e-300), 0, 1
+    )
     sums = np.cumsum(share, 1) / np.where(by_row > 0, by_row, 1.0)[:, None]
     flat = (sums + np.arange(height)[:, None]).ravel()
     found = np.searchsorted(flat, row + across, side="right")

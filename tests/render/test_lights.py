@@ -6,8 +6,8 @@ from math import atan, cos, pi, radians, sin, sqrt, tan
 
 import numpy as np
 import pytest
-
 from tests.scene.test_ies import ies
+
 from twinstage.render.camera import look_at
 from twinstage.render.engines import open_engine
 from twinstage.scene.snapshot import Light, Material, Shaping, Texture, TextureInput
@@ -25,7 +25,19 @@ def _at(x=0.0, y=0.0, z=0.0):
     return pose
 
 
-def _floor(hand, lights, *, at=(0.0, 0.0), kind="path", spp=1024, material=MATT, more=(), worn=(), textures=(), **fields):
+def _floor(
+    hand,
+    lights,
+    *,
+    at=(0.0, 0.0),
+    kind="path",
+    spp=1024,
+    material=MATT,
+    more=(),
+    worn=(),
+    textures=(),
+    **fields,
+):
     """Radiance that a floor sends up from a point; `more`: other things, of the materials in `worn`."""
     items = [(hand.quad(200.0), np.eye(4), 0), *((p, m, i + 1) for i, (p, m) in enumerate(more))]
     used = [material, *worn]
@@ -82,7 +94,10 @@ class TestFormFactors:
     def test_a_glowing_surface_and_a_gprim_that_is_a_light(self, hand, kind):
         """A square that glows by its material, and one by a MeshLightAPI, among other lights."""
         quad = hand.prototype(
-            hand.quad(2.0).points, hand.quad(2.0).triangles, np.tile([0.0, 0.0, -1.0], (4, 1)), hand.quad(2.0).uv
+            hand.quad(2.0).points,
+            hand.quad(2.0).triangles,
+            np.tile([0.0, 0.0, -1.0], (4, 1)),
+            hand.quad(2.0).uv,
         )
         sky, expected = (_light("dome", 0.1), np.eye(4)), _rect_factor(2, 2, 1)
         black = Material("/lamp", diffuse_color=(0, 0, 0), roughness=1.0, ior=1.0)
@@ -114,7 +129,10 @@ class TestFormFactors:
     def test_a_hundred_lights_are_the_sum_of_each(self, hand):
         rng = np.random.default_rng(6)
         lights = [
-            (_light("disk", float(rng.uniform(1, 50)), radius=0.1), _at(*rng.uniform(-4, 4, 2), z=float(rng.uniform(1, 3))))
+            (
+                _light("disk", float(rng.uniform(1, 50)), radius=0.1),
+                _at(*rng.uniform(-4, 4, 2), z=float(rng.uniform(1, 3))),
+            )
             for _ in range(100)
         ]
         # Small discs: radiance * area * cos^2 / distance^2.
@@ -133,7 +151,9 @@ class TestControls:
             roof = {"more": [(hand.quad(3.0), _at(z=1.0))], "worn": [MATT]}
             free = _floor(hand, [(light, pose)], spp=64)
             assert np.allclose(_floor(hand, [(light, pose)], spp=64, **roof), 0.0)
-            assert np.allclose(_floor(hand, [(replace(light, shadow=False), pose)], spp=64, **roof), free, rtol=0.03)
+            assert np.allclose(
+                _floor(hand, [(replace(light, shadow=False), pose)], spp=64, **roof), free, rtol=0.03
+            )
 
     @pytest.mark.parametrize("kind", ["direct", "path"])
     def test_matt_and_glossy_have_multipliers_of_their_own(self, hand, kind):
@@ -178,7 +198,8 @@ class TestProfiles:
         at = radius * cos(radians(azimuth)), radius * sin(radians(azimuth))
         light = _light("sphere", 100.0, radius=0.02)
         with_it, without = (
-            _floor(hand, [(x, _at(z=4.0))], at=at, spp=64, kind=kind)[0] for x in (replace(light, shaping=shaping), light)
+            _floor(hand, [(x, _at(z=4.0))], at=at, spp=64, kind=kind)[0]
+            for x in (replace(light, shaping=shaping), light)
         )
         return with_it / without
 
@@ -200,7 +221,9 @@ class TestProfiles:
         assert self._ratio(hand, normalized, 0, 0) == pytest.approx(100 / power, rel=0.03)
 
     def test_a_file_that_is_no_profile_shapes_nothing(self, hand):
-        assert self._ratio(hand, Shaping(cone_angle=pi, ies=b"no profile"), 30, 0) == pytest.approx(1.0, rel=0.02)
+        assert self._ratio(hand, Shaping(cone_angle=pi, ies=b"no profile"), 30, 0) == pytest.approx(
+            1.0, rel=0.02
+        )
 
 
 def test_textures_that_glow_light_with_their_mean(hand):

@@ -1,7 +1,5 @@
 """Maps: the share of drawn directions, densities that integrate to one, and light by closed forms."""
 
-import io
-
 import numpy as np
 import pytest
 

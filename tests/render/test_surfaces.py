@@ -41,7 +41,9 @@ def _image(pixels):
     return Texture("image.png", str(hash(data.getvalue())), data.getvalue())
 
 
-def _seen(hand, material, lights, *, view=0.0, kind="direct", spp=256, pixels=None, prototype=None, below=None):
+def _seen(
+    hand, material, lights, *, view=0.0, kind="direct", spp=256, pixels=None, prototype=None, below=None
+):
     """Mean radiance of a square, seen under an angle [deg] to its normal."""
     items, worn = [(prototype or hand.quad(50.0), np.eye(4), 0)], [[0]]
     if below is not None:
@@ -147,7 +149,9 @@ class TestNormalMaps:
         source = TextureInput(0, color_space="raw", scale=(2, 2, 2, 1), bias=(-1, -1, -1, 0))
         material = replace(MATT, diffuse_color=(1, 1, 1), textures=(("normal", source),))
         lights = [_sun(toward)]
-        return _seen(hand, material, lights, pixels=[self._map(normal)], spp=4, prototype=prototype, view=view)[0]
+        return _seen(
+            hand, material, lights, pixels=[self._map(normal)], spp=4, prototype=prototype, view=view
+        )[0]
 
     def test_red_goes_along_u_and_green_along_v_upwards(self, hand):
         tilt, cos30, sin30 = radians(30), cos(radians(30)), 0.5

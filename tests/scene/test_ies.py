@@ -6,7 +6,9 @@ import pytest
 from twinstage.scene.ies import COLUMNS, ROWS, IesError, parse_ies
 
 
-def ies(vertical, horizontal, candela, *, kind=1, factor=1.0, ballast=1.0, tilt="NONE", head="IESNA:LM-63-2002"):
+def ies(
+    vertical, horizontal, candela, *, kind=1, factor=1.0, ballast=1.0, tilt="NONE", head="IESNA:LM-63-2002"
+):
     """The text of a profile; candela: a row for each horizontal angle."""
     lines = [head, "[TEST] by hand", f"TILT={tilt}"]
     if tilt == "INCLUDE":
