@@ -4,7 +4,7 @@ SHELL := /bin/bash
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: help setup demo test lint types arrows unit viewer bench soak soak-usd soak-fuzz soak-doctor clean
+.PHONY: help setup demo test lint types arrows unit viewer bench soak soak-usd soak-fuzz soak-doctor soak-render clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -48,6 +48,9 @@ soak-doctor: .venv/.ready-test  ## the whole corpus of faults against doctor (AR
 
 soak-usd: .venv/.ready-test  ## every USD file of ../shared against pxr, the glTF validator and Blender (ARGS="--fresh"); log in out/soak
 	$(BIN)/python scripts/soak_usd.py $(ARGS)
+
+soak-render: .venv/.ready-test  ## labels of every USD file of ../shared against Mitsuba and Blender (ARGS="--fresh --page"); log in out/soak
+	$(BIN)/python scripts/soak_render.py $(ARGS)
 
 clean:  ## remove what make built
 	rm -rf .venv .venv-bpy build dist out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

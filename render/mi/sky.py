@@ -93,7 +93,7 @@ class Sky:
         return dr.select(active, found, mi.Color3f(0.0)), near * self._per_angle(y)
 
     def sample(self, number: Any, active: Any) -> tuple[Any, Any, Any]:
-        """A direction (Vector3f) where the map is bright, its density, and the radiance from there, by two numbers in [0, 1)."""
+        """A bright direction (Vector3f) of the map, its density, and the radiance from there, by two numbers in [0, 1)."""
         mi, dr, table = self.runtime.mi, self.runtime.dr, self.table
         assert table is not None
         index = mi.UInt32(number.y * SIDE) * SIDE + mi.UInt32(number.x * SIDE)

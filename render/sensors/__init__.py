@@ -9,7 +9,7 @@ rgb               with optics, bayer, white
 """
 
 from twinstage.render.sensors.base import SENSORS, Sensed, Sensor, View, load_sensor, read_sensor, sense
-from twinstage.render.sensors.lidar import Lidar
+from twinstage.render.sensors.lidar import CAMERA_FROM_LIDAR, Lidar
 from twinstage.render.sensors.rgb import Rgb
 from twinstage.render.sensors.stereo import Stereo
 from twinstage.render.sensors.structured_light import StructuredLight
@@ -17,6 +17,7 @@ from twinstage.render.sensors.temperatures import column_temperatures, stage_tem
 from twinstage.render.sensors.thermal import Thermal
 
 __all__ = [
+    "CAMERA_FROM_LIDAR",
     "SENSORS",
     "Lidar",
     "Rgb",

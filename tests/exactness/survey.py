@@ -222,7 +222,8 @@ def _sort_out(
         leak = reached < t[differ] * (1 - TIE)  # what is named here is hit alone, and nearer
     out.ties = int(tie.sum())
     # The rule: the lower object, then the lower row. Within a tenth of the tolerance's end nobody is sure.
-    clear = tie & (np.abs(reached - t[differ]) <= 0.9 * TIE * t[differ])
+    with np.errstate(invalid="ignore"):
+        clear = tie & (np.abs(reached - t[differ]) <= 0.9 * TIE * t[differ])
     owner = np.append(snapshot.instances.object, -1).astype(np.int64)
     rank = np.where(owner >= 0, owner, len(owner)) * len(owner) + np.arange(len(owner))
     out.ties_against = int((clear & (rank[mine[differ]] > rank[theirs[differ]])).sum())
