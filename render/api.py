@@ -91,7 +91,10 @@ class Scene:
         return tuple(self.snapshot.prims.path[camera.prim] for camera in self.snapshot.cameras)
 
     def camera(self, camera: str | Camera | None = None, *, size: Size = DEFAULT_SIZE) -> Camera:
-        """The camera of a name or path, at the scene's poses; None: the stage's first one, or one that frames it all."""
+        """The camera of a name or path, at the scene's poses; None: the stage's first one, or one that frames it all.
+
+        Its pixels are square; `camera.camera_from_scene` gives those that fill both apertures.
+        """
         return view_of(self.snapshot, camera, size).camera
 
     def look_at(

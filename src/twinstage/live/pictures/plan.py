@@ -142,8 +142,8 @@ def views_of(job: Job, scene: "Scene") -> list["View"]:
     elif job.eye is not None:
         views = [point_of_view(scene.snapshot, job.eye, job.look_at, job.size, math.radians(job.fov))]
     else:
-        views = [_named(name, scene, job.size) for name in job.cameras]
-        views = views or [view_of(scene.snapshot, None, job.size)]
+        views = [_named(name, scene, job) for name in job.cameras]
+        views = views or [view_of(scene.snapshot, None, job.size, square_pixels=job.square_pixels)]
     if job.lens is None:
         return views
     from twinstage.render.calibration import calibrated, read_calibration
@@ -152,13 +152,13 @@ def views_of(job: Job, scene: "Scene") -> list["View"]:
     return [View(calibrated(view.camera, calibration), view.source) for view in views]
 
 
-def _named(name: str, scene: "Scene", size: tuple[int, int]) -> "View":
+def _named(name: str, scene: "Scene", job: Job) -> "View":
     from twinstage.render.calibration import FILES, read_camera
     from twinstage.render.views import View, view_of
 
     if Path(name).suffix.lower() in FILES:
         return View(read_camera(Path(name)), name)
-    return view_of(scene.snapshot, name, size)
+    return view_of(scene.snapshot, name, job.size, square_pixels=job.square_pixels)
 
 
 def _usual_aovs(job: Job) -> tuple[str, ...]:
