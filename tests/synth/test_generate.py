@@ -233,7 +233,7 @@ def test_cameras_with_lenses_that_records_cannot_hold_are_refused_at_once(
 ) -> None:
     (tmp_path / "wide.usda").write_text(
         f'#usda 1.0\n( subLayers = [@{yard}@]\n metersPerUnit = 1\n upAxis = "Z"\n defaultPrim = "Yard" )\n'
-        'over "Yard" { over "Cameras" { over "Front" {\n custom token twin:lens:model = "fisheye"\n } } }\n'
+        'over "Yard" {\n over "Cameras" {\n over "Front" {\n custom token twin:lens:model = "fisheye"\n }\n }\n }\n'
     )
     recipe = yard_recipe(stage="wide.usda", asset_roots=[str(yard.parent)], randomize=[], cameras=["Front"])
     with pytest.raises(
