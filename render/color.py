@@ -29,6 +29,7 @@ SHOULDER = 0.8
 _STEPS = 1 << 13
 _TOP = 4.0
 """Greatest linear value that the table of `soft` tells from more."""
+_BRIGHT = np.float32(1e30)
 
 # Rec. 709 to the space of the fit and back, rows sum to 1 (Stephen Hill, BakingLab).
 _ACES_IN = np.array(
@@ -97,27 +98,28 @@ _TABLES: dict[str, tuple[U1, float]] = {
 
 def tone_map(linear: np.ndarray, exposure: float = 0.0, kind: ToneMap = "soft") -> U1:
     """Bytes u1[..., 3] of linear rgb f4[..., 3]; `exposure` in EV. Values that are not finite: NaN is 0, inf is bright."""
-    bright = np.float32(1e30)
-    x: F4 = np.asarray(linear, np.float32)
-    x = np.nan_to_num(x, nan=0.0, posinf=float(bright), neginf=0.0)
-    factor = np.float32(2.0**exposure)
+    x = np.asarray(linear, np.float32) * np.float32(2.0**exposure)
+    np.fmax(x, np.float32(0), out=x)  # NaN becomes 0, too
+    np.minimum(x, _BRIGHT, out=x)
     if kind in ("soft", "srgb"):
-        table, top = _TABLES[kind]
-        return _by_table(table, x, factor / np.float32(top))
-    x *= factor
-    np.clip(x, 0, bright, out=x)
+        return _by_table(kind, x)
     if kind == "aces":
-        return _by_table(_TABLES["aces"][0], aces(x), np.float32(1))
+        return _by_table("aces", aces(x))
     display = agx(x) if kind == "agx" else np.minimum(x, 1)
-    return np.rint(display * np.float32(255)).astype(np.uint8)
+    out: U1 = np.rint(display * np.float32(255)).astype(np.uint8)
+    return out
 
 
-def _by_table(table: U1, x: F4, factor: np.float32) -> U1:
-    x = np.clip(x * factor, 0.0, 1.0)
+def _by_table(kind: str, x: F4) -> U1:
+    """The bytes of values from 0 on, which are overwritten."""
+    table, top = _TABLES[kind]
+    np.minimum(x, np.float32(top), out=x)
+    x *= np.float32(1 / top)
     np.sqrt(x, out=x)
     x *= _STEPS - 1
     x += 0.5
-    return table[x.astype(np.uint16)]
+    out: U1 = table[x.astype(np.uint16)]
+    return out
 
 
 def linear_from_bytes(rgb: np.ndarray) -> F4:

@@ -25,7 +25,7 @@ def check_camera(camera: Camera) -> None:
     arrays += [] if path is None else [path.world_from_camera, path.seconds]
     if not all(np.isfinite(array).all() for array in arrays) or np.isnan(camera.far):
         raise UserError(f"{what} holds numbers that are not finite, so it cannot see")
-    if np.linalg.matrix_rank(np.asarray(camera.K, np.float64)) < 3:
+    if abs(np.linalg.det(camera.K)) <= 1e-15 * np.abs(camera.K).max() ** 3:
         raise UserError(f"{what} has intrinsics without an inverse, so its pixels are no places")
     if abs(np.linalg.det(camera.world_from_camera[:3, :3])) < 1e-12:
         raise UserError(f"{what} has a transform that squashes space flat, so it cannot see")

@@ -80,8 +80,9 @@ def trace(
             masked=living.masked,
         )
         for seed, spp in _passes(camera, part, sampling.seed + 0x632BE5AB * k):
-            mean, spp = _trace_pass(runtime, living, tables, world, camera, part, sampling, shade, spp, seed)
-            total[part.first : part.last] += mean * np.float32(spp)
+            sums, spp = _trace_pass(runtime, living, tables, world, camera, part, sampling, shade, spp, seed)
+            for channel, values in enumerate(sums):
+                total[part.first : part.last, :, channel] += values
             count[part.first : part.last] += spp
     total /= np.maximum(count, 1)
     return total
@@ -130,8 +131,8 @@ def _trace_pass(
     shade: Shade,
     spp: int,
     seed: int,
-) -> tuple[F4, int]:
-    """The mean f4[rows, w, channels] of a part's rows and the samples a pixel that it is of."""
+) -> tuple[list[F4], int]:
+    """Each channel's sums f4[rows, w] over a part's rows, and the samples a pixel that they are of."""
     mi, dr = runtime.mi, runtime.dr
     rows = part.first, part.last
     sampler = mi.load_dict({"type": "multijitter", "sample_count": spp})
@@ -156,7 +157,5 @@ def _trace_pass(
     dr.eval(channels)
     sums = [dr.block_reduce(dr.ReduceOp.Add, channel, spp) for channel in channels]
     dr.eval(sums)
-    mean = np.stack([channel.numpy() for channel in sums], -1)
-    mean = mean.reshape(rows[1] - rows[0], camera.width, len(sums))
-    out: F4 = np.asarray(mean / np.float32(spp), np.float32)
-    return out, spp
+    shape = rows[1] - rows[0], camera.width
+    return [channel.numpy().reshape(shape) for channel in sums], spp
