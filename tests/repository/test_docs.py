@@ -17,6 +17,7 @@ PAGES = [
     "docs/labels.md",
     "docs/materials.md",
     "docs/physics.md",
+    "docs/pictures.md",
     "docs/protocol.md",
     "docs/safety.md",
     "docs/sensors.md",
