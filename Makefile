@@ -4,7 +4,7 @@ SHELL := /bin/bash
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: help setup demo test lint types arrows unit viewer bench soak soak-usd soak-fuzz soak-doctor clean
+.PHONY: help setup demo test lint types arrows unit viewer bench compare soak soak-usd soak-fuzz soak-doctor soak-render clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -37,6 +37,9 @@ viewer: .venv/.ready-test  ## rebuild the committed viewer bundle from its sourc
 bench: .venv/.ready-test  ## every benchmark in benchmarks/, into docs/figures.md
 	$(BIN)/python scripts/bench.py $(ARGS)
 
+compare: .venv/.ready-test  ## our pictures against Blender's on the same USD, into docs/render-comparison.md (ARGS="--only lights --fresh")
+	$(BIN)/python scripts/compare_cycles.py $(ARGS)
+
 soak: .venv/.ready-test  ## one hour of the live cell under watch (ARGS="--minutes 5"); resumable log in out/soak
 	$(BIN)/python scripts/soak_first_light.py $(ARGS)
 
@@ -48,6 +51,9 @@ soak-doctor: .venv/.ready-test  ## the whole corpus of faults against doctor (AR
 
 soak-usd: .venv/.ready-test  ## every USD file of ../shared against pxr, the glTF validator and Blender (ARGS="--fresh"); log in out/soak
 	$(BIN)/python scripts/soak_usd.py $(ARGS)
+
+soak-render: .venv/.ready-test  ## labels of every USD file of ../shared against Mitsuba and Blender (ARGS="--fresh --page"); log in out/soak
+	$(BIN)/python scripts/soak_render.py $(ARGS)
 
 clean:  ## remove what make built
 	rm -rf .venv .venv-bpy build dist out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -8,8 +8,26 @@
     lens/        how places on the image become rays
     motion.py    shutters, camera paths, scenes between two moments
     picture.py   deterministic PNG and EXR files, overlays
+    api.py       `open` a stage, then pictures and labels in a few lines; views.py: which cameras
+    outputs.py   AOVs as files; preview.py as pictures to look at; records.py labels as plain data
+    video.py     films; sheet.py contact sheets; turntable.py cameras round a scene; files.py whole files
 
 Labels never look at a picture and pictures never look at labels: each is a cross-check of the other. Everything
 takes a `Snapshot` and a `Camera` and gives a `Capture`; the caches in between change the speed, never the result.
 Importing this package loads neither Mitsuba nor Open3D.
 """
+
+from typing import TYPE_CHECKING, Any
+
+__all__ = ["Labels", "Picture", "Scene", "open"]
+
+if TYPE_CHECKING:
+    from twinstage.render.api import Labels, Picture, Scene, open
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        from twinstage.render import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module 'twinstage.render' has no attribute {name!r}")

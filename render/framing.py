@@ -17,17 +17,30 @@ _CORNERS = np.array(list(product((0, 1), repeat=3)))
 
 def frame_scene(snapshot: Snapshot, width: int, height: int) -> Camera:
     """A camera of that image size [px] that sees all visible drawings. Raises UserError where nothing is drawn."""
-    low, high = drawn_bounds(snapshot)
+    return framed(drawn_bounds(snapshot), width, height)
+
+
+def framed(
+    bounds: tuple[F8, F8],
+    width: int,
+    height: int,
+    *,
+    azimuth: float = float(AZIMUTH),
+    elevation: float = float(ELEVATION),
+    name: str = "frame",
+) -> Camera:
+    """A camera that sees the whole ball around a world box (low, high) [m] from that azimuth and elevation [rad]."""
+    low, high = bounds
     centre, radius = (low + high) / 2, max(float(np.linalg.norm(high - low)) / 2, 1e-6)
     narrow = min(FOV, 2 * np.arctan(np.tan(FOV / 2) * height / width))
     distance = radius / np.sin(narrow / 2)
     return look_at(
-        orbit_eye(centre, distance, AZIMUTH, ELEVATION),
+        orbit_eye(centre, distance, azimuth, elevation),
         centre,
         width=width,
         height=height,
         fov=float(FOV),
-        name="frame",
+        name=name,
         near=distance * 1e-3,
         far=distance + 2 * radius,
     )

@@ -127,23 +127,43 @@ class RayGrid:
     def over(self, rect: PixelRect, stride: int = 1) -> F4:
         """Rays f4[rows, columns, 6] from the near plane through every `stride`-th pixel centre; NaN where there is none."""
         x, y = centres(rect, stride)
-        rays = np.empty((len(y), len(x), 6), np.float32)
         if self.view.basis is None:
+            rays = np.empty((len(y), len(x), 6), np.float32)
             self._general(rect, stride, rays)
             return rays
-        near = self._origin + self._direction * self.view.near
-        rows = self.view.row(np.floor(y).astype(np.int64)) if self.by_row else slice(None)
-        # One axis at a time: numpy's inner loop then runs over columns, which is six times faster than over the three
-        # components. Static rays are summed in float32.
-        for k in range(3):
-            for matrix, out in ((near, rays[..., k]), (self._direction, rays[..., 3 + k])):
-                if self.by_row:
-                    slope, base = matrix[rows, k, 0], matrix[rows, k, 1] * y + matrix[rows, k, 2]
-                    out[:] = slope[:, None] * x + base[:, None]
-                else:
-                    base = matrix[k, 1] * y + matrix[k, 2]
-                    _outer_sum(base, matrix[k, 0] * x, out)
+        return self.crossing(x, y)
+
+    def crossing(self, x: F8, y: F8) -> F4:
+        """The same through all (x, y) of pixel positions x f8[columns], y f8[rows], for lenses that are affine."""
+        rays = np.empty((len(y), len(x), 6), np.float32)
+        if not self.by_row:
+            # One axis at a time: numpy's inner loop then runs over columns, six times faster than over the components.
+            for k, (down, across) in enumerate(self._sums(x, y)):
+                np.add(down[:, None], across[None, :], out=rays[..., k])
+            return rays
+        rows = self.view.row(np.floor(y).astype(np.int64))
+        for k, matrix in enumerate(self._matrices()):
+            slope, base = matrix[rows, 0], matrix[rows, 1] * y + matrix[rows, 2]
+            rays[..., k] = slope[:, None] * x + base[:, None]
         return rays
+
+    def scattered(self, x: F8, y: F8, column: np.ndarray, row: np.ndarray) -> F4:
+        """Some of the rays of `crossing`, f4[n, 6], bit for bit: those of pairs (x[column], y[row]); one pose for all."""
+        rays = np.empty((len(column), 6), np.float32)
+        for k, (down, across) in enumerate(self._sums(x, y)):
+            np.add(down.take(row), across.take(column), out=rays[:, k])
+        return rays
+
+    def _matrices(self) -> list[F8]:
+        """Origin on the near plane and direction, an axis each: f8[..., 3] times (x, y, 1)."""
+        near = self._origin + self._direction * self.view.near
+        return [matrix[..., k, :] for matrix in (near, self._direction) for k in range(3)]
+
+    def _sums(self, x: F8, y: F8) -> list[tuple[F4, F4]]:
+        """What rows and columns add to each of the six numbers of a ray; summed in float32."""
+        return [
+            ((m[1] * y + m[2]).astype(np.float32), (m[0] * x).astype(np.float32)) for m in self._matrices()
+        ]
 
     def _general(self, rect: PixelRect, stride: int, rays: F4) -> None:
         origins, directions = self.view.local(rect, stride)
@@ -176,7 +196,3 @@ class RayGrid:
         turn = self._turn[rows]
         begin = np.einsum("nij,jn->in", turn, origins) + self._start[rows].T
         return begin, np.einsum("nij,jn->in", turn, directions)
-
-
-def _outer_sum(rows: np.ndarray, columns: np.ndarray, out: np.ndarray) -> None:
-    np.add(rows.astype(np.float32)[:, None], columns.astype(np.float32)[None, :], out=out)

@@ -56,12 +56,12 @@ def work(pipe: Connection, alone: bool) -> None:
 
 
 class Worker:
-    """A worker process, made anew after a file that crashed it or ran out of time."""
+    """A worker process, made when it is needed, and anew after a file that crashed it or ran out of time."""
 
     def __init__(self, alone: bool) -> None:
         self._context = multiprocessing.get_context("spawn")
         self._alone = alone
-        self._start()
+        self._process: Any = None
 
     def _start(self) -> None:
         self._pipe, far = self._context.Pipe()
@@ -71,6 +71,8 @@ class Worker:
 
     def ask(self, name: str, size: tuple[int, int]) -> None:
         """Begin with one file."""
+        if self._process is None:
+            self._start()
         self._pipe.send((name, size))
 
     def answer(self, name: str) -> dict[str, Any]:
@@ -83,7 +85,7 @@ class Worker:
                 state = "crashed"
         self._process.kill()
         self._process.join()
-        self._start()
+        self._process = None
         return {
             "file": name,
             "state": state,
@@ -93,8 +95,9 @@ class Worker:
 
     def close(self) -> None:
         """End the worker."""
-        self._pipe.send(None)
-        self._process.join(30)
+        if self._process is not None:
+            self._pipe.send(None)
+            self._process.join(30)
 
 
 def examine(worker: Worker, second: Worker, name: str, size: tuple[int, int]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from twinstage.base.errors import UserError
-from twinstage.scene.columns import Bool, SignalColumns, TickColumns
+from twinstage.scene.columns import Bool, PoseColumns, SignalColumns, TickColumns, VisibilityColumns
 from twinstage.scene.snapshot import Snapshot
 from twinstage.sync import codec
 from twinstage.sync.messages import GOING_AWAY
@@ -186,6 +186,16 @@ class Hub:
     def moved_nodes(self) -> np.ndarray:
         """Nodes that have moved since the scene was set, i8[n] ascending."""
         return np.flatnonzero(self._state.pose.seq > 0)
+
+    def newest(self) -> tuple[PoseColumns, VisibilityColumns]:
+        """Poses and visibility of all nodes that changed since the scene was set: copies, for another thread or process."""
+        pose, shown = self._state.pose, self._state.visibility
+        rows, switched = np.flatnonzero(pose.seq > 0), np.flatnonzero(shown.seq > 0)
+        translation, rotation, scale = (column[rows] for column in pose.data)
+        return (
+            PoseColumns(self.seq, self._state.event_ns, rows.astype(np.uint32), translation, rotation, scale),
+            VisibilityColumns(switched.astype(np.uint32), shown.data[0][switched]),
+        )
 
     def replace_scene(
         self,

@@ -15,6 +15,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from twinstage.base.errors import TwinstageError, UserError
+from twinstage.sync.cameras import CameraSource
 from twinstage.sync.hub import Hub
 from twinstage.sync.messages import MAX_MESSAGE_BYTES
 
@@ -74,6 +75,9 @@ class _Server(uvicorn.Server):
         deadline = asyncio.get_running_loop().time() + _GOODBYE_S
         while hub.sessions and asyncio.get_running_loop().time() < deadline:
             await asyncio.sleep(0.01)
+        cameras: CameraSource | None = self.config.app.state.cameras  # type: ignore[union-attr]
+        if cameras is not None:
+            await cameras.close()
         self._drop_stuck()
         await super().shutdown(sockets)
 

@@ -21,6 +21,7 @@ from starlette.types import Scope
 from twinstage.base.clock import Clock, SystemClock
 from twinstage.base.errors import TwinstageError
 from twinstage.sync.assets import Asset, AssetStore
+from twinstage.sync.cameras import CameraSource, add_camera_routes
 from twinstage.sync.guard import Guard
 from twinstage.sync.hub import Hub
 from twinstage.sync.messages import NO_PROTOCOL, PROTOCOL, TOO_MANY
@@ -41,6 +42,7 @@ def create_app(
     clock: Clock | None = None,
     allowed_hosts: Collection[str] = (),
     max_clients: int = MAX_CLIENTS,
+    cameras: CameraSource | None = None,
 ) -> FastAPI:
     """The ASGI app of one twin.
 
@@ -51,16 +53,20 @@ def create_app(
         clock: time of day that clients are told; the system's where None.
         allowed_hosts: host names it answers to besides localhost and IP addresses.
         max_clients: websockets at one time.
+        cameras: renders `/camera/...`; without it there is no such route. It is closed when the server ends.
     """
     wall = clock or SystemClock()
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=_lifespan)
     app.state.hub = hub
     app.state.rate = _Rate(hub)
+    app.state.cameras = cameras
     app.add_middleware(Guard, allowed_hosts=frozenset(name.lower() for name in allowed_hosts))
     app.add_exception_handler(HTTPException, _plain_error)
     app.add_exception_handler(TwinstageError, _own_error)
     _add_asset_routes(app, AssetStore(hub))
     _add_status_routes(app, hub, status)
+    if cameras is not None:
+        add_camera_routes(app, cameras)
 
     @app.websocket("/ws")
     async def follow(socket: WebSocket) -> None:

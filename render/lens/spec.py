@@ -22,6 +22,10 @@ ALIASES = {
 """Other names of the same lenses: the authors', and those of ROS's CameraInfo."""
 
 PLAIN: Mapping[str, Lens] = {lens.kind: lens for lens in (PINHOLE, ORTHOGRAPHIC, EQUIRECTANGULAR)}
+LARGEST = 1e6
+"""Greatest coefficient: those of real lenses are hardly above 100."""
+MOST_TILT = 1.5
+"""Greatest tilt of a sensor [rad], short of its edge."""
 KINDS = (*sorted(PLAIN), "fisheye", "opencv")
 """All kinds of lenses."""
 
@@ -88,8 +92,14 @@ def _numbers(kind: str, coefficients: Sequence[float]) -> tuple[float, ...]:
         raise UserError(
             f"the coefficients of a {kind} lens are numbers, not {list(coefficients)!r}"
         ) from None
-    if not np.isfinite(numbers).all():
-        raise UserError(f"the coefficients of a {kind} lens are finite, not {list(numbers)}")
+    if not all(abs(number) <= LARGEST for number in numbers):
+        raise UserError(
+            f"the coefficients of a {kind} lens are finite and at most {LARGEST:g}, not {list(numbers)}"
+        )
+    if any(abs(tilt) > MOST_TILT for tilt in numbers[12:14]):
+        raise UserError(
+            f"the sensor of a {kind} lens is tilted by at most {MOST_TILT:g} rad, not {list(numbers[12:14])}"
+        )
     return numbers
 
 

@@ -18,6 +18,9 @@ from twinstage.scene.columns import F4, F8
 SIDE = 128
 """Rows and columns of the drawn directions: each carries 1 / 16,384 of the light."""
 
+COMPENSATION = 0.5
+"""Share of the mean that is left to reflected rays, which find it as well (Karlík et al. 2019, MIS compensation)."""
+
 Color = tuple[float, float, float]
 
 
@@ -93,7 +96,7 @@ class Sky:
         return dr.select(active, found, mi.Color3f(0.0)), near * self._per_angle(y)
 
     def sample(self, number: Any, active: Any) -> tuple[Any, Any, Any]:
-        """A direction (Vector3f) where the map is bright, its density, and the radiance from there, by two numbers in [0, 1)."""
+        """A bright direction (Vector3f) of the map, its density, and the radiance from there, by two numbers in [0, 1)."""
         mi, dr, table = self.runtime.mi, self.runtime.dr, self.table
         assert table is not None
         index = mi.UInt32(number.y * SIDE) * SIDE + mi.UInt32(number.x * SIDE)
@@ -101,7 +104,9 @@ class Sky:
         light = dr.gather(mi.Vector4f, table.samples, index * 2 + 1, active)
         axes = self._axes()
         direction = axes[0] * there[0] + axes[1] * there[1] + axes[2] * there[2]
-        radiance = self._color(self.constant) + self._color(self.tint) * mi.Color3f(light[0], light[1], light[2])
+        radiance = self._color(self.constant) + self._color(self.tint) * mi.Color3f(
+            light[0], light[1], light[2]
+        )
         return direction, there[3], radiance
 
     def _per_angle(self, height: Any) -> Any:
@@ -136,9 +141,10 @@ def map_table(mi: Any, pixels: F4) -> MapTable:
     bright = (6 * bright + np.roll(bright, 1, 1) + np.roll(bright, -1, 1)) / 8
     rows = np.concatenate([bright[:1], bright, bright[-1:]])
     bright = (6 * bright + rows[:-2] + rows[2:]) / 8
-    bright *= np.sin((np.arange(height) + 0.5) / height * np.pi)[:, None]
-    total = bright.sum()
-    bright = bright / total if total > 0 else np.full_like(bright, 1.0 / bright.size)
+    angle = np.sin((np.arange(height) + 0.5) / height * np.pi)[:, None]
+    rest = np.maximum(bright - COMPENSATION * (bright * angle).sum() / (angle.sum() * width), 0.0)
+    bright = (rest if rest.max() > 0 else np.ones_like(rest)) * angle
+    bright /= bright.sum()
     density = bright * bright.size
     out = np.empty((height, width, 4), np.float32)
     out[..., :3], out[..., 3] = pixels, density
@@ -160,7 +166,9 @@ def _drawn(pixels: F4, share: np.ndarray, density: np.ndarray) -> F4:
     by_row = share.sum(1)
     rows = np.cumsum(by_row)
     row = np.minimum(np.searchsorted(rows, down * rows[-1], side="right"), height - 1)
-    within_row = np.clip((down * rows[-1] - (rows[row] - by_row[row])) / np.maximum(by_row[row], 1e-300), 0, 1)
+    within_row = np.clip(
+        (down * rows[-1] - (rows[row] - by_row[row])) / np.maximum(by_row[row], 1e-300), 0, 1
+    )
     sums = np.cumsum(share, 1) / np.where(by_row > 0, by_row, 1.0)[:, None]
     flat = (sums + np.arange(height)[:, None]).ravel()
     found = np.searchsorted(flat, row + across, side="right")

@@ -16,6 +16,7 @@ from twinstage.base.errors import UserError
 from twinstage.base.registry import Registry
 from twinstage.render.capture import Camera
 from twinstage.render.motion import Motion
+from twinstage.render.sensors.classes import Classes
 from twinstage.scene.snapshot import Snapshot
 
 
@@ -31,7 +32,7 @@ class View:
         linear: picture of the same camera, linear rgb f4[h, w, 3] before exposure (AOV `linear`): what `rgb` needs, and
             what `stereo` may use for texture.
         temperatures: prim path -> temperature [K], for the prim and all below it.
-        classes: class name -> id for the column `semantic`; None numbers the classes of the snapshot from 1 by name.
+        classes: id by class name, or by object row, for the column `semantic`; None numbers the classes by name from 1.
     """
 
     snapshot: Snapshot
@@ -40,7 +41,7 @@ class View:
     motion: Motion | None = None
     linear: np.ndarray | None = None
     temperatures: Mapping[str, float] = field(default_factory=dict)
-    classes: Mapping[str, int] | None = None
+    classes: Classes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,29 @@ def load_sensor(data: str | Mapping[str, Any], *, where: str = "sensor") -> Sens
     return sensor
 
 
+class _Kind(BaseModel):
+    """The one field that says how to read the others."""
+
+    model_config = ConfigDict(extra="allow")
+    kind: str
+
+
+def read_sensor(source: str | Path) -> Sensor:
+    """The sensor of a YAML file, or, for a text that does not end in .yaml, .yml or .json, of that kind. Touches files.
+
+    Raises UserError (one sentence with file, line and field).
+    """
+    from twinstage.telemetry.yamlfile import parse_model, read_text
+
+    path = Path(source)
+    if path.suffix.lower() not in (".yaml", ".yml", ".json"):
+        return load_sensor(str(source))
+    text = read_text(path, "sensor file")
+    kind = parse_model(text, _Kind, noun="sensor file", where=str(path)).kind
+    sensor: Sensor = parse_model(text, SENSORS.get(kind), noun="sensor file", where=str(path))
+    return sensor
+
+
 def sense(
     sensor: str | Mapping[str, Any] | Sensor,
     snapshot: Snapshot,
@@ -102,7 +126,7 @@ def sense(
     motion: Motion | None = None,
     linear: np.ndarray | None = None,
     temperatures: Mapping[str, float] | None = None,
-    classes: Mapping[str, int] | None = None,
+    classes: Classes | None = None,
 ) -> Sensed:
     """What that sensor gives for that scene from that camera; see `View` for the arguments."""
     model = sensor if isinstance(sensor, Sensor) else load_sensor(sensor)

@@ -14,7 +14,7 @@ import numpy as np
 
 from twinstage.render.casting import SHARED_BVHS, Bvh, BvhCache, drawn_instances
 from twinstage.render.motion import Motion, interpolated
-from twinstage.render.zbuffer import TIE
+from twinstage.render.ties import TIE
 from twinstage.scene.columns import F4, F8, I4, I8, U4
 from twinstage.scene.snapshot import Snapshot
 

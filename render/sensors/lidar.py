@@ -10,7 +10,8 @@ Stages, in this order:
     3. hits        as the label pass casts; a surface of opacity o sends back the share o and lets (1 - o)^2 pass (there
                    and back), up to `layers` surfaces deep
     4. echoes      hits of a beam that follow each other within `pulse` are one (`echoes.clustered`)
-    5. power       `echoes.reflected` * (reference_range / range)^2, a Lambertian target filling the beam
+    5. power       `echoes.reflected` * (reference_range / range)^2 * exp(-2 extinction range): a Lambertian target that
+                   fills the beam, seen through air
     6. detection   between min_range and max_range, with probability 1 / (1 + (p0 / p)^steepness), p0 the power of a 10 %
                    target at `range_of_10_percent`; of these the share `drop` is lost
     7. choice      which returns of a beam are reported
@@ -83,8 +84,9 @@ class Lidar(Sensor):
         layers: most partly transparent surfaces that a ray passes, plus one.
         pulse: distance within which echoes melt together [m].
         returns, most_returns: which echoes are reported; `most_returns` with `all`.
-        intensity: `power` falls with the square of the range, `reflectivity` is compensated for it.
+        intensity: `power` falls with the square of the range, `reflectivity` is compensated for it (not for air).
         reference_range: where a white target facing the sensor has the intensity 1 [m].
+        extinction: of the air [1/m]: 3 / visibility of fog (Koschmieder).
         range_of_10_percent: where a matt target of 10 % is detected half of the time [m]; None: power never decides.
         steepness: of that decision. drop: share of returns lost by chance.
         range_sigma, range_bias: [m]. range_step: quantum of ranges [m], 0 for none. intensity_bits: 0 for none.
@@ -107,6 +109,7 @@ class Lidar(Sensor):
     most_returns: Annotated[int, Field(ge=1, le=MOST_ECHOES)] = 3
     intensity: Literal["power", "reflectivity"] = "power"
     reference_range: Annotated[float, Field(gt=0)] = 10.0
+    extinction: Annotated[float, Field(ge=0)] = 0.0
     range_of_10_percent: Annotated[float, Field(gt=0)] | None = None
     steepness: Annotated[float, Field(gt=0, le=64)] = 8.0
     drop: Annotated[float, Field(ge=0, le=1)] = 0.0
@@ -171,6 +174,7 @@ class Lidar(Sensor):
             at = np.flatnonzero((hits.instance >= 0) & (solid > 0))
             distance = hits.t[at]
             power = share[left[at]] * solid[at] * light[at] / np.maximum(distance, 1e-3) ** 2
+            power *= np.exp(-2 * self.extinction * distance)
             columns = {
                 "instance": hits.instance[at],
                 "material": look.material[at],

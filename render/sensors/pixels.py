@@ -61,7 +61,8 @@ def caster_of(view: View) -> Caster:
     if view.motion is None:
         return Caster(view.snapshot)
     times = view.camera.shutter.row_times(view.camera.height)
-    first, last = float(times[0]), float(times[-1])
+    # A shutter may read from the bottom.
+    first, last = float(times.min()), float(times.max())
     if last <= first:
         return Caster(view.motion.at(first))
     keys = [t for t in view.motion.seconds if first < t < last]

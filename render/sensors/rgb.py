@@ -14,7 +14,7 @@ Stages, in this order; each is off by default, and with all off the picture is t
     7. converter    rounded to 2^bits steps over full_well, black level added and clipped away
     8. demosaic     bilinear
     9. white balance  gains that make light of that temperature neutral
-   10. tone         `shoulder`: the engines' tone map; `srgb`: clipped at 1, the sRGB curve; then 8 bits
+   10. tone         one of the engines' tone maps (`render.color`), then 8 bits
    11. jpeg         Pillow (libjpeg): same bytes for the same build of it
 """
 
@@ -27,14 +27,13 @@ from pydantic import Field, model_validator
 
 from twinstage.base.errors import UserError
 from twinstage.render.capture import Camera
-from twinstage.render.color import tone_map
+from twinstage.render.color import ToneMap, tone_map
 from twinstage.render.picture import save_png
 from twinstage.render.sensors.base import SENSORS, Sensed, Sensor, View
 from twinstage.render.sensors.bayer import Mosaic, channel_map, demosaicked, mosaicked
 from twinstage.render.sensors.noise import Noise
 from twinstage.render.sensors.optics import blurred, cos4, radial, scaled_about
 from twinstage.render.sensors.white import balance_gains
-from twinstage.scene.color import srgb_from_linear
 from twinstage.scene.columns import F8, U1, frozen
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -85,7 +84,7 @@ class Rgb(Sensor):
     bits: Annotated[int, Field(ge=0, le=16)] = 0
     black_level: Annotated[float, Field(ge=0, le=0.5)] = 0.0
     white_balance: Annotated[float, Field(ge=1667, le=25_000)] | None = None
-    tone: Literal["shoulder", "srgb"] = "shoulder"
+    tone: ToneMap = "soft"
     jpeg: Annotated[int, Field(ge=1, le=100)] | None = None
 
     @model_validator(mode="after")
@@ -107,11 +106,11 @@ class Rgb(Sensor):
         ev = self.stops(view.camera)
         arrays: dict[str, np.ndarray] = {}
         if self._changes_light:
-            light = np.nan_to_num(light, nan=0.0, posinf=4.0, neginf=0.0) * np.float32(2.0**ev)
+            light = np.nan_to_num(light, nan=0.0, posinf=1e6, neginf=0.0) * np.float32(2.0**ev)
             ev = 0.0
             light = self._exposed(self._through_lens(light, view.camera), Noise(view.seed, "rgb"), arrays)
         arrays["linear"] = light * np.float32(2.0**ev) if ev else light
-        arrays["rgb"] = tone_map(light, ev) if self.tone == "shoulder" else _srgb(arrays["linear"])
+        arrays["rgb"] = tone_map(light, ev, self.tone)
         if self.jpeg is not None:
             data = _jpeg(arrays["rgb"], self.jpeg)
             arrays["jpeg"] = np.frombuffer(data, np.uint8)
@@ -192,11 +191,6 @@ class Rgb(Sensor):
         if self.read_noise > 0:
             out = out + self.read_noise * noise.normal("read", mean.shape)
         return np.minimum(out, full)
-
-
-def _srgb(linear: np.ndarray) -> U1:
-    out: U1 = np.rint(srgb_from_linear(np.nan_to_num(linear)) * 255).astype(np.uint8)
-    return out
 
 
 def _jpeg(rgb: U1, quality: int) -> bytes:

@@ -18,6 +18,7 @@ from twinstage.scene.snapshot import SceneLens
 if TYPE_CHECKING:
     from twinstage.scene.read.cameras import Values
 
+_LONGEST = 300
 OURS, OMNIVERSE = "twin:lens:", "omni:lensdistortion:"
 READOUT = "twin:shutter:readout"
 COUNTS = {"pinhole": (0,), "opencv": (4, 5, 8, 12, 14), "fisheye": (4,), "equirectangular": (0,)}
@@ -56,11 +57,13 @@ def _ours(values: "Values") -> SceneLens | None:
     if model not in COUNTS:
         return _refused(values, f"{OURS}model {model!r}, which is none of {', '.join(COUNTS)}")
     given = _get(values, f"{OURS}coefficients")
-    coefficients = () if given is None else _numbers(given)
+    coefficients = () if given is None else _coefficients(given)
     allowed = COUNTS[model]
     if coefficients is None or (coefficients and len(coefficients) not in allowed):
         expected = " or ".join(map(str, allowed))
-        return _refused(values, f"{OURS}coefficients {given}, where {expected} finite numbers were expected")
+        return _refused(
+            values, f"{OURS}coefficients {given}, where {expected} numbers of a lens were expected"
+        )
     angle = _number(_get(values, f"{OURS}maxAngle", 180.0))
     if not 0 < angle <= 180:
         return _refused(values, f"{OURS}maxAngle {angle:g}, where at most 180 degrees were expected")
@@ -87,9 +90,9 @@ def _omniverse(values: "Values", model: str) -> SceneLens | None:
             f"does not author {prefix}{missing[0]}; the schema's value is used "
             "(fx 900, fy 800, cx 1024, cy 512, imageSize 2048 x 1024)",
         )
-    numbers = _numbers([_get(values, prefix + name, 0.0) for name in names])
+    numbers = _coefficients([_get(values, prefix + name, 0.0) for name in names])
     if numbers is None:
-        return _refused(values, f"{prefix}* coefficients that are not all finite numbers")
+        return _refused(values, f"{prefix}* coefficients that are not all numbers of a lens")
     k = [_get(values, prefix + name, fall_back) for name, fall_back in OMNIVERSE_FALL_BACK.items()]
     size = _get(values, f"{prefix}imageSize", OMNIVERSE_SIZE)
     return _calibrated(values, SceneLens(ours, numbers), k, size, f"{prefix}fx, fy, cx, cy and imageSize")
@@ -100,8 +103,7 @@ def _calibrated(values: "Values", lens: SceneLens, k: Any, size: Any, names: str
     if k is None and size is None:
         return lens
     numbers, extent = _numbers(k), _numbers(size)
-    good = numbers is not None and extent is not None and len(numbers) == 4 and len(extent) == 2
-    if not good or numbers is None or extent is None or min(*numbers[:2], *extent) <= 0:
+    if numbers is None or extent is None or not _sane(numbers, extent):
         return _refused(
             values, f"{names} of {k} and {size}, where focal lengths and a size above 0 were expected"
         )
@@ -109,8 +111,32 @@ def _calibrated(values: "Values", lens: SceneLens, k: Any, size: Any, names: str
     return replace(lens, intrinsics=(fx, fy, cx, cy), image_size=(extent[0], extent[1]))
 
 
+def _sane(k: tuple[float, ...], extent: tuple[float, ...]) -> bool:
+    """Focal lengths and sizes above 0, and nothing so large or small that no camera has it [px]."""
+    counts = len(k) == 4 and len(extent) == 2
+    return (
+        counts
+        and all(1e-3 <= f <= 1e9 for f in k[:2])
+        and all(abs(c) <= 1e9 for c in k[2:])
+        and all(1 <= side <= 1e6 for side in extent)
+    )
+
+
+def _coefficients(value: Any) -> tuple[float, ...] | None:
+    """Numbers that a lens may have: tilts short of a right angle, and no more than a million elsewhere; or None."""
+    numbers = _numbers(value)
+    if (
+        numbers is None
+        or any(abs(c) > 1e6 for c in numbers)
+        or any(abs(tilt) > 1.5 for tilt in numbers[12:14])
+    ):
+        return None
+    return numbers
+
+
 def _refused(values: "Values", what: str) -> SceneLens | None:
-    values.note("camera.lens", f"has {what}; its lens is taken for a pinhole")
+    shown = what if len(what) <= _LONGEST else f"{what[:_LONGEST]}..."
+    values.note("camera.lens", f"has {shown}; its lens is taken for a pinhole")
     return None
 
 

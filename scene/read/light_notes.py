@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from twinstage.scene.ies import IesError, parse_ies
 from twinstage.scene.read.context import ReadContext
 from twinstage.scene.read.light_inputs import LightInputs
 from twinstage.scene.snapshot import Light
@@ -9,20 +10,18 @@ from twinstage.scene.snapshot import Light
 
 def note_what_is_left_out(context: ReadContext, prim: Any, light: Light, inputs: LightInputs) -> None:
     """Findings about links, filters, profiles, connections, and kinds of light that no engine draws."""
-    if light.kind == "mesh":
-        inputs.note(
-            "light.mesh", f"gives no light: a {prim.GetTypeName()} as a light is read, but not drawn as one"
-        )
-    if light.kind == "rect" and light.texture >= 0:
-        inputs.note("light.texture", "has an image on a rectangle; pictures use its mean colour")
+    if str(prim.GetTypeName()) == "GeometryLight":
+        inputs.note("light.mesh", "gives no light: a GeometryLight is read, but not drawn as one")
     if light.shaping is not None and light.shaping.ies:
-        inputs.note("light.ies", "has an IES profile, which is kept as data; pictures leave it out")
-    if light.specular != light.diffuse:
+        try:
+            parse_ies(light.shaping.ies)
+        except IesError as error:
+            inputs.note("light.ies", f"has an IES profile that {error}; it shapes nothing")
+    if not light.shadow and light.kind in ("dome", "mesh"):
         inputs.note(
-            "light.multipliers", "has different diffuse and specular multipliers; diffuse is used for both"
+            "light.shadow",
+            "casts no shadow by its ShadowAPI; domes and gprims that are lights do all the same",
         )
-    if not light.shadow:
-        inputs.note("light.shadow", "casts no shadow by its ShadowAPI, which only the raycast engine follows")
     for name in ("lightLink", "shadowLink"):
         if not _links_all(prim, name):
             inputs.note(

@@ -250,3 +250,24 @@ def test_moved_frames_stay_exact_far_from_the_origin(hand, tilted):
     sure = hit & ~edge
     assert np.abs(aovs["depth"][sure] / t[sure] - 1).max() < 1e-6
     assert np.abs(aovs["nocs"] - ((o + d * np.where(hit, t, 0)[..., None]) / size + 0.5))[sure].max() < 1e-5
+
+
+@pytest.mark.parametrize("far", [1e6, 12.0])
+def test_cells_inside_triangles_count_like_pixels(hand, monkeypatch, far):
+    """The canvas count is the same with and without the short cut for large faces."""
+    from twinstage.render import silhouettes
+
+    rng = np.random.default_rng(5)
+    items = [(hand.quad(60.0), np.eye(4), 0)]
+    items += [
+        (hand.box(), hand.pose(rng.uniform(-6, 6, 3), scale=rng.uniform(0.5, 6, 3)), i // 3 + 1)
+        for i in range(9)
+    ]
+    snapshot = hand.snapshot(items)
+    camera = replace(look_at([3, -8, 2], [0, 0, 0.5], width=W, height=H), far=far)
+    assert (W * H) > silhouettes._WORTH
+    quick = label_pass(snapshot, camera, outside_rays=None, aovs=())
+    monkeypatch.setattr(silhouettes, "_WORTH", 10**9)
+    slow = label_pass(snapshot, camera, outside_rays=None, aovs=())
+    counts = [[(m.object, m.amodal_px_total) for m in capture.objects] for capture in (quick, slow)]
+    assert counts[0] == counts[1] and max(total for _, total in counts[0]) > 3 * W * H

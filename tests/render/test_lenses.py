@@ -221,6 +221,20 @@ def test_each_ray_goes_through_its_pixel(lens):
         assert np.allclose(depth, 3.7)
 
 
+@pytest.mark.parametrize(
+    "coefficients",
+    [[1e6] * 12, [-1e6] * 12, [1e6, -1e6] * 6, [1e-300, -1e-300] * 6, [0.0] * 12 + [1.5, -1.5]],
+)
+def test_lenses_that_nobody_has_give_numbers_or_nan_in_silence(coefficients):
+    x = np.linspace(-3, 3, 41)
+    xy = np.stack(np.meshgrid(x, x), -1)
+    for lens in (lens_from("opencv", coefficients), Fisheye(tuple(coefficients[:4]))):
+        directions = lens.rays(xy)[1]
+        seen = np.isfinite(directions).all(-1)
+        back = lens.project(directions[seen])
+        assert np.abs(back - xy[seen]).max(initial=0.0) < 1e-9
+
+
 def test_without_distortion_it_is_the_pinhole():
     assert lens_from("opencv", [0.0] * 5) is PINHOLE
     points = points_within(np.radians(60))
@@ -243,6 +257,8 @@ def test_plain_data_gives_the_lens_back(lens):
         (lambda: lens_from("pinhole", [0.1]), "takes no coefficients"),
         (lambda: lens_from("opencv", [1, 2, 3, float("nan")]), "finite"),
         (lambda: lens_from("opencv", ["a", 2, 3, 4]), "are numbers"),
+        (lambda: lens_from("opencv", [1e300, 0, 0, 0]), "at most 1e"),
+        (lambda: lens_from("opencv", [0.1] * 12 + [1.6, 0.0]), "tilted by at most 1.5"),
         (lambda: lens_from("fisheye", (), max_angle=4.0), "at most at pi"),
         (lambda: lens_from("opencv", (), max_angle=1.0), "only a fisheye"),
         (lambda: lens_of_data({"kind": "pinhole", "fov": 3}), "no 'fov'"),

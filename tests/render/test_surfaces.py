@@ -41,7 +41,9 @@ def _image(pixels):
     return Texture("image.png", str(hash(data.getvalue())), data.getvalue())
 
 
-def _seen(hand, material, lights, *, view=0.0, kind="direct", spp=256, pixels=None, prototype=None, below=None):
+def _seen(
+    hand, material, lights, *, view=0.0, kind="direct", spp=256, pixels=None, prototype=None, below=None
+):
     """Mean radiance of a square, seen under an angle [deg] to its normal."""
     items, worn = [(prototype or hand.quad(50.0), np.eye(4), 0)], [[0]]
     if below is not None:
@@ -147,7 +149,9 @@ class TestNormalMaps:
         source = TextureInput(0, color_space="raw", scale=(2, 2, 2, 1), bias=(-1, -1, -1, 0))
         material = replace(MATT, diffuse_color=(1, 1, 1), textures=(("normal", source),))
         lights = [_sun(toward)]
-        return _seen(hand, material, lights, pixels=[self._map(normal)], spp=4, prototype=prototype, view=view)[0]
+        return _seen(
+            hand, material, lights, pixels=[self._map(normal)], spp=4, prototype=prototype, view=view
+        )[0]
 
     def test_red_goes_along_u_and_green_along_v_upwards(self, hand):
         tilt, cos30, sin30 = radians(30), cos(radians(30)), 0.5
@@ -264,3 +268,11 @@ def test_colours_of_vertices_are_mixed_between_them(hand):
     x, y = np.meshgrid((np.arange(32) + 0.5) / 32, 1 - (np.arange(32) + 0.5) / 32)
     assert np.allclose(got[..., 0], x, atol=0.04) and np.allclose(got[..., 1], y, atol=0.04)
     assert got[..., 2].max() < 0.03
+
+
+def test_without_texture_coordinates_there_are_no_images_and_no_holes(hand):
+    quad = replace(hand.quad(50.0), uv=None, hash="without uv")
+    sources = tuple((name, TextureInput(0, channel="r")) for name in ("opacity", "diffuseColor"))
+    material = replace(MATT, opacity_threshold=0.5, textures=sources)
+    got = _seen(hand, material, [_sun([0, 0, 1])], pixels=[np.zeros((2, 2, 3))], prototype=quad, spp=4)
+    assert np.allclose(got, 0.5, atol=0.02)

@@ -92,6 +92,9 @@ def test_ours_comes_first(read: Any) -> None:
         " int2 twin:lens:imageSize = (640, 480)",
         'token twin:lens:model = "opencv"\n double4 twin:lens:K = (600, 610, 320, 241)\n'
         " int2 twin:lens:imageSize = (640, 0)",
+        'token twin:lens:model = "opencv"\n double[] twin:lens:coefficients = [1e300, 0, 0, 0]',
+        'token twin:lens:model = "opencv"\n double4 twin:lens:K = (1e-200, 610, 320, 241)\n'
+        " int2 twin:lens:imageSize = (640, 480)",
         f'token {OMNI}model = "ftheta"',
         omniverse("opencvPinhole", k1=math.nan),
         'token projection = "orthographic"\n token twin:lens:model = "opencv"',

@@ -10,6 +10,9 @@ from twinstage import __version__
 from twinstage.base.errors import TwinstageError
 from twinstage.cli import assets, bind, demo, doctor, export, render, serve, synth
 
+STOPPED = 130
+"""Exit code of a command that Ctrl-C or SIGTERM ended."""
+
 app = typer.Typer(
     name="twinstage",
     no_args_is_help=True,
@@ -51,13 +54,15 @@ def run(arguments: Sequence[str]) -> int:
     command = typer.main.get_command(app)
     try:
         code = command.main(args=list(arguments), prog_name="twinstage", standalone_mode=False)
+        if code == STOPPED:  # click swallows Ctrl-C and returns its number
+            print("twinstage: stopped", file=sys.stderr)
         return int(code or 0)
     except TwinstageError as error:
         print(f"twinstage: {error}", file=sys.stderr)
         return error.exit_code
     except (typer.Abort, KeyboardInterrupt):
         print("twinstage: stopped", file=sys.stderr)
-        return 130
+        return STOPPED
     except typer.Exit as leave:
         return int(leave.exit_code)
     except Exception as error:

@@ -1,9 +1,12 @@
 """Flags and print-outs that several commands share."""
 
 import json
+import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, Any
 
 import typer
@@ -62,7 +65,8 @@ def print_notes(findings: Sequence[Finding | str], where: str, *, most: int = 5)
 def progress(label: str) -> Iterator[Callable[[int, int], None]]:
     """A progress bar with rate and time left; yields `update(done, total)`.
 
-    It writes to standard error, so that standard output stays a result that a program can read.
+    It writes to standard error, so that standard output stays a result that a program can read, and only where that is a
+    terminal.
     """
     from rich.console import Console
     from rich.progress import (
@@ -79,6 +83,10 @@ def progress(label: str) -> Iterator[Callable[[int, int], None]]:
         def render(self, task: Any) -> Text:
             return Text(f"{task.speed or 0.0:.1f}/s")
 
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda done, total: None
+        return
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -86,7 +94,7 @@ def progress(label: str) -> Iterator[Callable[[int, int], None]]:
         Rate(),
         TimeRemainingColumn(),
     )
-    bar = Progress(*columns, console=Console(stderr=True))
+    bar = Progress(*columns, console=console)
     task = bar.add_task(label, total=None)
 
     def update(done: int, total: int) -> None:
@@ -98,3 +106,20 @@ def progress(label: str) -> Iterator[Callable[[int, int], None]]:
     finally:
         if bar.live.is_started:
             bar.stop()
+
+
+@contextmanager
+def sigterm_stops() -> Iterator[None]:
+    """SIGTERM ends the run as Ctrl-C does: workers finish their frames and leave, and no half-written file stays."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may set handlers
+        return
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -46,6 +46,13 @@ def serve(
             show_default=False,
         ),
     ] = None,
+    camera_engine: Annotated[
+        str,
+        typer.Option(
+            "--camera-engine",
+            help="Renders /camera/NAME.jpg and .mjpg: auto, direct, path or raycast; off for no such pages.",
+        ),
+    ] = "auto",
     duration: Annotated[
         float | None,
         typer.Option("--duration", min=0, help="Stop after that many seconds; without it, at Ctrl-C."),
@@ -69,4 +76,24 @@ def serve(
         variants=variant_choices(variant),
         quarantine=quarantine,
     )
-    serve_twin(files, host=host, port=port, speed=speed, seed=seed, duration=duration, hosts=allow_host or ())
+    serve_twin(
+        files,
+        host=host,
+        port=port,
+        speed=speed,
+        seed=seed,
+        duration=duration,
+        hosts=allow_host or (),
+        camera_engine=_camera_engine(camera_engine),
+    )
+
+
+def _camera_engine(kind: str) -> str | None:
+    """None for `off`; UserError for an unknown engine, before anything is opened."""
+    if kind == "off":
+        return None
+    from twinstage.render.engines import ENGINES
+
+    if kind != "auto":
+        ENGINES.get(kind)
+    return kind

@@ -1,19 +1,14 @@
 """`twinstage synth ...`: labelled datasets."""
 
-import signal
-import threading
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from twinstage.base.errors import DataError
-from twinstage.cli.common import AssetRoots, Json, print_json, progress
+from twinstage.cli.common import AssetRoots, Json, print_json, progress, sigterm_stops
 
 if TYPE_CHECKING:
     from twinstage.synth.generate import Generated
@@ -56,7 +51,7 @@ def generate(
     """
     from twinstage.live.datasets import generate_dataset
 
-    with _sigterm_stops(), progress("frames") as update:
+    with sigterm_stops(), progress("frames") as update:
         done = generate_dataset(
             recipe,
             out=out,
@@ -86,23 +81,6 @@ def _print(done: "Generated", out: Path, shard: str) -> None:
     print(f"{out}: {done.frames} frames, {done.images} images, {done.annotations} annotations")
     for frame, reason in done.rejected.items():
         print(f"rejected: frame {frame}: {reason}")
-
-
-@contextmanager
-def _sigterm_stops() -> Iterator[None]:
-    """SIGTERM ends the run as Ctrl-C does: workers finish their frames and leave, and the folder can be resumed."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread may set handlers
-        return
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 @app.command()

@@ -33,8 +33,12 @@ def viewer_dir() -> Path:
     return folder
 
 
-def make_app(live: LiveTwin, *, hosts: Collection[str] = ()) -> "FastAPI":
-    """The ASGI app of a live twin; `hosts`: names it answers to besides localhost and IP addresses."""
+def make_app(live: LiveTwin, *, hosts: Collection[str] = (), camera_engine: str | None = "auto") -> "FastAPI":
+    """The ASGI app of a live twin; `hosts`: names it answers to besides localhost and IP addresses.
+
+    `camera_engine`: what renders `/camera/...`; None for no such pages.
+    """
+    from twinstage.live.cameras.streams import CameraStreams
     from twinstage.sync.server import create_app
 
     return create_app(
@@ -43,6 +47,7 @@ def make_app(live: LiveTwin, *, hosts: Collection[str] = ()) -> "FastAPI":
         status=lambda: status_of(live),
         clock=live.clock,
         allowed_hosts=hosts,
+        cameras=None if camera_engine is None else CameraStreams(live.hub, engine=camera_engine),
     )
 
 
@@ -65,11 +70,19 @@ def serve_twin(
     seed: int = 0,
     duration: float | None = None,
     hosts: Collection[str] = (),
+    camera_engine: str | None = "auto",
 ) -> None:
     """Open the twin and serve it until Ctrl-C or the end of `duration` [s]."""
     live = open_twin(files, clock=SystemClock(), seed=seed)
     serve_live(
-        live, host=host, port=port, speed=speed, duration=duration, on_ready=announce(live), hosts=hosts
+        live,
+        host=host,
+        port=port,
+        speed=speed,
+        duration=duration,
+        on_ready=announce(live),
+        hosts=hosts,
+        camera_engine=camera_engine,
     )
 
 
@@ -84,6 +97,7 @@ def serve_live(
     beside: Callable[[], Awaitable[None]] | None = None,
     stop: asyncio.Event | None = None,
     hosts: Collection[str] = (),
+    camera_engine: str | None = "auto",
 ) -> None:
     """Serve an open twin until Ctrl-C, the end of `duration` [s] or `stop`.
 
@@ -95,7 +109,7 @@ def serve_live(
     background: list[Callable[[], Awaitable[None]]] = [lambda: live.run(asyncio.Event(), speed=speed)]
     if beside is not None:
         background.append(beside)
-    app = make_app(live, hosts={host, *hosts})
+    app = make_app(live, hosts={host, *hosts}, camera_engine=camera_engine)
     serve(app, host=host, port=port, background=background, on_ready=on_ready, duration=duration, stop=stop)
 
 

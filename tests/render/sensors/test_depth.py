@@ -269,9 +269,10 @@ def test_rows_of_a_rolling_shutter_see_the_scene_at_their_own_time(hand, camera)
 
     from twinstage.render.motion import Motion, Shutter
 
-    rolling = replace(camera, shutter=Shutter(readout=0.1))
     motion = Motion((0.0, 0.1), (_wall(hand, 2.0), _wall(hand, 3.0)))
-    out = sense(PLAIN["stereo"], motion.snapshots[0], rolling, motion=motion)
-    wanted = 2 + np.arange(120) / 119
-    for row in (0, 40, 119):
-        assert np.allclose(out["depth"][row][out["valid"][row]], wanted[row], atol=1e-4)
+    down = 2 + np.arange(120) / 119
+    for shutter, wanted in ((Shutter(readout=0.1), down), (Shutter(0.1, 0.1, readout=-0.1), down[::-1])):
+        rolling = replace(camera, shutter=shutter)
+        out = sense(PLAIN["stereo"], motion.snapshots[0], rolling, motion=motion)
+        for row in (0, 40, 119):
+            assert np.allclose(out["depth"][row][out["valid"][row]], wanted[row], atol=1e-4)

@@ -83,6 +83,12 @@ def test_intensity_is_cosine_times_albedo_over_the_square_of_the_range(hand, for
     assert np.allclose(out["intensity"], np.minimum(0.2 * cosine * 100 / out["range"] ** 2, 1), rtol=1e-4)
     flat = sense({"kind": "lidar", "pattern": pattern, "intensity": "reflectivity"}, snapshot, forward)
     assert np.allclose(flat["intensity"], 0.2 * cosine, rtol=1e-4)
+    fog = sense({"kind": "lidar", "pattern": pattern, "extinction": 0.1}, snapshot, forward)
+    assert np.allclose(
+        fog["intensity"],
+        np.minimum(20 * cosine / out["range"] ** 2 * np.exp(-0.2 * out["range"]), 1),
+        rtol=1e-4,
+    )
     coarse = sense({"kind": "lidar", "pattern": pattern, "intensity_bits": 3}, snapshot, forward)
     assert np.allclose(coarse["intensity"], np.rint(out["intensity"] * 7) / 7, atol=1e-6)
 
@@ -363,3 +369,18 @@ def test_a_beam_equals_the_label_ray_through_the_same_pixel(workcell) -> None:
             assert out["range"][0] * np.cos(angle[column]) == pytest.approx(depth, rel=1e-5)
         else:
             assert wanted == 0
+
+
+def test_threads_do_not_matter_and_files_are_the_same_twice(room, forward, tmp_path) -> None:
+    from twinstage.render.bvh import use_threads
+
+    sensor = load_sensor({"kind": "lidar", "pattern": "spinning-16", "subrays": 3, "range_sigma": 0.01})
+    try:
+        use_threads(1)
+        one = sense(sensor, room, forward, seed=1)
+    finally:
+        use_threads(0)
+    all_ = sense(sensor, room, forward, seed=1)
+    assert all(one[name].tobytes() == all_[name].tobytes() for name in one.arrays)
+    for a, b in zip(sensor.save(one, tmp_path, "a"), sensor.save(all_, tmp_path, "b"), strict=True):
+        assert a.read_bytes() == b.read_bytes()
