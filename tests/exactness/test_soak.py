@@ -68,6 +68,8 @@ def test_spoilt_labels_of_a_real_stage_are_caught(shared: Path) -> None:
         "deep": with_aov(good, "depth", lambda a: a * 1.0001),
         "points": with_aov(good, "position", lambda a: a + 1e-3),
         "normals": with_aov(good, "normal", lambda a: a * 2),
+        "parts": with_aov(good, "part", lambda a: a + 1),
+        "materials": with_aov(good, "material", lambda a: a + 1),
         "overlap": with_mask(good, 0, visible=lambda m: ~m),
         "moved": ours.labels(moved(snapshot, snapshot.instances.node[2], (0.01, 0, 0)), eye),
     }
