@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from twinstage.render.mi.light import Surroundings, past_cutouts
+from twinstage.render.mi.light import Surroundings, first_hit, seen_surface
 from twinstage.render.mi.runtime import Mitsuba
 
 
@@ -12,13 +12,15 @@ def features(runtime: Mitsuba, world: Surroundings, sampler: Any, ray: Any) -> l
     What glows adds its light to the colour, and surroundings count as their own; both up to 1.
     """
     mi, dr = runtime.mi, runtime.dr
-    si = world.scene.ray_intersect(ray, mi.RayFlags.All, True)
-    if world.masked:
-        si = past_cutouts(runtime, world.scene, sampler.next_1d(), ray, si)
-    hit = si.is_valid()
-    colour = mi.Color3f(*world.surfaces.lookup("base_color", si, hit))
-    colour = dr.select(hit, colour, 0.0) + si.emitter(world.scene).eval(si)
+    every = dr.full(mi.Bool, True, dr.width(ray.o))
+    found = first_hit(runtime, world, sampler, ray, every, coherent=True)
+    hit = found.si.is_valid()
+    surface = seen_surface(runtime, world, found, every)
+    si, row, table = found.si, surface.row, world.surfaces
+    base = table.value("diffuseColor", si, row, table.quad(row, 0, hit), hit)
+    base = table.painted(si, found.corner, base, hit)
+    beyond = world.lights.sky.radiance(ray.d, ~hit) if not world.lights.sky.dark else mi.Color3f(0.0)
+    colour = dr.select(hit, base + surface.glow, beyond)
     colour = dr.select(dr.isfinite(colour), dr.clip(colour, 0.0, 1.0), 0.0)
-    normal = dr.select(si.wi.z < 0.0, -si.sh_frame.n, si.sh_frame.n)
-    normal = dr.select(hit & dr.isfinite(normal), normal, 0.0)
+    normal = dr.select(hit & dr.isfinite(surface.frame.n), surface.frame.n, 0.0)
     return [*colour, *normal]
