@@ -21,6 +21,7 @@ PAGES = [
     "docs/materials.md",
     "docs/physics.md",
     "docs/protocol.md",
+    "docs/render.md",
     "docs/safety.md",
     "docs/sensors.md",
     "docs/usd-support.md",
