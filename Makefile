@@ -4,7 +4,7 @@ SHELL := /bin/bash
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: help setup demo test lint types arrows unit viewer bench soak soak-usd soak-fuzz soak-doctor soak-render clean
+.PHONY: help setup demo test lint types arrows unit viewer bench compare soak soak-usd soak-fuzz soak-doctor soak-render clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -36,6 +36,9 @@ viewer: .venv/.ready-test  ## rebuild the committed viewer bundle from its sourc
 
 bench: .venv/.ready-test  ## every benchmark in benchmarks/, into docs/figures.md
 	$(BIN)/python scripts/bench.py $(ARGS)
+
+compare: .venv/.ready-test  ## our pictures against Blender's on the same USD, into docs/render-comparison.md (ARGS="--only lights --fresh")
+	$(BIN)/python scripts/compare_cycles.py $(ARGS)
 
 soak: .venv/.ready-test  ## one hour of the live cell under watch (ARGS="--minutes 5"); resumable log in out/soak
 	$(BIN)/python scripts/soak_first_light.py $(ARGS)

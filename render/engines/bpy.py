@@ -13,8 +13,8 @@ import numpy as np
 
 from twinstage.base.errors import UserError
 from twinstage.render.capture import Camera, Capture
-from twinstage.render.color import auto_exposure, tone_map
 from twinstage.render.engines.base import ENGINES, EngineSettings
+from twinstage.render.engines.develop import develop
 from twinstage.render.motion import Motion
 from twinstage.scene.columns import F4, F8
 from twinstage.scene.snapshot import Snapshot
@@ -46,13 +46,10 @@ class BpyEngine:
     def render(
         self, snapshot: Snapshot, camera: Camera, *, seed: int | None = None, motion: Motion | None = None
     ) -> Capture:
-        """A Capture with `rgb`; what moves is refused."""
+        """A Capture with the AOVs of `settings.outputs`; what moves is refused."""
         if motion is not None and not motion.still:
             raise UserError("the bpy engine renders what rests; leave the motion out or take another engine")
-        linear = self.linear(snapshot, camera, seed=seed)
-        exposure = self.settings.exposure
-        exposure += auto_exposure(linear) if self.settings.auto_exposure else camera.exposure
-        return Capture(camera, {"rgb": tone_map(linear, exposure)})
+        return develop(self.settings, camera, self.linear(snapshot, camera, seed=seed))
 
     def linear(self, snapshot: Snapshot, camera: Camera, *, seed: int | None = None) -> F4:
         """Linear rgb f4[h, w, 3] before exposure and tone map."""
@@ -95,7 +92,7 @@ class BpyEngine:
                 "samples": settings.spp,
                 "bounces": max(settings.max_depth - 2, 0),
                 "clamp": settings.clamp / 2.0**settings.exposure,
-                "threads": 0,
+                "threads": settings.threads,
             }
             self.version = link.call(setup)[0]["version"]
             self._link = link

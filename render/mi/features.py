@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from twinstage.render.mi.light import Surroundings, past_cutouts
+from twinstage.render.mi.light import Surroundings, first_hit, seen_surface
 from twinstage.render.mi.runtime import Mitsuba
 
 
@@ -11,14 +11,14 @@ def features(runtime: Mitsuba, world: Surroundings, sampler: Any, ray: Any) -> l
 
     What glows adds its light to the colour, and surroundings count as their own; both up to 1.
     """
-    mi, dr = runtime.mi, runtime.dr
-    si = world.scene.ray_intersect(ray, mi.RayFlags.All, True)
-    if world.masked:
-        si = past_cutouts(runtime, world.scene, sampler.next_1d(), ray, si)
-    hit = si.is_valid()
-    colour = mi.Color3f(*world.surfaces.lookup("base_color", si, hit))
-    colour = dr.select(hit, colour, 0.0) + si.emitter(world.scene).eval(si)
+    mi, dr, table = runtime.mi, runtime.dr, world.surfaces
+    hit = first_hit(runtime, world, sampler, ray, mi.Bool(True), coherent=True)
+    met = hit.si.is_valid()
+    surface = seen_surface(runtime, world, hit, mi.Bool(True))
+    quad = table.quad(surface.row, 0, met)
+    colour = table.value("diffuseColor", hit.si, surface.row, quad, met)
+    colour = table.painted(hit.si, hit.corner, colour, met) + surface.glow
+    colour = dr.select(met, colour, world.lights.sky.radiance(ray.d, ~met))
     colour = dr.select(dr.isfinite(colour), dr.clip(colour, 0.0, 1.0), 0.0)
-    normal = dr.select(si.wi.z < 0.0, -si.sh_frame.n, si.sh_frame.n)
-    normal = dr.select(hit & dr.isfinite(normal), normal, 0.0)
+    normal = dr.select(met & dr.all(dr.isfinite(surface.frame.n)), surface.frame.n, 0.0)
     return [*colour, *normal]

@@ -71,7 +71,10 @@ class Soup:
             return Cast(self, np.full(n, -1), np.full(n, np.inf))
         start = origin + np.broadcast_to(near, n)[:, None] * direction
         found = _scalar if mitsuba().variant().startswith("scalar") else _together
-        hit, index = found(self._scene, start.astype(np.float32), direction.astype(np.float32))
+        sees = np.isfinite(direction).all(1)  # a lens may see nothing at its corners
+        safe = np.where(sees[:, None], direction, (0.0, 0.0, 1.0)), np.where(sees[:, None], start, 0.0)
+        hit, index = found(self._scene, safe[1].astype(np.float32), safe[0].astype(np.float32))
+        hit &= sees
         triangle = np.where(hit, index, -1)
         t = np.full(n, np.inf)
         t[hit] = self.plane(triangle[hit], origin[hit], direction[hit])

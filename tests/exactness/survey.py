@@ -1,6 +1,6 @@
 """One stage, a few views, every promise: the labels against Mitsuba's first hits. A row of the soak for each view."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 
 from exactness import holes, invariants, ours
+from exactness.authored import authored_eye
 from exactness.casting import Cast, Piece, Soup, pieces_of
 from exactness.eyes import Eye, facing, pinhole
 from exactness.verdict import inner
+from twinstage.render.capture import Capture
 
 AGREE = 0.999
 """Share of pixels on which labels and Mitsuba must agree, ties apart."""
@@ -22,7 +24,8 @@ DEPTH = 1e-5
 """Relative error that 99.9 % of depths must keep on real stages."""
 
 VIEWS = {"front": (-60.0, 25.0, 1.0), "back": (125.0, 8.0, 0.9), "close": (20.0, 40.0, 0.6)}
-"""Azimuth and elevation [degrees], and distance in units of what shows all; `close` looks at the middle of the crowd."""
+"""Azimuth and elevation [degrees], and distance in units of what shows all; `close` looks at the middle of the crowd,
+and once more through a fisheye of 200 degrees across."""
 
 
 @dataclass
@@ -79,21 +82,37 @@ def eyes(pieces: Sequence[Piece], width: int, height: int) -> dict[str, Eye]:
         place = away * np.array([np.cos(e) * np.cos(a), np.cos(e) * np.sin(a), np.sin(e)])
         eye = pinhole(width, height, fov, facing(place, (0, 0, 0), 0.0, centre))
         out[name] = replace(eye, near=away * 1e-3, far=away * 10)
+        if near_by:
+            f = width / np.radians(200.0)
+            K = np.array([[f, 0, width / 2 + 0.3], [0, f, height / 2 - 0.2], [0, 0, 1.0]])
+            out["fisheye"] = replace(
+                out[name], K=K, kind="fisheye", coefficients=(0.02, -0.004, 0.001, -0.0001)
+            )
     return out
 
 
-def survey(
-    path: Path, root: Path, size: tuple[int, int] = (320, 240), views: Sequence[str] = tuple(VIEWS)
-) -> list[View]:
-    """All views of a stage; none where it draws nothing. Raises UserError where it does not open."""
-    snapshot = ours.read(path, root)
+def shots(
+    path: Path, root: Path, size: tuple[int, int]
+) -> Iterator[tuple[str, Any, Sequence[Piece], Eye, Capture]]:
+    """Name, snapshot, what is drawn, eye and capture of each view of a stage; none where it draws nothing.
+
+    The first camera of the stage is looked through, too: labels through the product's camera, the eye from pxr's own.
+    """
+    snapshot, stage = ours.opened(path, root)
     pieces = pieces_of(snapshot)
-    if not pieces:
-        return []
-    chosen = [(name, eye) for name, eye in eyes(pieces, *size).items() if name in views]
+    for name, eye in eyes(pieces, *size).items():
+        yield name, snapshot, pieces, eye, ours.labels(snapshot, eye)
+    found = ours.authored(snapshot, *size) if pieces else None
+    if found is not None:
+        eye = authored_eye(stage, found[0], *size, snapshot.stage.up_axis)
+        if eye is not None:
+            yield "camera", snapshot, pieces, eye, ours.labels(snapshot, found[1])
+
+
+def survey(path: Path, root: Path, size: tuple[int, int] = (320, 240)) -> list[View]:
+    """All views of a stage; none where it draws nothing. Raises UserError where it does not open."""
     out = []
-    for name, eye in chosen:
-        capture = ours.labels(snapshot, eye)
+    for name, snapshot, pieces, eye, capture in shots(path, root, size):
         out.append(judge(snapshot, pieces, name, eye, capture))
         if len(out) == 1 and invariants.digest(ours.labels(snapshot, eye)) != out[0].digest:
             out[0].problems.append(f"{name}: the same labels, taken again, have other bytes")
@@ -123,7 +142,10 @@ def judge(snapshot: Any, pieces: Sequence[Piece], name: str, eye: Eye, capture: 
         eye.near,
     )
     _depths(
-        out, capture.aovs["depth"].ravel(), np.where(seen, cast.t, np.inf), (mine == theirs) & still & seen
+        out,
+        capture.aovs["depth" if eye.along_axis else "range"].ravel(),
+        np.where(seen, cast.t, np.inf),
+        (mine == theirs) & still & seen,
     )
     out.tied = int(capture.ties)
     out.digest = invariants.digest(capture)
@@ -241,8 +263,4 @@ def _depths(out: View, depth: np.ndarray, t: np.ndarray, sure: np.ndarray) -> No
 
 def digests(path: Path, root: Path, size: tuple[int, int] = (320, 240)) -> dict[str, str]:
     """The bytes of all labels of each view, as a hash: what another process must repeat."""
-    snapshot = ours.read(path, root)
-    pieces = pieces_of(snapshot)
-    if not pieces:
-        return {}
-    return {name: invariants.digest(ours.labels(snapshot, eye)) for name, eye in eyes(pieces, *size).items()}
+    return {name: invariants.digest(capture) for name, _, _, _, capture in shots(path, root, size)}
