@@ -22,6 +22,7 @@ PAGES = [
     "docs/physics.md",
     "docs/pictures.md",
     "docs/protocol.md",
+    "docs/render.md",
     "docs/render-comparison.md",
     "docs/safety.md",
     "docs/sensors.md",
