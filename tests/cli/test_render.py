@@ -238,6 +238,24 @@ def test_sensors_write_their_own_files_or_the_picture(stage: Path, tmp_path: Pat
     assert seen.mean() < plain.mean() - 5, "one stop darker"
 
 
+def test_an_open_shutter_smears_what_moves(stage: Path, tmp_path: Path) -> None:
+    slow = tmp_path / "slow.usda"
+    slow.write_text(
+        STAGE.replace(
+            'def Camera "Far" {', 'def Camera "Far" {\n double shutter:open = 0\n double shutter:close = 2'
+        )
+    )
+    widths = []
+    for source in (stage, slow):
+        flags = ["--camera", "Far", "--time", 1, "--out", tmp_path / "a.npy", "--aov", "linear", "--spp", 9]
+        assert render(source, *flags, engine="raycast", size="96x64") == 0
+        row = np.load(tmp_path / "a.npy")[32].astype(float)
+        redness = row[:, 0] - row[:, 2]
+        widths.append(int((redness > 0.02 * redness.max()).sum()))
+    # The box is 2 m wide and moves by 2 m while the shutter is open.
+    assert widths[1] == pytest.approx(2 * widths[0], rel=0.2)
+
+
 def test_labels_alone_need_no_engine(stage: Path, tmp_path: Path) -> None:
     out = tmp_path / "all.json"
     assert render(stage, "--frames", "0:3", "--camera", "Far", "--out", out, engine="path") == 0
