@@ -143,12 +143,11 @@ def _object_index(zbuffer: ZBuffer) -> I4:
 def _chord_error(zbuffer: ZBuffer) -> float:
     """The greatest distance [m] between what is seen and the surface that it stands for."""
     worst = 0.0
-    for index in np.flatnonzero(np.bincount(zbuffer.part.ravel() + 1)[1:]).tolist():
-        if (error := zbuffer.parts[index].prototype.chord_error) > 0:
-            part = zbuffer.parts[index]
-            worst = max(
-                worst, error * float(np.linalg.norm(part.world_from_box[..., :3, :3], 2, (-2, -1)).max())
-            )
+    for index, _ in zbuffer.groups():
+        part = zbuffer.parts[index]
+        if part.prototype.chord_error > 0:
+            stretch = np.linalg.norm(part.world_from_box[..., :3, :3], 2, (-2, -1)).max()
+            worst = max(worst, part.prototype.chord_error * float(stretch))
     return worst
 
 

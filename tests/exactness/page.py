@@ -87,8 +87,9 @@ def _mitsuba(rows: Sequence[Row]) -> str:
     lines = [
         "### Real stages against Mitsuba's first hits",
         "",
-        "| stages | files | drawn | views | pixels on things | agree | ties | on silhouettes | elsewhere | depth, largest |",
-        "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
+        "| stages | files | drawn | views | pixels on things | agree | ties | on silhouettes | elsewhere | depth, largest "
+        "| material, part, uv, normal |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for name, group in [*sorted(vendors.items()), ("all", list(rows))]:
         views = [view for row in group for view in row["views"]]
@@ -106,9 +107,14 @@ def _mitsuba(rows: Sequence[Row]) -> str:
             total["edges"],
             total["wrong"],
             f"{depth:.1e}" if views else "",
+            _share(sum(view["surface_off"] for view in views), sum(view["surface"] for view in views)),
         ]
         lines.append("| " + " | ".join(map(str, cells)) + " |")
     return "\n".join([*lines, "", *_notes(rows)])
+
+
+def _share(off: int, of: int) -> str:
+    return f"{1 - off / of:.5%}" if of else ""
 
 
 def _notes(rows: Sequence[Row]) -> list[str]:

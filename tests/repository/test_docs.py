@@ -20,6 +20,7 @@ PAGES = [
     "docs/labels.md",
     "docs/materials.md",
     "docs/physics.md",
+    "docs/pictures.md",
     "docs/protocol.md",
     "docs/render.md",
     "docs/render-comparison.md",
