@@ -221,6 +221,16 @@ def test_a_camera_may_be_a_file(stage: Path, tmp_path: Path) -> None:
     assert view["objects"][0]["bbox_full"] == pytest.approx([7.5, 2.5, 5, 5])
 
 
+def test_a_name_in_a_camera_file_cannot_lead_elsewhere(stage: Path, tmp_path: Path) -> None:
+    pose = [[1, 0, 0, 0], [0, -1, 0, 0], [0, 0, -1, 9], [0, 0, 0, 1]]
+    own = {"width": 8, "height": 8, "K": [[8, 0, 4], [0, 8, 4], [0, 0, 1]], "world_from_camera": pose}
+    for k, name in enumerate(["../../up", "/etc/x", "..", "a b:c", ""]):
+        (tmp_path / f"{k}.json").write_text(json.dumps({**own, "name": name}))
+        assert render(stage, "--camera", tmp_path / f"{k}.json", "--out", tmp_path / "in" / "v") == 0
+    names = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.png")}
+    assert names == {f"in/v/{name}_rgb_0000.png" for name in ("_.._up", "_etc_x", "camera", "a_b_c")}
+
+
 def test_sensors_write_their_own_files_or_the_picture(stage: Path, tmp_path: Path) -> None:
     (tmp_path / "noisy.yaml").write_text("kind: rgb\nvignetting: 0\nexposure: -1\n")
     assert (
