@@ -124,7 +124,7 @@ def seen_surface(runtime: Mitsuba, world: Surroundings, hit: Hit, active: Any) -
 def from_lights(
     runtime: Mitsuba, world: Surroundings, sampler: Any, surface: Surface, *, shared: bool = False
 ) -> Any:
-    """Light of suns, lamps and glowing surfaces. `shared`: rays that meet a glowing surface by chance count, too."""
+    """Light of suns, lamps and glowing surfaces. `shared`: reflected rays that meet one count, too."""
     lights, out = world.lights, runtime.mi.Color3f(0.0)
     for sun in lights.suns:
         out += _from_sun(runtime, world, sampler, surface, sun)
@@ -217,9 +217,10 @@ def _lamp_light(
         first, second = table.parts(sample.index, surface.active)
         matt, shiny = matt * first, shiny * second
     light = (matt + shiny) * sample.weight
-    if shared and table.has_glow:
+    if shared and table.meets:
         other = direction_pdf(runtime, world.surfaces, surface, sample.direction)
-        light *= dr.select(sample.bodied, power(dr, sample.pdf, other), 1.0)
+        both = sample.bodied if world.masked else sample.met
+        light *= dr.select(both, power(dr, sample.pdf, other), 1.0)
     return light
 
 

@@ -63,14 +63,19 @@ def _analytic(rows: Sequence[Row]) -> str:
         "where": lambda r: r["place"],
         "camera": lambda r: r["eye"],
         "pixels": lambda r: f"{r['figures']['pixels']:.0f}",
-        "wrong, away from edges": lambda r: f"{r['figures']['wrong pixels away from edges']:.0f}",
-        "wrong, on edges": lambda r: f"{r['figures']['wrong pixels on edges']:.0f}",
+        "wrong, away from edges": lambda r: _count(r, "wrong pixels away from edges", "wrong occlusion"),
+        "wrong, on edges": lambda r: _count(r, "wrong pixels on edges"),
         "depth": lambda r: _error(r, "depth, relative, planes and boxes"),
         "normal [deg]": lambda r: _error(r, "normal [degrees], planes and boxes"),
         "NOCS": lambda r: _error(r, "NOCS, planes and boxes"),
+        "flow [px]": lambda r: _error(r, "flow [px]"),
         "surface / chord error": lambda r: _error(r, "distance to the true surface / chord error"),
     }
     return "### Scenes of known answer\n\n" + _table(columns, rows) if rows else ""
+
+
+def _count(row: Row, *names: str) -> str:
+    return next((f"{row['figures'][name]:.0f}" for name in names if name in row["figures"]), "")
 
 
 def _error(row: Row, name: str) -> str:

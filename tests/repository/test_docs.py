@@ -18,6 +18,7 @@ PAGES = [
     "docs/geometry.md",
     "docs/label-pass.md",
     "docs/labels.md",
+    "docs/lights.md",
     "docs/materials.md",
     "docs/physics.md",
     "docs/pictures.md",
