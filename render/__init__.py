@@ -2,7 +2,10 @@
 
     camera.py    cameras from USD lenses and from look-at
     labels.py    the label pass: one ray a pixel centre, exact masks, depth, normals, three counts an object
-    casting.py   ray grids and the BVHs that labels and the `raycast` engine share
+    casting.py   what labels and the `raycast` engine cast: bvh.py, rays.py, posing.py (rows and their moments), bounds.py
+                 and cones.py (where boxes may be), hits.py (one part), zbuffer.py and ties.py (the nearest of all)
+    aovs.py      arrays by pixel; nocs.py; flow.py with instants.py; silhouettes.py: counts outside of the image
+    opacity.py   the one rule of what is not opaque; texels.py
     engines/     pictures: `path` and `direct` (Mitsuba 3), `raycast` (Embree and numpy), `null`
     mi/          the snapshot as a Mitsuba scene, kept up to date in place
     lens/        how places on the image become rays
