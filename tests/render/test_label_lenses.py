@@ -306,19 +306,21 @@ def test_tiles_hold_their_rays_and_boxes_their_corners(hand):
     assert sum(part.rect.area for part in parts) < 0.4 * len(parts) * W * H  # bounds do bound
 
 
-def test_the_canvas_under_a_rolling_shutter_has_the_first_and_last_pose(hand):
-    """A plate that reaches beyond all sides, from a camera that slides to the right while rows are read."""
+@pytest.mark.parametrize("way", [(1.0, 0.0), (1.0, 4.0), (-1.0, -4.0)])
+def test_the_canvas_under_a_rolling_shutter_has_the_first_and_last_pose(hand, way):
+    """Plates that reach beyond the image, from a camera that slides across and up while rows are read."""
     facing = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
     camera = look_at([0, 0, 0], [0, 1, 0], width=W, height=H, fov=np.pi / 2)
     end = np.array(camera.world_from_camera)
-    end[0, 3] += 1.0
+    end[[0, 2], 3] += way
     path = Trajectory(np.array([0.0, 1.0]), np.stack([camera.world_from_camera, end]))
     camera = replace(camera, shutter=Shutter(0.0, 0.0, 1.0), path=path)
     y, x = np.mgrid[-H : 2 * H, -W : 2 * W] + 0.5
-    slide = np.clip(np.floor(y), 0, H - 1) / (H - 1)
-    for size, height in ((4.3, 0.11), (1.1, 2.03), (1.1, -2.03)):
+    slide, beyond = np.clip(np.floor(y), 0, H - 1) / (H - 1), []
+    for size, height in ((4.3, 0.11), (1.1, 2.43), (1.1, -2.43), (1.1, 2.03)):
         plate = hand.snapshot([(hand.quad(size), hand.pose([0.2, 2.0, height], rotation=facing), 0)])
-        across, up = (x - W / 2) / (W / 2) * 2.0 + slide, (H / 2 - y) / (W / 2) * 2.0
+        across = (x - W / 2) / (W / 2) * 2.0 + slide * way[0]
+        up = (H / 2 - y) / (W / 2) * 2.0 + slide * way[1]
         inside = (np.abs(across - 0.2) < size / 2) & (np.abs(up - height) < size / 2)
         expected = inside[H : 2 * H, W : 2 * W].sum(), inside.sum()
         found = [
@@ -326,4 +328,5 @@ def test_the_canvas_under_a_rolling_shutter_has_the_first_and_last_pose(hand):
             for m in label_pass(plate, camera, outside_rays=None, aovs=()).objects
         ]
         assert found == ([expected] if expected[0] else [])
-        assert expected[1] > expected[0]
+        beyond.append(expected[1] > expected[0] > 0)
+    assert any(beyond)
