@@ -31,6 +31,7 @@ from twinstage.scene.columns import U1
 from twinstage.scene.snapshot import Snapshot
 
 if TYPE_CHECKING:
+    from twinstage.base.finding import Finding
     from twinstage.render.engines import Engine, EngineSettings
     from twinstage.render.motion import Motion
     from twinstage.scene.stage import OpenedStage
@@ -89,6 +90,12 @@ class Scene:
     def cameras(self) -> tuple[str, ...]:
         """Prim paths of the stage's cameras."""
         return tuple(self.snapshot.prims.path[camera.prim] for camera in self.snapshot.cameras)
+
+    @property
+    def engine_findings(self) -> "tuple[Finding, ...]":
+        """What the engines found while they made pictures: damaged textures, a hint where they could be faster."""
+        found = [f for engine in self._engines.values() for f in getattr(engine, "findings", ())]
+        return tuple(dict.fromkeys(found))
 
     def camera(self, camera: str | Camera | None = None, *, size: Size = DEFAULT_SIZE) -> Camera:
         """The camera of a name or path, at the scene's poses; None: the stage's first one, or one that frames it all.

@@ -152,10 +152,18 @@ def _specular(color: Sequence[float]) -> dict[str, Value]:
 
 
 def _glass(graph: Graph, opacity: Value, roughness: Value, ior: float, surface: Value) -> None:
-    """The surface as its opacity says; the rest is clear but for the same highlight."""
+    """The surface as its opacity says; the rest is clear but for the same highlight.
+
+    Schlick's Fresnel by hand: Blender's Fresnel node takes a back face for leaving the glass, and reflects all of it.
+    """
+    f0 = ((1 - ior) / (1 + ior)) ** 2
+    seen = graph.add("ShaderNodeNewGeometry", "Incoming")
+    facing = graph.add("ShaderNodeNewGeometry", "Normal")
+    cosine = graph.add("ShaderNodeVectorMath", "Value", set={"operation": "DOT_PRODUCT"}, _0=seen, _1=facing)
+    aside = graph.math("SUBTRACT", 1.0, graph.math("ABSOLUTE", cosine))
+    share = graph.math("MULTIPLY_ADD", graph.math("POWER", aside, 5.0), 1 - f0, f0)
     clear = graph.add("ShaderNodeBsdfTransparent")
     gloss = graph.add("ShaderNodeBsdfAnisotropic", Roughness=roughness)
-    share = graph.add("ShaderNodeFresnel", IOR=ior)
     graph.mix(opacity, graph.mix(share, clear, gloss), surface)
 
 

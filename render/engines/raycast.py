@@ -108,7 +108,7 @@ def _averaged(fine: F4, camera: Camera, k: int) -> F4:
         mean: F4 = blocks.mean((1, 3), dtype=np.float32)
         return mean
     x, y = np.meshgrid(np.arange(camera.width) + 0.5, np.arange(camera.height) + 0.5)
-    seen = np.isfinite(camera.local_rays(np.stack([x, y], -1))[1]).all(-1)
+    seen = np.asarray(np.isfinite(camera.local_rays(np.stack([x, y], -1))[1]).all(-1))
     known = np.isfinite(blocks)
     count = np.maximum(known.sum((1, 3)), 1)
     out: F4 = np.where(seen[..., None], np.where(known, blocks, 0).sum((1, 3)) / count, 0).astype(np.float32)

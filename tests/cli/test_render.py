@@ -221,6 +221,16 @@ def test_a_camera_may_be_a_file(stage: Path, tmp_path: Path) -> None:
     assert view["objects"][0]["bbox_full"] == pytest.approx([7.5, 2.5, 5, 5])
 
 
+def test_a_name_in_a_camera_file_cannot_lead_elsewhere(stage: Path, tmp_path: Path) -> None:
+    pose = [[1, 0, 0, 0], [0, -1, 0, 0], [0, 0, -1, 9], [0, 0, 0, 1]]
+    own = {"width": 8, "height": 8, "K": [[8, 0, 4], [0, 8, 4], [0, 0, 1]], "world_from_camera": pose}
+    for k, name in enumerate(["../../up", "/etc/x", "..", "a b:c", ""]):
+        (tmp_path / f"{k}.json").write_text(json.dumps({**own, "name": name}))
+        assert render(stage, "--camera", tmp_path / f"{k}.json", "--out", tmp_path / "in" / "v") == 0
+    names = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.png")}
+    assert names == {f"in/v/{name}_rgb_0000.png" for name in ("_.._up", "_etc_x", "camera", "a_b_c")}
+
+
 def test_sensors_write_their_own_files_or_the_picture(stage: Path, tmp_path: Path) -> None:
     (tmp_path / "noisy.yaml").write_text("kind: rgb\nvignetting: 0\nexposure: -1\n")
     assert (
@@ -236,6 +246,24 @@ def test_sensors_write_their_own_files_or_the_picture(stage: Path, tmp_path: Pat
     )
     plain, seen = (np.asarray(Image.open(tmp_path / f"{name}.png")).astype(int) for name in ("plain", "seen"))
     assert seen.mean() < plain.mean() - 5, "one stop darker"
+
+
+def test_an_open_shutter_smears_what_moves(stage: Path, tmp_path: Path) -> None:
+    slow = tmp_path / "slow.usda"
+    slow.write_text(
+        STAGE.replace(
+            'def Camera "Far" {', 'def Camera "Far" {\n double shutter:open = 0\n double shutter:close = 2'
+        )
+    )
+    widths = []
+    for source in (stage, slow):
+        flags = ["--camera", "Far", "--time", 1, "--out", tmp_path / "a.npy", "--aov", "linear", "--spp", 9]
+        assert render(source, *flags, engine="raycast", size="96x64") == 0
+        row = np.load(tmp_path / "a.npy")[32].astype(float)
+        redness = row[:, 0] - row[:, 2]
+        widths.append(int((redness > 0.02 * redness.max()).sum()))
+    # The box is 2 m wide and moves by 2 m while the shutter is open.
+    assert widths[1] == pytest.approx(2 * widths[0], rel=0.2)
 
 
 def test_labels_alone_need_no_engine(stage: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from exactness import holes, invariants, ours
 from exactness.authored import authored_eye
 from exactness.casting import Cast, Piece, Soup, pieces_of
 from exactness.eyes import Eye, facing, pinhole
-from exactness.verdict import inner
+from exactness.verdict import angle, inner
 from twinstage.render.capture import Capture
 
 AGREE = 0.999
@@ -22,6 +22,12 @@ TIE = 1e-6
 
 DEPTH = 1e-5
 """Relative error that 99.9 % of depths must keep on real stages."""
+
+UV = 1e-4
+"""Of the largest texture coordinate: how far others may be off."""
+
+NORMAL = 0.05
+"""How far normals may be off [degrees]: both sides hold corners' normals in float32."""
 
 VIEWS = {"front": (-60.0, 25.0, 1.0), "back": (125.0, 8.0, 0.9), "close": (20.0, 40.0, 0.6)}
 """Azimuth and elevation [degrees], and distance in units of what shows all; `close` looks at the middle of the crowd,
@@ -36,7 +42,9 @@ class View:
     (`ties_against`: and the higher instance_id was taken); edges: silhouettes by the oracle's picture; leaks:
     Mitsuba slipped through between triangles, as float64 shows; wrong: everything else. `depth`: largest relative
     difference away from edges; `depth_999`: that of 99.9 % of them; `cut_out`: rays through holes; `tied`: ties that the
-    labels count; `reprojected`: farthest that a labelled point lands from its pixel's centre [px].
+    labels count; `surface`: pixels whose material, part, uv and normal were compared; `surface_off`: that differ, which they
+    may where triangles of one instance coincide; `uv`, `normal`: differences that 99.9 % keep, of uv in units of the largest
+    coordinate, of normals in degrees; `reprojected`: farthest that a labelled point lands from its pixel's centre [px].
     """
 
     view: str
@@ -54,6 +62,10 @@ class View:
     reprojected: float = 0.0
     cut_out: int = 0
     tied: int = 0
+    surface: int = 0
+    surface_off: int = 0
+    uv: float = 0.0
+    normal: float = 0.0
     digest: str = ""
     problems: list[str] = field(default_factory=list)
 
@@ -148,11 +160,55 @@ def judge(snapshot: Any, pieces: Sequence[Piece], name: str, eye: Eye, capture: 
         (mine == theirs) & still & seen,
     )
     out.tied = int(capture.ties)
+    surfaces(out, pieces, capture, cast, direction, (mine == theirs) & still & seen)
     out.digest = invariants.digest(capture)
     if "position" in capture.aovs:
         out.reprojected = float(invariants.reprojection(capture, eye)[0].max(initial=0.0))
     out.problems += [f"{name}: {text}" for text in (*_faults(out), *invariants.broken(capture, eye))]
     return out
+
+
+def surfaces(
+    out: View,
+    pieces: Sequence[Piece],
+    capture: Any,
+    cast: Cast,
+    direction: np.ndarray,
+    sure: np.ndarray,
+) -> None:
+    """Materials, parts, texture coordinates and normals where both saw the same instance, a little inside its triangles."""
+    soup, aovs = cast.soup, capture.aovs
+    at = np.flatnonzero(sure)
+    corners = soup.points[soup.triangles[cast.triangle[at]]]
+    weights = barycentric(corners, direction[at] * cast.t[at, None])
+    at, corners, weights = (values[weights.min(1) > 1e-3] for values in (at, corners, weights))
+    triangle = cast.triangle[at]
+    wrong = aovs["material"].ravel()[at] - 1 != soup.material[triangle]
+    wrong |= aovs["part"].ravel()[at] - 1 != soup.slot[triangle]
+    facing = np.einsum(
+        "ij,ij->i", np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), direction[at]
+    )
+    first = np.cumsum([0, *(len(piece.points) for piece in pieces)])
+    uv, normal = np.zeros(len(at)), np.zeros(len(at))
+    for k, piece in enumerate(pieces):
+        mine = np.flatnonzero(soup.owner[triangle] == piece.owner)
+        if not len(mine):
+            continue
+        own = soup.triangles[triangle[mine]] - first[k]
+        pixel = at[mine]
+        if piece.uv is not None:
+            wanted = np.einsum("nk,nkj->nj", weights[mine], piece.uv[own].astype(np.float64))
+            off = np.abs(aovs["uv"].reshape(-1, 2)[pixel] - wanted) / max(float(np.abs(piece.uv).max()), 1e-9)
+            uv[mine] = np.nan_to_num(off, nan=np.inf).max(1)
+        if piece.normals is not None:
+            wanted = np.einsum("nk,nkj->nj", weights[mine], piece.normals[own])
+            wanted /= np.linalg.norm(wanted, axis=1)[:, None]
+            wanted[(facing[mine] > 0) != piece.mirrored] *= -1
+            off = angle(aovs["normal"].reshape(-1, 3)[pixel].astype(np.float64), wanted)
+            normal[mine] = np.nan_to_num(off, nan=np.inf)
+    out.surface, out.surface_off = len(at), int(np.count_nonzero(wrong | (uv > UV) | (normal > NORMAL)))
+    if len(at):
+        out.uv, out.normal = float(np.quantile(uv, 0.999)), float(np.quantile(normal, 0.999))
 
 
 def _faults(view: View) -> list[str]:
@@ -162,6 +218,8 @@ def _faults(view: View) -> list[str]:
         out.append(f"only {fine / view.pixels:.4%} of pixels agree")
     if view.wrong:
         out.append(f"{view.wrong} pixels differ away from silhouettes")
+    if view.surface_off > (1 - AGREE) * view.surface:
+        out.append(f"{view.surface_off} of {view.surface} pixels have another material, part, uv or normal")
     if view.ties_against:
         out.append(f"{view.ties_against} ties went to the higher instance_id")
     if view.depth_999 > DEPTH:

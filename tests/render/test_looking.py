@@ -43,10 +43,14 @@ def test_a_turntable_goes_round_once_and_always_sees_everything(
     assert np.allclose(np.arcsin(eyes[:, 2] / np.linalg.norm(eyes[0])), elevation)
     turns = np.diff(np.unwrap(np.arctan2(eyes[:, 1], eyes[:, 0])))
     assert np.allclose(turns, 2 * np.pi / 12), "evenly, counter-clockwise, and no view twice"
+    fullest = 0.0
     for camera in cameras:
         pixels, depth = camera.project(corners)
         assert (depth > camera.near).all() and (depth < camera.far).all()
         assert (pixels >= 0).all() and (pixels <= size).all()
+        reach = np.abs(pixels / size - 0.5).max()
+        fullest = max(fullest, float(reach))
+    assert fullest > 0.45, "and no farther away than that takes"
 
 
 def test_views_that_cannot_be_are_one_sentence(hand: SimpleNamespace) -> None:

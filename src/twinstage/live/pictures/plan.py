@@ -1,6 +1,7 @@
 """What a job comes to: scene, settings, views, times and files, with every mistake found before the first picture."""
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -230,9 +231,12 @@ def step_of(times: Sequence[float | None]) -> float:
 
 
 def file_names(views: Sequence["View"]) -> list[str]:
-    """The cameras' names, which the reader has made unlike; raises UserError where one is asked for twice."""
-    names = [view.camera.name for view in views]
-    if len(set(names)) < len(names):
-        twice = next(view.source for view in views if names.count(view.camera.name) > 1)
-        raise UserError(f"--camera {twice} is named twice; name each camera once")
+    """The cameras' names as file names; raises UserError where two would be the same.
+
+    The reader has made the names of a stage's cameras unlike; those in files may be anything, a path elsewhere included.
+    """
+    names = [re.sub(r"[^\w.-]+", "_", view.camera.name).lstrip(".") or "camera" for view in views]
+    for name, view in zip(names, views, strict=True):
+        if names.count(name) > 1:
+            raise UserError(f"--camera {view.source} is named twice; name each camera once")
     return names

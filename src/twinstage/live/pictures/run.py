@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from twinstage.render.api import Labels, Picture, Scene
     from twinstage.render.engines import EngineSettings
     from twinstage.render.views import View
-    from twinstage.scene.snapshot import Snapshot
 
 Progress = Callable[[int, int], None]
 
@@ -44,7 +43,7 @@ def render_job(job: Job, progress: Progress | None = None) -> dict[str, Any]:
         "pictures": len(planned.wanted.shots),
         "engine": job.engine,
         "seconds": time.perf_counter() - started,
-        "findings": [finding.as_dict() for finding in _notes(planned.scene.snapshot)],
+        "findings": [finding.as_dict() for finding in _notes(planned.scene)],
     }
 
 
@@ -110,11 +109,12 @@ class _Looking:
         return scene.label(view, self._exact or ("object",), after=after, before=before)
 
 
-def _notes(snapshot: "Snapshot") -> list[Finding]:
-    """What the readers found, errors first, and why a picture is dark."""
+def _notes(scene: "Scene") -> list[Finding]:
+    """What the readers and the engines found, errors first, and why a picture is dark."""
     from twinstage.render.lighting import placed_lights
 
-    found = list(snapshot.findings)
+    snapshot = scene.snapshot
+    found = [*snapshot.findings, *scene.engine_findings]
     if snapshot.lights and not placed_lights(snapshot):
         found.append(
             Finding("light.none", "info", "", "every light of the stage is hidden or dark, so none shines")
