@@ -342,7 +342,8 @@ def veil_boxes(groups: Sequence[Group], materials: Sequence[Material]) -> F4:
     out = np.array([[*part[:, :3].min(0), *part[:, 3:].max(0)] for part in parts])
     # Hits lie off the surface by rounding.
     margin = 1e-4 * (1.0 + np.abs(out).max())
-    return (out + np.repeat([-margin, margin], 3)).astype(np.float32)
+    boxes32: F4 = (out + np.repeat([-margin, margin], 3)).astype(np.float32)
+    return boxes32
 
 
 def _check_size(groups: list[Group], snapshot: Snapshot) -> None:
