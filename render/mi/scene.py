@@ -121,12 +121,14 @@ class LivingScene:
         for row, material in enumerate(materials):
             if emits(material):
                 radiance[row] = self._mean_glow(snapshot, material)
-        corners, rows = [], []
+        bright: Bool = np.asarray(radiance.any(1))
+        corners = [np.zeros((0, 3, 3), np.float32)]
+        rows = [np.zeros(0, np.uint32)]
         for group in self._groups:
-            surfaces = group.triangle_surfaces()
-            chosen = np.flatnonzero(radiance[surfaces].any(1))
-            corners.append(group.positions[group.triangles()[chosen]])
-            rows.append(surfaces[chosen])
+            for k in np.flatnonzero(bright[group.surfaces]).tolist():
+                triangles = group.pieces[k].triangles
+                corners.append(group.positions[group.starts[k] + triangles.astype(np.int64)])
+                rows.append(np.full(len(triangles), group.surfaces[k], np.uint32))
         every = np.concatenate(rows)
         return Glow(np.concatenate(corners), radiance[every], every)
 
@@ -328,10 +330,11 @@ class LivingScene:
 def veil_boxes(groups: Sequence[Group], materials: Sequence[Material]) -> F4:
     """Up to four boxes f4[k, 6] around all pieces that let light through: neighbours along the longest axis share one."""
     found = []
+    through = np.array([lets_through(material) for material in materials], bool)
     for group in groups:
-        for k, surface in enumerate(group.surfaces):
+        for k in np.flatnonzero(through[group.surfaces]).tolist():
             points = group.positions[group.starts[k] : group.starts[k + 1]]
-            if lets_through(materials[surface]) and len(points):
+            if len(points):
                 found.append(np.concatenate([points.min(0), points.max(0)]))
     if not found:
         return np.zeros((1, 6), np.float32)
