@@ -10,10 +10,11 @@
     mi/          the snapshot as a Mitsuba scene, kept up to date in place
     lens/        how places on the image become rays
     motion.py    shutters, camera paths, scenes between two moments
-    picture.py   deterministic PNG and EXR files, overlays
+    exposure.py  which moments of a scene a picture is exposed to; color.py tone maps; denoise.py noise taken out
+    picture.py   deterministic PNG and EXR files, overlays; files.py which AOV becomes which; encoder.py beside the renderer
     api.py       `open` a stage, then pictures and labels in a few lines; views.py: which cameras
     outputs.py   AOVs as files; preview.py as pictures to look at; records.py labels as plain data
-    video.py     films; sheet.py contact sheets; turntable.py cameras round a scene; files.py whole files
+    video.py     films; sheet.py contact sheets; turntable.py cameras round a scene; whole.py whole files
 
 Labels never look at a picture and pictures never look at labels: each is a cross-check of the other. Everything
 takes a `Snapshot` and a `Camera` and gives a `Capture`; the caches in between change the speed, never the result.
