@@ -12,6 +12,7 @@ from twinstage.render.flow import Flow, Instant, flow_to
 from twinstage.render.hits import exact_weights, plane_t
 from twinstage.render.nocs import ObjectFrames
 from twinstage.render.opacity import Transparency
+from twinstage.render.rays import View, image_rays
 from twinstage.render.zbuffer import ZBuffer, world_normals
 from twinstage.scene.columns import F4, F8, I4
 from twinstage.scene.snapshot import Snapshot
@@ -70,9 +71,8 @@ class Seen:
     @cached_property
     def along(self) -> tuple[F8, F8]:
         """z of each ray's unit of t, and that unit's length, f8[h, w]."""
-        x, y = self.centres(np.arange(self.zbuffer.depth.size))
-        directions = self.camera.local_rays(np.stack([x, y], -1))[1]
-        return directions[:, 2].reshape(self.shape), np.linalg.norm(directions, axis=1).reshape(self.shape)
+        directions = image_rays(self.camera)[1]
+        return directions[..., 2], np.linalg.norm(directions, axis=-1)
 
     def flow(self, which: str) -> Flow:
         """Flow to the moment `after` or `before`; made once."""
@@ -179,8 +179,13 @@ def _position(seen: Seen) -> F4:
     t = seen.zbuffer.depth.ravel()
     hit = np.flatnonzero(np.isfinite(t))
     out = np.full((t.size, 3), np.nan, np.float32)
-    origin, direction = seen.camera.rays_at(np.stack(seen.centres(hit), -1))
-    out[hit] = origin + direction * t[hit, None].astype(np.float64)
+    rows, poses = hit // seen.camera.width, View(seen.camera).poses
+    local, direction = (rays.reshape(-1, 3)[hit] for rays in image_rays(seen.camera))
+    local = local + direction * t[hit, None].astype(np.float64)
+    if poses.ndim == 2:
+        out[hit] = local @ poses[:3, :3].T + poses[:3, 3]
+    else:
+        out[hit] = np.einsum("nij,nj->ni", poses[rows, :3, :3], local) + poses[rows, :3, 3]
     return out.reshape(*seen.shape, 3)
 
 

@@ -21,17 +21,19 @@ import numpy as np
 
 from twinstage.base.errors import UserError, did_you_mean
 from twinstage.render.capture import Camera, Capture
-from twinstage.render.whole import write_whole
 from twinstage.render.outputs import PICTURE_AOVS, aov_bytes, check_aovs, check_suffix
 from twinstage.render.preview import Preview
 from twinstage.render.records import view_record
 from twinstage.render.turntable import turntable
 from twinstage.render.views import Point, Size, View, point_of_view, view_of
+from twinstage.render.whole import write_whole
 from twinstage.scene.columns import U1
 from twinstage.scene.snapshot import Snapshot
 
 if TYPE_CHECKING:
+    from twinstage.base.finding import Finding
     from twinstage.render.engines import Engine, EngineSettings
+    from twinstage.render.motion import Motion
     from twinstage.scene.stage import OpenedStage
 
 DEFAULT_SIZE = (1280, 720)
@@ -89,8 +91,17 @@ class Scene:
         """Prim paths of the stage's cameras."""
         return tuple(self.snapshot.prims.path[camera.prim] for camera in self.snapshot.cameras)
 
+    @property
+    def engine_findings(self) -> "tuple[Finding, ...]":
+        """What the engines found while they made pictures: damaged textures, a hint where they could be faster."""
+        found = [f for engine in self._engines.values() for f in getattr(engine, "findings", ())]
+        return tuple(dict.fromkeys(found))
+
     def camera(self, camera: str | Camera | None = None, *, size: Size = DEFAULT_SIZE) -> Camera:
-        """The camera of a name or path, at the scene's poses; None: the stage's first one, or one that frames it all."""
+        """The camera of a name or path, at the scene's poses; None: the stage's first one, or one that frames it all.
+
+        Its pixels are square; `camera.camera_from_scene` gives those that fill both apertures.
+        """
         return view_of(self.snapshot, camera, size).camera
 
     def look_at(
@@ -145,13 +156,15 @@ class Scene:
     ) -> "Picture":
         """Render a picture. `settings`: more fields of `engines.EngineSettings`; `aovs`: rgb and linear."""
         view = view_of(self.snapshot, camera, size)
-        more = {} if tuple(aovs) == ("rgb",) else {"outputs": tuple(aovs)}
-        chosen = engine_settings(kind=engine, spp=spp, seed=seed, exposure=exposure, **more, **settings)
+        chosen = engine_settings(
+            kind=engine, spp=spp, seed=seed, exposure=exposure, outputs=tuple(aovs), **settings
+        )
         return self.render(view, chosen)
 
-    def render(self, view: View, settings: "EngineSettings") -> "Picture":
-        """The picture of a view with those settings."""
-        capture = self.engine(settings).render(self.snapshot, view.camera, seed=settings.seed)
+    def render(self, view: View, settings: "EngineSettings", motion: "Motion | None" = None) -> "Picture":
+        """The picture of a view with those settings; `motion`: how things move while its shutter is open."""
+        engine = self.engine(settings)
+        capture = engine.render(self.snapshot, view.camera, seed=settings.seed, motion=motion)
         return Picture(view, replace(capture, time_code=self.time), settings)
 
     def engine(self, settings: "EngineSettings") -> "Engine":
@@ -170,24 +183,55 @@ class Scene:
         size: Size = DEFAULT_SIZE,
         aovs: Sequence[str] = ("depth", "normal", "object"),
         objects: Iterable[int] | None = None,
+        classes: Mapping[str, int] | None = None,
+        after: "Scene | None" = None,
+        before: "Scene | None" = None,
     ) -> "Labels":
         """What a camera sees, exactly: AOVs of the label pass, and masks, boxes and counts of objects.
 
-        `objects`: rows of `snapshot.objects`, all where None.
+        `objects`: rows of `snapshot.objects`, all where None. `classes`: ids for `semantic`; by default the classes of the
+        scene from 1 by name. `after`, `before`: the scene at the next and the last moment, for `motion` and flow; the
+        camera is then the one of the same name.
         """
-        return self.label(view_of(self.snapshot, camera, size), aovs, objects)
+        view = view_of(self.snapshot, camera, size)
+        moments = {
+            name: (scene, scene.camera(camera, size=size))
+            for name, scene in (("after", after), ("before", before))
+            if scene is not None
+        }
+        return self.label(view, aovs, objects=objects, classes=classes, **moments)
 
-    def label(self, view: View, aovs: Sequence[str], objects: Iterable[int] | None = None) -> "Labels":
-        """The labels of a view."""
+    def label(
+        self,
+        view: View,
+        aovs: Sequence[str],
+        *,
+        objects: Iterable[int] | None = None,
+        classes: Mapping[str, int] | None = None,
+        after: "tuple[Scene, Camera] | None" = None,
+        before: "tuple[Scene, Camera] | None" = None,
+    ) -> "Labels":
+        """The labels of a view; `after` and `before`: another moment and the camera in it."""
+        from twinstage.render.instants import Instant
         from twinstage.render.labels import label_pass
 
         names = check_aovs(list(aovs))
         wrong = [name for name in names if name in PICTURE_AOVS]
         if wrong:
             raise UserError(f"{wrong[0]} is no label; `picture` makes it")
-        more = {} if set(names) <= {"depth", "normal", "object"} else {"aovs": names}
-        capture = label_pass(self.snapshot, view.camera, objects, **more)  # type: ignore[arg-type]
-        return Labels(view, replace(capture, time_code=self.time), self.snapshot)
+        ids = class_ids(self.snapshot) if classes is None else dict(classes)
+        of_class = self.snapshot.objects.label_set
+        by_set = np.array([ids.get(name, 0) for name, *_ in of_class.values] or [0])
+        capture = label_pass(
+            self.snapshot,
+            view.camera,
+            objects,
+            aovs=names,
+            classes=dict(enumerate(by_set[of_class.code].tolist())),
+            after=None if after is None else Instant(after[0].snapshot, after[1]),
+            before=None if before is None else Instant(before[0].snapshot, before[1]),
+        )
+        return Labels(view, replace(capture, time_code=self.time), self.snapshot, ids)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,16 +259,18 @@ class Picture:
         """Write .png or .jpg, or .exr of the linear picture where `aovs` asked for that, whole or not at all."""
         path = Path(path)
         exact = path.suffix.lower() in (".exr", ".npy") and "linear" in self.aovs
-        save_aov(path, "linear" if exact else "rgb", self.aovs["linear" if exact else "rgb"])
+        name = "linear" if exact else "rgb"
+        save_aov(path, name, self.aovs[name], camera=self.camera)
 
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """What one camera sees. `capture.objects`: masks and counts, `aovs`: arrays by name."""
+    """What one camera sees. `capture.objects`: masks and counts, `aovs`: arrays by name, `classes`: ids in `semantic`."""
 
     view: View
     capture: Capture
     snapshot: Snapshot = field(repr=False)
+    classes: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def camera(self) -> Camera:
@@ -236,7 +282,7 @@ class Labels:
 
     def record(self) -> dict[str, Any]:
         """Camera, pose and objects as plain data; docs/render.md lists the fields."""
-        return view_record(self.snapshot, self.view, self.capture)
+        return {**view_record(self.snapshot, self.view, self.capture), "classes": dict(self.classes)}
 
     def save(self, path: str | Path) -> None:
         """Write the record as JSON."""
@@ -246,7 +292,7 @@ class Labels:
         """Write one AOV: .exr, .npy, ids also .png; a picture of it with `preview`."""
         if name not in self.aovs:
             raise UserError(f"these labels have no AOV {name!r}{did_you_mean(name, self.aovs)}")
-        save_aov(Path(path), name, self.aovs[name], Preview() if preview else None)
+        save_aov(Path(path), name, self.aovs[name], Preview() if preview else None, self.camera)
 
     def over(self, picture: "Picture | U1") -> U1:
         """The picture with masks, boxes and names of the visible objects, u1[h, w, 3]."""
@@ -254,6 +300,13 @@ class Labels:
 
         rgb = picture.rgb if isinstance(picture, Picture) else picture
         return overlay_capture(rgb, self.capture, object_names(self.snapshot, self.capture))
+
+
+def class_ids(snapshot: Snapshot) -> dict[str, int]:
+    """The classes of a scene's objects, numbered from 1 by name."""
+    sets = snapshot.objects.label_set
+    names = {sets.values[code][0] for code in np.unique(sets.code).tolist()}
+    return {name: place for place, name in enumerate(sorted(names - {""}), start=1)}
 
 
 def object_names(snapshot: Snapshot, capture: Capture) -> dict[int, str]:
@@ -266,10 +319,12 @@ def _name(item: Any) -> str:
     return str(item.labels[0] if item.labels else item.prim_path.rsplit("/", 1)[-1])
 
 
-def save_aov(path: Path, name: str, values: np.ndarray, preview: Preview | None = None) -> None:
+def save_aov(
+    path: Path, name: str, values: np.ndarray, preview: Preview | None = None, camera: Camera | None = None
+) -> None:
     """Write an AOV by the path's suffix, whole or not at all; raises UserError where it cannot hold it."""
     check_suffix(path, name, preview is not None)
-    write_whole(path, aov_bytes(name, values, path.suffix, preview))
+    write_whole(path, aov_bytes(name, values, path.suffix, preview, camera))
 
 
 def save_records(path: Path, views: Sequence[Mapping[str, Any]]) -> None:

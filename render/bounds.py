@@ -73,7 +73,7 @@ def screen_bounds(camera: Camera, world_from_box: np.ndarray, half: np.ndarray) 
 
 def box_corners(linear: np.ndarray, middle: np.ndarray, half: np.ndarray) -> F8:
     """Corners f8[n, 8, 3] of boxes with axes `linear` f8[n, 3, 3] around `middle` f8[n, 3], half extents f8[n, 3]."""
-    out: F8 = middle[:, None, :] + np.einsum("nij,cj,nj->nci", linear, _CORNERS, half)
+    out: F8 = middle[:, None, :] + _CORNERS @ np.swapaxes(linear * half[:, None, :], 1, 2)
     return out
 
 
@@ -84,25 +84,40 @@ def local_bounds(camera: Camera, linear: np.ndarray, middle: np.ndarray, half: n
     beyond the near plane counts; boxes wholly before it get x0 > x1.
     """
     corners = box_corners(linear, middle, half)
+    z = corners[..., 2]
+    low, high, nearest = np.full((len(z), 2), np.inf), np.full((len(z), 2), -np.inf), np.full(len(z), np.inf)
+    before = z.min(1) >= camera.near
+    whole = np.flatnonzero(before)
+    pixels = _flat_pixels(camera, corners[whole])
+    low[whole], high[whole], nearest[whole] = pixels.min(1), pixels.max(1), z[whole].min(1)
+    some = np.flatnonzero(~before & (z.max(1) > camera.near))
+    if some.size:
+        points, valid = _cut_by_near(corners[some], camera.near)
+        pixels = _flat_pixels(camera, points)
+        low[some] = np.where(valid[..., None], pixels, np.inf).min(1)
+        high[some] = np.where(valid[..., None], pixels, -np.inf).max(1)
+        nearest[some] = camera.near
+    return np.concatenate([low, high], 1), nearest
+
+
+def _flat_pixels(camera: Camera, points: F8) -> F8:
+    """Pixel positions f8[n, k, 2] of points f8[n, k, 3] in camera axes, before a pinhole or in an orthographic view."""
+    flat = points[..., :2] / points[..., 2:] if camera.lens.central else points[..., :2]
+    out: F8 = flat @ camera.K[:2, :2].T + camera.K[:2, 2]
+    return out
+
+
+def _cut_by_near(corners: F8, near: float) -> tuple[F8, Bool]:
+    """Corners of boxes f8[n, 8, 3] and where edges cross the near plane, f8[n, 20, 3], and which of them count."""
     a, b = corners[:, _EDGES[:, 0]], corners[:, _EDGES[:, 1]]
-    za, zb = a[..., 2] - camera.near, b[..., 2] - camera.near
+    za, zb = a[..., 2] - near, b[..., 2] - near
     crossing = (za > 0) != (zb > 0)
     with np.errstate(divide="ignore", invalid="ignore"):
         share = np.where(crossing, za / (za - zb), 0.0)
-    cut = a + share[..., None] * (b - a)
-    points = np.concatenate([corners, cut], 1)
-    valid = np.concatenate([corners[..., 2] >= camera.near, crossing], 1)
-    depth = np.where(valid, np.maximum(points[..., 2], camera.near), 1.0)
-    flat = (
-        points
-        if camera.lens.central
-        else np.concatenate([points[..., :2], np.ones_like(depth[..., None])], -1)
-    )
-    pixels = np.einsum("ij,nkj->nki", camera.K[:2], flat / (depth[..., None] if camera.lens.central else 1.0))
-    low = np.where(valid[..., None], pixels, np.inf).min(1)
-    high = np.where(valid[..., None], pixels, -np.inf).max(1)
-    nearest = np.where(valid, depth, np.inf).min(1)
-    return np.concatenate([low, high], 1), nearest
+    points = np.concatenate([corners, a + share[..., None] * (b - a)], 1)
+    valid = np.concatenate([corners[..., 2] >= near, crossing], 1)
+    points[..., 2] = np.where(valid, np.maximum(points[..., 2], near), 1.0)
+    return points, valid
 
 
 def pixel_rects(bounds: F8, canvas: PixelRect) -> tuple[list[PixelRect], Bool]:

@@ -106,7 +106,8 @@ def tone_map(linear: np.ndarray, exposure: float = 0.0, kind: ToneMap = "soft") 
     if kind == "aces":
         return _by_table("aces", aces(x))
     display = agx(x) if kind == "agx" else np.minimum(x, 1)
-    return np.rint(display * np.float32(255)).astype(np.uint8)
+    out: U1 = np.rint(display * np.float32(255)).astype(np.uint8)
+    return out
 
 
 def _by_table(kind: str, x: F4) -> U1:

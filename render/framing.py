@@ -28,12 +28,17 @@ def framed(
     azimuth: float = float(AZIMUTH),
     elevation: float = float(ELEVATION),
     name: str = "frame",
+    distance: float | None = None,
 ) -> Camera:
-    """A camera that sees the whole ball around a world box (low, high) [m] from that azimuth and elevation [rad]."""
+    """A camera that sees a world box (low, high) [m] from that azimuth and elevation [rad].
+
+    `distance`: of the camera from the middle [m]; None is far enough for the whole ball around the box.
+    """
     low, high = bounds
     centre, radius = (low + high) / 2, max(float(np.linalg.norm(high - low)) / 2, 1e-6)
-    narrow = min(FOV, 2 * np.arctan(np.tan(FOV / 2) * height / width))
-    distance = radius / np.sin(narrow / 2)
+    if distance is None:
+        narrow = min(FOV, 2 * np.arctan(np.tan(FOV / 2) * height / width))
+        distance = float(radius / np.sin(narrow / 2))
     return look_at(
         orbit_eye(centre, distance, azimuth, elevation),
         centre,

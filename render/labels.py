@@ -43,6 +43,9 @@ from twinstage.scene.snapshot import Snapshot
 NOT_COUNTED = -1
 """Stands in the amodal counts where the amodal pass was not asked for."""
 
+_CROWD, _BLOCK = 300_000_000, 64_000_000
+"""Bytes of masks from which they share blocks, and how large those are: above what an allocator keeps for itself."""
+
 _NOWHERE = PixelRect(0, 0, 0, 0)
 
 
@@ -143,12 +146,11 @@ def _object_index(zbuffer: ZBuffer) -> I4:
 def _chord_error(zbuffer: ZBuffer) -> float:
     """The greatest distance [m] between what is seen and the surface that it stands for."""
     worst = 0.0
-    for index in np.flatnonzero(np.bincount(zbuffer.part.ravel() + 1)[1:]).tolist():
-        if (error := zbuffer.parts[index].prototype.chord_error) > 0:
-            part = zbuffer.parts[index]
-            worst = max(
-                worst, error * float(np.linalg.norm(part.world_from_box[..., :3, :3], 2, (-2, -1)).max())
-            )
+    for index, _ in zbuffer.groups():
+        part = zbuffer.parts[index]
+        if part.prototype.chord_error > 0:
+            stretch = np.linalg.norm(part.world_from_box[..., :3, :3], 2, (-2, -1)).max()
+            worst = max(worst, part.prototype.chord_error * float(stretch))
     return worst
 
 
@@ -160,13 +162,14 @@ def _object_masks(
     outside_rays: int | None,
 ) -> tuple[ObjectMask, ...]:
     seen = _visible(camera, silhouettes, index)
+    blanks = _Blanks(camera, 2 * len(silhouettes))
     found = []
     for row, silhouette in silhouettes.items():
         window = silhouette.rect.clipped(image_rect(camera)).slices(image_rect(camera))
         visible_px = int(np.count_nonzero(seen[row]))
         if canvas is None:
             if visible_px:
-                visible = _pasted(camera, window, seen[row])
+                visible = blanks.pasted(window, seen[row])
                 found.append(
                     ObjectMask(row, visible, np.zeros((0, 0), bool), visible_px, NOT_COUNTED, NOT_COUNTED)
                 )
@@ -175,7 +178,7 @@ def _object_masks(
         if silhouette.mask is None or inside == 0:
             continue
         outside = count_outside(camera, silhouette.parts, silhouette.rect, canvas, outside_rays)
-        visible, amodal = _pasted(camera, window, seen[row]), _pasted(camera, window, silhouette.mask)
+        visible, amodal = blanks.pasted(window, seen[row]), blanks.pasted(window, silhouette.mask)
         found.append(ObjectMask(row, visible, amodal, visible_px, inside, inside + outside))
     return tuple(found)
 
@@ -186,8 +189,21 @@ def _visible(camera: Camera, silhouettes: Mapping[int, _Silhouette], index: I4) 
     return {row: index[s.rect.clipped(image).slices(image)] == row + 1 for row, s in silhouettes.items()}
 
 
-def _pasted(camera: Camera, window: tuple[slice, slice], values: np.ndarray) -> Bool:
-    """A mask of the whole image with those values in a window."""
-    out = np.zeros((camera.height, camera.width), bool)
-    out[window] = values
-    return out
+class _Blanks:
+    """Empty masks. Those of a crowd lie in large blocks, which the system fills page by page where they are touched."""
+
+    def __init__(self, camera: Camera, count: int) -> None:
+        self._shape = (camera.height, camera.width)
+        size = camera.height * camera.width
+        self._each = max(_BLOCK // size, 1) if count * size > _CROWD else 1
+        self._block = np.zeros((0, *self._shape), bool)
+        self._used = 0
+
+    def pasted(self, window: tuple[slice, slice], values: np.ndarray) -> Bool:
+        """A mask of the whole image with those values in a window."""
+        if self._used == len(self._block):
+            self._block, self._used = np.zeros((self._each, *self._shape), bool), 0
+        out: Bool = self._block[self._used]
+        self._used += 1
+        out[window] = values
+        return out

@@ -18,7 +18,8 @@ from typing import Literal
 
 import numpy as np
 
-from twinstage.render.images import texture_values
+from twinstage.base.finding import Finding
+from twinstage.render.images import texture_values, tolerating
 from twinstage.render.texels import nearest_texels
 from twinstage.scene.columns import F4, Bool
 from twinstage.scene.snapshot import Material, Prototype, Snapshot, Texture, TextureInput
@@ -70,11 +71,16 @@ class OpacityImages:
         self._images: OrderedDict[tuple[object, ...], F4] = OrderedDict()
 
     def get(self, texture: Texture, source: TextureInput) -> F4:
-        """Opacities f4[h, w, 1 or 3] in [0, 1], row 0 on top."""
+        """Opacities f4[h, w, 1 or 3] in [0, 1], row 0 on top. Raises UserError as `images.texture_values` does."""
         key = (texture.hash, source.channel, source.color_space, source.scale, source.bias)
         image = self._images.get(key)
         if image is None:
-            values = texture_values(texture, source, color=False, largest=self._largest)
+            damaged: dict[str, Finding] = {}
+            with tolerating(damaged):
+                values = texture_values(texture, source, color=False, largest=self._largest)
+            if damaged:
+                # Whether that is an error is the caller's matter, every time: what stands in for it is not kept.
+                return texture_values(texture, source, color=False, largest=self._largest)
             image = self._images[key] = np.clip(values, 0.0, 1.0)
             self._held += image.nbytes
             while self._held > _KEPT_BYTES and len(self._images) > 1:

@@ -1,4 +1,4 @@
-"""An AOV as a file, by suffix: data for programs, or with `preview` a picture to look at."""
+"""An AOV as a file, by suffix: the data of `files`, arrays of numpy, JPEGs, or with `preview` a picture to look at."""
 
 import io
 from pathlib import Path
@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from twinstage.base.errors import UserError, did_you_mean
-from twinstage.render.capture import AOVS
-from twinstage.render.picture import exr_bytes, png_bytes
+from twinstage.render.capture import AOVS, Camera
+from twinstage.render.files import aov_bytes as data_bytes
+from twinstage.render.picture import png_bytes
 from twinstage.render.preview import Preview
 from twinstage.scene.columns import U1
 
@@ -15,12 +16,12 @@ STILLS = (".png", ".jpg", ".jpeg", ".exr", ".npy")
 """Kinds of single pictures by suffix."""
 
 ID_AOVS = ("object", "instance", "semantic", "part", "material")
-BOOL_AOVS = ("flow_occluded", "flow_back_occluded")
+MASK_AOVS = ("flow_occluded", "flow_back_occluded")
 PICTURE_AOVS = ("rgb", "linear")
 """What engines make; everything else is the label pass's."""
 
-CHANNELS = {"linear": "RGB", "nocs": "RGB", "uv": "UV", "flow": "XY", "flow_back": "XY"}
-"""Names of EXR channels where they are not Z of one number, X, Y, Z of three."""
+NO_PNG = ("uv", "position", "motion")
+"""What a PNG has no numbers for; see `files`."""
 
 
 def check_aovs(names: list[str]) -> tuple[str, ...]:
@@ -34,8 +35,8 @@ def check_aovs(names: list[str]) -> tuple[str, ...]:
 
 
 def file_suffix(name: str, preview: bool) -> str:
-    """The kind of file that holds an AOV best."""
-    return ".png" if preview or name == "rgb" or name in ID_AOVS or name in BOOL_AOVS else ".exr"
+    """The kind of file that holds an AOV best: .png for pictures, ids and masks, .exr for numbers."""
+    return ".png" if preview or name == "rgb" or name in (*ID_AOVS, *MASK_AOVS) else ".exr"
 
 
 def check_suffix(path: Path, name: str, preview: bool) -> None:
@@ -45,17 +46,28 @@ def check_suffix(path: Path, name: str, preview: bool) -> None:
         raise UserError(f"{path}: a picture's name must end in {', '.join(STILLS)}")
     if preview and suffix in (".exr", ".npy"):
         raise UserError(f"{path}: a preview is a picture to look at; name a .png or .jpg file")
-    if preview or suffix in (".exr", ".npy") or name == "rgb":
+    if suffix == ".exr" and name == "rgb":
+        raise UserError(
+            f"{path}: rgb is 8 bits after the tone map; ask for --aov linear, or name a .png file"
+        )
+    if preview or name == "rgb" or suffix == ".npy":
         return
-    if suffix == ".png" and file_suffix(name, False) == ".png":
-        return
-    holds = "ids are data" if name in ID_AOVS or name in BOOL_AOVS else "its numbers are no colours"
-    fits = ".png, .exr or .npy" if file_suffix(name, False) == ".png" else ".exr or .npy"
-    raise UserError(f"{path} cannot hold {name} as it is ({holds}): name a {fits} file, or ask for --preview")
+    if suffix in (".jpg", ".jpeg"):
+        raise UserError(
+            f"{path}: a JPEG would spoil the numbers of {name}; name another file, or ask for --preview"
+        )
+    if suffix == ".png" and name in NO_PNG:
+        raise UserError(f"{path}: a PNG cannot hold {name}; name a .exr or .npy file, or ask for --preview")
 
 
-def aov_bytes(name: str, values: np.ndarray, suffix: str, preview: Preview | None = None) -> bytes:
-    """The file of an AOV. PNG and JPEG hold rgb or previews; PNG also ids u2, EXR f4 channels, NPY the array itself.
+def aov_bytes(
+    name: str,
+    values: np.ndarray,
+    suffix: str,
+    preview: Preview | None = None,
+    camera: Camera | None = None,
+) -> bytes:
+    """The file of an AOV; `camera`: for the shape of its pixels in an EXR.
 
     Raises:
         UserError: ids beyond 65,535 in a PNG.
@@ -65,12 +77,11 @@ def aov_bytes(name: str, values: np.ndarray, suffix: str, preview: Preview | Non
         buffer = io.BytesIO()
         np.save(buffer, np.ascontiguousarray(values), allow_pickle=False)
         return buffer.getvalue()
-    if suffix == ".exr":
-        return exr_bytes(_channels(name, np.asarray(values, np.float32)))
-    if preview is None and name != "rgb":
-        return png_bytes(_ids(name, values))
-    picture = (preview or Preview())(name, values)
-    return jpeg_bytes(picture) if suffix in (".jpg", ".jpeg") else png_bytes(picture)
+    if suffix in (".jpg", ".jpeg"):
+        return jpeg_bytes((preview or Preview())(name, values))
+    if preview is not None:
+        return png_bytes(preview(name, values))
+    return data_bytes(suffix, name, values, camera)
 
 
 def jpeg_bytes(picture: U1, quality: int = 95) -> bytes:
@@ -80,18 +91,3 @@ def jpeg_bytes(picture: U1, quality: int = 95) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(picture)).save(buffer, "JPEG", quality=quality, subsampling=0)
     return buffer.getvalue()
-
-
-def _channels(name: str, values: np.ndarray) -> dict[str, np.ndarray]:
-    if values.ndim == 2:
-        return {"Z" if name in ("depth", "range") else "Y": values}
-    letters = CHANNELS.get(name, "RGB" if name == "rgb" else "XYZ")
-    return {letter: values[..., k] for k, letter in enumerate(letters)}
-
-
-def _ids(name: str, values: np.ndarray) -> np.ndarray:
-    if values.dtype == np.bool_:
-        return np.where(values, 255, 0).astype(np.uint8)
-    if int(values.max(initial=0)) > 0xFFFF:
-        raise UserError(f"{name} has ids above 65535, which a PNG cannot hold; name a .exr or .npy file")
-    return values.astype(np.uint16)

@@ -89,11 +89,6 @@ def save_depth(path: Path, depth: np.ndarray) -> None:
     path.write_bytes(exr_bytes({"Z": depth}))
 
 
-def save_normal(path: Path, normal: np.ndarray) -> None:
-    """Normals f4[h, w, 3] as EXR with the channels X, Y, Z."""
-    path.write_bytes(exr_bytes({axis: normal[..., k] for k, axis in enumerate("XYZ")}))
-
-
 def _exr_kind(array: np.ndarray) -> str:
     if array.dtype == np.float16:
         return "<f2"

@@ -37,11 +37,6 @@ class Moment:
         out: Bool = self._place[node] >= 0
         return out
 
-    def node(self, node: int) -> F8:
-        """world_from_node f8[4, 4], or f8[height, 4, 4] of one that moves."""
-        at = self._place[node]
-        return np.asarray(self.snapshot.node_world[node] if at < 0 else self.node_rows[at])
-
     def instance(self, row: int) -> F8:
         """world_from_gprim of an instance, f8[4, 4] or f8[height, 4, 4]."""
         table = self.snapshot.instances

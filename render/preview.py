@@ -59,10 +59,13 @@ class Preview:
         return _bytes(turbo(place), seen)
 
     def _stretched(self, name: str, values: np.ndarray) -> U1:
-        """x, y and z as red, green and blue, over the span of all three."""
-        low, high = self._span(name, values)
+        """x, y and z as red, green and blue, each over a span of its own."""
         seen = np.isfinite(values).all(-1)
-        return _bytes((np.where(seen[..., None], values, low) - low) / (high - low), seen)
+        shares = []
+        for k in range(3):
+            low, high = self._span(f"{name}.{k}", values[..., k])
+            shares.append((np.where(seen, values[..., k], low) - low) / (high - low))
+        return _bytes(np.stack(shares, -1), seen)
 
 
 def turbo(share: np.ndarray) -> F8:

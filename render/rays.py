@@ -178,11 +178,12 @@ class RayGrid:
         rays[..., :3], rays[..., 3:] = begin, turned
 
     def exact(self, x: np.ndarray, y: np.ndarray) -> tuple[F8, F8]:
-        """Origins and directions f8[3, n] through pixel positions x, y [n] in the image; t counts from the camera."""
+        """Origins and directions f8[3, n] through pixel centres x, y [n] of the image; t counts from the camera."""
         rows = self.view.row(np.floor(y).astype(np.int64))
         if self.view.basis is None:
-            origins, directions = self.view.camera.local_rays(np.stack([x, y], -1))
-            return self.moved(origins.T, directions.T, rows)
+            origins, directions = image_rays(self.view.camera)
+            column = np.floor(x).astype(np.int64)
+            return self.moved(origins[rows, column].T, directions[rows, column].T, rows)
         pair = []
         for matrix in (self._origin, self._direction):
             chosen = matrix[rows].transpose(1, 2, 0) if self.by_row else matrix

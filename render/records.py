@@ -1,41 +1,58 @@
-"""What the label pass saw, as plain data: one dict a view, ready for JSON. docs/render.md lists the fields."""
+"""What the label pass saw, as plain data: one dict a view, ready for JSON. docs/render.md lists the fields.
+
+All boxes are in pixel edges, x to the right and y down; all lengths are metres in the world, Z up; the camera is in
+OpenCV's terms with the centre of the upper left pixel at (0.5, 0.5).
+"""
 
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from twinstage.render.boxes import box_3d, full_box, oriented_box, tight_box
 from twinstage.render.capture import Camera, Capture, ObjectMask
+from twinstage.render.keypoints import SeenKeypoints, seen_keypoints
+from twinstage.render.lens import lens_data
 from twinstage.render.views import View
 from twinstage.scene.snapshot import Snapshot
+from twinstage.scene.transforms import rigid_inverse
 
 
 def view_record(snapshot: Snapshot, view: View, capture: Capture) -> dict[str, Any]:
     """Camera, pose and the objects in the image, visible or hidden by others, by rising id."""
+    rows = np.array([mask.object for mask in capture.objects], np.int64)
+    points = seen_keypoints(snapshot, view.camera, rows) if len(rows) else None
     return {
         "camera": camera_record(view),
         "time_code": capture.time_code,
-        "objects": [object_record(snapshot, mask) for mask in capture.objects],
+        "objects": [object_record(snapshot, view.camera, mask, points) for mask in capture.objects],
     }
 
 
 def camera_record(view: View) -> dict[str, Any]:
-    """Intrinsics and pose in OpenCV's terms."""
-    camera: Camera = view.camera
+    """Intrinsics and pose; with a rolling shutter or a path, that of the frame's time."""
+    camera = view.camera
     return {
         "name": camera.name,
         "source": view.source,
         "size": [camera.width, camera.height],
-        "K": rows(camera.K),
-        "lens": camera.lens.kind,
-        "world_from_camera": rows(camera.world_from_camera),
+        "K": numbers(camera.K),
+        "lens": lens_data(camera.lens),
+        "world_from_camera": numbers(camera.world_from_camera),
+        "camera_from_world": numbers(rigid_inverse(camera.world_from_camera)),
+        "near": camera.near,
+        "far": camera.far,
     }
 
 
-def object_record(snapshot: Snapshot, mask: ObjectMask) -> dict[str, Any]:
+def object_record(
+    snapshot: Snapshot, camera: Camera, mask: ObjectMask, points: SeenKeypoints | None = None
+) -> dict[str, Any]:
     """One object as one camera sees it."""
     item = snapshot.objects[mask.object]
-    return {
+    box, turned = box_3d(snapshot, camera, mask.object), oriented_box(mask.visible)
+    full = full_box(snapshot, camera, mask.object)
+    out: dict[str, Any] = {
         "id": mask.object + 1,
         "prim_path": item.prim_path,
         "point_id": item.point_id,
@@ -44,20 +61,42 @@ def object_record(snapshot: Snapshot, mask: ObjectMask) -> dict[str, Any]:
         "visible_px": mask.visible_px,
         "amodal_px_in_frame": mask.amodal_px_in_frame,
         "amodal_px_total": mask.amodal_px_total,
-        "bbox_visible": box(mask.visible),
-        "bbox_amodal": box(mask.amodal),
+        "bbox_visible": xywh(tight_box(mask.visible)),
+        "bbox_amodal": xywh(tight_box(mask.amodal)),
+        "bbox_full": xywh(full),
+        "bbox_oriented": None if turned is None else numbers(turned.corners),
     }
+    if box is not None:
+        out |= {
+            "world_from_object": numbers(box.world_from_object),
+            "size": [float(n) for n in box.size],
+            "bbox_3d": numbers(box.corners),
+            "bbox_3d_px": numbers(box.pixels),
+        }
+    if points is not None and (points.object == mask.object).any():
+        out["keypoints"] = _keypoints(points, mask.object)
+    return out
 
 
-def box(mask: np.ndarray) -> list[int] | None:
-    """[x, y, width, height] [px] around a mask; None around nothing."""
-    if not mask.any():
-        return None
-    down, across = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    x, y = int(across[0]), int(down[0])
-    return [x, y, int(across[-1]) - x + 1, int(down[-1]) - y + 1]
+def _keypoints(points: SeenKeypoints, row: int) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": points.name[k],
+            "world": numbers(points.world[k]),
+            "px": numbers(points.pixels[k]),
+            "v": int(points.v[k]),
+        }
+        for k in np.flatnonzero(points.object == row).tolist()
+    ]
 
 
-def rows(matrix: Sequence[Sequence[float]] | np.ndarray) -> list[list[float]]:
-    """A matrix as lists of numbers, without -0.0."""
-    return [[float(v) + 0.0 for v in row] for row in matrix]
+def xywh(box: Sequence[float] | None) -> list[float] | None:
+    """[x, y, width, height] of (x0, y0, x1, y1), as COCO has boxes; None stays None."""
+    return None if box is None else [box[0], box[1], box[2] - box[0], box[3] - box[1]]
+
+
+def numbers(array: np.ndarray) -> Any:
+    """An array as lists of numbers, without -0.0; what is not finite is None, since JSON has no word for it."""
+    if array.ndim > 1:
+        return [numbers(row) for row in array]
+    return [float(v) + 0.0 if np.isfinite(v) else None for v in array]

@@ -34,10 +34,14 @@ def check_size(size: Size) -> Size:
     return width, height
 
 
-def view_of(snapshot: Snapshot, camera: "str | Camera | None", size: Size) -> View:
+def view_of(
+    snapshot: Snapshot, camera: "str | Camera | None", size: Size, *, square_pixels: bool = True
+) -> View:
     """The view through a camera: one of the stage by name or path, one of your own, or (None) the first or a framing one.
 
-    A `Camera` of your own keeps its own size. Raises UserError for an unknown name, or where nothing is drawn.
+    Pixels are square, so that nothing is stretched: the width of the view is that of the camera's aperture. Without
+    `square_pixels` its height is, too. A `Camera` of your own keeps its size and its lens. Raises UserError for an
+    unknown name, or where nothing is drawn.
     """
     if isinstance(camera, Camera):
         return View(camera, camera.name)
@@ -45,7 +49,8 @@ def view_of(snapshot: Snapshot, camera: "str | Camera | None", size: Size) -> Vi
     if camera is None and not snapshot.cameras:
         return View(frame_scene(snapshot, width, height), WHOLE_SCENE)
     chosen = snapshot.cameras[0] if camera is None else find_camera(snapshot, camera)
-    return View(camera_from_scene(snapshot, chosen, width, height), snapshot.prims.path[chosen.prim])
+    made = camera_from_scene(snapshot, chosen, width, height, square_pixels=square_pixels)
+    return View(made, snapshot.prims.path[chosen.prim])
 
 
 def point_of_view(

@@ -19,7 +19,7 @@ from twinstage.render.hits import KEPT_PLANES, exact_t, faces_viewer
 from twinstage.render.hits import Hits as Hits
 from twinstage.render.hits import cast_part as cast_part
 from twinstage.render.ties import TIE, Claims, Pixels, joined, owner_key, reach, winners
-from twinstage.scene.columns import F4, I4, U4
+from twinstage.scene.columns import F4, I4, U4, Bool
 from twinstage.scene.snapshot import Snapshot
 
 
@@ -44,6 +44,7 @@ class ZBuffer:
         )
         self._claims: list[Claims] = []
         self._seen: tuple[Pixels, int] | None = None
+        self._groups: list[tuple[int, np.ndarray]] | None = None
 
     def _settled(self) -> tuple[Pixels, int]:
         """What is seen, contested pixels given to whom the rule names, and how many tie.
@@ -100,7 +101,9 @@ class ZBuffer:
 
     def groups(self) -> list[tuple[int, np.ndarray]]:
         """For each part that is seen its index and the flat indices of its pixels, rising."""
-        return _grouped(self.part)
+        if self._groups is None:
+            self._groups = _grouped(self.part)
+        return self._groups
 
     def hidden(self, part: Part, rect: PixelRect) -> bool:
         """Whether everything of that part in that rectangle is behind what is drawn already, ties apart."""
@@ -115,7 +118,7 @@ class ZBuffer:
         chosen = np.flatnonzero(hits.t < held * (1 + DOUBT))
         if chosen.size == 0:
             return
-        index, self._seen = len(self.parts), None
+        index, self._seen, self._groups = len(self.parts), None, None
         self.parts.append(part)
         row = chosen // rect.width
         column = chosen - row * rect.width
@@ -177,21 +180,37 @@ def world_normals(snapshot: Snapshot, zbuffer: ZBuffer) -> F4:
     for index, pixels in zbuffer.groups():
         part = zbuffer.parts[index]
         triangle = triangles.take(pixels).astype(np.intp)
-        normal = _interpolated(part, triangle, weights.take(pixels).view(np.float32).reshape(-1, 2))
-        inverse = np.linalg.inv(part.world_from_box[..., :3, :3]).astype(np.float32)
-        if inverse.ndim == 3:
-            normal = np.einsum("kn,nkj->jn", normal, inverse[pixels // width])
+        if _flat(part) and len(part.bvh) <= len(triangle):
+            every = np.arange(len(part.bvh))  # few triangles with one normal each: made once, then looked up
+            table = _turned(part, part.bvh.corner_normals[0].copy(), faces_viewer(part, every, every, every))
+            normal = [axis.take(triangle) for axis in table]
         else:
-            normal = inverse.T @ normal
-        length = np.sqrt(np.einsum("kn,kn->n", normal, normal))
-        length[length == 0] = 1
-        row = pixels // width if not part.grid.central else np.zeros(0, int)
-        x = (pixels - row * width) + 0.5 if row.size else row
-        np.negative(length, out=length, where=~faces_viewer(part, x, row + 0.5, triangle))
-        normal /= length
+            row = pixels // width
+            shading = _interpolated(part, triangle, weights.take(pixels).view(np.float32).reshape(-1, 2))
+            front = faces_viewer(part, (pixels - row * width) + 0.5, row + 0.5, triangle)
+            normal = list(_turned(part, shading, front, row))
         for k in range(3):
             out[k][pixels] = normal[k]
     return np.ascontiguousarray(out.T).reshape(*zbuffer.depth.shape, 3)
+
+
+def _flat(part: Part) -> bool:
+    """Whether each triangle has one normal and one side that is seen, wherever it is hit."""
+    return part.grid.central and len(part.bvh) <= KEPT_PLANES and len(part.bvh.corner_normals) == 1
+
+
+def _turned(part: Part, normal: F4, front: Bool, row: np.ndarray | None = None) -> F4:
+    """Unit normals f4[3, n] in the world, on the side that is seen, of normals in the gprim's frame."""
+    inverse = np.linalg.inv(part.world_from_box[..., :3, :3]).astype(np.float32)
+    if inverse.ndim == 3:
+        normal = np.einsum("kn,nkj->jn", normal, inverse[row])
+    else:
+        normal = inverse.T @ normal
+    length = np.sqrt(np.einsum("kn,kn->n", normal, normal))
+    length[length == 0] = 1
+    np.negative(length, out=length, where=~front)
+    normal /= length
+    return normal
 
 
 def _interpolated(part: Part, triangle: np.ndarray, weights: F4) -> F4:

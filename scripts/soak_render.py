@@ -13,6 +13,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -121,14 +122,20 @@ def done(log: Path) -> dict[str, dict[str, Any]]:
 def analytic(known: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """A row for each scene of known answer."""
     from exactness.cases import CASES, run
+    from exactness.flow_cases import FLOW_CASES, run_flow
 
-    for case in CASES:
-        name = "analytic:" + ", ".join(case)
+    jobs = [
+        (f"analytic:{kind}, {place}, {eye}", place, eye, partial(run, kind, place, eye))
+        for kind, place, eye in CASES
+    ]
+    jobs += [
+        (f"analytic:flow, {eye}, {move}", move, eye, partial(run_flow, eye, move)) for eye, move in FLOW_CASES
+    ]
+    for name, place, eye, job in jobs:
         if name not in known:
-            report = run(*case)
+            report = job()
             problems = [f"{name} | {text}" for text in report.problems]
             state = "different" if problems else "equal"
-            place, eye = case[1:]
             row = {"file": name, "state": state, "views": [], "place": place, "eye": eye}
             yield row | {"figures": report.figures, "problems": problems}
 

@@ -70,7 +70,9 @@ class FrameMaker:
         self._camera_paths = {spec.name: camera_path(spec, self.snapshot) for spec in recipe.cameras}
 
     def check(self) -> None:
-        """Raise UserError for a randomizer that cannot work on this stage, before anything is written."""
+        """Raise UserError for a camera or randomizer that cannot work on this stage, before anything is written."""
+        for spec in self.recipe.cameras:
+            self._camera(self.snapshot, spec)
         for randomizer in self.recipe.randomize:
             with suppress(Rejected):
                 edits = batch(randomizer(self.snapshot, Draws(self.recipe.seed, 0, randomizer.name)))
@@ -153,7 +155,7 @@ class FrameMaker:
         if camera.lens != PINHOLE:
             path = snapshot.prims.path[prim]
             raise UserError(
-                f"camera {path} has an {camera.lens.kind} lens; datasets are made by pinholes so far"
+                f"camera {path} has a lens of kind {camera.lens.kind}; datasets are made by pinholes so far"
             )
         return replace(camera, name=spec.name), scene_camera
 

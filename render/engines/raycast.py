@@ -68,8 +68,7 @@ class RaycastEngine:
         for part in parts(snapshot, camera, moments, motion, moments):
             for view in _views(camera, part, moments):
                 fine = self._shade(part.snapshot, nearest_hits(part.snapshot, supersampled(view, k)))
-                mean = fine.reshape(camera.height, k, camera.width, k, 3).mean((1, 3), dtype=np.float32)
-                total[part.first : part.last] += mean[part.first : part.last]
+                total[part.first : part.last] += _averaged(fine, camera, k)[part.first : part.last]
                 count[part.first : part.last] += 1
         total /= np.maximum(count, 1)
         return total
@@ -84,11 +83,12 @@ class RaycastEngine:
                 sky, lit_sky = sky + colour, lit_sky + colour * placed.reflects[0]
         out = np.empty((zbuffer.depth.size, 3), np.float32)
         out[:] = sky
+        eye, direction = camera.rays()
+        out[~np.isfinite(direction).all(1)] = np.nan
         hit = np.flatnonzero(zbuffer.instance.ravel() >= 0)
         if hit.size == 0:
             return out.reshape(camera.height, camera.width, 3)
         normal = world_normals(snapshot, zbuffer).reshape(-1, 3)[hit]
-        eye, direction = camera.rays()
         position = eye[hit] + direction[hit] * zbuffer.depth.ravel()[hit, None]
         self._world.follow(snapshot)
         light = self._world.sky_share(position, normal, hit, camera.width, SKY_RAYS)[:, None] * lit_sky
@@ -99,6 +99,20 @@ class RaycastEngine:
         color, glow = self._albedo.at(snapshot, zbuffer)
         out[hit] = color[hit] * light + glow[hit]
         return out.reshape(camera.height, camera.width, 3)
+
+
+def _averaged(fine: F4, camera: Camera, k: int) -> F4:
+    """The mean of k x k pixels for each; where the lens sees nothing in a pixel's middle, it is black."""
+    blocks = fine.reshape(camera.height, k, camera.width, k, 3)
+    if camera.lens.affine:
+        mean: F4 = blocks.mean((1, 3), dtype=np.float32)
+        return mean
+    x, y = np.meshgrid(np.arange(camera.width) + 0.5, np.arange(camera.height) + 0.5)
+    seen = np.asarray(np.isfinite(camera.local_rays(np.stack([x, y], -1))[1]).all(-1))
+    known = np.isfinite(blocks)
+    count = np.maximum(known.sum((1, 3)), 1)
+    out: F4 = np.where(seen[..., None], np.where(known, blocks, 0).sum((1, 3)) / count, 0).astype(np.float32)
+    return out
 
 
 def supersampled(camera: Camera, k: int) -> Camera:

@@ -2,10 +2,13 @@
 
     runtime.py    which variant runs on this machine, and finding libLLVM
     textures.py   UsdUVTexture -> arrays and bitmaps
-    surfaces.py   the numbers and images of all plain materials in one table, behind one BSDF
-    materials.py  UsdPreviewSurface -> looks (what needs a BSDF of its own) and paint
-    lights.py     UsdLux -> lists, and emitters for the scalar variant
-    lamps.py      area lights as a table: choose one, and a point on it
+    surfaces.py   the numbers and images of all materials in one table
+    microfacets.py  GGX: formulas, and a table of what it reflects in all
+    reflection.py UsdPreviewSurface: what a surface sends back, and where it is worth looking
+    materials.py  UsdPreviewSurface -> BSDFs of the scalar variant
+    lights.py     UsdLux -> lists and tables, and emitters for the scalar variant
+    lamps.py      lamps and glowing triangles as a table: choose one, and a point on it
+    sky.py        domes as one constant and one map
     geometry.py   instances merged into few meshes, baked to the world
     scene.py      builds all that and updates what changed
     light.py      what the two integrators share: light that reaches a surface, and where it reflects

@@ -11,16 +11,14 @@ def features(runtime: Mitsuba, world: Surroundings, sampler: Any, ray: Any) -> l
 
     What glows adds its light to the colour, and surroundings count as their own; both up to 1.
     """
-    mi, dr = runtime.mi, runtime.dr
-    every = dr.full(mi.Bool, True, dr.width(ray.o))
-    found = first_hit(runtime, world, sampler, ray, every, coherent=True)
-    hit = found.si.is_valid()
-    surface = seen_surface(runtime, world, found, every)
-    si, row, table = found.si, surface.row, world.surfaces
-    base = table.value("diffuseColor", si, row, table.quad(row, 0, hit), hit)
-    base = table.painted(si, found.corner, base, hit)
-    beyond = world.lights.sky.radiance(ray.d, ~hit) if not world.lights.sky.dark else mi.Color3f(0.0)
-    colour = dr.select(hit, base + surface.glow, beyond)
+    mi, dr, table = runtime.mi, runtime.dr, world.surfaces
+    hit = first_hit(runtime, world, sampler, ray, mi.Bool(True), coherent=True)
+    met = hit.si.is_valid()
+    surface = seen_surface(runtime, world, hit, mi.Bool(True))
+    quad = table.quad(surface.row, 0, met)
+    colour = table.value("diffuseColor", hit.si, surface.row, quad, met)
+    colour = table.painted(hit.si, hit.corner, colour, met) + surface.glow
+    colour = dr.select(met, colour, world.lights.sky.radiance(ray.d, ~met))
     colour = dr.select(dr.isfinite(colour), dr.clip(colour, 0.0, 1.0), 0.0)
-    normal = dr.select(hit & dr.isfinite(surface.frame.n), surface.frame.n, 0.0)
+    normal = dr.select(met & dr.all(dr.isfinite(surface.frame.n)), surface.frame.n, 0.0)
     return [*colour, *normal]

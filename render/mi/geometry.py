@@ -163,7 +163,10 @@ def make_groups(
             group.rows.append(row)
             group.materials.append(materials[slot])
             group.painted.append(shows_color and not one_color)
-            group.surfaces.append(count + int(table.prototype[row]) if one_color else materials[slot])
+            surface = count + int(table.prototype[row]) if one_color else materials[slot]
+            if tabled and prototype.uv is None and not one_color and material.textures:
+                surface = count + len(snapshot.prototypes) + materials[slot]
+            group.surfaces.append(surface)
             group.pieces.append(piece)
     # The order of first use is a property of the scene; what rests comes before what moves.
     ordered = sorted(groups.values(), key=lambda group: group.key.moving)
@@ -173,11 +176,18 @@ def make_groups(
 
 
 def surface_materials(snapshot: Snapshot, groups: Iterable[Group]) -> list[Material]:
-    """Rows of the surface table: all materials, then one a prototype for a displayColor that is the same everywhere."""
-    out = [*snapshot.materials, *([Material("")] * len(snapshot.prototypes))]
+    """Rows of the surface table.
+
+    All materials; then one a prototype, for a displayColor that is the same everywhere; then all materials again without
+    images, for prototypes that have no texture coordinates (labels see no holes there, either).
+    """
+    count, prototypes = len(snapshot.materials), len(snapshot.prototypes)
+    out = [*snapshot.materials, *([Material("")] * prototypes), *snapshot.materials]
     for group in groups:
         for piece, row, surface in zip(group.pieces, group.materials, group.surfaces, strict=True):
-            if surface >= len(snapshot.materials) and piece.color is not None:
+            if surface >= count + prototypes:
+                out[surface] = replace(snapshot.materials[row], textures=())
+            elif surface >= count and piece.color is not None:
                 red, green, blue = (float(c) for c in piece.color[0])
                 out[surface] = replace(snapshot.materials[row], diffuse_color=(red, green, blue))
     return out

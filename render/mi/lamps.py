@@ -19,6 +19,8 @@ from twinstage.scene.snapshot import Shaping
 
 KINDS = ("rect", "disk", "sphere", "cylinder", "point", "line", "triangle")
 QUADS = 9
+MOST_MET = 8
+"""So many of the strongest lamps are also found by rays that are reflected: mirrors show them without noise."""
 _NEVER = 4.0
 """[rad]: where a cone ends that cuts nothing."""
 
@@ -52,7 +54,8 @@ class LampSample:
     """A point on a lamp (Point3f), and the radiance that it sends over there, divided by the density of the choice.
 
     `weight` (Color3f) times a BSDF value with its cosine is the light that is reflected, if nothing is in between;
-    `pdf`: density of the direction; `bodied`: whether rays can hit it (a glowing surface); `index`: its row.
+    `pdf`: density of the direction; `bodied`: whether it is a glowing surface; `met`: whether reflected rays find it, too;
+    `index`: its row.
     """
 
     point: Any
@@ -60,6 +63,7 @@ class LampSample:
     weight: Any
     pdf: Any
     bodied: Any
+    met: Any
     index: Any
 
 
@@ -82,6 +86,9 @@ class LampTable:
         bright = glow.radiance.mean(1, dtype=np.float64)
         weights = np.concatenate([power, 2 * areas * bright]) + 1e-12
         total = float(weights.sum())
+        rows[: len(lamps), 7, 2] = weights[: len(lamps)] / total
+        self._met = tuple((k, lamps[k].kind) for k in _strongest(lamps, power))
+        rows[[k for k, _ in self._met], 7, 3] = 1.0
         self._choice = mi.DiscreteDistribution(mi.Float((weights / total).astype(np.float32)))
         self._rows = mi.Float(rows.ravel())
         self.has_glow = len(glow.row) > 0
@@ -148,7 +155,37 @@ class LampTable:
         size = facing * quads[3][3] / distance2
         weight = radiance * (size / share)
         pdf = dr.select(size > 0.0, share / size, 0.0)
-        return LampSample(point, direction, weight, pdf, bodied, index)
+        met = bodied | (self.quad(index, 7, active)[3] > 0.5) if self._met else bodied
+        return LampSample(point, direction, weight, pdf, bodied, met, index)
+
+    @property
+    def meets(self) -> bool:
+        """Whether reflected rays find any lamp or glowing surface."""
+        return self.has_glow or bool(self._met)
+
+    def on_the_way(self, origin: Any, direction: Any, distance: Any, density: Any, active: Any) -> Any:
+        """Light (Color3f) of the lamps that a reflected ray meets before `distance`, weighted against `sample`.
+
+        `density`: with which the ray was chosen.
+        """
+        mi, dr = self._runtime.mi, self._runtime.dr
+        light = mi.Color3f(0.0)
+        for number, kind in self._met:
+            index = dr.opaque(mi.UInt32, number)
+            quads = [self.quad(index, k, active) for k in range(4)]
+            x, y = (mi.Vector3f(q[0], q[1], q[2]) for q in quads[:2])
+            toward = mi.Point3f(quads[0][3], quads[1][3], quads[2][3]) - origin
+            t, facing, u, v, hit = _met_at(dr, kind, x, y, toward, direction)
+            hit = active & hit & (t > 1e-4) & (t < distance) & (facing > 0.0)
+            radiance = mi.Color3f(quads[3][0], quads[3][1], quads[3][2])
+            if self._images is not None and kind == "rect":
+                radiance *= self._pictured(index, mi.Point2f(0.5 + 0.5 * u, 0.5 + 0.5 * v), hit)
+            if self._shaped:
+                radiance *= self._formed(index, direction, hit)
+            pdf = self.quad(index, 7, active)[2] * dr.square(t) / dr.maximum(facing * quads[3][3], 1e-12)
+            square = dr.square(density)
+            light += dr.select(hit, radiance * (square / (square + dr.square(pdf))), mi.Color3f(0.0))
+        return light
 
     def _formed(self, index: Any, direction: Any, active: Any) -> Any:
         """`render.lighting.shaping_factor` of the chosen lamps, for light that goes against `direction`."""
@@ -230,6 +267,47 @@ class LampTable:
         axis_point, normal = centre + z * number.y, x * cos + y * sin
         normal = dr.select(dr.dot(normal, position - axis_point) < 0, -normal, normal)
         return axis_point + normal, normal
+
+
+def _met_at(
+    dr: Any, kind: str, x: Any, y: Any, toward: Any, direction: Any
+) -> tuple[Any, Any, Any, Any, Any]:
+    """Where a ray meets a lamp: distance, cosine there, the lamp's coordinates in [-1, 1], and whether it does."""
+    if kind == "sphere":
+        along = dr.dot(toward, direction)
+        radius2 = dr.squared_norm(x)
+        away = toward - direction * along
+        inside = radius2 - dr.squared_norm(away)
+        depth = dr.safe_sqrt(inside)
+        zero = dr.zeros(type(along))
+        return along - depth, depth * dr.rsqrt(radius2), zero, zero, inside > 0.0
+    normal = dr.normalize(dr.cross(x, y))
+    cosine = dr.dot(normal, direction)
+    t = dr.dot(normal, toward) / cosine
+    at = direction * t - toward
+    u, v = dr.dot(at, x) / dr.squared_norm(x), dr.dot(at, y) / dr.squared_norm(y)
+    if kind == "disk":
+        return t, -cosine, u, v, dr.square(u) + dr.square(v) <= 1.0
+    return t, -cosine, u, v, (dr.abs(u) <= 1.0) & (dr.abs(v) <= 1.0)
+
+
+def _strongest(lamps: Sequence[Lamp], power: np.ndarray) -> list[int]:
+    """Rows of the lamps that rays are to find: flat ones without shear and spheres, without multipliers of their own."""
+
+    def fit(lamp: Lamp) -> bool:
+        x, y = lamp.matrix[:3, 0], lamp.matrix[:3, 1]
+        square = abs(float(x @ y)) < 1e-6 * float(np.linalg.norm(x) * np.linalg.norm(y))
+        light = lamp.placed.light
+        shadow = light is None or light.shadow
+        return (
+            lamp.kind in ("rect", "disk", "sphere")
+            and square
+            and shadow
+            and lamp.placed.reflects == (1.0, 1.0)
+        )
+
+    order = sorted(range(len(lamps)), key=lambda k: (-float(power[k]), k))
+    return sorted([k for k in order if fit(lamps[k])][:MOST_MET])
 
 
 def _area(kind: str, matrix: F8) -> float:

@@ -20,6 +20,9 @@ LAYERS = 8
 CANDIDATES = 4
 """Points on lamps that are looked at before one is asked, where there are several lamps."""
 
+MAP_CANDIDATES = 4
+"""The same for directions of a map."""
+
 MOST_PASSING = 0.75
 """Greatest share of rays that pass glass rather than show it: its highlights are strong and small."""
 
@@ -121,7 +124,7 @@ def seen_surface(runtime: Mitsuba, world: Surroundings, hit: Hit, active: Any) -
 def from_lights(
     runtime: Mitsuba, world: Surroundings, sampler: Any, surface: Surface, *, shared: bool = False
 ) -> Any:
-    """Light of suns, lamps and glowing surfaces. `shared`: rays that meet a glowing surface by chance count, too."""
+    """Light of suns, lamps and glowing surfaces. `shared`: reflected rays that meet one count, too."""
     lights, out = world.lights, runtime.mi.Color3f(0.0)
     for sun in lights.suns:
         out += _from_sun(runtime, world, sampler, surface, sun)
@@ -214,22 +217,48 @@ def _lamp_light(
         first, second = table.parts(sample.index, surface.active)
         matt, shiny = matt * first, shiny * second
     light = (matt + shiny) * sample.weight
-    if shared and table.has_glow:
+    if shared and table.meets:
         other = direction_pdf(runtime, world.surfaces, surface, sample.direction)
-        light *= dr.select(sample.bodied, power(dr, sample.pdf, other), 1.0)
+        both = sample.bodied if world.masked else sample.met
+        light *= dr.select(both, power(dr, sample.pdf, other), 1.0)
     return light
 
 
 def from_map(runtime: Mitsuba, world: Surroundings, sampler: Any, surface: Surface) -> Any:
-    """Light of a map by a sample of its brightness, weighted against `direction` by the power heuristic."""
+    """Light of a map by a sample of its brightness, weighted against `direction` by the power heuristic.
+
+    As with lamps, several directions are looked at and one is asked: most of a map lies behind a wall's back.
+    """
+    dr, mi, active = runtime.dr, runtime.mi, surface.active
+    chance = sampler.next_1d(active)
+    toward, light = mi.Vector3f(0.0), mi.Color3f(0.0)
+    total, kept = mi.Float(0.0), mi.Float(0.0)
+    for k in range(MAP_CANDIDATES):
+        there, found = _map_light(runtime, world, sampler, surface)
+        worth = dr.mean(found)
+        total = total + worth
+        if k == 0:
+            toward, light, kept = there, found, worth
+            continue
+        share = dr.select(total > 0.0, worth / total, 0.0)
+        taken = chance < share
+        chance = dr.select(taken, chance / share, (chance - share) / (1.0 - share))
+        toward, light = dr.select(taken, there, toward), dr.select(taken, found, light)
+        kept = dr.select(taken, worth, kept)
+    lit = active & dr.any(light > 0.0)
+    light *= dr.select(kept > 0.0, total / (kept * float(MAP_CANDIDATES)), 0.0)
+    return dr.select(lit, light * clear(runtime, world, surface.si.spawn_ray(toward), lit), 0.0)
+
+
+def _map_light(runtime: Mitsuba, world: Surroundings, sampler: Any, surface: Surface) -> tuple[Any, Any]:
+    """A direction of the map, and what would be reflected of it if nothing were in between."""
     dr, sky, active = runtime.dr, world.lights.sky, surface.active
     toward, density, light = sky.sample(sampler.next_2d(active), active)
     matt, shiny = reflected(runtime, world.surfaces, surface, toward)
     value = parted(runtime, matt, shiny, sky.reflects)
-    lit = active & (density > 0.0) & dr.any(value > 0.0)
     other = direction_pdf(runtime, world.surfaces, surface, toward)
-    light = value * light * (power(dr, density, other) / density)
-    return dr.select(lit, light * clear(runtime, world, surface.si.spawn_ray(toward), lit), 0.0)
+    weight = dr.select(density > 0.0, power(dr, density, other) / density, 0.0)
+    return toward, value * light * weight
 
 
 def power(dr: Any, a: Any, b: Any) -> Any:

@@ -1,7 +1,8 @@
 """Global illumination as one Dr.Jit loop: the same lights and surfaces as `direct`, followed from surface to surface.
 
 At each hit the lights are asked, then the ray goes on where the surface reflects. The sky is what a ray that leaves the
-scene sees, so it costs no ray of its own. Maps and glowing surfaces are found both ways, weighted by the power heuristic.
+scene sees, so it costs no ray of its own. Maps, glowing surfaces and strong lamps are found both ways, weighted by the
+power heuristic; lamps not where anything lets light through, as a ray that passed may have met them before or behind.
 From the fourth surface on, dim paths end by chance (Russian roulette).
 
 Mitsuba's `path` renders the same scenes (the scalar variant uses it); this loop looks each surface up once and needs
@@ -93,6 +94,9 @@ def _own_light(
         distance, cosine = dr.norm(si.p - start), dr.abs(dr.dot(si.n, ray.d))
         other = table.glow_pdf(surface.row, distance, cosine, surface.active)
         glow *= dr.select(asked, power(dr, density, other), 1.0)
+    if table is not None and table.has_lamps and not world.masked:
+        distance = dr.select(si.is_valid(), dr.norm(si.p - start), dr.inf)
+        glow += table.on_the_way(start, ray.d, distance, density, alive & asked)
     if world.lights.sky.dark:
         return dr.select(alive, glow, 0.0)
     beyond, other = world.lights.sky.radiance_and_pdf(ray.d, alive & ~si.is_valid())

@@ -99,9 +99,9 @@ class LivingScene:
         """The lights that are no objects of the scene; vectorised variants only."""
         snapshot = self._glowing(snapshot)
         if self._lit is None or self._lit[0] is not snapshot:
-            count = len(snapshot.materials) + len(snapshot.prototypes)
-            glow = self._glow(snapshot)
-            lights = self._lights.lights(self._runtime, snapshot, self.origin, glow, count)
+            materials = surface_materials(snapshot, self._groups)
+            glow = self._glow(snapshot, materials)
+            lights = self._lights.lights(self._runtime, snapshot, self.origin, glow, len(materials))
             self._lit = snapshot, lights
         return self._lit[1]
 
@@ -111,17 +111,14 @@ class LivingScene:
             self._original = snapshot, with_glowing_gprims(snapshot)
         return self._original[1]
 
-    def _glow(self, snapshot: Snapshot) -> Glow:
-        """The triangles of the scene's groups whose material glows, as they lie now."""
-        glowing = glowing_materials(snapshot)
-        if not glowing:
+    def _glow(self, snapshot: Snapshot, materials: list[Material]) -> Glow:
+        """The triangles of the scene's groups whose surface glows, as they lie now; `materials`: rows of surfaces."""
+        if not glowing_materials(snapshot):
             return Glow()
-        radiance = np.zeros((len(snapshot.materials) + len(snapshot.prototypes), 3), np.float32)
-        for row in glowing:
-            radiance[row] = self._mean_glow(snapshot, snapshot.materials[row])
-        for group in self._groups:
-            for material, surface in zip(group.materials, group.surfaces, strict=True):
-                radiance[surface] = radiance[material]
+        radiance = np.zeros((len(materials), 3), np.float32)
+        for row, material in enumerate(materials):
+            if emits(material):
+                radiance[row] = self._mean_glow(snapshot, material)
         corners, rows = [], []
         for group in self._groups:
             surfaces = group.triangle_surfaces()

@@ -18,6 +18,9 @@ from twinstage.scene.columns import F4, F8
 SIDE = 128
 """Rows and columns of the drawn directions: each carries 1 / 16,384 of the light."""
 
+COMPENSATION = 0.5
+"""Share of the mean that is left to reflected rays, which find it as well (Karlík et al. 2019, MIS compensation)."""
+
 Color = tuple[float, float, float]
 
 
@@ -138,9 +141,10 @@ def map_table(mi: Any, pixels: F4) -> MapTable:
     bright = (6 * bright + np.roll(bright, 1, 1) + np.roll(bright, -1, 1)) / 8
     rows = np.concatenate([bright[:1], bright, bright[-1:]])
     bright = (6 * bright + rows[:-2] + rows[2:]) / 8
-    bright *= np.sin((np.arange(height) + 0.5) / height * np.pi)[:, None]
-    total = bright.sum()
-    bright = bright / total if total > 0 else np.full_like(bright, 1.0 / bright.size)
+    angle = np.sin((np.arange(height) + 0.5) / height * np.pi)[:, None]
+    rest = np.maximum(bright - COMPENSATION * (bright * angle).sum() / (angle.sum() * width), 0.0)
+    bright = (rest if rest.max() > 0 else np.ones_like(rest)) * angle
+    bright /= bright.sum()
     density = bright * bright.size
     out = np.empty((height, width, 4), np.float32)
     out[..., :3], out[..., 3] = pixels, density

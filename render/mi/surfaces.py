@@ -10,6 +10,7 @@ Vectorised variants only: the lookups are traced once, from Python, and compiled
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from twinstage.render.lighting import emits
 from twinstage.render.mi.microfacets import Microfacets
 from twinstage.render.mi.runtime import Mitsuba
 from twinstage.render.mi.textures import TextureCache, stored, uv_transform
-from twinstage.scene.columns import F4, U4
+from twinstage.scene.columns import F4, U4, frozen
 from twinstage.scene.snapshot import Material, Snapshot, TextureInput
 
 INPUTS = {
@@ -315,28 +316,32 @@ class SurfaceTable:
 
 def numbers_of(materials: Sequence[Material]) -> F4:
     """Rows of the table, f4[n, 4 * QUADS]; `_QUAD` says what is where."""
-    out = np.zeros((len(materials), QUADS, 4), np.float32)
-    for row, m in enumerate(materials):
-        numbers: dict[str, Any] = {
-            "diffuseColor": np.clip(m.diffuse_color, 0.0, 1.0),
-            "roughness": min(max(m.roughness, LEAST_ROUGHNESS), 1.0),
-            # A metallic of -1 says that F0 is the specular colour.
-            "metallic": -1.0 if m.use_specular_workflow else min(max(m.metallic, 0.0), 1.0),
-            "clearcoat": min(max(m.clearcoat, 0.0), 1.0),
-            "clearcoatRoughness": min(max(m.clearcoat_roughness, LEAST_ROUGHNESS), 1.0),
-            "opacity": min(max(m.opacity, 0.0), 1.0),
-            "emissiveColor": np.maximum(m.emissive_color, 0.0),
-            "threshold": max(m.opacity_threshold, 0.0),
-            "specularColor": np.clip(m.specular_color, 0.0, 1.0),
-            "dielectric": ((1.0 - m.ior) / (1.0 + m.ior)) ** 2 if m.ior > 0 else 1.0,
-            "presence": 1.0 if m.opacity_mode == "presence" else 0.0,
-        }
-        for name, value in numbers.items():
-            quad, first = _QUAD[name]
-            width = INPUTS.get(name, 1)
-            out[row, quad, first : first + width] = value
-    flat: F4 = np.nan_to_num(out).reshape(len(materials), 4 * QUADS)
-    return flat
+    rows = [_numbers(m) for m in materials]
+    out: F4 = np.stack(rows) if rows else np.zeros((1, 4 * QUADS), np.float32)
+    return out
+
+
+@lru_cache(20_000)
+def _numbers(m: Material) -> F4:
+    out = np.zeros((QUADS, 4), np.float32)
+    numbers: dict[str, Any] = {
+        "diffuseColor": np.clip(m.diffuse_color, 0.0, 1.0),
+        "roughness": min(max(m.roughness, LEAST_ROUGHNESS), 1.0),
+        # A metallic of -1 says that F0 is the specular colour.
+        "metallic": -1.0 if m.use_specular_workflow else min(max(m.metallic, 0.0), 1.0),
+        "clearcoat": min(max(m.clearcoat, 0.0), 1.0),
+        "clearcoatRoughness": min(max(m.clearcoat_roughness, LEAST_ROUGHNESS), 1.0),
+        "opacity": min(max(m.opacity, 0.0), 1.0),
+        "emissiveColor": np.maximum(m.emissive_color, 0.0),
+        "threshold": max(m.opacity_threshold, 0.0),
+        "specularColor": np.clip(m.specular_color, 0.0, 1.0),
+        "dielectric": ((1.0 - m.ior) / (1.0 + m.ior)) ** 2 if m.ior > 0 else 1.0,
+        "presence": 1.0 if m.opacity_mode == "presence" else 0.0,
+    }
+    for name, value in numbers.items():
+        quad, first = _QUAD[name]
+        out[quad, first : first + INPUTS.get(name, 1)] = value
+    return frozen(np.nan_to_num(out).ravel(), np.float32)
 
 
 def lets_through(material: Material) -> bool:

@@ -16,6 +16,7 @@ from twinstage.base.errors import UserError
 from twinstage.base.registry import Registry
 from twinstage.render.capture import Camera
 from twinstage.render.motion import Motion
+from twinstage.render.sensors.classes import Classes
 from twinstage.scene.snapshot import Snapshot
 
 
@@ -31,7 +32,7 @@ class View:
         linear: picture of the same camera, linear rgb f4[h, w, 3] before exposure (AOV `linear`): what `rgb` needs, and
             what `stereo` may use for texture.
         temperatures: prim path -> temperature [K], for the prim and all below it.
-        classes: class name -> id for the column `semantic`; None numbers the classes of the snapshot from 1 by name.
+        classes: id by class name, or by object row, for the column `semantic`; None numbers the classes by name from 1.
     """
 
     snapshot: Snapshot
@@ -40,7 +41,7 @@ class View:
     motion: Motion | None = None
     linear: np.ndarray | None = None
     temperatures: Mapping[str, float] = field(default_factory=dict)
-    classes: Mapping[str, int] | None = None
+    classes: Classes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,7 @@ def sense(
     motion: Motion | None = None,
     linear: np.ndarray | None = None,
     temperatures: Mapping[str, float] | None = None,
-    classes: Mapping[str, int] | None = None,
+    classes: Classes | None = None,
 ) -> Sensed:
     """What that sensor gives for that scene from that camera; see `View` for the arguments."""
     model = sensor if isinstance(sensor, Sensor) else load_sensor(sensor)

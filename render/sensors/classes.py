@@ -7,16 +7,27 @@ import numpy as np
 from twinstage.scene.columns import I4
 from twinstage.scene.snapshot import Snapshot
 
+Classes = Mapping[str, int] | Mapping[int, int]
+"""Class ids, from 1, by class name, or by object row as the label pass takes them."""
 
-def class_ids(snapshot: Snapshot, classes: Mapping[str, int] | None = None) -> I4:
+
+def class_ids(snapshot: Snapshot, classes: Classes | None = None) -> I4:
     """Class id by instance_id, i4[objects + 1]: entry 0 and objects without a class have 0.
 
-    `classes`: id by name, from 1; None numbers the names of all objects in alphabetical order.
+    `classes` None numbers the names of all objects in alphabetical order.
     """
     table = snapshot.objects.label_set
     names = [name for name, _, _ in table.values]
+    out = np.zeros(len(snapshot.objects) + 1, np.int32)
+    by_row = {row: value for row, value in (classes or {}).items() if isinstance(row, int)}
+    for row, value in by_row.items():
+        out[row + 1] = value
+    if by_row:
+        return out
     if classes is None:
-        classes = {name: k + 1 for k, name in enumerate(sorted(set(names) - {""}))}
-    by_set = np.array([*(classes.get(name, 0) for name in names), 0], np.int32)
-    out: I4 = np.append(np.int32(0), by_set[table.code]).astype(np.int32)
+        by_name = {name: k + 1 for k, name in enumerate(sorted(set(names) - {""}))}
+    else:
+        by_name = {str(name): value for name, value in classes.items()}
+    by_set = np.array([*(by_name.get(name, 0) for name in names), 0], np.int32)
+    out[1:] = by_set[table.code]
     return out

@@ -56,7 +56,7 @@ def test_doctor_finds_this_machine_fit() -> None:
     done = _run("doctor", "--json")
     assert done.returncode == 0, done.stdout
     checks = {check["name"]: check["status"] for check in json.loads(done.stdout)}
-    assert checks["label rays"] == checks["viewer"] == checks["usd-core"] == "ok"
+    assert checks["label rays"] == checks["viewer"] == checks["usd-core"] == checks["films"] == "ok"
 
 
 def test_doctor_checks_a_twin(cell: Path) -> None:

@@ -16,9 +16,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from twinstage.base.errors import UserError
 from twinstage.cli.app import run
 from twinstage.live.pictures.job import frame_text, parse_frames, parse_size
 from twinstage.live.twin import open_files
+from twinstage.render.calibration import calibrated, read_calibration
+from twinstage.render.views import point_of_view
 
 STAGE = """#usda 1.0
 (
@@ -52,8 +55,7 @@ def Xform "W" {
         double3 xformOp:translate.timeSamples = { 0: (-2, 0, 0), 4: (2, 0, 0) }
         uniform token[] xformOpOrder = ["xformOp:translate"]
     }
-    def DistantLight "Sun" {
-        float inputs:intensity = 3
+    def DomeLight "Sky" {
     }
 }
 """
@@ -134,12 +136,134 @@ def test_labels_say_what_the_picture_shows(stage: Path, tmp_path: Path) -> None:
     assert np.allclose(view["camera"]["world_from_camera"][2], [0, 0, -1, 8])
     (item,) = view["objects"]
     assert (item["id"], item["prim_path"], item["class"]) == (1, "/W/Box", "box")
-    # The front face, 2 m wide and 7 m away, is all that is seen; 15.2908 mm is USD's vertical aperture.
-    half = np.array([20 / 20.955 * 48 / 7, 20 / 15.2908 * 32 / 7])
+    # The front face, 2 m wide and 7 m away, is all that is seen; 20.955 mm is USD's horizontal aperture.
+    half = np.array([20 / 20.955 * 48 / 7, 20 / 20.955 * 48 / 7])
     x, y, w, h = item["bbox_visible"]
     assert [x, y] == np.ceil(np.array([24, 16]) - half - 0.5).astype(int).tolist()
     assert [w, h] == (2 * np.floor(half + 0.5)).astype(int).tolist()
     assert item["visible_px"] == item["amodal_px_in_frame"] == w * h
+
+
+def test_pixels_are_square_unless_the_aperture_is_to_be_filled(stage: Path, tmp_path: Path) -> None:
+    out = tmp_path / "far.json"
+    ratios = []
+    for flag in ("--square-pixels", "--fill-aperture"):
+        assert render(stage, "--camera", "Far", flag, "--out", out) == 0
+        k = json.loads(out.read_text())["views"][0]["camera"]["K"]
+        ratios.append(k[1][1] / k[0][0])
+    assert ratios == pytest.approx([1, 32 / 15.2908 * 20.955 / 48])
+
+
+def test_flow_says_where_things_go(stage: Path, tmp_path: Path) -> None:
+    flags = ["--camera", "/W/Front", "--aov", "flow,flow_back,motion,object", "--frames", "1:3:2"]
+    assert render(stage, *flags, "--out", tmp_path / "{aov}_{frame}.npy") == 0
+    ids = np.load(tmp_path / "object_0001.npy")
+    inside = np.zeros_like(ids, bool)
+    inside[12:20] = ids[12:20] == 1
+    columns = np.flatnonzero(inside.all(0) | (ids[16] == 1))[2:-6]
+    # The box moves by 1 m a time code and by 2 m from frame 1 to frame 3; its front face is 7 m away.
+    pixels = 20 / 20.955 * 48 / 7 * 2
+    assert np.allclose(np.load(tmp_path / "motion_0001.npy")[16, columns], [2, 0, 0], atol=1e-5)
+    assert np.allclose(np.load(tmp_path / "flow_0001.npy")[16, columns], [pixels, 0], atol=1e-3)
+    # Before the first frame and after the last one the stage goes on with the same step.
+    assert np.allclose(np.load(tmp_path / "flow_back_0003.npy")[16, 30:36], [-pixels, 0], atol=1e-3)
+
+
+def test_a_turntable_has_flow_by_its_camera(stage: Path, tmp_path: Path) -> None:
+    flags = ["--turntable", 8, "--aov", "flow,motion", "--out", tmp_path / "{aov}_{frame}.npy", "--time", 2]
+    assert render(stage, *flags) == 0
+    for i in range(8):
+        flow, motion = np.load(tmp_path / f"flow_{i:04d}.npy"), np.load(tmp_path / f"motion_{i:04d}.npy")
+        assert np.nanmax(np.abs(motion)) < 1e-9 and np.nanmax(np.abs(flow)) > 1
+
+
+def test_another_lens_bends_the_picture_and_its_labels(stage: Path, tmp_path: Path) -> None:
+    lens = tmp_path / "lens.yaml"
+    lens.write_text(
+        "kind: opencv\ncoefficients: [0.3, 0, 0, 0]\nintrinsics: [60, 60, 32, 24]\nimage_size: [64, 48]\n"
+    )
+    ros = tmp_path / "ros.yaml"
+    ros.write_text(
+        "image_width: 64\nimage_height: 48\ndistortion_model: plumb_bob\n"
+        "camera_matrix: {rows: 3, cols: 3, data: [60, 0, 31.5, 0, 60, 23.5, 0, 0, 1]}\n"
+        "distortion_coefficients: {rows: 1, cols: 5, data: [0.3, 0, 0, 0, 0]}\n"
+    )
+    cameras = []
+    for text in (lens, ros, "fisheye:0.1,0,0,0", "equirectangular"):
+        assert (
+            render(stage, "--camera", "Far", "--lens", text, "--out", tmp_path / "a.json", size="32x24") == 0
+        )
+        cameras.append(json.loads((tmp_path / "a.json").read_text())["views"][0]["camera"])
+    assert cameras[0]["K"] == cameras[1]["K"] == [[30, 0, 16], [0, 30, 12], [0, 0, 1]]
+    assert cameras[0]["lens"]["kind"] == cameras[1]["lens"]["kind"] == "opencv"
+    assert cameras[2]["lens"] == {"kind": "fisheye", "coefficients": [0.1, 0, 0, 0]}
+    assert cameras[3]["K"][0][0] == pytest.approx(32 / (2 * np.pi))
+    with pytest.raises(UserError, match=r"cannot turn camera .* into or out of an orthographic one"):
+        calibrated(point_of_view(None, (0, 0, 9), (0, 0, 0), (8, 8)).camera, read_calibration("orthographic"))
+
+
+def test_a_camera_may_be_a_file(stage: Path, tmp_path: Path) -> None:
+    pose = [[1, 0, 0, 0], [0, -1, 0, 0], [0, 0, -1, 9], [0, 0, 0, 1]]
+    own = {
+        "name": "mine",
+        "width": 20,
+        "height": 10,
+        "K": [[20, 0, 10], [0, 20, 5], [0, 0, 1]],
+        "world_from_camera": pose,
+    }
+    (tmp_path / "mine.json").write_text(json.dumps(own))
+    out = tmp_path / "v"
+    assert render(stage, "--camera", tmp_path / "mine.json", "--time", 2, "--labels", "--out", out) == 0
+    with Image.open(out / "mine_rgb_0002.png") as image:
+        assert image.size == (20, 10)
+    (view,) = json.loads((out / "labels.json").read_text())["views"]
+    # The box's top is 8 m away: 5 px wide, in the middle.
+    assert view["objects"][0]["bbox_full"] == pytest.approx([7.5, 2.5, 5, 5])
+
+
+def test_a_name_in_a_camera_file_cannot_lead_elsewhere(stage: Path, tmp_path: Path) -> None:
+    pose = [[1, 0, 0, 0], [0, -1, 0, 0], [0, 0, -1, 9], [0, 0, 0, 1]]
+    own = {"width": 8, "height": 8, "K": [[8, 0, 4], [0, 8, 4], [0, 0, 1]], "world_from_camera": pose}
+    for k, name in enumerate(["../../up", "/etc/x", "..", "a b:c", ""]):
+        (tmp_path / f"{k}.json").write_text(json.dumps({**own, "name": name}))
+        assert render(stage, "--camera", tmp_path / f"{k}.json", "--out", tmp_path / "in" / "v") == 0
+    names = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.png")}
+    assert names == {f"in/v/{name}_rgb_0000.png" for name in ("_.._up", "_etc_x", "camera", "a_b_c")}
+
+
+def test_sensors_write_their_own_files_or_the_picture(stage: Path, tmp_path: Path) -> None:
+    (tmp_path / "noisy.yaml").write_text("kind: rgb\nvignetting: 0\nexposure: -1\n")
+    assert (
+        render(stage, "--camera", "Far", "--sensor", "stereo", "--out", tmp_path / "s", engine="raycast") == 0
+    )
+    assert {path.name for path in (tmp_path / "s").iterdir()} >= {"Far_stereo_0000.exr"}
+    assert not [path for path in (tmp_path / "s").iterdir() if path.name.startswith(".")]
+    flags = ["--camera", "Far", "--out"]
+    assert render(stage, *flags, tmp_path / "plain.png", engine="raycast") == 0
+    assert (
+        render(stage, *flags, tmp_path / "seen.png", "--sensor", tmp_path / "noisy.yaml", engine="raycast")
+        == 0
+    )
+    plain, seen = (np.asarray(Image.open(tmp_path / f"{name}.png")).astype(int) for name in ("plain", "seen"))
+    assert seen.mean() < plain.mean() - 5, "one stop darker"
+
+
+def test_an_open_shutter_smears_what_moves(stage: Path, tmp_path: Path) -> None:
+    slow = tmp_path / "slow.usda"
+    slow.write_text(
+        STAGE.replace(
+            'def Camera "Far" {', 'def Camera "Far" {\n double shutter:open = 0\n double shutter:close = 2'
+        )
+    )
+    widths = []
+    for source in (stage, slow):
+        flags = ["--camera", "Far", "--time", 1, "--out", tmp_path / "a.npy", "--aov", "linear", "--spp", 9]
+        assert render(source, *flags, engine="raycast", size="96x64") == 0
+        row = np.load(tmp_path / "a.npy")[32].astype(float)
+        redness = row[:, 0] - row[:, 2]
+        widths.append(int((redness > 0.02 * redness.max()).sum()))
+    # The box is 2 m wide and moves by 2 m while the shutter is open.
+    assert widths[1] == pytest.approx(2 * widths[0], rel=0.2)
 
 
 def test_labels_alone_need_no_engine(stage: Path, tmp_path: Path) -> None:
@@ -240,7 +364,17 @@ MISTAKES = {
     "--camera /W/Front --camera Far --out x.mp4": "x.mp4 would be written 2 times: put {{camera}} into its name, or name",
     "--out {{shot}}.png": "{{shot}}.png: only {{camera}}, {{aov}} and {{frame}} may stand in braces",
     "--out a.bmp": "a.bmp: .bmp is no kind of picture; known: .png, .jpg, .jpeg, .exr, .npy, .mp4, ",
-    "--aov depth --out d.png": "d.png cannot hold depth as it is (its numbers are no colours): name a .exr or .npy file,",
+    "--aov uv --out d.png": "d.png: a PNG cannot hold uv; name a .exr or .npy file, or ask for --preview",
+    "--aov depth --out d.jpg": "d.jpg: a JPEG would spoil the numbers of depth; name another file, or ask for --preview",
+    "--aov rgb --out d.exr": "d.exr: rgb is 8 bits after the tone map; ask for --aov linear, or name a .png file",
+    "--tone-map filmic": "the engine's tone_map is 'filmic': Input should be 'soft', ",
+    "--lens fisheye:1,2": "a fisheye lens takes 4 coefficients, not 2",
+    "--lens fisheye:1,2,3,x": "the coefficients of a fisheye lens are numbers, not ['1', '2', '3', 'x']",
+    "--lens fishy:1": "there is no lens 'fishy'; expected ",
+    "--lens none.yaml": "there is no lens file 'none.yaml'",
+    "--camera none.json": "there is no camera file 'none.json'",
+    "--sensor lida --out v": "no sensor named 'lida'; did you mean 'lidar'?",
+    "--sensor lidar --out v.png": "--out v.png: this sensor writes files of its own; name a folder",
     "--sheet --out x.mp4": "x.mp4: a contact sheet is a .png file; name one, or a folder",
     "--fps 0 --out x.mp4": "a film at 0 pictures a second cannot be made; above 0, up to 1000 was expected",
     "--out /proc/none/x.png": "/proc/none cannot be made: ",

@@ -15,25 +15,32 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Piece:
-    """Triangles of one owner in the world: points f8[v, 3] [m], triangles i[t, 3], the material's number of each i[t], and
-    texture coordinates f4[v, 2] or None."""
+    """Triangles of one owner in the world: points f8[v, 3] [m], triangles i[t, 3], and the material's number of each i[t].
+
+    Where they are known: texture coordinates f4[v, 2], outward normals f8[v, 3] of any length, slots i[t]; `mirrored`:
+    triangles turn the other way round.
+    """
 
     owner: int
     points: np.ndarray
     triangles: np.ndarray
     material: np.ndarray
     uv: np.ndarray | None = None
+    normals: np.ndarray | None = None
+    slot: np.ndarray | None = None
+    mirrored: bool = False
 
 
 @dataclass(frozen=True)
 class Soup:
-    """Triangles of many owners: points f8[v, 3] in camera axes [m], triangles i8[t, 3]; owner, material i[t]; uv f4[v, 2],
-    NaN where there are none."""
+    """Triangles of many owners: points f8[v, 3] in camera axes [m], triangles i8[t, 3]; owner, material, slot i[t]; uv
+    f4[v, 2], NaN where there are none."""
 
     points: np.ndarray
     triangles: np.ndarray
     owner: np.ndarray
     material: np.ndarray
+    slot: np.ndarray
     uv: np.ndarray
 
     @classmethod
@@ -46,12 +53,14 @@ class Soup:
             np.concatenate([p.triangles.astype(np.int64) + k for p, k in zip(pieces, first, strict=False)]),
             np.repeat([piece.owner for piece in pieces], [len(piece.triangles) for piece in pieces]),
             np.concatenate([piece.material for piece in pieces]),
+            np.concatenate([np.zeros(len(p.triangles), int) if p.slot is None else p.slot for p in pieces]),
             np.concatenate([np.full((len(p.points), 2), np.nan) if p.uv is None else p.uv for p in pieces]),
         )
 
     def kept(self, which: np.ndarray) -> "Soup":
         """Some of the triangles, bool[t]."""
-        return Soup(self.points, self.triangles[which], self.owner[which], self.material[which], self.uv)
+        columns = (values[which] for values in (self.triangles, self.owner, self.material, self.slot))
+        return Soup(self.points, *columns, self.uv)
 
     @cached_property
     def _scene(self) -> Any:
@@ -71,7 +80,10 @@ class Soup:
             return Cast(self, np.full(n, -1), np.full(n, np.inf))
         start = origin + np.broadcast_to(near, n)[:, None] * direction
         found = _scalar if mitsuba().variant().startswith("scalar") else _together
-        hit, index = found(self._scene, start.astype(np.float32), direction.astype(np.float32))
+        sees = np.isfinite(direction).all(1)  # a lens may see nothing at its corners
+        safe = np.where(sees[:, None], direction, (0.0, 0.0, 1.0)), np.where(sees[:, None], start, 0.0)
+        hit, index = found(self._scene, safe[1].astype(np.float32), safe[0].astype(np.float32))
+        hit &= sees
         triangle = np.where(hit, index, -1)
         t = np.full(n, np.inf)
         t[hit] = self.plane(triangle[hit], origin[hit], direction[hit])
@@ -136,5 +148,20 @@ def pieces_of(snapshot: Any) -> list[Piece]:
         world = snapshot.instance_world[row]
         points = prototype.points.astype(np.float64) @ world[:3, :3].T + world[:3, 3]
         materials = np.array(snapshot.material_sets[snapshot.instances.material_set[row]])
-        out.append(Piece(row, points, prototype.triangles, materials[prototype.slot], prototype.uv))
+        linear = world[:3, :3]
+        mirrored = bool(np.linalg.det(linear) < 0)
+        solid = abs(np.linalg.det(linear)) > 1e-30
+        normals = prototype.normals.astype(np.float64) @ np.linalg.inv(linear) if solid else None
+        out.append(
+            Piece(
+                row,
+                points,
+                prototype.triangles,
+                materials[prototype.slot],
+                prototype.uv,
+                normals,
+                prototype.slot,
+                mirrored,
+            )
+        )
     return out

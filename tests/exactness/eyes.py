@@ -116,9 +116,20 @@ class Eye:
         if self.kind == "fisheye":
             unit = local / np.linalg.norm(local, axis=1)[:, None]
             found, _ = cv2.fisheye.projectPoints(unit[:, None], still, still, self.K, coefficients[:4])
+            found = np.array(found).reshape(-1, 2)
+            behind = local[:, 2] <= 0  # OpenCV's stops at 90 degrees
+            found[behind] = self._fisheye(local[behind])
         else:
             found, _ = cv2.projectPoints(local, still, still, self.K, coefficients)
         return np.asarray(found).reshape(-1, 2)
+
+    def _fisheye(self, local: np.ndarray) -> np.ndarray:
+        """Kannala and Brandt's formula, to 180 degrees."""
+        across = np.hypot(local[:, 0], local[:, 1])
+        theta = np.arctan2(across, local[:, 2])
+        bent = theta * (1 + sum(k * theta ** (2 * n + 2) for n, k in enumerate(self.coefficients)))
+        xy = local[:, :2] * (bent / np.where(across == 0, 1, across))[:, None]
+        return xy @ self.K[:2, :2].T + self.K[:2, 2]
 
 
 def _distorted(x: np.ndarray, y: np.ndarray, k: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:

@@ -31,7 +31,7 @@ class Carried:
         """What is seen in `truth`, carried to where things stand then and looked at by that eye."""
         hits, shape = truth.hits, truth.ids.shape
         centres = truth.eye.grid()
-        origin, direction = truth.eye.rays(centres)
+        _, direction = truth.eye.rays(centres)
         point = np.where((hits.thing >= 0)[:, None], hits.point, np.nan)
         for k, thing in enumerate(things):
             mine = hits.thing == k
@@ -50,7 +50,6 @@ class Carried:
         sure = np.ones(len(place), bool)
         for nudge in ((NUDGE, 0), (-NUDGE, 0), (0, NUDGE), (0, -NUDGE)):
             sure &= hidden == _hidden(things, eye, place + nudge, point, far)
-        del origin
         return cls(
             (place - centres).reshape(*shape, 2),
             motion.reshape(*shape, 3),

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from exactness.eyes import Eye
 from twinstage.render.aovs import MAKERS
+from twinstage.render.camera import camera_from_scene
 from twinstage.render.capture import Camera, Capture
 from twinstage.render.instants import Instant
 from twinstage.render.labels import label_pass
@@ -32,7 +34,21 @@ Moment = tuple[Snapshot, Eye]
 
 def read(path: Path, root: Path | None = None) -> Snapshot:
     """A stage; `root`: the only folder that it may reach."""
-    return read_snapshot(open_stage(path, [root] if root else (), probe=False))
+    return opened(path, root)[0]
+
+
+def opened(path: Path, root: Path | None = None) -> tuple[Snapshot, Any]:
+    """The same, and pxr's stage."""
+    stage = open_stage(path, [root] if root else (), probe=False)
+    return read_snapshot(stage), stage.stage
+
+
+def authored(snapshot: Snapshot, width: int, height: int) -> tuple[str, Camera] | None:
+    """Path of the stage's first camera, and what the product makes of it."""
+    for found in snapshot.cameras:
+        if found.lens is None:
+            return snapshot.prims.path[found.prim], camera_from_scene(snapshot, found, width, height)
+    return None
 
 
 def camera(eye: Eye) -> Camera:
@@ -54,7 +70,10 @@ def camera(eye: Eye) -> Camera:
 
 
 def labels(
-    snapshot: Snapshot, eye: Eye, after: Moment | None = None, before: Moment | None = None
+    snapshot: Snapshot,
+    eye: Eye | Camera,
+    after: Moment | None = None,
+    before: Moment | None = None,
 ) -> Capture:
     """All labels of one camera, every pixel of the canvas cast; flow to other moments where they are given."""
     flow = {
@@ -64,7 +83,7 @@ def labels(
     still = [name for name in MAKERS if name != "motion" and not name.startswith("flow")]
     return label_pass(
         snapshot,
-        camera(eye),
+        camera(eye) if isinstance(eye, Eye) else eye,
         outside_rays=None,
         aovs=[*still, *flow["after"], *flow["before"]],
         after=Instant(after[0], camera(after[1])) if after else None,

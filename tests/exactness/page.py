@@ -63,14 +63,19 @@ def _analytic(rows: Sequence[Row]) -> str:
         "where": lambda r: r["place"],
         "camera": lambda r: r["eye"],
         "pixels": lambda r: f"{r['figures']['pixels']:.0f}",
-        "wrong, away from edges": lambda r: f"{r['figures']['wrong pixels away from edges']:.0f}",
-        "wrong, on edges": lambda r: f"{r['figures']['wrong pixels on edges']:.0f}",
+        "wrong, away from edges": lambda r: _count(r, "wrong pixels away from edges", "wrong occlusion"),
+        "wrong, on edges": lambda r: _count(r, "wrong pixels on edges"),
         "depth": lambda r: _error(r, "depth, relative, planes and boxes"),
         "normal [deg]": lambda r: _error(r, "normal [degrees], planes and boxes"),
         "NOCS": lambda r: _error(r, "NOCS, planes and boxes"),
+        "flow [px]": lambda r: _error(r, "flow [px]"),
         "surface / chord error": lambda r: _error(r, "distance to the true surface / chord error"),
     }
     return "### Scenes of known answer\n\n" + _table(columns, rows) if rows else ""
+
+
+def _count(row: Row, *names: str) -> str:
+    return next((f"{row['figures'][name]:.0f}" for name in names if name in row["figures"]), "")
 
 
 def _error(row: Row, name: str) -> str:
@@ -87,8 +92,9 @@ def _mitsuba(rows: Sequence[Row]) -> str:
     lines = [
         "### Real stages against Mitsuba's first hits",
         "",
-        "| stages | files | drawn | views | pixels on things | agree | ties | on silhouettes | elsewhere | depth, largest |",
-        "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
+        "| stages | files | drawn | views | pixels on things | agree | ties | on silhouettes | elsewhere | depth, largest "
+        "| material, part, uv, normal |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for name, group in [*sorted(vendors.items()), ("all", list(rows))]:
         views = [view for row in group for view in row["views"]]
@@ -106,9 +112,14 @@ def _mitsuba(rows: Sequence[Row]) -> str:
             total["edges"],
             total["wrong"],
             f"{depth:.1e}" if views else "",
+            _share(sum(view["surface_off"] for view in views), sum(view["surface"] for view in views)),
         ]
         lines.append("| " + " | ".join(map(str, cells)) + " |")
     return "\n".join([*lines, "", *_notes(rows)])
+
+
+def _share(off: int, of: int) -> str:
+    return f"{1 - off / of:.5%}" if of else ""
 
 
 def _notes(rows: Sequence[Row]) -> list[str]:

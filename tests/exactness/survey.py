@@ -1,6 +1,6 @@
 """One stage, a few views, every promise: the labels against Mitsuba's first hits. A row of the soak for each view."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 
 from exactness import holes, invariants, ours
+from exactness.authored import authored_eye
 from exactness.casting import Cast, Piece, Soup, pieces_of
 from exactness.eyes import Eye, facing, pinhole
-from exactness.verdict import inner
+from exactness.verdict import angle, inner
+from twinstage.render.capture import Capture
 
 AGREE = 0.999
 """Share of pixels on which labels and Mitsuba must agree, ties apart."""
@@ -21,8 +23,15 @@ TIE = 1e-6
 DEPTH = 1e-5
 """Relative error that 99.9 % of depths must keep on real stages."""
 
+UV = 1e-4
+"""Of the largest texture coordinate: how far others may be off."""
+
+NORMAL = 0.05
+"""How far normals may be off [degrees]: both sides hold corners' normals in float32."""
+
 VIEWS = {"front": (-60.0, 25.0, 1.0), "back": (125.0, 8.0, 0.9), "close": (20.0, 40.0, 0.6)}
-"""Azimuth and elevation [degrees], and distance in units of what shows all; `close` looks at the middle of the crowd."""
+"""Azimuth and elevation [degrees], and distance in units of what shows all; `close` looks at the middle of the crowd,
+and once more through a fisheye of 200 degrees across."""
 
 
 @dataclass
@@ -33,7 +42,9 @@ class View:
     (`ties_against`: and the higher instance_id was taken); edges: silhouettes by the oracle's picture; leaks:
     Mitsuba slipped through between triangles, as float64 shows; wrong: everything else. `depth`: largest relative
     difference away from edges; `depth_999`: that of 99.9 % of them; `cut_out`: rays through holes; `tied`: ties that the
-    labels count; `reprojected`: farthest that a labelled point lands from its pixel's centre [px].
+    labels count; `surface`: pixels whose material, part, uv and normal were compared; `surface_off`: that differ, which they
+    may where triangles of one instance coincide; `uv`, `normal`: differences that 99.9 % keep, of uv in units of the largest
+    coordinate, of normals in degrees; `reprojected`: farthest that a labelled point lands from its pixel's centre [px].
     """
 
     view: str
@@ -51,6 +62,10 @@ class View:
     reprojected: float = 0.0
     cut_out: int = 0
     tied: int = 0
+    surface: int = 0
+    surface_off: int = 0
+    uv: float = 0.0
+    normal: float = 0.0
     digest: str = ""
     problems: list[str] = field(default_factory=list)
 
@@ -79,21 +94,37 @@ def eyes(pieces: Sequence[Piece], width: int, height: int) -> dict[str, Eye]:
         place = away * np.array([np.cos(e) * np.cos(a), np.cos(e) * np.sin(a), np.sin(e)])
         eye = pinhole(width, height, fov, facing(place, (0, 0, 0), 0.0, centre))
         out[name] = replace(eye, near=away * 1e-3, far=away * 10)
+        if near_by:
+            f = width / np.radians(200.0)
+            K = np.array([[f, 0, width / 2 + 0.3], [0, f, height / 2 - 0.2], [0, 0, 1.0]])
+            out["fisheye"] = replace(
+                out[name], K=K, kind="fisheye", coefficients=(0.02, -0.004, 0.001, -0.0001)
+            )
     return out
 
 
-def survey(
-    path: Path, root: Path, size: tuple[int, int] = (320, 240), views: Sequence[str] = tuple(VIEWS)
-) -> list[View]:
-    """All views of a stage; none where it draws nothing. Raises UserError where it does not open."""
-    snapshot = ours.read(path, root)
+def shots(
+    path: Path, root: Path, size: tuple[int, int]
+) -> Iterator[tuple[str, Any, Sequence[Piece], Eye, Capture]]:
+    """Name, snapshot, what is drawn, eye and capture of each view of a stage; none where it draws nothing.
+
+    The first camera of the stage is looked through, too: labels through the product's camera, the eye from pxr's own.
+    """
+    snapshot, stage = ours.opened(path, root)
     pieces = pieces_of(snapshot)
-    if not pieces:
-        return []
-    chosen = [(name, eye) for name, eye in eyes(pieces, *size).items() if name in views]
+    for name, eye in eyes(pieces, *size).items():
+        yield name, snapshot, pieces, eye, ours.labels(snapshot, eye)
+    found = ours.authored(snapshot, *size) if pieces else None
+    if found is not None:
+        eye = authored_eye(stage, found[0], *size, snapshot.stage.up_axis)
+        if eye is not None:
+            yield "camera", snapshot, pieces, eye, ours.labels(snapshot, found[1])
+
+
+def survey(path: Path, root: Path, size: tuple[int, int] = (320, 240)) -> list[View]:
+    """All views of a stage; none where it draws nothing. Raises UserError where it does not open."""
     out = []
-    for name, eye in chosen:
-        capture = ours.labels(snapshot, eye)
+    for name, snapshot, pieces, eye, capture in shots(path, root, size):
         out.append(judge(snapshot, pieces, name, eye, capture))
         if len(out) == 1 and invariants.digest(ours.labels(snapshot, eye)) != out[0].digest:
             out[0].problems.append(f"{name}: the same labels, taken again, have other bytes")
@@ -123,14 +154,61 @@ def judge(snapshot: Any, pieces: Sequence[Piece], name: str, eye: Eye, capture: 
         eye.near,
     )
     _depths(
-        out, capture.aovs["depth"].ravel(), np.where(seen, cast.t, np.inf), (mine == theirs) & still & seen
+        out,
+        capture.aovs["depth" if eye.along_axis else "range"].ravel(),
+        np.where(seen, cast.t, np.inf),
+        (mine == theirs) & still & seen,
     )
     out.tied = int(capture.ties)
+    surfaces(out, pieces, capture, cast, direction, (mine == theirs) & still & seen)
     out.digest = invariants.digest(capture)
     if "position" in capture.aovs:
         out.reprojected = float(invariants.reprojection(capture, eye)[0].max(initial=0.0))
     out.problems += [f"{name}: {text}" for text in (*_faults(out), *invariants.broken(capture, eye))]
     return out
+
+
+def surfaces(
+    out: View,
+    pieces: Sequence[Piece],
+    capture: Any,
+    cast: Cast,
+    direction: np.ndarray,
+    sure: np.ndarray,
+) -> None:
+    """Materials, parts, texture coordinates and normals where both saw the same instance, a little inside its triangles."""
+    soup, aovs = cast.soup, capture.aovs
+    at = np.flatnonzero(sure)
+    corners = soup.points[soup.triangles[cast.triangle[at]]]
+    weights = barycentric(corners, direction[at] * cast.t[at, None])
+    at, corners, weights = (values[weights.min(1) > 1e-3] for values in (at, corners, weights))
+    triangle = cast.triangle[at]
+    wrong = aovs["material"].ravel()[at] - 1 != soup.material[triangle]
+    wrong |= aovs["part"].ravel()[at] - 1 != soup.slot[triangle]
+    facing = np.einsum(
+        "ij,ij->i", np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), direction[at]
+    )
+    first = np.cumsum([0, *(len(piece.points) for piece in pieces)])
+    uv, normal = np.zeros(len(at)), np.zeros(len(at))
+    for k, piece in enumerate(pieces):
+        mine = np.flatnonzero(soup.owner[triangle] == piece.owner)
+        if not len(mine):
+            continue
+        own = soup.triangles[triangle[mine]] - first[k]
+        pixel = at[mine]
+        if piece.uv is not None:
+            wanted = np.einsum("nk,nkj->nj", weights[mine], piece.uv[own].astype(np.float64))
+            off = np.abs(aovs["uv"].reshape(-1, 2)[pixel] - wanted) / max(float(np.abs(piece.uv).max()), 1e-9)
+            uv[mine] = np.nan_to_num(off, nan=np.inf).max(1)
+        if piece.normals is not None:
+            wanted = np.einsum("nk,nkj->nj", weights[mine], piece.normals[own])
+            wanted /= np.linalg.norm(wanted, axis=1)[:, None]
+            wanted[(facing[mine] > 0) != piece.mirrored] *= -1
+            off = angle(aovs["normal"].reshape(-1, 3)[pixel].astype(np.float64), wanted)
+            normal[mine] = np.nan_to_num(off, nan=np.inf)
+    out.surface, out.surface_off = len(at), int(np.count_nonzero(wrong | (uv > UV) | (normal > NORMAL)))
+    if len(at):
+        out.uv, out.normal = float(np.quantile(uv, 0.999)), float(np.quantile(normal, 0.999))
 
 
 def _faults(view: View) -> list[str]:
@@ -140,6 +218,8 @@ def _faults(view: View) -> list[str]:
         out.append(f"only {fine / view.pixels:.4%} of pixels agree")
     if view.wrong:
         out.append(f"{view.wrong} pixels differ away from silhouettes")
+    if view.surface_off > (1 - AGREE) * view.surface:
+        out.append(f"{view.surface_off} of {view.surface} pixels have another material, part, uv or normal")
     if view.ties_against:
         out.append(f"{view.ties_against} ties went to the higher instance_id")
     if view.depth_999 > DEPTH:
@@ -241,8 +321,4 @@ def _depths(out: View, depth: np.ndarray, t: np.ndarray, sure: np.ndarray) -> No
 
 def digests(path: Path, root: Path, size: tuple[int, int] = (320, 240)) -> dict[str, str]:
     """The bytes of all labels of each view, as a hash: what another process must repeat."""
-    snapshot = ours.read(path, root)
-    pieces = pieces_of(snapshot)
-    if not pieces:
-        return {}
-    return {name: invariants.digest(ours.labels(snapshot, eye)) for name, eye in eyes(pieces, *size).items()}
+    return {name: invariants.digest(capture) for name, _, _, _, capture in shots(path, root, size)}

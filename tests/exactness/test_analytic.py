@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
 
 from exactness import ours
-from exactness.analytic import Truth, judge
+from exactness.analytic import Scene, Truth, judge
 from exactness.cases import CASES, front, run, scene
 from exactness.spoil import moved, with_aov, with_mask
 from twinstage.render.capture import Capture
@@ -19,6 +20,16 @@ def test_labels_equal_the_closed_form(kind: str, place: str, eye: str) -> None:
     assert report.problems == []
     assert report.figures["pixels"] > 2000
     assert report.figures["wrong pixels on edges"] <= (0 if kind == "flat" else 20)
+
+
+@cache
+def _good(kind: str) -> tuple[Scene, Truth, Capture]:
+    """A scene, what is true of it, and a capture that says so."""
+    made, about = scene(kind, "metres, Z-up")
+    eye = front(about)
+    truth, capture = Truth.of(made.things, eye), ours.labels(made.snapshot, eye)
+    assert judge(made, truth, capture).problems == []
+    return made, truth, capture
 
 
 def _swapped(capture: Capture) -> Capture:
@@ -65,10 +76,7 @@ SPOILT: dict[str, tuple[Callable[[Capture], Capture], str]] = {
 @pytest.mark.parametrize("name", SPOILT)
 def test_a_spoilt_capture_is_caught(name: str) -> None:
     spoil, word = SPOILT[name]
-    made, about = scene("flat", "metres, Z-up")
-    eye = front(about)
-    capture, truth = ours.labels(made.snapshot, eye), Truth.of(made.things, eye)
-    assert judge(made, truth, capture).problems == []
+    made, truth, capture = _good("flat")
     found = judge(made, truth, spoil(capture), canvas=name.startswith("truncation")).problems
     assert [text for text in found if text.startswith(word)], found
 
@@ -83,9 +91,7 @@ def test_a_wrong_matrix_is_caught() -> None:
 
 
 def test_wrong_texture_coordinates_and_parts_are_caught() -> None:
-    made, about = scene("card", "metres, Z-up")
-    eye = front(about)
-    capture, truth = ours.labels(made.snapshot, eye), Truth.of(made.things, eye)
+    made, truth, capture = _good("card")
     flipped = with_aov(capture, "uv", lambda a: a * (1, -1))
     assert [t for t in judge(made, truth, flipped).problems if t.startswith("uv")]
     renamed = with_aov(capture, "part", lambda a: np.where(a == 2, 3, a))

@@ -14,6 +14,7 @@ from PIL import Image
 
 from twinstage.base.clock import SystemClock
 from twinstage.live.cameras.streams import CameraStreams
+from twinstage.live.server import ServerThread
 from twinstage.live.twin import LiveTwin, TwinFiles, open_twin
 from twinstage.scene.columns import PoseColumns, TickColumns, VisibilityColumns
 from twinstage.sync.serve import running
@@ -336,3 +337,18 @@ def test_another_scene_is_shown_after_it_was_replaced(twin: LiveTwin, tmp_path: 
         assert widths[0] == pytest.approx(16, abs=2) and widths[1] == pytest.approx(64, abs=1)
 
     run(work)
+
+
+def test_a_twin_served_from_a_thread_has_its_cameras_too(twin: LiveTwin) -> None:
+    """As `twinstage.open` serves it: not the main thread, and the engine that this machine is best at."""
+    server = ServerThread(twin, host="127.0.0.1", port=0)
+    server.start()
+    try:
+        server.call(lambda: put(twin, 2.0))
+        answer = httpx.get(f"{server.url}/camera/Top.jpg{SIZE}", timeout=90)
+        assert answer.status_code == 200, answer.text
+        assert middle(answer.content) == pytest.approx(48, abs=2)
+        listed = httpx.get(f"{server.url}/api/cameras").json()["cameras"]
+        assert [camera["jpg"] for camera in listed][-2:] == ["/camera/W/Top.jpg", "/camera/scene.jpg"]
+    finally:
+        server.stop()

@@ -125,8 +125,8 @@ def test_mistakes_are_one_sentence(scene: Scene, tmp_path: Path) -> None:
             "have no AOV 'uv'; known: depth",
         ),
         (
-            lambda: scene.labels("Top", size=SIZE).save_aov("depth", tmp_path / "a.png"),
-            "name a .exr or .npy file",
+            lambda: scene.labels("Top", size=SIZE).save_aov("depth", tmp_path / "a.jpg"),
+            "a JPEG would spoil",
         ),
         (lambda: Scene(scene.snapshot).at(2), "was not read from a stage"),
     ):

@@ -60,6 +60,16 @@ def test_a_damaged_texture_is_grey_and_a_finding(hand, kind, what):
     assert open_engine(kind=kind, spp=1).findings == ()
 
 
+def test_the_api_and_with_it_the_command_tell_what_engines_found(hand):
+    from twinstage.render.api import Scene
+
+    scene = Scene(_textured(hand, DAMAGED["cut short"]))
+    assert scene.engine_findings == ()
+    for seed in (1, 2):
+        scene.picture(CAMERA, engine="raycast", spp=1, seed=seed)
+    assert [finding.code for finding in scene.engine_findings] == ["texture.damaged"]
+
+
 def test_only_inside_an_engine_damage_is_tolerated():
     texture, found = Texture("wood.png", "wood", DAMAGED["cut short"]), {}
     with pytest.raises(UserError, match=r"texture wood\.png cannot be read: image file is truncated"):

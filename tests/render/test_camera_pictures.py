@@ -11,7 +11,7 @@ from twinstage.render.capture import Camera, pinhole
 from twinstage.render.engines import open_engine
 from twinstage.render.exposure import Part, parts
 from twinstage.render.labels import label_pass
-from twinstage.render.lens.orthographic import ORTHOGRAPHIC
+from twinstage.render.lens import EQUIRECTANGULAR, ORTHOGRAPHIC, PINHOLE, Fisheye, OpenCV
 from twinstage.render.motion import Motion, Shutter, Trajectory
 from twinstage.scene.columns import PoseColumns, frozen
 from twinstage.scene.snapshot import Light, Material
@@ -179,10 +179,10 @@ def _rolling(camera):
 
 
 def _lamps(count):
-    """Surfaces that shine in a colour of their own, red = row + 1, and reflect nothing."""
+    """Surfaces that shine in a colour of their own, red = row + 1, and reflect nothing: metals of black."""
     return [
         Material(
-            f"/lamp{k}", diffuse_color=(0, 0, 0), emissive_color=(k + 1.0, 0.5, 0.25), roughness=1, ior=1.01
+            f"/lamp{k}", diffuse_color=(0, 0, 0), emissive_color=(k + 1.0, 0.5, 0.25), metallic=1, ior=1.01
         )
         for k in range(count)
     ]
@@ -209,8 +209,7 @@ def _slabs(origins, directions, sizes, places, near, far):
         enter, leave = np.fmin(a, b).max(1), np.fmax(a, b).min(1)
         at = np.where(enter >= near, enter, leave)
         hit = (enter <= leave) & (at >= near) & (at < best)
-        # From inside the back is seen, and that is dark.
-        best[hit], row[hit] = at[hit], np.where(enter >= near, k + 1, 0)[hit]
+        best[hit], row[hit] = at[hit], k + 1  # from inside the back is seen
     return row
 
 
@@ -239,11 +238,29 @@ def test_the_picture_shows_in_each_pixel_what_the_ray_through_its_centre_meets(h
         assert np.count_nonzero(got != expected) <= 1
 
 
-def test_the_picture_shows_the_label_in_each_pixel(hand):
+@pytest.mark.parametrize("rolling", [False, True])
+@pytest.mark.parametrize(
+    ("lens", "focal"),
+    [
+        (PINHOLE, 130.0),
+        (ORTHOGRAPHIC, 30.0),
+        (OpenCV((-0.25, 0.06, 0.002, -0.001, 0.0)), 130.0),
+        (Fisheye((0.02, -0.003, 0.0, 0.0)), 45.0),
+        (EQUIRECTANGULAR, 160 / 2 / np.pi),
+    ],
+    ids=lambda value: getattr(value, "kind", ""),
+)
+def test_the_picture_shows_the_label_in_each_pixel(hand, lens, focal, rolling):
     snapshot, _, _ = _boxes(hand)
-    camera = _camera("pinhole", 320, 240)
+    camera = replace(_camera("pinhole", 160, 120), lens=lens, K=pinhole(focal, focal, 80.3, 59.6))
+    camera = _rolling(camera) if rolling else camera
     got = np.rint(_centred("direct", snapshot, camera)[..., 0]).astype(int)
-    assert np.count_nonzero(got != label_pass(snapshot, camera).aovs["object"]) <= 1
+    labels = label_pass(snapshot, camera).aovs["object"]
+    assert len(np.unique(labels)) > 8
+    assert np.count_nonzero(got != labels) <= 1
+    # The engine without kernels shows the same surfaces.
+    plain = open_engine(kind="raycast", spp=1, clamp=0).linear(snapshot, camera)[..., 0]
+    assert np.array_equal(np.rint(plain).astype(int), labels)
 
 
 def test_where_the_lens_sees_nothing_the_picture_is_black(hand):
@@ -252,7 +269,7 @@ def test_where_the_lens_sees_nothing_the_picture_is_black(hand):
     camera = replace(_camera("fisheye"), lens=Equidistant(1.2))
     unseen = np.isnan(camera.rays()[1]).any(1).reshape(48, 64)
     assert 0 < unseen.sum() < unseen.size
-    for kind in ("direct", "path"):
+    for kind in ("direct", "path", "raycast"):
         picture = open_engine(kind=kind, spp=16).linear(snapshot, camera)
         assert (picture[unseen] == 0).all()
         assert np.isfinite(picture).all() and picture[~unseen].min() > 0.05
@@ -336,6 +353,16 @@ def _sliding(hand, reach=4.0):
 
 
 class TestShutter:
+    def test_the_engine_without_kernels_smears_too(self, hand):
+        start, motion = _sliding(hand)
+        view = _down(height=10)
+        engine = open_engine(kind="raycast", spp=1, motion_samples=32)
+        got = engine.linear(start, replace(view, shutter=Shutter(0.0, 1.0)), motion=motion)[..., 0]
+        assert np.abs(got[:, 75:125].mean(0) - 0.25).max() < 0.04
+        slanted = engine.linear(start, replace(view, shutter=Shutter(0.0, 0.0, 1.0)), motion=motion)[..., 0]
+        middle = np.array([np.flatnonzero(row > 0.5).mean() + 0.5 for row in slanted])
+        assert np.abs(middle - (100 + 20 * (-2 + 4 * np.arange(10) / 9))).max() < 1.8
+
     def test_a_moving_square_is_smeared_over_its_way(self, hand):
         """20 px to a metre; a square of 1 m that goes 4 m passes each place in the middle for a quarter of the time."""
         start, motion = _sliding(hand)
@@ -436,7 +463,7 @@ def test_the_scalar_variant_takes_any_camera(hand):
     loaded.mi.set_variant("scalar_rgb")
     try:
         scalar = Mitsuba(loaded.mi, loaded.dr, "scalar_rgb", None)
-        sampling = Sampling(DIRECT, 1, 0, float("inf"), centred=True)
+        sampling = Sampling(1, 1, 0, float("inf"), centred=True)  # what shines, and nothing else
         for lens in LENSES:
             camera = _rolling(_camera(lens))
             living = LivingScene(scalar, largest_texture=64, largest_map=64)

@@ -185,6 +185,27 @@ def test_a_rolling_shutter_sees_the_point_when_its_row_does(hand):
     assert not aovs["flow_occluded"][front].any()
 
 
+def test_rolling_shutters_on_both_sides(hand):
+    """Rows y and y' look at t(y) and T + t(y'), so a plate at w px/s lands at y' = y + w (T + t(y') - t(y))."""
+    scenes = [plates(hand, (0.05, 2.0, 0.4, 0.7))]
+    for _ in range(2):
+        scenes.append(moved(scenes[-1], {0: np.array([0.2, 0, -0.3])}))
+    rolling, readout, step = replace(CAMERA, shutter=Shutter(0.0, 0.0, 0.5)), 0.5, 0.6
+    motion = Motion((0.0, 1.0, 2.0), tuple(scenes))
+    # The next frame begins `step` later: the same motion, its keys counted from that frame's time.
+    later = Motion(tuple(s - step for s in motion.seconds), tuple(scenes))
+    to = Instant(motion.at(step), rolling, later)
+    aovs = label_pass(scenes[0], rolling, motion=motion, aovs=FLOW, after=to, amodal=False).aovs
+    front = aovs["object"] == 1
+    row = np.mgrid[:H, :W][0][front]
+    landed = row + 0.5 + aovs["flow"][front][:, 1]
+    lapse = step + readout * (np.floor(landed) - row) / (H - 1)
+    assert np.abs(aovs["flow"][front] - FOCAL / 2.0 * np.array([[0.2, 0.3]]) * lapse[:, None]).max() < 1e-3
+    assert np.abs(aovs["motion"][front] - np.array([[0.2, 0, -0.3]]) * lapse[:, None]).max() < 1e-5
+    inside = (landed > 0) & (landed < H)
+    assert np.array_equal(aovs["flow_occluded"][front], ~inside) and front.sum() > 200
+
+
 def test_a_moving_camera_under_a_rolling_shutter(hand):
     """The camera slides along x at 1 m/s: the plate moves left by f/z times the row's time."""
     scene = plates(hand, (0.3, 2.0, 0.0, 1.0))

@@ -10,6 +10,7 @@ from PIL import Image
 
 from twinstage.base.errors import UserError
 from twinstage.render.camera import look_at
+from twinstage.render.images import tolerating
 from twinstage.render.labels import label_pass
 from twinstage.render.opacity import SOLID, cut_at, invisible
 from twinstage.scene.snapshot import Material, Texture, TextureInput
@@ -201,5 +202,12 @@ def test_without_texture_coordinates_there_are_no_holes(hand):
 def test_a_broken_image_is_one_sentence(hand):
     broken = replace(image(CHECKERS), data=b"not an image", hash="x" * 64)
     snapshot = layers(hand, [2.0], [cutout()], [0], [broken])
-    with pytest.raises(UserError, match=r"texture mask\.png cannot be read"):
+    sentence = r"texture mask\.png cannot be read"
+    with pytest.raises(UserError, match=sentence):
+        label_pass(snapshot, CAMERA)
+    found = {}
+    with tolerating(found):
+        label_pass(snapshot, CAMERA)
+    assert len(found) == 1
+    with pytest.raises(UserError, match=sentence):  # what was tolerated before is not remembered
         label_pass(snapshot, CAMERA)

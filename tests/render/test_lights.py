@@ -242,3 +242,13 @@ def test_textures_that_glow_light_with_their_mean(hand):
     for kind in ("direct", "path"):
         got = _floor(hand, [], kind=kind, worn=[lamp], textures=textures, **far)
         assert np.allclose(got, _floor(hand, [], kind=kind, worn=[plain], **far), rtol=0.03)
+
+
+@pytest.mark.parametrize("kind", ["rect", "disk", "sphere"])
+def test_a_mirror_shows_a_lamp_without_noise(hand, kind):
+    """A smooth metal that mirrors the middle of a lamp: its radiance at any number of samples; beside it nothing."""
+    mirror = Material("/m", diffuse_color=(1, 1, 1), metallic=1.0, roughness=0.02)
+    light = [(_light(kind, 2.0, width=0.4, height=0.4, radius=0.2), _at(z=4.0))]
+    got = _floor(hand, light, material=mirror, spp=4)
+    assert np.allclose(got, 2.0, rtol=0.05)
+    assert np.allclose(_floor(hand, light, at=(1.0, 0.0), material=mirror, spp=4), 0.0, atol=0.01)

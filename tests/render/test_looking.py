@@ -10,10 +10,7 @@ from PIL import Image
 
 from twinstage.base.errors import UserError
 from twinstage.render.capture import AOVS
-from twinstage.render.whole import check_folder, write_whole
 from twinstage.render.outputs import (
-    BOOL_AOVS,
-    ID_AOVS,
     aov_bytes,
     check_aovs,
     check_suffix,
@@ -23,6 +20,7 @@ from twinstage.render.preview import Preview, id_colors, turbo
 from twinstage.render.sheet import Heading, evenly, sheet_png, shrunk
 from twinstage.render.turntable import turntable
 from twinstage.render.views import point_of_view, view_of
+from twinstage.render.whole import check_folder, write_whole
 
 # ---------------------------------------------------------------------- turntables and views
 
@@ -45,10 +43,14 @@ def test_a_turntable_goes_round_once_and_always_sees_everything(
     assert np.allclose(np.arcsin(eyes[:, 2] / np.linalg.norm(eyes[0])), elevation)
     turns = np.diff(np.unwrap(np.arctan2(eyes[:, 1], eyes[:, 0])))
     assert np.allclose(turns, 2 * np.pi / 12), "evenly, counter-clockwise, and no view twice"
+    fullest = 0.0
     for camera in cameras:
         pixels, depth = camera.project(corners)
         assert (depth > camera.near).all() and (depth < camera.far).all()
         assert (pixels >= 0).all() and (pixels <= size).all()
+        reach = np.abs(pixels / size - 0.5).max()
+        fullest = max(fullest, float(reach))
+    assert fullest > 0.45, "and no farther away than that takes"
 
 
 def test_views_that_cannot_be_are_one_sentence(hand: SimpleNamespace) -> None:
@@ -147,7 +149,7 @@ def test_ids_survive_a_png_and_large_ones_are_refused() -> None:
     ids = np.array([[0, 1, 300], [65535, 7, 2]], np.int32)
     with Image.open(io.BytesIO(aov_bytes("object", ids, ".png"))) as image:
         assert np.array_equal(np.asarray(image), ids)
-    with pytest.raises(UserError, match="object has ids above 65535, which a PNG cannot hold"):
+    with pytest.raises(UserError, match="object has numbers from 1 to 65536, but a PNG holds 0 to 65535"):
         aov_bytes("object", ids + 1, ".png")
     occluded = np.array([[True, False]])
     with Image.open(io.BytesIO(aov_bytes("flow_occluded", occluded, ".png"))) as image:
@@ -163,16 +165,22 @@ def test_jpegs_are_close_to_the_picture() -> None:
 
 def test_names_that_cannot_hold_an_aov_are_refused_before_any_work() -> None:
     for name, file, preview, words in (
-        ("depth", "a.png", False, "name a .exr or .npy file, or ask for --preview"),
-        ("object", "a.jpg", False, "ids are data"),
-        ("linear", "a.png", False, "its numbers are no colours"),
+        (
+            "position",
+            "a.png",
+            False,
+            "a PNG cannot hold position; name a .exr or .npy file, or ask for --preview",
+        ),
+        ("object", "a.jpg", False, "a JPEG would spoil the numbers of object"),
+        ("rgb", "a.exr", False, "rgb is 8 bits after the tone map; ask for --aov linear"),
         ("depth", "a.exr", True, "a preview is a picture to look at"),
         ("rgb", "a.tiff", False, "must end in .png"),
     ):
         with pytest.raises(UserError, match=words):
             check_suffix(Path(file), name, preview)
-    for name in (*ID_AOVS, *BOOL_AOVS, "rgb"):
-        check_suffix(Path("a.png"), name, False)
+    for name in AOVS:
+        check_suffix(Path(f"a{file_suffix(name, False)}"), name, False)
+        check_suffix(Path("a.png"), name, True)
     with pytest.raises(UserError, match=r"there is no AOV 'dept'; did you mean 'depth'\?"):
         check_aovs(["rgb", "dept"])
     with pytest.raises(UserError, match="known: rgb, linear, depth"):

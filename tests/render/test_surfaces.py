@@ -268,3 +268,11 @@ def test_colours_of_vertices_are_mixed_between_them(hand):
     x, y = np.meshgrid((np.arange(32) + 0.5) / 32, 1 - (np.arange(32) + 0.5) / 32)
     assert np.allclose(got[..., 0], x, atol=0.04) and np.allclose(got[..., 1], y, atol=0.04)
     assert got[..., 2].max() < 0.03
+
+
+def test_without_texture_coordinates_there_are_no_images_and_no_holes(hand):
+    quad = replace(hand.quad(50.0), uv=None, hash="without uv")
+    sources = tuple((name, TextureInput(0, channel="r")) for name in ("opacity", "diffuseColor"))
+    material = replace(MATT, opacity_threshold=0.5, textures=sources)
+    got = _seen(hand, material, [_sun([0, 0, 1])], pixels=[np.zeros((2, 2, 3))], prototype=quad, spp=4)
+    assert np.allclose(got, 0.5, atol=0.02)

@@ -118,3 +118,15 @@ def test_without_libllvm_pictures_come_from_the_scalar_variant_with_a_hint(root)
 
 def test_the_environment_chooses_the_variant_and_then_there_is_no_hint(root):
     assert _run(root, {VARIABLE: "scalar"}, denoise=True) == ["scalar_rgb", "None"]
+
+
+def test_a_gpu_renders_the_same_scene(root):
+    """Skips without one: then only the choice of the variant is tested."""
+    loaded = load_mitsuba()
+    try:
+        there = works(loaded.mi, loaded.dr, "cuda")
+    finally:
+        loaded.mi.set_variant(loaded.variant)
+    if not there:
+        pytest.skip("no NVIDIA GPU here")
+    assert _run(root, {VARIABLE: "cuda"}, denoise=True) == ["cuda_ad_rgb", "None"]

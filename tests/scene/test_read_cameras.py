@@ -66,6 +66,21 @@ def test_offsets_and_pixels_that_are_not_square(open_text: Any, up: str, units: 
     assert [f.code for f in snapshot.findings] == []
 
 
+@pytest.mark.parametrize("up", ["Y", "Z"])
+@pytest.mark.parametrize("units", [0.01, 1.0])
+def test_orthographic_cameras_of_any_unit(open_text: Any, up: str, units: float) -> None:
+    opened = open_text(
+        'def Camera "C" { token projection = "orthographic"\n float horizontalAperture = 240\n'
+        " float verticalAperture = 150\n float horizontalApertureOffset = 30\n float verticalApertureOffset = -20\n"
+        " double3 xformOp:translate = (3, -2, 4)\n float3 xformOp:rotateXYZ = (20, -30, 5)\n"
+        ' uniform token[] xformOpOrder = ["xformOp:translate", "xformOp:rotateXYZ"]\n}\n',
+        up=up,
+        units=units,
+    )
+    snapshot = read_snapshot(opened)
+    assert_same_pixels(opened, snapshot, only(snapshot))
+
+
 @pytest.mark.parametrize("scale", ["(0.01, 0.01, 0.01)", "(2, 3, 0.5)", "(-1, 1, 1)"])
 def test_a_scaled_camera_sees_what_gf_camera_sees(open_text: Any, scale: str) -> None:
     opened = open_text(
@@ -86,9 +101,8 @@ def test_real_cameras(shared: Path) -> None:
         opened = open_stage(shared / "assets" / row["file"], [shared / "assets"], probe=False)
         snapshot = read_snapshot(opened)
         for camera in snapshot.cameras:
-            if camera.projection == "perspective":
-                assert_same_pixels(opened, snapshot, camera)
-                seen += 1
+            assert_same_pixels(opened, snapshot, camera)
+            seen += 1
     assert seen > 15
 
 

@@ -70,7 +70,7 @@ def render(
         list[str] | None,
         typer.Option(
             "--camera",
-            help="Name or path of a camera; give it once for each. Without it the first one, or the whole scene.",
+            help="Name or path of a camera, or a .json of one; once for each. Without it the first, or the whole scene.",
             rich_help_panel=LOOK,
             show_default=False,
         ),
@@ -94,6 +94,14 @@ def render(
         float,
         typer.Option("--fov", help="With --eye: field of view across, in degrees.", rich_help_panel=LOOK),
     ] = 60.0,
+    square_pixels: Annotated[
+        bool,
+        typer.Option(
+            "--square-pixels/--fill-aperture",
+            help="With --camera: square pixels, or both apertures of the camera on the picture, stretched if need be.",
+            rich_help_panel=LOOK,
+        ),
+    ] = True,
     turntable: Annotated[
         int | None,
         typer.Option(
@@ -220,6 +228,7 @@ def render(
         eye=None if eye is None else parse_point("--eye", eye),
         look_at=None if look_at is None else parse_point("--look-at", look_at),
         fov=fov,
+        square_pixels=square_pixels,
         turntable=turntable,
         elevation=elevation,
         seed=seed,

@@ -40,6 +40,7 @@ def check_machine() -> list[Check]:
     ]
     checks += [_package(name, module) for name, module in PACKAGES.items()]
     checks += [_guard("renderer", _renderer), _guard("label rays", _rays), _guard("viewer", _viewer), _wall()]
+    checks.append(_films())
     return checks
 
 
@@ -90,6 +91,19 @@ def _renderer() -> Check:
             f"{variant}: pictures are about ten times slower than with libLLVM 19 (Debian: apt-get install libllvm19)",
         )
     return Check("renderer", "ok", variant)
+
+
+def _films() -> Check:
+    """Films in mp4 are an extra."""
+    from pathlib import Path
+
+    from twinstage.base.errors import UserError
+    from twinstage.render.video import check_mp4
+
+    try:
+        return Check("films", "ok", f"mp4 by {check_mp4(Path('mp4'))}")
+    except UserError as missing:
+        return Check("films", "info", str(missing))
 
 
 def _rays() -> Check:

@@ -171,3 +171,26 @@ def test_cut_outs_by_texel_are_those_of_the_label_pass(hand) -> None:
     labels = label_pass(snapshot, camera, amodal=False).aovs["object"].ravel()
     assert 0.2 < (labels == 1).mean() / (labels > 0).mean() < 0.8
     assert np.array_equal(owner, labels)
+
+
+def test_real_stages_give_the_objects_of_the_label_pass(shared) -> None:
+    """Every sixteenth of the small files of other makers, with instances, curves and odd units."""
+    from twinstage.base.errors import UserError
+    from twinstage.render.framing import frame_scene
+    from twinstage.scene.read import read_snapshot
+    from twinstage.scene.stage import open_stage
+
+    files = [f for f in sorted((shared / "assets").rglob("*.usd*")) if f.stat().st_size < 40_000][::16]
+    pixels = differ = 0
+    for file in files[:20]:
+        try:
+            snapshot = read_snapshot(open_stage(file, asset_roots=[shared / "assets"]))
+            camera = frame_scene(snapshot, 80, 60)
+        except UserError:
+            continue
+        labels = label_pass(snapshot, camera, amodal=False, normals=False)
+        hits = Caster(snapshot).cast(*camera.rays(), near=camera.near, far=camera.far)
+        owner = np.append(snapshot.instances.object + 1, 0)[hits.instance]
+        pixels += owner.size
+        differ += int((owner != labels.aovs["object"].ravel()).sum())
+    assert pixels > 30_000 and differ / pixels < 1e-3

@@ -153,7 +153,7 @@ class CameraStreams:
         view = feed.view
         view.feeds.discard(feed)
         if not view.feeds:
-            self._views.pop((view.path, view.width, view.height), None)
+            self._drop(view)
 
     async def close(self) -> None:
         """End all streams and the rendering process."""
@@ -211,8 +211,14 @@ class CameraStreams:
             view.refused = str(error)
             self._end(view)
 
+    def _drop(self, view: View) -> None:
+        """Render it no more; another one of the same camera and size may have taken its place already."""
+        key = (view.path, view.width, view.height)
+        if self._views.get(key) is view:
+            del self._views[key]
+
     def _end(self, view: View) -> None:
-        self._views.pop((view.path, view.width, view.height), None)
+        self._drop(view)
         for feed in view.feeds:
             feed.over = not view.refused
             feed.changed.set()

@@ -35,6 +35,7 @@ class Job:
     eye: tuple[float, ...] | None = None
     look_at: tuple[float, ...] | None = None
     fov: float = 60.0
+    square_pixels: bool = True
     turntable: int | None = None
     elevation: float = 25.0
     seed: int = 0

@@ -10,18 +10,23 @@ import json
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from twinstage.base.errors import UserError
-from twinstage.render.whole import check_folder, whole_file, write_whole
+from twinstage.render.encoder import Encoder
 from twinstage.render.outputs import STILLS, aov_bytes, check_suffix, file_suffix
 from twinstage.render.preview import Preview
 from twinstage.render.sheet import Heading, Tile, evenly, number, sheet_png, shrunk
 from twinstage.render.video import KINDS, Film, check_film
+from twinstage.render.whole import check_folder, whole_file, write_whole
+
+if TYPE_CHECKING:
+    from twinstage.render.capture import Camera
 
 PLACES = ("camera", "aov", "frame")
 FOLDER_NAME = "{camera}_{aov}_{frame}"
@@ -43,7 +48,7 @@ class Sink(Protocol):
 
     files: list[Path]
 
-    def add(self, shot: Shot, values: np.ndarray) -> None: ...
+    def add(self, shot: Shot, values: np.ndarray, camera: "Camera") -> None: ...
 
     def close(self) -> None: ...
 
@@ -74,6 +79,7 @@ class Sinks:
         kind = wanted.out.suffix.lower()
         pattern = wanted.out if kind in (*STILLS, *KINDS) else wanted.out / FOLDER_NAME
         self.sinks: list[Any] = []
+        self.extra: list[Path] = []
         self.labels: LabelsFile | None = None
         folder = pattern is not wanted.out and kind != ".json"
         if folder and kind and not wanted.out.is_dir():
@@ -84,7 +90,7 @@ class Sinks:
         if kind in KINDS:
             self.sinks.append(self._open.enter_context(Films(pattern, wanted)))
         elif folder or (kind in STILLS and not wanted.sheet):
-            self.sinks.append(Stills(pattern, wanted))
+            self.sinks.append(self._open.enter_context(Stills(pattern, wanted)))
         if wanted.labels or kind == ".json":
             self.labels = self._open.enter_context(LabelsFile(_labels_path(wanted.out, folder)))
         if "{" not in str(pattern.parent):
@@ -94,11 +100,11 @@ class Sinks:
     def files(self) -> list[Path]:
         """All files written, in order."""
         written = [file for sink in self.sinks for file in sink.files]
-        return written + ([self.labels.path] if self.labels else [])
+        return [*written, *self.extra, *([self.labels.path] if self.labels else [])]
 
-    def add(self, shot: Shot, values: np.ndarray) -> None:
+    def add(self, shot: Shot, values: np.ndarray, camera: "Camera") -> None:
         for sink in self.sinks:
-            sink.add(shot, values)
+            sink.add(shot, values, camera)
 
     def __enter__(self) -> "Sinks":
         self._open.__enter__()
@@ -130,7 +136,7 @@ def _labels_path(out: Path, folder: bool) -> Path:
 
 
 class Stills:
-    """A file for each picture."""
+    """A file for each picture, encoded and written beside the renderer."""
 
     def __init__(self, pattern: Path, wanted: Wanted) -> None:
         self.files: list[Path] = []
@@ -139,6 +145,7 @@ class Stills:
         _check_places(pattern, names, wanted, PLACES)
         for shot, path in zip(wanted.shots, names, strict=True):
             check_suffix(path, shot.aov, wanted.preview)
+        self._encoder = Encoder()
 
     def _path(self, shot: Shot) -> Path:
         path = filled(self._pattern, shot)
@@ -146,13 +153,21 @@ class Stills:
             return path
         return path.with_name(path.name + file_suffix(shot.aov, self._preview))
 
-    def add(self, shot: Shot, values: np.ndarray) -> None:
-        path = self._path(shot)
-        write_whole(path, aov_bytes(shot.aov, values, path.suffix, Preview() if self._preview else None))
+    def add(self, shot: Shot, values: np.ndarray, camera: "Camera") -> None:
+        path, preview = self._path(shot), Preview() if self._preview else None
+        self._encoder.put(
+            lambda: aov_bytes(shot.aov, values, path.suffix, preview, camera), partial(write_whole, path)
+        )
         self.files.append(path)
 
     def close(self) -> None:
-        pass
+        self._encoder.close()
+
+    def __enter__(self) -> "Stills":
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._encoder.__exit__(*error)
 
 
 class Films:
@@ -168,7 +183,7 @@ class Films:
         _check_places(pattern, [filled(pattern, shot) for shot in one], wanted, PLACES[:2])
         check_film(pattern, wanted.fps)
 
-    def add(self, shot: Shot, values: np.ndarray) -> None:
+    def add(self, shot: Shot, values: np.ndarray, camera: "Camera") -> None:
         path = filled(self._pattern, Shot(shot.camera, shot.aov, ""))
         if path not in self._films:
             self._films[path] = self._open.enter_context(Film(path, self._fps))
@@ -196,7 +211,7 @@ class Sheet:
         self._tiles: list[Tile] = []
         self._previews: dict[tuple[str, str], Preview] = {}
 
-    def add(self, shot: Shot, values: np.ndarray) -> None:
+    def add(self, shot: Shot, values: np.ndarray, camera: "Camera") -> None:
         if self._place in self._shown:
             preview = self._previews.setdefault((shot.camera, shot.aov), Preview())
             self._tiles.append(shrunk(preview(shot.aov, values), "  ".join(self._caption(shot))))
