@@ -12,7 +12,8 @@ at the same exposure, limited to [0, 1], so that no firefly decides. `path` take
 256 samples (a process each: samples cannot change under persistent data) the number with the same error is found, and
 taken. ratio = Cycles' time / ours.
 time_ratio_10m_to_100k_triangles: `path`, 500 instances of ten prototypes with 200, 2,000 or 20,000 triangles each.
-path_*_instances: 50, 500 and 5,000 instances of 2,000 (quick: 200) triangles. pose_update: what it takes to follow moved vehicles.
+path_*_instances: 50, 500 and 5,000 instances of 2,000 (quick: 200) triangles. pose_update: what it takes to
+follow moved vehicles.
 memory_slope_per_1000_frames: resident memory over frames of moved vehicles, picture and labels, in a process of its own.
 Without bpy the peers are left out, without ../shared the warehouse; both are said on standard error.
 """
