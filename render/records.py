@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 
 from twinstage.render.boxes import box_3d, full_box, oriented_box, tight_box
+from twinstage.render.camera_data import camera_data
 from twinstage.render.capture import Camera, Capture, ObjectMask
 from twinstage.render.keypoints import SeenKeypoints, seen_keypoints
 from twinstage.render.lens import lens_data
+from twinstage.render.motion import Shutter
 from twinstage.render.views import View
 from twinstage.scene.snapshot import Snapshot
 from twinstage.scene.transforms import rigid_inverse
@@ -30,18 +32,25 @@ def view_record(snapshot: Snapshot, view: View, capture: Capture) -> dict[str, A
 
 
 def camera_record(view: View) -> dict[str, Any]:
-    """Intrinsics and pose; with a rolling shutter or a path, that of the frame's time."""
+    """Intrinsics and pose; of a camera that moves that in the middle of the exposure, with `path` and `shutter`."""
     camera = view.camera
+    pose = camera.world_from_camera
+    if camera.path is not None:
+        pose = camera.path.at(np.array([camera.shutter.middle]))[0]
+    data = camera_data(camera)
+    told = {"shutter": camera.shutter != Shutter(), "path": camera.path is not None}
+    timing: dict[str, Any] = {name: data[name] for name, say in told.items() if say}
     return {
         "name": camera.name,
         "source": view.source,
         "size": [camera.width, camera.height],
         "K": numbers(camera.K),
         "lens": lens_data(camera.lens),
-        "world_from_camera": numbers(camera.world_from_camera),
-        "camera_from_world": numbers(rigid_inverse(camera.world_from_camera)),
+        "world_from_camera": numbers(pose),
+        "camera_from_world": numbers(rigid_inverse(pose)),
         "near": camera.near,
         "far": camera.far,
+        **timing,
     }
 
 
