@@ -59,7 +59,8 @@ def open(
     from twinstage.scene.stage import open_stage
 
     opened = choose_variants(open_stage(stage, asset_roots=asset_roots), dict(variants or {}))
-    return Scene(read_snapshot(opened, checked_time(time), refine=refine), opened=opened, refine=refine)
+    snapshot = read_snapshot(opened, checked_time(time), refine=refine)
+    return Scene(snapshot, opened=opened, refine=refine, time=time)
 
 
 def checked_time(time: float | None) -> float | None:
