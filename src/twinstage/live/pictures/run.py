@@ -103,9 +103,12 @@ class _Looking:
         return self._planned.settings.model_copy(update={"seed": seed})
 
     def _labels(self, scene: "Scene", view: "View", motion: "Motion | None", k: int, place: int) -> "Labels":
+        from twinstage.render.framing import what_went_wrong
+
         if not len(scene.snapshot.objects) and (self._sinks.labels is not None or self._job.overlay):
             raise UserError(
                 f"{self._job.stage} has no object to label: it draws nothing that is labelled, a component or a gprim"
+                + what_went_wrong(scene.snapshot)
             )
         after, before = self._moments.around(place, k, self._exact)
         return scene.label(view, self._exact or ("object",), motion=motion, after=after, before=before)
