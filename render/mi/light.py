@@ -80,14 +80,8 @@ def _behind(runtime: Mitsuba, world: Surroundings, chance: Any, ray: Any, hit: H
         layer += 1
         return si, corner, reach, chance, layer, through & si.is_valid() & (layer < LAYERS)
 
-    start = (
-        hit.si,
-        hit.corner,
-        dr.full(mi.Float, 1.0, dr.width(ray.d)),
-        chance,
-        mi.UInt32(0),
-        active & hit.si.is_valid(),
-    )
+    active = world.surfaces.at_veil(hit.si.p, active & hit.si.is_valid())
+    start = (hit.si, hit.corner, dr.full(mi.Float, 1.0, dr.width(ray.d)), chance, mi.UInt32(0), active)
     si, corner, reach, *_ = dr.while_loop(start, lambda *state: state[-1], again, label="layers")
     return Hit(si, corner, reach)
 
@@ -111,9 +105,11 @@ def clear(runtime: Mitsuba, world: Surroundings, ray: Any, active: Any) -> Any:
         share = dr.select(active & (layer >= LAYERS), 0.0, share)
         return dr.select(active, onward, ray), share, layer, active & (layer < LAYERS)
 
-    state = (mi.Ray3f(ray), dr.full(mi.Float, 1.0, dr.width(ray.d)), mi.UInt32(0), active & blocked)
+    # What a box around all glass and holes was not in the way of is blocked by something opaque.
+    asked = world.surfaces.meets_veil(ray, active & blocked)
+    state = (mi.Ray3f(ray), dr.full(mi.Float, 1.0, dr.width(ray.d)), mi.UInt32(0), asked)
     share = dr.while_loop(state, lambda *state: state[-1], again, label="shadows")[1]
-    return dr.select(active & blocked, share, free)
+    return dr.select(asked, share, free)
 
 
 def seen_surface(runtime: Mitsuba, world: Surroundings, hit: Hit, active: Any) -> Surface:
