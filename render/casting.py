@@ -21,6 +21,7 @@ from twinstage.render.motion import Motion
 from twinstage.render.opacity import Cutouts, Transparency, cutouts, hidden_slots
 from twinstage.render.posing import Moment, moments
 from twinstage.render.rays import RayGrid, View
+from twinstage.render.thin import flat, moved_out, solid
 from twinstage.scene.columns import F8, Bool
 from twinstage.scene.snapshot import Prototype, Snapshot
 
@@ -91,11 +92,15 @@ def _parts_of(
     if not drawn:
         return
     index = np.array([i for i, _ in drawn])
-    bvhs = [cache.get(snapshot.prototypes[table.prototype[i]], slots) for i, slots in drawn]
+    moving = moment.moves(table.node[index])
+    sheets = flat(snapshot.instance_world[index][:, :3, :3]) & ~moving
+    bvhs = [
+        _bvh(snapshot, i, slots, cache, bool(sheet))
+        for (i, slots), sheet in zip(drawn, sheets.tolist(), strict=True)
+    ]
     holes: dict[tuple[int, int], Cutouts | None] = {}
     rows = moment.first, moment.last
     limits = _rows_of(moment, view.camera.height, canvas)
-    moving = moment.moves(table.node[index])
     for group in (np.flatnonzero(~moving), np.flatnonzero(moving)):
         for k, world, rect, nearest in _placed(
             moment, view, canvas, index[group], [bvhs[g] for g in group.tolist()]
@@ -110,6 +115,14 @@ def _parts_of(
                 holes[kind] = cutouts(snapshot, prototype, materials, transparent)
             owner, grid = int(table.object[i]), RayGrid(view, world)
             yield Part(i, owner, prototype, materials, bvh, grid, rect, nearest, world, rows, holes[kind])
+
+
+def _bvh(snapshot: Snapshot, row: int, slots: tuple[int, ...], cache: BvhCache, sheet: bool) -> Bvh:
+    """The BVH of an instance: its prototype's, or where it is squashed flat one of its own, all but shifted into the world."""
+    prototype = snapshot.prototypes[snapshot.instances.prototype[row]]
+    if sheet:
+        prototype = moved_out(prototype, snapshot.instance_world[row][:3, :3])
+    return cache.get(prototype, slots)
 
 
 def _rows_of(moment: Moment, height: int, canvas: PixelRect) -> PixelRect:
@@ -133,12 +146,14 @@ def _placed(
         world = np.stack([moment.instance(i) for i in index.tolist()], 1)
     else:
         world = np.array(moment.snapshot.instance_world[index])[None]
+        sheets = np.flatnonzero(flat(world[0, :, :3, :3]))
+        world[0, sheets, :3, :3] = np.eye(3)
     centre = np.array([bvh.centre for bvh in bvhs])
     world[..., :3, 3] += np.einsum("pnij,nj->pni", world[..., :3, :3], centre)
-    # An instance scaled flat in any direction has no inverse; it has no volume either, and its outline is left out.
-    solid = (np.abs(np.linalg.det(world[..., :3, :3])) > 1e-30).all(0)
+    # A sheet has no inverse: see `_bvh`. One that moves while rows are exposed is left out, and what is no more than a line.
+    whole = solid(world[..., :3, :3]).all(0)
     rects, nearest, seen = part_rects(view, canvas, world, np.array([bvh.half for bvh in bvhs]))
-    for k in np.flatnonzero(seen & solid).tolist():
+    for k in np.flatnonzero(seen & whole).tolist():
         yield k, world[:, k] if moving else world[0, k], rects[k], float(nearest[k])
 
 

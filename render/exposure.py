@@ -29,7 +29,8 @@ class Part:
     """A share of an exposure.
 
     snapshot: the scene at that moment; first, last: rows [first, last) that see it; spp: samples a pixel;
-    poses f8[k, r, 4, 4]: world_from_camera at k moments, for each row of the image (r = height) or all (r = 1).
+    poses f8[k, r, 4, 4]: world_from_camera at k moments, for each row of the image (r = height) or all (r = 1);
+    index: place among the parts; of: how many parts share out one set of samples, 1 where each has its own.
     """
 
     snapshot: Snapshot
@@ -37,6 +38,8 @@ class Part:
     last: int
     spp: int
     poses: F8
+    index: int = 0
+    of: int = 1
 
 
 def parts(
@@ -58,7 +61,7 @@ def parts(
     if shutter.readout == 0:
         for k in range(count):
             at = shutter.open + (k + 0.5) * step
-            yield Part(motion.at(at), 0, camera.height, each, _pose_at(camera, at))
+            yield Part(motion.at(at), 0, camera.height, each, _pose_at(camera, at), k, count)
         return
     yield from _rolling(camera, motion, spp, count, BANDS * max(moments, 1))
 
@@ -84,7 +87,7 @@ def _rolling(camera: Camera, motion: Motion, spp: int, count: int, most: int) ->
             own = (n - band[rows] + 0.5) * length / count
             poses[rows] = camera.path.at(shutter.open + own + late[rows])
         at = shutter.open + 0.5 * length / count + n * step
-        yield Part(motion.at(at), first, last, -(-spp // count), poses[None])
+        yield Part(motion.at(at), first, last, -(-spp // count), poses[None], n - int(band.min()))
 
 
 def _pose_at(camera: Camera, seconds: float) -> F8:

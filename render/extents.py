@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from twinstage.render.thin import inverse
 from twinstage.scene.columns import F8
 from twinstage.scene.snapshot import Prototype, Snapshot
 
@@ -43,11 +44,11 @@ class Bounds:
     def of_instances(self, snapshot: Snapshot, rows: np.ndarray, frame: np.ndarray) -> Box | None:
         """The box of these instances in the axes of `frame` (world_from_frame f8[4, 4]); None where there is no vertex."""
         low, high = np.full(3, np.inf), np.full(3, -np.inf)
-        inverse = np.linalg.inv(frame)
+        back = inverse(frame)
         for row in rows:
             prototype = snapshot.prototypes[int(snapshot.instances.prototype[row])]
             if len(prototype.points):
-                near, far = self._of_prototype(prototype, inverse @ snapshot.instance_world[row])
+                near, far = self._of_prototype(prototype, back @ snapshot.instance_world[row])
                 low, high = np.minimum(low, near), np.maximum(high, far)
         return None if low[0] > high[0] else Box(low, high)
 

@@ -4,6 +4,7 @@ import numpy as np
 
 from twinstage.render.casting import Part
 from twinstage.render.extents import SHARED_BOUNDS, object_node
+from twinstage.render.thin import flat, inverse
 from twinstage.scene.columns import F8
 from twinstage.scene.snapshot import Snapshot
 
@@ -36,7 +37,7 @@ class ObjectFrames:
     def nocs(self, part: Part, points: F8, rows: np.ndarray) -> F8:
         """Places f8[3, n] in the box of the part's object, from 0 to 1 an axis, of points f8[3, n] in the part's box."""
         low, high = self.box(part.object)
-        frame = np.linalg.inv(self._snapshot.node_world[self.node(part.object)])
+        frame = inverse(self._snapshot.node_world[self.node(part.object)])
         matrix = frame @ self._rest(part)
         local = matrix[:3, :3] @ points + matrix[:3, 3:]
         size = high - low
@@ -47,5 +48,7 @@ class ObjectFrames:
     def _rest(self, part: Part) -> F8:
         """world_from_box of the part at the snapshot's own time."""
         out = np.array(self._snapshot.instance_world[part.instance])
+        if flat(out[None, :3, :3])[0] and part.bvh.prototype is not part.prototype:
+            out[:3, :3] = np.eye(3)  # a sheet's points are moved out already
         out[:3, 3] += out[:3, :3] @ part.bvh.centre
         return out

@@ -14,8 +14,8 @@ from twinstage.render.bounds import PixelRect, image_rect
 from twinstage.render.capture import Camera
 from twinstage.scene.columns import F4, F8
 
-_KEPT = 4
-"""Lenses whose image of rays is kept: 24 bytes a pixel."""
+_KEPT_BYTES = 200_000_000
+"""Of rays of whole images, by lens; 24 bytes a pixel, twice that for lenses that are not central."""
 
 
 class View:
@@ -83,8 +83,11 @@ def image_rays(camera: Camera) -> tuple[F8, F8]:
     found = _IMAGES.get(key)
     if found is None:
         x, y = centres(image_rect(camera))
-        found = _IMAGES[key] = camera.local_rays(np.stack(np.meshgrid(x, y), -1))
-        if len(_IMAGES) > _KEPT:
+        origins, directions = camera.local_rays(np.stack(np.meshgrid(x, y), -1))
+        if camera.lens.central:
+            origins = np.broadcast_to(np.zeros(3), directions.shape)
+        found = _IMAGES[key] = origins, directions
+        while len(_IMAGES) > 1 and sum(d.nbytes for _, d in _IMAGES.values()) > _KEPT_BYTES:
             _IMAGES.popitem(last=False)
     else:
         _IMAGES.move_to_end(key)

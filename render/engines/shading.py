@@ -4,13 +4,13 @@ from typing import Any
 
 import numpy as np
 
-from twinstage.render.border import border
 from twinstage.render.casting import drawn_instances
 from twinstage.render.images import decode, linear_pixels, texture_values
 from twinstage.render.lighting import PlacedLight, shaping_factor
+from twinstage.render.texels import nearest_texels
 from twinstage.render.zbuffer import ZBuffer, corner_weights, pixels_by_instance
 from twinstage.scene.columns import F4, F8, Bool
-from twinstage.scene.snapshot import Light, Material, Prototype, Snapshot, TextureInput
+from twinstage.scene.snapshot import Light, Material, Prototype, Snapshot
 
 _METAL_SHARE = 0.6
 
@@ -169,39 +169,7 @@ class Albedo:
         if key not in self._images:
             self._images[key] = texture_values(texture, source, color=True, largest=self._largest)
         uv = np.einsum("nk,nkj->nj", weights, prototype.uv[corners])
-        return sample_nearest(self._images[key], uv, source)
-
-
-def sample_nearest(image: F4, uv: np.ndarray, source: TextureInput) -> F4:
-    """Texels f4[n, channels] at texture coordinates [n, 2] whose v points up."""
-    cos, sin = np.cos(source.uv_rotation), np.sin(source.uv_rotation)
-    x, y = uv[:, 0] * source.uv_scale[0], uv[:, 1] * source.uv_scale[1]
-    u = cos * x - sin * y + source.uv_translation[0]
-    v = sin * x + cos * y + source.uv_translation[1]
-    height, width = image.shape[:2]
-    column = _wrapped(np.floor(u * width).astype(np.int64), width, source.wrap_s)
-    row = _wrapped(np.floor((1 - v) * height).astype(np.int64), height, source.wrap_t)
-    texels = np.asarray(image[row, column])
-    outside = _outside(u, source.wrap_s) | _outside(v, source.wrap_t)
-    if outside.any():
-        texels[outside] = border(source)
-    return texels
-
-
-def _outside(coordinate: np.ndarray, mode: str) -> np.ndarray:
-    """Where a wrap mode shows the border, bool[n]."""
-    if mode != "black":
-        return np.zeros(len(coordinate), bool)
-    return np.asarray((coordinate < 0) | (coordinate > 1))
-
-
-def _wrapped(index: np.ndarray, size: int, mode: str) -> np.ndarray:
-    if mode in ("clamp", "black"):
-        return np.asarray(np.clip(index, 0, size - 1))
-    if mode == "mirror":
-        rest = index % (2 * size)
-        return np.asarray(np.minimum(rest, 2 * size - 1 - rest))
-    return np.asarray(index % size)
+        return nearest_texels(self._images[key], uv, source)
 
 
 def _frames(normal: F4) -> tuple[F4, F4]:

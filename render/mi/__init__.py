@@ -14,7 +14,9 @@
     light.py      what the two integrators share: light that reaches a surface, and where it reflects
     direct.py     direct lighting, as a Dr.Jit function
     path.py       global illumination, as a Dr.Jit loop
-    trace.py      rays from a camera, samples into a picture
+    rays.py       rays from a camera: the same as the labels', also between pixel centres
+    features.py   what a denoiser is told
+    trace.py      samples into a picture
     scalar.py     the same by Mitsuba's own integrators, without LLVM
 
 Nothing here is imported before an engine that needs it is opened.

@@ -91,7 +91,7 @@ def _behind(
         layer += 1
         return found, reach, chance, layer, through & found.is_valid() & (layer < LAYERS)
 
-    met = active & found.is_valid()
+    met = world.surfaces.at_veil(ray(found.t), active & found.is_valid())
     start = found, dr.full(mi.Float, 1.0, dr.width(ray.d)), chance, mi.UInt32(0), met
     found, reach, *_ = dr.while_loop(start, lambda *state: state[-1], again, label="layers")
     return found, reach
@@ -116,9 +116,11 @@ def clear(runtime: Mitsuba, world: Surroundings, ray: Any, active: Any) -> Any:
         share = dr.select(active & (layer >= LAYERS), 0.0, share)
         return dr.select(active, onward, ray), share, layer, active & (layer < LAYERS)
 
-    state = (mi.Ray3f(ray), dr.full(mi.Float, 1.0, dr.width(ray.d)), mi.UInt32(0), active & blocked)
+    # What a box around all glass and holes was not in the way of is blocked by something opaque.
+    asked = world.surfaces.meets_veil(ray, active & blocked)
+    state = (mi.Ray3f(ray), dr.full(mi.Float, 1.0, dr.width(ray.d)), mi.UInt32(0), asked)
     share = dr.while_loop(state, lambda *state: state[-1], again, label="shadows")[1]
-    return dr.select(active & blocked, share, free)
+    return dr.select(asked, share, free)
 
 
 def seen_surface(runtime: Mitsuba, world: Surroundings, hit: Hit, active: Any) -> Surface:

@@ -7,7 +7,7 @@ multipliers and gprims as lights are left out.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -68,7 +68,7 @@ class LightBuilder:
     def structure(self, snapshot: Snapshot) -> tuple[object, ...]:
         """What has to be equal for `parameters` to fit a scene built before; hashable."""
         out: list[object] = []
-        for placed in () if self._listed else placed_lights(snapshot):
+        for placed in () if self._listed else _with_multipliers(snapshot):
             texture = placed.light.texture if placed.light is not None and placed.kind == "dome" else -1
             tint = _chroma(placed.radiance) if texture >= 0 else None
             sky = snapshot.textures[texture].hash if texture >= 0 else None
@@ -160,7 +160,9 @@ class LightBuilder:
 
     def _bodies(self, snapshot: Snapshot) -> list[tuple[str, PlacedLight]]:
         """The lights that are objects of the scene besides the environment, by id."""
-        return [(f"{LIGHT_PREFIX}{i}", p) for i, p in enumerate(placed_lights(snapshot)) if p.kind != "dome"]
+        return [
+            (f"{LIGHT_PREFIX}{i}", p) for i, p in enumerate(_with_multipliers(snapshot)) if p.kind != "dome"
+        ]
 
     def _body(self, placed: PlacedLight, origin: F8) -> dict[str, Any]:
         to_world = self._mi.ScalarTransform4f(_matrix(placed, origin))
@@ -195,7 +197,7 @@ class LightBuilder:
         """The sum of all domes that are not the map."""
         total = np.zeros(3)
         first = next(_textured_domes(snapshot), None)
-        for placed in placed_lights(snapshot):
+        for placed in _with_multipliers(snapshot):
             if placed.kind != "dome" or placed is first or (first and placed.light is first.light):
                 continue
             colour = np.array(placed.radiance)
@@ -211,6 +213,15 @@ class LightBuilder:
         if pixels is None:
             pixels = self._maps[source.hash] = linear_pixels(decode(source, self._largest))
         return pixels
+
+
+def _with_multipliers(snapshot: Snapshot) -> tuple[PlacedLight, ...]:
+    """The lights with `diffuse` in their radiance, for emitters that know one multiplier only."""
+    lights = (
+        replace(p, radiance=tuple(c * p.reflects[0] for c in p.radiance))  # type: ignore[arg-type]
+        for p in placed_lights(snapshot)
+    )
+    return tuple(p for p in lights if max(p.radiance) > 0)
 
 
 def _sun(placed: PlacedLight) -> Sun:
@@ -234,7 +245,7 @@ def _map_pose(placed: PlacedLight) -> F8:
 def _textured_domes(snapshot: Snapshot) -> Iterator[PlacedLight]:
     return (
         p
-        for p in placed_lights(snapshot)
+        for p in _with_multipliers(snapshot)
         if p.kind == "dome" and p.light is not None and p.light.texture >= 0
     )
 

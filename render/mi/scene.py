@@ -20,9 +20,9 @@ from twinstage.render.mi.lamps import Glow
 from twinstage.render.mi.lights import LightBuilder, Lights
 from twinstage.render.mi.materials import Look, bsdf_dict, emitter_dict, look_of, paint_of, write_paint
 from twinstage.render.mi.runtime import Mitsuba
-from twinstage.render.mi.surfaces import SurfaceTable
+from twinstage.render.mi.surfaces import SurfaceTable, lets_through
 from twinstage.render.mi.textures import TextureCache
-from twinstage.scene.columns import F8, Bool
+from twinstage.scene.columns import F4, F8, Bool
 from twinstage.scene.snapshot import Material, Snapshot
 
 ORIGIN_STEP = 1024.0
@@ -101,6 +101,8 @@ class LivingScene:
         if self._lit is None or self._lit[0] is not snapshot:
             materials = surface_materials(snapshot, self._groups)
             glow = self._glow(snapshot, materials)
+            if self._table is not None and self.masked:
+                self._table.set_veils(veil_boxes(self._groups, materials))
             lights = self._lights.lights(self._runtime, snapshot, self.origin, glow, len(materials))
             self._lit = snapshot, lights
         return self._lit[1]
@@ -119,12 +121,14 @@ class LivingScene:
         for row, material in enumerate(materials):
             if emits(material):
                 radiance[row] = self._mean_glow(snapshot, material)
-        corners, rows = [], []
+        bright: Bool = np.asarray(radiance.any(1))
+        corners = [np.zeros((0, 3, 3), np.float32)]
+        rows = [np.zeros(0, np.uint32)]
         for group in self._groups:
-            surfaces = group.triangle_surfaces()
-            chosen = np.flatnonzero(radiance[surfaces].any(1))
-            corners.append(group.positions[group.triangles()[chosen]])
-            rows.append(surfaces[chosen])
+            for k in np.flatnonzero(bright[group.surfaces]).tolist():
+                triangles = group.pieces[k].triangles
+                corners.append(group.positions[group.starts[k] + triangles.astype(np.int64)])
+                rows.append(np.full(len(triangles), group.surfaces[k], np.uint32))
         every = np.concatenate(rows)
         return Glow(np.concatenate(corners), radiance[every], every)
 
@@ -321,6 +325,28 @@ class LivingScene:
 
     def _lamp_rows(self, snapshot: Snapshot) -> list[int]:
         return [row for row in range(len(snapshot.instances)) if _glows(snapshot, row)]
+
+
+def veil_boxes(groups: Sequence[Group], materials: Sequence[Material]) -> F4:
+    """Up to four boxes f4[k, 6] around all pieces that let light through: neighbours along the longest axis share one."""
+    found = []
+    through = np.array([lets_through(material) for material in materials], bool)
+    for group in groups:
+        for k in np.flatnonzero(through[group.surfaces]).tolist():
+            points = group.positions[group.starts[k] : group.starts[k + 1]]
+            if len(points):
+                found.append(np.concatenate([points.min(0), points.max(0)]))
+    if not found:
+        return np.zeros((1, 6), np.float32)
+    boxes = np.array(found, np.float64)
+    middle = (boxes[:, :3] + boxes[:, 3:]) / 2
+    order = np.argsort(middle[:, int(np.ptp(middle, axis=0).argmax())], kind="stable")
+    parts = np.array_split(boxes[order], min(4, len(boxes)))
+    out = np.array([[*part[:, :3].min(0), *part[:, 3:].max(0)] for part in parts])
+    # Hits lie off the surface by rounding.
+    margin = 1e-4 * (1.0 + np.abs(out).max())
+    boxes32: F4 = (out + np.repeat([-margin, margin], 3)).astype(np.float32)
+    return boxes32
 
 
 def _check_size(groups: list[Group], snapshot: Snapshot) -> None:

@@ -99,6 +99,8 @@ class SurfaceTable:
         self._colors: Any = None
         self.wraps: frozenset[int] = frozenset()
         self.features = Features(False, False, False, False)
+        self.veils: Any = None
+        self.veil_count = 0
 
     def assign(self, meshes: Iterable[tuple[int, U4, U4, F4]]) -> None:
         """Rows by triangle for each mesh: (registry index of the shape, u4[t], u4[t], f4[k, 9]).
@@ -144,6 +146,35 @@ class SurfaceTable:
             masked=any(lets_through(material) for material in worn),
             glowing=any(emits(material) for material in worn),
         )
+
+    def set_veils(self, boxes: F4) -> None:
+        """Boxes f4[k, 6] (lower, upper corner) around all that lets light through: elsewhere nobody looks for it."""
+        self.veil_count, self.veils = len(boxes), self._mi.Float(boxes.astype(np.float32).ravel())
+
+    def at_veil(self, point: Any, active: Any) -> Any:
+        """Which points lie in one of the boxes."""
+        found = self._mi.Bool(False)
+        for lower, upper in self._boxes(active):
+            found |= self._dr.all(point >= lower) & self._dr.all(point <= upper)
+        return active & found
+
+    def meets_veil(self, ray: Any, active: Any) -> Any:
+        """Which rays pass through one of the boxes."""
+        dr, found = self._dr, self._mi.Bool(False)
+        way = dr.rcp(dr.select(dr.abs(ray.d) < 1e-12, 1e-12, ray.d))
+        for lower, upper in self._boxes(active):
+            one, two = (lower - ray.o) * way, (upper - ray.o) * way
+            near, far = dr.max(dr.minimum(one, two)), dr.min(dr.maximum(one, two))
+            found |= (near <= far) & (far >= 0.0) & (near <= ray.maxt)
+        return active & found
+
+    def _boxes(self, active: Any) -> list[tuple[Any, Any]]:
+        mi, dr = self._mi, self._dr
+        numbers = [
+            [dr.gather(mi.Float, self.veils, dr.opaque(mi.UInt32, box * 6) + c, active) for c in range(6)]
+            for box in range(self.veil_count)
+        ]
+        return [(mi.Point3f(*box[:3]), mi.Point3f(*box[3:])) for box in numbers]
 
     def rows(self, si: Any, active: Any) -> Any:
         """Row of the material at surface interactions."""

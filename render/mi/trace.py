@@ -32,7 +32,8 @@ MOST_PIXELS = 12_000_000
 DIRECT = 0
 """As `Sampling.max_depth`: light straight from lights only."""
 
-_GOLDEN = 0x9E3779B1
+# Seeds of passes, blocks and parts lie far apart, so that seed s + 1 repeats none of seed s.
+_PASS, _BLOCK, _PART = 0x9E3779B1, 0x85EBCA6B, 0x632BE5AB
 
 Term = tuple[Any, int]
 """Channels (mi.Float each), and how many samples each of their values is the sum of."""
@@ -77,7 +78,7 @@ def trace(
     total = np.zeros((camera.height, camera.width, channels), np.float32)
     count = np.zeros((camera.height, 1, 1), np.float32)
     whole = parts(snapshot, camera, sampling.spp, motion, sampling.moments)
-    for k, part in enumerate(block for each in whole for block in _blocks(camera, each)):
+    for k, part in (item for each in whole for item in enumerate(_blocks(camera, each))):
         living.follow(part.snapshot)
         world = Surroundings(
             scene=living.scene,
@@ -85,7 +86,7 @@ def trace(
             lights=living.lights(part.snapshot),
             masked=living.masked,
         )
-        for seed, spp in _passes(camera, part, sampling.seed + 0x632BE5AB * k):
+        for seed, spp in _passes(camera, part, sampling.seed + _BLOCK * k):
             sums, spp = _trace_pass(runtime, living, tables, world, camera, part, sampling, shade, spp, seed)
             for channel, values in enumerate(sums):
                 total[part.first : part.last, :, channel] += values
@@ -104,11 +105,11 @@ def _blocks(camera: Camera, part: Part) -> Iterator[Part]:
 
 
 def _passes(camera: Camera, part: Part, seed: int) -> list[tuple[int, int]]:
-    """Seed and samples a pixel of each launch. Seeds are far apart, so that seed s + 1 repeats no launch of seed s."""
+    """Seed and samples a pixel of each launch."""
     pixels = camera.width * (part.last - part.first)
     most = max(1, MOST_RAYS // pixels)
     passes = -(-part.spp // most)
-    return [((seed + k * _GOLDEN) & 0xFFFFFFFF, -(-part.spp // passes)) for k in range(passes)]
+    return [((seed + k * _PASS) & 0xFFFFFFFF, -(-part.spp // passes)) for k in range(passes)]
 
 
 def _shade(sampling: Sampling) -> Shade:
@@ -146,10 +147,7 @@ def _trace_pass(
     """Each channel's sums f4[rows, w] over a part's rows, and the samples a pixel that they are of."""
     mi, dr = runtime.mi, runtime.dr
     rows = part.first, part.last
-    sampler = mi.load_dict({"type": "multijitter", "sample_count": spp})
-    spp = sampler.sample_count()
-    sampler.set_samples_per_wavefront(spp)
-    sampler.seed(seed, camera.width * (rows[1] - rows[0]) * spp)
+    sampler, spp = _sampler(mi, camera, part, spp, seed)
     rays = camera_rays(
         runtime,
         tables,
@@ -183,3 +181,22 @@ def _summed(runtime: Mitsuba, channel: Any, pixels: int, block: int) -> Any:
     if dr.width(channel) == 1:
         channel = dr.full(runtime.mi.Float, channel[0], pixels * block)
     return dr.block_reduce(dr.ReduceOp.Add, channel, block)
+
+
+def _sampler(mi: Any, camera: Camera, part: Part, spp: int, seed: int) -> tuple[Any, int]:
+    """The sampler of a part, seeded, and the samples a pixel that it gives.
+
+    Parts that look at one exposure share the places inside a pixel out among them, so that what rests has edges as smooth
+    as without motion.
+    """
+    pixels = camera.width * (part.last - part.first)
+    sampler = mi.load_dict({"type": "multijitter", "sample_count": spp * part.of})
+    shared = part.of > 1 and sampler.sample_count() % part.of == 0
+    if part.of > 1 and not shared:
+        sampler = mi.load_dict({"type": "multijitter", "sample_count": spp})
+    count = sampler.sample_count() // (part.of if shared else 1)
+    sampler.set_samples_per_wavefront(count)
+    sampler.seed((seed if shared else seed + _PART * part.index) & 0xFFFFFFFF, pixels * count)
+    for _ in range(part.index if shared else 0):
+        sampler.advance()
+    return sampler, count

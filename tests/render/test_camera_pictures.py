@@ -409,6 +409,22 @@ class TestShutter:
         assert np.abs(middle - expected).max() < 1.8
         assert np.abs((middle - expected).mean()) < 0.3
 
+    def test_what_rests_keeps_its_smooth_edges(self, hand):
+        """One of two squares moves; the edges of the other are as good as in a picture without motion."""
+        quad = hand.quad(1.0)
+        turned = hand.pose([2, 0.03, 0], rotation=np.array([[0.8, -0.6, 0], [0.6, 0.8, 0], [0, 0, 1]]))
+        items = [(quad, hand.pose([-3, 0, 0]), 0), (quad, turned, 1)]
+        start = hand.snapshot(items, materials=_lamps(1), material_of=[[0], [0]])
+        motion = Motion((0.0, 1.0), (start, _moved(start, [-2, 0, 0])))
+        camera = replace(_down(), shutter=Shutter(0.0, 1.0))
+        engine = open_engine(kind="direct", spp=16, clamp=0)
+        exact = open_engine(kind="direct", spp=1024, clamp=0).linear(start, camera)[:, 120:, 0]
+        errors = [
+            np.sqrt(((engine.linear(start, camera, motion=moving)[:, 120:, 0] - exact) ** 2).mean())
+            for moving in (None, motion)
+        ]
+        assert 0 < errors[1] < 1.3 * errors[0]
+
     def test_nothing_is_built_again_for_a_moment(self, hand):
         start, motion = _sliding(hand)
         engine = open_engine(kind="direct", spp=8)

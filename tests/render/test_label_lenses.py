@@ -304,3 +304,29 @@ def test_tiles_hold_their_rays_and_boxes_their_corners(hand):
     camera = with_lens(look_at([0, 0, 0], [1, 0, 0], width=W, height=H), "fish")
     parts = parts_in_view(snapshot, camera, image_rect(camera))
     assert sum(part.rect.area for part in parts) < 0.4 * len(parts) * W * H  # bounds do bound
+
+
+@pytest.mark.parametrize("way", [(1.0, 0.0), (1.0, 4.0), (-1.0, -4.0)])
+def test_the_canvas_under_a_rolling_shutter_has_the_first_and_last_pose(hand, way):
+    """Plates that reach beyond the image, from a camera that slides across and up while rows are read."""
+    facing = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
+    camera = look_at([0, 0, 0], [0, 1, 0], width=W, height=H, fov=np.pi / 2)
+    end = np.array(camera.world_from_camera)
+    end[[0, 2], 3] += way
+    path = Trajectory(np.array([0.0, 1.0]), np.stack([camera.world_from_camera, end]))
+    camera = replace(camera, shutter=Shutter(0.0, 0.0, 1.0), path=path)
+    y, x = np.mgrid[-H : 2 * H, -W : 2 * W] + 0.5
+    slide, beyond = np.clip(np.floor(y), 0, H - 1) / (H - 1), []
+    for size, height in ((4.3, 0.11), (1.1, 2.43), (1.1, -2.43), (1.1, 2.03)):
+        plate = hand.snapshot([(hand.quad(size), hand.pose([0.2, 2.0, height], rotation=facing), 0)])
+        across = (x - W / 2) / (W / 2) * 2.0 + slide * way[0]
+        up = (H / 2 - y) / (W / 2) * 2.0 + slide * way[1]
+        inside = (np.abs(across - 0.2) < size / 2) & (np.abs(up - height) < size / 2)
+        expected = inside[H : 2 * H, W : 2 * W].sum(), inside.sum()
+        found = [
+            (m.amodal_px_in_frame, m.amodal_px_total)
+            for m in label_pass(plate, camera, outside_rays=None, aovs=()).objects
+        ]
+        assert found == ([expected] if expected[0] else [])
+        beyond.append(expected[1] > expected[0] > 0)
+    assert any(beyond)

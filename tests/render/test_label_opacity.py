@@ -169,6 +169,14 @@ def test_wraps_transforms_scale_and_bias_are_those_of_the_texture(hand):
     )
 
 
+def test_an_opacity_at_the_threshold_is_there(hand):
+    """A texel of 128 / 255 against that very number, and the next one above."""
+    at = np.float32(128) / np.float32(255)
+    for threshold, there in ((at, True), (np.nextafter(at, np.float32(1)), False)):
+        snapshot = layers(hand, [2.0], [cutout(float(threshold))], [0], [image(np.full((4, 4), 128 / 255))])
+        assert bool(label_pass(snapshot, CAMERA).aovs["object"][36, 48]) is there
+
+
 def test_only_slots_with_holes_have_holes(hand):
     quad = hand.quad(2.0)
     split = hand.prototype(quad.points, quad.triangles, quad.normals, quad.uv, slot=np.array([1, 2]))

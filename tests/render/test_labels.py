@@ -242,10 +242,12 @@ def test_normals_are_in_the_world_and_face_the_camera(hand):
     assert (np.einsum("ij,ij->i", inside, within.rays()[1]) < 0).all()
 
 
-def test_flattened_instances_are_left_out_without_an_error(hand):
-    items = [(hand.box(), hand.pose([0, 0, 0], scale=[1, 0, 1]), 0), (hand.box(), hand.pose([0, 2, 0]), 1)]
-    capture = label_pass(hand.snapshot(items), look_at([0, -3, 0], [0, 0, 0], width=32, height=24))
-    assert [mask.object for mask in capture.objects] == [1]
+def test_flattened_instances_are_sheets_and_lines_are_left_out_without_an_error(hand):
+    camera = look_at([0, -3, 0], [0, 0, 0], width=32, height=24)
+    for scale, seen in (([1, 0, 1], [0, 1]), ([1, 0, 0], [1]), ([0, 0, 0], [1])):
+        items = [(hand.box(), hand.pose([0, 0, 0], scale=scale), 0), (hand.box(), hand.pose([0, 2, 0]), 1)]
+        capture = label_pass(hand.snapshot(items), camera)
+        assert [mask.object for mask in capture.objects] == seen
 
 
 def test_an_empty_scene_gives_an_empty_capture(hand):

@@ -252,3 +252,18 @@ def test_a_mirror_shows_a_lamp_without_noise(hand, kind):
     got = _floor(hand, light, material=mirror, spp=4)
     assert np.allclose(got, 2.0, rtol=0.05)
     assert np.allclose(_floor(hand, light, at=(1.0, 0.0), material=mirror, spp=4), 0.0, atol=0.01)
+
+
+def test_the_scalar_variant_knows_the_multiplier_of_matt_light(hand):
+    from twinstage.render.mi.lights import LightBuilder
+    from twinstage.render.mi.runtime import load_mitsuba
+
+    lights = [(_light("distant", 2.0, normalize=True, diffuse=0.5), np.eye(4))]
+    snapshot = hand.snapshot([(hand.quad(1.0), np.eye(4), 0)], lights=lights)
+    loaded = load_mitsuba()
+    loaded.mi.set_variant("scalar_rgb")
+    try:
+        dicts = LightBuilder(loaded.mi, 64, listed=False).dicts(snapshot, np.zeros(3))
+    finally:
+        loaded.mi.set_variant(loaded.variant)
+    assert dicts["light0"]["irradiance"]["value"] == [1.0, 1.0, 1.0]

@@ -276,3 +276,25 @@ def test_without_texture_coordinates_there_are_no_images_and_no_holes(hand):
     material = replace(MATT, opacity_threshold=0.5, textures=sources)
     got = _seen(hand, material, [_sun([0, 0, 1])], pixels=[np.zeros((2, 2, 3))], prototype=quad, spp=4)
     assert np.allclose(got, 0.5, atol=0.02)
+
+
+def test_pictures_and_labels_agree_on_every_texel_of_a_cut_out(hand):
+    """Pixels that one texel fills: what the picture shows is what the label pass calls visible."""
+    from twinstage.render.labels import label_pass
+
+    alpha = np.random.default_rng(8).integers(0, 256, (16, 16)).astype(np.uint8)
+    source = TextureInput(0, channel="r", color_space="raw", wrap_s="mirror", wrap_t="clamp")
+    leaf = replace(MATT, opacity_threshold=0.5, textures=(("opacity", source),))
+    items = [(hand.quad(2.0), hand.pose([0, 0, 0.5]), 0)]
+    snapshot = hand.snapshot(
+        items,
+        materials=[leaf],
+        material_of=[[0]],
+        lights=[_sun([0, 0, 1])],
+        textures=(_image(np.repeat(alpha[..., None], 3, 2)),),
+    )
+    camera = look_at([0, 0, 4.5], [0, 0, 0], up=[0, 1, 0], width=64, height=64, fov=2 * np.arctan(0.25))
+    picture = open_engine(kind="direct", spp=4, clamp=0).linear(snapshot, camera)[..., 0] > 0.2
+    visible = label_pass(snapshot, camera).objects[0].visible
+    assert 0.3 < visible.mean() < 0.7
+    assert (picture == visible)[1:-1, 1:-1].mean() > 0.999
