@@ -140,7 +140,7 @@ def _loop(
         light += reach * dr.select(surface.active, _asked(runtime, world, sampler, surface, quick=True), 0.0)
         onward = _onward(runtime, world, sampler, surface)
         reach *= dr.select(onward.alive, onward.factor, 0.0)
-        stay = dr.minimum(dr.max(reach), 0.95)
+        stay = dr.minimum(2.0 * dr.max(reach), 1.0)
         alive = onward.alive & (sampler.next_1d(onward.alive) < stay)
         reach *= dr.select(alive, dr.rcp(stay), 0.0)
         onward = dataclasses.replace(onward, alive=alive)
@@ -166,7 +166,7 @@ def _asked(runtime: Mitsuba, world: Surroundings, sampler: Any, surface: Surface
     """Light of all that is asked at a surface."""
     found = from_lights(runtime, world, sampler, surface, shared=True, quick=quick)
     if world.lights.mapped:
-        found += from_map(runtime, world, sampler, surface, quick=quick)
+        found += from_map(runtime, world, sampler, surface)
     return found
 
 
