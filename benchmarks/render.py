@@ -6,7 +6,7 @@ path_16spp, path_ratio_to_cycles_equal_samples: `path` and Cycles in turns, the 
 segments, so 3 bounces) and box filter, no clamp, no denoiser, no adaptive sampling; Cycles with all cores, Embree,
 persistent data and warmed up, counted from its first sample to its last (under persistent data it still makes a dome
 map's table anew for each picture, which is not counted), while ours counts from snapshot to array. The ratio
-of the figure is the worse one of cell and warehouse.
+of the figure is the worse one of cell and warehouse; cpu_ratio is that of processor time, for machines with other work.
 path_ratio_to_cycles_equal_error: each against its own picture of many samples. Root mean square error of linear light
 at the same exposure, limited to [0, 1], so that no firefly decides. `path` takes 64 samples; from Cycles at 16, 64 and
 256 samples (a process each: samples cannot change under persistent data) the number with the same error is found, and
@@ -207,13 +207,15 @@ def bench_equal_samples(listed: list[Scene], form: Form, peer: bool) -> None:
         ours.linear(scene.snapshot, camera)
         if theirs is not None:
             theirs.linear(scene.snapshot, camera)
-        rows = []
+        rows, cpu = [], list[float]()
         for k in range(form.samples):
+            busy = time.process_time()
             spent = timed(ours.linear, scene.snapshot, camera, seed=k + 1)
-            other = 0.0
+            busy, other = time.process_time() - busy, 0.0
             if theirs is not None:
                 theirs.linear(scene.snapshot, camera, seed=k + 1)
                 other = theirs.sampling_seconds
+                cpu.append(theirs.sampling_cpu_seconds / busy)
             rows.append((spent, other))
         conditions = f"{scene.name}, {size(form.peer_size)}, 16 samples, {DEPTH} segments"
         more: dict[str, object] = {}
@@ -222,6 +224,7 @@ def bench_equal_samples(listed: list[Scene], form: Form, peer: bool) -> None:
             ratios[scene.name] = [other / spent for spent, other in rows]
             ratio = round(statistics.median(ratios[scene.name]), 2)
             more = {"peer": f"Cycles {theirs.version}", "peer_value": round(rate, 4), "ratio": ratio}
+            more["cpu_ratio"] = round(statistics.median(cpu), 2)
             theirs.close()
         suffix = "" if scene.name == "cell" else f"_{scene.name}"
         figure(f"render.path_16spp{suffix}", [1 / spent for spent, _ in rows], "images/s", conditions, **more)

@@ -27,13 +27,14 @@ class BpyEngine:
     Attributes:
         seconds: what the last picture took in Blender, without messages and files.
         sampling_seconds: of these, from the first sample to the last: without updates of scene, trees and maps.
+        sampling_cpu_seconds: processor time of all threads in that span.
     """
 
     kind: ClassVar[str] = "bpy"
 
     def __init__(self, settings: EngineSettings) -> None:
         self.settings = settings
-        self.seconds = self.sampling_seconds = 0.0
+        self.seconds = self.sampling_seconds = self.sampling_cpu_seconds = 0.0
         self.version = ""
         self._link: Any = None
         self._images: Any = None
@@ -130,5 +131,6 @@ class BpyEngine:
         }
         answer, found = self._open().call(message)
         self.seconds, self.sampling_seconds = answer["seconds"], answer["sampling"]
+        self.sampling_cpu_seconds = answer["cpu"]
         linear: F4 = found["linear"]
         return linear

@@ -11,7 +11,7 @@ JSON object with `op`, and arrays:
     looks   images, materials, lights                    the same objects, lit and painted otherwise
     move    rows, world, visible                         those objects elsewhere
     usd     path, scale                                  replaces all by Blender's own import of a stage
-    render  camera, seed                                 -> `linear` f4[h, w, 3], row 0 on top; `seconds`, `sampling`
+    render  camera, seed                                 -> `linear` f4[h, w, 3], row 0 on top; `seconds`, `sampling`, `cpu`
 """
 
 import io
@@ -164,12 +164,12 @@ class Worker:
     def render(self, message: Message, arrays: Arrays) -> tuple[Message, Arrays]:
         scene = self.bpy.context.scene
         self._configure(scene, message)
-        marks: list[float] = []
+        marks: list[tuple[float, float]] = []
 
         def listen(said: str, *rest: Any) -> None:
             """Updating the scene is over when the first sample begins."""
             if "Sample 0/" in said or ("Finished" in said and len(marks) == 1):
-                marks.append(time.perf_counter())
+                marks.append((time.perf_counter(), time.process_time()))
 
         handlers = self.bpy.app.handlers.render_stats
         handlers.append(listen)
@@ -177,7 +177,7 @@ class Worker:
         self.bpy.ops.render.render(write_still=False)
         seconds = time.perf_counter() - start
         handlers.remove(listen)
-        sampling = marks[1] - marks[0] if len(marks) > 1 else seconds
+        spent = [b - a for a, b in zip(*marks, strict=True)] if len(marks) > 1 else [seconds, 0.0]
         path = os.path.join(self.folder, "picture.exr")
         self.bpy.data.images["Render Result"].save_render(path, scene=scene)
         image = self.bpy.data.images.load(path, check_existing=False)
@@ -188,7 +188,7 @@ class Worker:
         self.bpy.data.images.remove(image)
         os.unlink(path)
         linear = np.ascontiguousarray(flat.reshape(height, width, 4)[::-1, :, :3])
-        return {"seconds": seconds, "sampling": sampling}, {"linear": linear}
+        return {"seconds": seconds, "sampling": spent[0], "cpu": spent[1]}, {"linear": linear}
 
     # ------------------------------------------------------------------ parts
 

@@ -39,8 +39,9 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """Where rays end: the interaction, weights of the triangle's second and third corner, and what is left of the ray."""
+    """Where rays end: which triangle, the interaction, weights of its second and third corner, what is left of the ray."""
 
+    found: Any
     si: Any
     corner: Any
     reach: Any
@@ -50,21 +51,34 @@ def first_hit(
     runtime: Mitsuba, world: Surroundings, sampler: Any, ray: Any, active: Any, *, coherent: bool
 ) -> Hit:
     """The first surface that stops each ray; holes and glass are passed by chance."""
+    found, reach = world.scene.ray_intersect_preliminary(ray, coherent, active), runtime.mi.Float(1.0)
+    if world.masked:
+        found, reach = _behind(runtime, world, sampler.next_1d(active), ray, found, active)
+    return surface_hit(runtime, found, ray.d, active, reach)
+
+
+def surface_hit(runtime: Mitsuba, found: Any, along: Any, active: Any, reach: Any = 1.0) -> Hit:
+    """The hit of a triangle, where `found` says, by rays along `along`."""
     mi = runtime.mi
-    found = world.scene.ray_intersect_preliminary(ray, coherent, active)
+    # A ray from anywhere: a triangle has its place from the weights of its corners.
+    ray = mi.Ray3f(mi.Point3f(0.0), along)
     si = found.compute_surface_interaction(ray, mi.RayFlags.All, active)
-    hit = Hit(si, mi.Point2f(found.prim_uv), mi.Float(1.0))
-    return _behind(runtime, world, sampler.next_1d(active), ray, hit, active) if world.masked else hit
+    return Hit(found, si, mi.Point2f(found.prim_uv), mi.Float(reach))
 
 
-def _behind(runtime: Mitsuba, world: Surroundings, chance: Any, ray: Any, hit: Hit, active: Any) -> Hit:
-    """The first hit that stops each ray; one number in [0, 1) a ray decides at all layers, stretched after each.
+def _behind(
+    runtime: Mitsuba, world: Surroundings, chance: Any, ray: Any, found: Any, active: Any
+) -> tuple[Any, Any]:
+    """The first hit that stops each ray, and what is left of the ray there.
 
-    `reach` makes up for glass being asked how often it stops a ray more than it would by itself.
+    One number in [0, 1) a ray decides at all layers, stretched after each. What is left makes up for glass being asked
+    how often it stops a ray more than it would by itself.
     """
     mi, dr = runtime.mi, runtime.dr
+    flags = mi.RayFlags.UV | mi.RayFlags.ShadingFrame
 
-    def again(si: Any, corner: Any, reach: Any, chance: Any, layer: Any, active: Any) -> Any:
+    def again(found: Any, reach: Any, chance: Any, layer: Any, active: Any) -> Any:
+        si = found.compute_surface_interaction(ray, flags, active)
         share, hole = passing(runtime, world.surfaces, si, active)
         odds = dr.select(hole, share, dr.minimum(share, MOST_PASSING))
         through = active & (chance < odds)
@@ -73,17 +87,14 @@ def _behind(runtime: Mitsuba, world: Surroundings, chance: Any, ray: Any, hit: H
         )
         chance = dr.select(through, chance / odds, chance)
         onward = si.spawn_ray(ray.d)
-        found = world.scene.ray_intersect_preliminary(onward, False, through)
-        behind = found.compute_surface_interaction(onward, mi.RayFlags.All, through)
-        si = dr.select(through, behind, si)
-        corner = dr.select(through, mi.Point2f(found.prim_uv), corner)
+        found = dr.select(through, world.scene.ray_intersect_preliminary(onward, False, through), found)
         layer += 1
-        return si, corner, reach, chance, layer, through & si.is_valid() & (layer < LAYERS)
+        return found, reach, chance, layer, through & found.is_valid() & (layer < LAYERS)
 
-    active = world.surfaces.at_veil(hit.si.p, active & hit.si.is_valid())
-    start = (hit.si, hit.corner, dr.full(mi.Float, 1.0, dr.width(ray.d)), chance, mi.UInt32(0), active)
-    si, corner, reach, *_ = dr.while_loop(start, lambda *state: state[-1], again, label="layers")
-    return Hit(si, corner, reach)
+    met = world.surfaces.at_veil(ray(found.t), active & found.is_valid())
+    start = found, dr.full(mi.Float, 1.0, dr.width(ray.d)), chance, mi.UInt32(0), met
+    found, reach, *_ = dr.while_loop(start, lambda *state: state[-1], again, label="layers")
+    return found, reach
 
 
 def clear(runtime: Mitsuba, world: Surroundings, ray: Any, active: Any) -> Any:
@@ -118,14 +129,20 @@ def seen_surface(runtime: Mitsuba, world: Surroundings, hit: Hit, active: Any) -
 
 
 def from_lights(
-    runtime: Mitsuba, world: Surroundings, sampler: Any, surface: Surface, *, shared: bool = False
+    runtime: Mitsuba,
+    world: Surroundings,
+    sampler: Any,
+    surface: Surface,
+    *,
+    shared: bool = False,
+    quick: bool = False,
 ) -> Any:
-    """Light of suns, lamps and glowing surfaces. `shared`: reflected rays that meet one count, too."""
+    """Light of suns, lamps and glowing surfaces. `shared`: reflected rays that meet one count, too; `quick`: no choice."""
     lights, out = world.lights, runtime.mi.Color3f(0.0)
     for sun in lights.suns:
         out += _from_sun(runtime, world, sampler, surface, sun)
     if lights.table is not None:
-        out += _from_lamps(runtime, world, lights.table, sampler, surface, shared)
+        out += _from_lamps(runtime, world, lights.table, sampler, surface, shared, 1 if quick else CANDIDATES)
     return out
 
 
@@ -163,15 +180,21 @@ def parted(runtime: Mitsuba, matt: Any, shiny: Any, parts: tuple[float, float]) 
 
 
 def _from_lamps(
-    runtime: Mitsuba, world: Surroundings, table: LampTable, sampler: Any, surface: Surface, shared: bool
+    runtime: Mitsuba,
+    world: Surroundings,
+    table: LampTable,
+    sampler: Any,
+    surface: Surface,
+    shared: bool,
+    candidates: int,
 ) -> Any:
     """One point on one lamp, chosen among several by the light that they would give without shadows.
 
-    Resampled importance sampling (Talbot et al. 2005): `CANDIDATES` are drawn by power, one of them is kept by what it
+    Resampled importance sampling (Talbot et al. 2005): `candidates` are drawn by power, one of them is kept by what it
     would reflect, and only that one is asked whether anything is in between.
     """
     dr, mi = runtime.dr, runtime.mi
-    count = CANDIDATES if table.count > 1 else 1
+    count = candidates if table.count > 1 else 1
     chance = sampler.next_1d(surface.active) if count > 1 else mi.Float(0.0)
     point, light = mi.Point3f(0.0), mi.Color3f(0.0)
     shadow, total, worth_kept = mi.Bool(True), mi.Float(0.0), mi.Float(0.0)
@@ -220,16 +243,19 @@ def _lamp_light(
     return light
 
 
-def from_map(runtime: Mitsuba, world: Surroundings, sampler: Any, surface: Surface) -> Any:
+def from_map(
+    runtime: Mitsuba, world: Surroundings, sampler: Any, surface: Surface, *, quick: bool = False
+) -> Any:
     """Light of a map by a sample of its brightness, weighted against `direction` by the power heuristic.
 
     As with lamps, several directions are looked at and one is asked: most of a map lies behind a wall's back.
     """
     dr, mi, active = runtime.dr, runtime.mi, surface.active
-    chance = sampler.next_1d(active)
+    count = 1 if quick else MAP_CANDIDATES
+    chance = sampler.next_1d(active) if count > 1 else mi.Float(0.0)
     toward, light = mi.Vector3f(0.0), mi.Color3f(0.0)
     total, kept = mi.Float(0.0), mi.Float(0.0)
-    for k in range(MAP_CANDIDATES):
+    for k in range(count):
         there, found = _map_light(runtime, world, sampler, surface)
         worth = dr.mean(found)
         total = total + worth
@@ -242,7 +268,8 @@ def from_map(runtime: Mitsuba, world: Surroundings, sampler: Any, surface: Surfa
         toward, light = dr.select(taken, there, toward), dr.select(taken, found, light)
         kept = dr.select(taken, worth, kept)
     lit = active & dr.any(light > 0.0)
-    light *= dr.select(kept > 0.0, total / (kept * float(MAP_CANDIDATES)), 0.0)
+    if count > 1:
+        light *= dr.select(kept > 0.0, total / (kept * float(count)), 0.0)
     return dr.select(lit, light * clear(runtime, world, surface.si.spawn_ray(toward), lit), 0.0)
 
 

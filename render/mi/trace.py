@@ -35,8 +35,14 @@ DIRECT = 0
 # Seeds of passes, blocks and parts lie far apart, so that seed s + 1 repeats none of seed s.
 _PASS, _BLOCK, _PART = 0x9E3779B1, 0x85EBCA6B, 0x632BE5AB
 
-Shade = Callable[[Mitsuba, Surroundings, Any, Any], list[Any]]
-"""From surroundings, sampler and rays to the channels (mi.Float) of what they see."""
+Term = tuple[Any, int]
+"""Channels (mi.Float each), and how many samples each of their values is the sum of."""
+
+Shade = Callable[[Mitsuba, Surroundings, Any, Any, int, int], list[Term]]
+"""From surroundings, sampler, rays, samples a pixel and seed to terms that follow each other or add up.
+
+All terms of three channels but with the first are light and add up; the features of `Sampling.features` have six.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,18 +113,25 @@ def _passes(camera: Camera, part: Part, seed: int) -> list[tuple[int, int]]:
 
 
 def _shade(sampling: Sampling) -> Shade:
-    def light(runtime: Mitsuba, world: Surroundings, sampler: Any, ray: Any) -> list[Any]:
-        mi, dr = runtime.mi, runtime.dr
+    def light(
+        runtime: Mitsuba, world: Surroundings, sampler: Any, ray: Any, spp: int, seed: int
+    ) -> list[Term]:
         if sampling.max_depth == DIRECT:
-            found = direct_light(runtime, world, sampler, ray)
+            terms: list[Term] = [(direct_light(runtime, world, sampler, ray), 1)]
         else:
-            found = path_light(runtime, world, sampler, ray, sampling.max_depth)
-        bounded = dr.minimum(found, dr.opaque(mi.Float, sampling.clamp))
-        channels = list(dr.select(dr.isfinite(found), bounded, 0.0))
+            terms = path_light(runtime, world, sampler, ray, sampling.max_depth, spp, seed)
+        out = [(_bounded(runtime, light, sampling.clamp * share), share) for light, share in terms]
         # Last, so that they take no random number from the light: it is the same with and without them.
-        return channels + (features(runtime, world, sampler, ray) if sampling.features else [])
+        return [*out, (features(runtime, world, sampler, ray), 1)] if sampling.features else out
 
     return light
+
+
+def _bounded(runtime: Mitsuba, light: Any, clamp: float) -> list[Any]:
+    """Channels of light without what is no number, and within the clamp."""
+    mi, dr = runtime.mi, runtime.dr
+    bounded = dr.minimum(light, dr.opaque(mi.Float, clamp))
+    return list(dr.select(dr.isfinite(light), bounded, 0.0))
 
 
 def _trace_pass(
@@ -148,15 +161,30 @@ def _trace_pass(
         rows,
         centred=sampling.centred,
     )
-    channels = shade(runtime, world, sampler, rays.ray)
-    if rays.seen is not None:
-        channels = [dr.select(rays.seen, channel, 0.0) for channel in channels]
+    terms = shade(runtime, world, sampler, rays.ray, spp, seed)
     # Without this, each of the reductions would trace everything again.
-    dr.eval(channels)
-    sums = [dr.block_reduce(dr.ReduceOp.Add, channel, spp) for channel in channels]
-    dr.eval(sums)
+    dr.eval([channels for channels, _ in terms])
+    pixels = camera.width * (rows[1] - rows[0])
+    sums = [
+        [_summed(runtime, channel, pixels, spp // share) for channel in channels] for channels, share in terms
+    ]
+    light = [sum(same[1:], same[0]) for same in zip(*(term for term in sums if len(term) == 3), strict=True)]
+    more = [channel for term in sums if len(term) != 3 for channel in term]
+    every = [*light, *more]
+    if rays.seen is not None:
+        seen = dr.gather(mi.Bool, rays.seen, dr.arange(mi.UInt32, pixels) * spp)
+        every = [dr.select(seen, channel, 0.0) for channel in every]
+    dr.eval(every)
     shape = rows[1] - rows[0], camera.width
-    return [channel.numpy().reshape(shape) for channel in sums], spp
+    return [channel.numpy().reshape(shape) for channel in every], spp
+
+
+def _summed(runtime: Mitsuba, channel: Any, pixels: int, block: int) -> Any:
+    """Sums of the values of each pixel, which lie next to each other."""
+    dr = runtime.dr
+    if dr.width(channel) == 1:
+        channel = dr.full(runtime.mi.Float, channel[0], pixels * block)
+    return dr.block_reduce(dr.ReduceOp.Add, channel, block)
 
 
 def _sampler(mi: Any, camera: Camera, part: Part, spp: int, seed: int) -> tuple[Any, int]:

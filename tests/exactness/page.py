@@ -158,7 +158,13 @@ def _blender(rows: Sequence[Row]) -> str:
     groups = [
         {"name": name, "rows": group} for name, group in [*sorted(vendors.items()), ("all", list(rows))]
     ]
-    return "### Real stages against Blender's own import\n\n" + _table(columns, groups)
+    known = [
+        f"- {row['file'].removeprefix('blender:')}: {row['reason']}" for row in rows if row.get("reason")
+    ]
+    table = _table(columns, groups)
+    return "\n".join(
+        ["### Real stages against Blender's own import", "", table, *([""] if known else []), *known]
+    )
 
 
 def _table(columns: dict[str, Callable[[Row], str]], rows: Sequence[Row]) -> str:

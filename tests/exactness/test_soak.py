@@ -45,7 +45,7 @@ def test_the_soak_judges_stages_and_goes_on(root: Path, shared: Path, tmp_path: 
     assert sorted(row["file"] for row in rows) == sorted(STAGES)
     for row in rows:
         assert row["state"] == "equal" and len(row["views"]) >= 4, row["file"]
-        assert all(view["covered"] > 100 for view in row["views"]), row["file"]
+        assert sum(view["covered"] for view in row["views"]) > 500, row["file"]
     found = {row["file"]: row["views"] for row in rows}
     assert sum(view["cut_out"] for view in found[STAGES[5]]) > 100
     assert sum(view["ties"] for view in found[STAGES[6]]) + sum(v["tied"] for v in found[STAGES[6]]) > 100
