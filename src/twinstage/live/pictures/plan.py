@@ -63,6 +63,7 @@ def plan(job: Job) -> Planned:
     check_size(job.size)
     aovs = check_aovs(list(job.aovs)) if job.aovs else _usual_aovs(job)
     sensor = None if job.sensor is None else read_sensor(job.sensor)
+    _check_used(job, aovs, sensor)
     settings = _settings(job, aovs, sensor)
     opened = open_files(TwinFiles(job.stage, asset_roots=job.asset_roots, variants=job.variants))
     times = _times(job, opened)
@@ -200,6 +201,16 @@ def _usual_aovs(job: Job) -> tuple[str, ...]:
     if suffix == ".json" or (job.sensor is not None and not suffix):
         return ()
     return ("linear",) if suffix == ".exr" else ("rgb",)
+
+
+def _check_used(job: Job, aovs: Sequence[str], sensor: "Sensor | None") -> None:
+    """Raise UserError for flags that nothing would come of."""
+    if job.overlay and "rgb" not in aovs:
+        raise UserError("--overlay draws on pictures; ask for --aov rgb too")
+    if sensor is not None and sensor.kind == "rgb":  # type: ignore[attr-defined]
+        told = {"--exposure": job.exposure != 0, "--tone-map": job.tone_map is not None}
+        for flag in (flag for flag, given in told.items() if given):
+            raise UserError(f"{flag} is not used where a sensor makes the picture; set it in the sensor's file")
 
 
 def _settings(job: Job, aovs: Sequence[str], sensor: "Sensor | None") -> "EngineSettings":
