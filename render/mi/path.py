@@ -75,7 +75,9 @@ def path_light(
     reach *= hit.reach
     weight = dr.select(onward.alive & second.si.is_valid(), dr.mean(reach), 0.0)
     weight = dr.select(dr.isfinite(weight), weight, 0.0)
-    ways = second.found, mi.Vector3f(onward.ray.d), mi.Color3f(reach), weight
+    # No more than what is needed: memory is what these cost.
+    place = second.found.shape, mi.UInt32(second.found.prim_index), mi.Point2f(second.found.prim_uv)
+    ways = place, mi.Vector3f(onward.ray.d), mi.Color3f(reach), weight
     dr.eval(light, ways)
     group = _group(spp)
     return [(light, 1), (_further(runtime, world, ways, max_depth, group, seed), group)]
@@ -89,7 +91,7 @@ def _group(spp: int) -> int:
 def _further(runtime: Mitsuba, world: Surroundings, ways: Any, max_depth: int, group: int, seed: int) -> Any:
     """What comes from the second surface on: one way a group of samples, in place of all of them."""
     mi, dr = runtime.mi, runtime.dr
-    every, along, reach, weight = ways
+    (shape, triangle, corner), along, reach, weight = ways
     count = dr.width(weight) // group
     sampler = mi.load_dict({"type": "independent"})
     sampler.seed((seed ^ _SALT) & 0xFFFFFFFF, count)
@@ -101,7 +103,11 @@ def _further(runtime: Mitsuba, world: Surroundings, ways: Any, max_depth: int, g
         chosen = dr.select((mark >= below) & (share > 0.0), first + k, chosen)
         below = below + share
     alive = total > 0.0
-    found = dr.gather(mi.PreliminaryIntersection3f, every, chosen, alive)
+    found = dr.zeros(mi.PreliminaryIntersection3f, count)
+    found.valid, found.t = mi.Bool(alive), mi.Float(1.0)
+    found.shape = dr.gather(mi.ShapePtr, shape, chosen, alive)
+    found.prim_index = dr.gather(mi.UInt32, triangle, chosen, alive)
+    found.prim_uv = dr.gather(mi.Point2f, corner, chosen, alive)
     own = dr.gather(mi.Float, weight, chosen, alive)
     reach = dr.gather(mi.Color3f, reach, chosen, alive) * dr.select(alive, dr.rcp(own), 0.0)
     light = _loop(
