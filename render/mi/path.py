@@ -22,7 +22,6 @@ from twinstage.render.mi.light import (
     Surroundings,
     first_hit,
     from_lights,
-    from_map,
     parted,
     power,
     seen_surface,
@@ -61,7 +60,7 @@ def path_light(
     light = world.lights.sky.radiance(ray.d, ~hit.si.is_valid()) + surface.glow
     if max_depth < 2:
         return [(light * hit.reach, 1)]
-    light += _asked(runtime, world, sampler, surface, quick=False)
+    light += from_lights(runtime, world, sampler, surface, shared=True)
     onward = _onward(runtime, world, sampler, surface)
     second = first_hit(runtime, world, sampler, onward.ray, onward.alive, coherent=False)
     reach = dr.select(onward.alive, onward.factor * second.reach, 0.0)
@@ -145,7 +144,7 @@ def _loop(
         if glowing:
             light += reach * _glow(runtime, world, last[0], along, last[1], hit.si, surface)
             surface = dataclasses.replace(surface, active=surface.active & (depth + 1 < max_depth))
-        light += reach * dr.select(surface.active, _asked(runtime, world, sampler, surface, quick=True), 0.0)
+        light += reach * from_lights(runtime, world, sampler, surface, shared=True, quick=True)
         onward = _onward(runtime, world, sampler, surface)
         reach *= dr.select(onward.alive, onward.factor, 0.0)
         stay = dr.minimum(2.0 * dr.max(reach), 1.0)
@@ -168,14 +167,6 @@ def _loop(
     light, depth = dr.full(mi.Color3f, 0.0, count), dr.full(mi.UInt32, 1, count)
     state = (sampler, found, along, last, reach, light, depth, alive)
     return dr.while_loop(state, lambda *state: state[-1], step, label="path")[5]
-
-
-def _asked(runtime: Mitsuba, world: Surroundings, sampler: Any, surface: Surface, *, quick: bool) -> Any:
-    """Light of all that is asked at a surface."""
-    found = from_lights(runtime, world, sampler, surface, shared=True, quick=quick)
-    if world.lights.mapped:
-        found += from_map(runtime, world, sampler, surface)
-    return found
 
 
 def _onward(runtime: Mitsuba, world: Surroundings, sampler: Any, surface: Surface) -> _Onward:
