@@ -49,17 +49,24 @@ class Part:
     cutouts: Cutouts | None = None
 
 
+def shown_instances(snapshot: Snapshot, transparent: Transparency = "surface") -> Bool:
+    """Which instances are visible and have a triangle to show, bool[k]."""
+    hidden = hidden_slots(snapshot, transparent)
+    table = snapshot.instances
+    filled = np.array([len(p.slots) if len(p.triangles) else -1 for p in snapshot.prototypes] or [0])
+    gone = np.array([len(slots) for slots in hidden] or [0])
+    out: Bool = table.visible & (gone[table.material_set] < filled[table.prototype])
+    return out
+
+
 def drawn_instances(
     snapshot: Snapshot, transparent: Transparency = "surface"
 ) -> Iterator[tuple[int, tuple[int, ...]]]:
     """Visible instances that have a triangle to show, each with its hidden slots, in table order."""
     hidden = hidden_slots(snapshot, transparent)
-    table = snapshot.instances
-    for i in np.flatnonzero(table.visible).tolist():
-        slots = hidden[table.material_set[i]]
-        prototype = snapshot.prototypes[table.prototype[i]]
-        if len(prototype.triangles) and len(slots) < len(prototype.slots):
-            yield i, slots
+    rows = np.flatnonzero(shown_instances(snapshot, transparent))
+    for i, worn in zip(rows.tolist(), snapshot.instances.material_set[rows].tolist(), strict=True):
+        yield i, hidden[worn]
 
 
 def parts_in_view(

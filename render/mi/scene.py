@@ -22,6 +22,7 @@ from twinstage.render.mi.materials import Look, bsdf_dict, emitter_dict, look_of
 from twinstage.render.mi.runtime import Mitsuba
 from twinstage.render.mi.surfaces import SurfaceTable, lets_through
 from twinstage.render.mi.textures import TextureCache
+from twinstage.render.mi.trees import Trees
 from twinstage.scene.columns import F4, F8, Bool
 from twinstage.scene.snapshot import Material, Snapshot
 
@@ -32,12 +33,18 @@ ORIGIN_STEP = 1024.0
 MOST_TRIANGLES = 40_000_000
 """About 8 GB: instances are baked to the world, so their number counts, not that of the prototypes."""
 
+LARGE = 200_000
+"""Resting triangles from which what moves has a tree of its own (`Trees`): to build less at a move than a second tree
+takes to ask."""
+
+NOTHING: Bool = np.zeros(0, bool)
+
 
 class LivingScene:
     """One Mitsuba scene and what it was made of.
 
     Attributes:
-        scene: the mi.Scene of the last snapshot followed.
+        scene: the mi.Scene (or `Trees`) of the last snapshot followed.
         origin: what was taken off all world positions, f8[3] [m].
         masked: whether any surface lets light through.
         builds: how often the scene was built rather than updated.
@@ -53,14 +60,15 @@ class LivingScene:
         self._structure: tuple[object, ...] = ()
         self._groups: list[Group] = []
         self._bsdfs: dict[Look, Any] = {}
-        self._params: Any = None
+        self._params: list[Any] = []
+        self._tree_of: list[int] = []
         self._known_structures: dict[int, tuple[Material, bool, tuple[object, ...]]] = {}
-        self._habits = Habits()
-        self._expected: tuple[Snapshot, Habits, set[int]] | None = None
-        self._foreseen: set[int] = set()
-        self._declared: set[int] | None = None
+        self._habits = Habits(NOTHING)
+        self._expected: tuple[Snapshot, Habits, Bool] | None = None
+        self._foreseen: Bool = NOTHING
+        self._declared: Bool | None = None
         self._table = SurfaceTable(runtime, self._textures) if runtime.vectorised else None
-        self._rows: set[int] = set()
+        self._rows: Bool = NOTHING
         self._lit: tuple[Snapshot, Lights] | None = None
         self._original: tuple[Snapshot, Snapshot] | None = None
         self.scene: Any = None
@@ -70,7 +78,7 @@ class LivingScene:
 
     def expect(self, snapshot: Snapshot, examples: Sequence[Snapshot]) -> None:
         """Group by what changes from `snapshot` to the examples and between them, and learn nothing more."""
-        habits, shown = Habits(), drawn_rows(snapshot)
+        habits, shown = Habits.none(snapshot), drawn_rows(snapshot)
         for example in examples:
             shown |= drawn_rows(example)
         for before, now in pairwise((snapshot, *examples)):
@@ -79,9 +87,9 @@ class LivingScene:
 
     def foresee(self, snapshots: Sequence[Snapshot]) -> None:
         """What moves among these is about to move: it is grouped apart at once, not after it was seen to move."""
-        rows: set[int] = set()
+        rows = NOTHING
         for before, now in pairwise(snapshots):
-            rows |= set(np.flatnonzero(_changed_rows(before, now)).tolist())
+            rows = _changed_rows(before, now) | (rows if len(rows) else False)
         self._foreseen = rows
 
     def follow(self, snapshot: Snapshot) -> Any:
@@ -125,10 +133,11 @@ class LivingScene:
         corners = [np.zeros((0, 3, 3), np.float32)]
         rows = [np.zeros(0, np.uint32)]
         for group in self._groups:
-            for k in np.flatnonzero(bright[group.surfaces]).tolist():
-                triangles = group.pieces[k].triangles
+            surfaces, pieces = group.surfaces, group.pieces
+            for k in np.flatnonzero(bright[surfaces]).tolist():
+                triangles = pieces[k].triangles
                 corners.append(group.positions[group.starts[k] + triangles.astype(np.int64)])
-                rows.append(np.full(len(triangles), group.surfaces[k], np.uint32))
+                rows.append(np.full(len(triangles), surfaces[k], np.uint32))
         every = np.concatenate(rows)
         return Glow(np.concatenate(corners), radiance[every], every)
 
@@ -148,39 +157,47 @@ class LivingScene:
         if not self._grouped():
             return False
         drawn = drawn_rows(snapshot)
-        if not drawn <= self._rows or self._structure_of(snapshot, drawn) != self._structure:
+        if len(drawn) != len(self._rows) or (drawn & ~self._rows).any():
+            return False
+        if self._structure_of(snapshot, drawn) != self._structure:
             return False
         changed = _changed_rows(last, snapshot)
-        first_moves = set(np.flatnonzero(changed).tolist()) & self._rows - self._habits.moving
-        if first_moves or not np.array_equal(_origin(snapshot), self.origin):
+        first_moves = changed & self._rows & ~self._habits.moving
+        if first_moves.any() or not np.array_equal(_origin(snapshot), self.origin):
             return False
         self._update_materials(last, snapshot)
         self._update_lights(last, snapshot)
         self._update_poses(snapshot, drawn, changed)
-        self._params.update()
+        for params in self._params:
+            params.update()
         return True
 
     def _grouped(self) -> bool:
         """Whether what is foreseen to move stands apart; where all is expected, nothing else may."""
+        foreseen, moving = self._foreseen, self._habits.moving
         if self._declared is not None:
-            return self._habits.moving == self._declared | self._foreseen
-        return self._foreseen <= self._habits.moving
+            return np.array_equal(moving, self._declared | foreseen if len(foreseen) else self._declared)
+        return len(foreseen) in (0, len(moving)) and not (foreseen & ~moving if len(foreseen) else foreseen).any()
 
     def _update_materials(self, last: Snapshot, snapshot: Snapshot) -> None:
         materials = snapshot.materials
-        changed = {row for row, material in enumerate(materials) if material != last.materials[row]}
+        changed = {
+            row
+            for row, (now, before) in enumerate(zip(materials, last.materials, strict=True))
+            if now is not before and now != before
+        }
         if not changed:
             return
         if self._table is not None:
             self._fill_table(snapshot, self._table)
         for i, group in enumerate(self._groups):
-            look, row = group.key.look, group.materials[0]
+            look, row = group.key.look, group.kinds[0].material
             if row not in changed or look.own < 0:
                 continue
             write_paint(self._mi, self._bsdfs[look], paint_of(materials[row]))
             if look.emissive and look.texture("emissiveColor") is None:
                 color = (float(c) for c in materials[row].emissive_color)
-                self._params[f"g{i}.emitter.radiance.value"] = self._mi.Color3f(*color)
+                self._params[self._tree_of[i]][f"g{i}.emitter.radiance.value"] = self._mi.Color3f(*color)
 
     def _update_lights(self, last: Snapshot, snapshot: Snapshot) -> None:
         prims = [light.prim for light in snapshot.lights]
@@ -188,16 +205,16 @@ class LivingScene:
         if still and snapshot.lights == last.lights:
             return
         for name, value in self._lights.parameters(snapshot, self.origin).items():
-            self._params[name] = value
+            self._params[0][name] = value
 
-    def _update_poses(self, snapshot: Snapshot, drawn: set[int], changed: Bool) -> None:
+    def _update_poses(self, snapshot: Snapshot, drawn: Bool, changed: Bool) -> None:
         if not changed.any():
             return
-        world, visible = snapshot.instance_world, _flags(snapshot, drawn)
         for i, group in enumerate(self._groups):
-            if group.place(world, visible, self.origin, changed):
-                self._params[f"g{i}.vertex_positions"] = group.positions.ravel()
-                self._params[f"g{i}.vertex_normals"] = group.normals.ravel()
+            if group.place(snapshot.instance_world, drawn, self.origin, changed):
+                params = self._params[self._tree_of[i]]
+                params[f"g{i}.vertex_positions"] = group.positions.ravel()
+                params[f"g{i}.vertex_normals"] = group.normals.ravel()
 
     def _build(self, snapshot: Snapshot) -> None:
         drawn = drawn_rows(snapshot)
@@ -208,26 +225,29 @@ class LivingScene:
         elif self._snapshot is not None and _same_things(self._snapshot, snapshot):
             # What was drawn once keeps its place, what changed once is expected to change again.
             self._learn(self._habits, self._snapshot, snapshot)
-            self._rows |= drawn
+            self._rows = self._rows | drawn
         else:
-            self._habits, self._rows, self._declared = Habits(), drawn, None
-        if not self._foreseen <= self._habits.moving:
+            self._habits, self._rows, self._declared = Habits.none(snapshot), drawn, None
+        if len(self._foreseen) == len(drawn) and (self._foreseen & ~self._habits.moving).any():
             self._habits = Habits(self._habits.moving | self._foreseen, set(self._habits.varying))
+        # The scene before this one goes first: two of them would be twice the memory.
+        self.scene = self._snapshot = self._lit = None
+        self._groups, self._params = [], []
         self._structure = self._structure_of(snapshot, drawn)
         self.origin = _origin(snapshot)
         # An emitter of the scalar variant would light the scene from the point that a hidden mesh shrinks to.
-        hidden = set() if self._tabled else self._rows - drawn
-        dark = {row for row in hidden if _glows(snapshot, row)}
-        self._groups = make_groups(
-            snapshot, sorted(self._rows - dark), self._habits, self._pieces, tabled=self._tabled
-        )
+        dark = np.zeros(len(drawn), bool)
+        if not self._tabled:
+            dark[[row for row in np.flatnonzero(self._rows & ~drawn).tolist() if _glows(snapshot, row)]] = True
+        self._pieces.keep(snapshot)
+        groups = make_groups(snapshot, self._rows & ~dark, self._habits, self._pieces, tabled=self._tabled)
+        _check_size(groups, snapshot)
+        self._groups = groups
         if self._table is not None:
             self._fill_table(snapshot, self._table)
         self._bsdfs = {group.key.look: self._bsdf(snapshot, group.key.look) for group in self._groups}
-        _check_size(self._groups, snapshot)
-        world, visible = snapshot.instance_world, _flags(snapshot, drawn)
         for group in self._groups:
-            group.place(world, visible, self.origin)
+            group.place(snapshot.instance_world, drawn, self.origin)
         meshes = [self._mesh(snapshot, group) for group in self._groups]
         if self._table is not None:
             pairs = zip(meshes, self._groups, strict=True)
@@ -235,14 +255,25 @@ class LivingScene:
                 (self._registry_index(mesh), group.triangle_surfaces(), *group.corner_colors())
                 for mesh, group in pairs
             )
-        content: dict[str, Any] = {"type": "scene"}
-        content.update({f"g{i}": mesh for i, mesh in enumerate(meshes)})
-        content.update(self._lights.dicts(snapshot, self.origin))
-        self.scene = self._mi.load_dict(content)
-        self._params = self._mi.traverse(self.scene)
+        self._load(snapshot, meshes)
         if self._table is None:
             self.masked = any(group.key.look.masked for group in self._groups)
         self.builds += 1
+
+    def _load(self, snapshot: Snapshot, meshes: list[Any]) -> None:
+        """Make the scene of the meshes: one tree, or two where much rests and something moves."""
+        moving = np.array([group.key.moving for group in self._groups], bool)
+        resting = sum(int(group.firsts[-1]) for group in self._groups if not group.key.moving)
+        two = self._tabled and resting > LARGE and bool(moving.any())
+        scenes = []
+        for part in (~moving, moving) if two else (np.ones(len(meshes), bool),):
+            content: dict[str, Any] = {"type": "scene"}
+            content.update({f"g{i}": meshes[i] for i in np.flatnonzero(part).tolist()})
+            content.update(self._lights.dicts(snapshot, self.origin))
+            scenes.append(self._mi.load_dict(content))
+        self._params = [self._mi.traverse(scene) for scene in scenes]
+        self._tree_of = (moving & two).astype(int).tolist()
+        self.scene = Trees(self._runtime, *scenes) if two else scenes[0]
 
     @property
     def surfaces(self) -> SurfaceTable:
@@ -256,7 +287,7 @@ class LivingScene:
 
     def _fill_table(self, snapshot: Snapshot, table: SurfaceTable) -> None:
         materials = surface_materials(snapshot, self._groups)
-        used = {surface for group in self._groups for surface in group.surfaces}
+        used = {kind.surface for group in self._groups for kind in group.kinds}
         table.fill(snapshot, materials, used)
         self.masked = table.features.masked
 
@@ -289,12 +320,12 @@ class LivingScene:
         params.update()
         return mesh
 
-    def _structure_of(self, snapshot: Snapshot, drawn: set[int]) -> tuple[object, ...]:
+    def _structure_of(self, snapshot: Snapshot, drawn: Bool) -> tuple[object, ...]:
         """Everything whose change needs a new scene; compared by value."""
         table = snapshot.instances
         lamps: tuple[bool, ...] = ()
         if not self._tabled and glowing_materials(snapshot):
-            lamps = tuple(row in drawn for row in self._lamp_rows(snapshot))
+            lamps = tuple(drawn[self._lamp_rows(snapshot)].tolist())
         return (
             tuple(prototype.hash for prototype in snapshot.prototypes),
             table.prototype.tobytes(),
@@ -317,8 +348,10 @@ class LivingScene:
         return out
 
     def _learn(self, habits: Habits, last: Snapshot, snapshot: Snapshot) -> None:
-        habits.moving |= set(np.flatnonzero(_changed_rows(last, snapshot)).tolist())
+        habits.moving = habits.moving | _changed_rows(last, snapshot)
         for row, (before, now) in enumerate(zip(last.materials, snapshot.materials, strict=True)):
+            if before is now:
+                continue
             looks = [look_of(material, tabled=self._tabled) for material in (before, now)]
             if looks[0] != looks[1] and looks[0].without_values() == looks[1].without_values():
                 habits.varying.add(row)
@@ -350,7 +383,7 @@ def veil_boxes(groups: Sequence[Group], materials: Sequence[Material]) -> F4:
 
 
 def _check_size(groups: list[Group], snapshot: Snapshot) -> None:
-    triangles = sum(len(piece.triangles) for group in groups for piece in group.pieces)
+    triangles = sum(int(group.firsts[-1]) for group in groups)
     if triangles > MOST_TRIANGLES:
         raise UserError(
             f"stage {snapshot.stage.path} has {triangles:,} triangles with all instances written out, "
@@ -370,12 +403,6 @@ def _same_things(last: Snapshot, snapshot: Snapshot) -> bool:
 def _glows(snapshot: Snapshot, row: int) -> bool:
     materials = snapshot.material_sets[snapshot.instances.material_set[row]]
     return any(emits(snapshot.materials[m]) for m in materials)
-
-
-def _flags(snapshot: Snapshot, drawn: set[int]) -> Bool:
-    out = np.zeros(len(snapshot.instances), bool)
-    out[sorted(drawn)] = True
-    return out
 
 
 def _changed_rows(last: Snapshot, snapshot: Snapshot) -> Bool:

@@ -103,28 +103,31 @@ class SurfaceTable:
         self.veils: Any = None
         self.veil_count = 0
 
-    def assign(self, meshes: Iterable[tuple[int, U4, U4, F4]]) -> None:
-        """Rows by triangle for each mesh: (registry index of the shape, u4[t], u4[t], f4[k, 9]).
+    def assign(self, meshes: Iterable[tuple[int, U4, U4 | None, F4]]) -> None:
+        """Rows by triangle for each mesh: (registry index of the shape, u4[t], u4[t] or None, f4[k, 9]).
 
         The third says which row of the fourth, the colours of its three corners, counted from 1, a triangle shows instead
-        of its material's diffuse colour; 0 for none.
+        of its material's diffuse colour; 0, or None for all, for none.
         """
         listed = list(meshes)
         first = np.zeros(max((index for index, *_ in listed), default=0) + 1, np.uint32)
-        start, before = 0, 0
-        painted: list[np.ndarray] = []
-        for index, rows, corners, colors in listed:
+        start = 0
+        for index, rows, *_ in listed:
             first[index] = start
             start += len(rows)
-            painted.append(np.where(corners > 0, corners + before, 0))
-            before += len(colors)
-        every = np.concatenate([rows for _, rows, *_ in listed] or [np.zeros(1, np.uint32)])
-        self._first, self._row = self._mi.UInt32(first), self._mi.UInt32(every.astype(np.uint32))
+        every = [rows for _, rows, *_ in listed] or [np.zeros(1, np.uint32)]
+        self._first = self._mi.UInt32(first)
+        self._row = self._mi.UInt32(every[0] if len(every) == 1 else np.concatenate(every))
         self._painted = self._colors = None
-        if before:
+        if any(corners is not None for *_, corners, _ in listed):
+            painted, before = np.zeros(start, np.uint32), 0
+            for index, rows, corners, colors in listed:
+                if corners is not None:
+                    at = int(first[index])
+                    painted[at : at + len(rows)] = np.where(corners > 0, corners + np.uint32(before), 0)
+                    before += len(colors)
             colors = np.concatenate([np.zeros((1, 9), np.float32), *(item[3] for item in listed)])
-            self._painted = self._mi.UInt32(np.concatenate(painted).astype(np.uint32))
-            self._colors = self._mi.Float(colors.ravel())
+            self._painted, self._colors = self._mi.UInt32(painted), self._mi.Float(colors.ravel())
 
     def fill(self, snapshot: Snapshot, materials: Sequence[Material], used: Collection[int]) -> None:
         """Set all rows, numbers and images; `used`: the rows that something wears."""
