@@ -137,10 +137,11 @@ class Group:
         n = len(piece.points)
         positions = np.empty((len(at), n, 3))
         positions[~shown] = 0.0
-        positions[shown] = piece.points.astype(np.float64) @ linear[shown].transpose(0, 2, 1)
+        # Not by matmul: BLAS starts threads for these, which cost more than they save, and rounds as each machine likes.
+        positions[shown] = np.einsum("vj,nij->nvi", piece.points.astype(np.float64), linear[shown])
         positions += places[:, None]
         _spread(self.positions, self.starts[at], positions)
-        normals = piece.normals.astype(np.float64) @ _inverse(linear[shown])
+        normals = np.einsum("vj,nji->nvi", piece.normals.astype(np.float64), _inverse(linear[shown]))
         _spread(self.normals, self.starts[at[shown]], _unit(normals))
 
     def triangles(self) -> U4:
