@@ -171,9 +171,7 @@ def _object_masks(
             continue
         total = NOT_COUNTED
         if canvas is not None:
-            total = inside + count_outside(
-                camera, silhouette.parts, silhouette.rect, canvas, outside_rays
-            )
+            total = inside + count_outside(camera, silhouette.parts, silhouette.rect, canvas, outside_rays)
         around = silhouette.rect.clipped(image)
         seen = index[around.slices(image)] == row + 1
         window = around.x0, around.y0, around.x1, around.y1

@@ -250,10 +250,10 @@ def make_groups(
     found: list[tuple[I8, I8, I8]] = []  # row, place of the slot, kind
     for at, members in _by_kind(pair.ravel(), np.arange(len(rows))):
         which, worn = divmod(int(pairs[at]), sets)
-        for place, (kind, look) in enumerate(_kinds_of(snapshot, which, worn, habits, cache, numbers)):
+        for slot, (new, look) in enumerate(_kinds_of(snapshot, which, worn, habits, cache, numbers)):
             here = rows[members]
-            found.append((here, np.full(len(here), place), np.full(len(here), len(kinds))))
-            kinds.append(kind)
+            found.append((here, np.full(len(here), slot), np.full(len(here), len(kinds))))
+            kinds.append(new)
             looks.append(look)
     if not found:
         return []

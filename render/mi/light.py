@@ -142,9 +142,7 @@ def from_lights(
     for sun in lights.suns:
         out += _from_sun(runtime, world, sampler, surface, sun)
     if lights.table is not None:
-        out += _from_lamps(
-            runtime, world, lights.table, sampler, surface, shared, 1 if quick else CANDIDATES
-        )
+        out += _from_lamps(runtime, world, lights.table, sampler, surface, shared, 1 if quick else CANDIDATES)
     return out
 
 

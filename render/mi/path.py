@@ -104,7 +104,9 @@ def _further(runtime: Mitsuba, world: Surroundings, ways: Any, max_depth: int, g
     found = dr.gather(mi.PreliminaryIntersection3f, every, chosen, alive)
     own = dr.gather(mi.Float, weight, chosen, alive)
     reach = dr.gather(mi.Color3f, reach, chosen, alive) * dr.select(alive, dr.rcp(own), 0.0)
-    light = _loop(runtime, world, sampler, found, dr.gather(mi.Vector3f, along, chosen, alive), reach, alive, max_depth)
+    light = _loop(
+        runtime, world, sampler, found, dr.gather(mi.Vector3f, along, chosen, alive), reach, alive, max_depth
+    )
     return dr.select(alive, light * total, 0.0)
 
 

@@ -177,7 +177,10 @@ class LivingScene:
         foreseen, moving = self._foreseen, self._habits.moving
         if self._declared is not None:
             return np.array_equal(moving, self._declared | foreseen if len(foreseen) else self._declared)
-        return len(foreseen) in (0, len(moving)) and not (foreseen & ~moving if len(foreseen) else foreseen).any()
+        return (
+            len(foreseen) in (0, len(moving))
+            and not (foreseen & ~moving if len(foreseen) else foreseen).any()
+        )
 
     def _update_materials(self, last: Snapshot, snapshot: Snapshot) -> None:
         materials = snapshot.materials
@@ -238,7 +241,9 @@ class LivingScene:
         # An emitter of the scalar variant would light the scene from the point that a hidden mesh shrinks to.
         dark = np.zeros(len(drawn), bool)
         if not self._tabled:
-            dark[[row for row in np.flatnonzero(self._rows & ~drawn).tolist() if _glows(snapshot, row)]] = True
+            dark[[row for row in np.flatnonzero(self._rows & ~drawn).tolist() if _glows(snapshot, row)]] = (
+                True
+            )
         self._pieces.keep(snapshot)
         groups = make_groups(snapshot, self._rows & ~dark, self._habits, self._pieces, tabled=self._tabled)
         _check_size(groups, snapshot)

@@ -113,7 +113,9 @@ def _passes(camera: Camera, part: Part, seed: int) -> list[tuple[int, int]]:
 
 
 def _shade(sampling: Sampling) -> Shade:
-    def light(runtime: Mitsuba, world: Surroundings, sampler: Any, ray: Any, spp: int, seed: int) -> list[Term]:
+    def light(
+        runtime: Mitsuba, world: Surroundings, sampler: Any, ray: Any, spp: int, seed: int
+    ) -> list[Term]:
         if sampling.max_depth == DIRECT:
             terms: list[Term] = [(direct_light(runtime, world, sampler, ray), 1)]
         else:
@@ -163,7 +165,9 @@ def _trace_pass(
     # Without this, each of the reductions would trace everything again.
     dr.eval([channels for channels, _ in terms])
     pixels = camera.width * (rows[1] - rows[0])
-    sums = [[_summed(runtime, channel, pixels, spp // share) for channel in channels] for channels, share in terms]
+    sums = [
+        [_summed(runtime, channel, pixels, spp // share) for channel in channels] for channels, share in terms
+    ]
     light = [sum(same[1:], same[0]) for same in zip(*(term for term in sums if len(term) == 3), strict=True)]
     more = [channel for term in sums if len(term) != 3 for channel in term]
     every = [*light, *more]
