@@ -33,6 +33,7 @@ from twinstage.scene.snapshot import Snapshot
 if TYPE_CHECKING:
     from twinstage.base.finding import Finding
     from twinstage.render.engines import Engine, EngineSettings
+    from twinstage.render.instants import Instant
     from twinstage.render.motion import Motion
     from twinstage.scene.stage import OpenedStage
 
@@ -58,7 +59,8 @@ def open(
     from twinstage.scene.stage import open_stage
 
     opened = choose_variants(open_stage(stage, asset_roots=asset_roots), dict(variants or {}))
-    return Scene(read_snapshot(opened, checked_time(time), refine=refine), opened=opened, refine=refine)
+    snapshot = read_snapshot(opened, checked_time(time), refine=refine)
+    return Scene(snapshot, opened=opened, refine=refine, time=time)
 
 
 def checked_time(time: float | None) -> float | None:
@@ -193,13 +195,14 @@ class Scene:
         scene from 1 by name. `after`, `before`: the scene at the next and the last moment, for `motion` and flow; the
         camera is then the one of the same name.
         """
+        from twinstage.render.instants import Instant
+
         view = view_of(self.snapshot, camera, size)
-        moments = {
-            name: (scene, scene.camera(camera, size=size))
-            for name, scene in (("after", after), ("before", before))
-            if scene is not None
-        }
-        return self.label(view, aovs, objects=objects, classes=classes, **moments)
+        moments = [
+            None if scene is None else Instant(scene.snapshot, scene.camera(camera, size=size))
+            for scene in (after, before)
+        ]
+        return self.label(view, aovs, objects=objects, classes=classes, after=moments[0], before=moments[1])
 
     def label(
         self,
@@ -208,11 +211,14 @@ class Scene:
         *,
         objects: Iterable[int] | None = None,
         classes: Mapping[str, int] | None = None,
-        after: "tuple[Scene, Camera] | None" = None,
-        before: "tuple[Scene, Camera] | None" = None,
+        motion: "Motion | None" = None,
+        after: "Instant | None" = None,
+        before: "Instant | None" = None,
     ) -> "Labels":
-        """The labels of a view; `after` and `before`: another moment and the camera in it."""
-        from twinstage.render.instants import Instant
+        """The labels of a view; `motion`: how things move while its shutter is open; `after`, `before`: other moments.
+
+        Each row of pixels is labelled as it is in the middle of its exposure, and objects as in that of the middle row.
+        """
         from twinstage.render.labels import label_pass
 
         names = check_aovs(list(aovs))
@@ -228,10 +234,22 @@ class Scene:
             objects,
             aovs=names,
             classes=dict(enumerate(by_set[of_class.code].tolist())),
-            after=None if after is None else Instant(after[0].snapshot, after[1]),
-            before=None if before is None else Instant(before[0].snapshot, before[1]),
+            motion=motion,
+            after=after,
+            before=before,
         )
-        return Labels(view, replace(capture, time_code=self.time), self.snapshot, ids)
+        snapshot = self.snapshot if motion is None else motion.at(view.camera.shutter.middle)
+        return Labels(view, replace(capture, time_code=self.time), snapshot, ids)
+
+    def temperatures(self) -> dict[str, float]:
+        """Kelvin by path of the prims that state `twin:temperature`, for thermal cameras; empty without a stage."""
+        from twinstage.render.sensors import stage_temperatures
+
+        if self._opened is None:
+            return {}
+        known = self.snapshot.prims.index_of
+        found = stage_temperatures(self._opened.stage, self.time)
+        return {path: kelvin for path, kelvin in found.items() if path in known}
 
 
 @dataclass(frozen=True, slots=True)

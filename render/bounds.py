@@ -63,14 +63,6 @@ def canvas_rect(camera: Camera, margin: float) -> PixelRect:
     return PixelRect(-dx, -dy, camera.width + dx, camera.height + dy)
 
 
-def screen_bounds(camera: Camera, world_from_box: np.ndarray, half: np.ndarray) -> tuple[F8, F8]:
-    """`local_bounds` of boxes at world_from_box f8[n, 4, 4], seen by a camera that rests."""
-    rotation, eye = camera.world_from_camera[:3, :3], camera.world_from_camera[:3, 3]
-    linear = np.einsum("ji,njk->nik", rotation, world_from_box[:, :3, :3])
-    middle = (world_from_box[:, :3, 3] - eye) @ rotation
-    return local_bounds(camera, linear, middle, half)
-
-
 def box_corners(linear: np.ndarray, middle: np.ndarray, half: np.ndarray) -> F8:
     """Corners f8[n, 8, 3] of boxes with axes `linear` f8[n, 3, 3] around `middle` f8[n, 3], half extents f8[n, 3]."""
     out: F8 = middle[:, None, :] + _CORNERS @ np.swapaxes(linear * half[:, None, :], 1, 2)

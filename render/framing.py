@@ -55,7 +55,9 @@ def drawn_bounds(snapshot: Snapshot) -> tuple[F8, F8]:
     """Lowest and highest world corner [m] around the bounding boxes of all visible drawings."""
     rows = np.flatnonzero(snapshot.instances.visible)
     if not len(rows):
-        raise UserError(f"{snapshot.stage.path} draws nothing, so there is nothing to take a picture of")
+        raise UserError(
+            f"{snapshot.stage.path} draws nothing, so there is nothing to take a picture of{what_went_wrong(snapshot)}"
+        )
     boxes = np.array([(p.points.min(0), p.points.max(0)) for p in snapshot.prototypes], np.float64)
     low, high = np.full(3, np.inf), np.full(3, -np.inf)
     for start in range(0, len(rows), 100_000):  # a million instances are not unfolded at once
@@ -67,3 +69,16 @@ def drawn_bounds(snapshot: Snapshot) -> tuple[F8, F8]:
         points = np.einsum("nij,ncj->nci", world[:, :3, :3], corners) + world[:, None, :3, 3]
         low, high = np.minimum(low, points.min((0, 1))), np.maximum(high, points.max((0, 1)))
     return low, high
+
+
+def what_went_wrong(snapshot: Snapshot) -> str:
+    """The end of a sentence that says nothing is there: what went wrong when the stage was read, if anything did."""
+    found = [f.message for f in snapshot.findings if f.severity == "error"]
+    found += [
+        f.message for f in snapshot.findings if f.code == "usd.diagnostic"
+    ]  # such as files that are missing
+    return (
+        f" ({found[0].rstrip('.')}{'' if len(found) == 1 else f'; and {len(found) - 1} more'})"
+        if found
+        else ""
+    )

@@ -22,6 +22,11 @@ class Shutter:
     close: float = 0.0
     readout: float = 0.0
 
+    @property
+    def middle(self) -> float:
+        """Middle of the middle row's exposure [s]."""
+        return (self.open + self.close + self.readout) / 2
+
     def row_times(self, height: int) -> F8:
         """Middle of each row's exposure, f8[height] [s]; all equal for a global shutter."""
         share = np.arange(height) / max(height - 1, 1)

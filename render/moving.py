@@ -40,13 +40,19 @@ def moving_camera(
     motion = Motion(tuple(seconds), tuple(snapshot for _, snapshot in moments))
     base = moments[max(int(np.searchsorted(seconds, 0.0, side="right")) - 1, 0)][1]
     camera = camera_from_scene(base, find_camera(base, name), width, height, square_pixels=square_pixels)
-    if len(moments) == 1:
-        return camera, motion
+    return along(camera, name, moments), motion
+
+
+def along(camera: Camera, name: str, moments: Sequence[tuple[float, Snapshot]]) -> Camera:
+    """The camera on the path that the stage's camera of that name or prim path takes through those moments.
+
+    `moments` as in `moving_camera`. The pose is that at the frame's time; a camera that rests is given back as it is.
+    """
     poses = np.array([camera_pose(snapshot, find_camera(snapshot, name)) for _, snapshot in moments])
-    path = Trajectory(frozen(np.array(seconds), np.float64), frozen(poses, np.float64))
-    if (poses == poses[0]).all():
-        return camera, motion
-    return replace(camera, path=path, world_from_camera=frozen(path.at(np.zeros(1))[0], np.float64)), motion
+    if len(moments) == 1 or (poses == poses[0]).all():
+        return camera
+    path = Trajectory(frozen(np.array([t for t, _ in moments]), np.float64), frozen(poses, np.float64))
+    return replace(camera, path=path, world_from_camera=frozen(path.at(np.zeros(1))[0], np.float64))
 
 
 def camera_at(

@@ -5,15 +5,21 @@ OpenCV's terms with the centre of the upper left pixel at (0.5, 0.5).
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from twinstage.base.errors import UserError
 from twinstage.render.boxes import box_3d, full_box, oriented_box, tight_box
+from twinstage.render.camera_data import camera_data
 from twinstage.render.capture import Camera, Capture, ObjectMask
+from twinstage.render.intrinsics import gl_projection, gl_view
 from twinstage.render.keypoints import SeenKeypoints, seen_keypoints
-from twinstage.render.lens import lens_data
+from twinstage.render.motion import Shutter
+from twinstage.render.poses import object_poses
 from twinstage.render.views import View
+from twinstage.scene.columns import frozen
 from twinstage.scene.snapshot import Snapshot
 from twinstage.scene.transforms import rigid_inverse
 
@@ -22,27 +28,50 @@ def view_record(snapshot: Snapshot, view: View, capture: Capture) -> dict[str, A
     """Camera, pose and the objects in the image, visible or hidden by others, by rising id."""
     rows = np.array([mask.object for mask in capture.objects], np.int64)
     points = seen_keypoints(snapshot, view.camera, rows) if len(rows) else None
-    return {
-        "camera": camera_record(view),
-        "time_code": capture.time_code,
-        "objects": [object_record(snapshot, view.camera, mask, points) for mask in capture.objects],
-    }
+    records = [object_record(snapshot, view.camera, mask, points) for mask in capture.objects]
+    poses = object_poses(snapshot, at_middle(view.camera), rows)
+    for k, record in enumerate(records):
+        record["pose"] = None
+        if np.isfinite(poses.rotation[k]).all():
+            parts = {"R": poses.rotation[k], "t": poses.translation[k], "A": poses.model[k]}
+            record["pose"] = {name: numbers(part) for name, part in parts.items()}
+    return {"camera": camera_record(view), "time_code": capture.time_code, "objects": records}
+
+
+def at_middle(camera: Camera) -> Camera:
+    """The camera as it stands in the middle of its middle row's exposure; itself, if it rests."""
+    if camera.path is None:
+        return camera
+    pose = camera.path.at(np.array([camera.shutter.middle]))[0]
+    return replace(camera, world_from_camera=frozen(pose, np.float64))
 
 
 def camera_record(view: View) -> dict[str, Any]:
-    """Intrinsics and pose; with a rolling shutter or a path, that of the frame's time."""
-    camera = view.camera
+    """Intrinsics and pose; of a camera that moves that in the middle of the exposure, with `path` and `shutter`."""
+    camera = at_middle(view.camera)
+    data = camera_data(camera)
+    told = {"shutter": camera.shutter != Shutter(), "path": camera.path is not None}
+    timing: dict[str, Any] = {name: data[name] for name, say in told.items() if say}
     return {
         "name": camera.name,
         "source": view.source,
         "size": [camera.width, camera.height],
         "K": numbers(camera.K),
-        "lens": lens_data(camera.lens),
+        "lens": data["lens"],
         "world_from_camera": numbers(camera.world_from_camera),
         "camera_from_world": numbers(rigid_inverse(camera.world_from_camera)),
         "near": camera.near,
         "far": camera.far,
+        "opengl": {"view": numbers(gl_view(camera)), "projection": _projection(camera)},
+        **timing,
     }
+
+
+def _projection(camera: Camera) -> Any:
+    try:
+        return numbers(gl_projection(camera))
+    except UserError:  # a lens that bends, or a near plane at the eye: no matrix holds it
+        return None
 
 
 def object_record(

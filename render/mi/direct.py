@@ -18,7 +18,6 @@ from twinstage.render.mi.light import (
     clear,
     first_hit,
     from_lights,
-    from_map,
     parted,
     power,
     seen_surface,
@@ -36,8 +35,6 @@ def direct_light(runtime: Mitsuba, world: Surroundings, sampler: Any, ray: Any) 
     radiance += from_lights(runtime, world, sampler, surface)
     if not world.lights.sky.dark:
         radiance += _from_around(runtime, world, sampler, surface)
-    if world.lights.mapped:
-        radiance += from_map(runtime, world, sampler, surface)
     return radiance * hit.reach
 
 

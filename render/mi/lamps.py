@@ -24,6 +24,9 @@ MOST_MET = 8
 _NEVER = 4.0
 """[rad]: where a cone ends that cuts nothing."""
 
+_MET = 16
+"""Added to the kind of lamps that reflected rays find, too."""
+
 
 @dataclass(frozen=True, slots=True)
 class Lamp:
@@ -86,10 +89,12 @@ class LampTable:
         bright = glow.radiance.mean(1, dtype=np.float64)
         weights = np.concatenate([power, 2 * areas * bright]) + 1e-12
         total = float(weights.sum())
-        rows[: len(lamps), 7, 2] = weights[: len(lamps)] / total
+        # What `sample` needs is the area over the chance that the lamp is chosen with.
+        rows[:, 3, 3] *= total / weights
         self._met = tuple((k, lamps[k].kind) for k in _strongest(lamps, power))
-        rows[[k for k, _ in self._met], 7, 3] = 1.0
-        self._choice = mi.DiscreteDistribution(mi.Float((weights / total).astype(np.float32)))
+        codes = rows[:, 8, 3].copy()
+        codes[[k for k, _ in self._met]] += _MET
+        self._choice = mi.Float(alias_table(weights / total, codes).ravel())
         self._rows = mi.Float(rows.ravel())
         self.has_glow = len(glow.row) > 0
         self.has_lamps = len(lamps) > 0
@@ -128,14 +133,12 @@ class LampTable:
     def sample(self, position: Any, number: Any, active: Any) -> LampSample:
         """A lamp and a point on it as seen from `position`, by two numbers in [0, 1)."""
         mi, dr = self._runtime.mi, self._runtime.dr
-        if self.count > 1:
-            index, first, share = self._choice.sample_reuse_pmf(number.x, active)
-        else:
-            index, first, share = mi.UInt32(0), number.x, mi.Float(1.0)
+        index, first, code = self._chosen(number.x, active)
         quads = [self.quad(index, k, active) for k in range(4)]
         axes = [mi.Vector3f(q[0], q[1], q[2]) for q in quads[:3]]
         centre = mi.Point3f(quads[0][3], quads[1][3], quads[2][3])
-        kind = self.quad(index, 8, active)[3]
+        strong = code >= float(_MET)
+        kind = dr.select(strong, code - float(_MET), code)
         point, normal, uv = mi.Point3f(0.0), mi.Vector3f(0.0, 0.0, 1.0), mi.Point2f(first, number.y)
         for name in self.kinds:
             here, outward = self._on(name, axes, centre, position, uv)
@@ -153,10 +156,20 @@ class LampTable:
         if self._shaped:
             radiance *= self._formed(index, direction, active)
         size = facing * quads[3][3] / distance2
-        weight = radiance * (size / share)
-        pdf = dr.select(size > 0.0, share / size, 0.0)
-        met = bodied | (self.quad(index, 7, active)[3] > 0.5) if self._met else bodied
-        return LampSample(point, direction, weight, pdf, bodied, met, index)
+        pdf = dr.select(size > 0.0, dr.rcp(size), 0.0)
+        return LampSample(point, direction, radiance * size, pdf, bodied, bodied | strong, index)
+
+    def _chosen(self, number: Any, active: Any) -> tuple[Any, Any, Any]:
+        """A row by a number in [0, 1), the number stretched so that it is one again, and the row's code."""
+        mi, dr = self._runtime.mi, self._runtime.dr
+        across = number * float(self.count)
+        cell = dr.minimum(mi.UInt32(across), self.count - 1)
+        within = across - mi.Float(cell)
+        limit, other, code, its = dr.gather(mi.Vector4f, self._choice, cell, active)
+        own = within < limit
+        index = dr.select(own, cell, mi.UInt32(other))
+        first = dr.select(own, within / limit, (within - limit) / (1.0 - limit))
+        return index, dr.clip(first, 0.0, 1.0 - 2.0**-24), dr.select(own, code, its)
 
     @property
     def meets(self) -> bool:
@@ -182,7 +195,7 @@ class LampTable:
                 radiance *= self._pictured(index, mi.Point2f(0.5 + 0.5 * u, 0.5 + 0.5 * v), hit)
             if self._shaped:
                 radiance *= self._formed(index, direction, hit)
-            pdf = self.quad(index, 7, active)[2] * dr.square(t) / dr.maximum(facing * quads[3][3], 1e-12)
+            pdf = dr.square(t) / dr.maximum(facing * quads[3][3], 1e-12)
             square = dr.square(density)
             light += dr.select(hit, radiance * (square / (square + dr.square(pdf))), mi.Color3f(0.0))
         return light
@@ -308,6 +321,25 @@ def _strongest(lamps: Sequence[Lamp], power: np.ndarray) -> list[int]:
 
     order = sorted(range(len(lamps)), key=lambda k: (-float(power[k]), k))
     return sorted([k for k in order if fit(lamps[k])][:MOST_MET])
+
+
+def alias_table(shares: np.ndarray, codes: np.ndarray) -> F4:
+    """Walker's alias method, f4[n, 4]: how far into its cell a row keeps it, who has the rest, and both's codes.
+
+    `shares` f8[n] add up to 1. One look chooses among any number of rows.
+    """
+    n = len(shares)
+    height = np.asarray(shares, np.float64) * n
+    limit, other = np.ones(n), np.arange(n)
+    small, large = np.flatnonzero(height < 1.0).tolist(), np.flatnonzero(height >= 1.0).tolist()
+    height = height.tolist()
+    while small and large:
+        low, high = small.pop(), large[-1]
+        limit[low], other[low] = height[low], high
+        height[high] -= 1.0 - height[low]
+        if height[high] < 1.0:
+            small.append(large.pop())
+    return np.stack([limit, other, codes, codes[other]], 1).astype(np.float32)
 
 
 def _area(kind: str, matrix: F8) -> float:

@@ -5,6 +5,7 @@ surface sends back along its ray, shadows included.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -128,6 +129,18 @@ def seen_surface(runtime: Mitsuba, world: Surroundings, hit: Hit, active: Any) -
     return surface_at(runtime, world.surfaces, hit.si, hit.corner, active)
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A way to a light: the shadow ray, the light (Color3f) that arrives if nothing is in between, where that counts.
+
+    `shadow` is a bool where it is the same everywhere, else mi.Bool.
+    """
+
+    ray: Any
+    light: Any
+    shadow: Any
+
+
 def from_lights(
     runtime: Mitsuba,
     world: Surroundings,
@@ -137,16 +150,56 @@ def from_lights(
     shared: bool = False,
     quick: bool = False,
 ) -> Any:
-    """Light of suns, lamps and glowing surfaces. `shared`: reflected rays that meet one count, too; `quick`: no choice."""
-    lights, out = world.lights, runtime.mi.Color3f(0.0)
-    for sun in lights.suns:
-        out += _from_sun(runtime, world, sampler, surface, sun)
+    """Light of suns, lamps, glowing surfaces and the map.
+
+    `shared`: reflected rays that meet one count, too. `quick`: of all of these only one is asked whether anything is in
+    between, chosen by what it would give.
+    """
+    lights = world.lights
+    asked = [_sun(runtime, world, sampler, surface, sun) for sun in lights.suns]
     if lights.table is not None:
-        out += _from_lamps(runtime, world, lights.table, sampler, surface, shared, 1 if quick else CANDIDATES)
+        count = 1 if quick else CANDIDATES
+        asked.append(_lamp(runtime, world, lights.table, sampler, surface, shared, count))
+    if lights.mapped:
+        asked.append(_map(runtime, world, sampler, surface))
+    if quick and len(asked) > 1:
+        asked = [_one_of(runtime, sampler, asked, surface.active)]
+    out = runtime.mi.Color3f(0.0)
+    for way in asked:
+        out += _arrived(runtime, world, way, surface.active)
     return out
 
 
-def _from_sun(runtime: Mitsuba, world: Surroundings, sampler: Any, surface: Surface, sun: Sun) -> Any:
+def _arrived(runtime: Mitsuba, world: Surroundings, way: _Asked, active: Any) -> Any:
+    """What of the light gets through."""
+    dr = runtime.dr
+    lit = active & dr.any(way.light > 0.0)
+    if way.shadow is False:
+        return dr.select(lit, way.light, 0.0)
+    free = clear(runtime, world, way.ray, lit & way.shadow)
+    if way.shadow is not True:
+        free = dr.select(lit & ~way.shadow, 1.0, free)
+    return dr.select(lit, way.light * free, 0.0)
+
+
+def _one_of(runtime: Mitsuba, sampler: Any, asked: Sequence[_Asked], active: Any) -> _Asked:
+    """One way in place of all: the expectation is that of their sum."""
+    dr, mi = runtime.dr, runtime.mi
+    worth = [dr.select(active, dr.mean(way.light), 0.0) for way in asked]
+    total = sum(worth[1:], worth[0])
+    mark, below = sampler.next_1d(active) * total, worth[0]
+    ray, light, own, shadow = mi.Ray3f(asked[0].ray), asked[0].light, worth[0], mi.Bool(asked[0].shadow)
+    for way, its in zip(asked[1:], worth[1:], strict=True):
+        taken = (mark >= below) & (its > 0.0)
+        ray = dr.select(taken, way.ray, ray)
+        light, own = dr.select(taken, way.light, light), dr.select(taken, its, own)
+        shadow = dr.select(taken, mi.Bool(way.shadow), shadow)
+        below = below + its
+    light = light * dr.select(own > 0.0, total / own, 0.0)
+    return _Asked(ray, light, True if all(way.shadow is True for way in asked) else shadow)
+
+
+def _sun(runtime: Mitsuba, world: Surroundings, sampler: Any, surface: Surface, sun: Sun) -> _Asked:
     """A direction on the sun's disc, evenly by solid angle."""
     mi, dr = runtime.mi, runtime.dr
     middle = mi.Vector3f(*(dr.opaque(mi.Float, -float(v)) for v in sun.direction))
@@ -165,10 +218,7 @@ def _from_sun(runtime: Mitsuba, world: Surroundings, sampler: Any, surface: Surf
         toward = middle
     matt, shiny = reflected(runtime, world.surfaces, surface, toward)
     value = parted(runtime, matt, shiny, sun.reflects) * light
-    lit = surface.active & dr.any(value > 0.0)
-    if not sun.shadow:
-        return dr.select(lit, value, 0.0)
-    return value * clear(runtime, world, surface.si.spawn_ray(toward), lit)
+    return _Asked(surface.si.spawn_ray(toward), value, sun.shadow)
 
 
 def parted(runtime: Mitsuba, matt: Any, shiny: Any, parts: tuple[float, float]) -> Any:
@@ -179,7 +229,7 @@ def parted(runtime: Mitsuba, matt: Any, shiny: Any, parts: tuple[float, float]) 
     return matt * dr.opaque(mi.Float, parts[0]) + shiny * dr.opaque(mi.Float, parts[1])
 
 
-def _from_lamps(
+def _lamp(
     runtime: Mitsuba,
     world: Surroundings,
     table: LampTable,
@@ -187,7 +237,7 @@ def _from_lamps(
     surface: Surface,
     shared: bool,
     candidates: int,
-) -> Any:
+) -> _Asked:
     """One point on one lamp, chosen among several by the light that they would give without shadows.
 
     Resampled importance sampling (Talbot et al. 2005): `candidates` are drawn by power, one of them is kept by what it
@@ -214,11 +264,7 @@ def _from_lamps(
         shadow, worth_kept = dr.select(taken, casts, shadow), dr.select(taken, worth, worth_kept)
     if count > 1:
         light *= dr.select(worth_kept > 0.0, total / (worth_kept * float(count)), 0.0)
-    lit = surface.active & dr.any(light > 0.0)
-    free = clear(runtime, world, surface.si.spawn_ray_to(point), lit & shadow)
-    if table.shadowless:
-        free = dr.select(lit & ~shadow, 1.0, free)
-    return dr.select(lit, light * free, 0.0)
+    return _Asked(surface.si.spawn_ray_to(point), light, shadow if table.shadowless else True)
 
 
 def _lamp_light(
@@ -243,19 +289,16 @@ def _lamp_light(
     return light
 
 
-def from_map(
-    runtime: Mitsuba, world: Surroundings, sampler: Any, surface: Surface, *, quick: bool = False
-) -> Any:
+def _map(runtime: Mitsuba, world: Surroundings, sampler: Any, surface: Surface) -> _Asked:
     """Light of a map by a sample of its brightness, weighted against `direction` by the power heuristic.
 
     As with lamps, several directions are looked at and one is asked: most of a map lies behind a wall's back.
     """
     dr, mi, active = runtime.dr, runtime.mi, surface.active
-    count = 1 if quick else MAP_CANDIDATES
-    chance = sampler.next_1d(active) if count > 1 else mi.Float(0.0)
+    chance = sampler.next_1d(active)
     toward, light = mi.Vector3f(0.0), mi.Color3f(0.0)
     total, kept = mi.Float(0.0), mi.Float(0.0)
-    for k in range(count):
+    for k in range(MAP_CANDIDATES):
         there, found = _map_light(runtime, world, sampler, surface)
         worth = dr.mean(found)
         total = total + worth
@@ -267,10 +310,8 @@ def from_map(
         chance = dr.select(taken, chance / share, (chance - share) / (1.0 - share))
         toward, light = dr.select(taken, there, toward), dr.select(taken, found, light)
         kept = dr.select(taken, worth, kept)
-    lit = active & dr.any(light > 0.0)
-    if count > 1:
-        light *= dr.select(kept > 0.0, total / (kept * float(count)), 0.0)
-    return dr.select(lit, light * clear(runtime, world, surface.si.spawn_ray(toward), lit), 0.0)
+    light *= dr.select(kept > 0.0, total / (kept * float(MAP_CANDIDATES)), 0.0)
+    return _Asked(surface.si.spawn_ray(toward), light, True)
 
 
 def _map_light(runtime: Mitsuba, world: Surroundings, sampler: Any, surface: Surface) -> tuple[Any, Any]:

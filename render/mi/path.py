@@ -22,7 +22,6 @@ from twinstage.render.mi.light import (
     Surroundings,
     first_hit,
     from_lights,
-    from_map,
     parted,
     power,
     seen_surface,
@@ -61,7 +60,7 @@ def path_light(
     light = world.lights.sky.radiance(ray.d, ~hit.si.is_valid()) + surface.glow
     if max_depth < 2:
         return [(light * hit.reach, 1)]
-    light += _asked(runtime, world, sampler, surface, quick=False)
+    light += from_lights(runtime, world, sampler, surface, shared=True)
     onward = _onward(runtime, world, sampler, surface)
     second = first_hit(runtime, world, sampler, onward.ray, onward.alive, coherent=False)
     reach = dr.select(onward.alive, onward.factor * second.reach, 0.0)
@@ -75,7 +74,9 @@ def path_light(
     reach *= hit.reach
     weight = dr.select(onward.alive & second.si.is_valid(), dr.mean(reach), 0.0)
     weight = dr.select(dr.isfinite(weight), weight, 0.0)
-    ways = second.found, mi.Vector3f(onward.ray.d), mi.Color3f(reach), weight
+    # No more than what is needed: memory is what these cost.
+    place = second.found.shape, mi.UInt32(second.found.prim_index), mi.Point2f(second.found.prim_uv)
+    ways = place, mi.Vector3f(onward.ray.d), mi.Color3f(reach), weight
     dr.eval(light, ways)
     group = _group(spp)
     return [(light, 1), (_further(runtime, world, ways, max_depth, group, seed), group)]
@@ -89,7 +90,7 @@ def _group(spp: int) -> int:
 def _further(runtime: Mitsuba, world: Surroundings, ways: Any, max_depth: int, group: int, seed: int) -> Any:
     """What comes from the second surface on: one way a group of samples, in place of all of them."""
     mi, dr = runtime.mi, runtime.dr
-    every, along, reach, weight = ways
+    (shape, triangle, corner), along, reach, weight = ways
     count = dr.width(weight) // group
     sampler = mi.load_dict({"type": "independent"})
     sampler.seed((seed ^ _SALT) & 0xFFFFFFFF, count)
@@ -101,7 +102,11 @@ def _further(runtime: Mitsuba, world: Surroundings, ways: Any, max_depth: int, g
         chosen = dr.select((mark >= below) & (share > 0.0), first + k, chosen)
         below = below + share
     alive = total > 0.0
-    found = dr.gather(mi.PreliminaryIntersection3f, every, chosen, alive)
+    found = dr.zeros(mi.PreliminaryIntersection3f, count)
+    found.valid, found.t = mi.Bool(alive), mi.Float(1.0)
+    found.shape = dr.gather(mi.ShapePtr, shape, chosen, alive)
+    found.prim_index = dr.gather(mi.UInt32, triangle, chosen, alive)
+    found.prim_uv = dr.gather(mi.Point2f, corner, chosen, alive)
     own = dr.gather(mi.Float, weight, chosen, alive)
     reach = dr.gather(mi.Color3f, reach, chosen, alive) * dr.select(alive, dr.rcp(own), 0.0)
     light = _loop(
@@ -139,10 +144,10 @@ def _loop(
         if glowing:
             light += reach * _glow(runtime, world, last[0], along, last[1], hit.si, surface)
             surface = dataclasses.replace(surface, active=surface.active & (depth + 1 < max_depth))
-        light += reach * dr.select(surface.active, _asked(runtime, world, sampler, surface, quick=True), 0.0)
+        light += reach * from_lights(runtime, world, sampler, surface, shared=True, quick=True)
         onward = _onward(runtime, world, sampler, surface)
         reach *= dr.select(onward.alive, onward.factor, 0.0)
-        stay = dr.minimum(dr.max(reach), 0.95)
+        stay = dr.minimum(2.0 * dr.max(reach), 1.0)
         alive = onward.alive & (sampler.next_1d(onward.alive) < stay)
         reach *= dr.select(alive, dr.rcp(stay), 0.0)
         onward = dataclasses.replace(onward, alive=alive)
@@ -162,14 +167,6 @@ def _loop(
     light, depth = dr.full(mi.Color3f, 0.0, count), dr.full(mi.UInt32, 1, count)
     state = (sampler, found, along, last, reach, light, depth, alive)
     return dr.while_loop(state, lambda *state: state[-1], step, label="path")[5]
-
-
-def _asked(runtime: Mitsuba, world: Surroundings, sampler: Any, surface: Surface, *, quick: bool) -> Any:
-    """Light of all that is asked at a surface."""
-    found = from_lights(runtime, world, sampler, surface, shared=True, quick=quick)
-    if world.lights.mapped:
-        found += from_map(runtime, world, sampler, surface, quick=quick)
-    return found
 
 
 def _onward(runtime: Mitsuba, world: Surroundings, sampler: Any, surface: Surface) -> _Onward:

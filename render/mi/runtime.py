@@ -6,10 +6,12 @@ before it looks for itself. `scalar` is always there and renders the same scenes
 compute anything, in this order; TWINSTAGE_MITSUBA_VARIANT names another choice.
 """
 
+import ctypes
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache
 from glob import glob
@@ -100,9 +102,11 @@ def _modules() -> tuple[Any, Any]:
         library = find_llvm()
         if library is not None:
             os.environ["DRJIT_LIBLLVM_PATH"] = library
+    silence = nullcontext() if _loads(os.environ.get("DRJIT_LIBLLVM_PATH", "")) else _unheard()
     try:
-        import drjit as dr
-        import mitsuba as mi
+        with silence:
+            import drjit as dr
+            import mitsuba as mi
     except (ImportError, NameError, OSError) as error:
         raise TwinstageError(
             f"Mitsuba cannot be loaded ({error}); on Debian it needs: apt install libatomic1 libllvm19"
@@ -127,6 +131,28 @@ def works(mi: Any, dr: Any, name: str) -> bool:
         return bool((mi.Float([1.0, 2.0]) + 1.0)[1] == 3.0)
     except (RuntimeError, ImportError, OSError):
         return False
+
+
+def _loads(library: str) -> bool:
+    """Whether a shared library can be loaded."""
+    try:
+        return bool(library) and ctypes.CDLL(library) is not None
+    except OSError:
+        return False
+
+
+@contextmanager
+def _unheard() -> Iterator[None]:
+    """Without standard error: Dr.Jit prints why it has no libLLVM while it is imported, and the hint says it better."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def use_threads(runtime: Mitsuba, count: int) -> None:

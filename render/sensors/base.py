@@ -64,6 +64,14 @@ class Sensor(BaseModel):
     needs_linear: ClassVar[bool] = False
     """Whether the sensor cannot work without `View.linear`."""
 
+    needs_temperatures: ClassVar[bool] = False
+    """Whether the sensor looks at `View.temperatures`."""
+
+    def looks(self, camera: Camera) -> tuple[float, float]:
+        """First and last moment that the sensor looks at [s] from the frame's time: while the camera's rows are exposed."""
+        times = camera.shutter.row_times(camera.height)
+        return float(times.min()), float(times.max())
+
     def __call__(self, view: View) -> Sensed:
         """The arrays of this sensor; UserError where the view lacks something."""
         raise NotImplementedError

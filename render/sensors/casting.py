@@ -14,9 +14,10 @@ import numpy as np
 
 from twinstage.render.casting import SHARED_BVHS, Bvh, BvhCache, drawn_instances
 from twinstage.render.motion import Motion, interpolated
+from twinstage.render.thin import flat, moved_out, solid
 from twinstage.render.ties import TIE
 from twinstage.scene.columns import F4, F8, I4, I8, U4
-from twinstage.scene.snapshot import Snapshot
+from twinstage.scene.snapshot import Prototype, Snapshot
 
 _DOUBT = 1e-3
 """Greatest share by which Embree's ray parameter may differ from the plane's: beyond it, the triangle is seen edge on."""
@@ -61,9 +62,13 @@ class Caster:
         rows = np.array([row for row, _ in drawn], np.int64)
         worlds = np.array([key.instance_world for key in keys])
         prototypes, table = self.snapshot.prototypes, self.snapshot.instances
-        self._bvhs = [cache.get(prototypes[table.prototype[row]], slots) for row, slots in drawn]
         self._rows, self._worlds = rows, worlds
         self._moving = (worlds[1:] != worlds[:1]).any((0, 2, 3)) if moves else np.zeros(len(table), bool)
+        self._sheets: dict[int, Prototype] = {}
+        for row in rows[flat(worlds[0, rows, :3, :3]) & ~self._moving[rows]].tolist():
+            self._sheets[row] = moved_out(prototypes[table.prototype[row]], worlds[0, row, :3, :3])
+            worlds[:, row, :3, :3] = np.eye(3)
+        self._bvhs = [cache.get(self.prototype(row), slots) for row, slots in drawn]
         self._middle, self._radius = self._spheres()
         # What decides a tie, by instance; the last entry stands for no hit at all.
         owner = np.where(table.object < 0, len(self.snapshot.objects), table.object)
@@ -81,8 +86,12 @@ class Caster:
         radius = np.linalg.norm(spans, axis=-1).max((0, 2), initial=0.0)
         middle = middles.mean(0)
         radius = radius + np.linalg.norm(middles - middle, axis=-1).max(0, initial=0.0)
-        flat = (np.abs(np.linalg.det(world[..., :3, :3])) <= 1e-30).any(0)
-        return middle, np.where(flat, np.nan, radius * (1 + 1e-6) + 1e-9)
+        return middle, np.where(solid(world[..., :3, :3]).all(0), radius * (1 + 1e-6) + 1e-9, np.nan)
+
+    def prototype(self, row: int) -> Prototype:
+        """Geometry of an instance in the frame of `world_of`; of what is squashed flat a sheet that is only shifted."""
+        sheet = self._sheets.get(row)
+        return self.snapshot.prototypes[self.snapshot.instances.prototype[row]] if sheet is None else sheet
 
     def world_of(self, row: int, seconds: F8 | None, rays: np.ndarray) -> F8:
         """world_from_gprim of an instance: f8[4, 4], or f8[n, 4, 4] at the times of those rays where it moves."""
@@ -132,7 +141,7 @@ class Caster:
         for row, rays in grouped(best.instance):
             world = self.world_of(row, seconds, rays)
             inverse = np.linalg.inv(world[..., :3, :3])
-            prototype = self.snapshot.prototypes[self.snapshot.instances.prototype[row]]
+            prototype = self.prototype(row)
             a, b, c = prototype.points.astype(np.float64)[prototype.triangles[best.triangle[rays]].T]
             normal = np.cross(b - a, c - a)
             away = a - turned(inverse, origins[rays] - world[..., :3, 3])

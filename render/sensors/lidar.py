@@ -24,6 +24,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
+from twinstage.render.capture import Camera
 from twinstage.render.sensors.base import SENSORS, Sensed, Sensor, View
 from twinstage.render.sensors.casting import Caster, turned
 from twinstage.render.sensors.classes import class_ids
@@ -127,6 +128,10 @@ class Lidar(Sensor):
         if not self.near <= self.min_range < self.max_range:
             raise ValueError("near, min_range and max_range rise in this order")
         return self
+
+    def looks(self, camera: Camera) -> tuple[float, float]:
+        """From the frame's time to the scan's end [s]."""
+        return 0.0, float(self.pattern.beams().seconds.max())
 
     def __call__(self, view: View) -> Sensed:
         """The columns of `COLUMNS`, a row a reported return, by beam and range."""

@@ -60,7 +60,7 @@ def surfaces(caster: Caster, hits: RayHits, directions: F8, seconds: F8 | None =
     )
     snapshot, table = caster.snapshot, caster.snapshot.instances
     for row, rays in grouped(hits.instance):
-        prototype = snapshot.prototypes[table.prototype[row]]
+        prototype = caster.prototype(row)
         corners = prototype.triangles[hits.triangle[rays]]
         uv = hits.barycentric[rays].astype(np.float64)
         weights = np.column_stack([1 - uv[:, 0] - uv[:, 1], uv])

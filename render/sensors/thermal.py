@@ -15,7 +15,7 @@ Nothing conducts, glows onto others or mirrors its neighbours: a look from bound
 """
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -56,6 +56,8 @@ class Thermal(Sensor):
     """
 
     kind: Literal["thermal"] = "thermal"
+    needs_temperatures: ClassVar[bool] = True
+
     ambient: Kelvin = 293.15
     surroundings: Kelvin | None = None
     background: Kelvin | None = None

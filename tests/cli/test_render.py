@@ -266,6 +266,82 @@ def test_an_open_shutter_smears_what_moves(stage: Path, tmp_path: Path) -> None:
     assert widths[1] == pytest.approx(2 * widths[0], rel=0.2)
 
 
+def test_labels_and_pictures_see_the_same_moment(stage: Path, tmp_path: Path) -> None:
+    """A shutter that is open from 1 s to 1 s later: labels are those of the middle, in pixels, boxes and poses."""
+    slow = tmp_path / "slow.usda"
+    opened = 'def Camera "Far" {\n double shutter:open = 0\n double shutter:close = 2'
+    slow.write_text(STAGE.replace('def Camera "Far" {', opened))
+    flags = ["--camera", "Far", "--aov", "object,depth"]
+    assert render(slow, *flags, "--labels", "--time", 1, "--out", tmp_path / "slow") == 0
+    assert render(stage, *flags, "--labels", "--time", 2, "--out", tmp_path / "then") == 0
+    a, b = (
+        json.loads((tmp_path / name / "labels.json").read_text())["views"][0] for name in ("slow", "then")
+    )
+    assert a["objects"] == b["objects"] and a["time_code"] == 1
+    ids = [np.asarray(Image.open(next((tmp_path / name).glob("*object*")))) for name in ("slow", "then")]
+    assert ids[0].any() and np.array_equal(*ids)
+    assert a["camera"]["shutter"] == pytest.approx({"open": 0, "close": 2 / 12, "readout": 0})
+    assert "shutter" not in b["camera"]
+
+
+def test_a_camera_that_moves_while_its_shutter_is_open(stage: Path, tmp_path: Path) -> None:
+    """The camera passes a still box: its labels are those from where it is in the middle, and its picture is smeared."""
+    moves = "double3 xformOp:translate.timeSamples = { 0: (-2, 0, 20), 4: (2, 0, 20) }"
+    text = STAGE.replace("{ 0: (-2, 0, 0), 4: (2, 0, 0) }", "{ 0: (0, 0, 0) }")
+    views, ids, smears = [], [], []
+    for close, code in ((0, 2), (2, 1)):
+        source, out = tmp_path / f"{close}.usda", tmp_path / f"{close}"
+        shutter = f"double shutter:open = 0\n double shutter:close = {close}\n"
+        source.write_text(text.replace("double3 xformOp:translate = (0, 0, 20)", shutter + moves))
+        flags = ["--camera", "Far", "--time", code]
+        assert render(source, *flags, "--aov", "object", "--labels", "--out", out, size="96x64") == 0
+        views.append(json.loads((out / "labels.json").read_text())["views"][0])
+        ids.append(np.asarray(Image.open(next(out.glob("*object*")))))
+        light = [*flags, "--aov", "linear", "--spp", 9, "--out", tmp_path / "a.npy"]
+        assert render(source, *light, engine="raycast", size="96x64") == 0
+        row = np.load(tmp_path / "a.npy")[32].astype(float)
+        redness = row[:, 0] - row[:, 2]
+        smears.append(int((redness > 0.02 * redness.max()).sum()))
+    assert ids[0].any() and np.array_equal(*ids)
+    still, moving = views
+    for name in ("bbox_visible", "bbox_3d_px"):
+        assert np.allclose(still["objects"][0][name], moving["objects"][0][name], atol=1e-6)
+    assert np.allclose(still["camera"]["world_from_camera"], moving["camera"]["world_from_camera"])
+    assert len(moving["camera"]["path"]["seconds"]) >= 2 and "path" not in still["camera"]
+    assert smears[1] > 1.5 * smears[0]
+
+
+def test_a_lidar_meets_things_where_they_are_when_its_beam_does(stage: Path, tmp_path: Path) -> None:
+    sensor = tmp_path / "lidar.yaml"
+    # One turn in 0.2 s is 2.4 time codes, in which the box moves by 2.4 m.
+    sensor.write_text(
+        "kind: lidar\nformats: [pcd]\npattern: {kind: spinning, channels: 24, elevation_range: [-12, 12], "
+        "rpm: 300, azimuth_resolution: 0.5}\n"
+    )
+    import open3d
+
+    flags = ["--camera", "Far", "--sensor", sensor, "--time", 0]
+    assert render(stage, *flags, "--out", tmp_path / "scan") == 0
+    cloud = open3d.t.io.read_point_cloud(str(next((tmp_path / "scan").glob("*.pcd"))))
+    assert cloud.point.positions.shape[0] > 50
+    points, seconds = cloud.point.positions.numpy(), cloud.point["time"].numpy().ravel()
+    front = np.abs(points[:, 0] - 19) < 0.05
+    # Front face: 2 m wide about the middle, which is at -2 m + 12 time codes a second; the sensor's y is the world's -x.
+    middle = -2 + 12 * seconds[front]
+    assert np.abs(-points[front, 1] - middle).max() < 1.02
+
+
+def test_a_thermal_camera_reads_the_stages_temperatures(stage: Path, tmp_path: Path) -> None:
+    warm = tmp_path / "warm.usda"
+    custom = "custom double twin:temperature.timeSamples = { 0: 300, 4: 400 }"
+    warm.write_text(STAGE.replace("color3f[] primvars", custom + "\n color3f[] primvars"))
+    (tmp_path / "ideal.yaml").write_text("kind: thermal\nnetd: 0\nmatt: 1\nangular: false\n")
+    flags = ["--camera", "Far", "--sensor", tmp_path / "ideal.yaml", "--time", 2]
+    assert render(warm, *flags, "--out", tmp_path / "seen") == 0
+    counts = np.asarray(Image.open(next((tmp_path / "seen").glob("*radiometric*.png"))))
+    assert counts.max() == pytest.approx(35_000, abs=2) and counts.min() == pytest.approx(29_315, abs=2)
+
+
 def test_labels_alone_need_no_engine(stage: Path, tmp_path: Path) -> None:
     out = tmp_path / "all.json"
     assert render(stage, "--frames", "0:3", "--camera", "Far", "--out", out, engine="path") == 0
@@ -375,6 +451,9 @@ MISTAKES = {
     "--camera none.json": "there is no camera file 'none.json'",
     "--sensor lida --out v": "no sensor named 'lida'; did you mean 'lidar'?",
     "--sensor lidar --out v.png": "--out v.png: this sensor writes files of its own; name a folder",
+    "--sensor rgb --exposure 1": "--exposure is not used where a sensor makes the picture; set it in the sensor's file",
+    "--sensor rgb --tone-map srgb": "--tone-map is not used where a sensor makes the picture; set it in the sensor",
+    "--overlay --aov object": "--overlay draws on pictures; ask for --aov rgb too",
     "--sheet --out x.mp4": "x.mp4: a contact sheet is a .png file; name one, or a folder",
     "--fps 0 --out x.mp4": "a film at 0 pictures a second cannot be made; above 0, up to 1000 was expected",
     "--out /proc/none/x.png": "/proc/none cannot be made: ",

@@ -42,10 +42,15 @@ SIZE = (64, 48)
 
 
 @pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("api") / "cell.usda"
     path.write_text(STAGE)
-    return render.open(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def scene(stage: Path) -> Scene:
+    return render.open(stage)
 
 
 def _middle(scene: Scene) -> float:
@@ -69,6 +74,30 @@ def test_ten_lines(scene: Scene, tmp_path: Path) -> None:
     assert view["camera"]["K"] == [[64, 0, 32], [0, 64, 24], [0, 0, 1]]
     drawn = labels.over(picture)
     assert drawn.shape == picture.rgb.shape and (drawn != picture.rgb).any()
+
+
+def test_records_hold_poses_in_opencvs_and_opengls_terms(scene: Scene) -> None:
+    """The corners of the box (2 m, its own axes) come to the same pixels by all the ways in the record."""
+    record = json.loads(json.dumps(scene.labels("Top", size=SIZE).record()))
+    camera, (item,) = record["camera"], record["objects"]
+    own = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)], float)
+    world = own @ np.array(item["world_from_object"])[:3, :3].T + np.array(item["world_from_object"])[:3, 3]
+    pose = {name: np.array(value) for name, value in item["pose"].items()}
+    seen = (own @ pose["A"].T) @ pose["R"].T + pose["t"]
+    assert np.allclose(pose["R"] @ pose["R"].T, np.eye(3)) and np.linalg.det(pose["R"]) == pytest.approx(1)
+    homogeneous = np.c_[world, np.ones(8)]
+    assert np.allclose(seen, (homogeneous @ np.array(camera["camera_from_world"]).T)[:, :3])
+    pixels = seen @ np.array(camera["K"]).T
+    pixels = pixels[:, :2] / pixels[:, 2:]
+    gl = homogeneous @ np.array(camera["opengl"]["view"]).T @ np.array(camera["opengl"]["projection"]).T
+    ndc = gl[:, :2] / gl[:, 3:]
+    assert np.allclose((ndc + 1) / 2 * SIZE, pixels * (1, -1) + (0, SIZE[1]))
+    assert np.allclose(sorted(pixels.tolist()), sorted(np.array(item["bbox_3d_px"]).tolist()))
+
+
+def test_the_time_of_opening_is_in_the_record(scene: Scene, stage: Path) -> None:
+    assert render.open(stage, time=5).labels("Top", size=SIZE).record()["time_code"] == 5
+    assert _middle(render.open(stage, time=10)) == pytest.approx(48, abs=1.2)
 
 
 def test_engines_stay_alive_whatever_the_seed_and_the_scene(scene: Scene) -> None:

@@ -59,3 +59,15 @@ def test_every_corner_is_inside_the_image(tmp_path: Path, size: tuple[int, int])
 def test_nothing_drawn_is_told(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"s\.usda draws nothing"):
         frame_scene(read(tmp_path, '#usda 1.0\ndef Xform "A" { }\n'), 64, 64)
+
+
+def test_nothing_drawn_is_told_with_what_went_wrong(tmp_path: Path) -> None:
+    inside = tmp_path / "in"
+    inside.mkdir()
+    (tmp_path / "elsewhere.usda").write_text('#usda 1.0\ndef Cube "B" {\n}\n')
+    lost = '#usda 1.0\ndef Xform "A" (\n references = @../elsewhere.usda@</B>\n)\n{\n}\n'
+    with pytest.raises(UserError, match=r"draws nothing.* \(.*elsewhere.*outside.*\)$"):
+        drawn_bounds(read(inside, lost))
+    (tmp_path / "elsewhere.usda").unlink()
+    with pytest.raises(UserError, match=r"draws nothing.* \(.*Could not open asset.*elsewhere.*\)$"):
+        drawn_bounds(read(inside, lost))

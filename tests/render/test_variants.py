@@ -106,7 +106,7 @@ def _run(root, env, *, hide=False, denoise=False):
     code = RENDER.format(folder=str(root / "tests/render"), hide=hide, denoise=denoise)
     clean = {k: v for k, v in os.environ.items() if k not in ("DRJIT_LIBLLVM_PATH", VARIABLE)}
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=clean | env)
-    assert run.returncode == 0, run.stderr
+    assert run.returncode == 0 and not run.stderr, run.stderr
     return run.stdout.splitlines()
 
 
@@ -114,6 +114,11 @@ def test_without_libllvm_pictures_come_from_the_scalar_variant_with_a_hint(root)
     variant, hint = _run(root, {}, hide=True)
     assert variant == "scalar_rgb"
     assert "libLLVM 19 or newer was not found" in hint and "apt install libllvm19" in hint
+
+
+def test_a_libllvm_that_cannot_be_loaded_is_as_none_and_nothing_is_printed(root):
+    variant, hint = _run(root, {"DRJIT_LIBLLVM_PATH": "/nonexistent"})
+    assert variant == "scalar_rgb" and "name it in DRJIT_LIBLLVM_PATH" in hint
 
 
 def test_the_environment_chooses_the_variant_and_then_there_is_no_hint(root):

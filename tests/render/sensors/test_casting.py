@@ -48,6 +48,15 @@ def test_rays_through_pixel_centres_are_the_label_pass(hand) -> None:
     assert turned < 1e-4
 
 
+def test_what_is_squashed_flat_is_a_sheet_as_in_the_label_pass(hand) -> None:
+    items = [(hand.quad(30.0), hand.pose((0, 0, -1)), 0)]
+    items += [(hand.sphere(0.5, 16), hand.pose((k, 0, 0.2), scale=(1, 1.5, 0)), k + 1) for k in range(3)]
+    snapshot = hand.snapshot(items)
+    camera = look_at((3, -2, 4), (1, 0, 0), width=160, height=120, near=0.1, far=60.0)
+    assert len(np.unique(label_pass(snapshot, camera, amodal=False).aovs["object"])) >= 4
+    assert _compare(snapshot, camera) == (0, 0)
+
+
 def test_the_work_cell_too(workcell) -> None:
     camera = camera_from_scene(workcell, find_camera(workcell, "Overview"), 320, 240)
     differ, turned = _compare(workcell, camera)

@@ -3,9 +3,11 @@
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from twinstage.base.errors import UserError
 from twinstage.live.pictures.job import Job, frame_text, parse_frames
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from twinstage.render.api import Scene
     from twinstage.render.capture import Camera
     from twinstage.render.engines import EngineSettings
+    from twinstage.render.instants import Instant
     from twinstage.render.motion import Motion
     from twinstage.render.sensors import Sensor
     from twinstage.render.views import View
@@ -25,7 +28,11 @@ AFTER = ("motion", "flow", "flow_occluded")
 BEFORE = ("flow_back", "flow_back_occluded")
 """AOVs that need the next or the last moment."""
 
-Moment = "tuple[Scene, Camera]"
+MOST_MOMENTS = 9
+"""At which the stage is read for one look of a camera, beside the frame's own."""
+
+MOST_SCENES = 3 * MOST_MOMENTS
+"""Kept: as many moments as a frame, the next and the last one can ask for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +63,7 @@ def plan(job: Job) -> Planned:
     check_size(job.size)
     aovs = check_aovs(list(job.aovs)) if job.aovs else _usual_aovs(job)
     sensor = None if job.sensor is None else read_sensor(job.sensor)
+    _check_used(job, aovs, sensor)
     settings = _settings(job, aovs, sensor)
     opened = open_files(TwinFiles(job.stage, asset_roots=job.asset_roots, variants=job.variants))
     times = _times(job, opened)
@@ -88,45 +96,70 @@ class Moments:
             return scene, self._planned.views
         return scene, views_of(self._job, scene)
 
-    def around(
-        self, place: int, k: int, aovs: Sequence[str]
-    ) -> "tuple[tuple[Scene, Camera] | None, tuple[Scene, Camera] | None]":
+    def around(self, place: int, k: int, aovs: Sequence[str]) -> "tuple[Instant | None, Instant | None]":
         """The next and the last moment, with their k-th camera, where AOVs need them."""
         after = self._other(place, k, 1) if any(aov in AFTER for aov in aovs) else None
         before = self._other(place, k, -1) if any(aov in BEFORE for aov in aovs) else None
         return after, before
 
-    def motion(self, place: int, view: "View") -> "Motion | None":
-        """How the scene moves while the camera's shutter is open; None where it is open for no time, or nothing moves."""
-        from twinstage.render.motion import Motion
+    def exposed(self, place: int, view: "View") -> "tuple[View, Motion | None]":
+        """The view with the path that its camera takes while it looks, and how the scene moves meanwhile.
 
-        shutter = view.camera.shutter
-        seconds = (min(shutter.open, 0.0), shutter.close + shutter.readout)
-        if seconds[1] <= seconds[0] or self._job.turntable is not None:
-            return None
-        now, rate = self._time(place), self._planned.time_codes_per_second
-        scenes = [self._scene(now + s * rate).snapshot for s in seconds]
-        motion = Motion(seconds, (scenes[0], scenes[1]))
-        return None if motion.still else motion
+        The motion is None where the camera looks for no time, or nothing moves. A camera that is no camera of the stage
+        rests.
+        """
+        if self._job.turntable is not None:
+            return view, None
+        return self._exposed(self._time(place), view)
+
+    def _exposed(self, time: float, view: "View") -> "tuple[View, Motion | None]":
+        from twinstage.render.motion import Motion
+        from twinstage.render.moving import along
+
+        seconds = self._seconds(view.camera)
+        if len(seconds) == 1:
+            return view, None
+        rate = self._planned.time_codes_per_second
+        moments = [(s, self._scene(time + s * rate).snapshot) for s in seconds]
+        snapshot, camera = moments[0][1], view.camera
+        if view.source in {snapshot.prims.path[row.prim] for row in snapshot.cameras}:
+            camera = along(camera, view.source, moments)
+        motion = Motion(tuple(seconds), tuple(snapshot for _, snapshot in moments))
+        return replace(view, camera=camera), None if motion.still else motion
+
+    def _seconds(self, camera: "Camera") -> list[float]:
+        """Moments at which the stage is read for one look of a camera and its sensor, the frame's time among them."""
+        shutter, sensor = camera.shutter, self._planned.sensor
+        ends = [shutter.open, shutter.close, shutter.open + shutter.readout, shutter.close + shutter.readout]
+        ends += [0.0] if sensor is None else sensor.looks(camera)
+        first, last = min(*ends, 0.0), max(*ends, 0.0)
+        if last <= first:
+            return [0.0]
+        keys = math.ceil((last - first) * self._planned.time_codes_per_second - 1e-9) + 1
+        return sorted({0.0, *np.linspace(first, last, min(max(keys, 2), MOST_MOMENTS)).tolist()})
 
     def _time(self, place: int) -> float:
         time = self._planned.times[place]
         return self._planned.start if time is None else time
 
-    def _other(self, place: int, k: int, way: int) -> "tuple[Scene, Camera]":
+    def _other(self, place: int, k: int, way: int) -> "Instant":
+        from twinstage.render.instants import Instant
+
         if self._job.turntable is not None:
             views = self._planned.views
-            return self._planned.scene, views[(place + way) % len(views)].camera
+            return Instant(self._planned.scene.snapshot, views[(place + way) % len(views)].camera)
         times = self._planned.times
         near = place + way
         time = times[near] if 0 <= near < len(times) else None
-        scene = self._scene(self._time(place) + way * self._step if time is None else time)
-        return scene, views_of(self._job, scene)[k].camera
+        time = self._time(place) + way * self._step if time is None else time
+        scene = self._scene(time)
+        view, motion = self._exposed(time, views_of(self._job, scene)[k])
+        return Instant(scene.snapshot, view.camera, motion)
 
     def _scene(self, time: float | None) -> "Scene":
         if time not in self._scenes:
             assert time is not None
-            while len(self._scenes) > 5:  # as many moments as one frame can ask for
+            while len(self._scenes) > MOST_SCENES:
                 self._scenes.pop(next(iter(self._scenes)))
             self._scenes[time] = self._planned.scene.at(time)
         return self._scenes[time]
@@ -168,6 +201,16 @@ def _usual_aovs(job: Job) -> tuple[str, ...]:
     if suffix == ".json" or (job.sensor is not None and not suffix):
         return ()
     return ("linear",) if suffix == ".exr" else ("rgb",)
+
+
+def _check_used(job: Job, aovs: Sequence[str], sensor: "Sensor | None") -> None:
+    """Raise UserError for flags that nothing would come of."""
+    if job.overlay and "rgb" not in aovs:
+        raise UserError("--overlay draws on pictures; ask for --aov rgb too")
+    if sensor is not None and sensor.kind == "rgb":  # type: ignore[attr-defined]
+        told = {"--exposure": job.exposure != 0, "--tone-map": job.tone_map is not None}
+        for flag in (flag for flag, given in told.items() if given):
+            raise UserError(f"{flag} is not used where a sensor makes the picture; set it in the sensor's file")
 
 
 def _settings(job: Job, aovs: Sequence[str], sensor: "Sensor | None") -> "EngineSettings":

@@ -14,6 +14,7 @@ from twinstage.live.pictures.sinks import Shot, Sinks
 if TYPE_CHECKING:
     from twinstage.render.api import Labels, Picture, Scene
     from twinstage.render.engines import EngineSettings
+    from twinstage.render.motion import Motion
     from twinstage.render.views import View
 
 Progress = Callable[[int, int], None]
@@ -74,16 +75,17 @@ class _Looking:
     def _look(self, scene: "Scene", view: "View", k: int, name: str, place: int) -> None:
         job, sinks, wanted = self._job, self._sinks, self._planned.wanted
         frame, seed = wanted.frames[place], (job.seed + place) % 2**32
+        view, motion = self._moments.exposed(place, view)
         labels: Labels | None = None
         if self._exact or sinks.labels is not None or job.overlay:
-            labels = self._labels(scene, view, k, place)
+            labels = self._labels(scene, view, motion, k, place)
         if sinks.labels is not None and labels is not None:
             sinks.labels.add({"frame": frame, **labels.record()})
         picture: Picture | None = None
         if len(self._exact) < len(wanted.aovs) or self._sensing.needs_linear:
             # Each frame has noise of its own, or it would stand still in a film.
-            picture = scene.render(view, self._settings(seed), self._moments.motion(place, view))
-        sensed = self._sensing.sense(scene, view, seed, picture)
+            picture = scene.render(view, self._settings(seed), motion)
+        sensed = self._sensing.sense(scene, view, seed, picture, motion)
         if sensed is not None and self._planned.sensor_folder is not None:
             sinks.extra += self._sensing.save(sensed, self._planned.sensor_folder, f"{name}_{{kind}}_{frame}")
         for aov in wanted.aovs:
@@ -100,13 +102,16 @@ class _Looking:
     def _settings(self, seed: int) -> "EngineSettings":
         return self._planned.settings.model_copy(update={"seed": seed})
 
-    def _labels(self, scene: "Scene", view: "View", k: int, place: int) -> "Labels":
+    def _labels(self, scene: "Scene", view: "View", motion: "Motion | None", k: int, place: int) -> "Labels":
+        from twinstage.render.framing import what_went_wrong
+
         if not len(scene.snapshot.objects) and (self._sinks.labels is not None or self._job.overlay):
             raise UserError(
                 f"{self._job.stage} has no object to label: it draws nothing that is labelled, a component or a gprim"
+                + what_went_wrong(scene.snapshot)
             )
         after, before = self._moments.around(place, k, self._exact)
-        return scene.label(view, self._exact or ("object",), after=after, before=before)
+        return scene.label(view, self._exact or ("object",), motion=motion, after=after, before=before)
 
 
 def _notes(scene: "Scene") -> list[Finding]:

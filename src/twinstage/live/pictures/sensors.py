@@ -11,6 +11,7 @@ from twinstage.base.errors import UserError
 
 if TYPE_CHECKING:
     from twinstage.render.api import Picture, Scene
+    from twinstage.render.motion import Motion
     from twinstage.render.sensors import Sensed, Sensor
     from twinstage.render.views import View
 
@@ -25,14 +26,27 @@ class Sensing:
     def needs_linear(self) -> bool:
         return self._sensor is not None and self._sensor.needs_linear
 
-    def sense(self, scene: "Scene", view: "View", seed: int, picture: "Picture | None") -> "Sensed | None":
+    def sense(
+        self, scene: "Scene", view: "View", seed: int, picture: "Picture | None", motion: "Motion | None"
+    ) -> "Sensed | None":
         """What the sensor gives for a view; None without one."""
+        from twinstage.render.api import class_ids
         from twinstage.render.sensors import sense
 
         if self._sensor is None:
             return None
         linear = None if picture is None else picture.aovs.get("linear")
-        return sense(self._sensor, scene.snapshot, view.camera, seed=seed, linear=linear)
+        warm = scene.temperatures() if self._sensor.needs_temperatures else None
+        return sense(
+            self._sensor,
+            scene.snapshot,
+            view.camera,
+            seed=seed,
+            motion=motion,
+            linear=linear,
+            temperatures=warm,
+            classes=class_ids(scene.snapshot),
+        )
 
     def seen(self, sensed: "Sensed | None", aov: str, values: np.ndarray) -> np.ndarray:
         """The picture as the sensor has it, where it makes one of that name."""
