@@ -14,6 +14,7 @@ import numpy as np
 
 from twinstage.render.images import decode, linear_pixels
 from twinstage.render.lighting import PlacedLight, placed_lights, world_from_map
+from twinstage.render.mi.arrays import rewrite_attributes
 from twinstage.render.mi.lamps import Glow, Lamp, LampTable
 from twinstage.render.mi.runtime import Mitsuba
 from twinstage.render.mi.sky import MapTable, Sky, map_table, merged_map
@@ -64,6 +65,7 @@ class LightBuilder:
         self._listed = listed
         self._maps: dict[str, F4] = {}
         self._table: tuple[tuple[object, ...], MapTable] | None = None
+        self._lamps: LampTable | None = None
 
     def structure(self, snapshot: Snapshot) -> tuple[object, ...]:
         """What has to be equal for `parameters` to fit a scene built before; hashable."""
@@ -100,10 +102,14 @@ class LightBuilder:
             for placed in lights
             if placed.kind not in ("dome", "distant")
         ]
-        lit = len(lamps) > 0 or len(glow.row) > 0
+        table = None
+        if lamps or len(glow.row) > 0:
+            table = LampTable(runtime, lamps, glow, surface_rows)
+            rewrite_attributes(runtime.dr, self._lamps, table)
+            self._lamps = table
         return Lights(
             suns=tuple(_sun(placed) for placed in lights if placed.kind == "distant"),
-            table=LampTable(runtime, lamps, glow, surface_rows) if lit else None,
+            table=table,
             sky=self._sky(runtime, snapshot, lights),
         )
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from twinstage.render.border import border
 from twinstage.render.lighting import emits
+from twinstage.render.mi.arrays import rewritten
 from twinstage.render.mi.microfacets import Microfacets
 from twinstage.render.mi.runtime import Mitsuba
 from twinstage.render.mi.textures import TextureCache, stored, uv_transform
@@ -131,7 +132,7 @@ class SurfaceTable:
 
     def fill(self, snapshot: Snapshot, materials: Sequence[Material], used: Collection[int]) -> None:
         """Set all rows, numbers and images; `used`: the rows that something wears."""
-        self._numbers = self._written(self._numbers, self._mi.Float, numbers_of(materials).ravel())
+        self._numbers = rewritten(self._dr, self._numbers, self._mi.Float(numbers_of(materials).ravel()))
         shown = tuple(m.textures for m in materials), tuple(t.hash for t in snapshot.textures)
         if shown != self._shown:
             self._fill_images(snapshot, materials)
@@ -162,7 +163,8 @@ class SurfaceTable:
 
     def set_veils(self, boxes: F4) -> None:
         """Boxes f4[k, 6] (lower, upper corner) around all that lets light through: elsewhere nobody looks for it."""
-        self.veil_count, self.veils = len(boxes), self._mi.Float(boxes.astype(np.float32).ravel())
+        new = self._mi.Float(boxes.astype(np.float32).ravel())
+        self.veil_count, self.veils = len(boxes), rewritten(self._dr, self.veils, new)
 
     def at_veil(self, point: Any, active: Any) -> Any:
         """Which points lie in one of the boxes."""
@@ -326,7 +328,9 @@ class SurfaceTable:
             starts[channels] += len(out)
         self._buffer_keys = tuple(wanted)
         for n, rows in parts.items():
-            self._pixels[n] = self._written(self._pixels.get(n), self._mi.Float, np.concatenate(rows).ravel())
+            self._pixels[n] = rewritten(
+                self._dr, self._pixels.get(n), self._mi.Float(np.concatenate(rows).ravel())
+            )
 
     def _image(self, snapshot: Snapshot, usd: str, source: TextureInput | None) -> _Image | None:
         if source is None:
@@ -350,26 +354,14 @@ class SurfaceTable:
         slots = np.where([image is not None for image in rows], numbers, 0).astype(np.uint32)
         kinds = [image.wrap[0] | image.wrap[1] << 2 for image in listed]
         table = [[*image.affine.ravel(), image.width, image.height] for image in listed]
-        mi, old = self._mi, self._images.get(name, {})
+        mi, dr, old = self._mi, self._dr, self._images.get(name, {})
         offsets = np.array([image.offset for image in listed], np.uint32)
-        self._slots[name] = self._written(self._slots.get(name), mi.UInt32, slots)
+        self._slots[name] = rewritten(dr, self._slots.get(name), mi.UInt32(slots))
         self._images[name] = {
-            "numbers": self._written(old.get("numbers"), mi.Float, np.array(table, np.float32).ravel()),
-            "offset": self._written(old.get("offset"), mi.UInt32, offsets),
-            "kind": self._written(old.get("kind"), mi.UInt32, np.array(kinds, np.uint32)),
+            "numbers": rewritten(dr, old.get("numbers"), mi.Float(np.array(table, np.float32).ravel())),
+            "offset": rewritten(dr, old.get("offset"), mi.UInt32(offsets)),
+            "kind": rewritten(dr, old.get("kind"), mi.UInt32(np.array(kinds, np.uint32))),
         }
-
-    def _written(self, old: Any, kind: Any, values: np.ndarray) -> Any:
-        """An array of those values: the old one with new values where it is as long.
-
-        Dr.Jit orders the operands of sums and products by the age of its arrays: with new ones in place of old ones the
-        same program becomes another kernel, which has to be compiled.
-        """
-        if old is None or self._dr.width(old) != len(values):
-            return kind(values)
-        self._dr.scatter(old, kind(values), self._dr.arange(self._mi.UInt32, len(values)))
-        self._dr.eval(old)
-        return old
 
 
 def numbers_of(materials: Sequence[Material]) -> F4:
