@@ -5,6 +5,10 @@ objects, 94,000 triangles: 90 ms to move 21 separate meshes, 41 ms to rebuild th
 seen moving are merged apart from those that rest, so that a move rebuilds only the trees of what moves.
 
 A hidden instance keeps its place in the mesh, with all vertices in one point: showing it again is a move, too.
+
+Instances are written out. Mitsuba's own (`shapegroup` and `instance`) call a function an instance and ray: 1,000 of them
+take 7 s a picture, while 10 million triangles written out take 1.4 GB at the peak of the build and trace a few times
+slower than 100,000.
 """
 
 from collections.abc import Iterable, Iterator

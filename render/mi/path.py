@@ -31,7 +31,13 @@ from twinstage.render.mi.reflection import Surface, direction, direction_pdf, re
 from twinstage.render.mi.runtime import Mitsuba
 
 GROUP = 4
-"""Samples of a pixel of which one goes on behind the second surface."""
+"""Samples of a pixel of which one goes on behind the second surface.
+
+Time and mean squared error of clipped linear light (160x120, 16 samples, two cores): work cell 191 ms and 2.24e-4 with 1,
+164 and 2.90 with 2, 145 and 3.99 with 4; warehouse 226 ms and 46.3e-4, 186 and 57.9, 134 and 81.1. So 4 makes the most
+samples a second; to the same error it is as fast as 1 in the warehouse and a third slower in the cell. 8 is worse in both.
+Roulette at twice what is left of a way has a fifth less error than at once, in the same time.
+"""
 
 _SALT = 0x5BD1E995
 
