@@ -120,16 +120,51 @@ def pinhole(fx: float, fy: float, cx: float, cy: float) -> F8:
 class ObjectMask:
     """One object as one camera sees it; see `render.labels` for how the counts are made.
 
-    `object` indexes `Snapshot.objects`. `visible` and `amodal` are bool[height, width]; `amodal_px_total` counts the
-    full silhouette also outside the image.
+    `object` indexes `Snapshot.objects`; `shape`: height and width of the image. The masks are kept as what lies inside of
+    a window of it (x0, y0, x1, y1), so that those of a crowd need little memory: `seen` and `outline` are
+    bool[y1 - y0, x1 - x0], nothing lies outside; `outline` is None where the amodal pass was not asked for.
+    `amodal_px_total` counts the full silhouette also outside the image.
     """
 
     object: int
-    visible: np.ndarray
-    amodal: np.ndarray
+    shape: tuple[int, int]
+    window: tuple[int, int, int, int]
+    seen: np.ndarray
+    outline: np.ndarray | None
     visible_px: int
     amodal_px_in_frame: int
     amodal_px_total: int
+
+    @staticmethod
+    def whole(
+        row: int, visible: np.ndarray, amodal: np.ndarray, visible_px: int, in_frame: int, total: int
+    ) -> "ObjectMask":
+        """The mask of whole images bool[height, width]."""
+        height, width = visible.shape
+        return ObjectMask(
+            row, (height, width), (0, 0, width, height), visible, amodal, visible_px, in_frame, total
+        )
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Rows and columns of the window in an image."""
+        x0, y0, x1, y1 = self.window
+        return slice(y0, y1), slice(x0, x1)
+
+    @property
+    def visible(self) -> np.ndarray:
+        """Where the object is seen, bool[height, width]; made anew each time."""
+        return self._pasted(self.seen)
+
+    @property
+    def amodal(self) -> np.ndarray:
+        """Its whole silhouette inside the image, bool[height, width], made anew each time; bool[0, 0] where not asked for."""
+        return np.zeros((0, 0), bool) if self.outline is None else self._pasted(self.outline)
+
+    def _pasted(self, values: np.ndarray) -> np.ndarray:
+        out = np.zeros(self.shape, bool)
+        out[self.slices] = values
+        return out
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,9 +43,6 @@ from twinstage.scene.snapshot import Snapshot
 NOT_COUNTED = -1
 """Stands in the amodal counts where the amodal pass was not asked for."""
 
-_CROWD, _BLOCK = 300_000_000, 64_000_000
-"""Bytes of masks from which they share blocks, and how large those are: above what an allocator keeps for itself."""
-
 _NOWHERE = PixelRect(0, 0, 0, 0)
 
 
@@ -161,49 +158,24 @@ def _object_masks(
     canvas: PixelRect | None,
     outside_rays: int | None,
 ) -> tuple[ObjectMask, ...]:
-    seen = _visible(camera, silhouettes, index)
-    blanks = _Blanks(camera, 2 * len(silhouettes))
-    found = []
+    image, found = image_rect(camera), []
+    shape = camera.height, camera.width
+    counts = np.bincount(index.ravel(), minlength=1)
     for row, silhouette in silhouettes.items():
-        window = silhouette.rect.clipped(image_rect(camera)).slices(image_rect(camera))
-        visible_px = int(np.count_nonzero(seen[row]))
-        if canvas is None:
-            if visible_px:
-                visible = blanks.pasted(window, seen[row])
-                found.append(
-                    ObjectMask(row, visible, np.zeros((0, 0), bool), visible_px, NOT_COUNTED, NOT_COUNTED)
-                )
+        visible_px = int(counts[row + 1]) if row + 1 < len(counts) else 0
+        outline = silhouette.mask
+        if (canvas is None and visible_px == 0) or (canvas is not None and outline is None):
             continue
-        inside = 0 if silhouette.mask is None else int(np.count_nonzero(silhouette.mask))
-        if silhouette.mask is None or inside == 0:
+        inside = NOT_COUNTED if canvas is None or outline is None else int(np.count_nonzero(outline))
+        if inside == 0:
             continue
-        outside = count_outside(camera, silhouette.parts, silhouette.rect, canvas, outside_rays)
-        visible, amodal = blanks.pasted(window, seen[row]), blanks.pasted(window, silhouette.mask)
-        found.append(ObjectMask(row, visible, amodal, visible_px, inside, inside + outside))
+        total = NOT_COUNTED
+        if canvas is not None:
+            total = inside + count_outside(camera, silhouette.parts, silhouette.rect, canvas, outside_rays)
+        around = silhouette.rect.clipped(image)
+        seen = index[around.slices(image)] == row + 1
+        window = around.x0, around.y0, around.x1, around.y1
+        found.append(
+            ObjectMask(row, shape, window, seen, outline if canvas else None, visible_px, inside, total)
+        )
     return tuple(found)
-
-
-def _visible(camera: Camera, silhouettes: Mapping[int, _Silhouette], index: I4) -> dict[int, Bool]:
-    """Where each object is seen, inside its own rectangle."""
-    image = image_rect(camera)
-    return {row: index[s.rect.clipped(image).slices(image)] == row + 1 for row, s in silhouettes.items()}
-
-
-class _Blanks:
-    """Empty masks. Those of a crowd lie in large blocks, which the system fills page by page where they are touched."""
-
-    def __init__(self, camera: Camera, count: int) -> None:
-        self._shape = (camera.height, camera.width)
-        size = camera.height * camera.width
-        self._each = max(_BLOCK // size, 1) if count * size > _CROWD else 1
-        self._block = np.zeros((0, *self._shape), bool)
-        self._used = 0
-
-    def pasted(self, window: tuple[slice, slice], values: np.ndarray) -> Bool:
-        """A mask of the whole image with those values in a window."""
-        if self._used == len(self._block):
-            self._block, self._used = np.zeros((self._each, *self._shape), bool), 0
-        out: Bool = self._block[self._used]
-        self._used += 1
-        out[window] = values
-        return out

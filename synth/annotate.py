@@ -24,7 +24,7 @@ def instance_image(capture: Capture, seen: Sequence[ObjectMask]) -> np.ndarray:
     """u2[height, width]: place in the record's list of objects from 1, 0 where no listed object is visible."""
     out = np.zeros((capture.camera.height, capture.camera.width), np.uint16)
     for place, item in enumerate(seen, start=1):
-        out[item.visible] = place
+        out[item.slices][item.seen] = place
     return out
 
 

@@ -137,10 +137,11 @@ class Group:
         n = len(piece.points)
         positions = np.empty((len(at), n, 3))
         positions[~shown] = 0.0
-        positions[shown] = piece.points.astype(np.float64) @ linear[shown].transpose(0, 2, 1)
+        # Not by matmul: BLAS starts threads for these, which cost more than they save, and rounds as each machine likes.
+        positions[shown] = np.einsum("vj,nij->nvi", piece.points.astype(np.float64), linear[shown])
         positions += places[:, None]
         _spread(self.positions, self.starts[at], positions)
-        normals = piece.normals.astype(np.float64) @ _inverse(linear[shown])
+        normals = np.einsum("vj,nji->nvi", piece.normals.astype(np.float64), _inverse(linear[shown]))
         _spread(self.normals, self.starts[at[shown]], _unit(normals))
 
     def triangles(self) -> U4:
@@ -249,10 +250,10 @@ def make_groups(
     found: list[tuple[I8, I8, I8]] = []  # row, place of the slot, kind
     for at, members in _by_kind(pair.ravel(), np.arange(len(rows))):
         which, worn = divmod(int(pairs[at]), sets)
-        for place, (kind, look) in enumerate(_kinds_of(snapshot, which, worn, habits, cache, numbers)):
+        for slot, (new, look) in enumerate(_kinds_of(snapshot, which, worn, habits, cache, numbers)):
             here = rows[members]
-            found.append((here, np.full(len(here), place), np.full(len(here), len(kinds))))
-            kinds.append(kind)
+            found.append((here, np.full(len(here), slot), np.full(len(here), len(kinds))))
+            kinds.append(new)
             looks.append(look)
     if not found:
         return []

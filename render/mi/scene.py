@@ -253,7 +253,11 @@ class LivingScene:
         self._bsdfs = {group.key.look: self._bsdf(snapshot, group.key.look) for group in self._groups}
         for group in self._groups:
             group.place(snapshot.instance_world, drawn, self.origin)
-        meshes = [self._mesh(snapshot, group) for group in self._groups]
+        meshes = []
+        for group in self._groups:
+            meshes.append(self._mesh(snapshot, group))
+            if self._tabled and not group.key.moving:
+                group.normals = np.zeros((0, 3), np.float32)  # it is never placed again
         if self._table is not None:
             pairs = zip(meshes, self._groups, strict=True)
             self._table.assign(

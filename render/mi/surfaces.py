@@ -131,7 +131,7 @@ class SurfaceTable:
 
     def fill(self, snapshot: Snapshot, materials: Sequence[Material], used: Collection[int]) -> None:
         """Set all rows, numbers and images; `used`: the rows that something wears."""
-        self._numbers = self._mi.Float(numbers_of(materials).ravel())
+        self._numbers = self._written(self._numbers, self._mi.Float, numbers_of(materials).ravel())
         shown = tuple(m.textures for m in materials), tuple(t.hash for t in snapshot.textures)
         if shown != self._shown:
             self._fill_images(snapshot, materials)
@@ -153,10 +153,12 @@ class SurfaceTable:
         self.wraps = frozenset(
             mode for rows in images.values() for i in rows if i is not None for mode in i.wrap
         )
-        self._slots, self._images = {}, {}
         for name, rows in images.items():
             if any(image is not None for image in rows):
                 self._set_images(name, rows)
+            else:
+                self._slots.pop(name, None)
+                self._images.pop(name, None)
 
     def set_veils(self, boxes: F4) -> None:
         """Boxes f4[k, 6] (lower, upper corner) around all that lets light through: elsewhere nobody looks for it."""
@@ -323,7 +325,8 @@ class SurfaceTable:
             parts[channels].append(out)
             starts[channels] += len(out)
         self._buffer_keys = tuple(wanted)
-        self._pixels = {n: self._mi.Float(np.concatenate(rows).ravel()) for n, rows in parts.items()}
+        for n, rows in parts.items():
+            self._pixels[n] = self._written(self._pixels.get(n), self._mi.Float, np.concatenate(rows).ravel())
 
     def _image(self, snapshot: Snapshot, usd: str, source: TextureInput | None) -> _Image | None:
         if source is None:
@@ -347,13 +350,26 @@ class SurfaceTable:
         slots = np.where([image is not None for image in rows], numbers, 0).astype(np.uint32)
         kinds = [image.wrap[0] | image.wrap[1] << 2 for image in listed]
         table = [[*image.affine.ravel(), image.width, image.height] for image in listed]
-        mi = self._mi
-        self._slots[name] = mi.UInt32(slots)
+        mi, old = self._mi, self._images.get(name, {})
+        offsets = np.array([image.offset for image in listed], np.uint32)
+        self._slots[name] = self._written(self._slots.get(name), mi.UInt32, slots)
         self._images[name] = {
-            "numbers": mi.Float(np.array(table, np.float32).ravel()),
-            "offset": mi.UInt32(np.array([image.offset for image in listed], np.uint32)),
-            "kind": mi.UInt32(np.array(kinds, np.uint32)),
+            "numbers": self._written(old.get("numbers"), mi.Float, np.array(table, np.float32).ravel()),
+            "offset": self._written(old.get("offset"), mi.UInt32, offsets),
+            "kind": self._written(old.get("kind"), mi.UInt32, np.array(kinds, np.uint32)),
         }
+
+    def _written(self, old: Any, kind: Any, values: np.ndarray) -> Any:
+        """An array of those values: the old one with new values where it is as long.
+
+        Dr.Jit orders the operands of sums and products by the age of its arrays: with new ones in place of old ones the
+        same program becomes another kernel, which has to be compiled.
+        """
+        if old is None or self._dr.width(old) != len(values):
+            return kind(values)
+        self._dr.scatter(old, kind(values), self._dr.arange(self._mi.UInt32, len(values)))
+        self._dr.eval(old)
+        return old
 
 
 def numbers_of(materials: Sequence[Material]) -> F4:

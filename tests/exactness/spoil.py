@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from twinstage.render.capture import ObjectMask
+
 
 def with_aov(capture: Any, name: str, change: Callable[[np.ndarray], np.ndarray]) -> Any:
     """The capture with one AOV changed."""
@@ -16,8 +18,9 @@ def with_aov(capture: Any, name: str, change: Callable[[np.ndarray], np.ndarray]
 def with_mask(capture: Any, index: int, **changes: Callable[[Any], Any]) -> Any:
     """The capture with fields of one mask changed; counts stay as they were."""
     mask = capture.objects[index]
-    values = {name: change(getattr(mask, name)) for name, change in changes.items()}
-    objects = (*capture.objects[:index], replace(mask, **values), *capture.objects[index + 1 :])
+    names = ("object", "visible", "amodal", "visible_px", "amodal_px_in_frame", "amodal_px_total")
+    values = [changes[n](getattr(mask, n)) if n in changes else getattr(mask, n) for n in names]
+    objects = (*capture.objects[:index], ObjectMask.whole(*values), *capture.objects[index + 1 :])
     return replace(capture, objects=objects)
 
 
