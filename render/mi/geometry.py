@@ -257,8 +257,8 @@ def make_groups(
             looks.append(look)
     if not found:
         return []
-    row, slot, kind_of = (np.concatenate(columns) for columns in zip(*found, strict=True))
-    order = np.lexsort((slot, row))
+    row, place, kind_of = (np.concatenate(columns) for columns in zip(*found, strict=True))
+    order = np.lexsort((place, row))
     row, kind_of = row[order], kind_of[order]
     numbered = {look: k for k, look in reversed(list(enumerate(looks)))}
     look_of_kind = np.array([numbered[look] for look in looks])
@@ -271,9 +271,9 @@ def make_groups(
     out = []
     for k in ordered:
         mine = np.flatnonzero(member.ravel() == k)
-        used, number = np.unique(kind_of[mine], return_inverse=True)
+        used, kind = np.unique(kind_of[mine], return_inverse=True)
         key = GroupKey(looks[int(names[k]) // 2], bool(names[k] % 2))
-        out.append(Group.of(key, tuple(kinds[u] for u in used.tolist()), number.ravel(), row[mine]))
+        out.append(Group.of(key, tuple(kinds[u] for u in used.tolist()), kind.ravel(), row[mine]))
     return out
 
 
