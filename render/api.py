@@ -86,6 +86,7 @@ class Scene:
         self.time = time
         self._opened = opened
         self._refine = refine
+        self._only_moves: bool | None = None
         self._engines: dict[EngineSettings, Engine] = {} if engines is None else engines
 
     @property
@@ -122,7 +123,19 @@ class Scene:
 
         if self._opened is None:
             raise UserError("this scene was not read from a stage, so it has no other time codes")
-        return self._with(read_snapshot(self._opened, checked_time(time), refine=self._refine), float(time))
+        checked_time(time)
+        snapshot = self._moved_to(self._opened, time)
+        if snapshot is None:
+            snapshot = read_snapshot(self._opened, time, refine=self._refine)
+        return self._with(snapshot, float(time))
+
+    def _moved_to(self, opened: "OpenedStage", time: float) -> Snapshot | None:
+        """This scene at another time code, where nothing but transforms differs: most of it need not be read again."""
+        from twinstage.scene.read.again import only_transforms_vary, read_moved
+
+        if self._only_moves is None:
+            self._only_moves = only_transforms_vary(opened.stage)
+        return read_moved(opened, self.snapshot, time) if self._only_moves else None
 
     def moved(self, poses: Mapping[str, np.ndarray]) -> "Scene":
         """The scene with prims at other places: parent_from_prim f8[4, 4] (column vectors, metres, Z up) by prim path."""
@@ -142,7 +155,9 @@ class Scene:
         return self._with(replace(self.snapshot, prims=replace(prims, frames=frames)), self.time)
 
     def _with(self, snapshot: Snapshot, time: float | None) -> "Scene":
-        return Scene(snapshot, opened=self._opened, refine=self._refine, time=time, engines=self._engines)
+        scene = Scene(snapshot, opened=self._opened, refine=self._refine, time=time, engines=self._engines)
+        scene._only_moves = self._only_moves
+        return scene
 
     def picture(
         self,

@@ -9,16 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from twinstage.render.threads import thread_limit
 from twinstage.scene.columns import F4, F8, U4
 from twinstage.scene.snapshot import Prototype
-
-_THREADS = 0
-
-
-def use_threads(count: int) -> None:
-    """Threads that a cast takes from now on in this process, 0 for one a core. Results do not depend on it."""
-    global _THREADS
-    _THREADS = count
 
 
 class Bvh:
@@ -48,21 +41,23 @@ class Bvh:
         """Open3D's answer for rays f4[..., 6] (origin, direction) in the box's frame: t_hit, primitive_ids, ..."""
         from open3d.core import Tensor
 
-        answer: dict[str, Any] = self._embree().cast_rays(Tensor.from_numpy(rays), _THREADS)
+        answer: dict[str, Any] = self._embree().cast_rays(Tensor.from_numpy(rays), thread_limit())
         return answer
 
     def occluded(self, rays: F4, far: float) -> np.ndarray:
         """Whether anything is hit before t = far, bool[...]."""
         from open3d.core import Tensor
 
-        hit: np.ndarray = self._embree().test_occlusions(Tensor.from_numpy(rays), 0.0, far, _THREADS).numpy()
+        hit: np.ndarray = (
+            self._embree().test_occlusions(Tensor.from_numpy(rays), 0.0, far, thread_limit()).numpy()
+        )
         return hit
 
     def all_hits(self, rays: F4) -> dict[str, np.ndarray]:
         """Every hit of rays f4[n, 6], unordered: ray_ids, t_hit, primitive_ids, primitive_uvs."""
         from open3d.core import Tensor
 
-        answer = self._embree().list_intersections(Tensor.from_numpy(rays), _THREADS)
+        answer = self._embree().list_intersections(Tensor.from_numpy(rays), thread_limit())
         return {name: value.numpy() for name, value in answer.items()}
 
     @cached_property
@@ -102,7 +97,7 @@ class Bvh:
             from open3d.core import Tensor
             from open3d.t.geometry import RaycastingScene
 
-            self._scene = RaycastingScene(_THREADS)
+            self._scene = RaycastingScene(thread_limit())
             self._scene.add_triangles(Tensor(self._points), Tensor(np.ascontiguousarray(self.triangles)))
         return self._scene
 

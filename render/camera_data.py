@@ -18,6 +18,11 @@ Matrix4 = tuple[Row4, Row4, Row4, Row4]
 RIGID = 1e-6
 """How far a pose may be from a rotation and a translation."""
 MOST_PIXELS = 65_536
+"""Of a side."""
+MOST_OF_ALL = 1 << 28
+"""Of the whole picture, as engines take it."""
+MOST_KEYS = 10_000
+"""Of a path."""
 
 
 class _Model(BaseModel):
@@ -31,7 +36,7 @@ class _ShutterData(_Model):
 
 
 class _PathData(_Model):
-    seconds: tuple[Number, ...] = Field(min_length=2)
+    seconds: tuple[Number, ...] = Field(min_length=2, max_length=MOST_KEYS)
     world_from_camera: tuple[Matrix4, ...]
 
 
@@ -89,6 +94,10 @@ def camera_of_data(data: object) -> Camera:
         first = error.errors(include_url=False)[0]
         field = ".".join(str(part) for part in first["loc"]) or "it"
         raise UserError(f"this is no camera: {field}: {first['msg']}") from None
+    if read.width * read.height > MOST_OF_ALL:
+        raise UserError(
+            f"this is no camera: {read.width} x {read.height} pixels; at most {MOST_OF_ALL:,} in all were expected"
+        )
     if read.far <= read.near:
         raise UserError(f"this is no camera: far ({read.far:g}) is not beyond near ({read.near:g})")
     k = np.array(read.K)

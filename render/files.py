@@ -26,6 +26,7 @@ import numpy as np
 from twinstage.base.errors import UserError
 from twinstage.render.capture import AOVS, Camera
 from twinstage.render.picture import exr_bytes, png_bytes
+from twinstage.render.whole import write_whole
 from twinstage.scene.color import srgb_from_linear
 
 SUFFIXES = (".png", ".exr")
@@ -43,23 +44,14 @@ _CHANNELS: Mapping[str, str] = {
 }
 
 
-def suffix_of(name: str) -> str:
-    """The kind of file that holds all of an AOV: ".png" for pictures and masks, ".exr" for the rest."""
-    return ".png" if name == "rgb" or name.endswith("occluded") else ".exr"
-
-
 def save_aov(
     path: Path, name: str, array: np.ndarray, camera: Camera | None = None, *, half: bool = False
 ) -> None:
-    """Write an AOV to a file of the kind that the path's suffix names.
+    """Write an AOV to a file of the kind that the path's suffix names, whole or not at all.
 
     Raises UserError where that kind cannot hold it, or the file cannot be written.
     """
-    data = aov_bytes(path.suffix.lower(), name, array, camera, half=half)
-    try:
-        path.write_bytes(data)
-    except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror or error}") from error
+    write_whole(path, aov_bytes(path.suffix.lower(), name, array, camera, half=half))
 
 
 def aov_bytes(

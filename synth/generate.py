@@ -22,6 +22,7 @@ from typing import IO, Any
 
 from twinstage.base.clock import Clock
 from twinstage.base.errors import TwinstageError, UserError
+from twinstage.render.threads import limit_threads, threads_each
 from twinstage.synth import dataset as layout
 from twinstage.synth.canonical import TEMPORARY, canonical_json, sha256_hex, write_atomic
 from twinstage.synth.contact_sheet import contact_sheet
@@ -262,7 +263,7 @@ def _in_processes(
 ) -> Iterator[FrameSummary]:
     recipe = maker.recipe.model_dump(mode="json")
     count = min(workers, len(jobs))
-    with ProcessPoolExecutor(count, get_context("spawn"), _start_worker, (recipe, base_dir)) as pool:
+    with ProcessPoolExecutor(count, get_context("spawn"), _start_worker, (recipe, base_dir, count)) as pool:
         try:
             for future in as_completed([pool.submit(_work, out, *job) for job in jobs]):
                 yield future.result()
@@ -275,8 +276,9 @@ def _in_processes(
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _start_worker(recipe: dict[str, Any], base_dir: Path) -> None:
+def _start_worker(recipe: dict[str, Any], base_dir: Path, workers: int) -> None:
     global _maker
+    limit_threads(threads_each(workers))  # together they take each core once
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business: frames begun are finished
     threading.Thread(target=_leave_with_parent, daemon=True).start()
     _maker = FrameMaker(Recipe.model_validate(recipe), base_dir)

@@ -18,6 +18,7 @@ from glob import glob
 from typing import Any
 
 from twinstage.base.errors import TwinstageError, UserError
+from twinstage.render.threads import thread_limit
 
 LLVM_HINT = (
     "libLLVM 19 or newer was not found, so pictures are rendered by Mitsuba's slower scalar variant; "
@@ -156,7 +157,8 @@ def _unheard() -> Iterator[None]:
 
 
 def use_threads(runtime: Mitsuba, count: int) -> None:
-    """Trace with that many threads from now on, the whole process; 0 leaves things as they are."""
+    """Trace with that many threads from now on, the whole process; 0: as `render.threads` says, or as things are."""
+    count = count or thread_limit()
     if count > 0 and runtime.dr.thread_count() != count:
         runtime.dr.set_thread_count(count)
 

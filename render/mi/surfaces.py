@@ -87,6 +87,7 @@ class SurfaceTable:
         self._textures = textures
         self._mi, self._dr = runtime.mi, runtime.dr
         self.microfacets = Microfacets(runtime.mi, runtime.dr)
+        self._shown: tuple[object, ...] | None = None
         self._buffer_keys: tuple[object, ...] = ()
         self._offsets: dict[object, int] = {}
         # Colours lie in groups of four, so that one read fetches a pixel.
@@ -131,7 +132,25 @@ class SurfaceTable:
 
     def fill(self, snapshot: Snapshot, materials: Sequence[Material], used: Collection[int]) -> None:
         """Set all rows, numbers and images; `used`: the rows that something wears."""
+<<<<<<< HEAD
         self._numbers = rewritten(self._dr, self._numbers, self._mi.Float(numbers_of(materials).ravel()))
+=======
+        self._numbers = self._written(self._numbers, self._mi.Float, numbers_of(materials).ravel())
+        shown = tuple(m.textures for m in materials), tuple(t.hash for t in snapshot.textures)
+        if shown != self._shown:
+            self._fill_images(snapshot, materials)
+            self._shown = shown
+        worn = [materials[row] for row in sorted(used)]
+        self.features = Features(
+            specular=any(material.use_specular_workflow for material in worn),
+            coated=any(m.clearcoat > 0.0 or m.texture("clearcoat") is not None for m in worn),
+            masked=any(lets_through(material) for material in worn),
+            glowing=any(emits(material) for material in worn),
+        )
+
+    def _fill_images(self, snapshot: Snapshot, materials: Sequence[Material]) -> None:
+        """Lay out all images, and say which row has which."""
+>>>>>>> w/integ
         images: dict[str, list[_Image | None]] = {}
         self._pack(snapshot, materials)
         for name in INPUTS:
@@ -145,13 +164,6 @@ class SurfaceTable:
             else:
                 self._slots.pop(name, None)
                 self._images.pop(name, None)
-        worn = [materials[row] for row in sorted(used)]
-        self.features = Features(
-            specular=any(material.use_specular_workflow for material in worn),
-            coated=any(m.clearcoat > 0.0 or m.texture("clearcoat") is not None for m in worn),
-            masked=any(lets_through(material) for material in worn),
-            glowing=any(emits(material) for material in worn),
-        )
 
     def set_veils(self, boxes: F4) -> None:
         """Boxes f4[k, 6] (lower, upper corner) around all that lets light through: elsewhere nobody looks for it."""

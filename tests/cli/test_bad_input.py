@@ -155,10 +155,10 @@ def test_unknown_flag_is_exit_2() -> None:
 @pytest.mark.parametrize(
     ("flags", "text"),
     [
-        (["--seed", "-1"], "--seed is -1"),
-        (["--exposure", "nan"], "--exposure is nan"),
+        (["--seed", "-1"], "the engine's seed is -1"),
+        (["--exposure", "nan"], "the engine's exposure is nan"),
         (["--engine", "cycles"], "no engine named 'cycles'"),
-        (["--out", "x.jpg"], ".png"),
+        (["--out", "x.tiff"], ".tiff is no kind of picture; known: .png"),
         (["--time", "nan"], "--time is nan"),
     ],
 )

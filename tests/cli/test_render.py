@@ -439,6 +439,8 @@ MISTAKES = {
     "--frames 0:3 --out x.png": "x.png would be written 4 times: put {{frame}} into its name, or name a folder",
     "--camera /W/Front --camera Far --out x.mp4": "x.mp4 would be written 2 times: put {{camera}} into its name, or name",
     "--out {{shot}}.png": "{{shot}}.png: only {{camera}}, {{aov}} and {{frame}} may stand in braces",
+    "--out {{camera.__class__}}.png": "{{camera.__class__}}.png: only {{camera}}, {{aov}} and {{frame}} may stand in",
+    "--out {{frame:9}}.png": "{{frame:9}}.png: only {{camera}}, {{aov}} and {{frame}} may stand in braces",
     "--out a.bmp": "a.bmp: .bmp is no kind of picture; known: .png, .jpg, .jpeg, .exr, .npy, .mp4, ",
     "--aov uv --out d.png": "d.png: a PNG cannot hold uv; name a .exr or .npy file, or ask for --preview",
     "--aov depth --out d.jpg": "d.jpg: a JPEG would spoil the numbers of depth; name another file, or ask for --preview",

@@ -142,13 +142,15 @@ def test_telemetry_that_is_missing_is_found_at_opening(tmp_path: Path, twin: Twi
 def test_the_program_of_the_readme_serves_until_ctrl_c(twin: Twin, tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text(
         "import twinstage\n\ntwin = twinstage.open('cell.usda')\nprint(twin.serve(port=0), flush=True)\n"
-        "twin.set('/Cell/AGV1', position=(1.0, 2.0, 0.0), color='#ff8800')\ntwin.wait()\nprint('ended')\n"
+        "twin.set('/Cell/AGV1', position=(1.0, 2.0, 0.0), color='#ff8800')\nprint('set', flush=True)\n"
+        "twin.wait()\nprint('ended')\n"
     )
     child = subprocess.Popen([sys.executable, "script.py"], cwd=tmp_path, stdout=subprocess.PIPE, text=True)
     assert child.stdout is not None
     url = child.stdout.readline().strip()
     with urllib.request.urlopen(f"{url}/healthz", timeout=10) as answer:
         assert answer.status == 200
+    assert child.stdout.readline().strip() == "set"
     child.send_signal(signal.SIGINT)
     out, _ = child.communicate(timeout=20)
     assert child.returncode == 0

@@ -367,7 +367,7 @@ class TestShutter:
         """20 px to a metre; a square of 1 m that goes 4 m passes each place in the middle for a quarter of the time."""
         start, motion = _sliding(hand)
         camera = replace(_down(), shutter=Shutter(0.0, 1.0))
-        got = open_engine(kind="direct", spp=64, motion_samples=64).linear(start, camera, motion=motion)[
+        got = open_engine(kind="direct", spp=40, motion_samples=40).linear(start, camera, motion=motion)[
             ..., 0
         ]
         x = (np.arange(200) + 0.5 - 100) / 20

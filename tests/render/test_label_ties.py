@@ -8,10 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from twinstage.render.bounds import image_rect
-from twinstage.render.bvh import BvhCache, use_threads
+from twinstage.render.bvh import BvhCache
 from twinstage.render.camera import look_at
 from twinstage.render.casting import parts_in_view
 from twinstage.render.labels import label_pass
+from twinstage.render.threads import limit_threads
 from twinstage.render.ties import TIE
 from twinstage.render.zbuffer import ZBuffer, cast_part
 
@@ -130,8 +131,8 @@ def test_shuffled_tables_give_the_same_bytes(hand):
 
 @pytest.fixture
 def threads():
-    yield use_threads
-    use_threads(0)
+    yield limit_threads
+    limit_threads(0)
 
 
 def test_threads_do_not_change_a_byte(hand, threads):

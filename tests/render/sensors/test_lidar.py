@@ -372,14 +372,14 @@ def test_a_beam_equals_the_label_ray_through_the_same_pixel(workcell) -> None:
 
 
 def test_threads_do_not_matter_and_files_are_the_same_twice(room, forward, tmp_path) -> None:
-    from twinstage.render.bvh import use_threads
+    from twinstage.render.threads import limit_threads
 
     sensor = load_sensor({"kind": "lidar", "pattern": "spinning-16", "subrays": 3, "range_sigma": 0.01})
     try:
-        use_threads(1)
+        limit_threads(1)
         one = sense(sensor, room, forward, seed=1)
     finally:
-        use_threads(0)
+        limit_threads(0)
     all_ = sense(sensor, room, forward, seed=1)
     assert all(one[name].tobytes() == all_[name].tobytes() for name in one.arrays)
     for a, b in zip(sensor.save(one, tmp_path, "a"), sensor.save(all_, tmp_path, "b"), strict=True):

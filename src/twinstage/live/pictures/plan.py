@@ -210,7 +210,9 @@ def _check_used(job: Job, aovs: Sequence[str], sensor: "Sensor | None") -> None:
     if sensor is not None and sensor.kind == "rgb":  # type: ignore[attr-defined]
         told = {"--exposure": job.exposure != 0, "--tone-map": job.tone_map is not None}
         for flag in (flag for flag, given in told.items() if given):
-            raise UserError(f"{flag} is not used where a sensor makes the picture; set it in the sensor's file")
+            raise UserError(
+                f"{flag} is not used where a sensor makes the picture; set it in the sensor's file"
+            )
 
 
 def _settings(job: Job, aovs: Sequence[str], sensor: "Sensor | None") -> "EngineSettings":

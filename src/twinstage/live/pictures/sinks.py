@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from string import Formatter
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -265,9 +266,16 @@ class LabelsFile:
 
 def filled(pattern: Path, shot: Shot) -> Path:
     """The name with {camera}, {aov} and {frame} filled in; raises UserError for other braces."""
+    known = {"camera": shot.camera, "aov": shot.aov, "frame": shot.frame}
+    text = ""
     try:
-        text = str(pattern).format(camera=shot.camera, aov=shot.aov, frame=shot.frame)
-    except (KeyError, IndexError, ValueError, AttributeError):
+        for words, place, form, conversion in Formatter().parse(str(pattern)):
+            text += words
+            if place is not None:
+                if form or conversion:
+                    raise KeyError(place)
+                text += known[place]
+    except (KeyError, ValueError):
         raise UserError(f"{pattern}: only {{camera}}, {{aov}} and {{frame}} may stand in braces") from None
     return Path(text)
 
