@@ -132,10 +132,7 @@ class SurfaceTable:
 
     def fill(self, snapshot: Snapshot, materials: Sequence[Material], used: Collection[int]) -> None:
         """Set all rows, numbers and images; `used`: the rows that something wears."""
-<<<<<<< HEAD
         self._numbers = rewritten(self._dr, self._numbers, self._mi.Float(numbers_of(materials).ravel()))
-=======
-        self._numbers = self._written(self._numbers, self._mi.Float, numbers_of(materials).ravel())
         shown = tuple(m.textures for m in materials), tuple(t.hash for t in snapshot.textures)
         if shown != self._shown:
             self._fill_images(snapshot, materials)
@@ -150,7 +147,6 @@ class SurfaceTable:
 
     def _fill_images(self, snapshot: Snapshot, materials: Sequence[Material]) -> None:
         """Lay out all images, and say which row has which."""
->>>>>>> w/integ
         images: dict[str, list[_Image | None]] = {}
         self._pack(snapshot, materials)
         for name in INPUTS:
