@@ -12,8 +12,8 @@ at the same exposure, limited to [0, 1], so that no firefly decides. `path` take
 256 samples (a process each: samples cannot change under persistent data) the number with the same error is found, and
 taken. ratio = Cycles' time / ours.
 time_ratio_10m_to_100k_triangles: `path`, 500 instances of ten prototypes with 200, 2,000 or 20,000 triangles each.
-path_*_instances: 50, 500 and 5,000 instances of 2,000 (quick: 200) triangles. pose_update: what it takes to
-follow moved vehicles.
+path_*_instances: 50, 500 and 5,000 instances of 2,000 (quick: 200) triangles; move_one_of_*: what it takes to follow one
+of them that moves. pose_update: what it takes to follow moved vehicles.
 memory_slope_per_1000_frames: resident memory over frames of moved vehicles, picture and labels, in a process of its own.
 Without bpy the peers are left out, without ../shared the warehouse; both are said on standard error.
 """
@@ -327,14 +327,43 @@ def bench_growth(folder: Path, form: Form) -> None:
             )
             label = {200: "100k", 2000: "1m", 20_000: "10m"}[each] if name == "triangles" else str(instances)
             figure(f"render.path_{label}_{name}", [t * 1e3 for t in times[-1]], "ms", conditions)
+            if name == "instances":
+                figure(
+                    f"render.move_one_of_{instances}",
+                    moving_one(snapshot, made, form),
+                    "ms",
+                    f"one of {instances} instances moved; first small picture of a state less the second one",
+                )
             del snapshot, made
-            gc.collect()
+            release()
         first, last = times[0], times[-1]
         ratio = [b / a for a, b in zip(first, last, strict=True)]
         if name == "triangles":
             figure("render.time_ratio_10m_to_100k_triangles", ratio, "ratio", conditions.split(";")[0])
         else:
             figure("render.time_ratio_5000_to_50_instances", ratio, "ratio", conditions.split(";")[0])
+
+
+def moving_one(snapshot: Any, made: Any, form: Form) -> list[float]:
+    """What it takes to follow one part that moves [ms]; the first two moves teach the scene what moves."""
+    camera, part = scenes.over_all(snapshot, (32, 24)), nodes_under(snapshot, "/Line")[:1]
+    found = []
+    for step in range(2 + form.samples):
+        state = scenes.moved(snapshot, part, step)
+        state.instance_world  # noqa: B018 - the snapshot's own work is not the engine's
+        first = timed(made.linear, state, camera)
+        found.append(1e3 * (first - timed(made.linear, state, camera)))
+    return found[2:]
+
+
+def release() -> None:
+    """Give the memory of what is no longer used back, so that the next scene's is its own."""
+    from twinstage.render.mi.runtime import load_mitsuba
+
+    gc.collect()
+    dr = load_mitsuba().dr
+    dr.sync_thread()
+    dr.flush_malloc_cache()
 
 
 def resident_mb() -> float:
@@ -395,20 +424,26 @@ def main() -> None:
     wanted = options.only.split() or ["labels", "direct", "samples", "error", "memory", "growth"]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        if "labels" in wanted:
-            bench_labels(folder, form)
-        if "direct" in wanted:
-            for scene in listed:
-                bench_direct(scene, form)
-            bench_pose_update(listed[0], form)
-        if "samples" in wanted:
-            bench_equal_samples(listed, form, peer)
-        if "error" in wanted and peer:
-            bench_equal_error(listed, form)
-        if "memory" in wanted:
-            bench_memory(form)
-        if "growth" in wanted:
-            bench_growth(folder, form)
+        parts: dict[str, Callable[[], None]] = {
+            "labels": lambda: bench_labels(folder, form),
+            "direct": lambda: bench_all_direct(listed, form),
+            "samples": lambda: bench_equal_samples(listed, form, peer),
+            "error": lambda: bench_equal_error(listed, form) if peer else None,
+            "memory": lambda: bench_memory(form),
+            "growth": lambda: bench_growth(folder, form),
+        }
+        for part, run in parts.items():
+            if part in wanted:
+                busy, seconds = os.times(), timed(run)
+                spent = sum(os.times()[:4]) - sum(busy[:4])
+                note(f"{part} took {seconds:.0f} s, {spent:.0f} s of processor time")
+
+
+def bench_all_direct(listed: list[Scene], form: Form) -> None:
+    """Labelled pictures of all scenes, and what a move costs."""
+    for scene in listed:
+        bench_direct(scene, form)
+    bench_pose_update(listed[0], form)
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ ORIGIN_STEP = 1024.0
 MOST_TRIANGLES = 40_000_000
 """About 8 GB: instances are baked to the world, so their number counts, not that of the prototypes."""
 
-LARGE = 200_000
+LARGE = 50_000
 """Resting triangles from which what moves has a tree of its own (`Trees`): to build less at a move than a second tree
 takes to ask."""
 
