@@ -1,5 +1,6 @@
 """What happens while a shutter is open: camera paths and scenes between two moments."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -48,6 +49,17 @@ class Trajectory:
         """Poses f8[n, 4, 4] at those times f8[n] [s]."""
         before, share = _keys(self.seconds, np.asarray(seconds, np.float64))
         return interpolated(self.world_from_camera[before], self.world_from_camera[before + 1], share)
+
+
+def same_things(snapshots: Sequence[Snapshot]) -> bool:
+    """Whether they hold the same prims and points, so that each can be told where it goes."""
+    first = snapshots[0]
+    return all(
+        (len(other.prims), len(other.points)) == (len(first.prims), len(first.points))
+        and np.array_equal(other.prims.parent, first.prims.parent)
+        and np.array_equal(other.points.point_id, first.points.point_id)
+        for other in snapshots[1:]
+    )
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 from twinstage.base.errors import UserError
 from twinstage.render.camera import camera_from_scene, camera_pose, find_camera
 from twinstage.render.capture import Camera
-from twinstage.render.motion import Motion, Trajectory
+from twinstage.render.motion import Motion, Trajectory, same_things
 from twinstage.scene.columns import frozen
 from twinstage.scene.snapshot import Snapshot
 
@@ -37,7 +37,12 @@ def moving_camera(
     seconds = [float(t) for t, _ in moments]
     if not seconds or not np.isfinite(seconds).all() or (np.diff(seconds) <= 0).any():
         raise UserError(f"the moments of a moving camera rise and are finite, unlike {seconds}")
-    motion = Motion(tuple(seconds), tuple(snapshot for _, snapshot in moments))
+    snapshots = tuple(snapshot for _, snapshot in moments)
+    if not same_things(snapshots):
+        raise UserError(
+            f"things appear or vanish while the shutter of camera {name} is open, so they have no way"
+        )
+    motion = Motion(tuple(seconds), snapshots)
     base = moments[max(int(np.searchsorted(seconds, 0.0, side="right")) - 1, 0)][1]
     camera = camera_from_scene(base, find_camera(base, name), width, height, square_pixels=square_pixels)
     return along(camera, name, moments), motion

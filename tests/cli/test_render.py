@@ -311,6 +311,39 @@ def test_a_camera_that_moves_while_its_shutter_is_open(stage: Path, tmp_path: Pa
     assert smears[1] > 1.5 * smears[0]
 
 
+def test_things_that_vanish_while_the_shutter_is_open_rest(
+    stage: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = tmp_path / "count.usda"
+    opened = 'def Camera "Far" {\n double shutter:open = 0\n double shutter:close = 2'
+    crowd = """def PointInstancer "I" {
+        rel prototypes = </W/I/C>
+        int[] protoIndices.timeSamples = { 0: [0, 0, 0], 1: [0], 2: [0, 0] }
+        point3f[] positions.timeSamples = { 0: [(0, 3, 0), (0, -3, 0), (3, 3, 0)], 1: [(0, 3, 0)], 2: [(0, 3, 0), (1, 3, 0)] }
+        def Cube "C" {
+        }
+    }
+    def DomeLight"""
+    source.write_text(STAGE.replace('def Camera "Far" {', opened).replace("def DomeLight", crowd))
+    flags = [
+        "--camera",
+        "Far",
+        "--time",
+        0,
+        "--aov",
+        "rgb,object",
+        "--labels",
+        "--out",
+        tmp_path / "v",
+        "--json",
+    ]
+    assert render(source, *flags, engine="raycast") == 0
+    said = [row["message"] for row in json.loads(capsys.readouterr().out)["findings"]]
+    assert [text for text in said if text.startswith("things appear or vanish while camera Far looks")]
+    (view,) = json.loads((tmp_path / "v" / "labels.json").read_text())["views"]
+    assert len([item for item in view["objects"] if item["point_id"] >= 0]) == 3
+
+
 def test_a_lidar_meets_things_where_they_are_when_its_beam_does(stage: Path, tmp_path: Path) -> None:
     sensor = tmp_path / "lidar.yaml"
     # One turn in 0.2 s is 2.4 time codes, in which the box moves by 2.4 m.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from twinstage.base.errors import UserError
+from twinstage.base.finding import Finding
 from twinstage.live.pictures.job import Job, frame_text, parse_frames
 from twinstage.live.pictures.sinks import Wanted
 
@@ -84,6 +85,7 @@ class Moments:
 
     def __init__(self, job: Job, planned: Planned) -> None:
         self._job, self._planned = job, planned
+        self.notes: dict[Finding, None] = {}
         self._scenes: dict[float | None, Scene] = {planned.times[0]: planned.scene}
         self._step = step_of(planned.times)
 
@@ -113,7 +115,7 @@ class Moments:
         return self._exposed(self._time(place), view)
 
     def _exposed(self, time: float, view: "View") -> "tuple[View, Motion | None]":
-        from twinstage.render.motion import Motion
+        from twinstage.render.motion import Motion, same_things
         from twinstage.render.moving import along
 
         seconds = self._seconds(view.camera)
@@ -124,8 +126,13 @@ class Moments:
         snapshot, camera = moments[0][1], view.camera
         if view.source in {snapshot.prims.path[row.prim] for row in snapshot.cameras}:
             camera = along(camera, view.source, moments)
-        motion = Motion(tuple(seconds), tuple(snapshot for _, snapshot in moments))
-        return replace(view, camera=camera), None if motion.still else motion
+        view, snapshots = replace(view, camera=camera), tuple(snapshot for _, snapshot in moments)
+        if not same_things(snapshots):
+            said = f"things appear or vanish while camera {view.camera.name} looks: it sees them as they are at the frame"
+            self.notes[Finding("camera.vanishing", "warning", view.source, said)] = None
+            return view, None
+        motion = Motion(tuple(seconds), snapshots)
+        return view, None if motion.still else motion
 
     def _seconds(self, camera: "Camera") -> list[float]:
         """Moments at which the stage is read for one look of a camera and its sensor, the frame's time among them."""

@@ -1,7 +1,7 @@
 """A job from its stage to its files: frame by frame, camera by camera."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from twinstage.base.errors import UserError
@@ -44,7 +44,7 @@ def render_job(job: Job, progress: Progress | None = None) -> dict[str, Any]:
         "pictures": len(planned.wanted.shots),
         "engine": job.engine,
         "seconds": time.perf_counter() - started,
-        "findings": [finding.as_dict() for finding in _notes(planned.scene)],
+        "findings": [finding.as_dict() for finding in _notes(planned.scene, looking.notes)],
     }
 
 
@@ -61,6 +61,10 @@ class _Looking:
         self._total = len(planned.wanted.frames) * len(planned.wanted.cameras)
         self._exact = [aov for aov in planned.wanted.aovs if aov not in PICTURE_AOVS]
         self._sensing = Sensing(planned.sensor)
+
+    @property
+    def notes(self) -> Iterable[Finding]:
+        return self._moments.notes
 
     def frame(self, place: int) -> None:
         """All cameras of one frame."""
@@ -114,12 +118,12 @@ class _Looking:
         return scene.label(view, self._exact or ("object",), motion=motion, after=after, before=before)
 
 
-def _notes(scene: "Scene") -> list[Finding]:
+def _notes(scene: "Scene", more: Iterable[Finding]) -> list[Finding]:
     """What the readers and the engines found, errors first, and why a picture is dark."""
     from twinstage.render.lighting import placed_lights
 
     snapshot = scene.snapshot
-    found = [*snapshot.findings, *scene.engine_findings]
+    found = [*snapshot.findings, *scene.engine_findings, *more]
     if snapshot.lights and not placed_lights(snapshot):
         found.append(
             Finding("light.none", "info", "", "every light of the stage is hidden or dark, so none shines")
