@@ -10,6 +10,8 @@
     lamps.py      lamps and glowing triangles as a table: choose one, and a point on it
     sky.py        domes as one constant and one map
     geometry.py   instances merged into few meshes, baked to the world
+    trees.py      what rests and what moves, asked as one scene
+    arrays.py     arrays that keep their place, so that no kernel is compiled again
     scene.py      builds all that and updates what changed
     light.py      what the two integrators share: light that reaches a surface, and where it reflects
     direct.py     direct lighting, as a Dr.Jit function
