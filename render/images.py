@@ -132,13 +132,17 @@ def _decode_pillow(data: bytes, largest: int) -> Pixels:
 
 
 def _decode_hdr(data: bytes, largest: int) -> Pixels:
-    from twinstage.render.mi.runtime import load_mitsuba
+    from twinstage.render.mi.runtime import load_mitsuba, two_threads
 
-    mi = load_mitsuba().mi
+    runtime = load_mitsuba()
+    mi = runtime.mi
     stream = mi.MemoryStream(len(data))
     stream.write(data)
     stream.seek(0)
-    bitmap = mi.Bitmap(stream).convert(mi.Bitmap.PixelFormat.RGBA, mi.Struct.Type.Float32, srgb_gamma=False)
+    with two_threads(runtime):
+        bitmap = mi.Bitmap(stream).convert(
+            mi.Bitmap.PixelFormat.RGBA, mi.Struct.Type.Float32, srgb_gamma=False
+        )
     values: F4 = np.array(bitmap, np.float32)
     return Pixels(shrink_by_mean(values, int(np.ceil(max(values.shape[:2]) / largest))), 32, 4)
 

@@ -163,6 +163,23 @@ def use_threads(runtime: Mitsuba, count: int) -> None:
         runtime.dr.set_thread_count(count)
 
 
+@contextmanager
+def two_threads(runtime: Mitsuba) -> Iterator[None]:
+    """At least two threads for what Mitsuba hands to another one and waits for: with one it waits for ever.
+
+    So do its OpenEXR files (Mitsuba 3.9), read or written.
+    """
+    before = runtime.dr.thread_count()
+    if before >= 2:
+        yield
+        return
+    runtime.dr.set_thread_count(2)
+    try:
+        yield
+    finally:
+        runtime.dr.set_thread_count(before)
+
+
 def find_llvm(folders: tuple[str, ...] = _FOLDERS) -> str | None:
     """The newest libLLVM from version 19 on in the usual folders, or None."""
     found: list[tuple[tuple[int, ...], str]] = []
