@@ -1,4 +1,7 @@
-"""Runs every benchmark and rewrites docs/figures.md from what they print. Arguments are handed on (`--quick`)."""
+"""Runs every benchmark and rewrites docs/figures.md from what they print. Arguments are handed on (`--quick`).
+
+With `--script NAME` first it is benchmarks/NAME.py alone, and the page keeps the lines of the others.
+"""
 
 import json
 import subprocess
@@ -23,8 +26,8 @@ def run_script(script: Path, arguments: list[str]) -> list[dict[str, object]]:
     return rows
 
 
-def page(rows: list[dict[str, object]]) -> str:
-    """docs/figures.md."""
+def page(rows: list[dict[str, object]], kept: list[str]) -> str:
+    """docs/figures.md; `kept`: lines of its table that stay, before the new ones."""
     lines = [
         "# Figures",
         "",
@@ -32,6 +35,7 @@ def page(rows: list[dict[str, object]]) -> str:
         "",
         "| figure | value | unit | conditions | peer | ratio |",
         "|---|---|---|---|---|---|",
+        *kept,
     ]
     for row in rows:
         peer = f"{row['peer']}: {row['peer_value']}" if "peer" in row else "-"
@@ -50,10 +54,17 @@ def page(rows: list[dict[str, object]]) -> str:
 
 def main() -> None:
     """All scripts of benchmarks/ but the helpers, whose names begin with an underscore."""
+    arguments, wanted, kept = sys.argv[1:], "[!_]*", []
+    target = ROOT / "docs" / "figures.md"
+    if arguments[:1] == ["--script"]:
+        wanted, arguments = arguments[1], arguments[2:]
+        lines = target.read_text("utf-8").splitlines()
+        kept = [line for line in lines if "." in line.split(" | ")[0] and line.startswith("| ")]
+        kept = [line for line in kept if not line.startswith(f"| {wanted}.")]
     rows: list[dict[str, object]] = []
-    for script in sorted((ROOT / "benchmarks").glob("[!_]*.py")):
-        rows += run_script(script, sys.argv[1:])
-    (ROOT / "docs" / "figures.md").write_text(page(rows), "utf-8")
+    for script in sorted((ROOT / "benchmarks").glob(f"{wanted}.py")):
+        rows += run_script(script, arguments)
+    target.write_text(page(rows, kept), "utf-8")
 
 
 if __name__ == "__main__":
