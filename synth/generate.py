@@ -22,7 +22,7 @@ from typing import IO, Any
 
 from twinstage.base.clock import Clock
 from twinstage.base.errors import TwinstageError, UserError
-from twinstage.render.threads import limit_threads, threads_each
+from twinstage.render.threads import cores, limit_threads, threads_each
 from twinstage.synth import dataset as layout
 from twinstage.synth.canonical import TEMPORARY, canonical_json, sha256_hex, write_atomic
 from twinstage.synth.contact_sheet import contact_sheet
@@ -32,6 +32,9 @@ from twinstage.synth.recipe import Recipe
 
 Progress = Callable[[int, int], None]
 """Called with (frames done, frames in all)."""
+
+FRAMES_THAT_PAY = 16
+"""A process more starts, opens the stage and compiles in the time of about a dozen frames."""
 
 _LIBRARIES = ("numpy", "pillow", "pycocotools", "usd-core", "mitsuba", "open3d", "open3d-cpu")
 
@@ -58,21 +61,21 @@ def generate(
     seed: int | None = None,
     *,
     base_dir: Path,
-    workers: int = 1,
+    workers: int | None = 1,
     shard: tuple[int, int] = (0, 1),
     progress: Progress | None = None,
     clock: Clock | None = None,
 ) -> Generated:
     """Write the dataset of a recipe into the folder `out`.
 
-    `frames` and `seed` replace the recipe's. `base_dir`: the recipe's folder. `shard` (i, n) makes frames i, i + n, ...
+    `frames` and `seed` replace the recipe's. `workers`: processes, None for as many as pay. `base_dir`: the recipe's folder. `shard` (i, n) makes frames i, i + n, ...
     `clock` puts times into run.log, the only file that may vary.
 
     Raises UserError for a folder that cannot be written or that holds anything but an unfinished run of the same dataset,
     for a stage that cannot be opened, and for a recipe that does not fit the stage; TwinstageError where the system
     stops the run half-way (a full disk, a worker that was killed): the same call goes on from there.
     """
-    if workers < 1:
+    if workers is not None and workers < 1:
         raise UserError(f"workers is {workers}; expected at least 1")
     recipe = resolved(recipe, frames, seed)
     todo = shard_frames(recipe.frames, shard)
@@ -81,6 +84,8 @@ def generate(
     maker.check()
     state = _state(recipe, maker, shard)
     done = _begin(out, recipe, state)
+    jobs_left = sum(frame not in done for frame in todo)
+    workers = fitting_workers(jobs_left) if workers is None else workers
     with _log(out, clock) as log:
         log(f"{len(todo)} frames, {len(done)} of them there already, {workers} workers, cpu {_cpu()}")
         for finding in maker.snapshot.findings:
@@ -110,6 +115,16 @@ def resolved(recipe: Recipe, frames: int | None = None, seed: int | None = None)
         if not low <= value <= high:
             raise UserError(f"{name} is {value}; expected {low} to {high}")
     return recipe.model_copy(update=changes)
+
+
+def fitting_workers(frames: int) -> int:
+    """How many processes make that many frames soonest: one a core with a thread each, if each has enough to do.
+
+    Measured on two cores, work cell, 640x480: 0.30 s a frame against 0.40 s in one process with two threads, once two
+    dozen frames have paid for the second start. Each is allowed for with 2 GiB of memory.
+    """
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return max(1, min(cores(), frames // FRAMES_THAT_PAY, memory // 2**31))
 
 
 def shard_frames(frames: int, shard: tuple[int, int]) -> list[int]:

@@ -1,6 +1,7 @@
 """Making datasets: the same bytes however they are made, and no folder is ever half a dataset unnoticed."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,14 @@ import pytest
 from twinstage.base.errors import UserError
 from twinstage.synth.dataset import Dataset
 from twinstage.synth.frame import FrameMaker
-from twinstage.synth.generate import check_out, deal_splits, generate, shard_frames
+from twinstage.synth.generate import (
+    FRAMES_THAT_PAY,
+    check_out,
+    deal_splits,
+    fitting_workers,
+    generate,
+    shard_frames,
+)
 from twinstage.synth.verify import verify
 
 
@@ -274,3 +282,15 @@ def test_engines_are_told_what_changes_before_the_first_frame(
         if not visible
     }
     assert moved == {f"/Yard/Box_{n}/Body" for n in "ABC"} and hidden == {"/Yard/Box_A/Body"}
+
+
+def test_as_many_processes_as_pay() -> None:
+    cores = len(os.sched_getaffinity(0))
+    assert (
+        fitting_workers(0)
+        == fitting_workers(FRAMES_THAT_PAY)
+        == fitting_workers(2 * FRAMES_THAT_PAY - 1)
+        == 1
+    )
+    assert fitting_workers(2 * FRAMES_THAT_PAY) == min(2, cores)
+    assert fitting_workers(10**9) <= cores

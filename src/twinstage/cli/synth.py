@@ -33,8 +33,13 @@ def generate(
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Seed, instead of the recipe's.")] = None,
     workers: Annotated[
-        int, typer.Option("--workers", min=1, help="Processes; the bytes do not depend on it.")
-    ] = 1,
+        int | None,
+        typer.Option(
+            "--workers",
+            min=1,
+            help="Processes; one a core where that is faster, if you name none. The bytes do not depend on it.",
+        ),
+    ] = None,
     shard: Annotated[
         str, typer.Option("--shard", help="I/N: only frames I, I+N, I+2N, ... (I from 0).")
     ] = "0/1",

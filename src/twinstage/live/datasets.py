@@ -18,7 +18,7 @@ def generate_dataset(
     out: Path,
     frames: int | None = None,
     seed: int | None = None,
-    workers: int = 1,
+    workers: int | None = 1,
     shard: str = "0/1",
     overrides: Sequence[str] = (),
     asset_roots: Sequence[Path] = (),
