@@ -68,7 +68,8 @@ def generate(
 ) -> Generated:
     """Write the dataset of a recipe into the folder `out`.
 
-    `frames` and `seed` replace the recipe's. `workers`: processes, None for as many as pay. `base_dir`: the recipe's folder. `shard` (i, n) makes frames i, i + n, ...
+    `frames` and `seed` replace the recipe's. `workers`: processes, None for as many as pay. `base_dir`: the recipe's
+    folder. `shard` (i, n) makes frames i, i + n, ...
     `clock` puts times into run.log, the only file that may vary.
 
     Raises UserError for a folder that cannot be written or that holds anything but an unfinished run of the same dataset,
