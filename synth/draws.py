@@ -5,18 +5,16 @@ attempt added from the second attempt on. Hence frame 9 needs no frame 8, worker
 removing or reordering randomizers leaves the draws of the others untouched. Randomizers put the prim path into the
 field, so the same holds for prims.
 
-Philox's raw words are turned into numbers here, by fixed formulas: numpy may change how its Generator samples a
-distribution from one release to the next, and a dataset must not.
+The raw words of the stream (`render.keyed`) are turned into numbers here.
 """
 
-import hashlib
-import json
 from statistics import NormalDist
 from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import BeforeValidator, Field, model_validator
 
+from twinstage.render.keyed import philox
 from twinstage.synth.model import Model
 
 _STANDARD = NormalDist()
@@ -26,8 +24,7 @@ class Stream:
     """An endless sequence of numbers of one key."""
 
     def __init__(self, *key: int | str) -> None:
-        digest = hashlib.sha256(json.dumps(key, separators=(",", ":")).encode()).digest()
-        self._philox = np.random.Philox(key=int.from_bytes(digest[:16], "little"))
+        self._philox = philox(*key)
 
     def unit(self) -> float:
         """Uniform in the open interval (0, 1): the centres of 2^53 equal cells."""

@@ -1,15 +1,11 @@
 """Random arrays that depend on a key and on nothing else.
 
-Each array comes from a Philox stream whose key is the SHA-256 of (seed, sensor, what it is for), as in
-`synth.draws`. Raw words become numbers here, by fixed formulas: numpy may change how its Generator samples a
-distribution from one release to the next, and a dataset must not.
+Each array comes from the stream (`render.keyed`) of (seed, sensor, what it is for); its raw words become numbers here.
 """
-
-import hashlib
-import json
 
 import numpy as np
 
+from twinstage.render.keyed import philox
 from twinstage.scene.columns import F8
 
 SMALL_MEAN = 30.0
@@ -24,9 +20,7 @@ class Noise:
 
     def uniform(self, name: str, shape: int | tuple[int, ...]) -> F8:
         """f8[shape] in the open interval (0, 1): the centres of 2^52 equal cells."""
-        digest = hashlib.sha256(json.dumps([*self._key, name], separators=(",", ":")).encode()).digest()
-        philox = np.random.Philox(key=int.from_bytes(digest[:16], "little"))
-        raw = np.asarray(philox.random_raw(int(np.prod(shape))), np.uint64)
+        raw = np.asarray(philox(*self._key, name).random_raw(int(np.prod(shape))), np.uint64)
         # 52 bits, so that the half-cell offset is exact and the end 1 is never reached.
         out: F8 = (((raw >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52).reshape(shape)
         return out
