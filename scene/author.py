@@ -16,6 +16,7 @@ from twinstage.scene.edits import (
     MATERIAL_TYPES,
     PROPERTY_TYPES,
     TRANSFORM,
+    VARIANTS,
     EditBatch,
     EditValue,
 )
@@ -32,12 +33,19 @@ class ShaderPaths:
 
 @dataclass(frozen=True, slots=True)
 class NewPrim:
-    """A prim to define, with its pose in the stage's world (column-vector f8[16], stage units) and typed attributes."""
+    """A prim to define, with its pose in the stage's world (column-vector f8[16], stage units) and typed attributes.
+
+    `reference`: a USD file whose default prim it is, as the layer says it (relative to the stage's folder), "" for none;
+    such a prim is instanceable. `kind`: model kind, such as `component`; `labels`: (taxonomy, labels) of UsdSemantics.
+    """
 
     path: str
     type_name: str
     world: tuple[float, ...]
     attributes: tuple[tuple[str, str, EditValue], ...] = ()
+    reference: str = ""
+    kind: str = ""
+    labels: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 def shader_paths(stage: Any) -> dict[str, ShaderPaths]:
@@ -98,7 +106,9 @@ def _author_prim(
     layer: Any, path: str, values: Mapping[str, EditValue], shaders: Mapping[str, ShaderPaths], resets: bool
 ) -> None:
     for name, value in sorted(values.items()):
-        if path in shaders and name in MATERIAL_TYPES:
+        if name.startswith(VARIANTS):
+            _select_variant(layer, path, name.removeprefix(VARIANTS), str(value))
+        elif path in shaders and name in MATERIAL_TYPES:
             _author_input(layer, shaders[path], name, value)
         elif name in PROPERTY_TYPES or name in LIGHT_TYPES:
             _set(layer, path, name, PROPERTY_TYPES.get(name) or LIGHT_TYPES[name], value)
@@ -133,6 +143,12 @@ def _own_texture(shader: ShaderPaths, name: str) -> str:
     return path
 
 
+def _select_variant(layer: Any, path: str, variant_set: str, variant: str) -> None:
+    from pxr import Sdf
+
+    Sdf.CreatePrimInLayer(layer, path).variantSelections[variant_set] = variant
+
+
 def _define(layer: Any, prim: NewPrim) -> None:
     from pxr import Sdf
 
@@ -142,6 +158,17 @@ def _define(layer: Any, prim: NewPrim) -> None:
     while parent and parent.path != Sdf.Path.absoluteRootPath:
         parent.specifier, parent.typeName = Sdf.SpecifierDef, "Scope"
         parent = parent.nameParent
+    if prim.reference:
+        spec.referenceList.prependedItems.append(Sdf.Reference(prim.reference))
+        spec.instanceable = True
+    if prim.kind:
+        spec.kind = prim.kind
+    if prim.labels:
+        schemas = [f"SemanticsLabelsAPI:{taxonomy}" for taxonomy, _ in prim.labels]
+        spec.SetInfo("apiSchemas", Sdf.TokenListOp.Create(prependedItems=schemas))
+    for taxonomy, labels in prim.labels:
+        attribute = _attribute(layer, prim.path, f"semantics:labels:{taxonomy}", "token[]")
+        attribute.default = list(labels)
     _set(layer, prim.path, TRANSFORM, "matrix4d", prim.world)
     _set_order(layer, prim.path, [TRANSFORM])
     for name, type_name, value in prim.attributes:

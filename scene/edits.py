@@ -8,6 +8,8 @@ Two forms are ours:
 - on a Material, `inputs:X` means the X of its preview surface, wherever that shader is, and `inputs:X/inputs:Y` the Y of
   the texture that feeds X. Setting a plain `inputs:X` also cuts off a texture that fed it.
 
+`variants:<set>` is for the author alone: a snapshot that is edited has to come from the stage with these variants.
+
 Edits hide but never show: `visibility` may be "invisible", and `invisibleIds` may only grow.
 
 The only place here that asks pxr is the colour of a black body, so that both sides use USD's own.
@@ -25,6 +27,9 @@ from twinstage.scene.snapshot import Frames, Light, Material, PrimTable, Snapsho
 
 TRANSFORM = "xformOp:transform:randomized"
 """The one op of an edited prim: its full local matrix. The authored ops come back when the layer goes."""
+
+VARIANTS = "variants:"
+"""`variants:<set>` selects a variant. No snapshot can follow that: the stage is composed and read again with it."""
 
 EditValue = bool | int | float | str | tuple[float, ...] | tuple[int, ...]
 
@@ -139,7 +144,7 @@ def apply_edits(snapshot: Snapshot, edits: EditBatch) -> Snapshot:
     materials = list(snapshot.materials)
     for path, values in edits.by_prim().items():
         prim = snapshot.prims.index_of.get(path, -1)
-        rest = dict(values)
+        rest = {name: value for name, value in values.items() if not name.startswith(VARIANTS)}
         if TRANSFORM in rest:
             poses[_known(prim, path)] = rest.pop(TRANSFORM)
         if rest.pop("visibility", "inherited") == "invisible":

@@ -8,10 +8,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from twinstage.scene.author import NewPrim, author_layer
-from twinstage.scene.edits import EditBatch, stage_world
-from twinstage.scene.read import read_snapshot
-from twinstage.scene.snapshot import Snapshot, StageInfo
+from twinstage.scene.author import NewPrim
+from twinstage.scene.edits import stage_world
+from twinstage.scene.snapshot import StageInfo
 from twinstage.scene.stage import OpenedStage
 from twinstage.synth.randomizers.camera import view_matrix
 from twinstage.synth.recipe import AddedLight, CameraSpec, LookAt, Recipe
@@ -25,21 +24,15 @@ _APERTURE = 36.0
 
 def new_prims(recipe: Recipe, opened: OpenedStage) -> list[NewPrim]:
     """The cameras and lights that the recipe adds."""
-    info = _info(opened)
+    info = stage_info(opened)
     cameras = [
         _camera(recipe, spec, spec.look_at, info) for spec in recipe.cameras if spec.look_at is not None
     ]
     return cameras + [_light(light, info) for light in recipe.lights]
 
 
-def with_prims(opened: OpenedStage, prims: Sequence[NewPrim]) -> Snapshot:
-    """The snapshot of the stage with these prims defined in its randomization layer."""
-    if prims:
-        opened.layers.randomization.ImportFromString(author_layer(EditBatch(), _info(opened), prims=prims))
-    return read_snapshot(opened)
-
-
-def _info(opened: OpenedStage) -> StageInfo:
+def stage_info(opened: OpenedStage) -> StageInfo:
+    """Units, axes and origin of an opened stage."""
     units, axis = opened.meters_per_unit, opened.up_axis
     return StageInfo(str(opened.path), units, axis, opened.time_codes_per_second, opened.hash)
 

@@ -147,10 +147,13 @@ Distribution = Annotated[
 
 
 class Draws:
-    """All that one randomizer draws for one attempt at one frame; `log` holds what came out, by field."""
+    """All that one randomizer draws for one attempt at one frame; `log` holds what came out, by field.
 
-    def __init__(self, seed: int, frame: int, name: str, attempt: int = 0) -> None:
-        self.seed, self.frame, self.name, self.attempt = seed, frame, name, attempt
+    `split`: that of the frame, which may limit what can be drawn.
+    """
+
+    def __init__(self, seed: int, frame: int, name: str, attempt: int = 0, split: str | None = None) -> None:
+        self.seed, self.frame, self.name, self.attempt, self.split = seed, frame, name, attempt, split
         self.log: dict[str, Any] = {}
 
     def stream(self, field: str, again: int = 0) -> Stream:

@@ -173,7 +173,7 @@ def _check_out(out: Path) -> None:
 def _state(recipe: Recipe, maker: FrameMaker, shard: tuple[int, int]) -> dict[str, Any]:
     return {
         "recipe_hash": recipe.hash,
-        "stage_hash": maker.opened.hash,
+        "stage_hash": maker.staged.opened.hash,
         "shard": list(shard),
         "versions": versions(),
         "cpu": _cpu(),

@@ -4,6 +4,16 @@ Each lives in one small file: a frozen model whose call turns (snapshot, draws) 
 """
 
 from twinstage.synth.randomizers import camera, color, light, pose, visibility
-from twinstage.synth.randomizers.base import RANDOMIZERS, Randomizer, Rejected
+from twinstage.synth.randomizers.base import RANDOMIZERS, Randomizer, Rejected, Setting
 
-__all__ = ["RANDOMIZERS", "Randomizer", "Rejected", "camera", "color", "light", "pose", "visibility"]
+__all__ = [
+    "RANDOMIZERS",
+    "Randomizer",
+    "Rejected",
+    "Setting",
+    "camera",
+    "color",
+    "light",
+    "pose",
+    "visibility",
+]

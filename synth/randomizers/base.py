@@ -1,25 +1,64 @@
 """What a randomizer is: a frozen model with a `kind` and a call from a scene and its draws to USD edits."""
 
+from dataclasses import dataclass
+from pathlib import Path
+
 from twinstage.base.registry import Registry
+from twinstage.scene.author import NewPrim
 from twinstage.scene.edits import Edit
-from twinstage.scene.snapshot import Snapshot
+from twinstage.scene.snapshot import Snapshot, StageInfo
 from twinstage.synth.draws import Draws
+from twinstage.synth.effects import Effect
 from twinstage.synth.model import Model
+from twinstage.synth.triggers import ALWAYS, Trigger
 
 
 class Rejected(Exception):
     """This attempt at a frame cannot be used; the reason is one sentence. Not an error: the next attempt follows."""
 
 
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What is known before any frame: the stage's units, and the folders that files in a recipe are relative to."""
+
+    info: StageInfo
+    recipe_folder: Path
+    stage_folder: Path
+
+
 class Randomizer(Model):
-    """One named change that differs from frame to frame. `name` keys its draws: rename it and the draws change."""
+    """One named change that differs from frame to frame. `name` keys its draws: rename it and the draws change.
+
+    A frame is made in this order, each step for all randomizers in the recipe's order: `added_prims` once for the dataset;
+    `structure_edits` and `time_code`, which need the stage composed anew; the call itself; `picture_effects`, on the picture.
+    """
 
     kind: str
     name: str
+    when: Trigger = ALWAYS
+
+    def added_prims(self, setting: Setting) -> list[NewPrim]:
+        """Prims that are there in all frames, defined in the randomization layer; what no frame needs is hidden."""
+        return []
+
+    def structure_edits(self, snapshot: Snapshot, draws: Draws) -> list[Edit]:
+        """Edits that the snapshot cannot follow, for which the stage is read again: `variants:<set>`.
+
+        `snapshot`: the stage as it is without any. Few different results: each is kept in memory.
+        """
+        return []
+
+    def time_code(self, snapshot: Snapshot, draws: Draws) -> float | None:
+        """The time code at which the stage is read; None leaves it. The last randomizer that names one decides."""
+        return None
 
     def __call__(self, snapshot: Snapshot, draws: Draws) -> list[Edit]:
         """The edits for one frame. Sees the scene as the randomizers before it left it. May raise `Rejected`."""
-        raise NotImplementedError
+        return []
+
+    def picture_effects(self, snapshot: Snapshot, draws: Draws) -> list[Effect]:
+        """What is done to each picture of the frame; `snapshot` is the finished scene."""
+        return []
 
     def extremes(self, snapshot: Snapshot) -> list[Edit]:
         """Edits for what only few draws change, so that an engine can prepare for it; need not be a possible frame."""

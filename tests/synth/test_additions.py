@@ -18,9 +18,9 @@ def test_added_prims_stand_where_the_recipe_says_by_pxr(
 
     stage_path = yard_writer(tmp_path, up=up, mpu=mpu)
     maker = FrameMaker(yard_recipe(randomize=[]), tmp_path)
-    _, edits, _ = maker.randomized(0)
+    made = maker.randomized(0)
     stage = Usd.Stage.Open(str(stage_path))
-    stage.GetSessionLayer().ImportFromString(maker.layer(edits))
+    stage.GetSessionLayer().ImportFromString(maker.layer(made))
 
     def z_up(point: Any) -> np.ndarray:
         x, y, z = (v * mpu for v in point)

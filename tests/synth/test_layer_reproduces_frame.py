@@ -86,9 +86,12 @@ def test_the_layer_over_the_stage_reads_as_the_labelled_scene(
     recipe = yard_recipe(randomize=[*yard_recipe().model_dump(mode="json")["randomize"], *MORE])
     maker = FrameMaker(recipe, stage.parent)
     for frame in range(3):
-        made, edits, _ = maker.randomized(frame)
-        assert {edit.property for edit in edits.edits} >= {"focalLength", "inputs:diffuseColor/inputs:scale"}
-        assert_same_scene(made, read_with_layer(stage, maker.layer(edits), tmp_path))
+        made = maker.randomized(frame)
+        assert {edit.property for edit in made.edits.edits} >= {
+            "focalLength",
+            "inputs:diffuseColor/inputs:scale",
+        }
+        assert_same_scene(made.snapshot, read_with_layer(stage, maker.layer(made), tmp_path))
 
 
 def test_a_replaced_texture_is_cut_off_in_the_layer(
@@ -96,9 +99,9 @@ def test_a_replaced_texture_is_cut_off_in_the_layer(
 ) -> None:
     paint = {"kind": "color", "name": "paint", "materials": ["/Yard/Looks/Printed"], "palette": ["#30a060"]}
     maker = FrameMaker(yard_recipe(randomize=[{**paint, "textured": "replace"}]), yard.parent)
-    made, edits, _ = maker.randomized(0)
-    assert next(m for m in made.materials if m.path == "/Yard/Looks/Printed").textures == ()
-    assert_same_scene(made, read_with_layer(yard, maker.layer(edits), tmp_path))
+    made = maker.randomized(0)
+    assert next(m for m in made.snapshot.materials if m.path == "/Yard/Looks/Printed").textures == ()
+    assert_same_scene(made.snapshot, read_with_layer(yard, maker.layer(made), tmp_path))
 
 
 def test_the_world_is_the_same_in_any_units(
@@ -109,7 +112,7 @@ def test_the_world_is_the_same_in_any_units(
         folder = tmp_path / f"{up}{mpu}"
         folder.mkdir()
         stage = yard_writer(folder, up=up, mpu=mpu)
-        made, _, _ = FrameMaker(yard_recipe(), stage.parent).randomized(1)
+        made = FrameMaker(yard_recipe(), stage.parent).randomized(1).snapshot
         worlds.append(
             np.array([made.node_world[made.prims.index_of[f"/Yard/Box_{n}"]][:3, 3] for n in "ABC"])
         )
@@ -118,10 +121,10 @@ def test_the_world_is_the_same_in_any_units(
 
 def test_the_session_layer_is_the_same_as_a_sublayer(yard: Path, yard_recipe: Callable[..., Any]) -> None:
     maker = FrameMaker(yard_recipe(), yard.parent)
-    made, edits, _ = maker.randomized(0)
+    made = maker.randomized(0)
     opened = open_stage(yard, probe=False)
-    opened.layers.randomization.ImportFromString(maker.layer(edits))
-    assert_same_scene(made, read_snapshot(opened))
+    opened.layers.randomization.ImportFromString(maker.layer(made))
+    assert_same_scene(made.snapshot, read_snapshot(opened))
 
 
 def test_edits_of_unknown_things_are_refused(snapshot: Snapshot) -> None:

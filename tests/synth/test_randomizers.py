@@ -34,8 +34,8 @@ def test_scattered_boxes_keep_off_each_other_by_pxr(
     stage = Usd.Stage.Open(str(yard))
     paths = [f"/Yard/{name}" for name in ("Box_A", "Box_B", "Box_C", "Pallet_1", "Pallet_2")]
     for frame in range(8):
-        _, edits, _ = maker.randomized(frame)
-        stage.GetSessionLayer().ImportFromString(maker.layer(edits))
+        made = maker.randomized(frame)
+        stage.GetSessionLayer().ImportFromString(maker.layer(made))
         cache = UsdGeom.BBoxCache(Usd.TimeCode.Default(), ["default"])
         boxes = [cache.ComputeWorldBound(stage.GetPrimAtPath(p)) for p in paths]
         rng = np.random.Generator(np.random.PCG64(frame))
@@ -86,18 +86,22 @@ def test_adding_a_randomizer_or_a_prim_disturbs_no_other(yard: Path, yard_recipe
     base = yard_recipe()
     rest = base.model_dump(mode="json")["randomize"]
     extra = {"kind": "pose", "name": "extra", "prims": ["/Yard/Parcels"], "translate": {"z": [0, 1]}}
-    _, before, _ = FrameMaker(base, yard.parent).randomized(2)
-    _, after, _ = FrameMaker(yard_recipe(randomize=[extra, *rest]), yard.parent).randomized(2)
+    before = FrameMaker(base, yard.parent).randomized(2).edits
+    after = FrameMaker(yard_recipe(randomize=[extra, *rest]), yard.parent).randomized(2).edits
     assert set(before.edits) < set(after.edits)
     new = {(e.prim_path, e.property) for e in set(after.edits) - set(before.edits)}
     assert new == {("/Yard/Parcels", TRANSFORM)}
     jitter = {"kind": "pose", "name": "j", "translate": {"x": [-1, 1]}}
-    _, one, _ = FrameMaker(
-        yard_recipe(randomize=[{**jitter, "prims": ["/Yard/Box_B"]}]), yard.parent
-    ).randomized(0)
-    _, all_, _ = FrameMaker(
-        yard_recipe(randomize=[{**jitter, "prims": ["/Yard/Box_*"]}]), yard.parent
-    ).randomized(0)
+    one = (
+        FrameMaker(yard_recipe(randomize=[{**jitter, "prims": ["/Yard/Box_B"]}]), yard.parent)
+        .randomized(0)
+        .edits
+    )
+    all_ = (
+        FrameMaker(yard_recipe(randomize=[{**jitter, "prims": ["/Yard/Box_*"]}]), yard.parent)
+        .randomized(0)
+        .edits
+    )
     assert set(one.edits) < set(all_.edits)
 
 

@@ -1,0 +1,124 @@
+"""The recipe's stage, opened once by each process, and the scenes that it gives: one for each choice of variants and time.
+
+Touches the stage. A scene that was read is kept; which scene a frame gets depends on the frame alone.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from twinstage.base.errors import UserError
+from twinstage.scene.author import NewPrim, ShaderPaths, author_layer, shader_paths
+from twinstage.scene.edits import EditBatch
+from twinstage.scene.read import read_snapshot
+from twinstage.scene.snapshot import Snapshot
+from twinstage.scene.stage import OpenedStage, open_stage
+from twinstage.synth.additions import new_prims, stage_info
+from twinstage.synth.labels import class_of, is_target
+from twinstage.synth.randomizers import Setting
+from twinstage.synth.recipe import Recipe
+
+SCENES_KEPT = 8
+"""Scenes other than the first that are kept in memory."""
+
+UNCHANGED = EditBatch()
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """The stage with some variants at some time, before anything moves.
+
+    `classes`: class by index of the objects that the recipe labels; `structure`: the variants; `time`: time code or None.
+    """
+
+    snapshot: Snapshot
+    classes: dict[int, str]
+    structure: EditBatch = UNCHANGED
+    time: float | None = None
+
+
+class StagedRecipe:
+    """A recipe's stage in this process. Raises UserError for a stage that cannot be opened or that shows no label."""
+
+    def __init__(self, recipe: Recipe, base_dir: Path) -> None:
+        self.recipe = recipe
+        self.opened = open_recipe_stage(recipe, base_dir)
+        setting = Setting(stage_info(self.opened), base_dir, Path(self.opened.path).parent)
+        self.prims: list[NewPrim] = new_prims(recipe, self.opened)
+        self.prims += [prim for randomizer in recipe.randomize for prim in randomizer.added_prims(setting)]
+        self._shaders: dict[tuple[object, ...], dict[str, ShaderPaths]] = {}
+        self._scenes: OrderedDict[tuple[object, ...], Scene] = OrderedDict()
+        self._shown: tuple[object, ...] | None = None
+        self.first = self._read(UNCHANGED, None)
+        if not self.first.classes:
+            raise UserError(_nothing_to_label(self.first.snapshot))
+
+    def scene(self, structure: EditBatch = UNCHANGED, time: float | None = None) -> Scene:
+        """The stage with these variants at that time."""
+        if not structure.edits and time is None:
+            return self.first
+        key = (structure.edits, time)
+        if key not in self._scenes:
+            self._scenes[key] = self._read(structure, time)
+            if len(self._scenes) > SCENES_KEPT:
+                self._scenes.popitem(last=False)
+        self._scenes.move_to_end(key)
+        return self._scenes[key]
+
+    def layer(self, scene: Scene, edits: EditBatch) -> str:
+        """The text of the layer that makes a frame out of the stage. `edits`: with those of the scene's structure."""
+        shaders = None
+        if any(e.property.startswith("inputs:") for e in edits.edits):
+            shaders = self._shaders_of(scene)
+        prims = scene.snapshot.prims
+        resets = [prims.path[int(i)] for i in np.flatnonzero(prims.resets)]
+        return author_layer(edits, scene.snapshot.stage, shaders=shaders, resets=resets, prims=self.prims)
+
+    def _read(self, structure: EditBatch, time: float | None) -> Scene:
+        self._show(structure)
+        snapshot = read_snapshot(self.opened, time)
+        return Scene(snapshot, labelled_objects(self.recipe, snapshot), structure, time)
+
+    def _show(self, structure: EditBatch) -> None:
+        """Compose the stage with these variants and the recipe's own prims."""
+        if self._shown == structure.edits:
+            return
+        if self.prims or structure.edits or self._shown:
+            text = author_layer(structure, stage_info(self.opened), prims=self.prims)
+            self.opened.layers.randomization.ImportFromString(text)
+        self._shown = structure.edits
+
+    def _shaders_of(self, scene: Scene) -> dict[str, ShaderPaths]:
+        key = scene.structure.edits
+        if key not in self._shaders:
+            self._show(scene.structure)
+            self._shaders[key] = shader_paths(self.opened.stage)
+        return self._shaders[key]
+
+
+def open_recipe_stage(recipe: Recipe, base_dir: Path) -> OpenedStage:
+    """The recipe's stage, opened safely."""
+    roots = [base_dir / root for root in recipe.asset_roots]
+    return open_stage(base_dir / recipe.stage, asset_roots=roots)
+
+
+def labelled_objects(recipe: Recipe, snapshot: Snapshot) -> dict[int, str]:
+    """Class by index of the objects that the recipe labels."""
+    out: dict[int, str] = {}
+    label_sets = snapshot.objects.label_set
+    for code in np.unique(label_sets.code).tolist():  # a class depends on nothing but the labels
+        rows = np.flatnonzero(label_sets.code == code).tolist()
+        name = class_of(snapshot.objects[rows[0]], recipe.labels)
+        if name is not None:
+            out |= {row: name for row in rows if is_target(snapshot.objects[row], name, recipe.targets)}
+    return dict(sorted(out.items()))
+
+
+def _nothing_to_label(snapshot: Snapshot) -> str:
+    label_sets = snapshot.objects.label_set
+    used = np.unique(label_sets.code).tolist()
+    there = sorted({label for code in used for label in label_sets.values[code][1]})
+    known = f"its labels are: {', '.join(there)}" if there else "no prim in it carries a label"
+    return f"the stage has no object of the recipe's labels and targets; {known}"
