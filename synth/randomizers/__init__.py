@@ -3,7 +3,7 @@
 Each lives in one small file: a frozen model whose call turns (snapshot, draws) into USD edits.
 """
 
-from twinstage.synth.randomizers import camera, color, light, pose, visibility
+from twinstage.synth.randomizers import camera, camera_path, color, lens, light, pose, shutter, visibility
 from twinstage.synth.randomizers.base import RANDOMIZERS, Randomizer, Rejected, Setting
 
 __all__ = [
@@ -12,8 +12,11 @@ __all__ = [
     "Rejected",
     "Setting",
     "camera",
+    "camera_path",
     "color",
+    "lens",
     "light",
     "pose",
+    "shutter",
     "visibility",
 ]
