@@ -149,8 +149,8 @@ def _start(c: np.ndarray, target: np.ndarray) -> np.ndarray:
     radial[2:4], radial[8:] = 0.0, 0.0
     with np.errstate(all="ignore"):
         rd = distort(radial, np.stack([r, np.zeros_like(r)], -1))[:, 0]
-    stop = np.flatnonzero(~(np.diff(rd) > 0))
-    end = int(stop[0]) + 1 if len(stop) else len(r)
+    stop = [k for k in range(len(r) - 1) if not rd[k + 1] > rd[k]][:1]
+    end = stop[0] + 1 if stop else len(r)
     distance = np.hypot(target[:, 0], target[:, 1])
     share = np.interp(distance, rd[:end], r[:end]) / np.where(distance > 0, distance, 1.0)
     out: np.ndarray = target * share[:, None]
