@@ -18,6 +18,10 @@ NO_PICTURES = frozenset({"models"})
 """What `annotate` may name that is no image of a camera."""
 
 
+FILES = {"depth_mm": "depth"}
+"""Ends of image names, before the dot, that are not what they show."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rules:
     """What the dataset as a whole says: class ids by name, what `annotate` names, key points of classes."""
@@ -81,7 +85,7 @@ def _check_camera(
     prefix = f"images/{record['frame']:06d}_{camera['name']}_"
     images = camera["images"]
     named = set(images) == set(rules.pictures) and all(
-        name.startswith(f"{prefix}{what}.") and "/" not in name[len(prefix) :]
+        name in (f"{prefix}{FILES.get(what, what)}.png", f"{prefix}{FILES.get(what, what)}.exr")
         for what, name in images.items()
     )
     judge.check(
@@ -98,11 +102,8 @@ def _check_camera(
 
 
 def _check_optics(camera: dict[str, Any], eye: Eye, where: str, judge: Judge) -> None:
-    lens = camera["lens"]
-    if lens is not None and _from_apertures(camera, eye):
-        expected = geometry.intrinsics(
-            lens, eye.width, eye.height, camera["square_pixels"], eye.kind == "orthographic"
-        )
+    expected = _intrinsics(camera, eye)
+    if expected is not None:
         judge.check(
             np.allclose(eye.K, expected, rtol=1e-9, atol=1e-9),
             "camera.intrinsics",
@@ -136,9 +137,28 @@ def _check_optics(camera: dict[str, Any], eye: Eye, where: str, judge: Judge) ->
     judge.check(0 <= eye.near < eye.far, "camera.clipping", where, f"near {eye.near:g} m, far {eye.far:g} m")
 
 
-def _from_apertures(camera: dict[str, Any], eye: Eye) -> bool:
-    """Whether K follows from focal length and apertures: a calibrated K may stand beside a lens with distortion."""
-    return eye.kind in ("pinhole", "orthographic") and camera.get("calibrated") is None
+def _intrinsics(camera: dict[str, Any], eye: Eye) -> np.ndarray | None:
+    """K from the film data or the calibration that the record states, or None where it states neither."""
+    square, calibration = camera["square_pixels"], camera.get("calibration")
+    if calibration is not None:
+        fx, fy, cx, cy = calibration["K"]
+        width, height = calibration["size"]
+        across = eye.width / width
+        down = across if square else eye.height / height
+        middle = eye.height / 2 + (cy - height / 2) * down
+        return np.array([[fx * across, 0, cx * across], [0, fy * down, middle], [0, 0, 1.0]])
+    if eye.kind == "equirectangular":  # the whole sphere
+        return np.array(
+            [
+                [eye.width / (2 * np.pi), 0, eye.width / 2],
+                [0, eye.height / np.pi, eye.height / 2],
+                [0, 0, 1.0],
+            ]
+        )
+    lens = camera["lens"]
+    if lens is None:
+        return None
+    return geometry.intrinsics(lens, eye.width, eye.height, square, eye.kind == "orthographic")
 
 
 def _short(K: np.ndarray) -> str:

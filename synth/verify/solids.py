@@ -19,6 +19,9 @@ CENTRE_TOLERANCE = 0.02
 BEYOND_TOLERANCE = 0.1
 """Pixels by which `bbox_full` may reach beyond the projected 3D box."""
 
+BEND = 0.02
+"""Pixels by which an edge may stray from the straight line between the points that it is followed by."""
+
 EDGES = [(a, b) for a in range(8) for b in range(a + 1, 8) if a ^ b in (1, 2, 4)]
 
 
@@ -148,19 +151,41 @@ def check_full_box(
 
 def projected_bounds(eye: Eye, corners: np.ndarray) -> np.ndarray | None:
     """(x0, y0, x1, y1) [px] of a 3D box's edges; None where not all of them are seen from in front of near."""
-    steps = 2 if eye.kind in ("pinhole", "orthographic") else 33
-    share = np.linspace(0, 1, steps)[:, None]
-    points = np.concatenate([corners[a] + share * (corners[b] - corners[a]) for a, b in EDGES])
+    first = np.stack([corners[a] for a, _ in EDGES])
+    last = np.stack([corners[b] for _, b in EDGES])
     rows = np.unique(np.linspace(0, eye.height - 1, 9).astype(int)) if eye.moving else np.array([0])
     low, high = np.full(2, np.inf), np.full(2, -np.inf)
     for row in rows.tolist():
-        pixels, local = eye.project(points, np.full(len(points), row))
-        if not np.isfinite(pixels).all() or not (eye.reach(local) >= eye.near).all():
-            return None
-        if eye.kind == "equirectangular" and np.ptp(pixels[:, 0]) > eye.width / 2:
-            return None  # around the back
+        pixels = _edge_pixels(eye, first, last, row)
+        if pixels is None or (eye.kind == "equirectangular" and np.ptp(pixels[:, 0]) > eye.width / 2):
+            return None  # not all in front, or around the back
         low, high = np.minimum(low, pixels.min(0)), np.maximum(high, pixels.max(0))
     return np.concatenate([low, high])
+
+
+def _edge_pixels(eye: Eye, a: np.ndarray, b: np.ndarray, row: int) -> np.ndarray | None:
+    """Pixels of straight edges a to b f8[n, 3], halved where the lens bends them; None where not all are seen."""
+
+    def place(points: np.ndarray) -> np.ndarray:
+        pixels, local = eye.project(points, np.full(len(points), row))
+        return np.where((eye.reach(local) >= eye.near)[:, None], pixels, np.nan)
+
+    share = np.linspace(0, 1, 2 if eye.kind in ("pinhole", "orthographic") else 17)[:, None, None]
+    points = a + share * (b - a)
+    a, b = points[:-1].reshape(-1, 3), points[1:].reshape(-1, 3)
+    pa, pb = place(a), place(b)
+    found = [pa, pb]
+    while len(a) and len(found) < 14 and eye.kind not in ("pinhole", "orthographic"):
+        middle = (a + b) / 2
+        pm = place(middle)
+        found.append(pm)
+        bent = ~(np.abs(pm - (pa + pb) / 2).max(1) <= BEND)
+        a, b = np.concatenate([a[bent], middle[bent]]), np.concatenate([middle[bent], b[bent]])
+        pa, pb = np.concatenate([pa[bent], pm[bent]]), np.concatenate([pm[bent], pb[bent]])
+        if np.isnan(pm).any():
+            return None
+    pixels = np.concatenate(found)
+    return pixels if np.isfinite(pixels).all() else None
 
 
 def check_oriented_box(item: dict[str, Any], masks: Masks, where: str, judge: Judge) -> None:

@@ -4,6 +4,12 @@ from typing import Any
 
 from nasty.stages import CLASSES
 
+KEYPOINTS: dict[str, Any] = {
+    "box": {"keypoints": ["corner", "tip", "middle"], "skeleton": [[1, 2]], "sigmas": [0.1, 0.1, 0.2]},
+    "parcel": {"keypoints": ["corner"]},
+    "bolt": {"keypoints": ["tip"]},
+    "nut": {"keypoints": ["tip"]},
+}
 PINHOLES = ("plain", "shifted", "near")
 
 
@@ -16,7 +22,7 @@ def recipe(seed: int, frames: int, cameras: tuple[str, ...], **changes: Any) -> 
         "frames": frames,
         "resolution": [128, 96],
         "cameras": list(cameras),
-        "labels": [{"name": name} for name in CLASSES],
+        "labels": [{"name": name, **KEYPOINTS.get(name, {})} for name in CLASSES],
         "randomize": [
             {
                 "kind": "pose",

@@ -13,7 +13,20 @@ from pxr import Gf, Sdf, Usd, UsdGeom, UsdSemantics, UsdShade, Vt
 PLACES = ((1.0, "Z"), (0.01, "Y"), (0.0254, "Z"), (0.001, "Y"))
 """Metres per unit and up axis by seed."""
 
-CLASSES = ("box", "bolt", "nut", "panel", "machine", "parcel", "bag", "sticker", "wall", "speck", "fence", "ball")
+CLASSES = (
+    "box",
+    "bolt",
+    "nut",
+    "panel",
+    "machine",
+    "parcel",
+    "bag",
+    "sticker",
+    "wall",
+    "speck",
+    "fence",
+    "ball",
+)
 
 CAMERAS = ("plain", "shifted", "near", "parallel", "brown", "fisheye", "rolling", "panorama")
 """Names of the stage's cameras."""
@@ -49,7 +62,11 @@ class Nasty:
         UsdSemantics.LabelsAPI.Apply(prim, "class").CreateLabelsAttr().Set(list(names))
 
     def pose(
-        self, prim: UsdGeom.Xformable, place: Sequence[float], turn: Sequence[float] = (0, 0, 0), scale: Sequence[float] = (1, 1, 1)
+        self,
+        prim: UsdGeom.Xformable,
+        place: Sequence[float],
+        turn: Sequence[float] = (0, 0, 0),
+        scale: Sequence[float] = (1, 1, 1),
     ) -> None:
         prim.AddTranslateOp(UsdGeom.XformOp.PrecisionDouble).Set(Gf.Vec3d(*self.metres(place).tolist()))
         if any(turn):
@@ -57,7 +74,9 @@ class Nasty:
         if tuple(scale) != (1, 1, 1):
             prim.AddScaleOp(UsdGeom.XformOp.PrecisionDouble).Set(Gf.Vec3d(*map(float, scale)))
 
-    def mesh(self, path: str, points: np.ndarray, faces: Sequence[Sequence[int]], stage: Usd.Stage | None = None) -> UsdGeom.Mesh:
+    def mesh(
+        self, path: str, points: np.ndarray, faces: Sequence[Sequence[int]], stage: Usd.Stage | None = None
+    ) -> UsdGeom.Mesh:
         mesh = UsdGeom.Mesh.Define(stage or self.stage, path)
         mesh.CreateSubdivisionSchemeAttr("none")
         mesh.CreatePointsAttr(Vt.Vec3fArray.FromNumpy(self.metres(points).astype(np.float32)))
@@ -101,7 +120,9 @@ def write(folder: Path, seed: int) -> Path:
     return folder / "nasty.usda"
 
 
-WEDGE = np.array([[0, 0, 0], [0.3, 0, 0], [0.3, 0.2, 0], [0, 0.2, 0], [0, 0, 0.25], [0, 0.2, 0.12]], np.float64)
+WEDGE = np.array(
+    [[0, 0, 0], [0.3, 0, 0], [0.3, 0.2, 0], [0, 0.2, 0], [0, 0, 0.25], [0, 0.2, 0.12]], np.float64
+)
 WEDGE_FACES = [[3, 2, 1, 0], [0, 1, 4], [2, 3, 5], [1, 2, 5, 4], [3, 0, 4, 5]]
 CUBE = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)], np.float64) / 2
 CUBE_FACES = [[0, 1, 3, 2], [4, 6, 7, 5], [0, 4, 5, 1], [2, 3, 7, 6], [0, 2, 6, 4], [1, 5, 7, 3]]
@@ -160,7 +181,9 @@ def _instances(s: Nasty) -> None:
     part.GetPrim().SetMetadata("kind", "component")
     s.label(part.GetPrim(), "box")
     body = s.mesh("/Prototypes/Part/Body", WEDGE, WEDGE_FACES)
-    subset = UsdGeom.Subset.CreateGeomSubset(body, "Top", UsdGeom.Tokens.face, Vt.IntArray([3]), "materialBind")
+    subset = UsdGeom.Subset.CreateGeomSubset(
+        body, "Top", UsdGeom.Tokens.face, Vt.IntArray([3]), "materialBind"
+    )
     s.label(subset.GetPrim(), "panel")
     knob = UsdGeom.Sphere.Define(s.stage, "/Prototypes/Part/Knob")
     knob.CreateRadiusAttr(0.05 * s.u)
