@@ -8,7 +8,7 @@ import numpy as np
 
 from twinstage.synth.verify import geometry, solids
 from twinstage.synth.verify.eye import Eye, read_eye
-from twinstage.synth.verify.keypoints import check_keypoints
+from twinstage.synth.verify.keypoints import Surroundings, check_keypoints
 from twinstage.synth.verify.masks import Masks, check_disjoint, check_masks
 from twinstage.synth.verify.pictures import Looked, check_pictures
 from twinstage.synth.verify.report import Judge
@@ -96,9 +96,10 @@ def _check_camera(
     )
     seen = Looked(root, eye, objects, masks, bodies, owner, rules.classes)
     depth = check_pictures(seen, images, where, judge)
-    for item, found, label in zip(objects, masks, labels, strict=True):
+    around = Surroundings(eye, owner, bodies, depth)
+    for place, (item, label) in enumerate(zip(objects, labels, strict=True), start=1):
         with judge.guard("object.malformed", label):
-            check_keypoints(item, rules.keypoints.get(item["class"], []), eye, found, depth, label, judge)
+            check_keypoints(item, place, rules.keypoints.get(item["class"], []), around, label, judge)
 
 
 def _check_optics(camera: dict[str, Any], eye: Eye, where: str, judge: Judge) -> None:

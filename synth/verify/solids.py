@@ -168,7 +168,9 @@ def _edge_pixels(eye: Eye, a: np.ndarray, b: np.ndarray, row: int) -> np.ndarray
 
     def place(points: np.ndarray) -> np.ndarray:
         pixels, local = eye.project(points, np.full(len(points), row))
-        return np.where((eye.reach(local) >= eye.near)[:, None], pixels, np.nan)
+        # Behind a fisheye the whole ring is one direction, so edges do not bound what lies between them.
+        before = (eye.reach(local) >= eye.near) & ((eye.kind != "fisheye") | (local[:, 2] > 0))
+        return np.where(before[:, None], pixels, np.nan)
 
     share = np.linspace(0, 1, 2 if eye.kind in ("pinhole", "orthographic") else 17)[:, None, None]
     points = a + share * (b - a)
