@@ -29,6 +29,7 @@ from twinstage.synth.contact_sheet import contact_sheet
 from twinstage.synth.draws import Stream
 from twinstage.synth.frame import FrameMaker, FrameSummary
 from twinstage.synth.recipe import Recipe
+from twinstage.synth.writers.base import export
 
 Progress = Callable[[int, int], None]
 """Called with (frames done, frames in all)."""
@@ -83,6 +84,8 @@ def generate(
     check_out(out)
     maker = FrameMaker(recipe, base_dir)
     maker.check()
+    for writer in recipe.export:
+        writer.check(recipe.annotate)
     state = _state(recipe, maker, shard)
     done = _begin(out, recipe, state)
     jobs_left = sum(frame not in done for frame in todo)
@@ -320,8 +323,7 @@ def _finish(out: Path, recipe: Recipe, state: dict[str, Any]) -> Generated:
     """Exports, contact sheet and manifest, from the files alone; and the numbers of the run."""
     dataset = layout.Dataset(out)
     for writer in recipe.export:
-        for path, data in writer.files(dataset).items():
-            write_atomic(out / path, data)
+        export(writer, dataset, out)
     sheet = contact_sheet(dataset)
     if sheet is not None:
         write_atomic(out / "contact_sheet.png", sheet)
