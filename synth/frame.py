@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from twinstage.render.engines import Engine, Expecting, open_engine
-from twinstage.render.extents import SHARED_BOUNDS
 from twinstage.render.picture import png_bytes
 from twinstage.scene.edits import apply_edits, batch
 from twinstage.scene.snapshot import Snapshot
-from twinstage.synth.annotate import camera_record, lens_record
+from twinstage.synth.annotate import ObjectRecords, camera_record, lens_record
 from twinstage.synth.canonical import canonical_json, write_atomic
-from twinstage.synth.dataset import image_path, is_annotated, layer_path, record_path
+from twinstage.synth.dataset import MODELS, image_path, is_annotated, layer_path, record_path
 from twinstage.synth.draws import Draws
 from twinstage.synth.images import label_image, picture
 from twinstage.synth.look import View, look, recipe_camera
+from twinstage.synth.models import write_model
 from twinstage.synth.randomize import Randomized, draws_of, randomize
 from twinstage.synth.randomizers import Randomizer, Rejected
 from twinstage.synth.recipe import Recipe
@@ -46,6 +46,7 @@ class FrameMaker:
         self.recipe = recipe
         self.staged = StagedRecipe(recipe, base_dir)
         self._engine: Engine | None = None
+        self._classes = {cls.name: cls for cls in recipe.labels}
         for spec in recipe.cameras:
             recipe_camera(recipe, self.snapshot, spec)
 
@@ -141,16 +142,24 @@ class FrameMaker:
         cameras = []
         for view in views:
             paths = {}
-            for what in self.recipe.annotate:
+            for what in self.recipe.images:
                 paths[what] = image_path(frame, view.capture.camera.name, what)
                 write_atomic(out / paths[what], self._image(what, frame, made, view))
-            snapshot, classes = made.snapshot, made.scene.classes
-            entry = camera_record(snapshot, view.capture.camera, view.seen, classes, SHARED_BOUNDS)
-            entry |= {"images": paths, **lens_record(snapshot, view.scene_camera, view.spec.square_pixels)}
-            cameras.append(entry)
+            cameras.append(self._camera(out, made, view) | {"images": paths})
         write_atomic(out / layer_path(frame), self.layer(made).encode())
         record = self._record(frame, split, attempt, reasons, made, cameras)
         write_atomic(out / record_path(frame), canonical_json(record))
+
+    def _camera(self, out: Path, made: Randomized, view: View) -> dict[str, Any]:
+        """A camera's entry of the record, but for its images; and the models of what it sees."""
+        snapshot, camera = made.snapshot, view.capture.camera
+        found = ObjectRecords(snapshot, camera, view.seen, made.scene.classes, self._classes)
+        if MODELS in self.recipe.annotate:
+            for model in found.models:
+                if model is not None:
+                    write_model(out, snapshot, model)
+        lens = lens_record(snapshot, view.scene_camera, view.spec.square_pixels)
+        return camera_record(camera) | lens | {"objects": found.records()}
 
     def _image(self, what: str, frame: int, made: Randomized, view: View) -> bytes:
         if what != "rgb":

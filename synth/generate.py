@@ -28,6 +28,7 @@ from twinstage.synth.canonical import TEMPORARY, canonical_json, sha256_hex, wri
 from twinstage.synth.contact_sheet import contact_sheet
 from twinstage.synth.draws import Stream
 from twinstage.synth.frame import FrameMaker, FrameSummary
+from twinstage.synth.models import models_document
 from twinstage.synth.recipe import Recipe
 from twinstage.synth.writers.base import export
 
@@ -253,6 +254,7 @@ def labels_document(recipe: Recipe) -> dict[str, Any]:
     """`labels.json`: classes with ids from 1 in the recipe's order, and what decides which objects are annotated."""
     classes = [
         {"id": i, "name": c.name, "labels": list(c.scene_labels), "supercategory": c.supercategory}
+        | c.keypoint_document()
         for i, c in enumerate(recipe.labels, start=1)
     ]
     accept = recipe.accept.model_dump(include={"min_visible_px", "min_visibility"})
@@ -322,6 +324,8 @@ def _work(out: Path, frame: int, split: str | None) -> FrameSummary:
 def _finish(out: Path, recipe: Recipe, state: dict[str, Any]) -> Generated:
     """Exports, contact sheet and manifest, from the files alone; and the numbers of the run."""
     dataset = layout.Dataset(out)
+    if layout.MODELS in recipe.annotate:  # before the exports, which may need it
+        write_atomic(out / layout.MODELS_FILE, models_document(dataset))
     for writer in recipe.export:
         export(writer, dataset, out)
     sheet = contact_sheet(dataset)

@@ -24,8 +24,11 @@ from twinstage.synth.randomizers import RANDOMIZERS, Randomizer
 from twinstage.synth.writers import WRITERS, Writer
 from twinstage.synth.yaml_file import apply_overrides, read_yaml, validated
 
-Image = Literal["rgb", "depth", "instance", "normal"]
-"""Pictures that a recipe can ask for; boxes, masks and poses are always in the record."""
+Annotation = Literal["rgb", "depth", "instance", "normal", "models"]
+"""What a recipe can ask for beside the record, which always holds boxes, masks, poses and key points.
+
+All are pictures of each camera but `models`: rigid models of the objects, for all frames together.
+"""
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 """A name that is also part of file names and of prim paths."""
@@ -134,7 +137,7 @@ class Recipe(Model):
         targets: path patterns or class names of what to label; empty = all that `labels` names.
         labels: classes in the order of their ids, with the scene's labels that mean them.
         randomize: changes from frame to frame, made in this order.
-        annotate: picture files to write.
+        annotate: files to write beside the records.
         engine: how pictures are made.
         accept: when an object or a frame counts.
         splits: shares by name; frames are dealt out exactly, by the seed.
@@ -154,7 +157,7 @@ class Recipe(Model):
     randomize: tuple[
         SerializeAsAny[Annotated[Randomizer, BeforeValidator(validate_plugin(RANDOMIZERS))]], ...
     ] = ()
-    annotate: tuple[Image, ...] = ("rgb", "depth", "instance")
+    annotate: tuple[Annotation, ...] = ("rgb", "depth", "instance")
     engine: Annotated[EngineSettings, BeforeValidator(_engine)] = EngineSettings()
     accept: Accept = Accept()
     splits: dict[Name, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
@@ -188,6 +191,11 @@ class Recipe(Model):
             if not target.startswith("/") and target not in names:
                 raise ValueError(f"target {target!r} is no class in labels{did_you_mean(target, names)}")
         return self
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """The pictures among `annotate`, each once."""
+        return tuple(what for what in dict.fromkeys(self.annotate) if what != "models")
 
     def camera_resolution(self, camera: CameraSpec) -> tuple[int, int]:
         """(width, height) of a camera [px]."""
