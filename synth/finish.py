@@ -16,6 +16,7 @@ from twinstage.synth.models import models_document
 from twinstage.synth.recipe import Recipe
 from twinstage.synth.report import report_html
 from twinstage.synth.verify import Report, verify
+from twinstage.synth.writers.base import export
 
 REPORT, SHEET = "report.html", "contact_sheet.png"
 
@@ -59,8 +60,7 @@ def finish(out: Path, recipe: Recipe, state: dict[str, Any], *, judged: bool = T
     if layout.MODELS in recipe.annotate:  # before the exports, which may need it
         write_atomic(out / layout.MODELS_FILE, models_document(dataset))
     for writer in recipe.export:
-        for path, data in writer.files(dataset).items():
-            write_atomic(out / path, data)
+        export(writer, dataset, out)
     sheet = contact_sheet(dataset)
     if sheet is not None:
         write_atomic(out / SHEET, sheet)
