@@ -5,46 +5,20 @@ attempt added from the second attempt on. Hence frame 9 needs no frame 8, worker
 removing or reordering randomizers leaves the draws of the others untouched. Randomizers put the prim path into the
 field, so the same holds for prims.
 
-The raw words of the stream (`render.keyed`) are turned into numbers here.
+Streams of numbers are in `streams`; who may choose what in `dealing`.
 """
 
-from statistics import NormalDist
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import BeforeValidator, Field, model_validator
 
-from twinstage.render.keyed import philox
+from twinstage.synth.dealing import Dealing
 from twinstage.synth.model import Model
+from twinstage.synth.streams import Stream
 
-_STANDARD = NormalDist()
-
-
-class Stream:
-    """An endless sequence of numbers of one key."""
-
-    def __init__(self, *key: int | str) -> None:
-        self._philox = philox(*key)
-
-    def unit(self) -> float:
-        """Uniform in the open interval (0, 1): the centres of 2^53 equal cells."""
-        return float((int(self._philox.random_raw()) >> 11) + 0.5) * 2.0**-53
-
-    def word(self) -> int:
-        """32 random bits."""
-        return int(self._philox.random_raw()) >> 32
-
-    def uniform(self, low: float, high: float) -> float:
-        """Uniform between `low` and `high`."""
-        return low + (high - low) * self.unit()
-
-    def below(self, count: int) -> int:
-        """An integer from 0 to `count` - 1, all equally likely."""
-        return min(int(self.unit() * count), count - 1)
-
-    def normal(self) -> float:
-        """Standard normal, by the inverse of its distribution function."""
-        return _STANDARD.inv_cdf(self.unit())
+__all__ = ["Choice", "Constant", "Distribution", "Draws", "LogUniform", "Normal", "Stream", "Uniform"]
 
 
 class Constant(Model):
@@ -152,9 +126,19 @@ class Draws:
     `split`: that of the frame, which may limit what can be drawn.
     """
 
-    def __init__(self, seed: int, frame: int, name: str, attempt: int = 0, split: str | None = None) -> None:
+    def __init__(
+        self,
+        seed: int,
+        frame: int,
+        name: str,
+        attempt: int = 0,
+        split: str | None = None,
+        dealing: Dealing | None = None,
+    ) -> None:
         self.seed, self.frame, self.name, self.attempt, self.split = seed, frame, name, attempt, split
+        self.dealing = dealing or Dealing(seed)
         self.log: dict[str, Any] = {}
+        self.picked: dict[str, list[str]] = {}
 
     def stream(self, field: str, again: int = 0) -> Stream:
         """The stream of that field; asking twice gives the same numbers, another `again` gives others."""
@@ -169,6 +153,37 @@ class Draws:
         self.log[field] = value
         return value
 
+    def pick(
+        self,
+        field: str,
+        items: Sequence[str],
+        group: str,
+        again: int = 0,
+        weights: Sequence[float] | None = None,
+    ) -> str:
+        """One of the items, such as files of assets or HDRIs, also put into the log; equally likely, or by weight.
+
+        `group`: what the items are (`dealing.GROUPS`). Where the recipe splits by that group, only items of the frame's
+        split are drawn, so always choose by way of this. Raises UserError where that leaves none.
+        """
+        allowed = self.dealing.allowed(group, items, self.split)
+        chances = None if weights is None else dict(zip(items, weights, strict=True))
+        at = self.stream(field, again).unit()
+        item = allowed[_place(at, [1.0] * len(allowed) if chances is None else [chances[i] for i in allowed])]
+        self.log[field] = item
+        self.picked.setdefault(group, []).append(item)
+        return item
+
     def note(self, field: str, value: Any) -> None:
         """Put something that was drawn by way of `stream` into the log."""
         self.log[field] = value
+
+
+def _place(unit: float, weights: Sequence[float]) -> int:
+    """The index whose share of the weights a number in (0, 1) falls into."""
+    at, total = unit * sum(weights), 0.0
+    for index, weight in enumerate(weights):
+        total += weight
+        if at < total:
+            return index
+    return max(index for index, weight in enumerate(weights) if weight > 0)

@@ -52,4 +52,6 @@ def draws_of(
     recipe: Recipe, randomizer: Randomizer, frame: int, attempt: int = 0, split: str | None = None
 ) -> Draws:
     """The draws of one randomizer for an attempt at a frame."""
-    return Draws(recipe.seed, randomizer.when.key_frame(frame), randomizer.name, attempt, split)
+    return Draws(
+        recipe.seed, randomizer.when.key_frame(frame), randomizer.name, attempt, split, recipe.dealing
+    )

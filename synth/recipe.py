@@ -16,6 +16,7 @@ from pydantic import BeforeValidator, Field, SerializeAsAny, StringConstraints, 
 from twinstage.base.errors import UserError, did_you_mean
 from twinstage.render.engines import ENGINES, EngineSettings
 from twinstage.synth.canonical import canonical_json, sha256_hex
+from twinstage.synth.dealing import Dealing
 from twinstage.synth.labels import LabelClass, label_classes
 from twinstage.synth.model import Model
 from twinstage.synth.paths import checked_pattern
@@ -138,6 +139,7 @@ class Recipe(Model):
         engine: how pictures are made.
         accept: when an object or a frame counts.
         splits: shares by name; frames are dealt out exactly, by the seed.
+        split_by: kinds of items that belong to one split each: frames of a split choose among its own only.
         export: other formats to write.
     """
 
@@ -158,6 +160,7 @@ class Recipe(Model):
     engine: Annotated[EngineSettings, BeforeValidator(_engine)] = EngineSettings()
     accept: Accept = Accept()
     splits: dict[Name, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
+    split_by: tuple[Literal["asset", "hdri", "texture", "background", "scene"], ...] = ()
     export: tuple[SerializeAsAny[Annotated[Writer, BeforeValidator(validate_plugin(WRITERS))]], ...] = ()
 
     @model_validator(mode="after")
@@ -175,6 +178,12 @@ class Recipe(Model):
         return self
 
     @model_validator(mode="after")
+    def _split_by_needs_splits(self) -> "Recipe":
+        if self.split_by and len(self.splits) < 2:
+            raise ValueError(f"split_by {self.split_by[0]} needs at least two splits to deal items out to")
+        return self
+
+    @model_validator(mode="after")
     def _labels_and_targets_agree(self) -> "Recipe":
         meaning: dict[str, str] = {}
         for cls in self.labels:
@@ -188,6 +197,16 @@ class Recipe(Model):
             if not target.startswith("/") and target not in names:
                 raise ValueError(f"target {target!r} is no class in labels{did_you_mean(target, names)}")
         return self
+
+    @property
+    def dealing(self) -> Dealing:
+        """Who may choose what."""
+        known: dict[str, dict[str, None]] = {}
+        for randomizer in self.randomize:
+            for group, items in randomizer.choices().items():
+                known.setdefault(group, {}).update(dict.fromkeys(items))
+        every = {group: tuple(items) for group, items in known.items()}
+        return Dealing(self.seed, self.splits, frozenset(self.split_by), every)
 
     def camera_resolution(self, camera: CameraSpec) -> tuple[int, int]:
         """(width, height) of a camera [px]."""

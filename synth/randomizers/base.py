@@ -1,5 +1,6 @@
 """What a randomizer is: a frozen model with a `kind` and a call from a scene and its draws to USD edits."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +37,10 @@ class Randomizer(Model):
     kind: str
     name: str
     when: Trigger = ALWAYS
+
+    def choices(self) -> Mapping[str, Sequence[str]]:
+        """All items that `draws.pick` may get, by group: only needed where several randomizers choose among the same."""
+        return {}
 
     def added_prims(self, setting: Setting) -> list[NewPrim]:
         """Prims that are there in all frames, defined in the randomization layer; what no frame needs is hidden."""
