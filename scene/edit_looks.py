@@ -112,16 +112,17 @@ TEXTURED: Mapping[str, int] = {
 """Inputs that an edit may give an image, with their channels. The property is `inputs:<name>/texture`."""
 
 TEXTURE = "/texture"
-TINT = "inputs:diffuseColor/inputs:scale"
+SCALE, BIAS = "/inputs:scale", "/inputs:bias"
+"""`inputs:X/inputs:scale` and `inputs:X/inputs:bias`: of the image that feeds X, all four channels."""
+
+DRAWN = ("diffuseColor", "emissiveColor", "metallic", "roughness", "opacity", "normal")
+"""Inputs whose number says nothing where an image feeds them; the others hold the image's mean."""
 
 MATERIAL_TYPES: Mapping[str, str] = {
     **{name: type_name for name, (_, type_name) in MATERIAL_FIELDS.items()},
-    TINT: "float4",
+    **{f"inputs:{name}{part}": "float4" for name in DRAWN for part in (SCALE, BIAS)},
     **{f"inputs:{name}{TEXTURE}": "texture" for name in TEXTURED},
 }
-
-_DRAWN = ("diffuseColor", "emissiveColor", "metallic", "roughness", "opacity", "normal")
-"""Inputs whose number says nothing where an image feeds them; the others hold the image's mean."""
 
 
 @dataclass
@@ -208,9 +209,12 @@ def blackbody(kelvin: float) -> tuple[float, float, float]:
 
 def edited_material(material: Material, values: Mapping[str, Any], textures: Textures) -> Material:
     """The material with those inputs. Raises UserError for what it does not have."""
-    for name, value in values.items():
-        if name == TINT:
-            material = _tinted(material, f4s(value))
+    # Images first: a scale or bias beside one is of it.
+    for name, value in sorted(
+        values.items(), key=lambda item: (not isinstance(item[1], TextureUse), item[0])
+    ):
+        if name.endswith((SCALE, BIAS)):
+            material = _ranged(material, name, f4s(value))
         elif name in MATERIAL_FIELDS:
             material = _plain(material, name, value)
         elif name in MATERIAL_TYPES:
@@ -230,11 +234,12 @@ def _plain(material: Material, name: str, value: Any) -> Material:
     return replace(material, **fields)
 
 
-def _tinted(material: Material, scale: tuple[float, ...]) -> Material:
-    if material.texture("diffuseColor") is None:
-        raise UserError(f"material {material.path} has no texture on diffuseColor to tint")
-    rgba = (scale[0], scale[1], scale[2], scale[3])
-    changed = tuple((n, replace(t, scale=rgba) if n == "diffuseColor" else t) for n, t in material.textures)
+def _ranged(material: Material, name: str, values: tuple[float, ...]) -> Material:
+    short, _, part = name.removeprefix("inputs:").partition("/")
+    if material.texture(short) is None:
+        raise UserError(f"material {material.path} has no texture on {short} to change")
+    fields: dict[str, Any] = {part.removeprefix("inputs:"): (values[0], values[1], values[2], values[3])}
+    changed = tuple((n, replace(t, **fields) if n == short else t) for n, t in material.textures)
     return replace(material, textures=changed)
 
 
@@ -262,7 +267,7 @@ def _textured(material: Material, name: str, use: TextureUse, textures: Textures
     fields: dict[str, Any] = {"textures": listed}
     if name == "diffuseColor":
         fields["vertex_color"] = False
-    if name in _DRAWN and name != "normal":
+    if name in DRAWN and name != "normal":
         fields[MATERIAL_FIELDS[f"inputs:{name}"][0]] = _DEFAULTS[name]
     elif name != "normal":
         fields[MATERIAL_FIELDS[f"inputs:{name}"][0]] = _mean(use, name)

@@ -26,10 +26,11 @@ import numpy as np
 from twinstage.base.errors import UserError
 from twinstage.scene.columns import F8, VisibilityColumns, frozen
 from twinstage.scene.edit_looks import (
+    BIAS,
     LIGHT_TYPES,
     MATERIAL_TYPES,
+    SCALE,
     TEXTURE,
-    TINT,
     ImageFile,
     Textures,
     TextureUse,
@@ -122,9 +123,9 @@ def batch(edits: Iterable[Edit]) -> EditBatch:
 
 def _overruled(name: str) -> tuple[str, ...]:
     """Properties that say nothing once that one is set: an input has a number or an image, and a tint is of one image."""
-    if name in MATERIAL_TYPES and name != TINT:
+    if name in MATERIAL_TYPES and not name.endswith((SCALE, BIAS)):
         plain = name.removesuffix(TEXTURE)
-        return plain, plain + TEXTURE, f"{plain}/inputs:scale"
+        return plain, plain + TEXTURE, plain + SCALE, plain + BIAS
     return ()
 
 
