@@ -127,11 +127,11 @@ class BackgroundRandomizer(ImageRandomizer):
     def picture_effects(self, snapshot: Snapshot, draws: Draws) -> list[Effect]:
         brightness = max(draws.value("brightness", self.brightness), 0.0)
         if self.images:
-            image = self.draw_image(draws, "image")
+            image = self.draw_image(snapshot, draws, "image")
             stream = draws.stream("fit")
             return [PictureBackground(image, stream.unit(), self.mirror and stream.unit() < 0.5, brightness)]
         if self.maps:
-            image = self.draw_image(draws, "map")
+            image = self.draw_image(snapshot, draws, "map")
             return [MapBackground(image, draws.value("rotate", self.rotate), brightness)]
         rgb = drawn_color(draws, self.color, self.palette)
         assert rgb is not None  # the model allows no other case

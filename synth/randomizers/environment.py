@@ -49,7 +49,7 @@ class EnvironmentRandomizer(ImageRandomizer):
     def __call__(self, snapshot: Snapshot, draws: Draws) -> list[Edit]:
         path = self.dome or f"{LIGHTS}/{self.name}"
         light = light_at(snapshot, path, "dome", self.who)
-        image = self.draw_image(draws, "map")
+        image = self.draw_image(snapshot, draws, "map")
         angle = np.radians(draws.value("rotate", self.rotate))
         brightness = max(draws.value("intensity", self.intensity), 0.0)
         kelvin = None if self.temperature is None else draws.value("temperature", self.temperature)

@@ -153,7 +153,7 @@ class MaterialRandomizer(ImageRandomizer):
             raise UserError(
                 f"{self.who}: no gprim that wears {material.path} has texture coordinates, so no image can show on it"
             )
-        files = self._drawn_files(material, draws)
+        files = self._drawn_files(snapshot, material, draws)
         scale, rotation, offset = self._place(material.path, draws)
         out = []
         for name, image in files.items():
@@ -178,21 +178,23 @@ class MaterialRandomizer(ImageRandomizer):
         rgb = drawn_color(draws, self.diffuse, self.palette, material.path)
         return use if rgb is None or self.textured == "keep" else replace(use, scale=(*rgb, 1.0))
 
-    def _drawn_files(self, material: Material, draws: Draws) -> dict[str, ImageFile]:
+    def _drawn_files(self, snapshot: Snapshot, material: Material, draws: Draws) -> dict[str, ImageFile]:
         if not self.matched:
-            return {str(n): self.draw_image(draws, f"image {n}", material.path) for n in self.images}
-        lists = {str(name): self.image_names(f"image {name}") for name in self.images}
+            return {
+                str(n): self.draw_image(snapshot, draws, f"image {n}", material.path) for n in self.images
+            }
+        lists = {str(name): self.image_names(snapshot, f"image {name}") for name in self.images}
         if len({len(names) for names in lists.values()}) > 1:
             sizes = ", ".join(f"{len(names)} of {name}" for name, names in lists.items())
             raise UserError(
                 f"{self.who}: matched images need lists of the same length, and there are {sizes}"
             )
         first, *others = lists
-        image = self.draw_image(draws, f"image {first}", material.path)
+        image = self.draw_image(snapshot, draws, f"image {first}", material.path)
         at = lists[first].index(draws.log[f"image {first} {material.path}"])
         out = {first: image}
         for name in others:
-            out[name] = self.image(f"image {name}", lists[name][at])
+            out[name] = self.image(snapshot, f"image {name}", lists[name][at])
             draws.note(f"image {name} {material.path}", lists[name][at])
         return out
 
