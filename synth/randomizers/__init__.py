@@ -3,7 +3,21 @@
 Each lives in one small file: a frozen model whose call turns (snapshot, draws) into USD edits.
 """
 
-from twinstage.synth.randomizers import camera, color, light, pose, visibility
+from twinstage.synth.randomizers import (
+    background,
+    binding,
+    camera,
+    color,
+    environment,
+    fog,
+    light,
+    lights,
+    material,
+    pose,
+    sensor,
+    sun,
+    visibility,
+)
 from twinstage.synth.randomizers.base import RANDOMIZERS, Randomizer, Rejected, Setting
 
 __all__ = [
@@ -11,9 +25,17 @@ __all__ = [
     "Randomizer",
     "Rejected",
     "Setting",
+    "background",
+    "binding",
     "camera",
     "color",
+    "environment",
+    "fog",
     "light",
+    "lights",
+    "material",
     "pose",
+    "sensor",
+    "sun",
     "visibility",
 ]
