@@ -36,7 +36,7 @@ Progress = Callable[[int, int], None]
 FRAMES_THAT_PAY = 16
 """A process more starts, opens the stage and compiles in the time of about a dozen frames."""
 
-_LIBRARIES = ("numpy", "pillow", "pycocotools", "usd-core", "mitsuba", "open3d", "open3d-cpu")
+_LIBRARIES = ("numpy", "pillow", "pycocotools", "usd-core", "mujoco", "mitsuba", "open3d", "open3d-cpu")
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 Each lives in one small file: a frozen model whose call turns (snapshot, draws) into USD edits.
 """
 
-from twinstage.synth.randomizers import camera, color, light, pose, visibility
+from twinstage.synth.randomizers import articulation, camera, color, light, pose, settle, visibility
 from twinstage.synth.randomizers.base import RANDOMIZERS, Randomizer, Rejected, Setting
 
 __all__ = [
@@ -11,9 +11,11 @@ __all__ = [
     "Randomizer",
     "Rejected",
     "Setting",
+    "articulation",
     "camera",
     "color",
     "light",
     "pose",
+    "settle",
     "visibility",
 ]

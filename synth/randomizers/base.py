@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from twinstage.base.registry import Registry
 from twinstage.scene.author import NewPrim
@@ -36,6 +37,8 @@ class Randomizer(Model):
     kind: str
     name: str
     when: Trigger = ALWAYS
+    needs_mechanics: ClassVar[bool] = False
+    """Whether its call looks at `Snapshot.mechanics`: joints, surfaces and masses."""
 
     def added_prims(self, setting: Setting) -> list[NewPrim]:
         """Prims that are there in all frames, defined in the randomization layer; what no frame needs is hidden."""
