@@ -46,7 +46,8 @@ class StagedRecipe:
     def __init__(self, recipe: Recipe, base_dir: Path, stage: str | None = None) -> None:
         self.recipe = recipe
         self.opened = open_recipe_stage(recipe, base_dir, stage)
-        setting = Setting(stage_info(self.opened), base_dir, Path(self.opened.path).parent)
+        folder = Path(self.opened.path).parent
+        setting = Setting(stage_info(self.opened), base_dir, folder, self.opened.allowed)
         self.prims: list[NewPrim] = new_prims(recipe, self.opened)
         self.prims += [prim for randomizer in recipe.randomize for prim in randomizer.added_prims(setting)]
         self._shaders: dict[tuple[object, ...], dict[str, ShaderPaths]] = {}

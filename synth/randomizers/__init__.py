@@ -3,7 +3,23 @@
 Each lives in one small file: a frozen model whose call turns (snapshot, draws) into USD edits.
 """
 
-from twinstage.synth.randomizers import articulation, camera, color, light, pose, settle, visibility
+from twinstage.synth.randomizers import (
+    articulation,
+    background,
+    binding,
+    camera,
+    color,
+    environment,
+    fog,
+    light,
+    lights,
+    material,
+    pose,
+    sensor,
+    settle,
+    sun,
+    visibility,
+)
 from twinstage.synth.randomizers.base import RANDOMIZERS, Randomizer, Rejected, Setting
 
 __all__ = [
@@ -12,10 +28,18 @@ __all__ = [
     "Rejected",
     "Setting",
     "articulation",
+    "background",
+    "binding",
     "camera",
     "color",
+    "environment",
+    "fog",
     "light",
+    "lights",
+    "material",
     "pose",
+    "sensor",
     "settle",
+    "sun",
     "visibility",
 ]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from twinstage.base.registry import Registry
+from twinstage.scene.asset_paths import AllowedFolders
 from twinstage.scene.author import NewPrim
 from twinstage.scene.edits import Edit
 from twinstage.scene.snapshot import Snapshot, StageInfo
@@ -28,11 +29,15 @@ class Rejected(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What is known before any frame: the stage's units, and the folders that files in a recipe are relative to."""
+    """What is known before any frame: the stage's units, the folders that files in a recipe are relative to.
+
+    `allowed`: the folders that the stage may reach, and with it the recipe's images.
+    """
 
     info: StageInfo
     recipe_folder: Path
     stage_folder: Path
+    allowed: AllowedFolders | None = None
 
 
 class Randomizer(Model):
