@@ -4,6 +4,7 @@ Each lives in one small file: a frozen model whose call turns (snapshot, draws) 
 """
 
 from twinstage.synth.randomizers import (
+    articulation,
     background,
     binding,
     camera,
@@ -15,6 +16,7 @@ from twinstage.synth.randomizers import (
     material,
     pose,
     sensor,
+    settle,
     sun,
     visibility,
 )
@@ -25,6 +27,7 @@ __all__ = [
     "Randomizer",
     "Rejected",
     "Setting",
+    "articulation",
     "background",
     "binding",
     "camera",
@@ -36,6 +39,7 @@ __all__ = [
     "material",
     "pose",
     "sensor",
+    "settle",
     "sun",
     "visibility",
 ]
