@@ -4,7 +4,6 @@ import numpy as np
 
 from twinstage.scene.columns import F8
 
-
 _WORTH = 48
 """Points above which it pays to leave out those that cannot be on the hull."""
 _ANGLES = np.linspace(0, 2 * np.pi, 24, endpoint=False)
@@ -37,7 +36,9 @@ def _outer(points: F8) -> F8:
     (Akl and Toussaint 1978; the hull stays the same to the bit.)
     """
     farthest = np.unique((points @ _ALL_ROUND).argmax(axis=0), return_index=True)
-    corners = points[farthest[0][np.argsort(farthest[1])]]  # in the order of the directions: counter-clockwise
+    corners = points[
+        farthest[0][np.argsort(farthest[1])]
+    ]  # in the order of the directions: counter-clockwise
     edges = np.roll(corners, -1, axis=0) - corners
     across = np.stack([-edges[:, 1], edges[:, 0]])
     inwards = points @ across - np.einsum("ij,ji->i", corners, across)
