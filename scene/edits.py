@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from twinstage.base.errors import UserError
+from twinstage.scene.camera_edits import CAMERA_TYPES, edited_camera
 from twinstage.scene.columns import F8, VisibilityColumns, frozen
 from twinstage.scene.snapshot import Frames, Light, Material, PrimTable, Snapshot, StageInfo
 
@@ -36,8 +37,8 @@ EditValue = bool | int | float | str | tuple[float, ...] | tuple[int, ...]
 PROPERTY_TYPES: Mapping[str, str] = {
     TRANSFORM: "matrix4d",
     "visibility": "token",
-    "focalLength": "float",
     "invisibleIds": "int64[]",
+    **CAMERA_TYPES,
 }
 """USD type of each property outside shading; lights and materials have tables of their own."""
 
@@ -156,11 +157,9 @@ def apply_edits(snapshot: Snapshot, edits: EditBatch) -> Snapshot:
             materials[row] = _material(materials[row], rest)
         elif prim in light_row:
             lights[light_row[prim]] = _light(lights[light_row[prim]], rest, path)
-        elif prim in camera_row and set(rest) <= {"focalLength"}:
-            if rest:
-                row = camera_row[prim]
-                focal = _f4(rest["focalLength"]) * snapshot.stage.meters_per_unit * 100.0
-                cameras[row] = replace(cameras[row], focal_length=focal)
+        elif prim in camera_row:
+            row = camera_row[prim]
+            cameras[row] = edited_camera(cameras[row], path, rest, snapshot.stage)
         elif rest:
             raise UserError(f"{path} has no property {sorted(rest)[0]!r} that an edit can set")
     out = _posed(snapshot, poses)

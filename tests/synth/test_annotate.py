@@ -225,3 +225,43 @@ def test_other_lenses_are_recorded_too(make: Make, model: str) -> None:
     given = LENSES[model]
     assert camera["distortion"][: len(given)] == given and not any(camera["distortion"][len(given) :])
     assert camera["objects"]
+
+
+def test_a_rolling_shutter_is_in_the_record_and_bends_the_labels(
+    yard: Path, yard_recipe: Callable[..., Recipe], tmp_path: Path
+) -> None:
+    over = (
+        f'#usda 1.0\n( subLayers = [@{yard}@]\n metersPerUnit = 1\n upAxis = "Z"\n defaultPrim = "Yard" )\n'
+        'over "Yard" {{\nover "Cameras" {{\nover "Front" {{\n'
+        "custom double3 twin:motion:velocity = ({speed}, 0, 0)\ncustom double twin:shutter:readout = 0.05\n"
+        "}}\n}}\n}}\n"
+    )
+    boxes = {}
+    for name, speed in (("still", 0), ("moving", 10)):
+        (tmp_path / f"{name}.usda").write_text(over.format(speed=speed))
+        recipe = yard_recipe(
+            stage=f"{name}.usda",
+            asset_roots=[str(yard.parent)],
+            randomize=[],
+            frames=1,
+            cameras=["Front"],
+            annotate=["depth"],
+            export=[],
+        )
+        generate(recipe, tmp_path / name / "out", base_dir=tmp_path)
+        camera = record(tmp_path / name / "out")["cameras"][0]
+        assert camera["shutter"] == {"open": 0, "close": 0, "readout": 0.05}
+        boxes[name] = (camera, item(camera, "/Yard/Box_A"))
+    still, moving = boxes["still"][0], boxes["moving"][0]
+    assert still["path"] is None and moving["world_from_camera"] == still["world_from_camera"]
+    assert moving["path"]["seconds"] == [0, 0.05]
+    ends = np.array(moving["path"]["world_from_camera"])
+    right = np.array(moving["world_from_camera"])[:3, 0]
+    np.testing.assert_allclose(ends[1, :3, 3] - ends[0, :3, 3], 0.5 * right, atol=1e-12)
+    # The camera went to the right until the box's rows were read out, so the box is seen further to the left.
+    box = boxes["moving"][1]
+    row = box["bbox_amodal"][1] + box["bbox_amodal"][3] / 2
+    depth = box["pose"]["t"][2]
+    shift = still["K"][0][0] * 10 * 0.05 * row / 89 / depth
+    assert boxes["still"][1]["bbox_full"][0] - box["bbox_full"][0] == pytest.approx(shift, rel=0.15)
+    assert shift > 3
