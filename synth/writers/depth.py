@@ -21,7 +21,9 @@ def read_depth(path: Path, size: tuple[int, int]) -> F8:
     try:
         return _read(path.read_bytes(), size)
     except (struct.error, zlib.error, ValueError, IndexError, KeyError) as error:
-        raise UserError(f"{path} is no depth file of a dataset ({str(error) or type(error).__name__})") from None
+        raise UserError(
+            f"{path} is no depth file of a dataset ({str(error) or type(error).__name__})"
+        ) from None
 
 
 def _read(data: bytes, size: tuple[int, int]) -> F8:
@@ -48,7 +50,7 @@ def _read(data: bytes, size: tuple[int, int]) -> F8:
 def _header(data: bytes, at: int) -> tuple[dict[str, bytes], int]:
     out = {}
     while data[at]:
-        name, kind = (data[at : at + 512].split(b"\0", 2) + [b""])[:2]
+        name, kind, _ = data[at : at + 512].split(b"\0", 2)
         at += len(name) + len(kind) + 2
         (length,) = struct.unpack_from("<i", data, at)
         if length < 0:

@@ -65,7 +65,9 @@ class KittiWriter(Writer):
 
     def files(self, dataset: Dataset) -> Iterator[tuple[str, Content]]:
         labels, tally = dataset.labels(), Tally()
-        columns = Columns(self._types(labels), self.occlusion_levels, self.box, self.forward, labels["accept"], tally)
+        columns = Columns(
+            self._types(labels), self.occlusion_levels, self.box, self.forward, labels["accept"], tally
+        )
         sets: dict[str, list[str]] = {split or "train": [] for split in splits_of(labels)}
         index = ["id,frame,camera"]
         for view in views(dataset, all_splits=True):
@@ -111,11 +113,15 @@ class KittiWriter(Writer):
         names = [c["name"] for c in labels["classes"]]
         unknown = [name for name in self.types if name not in names]
         if unknown:
-            raise UserError(f"export kitti: types names {unknown[0]!r}, which is no class; known: {', '.join(names)}")
+            raise UserError(
+                f"export kitti: types names {unknown[0]!r}, which is no class; known: {', '.join(names)}"
+            )
         out = {name: "_".join(self.types.get(name, name).split()) for name in names}
         for name, word in out.items():
             if not word or word == "DontCare":
-                raise UserError(f"export kitti: class {name!r} cannot be the type {word!r}; name another in `types`")
+                raise UserError(
+                    f"export kitti: class {name!r} cannot be the type {word!r}; name another in `types`"
+                )
         return out
 
     def _conventions(self) -> dict[str, Any]:

@@ -110,7 +110,9 @@ class YoloWriter(Writer):
             lines.append("kpt_names:")
             lines += [f"  {place}: {json.dumps(points, ensure_ascii=False)}" for place in range(len(classes))]
         lines.append("names:")
-        lines += [f"  {place}: {json.dumps(c['name'], ensure_ascii=False)}" for place, c in enumerate(classes)]
+        lines += [
+            f"  {place}: {json.dumps(c['name'], ensure_ascii=False)}" for place, c in enumerate(classes)
+        ]
         return "\n".join(lines) + "\n"
 
     def _conventions(self) -> dict[str, Any]:

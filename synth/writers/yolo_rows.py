@@ -1,9 +1,9 @@
 """What a row of a YOLO label holds after its class, by task; all values are shares of the picture's width or height.
 
-    detect    xc yc w h                      box of the visible mask
-    segment   x1 y1 x2 y2 ...                one ring: parts and holes of a mask hang together on bridges of no width
-    pose      xc yc w h (px py v) a point    v 0 not labelled or outside (then 0 0 0), 1 hidden, 2 visible
-    obb       x1 y1 x2 y2 x3 y3 x4 y4        the smallest rectangle around the visible mask that lies in the picture
+detect    xc yc w h                      box of the visible mask
+segment   x1 y1 x2 y2 ...                one ring: parts and holes of a mask hang together on bridges of no width
+pose      xc yc w h (px py v) a point    v 0 not labelled or outside (then 0 0 0), 1 hidden, 2 visible
+obb       x1 y1 x2 y2 x3 y3 x4 y4        the smallest rectangle around the visible mask that lies in the picture
 """
 
 from collections.abc import Callable, Mapping
