@@ -146,7 +146,7 @@ class ObjectRecords:
             "pose": _pose(self.poses, k) if self._rigid(k) else None,
             "model": None if model is None else model.name,
             **mask_record(item),
-            "bbox_full": self._full_box(item.object),
+            "bbox_full": self._full_box(item),
         }
         if self.classes[name].keypoints:
             out["keypoints"] = self._keypoint_records(item.object, self.classes[name].keypoints)
@@ -162,9 +162,20 @@ class ObjectRecords:
             "bbox_3d": rows(corners),
         }
 
-    def _full_box(self, row: int) -> list[float] | None:
-        found = full_box_of(self.snapshot, self.camera, self.parts.drawn(row))
-        return None if found is None else [found[0], found[1], found[2] - found[0], found[3] - found[1]]
+    def _full_box(self, item: ObjectMask) -> list[float]:
+        """Of the vertices that the lens sees, and of the pixel centres of the silhouette.
+
+        A triangle larger than what the lens sees has all of its corners and edges outside of it, so only pixels tell.
+        """
+        found = full_box_of(self.snapshot, self.camera, self.parts.drawn(item.object))
+        assert item.outline is not None  # the amodal pass was asked for
+        rows, columns = (np.flatnonzero(item.outline.any(axis)) for axis in (1, 0))
+        x, y = item.window[:2]
+        low, high = (columns[0] + x + 0.5, rows[0] + y + 0.5), (columns[-1] + x + 0.5, rows[-1] + y + 0.5)
+        if found is not None:
+            low = min(low[0], found[0]), min(low[1], found[1])
+            high = max(high[0], found[2]), max(high[1], found[3])
+        return [float(v) for v in (*low, high[0] - low[0], high[1] - low[1])]
 
     def _keypoint_records(self, row: int, names: Sequence[str]) -> list[dict[str, Any]]:
         """Those that the object has, in the order of the class's names."""

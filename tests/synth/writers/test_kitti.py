@@ -142,8 +142,8 @@ def test_projected_3d_boxes_hold_the_2d_boxes(
             assert (low <= label.box[:2] + 0.51).all() and (high >= label.box[2:] - 0.51).all()
             tilted = item["prim_path"] == "/World/Tilted" or (axes == "camera" and camera["name"] == "high")
             if not tilted:
-                    if item["truncation"] == 0:
-                        assert np.abs([*(low - label.box[:2]), *(high - label.box[2:])]).max() <= 1.01
+                if item["truncation"] == 0:
+                    assert np.abs([*(low - label.box[:2]), *(high - label.box[2:])]).max() <= 1.01
                 assert np.allclose([label.l, label.w, label.h], item["size"], atol=1e-5)
                 own = np.array(item["bbox_3d"])
                 pose = np.linalg.inv(camera["world_from_camera"])
