@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from twinstage.synth.verify.formats.shapes import Mesh, first_hits, projected
-from twinstage.synth.verify.formats.values import box_of, numbers, shown
+from twinstage.synth.verify.formats.values import box_of, numbers, shown, shown
 from twinstage.synth.verify.report import Judge
 
 REACH = 1.6
@@ -43,6 +43,16 @@ def check_object_pose(
     if silhouette is None or not silhouette.any():
         return
     full = mask is not None
+    if (mesh.vertices @ pose[0].T + pose[1])[:, 2].min() <= 0:
+        # A camera inside of an object is rare; a translation in metres among millimetres is not.
+        off = misfit(mesh, (pose[0], pose[1] * 1000), view, silhouette, box, full)
+        if not judge.check(
+            off > REACH,
+            "bop.translation",
+            at,
+            f"cam_t_m2c {shown(pose[1])} is in metres: times 1000 the model fits its mask ({off:.1f} px)",
+        ):
+            return
     off = misfit(mesh, pose, view, silhouette, box, full)
     why = "" if off <= REACH else _why(mesh, pose, view, silhouette, box, full, off)
     if not judge.check(
