@@ -15,7 +15,9 @@ from pydantic import BeforeValidator, Field, SerializeAsAny, StringConstraints, 
 
 from twinstage.base.errors import UserError, did_you_mean
 from twinstage.render.engines import ENGINES, EngineSettings
+from twinstage.synth.accept import Accept
 from twinstage.synth.canonical import canonical_json, sha256_hex
+from twinstage.synth.dealing import Dealing
 from twinstage.synth.labels import LabelClass, label_classes
 from twinstage.synth.model import Model
 from twinstage.synth.paths import checked_pattern
@@ -24,8 +26,11 @@ from twinstage.synth.randomizers import RANDOMIZERS, Randomizer
 from twinstage.synth.writers import WRITERS, Writer
 from twinstage.synth.yaml_file import apply_overrides, read_yaml, validated
 
-Image = Literal["rgb", "depth", "instance", "normal"]
-"""Pictures that a recipe can ask for; boxes, masks and poses are always in the record."""
+Annotation = Literal["rgb", "depth", "instance", "normal", "models"]
+"""What a recipe can ask for beside the record, which always holds boxes, masks, poses and key points.
+
+All are pictures of each camera but `models`: rigid models of the objects, for all frames together.
+"""
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 """A name that is also part of file names and of prim paths."""
@@ -81,22 +86,6 @@ class AddedLight(Model):
     temperature: float = Field(default=5000.0, ge=1000, le=15000)
 
 
-class Accept(Model):
-    """What makes an object worth an annotation, and a frame worth keeping.
-
-    Attributes:
-        min_visible_px: least visible pixels of an annotated object.
-        min_visibility: least visible share of its whole silhouette, from 0 to 1.
-        min_objects: least annotated objects over all cameras of a frame.
-        attempts: how often a frame is drawn anew before it is given up.
-    """
-
-    min_visible_px: int = Field(default=1, ge=1)
-    min_visibility: float = Field(default=0.0, ge=0, le=1)
-    min_objects: int = Field(default=1, ge=0)
-    attempts: int = Field(default=10, ge=1)
-
-
 def _camera(data: Any) -> Any:
     """`name` and `/Path/To/Camera` are short for a model."""
     if isinstance(data, str):
@@ -124,7 +113,7 @@ class Recipe(Model):
 
     Attributes:
         recipe: version of this format.
-        stage: USD file, relative to the recipe's folder.
+        stage: USD file, relative to the recipe's folder; or several, over which the frames are dealt out.
         asset_roots: further folders that the stage may read from, relative to the recipe's folder.
         seed: with the frame number, the only origin of randomness.
         frames: how many; numbered from 0.
@@ -134,15 +123,16 @@ class Recipe(Model):
         targets: path patterns or class names of what to label; empty = all that `labels` names.
         labels: classes in the order of their ids, with the scene's labels that mean them.
         randomize: changes from frame to frame, made in this order.
-        annotate: picture files to write.
+        annotate: files to write beside the records.
         engine: how pictures are made.
         accept: when an object or a frame counts.
         splits: shares by name; frames are dealt out exactly, by the seed.
+        split_by: kinds of items that belong to one split each: frames of a split choose among its own only.
         export: other formats to write.
     """
 
     recipe: Literal[1] = 1
-    stage: str
+    stage: str | Annotated[tuple[str, ...], Field(min_length=1)]
     asset_roots: tuple[str, ...] = ()
     seed: int = Field(default=0, ge=0, lt=2**63)
     frames: int = Field(default=10, ge=1, le=999_999)
@@ -154,10 +144,11 @@ class Recipe(Model):
     randomize: tuple[
         SerializeAsAny[Annotated[Randomizer, BeforeValidator(validate_plugin(RANDOMIZERS))]], ...
     ] = ()
-    annotate: tuple[Image, ...] = ("rgb", "depth", "instance")
+    annotate: tuple[Annotation, ...] = ("rgb", "depth", "instance")
     engine: Annotated[EngineSettings, BeforeValidator(_engine)] = EngineSettings()
     accept: Accept = Accept()
     splits: dict[Name, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
+    split_by: tuple[Literal["asset", "hdri", "texture", "background", "scene"], ...] = ()
     export: tuple[SerializeAsAny[Annotated[Writer, BeforeValidator(validate_plugin(WRITERS))]], ...] = ()
 
     @model_validator(mode="after")
@@ -175,6 +166,12 @@ class Recipe(Model):
         return self
 
     @model_validator(mode="after")
+    def _split_by_needs_splits(self) -> "Recipe":
+        if self.split_by and len(self.splits) < 2:
+            raise ValueError(f"split_by {self.split_by[0]} needs at least two splits to deal items out to")
+        return self
+
+    @model_validator(mode="after")
     def _labels_and_targets_agree(self) -> "Recipe":
         meaning: dict[str, str] = {}
         for cls in self.labels:
@@ -188,6 +185,47 @@ class Recipe(Model):
             if not target.startswith("/") and target not in names:
                 raise ValueError(f"target {target!r} is no class in labels{did_you_mean(target, names)}")
         return self
+
+    @model_validator(mode="after")
+    def _acceptable(self) -> "Recipe":
+        names = [cls.name for cls in self.labels]
+        for field, wanted in (("classes", self.accept.classes), ("in_view", self.accept.in_view)):
+            for name in wanted:
+                if not name.startswith("/") and name not in names:
+                    raise ValueError(
+                        f"accept.{field}: {name!r} is no class in labels{did_you_mean(name, names)}"
+                    )
+        if self.accept.exposure is not None and "rgb" not in self.annotate:
+            raise ValueError("accept.exposure is about pictures, so annotate needs rgb")
+        if len(set(self.stages)) < len(self.stages):
+            raise ValueError("stage names the same file twice")
+        return self
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """The recipe's USD files."""
+        return (self.stage,) if isinstance(self.stage, str) else self.stage
+
+    @property
+    def stage_names(self) -> tuple[str, ...]:
+        """What records call them: the files' names, or paths where two are the same."""
+        names = tuple(Path(stage).name for stage in self.stages)
+        return names if len(set(names)) == len(names) else self.stages
+
+    @property
+    def dealing(self) -> Dealing:
+        """Who may choose what."""
+        known: dict[str, dict[str, None]] = {}
+        for randomizer in self.randomize:
+            for group, items in randomizer.choices().items():
+                known.setdefault(group, {}).update(dict.fromkeys(items))
+        every = {group: tuple(items) for group, items in known.items()}
+        return Dealing(self.seed, self.splits, frozenset(self.split_by), every)
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """The pictures among `annotate`, each once."""
+        return tuple(what for what in dict.fromkeys(self.annotate) if what != "models")
 
     def camera_resolution(self, camera: CameraSpec) -> tuple[int, int]:
         """(width, height) of a camera [px]."""

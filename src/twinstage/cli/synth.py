@@ -9,6 +9,7 @@ import typer
 
 from twinstage.base.errors import DataError, UserError
 from twinstage.cli.common import AssetRoots, Json, print_json, progress, sigterm_stops
+from twinstage.cli.synth_convert import convert
 
 if TYPE_CHECKING:
     from twinstage.synth.generate import Generated
@@ -19,6 +20,7 @@ app = typer.Typer(
     help="Labelled datasets from a recipe, and their proof.",
     rich_markup_mode="rich",
 )
+app.command()(convert)
 
 
 @app.command()
