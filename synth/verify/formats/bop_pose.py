@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from twinstage.synth.verify.formats.shapes import Mesh, first_hits, projected
-from twinstage.synth.verify.formats.values import box_of, numbers, shown, shown
+from twinstage.synth.verify.formats.values import box_of, numbers, shown
 from twinstage.synth.verify.report import Judge
 
 REACH = 1.6
