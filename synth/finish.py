@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from twinstage.synth import dataset as layout
-from twinstage.synth.canonical import sha256_hex, write_atomic
+from twinstage.synth.canonical import sha256_file, sha256_hex, write_atomic
 from twinstage.synth.contact_sheet import contact_sheet
 from twinstage.synth.recipe import Recipe
 from twinstage.synth.report import report_html
 from twinstage.synth.verify import Report, verify
 
 REPORT, SHEET = "report.html", "contact_sheet.png"
+MADE_TOGETHER = frozenset({REPORT, SHEET, layout.RECIPE, layout.LABELS})
+"""Files that are made of the recipe or of all frames, not of single ones; exports have folders of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,4 +145,4 @@ def _count(out: Path, recipe: Recipe) -> Generated:
 def _hashes(out: Path) -> dict[str, str]:
     unlisted = {layout.MANIFEST, layout.LOG, layout.STATE}
     files = sorted(p for p in out.rglob("*") if p.is_file() and p.relative_to(out).as_posix() not in unlisted)
-    return {p.relative_to(out).as_posix(): sha256_hex(p.read_bytes()) for p in files}
+    return {p.relative_to(out).as_posix(): sha256_file(p) for p in files}

@@ -21,8 +21,7 @@ def check_labels(labels: dict[str, Any], judge: Judge) -> None:
 
 def check_frames(records: dict[str, dict[str, Any]], manifest: dict[str, Any], judge: Judge) -> None:
     """The shard's frames, each once, in files of their own number."""
-    index, count = manifest["shard"]
-    wanted = set(range(index, manifest["frames"], count))
+    wanted = _frames_of(manifest["shard"], manifest["frames"])
     for name, record in records.items():
         judge.check(
             name == f"records/{record.get('frame', -1):06d}.json",
@@ -36,6 +35,12 @@ def check_frames(records: dict[str, dict[str, Any]], manifest: dict[str, Any], j
     judge.check(
         there <= wanted, "record.foreign", "records", "there are records of frames that were not asked for"
     )
+
+
+def _frames_of(shard: Any, frames: int) -> set[int]:
+    """Frames of a shard `[i, n]`, or of several merged ones, `[[i, n], ...]`."""
+    pairs = [shard] if isinstance(shard[0], int) else shard
+    return {frame for index, count in pairs for frame in range(index, frames, count)}
 
 
 def check_objects(records: dict[str, dict[str, Any]], judge: Judge) -> None:
