@@ -13,6 +13,7 @@ from twinstage.base.errors import UserError
 from twinstage.scene.author import NewPrim, ShaderPaths, author_layer, shader_paths
 from twinstage.scene.edits import EditBatch
 from twinstage.scene.read import read_snapshot
+from twinstage.scene.read.mechanics import with_mechanics
 from twinstage.scene.snapshot import Snapshot
 from twinstage.scene.stage import OpenedStage, open_stage
 from twinstage.synth.additions import new_prims, stage_info
@@ -45,7 +46,8 @@ class StagedRecipe:
     def __init__(self, recipe: Recipe, base_dir: Path, stage: str | None = None) -> None:
         self.recipe = recipe
         self.opened = open_recipe_stage(recipe, base_dir, stage)
-        setting = Setting(stage_info(self.opened), base_dir, Path(self.opened.path).parent)
+        folder = Path(self.opened.path).parent
+        setting = Setting(stage_info(self.opened), base_dir, folder, self.opened.allowed)
         self.prims: list[NewPrim] = new_prims(recipe, self.opened)
         self.prims += [prim for randomizer in recipe.randomize for prim in randomizer.added_prims(setting)]
         self._shaders: dict[tuple[object, ...], dict[str, ShaderPaths]] = {}
@@ -79,6 +81,8 @@ class StagedRecipe:
     def _read(self, structure: EditBatch, time: float | None) -> Scene:
         self._show(structure)
         snapshot = read_snapshot(self.opened, time)
+        if any(randomizer.needs_mechanics for randomizer in self.recipe.randomize):
+            snapshot = with_mechanics(snapshot, self.opened)
         return Scene(snapshot, labelled_objects(self.recipe, snapshot), structure, time)
 
     def _show(self, structure: EditBatch) -> None:

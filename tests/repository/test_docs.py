@@ -23,6 +23,7 @@ PAGES = [
     "docs/physics.md",
     "docs/pictures.md",
     "docs/protocol.md",
+    "docs/randomizers.md",
     "docs/render.md",
     "docs/render-comparison.md",
     "docs/safety.md",
