@@ -19,7 +19,7 @@ from twinstage.synth.verify import Report, verify
 from twinstage.synth.writers.base import export
 
 REPORT, SHEET = "report.html", "contact_sheet.png"
-MADE_TOGETHER = frozenset({REPORT, SHEET, layout.RECIPE, layout.LABELS})
+MADE_TOGETHER = frozenset({REPORT, SHEET, layout.RECIPE, layout.LABELS, layout.MODELS_FILE})
 """Files that are made of the recipe or of all frames, not of single ones; exports have folders of their own."""
 
 

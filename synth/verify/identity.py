@@ -45,14 +45,16 @@ def _frames_of(shard: Any, frames: int) -> set[int]:
 
 
 def check_objects(records: dict[str, dict[str, Any]], judge: Judge) -> None:
-    """An instance id is one prim (or point) of one class in all frames and cameras of the same structure.
+    """An instance id is one prim (or point) of one class in all frames and cameras of the same stage and structure.
 
     Where it is seen by two cameras of a frame, it is the same thing in the same place, whole in either.
     """
     seen: dict[tuple[str, Any], tuple[Any, ...]] = {}
     owner: dict[tuple[Any, ...], int] = {}
     for name, record in records.items():
-        structure = json.dumps([record.get("structure"), record.get("time")], sort_keys=True)
+        structure = json.dumps(
+            [record.get("stage"), record.get("structure"), record.get("time")], sort_keys=True
+        )
         facts: dict[Any, Any] = {}
         for camera in record.get("cameras", []):
             for item in camera.get("objects", []):
