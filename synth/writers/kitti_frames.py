@@ -45,4 +45,6 @@ def calibration(view: View, K: F8, turn: F8, lidar: dict[str, Any] | None) -> st
         from_lidar = (camera_from_world(view) @ np.array(lidar["world_from_sensor"], np.float64))[:3]
     rows = {f"P{k}": projection for k in range(4)}
     rows |= {"R0_rect": turn, "Tr_velo_to_cam": from_lidar, "Tr_imu_to_velo": np.eye(3, 4)}
-    return "".join(f"{name}: {' '.join(f'{v + 0.0:.12e}' for v in m.ravel())}\n" for name, m in rows.items())
+    return "".join(
+        f"{name}: {' '.join(f'{v:.12e}' for v in m.round(12).ravel() + 0.0)}\n" for name, m in rows.items()
+    )

@@ -90,8 +90,8 @@ def _heading(edges: list[F8], forward: str) -> F8:
     for k in order:
         level = np.hypot(edges[k][0], edges[k][2])
         if level > abs(edges[k][1]) and level > 0:
-            out = np.array([edges[k][0], 0.0, edges[k][2]]) / level
-            return out * sign if k == order[0] else out
+            out: F8 = np.array([edges[k][0], 0.0, edges[k][2]]) / level * (sign if k == order[0] else 1.0)
+            return out
     return np.array([1.0, 0.0, 0.0])
 
 

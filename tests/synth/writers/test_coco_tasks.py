@@ -12,20 +12,10 @@ import pytest
 from PIL import Image
 
 from twinstage.base.errors import UserError
-from twinstage.synth.dataset import Dataset
-from twinstage.synth.writers import WRITERS
-from twinstage.synth.writers.base import export
-
-
-def exported(dataset: Path, out: Path, kind: str, **fields: Any) -> Path:
-    """The folder of an export."""
-    writer = WRITERS.get(kind).model_validate(fields)
-    export(writer, Dataset(dataset), out)
-    return out / writer.folder
 
 
 @pytest.fixture(scope="module")
-def folder(goods_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(goods_dataset: Path, exported: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """All three tasks."""
     tasks = ["instances", "keypoints", "panoptic"]
     return exported(goods_dataset, tmp_path_factory.mktemp("coco"), "coco", tasks=tasks, stuff=["floor"])
@@ -108,7 +98,7 @@ def test_boxes_areas_and_ids_are_what_the_toolkit_finds_in_the_masks(folder: Pat
 
 
 def test_what_the_rule_leaves_out_is_counted_or_becomes_a_crowd(
-    goods_dataset: Path, folder: Path, records: Any, tmp_path: Path
+    goods_dataset: Path, folder: Path, records: Any, exported: Any, tmp_path: Path
 ) -> None:
     objects = [o for r in records(goods_dataset) for c in r["cameras"] for o in c["objects"]]
     hidden = sum(o["visible_px"] == 0 for o in objects)
@@ -130,7 +120,7 @@ def test_what_the_rule_leaves_out_is_counted_or_becomes_a_crowd(
 
 
 def test_polygons_stand_only_where_they_hold_the_mask(
-    goods_dataset: Path, tmp_path: Path, coco: Any, decoded: Callable[..., Any]
+    goods_dataset: Path, tmp_path: Path, coco: Any, exported: Any, decoded: Callable[..., Any]
 ) -> None:
     folder = exported(goods_dataset, tmp_path, "coco", tasks=["instances"], polygons=True, min_iou=0.97)
     truth = coco(folder / "annotations_train.json")
@@ -183,6 +173,6 @@ def test_panoptic_pictures_hold_the_visible_masks(
             )
 
 
-def test_mistakes_are_one_sentence(goods_dataset: Path, tmp_path: Path) -> None:
+def test_mistakes_are_one_sentence(goods_dataset: Path, exported: Any, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="stuff 'flor' is no class; did you mean 'floor'"):
         exported(goods_dataset, tmp_path, "coco", stuff=["flor"])
