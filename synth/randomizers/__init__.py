@@ -3,7 +3,17 @@
 Each lives in one small file: a frozen model whose call turns (snapshot, draws) into USD edits.
 """
 
-from twinstage.synth.randomizers import camera, color, light, pose, visibility
+from twinstage.synth.randomizers import (
+    animation,
+    camera,
+    color,
+    context,
+    count,
+    light,
+    pose,
+    scatter,
+    visibility,
+)
 from twinstage.synth.randomizers.base import RANDOMIZERS, Randomizer, Rejected, Setting
 
 __all__ = [
@@ -11,9 +21,13 @@ __all__ = [
     "Randomizer",
     "Rejected",
     "Setting",
+    "animation",
     "camera",
     "color",
+    "context",
+    "count",
     "light",
     "pose",
+    "scatter",
     "visibility",
 ]
