@@ -35,11 +35,26 @@ def transform(matrix: np.ndarray, points: np.ndarray) -> F8:
     return out
 
 
+_GENERATION = 256
+"""New boxes after which those that nobody asked for since the time before last are forgotten."""
+
+_Key = tuple[str, bytes]
+
+
 class Bounds:
-    """Boxes of the parts of one scene; boxes of prototypes are kept by content hash, so one `Bounds` serves all frames."""
+    """Boxes of the parts of one scene; boxes of prototypes are kept by content hash, so one `Bounds` serves all frames.
+
+    What stands still is asked for again and again and stays; poses that come once are forgotten after two generations,
+    so that memory does not grow with the number of frames.
+    """
 
     def __init__(self) -> None:
-        self._cache: dict[tuple[str, bytes], tuple[F8, F8]] = {}
+        self._young: dict[_Key, tuple[F8, F8]] = {}
+        self._old: dict[_Key, tuple[F8, F8]] = {}
+        self._added = 0
+
+    def __len__(self) -> int:
+        return len(self._young) + len(self._old)
 
     def of_instances(self, snapshot: Snapshot, rows: np.ndarray, frame: np.ndarray) -> Box | None:
         """The box of these instances in the axes of `frame` (world_from_frame f8[4, 4]); None where there is no vertex."""
@@ -67,14 +82,21 @@ class Bounds:
         # matrix is also what the box is computed with: the result must not depend on which frame came first.
         matrix = np.round(frame_from_gprim, 9) + 0.0
         key = (prototype.hash, matrix.tobytes())
-        found = self._cache.get(key)
+        found = self._young.get(key)
         if found is None:
-            if len(self._cache) > 4096:
-                self._cache.clear()
-            points = transform(matrix, prototype.points)
-            margin = prototype.chord_error * np.linalg.norm(matrix[:3, :3], axis=1)
-            found = self._cache[key] = (points.min(0) - margin, points.max(0) + margin)
+            found = self._old.pop(key, None)
+            if found is None:
+                found = self._measured(prototype, matrix)
+                self._added += 1
+            self._young[key] = found
+            if self._added >= _GENERATION:
+                self._old, self._young, self._added = self._young, {}, 0
         return found
+
+    def _measured(self, prototype: Prototype, matrix: F8) -> tuple[F8, F8]:
+        points = transform(matrix, prototype.points)
+        margin = prototype.chord_error * np.linalg.norm(matrix[:3, :3], axis=1)
+        return points.min(0) - margin, points.max(0) + margin
 
 
 SHARED_BOUNDS = Bounds()

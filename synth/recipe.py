@@ -15,6 +15,7 @@ from pydantic import BeforeValidator, Field, SerializeAsAny, StringConstraints, 
 
 from twinstage.base.errors import UserError, did_you_mean
 from twinstage.render.engines import ENGINES, EngineSettings
+from twinstage.synth.accept import Accept
 from twinstage.synth.canonical import canonical_json, sha256_hex
 from twinstage.synth.dealing import Dealing
 from twinstage.synth.labels import LabelClass, label_classes
@@ -82,22 +83,6 @@ class AddedLight(Model):
     temperature: float = Field(default=5000.0, ge=1000, le=15000)
 
 
-class Accept(Model):
-    """What makes an object worth an annotation, and a frame worth keeping.
-
-    Attributes:
-        min_visible_px: least visible pixels of an annotated object.
-        min_visibility: least visible share of its whole silhouette, from 0 to 1.
-        min_objects: least annotated objects over all cameras of a frame.
-        attempts: how often a frame is drawn anew before it is given up.
-    """
-
-    min_visible_px: int = Field(default=1, ge=1)
-    min_visibility: float = Field(default=0.0, ge=0, le=1)
-    min_objects: int = Field(default=1, ge=0)
-    attempts: int = Field(default=10, ge=1)
-
-
 def _camera(data: Any) -> Any:
     """`name` and `/Path/To/Camera` are short for a model."""
     if isinstance(data, str):
@@ -125,7 +110,7 @@ class Recipe(Model):
 
     Attributes:
         recipe: version of this format.
-        stage: USD file, relative to the recipe's folder.
+        stage: USD file, relative to the recipe's folder; or several, over which the frames are dealt out.
         asset_roots: further folders that the stage may read from, relative to the recipe's folder.
         seed: with the frame number, the only origin of randomness.
         frames: how many; numbered from 0.
@@ -144,7 +129,7 @@ class Recipe(Model):
     """
 
     recipe: Literal[1] = 1
-    stage: str
+    stage: str | Annotated[tuple[str, ...], Field(min_length=1)]
     asset_roots: tuple[str, ...] = ()
     seed: int = Field(default=0, ge=0, lt=2**63)
     frames: int = Field(default=10, ge=1, le=999_999)
@@ -197,6 +182,32 @@ class Recipe(Model):
             if not target.startswith("/") and target not in names:
                 raise ValueError(f"target {target!r} is no class in labels{did_you_mean(target, names)}")
         return self
+
+    @model_validator(mode="after")
+    def _acceptable(self) -> "Recipe":
+        names = [cls.name for cls in self.labels]
+        for field, wanted in (("classes", self.accept.classes), ("in_view", self.accept.in_view)):
+            for name in wanted:
+                if not name.startswith("/") and name not in names:
+                    raise ValueError(
+                        f"accept.{field}: {name!r} is no class in labels{did_you_mean(name, names)}"
+                    )
+        if self.accept.exposure is not None and "rgb" not in self.annotate:
+            raise ValueError("accept.exposure is about pictures, so annotate needs rgb")
+        if len(set(self.stages)) < len(self.stages):
+            raise ValueError("stage names the same file twice")
+        return self
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """The recipe's USD files."""
+        return (self.stage,) if isinstance(self.stage, str) else self.stage
+
+    @property
+    def stage_names(self) -> tuple[str, ...]:
+        """What records call them: the files' names, or paths where two are the same."""
+        names = tuple(Path(stage).name for stage in self.stages)
+        return names if len(set(names)) == len(names) else self.stages
 
     @property
     def dealing(self) -> Dealing:

@@ -40,11 +40,11 @@ class Scene:
 
 
 class StagedRecipe:
-    """A recipe's stage in this process. Raises UserError for a stage that cannot be opened or that shows no label."""
+    """One stage of a recipe in this process. Raises UserError for a stage that cannot be opened or that shows no label."""
 
-    def __init__(self, recipe: Recipe, base_dir: Path) -> None:
+    def __init__(self, recipe: Recipe, base_dir: Path, stage: str | None = None) -> None:
         self.recipe = recipe
-        self.opened = open_recipe_stage(recipe, base_dir)
+        self.opened = open_recipe_stage(recipe, base_dir, stage)
         setting = Setting(stage_info(self.opened), base_dir, Path(self.opened.path).parent)
         self.prims: list[NewPrim] = new_prims(recipe, self.opened)
         self.prims += [prim for randomizer in recipe.randomize for prim in randomizer.added_prims(setting)]
@@ -98,10 +98,10 @@ class StagedRecipe:
         return self._shaders[key]
 
 
-def open_recipe_stage(recipe: Recipe, base_dir: Path) -> OpenedStage:
-    """The recipe's stage, opened safely."""
+def open_recipe_stage(recipe: Recipe, base_dir: Path, stage: str | None = None) -> OpenedStage:
+    """One of the recipe's stages, its first if none is named, opened safely."""
     roots = [base_dir / root for root in recipe.asset_roots]
-    return open_stage(base_dir / recipe.stage, asset_roots=roots)
+    return open_stage(base_dir / (stage or recipe.stages[0]), asset_roots=roots)
 
 
 def labelled_objects(recipe: Recipe, snapshot: Snapshot) -> dict[int, str]:

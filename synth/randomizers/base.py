@@ -15,7 +15,14 @@ from twinstage.synth.triggers import ALWAYS, Trigger
 
 
 class Rejected(Exception):
-    """This attempt at a frame cannot be used; the reason is one sentence. Not an error: the next attempt follows."""
+    """This attempt at a frame cannot be used; the reason is one sentence. Not an error: the next attempt follows.
+
+    `rule`: what refused it, for counting: `accept.<field>` or `randomize.<name>`.
+    """
+
+    def __init__(self, reason: str, rule: str = "") -> None:
+        super().__init__(reason)
+        self.rule = rule
 
 
 @dataclass(frozen=True, slots=True)
