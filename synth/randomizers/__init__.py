@@ -9,9 +9,11 @@ from twinstage.synth.randomizers import (
     color,
     context,
     count,
+    distractors,
     light,
     pose,
     scatter,
+    variants,
     visibility,
 )
 from twinstage.synth.randomizers.base import RANDOMIZERS, Randomizer, Rejected, Setting
@@ -26,8 +28,10 @@ __all__ = [
     "color",
     "context",
     "count",
+    "distractors",
     "light",
     "pose",
     "scatter",
+    "variants",
     "visibility",
 ]
