@@ -45,15 +45,25 @@ class Placing(Randomizer):
     crowded: Literal["reject", "hide"] = "reject"
 
     def place(
-        self, snapshot: Snapshot, draws: Draws, prims: Sequence[int], propose: Propose, spacing: float = 0.0
+        self,
+        snapshot: Snapshot,
+        draws: Draws,
+        prims: Sequence[int],
+        propose: Propose,
+        spacing: float = 0.0,
+        *,
+        boxes: bool = True,
     ) -> list[Edit]:
-        """Edits that put each prim, in this order, at the first of its proposed places where it is free."""
+        """Edits that put each prim, in this order, at the first of its proposed places where it is free.
+
+        `spacing`: least distance between the `point`s of places [m]. `boxes`: whether boxes of things are needed at all.
+        """
         taken = self._taken(snapshot, prims)
         nested = _nested(snapshot, prims)
         points: list[F8] = []
         edits: list[Edit] = []
         for prim in prims:
-            thing = thing_of(snapshot, prim)
+            thing = thing_of(snapshot, prim, box=boxes)
             world = self._first_free(draws, thing, propose, taken, points, spacing)
             edit = (
                 Edit(thing.path, "visibility", "invisible")
