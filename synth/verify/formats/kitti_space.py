@@ -33,15 +33,17 @@ def read_calibration(folder: Folder, name: str, judge: Judge) -> Calibration | N
         if colon:
             table[key.strip()] = np.array([float(w) for w in rest.split()], np.float64)
     P = table.get("P2", np.zeros(0))
-    proper = P.size == 12 and np.isfinite(P).all() and P[0] > 0 and P[5] > 0 and abs(P[10] - 1) < 1e-6
+    R0 = table.get("R0_rect", table.get("R_rect", np.eye(3).ravel()))
     if not judge.check(
-        proper, "kitti.calib", name, f"P2 is {shown(P)}: no projection of positive focal lengths"
+        _is_projection(P, R0),
+        "kitti.calib",
+        name,
+        f"P2 is {shown(P)}: no projection of positive focal lengths",
     ):
         return None
     P = P.reshape(3, 4)
     K = P[:, :3]
     shift = np.linalg.solve(K, P[:, 3])
-    R0 = table.get("R0_rect", table.get("R_rect", np.eye(3).ravel()))
     right = R0.size == 9 and is_rotation(R0.reshape(3, 3), 1e-3)
     judge.check(right, "kitti.calib", name, f"R0_rect {shown(R0)} is no rotation")
     T = table.get("Tr_velo_to_cam", table.get("Tr_velo_cam"))
@@ -50,6 +52,16 @@ def read_calibration(folder: Folder, name: str, judge: Judge) -> Calibration | N
     moved = T.size == 12 and np.isfinite(T).all() and is_rotation(T.reshape(3, 4)[:, :3], 1e-3)
     judge.check(moved, "kitti.calib", name, f"Tr_velo_to_cam {shown(T)} holds no rotation")
     return Calibration(K, shift, R0.reshape(3, 3) @ T.reshape(3, 4) if right and moved else None)
+
+
+def _is_projection(P: np.ndarray, R0: np.ndarray) -> bool:
+    """Whether the left part of P2 is a K, or one after R0_rect: then the rectified camera is turned against the picture."""
+    if P.size != 12 or not np.isfinite(P).all():
+        return False
+    kinds = [P.reshape(3, 4)[:, :3]]
+    if R0.size == 9 and is_rotation(R0.reshape(3, 3), 1e-3):
+        kinds.append(kinds[0] @ R0.reshape(3, 3))
+    return any(K[0, 0] > 0 and K[1, 1] > 0 and np.abs(K[2] - [0, 0, 1]).max() < 1e-6 for K in kinds)
 
 
 def check_depth(
