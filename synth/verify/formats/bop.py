@@ -168,7 +168,9 @@ def _check_image(
             where,
             f"scene_gt has {len(objects)} objects, scene_gt_info {len(infos) if isinstance(infos, list) else infos!r}",
         )
-    view = View(K, size, _depth(folder, scene, image, camera, size, where, judge))
+    scale = camera.get("depth_scale", 1.0)
+    reach = 65535 * scale if is_number(scale) else 0.0
+    view = View(K, size, _depth(folder, scene, image, camera, size, where, judge), reach)
     owner = np.full((size[1], size[0]), -1, np.int32)
     poses: dict[str, int] = {}
     for index, entry in enumerate(objects):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from twinstage.synth.verify.formats.shapes import Mesh, first_hits, projected
-from twinstage.synth.verify.formats.values import box_of, numbers, shown, shown
+from twinstage.synth.verify.formats.values import box_of, numbers, shown
 from twinstage.synth.verify.report import Judge
 
 REACH = 1.6
@@ -16,11 +16,12 @@ MOST_TRIANGLES = 60_000
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """An image: K, (width, height), and depth [mm] f8[height, width] or None."""
+    """An image: K, (width, height), depth [mm] f8[height, width] or None, and the farthest that its integers reach [mm]."""
 
     K: np.ndarray
     size: tuple[int, int]
     depth: np.ndarray | None
+    reach: float = float("inf")
 
 
 Pose = tuple[np.ndarray, np.ndarray]
@@ -122,7 +123,8 @@ def _check_depth(mesh: Mesh, pose: Pose, view: View, visible: np.ndarray, at: st
         return
     rows, columns = np.nonzero(visible & (view.depth > 0))
     if not len(rows):
-        judge.check(False, "bop.depth-mismatch", at, "none of its visible pixels has a depth")
+        nearest = float((mesh.vertices @ pose[0].T + pose[1])[:, 2].min())
+        judge.check(nearest >= view.reach, "bop.depth-mismatch", at, "none of its visible pixels has a depth")
         return
     chosen = np.unique(np.linspace(0, len(rows) - 1, SAMPLES).round().astype(int))
     rows, columns = rows[chosen], columns[chosen]
