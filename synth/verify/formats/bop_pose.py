@@ -22,6 +22,8 @@ class View:
     size: tuple[int, int]
     depth: np.ndarray | None
     reach: float = float("inf")
+    world: np.ndarray | None = None
+    """Camera from world, 4x4 [mm], where scene_camera has it."""
 
 
 Pose = tuple[np.ndarray, np.ndarray]
@@ -110,7 +112,16 @@ def _why(
         "a translation in metres fits": (R, t * 1000),
         "the model in metres fits": (R, t / 1000),
     }
+    if view.world is not None:
+        # written = object @ camera, where camera @ object was meant
+        written = np.eye(4)
+        written[:3, :3], written[:3, 3] = R, t
+        meant = view.world @ written @ np.linalg.inv(view.world)
+        text = "camera times object fits, not object times camera: matrices were multiplied in the wrong order"
+        readings = {text: (meant[:3, :3], meant[:3, 3]), **readings}
     for text, other in readings.items():
+        if (mesh.vertices @ other[0].T + other[1])[:, 2].min() <= 0:
+            continue
         found = misfit(mesh, other, view, silhouette, box, full)
         if found <= REACH and found < off:
             return f"; {text} ({found:.1f} px)"
