@@ -20,6 +20,7 @@ from twinstage.synth.additions import new_prims, stage_info
 from twinstage.synth.labels import class_of, is_target
 from twinstage.synth.randomizers import Setting
 from twinstage.synth.recipe import Recipe
+from twinstage.synth.start import Start, apply_start
 
 SCENES_KEPT = 8
 """Scenes other than the first that are kept in memory."""
@@ -43,9 +44,13 @@ class Scene:
 class StagedRecipe:
     """One stage of a recipe in this process. Raises UserError for a stage that cannot be opened or that shows no label."""
 
-    def __init__(self, recipe: Recipe, base_dir: Path, stage: str | None = None) -> None:
+    def __init__(
+        self, recipe: Recipe, base_dir: Path, stage: str | None = None, start: Start | None = None
+    ) -> None:
         self.recipe = recipe
         self.opened = open_recipe_stage(recipe, base_dir, stage)
+        if start is not None:
+            apply_start(self.opened, start)
         folder = Path(self.opened.path).parent
         setting = Setting(stage_info(self.opened), base_dir, folder, self.opened.allowed)
         self.prims: list[NewPrim] = new_prims(recipe, self.opened)

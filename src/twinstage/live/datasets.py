@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from twinstage.base.clock import SystemClock
 from twinstage.base.errors import UserError
+from twinstage.live.states import start_of, with_moment
 
 if TYPE_CHECKING:
     from twinstage.synth.generate import Generated
@@ -22,23 +23,28 @@ def generate_dataset(
     shard: str = "0/1",
     overrides: Sequence[str] = (),
     asset_roots: Sequence[Path] = (),
+    at: str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> "Generated":
     """Write the dataset of a recipe file; see `synth.generate.generate`. `asset_roots` add to the recipe's own."""
     from twinstage.synth.generate import generate
     from twinstage.synth.recipe import load_recipe
+    from twinstage.synth.start import stored_start
 
     loaded = load_recipe(recipe, overrides)
     if asset_roots:
         # Relative to the recipe, as its own are: the resolved recipe is part of the dataset and names no machine.
         more = tuple(os.path.relpath(root, recipe.parent) for root in asset_roots)
         loaded = loaded.model_copy(update={"asset_roots": (*loaded.asset_roots, *more)})
+    if at is not None:
+        loaded = with_moment(loaded, at)
     return generate(
         loaded,
         out,
         frames,
         seed,
         base_dir=recipe.parent,
+        start=stored_start(out) or start_of(loaded, recipe.parent),
         workers=workers,
         shard=_shard(shard),
         progress=progress,
