@@ -17,20 +17,9 @@ from twinstage.synth.draws import Distribution, Draws
 from twinstage.synth.footprints import Footprint, footprint, overlap
 from twinstage.synth.model import Model
 from twinstage.synth.paths import PathPattern, editable_prims, matching
+from twinstage.synth.randomizers.axes import Axes
 from twinstage.synth.randomizers.base import RANDOMIZERS, Randomizer, Rejected
-
-
-class Axes(Model):
-    """A number to draw for each axis; an axis that is left out stays."""
-
-    x: Distribution | None = None
-    y: Distribution | None = None
-    z: Distribution | None = None
-
-    def sample(self, draws: Draws, field: str, again: int = 0) -> F8:
-        """f8[3], 0 for axes that are left out."""
-        axes = (("x", self.x), ("y", self.y), ("z", self.z))
-        return np.array([0.0 if d is None else draws.value(f"{field}.{axis}", d, again) for axis, d in axes])
+from twinstage.synth.turns import euler
 
 
 class Rectangle(Model):
@@ -122,7 +111,7 @@ class PoseRandomizer(Randomizer):
     def _draw(self, draws: Draws, path: str, before: F8, again: int) -> F8:
         world = np.array(before)
         if self.rotate is not None:
-            world[:3, :3] = _euler(self.rotate.sample(draws, f"rotate {path}", again)) @ world[:3, :3]
+            world[:3, :3] = euler(self.rotate.sample(draws, f"rotate {path}", again)) @ world[:3, :3]
         if self.scale is not None:
             world[:3, :3] *= draws.value(f"scale {path}", self.scale, again)
         if self.translate is not None:
@@ -133,13 +122,3 @@ class PoseRandomizer(Randomizer):
             world[1, 3] = stream.uniform(self.scatter.min[1], self.scatter.max[1])
             draws.note(f"scatter {path}", [float(world[0, 3]), float(world[1, 3])])
         return world
-
-
-def _euler(degrees: np.ndarray) -> F8:
-    """Rotation f8[3, 3] about the fixed x, then y, then z axis."""
-    (cx, cy, cz), (sx, sy, sz) = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
-    rx = np.array([[1, 0, 0], [0, cx, -sx], [0, sx, cx]])
-    ry = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
-    rz = np.array([[cz, -sz, 0], [sz, cz, 0], [0, 0, 1]])
-    out: F8 = rz @ ry @ rx
-    return out
