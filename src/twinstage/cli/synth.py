@@ -58,6 +58,14 @@ def generate(
     verify: Annotated[
         bool, typer.Option("--verify/--no-verify", help="Recompute every number when all frames are there.")
     ] = True,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            "--at",
+            help="Start from this moment of the recording that the recipe's state names: a date and time, or seconds.",
+            show_default=False,
+        ),
+    ] = None,
     asset_root: AssetRoots = None,
     json_: Json = False,
 ) -> None:
@@ -80,6 +88,7 @@ def generate(
             judged=verify,
             progress=told.update,
             on_frame=told.frame,
+            at=at,
         )
     if json_:
         print_json(asdict(done))
