@@ -30,6 +30,7 @@ from twinstage.synth.recipe import Recipe
 from twinstage.synth.sensing import SensorStage, check_sensors, write_sensors
 from twinstage.synth.sights import sights
 from twinstage.synth.staged import StagedRecipe
+from twinstage.synth.start import Start, above_start, required_start
 from twinstage.synth.studio import Studio
 
 
@@ -58,11 +59,12 @@ class _Attempt:
 
 
 class FrameMaker:
-    """Makes frames of a recipe whose paths are relative to `base_dir`."""
+    """Makes frames of a recipe whose paths are relative to `base_dir`. `start`: the state that it names, if it does."""
 
-    def __init__(self, recipe: Recipe, base_dir: Path) -> None:
+    def __init__(self, recipe: Recipe, base_dir: Path, start: Start | None = None) -> None:
         self.recipe = recipe
-        self.scenes = [StagedRecipe(recipe, base_dir, stage) for stage in recipe.stages]
+        self.start = required_start(recipe, start)
+        self.scenes = [StagedRecipe(recipe, base_dir, stage, self.start) for stage in recipe.stages]
         self._classes = {cls.name: cls for cls in recipe.labels}
         self._studios = [Studio(staged) for staged in self.scenes]
         for staged in self.scenes:
@@ -167,7 +169,8 @@ class FrameMaker:
                 paths[what] = image_path(job.frame, view.capture.camera.name, what)
                 write_atomic(out / paths[what], self._image(what, job, kept, place))
             cameras.append(self._camera(out, made, view) | {"images": paths})
-        write_atomic(out / layer_path(job.frame), self.layer(made, job.scene).encode())
+        layer = above_start(self.layer(made, job.scene), self.start)
+        write_atomic(out / layer_path(job.frame), layer.encode())
         record = self._record(job, kept.number, refusals, made, cameras)
         if self.recipe.sensors:
             record["sensors"] = write_sensors(out, self.recipe, job.frame, self._sensor_stage(job, kept))
@@ -231,6 +234,7 @@ class FrameMaker:
             "frame": job.frame,
             "stage": self.recipe.stage_names[job.scene],
             "time": None if made is None else made.scene.time,
+            **({} if self.start is None else {"moment": self.start.moment}),
             "structure": {f"{e.prim_path} {e.property}": e.value for e in structure},
             "split": job.split,
             "attempt": attempt,

@@ -168,7 +168,9 @@ def _check_image(
             where,
             f"scene_gt has {len(objects)} objects, scene_gt_info {len(infos) if isinstance(infos, list) else infos!r}",
         )
-    view = View(K, size, _depth(folder, scene, image, camera, size, where, judge))
+    scale = camera.get("depth_scale", 1.0)
+    reach = 65535 * scale if is_number(scale) else 0.0
+    view = View(K, size, _depth(folder, scene, image, camera, size, where, judge), reach, _world(camera))
     owner = np.full((size[1], size[0]), -1, np.int32)
     poses: dict[str, int] = {}
     for index, entry in enumerate(objects):
@@ -212,6 +214,14 @@ def _camera(camera: Any, where: str, judge: Judge) -> np.ndarray | None:
             f"cam_R_w2c {turned!r:.60} is no rotation",
         )
     return K
+
+
+def _world(camera: Any) -> np.ndarray | None:
+    if not (numbers(camera.get("cam_R_w2c"), 9) and numbers(camera.get("cam_t_w2c"), 3)):
+        return None
+    out = np.eye(4)
+    out[:3, :3], out[:3, 3] = np.array(camera["cam_R_w2c"]).reshape(3, 3), camera["cam_t_w2c"]
+    return out if is_rotation(out[:3, :3]) else None
 
 
 def _picture(folder: Folder, scene: str, image: int, kinds: tuple[str, ...]) -> str | None:

@@ -16,11 +16,14 @@ MOST_TRIANGLES = 60_000
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """An image: K, (width, height), and depth [mm] f8[height, width] or None."""
+    """An image: K, (width, height), depth [mm] f8[height, width] or None, and the farthest that its integers reach [mm]."""
 
     K: np.ndarray
     size: tuple[int, int]
     depth: np.ndarray | None
+    reach: float = float("inf")
+    world: np.ndarray | None = None
+    """Camera from world, 4x4 [mm], where scene_camera has it."""
 
 
 Pose = tuple[np.ndarray, np.ndarray]
@@ -109,7 +112,18 @@ def _why(
         "a translation in metres fits": (R, t * 1000),
         "the model in metres fits": (R, t / 1000),
     }
+    if view.world is not None:
+        # written = object @ camera, where camera @ object was meant
+        written = np.eye(4)
+        written[:3, :3], written[:3, 3] = R, t
+        meant = view.world @ written @ np.linalg.inv(view.world)
+        text = (
+            "camera times object fits, not object times camera: matrices were multiplied in the wrong order"
+        )
+        readings = {text: (meant[:3, :3], meant[:3, 3]), **readings}
     for text, other in readings.items():
+        if (mesh.vertices @ other[0].T + other[1])[:, 2].min() <= 0:
+            continue
         found = misfit(mesh, other, view, silhouette, box, full)
         if found <= REACH and found < off:
             return f"; {text} ({found:.1f} px)"
@@ -122,7 +136,8 @@ def _check_depth(mesh: Mesh, pose: Pose, view: View, visible: np.ndarray, at: st
         return
     rows, columns = np.nonzero(visible & (view.depth > 0))
     if not len(rows):
-        judge.check(False, "bop.depth-mismatch", at, "none of its visible pixels has a depth")
+        nearest = float((mesh.vertices @ pose[0].T + pose[1])[:, 2].min())
+        judge.check(nearest >= view.reach, "bop.depth-mismatch", at, "none of its visible pixels has a depth")
         return
     chosen = np.unique(np.linspace(0, len(rows) - 1, SAMPLES).round().astype(int))
     rows, columns = rows[chosen], columns[chosen]

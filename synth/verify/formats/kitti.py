@@ -244,10 +244,10 @@ def _check_row(row: Row, size: tuple[int, int] | None, calibration: Calibration 
 
 
 def _beyond(
-    row: Row, box: np.ndarray, size: tuple[int, int], K: np.ndarray, shift: np.ndarray, raised: float
+    row: Row, box: np.ndarray, size: tuple[int, int], calibration: Calibration, raised: float
 ) -> tuple[float, float]:
     """How far the 2D box reaches out of the projected 3D box [px], and the part of that which it fills."""
-    seen = box_in_image(K, row.corners(raised) + shift)
+    seen = box_in_image(calibration.K, calibration.seen(row.corners(raised)))
     if seen is None:
         return float("inf"), 0.0
     limit = np.array([size[0], size[1]], float)
@@ -260,8 +260,7 @@ def _beyond(
 def _check_projection(
     row: Row, box: np.ndarray, size: tuple[int, int], calibration: Calibration, judge: Judge
 ) -> None:
-    K, shift = calibration.K, calibration.shift
-    out, filled = _beyond(row, box, size, K, shift, 0.0)
+    out, filled = _beyond(row, box, size, calibration, 0.0)
     if not judge.check(
         math.isfinite(out),
         "kitti.behind",
@@ -272,11 +271,11 @@ def _check_projection(
     slack = 2.0 + 0.01 * float((box[2:] - box[:2]).max())
     why = ""
     if out > slack:
-        centred, _ = _beyond(row, box, size, K, shift, -row["height"] / 2)
+        centred, _ = _beyond(row, box, size, calibration, -row["height"] / 2)
         if centred <= slack:
             why = "; it fits when y is the box's centre and not its bottom"
         turned = Row(row.kind, {**row.values, "width": row["length"], "length": row["width"]}, row.where)
-        if not why and _beyond(turned, box, size, K, shift, 0.0)[0] <= slack:
+        if not why and _beyond(turned, box, size, calibration, 0.0)[0] <= slack:
             why = "; it fits with length and width exchanged"
     judge.check(
         out <= slack,

@@ -18,11 +18,37 @@ FEWEST = 8
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """`K` f8[3, 3]; `shift` f8[3] [m] of camera 2 against the rectified frame; `from_velodyne` f8[3, 4], rectified."""
+    """`K` f8[3, 3]; camera 2 from the rectified frame: `turn` f8[3, 3], `shift` f8[3] [m]; `from_velodyne` f8[3, 4].
+
+    KITTI's own `turn` is the identity; a camera that is not level may have its labels in a level frame.
+    """
 
     K: np.ndarray
+    turn: np.ndarray
     shift: np.ndarray
     from_velodyne: np.ndarray | None
+
+    def seen(self, points: np.ndarray) -> np.ndarray:
+        """Rectified points [n, 3] in the camera's axes."""
+        return np.asarray(points @ self.turn.T + self.shift)
+
+    def rectified(self, points: np.ndarray) -> np.ndarray:
+        """The other way round."""
+        return np.asarray((points - self.shift) @ self.turn)
+
+
+def _factored(M: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+    """K (upper triangular, positive diagonal, K[2, 2] = 1) and rotation of M = K R; None where M is no such product."""
+    if abs(np.linalg.det(M)) < 1e-12:
+        return None
+    # RQ by QR of the rows and columns in reverse.
+    q, r = np.linalg.qr(M[::-1].T)
+    K, R = r.T[::-1, ::-1], q.T[::-1]
+    signs = np.sign(np.diag(K))
+    K, R = K * signs, R * signs[:, None]
+    if np.linalg.det(R) < 0 or abs(K[2, 2] - 1) > 1e-4:
+        return None
+    return K / K[2, 2], R
 
 
 def read_calibration(folder: Folder, name: str, judge: Judge) -> Calibration | None:
@@ -33,23 +59,23 @@ def read_calibration(folder: Folder, name: str, judge: Judge) -> Calibration | N
         if colon:
             table[key.strip()] = np.array([float(w) for w in rest.split()], np.float64)
     P = table.get("P2", np.zeros(0))
-    proper = P.size == 12 and np.isfinite(P).all() and P[0] > 0 and P[5] > 0 and abs(P[10] - 1) < 1e-6
+    parts = _factored(P.reshape(3, 4)[:, :3]) if P.size == 12 and np.isfinite(P).all() else None
     if not judge.check(
-        proper, "kitti.calib", name, f"P2 is {shown(P)}: no projection of positive focal lengths"
+        parts is not None, "kitti.calib", name, f"P2 is {shown(P)}: no projection of positive focal lengths"
     ):
         return None
-    P = P.reshape(3, 4)
-    K = P[:, :3]
-    shift = np.linalg.solve(K, P[:, 3])
+    assert parts is not None  # the check above
+    K, turn = parts
+    shift = np.linalg.solve(K, P.reshape(3, 4)[:, 3])
     R0 = table.get("R0_rect", table.get("R_rect", np.eye(3).ravel()))
     right = R0.size == 9 and is_rotation(R0.reshape(3, 3), 1e-3)
     judge.check(right, "kitti.calib", name, f"R0_rect {shown(R0)} is no rotation")
     T = table.get("Tr_velo_to_cam", table.get("Tr_velo_cam"))
     if T is None:
-        return Calibration(K, shift, None)
+        return Calibration(K, turn, shift, None)
     moved = T.size == 12 and np.isfinite(T).all() and is_rotation(T.reshape(3, 4)[:, :3], 1e-3)
     judge.check(moved, "kitti.calib", name, f"Tr_velo_to_cam {shown(T)} holds no rotation")
-    return Calibration(K, shift, R0.reshape(3, 3) @ T.reshape(3, 4) if right and moved else None)
+    return Calibration(K, turn, shift, R0.reshape(3, 3) @ T.reshape(3, 4) if right and moved else None)
 
 
 def check_depth(
@@ -90,8 +116,8 @@ def _check_object_depth(
         return
     values = part[ys, xs]
     rays = np.stack([xs + left + 0.5, ys + top + 0.5, np.ones(len(xs))], -1) @ np.linalg.inv(calibration.K).T
-    as_z = rays * values[:, None] - calibration.shift
-    as_range = rays * (values / np.linalg.norm(rays, axis=1))[:, None] - calibration.shift
+    as_z = calibration.rectified(rays * values[:, None])
+    as_range = calibration.rectified(rays * (values / np.linalg.norm(rays, axis=1))[:, None])
     slack = 0.01 + 0.002 * row["z"]
     inside_z, inside_r = row.inside(as_z, slack), row.inside(as_range, slack)
     bent = float(np.abs(np.linalg.norm(rays, axis=1) - 1).max()) * row["z"]
@@ -133,9 +159,9 @@ def check_velodyne(
         if calibration.from_velodyne is None or not len(scan):
             return
         points = scan[:, :3] @ calibration.from_velodyne[:, :3].T + calibration.from_velodyne[:, 3]
-        points = points[points[:, 2] > 0.05]
-        shifted = points + calibration.shift
-        places = shifted @ calibration.K.T
+        seen = calibration.seen(points)
+        points, seen = points[seen[:, 2] > 0.05], seen[seen[:, 2] > 0.05]
+        places = seen @ calibration.K.T
         places = places[:, :2] / places[:, 2:]
         for row in rows:
             if row.kind == "DontCare" or row["occluded"] != 0 or row["truncated"] > 0.05:

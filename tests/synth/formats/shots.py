@@ -167,6 +167,23 @@ def make(seed: int, count: int = 4) -> Shot:
     return Shot(K, depth, renamed[index], things, _paint(index, depth))
 
 
+def single(model: int, yaw: float, at: tuple[float, float, float]) -> Shot:
+    """A shot of one object in a given pose."""
+    K = np.array([[90.0, 0, WIDTH / 2], [0, 90.0, HEIGHT / 2], [0, 0, 1]])
+    c, s = np.cos(yaw), np.sin(yaw)
+    R, t = np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]]), np.array(at)
+    canvas = _canvas((models()[model].vertices @ R.T + t)[models()[model].triangles], K)
+    depth = canvas[MARGIN:-MARGIN, MARGIN:-MARGIN]
+    mask, whole = np.isfinite(depth), np.isfinite(canvas)
+    x0, y0, x1, y1 = box_of(whole)
+    full = (x0 - MARGIN, y0 - MARGIN, x1 - MARGIN, y1 - MARGIN)
+    thing = Thing(model, yaw, R, t, mask, mask, int(whole.sum()), full)
+    if model == 0:
+        thing.keypoints = _points(thing, K)
+    index = np.where(mask, 0, -1)
+    return Shot(K, depth, index, [thing], _paint(index, depth))
+
+
 def _without(K: np.ndarray, things: list[Thing], depths: list[np.ndarray]) -> Shot:
     stack = np.stack(depths)
     depth, first = stack.min(0), stack.argmin(0)

@@ -176,3 +176,53 @@ def test_panoptic_pictures_hold_the_visible_masks(
 def test_mistakes_are_one_sentence(goods_dataset: Path, exported: Any, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="stuff 'flor' is no class; did you mean 'floor'"):
         exported(goods_dataset, tmp_path, "coco", stuff=["flor"])
+
+
+def test_more_objects_than_the_scorer_looks_at(
+    native: Any, box_type: Any, exported: Any, coco: Any, tmp_path: Path
+) -> None:
+    """1,200 annotations, 120 in each picture: perfect with a `maxDets` that reaches them all."""
+    from pycocotools import mask as rle
+
+    far = box_type("crate", (1, 1, 1), np.eye(3), np.array([0, 1e4, 0]), "c" * 16, "/Far")
+    root = native(tmp_path / "native", {}, lambda frame: [far], frames=10).write()
+    random = np.random.default_rng(5)
+    for frame in range(10):
+        path = root / f"records/{frame:06d}.json"
+        record = json.loads(path.read_text())
+        objects = []
+        for number in range(120):
+            mask = np.zeros((120, 160), np.uint8, order="F")
+            y, x = 12 * (number // 12), 13 * (number % 12)
+            h, w = random.integers(4, 11, 2)
+            mask[y : y + h, x : x + w] = 1
+            counts = {"size": [120, 160], "counts": rle.encode(mask)["counts"].decode()}
+            points = [
+                {"name": n, "world": [0, 0, 0], "px": [float(x + i), float(y + i)], "v": 1 + i % 2}
+                for i, n in enumerate(("left", "right", "top"))
+            ]
+            objects.append(
+                {
+                    "instance_id": number + 1,
+                    "prim_path": f"/World/Box_{number}",
+                    "point_id": -1,
+                    "class": "crate",
+                    "visible_px": int(mask.sum()),
+                    "amodal_px_in_frame": int(mask.sum()),
+                    "amodal_px_total": int(mask.sum()),
+                    "occlusion": 0.0,
+                    "truncation": 0.0,
+                    "bbox_visible": [float(v) for v in (x, y, w, h)],
+                    "bbox_amodal": [float(v) for v in (x, y, w, h)],
+                    "visible_rle": counts,
+                    "amodal_rle": counts,
+                    "keypoints": points,
+                }
+            )
+        record["cameras"] = [{"name": "top", "resolution": [160, 120], "images": {}, "objects": objects}]
+        path.write_text(json.dumps({**record, "sensors": []}))
+    truth = coco(exported(root, tmp_path, "coco", tasks=["instances", "keypoints"]) / "keypoints.json")
+    assert len(truth.getAnnIds()) == 1200
+    sigmas = truth.loadCats([1])[0]["sigmas"]
+    for kind in ("bbox", "segm", "keypoints"):
+        assert scores(truth, kind, sigmas if kind == "keypoints" else None)[0] == pytest.approx(1, abs=1e-12)
