@@ -9,18 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from twinstage.render.extents import SHARED_BOUNDS
 from twinstage.render.picture import png_bytes
 from twinstage.scene.columns import U1
 from twinstage.scene.edits import apply_edits, batch
 from twinstage.scene.snapshot import Snapshot
 from twinstage.synth.acceptance import Refusal, exposure_refusal, refusal
-from twinstage.synth.annotate import camera_record, lens_record
+from twinstage.synth.annotate import ObjectRecords, camera_record, lens_record
 from twinstage.synth.canonical import canonical_json, write_atomic
-from twinstage.synth.dataset import image_path, layer_path, record_path
+from twinstage.synth.dataset import MODELS, image_path, layer_path, record_path
 from twinstage.synth.draws import UnknownDraw
 from twinstage.synth.images import label_image
 from twinstage.synth.look import View, look, recipe_camera
+from twinstage.synth.models import write_model
 from twinstage.synth.plan import Job
 from twinstage.synth.randomize import Randomized, randomize, steps_of, structure_of
 from twinstage.synth.randomizers import Rejected
@@ -60,6 +60,7 @@ class FrameMaker:
     def __init__(self, recipe: Recipe, base_dir: Path) -> None:
         self.recipe = recipe
         self.scenes = [StagedRecipe(recipe, base_dir, stage) for stage in recipe.stages]
+        self._classes = {cls.name: cls for cls in recipe.labels}
         self._studios = [Studio(staged) for staged in self.scenes]
         for staged in self.scenes:
             for spec in recipe.cameras:
@@ -157,16 +158,24 @@ class FrameMaker:
         made, cameras = kept.made, []
         for place, view in enumerate(kept.views):
             paths = {}
-            for what in self.recipe.annotate:
+            for what in self.recipe.images:
                 paths[what] = image_path(job.frame, view.capture.camera.name, what)
                 write_atomic(out / paths[what], self._image(what, job, kept, place))
-            snapshot, classes = made.snapshot, made.scene.classes
-            entry = camera_record(snapshot, view.capture.camera, view.seen, classes, SHARED_BOUNDS)
-            entry |= {"images": paths, **lens_record(snapshot, view.scene_camera, view.spec.square_pixels)}
-            cameras.append(entry)
+            cameras.append(self._camera(out, made, view) | {"images": paths})
         write_atomic(out / layer_path(job.frame), self.layer(made, job.scene).encode())
         record = self._record(job, kept.number, refusals, made, cameras)
         write_atomic(out / record_path(job.frame), canonical_json(record))
+
+    def _camera(self, out: Path, made: Randomized, view: View) -> dict[str, Any]:
+        """A camera's entry of the record, but for its images; and the models of what it sees."""
+        snapshot, camera = made.snapshot, view.capture.camera
+        found = ObjectRecords(snapshot, camera, view.seen, made.scene.classes, self._classes)
+        if MODELS in self.recipe.annotate:
+            for model in found.models:
+                if model is not None:
+                    write_model(out, snapshot, model)
+        lens = lens_record(snapshot, view.scene_camera, view.spec.square_pixels)
+        return camera_record(camera) | lens | {"objects": found.records()}
 
     def _image(self, what: str, job: Job, kept: _Attempt, place: int) -> bytes:
         view = kept.views[place]

@@ -73,6 +73,8 @@ def generate(
     check_out(out)
     maker = FrameMaker(recipe, base_dir)
     maker.check()
+    for writer in recipe.export:
+        writer.check(recipe.annotate)
     jobs = plan(recipe)
     state = run_state(recipe, maker, shard)
     done = begin(out, state, fixed_files(recipe))

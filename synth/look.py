@@ -6,7 +6,6 @@ from twinstage.base.errors import UserError, did_you_mean
 from twinstage.render.camera import camera_from_scene
 from twinstage.render.capture import Camera, Capture, ObjectMask
 from twinstage.render.labels import label_pass
-from twinstage.render.lens import PINHOLE
 from twinstage.scene.snapshot import SceneCamera, Snapshot
 from twinstage.synth.additions import CAMERAS
 from twinstage.synth.annotate import seen_objects
@@ -37,10 +36,6 @@ def recipe_camera(recipe: Recipe, snapshot: Snapshot, spec: CameraSpec) -> tuple
     scene_camera = next(c for c in snapshot.cameras if c.prim == snapshot.prims.index_of[path])
     width, height = recipe.camera_resolution(spec)
     camera = camera_from_scene(snapshot, scene_camera, width, height, square_pixels=spec.square_pixels)
-    if camera.lens != PINHOLE:
-        raise UserError(
-            f"camera {path} has a lens of kind {camera.lens.kind}; datasets are made by pinholes so far"
-        )
     return replace(camera, name=spec.name), scene_camera
 
 

@@ -26,8 +26,11 @@ from twinstage.synth.randomizers import RANDOMIZERS, Randomizer
 from twinstage.synth.writers import WRITERS, Writer
 from twinstage.synth.yaml_file import apply_overrides, read_yaml, validated
 
-Image = Literal["rgb", "depth", "instance", "normal"]
-"""Pictures that a recipe can ask for; boxes, masks and poses are always in the record."""
+Annotation = Literal["rgb", "depth", "instance", "normal", "models"]
+"""What a recipe can ask for beside the record, which always holds boxes, masks, poses and key points.
+
+All are pictures of each camera but `models`: rigid models of the objects, for all frames together.
+"""
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 """A name that is also part of file names and of prim paths."""
@@ -120,7 +123,7 @@ class Recipe(Model):
         targets: path patterns or class names of what to label; empty = all that `labels` names.
         labels: classes in the order of their ids, with the scene's labels that mean them.
         randomize: changes from frame to frame, made in this order.
-        annotate: picture files to write.
+        annotate: files to write beside the records.
         engine: how pictures are made.
         accept: when an object or a frame counts.
         splits: shares by name; frames are dealt out exactly, by the seed.
@@ -141,7 +144,7 @@ class Recipe(Model):
     randomize: tuple[
         SerializeAsAny[Annotated[Randomizer, BeforeValidator(validate_plugin(RANDOMIZERS))]], ...
     ] = ()
-    annotate: tuple[Image, ...] = ("rgb", "depth", "instance")
+    annotate: tuple[Annotation, ...] = ("rgb", "depth", "instance")
     engine: Annotated[EngineSettings, BeforeValidator(_engine)] = EngineSettings()
     accept: Accept = Accept()
     splits: dict[Name, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
@@ -218,6 +221,11 @@ class Recipe(Model):
                 known.setdefault(group, {}).update(dict.fromkeys(items))
         every = {group: tuple(items) for group, items in known.items()}
         return Dealing(self.seed, self.splits, frozenset(self.split_by), every)
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """The pictures among `annotate`, each once."""
+        return tuple(what for what in dict.fromkeys(self.annotate) if what != "models")
 
     def camera_resolution(self, camera: CameraSpec) -> tuple[int, int]:
         """(width, height) of a camera [px]."""

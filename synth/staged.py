@@ -15,6 +15,7 @@ from twinstage.scene.asset_paths import check_used_layers
 from twinstage.scene.author import NewPrim, ShaderPaths, author_layer, shader_paths
 from twinstage.scene.edits import EditBatch
 from twinstage.scene.read import read_snapshot
+from twinstage.scene.read.mechanics import with_mechanics
 from twinstage.scene.read.variants import read_variants
 from twinstage.scene.snapshot import Snapshot
 from twinstage.scene.stage import OpenedStage, open_stage
@@ -49,7 +50,8 @@ class StagedRecipe:
     def __init__(self, recipe: Recipe, base_dir: Path, stage: str | None = None) -> None:
         self.recipe = recipe
         self.opened = open_recipe_stage(recipe, base_dir, stage)
-        setting = Setting(stage_info(self.opened), base_dir, Path(self.opened.path).parent)
+        folder = Path(self.opened.path).parent
+        setting = Setting(stage_info(self.opened), base_dir, folder, self.opened.allowed)
         self.prims: list[NewPrim] = new_prims(recipe, self.opened)
         self.prims += [prim for randomizer in recipe.randomize for prim in randomizer.added_prims(setting)]
         self._shaders: dict[tuple[object, ...], dict[str, ShaderPaths]] = {}
@@ -83,6 +85,8 @@ class StagedRecipe:
     def _read(self, structure: EditBatch, time: float | None) -> Scene:
         self._show(structure)
         snapshot = read_snapshot(self.opened, time)
+        if any(randomizer.needs_mechanics for randomizer in self.recipe.randomize):
+            snapshot = with_mechanics(snapshot, self.opened)
         return Scene(snapshot, labelled_objects(self.recipe, snapshot), structure, time)
 
     def _with_variants(self, scene: Scene) -> Scene:

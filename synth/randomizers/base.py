@@ -3,8 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from twinstage.base.registry import Registry
+from twinstage.scene.asset_paths import AllowedFolders
 from twinstage.scene.author import NewPrim
 from twinstage.scene.edits import Edit
 from twinstage.scene.snapshot import Snapshot, StageInfo
@@ -27,11 +29,15 @@ class Rejected(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What is known before any frame: the stage's units, and the folders that files in a recipe are relative to."""
+    """What is known before any frame: the stage's units, the folders that files in a recipe are relative to.
+
+    `allowed`: the folders that the stage may reach, and with it the recipe's images.
+    """
 
     info: StageInfo
     recipe_folder: Path
     stage_folder: Path
+    allowed: AllowedFolders | None = None
 
 
 class Randomizer(Model):
@@ -44,6 +50,8 @@ class Randomizer(Model):
     kind: str
     name: str
     when: Trigger = ALWAYS
+    needs_mechanics: ClassVar[bool] = False
+    """Whether its call looks at `Snapshot.mechanics`: joints, surfaces and masses."""
 
     def choices(self) -> Mapping[str, Sequence[str]]:
         """All items that `draws.pick` may get, by group: only needed where several randomizers choose among the same."""

@@ -22,7 +22,11 @@ def check_dataset(root: Path) -> Report:
     if manifest is None or labels is None:
         return judge.report()
     with judge.guard("manifest.broken", "manifest.json"):
-        rules = Rules(frozenset(c["name"] for c in labels["classes"]), tuple(manifest["annotate"]))
+        rules = Rules(
+            {c["name"]: c["id"] for c in labels["classes"]},
+            tuple(manifest["annotate"]),
+            {c["name"]: list(c.get("keypoints") or []) for c in labels["classes"]},
+        )
         for name, record in records.items():
             with judge.guard("record.malformed", name):
                 check_record(root, record, name, rules, judge)
