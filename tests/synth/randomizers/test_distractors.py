@@ -136,7 +136,8 @@ def test_files_that_are_missing_or_out_of_bounds_are_told(
     brick(tmp_path / "in" / "extra" / "brick.usda", "Z", 1.0)
     brick(tmp_path / "outside" / "brick.usda", "Z", 1.0)
     with pytest.raises(
-        UserError, match="randomizer 'clutter': there is no file 'extra/brik.usda'; did you mean 'brick.usda'"
+        UserError,
+        match=r"randomizer 'clutter': there is no file 'extra/brik.usda'; did you mean 'brick.usda'",
     ):
         FrameMaker(yard_recipe(randomize=[clutter(files=["extra/brik.usda"])]), tmp_path / "in")
     with pytest.raises(UserError, match=r"outside/brick\.usda"):

@@ -307,7 +307,6 @@ def Xform "Cup"
         np.testing.assert_allclose(world(out, "/Cup")[:3, 2], normal, atol=1e-9)
         heights = vertices(out, "/Cup/Body") @ normal - np.array([0, -2, 0]) @ normal
         assert heights.min() == pytest.approx(0.05, abs=1e-6)
-        x, y, _ = world(out, "/Cup")[:3, 3]
         upright, _ = run(snapshot, frame, kind="scatter", prims=["/Cup"], over=over)
         np.testing.assert_allclose(world(upright, "/Cup")[:3, 2], [0, 0, 1], atol=1e-9)
 
