@@ -107,10 +107,8 @@ def object_nodes(snapshot: Snapshot, rows: np.ndarray) -> np.ndarray:
 def below(snapshot: Snapshot, prim: int) -> np.ndarray:
     """bool[n_prims]: the prim itself and all its descendants."""
     inside = np.zeros(len(snapshot.prims), bool)
-    inside[prim] = True
-    parent = snapshot.prims.parent
-    for i in range(prim + 1, len(snapshot.prims)):  # a parent comes before its children
-        inside[i] = parent[i] >= 0 and inside[parent[i]]
+    beyond = np.flatnonzero(snapshot.prims.parent[prim + 1 :] < prim)  # rows are in depth-first order
+    inside[prim : prim + 1 + int(beyond[0]) if len(beyond) else None] = True
     return inside
 
 
