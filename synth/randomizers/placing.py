@@ -113,8 +113,7 @@ class Placing(Randomizer):
     def _fault(self, thing: Thing, proposal: Proposal, taken: Crowd, points: list[F8], spacing: float) -> str:
         """Why the place cannot be taken, "" where it can."""
         assert proposal.world is not None  # it has no fault of its own
-        near = spacing > 0 and proposal.point is not None and len(points) > 0
-        if near and np.linalg.norm(np.array(points) - proposal.point, axis=1).min() < spacing:
+        if spacing > 0 and proposal.point is not None and _nearest(proposal.point, points) < spacing:
             return "too near another place"
         block = thing.block(proposal.world)
         if block is None:
@@ -143,6 +142,11 @@ def _nested(snapshot: Snapshot, prims: Sequence[int]) -> set[int]:
                 out.add(above)
             above = int(snapshot.prims.parent[above])
     return out
+
+
+def _nearest(point: F8, others: Sequence[F8]) -> float:
+    """The distance [m] to the nearest of the others."""
+    return float(np.linalg.norm(np.array(others) - point, axis=1).min()) if others else np.inf
 
 
 def _told(faults: Counter[str]) -> str:

@@ -361,7 +361,8 @@ def test_things_inside_a_native_instance_are_refused(snapshot: Snapshot, run: Ru
     ("fields", "sentence"),
     [
         ({"over": {"kind": "box", "min": [0, 0, 1], "max": [1, 1, 0]}}, "lies below min"),
-        ({"over": {"kind": "disk"}}, "rectangle"),
+        ({"over": {"kind": "circl"}}, "no region of kind 'circl'; did you mean 'circle'"),
+        ({"over": {"prims": ["/A"]}}, "a region needs a kind: rectangle, box, surface"),
         (
             {"over": {"kind": "box", "min": [0, 0, 0], "max": [1, 1, 1]}, "align": True},
             "need a region of kind surface",
