@@ -141,9 +141,17 @@ def full_box(snapshot: Snapshot, camera: Camera, index: int) -> tuple[float, flo
     What lies before the near plane does not count. A triangle whose vertices the lens does not see, counts only as far
     as points on its edges show.
     """
+    table = snapshot.instances
+    return full_box_of(snapshot, camera, np.flatnonzero((table.object == index) & table.visible))
+
+
+def full_box_of(
+    snapshot: Snapshot, camera: Camera, rows: np.ndarray
+) -> tuple[float, float, float, float] | None:
+    """The same of those instances, rows of `Snapshot.instances`."""
     low, high = np.full(2, np.inf), np.full(2, -np.inf)
     table = snapshot.instances
-    for row in np.flatnonzero((table.object == index) & table.visible).tolist():
+    for row in np.asarray(rows).tolist():
         prototype = snapshot.prototypes[int(table.prototype[row])]
         if not len(prototype.triangles):
             continue
@@ -165,6 +173,8 @@ def _outline(camera: Camera, points: F8, triangles: np.ndarray) -> F8:
         behind = np.zeros(len(points), bool)
     used = np.zeros(len(points), bool)
     used[triangles.ravel()] = True
+    if camera.lens.affine and behind.all() == behind.any():
+        return pixels[used]  # no edge is bent, and none goes through the near plane
     edges = np.sort(
         np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]]), axis=1
     )

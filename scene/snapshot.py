@@ -12,6 +12,7 @@ import numpy as np
 
 from twinstage.base.finding import Finding
 from twinstage.scene.columns import F4, F8, I4, U4, PoseColumns, VisibilityColumns, frozen
+from twinstage.scene.mechanics import Mechanics
 from twinstage.scene.tables import Frames as Frames
 from twinstage.scene.tables import InstanceTable as InstanceTable
 from twinstage.scene.tables import KeypointTable as KeypointTable
@@ -215,6 +216,8 @@ class SceneCamera:
         lens: what is authored beside the focal length; None for nothing.
         readout: how much later the last row is exposed than the first [s].
         pose_fault: what makes its transform unusable, "" for nothing.
+        velocity: how it goes while its shutter is open, in its own axes at the frame's time (USD: +x right, +y up) [m/s].
+        angular_velocity: how it turns meanwhile, about those axes [rad/s].
     """
 
     prim: int
@@ -237,6 +240,8 @@ class SceneCamera:
     lens: SceneLens | None = None
     readout: float = 0.0
     pose_fault: str = ""
+    velocity: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    angular_velocity: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +276,10 @@ class VariantSet:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """An immutable scene. `revision` counts changes of anything but transforms, visibility and styles."""
+    """An immutable scene. `revision` counts changes of anything but transforms, visibility and styles.
+
+    `mechanics`: joints, surfaces and masses; None where they were not read (`scene.read.mechanics`).
+    """
 
     stage: StageInfo
     prims: PrimTable
@@ -288,6 +296,7 @@ class Snapshot:
     revision: int = 0
     render_products: tuple[RenderProduct, ...] = ()
     keypoints: KeypointTable = field(default_factory=KeypointTable.empty)
+    mechanics: Mechanics | None = None
     variants: tuple[VariantSet, ...] = ()
     """What `read.variants` found, where someone asked for it; () otherwise."""
 

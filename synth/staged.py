@@ -15,6 +15,7 @@ from twinstage.scene.asset_paths import check_used_layers
 from twinstage.scene.author import NewPrim, ShaderPaths, author_layer, shader_paths
 from twinstage.scene.edits import EditBatch
 from twinstage.scene.read import read_snapshot
+from twinstage.scene.read.mechanics import with_mechanics
 from twinstage.scene.read.variants import read_variants
 from twinstage.scene.snapshot import Snapshot
 from twinstage.scene.stage import OpenedStage, open_stage
@@ -23,6 +24,7 @@ from twinstage.synth.labels import class_of, is_target
 from twinstage.synth.randomizers import Randomizer, Setting
 from twinstage.synth.randomizers.distractors import DISTRACTORS
 from twinstage.synth.recipe import Recipe
+from twinstage.synth.start import Start, apply_start
 
 SCENES_KEPT = 8
 """Scenes other than the first that are kept in memory."""
@@ -46,9 +48,13 @@ class Scene:
 class StagedRecipe:
     """One stage of a recipe in this process. Raises UserError for a stage that cannot be opened or that shows no label."""
 
-    def __init__(self, recipe: Recipe, base_dir: Path, stage: str | None = None) -> None:
+    def __init__(
+        self, recipe: Recipe, base_dir: Path, stage: str | None = None, start: Start | None = None
+    ) -> None:
         self.recipe = recipe
         self.opened = open_recipe_stage(recipe, base_dir, stage)
+        if start is not None:
+            apply_start(self.opened, start)
         folder = Path(self.opened.path).parent
         setting = Setting(stage_info(self.opened), base_dir, folder, self.opened.allowed)
         self.prims: list[NewPrim] = new_prims(recipe, self.opened)
@@ -84,6 +90,8 @@ class StagedRecipe:
     def _read(self, structure: EditBatch, time: float | None) -> Scene:
         self._show(structure)
         snapshot = read_snapshot(self.opened, time)
+        if any(randomizer.needs_mechanics for randomizer in self.recipe.randomize):
+            snapshot = with_mechanics(snapshot, self.opened)
         return Scene(snapshot, labelled_objects(self.recipe, snapshot), structure, time)
 
     def _with_variants(self, scene: Scene) -> Scene:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from twinstage.base.registry import Registry
 from twinstage.scene.asset_paths import AllowedFolders
@@ -49,6 +50,8 @@ class Randomizer(Model):
     kind: str
     name: str
     when: Trigger = ALWAYS
+    needs_mechanics: ClassVar[bool] = False
+    """Whether its call looks at `Snapshot.mechanics`: joints, surfaces and masses."""
 
     def choices(self) -> Mapping[str, Sequence[str]]:
         """All items that `draws.pick` may get, by group: only needed where several randomizers choose among the same."""

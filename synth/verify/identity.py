@@ -1,5 +1,6 @@
 """Across records: every frame once, every object the same thing everywhere, totals as promised."""
 
+import json
 from typing import Any
 
 from twinstage.synth.verify.report import Judge
@@ -21,8 +22,7 @@ def check_labels(labels: dict[str, Any], judge: Judge) -> None:
 
 def check_frames(records: dict[str, dict[str, Any]], manifest: dict[str, Any], judge: Judge) -> None:
     """The shard's frames, each once, in files of their own number."""
-    index, count = manifest["shard"]
-    wanted = set(range(index, manifest["frames"], count))
+    wanted = _frames_of(manifest["shard"], manifest["frames"])
     for name, record in records.items():
         judge.check(
             name == f"records/{record.get('frame', -1):06d}.json",
@@ -38,21 +38,43 @@ def check_frames(records: dict[str, dict[str, Any]], manifest: dict[str, Any], j
     )
 
 
+def _frames_of(shard: Any, frames: int) -> set[int]:
+    """Frames of a shard `[i, n]`, or of several merged ones, `[[i, n], ...]`."""
+    pairs = [shard] if isinstance(shard[0], int) else shard
+    return {frame for index, count in pairs for frame in range(index, frames, count)}
+
+
 def check_objects(records: dict[str, dict[str, Any]], judge: Judge) -> None:
-    """An instance id is one prim (or point) of one class in all frames and cameras."""
-    seen: dict[int, tuple[Any, ...]] = {}
+    """An instance id is one prim (or point) of one class in all frames and cameras of the same stage and structure.
+
+    Where it is seen by two cameras of a frame, it is the same thing in the same place, whole in either.
+    """
+    seen: dict[tuple[str, Any], tuple[Any, ...]] = {}
     owner: dict[tuple[Any, ...], int] = {}
     for name, record in records.items():
+        structure = json.dumps(
+            [record.get("stage"), record.get("structure"), record.get("time")], sort_keys=True
+        )
+        facts: dict[Any, Any] = {}
         for camera in record.get("cameras", []):
             for item in camera.get("objects", []):
                 number = item.get("instance_id")
                 thing = (item.get("prim_path"), item.get("point_id"), item.get("class"))
-                same = seen.setdefault(number, thing) == thing and owner.setdefault(thing, number) == number
+                same = seen.setdefault((structure, number), thing) == thing
+                same = owner.setdefault((structure, *thing), number) == number and same
+                where = f"{name} {camera.get('name')}"
                 judge.check(
                     same,
                     "object.identity",
-                    f"{name} {camera.get('name')}",
-                    f"instance {number} is {thing[0]} ({thing[2]}) here and something else elsewhere",
+                    where,
+                    f"instance {number} is {thing[0]} {thing[1]} ({thing[2]}) here and something else elsewhere",
+                )
+                fact = [item.get(key) for key in ("world_from_object", "bbox_3d", "size", "model")]
+                judge.check(
+                    facts.setdefault(number, fact) == fact,
+                    "object.cameras",
+                    where,
+                    f"instance {number} ({thing[0]}) stands elsewhere, or is of another size, in another camera's view",
                 )
 
 
