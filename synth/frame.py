@@ -10,23 +10,24 @@ from pathlib import Path
 from typing import Any
 
 from twinstage.render.picture import png_bytes
-from twinstage.scene.columns import U1
 from twinstage.scene.edits import apply_edits, batch
 from twinstage.scene.snapshot import Snapshot
 from twinstage.synth.acceptance import Refusal, exposure_refusal, refusal
-from twinstage.synth.annotate import ObjectRecords, camera_record, lens_record
+from twinstage.synth.annotate import ObjectRecords, camera_record, lens_record, material_names
 from twinstage.synth.canonical import canonical_json, write_atomic
 from twinstage.synth.dataset import MODELS, image_path, layer_path, record_path
 from twinstage.synth.draws import UnknownDraw
-from twinstage.synth.images import label_image
+from twinstage.synth.images import Photo, label_image, linear_image
 from twinstage.synth.look import View, look, recipe_camera
 from twinstage.synth.models import write_model
+from twinstage.synth.moments import check_next
 from twinstage.synth.plan import Job
 from twinstage.synth.randomize import Randomized, randomize, steps_of, structure_of
 from twinstage.synth.randomizers import Rejected
 from twinstage.synth.recipe import Recipe
 from twinstage.synth.sights import sights
 from twinstage.synth.staged import StagedRecipe
+from twinstage.synth.start import Start, above_start, required_start
 from twinstage.synth.studio import Studio
 
 
@@ -51,20 +52,22 @@ class _Attempt:
     number: int
     made: Randomized
     views: Sequence[View]
-    pictures: dict[int, U1]
+    pictures: dict[int, Photo]
 
 
 class FrameMaker:
-    """Makes frames of a recipe whose paths are relative to `base_dir`."""
+    """Makes frames of a recipe whose paths are relative to `base_dir`. `start`: the state that it names, if it does."""
 
-    def __init__(self, recipe: Recipe, base_dir: Path) -> None:
+    def __init__(self, recipe: Recipe, base_dir: Path, start: Start | None = None) -> None:
         self.recipe = recipe
-        self.scenes = [StagedRecipe(recipe, base_dir, stage) for stage in recipe.stages]
+        self.start = required_start(recipe, start)
+        self.scenes = [StagedRecipe(recipe, base_dir, stage, self.start) for stage in recipe.stages]
         self._classes = {cls.name: cls for cls in recipe.labels}
         self._studios = [Studio(staged) for staged in self.scenes]
         for staged in self.scenes:
             for spec in recipe.cameras:
                 recipe_camera(recipe, staged.first.snapshot, spec)
+            check_next(recipe, staged)
 
     @property
     def staged(self) -> StagedRecipe:
@@ -128,15 +131,15 @@ class FrameMaker:
             made = self.randomized(job.frame, number, job.split, job.scene)
         except Rejected as rejected:
             return Refusal(rejected.rule, str(rejected))
-        accept, objects = self.recipe.accept, sorted(made.scene.classes)
-        views = [look(self.recipe, made.snapshot, spec, objects) for spec in self.recipe.cameras]
+        accept, staged = self.recipe.accept, self.scenes[job.scene]
+        views = [look(self.recipe, staged, made, spec) for spec in self.recipe.cameras]
         refused = refusal(accept, [sights(self.recipe, made, view) for view in views])
         if refused is not None:
             return refused
-        pictures: dict[int, U1] = {}
+        pictures: dict[int, Photo] = {}
         if accept.exposure is not None:
             pictures = {i: self._picture(job, made, view) for i, view in enumerate(views)}
-            dark = exposure_refusal(accept, list(pictures.values()))
+            dark = exposure_refusal(accept, [found.rgb for found in pictures.values()])
             if dark is not None:
                 return dark
         return _Attempt(number, made, views, pictures)
@@ -151,8 +154,8 @@ class FrameMaker:
         """The text of the layer that makes the frame out of the stage."""
         return self.scenes[scene].layer(made.scene, made.edits)
 
-    def _picture(self, job: Job, made: Randomized, view: View) -> U1:
-        return self._studios[job.scene].picture(job.frame, made, view)
+    def _picture(self, job: Job, made: Randomized, view: View) -> Photo:
+        return self._studios[job.scene].photo(job.frame, made, view)
 
     def _write(self, out: Path, job: Job, kept: _Attempt, refusals: Sequence[Refusal]) -> None:
         made, cameras = kept.made, []
@@ -162,27 +165,38 @@ class FrameMaker:
                 paths[what] = image_path(job.frame, view.capture.camera.name, what)
                 write_atomic(out / paths[what], self._image(what, job, kept, place))
             cameras.append(self._camera(out, made, view) | {"images": paths})
-        write_atomic(out / layer_path(job.frame), self.layer(made, job.scene).encode())
+        layer = above_start(self.layer(made, job.scene), self.start)
+        write_atomic(out / layer_path(job.frame), layer.encode())
         record = self._record(job, kept.number, refusals, made, cameras)
         write_atomic(out / record_path(job.frame), canonical_json(record))
 
     def _camera(self, out: Path, made: Randomized, view: View) -> dict[str, Any]:
         """A camera's entry of the record, but for its images; and the models of what it sees."""
         snapshot, camera = made.snapshot, view.capture.camera
-        found = ObjectRecords(snapshot, camera, view.seen, made.scene.classes, self._classes)
+        found = ObjectRecords(
+            snapshot, camera, view.seen, made.scene.classes, self._classes, motion=view.motion
+        )
         if MODELS in self.recipe.annotate:
             for model in found.models:
                 if model is not None:
                     write_model(out, snapshot, model)
         lens = lens_record(snapshot, view.scene_camera, view.spec.square_pixels)
-        return camera_record(camera) | lens | {"objects": found.records()}
+        entry = camera_record(camera) | lens | {"objects": found.records()}
+        if "material" in self.recipe.images:
+            entry["materials"] = material_names(snapshot, view.capture.aovs["material"])
+        return entry
 
     def _image(self, what: str, job: Job, kept: _Attempt, place: int) -> bytes:
         view = kept.views[place]
-        if what != "rgb":
+        if what not in ("rgb", "linear"):
             return label_image(what, view)
-        rendered = kept.pictures.get(place)
-        return png_bytes(self._picture(job, kept.made, view) if rendered is None else rendered)
+        if place not in kept.pictures:
+            kept.pictures[place] = self._picture(job, kept.made, view)
+        rendered = kept.pictures[place]
+        if what == "rgb":
+            return png_bytes(rendered.rgb)
+        assert rendered.linear is not None  # the recipe asks for it
+        return linear_image(rendered.linear, view)
 
     def _record(
         self,
@@ -199,6 +213,7 @@ class FrameMaker:
             "frame": job.frame,
             "stage": self.recipe.stage_names[job.scene],
             "time": None if made is None else made.scene.time,
+            **({} if self.start is None else {"moment": self.start.moment}),
             "structure": {f"{e.prim_path} {e.property}": e.value for e in structure},
             "split": job.split,
             "attempt": attempt,

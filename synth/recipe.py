@@ -23,10 +23,31 @@ from twinstage.synth.model import Model
 from twinstage.synth.paths import checked_pattern
 from twinstage.synth.plugins import plugin_schemas, validate_plugin
 from twinstage.synth.randomizers import RANDOMIZERS, Randomizer
+from twinstage.synth.state_spec import StateSpec
 from twinstage.synth.writers import WRITERS, Writer
 from twinstage.synth.yaml_file import apply_overrides, read_yaml, validated
 
-Annotation = Literal["rgb", "depth", "instance", "normal", "models"]
+Annotation = Literal[
+    "rgb",
+    "linear",
+    "depth",
+    "depth_mm",
+    "range",
+    "normal",
+    "normal_camera",
+    "instance",
+    "semantic",
+    "panoptic",
+    "part",
+    "material",
+    "uv",
+    "nocs",
+    "position",
+    "motion",
+    "flow",
+    "flow_occluded",
+    "models",
+]
 """What a recipe can ask for beside the record, which always holds boxes, masks, poses and key points.
 
 All are pictures of each camera but `models`: rigid models of the objects, for all frames together.
@@ -115,6 +136,7 @@ class Recipe(Model):
         recipe: version of this format.
         stage: USD file, relative to the recipe's folder; or several, over which the frames are dealt out.
         asset_roots: further folders that the stage may read from, relative to the recipe's folder.
+        state: the plant as it is or was, from which every frame starts; by default the stage as it is authored.
         seed: with the frame number, the only origin of randomness.
         frames: how many; numbered from 0.
         resolution: of cameras that name none [px].
@@ -134,6 +156,7 @@ class Recipe(Model):
     recipe: Literal[1] = 1
     stage: str | Annotated[tuple[str, ...], Field(min_length=1)]
     asset_roots: tuple[str, ...] = ()
+    state: StateSpec | None = None
     seed: int = Field(default=0, ge=0, lt=2**63)
     frames: int = Field(default=10, ge=1, le=999_999)
     resolution: Resolution = (640, 480)
@@ -197,6 +220,8 @@ class Recipe(Model):
                     )
         if self.accept.exposure is not None and "rgb" not in self.annotate:
             raise ValueError("accept.exposure is about pictures, so annotate needs rgb")
+        if self.state is not None and len(self.stages) > 1:
+            raise ValueError("a state is that of one stage, so stage cannot name several")
         if len(set(self.stages)) < len(self.stages):
             raise ValueError("stage names the same file twice")
         return self
@@ -227,6 +252,11 @@ class Recipe(Model):
         """The pictures among `annotate`, each once."""
         return tuple(what for what in dict.fromkeys(self.annotate) if what != "models")
 
+    @property
+    def needs_linear(self) -> bool:
+        """Whether anything asks for the light of pictures before the tone map."""
+        return "linear" in self.annotate
+
     def camera_resolution(self, camera: CameraSpec) -> tuple[int, int]:
         """(width, height) of a camera [px]."""
         return camera.resolution or self.resolution
@@ -238,8 +268,8 @@ class Recipe(Model):
 
     @property
     def hash(self) -> str:
-        """SHA-256 over everything but where the stage lies, hex."""
-        data = self.model_dump(mode="json", exclude={"stage", "asset_roots"})
+        """SHA-256 over everything but where the stage lies and where the state comes from, hex; both have their own."""
+        data = self.model_dump(mode="json", exclude={"stage", "asset_roots", "state"})
         return sha256_hex(canonical_json(data))
 
 

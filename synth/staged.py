@@ -24,6 +24,7 @@ from twinstage.synth.labels import class_of, is_target
 from twinstage.synth.randomizers import Randomizer, Setting
 from twinstage.synth.randomizers.distractors import DISTRACTORS
 from twinstage.synth.recipe import Recipe
+from twinstage.synth.start import Start, apply_start
 
 SCENES_KEPT = 8
 """Scenes other than the first that are kept in memory."""
@@ -47,9 +48,13 @@ class Scene:
 class StagedRecipe:
     """One stage of a recipe in this process. Raises UserError for a stage that cannot be opened or that shows no label."""
 
-    def __init__(self, recipe: Recipe, base_dir: Path, stage: str | None = None) -> None:
+    def __init__(
+        self, recipe: Recipe, base_dir: Path, stage: str | None = None, start: Start | None = None
+    ) -> None:
         self.recipe = recipe
         self.opened = open_recipe_stage(recipe, base_dir, stage)
+        if start is not None:
+            apply_start(self.opened, start)
         folder = Path(self.opened.path).parent
         setting = Setting(stage_info(self.opened), base_dir, folder, self.opened.allowed)
         self.prims: list[NewPrim] = new_prims(recipe, self.opened)

@@ -56,11 +56,12 @@ class Writer(Model):
 WRITERS: Registry[Writer] = Registry("writer", group="twinstage.writers")
 
 
-def export(writer: Writer, dataset: Dataset, out: Path) -> int:
-    """Write all files of a writer below the folder `out`; how many there are."""
+def export(writer: Writer, dataset: Dataset, out: Path, *, within: str = "") -> int:
+    """Write all files of a writer below the folder `out`; how many there are. `within`: the folder of theirs that is `out`
+    itself."""
     count = 0
     for path, content in writer.files(dataset):
-        put(inside(out, path), content)
+        put(inside(out, path.removeprefix(f"{within}/") if within else path), content)
         count += 1
     return count
 

@@ -119,7 +119,7 @@ def information(item: dict[str, Any], valid: int) -> dict[str, Any]:
     """An entry of scene_gt_info.json."""
     whole = item["amodal_px_total"]
     return {
-        "bbox_obj": _box(item["bbox_full"] if whole else None),
+        "bbox_obj": _box(whole_box(item) if whole else None),
         "bbox_visib": _box(item["bbox_visible"] if item["visible_px"] else None),
         "px_count_all": whole,
         "px_count_valid": valid,
@@ -148,12 +148,24 @@ def coco_entry(
     }
 
 
+def whole_box(item: dict[str, Any]) -> list[float]:
+    """Box of the whole silhouette [px]: that of its mask, or where it leaves the picture also that of its outline."""
+    inside: list[float] = item["bbox_amodal"]
+    if item["amodal_px_in_frame"] == item["amodal_px_total"] or item["bbox_full"] is None:
+        return inside
+    a, b = np.array(inside), np.array(item["bbox_full"], np.float64)
+    low, high = np.minimum(a[:2], b[:2]), np.maximum(a[:2] + a[2:], b[:2] + b[2:])
+    return [*low.tolist(), *(high - low).tolist()]
+
+
 def _box(box: list[float] | None) -> list[int]:
-    """[x, y, xmax - xmin, ymax - ymin] of pixels: one less than from edge to edge."""
+    """[x, y, xmax - xmin, ymax - ymin] of the pixels whose middle lies in a box from edge to edge."""
     if box is None:
         return [-1, -1, -1, -1]
-    x, y = int(np.floor(box[0])), int(np.floor(box[1]))
-    return [x, y, int(np.ceil(box[0] + box[2])) - 1 - x, int(np.ceil(box[1] + box[3])) - 1 - y]
+    left, top, right, bottom = (
+        int(np.ceil(v - 0.5)) for v in (box[0], box[1], box[0] + box[2], box[1] + box[3])
+    )
+    return [left, top, max(right - 1 - left, 0), max(bottom - 1 - top, 0)]
 
 
 def _flat(array: F8) -> list[float]:

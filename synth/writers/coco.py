@@ -3,10 +3,11 @@
     annotations[_SPLIT].json   boxes and masks (instances)
     keypoints[_SPLIT].json     the same objects with key points, of the classes that have some
     panoptic[_SPLIT].json      with one PNG a picture in panoptic[_SPLIT]/
+    images/                    links to the native pictures, where `pictures` is set
     export_report.json         what was counted
 
-`file_name` is relative to the dataset's `images/`. Coordinates are pixel edges, for boxes, polygons and key points alike.
-What the entries hold is said in `coco_entries`; documents are written piece by piece.
+`file_name` is relative to the dataset's `images/`, or with `pictures` to the export's. Coordinates are pixel edges, for
+boxes, polygons and key points alike. What the entries hold is said in `coco_entries`; documents are written piece by piece.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,7 +18,7 @@ from pydantic import Field
 from twinstage.base.errors import UserError, did_you_mean
 from twinstage.synth.dataset import Dataset
 from twinstage.synth.model import Model
-from twinstage.synth.writers.base import WRITERS, Content, Folder, Writer
+from twinstage.synth.writers.base import WRITERS, Content, Folder, Writer, source
 from twinstage.synth.writers.coco_entries import Entries
 from twinstage.synth.writers.coco_panoptic import Panoptic
 from twinstage.synth.writers.views import REPORT, Tally, View, compact, splits_of, views
@@ -47,6 +48,7 @@ class CocoWriter(Writer):
             ignores (crowd: `iscrowd` 1).
         stuff: classes that are no things in the panoptic task: one segment a class.
         licence: of the pictures.
+        pictures: whether the export holds the pictures, too, so that it is whole in itself.
     """
 
     kind: Literal["coco"] = "coco"
@@ -58,6 +60,7 @@ class CocoWriter(Writer):
     below: Literal["omit", "crowd"] = "omit"
     stuff: tuple[str, ...] = ()
     licence: Licence | None = None
+    pictures: bool = False
 
     def files(self, dataset: Dataset) -> Iterator[tuple[str, Content]]:
         labels = dataset.labels()
@@ -66,6 +69,9 @@ class CocoWriter(Writer):
             if name not in names:
                 raise UserError(f"export coco: stuff {name!r} is no class{did_you_mean(name, names)}")
         tally = Tally()
+        if self.pictures:
+            for view in views(dataset, all_splits=True):
+                yield f"{self.folder}/images/{view.name}", source(dataset, view.picture("rgb", "export coco"))
         for task in self._tasks(labels):
             for split in splits_of(labels):
                 stem = f"{self.folder}/{FILES[task]}" + ("" if split is None else f"_{split}")

@@ -50,7 +50,7 @@ def _read(data: bytes, size: tuple[int, int]) -> F8:
 def _header(data: bytes, at: int) -> tuple[dict[str, bytes], int]:
     out = {}
     while data[at]:
-        name, kind = [*data[at : at + 512].split(b"\0", 2), b""][:2]
+        name, kind, _ = data[at : at + 512].split(b"\0", 2)
         at += len(name) + len(kind) + 2
         (length,) = struct.unpack_from("<i", data, at)
         if length < 0:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from twinstage.base.errors import DataError
+from twinstage.base.errors import DataError, UserError
 from twinstage.cli.common import AssetRoots, Json, print_json, sigterm_stops
 from twinstage.cli.frame_progress import frame_progress
+from twinstage.cli.synth_convert import convert
 from twinstage.cli.synth_frame import frame
 from twinstage.cli.synth_merge import merge
 from twinstage.cli.synth_report import report
@@ -24,7 +25,7 @@ app = typer.Typer(
     help="Labelled datasets from a recipe, and their proof.",
     rich_markup_mode="rich",
 )
-for _command in (frame, merge, report, schema):
+for _command in (convert, frame, merge, report, schema):
     app.command()(_command)
 
 
@@ -57,6 +58,14 @@ def generate(
     verify: Annotated[
         bool, typer.Option("--verify/--no-verify", help="Recompute every number when all frames are there.")
     ] = True,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            "--at",
+            help="Start from this moment of the recording that the recipe's state names: a date and time, or seconds.",
+            show_default=False,
+        ),
+    ] = None,
     asset_root: AssetRoots = None,
     json_: Json = False,
 ) -> None:
@@ -79,6 +88,7 @@ def generate(
             judged=verify,
             progress=told.update,
             on_frame=told.frame,
+            at=at,
         )
     if json_:
         print_json(asdict(done))
@@ -119,13 +129,34 @@ def print_generated(done: "Generated", shard: str = "") -> None:
 
 @app.command()
 def verify(
-    dataset: Annotated[Path, typer.Argument(help="Folder of a dataset.", show_default=False)],
+    dataset: Annotated[
+        Path | None,
+        typer.Argument(
+            help="Folder of a dataset, ours or anybody's (COCO, YOLO, KITTI, BOP, Replicator, BlenderProc), or one file.",
+            show_default=False,
+        ),
+    ] = None,
+    format_: Annotated[
+        str | None,
+        typer.Option(
+            "--format", help="Check it as this format, instead of what is found.", show_default=False
+        ),
+    ] = None,
+    rules: Annotated[bool, typer.Option("--rules", help="List the rules of the formats, and stop.")] = False,
     json_: Json = False,
 ) -> None:
     """Recompute every number of a dataset from its files alone; exit 1 if one is wrong."""
+    from twinstage.synth.verify import formats
     from twinstage.synth.verify import verify as check
 
-    report = check(dataset)
+    if rules:
+        chosen = formats.rules_of(format_)
+        print_json(chosen) if json_ else print("\n".join(f"{code}: {text}" for code, text in chosen.items()))
+        return
+    if dataset is None:
+        raise UserError("name a dataset: its folder or one of its files (or --rules)")
+    ours = format_ is None and dataset.is_dir() and formats.is_native(dataset)
+    report = check(dataset) if ours or format_ == "native" else formats.verify_format(dataset, format_)
     if json_:
         print_json(report.as_dict())
     else:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from twinstage.base.clock import SystemClock
 from twinstage.base.errors import UserError
+from twinstage.live.states import start_of, with_moment
 
 if TYPE_CHECKING:
     from twinstage.synth.frame import FrameSummary
@@ -26,18 +27,24 @@ def generate_dataset(
     overrides: Sequence[str] = (),
     asset_roots: Sequence[Path] = (),
     judged: bool = True,
+    at: str | None = None,
     progress: Callable[[int, int], None] | None = None,
     on_frame: Callable[["FrameSummary"], None] | None = None,
 ) -> "Generated":
     """Write the dataset of a recipe file; see `synth.generate.generate`. `asset_roots` add to the recipe's own."""
     from twinstage.synth.generate import generate
+    from twinstage.synth.start import stored_start
 
+    loaded = loaded_recipe(recipe, overrides, asset_roots)
+    if at is not None:
+        loaded = with_moment(loaded, at)
     return generate(
-        loaded_recipe(recipe, overrides, asset_roots),
+        loaded,
         out,
         frames,
         seed,
         base_dir=recipe.parent,
+        start=stored_start(out) or start_of(loaded, recipe.parent),
         workers=workers,
         shard=_shard(shard),
         judged=judged,

@@ -15,6 +15,9 @@ import pytest
 from PIL import Image
 
 from twinstage.render.picture import exr_bytes
+from twinstage.synth.dataset import Dataset
+from twinstage.synth.writers import WRITERS
+from twinstage.synth.writers.base import export
 
 W, H = 160, 120
 K = np.array([[140.0, 0, 83.0], [0, 150.0, 57.0], [0, 0, 1]])
@@ -346,3 +349,15 @@ def coco() -> Callable[[Path], Any]:
             return COCO(str(path))
 
     return load
+
+
+@pytest.fixture(scope="session")
+def exported() -> Callable[..., Path]:
+    """A function (dataset, out, kind, fields...) that exports and gives back the export's folder."""
+
+    def run(dataset: Path, out: Path, kind: str, **fields: Any) -> Path:
+        writer = WRITERS.get(kind).model_validate(fields)
+        export(writer, Dataset(dataset), out)
+        return out / writer.folder
+
+    return run

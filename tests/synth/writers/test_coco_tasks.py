@@ -12,20 +12,10 @@ import pytest
 from PIL import Image
 
 from twinstage.base.errors import UserError
-from twinstage.synth.dataset import Dataset
-from twinstage.synth.writers import WRITERS
-from twinstage.synth.writers.base import export
-
-
-def exported(dataset: Path, out: Path, kind: str, **fields: Any) -> Path:
-    """The folder of an export."""
-    writer = WRITERS.get(kind).model_validate(fields)
-    export(writer, Dataset(dataset), out)
-    return out / writer.folder
 
 
 @pytest.fixture(scope="module")
-def folder(goods_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(goods_dataset: Path, exported: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """All three tasks."""
     tasks = ["instances", "keypoints", "panoptic"]
     return exported(goods_dataset, tmp_path_factory.mktemp("coco"), "coco", tasks=tasks, stuff=["floor"])
@@ -108,7 +98,7 @@ def test_boxes_areas_and_ids_are_what_the_toolkit_finds_in_the_masks(folder: Pat
 
 
 def test_what_the_rule_leaves_out_is_counted_or_becomes_a_crowd(
-    goods_dataset: Path, folder: Path, records: Any, tmp_path: Path
+    goods_dataset: Path, folder: Path, records: Any, exported: Any, tmp_path: Path
 ) -> None:
     objects = [o for r in records(goods_dataset) for c in r["cameras"] for o in c["objects"]]
     hidden = sum(o["visible_px"] == 0 for o in objects)
@@ -130,7 +120,7 @@ def test_what_the_rule_leaves_out_is_counted_or_becomes_a_crowd(
 
 
 def test_polygons_stand_only_where_they_hold_the_mask(
-    goods_dataset: Path, tmp_path: Path, coco: Any, decoded: Callable[..., Any]
+    goods_dataset: Path, tmp_path: Path, coco: Any, exported: Any, decoded: Callable[..., Any]
 ) -> None:
     folder = exported(goods_dataset, tmp_path, "coco", tasks=["instances"], polygons=True, min_iou=0.97)
     truth = coco(folder / "annotations_train.json")
@@ -183,6 +173,56 @@ def test_panoptic_pictures_hold_the_visible_masks(
             )
 
 
-def test_mistakes_are_one_sentence(goods_dataset: Path, tmp_path: Path) -> None:
+def test_mistakes_are_one_sentence(goods_dataset: Path, exported: Any, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="stuff 'flor' is no class; did you mean 'floor'"):
         exported(goods_dataset, tmp_path, "coco", stuff=["flor"])
+
+
+def test_more_objects_than_the_scorer_looks_at(
+    native: Any, box_type: Any, exported: Any, coco: Any, tmp_path: Path
+) -> None:
+    """1,200 annotations, 120 in each picture: perfect with a `maxDets` that reaches them all."""
+    from pycocotools import mask as rle
+
+    far = box_type("crate", (1, 1, 1), np.eye(3), np.array([0, 1e4, 0]), "c" * 16, "/Far")
+    root = native(tmp_path / "native", {}, lambda frame: [far], frames=10).write()
+    random = np.random.default_rng(5)
+    for frame in range(10):
+        path = root / f"records/{frame:06d}.json"
+        record = json.loads(path.read_text())
+        objects = []
+        for number in range(120):
+            mask = np.zeros((120, 160), np.uint8, order="F")
+            y, x = 12 * (number // 12), 13 * (number % 12)
+            h, w = random.integers(4, 11, 2)
+            mask[y : y + h, x : x + w] = 1
+            counts = {"size": [120, 160], "counts": rle.encode(mask)["counts"].decode()}
+            points = [
+                {"name": n, "world": [0, 0, 0], "px": [float(x + i), float(y + i)], "v": 1 + i % 2}
+                for i, n in enumerate(("left", "right", "top"))
+            ]
+            objects.append(
+                {
+                    "instance_id": number + 1,
+                    "prim_path": f"/World/Box_{number}",
+                    "point_id": -1,
+                    "class": "crate",
+                    "visible_px": int(mask.sum()),
+                    "amodal_px_in_frame": int(mask.sum()),
+                    "amodal_px_total": int(mask.sum()),
+                    "occlusion": 0.0,
+                    "truncation": 0.0,
+                    "bbox_visible": [float(v) for v in (x, y, w, h)],
+                    "bbox_amodal": [float(v) for v in (x, y, w, h)],
+                    "visible_rle": counts,
+                    "amodal_rle": counts,
+                    "keypoints": points,
+                }
+            )
+        record["cameras"] = [{"name": "top", "resolution": [160, 120], "images": {}, "objects": objects}]
+        path.write_text(json.dumps({**record, "sensors": []}))
+    truth = coco(exported(root, tmp_path, "coco", tasks=["instances", "keypoints"]) / "keypoints.json")
+    assert len(truth.getAnnIds()) == 1200
+    sigmas = truth.loadCats([1])[0]["sigmas"]
+    for kind in ("bbox", "segm", "keypoints"):
+        assert scores(truth, kind, sigmas if kind == "keypoints" else None)[0] == pytest.approx(1, abs=1e-12)
