@@ -17,6 +17,7 @@ from twinstage.synth.finish import Generated, finish, labels_document
 from twinstage.synth.frame import FrameMaker, FrameSummary
 from twinstage.synth.plan import deal_splits, plan, shard_frames
 from twinstage.synth.recipe import Recipe
+from twinstage.synth.start import STATE_LAYER, Start, stored_start
 from twinstage.synth.unfinished import begin, check_out, cpu, resumable, run_log, versions
 from twinstage.synth.workers import FRAMES_THAT_PAY, fitting_workers, summaries
 
@@ -43,6 +44,7 @@ def generate(
     seed: int | None = None,
     *,
     base_dir: Path = Path(),
+    start: Start | None = None,
     workers: int | None = 1,
     shard: tuple[int, int] = (0, 1),
     judged: bool = True,
@@ -55,6 +57,7 @@ def generate(
     Args:
         recipe, out: what to make, and where; see `frames` and `seed`, which replace the recipe's own.
         base_dir: the recipe's folder, to which its paths are relative.
+        start: the state that the recipe names; by default the one that `out` holds.
         workers: processes, None for as many as pay.
         shard: (i, n) makes frames i, i + n, ...
         judged: whether the judge recomputes every number in the end; what it found is in the result.
@@ -71,13 +74,13 @@ def generate(
     recipe = resolved(recipe, frames, seed)
     todo = shard_frames(recipe.frames, shard)
     check_out(out)
-    maker = FrameMaker(recipe, base_dir)
+    maker = FrameMaker(recipe, base_dir, start or stored_start(out))
     maker.check()
     for writer in recipe.export:
         writer.check(recipe.annotate)
     jobs = plan(recipe)
     state = run_state(recipe, maker, shard)
-    done = begin(out, state, fixed_files(recipe))
+    done = begin(out, state, fixed_files(recipe, maker.start))
     left = [jobs[frame] for frame in todo if frame not in done]
     workers = fitting_workers(len(left)) if workers is None else workers
     with run_log(out, clock) as log:
@@ -120,14 +123,16 @@ def run_state(recipe: Recipe, maker: FrameMaker, shard: tuple[int, int]) -> dict
         "shard": list(shard),
         "versions": versions(),
         "cpu": cpu(),
+        **({} if maker.start is None else {"start": maker.start.as_data()}),
     }
 
 
-def fixed_files(recipe: Recipe) -> dict[str, bytes]:
-    """Files that the recipe alone decides."""
+def fixed_files(recipe: Recipe, start: Start | None = None) -> dict[str, bytes]:
+    """Files that the recipe alone decides, and the state that it starts from."""
     return {
         layout.RECIPE: recipe.to_yaml().encode(),
         layout.LABELS: canonical_json(labels_document(recipe)),
+        **({} if start is None else {STATE_LAYER: start.text.encode()}),
     }
 
 

@@ -23,6 +23,8 @@ from twinstage.synth.model import Model
 from twinstage.synth.paths import checked_pattern
 from twinstage.synth.plugins import plugin_schemas, validate_plugin
 from twinstage.synth.randomizers import RANDOMIZERS, Randomizer
+from twinstage.synth.sensor_spec import SensorSpec
+from twinstage.synth.state_spec import StateSpec
 from twinstage.synth.writers import WRITERS, Writer
 from twinstage.synth.yaml_file import apply_overrides, read_yaml, validated
 
@@ -135,6 +137,7 @@ class Recipe(Model):
         recipe: version of this format.
         stage: USD file, relative to the recipe's folder; or several, over which the frames are dealt out.
         asset_roots: further folders that the stage may read from, relative to the recipe's folder.
+        state: the plant as it is or was, from which every frame starts; by default the stage as it is authored.
         seed: with the frame number, the only origin of randomness.
         frames: how many; numbered from 0.
         resolution: of cameras that name none [px].
@@ -143,6 +146,7 @@ class Recipe(Model):
         targets: path patterns or class names of what to label; empty = all that `labels` names.
         labels: classes in the order of their ids, with the scene's labels that mean them.
         randomize: changes from frame to frame, made in this order.
+        sensors: lidars, depth cameras, noisy and thermal cameras, at cameras or places of their own.
         annotate: files to write beside the records.
         engine: how pictures are made.
         accept: when an object or a frame counts.
@@ -154,6 +158,7 @@ class Recipe(Model):
     recipe: Literal[1] = 1
     stage: str | Annotated[tuple[str, ...], Field(min_length=1)]
     asset_roots: tuple[str, ...] = ()
+    state: StateSpec | None = None
     seed: int = Field(default=0, ge=0, lt=2**63)
     frames: int = Field(default=10, ge=1, le=999_999)
     resolution: Resolution = (640, 480)
@@ -164,6 +169,7 @@ class Recipe(Model):
     randomize: tuple[
         SerializeAsAny[Annotated[Randomizer, BeforeValidator(validate_plugin(RANDOMIZERS))]], ...
     ] = ()
+    sensors: tuple[SensorSpec, ...] = ()
     annotate: tuple[Annotation, ...] = ("rgb", "depth", "instance")
     engine: Annotated[EngineSettings, BeforeValidator(_engine)] = EngineSettings()
     accept: Accept = Accept()
@@ -177,6 +183,7 @@ class Recipe(Model):
             ("camera", [c.name for c in self.cameras]),
             ("light", [light.name for light in self.lights]),
             ("randomizer", [r.name for r in self.randomize]),
+            ("sensor", [s.name for s in self.sensors]),
             ("class", [c.name for c in self.labels]),
             ("export", [w.folder for w in self.export]),
         ):
@@ -189,6 +196,17 @@ class Recipe(Model):
     def _split_by_needs_splits(self) -> "Recipe":
         if self.split_by and len(self.splits) < 2:
             raise ValueError(f"split_by {self.split_by[0]} needs at least two splits to deal items out to")
+        return self
+
+    @model_validator(mode="after")
+    def _sensors_have_their_cameras(self) -> "Recipe":
+        names = [camera.name for camera in self.cameras]
+        for spec in self.sensors:
+            if spec.camera is not None and spec.camera not in names:
+                near = did_you_mean(spec.camera, names)
+                raise ValueError(
+                    f"sensor {spec.name!r} sits at {spec.camera!r}, no camera of the recipe{near}"
+                )
         return self
 
     @model_validator(mode="after")
@@ -217,6 +235,8 @@ class Recipe(Model):
                     )
         if self.accept.exposure is not None and "rgb" not in self.annotate:
             raise ValueError("accept.exposure is about pictures, so annotate needs rgb")
+        if self.state is not None and len(self.stages) > 1:
+            raise ValueError("a state is that of one stage, so stage cannot name several")
         if len(set(self.stages)) < len(self.stages):
             raise ValueError("stage names the same file twice")
         return self
@@ -250,7 +270,7 @@ class Recipe(Model):
     @property
     def needs_linear(self) -> bool:
         """Whether anything asks for the light of pictures before the tone map."""
-        return "linear" in self.annotate
+        return "linear" in self.annotate or any(spec.sensor.needs_linear for spec in self.sensors)
 
     def camera_resolution(self, camera: CameraSpec) -> tuple[int, int]:
         """(width, height) of a camera [px]."""
@@ -263,8 +283,8 @@ class Recipe(Model):
 
     @property
     def hash(self) -> str:
-        """SHA-256 over everything but where the stage lies, hex."""
-        data = self.model_dump(mode="json", exclude={"stage", "asset_roots"})
+        """SHA-256 over everything but where the stage lies and where the state comes from, hex; both have their own."""
+        data = self.model_dump(mode="json", exclude={"stage", "asset_roots", "state"})
         return sha256_hex(canonical_json(data))
 
 

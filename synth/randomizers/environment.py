@@ -44,7 +44,7 @@ class EnvironmentRandomizer(ImageRandomizer):
         super().added_prims(setting)
         if self.dome is not None:
             return []
-        return [new_light(setting, self.name, "DomeLight", [("inputs:intensity", "float", 1.0)], TURNED_UP)]
+        return [new_light(setting, self.name, "DomeLight", (), TURNED_UP)]
 
     def __call__(self, snapshot: Snapshot, draws: Draws) -> list[Edit]:
         path = self.dome or f"{LIGHTS}/{self.name}"

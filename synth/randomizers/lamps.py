@@ -22,9 +22,9 @@ TURNED_UP = np.array([[1.0, 0, 0, 0], [0, 0, -1.0, 0], [0, 1.0, 0, 0], [0, 0, 0,
 def new_light(
     setting: Setting, name: str, type_name: str, attributes: Sequence[tuple[str, str, EditValue]], world: F8
 ) -> NewPrim:
-    """A light below `LIGHTS`; sizes in `attributes` are in stage units."""
+    """A light below `LIGHTS`, dark until an edit sets its radiance; sizes in `attributes` are in stage units."""
     pose = tuple(float(v) for v in stage_world(setting.info, world).ravel())
-    return NewPrim(f"{LIGHTS}/{name}", type_name, pose, tuple(attributes))
+    return NewPrim(f"{LIGHTS}/{name}", type_name, pose, (("inputs:intensity", "float", 0.0), *attributes))
 
 
 def light_at(snapshot: Snapshot, path: str, kind: str, who: str) -> Light:

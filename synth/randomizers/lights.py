@@ -27,7 +27,7 @@ class LightsRandomizer(Randomizer):
 
     Attributes:
         count: how many; rounded, from 0 to `most`.
-        most: lamps that the layer defines; those that a frame does not need are hidden.
+        most: lamps that the layer defines; those that a frame does not need stay dark.
         kinds: one of them is drawn for each lamp.
         center: the point that they light [m].
         distance, azimuth, elevation: where a lamp is, seen from `center` [m, degrees; azimuth 0 = +X, 90 = +Y]; or
@@ -81,17 +81,10 @@ class LightsRandomizer(Randomizer):
     def __call__(self, snapshot: Snapshot, draws: Draws) -> list[Edit]:
         count = min(max(round(draws.value("count", self.count)), 0), self.most)
         edits = hidden(snapshot, self.replaces, self.who)
-        for slot in range(self.most):
-            chosen = None
-            if slot < count:
-                chosen = self.kinds[draws.stream(f"kind {slot}").below(len(self.kinds))]
-                draws.note(f"kind {slot}", chosen)
-                edits += self._lamp(snapshot, draws, slot, chosen)
-            edits += [
-                Edit(f"{LIGHTS}/{self._name(slot, kind)}", "visibility", "invisible")
-                for kind in self.kinds
-                if kind != chosen
-            ]
+        for slot in range(count):
+            chosen = self.kinds[draws.stream(f"kind {slot}").below(len(self.kinds))]
+            draws.note(f"kind {slot}", chosen)
+            edits += self._lamp(snapshot, draws, slot, chosen)
         return edits
 
     def _name(self, slot: int, kind: str) -> str:

@@ -117,7 +117,9 @@ def _why(
         written = np.eye(4)
         written[:3, :3], written[:3, 3] = R, t
         meant = view.world @ written @ np.linalg.inv(view.world)
-        text = "camera times object fits, not object times camera: matrices were multiplied in the wrong order"
+        text = (
+            "camera times object fits, not object times camera: matrices were multiplied in the wrong order"
+        )
         readings = {text: (meant[:3, :3], meant[:3, 3]), **readings}
     for text, other in readings.items():
         if (mesh.vertices @ other[0].T + other[1])[:, 2].min() <= 0:
