@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 from numpy.random import Generator
 from PIL import Image
-
 from tests.synth.formats import exports, shots
 
 Operator = Callable[[Path, Generator], set[str] | None]

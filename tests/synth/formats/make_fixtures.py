@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-
 from tests.synth.formats import exports, shots
 from tests.synth.formats.corruptions import INSTANCES, SCENE, edit
 
@@ -82,7 +81,11 @@ def copies_as_classes(root: Path) -> None:
     """Categories from object names as they are met, so a copy is a class of its own."""
 
     def change(d: dict[str, Any]) -> None:
-        d["categories"] = [{"id": 1, "name": "crate"}, {"id": 2, "name": "frame"}, {"id": 3, "name": "crate.001"}]
+        d["categories"] = [
+            {"id": 1, "name": "crate"},
+            {"id": 2, "name": "frame"},
+            {"id": 3, "name": "crate.001"},
+        ]
         second = [a for a in d["annotations"] if a["category_id"] == 1][1::2]
         for a in second:
             a["category_id"] = 3

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 from tests.synth.formats import exports, shots
 from tests.synth.formats.corruptions import OPERATORS, TASKED
+
 from twinstage.synth.verify.formats import FORMATS, rules_of, verify_format
 
 SEEDS = (100, 101)
