@@ -10,17 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from twinstage.render.picture import png_bytes
-from twinstage.scene.columns import U1
 from twinstage.scene.edits import apply_edits, batch
 from twinstage.scene.snapshot import Snapshot
 from twinstage.synth.acceptance import Refusal, exposure_refusal, refusal
-from twinstage.synth.annotate import ObjectRecords, camera_record, lens_record
+from twinstage.synth.annotate import ObjectRecords, camera_record, lens_record, material_names
 from twinstage.synth.canonical import canonical_json, write_atomic
 from twinstage.synth.dataset import MODELS, image_path, layer_path, record_path
 from twinstage.synth.draws import UnknownDraw
-from twinstage.synth.images import label_image
+from twinstage.synth.images import Photo, label_image, linear_image
 from twinstage.synth.look import View, look, recipe_camera
 from twinstage.synth.models import write_model
+from twinstage.synth.moments import check_next
 from twinstage.synth.plan import Job
 from twinstage.synth.randomize import Randomized, randomize, steps_of, structure_of
 from twinstage.synth.randomizers import Rejected
@@ -51,7 +51,7 @@ class _Attempt:
     number: int
     made: Randomized
     views: Sequence[View]
-    pictures: dict[int, U1]
+    pictures: dict[int, Photo]
 
 
 class FrameMaker:
@@ -65,6 +65,7 @@ class FrameMaker:
         for staged in self.scenes:
             for spec in recipe.cameras:
                 recipe_camera(recipe, staged.first.snapshot, spec)
+            check_next(recipe, staged)
 
     @property
     def staged(self) -> StagedRecipe:
@@ -128,15 +129,15 @@ class FrameMaker:
             made = self.randomized(job.frame, number, job.split, job.scene)
         except Rejected as rejected:
             return Refusal(rejected.rule, str(rejected))
-        accept, objects = self.recipe.accept, sorted(made.scene.classes)
-        views = [look(self.recipe, made.snapshot, spec, objects) for spec in self.recipe.cameras]
+        accept, staged = self.recipe.accept, self.scenes[job.scene]
+        views = [look(self.recipe, staged, made, spec) for spec in self.recipe.cameras]
         refused = refusal(accept, [sights(self.recipe, made, view) for view in views])
         if refused is not None:
             return refused
-        pictures: dict[int, U1] = {}
+        pictures: dict[int, Photo] = {}
         if accept.exposure is not None:
             pictures = {i: self._picture(job, made, view) for i, view in enumerate(views)}
-            dark = exposure_refusal(accept, list(pictures.values()))
+            dark = exposure_refusal(accept, [found.rgb for found in pictures.values()])
             if dark is not None:
                 return dark
         return _Attempt(number, made, views, pictures)
@@ -151,8 +152,8 @@ class FrameMaker:
         """The text of the layer that makes the frame out of the stage."""
         return self.scenes[scene].layer(made.scene, made.edits)
 
-    def _picture(self, job: Job, made: Randomized, view: View) -> U1:
-        return self._studios[job.scene].picture(job.frame, made, view)
+    def _picture(self, job: Job, made: Randomized, view: View) -> Photo:
+        return self._studios[job.scene].photo(job.frame, made, view)
 
     def _write(self, out: Path, job: Job, kept: _Attempt, refusals: Sequence[Refusal]) -> None:
         made, cameras = kept.made, []
@@ -169,20 +170,30 @@ class FrameMaker:
     def _camera(self, out: Path, made: Randomized, view: View) -> dict[str, Any]:
         """A camera's entry of the record, but for its images; and the models of what it sees."""
         snapshot, camera = made.snapshot, view.capture.camera
-        found = ObjectRecords(snapshot, camera, view.seen, made.scene.classes, self._classes)
+        found = ObjectRecords(
+            snapshot, camera, view.seen, made.scene.classes, self._classes, motion=view.motion
+        )
         if MODELS in self.recipe.annotate:
             for model in found.models:
                 if model is not None:
                     write_model(out, snapshot, model)
         lens = lens_record(snapshot, view.scene_camera, view.spec.square_pixels)
-        return camera_record(camera) | lens | {"objects": found.records()}
+        entry = camera_record(camera) | lens | {"objects": found.records()}
+        if "material" in self.recipe.images:
+            entry["materials"] = material_names(snapshot, view.capture.aovs["material"])
+        return entry
 
     def _image(self, what: str, job: Job, kept: _Attempt, place: int) -> bytes:
         view = kept.views[place]
-        if what != "rgb":
+        if what not in ("rgb", "linear"):
             return label_image(what, view)
-        rendered = kept.pictures.get(place)
-        return png_bytes(self._picture(job, kept.made, view) if rendered is None else rendered)
+        if place not in kept.pictures:
+            kept.pictures[place] = self._picture(job, kept.made, view)
+        rendered = kept.pictures[place]
+        if what == "rgb":
+            return png_bytes(rendered.rgb)
+        assert rendered.linear is not None  # the recipe asks for it
+        return linear_image(rendered.linear, view)
 
     def _record(
         self,

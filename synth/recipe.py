@@ -26,7 +26,27 @@ from twinstage.synth.randomizers import RANDOMIZERS, Randomizer
 from twinstage.synth.writers import WRITERS, Writer
 from twinstage.synth.yaml_file import apply_overrides, read_yaml, validated
 
-Annotation = Literal["rgb", "depth", "instance", "normal", "models"]
+Annotation = Literal[
+    "rgb",
+    "linear",
+    "depth",
+    "depth_mm",
+    "range",
+    "normal",
+    "normal_camera",
+    "instance",
+    "semantic",
+    "panoptic",
+    "part",
+    "material",
+    "uv",
+    "nocs",
+    "position",
+    "motion",
+    "flow",
+    "flow_occluded",
+    "models",
+]
 """What a recipe can ask for beside the record, which always holds boxes, masks, poses and key points.
 
 All are pictures of each camera but `models`: rigid models of the objects, for all frames together.
@@ -226,6 +246,11 @@ class Recipe(Model):
     def images(self) -> tuple[str, ...]:
         """The pictures among `annotate`, each once."""
         return tuple(what for what in dict.fromkeys(self.annotate) if what != "models")
+
+    @property
+    def needs_linear(self) -> bool:
+        """Whether anything asks for the light of pictures before the tone map."""
+        return "linear" in self.annotate
 
     def camera_resolution(self, camera: CameraSpec) -> tuple[int, int]:
         """(width, height) of a camera [px]."""

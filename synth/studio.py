@@ -6,10 +6,9 @@ Touches the renderer. It never learns from earlier frames, so any process makes 
 from contextlib import suppress
 
 from twinstage.render.engines import Engine, Expecting, open_engine
-from twinstage.scene.columns import U1
 from twinstage.scene.edits import apply_edits, batch
 from twinstage.scene.snapshot import Snapshot
-from twinstage.synth.images import picture
+from twinstage.synth.images import Photo, photo
 from twinstage.synth.look import View
 from twinstage.synth.randomize import Randomized, randomize
 from twinstage.synth.randomizers import Randomizer, Rejected
@@ -26,17 +25,18 @@ class Studio:
         self.staged = staged
         self._engine: Engine | None = None
 
-    def picture(self, frame: int, made: Randomized, view: View) -> U1:
-        """sRGB pixels u1[h, w, 3] of a view, with the frame's effects."""
+    def photo(self, frame: int, made: Randomized, view: View) -> Photo:
+        """The picture of a view, with the frame's effects."""
         recipe = self.staged.recipe
         key = (recipe.seed, frame)
-        return picture(self._opened(), recipe.engine, made.snapshot, view, made.effects, key)
+        return photo(self._opened(), recipe.engine, made.snapshot, view, made.effects, key)
 
     def _opened(self) -> Engine:
         if self._engine is None:
             recipe = self.staged.recipe
             settings = recipe.engine
-            if any(type(r).picture_effects is not Randomizer.picture_effects for r in recipe.randomize):
+            effects = any(type(r).picture_effects is not Randomizer.picture_effects for r in recipe.randomize)
+            if effects or recipe.needs_linear:
                 settings = settings.model_copy(update={"outputs": ("rgb", "linear")})
             self._engine = open_engine(settings)
             if isinstance(self._engine, Expecting):

@@ -36,9 +36,9 @@ class KittiWriter(Writer):
     """See the module.
 
     Attributes:
-        axes: in which boxes stand upright. `level`: in the camera's axes turned so that gravity is +y; R0_rect holds the
-            turn and P2 undoes it; for a level camera it is the camera's own. `camera`: always the camera's own, with boxes
-            fitted around objects that are tilted in them.
+        axes: in which boxes stand upright. `camera`: in the camera's own, so P2 is K as readers expect; around what is
+            tilted in them, as all is for a camera that looks down, boxes are fitted, and counted. `level`: in the camera's
+            axes turned so that gravity is +y; R0_rect holds the turn and P2 undoes it (`kitti_frames`).
         occlusion_levels: `occluded` is 0 where the occluded share of the silhouette is below the first, 1 below the
             second, else 2.
         box: of the silhouette within the picture whatever stands before it, as KITTI has it (amodal), or of what is seen.
@@ -50,7 +50,7 @@ class KittiWriter(Writer):
     kind: Literal["kitti"] = "kitti"
     folder: Folder = "kitti"
     needs = ("rgb",)
-    axes: Literal["level", "camera"] = "level"
+    axes: Literal["camera", "level"] = "camera"
     occlusion_levels: tuple[float, float] = (0.1, 0.5)
     box: Literal["amodal", "visible"] = "amodal"
     forward: Literal["x", "-x", "y", "-y"] = "x"
@@ -87,7 +87,8 @@ class KittiWriter(Writer):
         K = pinhole(view, "kitti")
         tally.add("images")
         turn = rectified_from_camera(view, self.axes)
-        tally.add("images_of_cameras_that_are_not_level", int(turn[1, 1] < 1 - 1e-6))
+        tilt = view.camera["world_from_camera"][2][1]  # how far the picture's down is from the world's
+        tally.add("images_of_cameras_that_are_not_level", int(tilt > -1 + 1e-6))
         yield "image_2", ".png", source(dataset, view.picture("rgb", "export kitti"))
         yield "label_2", ".txt", label_file(view, turn, columns).encode()
         lidar = self._lidar(view)
@@ -128,7 +129,7 @@ class KittiWriter(Writer):
         low, high = self.occlusion_levels
         return {
             "pixels": "the middle of the first one is (0, 0): 0.5 less than in the records",
-            "box": f"{self.box}; right and bottom are the last columns and rows within it",
+            "box": f"{self.box}; from edge to edge, at most to the middles of the outermost pixels",
             "axes": self.axes,
             "occluded": f"0 below {low} of the silhouette hidden, 1 below {high}, else 2",
             "truncated": "share of the whole silhouette outside of the picture",

@@ -2,9 +2,11 @@
 
     pixel ~ P2 R0_rect Tr_velo_to_cam x_velodyne
 
-In KITTI the rectified camera is level (its car drives on flat ground), and labels can only turn about its y axis. Where a
-camera of ours looks up or down, R0_rect is the turn that makes it level and P2 = K R0_rect^-1: all three products above,
-and the projection of a label by P2, hold exactly. P2's left part is then no triangular K any more.
+In KITTI the rectified camera is level (its car drives on flat ground), and labels turn about its y axis only. For a camera
+that looks up or down there are two ways. `camera`: R0_rect is the identity and P2 = [K | 0], as common readers expect; then
+upright objects are tilted in the frame of the labels. `level`: R0_rect is the turn that makes the camera level, and
+P2 = [K R0_rect^-1 | 0]; then upright objects have their true boxes and the product above holds exactly, but readers that
+take focal lengths out of P2, or divide by z instead of P2's third row, go wrong.
 """
 
 from typing import Any

@@ -44,24 +44,24 @@ def label_file(view: View, turn: F8, columns: Columns) -> str:
     for item in view.camera["objects"]:
         if is_annotated(item, columns.accept):
             corners = (np.array(item["bbox_3d"], np.float64) @ into[:3, :3].T + into[:3, 3]) @ turn.T
-            rows.append(_row(item, corners, columns))
+            rows.append(_row(item, corners, view.size, columns))
         elif item["visible_px"]:
-            cares.append(DONT_CARE.format(_pixels(item["bbox_amodal"])))
+            cares.append(DONT_CARE.format(_pixels(item["bbox_amodal"], view.size)))
     hidden = len(view.camera["objects"]) - len(rows) - len(cares)
     for what, number in (("objects", len(rows)), ("dont_care", len(cares)), ("objects_hidden", hidden)):
         columns.tally.add(what, number)
     return "".join(f"{row}\n" for row in [*rows, *cares])
 
 
-def _row(item: dict[str, Any], corners: F8, columns: Columns) -> str:
+def _row(item: dict[str, Any], corners: F8, size: tuple[int, int], columns: Columns) -> str:
     (h, w, length), (x, y, z), angle, tilted = upright_box(corners, columns.forward)
     columns.tally.add("boxes_fitted_around_tilted_objects", int(tilted))
     columns.tally.add("objects_whose_middle_is_behind_the_camera", int(z <= 0))
     occluded = sum(item["occlusion"] >= level for level in columns.levels)
     box = item["bbox_amodal" if columns.box == "amodal" else "bbox_visible"]
-    columns.tally.add("boxes_without_area", int(min(box[2:]) <= 1))
+    alpha = _angle(angle - atan2(x, z))
     return (
-        f"{columns.types[item['class']]} {item['truncation']:.4f} {occluded} {_angle(angle - atan2(x, z))} {_pixels(box)} "
+        f"{columns.types[item['class']]} {item['truncation']:.4f} {occluded} {alpha} {_pixels(box, size)} "
         f"{h:.6f} {w:.6f} {length:.6f} {x:.6f} {y:.6f} {z:.6f} {_angle(angle)}"
     )
 
@@ -109,6 +109,10 @@ def _angle(value: float) -> str:
     return f"{min(max(wrapped, -3.141592), 3.141592) + 0.0:.6f}"
 
 
-def _pixels(box: list[float]) -> str:
+def _pixels(box: list[float], size: tuple[int, int]) -> str:
+    """left top right bottom: the box's edges where the middle of the first pixel is (0, 0), and no further than the
+    middles of the outermost pixels, as KITTI has it."""
     x, y, w, h = box
-    return " ".join(f"{v:.2f}" for v in (x, y, x + w - 1, y + h - 1))
+    ends = (size[0] - 1, size[1] - 1) * 2
+    edges = (x - 0.5, y - 0.5, x + w - 0.5, y + h - 0.5)
+    return " ".join(f"{min(max(v, 0), end):.2f}" for v, end in zip(edges, ends, strict=True))

@@ -15,6 +15,7 @@ PAGES = [
     "docs/doctor.md",
     "docs/exactness.md",
     "docs/export.md",
+    "docs/exports.md",
     "docs/geometry.md",
     "docs/label-pass.md",
     "docs/labels.md",

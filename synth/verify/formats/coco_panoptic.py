@@ -17,16 +17,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Segments:
-    """The panoptic picture of one image: where it lies, and the category of each id in it."""
+    """The panoptic picture of one image: where it lies, the category of each id in it, and the ids that are stuff."""
 
     folder: Folder
     name: str
     categories: dict[int, int]
+    stuff: frozenset[int] = frozenset()
 
 
 def check_panoptic(folder: Folder, document: "Document", judge: Judge) -> dict[str, Segments]:
     """All images of a panoptic file. Gives the segments by the stem of the image's name."""
     out: dict[str, Segments] = {}
+    stuff = {c.get("id") for c in document.data.get("categories", ()) if c.get("isthing", 1) == 0}
     for entry in document.data["annotations"]:
         image = document.images.get(entry.get("image_id", -1))
         where = f"{document.name} panoptic annotation of image {entry.get('image_id')!r}"
@@ -50,7 +52,8 @@ def check_panoptic(folder: Folder, document: "Document", judge: Judge) -> dict[s
                 f"the PNG is {pixels.shape[1]} x {pixels.shape[0]}, the image {image['width']} x {image['height']}",
             ):
                 categories = _segments(document, entry, pixels, where, judge)
-                out[PurePosixPath(image["file_name"]).stem] = Segments(*found, categories)
+                shared = frozenset(number for number, category in categories.items() if category in stuff)
+                out[PurePosixPath(image["file_name"]).stem] = Segments(*found, categories, shared)
     return out
 
 
@@ -151,7 +154,9 @@ def compare_with_panoptic(document: "Document", segments: dict[str, Segments], j
             best = int(numbers_[counts.argmax()])
             segment = ids[stem] == best
             beyond = int((mask.pixels & ~segment).sum())
-            lacking = int((segment & ~mask.pixels).sum())
+            # A segment of stuff holds all instances of its class.
+            whole = best not in segments[stem].stuff
+            lacking = int((segment & ~mask.pixels).sum()) if whole else 0
             if mask.rings:
                 judge.check(
                     beyond <= mask.slack,

@@ -59,7 +59,7 @@ def project(P: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def training(goods_dataset: Path, exported: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return exported(goods_dataset, tmp_path_factory.mktemp("kitti"), "kitti") / "training"
+    return exported(goods_dataset, tmp_path_factory.mktemp("kitti"), "kitti", axes="level") / "training"
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +77,12 @@ def shown(camera: dict[str, Any]) -> list[dict[str, Any]]:
         for o in camera["objects"]
         if o["visible_px"] >= 12 and o["visible_px"] >= 0.4 * o["amodal_px_total"]
     ]
+
+
+def edges(box: list[float]) -> list[float]:
+    """A box in pixel edges as KITTI has it: the middle of the first pixel is 0, that of the last one the picture's end."""
+    x, y, w, h = box
+    return [max(x - 0.5, 0), max(y - 0.5, 0), min(x + w - 0.5, W - 1), min(y + h - 0.5, H - 1)]
 
 
 def labels(training: Path, name: str) -> list[Label]:
@@ -114,9 +120,7 @@ def test_every_column_is_what_the_record_says(
             assert label.occluded == (
                 0 if item["occlusion"] < first else 1 if item["occlusion"] < second else 2
             )
-            x, y, w, h = item["bbox_amodal"]
-            assert label.box.tolist() == [x, y, x + w - 1, y + h - 1]
-            assert label.box.min() >= 0 and label.box[2] <= W - 1 and label.box[3] <= H - 1
+            assert label.box.tolist() == edges(item["bbox_amodal"])
             difference = label.ry - atan2(label.t[0], label.t[2]) - label.alpha
             assert abs((difference + pi) % (2 * pi) - pi) < 1e-5
             assert abs(label.alpha) <= pi and abs(label.ry) <= pi
@@ -170,6 +174,21 @@ def test_a_level_camera_has_plain_calibration(training: Path, pictures: Any) -> 
         assert np.allclose(R @ up, [0, -1, 0], atol=1e-9)  # gravity is +y
 
 
+def test_by_default_p2_is_the_cameras_own(
+    goods_dataset: Path, exported: Any, tmp_path: Path, pictures: Any
+) -> None:
+    folder = exported(goods_dataset, tmp_path, "kitti") / "training"
+    for name, camera, _ in pictures:
+        found = calib(folder / f"calib/{name}.txt")
+        K = np.array(camera["K"]) - [[0, 0, 0.5], [0, 0, 0.5], [0, 0, 0]]
+        assert np.array_equal(found["R0_rect"], np.eye(3))
+        assert np.allclose(found["P2"], np.column_stack([K, np.zeros(3)]), atol=1e-9)
+    counts = json.loads((folder.parent / "export_report.json").read_text())["counts"]
+    tilted = counts["boxes_fitted_around_tilted_objects"]
+    high = sum(len(shown(camera)) for _, camera, _ in pictures if camera["name"] == "high")
+    assert high < tilted <= high + 4 and counts["images_of_cameras_that_are_not_level"] == 4
+
+
 def test_lidar_points_fall_on_surfaces_at_their_depth(training: Path, pictures: Any) -> None:
     for name, _, _ in pictures:
         found = calib(training / f"calib/{name}.txt")
@@ -206,8 +225,7 @@ def test_what_is_hardly_seen_is_dont_care(training: Path, pictures: Any) -> None
         rows = [label for label in labels(training, name) if label.type == "DontCare"]
         below = [o for o in camera["objects"] if o["visible_px"] and o not in shown(camera)]
         for label, item in zip(rows, below, strict=True):
-            x, y, w, h = item["bbox_amodal"]
-            assert label.box.tolist() == [x, y, x + w - 1, y + h - 1]
+            assert label.box.tolist() == edges(item["bbox_amodal"])
             assert (label.truncated, label.occluded, label.alpha) == (-1, -1, -10)
             assert [label.h, label.w, label.l, *label.t, label.ry] == [-1, -1, -1, -1000, -1000, -1000, -10]
         cares += len(rows)
