@@ -236,7 +236,8 @@ def kitti_ap(
     overlap = overlap_3d if solid else overlap_2d
     hits = misses = false = 0
     for objects, detections in zip(truth, found, strict=True):
-        left = list(detections)
+        objects = [o for o in objects if o.kind != "DontCare"]
+        left = [d for d in detections if d.kind != "DontCare"]
         for o in sorted(objects, key=lambda o: not o.is_of(level, scale)):
             same = [d for d in left if d.kind == o.kind and overlap(o, d) >= least]
             best = max(same, key=lambda d: overlap(o, d), default=None)

@@ -13,7 +13,7 @@ from tests.synth.formats import consumers, exports, make_fixtures, shots
 from tests.synth.formats.consumers import coco_ap
 from tests.synth.formats.make_fixtures import DEFECTS, FIXTURES, SCENE
 
-from twinstage.synth.verify.formats import verify_format
+from twinstage.synth.verify.formats import rules_of, verify_format
 
 RULES = {
     "annotation_id_zero": "coco.annotation-id-zero",
@@ -193,6 +193,11 @@ def test_each_defect_is_named_and_shown_in_the_page(name: str, root: Path) -> No
     assert said.split(" [")[-1].rstrip("]") in page
     assert said in page, f"{name}: {said}"
     assert HARM[name]() in page, f"{name}: {HARM[name]()}"
+
+
+def test_the_page_of_rules_is_the_table(root: Path) -> None:
+    page = (root / "docs/verify-rules.md").read_text()
+    assert re.findall(r"^\| `([a-z0-9.-]+)` \| (.*) \|$", page, re.M) == list(rules_of().items())
 
 
 def test_undamaged_the_same_data_scores_one_and_is_confirmed(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
-"""Draws docs/images/label-proof.png: three known defects as their consumers see them.
+"""Draws docs/images/label-proof.png, three known defects as their consumers see them, and writes docs/verify-rules.md.
 
-    python scripts/label_proof_pictures.py
+python scripts/label_proof.py
 """
 
 import sys
@@ -14,6 +14,8 @@ sys.path.insert(0, str(ROOT))
 
 from tests.synth.formats import consumers, exports, make_fixtures, shots  # noqa: E402
 from tests.synth.formats.test_known_defects import read  # noqa: E402
+
+from twinstage.synth.verify.formats import FORMATS  # noqa: E402
 
 SCALE = 4
 GREEN, RED = np.array([60, 200, 90]), np.array([235, 70, 60])
@@ -46,7 +48,9 @@ def poses() -> Image.Image:
     entries = read(make_fixtures.FIXTURES / "reversed_pose" / make_fixtures.SCENE / "scene_gt.json")["0"]
     for thing, entry in zip(shot.things, entries, strict=True):
         v = shots.models()[thing.model].vertices
-        box = np.array([[(v[:, a].max() if i >> (2 - a) & 1 else v[:, a].min()) for a in range(3)] for i in range(8)])
+        box = np.array(
+            [[(v[:, a].max() if i >> (2 - a) & 1 else v[:, a].min()) for a in range(3)] for i in range(8)]
+        )
         written = consumers.pose_of(entry)
         for R, t, colour in ((written.R, written.t / 1000, RED), (thing.R, thing.t, GREEN)):
             p = box @ R.T + t
@@ -62,7 +66,9 @@ def poses() -> Image.Image:
 def depths() -> Image.Image:
     """How much too far each surface is where range was stored as z: black 0, white 0.4 m."""
     shot = make_fixtures.made()[0]
-    with Image.open(make_fixtures.FIXTURES / "range_as_z" / make_fixtures.SCENE / "depth/000000.png") as opened:
+    with Image.open(
+        make_fixtures.FIXTURES / "range_as_z" / make_fixtures.SCENE / "depth/000000.png"
+    ) as opened:
         stored = np.array(opened) / 10000
     known = np.isfinite(shot.depth)
     off = np.zeros_like(stored)
@@ -73,8 +79,25 @@ def depths() -> Image.Image:
     return grown(rgb.astype(np.uint8))
 
 
+def rules_page() -> str:
+    """All rules of all formats."""
+    lines = [
+        "# Rules of `synth verify` for other formats",
+        "",
+        "`twinstage synth verify --rules` prints this list. Each rule is one statement that has to hold; a violation names",
+        "file, image, object and the numbers. [The proof](label-proof.md) says what can be concluded.",
+        "`python scripts/label_proof.py` writes this page.",
+        "",
+    ]
+    for format_ in FORMATS.values():
+        lines += [f"## {format_.title}", "", "| rule | what has to hold |", "|---|---|"]
+        lines += [f"| `{code}` | {text} |" for code, text in format_.rules.items()] + [""]
+    return "\n".join(lines)
+
+
 def main() -> None:
-    """Three panels side by side."""
+    """Three panels side by side, and the page."""
+    (ROOT / "docs/verify-rules.md").write_text(rules_page())
     panels = [holes(), poses(), depths()]
     width = sum(p.width for p in panels) + 8 * (len(panels) - 1)
     sheet = Image.new("RGB", (width, panels[0].height), "white")
