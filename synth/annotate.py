@@ -16,6 +16,7 @@ from twinstage.render.extents import SHARED_BOUNDS, Bounds, object_nodes, transf
 from twinstage.render.keypoints import SeenKeypoints, seen_keypoints
 from twinstage.render.lens import Fisheye, OpenCV, lens_data
 from twinstage.render.motion import Motion
+from twinstage.render.opacity import cut_at, invisible
 from twinstage.render.poses import ObjectPoses, object_poses
 from twinstage.scene.columns import F8
 from twinstage.scene.snapshot import SceneCamera, Snapshot
@@ -138,6 +139,12 @@ class ObjectRecords:
         world_from_model = self.camera.world_from_camera @ self.poses.matrices[k]
         return model_of(self.snapshot, self.parts.drawn(row), world_from_model)
 
+    def _cutout(self, row: int) -> bool:
+        """Whether its materials make holes, which its model has not: then its masks are less than its model's."""
+        sets = set(self.snapshot.instances.material_set[self.parts.drawn(row)].tolist())
+        materials = {m for k in sets for m in self.snapshot.material_sets[k]}
+        return any(invisible(m) or cut_at(m) > 0 for m in (self.snapshot.materials[k] for k in materials))
+
     def _keypoints(self, index: np.ndarray) -> SeenKeypoints | None:
         asked = [row for row in index.tolist() if self.classes[self.class_of[row]].keypoints]
         return seen_keypoints(self.snapshot, self.camera, np.array(asked)) if asked else None
@@ -153,6 +160,7 @@ class ObjectRecords:
             **self._space(k, item.object),
             "pose": _pose(self.poses, k) if self._rigid(k) else None,
             "model": None if model is None else model.name,
+            "cutout": self._cutout(item.object),
             **mask_record(item),
             "bbox_full": self._full_box(item),
         }

@@ -61,6 +61,13 @@ class Eye:
         turned = np.einsum("rij,rcj->rci", turn, directions)
         return np.einsum("rij,rcj->rci", turn, origins) + place[:, None], turned
 
+    def rays(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Origins and directions f8[n, 3] in the world through any pixel places, also outside of the image."""
+        origins, directions = lenses.rays(self.kind, self.coefficients, self.normalised(x, y))
+        poses = self.row_pose(np.floor(y).astype(int))
+        turned = np.einsum("nij,nj->ni", poses[:, :3, :3], directions)
+        return np.einsum("nij,nj->ni", poses[:, :3, :3], origins) + poses[:, :3, 3], turned
+
     def normalised(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """What K makes pixel places x, y of."""
         out: np.ndarray = (np.stack([x, y, np.ones_like(x)], -1) @ np.linalg.inv(self.K).T)[..., :2]

@@ -5,6 +5,7 @@ rational, thin-prism and tilted-sensor terms) and "Fisheye camera model" (Kannal
 and latitude; orthographic: metres. The way back is found by Newton's method on those formulas, with differences for slopes.
 """
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -56,7 +57,10 @@ def project(kind: str, c: np.ndarray, points: np.ndarray) -> np.ndarray:
             return np.stack([x * share, y * share], -1)
         front = np.where(z > 0, z, np.nan)
         tangents = np.stack([x / front, y / front], -1)
-        return distort(c, tangents) if kind == "opencv" else tangents
+        if kind != "opencv":
+            return tangents
+        seen = np.hypot(tangents[:, 0], tangents[:, 1]) < reach(tuple(c.tolist()))
+        return np.where(seen[:, None], distort(c, tangents), np.nan)
 
 
 def distort(c: np.ndarray, tangents: np.ndarray) -> np.ndarray:
@@ -139,7 +143,34 @@ def undistort(c: np.ndarray, places: np.ndarray) -> np.ndarray:
             length = np.hypot(step[:, 0], step[:, 1])
             at = at - step * np.minimum(1.0, longest / np.where(length > 0, length, 1.0))[:, None]
         good: np.ndarray = np.abs(distort(c, at) - target).max(1) < 1e-9
+    good &= np.hypot(at[:, 0], at[:, 1]) < reach(tuple(c.tolist()))
     return np.where(good[:, None], at, np.nan)
+
+
+@lru_cache(maxsize=64)
+def reach(coefficients: tuple[float, ...]) -> float:
+    """The radius of tangents within which the distortion is one to one: its Jacobian is positive all round.
+
+    Beyond it the polynomials fold back, and no real lens of that kind shows anything.
+    """
+    c = np.array(coefficients)
+    angle = np.linspace(0, 2 * np.pi, 256, endpoint=False)
+    around = np.stack([np.cos(angle), np.sin(angle)], -1)
+
+    def folds(radius: float) -> bool:
+        determinant = _slopes(c, radius * around)[4]
+        return not bool((determinant > 0).all())
+
+    tried = np.tan(np.linspace(0, np.pi / 2 - 1e-3, 800)[1:])
+    with np.errstate(all="ignore"):
+        first = next((k for k, radius in enumerate(tried.tolist()) if folds(radius)), None)
+        if first is None:
+            return float("inf")
+        low, high = (float(tried[first - 1]) if first else 0.0), float(tried[first])
+        for _ in range(50):
+            middle = (low + high) / 2
+            low, high = (low, middle) if folds(middle) else (middle, high)
+    return low
 
 
 def _start(c: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -158,14 +189,19 @@ def _start(c: np.ndarray, target: np.ndarray) -> np.ndarray:
 
 
 def _newton(c: np.ndarray, at: np.ndarray, off: np.ndarray) -> np.ndarray:
+    a, b, d, e, determinant = _slopes(c, at)
+    out: np.ndarray = (
+        np.stack([e * off[:, 0] - b * off[:, 1], a * off[:, 1] - d * off[:, 0]], -1) / determinant[:, None]
+    )
+    return out
+
+
+def _slopes(c: np.ndarray, at: np.ndarray) -> tuple[np.ndarray, ...]:
+    """The Jacobian a b / d e of the distortion by differences, and its determinant, f8[n] each."""
     slopes = []
     for axis in range(2):
         shift = np.zeros(2)
         shift[axis] = _STEP
         slopes.append((distort(c, at + shift) - distort(c, at - shift)) / (2 * _STEP))
     (a, d), (b, e) = slopes[0].T, slopes[1].T
-    determinant = a * e - b * d
-    out: np.ndarray = (
-        np.stack([e * off[:, 0] - b * off[:, 1], a * off[:, 1] - d * off[:, 0]], -1) / determinant[:, None]
-    )
-    return out
+    return a, b, d, e, a * e - b * d

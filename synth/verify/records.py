@@ -10,6 +10,7 @@ from twinstage.synth.verify import geometry, solids
 from twinstage.synth.verify.eye import Eye, read_eye
 from twinstage.synth.verify.keypoints import Surroundings, check_keypoints
 from twinstage.synth.verify.masks import Masks, check_disjoint, check_masks
+from twinstage.synth.verify.models import Models, check_model
 from twinstage.synth.verify.pictures import Looked, check_pictures
 from twinstage.synth.verify.report import Judge
 from twinstage.synth.verify.solids import Solid
@@ -24,11 +25,16 @@ FILES = {"depth_mm": "depth"}
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What the dataset as a whole says: class ids by name, what `annotate` names, key points of classes."""
+    """What the dataset as a whole says: class ids by name, what `annotate` names, key points of classes, its models.
+
+    `draw`: of every so many objects one model is drawn again as a silhouette.
+    """
 
     classes: dict[str, int]
     annotate: tuple[str, ...]
     keypoints: dict[str, list[str]] = field(default_factory=dict)
+    models: Models | None = None
+    draw: int = 1
 
     @property
     def pictures(self) -> tuple[str, ...]:
@@ -78,6 +84,9 @@ def _check_camera(
             )
             found = check_masks(item, (eye.height, eye.width), label, judge)
             body = _check_space(item, eye, found, label, judge)
+            if rules.models is not None and body is not None:
+                draw = (record["frame"] * 7 + item["instance_id"]) % rules.draw == 0
+                check_model(item, eye, body, found, rules.models, label, judge, draw=draw)
         masks.append(found)
         bodies.append(body)
     _check_order(objects, where, judge)

@@ -7,8 +7,12 @@ from twinstage.synth.verify import identity
 from twinstage.synth.verify.coco import check_coco
 from twinstage.synth.verify.files import check_files, read_json, read_manifest
 from twinstage.synth.verify.formats import check_export
+from twinstage.synth.verify.models import Models
 from twinstage.synth.verify.records import Rules, check_record
 from twinstage.synth.verify.report import Judge, Report
+
+DRAWN = 1000
+"""About how many objects of a dataset are drawn again from their models."""
 
 
 def check_dataset(root: Path) -> Report:
@@ -27,10 +31,14 @@ def check_dataset(root: Path) -> Report:
             {c["name"]: c["id"] for c in labels["classes"]},
             tuple(manifest["annotate"]),
             {c["name"]: list(c.get("keypoints") or []) for c in labels["classes"]},
+            Models(root, judge) if "models" in manifest["annotate"] else None,
+            max(1, sum(_objects(record) for record in records.values()) // DRAWN),
         )
         for name, record in records.items():
             with judge.guard("record.malformed", name):
                 check_record(root, record, name, rules, judge)
+        if rules.models is not None:
+            rules.models.check_document()
         identity.check_frames(records, manifest, judge)
         identity.check_splits(records, labels, judge)
         identity.check_cameras(records, manifest, judge)
@@ -42,6 +50,10 @@ def check_dataset(root: Path) -> Report:
                 check_coco(root, export["folder"], records, labels, judge)
             check_export(root, export, judge)
     return judge.report()
+
+
+def _objects(record: dict[str, Any]) -> int:
+    return sum(len(camera["objects"]) for camera in record["cameras"])
 
 
 def _labels(root: Path, judge: Judge) -> dict[str, Any] | None:
