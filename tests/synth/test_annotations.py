@@ -228,3 +228,24 @@ def test_nothing_moves_while_a_shutter_takes_no_time(dataset: Path, tmp_path: Pa
     record["cameras"][0]["objects"][0]["moves"] = True
     path.write_text(json.dumps(record))
     assert "object.moves" in {finding.code for finding in verify(copy).findings}
+
+
+def test_the_page_tells_of_every_annotation_and_field(root: Path, dataset: Path) -> None:
+    import re
+    from typing import get_args
+
+    import yaml
+
+    from twinstage.synth.recipe import Annotation, parse_recipe
+
+    page = (root / "docs" / "records.md").read_text("utf-8")
+    told = set(re.findall(r"`([A-Za-z_0-9]+)`", page))
+    assert set(get_args(Annotation)) <= told
+    record = next(Dataset(dataset).records())
+    camera = record["cameras"][0]
+    assert set(camera) | set(camera["objects"][0]) <= told
+    blocks = re.findall(r"```yaml\n(.*?)```", page, re.S)
+    data: dict[str, Any] = {"stage": "s.usda", "cameras": ["front"]}
+    for block in blocks:
+        data |= yaml.safe_load(block)
+    assert [spec.name for spec in parse_recipe(data).sensors] == ["velodyne", "roof", "heat"]
