@@ -122,11 +122,18 @@ def run_state(recipe: Recipe, maker: FrameMaker, shard: tuple[int, int]) -> dict
             {"name": name, "hash": staged.opened.hash}
             for name, staged in zip(recipe.stage_names, maker.scenes, strict=True)
         ],
+        "inputs": inputs(recipe),
         "shard": list(shard),
         "versions": versions(),
         "cpu": cpu(),
         **({} if maker.start is None else {"start": maker.start.as_data()}),
     }
+
+
+def inputs(recipe: Recipe) -> dict[str, str]:
+    """SHA-256 by name of the files beside the stages that an open recipe's randomizers may read."""
+    found = {name: digest for r in recipe.randomize for name, digest in r.inputs().items()}
+    return dict(sorted(found.items()))
 
 
 def fixed_files(recipe: Recipe, start: Start | None = None) -> dict[str, bytes]:

@@ -24,6 +24,7 @@ from twinstage.synth.overrides import overridden
 from twinstage.synth.plugins import plugin_schemas, validate_plugin
 from twinstage.synth.randomizers import RANDOMIZERS, Randomizer
 from twinstage.synth.recipe_checks import check
+from twinstage.synth.sensor_spec import SensorSpec
 from twinstage.synth.state_spec import StateSpec
 from twinstage.synth.writers import WRITERS, Writer
 from twinstage.synth.yaml_file import read_yaml, validated
@@ -162,6 +163,7 @@ class Recipe(Model):
         targets: path patterns or class names of what to label; empty = all that `labels` names.
         labels: classes in the order of their ids, with the scene's labels that mean them.
         randomize: changes from frame to frame, made in this order.
+        sensors: lidars, depth cameras, noisy and thermal cameras, at cameras or places of their own.
         annotate: files to write beside the records.
         engine: how pictures are made.
         accept: when an object or a frame counts.
@@ -188,6 +190,7 @@ class Recipe(Model):
     randomize: tuple[
         SerializeAsAny[Annotated[Randomizer, BeforeValidator(validate_plugin(RANDOMIZERS))]], ...
     ] = ()
+    sensors: tuple[SensorSpec, ...] = ()
     annotate: tuple[Annotation, ...] = ("rgb", "depth", "instance")
     engine: Annotated[EngineSettings, BeforeValidator(_engine), AlsoWritten(*_ENGINE_WRITTEN)] = (
         EngineSettings()
@@ -231,7 +234,7 @@ class Recipe(Model):
     @property
     def needs_linear(self) -> bool:
         """Whether anything asks for the light of pictures before the tone map."""
-        return "linear" in self.annotate
+        return "linear" in self.annotate or any(spec.sensor.needs_linear for spec in self.sensors)
 
     def camera_resolution(self, camera: CameraSpec) -> tuple[int, int]:
         """(width, height) of a camera [px]."""

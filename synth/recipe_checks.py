@@ -16,6 +16,7 @@ def check(recipe: "Recipe") -> None:
     _labels_mean_one_class(recipe)
     _targets_are_there(recipe)
     _accept_names_classes(recipe)
+    _sensors_have_their_cameras(recipe)
     _splits_are_there(recipe)
     _stages_differ(recipe)
 
@@ -25,6 +26,7 @@ def _names_are_unique(recipe: "Recipe") -> None:
         ("cameras", "cameras", [c.name for c in recipe.cameras]),
         ("lights", "lights", [light.name for light in recipe.lights]),
         ("randomize", "randomizers", [r.name for r in recipe.randomize]),
+        ("sensors", "sensors", [s.name for s in recipe.sensors]),
         ("labels", "classes", [c.name for c in recipe.labels]),
         ("export", "exports", [w.folder for w in recipe.export]),
     ):
@@ -64,6 +66,15 @@ def _accept_names_classes(recipe: "Recipe") -> None:
                 raise wrong(message, "accept", field, name, place)
     if accept.exposure is not None and "rgb" not in recipe.annotate:
         raise wrong("exposure is about pictures, so annotate needs rgb", "accept", "exposure")
+
+
+def _sensors_have_their_cameras(recipe: "Recipe") -> None:
+    names = [camera.name for camera in recipe.cameras]
+    for place, spec in enumerate(recipe.sensors):
+        if spec.camera is not None and spec.camera not in names:
+            near = did_you_mean(spec.camera, names)
+            message = f"sensor {spec.name!r} sits at {spec.camera!r}, no camera of the recipe{near}"
+            raise wrong(message, "sensors", place, "camera")
 
 
 def _splits_are_there(recipe: "Recipe") -> None:

@@ -58,10 +58,10 @@ def test_blocks_meet_exactly_where_their_hulls_do(a: np.ndarray, b: np.ndarray) 
 
 
 def test_touching_is_not_meeting() -> None:
-    assert not blocks_meet(UNIT, UNIT + [1, 0, 0])
-    assert not blocks_meet(UNIT, UNIT + [0.3, 0.2, 1])
-    assert blocks_meet(UNIT, UNIT + [0.999, 0, 0])
-    assert blocks_meet(UNIT, UNIT + [1, 0, 0], 0.001)
+    assert not blocks_meet(UNIT, UNIT + np.array([1, 0, 0]))
+    assert not blocks_meet(UNIT, UNIT + np.array([0.3, 0.2, 1]))
+    assert blocks_meet(UNIT, UNIT + np.array([0.999, 0, 0]))
+    assert blocks_meet(UNIT, UNIT + np.array([1, 0, 0]), 0.001)
 
 
 def test_edges_that_cross_are_apart_though_no_face_tells() -> None:
@@ -71,16 +71,16 @@ def test_edges_that_cross_are_apart_though_no_face_tells() -> None:
     bar = UNIT * [4, 1, 1] @ roll.T
     other = (UNIT * [4, 1, 1] @ roll.T) @ np.array([[0, -1, 0], [1, 0, 0], [0, 0, 1]]).T @ turn.T
     height = np.sqrt(2)
-    assert blocks_meet(bar, other + [0, 0, height - 0.01])
-    assert not blocks_meet(bar, other + [0, 0, height + 0.01])
+    assert blocks_meet(bar, other + np.array([0, 0, height - 0.01]))
+    assert not blocks_meet(bar, other + np.array([0, 0, height + 0.01]))
 
 
 def test_flat_blocks_have_sides() -> None:
     sheet = UNIT * [1, 1, 0]
-    assert blocks_meet(sheet, sheet + [0.5, 0.5, 0], 0.001)
-    assert not blocks_meet(sheet, sheet + [1.1, 0, 0])
-    assert not blocks_meet(sheet, sheet + [0, 0, 0.01])
-    assert not blocks_meet(UNIT * 0, UNIT * 0 + [1, 0, 0], 0.5)
+    assert blocks_meet(sheet, sheet + np.array([0.5, 0.5, 0]), 0.001)
+    assert not blocks_meet(sheet, sheet + np.array([1.1, 0, 0]))
+    assert not blocks_meet(sheet, sheet + np.array([0, 0, 0.01]))
+    assert not blocks_meet(UNIT * 0, UNIT * 0 + np.array([1, 0, 0]), 0.5)
 
 
 def test_a_crowd_in_space_lets_things_stack_and_one_in_plan_lets_heights_decide() -> None:
@@ -89,7 +89,7 @@ def test_a_crowd_in_space_lets_things_stack_and_one_in_plan_lets_heights_decide(
         crowd.add([lean])
         # Beside the leaning box, below its overhang: apart in space, but not seen from above.
         assert crowd.meets(UNIT * [0.2, 0.2, 0.2] + [-0.6, 0, 0.55]) is above
-        assert not crowd.meets(UNIT + [0, 0, 2])
+        assert not crowd.meets(UNIT + np.array([0, 0, 2]))
         assert crowd.meets(UNIT)
 
 

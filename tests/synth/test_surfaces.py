@@ -101,6 +101,6 @@ def test_support_asks_for_a_surface_below_each_point(tmp_path: Path) -> None:
     assert surface.heights(0.5, -0.1).tolist() == []
     square = np.array([[x, y, 0.0] for x in (0.2, 0.8) for y in (0.1, 0.9)])
     assert surface.bears(square, 0.005)
-    assert not surface.bears(square + [0.3, 0, 0], 0.005)  # over the edge
-    assert not surface.bears(square + [0, 0.5, 0], 0.005)  # the slope comes through
-    assert not surface.bears(square + [0, 0, 0.1], 0.005)  # it floats
+    assert not surface.bears(square + np.array([0.3, 0, 0]), 0.005)  # over the edge
+    assert not surface.bears(square + np.array([0, 0.5, 0]), 0.005)  # the slope comes through
+    assert not surface.bears(square + np.array([0, 0, 0.1]), 0.005)  # it floats

@@ -111,7 +111,9 @@ def test_they_are_counted_hidden_by_frame_and_never_labelled(
     shutil.copytree(yard.parent, tmp_path / "in")
     brick(tmp_path / "in" / "extra" / "brick.usda", "Z", 1.0)
     brick(tmp_path / "in" / "extra" / "tile.usda", "Z", 1.0)
-    recipe = yard_recipe(randomize=[clutter(files=["extra/*.usda"], count=[0, 3])], frames=6)
+    recipe = yard_recipe(
+        randomize=[clutter(files=["extra/*.usda"], count=[0, 3])], frames=5, annotate=["instance"], export=[]
+    )
     generate(recipe, tmp_path / "d", base_dir=tmp_path / "in")
     assert verify(tmp_path / "d").findings == ()
     maker = FrameMaker(recipe, tmp_path / "in")
@@ -136,7 +138,8 @@ def test_files_that_are_missing_or_out_of_bounds_are_told(
     brick(tmp_path / "in" / "extra" / "brick.usda", "Z", 1.0)
     brick(tmp_path / "outside" / "brick.usda", "Z", 1.0)
     with pytest.raises(
-        UserError, match="randomizer 'clutter': there is no file 'extra/brik.usda'; did you mean 'brick.usda'"
+        UserError,
+        match=r"randomizer 'clutter': there is no file 'extra/brik.usda'; did you mean 'brick.usda'",
     ):
         FrameMaker(yard_recipe(randomize=[clutter(files=["extra/brik.usda"])]), tmp_path / "in")
     with pytest.raises(UserError, match=r"outside/brick\.usda"):

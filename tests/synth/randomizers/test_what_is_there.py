@@ -49,7 +49,7 @@ def test_a_drawn_count_and_its_bounds(table: Snapshot, run: Run) -> None:
     numbers = {len(shown(run(table, frame, kind="count", prims=ALL, count=[2, 6])[0])) for frame in range(30)}
     assert numbers == {2, 3, 4, 5, 6}
     assert len(shown(run(table, kind="count", prims=ALL, count=0)[0])) == 0
-    with pytest.raises(UserError, match="randomizer 'r': 17 of .* are to be shown, but only 16 are there"):
+    with pytest.raises(UserError, match=r"randomizer 'r': 17 of .* are to be shown, but only 16 are there"):
         run(table, kind="count", prims=ALL, count=17)
     assert len(shown(run(table, kind="count", prims=ALL, count=17, at_most=True)[0])) == 16
 
