@@ -5,8 +5,10 @@ record is its last file. A run that was interrupted (`unfinished`) goes on where
 same recipe, stage and code; when all frames are there, `finish` makes what is made of them together, and asks the judge.
 """
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from twinstage.base.clock import Clock
@@ -39,7 +41,7 @@ Progress = Callable[[int, int], None]
 
 def generate(
     recipe: Recipe,
-    out: Path,
+    out: Path | str,
     frames: int | None = None,
     seed: int | None = None,
     *,
@@ -147,3 +149,14 @@ def _line(summary: FrameSummary) -> str:
     if summary.reason is not None:
         return f"frame {summary.frame}: rejected after {summary.attempts} attempts: {summary.reason}"
     return f"frame {summary.frame}: {summary.annotations} annotations, attempt {summary.attempts}"
+
+
+class _Callable(ModuleType):
+    """`from twinstage.synth import generate` finds this module once it is imported, and the function before; so the module
+    can be called, too."""
+
+    def __call__(self, *arguments: Any, **options: Any) -> Generated:
+        return generate(*arguments, **options)
+
+
+sys.modules[__name__].__class__ = _Callable
