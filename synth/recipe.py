@@ -24,6 +24,7 @@ from twinstage.synth.overrides import overridden
 from twinstage.synth.paths import checked_pattern
 from twinstage.synth.plugins import plugin_schemas, validate_plugin
 from twinstage.synth.randomizers import RANDOMIZERS, Randomizer
+from twinstage.synth.sensor_spec import SensorSpec
 from twinstage.synth.state_spec import StateSpec
 from twinstage.synth.writers import WRITERS, Writer
 from twinstage.synth.yaml_file import read_yaml, validated
@@ -156,6 +157,7 @@ class Recipe(Model):
         targets: path patterns or class names of what to label; empty = all that `labels` names.
         labels: classes in the order of their ids, with the scene's labels that mean them.
         randomize: changes from frame to frame, made in this order.
+        sensors: lidars, depth cameras, noisy and thermal cameras, at cameras or places of their own.
         annotate: files to write beside the records.
         engine: how pictures are made.
         accept: when an object or a frame counts.
@@ -182,6 +184,7 @@ class Recipe(Model):
     randomize: tuple[
         SerializeAsAny[Annotated[Randomizer, BeforeValidator(validate_plugin(RANDOMIZERS))]], ...
     ] = ()
+    sensors: tuple[SensorSpec, ...] = ()
     annotate: tuple[Annotation, ...] = ("rgb", "depth", "instance")
     engine: Annotated[EngineSettings, BeforeValidator(_engine), AlsoWritten(*_ENGINE_WRITTEN)] = (
         EngineSettings()
@@ -197,6 +200,7 @@ class Recipe(Model):
             ("camera", [c.name for c in self.cameras]),
             ("light", [light.name for light in self.lights]),
             ("randomizer", [r.name for r in self.randomize]),
+            ("sensor", [s.name for s in self.sensors]),
             ("class", [c.name for c in self.labels]),
             ("export", [w.folder for w in self.export]),
         ):
@@ -209,6 +213,17 @@ class Recipe(Model):
     def _split_by_needs_splits(self) -> "Recipe":
         if self.split_by and len(self.splits) < 2:
             raise ValueError(f"split_by {self.split_by[0]} needs at least two splits to deal items out to")
+        return self
+
+    @model_validator(mode="after")
+    def _sensors_have_their_cameras(self) -> "Recipe":
+        names = [camera.name for camera in self.cameras]
+        for spec in self.sensors:
+            if spec.camera is not None and spec.camera not in names:
+                near = did_you_mean(spec.camera, names)
+                raise ValueError(
+                    f"sensor {spec.name!r} sits at {spec.camera!r}, no camera of the recipe{near}"
+                )
         return self
 
     @model_validator(mode="after")
@@ -272,7 +287,7 @@ class Recipe(Model):
     @property
     def needs_linear(self) -> bool:
         """Whether anything asks for the light of pictures before the tone map."""
-        return "linear" in self.annotate
+        return "linear" in self.annotate or any(spec.sensor.needs_linear for spec in self.sensors)
 
     def camera_resolution(self, camera: CameraSpec) -> tuple[int, int]:
         """(width, height) of a camera [px]."""
