@@ -436,3 +436,24 @@ def test_an_image_that_changed_is_not_the_same_dataset(
     save(tmp_path, "sky.png", (3, 2, 1))
     with pytest.raises(UserError, match="other image files beside the stage"):
         generate(recipe, tmp_path / "out", frames=1, base_dir=stage.parent)
+
+
+def test_the_engine_follows_images_that_change_under_equal_materials(
+    yard_with: MakeYard, tmp_path: Path
+) -> None:
+    """Both frames' materials name the same texture index; only what lies there differs."""
+    for k, value in enumerate(((255, 0, 0), (0, 255, 0))):
+        save(tmp_path, f"t/{k}.png", value)
+    item = {"kind": "material", "materials": ["/Yard/Looks/Printed"], "images": {"diffuseColor": ["t"]}}
+    camera = {"name": "poster", "look_at": {"eye": [0, 2.5, 1], "target": [0, 3.9, 1], "fov": 20}}
+    maker, _ = yard_with(item, cameras=[camera], resolution=[8, 8])
+    scenes = {}
+    for frame in range(8):
+        made = maker.randomized(frame)
+        scenes[made.draws["r0"]["image diffuseColor /Yard/Looks/Printed"]] = made.snapshot
+    one, two = scenes["t/0.png"], scenes["t/1.png"]
+    assert one.materials == two.materials and one.textures != two.textures
+    engine = open_engine(kind="direct", spp=1, outputs=("linear",))
+    seen, _ = recipe_camera(maker.recipe, one, maker.recipe.cameras[0])
+    red, green = (engine.render(s, seen, seed=1).aovs["linear"].mean((0, 1)) for s in (one, two))
+    assert red[0] > 10 * red[1] > 0 and green[1] > 10 * green[0] > 0
