@@ -96,11 +96,11 @@ def test_a_pool_of_lamps_lights_its_centre_as_it_says(yard_with: MakeYard, up: s
         lit = [
             light
             for light in snapshot.lights
-            if max(light.radiance) > 0 and "/TwinstageLights/pool_" in snapshot.prims.path[light.prim]
+            if max(light.radiance) > 0 and "/TwinstageRandomLights/_pool_" in snapshot.prims.path[light.prim]
         ]
         assert len(lit) == draws["count"]
         for light in lit:
-            slot = int(snapshot.prims.path[light.prim].split("_")[1])
+            slot = int(snapshot.prims.path[light.prim].split("_")[-2])
             world = snapshot.node_world[light.prim]
             offset = centre - world[:3, 3]
             distance = float(np.linalg.norm(offset))
@@ -156,7 +156,7 @@ def test_the_sun_shines_from_where_it_stands(yard_with: MakeYard) -> None:
     for frame in range(12):
         made = maker.randomized(frame)
         azimuth, elevation = np.radians(made.draws["r0"]["sun"])
-        sun = light_of(made.snapshot, "/TwinstageLights/r0")
+        sun = light_of(made.snapshot, "/TwinstageRandomLights/_r0")
         if elevation <= 0:
             nights += 1
             assert not made.snapshot.prims.visible[sun.prim]
@@ -173,7 +173,7 @@ def test_the_sun_of_a_place(yard_with: MakeYard) -> None:
     for north, (x, y) in ((90, (0, -1)), (0, (-1, 0))):
         maker, _ = yard_with({"kind": "sun", "place": {**place, "north": north}})
         made = maker.randomized(0)
-        sun = light_of(made.snapshot, "/TwinstageLights/r0")
+        sun = light_of(made.snapshot, "/TwinstageRandomLights/_r0")
         up = np.radians(90 - 45 + 23.44)
         expected = [np.cos(up) * x, np.cos(up) * y, np.sin(up)]
         np.testing.assert_allclose(made.snapshot.node_world[sun.prim][:3, 2], expected, atol=0.01)
@@ -198,7 +198,7 @@ def test_an_environment_shows_its_map_turned_and_scaled(yard_with: MakeYard, tmp
     for frame in range(6):
         made = maker.randomized(frame)
         draws, snapshot = made.draws["r0"], made.snapshot
-        dome = light_of(snapshot, "/TwinstageLights/r0")
+        dome = light_of(snapshot, "/TwinstageRandomLights/_r0")
         name = Path(draws["map"]).stem
         seen.add(name)
         assert snapshot.textures[dome.texture].hash == hashes[name] == draws["map sha256"]
@@ -215,6 +215,13 @@ def test_an_environment_shows_its_map_turned_and_scaled(yard_with: MakeYard, tmp
     assert seen == {"a", "b"}
 
 
+def test_any_name_makes_lights_of_its_own(yard_with: MakeYard) -> None:
+    names = ("my sun", "my-sun", "my_sun", "7", "fill")
+    maker, _ = yard_with(*({"kind": "sun", "name": n, "azimuth": 0, "elevation": 30} for n in names))
+    found = [s for s in maker.randomized(0).snapshot.lights if s.kind == "distant" and s.normalize]
+    assert len(found) == len(names)
+
+
 def test_what_is_off_in_a_frame_gives_no_light(yard_with: MakeYard, tmp_path: Path) -> None:
     save(tmp_path, "m.png", (9, 9, 9))
     never = {"from": 5}
@@ -224,7 +231,7 @@ def test_what_is_off_in_a_frame_gives_no_light(yard_with: MakeYard, tmp_path: Pa
         {"kind": "sun", "azimuth": 0, "elevation": 50, "when": never},
     )
     made = maker.randomized(0)
-    added = [s for s in made.snapshot.lights if "/TwinstageLights/r" in made.snapshot.prims.path[s.prim]]
+    added = [s for s in made.snapshot.lights if "/TwinstageRandomLights/" in made.snapshot.prims.path[s.prim]]
     assert len(added) == 1 + 4 * 2 + 1 and all(max(light.radiance) == 0 for light in added)
     assert any(max(s.radiance) > 0 for s in maker.randomized(6).snapshot.lights if s.prim == added[0].prim)
 
