@@ -12,13 +12,15 @@ from PIL import Image
 
 from twinstage.base.errors import UserError
 from twinstage.render.engines import open_engine
-from twinstage.scene.edits import apply_edits, batch
+from twinstage.scene.edits import ImageFile, apply_edits, batch
 from twinstage.scene.snapshot import Light, Material, Snapshot
 from twinstage.synth.dealing import Dealing
 from twinstage.synth.draws import Draws
+from twinstage.synth.effects import Shot
 from twinstage.synth.frame import FrameMaker
 from twinstage.synth.look import recipe_camera
 from twinstage.synth.randomizers import RANDOMIZERS
+from twinstage.synth.randomizers.background import MapBackground
 from twinstage.synth.recipe import Recipe
 from twinstage.synth.unfinished import cpu
 
@@ -464,3 +466,27 @@ def test_the_engine_follows_images_that_change_under_equal_materials(
     seen, _ = recipe_camera(maker.recipe, one, maker.recipe.cameras[0])
     red, green = (engine.render(s, seen, seed=1).aovs["linear"].mean((0, 1)) for s in (one, two))
     assert red[0] > 10 * red[1] > 0 and green[1] > 10 * green[0] > 0
+
+
+def test_a_background_map_is_seen_as_the_engine_shows_it_on_a_dome(
+    yard_with: MakeYard, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(5)
+    pixels = np.kron(rng.integers(40, 255, (4, 8, 3), np.uint8), np.ones((16, 16, 1), np.uint8))
+    Image.fromarray(pixels).save(tmp_path / "sky.png")
+    camera = {"name": "up", "look_at": {"eye": [0, 0, 5], "target": [3, 2, 7], "fov": 70}}
+    maker, _ = yard_with(
+        {"kind": "environment", "maps": ["sky.png"], "rotate": 77, "replaces": ["/Yard/Lights/*"]},
+        cameras=[camera],
+        resolution=[40, 30],
+    )
+    made = maker.randomized(0)
+    seen, _ = recipe_camera(maker.recipe, made.snapshot, maker.recipe.cameras[0])
+    engine = open_engine(kind="direct", spp=64, outputs=("linear",))
+    shown = engine.render(made.snapshot, seen, seed=1).aovs["linear"]
+    (image,) = [t for t in made.snapshot.textures if t.path.endswith("sky.png")]
+    depth = np.full((30, 40), np.inf, np.float32)
+    shot = Shot(made.snapshot, seen, depth, depth, (1,))
+    found = MapBackground(ImageFile("sky.png", image), 77.0, 1.0).on_light(shown * 0, shot)
+    assert np.median(np.abs(found - shown)) < 0.01
+    assert np.corrcoef(found.ravel(), shown.ravel())[0, 1] > 0.97
