@@ -37,7 +37,7 @@ PAGES = [
 ]
 
 
-@pytest.mark.parametrize("page", [*PAGES, "examples/palletizer/README.md"])
+@pytest.mark.parametrize("page", [*PAGES, "examples/palletizer/README.md", "examples/randomizers/README.md"])
 def test_links_lead_somewhere(root: Path, page: str) -> None:
     text = (root / page).read_text("utf-8")
     targets = [t for t in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in t]
