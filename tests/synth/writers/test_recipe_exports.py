@@ -34,6 +34,7 @@ def test_every_format_of_a_real_stage_is_found_right(yard: Path, yard_recipe: An
         frames=2,
         labels=["box", "pallet", "parcel", "floor"],
         annotate=["rgb", "depth", "models"],
+        sensors=[{"name": "roof", "kind": "lidar", "camera": "Front"}],
         export=ALL,
     )
     generate(recipe, tmp_path / "out", base_dir=yard.parent)
