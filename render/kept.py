@@ -5,7 +5,7 @@ from collections.abc import Callable, Hashable
 
 import numpy as np
 
-KEPT_BYTES = 512 << 20
+KEPT_BYTES = 256 << 20
 """What one cache of decoded images may hold."""
 
 

@@ -9,10 +9,11 @@ from typing import Any
 
 from twinstage.base.errors import UserError
 from twinstage.synth.dataset import MANIFEST, Dataset
+from twinstage.synth.overrides import apply_overrides
 from twinstage.synth.writers import WRITERS, Writer
 from twinstage.synth.writers.base import export
 from twinstage.synth.writers.views import REPORT
-from twinstage.synth.yaml_file import apply_overrides, validated
+from twinstage.synth.yaml_file import validated
 
 
 @dataclass(frozen=True, slots=True)

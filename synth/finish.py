@@ -117,6 +117,7 @@ def _manifest(
         "exports": [{"kind": w.kind, "folder": w.folder} for w in recipe.export],
         "stage": state["stages"][0],
         "stages": state["stages"],
+        "inputs": state["inputs"],
         **({"start": state["start"]} if "start" in state else {}),
         "versions": state["versions"],
         "counts": {

@@ -23,6 +23,7 @@ from twinstage.synth.unfinished import begin, check_out, cpu, resumable
 _SAME = {
     "recipe_hash": "another recipe, seed or number of frames",
     "stages": "another version of the stage",
+    "inputs": "other image files beside the stage",
     "versions": "other versions of the libraries",
 }
 

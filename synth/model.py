@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, model_validator
+from pydantic_core import CoreSchema, PydanticCustomError
 
 from twinstage.base.errors import did_you_mean
 
@@ -31,3 +31,13 @@ class Model(BaseModel):
                     message = f"unknown field {str(key)!r}{hint}".replace("{", "(").replace("}", ")")
                     raise PydanticCustomError("unknown_field", message)
         return data
+
+
+class AlsoWritten:
+    """An annotation for fields whose validator reads shorthands: JSON Schemas of what else may be written there."""
+
+    def __init__(self, *schemas: dict[str, Any]) -> None:
+        self.schemas = schemas
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"anyOf": [*self.schemas, handler(core)]}

@@ -18,15 +18,16 @@ from twinstage.render.engines import ENGINES, EngineSettings
 from twinstage.synth.accept import Accept
 from twinstage.synth.canonical import canonical_json, sha256_hex
 from twinstage.synth.dealing import Dealing
-from twinstage.synth.labels import LabelClass, label_classes
-from twinstage.synth.model import Model
+from twinstage.synth.labels import LABELS_WRITTEN, LabelClass, label_classes
+from twinstage.synth.model import AlsoWritten, Model
+from twinstage.synth.overrides import overridden
 from twinstage.synth.paths import checked_pattern
 from twinstage.synth.plugins import plugin_schemas, validate_plugin
 from twinstage.synth.randomizers import RANDOMIZERS, Randomizer
 from twinstage.synth.sensor_spec import SensorSpec
 from twinstage.synth.state_spec import StateSpec
 from twinstage.synth.writers import WRITERS, Writer
-from twinstage.synth.yaml_file import apply_overrides, read_yaml, validated
+from twinstage.synth.yaml_file import read_yaml, validated
 
 Annotation = Literal[
     "rgb",
@@ -116,8 +117,12 @@ def _camera(data: Any) -> Any:
 
 
 def _engine(data: Any) -> Any:
-    """Refuses kinds and settings that no engine has, with the near miss."""
+    """Refuses kinds and settings that no engine has, with the near miss. `kind: null` means the engine of that name."""
+    if isinstance(data, str):
+        data = {"kind": data}
     if isinstance(data, dict):
+        if "kind" in data and data["kind"] is None:  # what YAML makes of it
+            data = {**data, "kind": "null"}
         for key in data:
             if key not in EngineSettings.model_fields:
                 raise ValueError(
@@ -128,6 +133,12 @@ def _engine(data: Any) -> Any:
         except UserError as error:
             raise ValueError(str(error)) from None
     return data
+
+
+_ENGINE_WRITTEN: tuple[dict[str, Any], ...] = (
+    {"type": "string"},
+    {"type": "object", "properties": {"kind": {"type": "null"}}, "required": ["kind"]},
+)
 
 
 class Recipe(Model):
@@ -162,16 +173,22 @@ class Recipe(Model):
     seed: int = Field(default=0, ge=0, lt=2**63)
     frames: int = Field(default=10, ge=1, le=999_999)
     resolution: Resolution = (640, 480)
-    cameras: tuple[Annotated[CameraSpec, BeforeValidator(_camera)], ...] = Field(min_length=1)
+    cameras: tuple[Annotated[CameraSpec, BeforeValidator(_camera), AlsoWritten({"type": "string"})], ...] = (
+        Field(min_length=1)
+    )
     lights: tuple[AddedLight, ...] = ()
     targets: tuple[str, ...] = ()
-    labels: Annotated[tuple[LabelClass, ...], BeforeValidator(label_classes)] = Field(min_length=1)
+    labels: Annotated[
+        tuple[LabelClass, ...], BeforeValidator(label_classes), AlsoWritten(*LABELS_WRITTEN)
+    ] = Field(min_length=1)
     randomize: tuple[
         SerializeAsAny[Annotated[Randomizer, BeforeValidator(validate_plugin(RANDOMIZERS))]], ...
     ] = ()
     sensors: tuple[SensorSpec, ...] = ()
     annotate: tuple[Annotation, ...] = ("rgb", "depth", "instance")
-    engine: Annotated[EngineSettings, BeforeValidator(_engine)] = EngineSettings()
+    engine: Annotated[EngineSettings, BeforeValidator(_engine), AlsoWritten(*_ENGINE_WRITTEN)] = (
+        EngineSettings()
+    )
     accept: Accept = Accept()
     splits: dict[Name, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
     split_by: tuple[Literal["asset", "hdri", "texture", "background", "scene"], ...] = ()
@@ -290,8 +307,9 @@ class Recipe(Model):
 
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     """The recipe in a YAML file, with `a.b=c` overrides. Raises UserError naming file, line and field."""
-    data, node = read_yaml(Path(path))
-    return validated(Recipe, apply_overrides(data, overrides), name=Path(path).name, node=node)
+    data, spot = read_yaml(Path(path))
+    data, spot = overridden(data, spot, overrides, tuple(Recipe.model_fields))
+    return validated(Recipe, data, name=Path(path).name, spot=spot)
 
 
 def parse_recipe(data: dict[str, Any], *, name: str = "recipe") -> Recipe:
@@ -302,6 +320,11 @@ def parse_recipe(data: dict[str, Any], *, name: str = "recipe") -> Recipe:
 def recipe_schema() -> str:
     """The JSON Schema of a recipe file, with the kinds of randomizers and writers that are installed."""
     schema = Recipe.model_json_schema()
+    names = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+    schema["properties"]["include"] = {**names, "description": "Recipes that this one builds upon."}
+    schema["title"], schema["$schema"] = "Twinstage recipe", "https://json-schema.org/draft/2020-12/schema"
+    schema["if"] = {"required": ["include"]}
+    schema["else"] = {"required": schema.pop("required")}
     for field, registry in (("randomize", RANDOMIZERS), ("export", WRITERS)):
         items, definitions = plugin_schemas(registry)
         schema["properties"][field]["items"] = items

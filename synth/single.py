@@ -27,13 +27,14 @@ class SingleFrame:
 
 
 def make_frame(
-    recipe: Recipe, frame: int, out: Path, *, base_dir: Path = Path(), usd: bool = False
+    recipe: Recipe, frame: int, out: Path | str, *, base_dir: Path | str = Path(), usd: bool = False
 ) -> SingleFrame:
     """Write the files of one frame into the folder `out`, and with `usd` a stage that shows it.
 
     Raises UserError for a frame that the recipe does not have, for a folder with a dataset in it, and with `usd` for a frame
     that is rejected.
     """
+    out, base_dir = Path(out), Path(base_dir)
     if not 0 <= frame < recipe.frames:
         raise UserError(f"frame {frame}: the recipe has frames 0 to {recipe.frames - 1}")
     for name in (layout.MANIFEST, layout.STATE):

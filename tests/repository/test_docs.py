@@ -18,6 +18,7 @@ PAGES = [
     "docs/exports.md",
     "docs/geometry.md",
     "docs/label-pass.md",
+    "docs/label-proof.md",
     "docs/labels.md",
     "docs/lights.md",
     "docs/materials.md",
@@ -30,6 +31,7 @@ PAGES = [
     "docs/safety.md",
     "docs/sensors.md",
     "docs/usd-support.md",
+    "docs/verify-rules.md",
 ]
 
 

@@ -59,7 +59,7 @@ def check_object_pose(
     off = misfit(mesh, pose, view, silhouette, box, full)
     why = "" if off <= REACH else _why(mesh, pose, view, silhouette, box, full, off)
     if not judge.check(
-        off <= REACH, "bop.pose-reprojection", at, f"the model reprojects {off:.1f} px off its mask{why}"
+        off <= REACH, "bop.pose-reprojection", at, f"the model reprojects {_px(off)} off its mask{why}"
     ):
         return
     if view.depth is not None and visible is not None and visible.any():
@@ -77,14 +77,15 @@ def misfit(mesh: Mesh, pose: Pose, view: View, silhouette: np.ndarray, box: obje
     assert ends is not None
     if (points[:, 2] <= 1e-6).all():
         return float("inf")
+    width, height = view.size
+    cut = ends[0] == 0 or ends[1] == 0 or ends[2] == width - 1 or ends[3] == height - 1
     if (points[:, 2] <= 1e-6).any():
-        return 0.0  # the camera is inside of the object's extent: its box is no statement
+        # Partly behind the camera: its box is no statement, but what is seen of it reaches the border.
+        return 0.0 if cut else float("inf")
     places = projected(view.K, points)
     low, high = places.min(0), places.max(0)
-    width, height = view.size
     seen = np.array([ends[0], ends[1], ends[2] + 1, ends[3] + 1], float)
     # Clipped vertices only bound the part inside: their box is exact where the silhouette stays inside the image.
-    cut = ends[0] == 0 or ends[1] == 0 or ends[2] == width - 1 or ends[3] == height - 1
     made = np.array([low[0], low[1], high[0], high[1]])
     if full and not cut:
         return float(np.abs(made - seen).max())
@@ -128,6 +129,10 @@ def _why(
         if found <= REACH and found < off:
             return f"; {text} ({found:.1f} px)"
     return ""
+
+
+def _px(off: float) -> str:
+    return f"{off:.1f} px" if off < 1e6 else "behind the camera and"
 
 
 def _check_depth(mesh: Mesh, pose: Pose, view: View, visible: np.ndarray, at: str, judge: Judge) -> None:

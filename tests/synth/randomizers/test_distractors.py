@@ -111,7 +111,9 @@ def test_they_are_counted_hidden_by_frame_and_never_labelled(
     shutil.copytree(yard.parent, tmp_path / "in")
     brick(tmp_path / "in" / "extra" / "brick.usda", "Z", 1.0)
     brick(tmp_path / "in" / "extra" / "tile.usda", "Z", 1.0)
-    recipe = yard_recipe(randomize=[clutter(files=["extra/*.usda"], count=[0, 3])], frames=6)
+    recipe = yard_recipe(
+        randomize=[clutter(files=["extra/*.usda"], count=[0, 3])], frames=5, annotate=["instance"], export=[]
+    )
     generate(recipe, tmp_path / "d", base_dir=tmp_path / "in")
     assert verify(tmp_path / "d").findings == ()
     maker = FrameMaker(recipe, tmp_path / "in")

@@ -1,6 +1,7 @@
 """What randomizers of materials and lights do, against closed forms; images that they choose among."""
 
 import hashlib
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,10 @@ from twinstage.scene.snapshot import Light, Material, Snapshot
 from twinstage.synth.dealing import Dealing
 from twinstage.synth.draws import Draws
 from twinstage.synth.frame import FrameMaker
-from twinstage.synth.look import look
+from twinstage.synth.look import recipe_camera
 from twinstage.synth.randomizers import RANDOMIZERS
 from twinstage.synth.recipe import Recipe
+from twinstage.synth.unfinished import cpu
 
 MakeYard = Callable[..., tuple[FrameMaker, Path]]
 
@@ -139,8 +141,8 @@ def test_the_ground_is_as_bright_as_the_lamp_says(yard_with: MakeYard) -> None:
     engine = open_engine(kind="raycast", spp=1, outputs=("linear",))
     for frame in range(5):
         made = maker.randomized(frame)
-        view = look(maker.recipe, made.snapshot, maker.recipe.cameras[0], [])
-        middle = engine.render(made.snapshot, view.capture.camera).aovs["linear"][4, 4]
+        camera, _ = recipe_camera(maker.recipe, made.snapshot, maker.recipe.cameras[0])
+        middle = engine.render(made.snapshot, camera).aovs["linear"][4, 4]
         draws = made.draws["r0"]
         expected = 0.18 / np.pi * draws["illuminance 0"] * np.sin(np.radians(draws["elevation 0"]))
         assert float(middle @ [0.2126, 0.7152, 0.0722]) == pytest.approx(expected, rel=0.02), draws
@@ -207,8 +209,8 @@ def test_an_environment_shows_its_map_turned_and_scaled(yard_with: MakeYard, tmp
             atol=1e-9,
         )
         assert dome.radiance == pytest.approx((draws["intensity"],) * 3, rel=1e-6)
-        view = look(maker.recipe, snapshot, maker.recipe.cameras[1], [])
-        sky = engine.render(snapshot, view.capture.camera).aovs["linear"][0, 0]
+        camera, _ = recipe_camera(maker.recipe, snapshot, maker.recipe.cameras[1])
+        sky = engine.render(snapshot, camera).aovs["linear"][0, 0]
         assert sky[0 if name == "a" else 1] == pytest.approx(draws["intensity"], rel=1e-5)
     assert seen == {"a", "b"}
 
@@ -411,3 +413,26 @@ def test_adding_one_disturbs_no_other(yard_with: MakeYard) -> None:
     among = yard_with(fog, sun, lamps)[0].randomized(1).draws
     assert among["pool"] == alone and set(among) == {"fog", "sun", "pool"}
     assert apply_edits(yard_with()[0].snapshot, batch([])).lights  # an empty batch changes nothing
+
+
+def test_an_image_that_changed_is_not_the_same_dataset(
+    yard_writer: Callable[..., Path], yard_recipe: Callable[..., Any], tmp_path: Path
+) -> None:
+    from twinstage.synth.generate import generate
+
+    stage = yard_writer(tmp_path)
+    digest = save(tmp_path, "sky.png", (1, 2, 3))
+    recipe = yard_recipe(randomize=[{"kind": "environment", "name": "sky", "maps": ["sky.png"]}], export=[])
+    generate(recipe, tmp_path / "out", frames=1, base_dir=stage.parent)
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert manifest["inputs"] == {"sky.png": digest}
+    state = {**manifest, "recipe_hash": recipe.model_copy(update={"frames": 1}).hash, "shard": [0, 1]}
+    (tmp_path / "out" / "manifest.json").unlink()
+    kept = {k: state[k] for k in ("recipe_hash", "stages", "inputs", "shard", "versions")}
+    (tmp_path / "out" / ".run.json").write_text(json.dumps(kept | {"cpu": cpu()}))
+    generate(recipe, tmp_path / "out", frames=1, base_dir=stage.parent)  # the same goes on
+    (tmp_path / "out" / "manifest.json").unlink()
+    (tmp_path / "out" / ".run.json").write_text(json.dumps(kept | {"cpu": cpu()}))
+    save(tmp_path, "sky.png", (3, 2, 1))
+    with pytest.raises(UserError, match="other image files beside the stage"):
+        generate(recipe, tmp_path / "out", frames=1, base_dir=stage.parent)

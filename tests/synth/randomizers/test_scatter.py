@@ -361,7 +361,8 @@ def test_things_inside_a_native_instance_are_refused(snapshot: Snapshot, run: Ru
     ("fields", "sentence"),
     [
         ({"over": {"kind": "box", "min": [0, 0, 1], "max": [1, 1, 0]}}, "lies below min"),
-        ({"over": {"kind": "disk"}}, "rectangle"),
+        ({"over": {"kind": "circl"}}, "no region of kind 'circl'; did you mean 'circle'"),
+        ({"over": {"prims": ["/A"]}}, "a region needs a kind: rectangle, box, surface"),
         (
             {"over": {"kind": "box", "min": [0, 0, 0], "max": [1, 1, 1]}, "align": True},
             "need a region of kind surface",
@@ -373,3 +374,20 @@ def test_things_inside_a_native_instance_are_refused(snapshot: Snapshot, run: Ru
 def test_settings_that_make_no_sense_are_refused(fields: dict[str, Any], sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         RANDOMIZERS.get("scatter").model_validate({"kind": "scatter", "name": "r", "prims": ["/A"], **fields})
+
+
+def test_a_thing_more_leaves_the_places_of_the_others(table: Snapshot, run: Run) -> None:
+    fields = {"kind": "scatter", "over": TABLE, "turn": "any", "scale": [0.8, 1.2], "apart": "no"}
+    few, _ = run(table, **fields, prims=["/World/Things/Tin_*"])
+    all_, _ = run(table, **fields, prims=["/World/Things/*"])
+    for name in ("Tin_A", "Tin_B"):
+        assert np.array_equal(world(few, f"/World/Things/{name}"), world(all_, f"/World/Things/{name}"))
+
+
+def test_a_part_placed_with_its_whole_is_where_it_was_put(table: Snapshot, run: Run) -> None:
+    places = {"kind": "grid", "min": [0, 0], "max": [1, 0], "count": [2, 1], "z": 3.0}
+    prims = ["/World/Things/Tin_A", "/World/Things/Tin_A/Body"]
+    out, draws = run(table, kind="scatter", prims=prims, over=places, apart="no", rest=False)
+    for path in prims:
+        np.testing.assert_allclose(world(out, path)[:3, 3], draws.log[f"at {path}"], atol=1e-9)
+    assert {round(draws.log[f"at {path}"][0]) for path in prims} == {0, 1}
