@@ -59,6 +59,23 @@ def test_a_recipe_without_the_pictures_of_an_export_is_refused_at_once(
     assert not (tmp_path / "out").exists()
 
 
+def test_what_a_format_cannot_hold_ends_the_run_at_its_first_frame(
+    yard_writer: Any, yard_recipe: Any, tmp_path: Path
+) -> None:
+    stage = yard_writer(tmp_path)
+    text = stage.read_text()
+    turned = 'float xformOp:rotateZ = 20\n        uniform token[] xformOpOrder = ["xformOp:translate", "xformOp:rotateZ"]'
+    assert turned in text
+    mirrored = turned.replace("float xformOp:rotateZ = 20", "double3 xformOp:scale = (-1, 1, 1)")
+    stage.write_text(text.replace(turned, mirrored.replace("xformOp:rotateZ", "xformOp:scale")))
+    recipe = yard_recipe(
+        randomize=[], annotate=["rgb", "depth", "models"], export=[{"kind": "bop"}], frames=3
+    )
+    with pytest.raises(UserError, match="frame 0, camera Front: /Yard/Box_B is mirrored or squashed"):
+        generate(recipe, tmp_path / "out", base_dir=tmp_path)
+    assert len(list((tmp_path / "out/records").iterdir())) == 1
+
+
 @pytest.mark.parametrize(("kind", "fields"), [("coco", {}), ("yolo", {}), ("kitti", {})])
 def test_memory_does_not_grow_with_frames(
     goods_dataset: Path, tmp_path: Path, kind: str, fields: dict[str, Any]
