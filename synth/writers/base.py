@@ -89,11 +89,12 @@ def inside(root: Path, path: str) -> Path:
 
 def source(dataset: Dataset, path: str) -> Path:
     """A file of the dataset; UserError where it is not there, or is a link that leads out of the dataset."""
-    found = inside(dataset.root, path)
-    if not found.resolve().is_relative_to(dataset.root.resolve()):
-        raise UserError(f"{found} is a link that leads out of the dataset")
+    named = inside(dataset.root, path)
+    found = named.resolve()
+    if not found.is_relative_to(dataset.root.resolve()):
+        raise UserError(f"{named} is a link that leads out of the dataset")
     if not found.is_file():
-        raise UserError(f"{found} is not there, though a record names it")
+        raise UserError(f"{named} is not there, though a record names it")
     return found
 
 
