@@ -175,9 +175,10 @@ def seen(least: int = 20) -> Callable[[dict[str, Any], dict[str, Any]], bool]:
 
 
 def twice(case: Case) -> Callable[[dict[str, Any], dict[str, Any]], bool]:
-    """Objects that several views show: only against another view can it be told which thing they are."""
-    views = [(o["prim_path"], o["point_id"]) for _, _, camera in case.views() for o in camera["objects"]]
-    return lambda item, camera: views.count((item["prim_path"], item["point_id"])) > 1
+    """Objects that two views of a frame show: only against another view can it be told which thing they are."""
+    views = [(n, o["prim_path"], o["point_id"]) for n, _, camera in case.views() for o in camera["objects"]]
+    both = {(path, point) for name, path, point in views if views.count((name, path, point)) > 1}
+    return lambda item, camera: (item["prim_path"], item["point_id"]) in both
 
 
 def modelled(item: dict[str, Any], camera: dict[str, Any]) -> bool:
@@ -488,8 +489,10 @@ def keypoint(
     change: Callable[[dict[str, Any], dict[str, Any], np.random.Generator], None],
 ) -> Operator:
     def operator(case: Case) -> None:
+        known = twice(case) if change is five_centimetres else seen(0)
+
         def has(item: dict[str, Any], camera: dict[str, Any]) -> bool:
-            return any(wanted(p, camera) for p in item.get("keypoints", []))
+            return any(wanted(p, camera) for p in item.get("keypoints", [])) and known(item, camera)
 
         t = case.items(has)
         point = next(p for p in t.item["keypoints"] if wanted(p, t.camera))
@@ -531,6 +534,7 @@ def is_v(value: int) -> Callable[[dict[str, Any], dict[str, Any]], bool]:
 
 
 def rests(point: dict[str, Any], camera: dict[str, Any]) -> bool:
+    """Seen by a pinhole that does not move, so that its pixel can be moved with it."""
     plain = camera["projection"]["kind"] == "pinhole" and camera["path"] is None
     return point["v"] == 2 and plain
 
