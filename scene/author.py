@@ -4,14 +4,16 @@ The layer holds opinions only (`over`), apart from cameras and lights that a rec
 and up axis, so that it can be a session layer, a sublayer, or the root layer above the stage.
 """
 
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from twinstage.base.errors import UserError
+from twinstage.scene.author_looks import attribute, bind, set_attribute, texture
+from twinstage.scene.edit_looks import TEXTURE, TEXTURED, TextureUse
 from twinstage.scene.edits import (
+    BINDING,
     LIGHT_TYPES,
     MATERIAL_TYPES,
     PROPERTY_TYPES,
@@ -25,10 +27,11 @@ from twinstage.scene.snapshot import StageInfo
 
 @dataclass(frozen=True, slots=True)
 class ShaderPaths:
-    """Where a material's preview surface is, and the textures that feed its inputs, by input name."""
+    """Where a material's preview surface is, the textures that feed its inputs, by input name, and their uv primvar."""
 
     surface: str
     textures: Mapping[str, str] = field(default_factory=dict)
+    uv: str = "st"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,9 @@ def shader_paths(stage: Any) -> dict[str, ShaderPaths]:
         if prim.IsA(UsdShade.Material):
             surface, _, _ = UsdShade.Material(prim).ComputeSurfaceSource()
             if surface and surface.GetShaderId() == "UsdPreviewSurface":
-                out[str(prim.GetPath())] = ShaderPaths(str(surface.GetPath()), _texture_paths(surface))
+                textures = _texture_paths(surface)
+                uv = _uv_primvar(stage, textures)
+                out[str(prim.GetPath())] = ShaderPaths(str(surface.GetPath()), textures, uv)
     return out
 
 
@@ -66,11 +71,29 @@ def _texture_paths(surface: Any) -> dict[str, str]:
 
     out = {}
     for shader_input in surface.GetInputs():
-        for attribute in UsdShade.Utils.GetValueProducingAttributes(shader_input):
-            shader = UsdShade.Shader(attribute.GetPrim())
+        for source in UsdShade.Utils.GetValueProducingAttributes(shader_input):
+            shader = UsdShade.Shader(source.GetPrim())
             if shader and shader.GetShaderId() == "UsdUVTexture":
                 out[str(shader_input.GetBaseName())] = str(shader.GetPath())
     return out
+
+
+def _uv_primvar(stage: Any, textures: Mapping[str, str]) -> str:
+    """The primvar that the first texture's coordinates come from, as the snapshot's readers choose it."""
+    from pxr import UsdShade
+
+    path = next((textures[name] for name in TEXTURED if name in textures), None)
+    for _ in range(8 if path else 0):
+        shader = UsdShade.Shader(stage.GetPrimAtPath(path))
+        reads = str(shader.GetShaderId() or "").startswith("UsdPrimvarReader_")
+        shader_input = shader.GetInput("varname" if reads else "in") or shader.GetInput("st")
+        found = UsdShade.Utils.GetValueProducingAttributes(shader_input) if shader_input else ()
+        if not found:
+            break
+        if reads:
+            return str(found[0].Get() or "st")
+        path = str(found[0].GetPrim().GetPath())
+    return "st"
 
 
 def author_layer(
@@ -88,7 +111,7 @@ def author_layer(
     """
     from pxr import Sdf, UsdGeom
 
-    layer = Sdf.Layer.CreateAnonymous(".usda")
+    layer = _blank_layer()
     root = layer.pseudoRoot
     root.SetInfo("metersPerUnit", info.meters_per_unit)
     root.SetInfo("upAxis", str(UsdGeom.Tokens.y if info.up_axis.upper() == "Y" else UsdGeom.Tokens.z))
@@ -102,31 +125,60 @@ def author_layer(
     return str(layer.ExportToString())
 
 
+_own = threading.local()
+
+
+def _blank_layer() -> Any:
+    """An empty anonymous layer, always the same one in a thread: of a new one, OpenUSD (26.11) keeps some 45 bytes for each
+    spec that Python touched, also after the layer is gone, which adds up to megabytes over a thousand frames."""
+    from pxr import Sdf
+
+    layer = getattr(_own, "layer", None)
+    if layer is None:
+        layer = _own.layer = Sdf.Layer.CreateAnonymous(".usda")
+    layer.Clear()
+    return layer
+
+
 def _author_prim(
     layer: Any, path: str, values: Mapping[str, EditValue], shaders: Mapping[str, ShaderPaths], resets: bool
 ) -> None:
-    for name, value in sorted(values.items()):
+    own: dict[str, str] = {}
+    # Images first: a tint may be of one of them.
+    for name, value in sorted(
+        values.items(), key=lambda item: (not isinstance(item[1], TextureUse), item[0])
+    ):
         if name.startswith(VARIANTS):
             _select_variant(layer, path, name.removeprefix(VARIANTS), str(value))
+        elif name == BINDING:
+            bind(layer, path, str(value))
+        elif path in shaders and isinstance(value, TextureUse):
+            own[name.removesuffix(TEXTURE)] = texture(layer, path, shaders[path], name, value)
         elif path in shaders and name in MATERIAL_TYPES:
-            _author_input(layer, shaders[path], name, value)
+            _author_input(layer, shaders[path], name, value, own)
         elif name in PROPERTY_TYPES or name in LIGHT_TYPES:
-            _set(layer, path, name, PROPERTY_TYPES.get(name) or LIGHT_TYPES[name], value)
+            set_attribute(layer, path, name, PROPERTY_TYPES.get(name) or LIGHT_TYPES[name], value)
         else:
             raise UserError(
                 f"{path}: {name!r} cannot be authored; a material needs a UsdPreviewSurface for it"
             )
+    if "inputs:texture:file" in values:
+        set_attribute(layer, path, "inputs:texture:format", "token", "latlong")
     if TRANSFORM in values:
         order = [TRANSFORM] if not resets else ["!resetXformStack!", TRANSFORM]
         _set_order(layer, path, order)
 
 
-def _author_input(layer: Any, shader: ShaderPaths, name: str, value: EditValue) -> None:
-    name_on_surface, _, name_on_texture = name.partition("/")
+def _author_input(
+    layer: Any, shader: ShaderPaths, name: str, value: EditValue, images: Mapping[str, str]
+) -> None:
+    """`images`: by input, the textures that this layer has given the material."""
+    on_surface, _, on_texture = name.partition("/")
     path, own = shader.surface, name
-    if name_on_texture:
-        path, own = _own_texture(shader, name_on_surface.removeprefix("inputs:")), name_on_texture
-    spec = _set(layer, path, own, MATERIAL_TYPES[name], value)
+    if on_texture:
+        path = images.get(on_surface) or _own_texture(shader, on_surface.removeprefix("inputs:"))
+        own = on_texture
+    spec = set_attribute(layer, path, own, MATERIAL_TYPES[name], value)
     spec.connectionPathList.ClearEditsAndMakeExplicit()
 
 
@@ -167,56 +219,16 @@ def _define(layer: Any, prim: NewPrim) -> None:
         schemas = [f"SemanticsLabelsAPI:{taxonomy}" for taxonomy, _ in prim.labels]
         spec.SetInfo("apiSchemas", Sdf.TokenListOp.Create(prependedItems=schemas))
     for taxonomy, labels in prim.labels:
-        attribute = _attribute(layer, prim.path, f"semantics:labels:{taxonomy}", "token[]")
-        attribute.default = list(labels)
-    _set(layer, prim.path, TRANSFORM, "matrix4d", prim.world)
+        listed = attribute(layer, prim.path, f"semantics:labels:{taxonomy}", "token[]")
+        listed.default = list(labels)
+    set_attribute(layer, prim.path, TRANSFORM, "matrix4d", prim.world)
     _set_order(layer, prim.path, [TRANSFORM])
     for name, type_name, value in prim.attributes:
-        _set(layer, prim.path, name, type_name, value)
+        set_attribute(layer, prim.path, name, type_name, value)
 
 
 def _set_order(layer: Any, path: str, order: list[str]) -> None:
     from pxr import Vt
 
-    spec = _attribute(layer, path, "xformOpOrder", "token[]", uniform=True)
+    spec = attribute(layer, path, "xformOpOrder", "token[]", uniform=True)
     spec.default = Vt.TokenArray(order)
-
-
-def _set(layer: Any, path: str, name: str, type_name: str, value: EditValue) -> Any:
-    spec = _attribute(layer, path, name, type_name)
-    spec.default = _usd_value(type_name, value)
-    return spec
-
-
-def _attribute(layer: Any, path: str, name: str, type_name: str, *, uniform: bool = False) -> Any:
-    from pxr import Sdf
-
-    known = layer.GetAttributeAtPath(f"{path}.{name}")
-    if known:
-        return known
-    prim = Sdf.CreatePrimInLayer(layer, path)
-    variability = Sdf.VariabilityUniform if uniform else Sdf.VariabilityVarying
-    return Sdf.AttributeSpec(prim, name, Sdf.ValueTypeNames.Find(type_name), variability)
-
-
-def _usd_value(type_name: str, value: EditValue) -> Any:
-    from pxr import Gf, Vt
-
-    if type_name == "matrix4d":
-        rows = np.array(value, np.float64).reshape(4, 4).T  # USD's matrices act on row vectors
-        return Gf.Matrix4d(*(float(v) for v in rows.ravel()))
-    if type_name == "int64[]":
-        return Vt.Int64Array([int(v) for v in value])  # type: ignore[union-attr]
-    if type_name == "double[]":
-        return Vt.DoubleArray([float(v) for v in value])  # type: ignore[union-attr]
-    vectors = {
-        "color3f": Gf.Vec3f,
-        "float2": Gf.Vec2f,
-        "float4": Gf.Vec4f,
-        "double2": Gf.Vec2d,
-        "double3": Gf.Vec3d,
-        "double4": Gf.Vec4d,
-    }
-    if type_name in vectors:
-        return vectors[type_name](*value)  # type: ignore[misc]
-    return value

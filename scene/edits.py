@@ -7,12 +7,14 @@ Two forms are ours:
 - matrices are column-vector, as everywhere outside pxr; the author transposes them;
 - on a Material, `inputs:X` means the X of its preview surface, wherever that shader is, and `inputs:X/inputs:Y` the Y of
   the texture that feeds X. Setting a plain `inputs:X` also cuts off a texture that fed it.
+  `inputs:X/texture` gives X an image (`TextureUse`), with shaders of the layer's own.
+- `material:binding` binds one material to a prim and all below it, stronger than what is bound there.
 
 `variants:<set>` is for the author alone: a snapshot that is edited has to come from the stage with these variants.
 
 Edits hide but never show: `visibility` may be "invisible", and `invisibleIds` may only grow.
 
-The only place here that asks pxr is the colour of a black body, so that both sides use USD's own.
+What lights and materials have, and how an edit changes them, is in `scene.edit_looks`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -24,7 +26,43 @@ import numpy as np
 from twinstage.base.errors import UserError
 from twinstage.scene.camera_edits import CAMERA_TYPES, edited_camera
 from twinstage.scene.columns import F8, VisibilityColumns, frozen
-from twinstage.scene.snapshot import Frames, Light, Material, PrimTable, Snapshot, StageInfo
+from twinstage.scene.edit_looks import (
+    BIAS,
+    LIGHT_TYPES,
+    MATERIAL_TYPES,
+    SCALE,
+    TEXTURE,
+    ImageFile,
+    Textures,
+    TextureUse,
+    blackbody,
+    edited_light,
+    edited_material,
+)
+from twinstage.scene.snapshot import Frames, PrimTable, Snapshot, StageInfo
+
+__all__ = [
+    "BINDING",
+    "LIGHT_TYPES",
+    "MATERIAL_TYPES",
+    "PROPERTY_TYPES",
+    "TRANSFORM",
+    "VARIANTS",
+    "Edit",
+    "EditBatch",
+    "EditValue",
+    "ImageFile",
+    "TextureUse",
+    "apply_edits",
+    "batch",
+    "blackbody",
+    "lens_edit",
+    "light_edits",
+    "stage_world",
+    "transform_edit",
+    "world_edit",
+    "z_up_from_stage",
+]
 
 TRANSFORM = "xformOp:transform:randomized"
 """The one op of an edited prim: its full local matrix. The authored ops come back when the layer goes."""
@@ -32,7 +70,10 @@ TRANSFORM = "xformOp:transform:randomized"
 VARIANTS = "variants:"
 """`variants:<set>` selects a variant. No snapshot can follow that: the stage is composed and read again with it."""
 
-EditValue = bool | int | float | str | tuple[float, ...] | tuple[int, ...]
+BINDING = "material:binding"
+"""The path of the material that a prim and all below it wear."""
+
+EditValue = bool | int | float | str | tuple[float, ...] | tuple[int, ...] | ImageFile | TextureUse
 
 PROPERTY_TYPES: Mapping[str, str] = {
     TRANSFORM: "matrix4d",
@@ -41,23 +82,6 @@ PROPERTY_TYPES: Mapping[str, str] = {
     **CAMERA_TYPES,
 }
 """USD type of each property outside shading; lights and materials have tables of their own."""
-
-LIGHT_TYPES: Mapping[str, str] = {
-    "inputs:color": "color3f",
-    "inputs:intensity": "float",
-    "inputs:exposure": "float",
-    "inputs:enableColorTemperature": "bool",
-    "inputs:colorTemperature": "float",
-}
-
-MATERIAL_TYPES: Mapping[str, str] = {
-    "inputs:diffuseColor": "color3f",
-    "inputs:emissiveColor": "color3f",
-    "inputs:roughness": "float",
-    "inputs:metallic": "float",
-    "inputs:opacity": "float",
-    "inputs:diffuseColor/inputs:scale": "float4",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +112,21 @@ class EditBatch:
 
 
 def batch(edits: Iterable[Edit]) -> EditBatch:
-    """A batch; where two edits set the same property, the later one holds."""
-    latest = {(e.prim_path, e.property): e for e in edits}
+    """A batch; where two edits set the same property, or what feeds the same input of a material, the later one holds."""
+    latest: dict[tuple[str, str], Edit] = {}
+    for edit in edits:
+        for name in _overruled(edit.property):
+            latest.pop((edit.prim_path, name), None)
+        latest[edit.prim_path, edit.property] = edit
     return EditBatch(tuple(latest[key] for key in sorted(latest)))
+
+
+def _overruled(name: str) -> tuple[str, ...]:
+    """Properties that say nothing once that one is set: an input has a number or an image, and a tint is of one image."""
+    if name in MATERIAL_TYPES and not name.endswith((SCALE, BIAS)):
+        plain = name.removesuffix(TEXTURE)
+        return plain, plain + TEXTURE, plain + SCALE, plain + BIAS
+    return ()
 
 
 # --- making edits -------------------------------------------------------------------------------------------------
@@ -141,8 +177,12 @@ def apply_edits(snapshot: Snapshot, edits: EditBatch) -> Snapshot:
     lights, cameras = list(snapshot.lights), list(snapshot.cameras)
     light_row = {light.prim: row for row, light in enumerate(lights)}
     camera_row = {camera.prim: row for row, camera in enumerate(cameras)}
-    material_row = {m.path: row for row, m in enumerate(snapshot.materials) if m.path}
-    materials = list(snapshot.materials)
+    material_rows: dict[str, list[int]] = {}  # several where primvars give a material several looks
+    for row, material in enumerate(snapshot.materials):
+        if material.path:
+            material_rows.setdefault(material.path, []).append(row)
+    materials, textures = list(snapshot.materials), Textures(snapshot.textures)
+    bindings: dict[str, int] = {}
     for path, values in edits.by_prim().items():
         prim = snapshot.prims.index_of.get(path, -1)
         rest = {name: value for name, value in values.items() if not name.startswith(VARIANTS)}
@@ -152,21 +192,24 @@ def apply_edits(snapshot: Snapshot, edits: EditBatch) -> Snapshot:
             hidden.add(_known(prim, path))
         if "invisibleIds" in rest:
             hidden.update(_points(snapshot, _known(prim, path), rest.pop("invisibleIds")))
-        if path in material_row:
-            row = material_row[path]
-            materials[row] = _material(materials[row], rest)
+        if BINDING in rest:
+            bindings[snapshot.prims.path[_known(prim, path)]] = _bound(material_rows, rest.pop(BINDING), path)
+        if path in material_rows:
+            for row in material_rows[path]:
+                materials[row] = edited_material(materials[row], rest, textures)
         elif prim in light_row:
-            lights[light_row[prim]] = _light(lights[light_row[prim]], rest, path)
+            row, unit = light_row[prim], snapshot.stage.meters_per_unit
+            lights[row] = edited_light(lights[row], rest, path, unit, textures)
         elif prim in camera_row:
             row = camera_row[prim]
             cameras[row] = edited_camera(cameras[row], path, rest, snapshot.stage)
         elif rest:
             raise UserError(f"{path} has no property {sorted(rest)[0]!r} that an edit can set")
-    out = _posed(snapshot, poses)
+    out = _dressed(_posed(snapshot, poses), bindings)
     if hidden:
         index = frozen(np.array(sorted(hidden)), np.uint32)
         out = out.with_visibility(VisibilityColumns(index, frozen(np.zeros(len(index)), np.bool_)))
-    changed = tuple(lights) != snapshot.lights or tuple(materials) != snapshot.materials
+    changed = tuple(lights) != snapshot.lights or tuple(materials) != snapshot.materials or bool(bindings)
     return _share_hierarchy(
         snapshot,
         replace(
@@ -174,6 +217,7 @@ def apply_edits(snapshot: Snapshot, edits: EditBatch) -> Snapshot:
             lights=tuple(lights),
             cameras=tuple(cameras),
             materials=tuple(materials),
+            textures=textures.all,
             revision=snapshot.revision + int(changed),
         ),
     )
@@ -191,13 +235,32 @@ def _points(snapshot: Snapshot, instancer: int, ids: Any) -> list[int]:
     return [len(snapshot.prims) + int(row) for row in rows]
 
 
-def _f4(value: Any) -> float:
-    """The float32 that a USD float attribute would hold."""
-    return float(np.float32(value))
+def _bound(rows: Mapping[str, list[int]], material: Any, path: str) -> int:
+    """The row of a material that is to be bound."""
+    if material not in rows:
+        raise UserError(
+            f"{path} cannot wear {material}: the stage has no such material, or nothing in it wears it"
+        )
+    return rows[material][0]
 
 
-def _f4s(values: Any) -> tuple[float, ...]:
-    return tuple(float(v) for v in np.asarray(values, np.float32))
+def _dressed(snapshot: Snapshot, bindings: Mapping[str, int]) -> Snapshot:
+    """All gprims at or below those paths with that material (row) on all their slots; the outermost path decides."""
+    if not bindings:
+        return snapshot
+    sets, chosen = list(snapshot.material_sets), np.array(snapshot.instances.material_set)
+    index = {row: i for i, row in enumerate(sets)}
+    paths = snapshot.prims.path
+    for path in sorted(bindings, key=len, reverse=True):
+        for row, prim in enumerate(snapshot.instances.prim.tolist()):
+            if paths[prim] == path or paths[prim].startswith(path + "/"):
+                dress = (bindings[path],) * len(sets[chosen[row]])
+                if dress not in index:
+                    index[dress] = len(sets)
+                    sets.append(dress)
+                chosen[row] = index[dress]
+    instances = replace(snapshot.instances, material_set=frozen(chosen, np.int32))
+    return replace(snapshot, instances=instances, material_sets=tuple(sets))
 
 
 def _posed(snapshot: Snapshot, poses: Mapping[int, EditValue]) -> Snapshot:
@@ -223,57 +286,6 @@ def _share_hierarchy(old: Snapshot, new: Snapshot) -> Snapshot:
         if name in old.__dict__:
             new.__dict__[name] = old.__dict__[name]
     return new
-
-
-def _light(light: Light, values: Mapping[str, EditValue], path: str) -> Light:
-    if not values:
-        return light
-    if set(values) != set(LIGHT_TYPES):
-        odd = sorted(set(values) ^ set(LIGHT_TYPES))[0]
-        raise UserError(f"{path}: an edit of a light sets all of {', '.join(LIGHT_TYPES)} (see {odd})")
-    color = np.array(_f4s(values["inputs:color"]))
-    if values["inputs:enableColorTemperature"]:
-        color = color * np.array(blackbody(_f4(values["inputs:colorTemperature"])))
-    radiance = color * _f4(values["inputs:intensity"]) * 2.0 ** _f4(values["inputs:exposure"])
-    return replace(light, radiance=(float(radiance[0]), float(radiance[1]), float(radiance[2])))
-
-
-def blackbody(kelvin: float) -> tuple[float, float, float]:
-    """Linear rgb of a black body, luminance 1, as UsdLux defines it."""
-    from pxr import UsdLux
-
-    r, g, b = UsdLux.BlackbodyTemperatureAsRgb(kelvin)
-    return float(r), float(g), float(b)
-
-
-_MATERIAL_FIELDS = {
-    "inputs:diffuseColor": "diffuse_color",
-    "inputs:emissiveColor": "emissive_color",
-    "inputs:roughness": "roughness",
-    "inputs:metallic": "metallic",
-    "inputs:opacity": "opacity",
-}
-
-
-def _material(material: Material, values: Mapping[str, EditValue]) -> Material:
-    for name, value in values.items():
-        if name == "inputs:diffuseColor/inputs:scale":
-            material = _tinted(material, _f4s(value))
-        elif name in _MATERIAL_FIELDS:
-            new = _f4s(value) if isinstance(value, tuple) else _f4(value)
-            textures = tuple(t for t in material.textures if t[0] != name.removeprefix("inputs:"))
-            material = replace(material, textures=textures, **{_MATERIAL_FIELDS[name]: new})  # type: ignore[arg-type]
-        else:
-            raise UserError(f"material {material.path} has no input {name!r} that an edit can set")
-    return material
-
-
-def _tinted(material: Material, scale: tuple[float, ...]) -> Material:
-    if material.texture("diffuseColor") is None:
-        raise UserError(f"material {material.path} has no texture on diffuseColor to tint")
-    rgba = (scale[0], scale[1], scale[2], scale[3])
-    textures = tuple((n, replace(t, scale=rgba) if n == "diffuseColor" else t) for n, t in material.textures)
-    return replace(material, textures=textures)
 
 
 # --- units and axes -----------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import numpy as np
 
 from twinstage.base.finding import Finding
 from twinstage.scene.columns import F4, F8, I4, U4, PoseColumns, VisibilityColumns, frozen
+from twinstage.scene.mechanics import Mechanics
 from twinstage.scene.tables import Frames as Frames
 from twinstage.scene.tables import InstanceTable as InstanceTable
 from twinstage.scene.tables import KeypointTable as KeypointTable
@@ -263,9 +264,22 @@ class RenderProduct:
     name: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class VariantSet:
+    """A variant set of a prim: its name, the variants it offers, sorted, and the one that is selected ("" for none)."""
+
+    prim_path: str
+    name: str
+    variants: tuple[str, ...]
+    selected: str
+
+
 @dataclass(frozen=True)
 class Snapshot:
-    """An immutable scene. `revision` counts changes of anything but transforms, visibility and styles."""
+    """An immutable scene. `revision` counts changes of anything but transforms, visibility and styles.
+
+    `mechanics`: joints, surfaces and masses; None where they were not read (`scene.read.mechanics`).
+    """
 
     stage: StageInfo
     prims: PrimTable
@@ -282,6 +296,9 @@ class Snapshot:
     revision: int = 0
     render_products: tuple[RenderProduct, ...] = ()
     keypoints: KeypointTable = field(default_factory=KeypointTable.empty)
+    mechanics: Mechanics | None = None
+    variants: tuple[VariantSet, ...] = ()
+    """What `read.variants` found, where someone asked for it; () otherwise."""
 
     @property
     def node_count(self) -> int:

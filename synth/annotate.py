@@ -15,6 +15,7 @@ from twinstage.render.capture import Camera, Capture, ObjectMask
 from twinstage.render.extents import SHARED_BOUNDS, Bounds, object_nodes, transform
 from twinstage.render.keypoints import SeenKeypoints, seen_keypoints
 from twinstage.render.lens import Fisheye, OpenCV, lens_data
+from twinstage.render.motion import Motion
 from twinstage.render.opacity import cut_at, invisible
 from twinstage.render.poses import ObjectPoses, object_poses
 from twinstage.scene.columns import F8
@@ -36,6 +37,11 @@ def instance_image(capture: Capture, seen: Sequence[ObjectMask]) -> np.ndarray:
     for place, item in enumerate(seen, start=1):
         out[item.slices][item.seen] = place
     return out
+
+
+def material_names(snapshot: Snapshot, ids: np.ndarray) -> dict[str, str]:
+    """Path by number of the materials in a picture of them (row of `Snapshot.materials` + 1); "" is the fall-back."""
+    return {str(number): snapshot.materials[number - 1].path for number in np.unique(ids).tolist() if number}
 
 
 # --- cameras ------------------------------------------------------------------------------------------------------
@@ -107,12 +113,14 @@ class ObjectRecords:
         class_of: Mapping[int, str],
         classes: Mapping[str, LabelClass],
         bounds: Bounds = SHARED_BOUNDS,
+        motion: Motion | None = None,
     ) -> None:
         self.snapshot, self.camera, self.seen, self.bounds = snapshot, camera, tuple(seen), bounds
         self.class_of, self.classes = class_of, classes
         index = np.array([item.object for item in self.seen], np.int64)
         self.parts = Parts(snapshot, index.tolist())
-        self.world = snapshot.node_world[object_nodes(snapshot, index)]
+        nodes = object_nodes(snapshot, index)
+        self.world, self.moves = snapshot.node_world[nodes], moving_nodes(motion, nodes)
         self.poses = object_poses(snapshot, camera, index)
         self.models = [self._model(k, int(row)) for k, row in enumerate(index)]
         self.points = self._keypoints(index)
@@ -158,7 +166,8 @@ class ObjectRecords:
         }
         if self.classes[name].keypoints:
             out["keypoints"] = self._keypoint_records(item.object, self.classes[name].keypoints)
-        return out
+        # What moves while the shutter is open is not where its pose and its 3D box are in all rows of the picture.
+        return out | ({"moves": True} if self.moves[k] else {})
 
     def _space(self, k: int, row: int) -> dict[str, Any]:
         box = self.bounds.of_instances(self.snapshot, self.parts.of(row), self.world[k])
@@ -192,6 +201,15 @@ class ObjectRecords:
             return []
         place = {points.name[k]: k for k in np.flatnonzero(points.object == row).tolist()}
         return [_keypoint(points, place[name]) for name in names if name in place]
+
+
+def moving_nodes(motion: Motion | None, nodes: np.ndarray) -> np.ndarray:
+    """Which nodes i8[n] move while the shutter is open, bool[n]."""
+    if motion is None:
+        return np.zeros(len(nodes), bool)
+    first, *others = (snapshot.node_world[nodes] for snapshot in motion.snapshots)
+    out: np.ndarray = np.any([(other != first).any((1, 2)) for other in others], axis=0)
+    return out
 
 
 def _pose(poses: ObjectPoses, k: int) -> dict[str, Any]:

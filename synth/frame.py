@@ -1,4 +1,4 @@
-"""Making one frame: draw, apply, look, decide, write. A `FrameMaker` holds the open stage and the engine of one process.
+"""Making one frame: draw, apply, look, decide, write. A `FrameMaker` holds the open stages and engines of one process.
 
 Nothing is carried from frame to frame but caches, so any process makes the same bytes of any frame.
 """
@@ -9,171 +9,221 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from twinstage.render.engines import Engine, Expecting, open_engine
+from twinstage.render.capture import Camera
 from twinstage.render.picture import png_bytes
+from twinstage.scene.columns import F4
 from twinstage.scene.edits import apply_edits, batch
 from twinstage.scene.snapshot import Snapshot
-from twinstage.synth.annotate import ObjectRecords, camera_record, lens_record
+from twinstage.synth.acceptance import Refusal, exposure_refusal, refusal
+from twinstage.synth.annotate import ObjectRecords, camera_record, lens_record, material_names
 from twinstage.synth.canonical import canonical_json, write_atomic
-from twinstage.synth.dataset import MODELS, image_path, is_annotated, layer_path, record_path
-from twinstage.synth.draws import Draws
-from twinstage.synth.images import label_image, picture
+from twinstage.synth.dataset import MODELS, image_path, layer_path, record_path
+from twinstage.synth.draws import UnknownDraw
+from twinstage.synth.images import Photo, label_image, linear_image
 from twinstage.synth.look import View, look, recipe_camera
 from twinstage.synth.models import write_model
-from twinstage.synth.randomize import Randomized, draws_of, randomize
-from twinstage.synth.randomizers import Randomizer, Rejected
+from twinstage.synth.moments import check_next
+from twinstage.synth.plan import Job
+from twinstage.synth.randomize import Randomized, randomize, steps_of, structure_of
+from twinstage.synth.randomizers import Rejected
 from twinstage.synth.recipe import Recipe
+from twinstage.synth.sensing import SensorStage, check_sensors, write_sensors
+from twinstage.synth.sights import sights
 from twinstage.synth.staged import StagedRecipe
-
-EXAMPLES = 6
-"""Frames whose draws tell an engine what changes; the same ones in every process."""
+from twinstage.synth.start import Start, above_start, required_start
+from twinstage.synth.studio import Studio
 
 
 @dataclass(frozen=True, slots=True)
 class FrameSummary:
-    """What became of a frame: annotated objects over its cameras, or why it was rejected."""
+    """What became of a frame: annotated objects over its cameras, or why it was rejected.
+
+    `refused`: the rules that refused its attempts, in order.
+    """
 
     frame: int
     annotations: int
     attempts: int
     reason: str | None
+    refused: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """An attempt that is kept. `pictures`: those that were rendered already, by camera's place."""
+
+    number: int
+    made: Randomized
+    views: Sequence[View]
+    pictures: dict[int, Photo]
 
 
 class FrameMaker:
-    """Makes frames of a recipe whose paths are relative to `base_dir`, each with the split that it is dealt to."""
+    """Makes frames of a recipe whose paths are relative to `base_dir`. `start`: the state that it names, if it does."""
 
-    def __init__(self, recipe: Recipe, base_dir: Path) -> None:
+    def __init__(self, recipe: Recipe, base_dir: Path, start: Start | None = None) -> None:
         self.recipe = recipe
-        self.staged = StagedRecipe(recipe, base_dir)
-        self._engine: Engine | None = None
+        self.start = required_start(recipe, start)
+        self.scenes = [StagedRecipe(recipe, base_dir, stage, self.start) for stage in recipe.stages]
         self._classes = {cls.name: cls for cls in recipe.labels}
-        for spec in recipe.cameras:
-            recipe_camera(recipe, self.snapshot, spec)
+        self._studios = [Studio(staged) for staged in self.scenes]
+        for staged in self.scenes:
+            for spec in recipe.cameras:
+                recipe_camera(recipe, staged.first.snapshot, spec)
+            check_next(recipe, staged)
+            check_sensors(recipe, staged.first.snapshot)
+
+    @property
+    def staged(self) -> StagedRecipe:
+        """The recipe's first stage."""
+        return self.scenes[0]
 
     @property
     def snapshot(self) -> Snapshot:
-        """The stage before anything is changed, with the recipe's own prims."""
+        """The first stage before anything is changed, with the recipe's own prims."""
         return self.staged.first.snapshot
 
-    def check(self) -> None:
-        """Raise UserError for a randomizer that cannot work on this stage, before anything is written."""
-        for randomizer in self.recipe.randomize:
-            with suppress(Rejected):
-                self._try(randomizer, draws_of(self.recipe, randomizer, 0))
-
-    def _try(self, randomizer: Randomizer, draws: Draws) -> None:
-        structure = batch(randomizer.structure_edits(self.snapshot, draws))
-        scene = self.staged.scene(structure, randomizer.time_code(self.snapshot, draws))
-        edits = batch([*structure.edits, *randomizer(scene.snapshot, draws)])
-        snapshot = apply_edits(scene.snapshot, edits)
-        self.staged.layer(scene, edits)
-        randomizer.picture_effects(snapshot, draws)
-
-    def make(self, out: Path, frame: int, split: str | None) -> FrameSummary:
-        """Write all files of a frame; the record last, so its presence says that the frame is whole."""
-        reasons: list[str] = []
-        for attempt in range(self.recipe.accept.attempts):
-            try:
-                made = self.randomized(frame, attempt, split)
-            except Rejected as rejected:
-                reasons.append(str(rejected))
-                continue
-            objects = sorted(made.scene.classes)
-            views = [look(self.recipe, made.snapshot, spec, objects) for spec in self.recipe.cameras]
-            count = sum(self._annotated(view) for view in views)
-            if count < self.recipe.accept.min_objects:
-                reasons.append(f"{count} annotated objects, at least {self.recipe.accept.min_objects} wanted")
-                continue
-            self._write(out, frame, split, attempt, reasons, made, views)
-            return FrameSummary(frame, count, attempt + 1, None)
-        record = self._record(frame, split, self.recipe.accept.attempts - 1, reasons, None, [])
-        write_atomic(out / record_path(frame), canonical_json(record))
-        return FrameSummary(frame, 0, self.recipe.accept.attempts, reasons[-1])
-
-    def randomized(self, frame: int, attempt: int = 0, split: str | None = None) -> Randomized:
-        """The scene of an attempt at a frame. May raise `Rejected`."""
-        return randomize(self.staged, frame, attempt, split)
-
-    def _picture_engine(self) -> Engine:
-        """The engine, which knows from the recipe alone what differs from frame to frame, not from earlier frames."""
-        if self._engine is None:
-            settings = self.recipe.engine
-            if any(type(r).picture_effects is not Randomizer.picture_effects for r in self.recipe.randomize):
-                settings = settings.model_copy(update={"outputs": ("rgb", "linear")})
-            self._engine = open_engine(settings)
-            if isinstance(self._engine, Expecting):
-                self._engine.expect(self.snapshot, self.examples())
-        return self._engine
-
     def examples(self) -> list[Snapshot]:
-        """Scenes that differ in all that the randomizers change, whatever frames this process is to make."""
-        out = []
-        for frame in range(EXAMPLES):
-            with suppress(Rejected):
-                made = self.randomized(frame)
-                if made.scene is self.staged.first:
-                    out.append(made.snapshot)
-        extremes = [edit for r in self.recipe.randomize for edit in r.extremes(self.snapshot)]
-        if extremes:
-            out.append(apply_edits(self.snapshot, batch(extremes)))
-        return out
+        """Scenes that tell an engine what changes on the first stage."""
+        return self._studios[0].examples()
 
-    def layer(self, made: Randomized) -> str:
+    def check(self) -> None:
+        """Raise UserError for a randomizer that cannot work on a stage, before anything is written."""
+        splits = list(self.recipe.splits) if self.recipe.split_by else [None]
+        for staged in self.scenes:
+            for split in splits:
+                self._try(staged, split)
+
+    def _try(self, staged: StagedRecipe, split: str | None) -> None:
+        """Every randomizer at frame 0, whether or not the frame can be used; then the frame as it is made."""
+        rejected = False
+        for step in steps_of(self.recipe, 0, 0, split):
+            try:
+                structure, time = structure_of([step], staged.first.snapshot)
+                scene = staged.scene(batch(structure), time)
+                edits = batch([*structure, *step.randomizer(scene.snapshot, step.draws)])
+                snapshot = apply_edits(scene.snapshot, edits)
+                staged.layer(scene, edits)
+                step.randomizer.picture_effects(snapshot, step.draws)
+            except Rejected:
+                rejected = True
+            except UnknownDraw:
+                if not rejected:  # else it may be what the rejected one did not come to draw
+                    raise
+        with suppress(Rejected):
+            randomize(staged, 0, 0, split)
+
+    def make(self, out: Path, frame: int, split: str | None = None, scene: int = 0) -> FrameSummary:
+        """Write all files of a frame; the record last, so its presence says that the frame is whole."""
+        job = Job(frame, split, scene)
+        refusals: list[Refusal] = []
+        for number in range(self.recipe.accept.attempts):
+            found = self._attempt(job, number)
+            if isinstance(found, Refusal):
+                refusals.append(found)
+                continue
+            self._write(out, job, found, refusals)
+            count = sum(len(sights(self.recipe, found.made, view)) for view in found.views)
+            return FrameSummary(frame, count, number + 1, None, tuple(r.rule for r in refusals))
+        record = self._record(job, self.recipe.accept.attempts - 1, refusals, None, [])
+        write_atomic(out / record_path(frame), canonical_json(record))
+        rules = tuple(r.rule for r in refusals)
+        return FrameSummary(frame, 0, self.recipe.accept.attempts, refusals[-1].reason, rules)
+
+    def _attempt(self, job: Job, number: int) -> _Attempt | Refusal:
+        try:
+            made = self.randomized(job.frame, number, job.split, job.scene)
+        except Rejected as rejected:
+            return Refusal(rejected.rule, str(rejected))
+        accept, staged = self.recipe.accept, self.scenes[job.scene]
+        views = [look(self.recipe, staged, made, spec) for spec in self.recipe.cameras]
+        refused = refusal(accept, [sights(self.recipe, made, view) for view in views])
+        if refused is not None:
+            return refused
+        pictures: dict[int, Photo] = {}
+        if accept.exposure is not None:
+            pictures = {i: self._picture(job, made, view) for i, view in enumerate(views)}
+            dark = exposure_refusal(accept, [found.rgb for found in pictures.values()])
+            if dark is not None:
+                return dark
+        return _Attempt(number, made, views, pictures)
+
+    def randomized(
+        self, frame: int, attempt: int = 0, split: str | None = None, scene: int = 0
+    ) -> Randomized:
+        """The scene of an attempt at a frame. May raise `Rejected`."""
+        return randomize(self.scenes[scene], frame, attempt, split)
+
+    def layer(self, made: Randomized, scene: int = 0) -> str:
         """The text of the layer that makes the frame out of the stage."""
-        return self.staged.layer(made.scene, made.edits)
+        return self.scenes[scene].layer(made.scene, made.edits)
 
-    def _annotated(self, view: View) -> int:
-        accept = self.recipe.accept.model_dump()
-        counts = [
-            {"visible_px": item.visible_px, "amodal_px_total": item.amodal_px_total} for item in view.seen
-        ]
-        return sum(is_annotated(count, accept) for count in counts)
+    def _picture(self, job: Job, made: Randomized, view: View) -> Photo:
+        return self._studios[job.scene].photo(job.frame, made, view)
 
-    def _write(
-        self,
-        out: Path,
-        frame: int,
-        split: str | None,
-        attempt: int,
-        reasons: Sequence[str],
-        made: Randomized,
-        views: Sequence[View],
-    ) -> None:
-        cameras = []
-        for view in views:
+    def _write(self, out: Path, job: Job, kept: _Attempt, refusals: Sequence[Refusal]) -> None:
+        made, cameras = kept.made, []
+        for place, view in enumerate(kept.views):
             paths = {}
             for what in self.recipe.images:
-                paths[what] = image_path(frame, view.capture.camera.name, what)
-                write_atomic(out / paths[what], self._image(what, frame, made, view))
+                paths[what] = image_path(job.frame, view.capture.camera.name, what)
+                write_atomic(out / paths[what], self._image(what, job, kept, place))
             cameras.append(self._camera(out, made, view) | {"images": paths})
-        write_atomic(out / layer_path(frame), self.layer(made).encode())
-        record = self._record(frame, split, attempt, reasons, made, cameras)
-        write_atomic(out / record_path(frame), canonical_json(record))
+        layer = above_start(self.layer(made, job.scene), self.start)
+        write_atomic(out / layer_path(job.frame), layer.encode())
+        record = self._record(job, kept.number, refusals, made, cameras)
+        if self.recipe.sensors:
+            record["sensors"] = write_sensors(out, self.recipe, job.frame, self._sensor_stage(job, kept))
+        write_atomic(out / record_path(job.frame), canonical_json(record))
 
     def _camera(self, out: Path, made: Randomized, view: View) -> dict[str, Any]:
         """A camera's entry of the record, but for its images; and the models of what it sees."""
         snapshot, camera = made.snapshot, view.capture.camera
-        found = ObjectRecords(snapshot, camera, view.seen, made.scene.classes, self._classes)
+        found = ObjectRecords(
+            snapshot, camera, view.seen, made.scene.classes, self._classes, motion=view.motion
+        )
         if MODELS in self.recipe.annotate:
             for model in found.models:
                 if model is not None:
                     write_model(out, snapshot, model)
         lens = lens_record(snapshot, view.scene_camera, view.spec.square_pixels)
-        return camera_record(camera) | lens | {"objects": found.records()}
+        entry = camera_record(camera) | lens | {"objects": found.records()}
+        if "material" in self.recipe.images:
+            entry["materials"] = material_names(snapshot, view.capture.aovs["material"])
+        return entry
 
-    def _image(self, what: str, frame: int, made: Randomized, view: View) -> bytes:
-        if what != "rgb":
+    def _sensor_stage(self, job: Job, kept: _Attempt) -> SensorStage:
+        def light(camera: Camera, view: View | None) -> F4:
+            if view is None:
+                return self._studios[job.scene].light(job.frame, kept.made, camera)
+            place = next(i for i, other in enumerate(kept.views) if other is view)
+            linear = self._shown(job, kept, place).linear
+            assert linear is not None  # the recipe asks for it
+            return linear
+
+        return SensorStage(self.scenes[job.scene], kept.made, kept.views, light)
+
+    def _shown(self, job: Job, kept: _Attempt, place: int) -> Photo:
+        """The picture of a view, rendered once."""
+        if place not in kept.pictures:
+            kept.pictures[place] = self._picture(job, kept.made, kept.views[place])
+        return kept.pictures[place]
+
+    def _image(self, what: str, job: Job, kept: _Attempt, place: int) -> bytes:
+        view = kept.views[place]
+        if what not in ("rgb", "linear"):
             return label_image(what, view)
-        key = (self.recipe.seed, frame)
-        engine, settings = self._picture_engine(), self.recipe.engine
-        return png_bytes(picture(engine, settings, made.snapshot, view, made.effects, key))
+        rendered = self._shown(job, kept, place)
+        if what == "rgb":
+            return png_bytes(rendered.rgb)
+        assert rendered.linear is not None  # the recipe asks for it
+        return linear_image(rendered.linear, view)
 
     def _record(
         self,
-        frame: int,
-        split: str | None,
+        job: Job,
         attempt: int,
-        reasons: Sequence[str],
+        refusals: Sequence[Refusal],
         made: Randomized | None,
         cameras: list[dict[str, Any]],
     ) -> dict[str, Any]:
@@ -181,14 +231,19 @@ class FrameMaker:
         structure = () if made is None else made.scene.structure.edits
         return {
             "record": 1,
-            "frame": frame,
+            "frame": job.frame,
+            "stage": self.recipe.stage_names[job.scene],
             "time": None if made is None else made.scene.time,
+            **({} if self.start is None else {"moment": self.start.moment}),
             "structure": {f"{e.prim_path} {e.property}": e.value for e in structure},
-            "split": split,
+            "split": job.split,
             "attempt": attempt,
             "rejected": made is None,
-            "rejected_attempts": [{"attempt": i, "reason": reason} for i, reason in enumerate(reasons)],
+            "rejected_attempts": [
+                {"attempt": i, "rule": r.rule, "reason": r.reason} for i, r in enumerate(refusals)
+            ],
             "draws": {} if made is None else made.draws,
+            "picked": {} if made is None else made.picked,
             "effects": [] if made is None else [effect.as_data() for effect in made.effects],
             "cameras": cameras,
         }

@@ -77,6 +77,13 @@ class LabelClass(Model):
         return out | ({"sigmas": list(self.sigmas)} if self.sigmas else {})
 
 
+LABELS_WRITTEN: tuple[dict[str, Any], ...] = (
+    {"type": "array", "items": {"type": ["string", "object"]}},
+    {"type": "object"},
+)
+"""JSON Schemas of the shorthands that `label_classes` reads."""
+
+
 def label_classes(data: Any) -> Any:
     """Shorthands of a label map: `[a, b]`, `{a: null, b: [x, y], c: z, d: {labels: ..., keypoints: ...}}`, or full models."""
     if isinstance(data, dict):

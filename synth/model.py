@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, model_validator
+from pydantic_core import CoreSchema, PydanticCustomError
 
 from twinstage.base.errors import did_you_mean
 
@@ -11,15 +11,33 @@ from twinstage.base.errors import did_you_mean
 class Model(BaseModel):
     """A frozen pydantic model that refuses unknown fields and says which one was probably meant."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        allow_inf_nan=False,
+        validate_by_name=True,
+        validate_by_alias=True,
+        serialize_by_alias=True,
+    )
 
     @model_validator(mode="before")
     @classmethod
     def _known_fields(cls, data: Any) -> Any:
         if isinstance(data, dict):
+            known = {field.alias or name for name, field in cls.model_fields.items()}
             for key in data:
-                if key not in cls.model_fields:
-                    hint = did_you_mean(str(key), cls.model_fields)
+                if key not in cls.model_fields and key not in known:
+                    hint = did_you_mean(str(key), known)
                     message = f"unknown field {str(key)!r}{hint}".replace("{", "(").replace("}", ")")
                     raise PydanticCustomError("unknown_field", message)
         return data
+
+
+class AlsoWritten:
+    """An annotation for fields whose validator reads shorthands: JSON Schemas of what else may be written there."""
+
+    def __init__(self, *schemas: dict[str, Any]) -> None:
+        self.schemas = schemas
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"anyOf": [*self.schemas, handler(core)]}

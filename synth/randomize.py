@@ -1,13 +1,15 @@
 """One attempt at a frame: all that is drawn, and the scene that comes of it."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
-from twinstage.scene.edits import EditBatch, apply_edits, batch
+from twinstage.scene.edits import Edit, EditBatch, apply_edits, batch
 from twinstage.scene.snapshot import Snapshot
 from twinstage.synth.draws import Draws
 from twinstage.synth.effects import Effect
-from twinstage.synth.randomizers import Randomizer
+from twinstage.synth.randomizers import Randomizer, Rejected
 from twinstage.synth.recipe import Recipe
 from twinstage.synth.staged import Scene, StagedRecipe
 
@@ -21,6 +23,7 @@ class Randomized:
         edits: all that leads from the stage to it, the scene's structure included.
         draws: what was drawn, by randomizer and field.
         effects: what is done to its pictures.
+        picked: items that were chosen, by group.
     """
 
     scene: Scene
@@ -28,28 +31,102 @@ class Randomized:
     edits: EditBatch
     draws: dict[str, Any]
     effects: tuple[Effect, ...] = ()
+    picked: dict[str, list[str]] = field(default_factory=dict)
+
+
+@dataclass
+class Step:
+    """A randomizer's part of an attempt. `active` is decided once, at the first question."""
+
+    randomizer: Randomizer
+    draws: Draws
+    _active: bool | None = None
+
+    @property
+    def active(self) -> bool:
+        """Whether its trigger lets it do something in this frame."""
+        if self._active is None:
+            self._active = self.draws.active = self.randomizer.when.holds(self.draws)
+        return self._active
+
+    @property
+    def changes_structure(self) -> bool:
+        kind = type(self.randomizer)
+        return (
+            kind.structure_edits is not Randomizer.structure_edits
+            or kind.time_code is not Randomizer.time_code
+        )
 
 
 def randomize(staged: StagedRecipe, frame: int, attempt: int = 0, split: str | None = None) -> Randomized:
     """The scene of an attempt at a frame of that split. May raise `Rejected`."""
-    recipe = staged.recipe
-    steps = [(r, draws_of(recipe, r, frame, attempt, split)) for r in recipe.randomize]
-    base = staged.first.snapshot
-    structure = [edit for randomizer, draws in steps for edit in randomizer.structure_edits(base, draws)]
-    times = [time for r, draws in steps if (time := r.time_code(base, draws)) is not None]
-    scene = staged.scene(batch(structure), times[-1] if times else None)
+    steps = steps_of(staged.recipe, frame, attempt, split)
+    structure, time = structure_of(steps, staged.first.snapshot)
+    scene = staged.scene(batch(structure), time)
     snapshot, edits = scene.snapshot, list(structure)
-    for randomizer, draws in steps:
-        mine = randomizer(snapshot, draws)
-        snapshot = apply_edits(snapshot, batch(mine))
-        edits += mine
-    effects = tuple(effect for r, draws in steps for effect in r.picture_effects(snapshot, draws))
-    drawn = {randomizer.name: draws.log for randomizer, draws in steps}
-    return Randomized(scene, snapshot, batch(edits), drawn, effects)
+    for step in steps:
+        if step.active:
+            with blamed(step.randomizer):
+                mine = step.randomizer(snapshot, step.draws)
+            snapshot = apply_edits(snapshot, batch(mine))
+            edits += mine
+    effects: list[Effect] = []
+    for step in steps:
+        if step.active:
+            with blamed(step.randomizer):
+                effects += step.randomizer.picture_effects(snapshot, step.draws)
+    drawn = {step.randomizer.name: step.draws.log for step in steps}
+    return Randomized(scene, snapshot, batch(edits), drawn, tuple(effects), _picked(steps))
 
 
-def draws_of(
-    recipe: Recipe, randomizer: Randomizer, frame: int, attempt: int = 0, split: str | None = None
-) -> Draws:
-    """The draws of one randomizer for an attempt at a frame."""
-    return Draws(recipe.seed, randomizer.when.key_frame(frame), randomizer.name, attempt, split)
+def structure_of(steps: list[Step], base: Snapshot) -> tuple[list[Edit], float | None]:
+    """What the stage has to be composed with, and the time code it is read at."""
+    edits: list[Edit] = []
+    time: float | None = None
+    for step in steps:
+        if step.changes_structure and step.active:
+            with blamed(step.randomizer):
+                edits += step.randomizer.structure_edits(base, step.draws)
+                at = step.randomizer.time_code(base, step.draws)
+            time = time if at is None else at
+    return edits, time
+
+
+def steps_of(recipe: Recipe, frame: int, attempt: int = 0, split: str | None = None) -> list[Step]:
+    """The randomizers with their draws, each of which sees those of the ones before it."""
+    dealing, out = recipe.dealing, list[Step]()
+    earlier: dict[str, Draws] = {}
+    for randomizer in recipe.randomize:
+        when = randomizer.when
+        draws = Draws(
+            recipe.seed,
+            when.key_frame(frame),
+            randomizer.name,
+            attempt,
+            split,
+            dealing,
+            index=when.index(frame),
+            shown_frame=frame,
+            earlier=dict(earlier),
+        )
+        earlier[randomizer.name] = draws
+        out.append(Step(randomizer, draws))
+    return out
+
+
+@contextmanager
+def blamed(randomizer: Randomizer) -> Iterator[None]:
+    """A rejection that passes through says whose it was."""
+    try:
+        yield
+    except Rejected as rejected:
+        rejected.rule = rejected.rule or f"randomize.{randomizer.name}"
+        raise
+
+
+def _picked(steps: list[Step]) -> dict[str, list[str]]:
+    out: dict[str, set[str]] = {}
+    for step in steps:
+        for group, items in step.draws.picked.items():
+            out.setdefault(group, set()).update(items)
+    return {group: sorted(items) for group, items in sorted(out.items())}

@@ -6,6 +6,7 @@ import numpy as np
 
 from twinstage.render.casting import drawn_instances
 from twinstage.render.images import decode, linear_pixels, texture_values
+from twinstage.render.kept import KeptArrays
 from twinstage.render.lighting import PlacedLight, shaping_factor
 from twinstage.render.texels import nearest_texels
 from twinstage.render.zbuffer import ZBuffer, corner_weights, pixels_by_instance
@@ -106,11 +107,11 @@ class WorldBvh:
 
 
 class Albedo:
-    """Base colours of pixels; decoded images are kept."""
+    """Base colours of pixels; decoded images are kept, the latest ones."""
 
     def __init__(self, largest: int) -> None:
         self._largest = largest
-        self._images: dict[tuple[str, str, str], F4] = {}
+        self._images = KeptArrays()
         self._means: dict[str, F8] = {}
 
     def at(self, snapshot: Snapshot, zbuffer: ZBuffer) -> tuple[F4, F4]:
@@ -166,10 +167,11 @@ class Albedo:
             return np.array(plain, np.float32)
         texture = snapshot.textures[source.texture]
         key = (texture.hash, name, repr(source))
-        if key not in self._images:
-            self._images[key] = texture_values(texture, source, color=True, largest=self._largest)
+        image = self._images.get(
+            key, lambda: texture_values(texture, source, color=True, largest=self._largest)
+        )
         uv = np.einsum("nk,nkj->nj", weights, prototype.uv[corners])
-        return nearest_texels(self._images[key], uv, source)
+        return nearest_texels(image, uv, source)
 
 
 def _frames(normal: F4) -> tuple[F4, F4]:

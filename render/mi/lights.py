@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from twinstage.render.images import decode, linear_pixels
+from twinstage.render.kept import KeptArrays
 from twinstage.render.lighting import PlacedLight, placed_lights, world_from_map
 from twinstage.render.mi.arrays import rewrite_attributes
 from twinstage.render.mi.lamps import Glow, Lamp, LampTable
@@ -54,7 +55,7 @@ class Lights:
 
 
 class LightBuilder:
-    """Dictionaries and parameters of the lights; decoded maps are kept between scenes.
+    """Dictionaries and parameters of the lights; decoded maps are kept between scenes, the latest ones.
 
     With `listed`, none becomes part of the scene; `lights` lists them all.
     """
@@ -63,7 +64,7 @@ class LightBuilder:
         self._mi = mi
         self._largest = largest_map
         self._listed = listed
-        self._maps: dict[str, F4] = {}
+        self._maps = KeptArrays()
         self._table: tuple[tuple[object, ...], MapTable] | None = None
         self._lamps: LampTable | None = None
 
@@ -215,10 +216,7 @@ class LightBuilder:
 
     def _map(self, snapshot: Snapshot, texture: int) -> F4:
         source = snapshot.textures[texture]
-        pixels = self._maps.get(source.hash)
-        if pixels is None:
-            pixels = self._maps[source.hash] = linear_pixels(decode(source, self._largest))
-        return pixels
+        return self._maps.get(source.hash, lambda: linear_pixels(decode(source, self._largest)))
 
 
 def _with_multipliers(snapshot: Snapshot) -> tuple[PlacedLight, ...]:

@@ -189,7 +189,7 @@ class LivingScene:
             for row, (now, before) in enumerate(zip(materials, last.materials, strict=True))
             if now is not before and now != before
         }
-        if not changed:
+        if not changed and snapshot.textures is last.textures:
             return
         if self._table is not None:
             self._fill_table(snapshot, self._table)
@@ -343,6 +343,7 @@ class LivingScene:
             tuple(self._material_structure(m, row) for row, m in enumerate(snapshot.materials)),
             self._lights.structure(snapshot),
             lamps,
+            () if self._tabled else tuple(texture.hash for texture in snapshot.textures),
         )
 
     def _material_structure(self, material: Material, row: int) -> tuple[object, ...]:

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from twinstage.render.images import texture_values
+from twinstage.render.kept import KeptArrays
 from twinstage.scene.columns import F4
 from twinstage.scene.snapshot import Snapshot, TextureInput
 
@@ -14,12 +15,12 @@ _FLIP = np.array([[1.0, 0.0, 0.0], [0.0, -1.0, 1.0], [0.0, 0.0, 1.0]])
 
 
 class TextureCache:
-    """Images by content and use, at most `largest` pixels a side; dropped with the scene that holds the cache."""
+    """Images by content and use, at most `largest` pixels a side; the latest ones kept."""
 
     def __init__(self, mi: Any, largest: int) -> None:
         self._mi = mi
         self._largest = largest
-        self._values: dict[tuple[object, ...], F4] = {}
+        self._values = KeptArrays()
 
     def key(self, snapshot: Snapshot, name: str, source: TextureInput) -> tuple[object, ...]:
         """What `values` depends on."""
@@ -31,15 +32,13 @@ class TextureCache:
 
         Normal maps come as (n + 1) / 2.
         """
-        key = self.key(snapshot, name, source)
-        values = self._values.get(key)
-        if values is None:
-            color = name in ("diffuseColor", "emissiveColor", "specularColor")
-            values = texture_values(
-                snapshot.textures[source.texture], source, color=color, largest=self._largest
-            )
-            self._values[key] = values = stored(name, values)
-        return values
+        color = name in ("diffuseColor", "emissiveColor", "specularColor")
+
+        def make() -> F4:
+            texture = snapshot.textures[source.texture]
+            return stored(name, texture_values(texture, source, color=color, largest=self._largest))
+
+        return self._values.get(self.key(snapshot, name, source), make)
 
     def node(
         self, snapshot: Snapshot, name: str, source: TextureInput, threshold: float = 0.0

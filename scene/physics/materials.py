@@ -29,7 +29,7 @@ def apply_material(physics: Physics, path: str, desc: Any, geom: Any, owner: str
                 str(material.primPath),
             )
         if material.restitution > 0:
-            geom.solref = [_CONTACT_TIME, _damping_ratio(float(material.restitution))]
+            geom.solref = [_CONTACT_TIME, damping_ratio(float(material.restitution))]
             physics.tell(
                 "restitution",
                 f"material {material.primPath} has a restitution of {material.restitution:g}, which MuJoCo has not: its "
@@ -67,7 +67,7 @@ def _positive(value: Any) -> float:
     return float(value) if value is not None and math.isfinite(value) and value > 0 else 0.0
 
 
-def _damping_ratio(restitution: float) -> float:
+def damping_ratio(restitution: float) -> float:
     """The damping ratio of an oscillator that leaves a contact with that share of its speed: e = exp(-pi z / sqrt(1 - z^2))."""
     log = math.log(max(min(restitution, 0.999), 1e-3))
     return -log / math.hypot(math.pi, log)

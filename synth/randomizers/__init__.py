@@ -3,7 +3,32 @@
 Each lives in one small file: a frozen model whose call turns (snapshot, draws) into USD edits.
 """
 
-from twinstage.synth.randomizers import camera, color, light, pose, visibility
+from twinstage.synth.randomizers import (
+    animation,
+    articulation,
+    background,
+    binding,
+    camera,
+    camera_path,
+    color,
+    context,
+    count,
+    distractors,
+    environment,
+    fog,
+    lens,
+    light,
+    lights,
+    material,
+    pose,
+    scatter,
+    sensor,
+    settle,
+    shutter,
+    sun,
+    variants,
+    visibility,
+)
 from twinstage.synth.randomizers.base import RANDOMIZERS, Randomizer, Rejected, Setting
 
 __all__ = [
@@ -11,9 +36,28 @@ __all__ = [
     "Randomizer",
     "Rejected",
     "Setting",
+    "animation",
+    "articulation",
+    "background",
+    "binding",
     "camera",
+    "camera_path",
     "color",
+    "context",
+    "count",
+    "distractors",
+    "environment",
+    "fog",
+    "lens",
     "light",
+    "lights",
+    "material",
     "pose",
+    "scatter",
+    "sensor",
+    "settle",
+    "shutter",
+    "sun",
+    "variants",
     "visibility",
 ]

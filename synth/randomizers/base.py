@@ -1,9 +1,12 @@
 """What a randomizer is: a frozen model with a `kind` and a call from a scene and its draws to USD edits."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from twinstage.base.registry import Registry
+from twinstage.scene.asset_paths import AllowedFolders
 from twinstage.scene.author import NewPrim
 from twinstage.scene.edits import Edit
 from twinstage.scene.snapshot import Snapshot, StageInfo
@@ -14,16 +17,27 @@ from twinstage.synth.triggers import ALWAYS, Trigger
 
 
 class Rejected(Exception):
-    """This attempt at a frame cannot be used; the reason is one sentence. Not an error: the next attempt follows."""
+    """This attempt at a frame cannot be used; the reason is one sentence. Not an error: the next attempt follows.
+
+    `rule`: what refused it, for counting: `accept.<field>` or `randomize.<name>`.
+    """
+
+    def __init__(self, reason: str, rule: str = "") -> None:
+        super().__init__(reason)
+        self.rule = rule
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What is known before any frame: the stage's units, and the folders that files in a recipe are relative to."""
+    """What is known before any frame: the stage's units, the folders that files in a recipe are relative to.
+
+    `allowed`: the folders that the stage may reach, and with it the recipe's images.
+    """
 
     info: StageInfo
     recipe_folder: Path
     stage_folder: Path
+    allowed: AllowedFolders | None = None
 
 
 class Randomizer(Model):
@@ -36,6 +50,16 @@ class Randomizer(Model):
     kind: str
     name: str
     when: Trigger = ALWAYS
+    needs_mechanics: ClassVar[bool] = False
+    """Whether its call looks at `Snapshot.mechanics`: joints, surfaces and masses."""
+
+    def choices(self) -> Mapping[str, Sequence[str]]:
+        """All items that `draws.pick` may get, by group: only needed where several randomizers choose among the same."""
+        return {}
+
+    def inputs(self) -> Mapping[str, str]:
+        """SHA-256 by name of the files beside the stage that it may read; asked for after `added_prims`."""
+        return {}
 
     def added_prims(self, setting: Setting) -> list[NewPrim]:
         """Prims that are there in all frames, defined in the randomization layer; what no frame needs is hidden."""

@@ -24,8 +24,7 @@ def check_labels(labels: dict[str, Any], judge: Judge) -> None:
 
 def check_frames(records: dict[str, dict[str, Any]], manifest: dict[str, Any], judge: Judge) -> None:
     """The shard's frames, each once, in files of their own number."""
-    index, count = manifest["shard"]
-    wanted = set(range(index, manifest["frames"], count))
+    wanted = _frames_of(manifest["shard"], manifest["frames"])
     for name, record in records.items():
         judge.check(
             name == f"records/{record.get('frame', -1):06d}.json",
@@ -41,15 +40,23 @@ def check_frames(records: dict[str, dict[str, Any]], manifest: dict[str, Any], j
     )
 
 
+def _frames_of(shard: Any, frames: int) -> set[int]:
+    """Frames of a shard `[i, n]`, or of several merged ones, `[[i, n], ...]`."""
+    pairs = [shard] if isinstance(shard[0], int) else shard
+    return {frame for index, count in pairs for frame in range(index, frames, count)}
+
+
 def check_objects(records: dict[str, dict[str, Any]], judge: Judge) -> None:
-    """An instance id is one prim (or point) of one class in all frames and cameras of the same structure.
+    """An instance id is one prim (or point) of one class in all frames and cameras of the same stage and structure.
 
     Where it is seen by two cameras of a frame, it is the same thing in the same place, whole in either.
     """
     seen: dict[tuple[str, Any], tuple[Any, ...]] = {}
     owner: dict[tuple[Any, ...], int] = {}
     for name, record in records.items():
-        structure = json.dumps([record.get("structure"), record.get("time")], sort_keys=True)
+        structure = json.dumps(
+            [record.get("stage"), record.get("structure"), record.get("time")], sort_keys=True
+        )
         facts: dict[Any, Any] = {}
         for camera in record.get("cameras", []):
             for item in camera.get("objects", []):

@@ -6,6 +6,7 @@ from typing import Any
 from twinstage.synth.verify import identity
 from twinstage.synth.verify.coco import check_coco
 from twinstage.synth.verify.files import check_files, check_paths, read_json, read_manifest
+from twinstage.synth.verify.formats import check_export
 from twinstage.synth.verify.models import Models
 from twinstage.synth.verify.records import Rules, check_record
 from twinstage.synth.verify.report import Judge, Report
@@ -51,6 +52,7 @@ def check_dataset(root: Path) -> Report:
         for export in manifest["exports"]:
             if export["kind"] == "coco":
                 check_coco(root, export["folder"], records, labels, judge)
+            check_export(root, export, judge)
     return judge.report()
 
 

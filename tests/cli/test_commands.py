@@ -17,6 +17,7 @@ COMMANDS = [
     ["render"],
     ["synth", "generate"],
     ["synth", "verify"],
+    ["synth", "convert"],
     ["assets", "check"],
     ["assets", "label"],
     ["assets", "upgrade-labels"],

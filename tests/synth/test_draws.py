@@ -65,7 +65,7 @@ def test_uniform_stays_in_its_range(low: float, width: float, key: int) -> None:
 def test_bounded_normal_stays_in_its_bounds() -> None:
     bounded = ADAPTER.validate_python({"kind": "normal", "mean": 0, "std": 5, "low": -1, "high": 1})
     values = [bounded.sample(Stream(i)) for i in range(200)]
-    assert min(values) == -1 and max(values) == 1
+    assert -1 < min(values) < -0.9 and 0.9 < max(values) < 1  # and nothing piles up at the bounds
 
 
 @pytest.mark.parametrize(
