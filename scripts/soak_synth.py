@@ -9,11 +9,9 @@ any finding, any difference from pxr, any corruption that was missed, or fewer o
 import argparse
 import json
 import os
-import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
@@ -23,85 +21,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 LOG = ROOT / "out" / "soak" / "synth.jsonl"
 FRAMES, ANNOTATIONS = 10_000, 200_000
-EACH = 250
-"""Frames of a dataset."""
-FILES: tuple[tuple[str, ...], ...] = ((), ("depth", "instance"), (), ("models",), (), ("depth", "normal"))
-"""What datasets have beside their records, in turn."""
-COMPARED = 12
-"""Frames of a dataset that are compared with pxr."""
 FIRST_UNSEEN = 1000
 """Corruptions were written with seeds below."""
-
-
-def jobs(frames: int) -> Iterator[dict[str, Any]]:
-    """The datasets: seed, camera, files, frames. Models are many where sizes are drawn, so those have fewer frames."""
-    from nasty.stages import CAMERAS
-
-    seed = left = 0
-    left = frames
-    while left > 0:
-        files = FILES[seed % len(FILES)]
-        count = min(left, EACH // 5 if "models" in files else EACH)
-        yield {"seed": seed, "camera": CAMERAS[seed % len(CAMERAS)], "files": list(files), "frames": count}
-        seed, left = seed + 1, left - count
-
-
-def dataset(job: dict[str, Any], folder: Path, **changes: Any) -> Any:
-    """Write the stage and the dataset of a job; what `generate` says of it."""
-    from nasty.recipes import recipe
-    from nasty.stages import write
-
-    from twinstage.synth.generate import generate
-    from twinstage.synth.recipe import parse_recipe
-
-    write(folder, job["seed"])
-    cameras = tuple(job.get("cameras", (job.get("camera"),)))
-    data = recipe(
-        job["seed"], job["frames"], cameras, annotate=job["files"], engine={"kind": "null"}, **changes
-    )
-    return generate(parse_recipe(data), folder / "out", base_dir=folder)
-
-
-def work(job: dict[str, Any]) -> dict[str, Any]:
-    """One dataset: made, judged, compared with pxr, removed. A line of the log."""
-    from nasty.stages import CLASSES
-    from nasty.truth import disagreements
-
-    from twinstage.synth.verify import verify
-
-    begin = time.process_time()
-    with tempfile.TemporaryDirectory(prefix="twinstage-soak-") as name:
-        folder = Path(name)
-        made = dataset(job, folder)
-        middle = time.process_time()
-        report = verify(folder / "out")
-        step = max(1, job["frames"] // COMPARED)
-        frames = list(range(0, job["frames"], step))
-        compared, differ = disagreements(folder / "nasty.usda", folder / "out", frames, CLASSES)
-    return job | {
-        "frames": made.frames,
-        "rejected": len(made.rejected),
-        "annotations": made.annotations,
-        "checks": report.checks,
-        "findings": [str(finding) for finding in report.findings[:20]],
-        "violations": len(report.findings),
-        "compared": compared,
-        "differ": differ[:20],
-        "seconds": [round(middle - begin, 2), round(time.process_time() - middle, 2)],
-    }
-
-
-def spoilt(seed: int, source: str) -> dict[str, Any]:
-    """One corruption of a dataset, and whether a rule that fits names it."""
-    from nasty.damage import spoil
-
-    from twinstage.synth.verify import verify
-
-    with tempfile.TemporaryDirectory(prefix="twinstage-soak-") as name:
-        copy = Path(shutil.copytree(source, Path(name) / "d"))
-        operator, rules = spoil(copy, seed)
-        found = sorted({finding.code for finding in verify(copy).findings})
-    return {"damage": seed, "operator": operator, "found": found, "named": bool(rules & set(found))}
 
 
 def known(log: Path) -> list[dict[str, Any]]:
@@ -127,6 +48,8 @@ def main() -> int:
     lines = known(args.log)
     done = {json.dumps([line["seed"], line["asked"]]) for line in lines if "seed" in line}
     damaged = {line["damage"] for line in lines if "damage" in line}
+    from nasty.runs import SMALL, SPOILT, dataset, jobs, spoilt, work
+
     begin = time.monotonic()
     with (
         ProcessPoolExecutor(args.workers, get_context("spawn")) as pool,
@@ -137,9 +60,7 @@ def main() -> int:
         waiting = [pool.submit(work, j) for j in todo if json.dumps([j["seed"], j["asked"]]) not in done]
         seeds = [FIRST_UNSEEN + k for k in range(args.damage) if FIRST_UNSEEN + k not in damaged]
         if seeds:
-            job = {"seed": 1, "frames": 2, "cameras": ("plain", "brown", "rolling"), "camera": "plain"}
-            job["files"] = ["depth", "instance", "normal", "models"]
-            dataset(job, Path(name), resolution=[96, 72], splits={"train": 1, "val": 1})
+            dataset(SPOILT, Path(name), **SMALL)
             waiting += [pool.submit(spoilt, seed, str(Path(name) / "out")) for seed in seeds]
         for future in as_completed(waiting):
             line = future.result()

@@ -93,7 +93,7 @@ RULES: dict[str, str] = {
     "model.list": "models.json, the PLY files and the records name the same models",
     "model.size": "models.json has the measures of the PLY file",
     "model.box": "the model's vertices, by the pose, fill the 3D box",
-    "model.silhouette": "the amodal mask is the model's silhouette at every pixel centre, drawn again from pose, lens and shutter",
+    "model.silhouette": "the amodal mask is the silhouette of its model at every pixel centre, by pose, lens and shutter",
     "model.total": "amodal_px_total is the silhouette's count on the canvas of 3 x 3 images",
     # pictures
     "image.names": "there are the pictures that the manifest promises, under their names",

@@ -32,6 +32,7 @@ PAGES = [
     "docs/sensors.md",
     "docs/usd-support.md",
     "docs/verify-rules.md",
+    "docs/verify.md",
 ]
 
 
