@@ -26,6 +26,7 @@ PAGES = [
     "docs/pictures.md",
     "docs/protocol.md",
     "docs/randomizers.md",
+    "docs/records.md",
     "docs/render.md",
     "docs/render-comparison.md",
     "docs/safety.md",
