@@ -34,6 +34,7 @@ PAGES = [
     "docs/sensors.md",
     "docs/usd-support.md",
     "docs/verify-rules.md",
+    "docs/verify.md",
 ]
 
 
