@@ -26,6 +26,7 @@ PAGES = [
     "docs/pictures.md",
     "docs/protocol.md",
     "docs/randomizers.md",
+    "docs/records.md",
     "docs/recipes.md",
     "docs/render.md",
     "docs/render-comparison.md",
@@ -33,10 +34,11 @@ PAGES = [
     "docs/sensors.md",
     "docs/usd-support.md",
     "docs/verify-rules.md",
+    "docs/verify.md",
 ]
 
 
-@pytest.mark.parametrize("page", [*PAGES, "examples/palletizer/README.md"])
+@pytest.mark.parametrize("page", [*PAGES, "examples/palletizer/README.md", "examples/randomizers/README.md"])
 def test_links_lead_somewhere(root: Path, page: str) -> None:
     text = (root / page).read_text("utf-8")
     targets = [t for t in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in t]
