@@ -314,6 +314,7 @@ class SurfaceTable:
                     wanted.setdefault(self._textures.key(snapshot, usd, source), (usd, source))
         if tuple(wanted) == self._buffer_keys:
             return
+        self._textures.turn()
         parts = {1: [np.zeros((1, 1), np.float32)], 3: [np.zeros((1, 4), np.float32)]}
         starts, self._offsets = {1: 1, 3: 1}, {}
         for key, (usd, source) in wanted.items():

@@ -13,7 +13,7 @@ from twinstage.synth.draws import Constant, Distribution, Draws, Uniform
 from twinstage.synth.paths import PathPattern
 from twinstage.synth.randomizers.base import RANDOMIZERS, Setting
 from twinstage.synth.randomizers.images import ImageRandomizer
-from twinstage.synth.randomizers.lamps import LIGHTS, TURNED_UP, hidden, light_at, new_light
+from twinstage.synth.randomizers.lamps import TURNED_UP, hidden, light_at, light_path, new_light
 
 
 @RANDOMIZERS.register
@@ -22,7 +22,7 @@ class EnvironmentRandomizer(ImageRandomizer):
 
     Attributes:
         maps: latitude-longitude pictures (.hdr, .exr, or sRGB images): files, patterns or folders.
-        dome: path of a dome light of the stage that is to show them; None adds one, /TwinstageLights/<name>.
+        dome: path of a dome light of the stage that is to show them; None adds one, below /TwinstageRandomLights.
         rotate: turn about the world's vertical axis [degrees], counter-clockwise from above.
         intensity: factor on the map's radiance.
         temperature: tint of a black body [K].
@@ -44,10 +44,10 @@ class EnvironmentRandomizer(ImageRandomizer):
         super().added_prims(setting)
         if self.dome is not None:
             return []
-        return [new_light(setting, self.name, "DomeLight", (), TURNED_UP)]
+        return [new_light(setting, light_path(self.name), "DomeLight", (), TURNED_UP)]
 
     def __call__(self, snapshot: Snapshot, draws: Draws) -> list[Edit]:
-        path = self.dome or f"{LIGHTS}/{self.name}"
+        path = self.dome or light_path(self.name)
         light = light_at(snapshot, path, "dome", self.who)
         image = self.draw_image(snapshot, draws, "map")
         angle = np.radians(draws.value("rotate", self.rotate))

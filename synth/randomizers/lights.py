@@ -13,7 +13,7 @@ from twinstage.synth.draws import Constant, Distribution, Draws, Uniform
 from twinstage.synth.paths import PathPattern
 from twinstage.synth.randomizers.base import RANDOMIZERS, Randomizer, Setting
 from twinstage.synth.randomizers.camera import Volume
-from twinstage.synth.randomizers.lamps import LIGHTS, direction, hidden, light_at, new_light, shining
+from twinstage.synth.randomizers.lamps import direction, hidden, light_at, light_path, new_light, shining
 
 Kind = Literal["rect", "disk", "sphere", "distant"]
 _TYPES = {"rect": "RectLight", "disk": "DiskLight", "sphere": "SphereLight", "distant": "DistantLight"}
@@ -75,7 +75,7 @@ class LightsRandomizer(Randomizer):
                 if kind == "distant":
                     attributes.append(("inputs:normalize", "bool", True))
                 pose = shining(np.array(self.center), np.array([0.0, 0.0, -1.0]))
-                out.append(new_light(setting, self._name(slot, kind), _TYPES[kind], attributes, pose))
+                out.append(new_light(setting, self._path(slot, kind), _TYPES[kind], attributes, pose))
         return out
 
     def __call__(self, snapshot: Snapshot, draws: Draws) -> list[Edit]:
@@ -87,11 +87,11 @@ class LightsRandomizer(Randomizer):
             edits += self._lamp(snapshot, draws, slot, chosen)
         return edits
 
-    def _name(self, slot: int, kind: str) -> str:
-        return f"{self.name}_{slot}_{kind}"
+    def _path(self, slot: int, kind: str) -> str:
+        return light_path(self.name, f"_{slot}_{kind}")
 
     def _lamp(self, snapshot: Snapshot, draws: Draws, slot: int, kind: Kind) -> list[Edit]:
-        path = f"{LIGHTS}/{self._name(slot, kind)}"
+        path = self._path(slot, kind)
         light = light_at(snapshot, path, kind, self.who)
         at, target = self._place(draws, slot), np.array(self.center)
         if self.aim > 0:

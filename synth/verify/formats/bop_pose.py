@@ -10,6 +10,8 @@ from twinstage.synth.verify.report import Judge
 
 REACH = 1.6
 """px: a silhouette's box ends at pixel centres, the vertices' anywhere; half a pixel more for the origin's convention."""
+TRANSPARENT = 4.0
+"""px: as far may the box of what transparency leaves of an object lie inside of its model's."""
 SAMPLES = 49
 MOST_TRIANGLES = 60_000
 
@@ -57,7 +59,7 @@ def check_object_pose(
         ):
             return
     off = misfit(mesh, pose, view, silhouette, box, full)
-    if REACH < off < 0.5 * max(view.size) and full and fills(mesh, pose, view, silhouette):
+    if REACH < off < float("inf") and full and fills(mesh, pose, view, silhouette, off):
         off = 0.0  # a tip that no pixel centre meets lies beyond the silhouette's box
     why = "" if off <= REACH else _why(mesh, pose, view, silhouette, box, full, off)
     if not judge.check(
@@ -133,7 +135,7 @@ def _why(
     return ""
 
 
-def fills(mesh: Mesh, pose: Pose, view: View, silhouette: np.ndarray) -> bool:
+def fills(mesh: Mesh, pose: Pose, view: View, silhouette: np.ndarray, off: float) -> bool:
     """Whether rays through pixel centres meet the model inside of its silhouette, and miss it outside; edges excepted."""
     count = min(400, 3_000_000 // max(len(mesh.triangles), 1))
     places = mesh.vertices @ pose[0].T + pose[1]
@@ -156,7 +158,10 @@ def fills(mesh: Mesh, pose: Pose, view: View, silhouette: np.ndarray) -> bool:
     for shift in (0.5, 0.0):
         rays = np.stack([columns + shift, rows + shift, np.ones(len(rows))], -1) @ np.linalg.inv(view.K).T
         z = first_hits(mesh, *pose, rays, _near(view))
-        wrong.append((np.isfinite(z) != silhouette[rows, columns]).mean())
+        hit, inside = np.isfinite(z), silhouette[rows, columns]
+        # Holes that a picture's transparency cuts are not in the model: its box has to fit all the better.
+        extra = 0.0 if off <= TRANSPARENT else (hit & ~inside).mean()
+        wrong.append((inside & ~hit).mean() + extra)
     outside = silhouette.copy()
     outside[low[1] : high[1], low[0] : high[0]] = False
     return bool(min(wrong) <= 0.02 and not outside.any())

@@ -14,6 +14,7 @@ from twinstage.synth.verify.formats.base import Format
 from twinstage.synth.verify.formats.folder import Folder
 from twinstage.synth.verify.formats.kitti_space import (
     Calibration,
+    Votes,
     check_depth,
     check_velodyne,
     read_calibration,
@@ -127,6 +128,7 @@ def _check_split(folder: Folder, root: str, judge: Judge) -> None:
     depths = next((f for f in folder.folders(root) if "depth" in f), None)
     every: list[Row] = []
     filled_shares: list[float] = []
+    votes = Votes()
     for stem in sorted(labels):
         name = f"{root}/label_2/{stem}.txt"
         judge.check(
@@ -146,9 +148,10 @@ def _check_split(folder: Folder, root: str, judge: Judge) -> None:
                 _check_row(row, size, calibration, filled_shares, judge)
         if calibration is not None:
             if depths is not None and size is not None:
-                check_depth(folder, f"{root}/{depths}/{stem}.png", rows, calibration, size, judge)
+                check_depth(folder, f"{root}/{depths}/{stem}.png", rows, calibration, size, votes, judge)
             if folder.has_folder(f"{root}/velodyne"):
                 check_velodyne(folder, f"{root}/velodyne/{stem}.bin", rows, calibration, judge)
+    votes.judge(judge)
     if len(filled_shares) >= 5:
         # A single object may fill little of its box: a fence, a rope. Half of all objects do not.
         judge.check(

@@ -12,13 +12,15 @@ from PIL import Image
 
 from twinstage.base.errors import UserError
 from twinstage.render.engines import open_engine
-from twinstage.scene.edits import apply_edits, batch
+from twinstage.scene.edits import ImageFile, apply_edits, batch
 from twinstage.scene.snapshot import Light, Material, Snapshot
 from twinstage.synth.dealing import Dealing
 from twinstage.synth.draws import Draws
+from twinstage.synth.effects import Shot
 from twinstage.synth.frame import FrameMaker
 from twinstage.synth.look import recipe_camera
 from twinstage.synth.randomizers import RANDOMIZERS
+from twinstage.synth.randomizers.background import MapBackground
 from twinstage.synth.recipe import Recipe
 from twinstage.synth.unfinished import cpu
 
@@ -96,11 +98,11 @@ def test_a_pool_of_lamps_lights_its_centre_as_it_says(yard_with: MakeYard, up: s
         lit = [
             light
             for light in snapshot.lights
-            if max(light.radiance) > 0 and "/TwinstageLights/pool_" in snapshot.prims.path[light.prim]
+            if max(light.radiance) > 0 and "/TwinstageRandomLights/_pool_" in snapshot.prims.path[light.prim]
         ]
         assert len(lit) == draws["count"]
         for light in lit:
-            slot = int(snapshot.prims.path[light.prim].split("_")[1])
+            slot = int(snapshot.prims.path[light.prim].split("_")[-2])
             world = snapshot.node_world[light.prim]
             offset = centre - world[:3, 3]
             distance = float(np.linalg.norm(offset))
@@ -156,7 +158,7 @@ def test_the_sun_shines_from_where_it_stands(yard_with: MakeYard) -> None:
     for frame in range(12):
         made = maker.randomized(frame)
         azimuth, elevation = np.radians(made.draws["r0"]["sun"])
-        sun = light_of(made.snapshot, "/TwinstageLights/r0")
+        sun = light_of(made.snapshot, "/TwinstageRandomLights/_r0")
         if elevation <= 0:
             nights += 1
             assert not made.snapshot.prims.visible[sun.prim]
@@ -173,7 +175,7 @@ def test_the_sun_of_a_place(yard_with: MakeYard) -> None:
     for north, (x, y) in ((90, (0, -1)), (0, (-1, 0))):
         maker, _ = yard_with({"kind": "sun", "place": {**place, "north": north}})
         made = maker.randomized(0)
-        sun = light_of(made.snapshot, "/TwinstageLights/r0")
+        sun = light_of(made.snapshot, "/TwinstageRandomLights/_r0")
         up = np.radians(90 - 45 + 23.44)
         expected = [np.cos(up) * x, np.cos(up) * y, np.sin(up)]
         np.testing.assert_allclose(made.snapshot.node_world[sun.prim][:3, 2], expected, atol=0.01)
@@ -198,7 +200,7 @@ def test_an_environment_shows_its_map_turned_and_scaled(yard_with: MakeYard, tmp
     for frame in range(6):
         made = maker.randomized(frame)
         draws, snapshot = made.draws["r0"], made.snapshot
-        dome = light_of(snapshot, "/TwinstageLights/r0")
+        dome = light_of(snapshot, "/TwinstageRandomLights/_r0")
         name = Path(draws["map"]).stem
         seen.add(name)
         assert snapshot.textures[dome.texture].hash == hashes[name] == draws["map sha256"]
@@ -215,6 +217,13 @@ def test_an_environment_shows_its_map_turned_and_scaled(yard_with: MakeYard, tmp
     assert seen == {"a", "b"}
 
 
+def test_any_name_makes_lights_of_its_own(yard_with: MakeYard) -> None:
+    names = ("my sun", "my-sun", "my_sun", "7", "fill")
+    maker, _ = yard_with(*({"kind": "sun", "name": n, "azimuth": 0, "elevation": 30} for n in names))
+    found = [s for s in maker.randomized(0).snapshot.lights if s.kind == "distant" and s.normalize]
+    assert len(found) == len(names)
+
+
 def test_what_is_off_in_a_frame_gives_no_light(yard_with: MakeYard, tmp_path: Path) -> None:
     save(tmp_path, "m.png", (9, 9, 9))
     never = {"from": 5}
@@ -224,7 +233,7 @@ def test_what_is_off_in_a_frame_gives_no_light(yard_with: MakeYard, tmp_path: Pa
         {"kind": "sun", "azimuth": 0, "elevation": 50, "when": never},
     )
     made = maker.randomized(0)
-    added = [s for s in made.snapshot.lights if "/TwinstageLights/r" in made.snapshot.prims.path[s.prim]]
+    added = [s for s in made.snapshot.lights if "/TwinstageRandomLights/" in made.snapshot.prims.path[s.prim]]
     assert len(added) == 1 + 4 * 2 + 1 and all(max(light.radiance) == 0 for light in added)
     assert any(max(s.radiance) > 0 for s in maker.randomized(6).snapshot.lights if s.prim == added[0].prim)
 
@@ -436,3 +445,48 @@ def test_an_image_that_changed_is_not_the_same_dataset(
     save(tmp_path, "sky.png", (3, 2, 1))
     with pytest.raises(UserError, match="other image files beside the stage"):
         generate(recipe, tmp_path / "out", frames=1, base_dir=stage.parent)
+
+
+def test_the_engine_follows_images_that_change_under_equal_materials(
+    yard_with: MakeYard, tmp_path: Path
+) -> None:
+    """Both frames' materials name the same texture index; only what lies there differs."""
+    for k, value in enumerate(((255, 0, 0), (0, 255, 0))):
+        save(tmp_path, f"t/{k}.png", value)
+    item = {"kind": "material", "materials": ["/Yard/Looks/Printed"], "images": {"diffuseColor": ["t"]}}
+    camera = {"name": "poster", "look_at": {"eye": [0, 2.5, 1], "target": [0, 3.9, 1], "fov": 20}}
+    maker, _ = yard_with(item, cameras=[camera], resolution=[8, 8])
+    scenes = {}
+    for frame in range(8):
+        made = maker.randomized(frame)
+        scenes[made.draws["r0"]["image diffuseColor /Yard/Looks/Printed"]] = made.snapshot
+    one, two = scenes["t/0.png"], scenes["t/1.png"]
+    assert one.materials == two.materials and one.textures != two.textures
+    engine = open_engine(kind="direct", spp=1, outputs=("linear",))
+    seen, _ = recipe_camera(maker.recipe, one, maker.recipe.cameras[0])
+    red, green = (engine.render(s, seen, seed=1).aovs["linear"].mean((0, 1)) for s in (one, two))
+    assert red[0] > 10 * red[1] > 0 and green[1] > 10 * green[0] > 0
+
+
+def test_a_background_map_is_seen_as_the_engine_shows_it_on_a_dome(
+    yard_with: MakeYard, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(5)
+    pixels = np.kron(rng.integers(40, 255, (4, 8, 3), np.uint8), np.ones((16, 16, 1), np.uint8))
+    Image.fromarray(pixels).save(tmp_path / "sky.png")
+    camera = {"name": "up", "look_at": {"eye": [0, 0, 5], "target": [3, 2, 7], "fov": 70}}
+    maker, _ = yard_with(
+        {"kind": "environment", "maps": ["sky.png"], "rotate": 77, "replaces": ["/Yard/Lights/*"]},
+        cameras=[camera],
+        resolution=[40, 30],
+    )
+    made = maker.randomized(0)
+    seen, _ = recipe_camera(maker.recipe, made.snapshot, maker.recipe.cameras[0])
+    engine = open_engine(kind="direct", spp=64, outputs=("linear",))
+    shown = engine.render(made.snapshot, seen, seed=1).aovs["linear"]
+    (image,) = [t for t in made.snapshot.textures if t.path.endswith("sky.png")]
+    depth = np.full((30, 40), np.inf, np.float32)
+    shot = Shot(made.snapshot, seen, depth, depth, (1,))
+    found = MapBackground(ImageFile("sky.png", image), 77.0, 1.0).on_light(shown * 0, shot)
+    assert np.median(np.abs(found - shown)) < 0.01
+    assert np.corrcoef(found.ravel(), shown.ravel())[0, 1] > 0.97
