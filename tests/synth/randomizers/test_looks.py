@@ -20,7 +20,7 @@ from twinstage.synth.effects import Shot
 from twinstage.synth.frame import FrameMaker
 from twinstage.synth.look import recipe_camera
 from twinstage.synth.randomizers import RANDOMIZERS
-from twinstage.synth.randomizers.background import MapBackground
+from twinstage.synth.randomizers.background import MapBackground, decoded, looked_up
 from twinstage.synth.recipe import Recipe
 from twinstage.synth.unfinished import cpu
 
@@ -490,3 +490,24 @@ def test_a_background_map_is_seen_as_the_engine_shows_it_on_a_dome(
     found = MapBackground(ImageFile("sky.png", image), 77.0, 1.0).on_light(shown * 0, shot)
     assert np.median(np.abs(found - shown)) < 0.01
     assert np.corrcoef(found.ravel(), shown.ravel())[0, 1] > 0.97
+
+
+def test_illuminance_makes_maps_of_any_exposure_equally_bright(yard_with: MakeYard, tmp_path: Path) -> None:
+    """A level surface's irradiance is pi times the mean over directions drawn by their cosine."""
+    rng = np.random.default_rng(6)
+    ramp = np.linspace(0.15, 1, 64)[:, None, None] * np.ones((64, 128, 3))
+    for name, factor in (("dark", 60), ("bright", 255)):
+        Image.fromarray((ramp * factor).astype(np.uint8)).save(tmp_path / f"{name}.png")
+    maker, _ = yard_with({"kind": "environment", "maps": ["dark.png", "bright.png"], "illuminance": 2.0})
+    up = np.sqrt(rng.random(40_000))
+    turn, flat = rng.random(40_000) * 2 * np.pi, np.sqrt(1 - up**2)
+    directions = np.stack([flat * np.cos(turn), flat * np.sin(turn), up], -1)
+    seen = set()
+    for frame in range(6):
+        made = maker.randomized(frame)
+        dome = light_of(made.snapshot, "/TwinstageRandomLights/_r0")
+        texture = made.snapshot.textures[dome.texture]
+        light = looked_up(decoded(ImageFile("m", texture)), directions, 0.0) @ [0.2126, 0.7152, 0.0722]
+        assert np.pi * light.mean() * dome.radiance[0] == pytest.approx(2.0, rel=0.02)
+        seen.add(made.draws["r0"]["map"])
+    assert len(seen) == 2
