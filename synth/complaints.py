@@ -14,6 +14,9 @@ def sentence(error: Mapping[str, Any]) -> str:
     kind, context, given = error["type"], error.get("ctx", {}), error.get("input")
     text = str(error["msg"]).removeprefix("Value error, ")
     if kind == "missing":
+        loc = error.get("loc", ())
+        if loc and isinstance(loc[-1], int) and isinstance(given, list | tuple):
+            return f"has {len(given)} items; expected {loc[-1] + 1}"
         return "is missing"
     if kind in ("literal_error", "enum"):
         known = re.findall(r"'([^']*)'", str(context.get("expected", ""))) or [str(context.get("expected"))]
@@ -25,8 +28,6 @@ def sentence(error: Mapping[str, Any]) -> str:
         known = re.findall(r"'([^']*)'", str(context.get("expected_tags", "")))
         tag = str(context.get("tag"))
         return f"there is no kind {tag!r}{did_you_mean(tag, known, most=20)}"
-    if kind == "union_tag_not_found":
-        return f"{shown(given)} is no number to draw; expected 3, [low, high], {{normal: [mean, std]}} or the like"
     if kind in _EXPECTED:
         return f"{shown(given)} is given; expected {_EXPECTED[kind]}"
     if kind in _LIMITS:

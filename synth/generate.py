@@ -22,6 +22,7 @@ from twinstage.synth.recipe import Recipe
 from twinstage.synth.start import STATE_LAYER, Start, stored_start
 from twinstage.synth.unfinished import begin, check_out, cpu, resumable, run_log, versions
 from twinstage.synth.workers import FRAMES_THAT_PAY, fitting_workers, summaries
+from twinstage.synth.writers.base import check_frame
 
 __all__ = [
     "FRAMES_THAT_PAY",
@@ -93,6 +94,7 @@ def generate(
         tell(len(done), len(todo))
         for number, summary in enumerate(summaries(maker, base_dir, out, left, workers), start=len(done) + 1):
             log(_line(summary))
+            check_frame(recipe.export, out, summary.frame)
             if on_frame is not None:
                 on_frame(summary)
             tell(number, len(todo))

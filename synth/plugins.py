@@ -30,7 +30,9 @@ def validate_plugin(registry: Registry[Any]) -> Callable[[Any], Any]:
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             raise PydanticCustomError(
-                "plugin", "{text}", {"text": sentence(first), "loc": (*first["loc"], *_inner_loc(first))}
+                first["type"] if first["type"] in ("missing", "unknown_field") else "plugin",
+                "{text}",
+                {"text": sentence(first), "loc": (*first["loc"], *_inner_loc(first))},
             ) from None
 
     return validate

@@ -13,17 +13,17 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BeforeValidator, Field, SerializeAsAny, StringConstraints, model_validator
 
-from twinstage.base.errors import UserError, did_you_mean
+from twinstage.base.errors import UserError
 from twinstage.render.engines import ENGINES, EngineSettings
 from twinstage.synth.accept import Accept
 from twinstage.synth.canonical import canonical_json, sha256_hex
 from twinstage.synth.dealing import Dealing
 from twinstage.synth.labels import LABELS_WRITTEN, LabelClass, label_classes
-from twinstage.synth.model import AlsoWritten, Model
+from twinstage.synth.model import AlsoWritten, Model, unknown_field, wrong
 from twinstage.synth.overrides import overridden
-from twinstage.synth.paths import checked_pattern
 from twinstage.synth.plugins import plugin_schemas, validate_plugin
 from twinstage.synth.randomizers import RANDOMIZERS, Randomizer
+from twinstage.synth.recipe_checks import check
 from twinstage.synth.sensor_spec import SensorSpec
 from twinstage.synth.state_spec import StateSpec
 from twinstage.synth.writers import WRITERS, Writer
@@ -116,6 +116,10 @@ def _camera(data: Any) -> Any:
     return data
 
 
+_USUAL = {"samples": "spp", "samples_per_pixel": "spp", "bounces": "max_depth", "max_bounces": "max_depth"}
+"""Settings by the names that other renderers have for them."""
+
+
 def _engine(data: Any) -> Any:
     """Refuses kinds and settings that no engine has, with the near miss. `kind: null` means the engine of that name."""
     if isinstance(data, str):
@@ -124,10 +128,12 @@ def _engine(data: Any) -> Any:
         if "kind" in data and data["kind"] is None:  # what YAML makes of it
             data = {**data, "kind": "null"}
         for key in data:
-            if key not in EngineSettings.model_fields:
-                raise ValueError(
-                    f"unknown field {key!r}{did_you_mean(str(key), EngineSettings.model_fields)}"
+            if key in _USUAL:
+                raise wrong(
+                    f"unknown field {key!r}; did you mean {_USUAL[key]!r}?", key, kind="unknown_field"
                 )
+            if key not in EngineSettings.model_fields:
+                raise unknown_field(key, EngineSettings.model_fields)
         try:
             ENGINES.get(str(data.get("kind", EngineSettings().kind)))
         except UserError as error:
@@ -195,67 +201,8 @@ class Recipe(Model):
     export: tuple[SerializeAsAny[Annotated[Writer, BeforeValidator(validate_plugin(WRITERS))]], ...] = ()
 
     @model_validator(mode="after")
-    def _names_are_unique(self) -> "Recipe":
-        for noun, names in (
-            ("camera", [c.name for c in self.cameras]),
-            ("light", [light.name for light in self.lights]),
-            ("randomizer", [r.name for r in self.randomize]),
-            ("sensor", [s.name for s in self.sensors]),
-            ("class", [c.name for c in self.labels]),
-            ("export", [w.folder for w in self.export]),
-        ):
-            twice = sorted({n for n in names if names.count(n) > 1})
-            if twice:
-                raise ValueError(f"two {noun}s are both named {twice[0]!r}")
-        return self
-
-    @model_validator(mode="after")
-    def _split_by_needs_splits(self) -> "Recipe":
-        if self.split_by and len(self.splits) < 2:
-            raise ValueError(f"split_by {self.split_by[0]} needs at least two splits to deal items out to")
-        return self
-
-    @model_validator(mode="after")
-    def _sensors_have_their_cameras(self) -> "Recipe":
-        names = [camera.name for camera in self.cameras]
-        for spec in self.sensors:
-            if spec.camera is not None and spec.camera not in names:
-                near = did_you_mean(spec.camera, names)
-                raise ValueError(
-                    f"sensor {spec.name!r} sits at {spec.camera!r}, no camera of the recipe{near}"
-                )
-        return self
-
-    @model_validator(mode="after")
-    def _labels_and_targets_agree(self) -> "Recipe":
-        meaning: dict[str, str] = {}
-        for cls in self.labels:
-            for label in cls.scene_labels:
-                if meaning.setdefault(label, cls.name) != cls.name:
-                    raise ValueError(f"label {label!r} would mean both {meaning[label]!r} and {cls.name!r}")
-        names = [cls.name for cls in self.labels]
-        for target in self.targets:
-            if target.startswith("/"):
-                checked_pattern(target)
-            if not target.startswith("/") and target not in names:
-                raise ValueError(f"target {target!r} is no class in labels{did_you_mean(target, names)}")
-        return self
-
-    @model_validator(mode="after")
-    def _acceptable(self) -> "Recipe":
-        names = [cls.name for cls in self.labels]
-        for field, wanted in (("classes", self.accept.classes), ("in_view", self.accept.in_view)):
-            for name in wanted:
-                if not name.startswith("/") and name not in names:
-                    raise ValueError(
-                        f"accept.{field}: {name!r} is no class in labels{did_you_mean(name, names)}"
-                    )
-        if self.accept.exposure is not None and "rgb" not in self.annotate:
-            raise ValueError("accept.exposure is about pictures, so annotate needs rgb")
-        if self.state is not None and len(self.stages) > 1:
-            raise ValueError("a state is that of one stage, so stage cannot name several")
-        if len(set(self.stages)) < len(self.stages):
-            raise ValueError("stage names the same file twice")
+    def _agrees_with_itself(self) -> "Recipe":
+        check(self)
         return self
 
     @property

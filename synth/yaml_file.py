@@ -80,17 +80,23 @@ def _read_one(path: Path) -> tuple[dict[str, Any], Spot]:
             raise UserError(f"{path.name}: its aliases stand for more than {MAX_VALUES} values")
         data = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{path.name}:{mark.line + 1}" if mark else path.name
-        raise UserError(
-            f"{where}: not valid YAML: {getattr(error, 'problem', None) or 'unreadable'}"
-        ) from None
+        raise UserError(_unreadable(path.name, error)) from None
     except (ValueError, RecursionError) as error:  # a date that is none, an endless nesting
         raise UserError(f"{path.name}: a value cannot be read as YAML: {error}") from None
     if not isinstance(data, dict) or node is None:
         raise UserError(f"{path.name}: expected a mapping of fields at the top")
     _refuse_twice(node, (), path.name, set())
     return data, _spot(node, path.name, node.start_mark.line)
+
+
+def _unreadable(name: str, error: yaml.YAMLError) -> str:
+    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None) or "unreadable"
+    where = f"{name}:{mark.line + 1}" if mark else name
+    if "'\\t'" in problem:
+        problem = "a tab; YAML indents by spaces"
+    began = getattr(error, "context_mark", None)
+    after = f", in what begins in line {began.line + 1}" if began and mark and began.line != mark.line else ""
+    return f"{where}: not valid YAML: {problem}{after}"
 
 
 def _values(node: yaml.Node, known: dict[int, int]) -> int:
@@ -187,14 +193,16 @@ def validated(model: type[M], data: dict[str, Any], *, name: str, spot: Spot | N
         return model.model_validate(data)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        loc = _real_loc((*first["loc"], *first.get("ctx", {}).get("loc", ())), data)
+        whole = (*first["loc"], *first.get("ctx", {}).get("loc", ()))
+        loc = _real_loc(whole, data, missing=first["type"] in ("missing", "unknown_field"))
         where = _where(spot, loc) if spot is not None else name
-        dotted = ".".join(str(part) for part in loc)
+        told = loc[:-1] if first["type"] == "unknown_field" else loc
+        dotted = ".".join(str(part) for part in told)
         complaint = sentence(first)
         raise UserError(f"{where}: {dotted}: {complaint}" if dotted else f"{where}: {complaint}") from None
 
 
-def _real_loc(loc: tuple[Any, ...], data: Any) -> tuple[Any, ...]:
+def _real_loc(loc: tuple[Any, ...], data: Any, *, missing: bool) -> tuple[Any, ...]:
     """The part of pydantic's location that the data has; union branches and validators add names of their own."""
     out: list[Any] = []
     for part in loc:
@@ -204,8 +212,8 @@ def _real_loc(loc: tuple[Any, ...], data: Any) -> tuple[Any, ...]:
         if known:
             out.append(part)
             data = data[part]
-    if isinstance(data, dict) and loc and isinstance(loc[-1], str) and loc[-1] not in out:
-        out.append(loc[-1])  # a field that is missing
+    if missing and isinstance(data, dict) and loc and isinstance(loc[-1], str) and loc[-1] not in out:
+        out.append(loc[-1])
     return tuple(out)
 
 
@@ -216,4 +224,5 @@ def _where(spot: Spot, loc: Sequence[Any]) -> str:
         if inner is None:
             break
         spot = inner
-    return spot.where
+    # A complaint about fields together is about the one that the command line changed.
+    return next((s.where for s in spot.inner.values() if s.where.startswith("--set")), spot.where)

@@ -2,6 +2,19 @@
 
 from typing import Any
 
+from pydantic import BaseModel
+
+from twinstage.base.errors import did_you_mean
+from twinstage.synth.complaints import shown
+from twinstage.synth.model import wrong
+
+_WORDS = {
+    **dict.fromkeys(("uniform", "loguniform", "integers", "halton", "sobol"), "[low, high]"),
+    **dict.fromkeys(("choice", "sequence"), "a list of numbers"),
+    "normal": "[mean, std]",
+    "truncated": "[mean, std, low, high]",
+    "constant": "a number",
+}
 _PAIRS = ("uniform", "loguniform", "integers", "halton", "sobol")
 _LISTS = ("choice", "sequence")
 _ALIASES = {"min": "low", "max": "high"}
@@ -53,6 +66,21 @@ def full_form(data: Any) -> Any:
     if isinstance(data, list | tuple):
         return {"kind": "uniform", "low": data[0], "high": data[1]} if len(data) == 2 else data
     return _of_mapping(data) if isinstance(data, dict) else data
+
+
+def checked_form(data: Any) -> Any:
+    """The same for pydantic; raises its error for what is no distribution at all."""
+    full = full_form(data)
+    if isinstance(full, BaseModel) or (isinstance(full, dict) and "kind" in full):
+        return full
+    if isinstance(full, dict) and full:
+        odd = next((key for key in full if key not in _WORDS), next(iter(full)))
+        if odd in _WORDS:
+            raise wrong(f"{shown(data.get(odd))} does not fit {odd!r}; expected {_WORDS[odd]}", odd)
+        raise wrong(f"there is no distribution {str(odd)!r}{did_you_mean(str(odd), _WORDS, most=20)}", odd)
+    raise wrong(
+        f"{shown(data)} is no number to draw; expected 3, [low, high], {{normal: [mean, std]}} or the like"
+    )
 
 
 def _of_mapping(data: dict[Any, Any]) -> Any:

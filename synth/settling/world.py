@@ -61,7 +61,8 @@ class Settled:
         depth: how deep the worst contact is [m]; pair: its sides.
         touching: what touches what, guards apart. A side is a body's number, or -1 - the number of a still piece.
         leaning: bodies that rest against a guard.
-        blocked: bodies that started inside something. lost: those that fell below all they could rest on. broken: whether numbers stopped being finite.
+        blocked: bodies that started inside something. lost: those that fell below all they could rest on.
+        broken: whether numbers stopped being finite.
     """
 
     poses: F8

@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+import numpy as np
+
 from twinstage.synth.verify.report import Judge
 
 
@@ -76,6 +78,47 @@ def check_objects(records: dict[str, dict[str, Any]], judge: Judge) -> None:
                     where,
                     f"instance {number} ({thing[0]}) stands elsewhere, or is of another size, in another camera's view",
                 )
+
+
+def check_marks(records: dict[str, dict[str, Any]], judge: Judge) -> None:
+    """A key point is in the same place of its object wherever the object's geometry is the same (to a micrometre)."""
+    places: dict[tuple[Any, ...], tuple[np.ndarray, str]] = {}
+    for name, record in records.items():
+        for camera in record.get("cameras", []):
+            for item in camera.get("objects", []):
+                points = item.get("keypoints") or []
+                pose = item.get("pose")
+                if not points or pose is None or item.get("model") is None:
+                    continue
+                eye = np.array(camera["world_from_camera"])
+                for point in points:
+                    seen = (np.array(point["world"]) - eye[:3, 3]) @ eye[:3, :3]
+                    local = (seen - pose["t"]) @ np.array(pose["R"])
+                    key = item["model"], item["prim_path"], item["point_id"], point["name"]
+                    first, where = places.setdefault(key, (local, name))
+                    off = float(np.abs(local - first).max())
+                    judge.check(
+                        off <= 1e-6 * max(1.0, float(np.abs(seen).max())),
+                        "keypoint.local",
+                        f"{name} {camera['name']}",
+                        f"{item['prim_path']} {point['name']!r} lies {off:.4f} m from where {where} has it on the object",
+                    )
+
+
+def check_lenses(records: dict[str, dict[str, Any]], judge: Judge) -> None:
+    """The same prim with the same film and resolution has the same K in every frame."""
+    known: dict[str, tuple[Any, str]] = {}
+    for name, record in records.items():
+        for camera in record.get("cameras", []):
+            keys = ("prim_path", "resolution", "lens", "square_pixels", "projection", "calibration")
+            key = json.dumps([camera.get(k) for k in keys], sort_keys=True)
+            first, where = known.setdefault(key, (camera.get("K"), name))
+            judge.check(
+                camera.get("K") == first,
+                "camera.intrinsics",
+                f"{name} {camera.get('name')}",
+                f"K differs from that in {where}, with the same lens and size",
+            )
 
 
 def check_splits(records: dict[str, dict[str, Any]], labels: dict[str, Any], judge: Judge) -> None:

@@ -191,7 +191,9 @@ def check_range(range_: np.ndarray, depth: np.ndarray | None, seen: Looked, judg
 def check_places(parameter: np.ndarray, seen: Looked, what: str, judge: Judge, name: str) -> None:
     """Points of visible masks, back-projected through the lens, lie inside their objects' 3D boxes."""
     origins, directions = seen.eye.world_rays
-    for label, _, masks, solid in seen.each():
+    for label, item, masks, solid in seen.each():
+        if item.get("moves"):
+            continue
         t = parameter[masks.visible]
         known = ~np.isnan(t)
         if not judge.check(
@@ -256,12 +258,12 @@ def check_nocs(path: Path, parameter: np.ndarray | None, seen: Looked, judge: Ju
     if nocs is None:
         return
     origins, directions = seen.eye.world_rays
-    for label, _, masks, solid in seen.each():
+    for label, item, masks, solid in seen.each():
         mine = nocs[masks.visible].astype(np.float64)
         inside = np.isfinite(mine).all() and bool(((mine >= -1e-4) & (mine <= 1 + 1e-4)).all())
         if not judge.check(inside, "nocs.value", name, f"{label}: a place is not within 0 to 1"):
             continue
-        if parameter is None:
+        if parameter is None or item.get("moves"):
             continue
         t = parameter[masks.visible]
         known = np.isfinite(t)

@@ -23,12 +23,12 @@ from twinstage.base.errors import UserError
 from twinstage.render.picture import png_bytes
 from twinstage.synth.dataset import Dataset
 from twinstage.synth.writers.base import WRITERS, Content, Folder, Writer, source
-from twinstage.synth.writers.bop_entries import Scene, ground_truth, scene_camera
+from twinstage.synth.writers.bop_entries import Scene, ground_truth, refuse_without_pose, scene_camera
 from twinstage.synth.writers.bop_models import model_files, numbered
 from twinstage.synth.writers.cameras import pinhole
 from twinstage.synth.writers.depth import as_integers, read_depth
 from twinstage.synth.writers.pixels import decode
-from twinstage.synth.writers.views import REPORT, Tally, View, splits_of, views
+from twinstage.synth.writers.views import REPORT, Tally, View, splits_of, views, views_of
 
 IMAGES_A_SCENE = 1000
 
@@ -48,6 +48,13 @@ class BopWriter(Writer):
     needs = ("rgb", "depth", "models")
     depth_scale: float = Field(default=1.0, gt=0, le=100)
     without_pose: Literal["refuse", "omit"] = "refuse"
+
+    def check_record(self, record: dict[str, Any]) -> None:
+        for view in views_of(record):
+            pinhole(view, "bop")
+            if self.without_pose == "refuse":
+                for item in view.camera["objects"]:
+                    refuse_without_pose(view, item)
 
     def files(self, dataset: Dataset) -> Iterator[tuple[str, Content]]:
         labels, tally = dataset.labels(), Tally()

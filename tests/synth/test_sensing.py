@@ -43,14 +43,18 @@ SENSORS: list[dict[str, Any]] = [
 @pytest.fixture(scope="module")
 def recipe(yard_recipe: Callable[..., Recipe]) -> Recipe:
     return yard_recipe(
-        sensors=SENSORS, annotate=["rgb", "depth"], frames=2, engine={"kind": "raycast", "spp": 1}, export=[]
+        sensors=SENSORS,
+        annotate=["rgb", "depth", "models"],
+        frames=2,
+        engine={"kind": "raycast", "spp": 1},
+        export=[],
     )
 
 
 @pytest.fixture(scope="module")
 def dataset(yard: Path, recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("sensors") / "out"
-    generate(recipe, out, base_dir=yard.parent)
+    assert generate(recipe, out, base_dir=yard.parent).findings == ()
     return out
 
 
@@ -144,6 +148,24 @@ def test_noise_differs_from_frame_to_frame_and_not_from_run_to_run(
     first, second = (cloud(dataset, "roof", frame)[0] for frame in (0, 1))
     floor = [points[np.abs(points[:, 2]) < 0.05, 2] for points in (first, second)]
     assert len(floor[0]) > 100 and floor[0][:50].tolist() != floor[1][:50].tolist()
+
+
+def test_shards_merge_into_the_whole(dataset: Path, yard: Path, recipe: Recipe, tmp_path: Path) -> None:
+    from twinstage.synth.merge import merge
+
+    for k in (0, 1):
+        generate(recipe, tmp_path / str(k), base_dir=yard.parent, shard=(k, 2))
+    merge([tmp_path / "1", tmp_path / "0"], tmp_path / "merged")
+    names = sorted(
+        p.relative_to(dataset).as_posix() for p in dataset.rglob("*") if p.is_file() and p.name != "run.log"
+    )
+    assert names == sorted(
+        p.relative_to(tmp_path / "merged").as_posix()
+        for p in (tmp_path / "merged").rglob("*")
+        if p.is_file() and p.name != "run.log"
+    )
+    assert all((dataset / n).read_bytes() == (tmp_path / "merged" / n).read_bytes() for n in names)
+    assert "models/models.json" in names
 
 
 def test_resolved_recipes_come_back(recipe: Recipe) -> None:

@@ -148,9 +148,11 @@ def verify(
     """Recompute every number of a dataset from its files alone; exit 1 if one is wrong."""
     from twinstage.synth.verify import formats
     from twinstage.synth.verify import verify as check
+    from twinstage.synth.verify.rules import RULES
 
     if rules:
-        chosen = formats.rules_of(format_)
+        chosen = {} if format_ not in (None, "native") else dict(RULES)
+        chosen |= {} if format_ == "native" else formats.rules_of(format_)
         print_json(chosen) if json_ else print("\n".join(f"{code}: {text}" for code, text in chosen.items()))
         return
     if dataset is None:

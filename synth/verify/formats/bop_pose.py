@@ -10,6 +10,8 @@ from twinstage.synth.verify.report import Judge
 
 REACH = 1.6
 """px: a silhouette's box ends at pixel centres, the vertices' anywhere; half a pixel more for the origin's convention."""
+TRANSPARENT = 4.0
+"""px: as far may the box of what transparency leaves of an object lie inside of its model's."""
 SAMPLES = 49
 MOST_TRIANGLES = 60_000
 
@@ -57,6 +59,8 @@ def check_object_pose(
         ):
             return
     off = misfit(mesh, pose, view, silhouette, box, full)
+    if REACH < off < float("inf") and full and fills(mesh, pose, view, silhouette, off):
+        off = 0.0  # a tip that no pixel centre meets lies beyond the silhouette's box
     why = "" if off <= REACH else _why(mesh, pose, view, silhouette, box, full, off)
     if not judge.check(
         off <= REACH, "bop.pose-reprojection", at, f"the model reprojects {_px(off)} off its mask{why}"
@@ -131,6 +135,45 @@ def _why(
     return ""
 
 
+def fills(mesh: Mesh, pose: Pose, view: View, silhouette: np.ndarray, off: float) -> bool:
+    """Whether rays through pixel centres meet the model inside of its silhouette, and miss it outside; edges excepted."""
+    count = min(400, 3_000_000 // max(len(mesh.triangles), 1))
+    places = mesh.vertices @ pose[0].T + pose[1]
+    if count < 50 or not len(mesh.triangles) or places[:, 2].min() <= 0:
+        return False
+    places = projected(view.K, places)
+    low = np.clip(np.floor(places.min(0)).astype(int) - 1, 0, view.size)
+    high = np.clip(np.ceil(places.max(0)).astype(int) + 2, 0, view.size)
+    around = np.pad(silhouette, 1, mode="edge")
+    near = [
+        around[y : y + silhouette.shape[0], x : x + silhouette.shape[1]] for y in (0, 1, 2) for x in (0, 1, 2)
+    ]
+    sure = np.all(near, axis=0) | ~np.any(near, axis=0)
+    rows, columns = np.nonzero(sure[low[1] : high[1], low[0] : high[0]])
+    if not len(rows):
+        rows, columns = np.nonzero(np.ones((high[1] - low[1], high[0] - low[0]), bool))
+    chosen = np.unique(np.linspace(0, len(rows) - 1, count).round().astype(int))
+    rows, columns = rows[chosen] + low[1], columns[chosen] + low[0]
+    wrong = []
+    for shift in (0.5, 0.0):
+        rays = np.stack([columns + shift, rows + shift, np.ones(len(rows))], -1) @ np.linalg.inv(view.K).T
+        z = first_hits(mesh, *pose, rays, _near(view))
+        hit, inside = np.isfinite(z), silhouette[rows, columns]
+        # Holes that a picture's transparency cuts are not in the model: its box has to fit all the better.
+        extra = 0.0 if off <= TRANSPARENT else (hit & ~inside).mean()
+        wrong.append((inside & ~hit).mean() + extra)
+    outside = silhouette.copy()
+    outside[low[1] : high[1], low[0] : high[0]] = False
+    return bool(min(wrong) <= 0.02 and not outside.any())
+
+
+def _near(view: View) -> float:
+    """What is nearer than anything in the depth picture was cut off by the camera's near plane [mm]."""
+    if view.depth is None or not (view.depth > 0).any():
+        return 0.0
+    return float(view.depth[view.depth > 0].min()) * 0.998 - 1.0
+
+
 def _px(off: float) -> str:
     return f"{off:.1f} px" if off < 1e6 else "behind the camera and"
 
@@ -149,9 +192,9 @@ def _check_depth(mesh: Mesh, pose: Pose, view: View, visible: np.ndarray, at: st
     stored = view.depth[rows, columns]
     # The file does not say where its pixels lie; both origins are tried, and the better one is believed.
     readings = []
-    for shift in (0.5, 0.0):
+    for shift, cut in ((0.5, _near(view)), (0.0, _near(view)), (0.5, 0.0), (0.0, 0.0)):
         rays = np.stack([columns + shift, rows + shift, np.ones(len(rows))], -1) @ np.linalg.inv(view.K).T
-        z = first_hits(mesh, *pose, rays)
+        z = first_hits(mesh, *pose, rays, cut)
         readings.append((z, z * np.linalg.norm(rays, axis=1)))
 
     def error(surface: np.ndarray, factor: float = 1.0) -> float:
@@ -163,11 +206,8 @@ def _check_depth(mesh: Mesh, pose: Pose, view: View, visible: np.ndarray, at: st
     off = min(error(z) for z, _ in readings)
     as_range = min(error(r) for _, r in readings)
     middle = float(np.median(stored))
-    near = (
-        float(np.median(readings[0][0][np.isfinite(readings[0][0])]))
-        if np.isfinite(readings[0][0]).any()
-        else middle
-    )
+    hit = readings[-1][0][np.isfinite(readings[-1][0])]
+    near = float(np.median(hit)) if len(hit) else middle
     allowed = 1.0 + 0.002 * near
     if off <= allowed:
         judge.check(True, "bop.depth-mismatch", at, "")

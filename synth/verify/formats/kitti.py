@@ -14,6 +14,7 @@ from twinstage.synth.verify.formats.base import Format
 from twinstage.synth.verify.formats.folder import Folder
 from twinstage.synth.verify.formats.kitti_space import (
     Calibration,
+    Votes,
     check_depth,
     check_velodyne,
     read_calibration,
@@ -39,7 +40,7 @@ RULES = {
     "kitti.bbox-outside": "the 2D box lies inside the image",
     "kitti.dimensions": "height, width and length are above 0",
     "kitti.behind": "the box of a labelled object does not lie behind the camera",
-    "kitti.box-projection": "the 2D box lies inside of the projected 3D box, and fills a fair part of it where unoccluded",
+    "kitti.box-projection": "2D boxes lie inside of the projected 3D boxes, and mostly fill a fair part of them",
     "kitti.duplicate": "no object is listed twice",
     "kitti.depth-format": "depth is one channel of 16 bits, of the image's size",
     "kitti.depth-is-range": "depth is z along the optical axis (times 256), not the distance to the camera",
@@ -126,6 +127,8 @@ def _check_split(folder: Folder, root: str, judge: Judge) -> None:
         )
     depths = next((f for f in folder.folders(root) if "depth" in f), None)
     every: list[Row] = []
+    filled_shares: list[float] = []
+    votes = Votes()
     for stem in sorted(labels):
         name = f"{root}/label_2/{stem}.txt"
         judge.check(
@@ -142,12 +145,21 @@ def _check_split(folder: Folder, root: str, judge: Judge) -> None:
         calibration = _calibration(folder, root, stem, judge)
         for row in rows:
             if row.kind != "DontCare":
-                _check_row(row, size, calibration, judge)
+                _check_row(row, size, calibration, filled_shares, judge)
         if calibration is not None:
             if depths is not None and size is not None:
-                check_depth(folder, f"{root}/{depths}/{stem}.png", rows, calibration, size, judge)
+                check_depth(folder, f"{root}/{depths}/{stem}.png", rows, calibration, size, votes, judge)
             if folder.has_folder(f"{root}/velodyne"):
                 check_velodyne(folder, f"{root}/velodyne/{stem}.bin", rows, calibration, judge)
+    votes.judge(judge)
+    if len(filled_shares) >= 5:
+        # A single object may fill little of its box: a fence, a rope. Half of all objects do not.
+        judge.check(
+            np.median(filled_shares) >= 0.25,
+            "kitti.box-projection",
+            f"{root}/label_2",
+            f"2D boxes of unhidden objects fill {100 * np.median(filled_shares):.0f} % of their projected 3D boxes",
+        )
     _check_zeros([r for r in every if r.kind != "DontCare"], f"{root}/label_2", judge)
 
 
@@ -191,7 +203,13 @@ def _calibration(folder: Folder, root: str, stem: str, judge: Judge) -> Calibrat
     return None
 
 
-def _check_row(row: Row, size: tuple[int, int] | None, calibration: Calibration | None, judge: Judge) -> None:
+def _check_row(
+    row: Row,
+    size: tuple[int, int] | None,
+    calibration: Calibration | None,
+    filled_shares: list[float],
+    judge: Judge,
+) -> None:
     where = row.where
     judge.check(
         0 <= row["truncated"] <= 1,
@@ -240,7 +258,7 @@ def _check_row(row: Row, size: tuple[int, int] | None, calibration: Calibration 
         f"height, width, length are {shown([row[k] for k in ('height', 'width', 'length')])}",
     )
     if ordered and solid and size is not None and calibration is not None:
-        _check_projection(row, np.array(box), size, calibration, judge)
+        _check_projection(row, np.array(box), size, calibration, filled_shares, judge)
 
 
 def _beyond(
@@ -258,7 +276,12 @@ def _beyond(
 
 
 def _check_projection(
-    row: Row, box: np.ndarray, size: tuple[int, int], calibration: Calibration, judge: Judge
+    row: Row,
+    box: np.ndarray,
+    size: tuple[int, int],
+    calibration: Calibration,
+    filled_shares: list[float],
+    judge: Judge,
 ) -> None:
     out, filled = _beyond(row, box, size, calibration, 0.0)
     if not judge.check(
@@ -284,12 +307,7 @@ def _check_projection(
         f"the 2D box {shown(box)} reaches {out:.1f} px out of the projected 3D box{why}",
     )
     if row["occluded"] == 0 and row["truncated"] <= 0.05:
-        judge.check(
-            filled >= 0.25,
-            "kitti.box-projection",
-            row.where,
-            f"the 2D box fills {100 * filled:.0f} % of the projected 3D box, though nothing hides the object",
-        )
+        filled_shares.append(filled)
 
 
 def _check_zeros(rows: list[Row], where: str, judge: Judge) -> None:

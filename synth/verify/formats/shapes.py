@@ -197,8 +197,8 @@ def _mesh(vertices: np.ndarray, faces: list[list[int]]) -> Mesh:
     return Mesh(vertices, table)
 
 
-def first_hits(mesh: Mesh, R: np.ndarray, t: np.ndarray, rays: np.ndarray) -> np.ndarray:
-    """Depth z f8[n] of the nearest triangle along rays [n, 3] (z = 1, from the camera); infinite where none is hit.
+def first_hits(mesh: Mesh, R: np.ndarray, t: np.ndarray, rays: np.ndarray, near: float = 0.0) -> np.ndarray:
+    """Depth z f8[n] of the nearest triangle beyond `near` along rays [n, 3] (z = 1); infinite where none is hit.
 
     Möller and Trumbore 1997, "Fast, minimum storage ray/triangle intersection", in the camera's space.
     """
@@ -217,6 +217,8 @@ def first_hits(mesh: Mesh, R: np.ndarray, t: np.ndarray, rays: np.ndarray) -> np
             q = np.cross(-a, e1)
             v = f * np.einsum("rtk,tk->rt", np.broadcast_to(d, p.shape), q)
             z = f * np.einsum("tk,tk->t", e2, q)[None]
-            hit = (u >= -1e-9) & (v >= -1e-9) & (u + v <= 1 + 1e-9) & (z > 0) & (np.abs(determinant) > 1e-15)
+            hit = (
+                (u >= -1e-9) & (v >= -1e-9) & (u + v <= 1 + 1e-9) & (z > near) & (np.abs(determinant) > 1e-15)
+            )
         out[begin : begin + step] = np.where(hit, z, np.inf).min(1, initial=np.inf)
     return out

@@ -167,3 +167,19 @@ def test_an_asset_belongs_to_one_split(yard_recipe: Callable[..., Any], yard: Pa
             made = maker.randomized(frame, 0, split)
             used[split] |= {v for k, v in made.draws["clutter"].items() if k.startswith("file")}
     assert len(used["train"]) == len(used["val"]) == 3 and not used["train"] & used["val"]
+
+
+def test_later_entries_keep_off_them(yard_recipe: Callable[..., Any], yard: Path, tmp_path: Path) -> None:
+    import shutil
+
+    shutil.copytree(yard.parent, tmp_path, dirs_exist_ok=True)
+    brick(tmp_path / "extra" / "brick.usda", "Z", 1.0)
+    small = {"kind": "rectangle", "min": [0, 0], "max": [0.6, 0.6], "z": 0.0}
+    box = {"kind": "scatter", "name": "box", "prims": ["/Yard/Box_A"], "over": small, "turn": "keep"}
+    both = [clutter(over=small, turn="keep"), {**box, "avoid": [f"{POOL}clutter/*"]}]
+    for frame in range(4):
+        made = FrameMaker(yard_recipe(randomize=both), tmp_path).randomized(frame).snapshot
+        x, y = made.node_world[made.prims.index_of["/Yard/Box_A"]][:2, 3]
+        for path in shown(made):
+            bx, by = made.node_world[made.prims.index_of[path]][:2, 3]
+            assert abs(x - bx) >= 0.25 + 0.1 - 1e-9 or abs(y - by) >= 0.25 + 0.05 - 1e-9

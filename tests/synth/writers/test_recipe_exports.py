@@ -34,6 +34,7 @@ def test_every_format_of_a_real_stage_is_found_right(yard: Path, yard_recipe: An
         frames=2,
         labels=["box", "pallet", "parcel", "floor"],
         annotate=["rgb", "depth", "models"],
+        sensors=[{"name": "roof", "kind": "lidar", "camera": "Front"}],
         export=ALL,
     )
     generate(recipe, tmp_path / "out", base_dir=yard.parent)
@@ -50,12 +51,61 @@ def test_every_format_of_a_real_stage_is_found_right(yard: Path, yard_recipe: An
     assert infos[box]["diameter"] == pytest.approx(500 * 3**0.5)
 
 
+def test_key_points_of_a_real_stage_reach_coco_and_yolo(
+    yard_writer: Any, yard_recipe: Any, tmp_path: Path
+) -> None:
+    stage = yard_writer(tmp_path)
+    marks = "".join(
+        f"custom double3 twin:keypoint:{n} = ({x}, 0, 0.25)\n        " for n, x in (("a", -0.25), ("b", 0.25))
+    )
+    body = 'def Cube "Body" (prepend apiSchemas = ["MaterialBindingAPI"])\n        {\n            double size = 0.5'
+    text = stage.read_text()
+    assert text.count(body) == 3
+    stage.write_text(text.replace(body, f"{marks}{body}"))
+    box = {
+        "name": "box",
+        "keypoints": ["a", "b"],
+        "skeleton": [["a", "b"]],
+        "sigmas": [0.1, 0.1],
+        "flip": [["a", "b"]],
+    }
+    exports = [{"kind": "coco"}, {"kind": "yolo", "task": "pose"}]
+    recipe = yard_recipe(frames=2, labels=[box, "parcel"], annotate=["rgb"], export=exports)
+    generate(recipe, tmp_path / "out", base_dir=tmp_path)
+    report = verify(tmp_path / "out")
+    assert not report.findings, "\n".join(map(str, report.findings[:5]))
+    entries = [
+        entry
+        for path in (tmp_path / "out/coco").glob("keypoints_*.json")
+        for entry in json.loads(path.read_text())["annotations"]
+    ]
+    assert len(entries) >= 4 and {v for e in entries for v in e["keypoints"][2::3]} >= {2}
+    assert "flip_idx: [1, 0]" in (tmp_path / "out/yolo/data.yaml").read_text()
+
+
 def test_a_recipe_without_the_pictures_of_an_export_is_refused_at_once(
     yard: Path, yard_recipe: Any, tmp_path: Path
 ) -> None:
     with pytest.raises(UserError, match="export bop: it needs models; add that to `annotate`"):
         generate(yard_recipe(export=[{"kind": "bop"}]), tmp_path / "out", base_dir=yard.parent)
     assert not (tmp_path / "out").exists()
+
+
+def test_what_a_format_cannot_hold_ends_the_run_at_its_first_frame(
+    yard_writer: Any, yard_recipe: Any, tmp_path: Path
+) -> None:
+    stage = yard_writer(tmp_path)
+    text = stage.read_text()
+    turned = 'float xformOp:rotateZ = 20\n        uniform token[] xformOpOrder = ["xformOp:translate", "xformOp:rotateZ"]'
+    assert turned in text
+    mirrored = turned.replace("float xformOp:rotateZ = 20", "double3 xformOp:scale = (-1, 1, 1)")
+    stage.write_text(text.replace(turned, mirrored.replace("xformOp:rotateZ", "xformOp:scale")))
+    recipe = yard_recipe(
+        randomize=[], annotate=["rgb", "depth", "models"], export=[{"kind": "bop"}], frames=3
+    )
+    with pytest.raises(UserError, match="frame 0, camera Front: /Yard/Box_B is mirrored or squashed"):
+        generate(recipe, tmp_path / "out", base_dir=tmp_path)
+    assert len(list((tmp_path / "out/records").iterdir())) == 1
 
 
 @pytest.mark.parametrize(("kind", "fields"), [("coco", {}), ("yolo", {}), ("kitti", {})])
