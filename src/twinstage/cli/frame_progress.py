@@ -34,8 +34,8 @@ class Rejects:
     def __str__(self) -> str:
         if not self.attempts:
             return "no rejects"
-        given_up = f", {self.frames} frames given up" if self.frames else ""
-        return f"{self.attempts} rejects{given_up}"
+        given_up = f", {_count(self.frames, 'frame')} given up" if self.frames else ""
+        return f"{_count(self.attempts, 'reject')}{given_up}"
 
 
 class Lines(Rejects):
@@ -108,6 +108,10 @@ def frame_progress() -> Iterator[FrameProgress]:
     finally:
         if bar.bar.live.is_started:
             bar.bar.stop()
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _clock(seconds: float) -> str:
