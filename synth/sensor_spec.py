@@ -90,8 +90,8 @@ class SensorSpec(Model):
     @model_serializer(mode="wrap")
     def _flat(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         data: dict[str, Any] = handler(self)
-        sensor = data.pop("sensor")
-        return data | sensor
+        sensor: dict[str, Any] = data.pop("sensor")
+        return {**data, **sensor}
 
 
 def sensor_schemas() -> tuple[dict[str, Any], dict[str, Any]]:
