@@ -28,11 +28,12 @@ PAGES = [
     "docs/render-comparison.md",
     "docs/safety.md",
     "docs/sensors.md",
+    "docs/state.md",
     "docs/usd-support.md",
 ]
 
 
-@pytest.mark.parametrize("page", [*PAGES, "examples/palletizer/README.md"])
+@pytest.mark.parametrize("page", [*PAGES, "examples/palletizer/README.md", "examples/bin_picking/README.md"])
 def test_links_lead_somewhere(root: Path, page: str) -> None:
     text = (root / page).read_text("utf-8")
     targets = [t for t in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in t]
