@@ -39,11 +39,18 @@ def mask_hull(mask: np.ndarray) -> F8:
     rows = np.flatnonzero(mask.any(axis=1))
     if not len(rows):
         return np.empty((0, 2))
-    inside = mask[rows]
-    left = inside.argmax(axis=1)
-    right = mask.shape[1] - inside[:, ::-1].argmax(axis=1)
-    corners = [np.stack([x, rows + dy], -1) for x in (left, right) for dy in (0, 1)]
-    return convex_hull(np.concatenate(corners))
+    first, last = int(rows[0]), int(rows[-1]) + 1
+    inside = mask[first:last]
+    filled = inside.any(axis=1)
+    far = mask.shape[1] + 1
+    left = np.where(filled, inside.argmax(axis=1), far)
+    right = np.where(filled, mask.shape[1] - inside[:, ::-1].argmax(axis=1), -1)
+    # On the line between two rows only the outermost corner of both can be on the hull.
+    left = np.minimum(np.append(left, far), np.append(far, left))
+    right = np.maximum(np.append(right, -1), np.append(-1, right))
+    y = np.flatnonzero(right >= 0)
+    corners = np.concatenate([np.stack([x[y], y + first], -1) for x in (left, right)])
+    return convex_hull(corners)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +148,17 @@ def full_box(snapshot: Snapshot, camera: Camera, index: int) -> tuple[float, flo
     What lies before the near plane does not count. A triangle whose vertices the lens does not see, counts only as far
     as points on its edges show.
     """
+    table = snapshot.instances
+    return full_box_of(snapshot, camera, np.flatnonzero((table.object == index) & table.visible))
+
+
+def full_box_of(
+    snapshot: Snapshot, camera: Camera, rows: np.ndarray
+) -> tuple[float, float, float, float] | None:
+    """The same of those instances, rows of `Snapshot.instances`."""
     low, high = np.full(2, np.inf), np.full(2, -np.inf)
     table = snapshot.instances
-    for row in np.flatnonzero((table.object == index) & table.visible).tolist():
+    for row in np.asarray(rows).tolist():
         prototype = snapshot.prototypes[int(table.prototype[row])]
         if not len(prototype.triangles):
             continue
@@ -165,6 +180,8 @@ def _outline(camera: Camera, points: F8, triangles: np.ndarray) -> F8:
         behind = np.zeros(len(points), bool)
     used = np.zeros(len(points), bool)
     used[triangles.ravel()] = True
+    if camera.lens.affine and behind.all() == behind.any():
+        return pixels[used]  # no edge is bent, and none goes through the near plane
     edges = np.sort(
         np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]]), axis=1
     )

@@ -13,7 +13,7 @@ import numpy as np
 from twinstage.base.errors import UserError, did_you_mean
 from twinstage.render.capture import Camera, pinhole
 from twinstage.render.lens import ORTHOGRAPHIC, PINHOLE, Lens, lens_from
-from twinstage.render.motion import Shutter
+from twinstage.render.motion import Shutter, Trajectory, constant_motion
 from twinstage.scene.columns import F8, frozen
 from twinstage.scene.snapshot import SceneCamera, Snapshot
 
@@ -44,17 +44,20 @@ def camera_from_scene(
         raise UserError(f"an image of {width} x {height} pixels cannot be rendered by camera {path}")
     k, lens = optics(scene_camera, path, width, height, square_pixels=square_pixels)
     aperture_radius, focus_distance = _focus(scene_camera)
+    shutter = Shutter(scene_camera.shutter_open, scene_camera.shutter_close, scene_camera.readout)
+    pose = camera_pose(snapshot, scene_camera)
     return Camera(
         name=scene_camera.name,
         width=width,
         height=height,
         K=k,
-        world_from_camera=camera_pose(snapshot, scene_camera),
+        world_from_camera=pose,
         near=scene_camera.near,
         far=scene_camera.far,
         exposure=float(np.log2(scene_camera.exposure_scale)),
         lens=lens,
-        shutter=Shutter(scene_camera.shutter_open, scene_camera.shutter_close, scene_camera.readout),
+        shutter=shutter,
+        path=_own_way(scene_camera, shutter, pose),
         aperture_radius=aperture_radius,
         focus_distance=focus_distance,
     )
@@ -72,6 +75,17 @@ def camera_pose(snapshot: Snapshot, scene_camera: SceneCamera) -> F8:
         )
     world[:3, :3] = _nearest_rotation(world[:3, :3], path)
     return frozen(world @ USD_FROM_OPENCV, np.float64)
+
+
+def _own_way(scene_camera: SceneCamera, shutter: Shutter, pose: F8) -> Trajectory | None:
+    """The path of a camera of constant velocity and turn while its shutter is open; None where it rests."""
+    velocity = USD_FROM_OPENCV[:3, :3] @ scene_camera.velocity
+    turn = USD_FROM_OPENCV[:3, :3] @ scene_camera.angular_velocity
+    ends = [0.0, *(t + late for t in (shutter.open, shutter.close) for late in (0.0, shutter.readout))]
+    first, last = min(ends), max(ends)
+    if not (velocity.any() or turn.any()) or last <= first:
+        return None
+    return constant_motion(pose, velocity, turn, first, last)
 
 
 def optics(

@@ -4,10 +4,18 @@ import numpy as np
 
 from twinstage.scene.columns import F8
 
+_WORTH = 48
+"""Points above which it pays to leave out those that cannot be on the hull."""
+_ANGLES = np.linspace(0, 2 * np.pi, 24, endpoint=False)
+_ALL_ROUND = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)])
+
 
 def convex_hull(points: np.ndarray) -> F8:
     """The hull of points [n, 2], counter-clockwise (Andrew's monotone chain), starting at the lowest x, then y."""
-    ordered = sorted({(float(x), float(y)) for x, y in points})
+    points = np.asarray(points, np.float64)
+    if len(points) > _WORTH:
+        points = _outer(points)
+    ordered = sorted({(x, y) for x, y in points.tolist()})
     if len(ordered) < 3:
         return np.array(ordered)
 
@@ -20,6 +28,23 @@ def convex_hull(points: np.ndarray) -> F8:
         return out[:-1]
 
     return np.array(chain(ordered) + chain(ordered[::-1]))
+
+
+def _outer(points: F8) -> F8:
+    """The points that are not well inside of the polygon of those that reach farthest in some directions.
+
+    (Akl and Toussaint 1978; the hull stays the same to the bit.)
+    """
+    farthest = np.unique((points @ _ALL_ROUND).argmax(axis=0), return_index=True)
+    corners = points[
+        farthest[0][np.argsort(farthest[1])]
+    ]  # in the order of the directions: counter-clockwise
+    edges = np.roll(corners, -1, axis=0) - corners
+    across = np.stack([-edges[:, 1], edges[:, 0]])
+    inwards = points @ across - np.einsum("ij,ji->i", corners, across)
+    well = 1e-9 * (1.0 + float(np.abs(points).max())) ** 2
+    out: F8 = points[~(inwards > well).all(axis=1)]
+    return out
 
 
 def _cross(o: tuple[float, float], a: tuple[float, float], b: tuple[float, float]) -> float:

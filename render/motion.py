@@ -6,9 +6,10 @@ from functools import cached_property
 
 import numpy as np
 
+from twinstage.base.errors import UserError
 from twinstage.scene.columns import F8, frozen
 from twinstage.scene.snapshot import Snapshot
-from twinstage.scene.transforms import compose_trs, decompose_trs
+from twinstage.scene.transforms import axis_angle_to_quat, compose_trs, decompose_trs, quat_to_matrix
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,34 @@ class Trajectory:
         """Poses f8[n, 4, 4] at those times f8[n] [s]."""
         before, share = _keys(self.seconds, np.asarray(seconds, np.float64))
         return interpolated(self.world_from_camera[before], self.world_from_camera[before + 1], share)
+
+
+MOST_TURN = 1.0
+"""Farthest turn between two keys of a path [rad]: slerp takes the shorter way."""
+MOST_KEYS = 10_000
+
+
+def constant_motion(
+    pose: np.ndarray, velocity: np.ndarray, turn: np.ndarray, first: float, last: float
+) -> Trajectory:
+    """The path from `first` to `last` [s] of a camera that goes straight and turns about one axis, both evenly.
+
+    `pose`: at time 0, f8[4, 4]; `velocity` [m/s] and `turn` (axis times rad/s) f8[3] in the camera's axes at time 0.
+    Raises UserError for more turns than a path has keys for.
+    """
+    rate = float(np.linalg.norm(turn))
+    keys = {first, last} | ({0.0} if first < 0 < last else set())
+    steps = int(np.ceil(rate * (last - first) / MOST_TURN))
+    if steps > MOST_KEYS:
+        raise UserError(f"a camera turns by {rate * (last - first):.4g} rad while its shutter is open")
+    seconds = np.array(sorted(keys | set(np.linspace(first, last, steps + 1).tolist())))
+    poses = np.tile(pose, (len(seconds), 1, 1))
+    if rate > 0:
+        quats = axis_angle_to_quat(np.tile(turn / rate, (len(seconds), 1)), rate * seconds)
+        poses[:, :3, :3] = pose[:3, :3] @ quat_to_matrix(quats)
+        poses[seconds == 0] = pose
+    poses[:, :3, 3] = pose[:3, 3] + seconds[:, None] * (pose[:3, :3] @ velocity)
+    return Trajectory(frozen(seconds, np.float64), frozen(poses, np.float64))
 
 
 def same_things(snapshots: Sequence[Snapshot]) -> bool:

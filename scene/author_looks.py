@@ -98,7 +98,16 @@ def _usd_value(type_name: str, value: Any) -> Any:
         return Gf.Matrix4d(*(float(v) for v in rows.ravel()))
     if type_name == "int64[]":
         return Vt.Int64Array([int(v) for v in value])
-    vectors = {"color3f": Gf.Vec3f, "float2": Gf.Vec2f, "float4": Gf.Vec4f}
+    if type_name == "double[]":
+        return Vt.DoubleArray([float(v) for v in value])
+    vectors = {
+        "color3f": Gf.Vec3f,
+        "float2": Gf.Vec2f,
+        "float4": Gf.Vec4f,
+        "double2": Gf.Vec2d,
+        "double3": Gf.Vec3d,
+        "double4": Gf.Vec4d,
+    }
     if type_name in vectors:
         return vectors[type_name](*value)
     if type_name == "asset":

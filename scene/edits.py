@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from twinstage.base.errors import UserError
+from twinstage.scene.camera_edits import CAMERA_TYPES, edited_camera
 from twinstage.scene.columns import F8, VisibilityColumns, frozen
 from twinstage.scene.edit_looks import (
     BIAS,
@@ -38,7 +39,6 @@ from twinstage.scene.edit_looks import (
     edited_light,
     edited_material,
 )
-from twinstage.scene.edit_looks import f4 as _f4
 from twinstage.scene.snapshot import Frames, PrimTable, Snapshot, StageInfo
 
 __all__ = [
@@ -78,8 +78,8 @@ EditValue = bool | int | float | str | tuple[float, ...] | tuple[int, ...] | Ima
 PROPERTY_TYPES: Mapping[str, str] = {
     TRANSFORM: "matrix4d",
     "visibility": "token",
-    "focalLength": "float",
     "invisibleIds": "int64[]",
+    **CAMERA_TYPES,
 }
 """USD type of each property outside shading; lights and materials have tables of their own."""
 
@@ -200,11 +200,9 @@ def apply_edits(snapshot: Snapshot, edits: EditBatch) -> Snapshot:
         elif prim in light_row:
             row, unit = light_row[prim], snapshot.stage.meters_per_unit
             lights[row] = edited_light(lights[row], rest, path, unit, textures)
-        elif prim in camera_row and set(rest) <= {"focalLength"}:
-            if rest:
-                row = camera_row[prim]
-                focal = _f4(rest["focalLength"]) * snapshot.stage.meters_per_unit * 100.0
-                cameras[row] = replace(cameras[row], focal_length=focal)
+        elif prim in camera_row:
+            row = camera_row[prim]
+            cameras[row] = edited_camera(cameras[row], path, rest, snapshot.stage)
         elif rest:
             raise UserError(f"{path} has no property {sorted(rest)[0]!r} that an edit can set")
     out = _dressed(_posed(snapshot, poses), bindings)

@@ -216,6 +216,8 @@ class SceneCamera:
         lens: what is authored beside the focal length; None for nothing.
         readout: how much later the last row is exposed than the first [s].
         pose_fault: what makes its transform unusable, "" for nothing.
+        velocity: how it goes while its shutter is open, in its own axes at the frame's time (USD: +x right, +y up) [m/s].
+        angular_velocity: how it turns meanwhile, about those axes [rad/s].
     """
 
     prim: int
@@ -238,6 +240,8 @@ class SceneCamera:
     lens: SceneLens | None = None
     readout: float = 0.0
     pose_fault: str = ""
+    velocity: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    angular_velocity: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """What the label pass saw -> the JSON record of a frame. Plain data in, plain data out.
 
 An object is in a camera's list when its class is in the recipe, it is a target, and its silhouette reaches into the image
-(visible or not). All counts are the label pass's own; boxes come from the masks; the 3D box from the vertices.
+(visible or not). All counts are the label pass's own; boxes in the image come from the masks, the others from vertices;
+poses, 3D boxes and key points are those at the frame's time, whatever moves while the shutter is open.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,10 +10,20 @@ from typing import Any
 
 import numpy as np
 
+from twinstage.render.boxes import full_box_of, oriented_box
 from twinstage.render.capture import Camera, Capture, ObjectMask
-from twinstage.render.extents import Bounds, object_world, transform
+from twinstage.render.extents import SHARED_BOUNDS, Bounds, object_nodes, transform
+from twinstage.render.keypoints import SeenKeypoints, seen_keypoints
+from twinstage.render.lens import Fisheye, OpenCV, lens_data
+from twinstage.render.motion import Motion
+from twinstage.render.opacity import cut_at, invisible
+from twinstage.render.poses import ObjectPoses, object_poses
+from twinstage.scene.columns import F8
 from twinstage.scene.snapshot import SceneCamera, Snapshot
 from twinstage.synth import masks
+from twinstage.synth.labels import LabelClass
+from twinstage.synth.models import Model, model_of
+from twinstage.synth.parts import Parts
 
 
 def seen_objects(capture: Capture) -> list[ObjectMask]:
@@ -28,22 +39,47 @@ def instance_image(capture: Capture, seen: Sequence[ObjectMask]) -> np.ndarray:
     return out
 
 
-def camera_record(
-    snapshot: Snapshot, camera: Camera, seen: Sequence[ObjectMask], classes: Mapping[int, str], bounds: Bounds
-) -> dict[str, Any]:
-    """What one camera sees, as an entry of a record's `cameras`. `classes`: class by object index."""
+def material_names(snapshot: Snapshot, ids: np.ndarray) -> dict[str, str]:
+    """Path by number of the materials in a picture of them (row of `Snapshot.materials` + 1); "" is the fall-back."""
+    return {str(number): snapshot.materials[number - 1].path for number in np.unique(ids).tolist() if number}
+
+
+# --- cameras ------------------------------------------------------------------------------------------------------
+
+
+def camera_record(camera: Camera) -> dict[str, Any]:
+    """A camera as it looked: how points become pixels, from where, and when each row was exposed."""
+    lens = camera.lens
     return {
         "name": camera.name,
         "resolution": [camera.width, camera.height],
-        "K": _rows(camera.K),
-        "distortion": [],
-        "world_from_camera": _rows(camera.world_from_camera),
-        "objects": [object_record(snapshot, item, classes[item.object], bounds) for item in seen],
+        "K": rows(camera.K),
+        "projection": lens_data(lens),
+        "distortion": list(lens.coefficients) if isinstance(lens, OpenCV | Fisheye) else [],
+        "near": camera.near,
+        "far": camera.far,
+        "world_from_camera": rows(camera.world_from_camera),
+        "shutter": {
+            "open": camera.shutter.open,
+            "close": camera.shutter.close,
+            "readout": camera.shutter.readout,
+        },
+        "path": None
+        if camera.path is None
+        else {
+            "seconds": rows(camera.path.seconds),
+            "world_from_camera": rows(camera.path.world_from_camera),
+        },
     }
 
 
 def lens_record(snapshot: Snapshot, scene_camera: SceneCamera, square_pixels: bool) -> dict[str, Any]:
-    """Where K came from: the prim and its lens [mm], so that anyone can compute it again."""
+    """Where K came from: the prim and its lens [mm], so that anyone can compute it again.
+
+    `calibration`: K that the stage states for an image of some size, in whose place it comes; null for none.
+    """
+    authored = scene_camera.lens
+    calibrated = authored is not None and authored.intrinsics is not None
     return {
         "prim_path": snapshot.prims.path[scene_camera.prim],
         "square_pixels": square_pixels,
@@ -54,36 +90,160 @@ def lens_record(snapshot: Snapshot, scene_camera: SceneCamera, square_pixels: bo
             "horizontal_offset": scene_camera.horizontal_offset,
             "vertical_offset": scene_camera.vertical_offset,
         },
+        "calibration": {"K": list(authored.intrinsics or ()), "size": list(authored.image_size or ())}
+        if authored is not None and calibrated
+        else None,
     }
 
 
-def object_record(snapshot: Snapshot, item: ObjectMask, name: str, bounds: Bounds) -> dict[str, Any]:
-    """One object as one camera sees it."""
-    scene_object = snapshot.objects[item.object]
-    world = object_world(snapshot, item.object)
-    box = bounds.of_object(snapshot, item.object)
-    assert box is not None  # it has a silhouette, so it has vertices
-    corners = transform(world, box.corners)
-    visible, amodal = masks.encode(item.visible), masks.encode(item.amodal)
+# --- objects ------------------------------------------------------------------------------------------------------
+
+
+class ObjectRecords:
+    """The objects that one camera sees, with what is found for all of them at once.
+
+    `classes`: class by name of the recipe's labels; `class_of`: its name by object index.
+    """
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        camera: Camera,
+        seen: Sequence[ObjectMask],
+        class_of: Mapping[int, str],
+        classes: Mapping[str, LabelClass],
+        bounds: Bounds = SHARED_BOUNDS,
+        motion: Motion | None = None,
+    ) -> None:
+        self.snapshot, self.camera, self.seen, self.bounds = snapshot, camera, tuple(seen), bounds
+        self.class_of, self.classes = class_of, classes
+        index = np.array([item.object for item in self.seen], np.int64)
+        self.parts = Parts(snapshot, index.tolist())
+        nodes = object_nodes(snapshot, index)
+        self.world, self.moves = snapshot.node_world[nodes], moving_nodes(motion, nodes)
+        self.poses = object_poses(snapshot, camera, index)
+        self.models = [self._model(k, int(row)) for k, row in enumerate(index)]
+        self.points = self._keypoints(index)
+
+    def records(self) -> list[dict[str, Any]]:
+        """An entry of the record's `objects` each."""
+        return [self._record(k, item) for k, item in enumerate(self.seen)]
+
+    def _rigid(self, k: int) -> bool:
+        """Whether the k-th object is neither mirrored nor squashed."""
+        return bool(np.isfinite(self.poses.rotation[k]).all() and not self.poses.mirrored[k])
+
+    def _model(self, k: int, row: int) -> Model | None:
+        if not self._rigid(k):
+            return None
+        world_from_model = self.camera.world_from_camera @ self.poses.matrices[k]
+        return model_of(self.snapshot, self.parts.drawn(row), world_from_model)
+
+    def _cutout(self, row: int) -> bool:
+        """Whether its materials make holes, which its model has not: then its masks are less than its model's."""
+        sets = set(self.snapshot.instances.material_set[self.parts.drawn(row)].tolist())
+        materials = {m for k in sets for m in self.snapshot.material_sets[k]}
+        return any(invisible(m) or cut_at(m) > 0 for m in (self.snapshot.materials[k] for k in materials))
+
+    def _keypoints(self, index: np.ndarray) -> SeenKeypoints | None:
+        asked = [row for row in index.tolist() if self.classes[self.class_of[row]].keypoints]
+        return seen_keypoints(self.snapshot, self.camera, np.array(asked)) if asked else None
+
+    def _record(self, k: int, item: ObjectMask) -> dict[str, Any]:
+        scene_object, name = self.snapshot.objects[item.object], self.class_of[item.object]
+        model = self.models[k]
+        out = {
+            "instance_id": item.object + 1,
+            "prim_path": scene_object.prim_path,
+            "point_id": scene_object.point_id,
+            "class": name,
+            **self._space(k, item.object),
+            "pose": _pose(self.poses, k) if self._rigid(k) else None,
+            "model": None if model is None else model.name,
+            "cutout": self._cutout(item.object),
+            **mask_record(item),
+            "bbox_full": self._full_box(item),
+        }
+        if self.classes[name].keypoints:
+            out["keypoints"] = self._keypoint_records(item.object, self.classes[name].keypoints)
+        # What moves while the shutter is open is not where its pose and its 3D box are in all rows of the picture.
+        return out | ({"moves": True} if self.moves[k] else {})
+
+    def _space(self, k: int, row: int) -> dict[str, Any]:
+        box = self.bounds.of_instances(self.snapshot, self.parts.of(row), self.world[k])
+        assert box is not None  # it has a silhouette, so it has vertices
+        corners = transform(self.world[k], box.corners)
+        return {
+            "world_from_object": rows(self.world[k]),
+            "size": [float(np.linalg.norm(corners[i] - corners[0])) for i in (4, 2, 1)],
+            "bbox_3d": rows(corners),
+        }
+
+    def _full_box(self, item: ObjectMask) -> list[float]:
+        """Of the vertices that the lens sees, and of the pixel centres of the silhouette.
+
+        A triangle larger than what the lens sees has all of its corners and edges outside of it, so only pixels tell.
+        """
+        found = full_box_of(self.snapshot, self.camera, self.parts.drawn(item.object))
+        assert item.outline is not None  # the amodal pass was asked for
+        rows, columns = (np.flatnonzero(item.outline.any(axis)) for axis in (1, 0))
+        x, y = item.window[:2]
+        low, high = (columns[0] + x + 0.5, rows[0] + y + 0.5), (columns[-1] + x + 0.5, rows[-1] + y + 0.5)
+        if found is not None:
+            low = min(low[0], found[0]), min(low[1], found[1])
+            high = max(high[0], found[2]), max(high[1], found[3])
+        return [float(v) for v in (*low, high[0] - low[0], high[1] - low[1])]
+
+    def _keypoint_records(self, row: int, names: Sequence[str]) -> list[dict[str, Any]]:
+        """Those that the object has, in the order of the class's names."""
+        points = self.points
+        if points is None:
+            return []
+        place = {points.name[k]: k for k in np.flatnonzero(points.object == row).tolist()}
+        return [_keypoint(points, place[name]) for name in names if name in place]
+
+
+def moving_nodes(motion: Motion | None, nodes: np.ndarray) -> np.ndarray:
+    """Which nodes i8[n] move while the shutter is open, bool[n]."""
+    if motion is None:
+        return np.zeros(len(nodes), bool)
+    first, *others = (snapshot.node_world[nodes] for snapshot in motion.snapshots)
+    out: np.ndarray = np.any([(other != first).any((1, 2)) for other in others], axis=0)
+    return out
+
+
+def _pose(poses: ObjectPoses, k: int) -> dict[str, Any]:
+    return {"R": rows(poses.rotation[k]), "t": rows(poses.translation[k])}
+
+
+def _keypoint(points: SeenKeypoints, k: int) -> dict[str, Any]:
+    seen = np.isfinite(points.pixels[k]).all()
     return {
-        "instance_id": item.object + 1,
-        "prim_path": scene_object.prim_path,
-        "point_id": scene_object.point_id,
-        "class": name,
-        "world_from_object": _rows(world),
-        "size": [float(np.linalg.norm(corners[i] - corners[0])) for i in (4, 2, 1)],
-        "bbox_3d": _rows(corners),
+        "name": points.name[k],
+        "world": rows(points.world[k]),
+        "px": rows(points.pixels[k]) if seen else None,
+        "v": int(points.v[k]),
+    }
+
+
+def mask_record(item: ObjectMask) -> dict[str, Any]:
+    """Counts, masks and the boxes that follow from them."""
+    visible, amodal = masks.encode_window(item, item.seen), masks.encode_window(item, item.outline)
+    turned = oriented_box(item.seen)
+    return {
         "visible_px": item.visible_px,
         "amodal_px_in_frame": item.amodal_px_in_frame,
         "amodal_px_total": item.amodal_px_total,
         "occlusion": 1 - item.visible_px / item.amodal_px_in_frame,
         "truncation": 1 - item.amodal_px_in_frame / item.amodal_px_total,
-        "bbox_visible": masks.box(visible),
-        "bbox_amodal": masks.box(amodal),
+        "bbox_visible": masks.window_box(item, item.seen),
+        "bbox_amodal": masks.window_box(item, item.outline),
+        "obb": None if turned is None else rows(turned.corners + np.array(item.window[:2])),
         "visible_rle": visible,
         "amodal_rle": amodal,
     }
 
 
-def _rows(matrix: np.ndarray) -> list[list[float]]:
-    return [[float(v) + 0.0 for v in row] for row in matrix]  # + 0.0 turns -0.0 into 0.0
+def rows(array: F8) -> Any:
+    """An array as (nested) lists of numbers, without -0.0."""
+    return (np.asarray(array, np.float64) + 0.0).tolist()

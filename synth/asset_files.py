@@ -1,6 +1,6 @@
 """USD files that a recipe brings into the stage: found, screened, and referenced so that their size and up axis are right.
 
-Touches pxr and files.
+Touches pxr and files. Names are relative to the recipe's folder: a file, or a pattern (`parts/*.usd`).
 """
 
 import os
@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from twinstage.base.errors import UserError, did_you_mean
+from twinstage.scene.asset_paths import AllowedFolders
 from twinstage.scene.author import NewPrim
 from twinstage.scene.columns import F8
 from twinstage.scene.edits import stage_world, z_up_from_stage
@@ -18,34 +19,50 @@ from twinstage.scene.stage import OpenedStage, open_stage
 from twinstage.synth.randomizers.base import Setting
 
 
-def asset_files(folder: Path, patterns: Sequence[str], who: str) -> list[Path]:
-    """The files that the patterns, relative to the folder, mean: each once, by name within a pattern.
+def asset_names(names: Sequence[str], setting: Setting, who: str) -> list[str]:
+    """The files that the names mean, relative to the recipe's folder, each once.
 
-    Raises UserError for one that means none.
+    Raises UserError for a name that means none, and for a file that the stage may not reach.
     """
-    out: dict[Path, None] = {}
-    for pattern in patterns:
-        parent = (folder / pattern).parent
-        hits = sorted(parent.glob(Path(pattern).name)) if "*" in Path(pattern).name else [folder / pattern]
-        there = [hit for hit in hits if hit.is_file()]
+    allowed = setting.allowed or AllowedFolders(setting.stage_folder / "stage", ())
+    out: dict[str, None] = {}
+    for name in names:
+        if Path(name).is_absolute():
+            raise UserError(f"{who}: {name!r} is absolute; expected a path relative to the recipe's folder")
+        base = Path(os.path.normpath(name))
+        if not allowed.allows(str(setting.recipe_folder / base.parent / "x")):
+            raise UserError(f"{who}: {name} lies outside the stage's folder and the recipe's asset_roots")
+        parent = setting.recipe_folder / base.parent
+        known = sorted(p.name for p in parent.iterdir() if p.is_file()) if parent.is_dir() else []
+        pattern = any(c in base.name for c in "*?[")
+        hits = sorted(p.name for p in parent.glob(base.name)) if pattern else [base.name]
+        there = [hit for hit in hits if hit in known]
         if not there:
-            known = sorted(p.name for p in parent.iterdir()) if parent.is_dir() else []
-            raise UserError(f"{who}: there is no file {pattern!r}{did_you_mean(Path(pattern).name, known)}")
-        out.update((Path(os.path.normpath(hit)), None) for hit in there)
+            raise UserError(f"{who}: there is no file {name!r}{did_you_mean(base.name, known)}")
+        out.update(((base.parent / hit).as_posix(), None) for hit in there)
     return list(out)
 
 
-def asset_prim(path: str, file: Path, setting: Setting, who: str) -> NewPrim:
+def asset_prim(path: str, name: str, setting: Setting, who: str) -> NewPrim:
     """A prim that is the file's default prim, in metres and upright whatever units and axes either has."""
-    world = _in_stage(_opened(file, setting.recipe_folder, setting.stage_folder), setting, who)
-    reference = Path(os.path.relpath(file, setting.stage_folder)).as_posix()
+    world = _in_stage(_opened(name, setting), setting, who)
+    reference = Path(os.path.relpath(setting.recipe_folder / name, setting.stage_folder)).as_posix()
     return NewPrim(
         path, "Xform", tuple(float(v) for v in world.ravel()), reference=reference, kind="component"
     )
 
 
+def asset_hash(name: str, setting: Setting) -> str:
+    """SHA-256 over the file and all layers that it uses, hex."""
+    return _opened(name, setting).hash
+
+
+def _opened(name: str, setting: Setting) -> OpenedStage:
+    return _open(setting.recipe_folder / name, setting.stage_folder, setting.recipe_folder)
+
+
 @lru_cache(maxsize=4096)
-def _opened(file: Path, *roots: Path) -> OpenedStage:
+def _open(file: Path, *roots: Path) -> OpenedStage:
     """The file, screened in this process; kept, so that what is referenced is what was screened."""
     return open_stage(file, asset_roots=[root for root in roots if root.is_dir()], probe=False)
 

@@ -1,9 +1,10 @@
 """The native dataset on disk: where things lie, and reading back what writers and contact sheets need.
 
     manifest.json  recipe.yaml  labels.json  run.log  contact_sheet.png
-    frames/000123.usda  records/000123.json  images/000123_<camera>_<what>  <one folder a writer>
+    frames/000123.usda  records/000123.json  images/000123_<camera>_<what>  sensors/000123_<sensor>_<what>
+    models/<model>.ply  models/models.json  <one folder a writer>
 
-`records/` and `labels.json` are all that a writer may look at.
+`records/`, `labels.json` and `models/` are all that a writer may look at.
 """
 
 import json
@@ -18,7 +19,30 @@ MANIFEST, RECIPE, LABELS, LOG = "manifest.json", "recipe.yaml", "labels.json", "
 STATE = ".run.json"
 """What an unfinished run needs to know of itself; gone when the manifest is there."""
 
-SUFFIX = {"rgb": "rgb.png", "depth": "depth.exr", "instance": "instance.png", "normal": "normal.exr"}
+MODELS = "models"
+"""Folder of the objects' rigid models; what `annotate` calls them, too."""
+MODELS_FILE = f"{MODELS}/models.json"
+
+SUFFIX = {
+    "rgb": "rgb.png",
+    "linear": "linear.exr",
+    "depth": "depth.exr",
+    "depth_mm": "depth.png",
+    "range": "range.exr",
+    "normal": "normal.exr",
+    "normal_camera": "normal_camera.exr",
+    "instance": "instance.png",
+    "semantic": "semantic.png",
+    "panoptic": "panoptic.png",
+    "part": "part.png",
+    "material": "material.png",
+    "uv": "uv.exr",
+    "nocs": "nocs.exr",
+    "position": "position.exr",
+    "motion": "motion.exr",
+    "flow": "flow.exr",
+    "flow_occluded": "flow_occluded.png",
+}
 """End of an image's file name by what it shows."""
 
 
@@ -30,6 +54,16 @@ def frame_name(frame: int) -> str:
 def image_path(frame: int, camera: str, what: str) -> str:
     """An image's path inside the dataset."""
     return f"images/{frame_name(frame)}_{camera}_{SUFFIX[what]}"
+
+
+def model_path(model: str) -> str:
+    """The path of an object's rigid model inside the dataset."""
+    return f"{MODELS}/{model}.ply"
+
+
+def sensor_path(name: str) -> str:
+    """The path of a sensor's file of that name inside the dataset."""
+    return f"sensors/{name}"
 
 
 def layer_path(frame: int) -> str:

@@ -10,13 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from twinstage.synth import dataset as layout
-from twinstage.synth.canonical import sha256_hex, write_atomic
+from twinstage.synth.canonical import sha256_file, sha256_hex, write_atomic
 from twinstage.synth.contact_sheet import contact_sheet
+from twinstage.synth.models import models_document
 from twinstage.synth.recipe import Recipe
 from twinstage.synth.report import report_html
 from twinstage.synth.verify import Report, verify
+from twinstage.synth.writers.base import export
 
 REPORT, SHEET = "report.html", "contact_sheet.png"
+MADE_TOGETHER = frozenset({REPORT, SHEET, layout.RECIPE, layout.LABELS, layout.MODELS_FILE})
+"""Files that are made of the recipe or of all frames, not of single ones; exports have folders of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,7 @@ def labels_document(recipe: Recipe) -> dict[str, Any]:
     """`labels.json`: classes with ids from 1 in the recipe's order, and what decides which objects are annotated."""
     classes = [
         {"id": i, "name": c.name, "labels": list(c.scene_labels), "supercategory": c.supercategory}
+        | c.keypoint_document()
         for i, c in enumerate(recipe.labels, start=1)
     ]
     accept = recipe.accept.model_dump(include={"min_visible_px", "min_visibility"})
@@ -54,9 +59,10 @@ def labels_document(recipe: Recipe) -> dict[str, Any]:
 def finish(out: Path, recipe: Recipe, state: dict[str, Any], *, judged: bool = True) -> Generated:
     """Write what is made of all frames together; and the numbers of the run. `state`: what `.run.json` says."""
     dataset = layout.Dataset(out)
+    if layout.MODELS in recipe.annotate:  # before the exports, which may need it
+        write_atomic(out / layout.MODELS_FILE, models_document(dataset))
     for writer in recipe.export:
-        for path, data in writer.files(dataset).items():
-            write_atomic(out / path, data)
+        export(writer, dataset, out)
     sheet = contact_sheet(dataset)
     if sheet is not None:
         write_atomic(out / SHEET, sheet)
@@ -111,6 +117,7 @@ def _manifest(
         "exports": [{"kind": w.kind, "folder": w.folder} for w in recipe.export],
         "stage": state["stages"][0],
         "stages": state["stages"],
+        "inputs": state["inputs"],
         **({"start": state["start"]} if "start" in state else {}),
         "versions": state["versions"],
         "counts": {
@@ -144,4 +151,4 @@ def _count(out: Path, recipe: Recipe) -> Generated:
 def _hashes(out: Path) -> dict[str, str]:
     unlisted = {layout.MANIFEST, layout.LOG, layout.STATE}
     files = sorted(p for p in out.rglob("*") if p.is_file() and p.relative_to(out).as_posix() not in unlisted)
-    return {p.relative_to(out).as_posix(): sha256_hex(p.read_bytes()) for p in files}
+    return {p.relative_to(out).as_posix(): sha256_file(p) for p in files}

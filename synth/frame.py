@@ -9,22 +9,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from twinstage.render.extents import SHARED_BOUNDS
+from twinstage.render.capture import Camera
 from twinstage.render.picture import png_bytes
-from twinstage.scene.columns import U1
+from twinstage.scene.columns import F4
 from twinstage.scene.edits import apply_edits, batch
 from twinstage.scene.snapshot import Snapshot
 from twinstage.synth.acceptance import Refusal, exposure_refusal, refusal
-from twinstage.synth.annotate import camera_record, lens_record
+from twinstage.synth.annotate import ObjectRecords, camera_record, lens_record, material_names
 from twinstage.synth.canonical import canonical_json, write_atomic
-from twinstage.synth.dataset import image_path, layer_path, record_path
+from twinstage.synth.dataset import MODELS, image_path, layer_path, record_path
 from twinstage.synth.draws import UnknownDraw
-from twinstage.synth.images import label_image
+from twinstage.synth.images import Photo, label_image, linear_image
+from twinstage.synth.labels import check_keypoints
 from twinstage.synth.look import View, look, recipe_camera
+from twinstage.synth.models import write_model
+from twinstage.synth.moments import check_next
 from twinstage.synth.plan import Job
 from twinstage.synth.randomize import Randomized, randomize, steps_of, structure_of
 from twinstage.synth.randomizers import Rejected
 from twinstage.synth.recipe import Recipe
+from twinstage.synth.sensing import SensorStage, check_sensors, write_sensors
 from twinstage.synth.sights import sights
 from twinstage.synth.staged import StagedRecipe
 from twinstage.synth.start import Start, above_start, required_start
@@ -52,7 +56,7 @@ class _Attempt:
     number: int
     made: Randomized
     views: Sequence[View]
-    pictures: dict[int, U1]
+    pictures: dict[int, Photo]
 
 
 class FrameMaker:
@@ -62,10 +66,14 @@ class FrameMaker:
         self.recipe = recipe
         self.start = required_start(recipe, start)
         self.scenes = [StagedRecipe(recipe, base_dir, stage, self.start) for stage in recipe.stages]
+        self._classes = {cls.name: cls for cls in recipe.labels}
         self._studios = [Studio(staged) for staged in self.scenes]
         for staged in self.scenes:
             for spec in recipe.cameras:
                 recipe_camera(recipe, staged.first.snapshot, spec)
+            check_next(recipe, staged)
+            check_sensors(recipe, staged.first.snapshot)
+            check_keypoints(recipe.labels, staged.first.snapshot, staged.first.classes)
 
     @property
     def staged(self) -> StagedRecipe:
@@ -129,15 +137,15 @@ class FrameMaker:
             made = self.randomized(job.frame, number, job.split, job.scene)
         except Rejected as rejected:
             return Refusal(rejected.rule, str(rejected))
-        accept, objects = self.recipe.accept, sorted(made.scene.classes)
-        views = [look(self.recipe, made.snapshot, spec, objects) for spec in self.recipe.cameras]
+        accept, staged = self.recipe.accept, self.scenes[job.scene]
+        views = [look(self.recipe, staged, made, spec) for spec in self.recipe.cameras]
         refused = refusal(accept, [sights(self.recipe, made, view) for view in views])
         if refused is not None:
             return refused
-        pictures: dict[int, U1] = {}
+        pictures: dict[int, Photo] = {}
         if accept.exposure is not None:
             pictures = {i: self._picture(job, made, view) for i, view in enumerate(views)}
-            dark = exposure_refusal(accept, list(pictures.values()))
+            dark = exposure_refusal(accept, [found.rgb for found in pictures.values()])
             if dark is not None:
                 return dark
         return _Attempt(number, made, views, pictures)
@@ -152,31 +160,66 @@ class FrameMaker:
         """The text of the layer that makes the frame out of the stage."""
         return self.scenes[scene].layer(made.scene, made.edits)
 
-    def _picture(self, job: Job, made: Randomized, view: View) -> U1:
-        return self._studios[job.scene].picture(job.frame, made, view)
+    def _picture(self, job: Job, made: Randomized, view: View) -> Photo:
+        return self._studios[job.scene].photo(job.frame, made, view)
 
     def _write(self, out: Path, job: Job, kept: _Attempt, refusals: Sequence[Refusal]) -> None:
         made, cameras = kept.made, []
         for place, view in enumerate(kept.views):
             paths = {}
-            for what in self.recipe.annotate:
+            for what in self.recipe.images:
                 paths[what] = image_path(job.frame, view.capture.camera.name, what)
                 write_atomic(out / paths[what], self._image(what, job, kept, place))
-            snapshot, classes = made.snapshot, made.scene.classes
-            entry = camera_record(snapshot, view.capture.camera, view.seen, classes, SHARED_BOUNDS)
-            entry |= {"images": paths, **lens_record(snapshot, view.scene_camera, view.spec.square_pixels)}
-            cameras.append(entry)
+            cameras.append(self._camera(out, made, view) | {"images": paths})
         layer = above_start(self.layer(made, job.scene), self.start)
         write_atomic(out / layer_path(job.frame), layer.encode())
         record = self._record(job, kept.number, refusals, made, cameras)
+        if self.recipe.sensors:
+            record["sensors"] = write_sensors(out, self.recipe, job.frame, self._sensor_stage(job, kept))
         write_atomic(out / record_path(job.frame), canonical_json(record))
+
+    def _camera(self, out: Path, made: Randomized, view: View) -> dict[str, Any]:
+        """A camera's entry of the record, but for its images; and the models of what it sees."""
+        snapshot, camera = made.snapshot, view.capture.camera
+        found = ObjectRecords(
+            snapshot, camera, view.seen, made.scene.classes, self._classes, motion=view.motion
+        )
+        if MODELS in self.recipe.annotate:
+            for model in found.models:
+                if model is not None:
+                    write_model(out, snapshot, model)
+        lens = lens_record(snapshot, view.scene_camera, view.spec.square_pixels)
+        entry = camera_record(camera) | lens | {"objects": found.records()}
+        if "material" in self.recipe.images:
+            entry["materials"] = material_names(snapshot, view.capture.aovs["material"])
+        return entry
+
+    def _sensor_stage(self, job: Job, kept: _Attempt) -> SensorStage:
+        def light(camera: Camera, view: View | None) -> F4:
+            if view is None:
+                return self._studios[job.scene].light(job.frame, kept.made, camera)
+            place = next(i for i, other in enumerate(kept.views) if other is view)
+            linear = self._shown(job, kept, place).linear
+            assert linear is not None  # the recipe asks for it
+            return linear
+
+        return SensorStage(self.scenes[job.scene], kept.made, kept.views, light)
+
+    def _shown(self, job: Job, kept: _Attempt, place: int) -> Photo:
+        """The picture of a view, rendered once."""
+        if place not in kept.pictures:
+            kept.pictures[place] = self._picture(job, kept.made, kept.views[place])
+        return kept.pictures[place]
 
     def _image(self, what: str, job: Job, kept: _Attempt, place: int) -> bytes:
         view = kept.views[place]
-        if what != "rgb":
+        if what not in ("rgb", "linear"):
             return label_image(what, view)
-        rendered = kept.pictures.get(place)
-        return png_bytes(self._picture(job, kept.made, view) if rendered is None else rendered)
+        rendered = self._shown(job, kept, place)
+        if what == "rgb":
+            return png_bytes(rendered.rgb)
+        assert rendered.linear is not None  # the recipe asks for it
+        return linear_image(rendered.linear, view)
 
     def _record(
         self,

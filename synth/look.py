@@ -5,30 +5,56 @@ from dataclasses import dataclass, replace
 from twinstage.base.errors import UserError, did_you_mean
 from twinstage.render.camera import camera_from_scene
 from twinstage.render.capture import Camera, Capture, ObjectMask
+from twinstage.render.instants import Instant
 from twinstage.render.labels import label_pass
-from twinstage.render.lens import PINHOLE
+from twinstage.render.motion import Motion
 from twinstage.scene.snapshot import SceneCamera, Snapshot
 from twinstage.synth.additions import CAMERAS
 from twinstage.synth.annotate import seen_objects
+from twinstage.synth.moments import NEXT, exposed, next_snapshot
+from twinstage.synth.randomize import Randomized
 from twinstage.synth.recipe import CameraSpec, Recipe
+from twinstage.synth.staged import StagedRecipe
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One camera's part of a frame."""
+    """One camera's part of a frame. `motion`: how things move while its shutter is open, None where nothing does."""
 
     spec: CameraSpec
     scene_camera: SceneCamera
     capture: Capture
     seen: tuple[ObjectMask, ...]
+    motion: Motion | None = None
 
 
-def look(recipe: Recipe, snapshot: Snapshot, spec: CameraSpec, objects: list[int]) -> View:
-    """The view of one of the recipe's cameras; `objects` are labelled."""
-    camera, scene_camera = recipe_camera(recipe, snapshot, spec)
-    normals = "normal" in recipe.annotate
-    capture = label_pass(snapshot, camera, objects=objects, normals=normals, outside_rays=None)
-    return View(spec, scene_camera, capture, tuple(seen_objects(capture)))
+_OF_LABELS = {"instance": (), "panoptic": (), "depth_mm": ("depth",), "rgb": (), "linear": ()}
+"""AOVs of the label pass that an annotation is made of, where it is not the one of its name."""
+
+
+def look(recipe: Recipe, staged: StagedRecipe, made: Randomized, spec: CameraSpec) -> View:
+    """The view of one of the recipe's cameras: what the record and its pictures say, from one label pass."""
+    camera, scene_camera = recipe_camera(recipe, made.snapshot, spec)
+    exposure = exposed(staged, made, camera, scene_camera)
+    names = ["depth", "object"]
+    for what in recipe.images:
+        names += _OF_LABELS.get(what, (what,))
+    after = None
+    if set(names) & set(NEXT):
+        later = next_snapshot(staged, made)
+        after = Instant(later, recipe_camera(recipe, later, spec)[0])
+    ids = {cls.name: number for number, cls in enumerate(recipe.labels, start=1)}
+    capture = label_pass(
+        made.snapshot,
+        exposure.camera,
+        objects=sorted(made.scene.classes),
+        aovs=tuple(dict.fromkeys(names)),
+        classes={row: ids[name] for row, name in made.scene.classes.items()},
+        motion=exposure.motion,
+        after=after,
+        outside_rays=None,
+    )
+    return View(spec, scene_camera, capture, tuple(seen_objects(capture)), exposure.motion)
 
 
 def recipe_camera(recipe: Recipe, snapshot: Snapshot, spec: CameraSpec) -> tuple[Camera, SceneCamera]:
@@ -37,10 +63,6 @@ def recipe_camera(recipe: Recipe, snapshot: Snapshot, spec: CameraSpec) -> tuple
     scene_camera = next(c for c in snapshot.cameras if c.prim == snapshot.prims.index_of[path])
     width, height = recipe.camera_resolution(spec)
     camera = camera_from_scene(snapshot, scene_camera, width, height, square_pixels=spec.square_pixels)
-    if camera.lens != PINHOLE:
-        raise UserError(
-            f"camera {path} has a lens of kind {camera.lens.kind}; datasets are made by pinholes so far"
-        )
     return replace(camera, name=spec.name), scene_camera
 
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from twinstage.base.errors import UserError, did_you_mean
 from twinstage.scene.columns import F8
@@ -201,7 +201,26 @@ class Curve(Model):
         return draw
 
 
-Region = Annotated[Area | Room | OnSurface | Grid | Circle | Curve, Field(discriminator="kind")]
+_KINDS = ("rectangle", "box", "surface", "grid", "circle", "curve")
+
+
+def _region(data: Any) -> Any:
+    """Path patterns are short for the surface of those prims; a kind that is missing or wrong is told with the known ones."""
+    if isinstance(data, str | list | tuple):
+        return {"kind": "surface", "prims": [data] if isinstance(data, str) else data}
+    if isinstance(data, dict):
+        if "kind" not in data:
+            raise ValueError(f"a region needs a kind: {', '.join(_KINDS)}")
+        if data["kind"] not in _KINDS:
+            raise ValueError(f"no region of kind {data['kind']!r}{did_you_mean(str(data['kind']), _KINDS)}")
+    return data
+
+
+Region = Annotated[
+    Annotated[Area | Room | OnSurface | Grid | Circle | Curve, Field(discriminator="kind")],
+    BeforeValidator(_region),
+]
+"""Where things go: a model by `kind`, or path patterns of prims whose surfaces are meant."""
 
 
 def found(snapshot: Snapshot, patterns: tuple[str, ...], who: str) -> list[int]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from twinstage.base.errors import UserError
+from twinstage.render.sensors import stage_temperatures
 from twinstage.scene.asset_paths import check_used_layers
 from twinstage.scene.author import NewPrim, ShaderPaths, author_layer, shader_paths
 from twinstage.scene.edits import EditBatch
@@ -77,6 +78,13 @@ class StagedRecipe:
                 self._scenes.popitem(last=False)
         self._scenes.move_to_end(key)
         return self._scenes[key]
+
+    def temperatures(self, scene: Scene) -> dict[str, float]:
+        """Kelvin by path of the prims that state `twin:temperature`, for thermal cameras."""
+        self._show(scene.structure)
+        known = scene.snapshot.prims.index_of
+        found = stage_temperatures(self.opened.stage, scene.time)
+        return {path: kelvin for path, kelvin in found.items() if path in known}
 
     def layer(self, scene: Scene, edits: EditBatch) -> str:
         """The text of the layer that makes a frame out of the stage. `edits`: with those of the scene's structure."""

@@ -5,11 +5,14 @@ Touches the renderer. It never learns from earlier frames, so any process makes 
 
 from contextlib import suppress
 
+from twinstage.render.capture import Camera
 from twinstage.render.engines import Engine, Expecting, open_engine
-from twinstage.scene.columns import U1
+from twinstage.render.motion import Motion
+from twinstage.scene.columns import F4
 from twinstage.scene.edits import apply_edits, batch
 from twinstage.scene.snapshot import Snapshot
-from twinstage.synth.images import picture
+from twinstage.synth.draws import Stream
+from twinstage.synth.images import Photo, photo
 from twinstage.synth.look import View
 from twinstage.synth.randomize import Randomized, randomize
 from twinstage.synth.randomizers import Randomizer, Rejected
@@ -26,17 +29,25 @@ class Studio:
         self.staged = staged
         self._engine: Engine | None = None
 
-    def picture(self, frame: int, made: Randomized, view: View) -> U1:
-        """sRGB pixels u1[h, w, 3] of a view, with the frame's effects."""
+    def photo(self, frame: int, made: Randomized, view: View) -> Photo:
+        """The picture of a view, with the frame's effects."""
         recipe = self.staged.recipe
         key = (recipe.seed, frame)
-        return picture(self._opened(), recipe.engine, made.snapshot, view, made.effects, key)
+        return photo(self._opened(), recipe.engine, made.snapshot, view, made.effects, key)
+
+    def light(self, frame: int, made: Randomized, camera: Camera, motion: Motion | None = None) -> F4:
+        """Linear rgb f4[h, w, 3] of any camera, for sensors that sit elsewhere than the recipe's cameras."""
+        recipe = self.staged.recipe
+        seed = Stream(recipe.seed, frame, "engine", "sensor", camera.name, recipe.engine.seed).word()
+        out: F4 = self._opened().render(made.snapshot, camera, seed=seed, motion=motion).aovs["linear"]
+        return out
 
     def _opened(self) -> Engine:
         if self._engine is None:
             recipe = self.staged.recipe
             settings = recipe.engine
-            if any(type(r).picture_effects is not Randomizer.picture_effects for r in recipe.randomize):
+            effects = any(type(r).picture_effects is not Randomizer.picture_effects for r in recipe.randomize)
+            if effects or recipe.needs_linear:
                 settings = settings.model_copy(update={"outputs": ("rgb", "linear")})
             self._engine = open_engine(settings)
             if isinstance(self._engine, Expecting):

@@ -23,6 +23,7 @@ _WORDS = {
     "recipe_hash": "another recipe, seed or number of frames",
     "stages": "another version of the stage",
     "start": "another state to start from",
+    "inputs": "other image files beside the stage",
     "shard": "another shard",
     "versions": "other versions of the libraries",
     "cpu": "another kind of CPU, whose pictures may differ in bits",

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from twinstage.scene.read.context import ReadContext, array
-from twinstage.scene.read.lenses import read_lens, read_readout
+from twinstage.scene.read.lenses import read_lens, read_motion, read_readout
 from twinstage.scene.snapshot import PrimTable, SceneCamera, SceneLens
 from twinstage.scene.tables import Interned
 
@@ -83,6 +83,7 @@ def _read_camera(values: Values, index: int, name: str) -> SceneCamera:
     focal_length, f_stop = lens("focalLength", above=0), values.number("fStop")
     focus_distance = values.number("focusDistance") * scale
     _note_focus(values, focal_length, f_stop, focus_distance)
+    velocity, turning = read_motion(values)
     return SceneCamera(
         prim=index,
         name=name,
@@ -104,6 +105,8 @@ def _read_camera(values: Values, index: int, name: str) -> SceneCamera:
         lens=_lens(values, projection),
         readout=read_readout(values),
         pose_fault=fault,
+        velocity=velocity,
+        angular_velocity=turning,
     )
 
 

@@ -1,6 +1,7 @@
 """Lens distortion authored on cameras -> `SceneLens`: USD has no schema for it, so well-known attributes are read by name.
 
     twin:lens:*              ours: model, coefficients, K with imageSize, maxAngle; twin:shutter:readout
+    twin:motion:*            velocity [m/s], angularVelocity [degrees/s] while the shutter is open, in the camera's axes
     omni:lensdistortion:*    Omniverse's OmniLensDistortionOpenCvPinholeAPI and OmniLensDistortionOpenCvFisheyeAPI
 
 No plug-in is needed. What cannot be meant is left out with a finding; the camera is then the pinhole that USD states.
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 _LONGEST = 300
 OURS, OMNIVERSE = "twin:lens:", "omni:lensdistortion:"
 READOUT = "twin:shutter:readout"
+VELOCITY, ANGULAR_VELOCITY = "twin:motion:velocity", "twin:motion:angularVelocity"
 COUNTS = {"pinhole": (0,), "opencv": (4, 5, 8, 12, 14), "fisheye": (4,), "equirectangular": (0,)}
 """Our models, and how many coefficients each takes; none stands for zeros."""
 
@@ -30,6 +32,8 @@ FISHEYE = ("k1", "k2", "k3", "k4")
 OMNIVERSE_FALL_BACK = {"fx": 900.0, "fy": 800.0, "cx": 1024.0, "cy": 512.0}
 OMNIVERSE_SIZE = (2048.0, 1024.0)
 """The schema's values, which count where none are authored."""
+FASTEST = 1e5
+"""Greatest velocity [m/s] or [degrees/s] of a camera."""
 
 
 def read_lens(values: "Values") -> SceneLens | None:
@@ -50,6 +54,27 @@ def read_readout(values: "Values") -> float:
         return number
     values.note("camera.value", f"has {READOUT} {found}, where a number of seconds was expected; 0 is used")
     return 0.0
+
+
+Triple = tuple[float, float, float]
+
+
+def read_motion(values: "Values") -> tuple[Triple, Triple]:
+    """Velocity [m/s] and angular velocity [rad/s] of a camera while its shutter is open, in its own axes."""
+    velocity, turning = _triple(values, VELOCITY), _triple(values, ANGULAR_VELOCITY)
+    return velocity, (math.radians(turning[0]), math.radians(turning[1]), math.radians(turning[2]))
+
+
+def _triple(values: "Values", name: str) -> Triple:
+    found = _get(values, name)
+    numbers = (0.0, 0.0, 0.0) if found is None else _numbers(found)
+    if numbers is None or len(numbers) != 3 or any(abs(v) > FASTEST for v in numbers):
+        values.note(
+            "camera.value",
+            f"has {name} {found}, where three numbers up to {FASTEST:g} were expected; 0 is used",
+        )
+        return 0.0, 0.0, 0.0
+    return numbers[0], numbers[1], numbers[2]
 
 
 def _ours(values: "Values") -> SceneLens | None:

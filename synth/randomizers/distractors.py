@@ -4,17 +4,18 @@ The copies are prims of every frame (native instances, so they cost little); a f
 """
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from twinstage.base.errors import UserError
 from twinstage.scene.author import NewPrim
 from twinstage.scene.edits import Edit
 from twinstage.scene.snapshot import Snapshot
-from twinstage.synth.asset_files import asset_files, asset_prim
+from twinstage.synth.asset_files import asset_hash, asset_names, asset_prim
 from twinstage.synth.draws import Distribution, Draws
 from twinstage.synth.randomizers.base import RANDOMIZERS, Setting
 from twinstage.synth.randomizers.scatter import Scattering
@@ -23,6 +24,16 @@ DISTRACTORS = "/TwinstageDistractors"
 """Parent of all copies. What lies below is never an object of the dataset, whatever labels the files have."""
 
 MOST_COPIES = 5000
+
+
+class Known(dict[str, str]):
+    """Hashes by name of the files, filled in when the stage is opened; no part of what the recipe says."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Known)
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return 0
 
 
 @RANDOMIZERS.register
@@ -40,61 +51,56 @@ class DistractorsRandomizer(Scattering):
     count: Distribution
     most: int = Field(default=10, ge=1, le=1000)
 
+    _files: Known = PrivateAttr(default_factory=Known)
+
     def choices(self) -> Mapping[str, Sequence[str]]:
-        if any("*" in file for file in self.files):
-            return {}  # the folder is not known here
-        return {"asset": [_identifier(PurePosixPath(file).stem) for file in self.files]}
+        return {"asset": sorted(self._files) or list(self.files)}
+
+    def inputs(self) -> Mapping[str, str]:
+        return self._files
 
     def added_prims(self, setting: Setting) -> list[NewPrim]:
-        files = asset_files(setting.recipe_folder, self.files, self.who)
-        if len(files) * self.most > MOST_COPIES:
+        names = asset_names(self.files, setting, self.who)
+        if len(names) * self.most > MOST_COPIES:
             raise UserError(
-                f"{self.who}: {len(files)} files times most = {self.most} are more than {MOST_COPIES} copies"
+                f"{self.who}: {len(names)} files times most = {self.most} are more than {MOST_COPIES} copies"
             )
-        names = {name: file for file in files for name in [_identifier(file.stem)]}
-        if len(names) < len(files):
+        if len({_stem(name) for name in names}) < len(names):
             raise UserError(f"{self.who}: two of its files have the same name; names tell copies apart")
+        self._files.update((name, asset_hash(name, setting)) for name in names)
         return [
-            asset_prim(f"{self._pool}{name}_{copy}", file, setting, self.who)
-            for name, file in names.items()
+            asset_prim(self._copy(name, copy), name, setting, self.who)
+            for name in names
             for copy in range(self.most)
         ]
 
     def __call__(self, snapshot: Snapshot, draws: Draws) -> list[Edit]:
-        pool = self._copies(snapshot)
         wanted = min(max(round(draws.value("count", self.count)), 0), self.most)
         draws.note("shown", wanted)
-        used: dict[str, int] = {}
-        prims = []
+        used: Counter[str] = Counter()
+        paths = []
         for slot in range(wanted):
-            name = draws.pick(f"file {slot}", sorted(pool), "asset")
-            prims.append(pool[name][used.setdefault(name, 0)])
+            name = draws.pick(f"file {slot}", sorted(self._files), "asset")
+            paths.append(self._copy(name, used[name]))
             used[name] += 1
-        idle = {prim for copies in pool.values() for prim in copies} - set(prims)
-        hidden = [Edit(snapshot.prims.path[prim], "visibility", "invisible") for prim in sorted(idle)]
-        return [*hidden, *self.scattered(snapshot, draws, prims)]
+        idle = sorted(set(self._copies()) - set(paths))
+        hidden = [Edit(path, "visibility", "invisible") for path in idle]
+        return [*hidden, *self.scattered(snapshot, draws, [snapshot.prims.index_of[path] for path in paths])]
 
     def extremes(self, snapshot: Snapshot) -> list[Edit]:
         """All hidden."""
-        pool = self._copies(snapshot)
-        return [
-            Edit(snapshot.prims.path[p], "visibility", "invisible")
-            for copies in pool.values()
-            for p in copies
-        ]
+        return [Edit(path, "visibility", "invisible") for path in self._copies()]
 
-    @property
-    def _pool(self) -> str:
-        return f"{DISTRACTORS}/{_identifier(self.name)}/"
+    def _copy(self, name: str, copy: int) -> str:
+        """The path of a copy of that file."""
+        return f"{DISTRACTORS}/{_identifier(self.name)}/{_stem(name)}_{copy}"
 
-    def _copies(self, snapshot: Snapshot) -> dict[str, list[int]]:
-        """Prims by name of the file, in the order of the copies."""
-        found: dict[str, dict[int, int]] = {}
-        for path, prim in snapshot.prims.index_of.items():
-            if path.startswith(self._pool) and "/" not in path[len(self._pool) :]:
-                name, _, copy = path[len(self._pool) :].rpartition("_")
-                found.setdefault(name, {})[int(copy)] = prim
-        return {name: [copies[k] for k in sorted(copies)] for name, copies in found.items()}
+    def _copies(self) -> list[str]:
+        return [self._copy(name, copy) for name in self._files for copy in range(self.most)]
+
+
+def _stem(name: str) -> str:
+    return _identifier(PurePosixPath(name).stem)
 
 
 def _identifier(text: str) -> str:

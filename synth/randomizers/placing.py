@@ -45,15 +45,25 @@ class Placing(Randomizer):
     crowded: Literal["reject", "hide"] = "reject"
 
     def place(
-        self, snapshot: Snapshot, draws: Draws, prims: Sequence[int], propose: Propose, spacing: float = 0.0
+        self,
+        snapshot: Snapshot,
+        draws: Draws,
+        prims: Sequence[int],
+        propose: Propose,
+        spacing: float = 0.0,
+        *,
+        boxes: bool = True,
     ) -> list[Edit]:
-        """Edits that put each prim, in this order, at the first of its proposed places where it is free."""
+        """Edits that put each prim, in this order, at the first of its proposed places where it is free.
+
+        `spacing`: least distance between the `point`s of places [m]. `boxes`: whether boxes of things are needed at all.
+        """
         taken = self._taken(snapshot, prims)
         nested = _nested(snapshot, prims)
         points: list[F8] = []
         edits: list[Edit] = []
         for prim in prims:
-            thing = thing_of(snapshot, prim)
+            thing = thing_of(snapshot, prim, box=boxes)
             world = self._first_free(draws, thing, propose, taken, points, spacing)
             edit = (
                 Edit(thing.path, "visibility", "invisible")
@@ -103,7 +113,7 @@ class Placing(Randomizer):
     def _fault(self, thing: Thing, proposal: Proposal, taken: Crowd, points: list[F8], spacing: float) -> str:
         """Why the place cannot be taken, "" where it can."""
         assert proposal.world is not None  # it has no fault of its own
-        if proposal.point is not None and any(np.linalg.norm(proposal.point - p) < spacing for p in points):
+        if spacing > 0 and proposal.point is not None and _nearest(proposal.point, points) < spacing:
             return "too near another place"
         block = thing.block(proposal.world)
         if block is None:
@@ -124,8 +134,19 @@ class Placing(Randomizer):
 
 def _nested(snapshot: Snapshot, prims: Sequence[int]) -> set[int]:
     """Those of the prims that have another of them below."""
-    paths = snapshot.prims.path
-    return {a for a in prims if any(paths[b].startswith(f"{paths[a]}/") for b in prims)}
+    own, out = set(prims), set()
+    for prim in prims:
+        above = int(snapshot.prims.parent[prim])
+        while above >= 0:
+            if above in own:
+                out.add(above)
+            above = int(snapshot.prims.parent[above])
+    return out
+
+
+def _nearest(point: F8, others: Sequence[F8]) -> float:
+    """The distance [m] to the nearest of the others."""
+    return float(np.linalg.norm(np.array(others) - point, axis=1).min()) if others else np.inf
 
 
 def _told(faults: Counter[str]) -> str:

@@ -8,6 +8,7 @@ It needs numpy and Pillow to read pictures and pycocotools to score the COCO fil
     identity.py   across records: frames, ids, classes, splits, totals
     coco.py       each COCO file against the records, both ways, and ground truth scored as prediction
     geometry.py, rle.py, exr.py   the judge's own readers and formulas
+    formats/      COCO, YOLO, KITTI, BOP, Replicator and BlenderProc from their files alone, ours or anybody's
 """
 
 from pathlib import Path

@@ -1,45 +1,63 @@
-"""One record: its cameras, its objects, and its pictures against its masks."""
+"""One record: its cameras, their objects, and their pictures, each against all the others."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from twinstage.synth.verify import geometry, rle
-from twinstage.synth.verify.exr import read_exr
+from twinstage.synth.verify import geometry, solids
+from twinstage.synth.verify.eye import Eye, read_eye
+from twinstage.synth.verify.keypoints import Surroundings, check_keypoints
+from twinstage.synth.verify.masks import Masks, check_disjoint, check_masks
+from twinstage.synth.verify.models import Models, check_model
+from twinstage.synth.verify.pictures import Looked, check_pictures
 from twinstage.synth.verify.report import Judge
+from twinstage.synth.verify.solids import Solid
 
-OUTLINE_TOLERANCE = 0.05
-"""Pixels by which a silhouette may reach beyond its projected box: rays are traced in float32."""
+NO_PICTURES = frozenset({"models"})
+"""What `annotate` may name that is no image of a camera."""
 
-DEPTH_TOLERANCE = 1e-4
-"""Share of the depth by which a surface point may lie outside of its box, for the same reason; at least 0.1 mm."""
 
-FILE_NAMES = {"rgb": "rgb.png", "depth": "depth.exr", "instance": "instance.png", "normal": "normal.exr"}
+FILES = {"depth_mm": "depth"}
+"""Ends of image names, before the dot, that are not what they show."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What the dataset as a whole says: class names, pictures of each camera."""
+    """What the dataset as a whole says: class ids by name, what `annotate` names, key points of classes, its models.
 
-    classes: frozenset[str]
+    `draw`: of every so many objects one model is drawn again as a silhouette.
+    """
+
+    classes: dict[str, int]
     annotate: tuple[str, ...]
+    keypoints: dict[str, list[str]] = field(default_factory=dict)
+    models: Models | None = None
+    draw: int = 1
+
+    @property
+    def pictures(self) -> tuple[str, ...]:
+        return tuple(what for what in self.annotate if what not in NO_PICTURES)
 
 
-@dataclass(frozen=True, slots=True)
-class _Masks:
-    visible: np.ndarray
-    amodal: np.ndarray
+MOVES = "it is said to move while the shutter is open, but the shutter takes no time"
 
 
 def check_record(root: Path, record: dict[str, Any], where: str, rules: Rules, judge: Judge) -> None:
     """All checks of one record; `where` names its file."""
-    judge.check(record["record"] == 1, "record.version", where, "expected version 1")
+    judge.check(record["record"] == 1, "record.version", where, f"version {record['record']}, expected 1")
     if record["rejected"]:
         judge.check(not record["cameras"], "record.rejected", where, "a rejected frame has cameras")
         judge.check(record["rejected_attempts"], "record.reason", where, "a rejected frame gives no reason")
         return
+    attempts = [entry["attempt"] for entry in record["rejected_attempts"]]
+    judge.check(
+        attempts == list(range(record["attempt"])),
+        "record.attempts",
+        where,
+        f"attempt {record['attempt']} was kept, {attempts} were rejected",
+    )
     layer = root / "frames" / f"{record['frame']:06d}.usda"
     exists = layer.is_file() and layer.read_bytes().startswith(b"#usda 1.0")
     judge.check(exists, "layer.missing", where, "its randomization layer is not there or is no usda file")
@@ -52,242 +70,148 @@ def check_record(root: Path, record: dict[str, Any], where: str, rules: Rules, j
 def _check_camera(
     root: Path, record: dict[str, Any], camera: dict[str, Any], where: str, rules: Rules, judge: Judge
 ) -> None:
-    width, height = camera["resolution"]
-    K, pose = np.array(camera["K"], np.float64), np.array(camera["world_from_camera"], np.float64)
-    expected = geometry.intrinsics(camera["lens"], width, height, camera["square_pixels"])
+    eye = read_eye(camera)
+    _check_optics(camera, eye, where, judge)
+    objects = camera["objects"]
+    masks: list[Masks | None] = []
+    bodies: list[Solid | None] = []
+    labels = [f"{where} object {n} ({o.get('prim_path', '?')})" for n, o in enumerate(objects, start=1)]
+    for item, label in zip(objects, labels, strict=True):
+        found = body = None
+        with judge.guard("object.malformed", label):
+            judge.check(
+                item["class"] in rules.classes,
+                "object.class",
+                label,
+                f"class {item['class']!r} is not in labels.json",
+            )
+            found = check_masks(item, (eye.height, eye.width), label, judge)
+            body = _check_space(item, eye, found, label, judge)
+            moves = item.get("moves", False)
+            shutter = camera["shutter"]
+            open_ = shutter["readout"] != 0 or shutter["close"] != shutter["open"]
+            judge.check(moves in (False, True) and (open_ or not moves), "object.moves", label, MOVES)
+            if rules.models is not None and body is not None and not moves:
+                draw = (record["frame"] * 7 + item["instance_id"]) % rules.draw == 0
+                check_model(item, eye, body, found, rules.models, label, judge, draw=draw)
+        masks.append(found)
+        bodies.append(body)
+    _check_order(objects, where, judge)
+    owner = check_disjoint(masks, objects, (eye.height, eye.width), where, judge)
+    prefix = f"images/{record['frame']:06d}_{camera['name']}_"
+    images = camera["images"]
+    named = set(images) == set(rules.pictures) and all(
+        name in (f"{prefix}{FILES.get(what, what)}.png", f"{prefix}{FILES.get(what, what)}.exr")
+        for what, name in images.items()
+    )
     judge.check(
-        np.allclose(K, expected, rtol=1e-9, atol=1e-9),
+        named,
+        "image.names",
+        where,
+        f"images {sorted(images)}, the manifest promises {sorted(rules.pictures)} named {prefix}*",
+    )
+    seen = Looked(root, eye, objects, masks, bodies, owner, rules.classes)
+    depth = check_pictures(seen, images, where, judge)
+    around = Surroundings(eye, owner, bodies, depth)
+    for place, (item, label) in enumerate(zip(objects, labels, strict=True), start=1):
+        if item.get("moves"):
+            continue
+        with judge.guard("object.malformed", label):
+            check_keypoints(item, place, rules.keypoints.get(item["class"], []), around, label, judge)
+
+
+def _check_optics(camera: dict[str, Any], eye: Eye, where: str, judge: Judge) -> None:
+    expected = _intrinsics(camera, eye)
+    if expected is not None:
+        judge.check(
+            np.allclose(eye.K, expected, rtol=1e-9, atol=1e-9),
+            "camera.intrinsics",
+            where,
+            f"K is {_short(eye.K)}, the lens gives {_short(expected)}",
+        )
+    judge.check(
+        eye.K[2].tolist() == [0, 0, 1] and eye.K[0, 0] > 0 and eye.K[1, 1] > 0,
         "camera.intrinsics",
         where,
-        "K is not what the lens gives",
+        f"{_short(eye.K)} are no intrinsics",
     )
+    poses = [eye.pose, *eye.poses]
     judge.check(
-        geometry.is_rigid(pose), "camera.pose", where, "world_from_camera is not a rotation and a translation"
-    )
-    masks = []
-    for place, item in enumerate(camera["objects"]):
-        label = f"{where} object {place + 1} ({item.get('prim_path', '?')})"
-        found = None
-        with judge.guard("object.malformed", label):
-            found = _check_object(item, (height, width), label, rules, judge)
-            _check_box_3d(item, K, pose, found, label, judge)
-        masks.append(found)
-    ids = [item.get("instance_id") for item in camera["objects"]]
-    judge.check(ids == sorted(set(ids)), "object.order", where, "instance ids are not unique and ascending")
-    _check_disjoint(masks, (height, width), where, judge)
-    _check_pictures(root, record, camera, masks, where, rules, judge)
-
-
-def _check_object(
-    item: dict[str, Any], size: tuple[int, int], where: str, rules: Rules, judge: Judge
-) -> _Masks | None:
-    judge.check(
-        item["class"] in rules.classes,
-        "object.class",
+        all(geometry.is_rigid(pose) for pose in poses),
+        "camera.pose",
         where,
-        f"class {item['class']!r} is not in labels.json",
+        "world_from_camera is not a rotation and a translation",
     )
-    masks = None
-    with judge.guard("mask.broken", where):
-        masks = _Masks(rle.decode(item["visible_rle"]), rle.decode(item["amodal_rle"]))
-    if masks is None:
-        return None
-    fits = masks.visible.shape == size == masks.amodal.shape
-    if not judge.check(fits, "mask.size", where, f"a mask is not {size[1]} x {size[0]} pixels"):
-        return None
-    hidden = int((masks.visible & ~masks.amodal).sum())
-    judge.check(
-        hidden == 0, "mask.not_amodal", where, f"{hidden} visible pixels lie outside of the full silhouette"
-    )
-    _check_counts(item, masks, where, judge)
-    for key, mask in (("bbox_visible", masks.visible), ("bbox_amodal", masks.amodal)):
-        box = rle.tight_box(mask)
-        judge.check(item[key] == box, f"box.{key[5:]}", where, f"{key} is {item[key]}, its mask gives {box}")
-    return masks
-
-
-def _check_counts(item: dict[str, Any], masks: _Masks, where: str, judge: Judge) -> None:
-    visible, amodal, total = int(masks.visible.sum()), int(masks.amodal.sum()), item["amodal_px_total"]
-    for key, count in (("visible_px", visible), ("amodal_px_in_frame", amodal)):
+    if "projection" in camera:
+        given = [float(c) for c in camera["distortion"]]
+        used = (eye.coefficients[:4] if eye.kind == "fisheye" else eye.coefficients).tolist()
+        size = max(len(given), len(used))
+        padded = [values + [0.0] * (size - len(values)) for values in (given, used)]
         judge.check(
-            item[key] == count, f"count.{key}", where, f"{key} is {item[key]}, the mask holds {count}"
-        )
-    judge.check(
-        isinstance(total, int) and total >= amodal,
-        "count.amodal_px_total",
-        where,
-        f"amodal_px_total is {total}, below the {amodal} pixels inside the image",
-    )
-    judge.check(amodal > 0, "count.unseen", where, "the silhouette does not reach into the image")
-    for key, part, whole in (("occlusion", visible, amodal), ("truncation", amodal, total)):
-        value = 1 - part / whole if whole else None
-        right = value is not None and abs(item[key] - value) <= 1e-12
-        judge.check(right, f"ratio.{key}", where, f"{key} is {item[key]}, the counts give {value}")
-
-
-def _check_box_3d(
-    item: dict[str, Any], K: np.ndarray, pose: np.ndarray, masks: _Masks | None, where: str, judge: Judge
-) -> None:
-    corners, world = np.array(item["bbox_3d"], np.float64), np.array(item["world_from_object"], np.float64)
-    if not judge.check(
-        corners.shape == (8, 3) and world.shape == (4, 4) and np.isfinite(corners).all(),
-        "box3d.shape",
-        where,
-        "bbox_3d is not eight corners",
-    ):
-        return
-    judge.check(
-        geometry.is_box(corners, world), "box3d.axes", where, "bbox_3d is no box along the object's axes"
-    )
-    size = [float(np.linalg.norm(corners[i] - corners[0])) for i in (4, 2, 1)]
-    judge.check(
-        np.allclose(item["size"], size, rtol=1e-9, atol=1e-12),
-        "box3d.size",
-        where,
-        "size is not the length of the box's edges",
-    )
-    if masks is not None:
-        outline = geometry.projected_outline(K, pose, corners)
-        beyond = geometry.outside_outline(masks.amodal, outline)
-        judge.check(
-            beyond <= OUTLINE_TOLERANCE,
-            "box3d.silhouette",
+            padded[0] == padded[1],
+            "camera.distortion",
             where,
-            f"the silhouette reaches {beyond:.2f} px beyond the projected 3D box",
+            f"distortion is {given}, the projection's coefficients are {used}",
         )
+    judge.check(0 <= eye.near < eye.far, "camera.clipping", where, f"near {eye.near:g} m, far {eye.far:g} m")
 
 
-def _check_disjoint(masks: list[_Masks | None], size: tuple[int, int], where: str, judge: Judge) -> None:
-    count = np.zeros(size, np.int32)
-    for found in masks:
-        if found is not None:
-            count += found.visible
-    twice = int((count > 1).sum())
-    judge.check(twice == 0, "mask.overlap", where, f"{twice} pixels belong to two objects")
+def _intrinsics(camera: dict[str, Any], eye: Eye) -> np.ndarray | None:
+    """K from the film data or the calibration that the record states, or None where it states neither."""
+    square, calibration = camera["square_pixels"], camera.get("calibration")
+    if calibration is not None:
+        fx, fy, cx, cy = calibration["K"]
+        width, height = calibration["size"]
+        across = eye.width / width
+        down = across if square else eye.height / height
+        middle = eye.height / 2 + (cy - height / 2) * down
+        return np.array([[fx * across, 0, cx * across], [0, fy * down, middle], [0, 0, 1.0]])
+    if eye.kind == "equirectangular":  # the whole sphere
+        return np.array(
+            [
+                [eye.width / (2 * np.pi), 0, eye.width / 2],
+                [0, eye.height / np.pi, eye.height / 2],
+                [0, 0, 1.0],
+            ]
+        )
+    lens = camera["lens"]
+    if lens is None:
+        return None
+    return geometry.intrinsics(lens, eye.width, eye.height, square, eye.kind == "orthographic")
 
 
-# --- pictures -----------------------------------------------------------------------------------------------------
+def _short(K: np.ndarray) -> str:
+    return f"fx {K[0, 0]:.6g} fy {K[1, 1]:.6g} cx {K[0, 2]:.6g} cy {K[1, 2]:.6g}"
 
 
-def _check_pictures(
-    root: Path,
-    record: dict[str, Any],
-    camera: dict[str, Any],
-    masks: list[_Masks | None],
-    where: str,
-    rules: Rules,
-    judge: Judge,
-) -> None:
-    names = {w: f"images/{record['frame']:06d}_{camera['name']}_{FILE_NAMES[w]}" for w in rules.annotate}
+def _check_space(
+    item: dict[str, Any], eye: Eye, masks: Masks | None, where: str, judge: Judge
+) -> Solid | None:
+    body = solids.check_solid(item, where, judge)
+    if body is None:
+        return None
+    solids.check_pose(item, eye, body, where, judge)
+    if masks is not None:
+        if not item.get("moves"):  # else it is not where the record has it in all rows of the picture
+            solids.check_silhouette(eye, body, masks, where, judge)
+            solids.check_full_box(item, eye, body, masks, where, judge)
+        solids.check_oriented_box(item, masks, where, judge)
+    return body
+
+
+def _check_order(objects: list[dict[str, Any]], where: str, judge: Judge) -> None:
+    ids: list[Any] = [item.get("instance_id") for item in objects]
     judge.check(
-        camera["images"] == names, "image.names", where, "its images are not those that the manifest promises"
+        all(isinstance(i, int) and i > 0 for i in ids) and ids == sorted(set(ids)),
+        "object.order",
+        where,
+        f"instance ids {ids[:20]} are not unique, above 0 and ascending",
     )
-    readers = {"rgb": _check_rgb, "depth": _check_depth, "instance": _check_instance, "normal": _check_normal}
-    for what, name in names.items():
-        path = root / name
-        if judge.check(path.is_file(), "image.missing", where, f"{name} is not there"):
-            with judge.guard(f"{what}.broken", name):
-                readers[what](path, camera, masks, judge, name)
-
-
-def _check_rgb(
-    path: Path, camera: dict[str, Any], masks: list[_Masks | None], judge: Judge, name: str
-) -> None:
-    from PIL import Image
-
-    with Image.open(path) as image:
-        image.load()
-        right = image.mode == "RGB" and list(image.size) == camera["resolution"]
-        judge.check(
-            right, "rgb.size", name, f"{image.mode} {image.size}, expected RGB {camera['resolution']}"
-        )
-        pixels = np.array(image)
-        judge.check(
-            not right or pixels.min() < pixels.max(), "rgb.blank", name, "every pixel has the same colour"
-        )
-
-
-def _check_instance(
-    path: Path, camera: dict[str, Any], masks: list[_Masks | None], judge: Judge, name: str
-) -> None:
-    from PIL import Image
-
-    with Image.open(path) as image:
-        pixels = np.array(image)
-    width, height = camera["resolution"]
-    if not judge.check(
-        pixels.shape == (height, width) and pixels.dtype == np.uint16,
-        "instance.size",
-        name,
-        f"{pixels.dtype} {pixels.shape}, expected 16 bit {height} x {width}",
-    ):
-        return
-    for place, found in enumerate(masks, start=1):
-        if found is not None:
-            wrong = int(((pixels == place) != found.visible).sum())
-            judge.check(
-                wrong == 0,
-                "instance.mask",
-                name,
-                f"object {place}: {wrong} pixels disagree with its visible mask",
-            )
-    beyond = int((pixels > len(masks)).sum())
+    things = [(str(item.get("prim_path")), item.get("point_id", -1)) for item in objects]
+    wrong = next((k for k in range(1, len(things)) if not things[k - 1] < things[k]), None)
     judge.check(
-        beyond == 0, "instance.unknown", name, f"{beyond} pixels name an object that the record does not list"
+        wrong is None,
+        "object.sorted",
+        where,
+        f"instance ids do not follow the order of prim paths and point ids at {things[wrong or 0]}",
     )
-
-
-def _check_depth(
-    path: Path, camera: dict[str, Any], masks: list[_Masks | None], judge: Judge, name: str
-) -> None:
-    channels = read_exr(path)
-    width, height = camera["resolution"]
-    depth = next(iter(channels.values()))
-    if not judge.check(
-        len(channels) == 1 and depth.shape == (height, width),
-        "depth.size",
-        name,
-        f"{sorted(channels)} {depth.shape}, expected one channel {height} x {width}",
-    ):
-        return
-    judge.check(bool((depth > 0).all()), "depth.value", name, "a depth is not above zero")
-    K, pose = np.array(camera["K"], np.float64), np.array(camera["world_from_camera"], np.float64)
-    for place, (item, found) in enumerate(zip(camera["objects"], masks, strict=True), start=1):
-        if found is None or not found.visible.any():
-            continue
-        values = depth[found.visible]
-        if not judge.check(
-            np.isfinite(values).all(),
-            "depth.infinite",
-            name,
-            f"object {place} is visible where there is no depth",
-        ):
-            continue
-        points = geometry.back_projected(K, pose, found.visible, depth)
-        beyond = geometry.outside_box(points, np.array(item["bbox_3d"], np.float64))
-        excess = beyond - np.maximum(DEPTH_TOLERANCE * values, 1e-4)
-        judge.check(
-            float(excess.max()) <= 0,
-            "depth.box3d",
-            name,
-            f"object {place}: depths lie {float(beyond.max()):.4f} m outside of its 3D box",
-        )
-
-
-def _check_normal(
-    path: Path, camera: dict[str, Any], masks: list[_Masks | None], judge: Judge, name: str
-) -> None:
-    channels = read_exr(path)
-    width, height = camera["resolution"]
-    right = sorted(channels) == ["X", "Y", "Z"] and channels["X"].shape == (height, width)
-    if judge.check(right, "normal.size", name, f"expected channels X, Y, Z of {height} x {width}"):
-        normal = np.stack([channels[c] for c in "XYZ"], -1)
-        for place, found in enumerate(masks, start=1):
-            if found is not None and found.visible.any():
-                length = np.linalg.norm(normal[found.visible], axis=1)
-                judge.check(
-                    np.allclose(length, 1, atol=1e-3),
-                    "normal.length",
-                    name,
-                    f"object {place} has normals that are not of length 1",
-                )

@@ -5,9 +5,14 @@ from typing import Any
 
 from twinstage.synth.verify import identity
 from twinstage.synth.verify.coco import check_coco
-from twinstage.synth.verify.files import check_files, read_json, read_manifest
+from twinstage.synth.verify.files import check_files, check_paths, read_json, read_manifest
+from twinstage.synth.verify.formats import check_export
+from twinstage.synth.verify.models import Models
 from twinstage.synth.verify.records import Rules, check_record
 from twinstage.synth.verify.report import Judge, Report
+
+DRAWN = 1000
+"""About how many objects of a dataset are drawn again from their models."""
 
 
 def check_dataset(root: Path) -> Report:
@@ -17,25 +22,42 @@ def check_dataset(root: Path) -> Report:
     if manifest is not None:
         with judge.guard("manifest.broken", "manifest.json"):
             check_files(root, manifest, judge)
+            check_paths(root, judge)
     labels = _labels(root, judge)
     records = _records(root, judge)
     if manifest is None or labels is None:
         return judge.report()
     with judge.guard("manifest.broken", "manifest.json"):
-        rules = Rules(frozenset(c["name"] for c in labels["classes"]), tuple(manifest["annotate"]))
+        rules = Rules(
+            {c["name"]: c["id"] for c in labels["classes"]},
+            tuple(manifest["annotate"]),
+            {c["name"]: list(c.get("keypoints") or []) for c in labels["classes"]},
+            Models(root, judge) if "models" in manifest["annotate"] else None,
+            max(1, sum(_objects(record) for record in records.values()) // DRAWN),
+        )
         for name, record in records.items():
             with judge.guard("record.malformed", name):
                 check_record(root, record, name, rules, judge)
+        if rules.models is not None:
+            rules.models.check_document()
         identity.check_frames(records, manifest, judge)
         identity.check_splits(records, labels, judge)
         identity.check_cameras(records, manifest, judge)
         identity.check_objects(records, judge)
+        identity.check_lenses(records, judge)
+        with judge.guard("record.malformed", "records"):
+            identity.check_marks(records, judge)
         with judge.guard("record.malformed", "records"):
             identity.check_totals(records, labels, manifest, judge)
         for export in manifest["exports"]:
             if export["kind"] == "coco":
                 check_coco(root, export["folder"], records, labels, judge)
+            check_export(root, export, judge)
     return judge.report()
+
+
+def _objects(record: dict[str, Any]) -> int:
+    return sum(len(camera["objects"]) for camera in record["cameras"])
 
 
 def _labels(root: Path, judge: Judge) -> dict[str, Any] | None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from twinstage.base.errors import UserError
 from twinstage.render.camera import camera_from_scene, find_camera, look_at, orbit_eye
 from twinstage.render.lens import ORTHOGRAPHIC, PINHOLE, Fisheye, OpenCV
-from twinstage.render.motion import Shutter
+from twinstage.render.motion import Shutter, constant_motion
 from twinstage.scene.snapshot import SceneCamera, SceneLens
 
 
@@ -208,3 +208,18 @@ def test_level_camera_has_up_at_the_top_and_roll_turns_clockwise():
 def test_camera_on_its_target_is_refused():
     with pytest.raises(UserError, match="stands on"):
         look_at([1, 1, 1], [1, 1, 1])
+
+
+def test_a_camera_of_constant_velocity_goes_straight_and_turns_evenly() -> None:
+    import cv2
+
+    velocity, turn = np.array([0.4, -0.2, 1.0]), np.array([2.0, 9.0, -1.5])
+    pose = np.eye(4)
+    pose[:3, :3] = cv2.Rodrigues(np.array([0.3, -0.8, 0.5]))[0]
+    pose[:3, 3] = [1.0, 2.0, 3.0]
+    path = constant_motion(pose, velocity, turn, -0.2, 0.7)
+    for t in (-0.2, -0.05, 0.0, 0.1234, 0.7):
+        found = path.at(np.array([t]))[0]
+        expected = pose[:3, :3] @ cv2.Rodrigues(turn * t)[0]
+        np.testing.assert_allclose(found[:3, :3], expected, atol=1e-12)
+        np.testing.assert_allclose(found[:3, 3], pose[:3, 3] + pose[:3, :3] @ velocity * t, atol=1e-12)

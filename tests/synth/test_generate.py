@@ -236,22 +236,6 @@ def test_recipes_that_do_not_fit_the_stage_write_nothing(
     assert not (tmp_path / "d").exists()
 
 
-def test_cameras_with_lenses_that_records_cannot_hold_are_refused_at_once(
-    yard: Path, yard_recipe: Callable[..., Any], tmp_path: Path
-) -> None:
-    (tmp_path / "wide.usda").write_text(
-        f'#usda 1.0\n( subLayers = [@{yard}@]\n metersPerUnit = 1\n upAxis = "Z"\n defaultPrim = "Yard" )\n'
-        'over "Yard" {\n over "Cameras" {\n over "Front" {\n custom token twin:lens:model = "fisheye"\n }\n }\n }\n'
-    )
-    recipe = yard_recipe(stage="wide.usda", asset_roots=[str(yard.parent)], randomize=[], cameras=["Front"])
-    with pytest.raises(
-        UserError,
-        match="camera /Yard/Cameras/Front has a lens of kind fisheye; datasets are made by pinholes",
-    ):
-        generate(recipe, tmp_path / "d", base_dir=tmp_path)
-    assert not (tmp_path / "d").exists()
-
-
 def test_frames_and_seed_are_checked(yard: Path, yard_recipe: Callable[..., Any], tmp_path: Path) -> None:
     with pytest.raises(UserError, match="frames is 0; expected 1 to"):
         generate(yard_recipe(), tmp_path / "d", frames=0, base_dir=yard.parent)

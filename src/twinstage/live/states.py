@@ -143,7 +143,7 @@ def _paced(settings: Settings, seconds: float) -> Settings:
 
 def with_moment(recipe: "Recipe", at: str) -> "Recipe":
     """The recipe at another moment: a date and time with its zone, or seconds."""
-    from twinstage.synth.yaml_file import apply_overrides
+    from twinstage.synth.overrides import apply_overrides
 
     if recipe.state is None or recipe.state.url is not None:
         what = "from a running twin" if recipe.state is not None else "from no state"
