@@ -63,7 +63,7 @@ def even(sides: int) -> np.ndarray:
 
 def corners(half_x: float, half_y: float, corner: float, x: float = 0.0, more: int = 0) -> np.ndarray:
     """Angles of points on the round corners of a `rounded` outline [rad], and `more` of them equally far apart."""
-    arc = np.linspace(0, np.pi / 2, 9)
+    arc = np.linspace(0, np.pi / 2, 7)
     found = [
         np.arctan2(
             sy * (half_y - corner + corner * np.sin(arc)), sx * (half_x - corner + corner * np.cos(arc)) - x

@@ -62,6 +62,7 @@ def merge(parts: Sequence[Path], out: Path, *, judged: bool = True) -> Generated
         **{key: read[0].manifest[key] for key in _SAME},
         "shard": united(pairs_of(part.manifest["shard"]) for part in read),
         "cpu": cpu(),
+        **({"start": read[0].manifest["start"]} if read[0].manifest["start"] else {}),
     }
     first = min(read, key=lambda part: (part.root / layout.RECIPE).read_bytes())
     fixed = {name: (first.root / name).read_bytes() for name in (layout.RECIPE, layout.LABELS)}
@@ -79,7 +80,8 @@ def _part(root: Path) -> Part:
     try:
         manifest = json.loads(path.read_bytes())
         pairs_of(manifest["shard"])
-        part = Part(root, {key: manifest[key] for key in (*_SAME, "shard", "exports", "files")})
+        kept = {key: manifest[key] for key in (*_SAME, "shard", "exports", "files")}
+        part = Part(root, {**kept, "start": manifest.get("start")})
         dict(part.files)
     except (ValueError, KeyError, TypeError, AttributeError):
         raise UserError(f"{path} is damaged or of another version; make the shard again") from None
@@ -89,7 +91,7 @@ def _part(root: Path) -> Part:
 def _check_one_dataset(parts: Sequence[Part]) -> None:
     first = parts[0]
     for part in parts[1:]:
-        for key, words in _SAME.items():
+        for key, words in (*_SAME.items(), ("start", "another state to start from")):
             if part.manifest[key] != first.manifest[key]:
                 raise UserError(
                     f"{part.root} is of {words} than {first.root}; only shards of one run can be merged"

@@ -11,9 +11,11 @@ from typing import Any
 
 from twinstage.base.errors import UserError
 from twinstage.synth import dataset as layout
+from twinstage.synth.canonical import write_atomic
 from twinstage.synth.frame import FrameMaker, FrameSummary
 from twinstage.synth.plan import Job, plan
 from twinstage.synth.recipe import Recipe
+from twinstage.synth.start import STATE_LAYER, Start, stored_start
 from twinstage.synth.unfinished import resumable, writable
 
 
@@ -27,10 +29,17 @@ class SingleFrame:
 
 
 def make_frame(
-    recipe: Recipe, frame: int, out: Path | str, *, base_dir: Path | str = Path(), usd: bool = False
+    recipe: Recipe,
+    frame: int,
+    out: Path | str,
+    *,
+    base_dir: Path | str = Path(),
+    usd: bool = False,
+    start: Start | None = None,
 ) -> SingleFrame:
     """Write the files of one frame into the folder `out`, and with `usd` a stage that shows it.
 
+    `start`: the state that the recipe names; by default the one that `out` holds.
     Raises UserError for a frame that the recipe does not have, for a folder with a dataset in it, and with `usd` for a frame
     that is rejected.
     """
@@ -40,12 +49,14 @@ def make_frame(
     for name in (layout.MANIFEST, layout.STATE):
         if (out / name).exists():
             raise UserError(f"{out} holds a dataset; choose another folder for a single frame")
-    maker = FrameMaker(recipe, base_dir)
+    maker = FrameMaker(recipe, base_dir, start or stored_start(out))
     maker.check()
     job = plan(recipe)[frame]
     with writable(out):
         out.mkdir(parents=True, exist_ok=True)
     with resumable(out):
+        if maker.start is not None:
+            write_atomic(out / STATE_LAYER, maker.start.text.encode())
         summary = maker.make(out, job.frame, job.split, job.scene)
         opened = _write_stage(maker, job, out) if usd else None
     name = layout.frame_name(frame)
@@ -67,7 +78,8 @@ def _write_stage(maker: FrameMaker, job: Job, out: Path) -> Path:
     layer = Sdf.Layer.CreateAnonymous(".usda")
     layer.ImportFromString(maker.layer(made, job.scene))
     UsdUtils.ModifyAssetPaths(layer, lambda path: _moved(path, stage.parent, here))
-    layer.subLayerPaths = [os.path.relpath(stage, here)]
+    own = [] if maker.start is None else [STATE_LAYER]
+    layer.subLayerPaths = [*own, os.path.relpath(stage, here)]
     base = Sdf.Layer.FindOrOpen(str(stage))
     if base is not None and base.defaultPrim:
         layer.defaultPrim = base.defaultPrim

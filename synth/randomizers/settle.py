@@ -70,7 +70,8 @@ class SettleRandomizer(Randomizer):
         spread: drop only so far from the middle [m]: a pile instead of a layer.
         height: least height of the fall [m].
         orient: random turns, about the vertical only (yaw), or as they stand (keep).
-        static: path patterns of what stands in the way; by default all that is drawn nearby.
+        static: path patterns of what stands in the way; by default all that is drawn nearby. Parts of the support that they
+            match are all of it that is solid, so a tote's ribs need not count.
         split: each connected part of a mesh is a convex piece of its own, for bodies that are hollow or bent.
         friction, restitution, density: where the stage's physics materials say nothing; density in kg/m3.
         gravity: along -Z [m/s2].
@@ -222,9 +223,11 @@ class SettleRandomizer(Randomizer):
         own = _rows_below(snapshot, support)
         if self.static:
             chosen = _rows_below(snapshot, matching(self.static, snapshot.prims.path))
+            if len(own) and not len(np.intersect1d(chosen, own)):
+                chosen = np.union1d(chosen, own)
         else:
             chosen = np.flatnonzero(snapshot.instances.visible)
-        chosen = np.setdiff1d(np.union1d(chosen, own), _rows_below(snapshot, moving))
+        chosen = np.setdiff1d(chosen, _rows_below(snapshot, moving))
         out: list[tuple[Piece, Skin]] = []
         numbers: set[int] = set()
         mine = set(own.tolist())

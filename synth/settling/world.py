@@ -237,7 +237,7 @@ def _compiled(
     option.cone = mujoco.mjtCone.mjCONE_ELLIPTIC
     option.impratio = 10.0
     option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
-    option.noslip_iterations = 3
+    option.noslip_iterations = 0
     spec.memory = 64 * 2**20
     for number, (piece, skin) in enumerate(still):
         _add(spec, spec.worldbody, f"still{number}", piece, skin)

@@ -32,13 +32,17 @@ PAGES = [
     "docs/render-comparison.md",
     "docs/safety.md",
     "docs/sensors.md",
+    "docs/state.md",
     "docs/usd-support.md",
     "docs/verify-rules.md",
     "docs/verify.md",
 ]
 
 
-@pytest.mark.parametrize("page", [*PAGES, "examples/palletizer/README.md", "examples/randomizers/README.md"])
+READMES = [f"examples/{name}/README.md" for name in ("palletizer", "bin_picking", "parcels", "randomizers")]
+
+
+@pytest.mark.parametrize("page", [*PAGES, *READMES])
 def test_links_lead_somewhere(root: Path, page: str) -> None:
     text = (root / page).read_text("utf-8")
     targets = [t for t in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in t]

@@ -68,9 +68,11 @@ def single_frame(
     """Write one frame of a recipe file; see `synth.single.make_frame`."""
     from twinstage.synth.generate import resolved
     from twinstage.synth.single import make_frame
+    from twinstage.synth.start import stored_start
 
     loaded = resolved(loaded_recipe(recipe, overrides, asset_roots), frames, seed)
-    return make_frame(loaded, frame, out, base_dir=recipe.parent, usd=usd)
+    start = stored_start(out) or start_of(loaded, recipe.parent)
+    return make_frame(loaded, frame, out, base_dir=recipe.parent, usd=usd, start=start)
 
 
 def loaded_recipe(recipe: Path, overrides: Sequence[str] = (), asset_roots: Sequence[Path] = ()) -> "Recipe":
