@@ -20,6 +20,7 @@ from twinstage.synth.canonical import canonical_json, write_atomic
 from twinstage.synth.dataset import MODELS, image_path, layer_path, record_path
 from twinstage.synth.draws import UnknownDraw
 from twinstage.synth.images import Photo, label_image, linear_image
+from twinstage.synth.labels import check_keypoints
 from twinstage.synth.look import View, look, recipe_camera
 from twinstage.synth.models import write_model
 from twinstage.synth.moments import check_next
@@ -72,6 +73,7 @@ class FrameMaker:
                 recipe_camera(recipe, staged.first.snapshot, spec)
             check_next(recipe, staged)
             check_sensors(recipe, staged.first.snapshot)
+            check_keypoints(recipe.labels, staged.first.snapshot, staged.first.classes)
 
     @property
     def staged(self) -> StagedRecipe:

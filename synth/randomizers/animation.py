@@ -54,4 +54,6 @@ class AnimationRandomizer(Randomizer):
         if self.seconds is not None:
             return draws.value("seconds", self.seconds) * snapshot.stage.time_codes_per_second
         count = len(self.listed)
-        return self.listed[draws.frame % count if self.in_order else draws.stream("listed").below(count)]
+        return self.listed[
+            self.when.index(draws.frame) % count if self.in_order else draws.stream("listed").below(count)
+        ]

@@ -144,7 +144,7 @@ def _check_optics(camera: dict[str, Any], eye: Eye, where: str, judge: Judge) ->
     )
     if "projection" in camera:
         given = [float(c) for c in camera["distortion"]]
-        used = eye.coefficients.tolist() if eye.kind in ("opencv", "fisheye") else []
+        used = (eye.coefficients[:4] if eye.kind == "fisheye" else eye.coefficients).tolist()
         size = max(len(given), len(used))
         padded = [values + [0.0] * (size - len(values)) for values in (given, used)]
         judge.check(

@@ -14,7 +14,8 @@ from nasty.truth import disagreements
 
 EACH = 250
 """Frames of a dataset."""
-FILES: tuple[tuple[str, ...], ...] = ((), ("depth", "instance"), (), ("models",), (), ("depth", "normal"))
+ALL_FILES = ("depth", "depth_mm", "range", "normal", "panoptic", "semantic", "normal_camera")
+FILES: tuple[tuple[str, ...], ...] = ((), ("depth", "instance", "nocs"), (), ("models",), (), ALL_FILES)
 """What datasets have beside their records, in turn."""
 COMPARED = 12
 """Frames of a dataset that are compared with pxr."""

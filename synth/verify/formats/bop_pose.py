@@ -59,8 +59,8 @@ def check_object_pose(
         ):
             return
     off = misfit(mesh, pose, view, silhouette, box, full)
-    if REACH < off < float("inf") and full and fills(mesh, pose, view, silhouette, off):
-        off = 0.0  # a tip that no pixel centre meets lies beyond the silhouette's box
+    if REACH < off < float("inf") and full and _fits_closer(mesh, pose, view, silhouette, visible, off):
+        off = 0.0
     why = "" if off <= REACH else _why(mesh, pose, view, silhouette, box, full, off)
     if not judge.check(
         off <= REACH, "bop.pose-reprojection", at, f"the model reprojects {_px(off)} off its mask{why}"
@@ -68,6 +68,19 @@ def check_object_pose(
         return
     if view.depth is not None and visible is not None and visible.any():
         _check_depth(mesh, pose, view, visible, at, judge)
+
+
+def _fits_closer(
+    mesh: Mesh, pose: Pose, view: View, silhouette: np.ndarray, visible: np.ndarray | None, off: float
+) -> bool:
+    """Looks again where the boxes differ: at a tip that no pixel centre meets; at holes that transparency cuts."""
+    if fills(mesh, pose, view, silhouette, off):
+        return True
+    # The model covers more than its mask. Where the depth of what is seen is its surface's, so is the pose.
+    if visible is None or not fills(mesh, pose, view, silhouette, 0.0):
+        return False
+    surface = surface_at(mesh, pose, view, visible)
+    return surface is not None and len(surface.stored) >= 9 and surface.agrees
 
 
 def misfit(mesh: Mesh, pose: Pose, view: View, silhouette: np.ndarray, box: object, full: bool) -> float:
@@ -144,6 +157,8 @@ def fills(mesh: Mesh, pose: Pose, view: View, silhouette: np.ndarray, off: float
     places = projected(view.K, places)
     low = np.clip(np.floor(places.min(0)).astype(int) - 1, 0, view.size)
     high = np.clip(np.ceil(places.max(0)).astype(int) + 2, 0, view.size)
+    if (low >= high).any():
+        return False
     around = np.pad(silhouette, 1, mode="edge")
     near = [
         around[y : y + silhouette.shape[0], x : x + silhouette.shape[1]] for y in (0, 1, 2) for x in (0, 1, 2)
@@ -178,64 +193,88 @@ def _px(off: float) -> str:
     return f"{off:.1f} px" if off < 1e6 else "behind the camera and"
 
 
-def _check_depth(mesh: Mesh, pose: Pose, view: View, visible: np.ndarray, at: str, judge: Judge) -> None:
-    assert view.depth is not None
-    if not 0 < len(mesh.triangles) <= MOST_TRIANGLES:
-        return
+@dataclass(frozen=True, slots=True)
+class Surface:
+    """Stored depths [mm] of some pixels, and the model's under each reading of where pixels lie: z and distance."""
+
+    stored: np.ndarray
+    readings: list[tuple[np.ndarray, np.ndarray]]
+
+    def off(self, kind: int, factor: float = 1.0) -> float:
+        """Median difference [mm] from z (0) or distance (1); infinite where half of the rays miss the model."""
+
+        def error(surface: np.ndarray) -> float:
+            known = np.isfinite(surface)
+            if known.mean() < 0.5:
+                return float("inf")
+            return float(np.median(np.abs(self.stored[known] * factor - surface[known])))
+
+        return min(error(reading[kind]) for reading in self.readings)
+
+    @property
+    def middle(self) -> float:
+        """Of the model's depth z [mm]."""
+        z = self.readings[-1][0]
+        return float(np.median(z[np.isfinite(z)])) if np.isfinite(z).any() else float(np.median(self.stored))
+
+    @property
+    def allowed(self) -> float:
+        """What rounding and edges may make [mm]."""
+        return 1.0 + 0.002 * self.middle
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the stored depths are its own, as z or as range."""
+        return min(self.off(0), self.off(1)) <= self.allowed
+
+
+def surface_at(mesh: Mesh, pose: Pose, view: View, visible: np.ndarray) -> Surface | None:
+    """Rays through some of the visible pixels that have a depth; None where there are none, or too many triangles."""
+    if view.depth is None or not 0 < len(mesh.triangles) <= MOST_TRIANGLES:
+        return None
     rows, columns = np.nonzero(visible & (view.depth > 0))
     if not len(rows):
-        nearest = float((mesh.vertices @ pose[0].T + pose[1])[:, 2].min())
-        judge.check(nearest >= view.reach, "bop.depth-mismatch", at, "none of its visible pixels has a depth")
-        return
+        return None
     chosen = np.unique(np.linspace(0, len(rows) - 1, SAMPLES).round().astype(int))
     rows, columns = rows[chosen], columns[chosen]
-    stored = view.depth[rows, columns]
     # The file does not say where its pixels lie; both origins are tried, and the better one is believed.
     readings = []
     for shift, cut in ((0.5, _near(view)), (0.0, _near(view)), (0.5, 0.0), (0.0, 0.0)):
         rays = np.stack([columns + shift, rows + shift, np.ones(len(rows))], -1) @ np.linalg.inv(view.K).T
         z = first_hits(mesh, *pose, rays, cut)
         readings.append((z, z * np.linalg.norm(rays, axis=1)))
+    return Surface(view.depth[rows, columns], readings)
 
-    def error(surface: np.ndarray, factor: float = 1.0) -> float:
-        known = np.isfinite(surface)
-        return (
-            float(np.median(np.abs(stored[known] * factor - surface[known]))) if known.any() else float("inf")
+
+def _check_depth(mesh: Mesh, pose: Pose, view: View, visible: np.ndarray, at: str, judge: Judge) -> None:
+    assert view.depth is not None
+    surface = surface_at(mesh, pose, view, visible)
+    if surface is None:
+        nearest = float((mesh.vertices @ pose[0].T + pose[1])[:, 2].min())
+        nothing = not (view.depth[visible] > 0).any()
+        judge.check(
+            not nothing or nearest >= view.reach,
+            "bop.depth-mismatch",
+            at,
+            "none of its visible pixels has a depth",
         )
-
-    off = min(error(z) for z, _ in readings)
-    as_range = min(error(r) for _, r in readings)
-    middle = float(np.median(stored))
-    hit = readings[-1][0][np.isfinite(readings[-1][0])]
-    near = float(np.median(hit)) if len(hit) else middle
-    allowed = 1.0 + 0.002 * near
+        return
+    off, as_range, allowed = surface.off(0), surface.off(1), surface.allowed
+    text = f"depths are {off:.2f} mm off the model's z, {as_range:.2f} mm off its distance to the camera: range was stored"
     if off <= allowed:
         judge.check(True, "bop.depth-mismatch", at, "")
         # Within the tolerance near the axis; further out the two readings part.
-        judge.check(
-            not (as_range < 0.25 * off and off > 0.2 * allowed and as_range <= 0.6),
-            "bop.depth-is-range",
-            at,
-            f"stored depths are {off:.2f} mm off the model's z and {as_range:.2f} mm off its distance to the camera",
-        )
+        ranged = as_range < 0.25 * off and off > 0.2 * allowed and as_range <= 0.6
+        judge.check(not ranged, "bop.depth-is-range", at, text)
         return
     if as_range <= allowed or as_range < 0.2 * off:
-        judge.check(
-            False,
-            "bop.depth-is-range",
-            at,
-            f"depths are {off:.2f} mm off the model's z, {as_range:.2f} mm off its distance to the camera: range was stored",
-        )
+        judge.check(False, "bop.depth-is-range", at, text)
         return
     for factor in (1000.0, 0.001, 10.0, 0.1):
-        scaled = min(error(z, factor) for z, _ in readings)
-        if scaled <= allowed:
-            judge.check(
-                False,
-                "bop.depth-scale-wrong",
-                at,
-                f"stored depths ({shown([middle])} mm) fit the model's z ({shown([near])} mm) when multiplied by {factor:g}",
-            )
+        if surface.off(0, factor) <= allowed:
+            stored = float(np.median(surface.stored))
+            text = f"depths ({stored:.4g} mm) fit the model's z ({surface.middle:.4g} mm) when multiplied by {factor:g}"
+            judge.check(False, "bop.depth-scale-wrong", at, text)
             return
     judge.check(
         False,

@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.synth.randomizers.looks import POSTER, MakeYard
 
 from twinstage.scene.edits import apply_edits, batch
 from twinstage.scene.snapshot import Snapshot
 from twinstage.synth.draws import Draws
+from twinstage.synth.frame import FrameMaker
 from twinstage.synth.randomizers import RANDOMIZERS
 from twinstage.synth.recipe import Recipe, load_recipe
 
@@ -50,3 +52,18 @@ def run() -> Callable[..., tuple[Snapshot, Draws]]:
         return apply_edits(snapshot, batch(randomizer(snapshot, draws))), draws
 
     return made
+
+
+@pytest.fixture
+def yard_with(yard_writer: Callable[..., Path], yard_recipe: Callable[..., Any], tmp_path: Path) -> MakeYard:
+    """A frame maker of the yard with these randomizers alone, and the yard's folder."""
+
+    def make(
+        *randomize: dict[str, Any], up: str = "Z", mpu: float = 1.0, **more: Any
+    ) -> tuple[FrameMaker, Path]:
+        stage = yard_writer(tmp_path, up=up, mpu=mpu)
+        stage.write_text(stage.read_text() + POSTER)
+        items = [{"name": f"r{i}", **fields} for i, fields in enumerate(randomize)]
+        return FrameMaker(yard_recipe(randomize=items, **more), stage.parent), stage.parent
+
+    return make
