@@ -150,5 +150,5 @@ def test_too_few_scenes_are_told(yards: Path, yard_recipe: Callable[..., Any], t
     recipe = yard_recipe(stage=["yard1.usda"], split_by=["scene"])
     with pytest.raises(UserError, match=r"split_by scene: there is 1 item .* for 2 splits"):
         generate(recipe, tmp_path / "d", base_dir=yards)
-    with pytest.raises(UserError, match="split_by asset needs at least two splits"):
+    with pytest.raises(UserError, match="asset cannot be dealt out; splits needs at least two"):
         yard_recipe(split_by=["asset"], splits={})
