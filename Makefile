@@ -4,7 +4,7 @@ SHELL := /bin/bash
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: help setup demo test lint types arrows unit viewer bench compare soak soak-usd soak-fuzz soak-doctor soak-render clean
+.PHONY: help setup demo test lint types arrows unit viewer bench compare soak soak-usd soak-fuzz soak-doctor soak-render soak-synth soak-synth-kill clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -54,6 +54,12 @@ soak-usd: .venv/.ready-test  ## every USD file of ../shared against pxr, the glT
 
 soak-render: .venv/.ready-test  ## labels of every USD file of ../shared against Mitsuba and Blender (ARGS="--fresh --page"); log in out/soak
 	$(BIN)/python scripts/soak_render.py $(ARGS)
+
+soak-synth: .venv/.ready-test  ## 10,000 labelled frames of nasty stages, judged from their files and by pxr (ARGS="--fresh --damage 500"); resumable
+	$(BIN)/python scripts/soak_synth.py $(ARGS)
+
+soak-synth-kill: .venv/.ready-test  ## a run of 1,000 frames killed 50 times and resumed, against an untouched one (ARGS="--fresh"); resumable
+	$(BIN)/python scripts/soak_synth_kill.py $(ARGS)
 
 clean:  ## remove what make built
 	rm -rf .venv .venv-bpy build dist out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -39,11 +39,18 @@ def mask_hull(mask: np.ndarray) -> F8:
     rows = np.flatnonzero(mask.any(axis=1))
     if not len(rows):
         return np.empty((0, 2))
-    inside = mask[rows]
-    left = inside.argmax(axis=1)
-    right = mask.shape[1] - inside[:, ::-1].argmax(axis=1)
-    corners = [np.stack([x, rows + dy], -1) for x in (left, right) for dy in (0, 1)]
-    return convex_hull(np.concatenate(corners))
+    first, last = int(rows[0]), int(rows[-1]) + 1
+    inside = mask[first:last]
+    filled = inside.any(axis=1)
+    far = mask.shape[1] + 1
+    left = np.where(filled, inside.argmax(axis=1), far)
+    right = np.where(filled, mask.shape[1] - inside[:, ::-1].argmax(axis=1), -1)
+    # On the line between two rows only the outermost corner of both can be on the hull.
+    left = np.minimum(np.append(left, far), np.append(far, left))
+    right = np.maximum(np.append(right, -1), np.append(-1, right))
+    y = np.flatnonzero(right >= 0)
+    corners = np.concatenate([np.stack([x[y], y + first], -1) for x in (left, right)])
+    return convex_hull(corners)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from twinstage.render.recent import Recent
 from twinstage.render.thin import inverse
 from twinstage.scene.columns import F8
 from twinstage.scene.snapshot import Prototype, Snapshot
@@ -35,26 +36,13 @@ def transform(matrix: np.ndarray, points: np.ndarray) -> F8:
     return out
 
 
-_GENERATION = 256
-"""New boxes after which those that nobody asked for since the time before last are forgotten."""
-
-_Key = tuple[str, bytes]
-
-
 class Bounds:
     """Boxes of the parts of one scene; boxes of prototypes are kept by content hash, so one `Bounds` serves all frames.
 
-    What stands still is asked for again and again and stays; poses that come once are forgotten after two generations,
-    so that memory does not grow with the number of frames.
-    """
+    What stands still stays; poses that come once are forgotten."""
 
     def __init__(self) -> None:
-        self._young: dict[_Key, tuple[F8, F8]] = {}
-        self._old: dict[_Key, tuple[F8, F8]] = {}
-        self._added = 0
-
-    def __len__(self) -> int:
-        return len(self._young) + len(self._old)
+        self._recent: Recent[tuple[str, bytes], tuple[F8, F8]] = Recent(256)
 
     def of_instances(self, snapshot: Snapshot, rows: np.ndarray, frame: np.ndarray) -> Box | None:
         """The box of these instances in the axes of `frame` (world_from_frame f8[4, 4]); None where there is no vertex."""
@@ -63,7 +51,9 @@ class Bounds:
         for row in rows:
             prototype = snapshot.prototypes[int(snapshot.instances.prototype[row])]
             if len(prototype.points):
-                near, far = self._of_prototype(prototype, back @ snapshot.instance_world[row])
+                near, far = self._of_prototype(
+                    prototype, back @ snapshot.instance_world[row], len(snapshot.instances)
+                )
                 low, high = np.minimum(low, near), np.maximum(high, far)
         return None if low[0] > high[0] else Box(low, high)
 
@@ -77,26 +67,18 @@ class Bounds:
             snapshot, np.flatnonzero(snapshot.instances.object == index), object_world(snapshot, index)
         )
 
-    def _of_prototype(self, prototype: Prototype, frame_from_gprim: np.ndarray) -> tuple[F8, F8]:
+    def _of_prototype(self, prototype: Prototype, frame_from_gprim: np.ndarray, room: int) -> tuple[F8, F8]:
         # Rounded, so that the same relative pose reached by way of different worlds is found again. The rounded
         # matrix is also what the box is computed with: the result must not depend on which frame came first.
         matrix = np.round(frame_from_gprim, 9) + 0.0
         key = (prototype.hash, matrix.tobytes())
-        found = self._young.get(key)
-        if found is None:
-            found = self._old.pop(key, None)
-            if found is None:
-                found = self._measured(prototype, matrix)
-                self._added += 1
-            self._young[key] = found
-            if self._added >= _GENERATION:
-                self._old, self._young, self._added = self._young, {}, 0
-        return found
+        return self._recent.get(key, lambda: _measured(prototype, matrix), room)
 
-    def _measured(self, prototype: Prototype, matrix: F8) -> tuple[F8, F8]:
-        points = transform(matrix, prototype.points)
-        margin = prototype.chord_error * np.linalg.norm(matrix[:3, :3], axis=1)
-        return points.min(0) - margin, points.max(0) + margin
+
+def _measured(prototype: Prototype, matrix: F8) -> tuple[F8, F8]:
+    points = transform(matrix, prototype.points)
+    margin = prototype.chord_error * np.linalg.norm(matrix[:3, :3], axis=1)
+    return points.min(0) - margin, points.max(0) + margin
 
 
 SHARED_BOUNDS = Bounds()
@@ -125,10 +107,8 @@ def object_nodes(snapshot: Snapshot, rows: np.ndarray) -> np.ndarray:
 def below(snapshot: Snapshot, prim: int) -> np.ndarray:
     """bool[n_prims]: the prim itself and all its descendants."""
     inside = np.zeros(len(snapshot.prims), bool)
-    inside[prim] = True
-    parent = snapshot.prims.parent
-    for i in range(prim + 1, len(snapshot.prims)):  # a parent comes before its children
-        inside[i] = parent[i] >= 0 and inside[parent[i]]
+    beyond = np.flatnonzero(snapshot.prims.parent[prim + 1 :] < prim)  # rows are in depth-first order
+    inside[prim : prim + 1 + int(beyond[0]) if len(beyond) else None] = True
     return inside
 
 

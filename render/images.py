@@ -82,6 +82,11 @@ def texture_values(texture: Texture, source: TextureInput, *, color: bool, large
     return np.ascontiguousarray(rgba[..., k : k + 1])
 
 
+def is_plain(source: TextureInput) -> bool:
+    """Whether an image is read without scale and bias, so that all who read it get the same."""
+    return source.scale == (1.0,) * 4 and source.bias == (0.0,) * 4
+
+
 def _plain(source: TextureInput, color: bool) -> F4:
     """One pixel in place of an image: opaque, middle grey, a normal straight up, half of anything else."""
     if source.channel != "rgb":

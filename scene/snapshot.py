@@ -264,6 +264,16 @@ class RenderProduct:
     name: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class VariantSet:
+    """A variant set of a prim: its name, the variants it offers, sorted, and the one that is selected ("" for none)."""
+
+    prim_path: str
+    name: str
+    variants: tuple[str, ...]
+    selected: str
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """An immutable scene. `revision` counts changes of anything but transforms, visibility and styles.
@@ -287,6 +297,8 @@ class Snapshot:
     render_products: tuple[RenderProduct, ...] = ()
     keypoints: KeypointTable = field(default_factory=KeypointTable.empty)
     mechanics: Mechanics | None = None
+    variants: tuple[VariantSet, ...] = ()
+    """What `read.variants` found, where someone asked for it; () otherwise."""
 
     @property
     def node_count(self) -> int:

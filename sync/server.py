@@ -32,6 +32,7 @@ _FOREVER = "public, max-age=31536000, immutable"
 _CHECK = "no-cache"
 
 StatusSource = Callable[[], Mapping[str, Any]]
+StateText = Callable[[], str]
 
 
 def create_app(
@@ -43,6 +44,7 @@ def create_app(
     allowed_hosts: Collection[str] = (),
     max_clients: int = MAX_CLIENTS,
     cameras: CameraSource | None = None,
+    state: StateText | None = None,
 ) -> FastAPI:
     """The ASGI app of one twin.
 
@@ -54,6 +56,7 @@ def create_app(
         allowed_hosts: host names it answers to besides localhost and IP addresses.
         max_clients: websockets at one time.
         cameras: renders `/camera/...`; without it there is no such route. It is closed when the server ends.
+        state: gives the text of `/api/state`, a USD layer; without it there is no such route.
     """
     wall = clock or SystemClock()
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=_lifespan)
@@ -65,6 +68,8 @@ def create_app(
     app.add_exception_handler(TwinstageError, _own_error)
     _add_asset_routes(app, AssetStore(hub))
     _add_status_routes(app, hub, status)
+    if state is not None:
+        _add_state_route(app, state)
     if cameras is not None:
         add_camera_routes(app, cameras)
 
@@ -125,6 +130,13 @@ def _add_status_routes(app: FastAPI, hub: Hub, status: StatusSource | None) -> N
 
     app.add_api_route("/healthz", health, methods=["GET", "HEAD"])
     app.add_api_route("/api/status", describe, methods=["GET"])
+
+
+def _add_state_route(app: FastAPI, state: StateText) -> None:
+    async def layer() -> Response:  # on the loop, and so between two ticks
+        return Response(state(), media_type="model/vnd.usda", headers={"cache-control": "no-store"})
+
+    app.add_api_route("/api/state", layer, methods=["GET"])
 
 
 def _camel(name: str) -> str:

@@ -83,7 +83,10 @@ def _hidden(accept: Accept, sights: Sequence[Sight]) -> Iterable[Refusal]:
     for rule, most in (("occlusion", accept.max_occlusion), ("truncation", accept.max_truncation)):
         worst = max((getattr(sight, rule) for sight in sights), default=0.0)
         if most is not None and worst > most:
-            yield Refusal(f"accept.max_{rule}", f"a {rule} of {worst:.2f}, at most {most:g} wanted")
+            yield Refusal(f"accept.max_{rule}", f"{_A[rule]} of {worst:.2f}, at most {most:g} wanted")
+
+
+_A = {"occlusion": "an occlusion", "truncation": "a truncation"}
 
 
 def _overlaps(accept: Accept, pictures: Sequence[Sequence[Sight]]) -> Iterable[Refusal]:

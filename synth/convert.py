@@ -9,10 +9,11 @@ from typing import Any
 
 from twinstage.base.errors import UserError
 from twinstage.synth.dataset import MANIFEST, Dataset
+from twinstage.synth.overrides import apply_overrides
 from twinstage.synth.writers import WRITERS, Writer
 from twinstage.synth.writers.base import export
 from twinstage.synth.writers.views import REPORT
-from twinstage.synth.yaml_file import apply_overrides, validated
+from twinstage.synth.yaml_file import validated
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +29,14 @@ class Converted:
 def convert(dataset: Path, kind: str, out: Path | None = None, overrides: Sequence[str] = ()) -> Converted:
     """Write the dataset in the format `kind` into `out` (by default DATASET-KIND), a new or empty folder.
 
-    `overrides`: fields of the writer, as in `task=segment`.
+    `overrides`: fields of the writer, as in `task=segment`. COCO gets its pictures, too, unless they say `pictures=false`.
 
     Raises UserError for a folder that holds no finished dataset, an output that is not empty or lies within the dataset,
     wrong fields, and for what the format cannot hold or records that cannot be read; then nothing is left in `out`.
     """
-    writer = _writer(kind, overrides)
     if not (dataset / MANIFEST).is_file():
         raise UserError(f"{dataset} is no finished dataset: it has no {MANIFEST}")
+    writer = _writer(kind, overrides, has_pictures=any((dataset / "images").glob("*_rgb.png")))
     out = dataset.resolve().with_name(f"{dataset.resolve().name}-{kind}") if out is None else out
     _check_out(out, dataset)
     try:
@@ -58,9 +59,11 @@ _MALFORMED = (KeyError, TypeError, ValueError, IndexError, AttributeError, Arith
 """What writers raise where data from elsewhere is not what a dataset holds."""
 
 
-def _writer(kind: str, overrides: Sequence[str]) -> Writer:
-    fields: dict[str, Any] = apply_overrides({}, overrides)
-    return validated(WRITERS.get(kind), {"kind": kind, **fields}, name=f"--to {kind}")
+def _writer(kind: str, overrides: Sequence[str], *, has_pictures: bool) -> Writer:
+    """The writer with these fields. Where it may leave pictures in the dataset (COCO), they come along."""
+    cls = WRITERS.get(kind)
+    fields: dict[str, Any] = {"pictures": True} if has_pictures and "pictures" in cls.model_fields else {}
+    return validated(cls, apply_overrides({"kind": kind, **fields}, overrides), name=f"--to {kind}")
 
 
 def _check_out(out: Path, dataset: Path) -> None:

@@ -61,6 +61,11 @@ def model_path(model: str) -> str:
     return f"{MODELS}/{model}.ply"
 
 
+def sensor_path(name: str) -> str:
+    """The path of a sensor's file of that name inside the dataset."""
+    return f"sensors/{name}"
+
+
 def layer_path(frame: int) -> str:
     """The path of a frame's randomization layer inside the dataset."""
     return f"frames/{frame_name(frame)}.usda"

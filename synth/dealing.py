@@ -45,7 +45,7 @@ class Dealing:
         mine = [item for item in items if owner[item] == split]
         if not mine:
             raise UserError(
-                f"split_by {group}: there are {len(set(items))} items ({_few(items)}) for {len(self.shares)} splits, "
+                f"split_by {group}: there {_there_are(len(set(items)))} ({_few(items)}) for {len(self.shares)} splits, "
                 f"and {split!r} gets none of them; give more of them or leave {group} out of split_by"
             )
         return mine
@@ -92,6 +92,10 @@ def dealt_counts(total: int, shares: Mapping[str, float]) -> dict[str, int]:
             out[richest] -= 1
             out[name] += 1
     return out
+
+
+def _there_are(count: int) -> str:
+    return "is 1 item" if count == 1 else f"are {count} items"
 
 
 def _few(items: Sequence[str], most: int = 3) -> str:

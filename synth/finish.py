@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from twinstage.synth import dataset as layout
-from twinstage.synth.canonical import sha256_hex, write_atomic
+from twinstage.synth.canonical import sha256_file, sha256_hex, write_atomic
 from twinstage.synth.contact_sheet import contact_sheet
 from twinstage.synth.models import models_document
 from twinstage.synth.recipe import Recipe
@@ -19,6 +19,8 @@ from twinstage.synth.verify import Report, verify
 from twinstage.synth.writers.base import export
 
 REPORT, SHEET = "report.html", "contact_sheet.png"
+MADE_TOGETHER = frozenset({REPORT, SHEET, layout.RECIPE, layout.LABELS, layout.MODELS_FILE})
+"""Files that are made of the recipe or of all frames, not of single ones; exports have folders of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,8 @@ def _manifest(
         "exports": [{"kind": w.kind, "folder": w.folder} for w in recipe.export],
         "stage": state["stages"][0],
         "stages": state["stages"],
+        "inputs": state["inputs"],
+        **({"start": state["start"]} if "start" in state else {}),
         "versions": state["versions"],
         "counts": {
             "frames": result.frames,
@@ -147,4 +151,4 @@ def _count(out: Path, recipe: Recipe) -> Generated:
 def _hashes(out: Path) -> dict[str, str]:
     unlisted = {layout.MANIFEST, layout.LOG, layout.STATE}
     files = sorted(p for p in out.rglob("*") if p.is_file() and p.relative_to(out).as_posix() not in unlisted)
-    return {p.relative_to(out).as_posix(): sha256_hex(p.read_bytes()) for p in files}
+    return {p.relative_to(out).as_posix(): sha256_file(p) for p in files}

@@ -44,3 +44,26 @@ def _normals(outline: F8) -> F8:
     length = np.linalg.norm(normals, axis=1, keepdims=True)
     out: F8 = (normals / np.where(length == 0, 1.0, length))[length[:, 0] > 0]
     return out
+
+
+def plan_distance(a: np.ndarray, b: np.ndarray) -> float:
+    """The least distance [m] between two convex outlines f8[n, 2], counter-clockwise; 0 where they overlap."""
+    if not any(_apart(shape, a, b) for shape in (a, b)):
+        return 0.0
+    return min(_to_edges(a, b), _to_edges(b, a))
+
+
+def _apart(shape: F8, a: F8, b: F8) -> bool:
+    along_a, along_b = a @ _normals(shape).T, b @ _normals(shape).T
+    gaps = np.maximum(along_a.min(0) - along_b.max(0), along_b.min(0) - along_a.max(0))
+    return bool(np.any(gaps > 0))
+
+
+def _to_edges(points: F8, outline: F8) -> float:
+    """The least distance of the points to the outline's edges."""
+    edge = np.roll(outline, -1, axis=0) - outline
+    away = points[:, None] - outline[None]
+    length = np.einsum("ek,ek->e", edge, edge)
+    share = np.einsum("pek,ek->pe", away, edge) / np.where(length == 0, 1.0, length)
+    nearest = away - np.clip(share, 0, 1)[..., None] * edge
+    return float(np.sqrt(np.einsum("pek,pek->pe", nearest, nearest)).min())

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from twinstage.render.capture import Camera
 from twinstage.render.picture import png_bytes
+from twinstage.scene.columns import F4
 from twinstage.scene.edits import apply_edits, batch
 from twinstage.scene.snapshot import Snapshot
 from twinstage.synth.acceptance import Refusal, exposure_refusal, refusal
@@ -18,6 +20,7 @@ from twinstage.synth.canonical import canonical_json, write_atomic
 from twinstage.synth.dataset import MODELS, image_path, layer_path, record_path
 from twinstage.synth.draws import UnknownDraw
 from twinstage.synth.images import Photo, label_image, linear_image
+from twinstage.synth.labels import check_keypoints
 from twinstage.synth.look import View, look, recipe_camera
 from twinstage.synth.models import write_model
 from twinstage.synth.moments import check_next
@@ -25,8 +28,10 @@ from twinstage.synth.plan import Job
 from twinstage.synth.randomize import Randomized, randomize, steps_of, structure_of
 from twinstage.synth.randomizers import Rejected
 from twinstage.synth.recipe import Recipe
+from twinstage.synth.sensing import SensorStage, check_sensors, write_sensors
 from twinstage.synth.sights import sights
 from twinstage.synth.staged import StagedRecipe
+from twinstage.synth.start import Start, above_start, required_start
 from twinstage.synth.studio import Studio
 
 
@@ -55,17 +60,20 @@ class _Attempt:
 
 
 class FrameMaker:
-    """Makes frames of a recipe whose paths are relative to `base_dir`."""
+    """Makes frames of a recipe whose paths are relative to `base_dir`. `start`: the state that it names, if it does."""
 
-    def __init__(self, recipe: Recipe, base_dir: Path) -> None:
+    def __init__(self, recipe: Recipe, base_dir: Path, start: Start | None = None) -> None:
         self.recipe = recipe
-        self.scenes = [StagedRecipe(recipe, base_dir, stage) for stage in recipe.stages]
+        self.start = required_start(recipe, start)
+        self.scenes = [StagedRecipe(recipe, base_dir, stage, self.start) for stage in recipe.stages]
         self._classes = {cls.name: cls for cls in recipe.labels}
         self._studios = [Studio(staged) for staged in self.scenes]
         for staged in self.scenes:
             for spec in recipe.cameras:
                 recipe_camera(recipe, staged.first.snapshot, spec)
             check_next(recipe, staged)
+            check_sensors(recipe, staged.first.snapshot)
+            check_keypoints(recipe.labels, staged.first.snapshot, staged.first.classes)
 
     @property
     def staged(self) -> StagedRecipe:
@@ -163,8 +171,11 @@ class FrameMaker:
                 paths[what] = image_path(job.frame, view.capture.camera.name, what)
                 write_atomic(out / paths[what], self._image(what, job, kept, place))
             cameras.append(self._camera(out, made, view) | {"images": paths})
-        write_atomic(out / layer_path(job.frame), self.layer(made, job.scene).encode())
+        layer = above_start(self.layer(made, job.scene), self.start)
+        write_atomic(out / layer_path(job.frame), layer.encode())
         record = self._record(job, kept.number, refusals, made, cameras)
+        if self.recipe.sensors:
+            record["sensors"] = write_sensors(out, self.recipe, job.frame, self._sensor_stage(job, kept))
         write_atomic(out / record_path(job.frame), canonical_json(record))
 
     def _camera(self, out: Path, made: Randomized, view: View) -> dict[str, Any]:
@@ -183,13 +194,28 @@ class FrameMaker:
             entry["materials"] = material_names(snapshot, view.capture.aovs["material"])
         return entry
 
+    def _sensor_stage(self, job: Job, kept: _Attempt) -> SensorStage:
+        def light(camera: Camera, view: View | None) -> F4:
+            if view is None:
+                return self._studios[job.scene].light(job.frame, kept.made, camera)
+            place = next(i for i, other in enumerate(kept.views) if other is view)
+            linear = self._shown(job, kept, place).linear
+            assert linear is not None  # the recipe asks for it
+            return linear
+
+        return SensorStage(self.scenes[job.scene], kept.made, kept.views, light)
+
+    def _shown(self, job: Job, kept: _Attempt, place: int) -> Photo:
+        """The picture of a view, rendered once."""
+        if place not in kept.pictures:
+            kept.pictures[place] = self._picture(job, kept.made, kept.views[place])
+        return kept.pictures[place]
+
     def _image(self, what: str, job: Job, kept: _Attempt, place: int) -> bytes:
         view = kept.views[place]
         if what not in ("rgb", "linear"):
             return label_image(what, view)
-        if place not in kept.pictures:
-            kept.pictures[place] = self._picture(job, kept.made, view)
-        rendered = kept.pictures[place]
+        rendered = self._shown(job, kept, place)
         if what == "rgb":
             return png_bytes(rendered.rgb)
         assert rendered.linear is not None  # the recipe asks for it
@@ -210,6 +236,7 @@ class FrameMaker:
             "frame": job.frame,
             "stage": self.recipe.stage_names[job.scene],
             "time": None if made is None else made.scene.time,
+            **({} if self.start is None else {"moment": self.start.moment}),
             "structure": {f"{e.prim_path} {e.property}": e.value for e in structure},
             "split": job.split,
             "attempt": attempt,

@@ -5,8 +5,10 @@ record is its last file. A run that was interrupted (`unfinished`) goes on where
 same recipe, stage and code; when all frames are there, `finish` makes what is made of them together, and asks the judge.
 """
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from twinstage.base.clock import Clock
@@ -17,8 +19,10 @@ from twinstage.synth.finish import Generated, finish, labels_document
 from twinstage.synth.frame import FrameMaker, FrameSummary
 from twinstage.synth.plan import deal_splits, plan, shard_frames
 from twinstage.synth.recipe import Recipe
+from twinstage.synth.start import STATE_LAYER, Start, stored_start
 from twinstage.synth.unfinished import begin, check_out, cpu, resumable, run_log, versions
 from twinstage.synth.workers import FRAMES_THAT_PAY, fitting_workers, summaries
+from twinstage.synth.writers.base import check_frame
 
 __all__ = [
     "FRAMES_THAT_PAY",
@@ -38,11 +42,12 @@ Progress = Callable[[int, int], None]
 
 def generate(
     recipe: Recipe,
-    out: Path,
+    out: Path | str,
     frames: int | None = None,
     seed: int | None = None,
     *,
     base_dir: Path = Path(),
+    start: Start | None = None,
     workers: int | None = 1,
     shard: tuple[int, int] = (0, 1),
     judged: bool = True,
@@ -55,6 +60,7 @@ def generate(
     Args:
         recipe, out: what to make, and where; see `frames` and `seed`, which replace the recipe's own.
         base_dir: the recipe's folder, to which its paths are relative.
+        start: the state that the recipe names; by default the one that `out` holds.
         workers: processes, None for as many as pay.
         shard: (i, n) makes frames i, i + n, ...
         judged: whether the judge recomputes every number in the end; what it found is in the result.
@@ -71,13 +77,13 @@ def generate(
     recipe = resolved(recipe, frames, seed)
     todo = shard_frames(recipe.frames, shard)
     check_out(out)
-    maker = FrameMaker(recipe, base_dir)
+    maker = FrameMaker(recipe, base_dir, start or stored_start(out))
     maker.check()
     for writer in recipe.export:
         writer.check(recipe.annotate)
     jobs = plan(recipe)
     state = run_state(recipe, maker, shard)
-    done = begin(out, state, fixed_files(recipe))
+    done = begin(out, state, fixed_files(recipe, maker.start))
     left = [jobs[frame] for frame in todo if frame not in done]
     workers = fitting_workers(len(left)) if workers is None else workers
     with run_log(out, clock) as log:
@@ -88,6 +94,7 @@ def generate(
         tell(len(done), len(todo))
         for number, summary in enumerate(summaries(maker, base_dir, out, left, workers), start=len(done) + 1):
             log(_line(summary))
+            check_frame(recipe.export, out, summary.frame)
             if on_frame is not None:
                 on_frame(summary)
             tell(number, len(todo))
@@ -117,17 +124,26 @@ def run_state(recipe: Recipe, maker: FrameMaker, shard: tuple[int, int]) -> dict
             {"name": name, "hash": staged.opened.hash}
             for name, staged in zip(recipe.stage_names, maker.scenes, strict=True)
         ],
+        "inputs": inputs(recipe),
         "shard": list(shard),
         "versions": versions(),
         "cpu": cpu(),
+        **({} if maker.start is None else {"start": maker.start.as_data()}),
     }
 
 
-def fixed_files(recipe: Recipe) -> dict[str, bytes]:
-    """Files that the recipe alone decides."""
+def inputs(recipe: Recipe) -> dict[str, str]:
+    """SHA-256 by name of the files beside the stages that an open recipe's randomizers may read."""
+    found = {name: digest for r in recipe.randomize for name, digest in r.inputs().items()}
+    return dict(sorted(found.items()))
+
+
+def fixed_files(recipe: Recipe, start: Start | None = None) -> dict[str, bytes]:
+    """Files that the recipe alone decides, and the state that it starts from."""
     return {
         layout.RECIPE: recipe.to_yaml().encode(),
         layout.LABELS: canonical_json(labels_document(recipe)),
+        **({} if start is None else {STATE_LAYER: start.text.encode()}),
     }
 
 
@@ -135,3 +151,14 @@ def _line(summary: FrameSummary) -> str:
     if summary.reason is not None:
         return f"frame {summary.frame}: rejected after {summary.attempts} attempts: {summary.reason}"
     return f"frame {summary.frame}: {summary.annotations} annotations, attempt {summary.attempts}"
+
+
+class _Callable(ModuleType):
+    """`from twinstage.synth import generate` finds this module once it is imported, and the function before; so the module
+    can be called, too."""
+
+    def __call__(self, *arguments: Any, **options: Any) -> Generated:
+        return generate(*arguments, **options)
+
+
+sys.modules[__name__].__class__ = _Callable

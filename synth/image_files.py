@@ -40,7 +40,8 @@ class ImageFolder:
         """The file. Raises UserError for one that is gone, too large, or no image."""
         path = self.recipe_folder / name
         data = _CACHE.read(path, self)
-        relative = os.path.relpath(path, self.stage_folder).replace(os.sep, "/")
+        folders = [os.path.realpath(folder) for folder in (self.recipe_folder, self.stage_folder)]
+        relative = os.path.relpath(os.path.join(folders[0], name), folders[1]).replace(os.sep, "/")
         return ImageFile(relative, data)
 
 

@@ -1,12 +1,13 @@
 """Which class an object has: the recipe's label map decides, in the recipe's order, never the order of discovery."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any
 
+import numpy as np
 from pydantic import Field, model_validator
 
 from twinstage.base.errors import UserError, did_you_mean
-from twinstage.scene.snapshot import SceneObject
+from twinstage.scene.snapshot import SceneObject, Snapshot
 from twinstage.synth.model import Model
 from twinstage.synth.paths import pattern_regex
 
@@ -77,6 +78,13 @@ class LabelClass(Model):
         return out | ({"sigmas": list(self.sigmas)} if self.sigmas else {})
 
 
+LABELS_WRITTEN: tuple[dict[str, Any], ...] = (
+    {"type": "array", "items": {"type": ["string", "object"]}},
+    {"type": "object"},
+)
+"""JSON Schemas of the shorthands that `label_classes` reads."""
+
+
 def label_classes(data: Any) -> Any:
     """Shorthands of a label map: `[a, b]`, `{a: null, b: [x, y], c: z, d: {labels: ..., keypoints: ...}}`, or full models."""
     if isinstance(data, dict):
@@ -110,6 +118,24 @@ def class_of(item: SceneObject, classes: Sequence[LabelClass]) -> str | None:
         if names:
             return names[0]
     return None
+
+
+def check_keypoints(
+    classes: Sequence[LabelClass], snapshot: Snapshot, class_by_row: Mapping[int, str]
+) -> None:
+    """Raise UserError for a key point that no object of its class has in the stage, where there is such an object."""
+    table = snapshot.keypoints
+    for cls in classes:
+        mine = [row for row, name in class_by_row.items() if name == cls.name]
+        if not cls.keypoints or not mine:
+            continue
+        known = sorted({table.name[k] for k in np.flatnonzero(np.isin(table.object, mine)).tolist()})
+        for name in cls.keypoints:
+            if name not in known:
+                there = did_you_mean(name, known) if known else "; they have none (twin:keypoint:<name>)"
+                raise UserError(
+                    f"class {cls.name!r}: no object of it in the stage has a key point {name!r}{there}"
+                )
 
 
 def is_target(item: SceneObject, name: str, targets: Iterable[str]) -> bool:

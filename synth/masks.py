@@ -26,6 +26,8 @@ def counts(part: np.ndarray, shape: tuple[int, int], corner: tuple[int, int]) ->
 
     Only the part is looked at: most masks are small, and a frame has hundreds of them.
     """
+    from pycocotools import mask as coco
+
     height, total = shape[0], shape[0] * shape[1]
     x, y = corner
     # A column of zeros on top of each column: no run reaches from one column to the next unless both touch.
@@ -44,25 +46,9 @@ def counts(part: np.ndarray, shape: tuple[int, int], corner: tuple[int, int]) ->
         lengths = np.diff(bounds[keep])
     if lengths[-1] == 0 and len(lengths) > 1:
         lengths = lengths[:-1]
-    return compressed(lengths)
-
-
-def compressed(lengths: np.ndarray) -> str:
-    """COCO's text of run lengths: each less the one two before, in groups of five bits, low ones first (rleToString)."""
-    values = np.asarray(lengths, np.int64).copy()
-    values[3:] -= np.asarray(lengths, np.int64)[1:-2]
-    out, left, groups = [], values, np.arange(len(values))
-    more = np.ones(len(values), bool)
-    while len(left):
-        low = left & 31
-        left = left >> 5
-        more = np.where((low & 16) != 0, left != -1, left != 0)
-        out.append((groups, np.where(more, low | 32, low) + 48))
-        groups, left = groups[more], left[more]
-    place = np.concatenate([g for g, _ in out]) if out else np.empty(0, np.int64)
-    letters = np.concatenate([c for _, c in out]) if out else np.empty(0, np.int64)
-    order = np.argsort(place, kind="stable")
-    return letters[order].astype(np.uint8).tobytes().decode("ascii")
+    rle = coco.frPyObjects({"size": list(shape), "counts": lengths.tolist()}, *shape)
+    text: str = rle["counts"].decode("ascii")
+    return text
 
 
 def window_box(item: ObjectMask, part: np.ndarray | None) -> list[float] | None:

@@ -95,3 +95,17 @@ def exposed(
     motion = Motion(tuple(seconds), tuple(snapshot for _, snapshot in moments))
     moving = replace(moving, world_from_camera=camera.world_from_camera)
     return Exposure(moving, None if motion.still else motion)
+
+
+def motion_between(staged: StagedRecipe, made: Randomized, first: float, last: float) -> Motion | None:
+    """How the scene moves from `first` to `last` [s] from the frame's time; None where nothing does."""
+    if time_of(staged, made) is None:
+        return None
+    moments: list[tuple[float, Snapshot]] = []
+    for t in sorted({0.0, first, last}):
+        other = made.snapshot if t == 0.0 else snapshot_at(staged, made, t)
+        if other is None or not same_things([made.snapshot, other]):
+            return None
+        moments.append((t, other))
+    motion = Motion(tuple(t for t, _ in moments), tuple(snapshot for _, snapshot in moments))
+    return None if motion.still else motion

@@ -9,6 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from twinstage.base.errors import UserError
 from twinstage.base.registry import Registry
+from twinstage.synth.complaints import sentence
 
 
 def validate_plugin(registry: Registry[Any]) -> Callable[[Any], Any]:
@@ -29,10 +30,16 @@ def validate_plugin(registry: Registry[Any]) -> Callable[[Any], Any]:
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             raise PydanticCustomError(
-                "plugin", "{text}", {"text": first["msg"], "loc": first["loc"]}
+                first["type"] if first["type"] in ("missing", "unknown_field") else "plugin",
+                "{text}",
+                {"text": sentence(first), "loc": (*first["loc"], *_inner_loc(first))},
             ) from None
 
     return validate
+
+
+def _inner_loc(error: Any) -> tuple[Any, ...]:
+    return tuple(error.get("ctx", {}).get("loc", ()))
 
 
 def plugin_schemas(registry: Registry[Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -41,4 +48,14 @@ def plugin_schemas(registry: Registry[Any]) -> tuple[dict[str, Any], dict[str, A
     refs, schema = models_json_schema(
         [(cls, "validation") for cls in classes], ref_template="#/$defs/{model}"
     )
-    return {"oneOf": [refs[(cls, "validation")] for cls in classes]}, schema.get("$defs", {})
+    definitions: dict[str, Any] = _with_single_words(schema.get("$defs", {}))
+    return {"oneOf": [refs[(cls, "validation")] for cls in classes]}, definitions
+
+
+def _with_single_words(schema: Any) -> Any:
+    """The schema with one word allowed wherever a list of words is: plug-ins read `prims: /A` as `prims: [/A]`."""
+    if isinstance(schema, dict):
+        schema = {key: _with_single_words(value) for key, value in schema.items()}
+        words = schema.get("type") == "array" and (schema.get("items") or {}).get("type") == "string"
+        return {"anyOf": [{"type": "string"}, schema]} if words else schema
+    return [_with_single_words(item) for item in schema] if isinstance(schema, list) else schema

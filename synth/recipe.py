@@ -13,18 +13,21 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BeforeValidator, Field, SerializeAsAny, StringConstraints, model_validator
 
-from twinstage.base.errors import UserError, did_you_mean
+from twinstage.base.errors import UserError
 from twinstage.render.engines import ENGINES, EngineSettings
 from twinstage.synth.accept import Accept
 from twinstage.synth.canonical import canonical_json, sha256_hex
 from twinstage.synth.dealing import Dealing
-from twinstage.synth.labels import LabelClass, label_classes
-from twinstage.synth.model import Model
-from twinstage.synth.paths import checked_pattern
+from twinstage.synth.labels import LABELS_WRITTEN, LabelClass, label_classes
+from twinstage.synth.model import AlsoWritten, Model, unknown_field, wrong
+from twinstage.synth.overrides import overridden
 from twinstage.synth.plugins import plugin_schemas, validate_plugin
 from twinstage.synth.randomizers import RANDOMIZERS, Randomizer
+from twinstage.synth.recipe_checks import check
+from twinstage.synth.sensor_spec import SensorSpec
+from twinstage.synth.state_spec import StateSpec
 from twinstage.synth.writers import WRITERS, Writer
-from twinstage.synth.yaml_file import apply_overrides, read_yaml, validated
+from twinstage.synth.yaml_file import read_yaml, validated
 
 Annotation = Literal[
     "rgb",
@@ -113,19 +116,35 @@ def _camera(data: Any) -> Any:
     return data
 
 
+_USUAL = {"samples": "spp", "samples_per_pixel": "spp", "bounces": "max_depth", "max_bounces": "max_depth"}
+"""Settings by the names that other renderers have for them."""
+
+
 def _engine(data: Any) -> Any:
-    """Refuses kinds and settings that no engine has, with the near miss."""
+    """Refuses kinds and settings that no engine has, with the near miss. `kind: null` means the engine of that name."""
+    if isinstance(data, str):
+        data = {"kind": data}
     if isinstance(data, dict):
+        if "kind" in data and data["kind"] is None:  # what YAML makes of it
+            data = {**data, "kind": "null"}
         for key in data:
-            if key not in EngineSettings.model_fields:
-                raise ValueError(
-                    f"unknown field {key!r}{did_you_mean(str(key), EngineSettings.model_fields)}"
+            if key in _USUAL:
+                raise wrong(
+                    f"unknown field {key!r}; did you mean {_USUAL[key]!r}?", key, kind="unknown_field"
                 )
+            if key not in EngineSettings.model_fields:
+                raise unknown_field(key, EngineSettings.model_fields)
         try:
             ENGINES.get(str(data.get("kind", EngineSettings().kind)))
         except UserError as error:
             raise ValueError(str(error)) from None
     return data
+
+
+_ENGINE_WRITTEN: tuple[dict[str, Any], ...] = (
+    {"type": "string"},
+    {"type": "object", "properties": {"kind": {"type": "null"}}, "required": ["kind"]},
+)
 
 
 class Recipe(Model):
@@ -135,6 +154,7 @@ class Recipe(Model):
         recipe: version of this format.
         stage: USD file, relative to the recipe's folder; or several, over which the frames are dealt out.
         asset_roots: further folders that the stage may read from, relative to the recipe's folder.
+        state: the plant as it is or was, from which every frame starts; by default the stage as it is authored.
         seed: with the frame number, the only origin of randomness.
         frames: how many; numbered from 0.
         resolution: of cameras that name none [px].
@@ -143,6 +163,7 @@ class Recipe(Model):
         targets: path patterns or class names of what to label; empty = all that `labels` names.
         labels: classes in the order of their ids, with the scene's labels that mean them.
         randomize: changes from frame to frame, made in this order.
+        sensors: lidars, depth cameras, noisy and thermal cameras, at cameras or places of their own.
         annotate: files to write beside the records.
         engine: how pictures are made.
         accept: when an object or a frame counts.
@@ -154,71 +175,34 @@ class Recipe(Model):
     recipe: Literal[1] = 1
     stage: str | Annotated[tuple[str, ...], Field(min_length=1)]
     asset_roots: tuple[str, ...] = ()
+    state: StateSpec | None = None
     seed: int = Field(default=0, ge=0, lt=2**63)
     frames: int = Field(default=10, ge=1, le=999_999)
     resolution: Resolution = (640, 480)
-    cameras: tuple[Annotated[CameraSpec, BeforeValidator(_camera)], ...] = Field(min_length=1)
+    cameras: tuple[Annotated[CameraSpec, BeforeValidator(_camera), AlsoWritten({"type": "string"})], ...] = (
+        Field(min_length=1)
+    )
     lights: tuple[AddedLight, ...] = ()
     targets: tuple[str, ...] = ()
-    labels: Annotated[tuple[LabelClass, ...], BeforeValidator(label_classes)] = Field(min_length=1)
+    labels: Annotated[
+        tuple[LabelClass, ...], BeforeValidator(label_classes), AlsoWritten(*LABELS_WRITTEN)
+    ] = Field(min_length=1)
     randomize: tuple[
         SerializeAsAny[Annotated[Randomizer, BeforeValidator(validate_plugin(RANDOMIZERS))]], ...
     ] = ()
+    sensors: tuple[SensorSpec, ...] = ()
     annotate: tuple[Annotation, ...] = ("rgb", "depth", "instance")
-    engine: Annotated[EngineSettings, BeforeValidator(_engine)] = EngineSettings()
+    engine: Annotated[EngineSettings, BeforeValidator(_engine), AlsoWritten(*_ENGINE_WRITTEN)] = (
+        EngineSettings()
+    )
     accept: Accept = Accept()
     splits: dict[Name, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
     split_by: tuple[Literal["asset", "hdri", "texture", "background", "scene"], ...] = ()
     export: tuple[SerializeAsAny[Annotated[Writer, BeforeValidator(validate_plugin(WRITERS))]], ...] = ()
 
     @model_validator(mode="after")
-    def _names_are_unique(self) -> "Recipe":
-        for noun, names in (
-            ("camera", [c.name for c in self.cameras]),
-            ("light", [light.name for light in self.lights]),
-            ("randomizer", [r.name for r in self.randomize]),
-            ("class", [c.name for c in self.labels]),
-            ("export", [w.folder for w in self.export]),
-        ):
-            twice = sorted({n for n in names if names.count(n) > 1})
-            if twice:
-                raise ValueError(f"two {noun}s are both named {twice[0]!r}")
-        return self
-
-    @model_validator(mode="after")
-    def _split_by_needs_splits(self) -> "Recipe":
-        if self.split_by and len(self.splits) < 2:
-            raise ValueError(f"split_by {self.split_by[0]} needs at least two splits to deal items out to")
-        return self
-
-    @model_validator(mode="after")
-    def _labels_and_targets_agree(self) -> "Recipe":
-        meaning: dict[str, str] = {}
-        for cls in self.labels:
-            for label in cls.scene_labels:
-                if meaning.setdefault(label, cls.name) != cls.name:
-                    raise ValueError(f"label {label!r} would mean both {meaning[label]!r} and {cls.name!r}")
-        names = [cls.name for cls in self.labels]
-        for target in self.targets:
-            if target.startswith("/"):
-                checked_pattern(target)
-            if not target.startswith("/") and target not in names:
-                raise ValueError(f"target {target!r} is no class in labels{did_you_mean(target, names)}")
-        return self
-
-    @model_validator(mode="after")
-    def _acceptable(self) -> "Recipe":
-        names = [cls.name for cls in self.labels]
-        for field, wanted in (("classes", self.accept.classes), ("in_view", self.accept.in_view)):
-            for name in wanted:
-                if not name.startswith("/") and name not in names:
-                    raise ValueError(
-                        f"accept.{field}: {name!r} is no class in labels{did_you_mean(name, names)}"
-                    )
-        if self.accept.exposure is not None and "rgb" not in self.annotate:
-            raise ValueError("accept.exposure is about pictures, so annotate needs rgb")
-        if len(set(self.stages)) < len(self.stages):
-            raise ValueError("stage names the same file twice")
+    def _agrees_with_itself(self) -> "Recipe":
+        check(self)
         return self
 
     @property
@@ -250,7 +234,7 @@ class Recipe(Model):
     @property
     def needs_linear(self) -> bool:
         """Whether anything asks for the light of pictures before the tone map."""
-        return "linear" in self.annotate
+        return "linear" in self.annotate or any(spec.sensor.needs_linear for spec in self.sensors)
 
     def camera_resolution(self, camera: CameraSpec) -> tuple[int, int]:
         """(width, height) of a camera [px]."""
@@ -263,15 +247,16 @@ class Recipe(Model):
 
     @property
     def hash(self) -> str:
-        """SHA-256 over everything but where the stage lies, hex."""
-        data = self.model_dump(mode="json", exclude={"stage", "asset_roots"})
+        """SHA-256 over everything but where the stage lies and where the state comes from, hex; both have their own."""
+        data = self.model_dump(mode="json", exclude={"stage", "asset_roots", "state"})
         return sha256_hex(canonical_json(data))
 
 
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     """The recipe in a YAML file, with `a.b=c` overrides. Raises UserError naming file, line and field."""
-    data, node = read_yaml(Path(path))
-    return validated(Recipe, apply_overrides(data, overrides), name=Path(path).name, node=node)
+    data, spot = read_yaml(Path(path))
+    data, spot = overridden(data, spot, overrides, tuple(Recipe.model_fields))
+    return validated(Recipe, data, name=Path(path).name, spot=spot)
 
 
 def parse_recipe(data: dict[str, Any], *, name: str = "recipe") -> Recipe:
@@ -282,6 +267,11 @@ def parse_recipe(data: dict[str, Any], *, name: str = "recipe") -> Recipe:
 def recipe_schema() -> str:
     """The JSON Schema of a recipe file, with the kinds of randomizers and writers that are installed."""
     schema = Recipe.model_json_schema()
+    names = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+    schema["properties"]["include"] = {**names, "description": "Recipes that this one builds upon."}
+    schema["title"], schema["$schema"] = "Twinstage recipe", "https://json-schema.org/draft/2020-12/schema"
+    schema["if"] = {"required": ["include"]}
+    schema["else"] = {"required": schema.pop("required")}
     for field, registry in (("randomize", RANDOMIZERS), ("export", WRITERS)):
         items, definitions = plugin_schemas(registry)
         schema["properties"][field]["items"] = items

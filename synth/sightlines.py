@@ -3,6 +3,8 @@
 Asked before a frame is labelled, where a few hundred rays save a whole label pass.
 """
 
+from functools import cached_property
+
 import numpy as np
 
 from twinstage.render.bodies import Bodies, bodies_of
@@ -30,6 +32,11 @@ class Surroundings:
     def __init__(self, snapshot: Snapshot) -> None:
         self._bodies: Bodies = bodies_of(snapshot)
 
+    @cached_property
+    def _stretch(self) -> F8:
+        """Singular values of the bodies' transforms f8[k, 3], greatest first."""
+        return np.asarray(np.linalg.svd(self._bodies.world[:, :3, :3], compute_uv=False), np.float64)
+
     def inside(self, eye: np.ndarray) -> bool:
         """Whether the point lies in a closed body whose surface faces outwards. A room's walls face inwards: it is free."""
         bodies = self._bodies
@@ -47,7 +54,13 @@ class Surroundings:
 
     def closer_than(self, eye: np.ndarray, clearance: float) -> bool:
         """Whether any surface is within that distance [m] of the point."""
-        parts = list(zip(self._bodies.bvhs, self._bodies.world, strict=True))
+        bodies = self._bodies
+        local = np.einsum("kij,kj->ki", bodies.inverse, eye - bodies.middle)
+        beyond = np.linalg.norm(np.maximum(np.abs(local) - bodies.half, 0), axis=1)
+        # No point of the body is nearer than its box, shrunk as much as its transform shrinks anything; round ones bulge.
+        bulge = np.array([bvh.prototype.chord_error for bvh in bodies.bvhs]) * self._stretch[:, 0] * 2
+        near = np.flatnonzero(beyond * self._stretch[:, -1] <= clearance + bulge).tolist()
+        parts = [(bodies.bvhs[k], bodies.world[k]) for k in near]
         return bool(near_surface(parts, np.asarray(eye)[None], clearance)[0][0])
 
     def seen_share(self, camera: Camera, points: F8, own: np.ndarray) -> float:

@@ -3,23 +3,29 @@
 Touches the stage. A scene that was read is kept; which scene a frame gets depends on the frame alone.
 """
 
+import os
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from twinstage.base.errors import UserError
+from twinstage.render.sensors import stage_temperatures
+from twinstage.scene.asset_paths import check_used_layers
 from twinstage.scene.author import NewPrim, ShaderPaths, author_layer, shader_paths
 from twinstage.scene.edits import EditBatch
 from twinstage.scene.read import read_snapshot
 from twinstage.scene.read.mechanics import with_mechanics
+from twinstage.scene.read.variants import read_variants
 from twinstage.scene.snapshot import Snapshot
 from twinstage.scene.stage import OpenedStage, open_stage
 from twinstage.synth.additions import new_prims, stage_info
 from twinstage.synth.labels import class_of, is_target
-from twinstage.synth.randomizers import Setting
+from twinstage.synth.randomizers import Randomizer, Setting
+from twinstage.synth.randomizers.distractors import DISTRACTORS
 from twinstage.synth.recipe import Recipe
+from twinstage.synth.start import Start, apply_start
 
 SCENES_KEPT = 8
 """Scenes other than the first that are kept in memory."""
@@ -43,9 +49,13 @@ class Scene:
 class StagedRecipe:
     """One stage of a recipe in this process. Raises UserError for a stage that cannot be opened or that shows no label."""
 
-    def __init__(self, recipe: Recipe, base_dir: Path, stage: str | None = None) -> None:
+    def __init__(
+        self, recipe: Recipe, base_dir: Path, stage: str | None = None, start: Start | None = None
+    ) -> None:
         self.recipe = recipe
         self.opened = open_recipe_stage(recipe, base_dir, stage)
+        if start is not None:
+            apply_start(self.opened, start)
         folder = Path(self.opened.path).parent
         setting = Setting(stage_info(self.opened), base_dir, folder, self.opened.allowed)
         self.prims: list[NewPrim] = new_prims(recipe, self.opened)
@@ -53,7 +63,7 @@ class StagedRecipe:
         self._shaders: dict[tuple[object, ...], dict[str, ShaderPaths]] = {}
         self._scenes: OrderedDict[tuple[object, ...], Scene] = OrderedDict()
         self._shown: tuple[object, ...] | None = None
-        self.first = self._read(UNCHANGED, None)
+        self.first = self._with_variants(self._read(UNCHANGED, None))
         if not self.first.classes:
             raise UserError(_nothing_to_label(self.first.snapshot))
 
@@ -68,6 +78,13 @@ class StagedRecipe:
                 self._scenes.popitem(last=False)
         self._scenes.move_to_end(key)
         return self._scenes[key]
+
+    def temperatures(self, scene: Scene) -> dict[str, float]:
+        """Kelvin by path of the prims that state `twin:temperature`, for thermal cameras."""
+        self._show(scene.structure)
+        known = scene.snapshot.prims.index_of
+        found = stage_temperatures(self.opened.stage, scene.time)
+        return {path: kelvin for path, kelvin in found.items() if path in known}
 
     def layer(self, scene: Scene, edits: EditBatch) -> str:
         """The text of the layer that makes a frame out of the stage. `edits`: with those of the scene's structure."""
@@ -85,14 +102,30 @@ class StagedRecipe:
             snapshot = with_mechanics(snapshot, self.opened)
         return Scene(snapshot, labelled_objects(self.recipe, snapshot), structure, time)
 
+    def _with_variants(self, scene: Scene) -> Scene:
+        """The scene that also tells which variants there are, where a randomizer may ask."""
+        if all(type(r).structure_edits is Randomizer.structure_edits for r in self.recipe.randomize):
+            return scene
+        return replace(scene, snapshot=replace(scene.snapshot, variants=read_variants(self.opened.stage)))
+
     def _show(self, structure: EditBatch) -> None:
         """Compose the stage with these variants and the recipe's own prims."""
         if self._shown == structure.edits:
             return
         if self.prims or structure.edits or self._shown:
             text = author_layer(structure, stage_info(self.opened), prims=self.prims)
-            self.opened.layers.randomization.ImportFromString(text)
+            self._import(text)
         self._shown = structure.edits
+
+    def _import(self, text: str) -> None:
+        """Compose the layer. Its paths are relative to the stage's folder; a layer in memory has none, so they become whole."""
+        from pxr import UsdUtils
+
+        layer = self.opened.layers.randomization
+        layer.ImportFromString(text)
+        folder = Path(self.opened.path).parent
+        UsdUtils.ModifyAssetPaths(layer, lambda path: os.path.normpath(folder / path) if path else path)
+        check_used_layers(self.opened.stage, self.opened.allowed)
 
     def _shaders_of(self, scene: Scene) -> dict[str, ShaderPaths]:
         key = scene.structure.edits
@@ -109,14 +142,17 @@ def open_recipe_stage(recipe: Recipe, base_dir: Path, stage: str | None = None) 
 
 
 def labelled_objects(recipe: Recipe, snapshot: Snapshot) -> dict[int, str]:
-    """Class by index of the objects that the recipe labels."""
+    """Class by index of the objects that the recipe labels; distractors are none, whatever labels their files have."""
     out: dict[int, str] = {}
     label_sets = snapshot.objects.label_set
     for code in np.unique(label_sets.code).tolist():  # a class depends on nothing but the labels
         rows = np.flatnonzero(label_sets.code == code).tolist()
         name = class_of(snapshot.objects[rows[0]], recipe.labels)
         if name is not None:
-            out |= {row: name for row in rows if is_target(snapshot.objects[row], name, recipe.targets)}
+            targets = (row for row in rows if is_target(snapshot.objects[row], name, recipe.targets))
+            out |= {
+                r: name for r in targets if not snapshot.objects[r].prim_path.startswith(f"{DISTRACTORS}/")
+            }
     return dict(sorted(out.items()))
 
 

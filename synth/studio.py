@@ -5,9 +5,13 @@ Touches the renderer. It never learns from earlier frames, so any process makes 
 
 from contextlib import suppress
 
+from twinstage.render.capture import Camera
 from twinstage.render.engines import Engine, Expecting, open_engine
+from twinstage.render.motion import Motion
+from twinstage.scene.columns import F4
 from twinstage.scene.edits import apply_edits, batch
 from twinstage.scene.snapshot import Snapshot
+from twinstage.synth.draws import Stream
 from twinstage.synth.images import Photo, photo
 from twinstage.synth.look import View
 from twinstage.synth.randomize import Randomized, randomize
@@ -30,6 +34,13 @@ class Studio:
         recipe = self.staged.recipe
         key = (recipe.seed, frame)
         return photo(self._opened(), recipe.engine, made.snapshot, view, made.effects, key)
+
+    def light(self, frame: int, made: Randomized, camera: Camera, motion: Motion | None = None) -> F4:
+        """Linear rgb f4[h, w, 3] of any camera, for sensors that sit elsewhere than the recipe's cameras."""
+        recipe = self.staged.recipe
+        seed = Stream(recipe.seed, frame, "engine", "sensor", camera.name, recipe.engine.seed).word()
+        out: F4 = self._opened().render(made.snapshot, camera, seed=seed, motion=motion).aovs["linear"]
+        return out
 
     def _opened(self) -> Engine:
         if self._engine is None:

@@ -22,6 +22,8 @@ _LIBRARIES = ("numpy", "pillow", "pycocotools", "usd-core", "mujoco", "mitsuba",
 _WORDS = {
     "recipe_hash": "another recipe, seed or number of frames",
     "stages": "another version of the stage",
+    "start": "another state to start from",
+    "inputs": "other image files beside the stage",
     "shard": "another shard",
     "versions": "other versions of the libraries",
     "cpu": "another kind of CPU, whose pictures may differ in bits",
@@ -69,7 +71,7 @@ def begin(out: Path, state: dict[str, Any], files: dict[str, bytes]) -> set[int]
 def _check_same_run(out: Path, state: dict[str, Any]) -> None:
     before = _read_state(out)
     for key, words in _WORDS.items():
-        if before.get(key) != state[key]:
+        if before.get(key) != state.get(key):
             raise UserError(f"{out} holds an unfinished run of {words}; choose another folder or remove it")
 
 

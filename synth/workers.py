@@ -19,6 +19,7 @@ from twinstage.render.threads import cores, limit_threads, threads_each
 from twinstage.synth.frame import FrameMaker, FrameSummary
 from twinstage.synth.plan import Job
 from twinstage.synth.recipe import Recipe
+from twinstage.synth.start import Start
 from twinstage.synth.unfinished import resumable
 
 FRAMES_THAT_PAY = 16
@@ -60,7 +61,9 @@ def _in_processes(
     recipe = maker.recipe.model_dump(mode="json")
     count = min(workers, len(jobs))
     left = iter(jobs)
-    with ProcessPoolExecutor(count, get_context("spawn"), _start_worker, (recipe, base_dir, count)) as pool:
+    with ProcessPoolExecutor(
+        count, get_context("spawn"), _start_worker, (recipe, base_dir, count, maker.start)
+    ) as pool:
         try:
             begun: set[Future[FrameSummary]] = set()
             while True:
@@ -80,12 +83,12 @@ def _in_processes(
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _start_worker(recipe: dict[str, Any], base_dir: Path, workers: int) -> None:
+def _start_worker(recipe: dict[str, Any], base_dir: Path, workers: int, start: Start | None) -> None:
     global _maker
     limit_threads(threads_each(workers))  # together they take each core once
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business: frames begun are finished
     threading.Thread(target=_leave_with_parent, daemon=True).start()
-    _maker = FrameMaker(Recipe.model_validate(recipe), base_dir)
+    _maker = FrameMaker(Recipe.model_validate(recipe), base_dir, start)
 
 
 def _leave_with_parent() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from twinstage.render.casting import drawn_instances
-from twinstage.render.images import decode, linear_pixels, texture_values
+from twinstage.render.images import decode, is_plain, linear_pixels, texture_values
 from twinstage.render.kept import KeptArrays
 from twinstage.render.lighting import PlacedLight, shaping_factor
 from twinstage.render.texels import nearest_texels
@@ -116,6 +116,7 @@ class Albedo:
 
     def at(self, snapshot: Snapshot, zbuffer: ZBuffer) -> tuple[F4, F4]:
         """Base colour and emission f4[n_pixels, 3] (linear rgb); 0 where nothing was hit."""
+        self._images.turn()
         color = np.zeros((zbuffer.depth.size, 3), np.float32)
         glow = np.zeros_like(color)
         triangles = zbuffer.triangle.ravel()
@@ -168,7 +169,9 @@ class Albedo:
         texture = snapshot.textures[source.texture]
         key = (texture.hash, name, repr(source))
         image = self._images.get(
-            key, lambda: texture_values(texture, source, color=True, largest=self._largest)
+            key,
+            lambda: texture_values(texture, source, color=True, largest=self._largest),
+            passing=not is_plain(source),
         )
         uv = np.einsum("nk,nkj->nj", weights, prototype.uv[corners])
         return nearest_texels(image, uv, source)

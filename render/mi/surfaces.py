@@ -10,7 +10,7 @@ Vectorised variants only: the lookups are traced once, from Python, and compiled
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from twinstage.render.mi.arrays import rewritten
 from twinstage.render.mi.microfacets import Microfacets
 from twinstage.render.mi.runtime import Mitsuba
 from twinstage.render.mi.textures import TextureCache, stored, uv_transform
+from twinstage.render.recent import Recent
 from twinstage.scene.columns import F4, U4, frozen
 from twinstage.scene.snapshot import Material, Snapshot, TextureInput
 
@@ -313,6 +314,7 @@ class SurfaceTable:
                     wanted.setdefault(self._textures.key(snapshot, usd, source), (usd, source))
         if tuple(wanted) == self._buffer_keys:
             return
+        self._textures.turn()
         parts = {1: [np.zeros((1, 1), np.float32)], 3: [np.zeros((1, 4), np.float32)]}
         starts, self._offsets = {1: 1, 3: 1}, {}
         for key, (usd, source) in wanted.items():
@@ -366,12 +368,15 @@ class SurfaceTable:
 
 def numbers_of(materials: Sequence[Material]) -> F4:
     """Rows of the table, f4[n, 4 * QUADS]; `_QUAD` says what is where."""
-    rows = [_numbers(m) for m in materials]
+    rows = [_KNOWN.get(m, partial(_numbers, m), len(materials)) for m in materials]
     out: F4 = np.stack(rows) if rows else np.zeros((1, 4 * QUADS), np.float32)
     return out
 
 
-@lru_cache(20_000)
+_KNOWN: Recent[Material, F4] = Recent(512)
+"""Rows of materials by material; random colours come once and are forgotten."""
+
+
 def _numbers(m: Material) -> F4:
     out = np.zeros((QUADS, 4), np.float32)
     numbers: dict[str, Any] = {

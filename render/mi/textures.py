@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from twinstage.render.images import texture_values
+from twinstage.render.images import is_plain, texture_values
 from twinstage.render.kept import KeptArrays
 from twinstage.scene.columns import F4
 from twinstage.scene.snapshot import Snapshot, TextureInput
@@ -38,7 +38,11 @@ class TextureCache:
             texture = snapshot.textures[source.texture]
             return stored(name, texture_values(texture, source, color=color, largest=self._largest))
 
-        return self._values.get(self.key(snapshot, name, source), make)
+        return self._values.get(self.key(snapshot, name, source), make, passing=not is_plain(source))
+
+    def turn(self) -> None:
+        """Other images than before are about to be asked for."""
+        self._values.turn()
 
     def node(
         self, snapshot: Snapshot, name: str, source: TextureInput, threshold: float = 0.0

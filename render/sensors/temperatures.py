@@ -29,7 +29,7 @@ def stage_temperatures(stage: Any, time_code: float | None = None) -> dict[str, 
     time = Usd.TimeCode.EarliestTime() if time_code is None else Usd.TimeCode(time_code)
     out: dict[str, float] = {}
     for prim in Usd.PrimRange(stage.GetPseudoRoot(), Usd.TraverseInstanceProxies()):
-        if not prim.HasAttribute(ATTRIBUTE):
+        if prim.IsPseudoRoot() or not prim.HasAttribute(ATTRIBUTE):
             continue
         attribute = prim.GetAttribute(ATTRIBUTE)
         value, path = attribute.Get(time), str(prim.GetPath())

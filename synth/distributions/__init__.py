@@ -23,7 +23,8 @@ from twinstage.synth.distributions.continuous import Constant, LogUniform, Norma
 from twinstage.synth.distributions.dependent import Conditional, Copula, Linear
 from twinstage.synth.distributions.discrete import Choice, Integers, Sequence
 from twinstage.synth.distributions.even import Halton, Sobol
-from twinstage.synth.distributions.shorthand import full_form
+from twinstage.synth.distributions.shorthand import WRITTEN, checked_form
+from twinstage.synth.model import AlsoWritten
 
 __all__ = [
     "Choice",
@@ -58,7 +59,8 @@ Distribution = Annotated[
         | Conditional,
         Field(discriminator="kind"),
     ],
-    BeforeValidator(full_form),
+    BeforeValidator(checked_form),
+    AlsoWritten(*WRITTEN),
 ]
 """A number to draw: a model by `kind`, or a shorthand (see above)."""
 

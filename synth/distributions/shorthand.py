@@ -2,10 +2,59 @@
 
 from typing import Any
 
+from pydantic import BaseModel
+
+from twinstage.base.errors import did_you_mean
+from twinstage.synth.complaints import shown
+from twinstage.synth.model import wrong
+
+_WORDS = {
+    **dict.fromkeys(("uniform", "loguniform", "integers", "halton", "sobol"), "[low, high]"),
+    **dict.fromkeys(("choice", "sequence"), "a list of numbers"),
+    "normal": "[mean, std]",
+    "truncated": "[mean, std, low, high]",
+    "constant": "a number",
+}
 _PAIRS = ("uniform", "loguniform", "integers", "halton", "sobol")
 _LISTS = ("choice", "sequence")
 _ALIASES = {"min": "low", "max": "high"}
 _KINDS = {"truncated": "normal"}
+
+_NUMBER = {"type": "number"}
+_PAIR = {"type": "array", "items": _NUMBER, "minItems": 2, "maxItems": 2}
+_ROW = {"type": "array", "items": _NUMBER, "minItems": 1}
+
+
+def _one(field: str, value: dict[str, Any], **more: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": {field: value, **more},
+        "required": [field],
+        "additionalProperties": False,
+    }
+
+
+WRITTEN: tuple[dict[str, Any], ...] = (
+    _NUMBER,
+    _PAIR,
+    {**_one("min", _NUMBER, max=_NUMBER), "required": ["min", "max"]},
+    {**_one("low", _NUMBER, high=_NUMBER), "required": ["low", "high"]},
+    _one("constant", _NUMBER),
+    *(_one(kind, _PAIR) for kind in ("uniform", "loguniform", "integers")),
+    _one("normal", _PAIR, low=_NUMBER, high=_NUMBER, min=_NUMBER, max=_NUMBER),
+    _one("truncated", {"type": "array", "items": _NUMBER, "minItems": 4, "maxItems": 4}),
+    _one("choice", {"anyOf": [_ROW, {"type": "object", "additionalProperties": _NUMBER}]}, weights=_ROW),
+    _one("sequence", _ROW, every={"type": "integer"}),
+    _one("halton", _PAIR, base={"type": "integer"}),
+    _one("sobol", _PAIR, dimension={"type": "integer"}),
+    {
+        "type": "object",
+        "properties": {"if": {"type": "string"}, "then": {}, "else": {}},
+        "required": ["if", "then", "else"],
+        "additionalProperties": False,
+    },
+)
+"""JSON Schemas of the shorthands."""
 
 
 def full_form(data: Any) -> Any:
@@ -19,13 +68,28 @@ def full_form(data: Any) -> Any:
     return _of_mapping(data) if isinstance(data, dict) else data
 
 
+def checked_form(data: Any) -> Any:
+    """The same for pydantic; raises its error for what is no distribution at all."""
+    full = full_form(data)
+    if isinstance(full, BaseModel) or (isinstance(full, dict) and "kind" in full):
+        return full
+    if isinstance(full, dict) and full:
+        odd = next((key for key in full if key not in _WORDS), next(iter(full)))
+        if odd in _WORDS:
+            raise wrong(f"{shown(data.get(odd))} does not fit {odd!r}; expected {_WORDS[odd]}", odd)
+        raise wrong(f"there is no distribution {str(odd)!r}{did_you_mean(str(odd), _WORDS, most=20)}", odd)
+    raise wrong(
+        f"{shown(data)} is no number to draw; expected 3, [low, high], {{normal: [mean, std]}} or the like"
+    )
+
+
 def _of_mapping(data: dict[Any, Any]) -> Any:
     data = {_ALIASES.get(key, key) if isinstance(key, str) else key: value for key, value in data.items()}
     if "kind" in data:
         return {**data, "kind": _KINDS.get(data["kind"], data["kind"])} if _is_text(data["kind"]) else data
     if "if" in data:
         return {"kind": "if", **data}
-    if set(data) == {"low", "high"}:
+    if set(data) == {"low", "high"} and all(_is_number(value) for value in data.values()):
         return {"kind": "uniform", **data}
     kinds = [key for key in data if key in (*_PAIRS, *_LISTS, "normal", "truncated", "constant")]
     if len(kinds) != 1:
@@ -49,6 +113,10 @@ def _named(kind: str, value: Any) -> dict[str, Any] | None:
         kind, ("low", "high")
     )
     return dict(zip(names, items, strict=True)) if items is not None and len(items) == len(names) else None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _is_text(value: Any) -> bool:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import model_validator
 
+from twinstage.render.engines.raycast import nearest_hits, supersampled
 from twinstage.render.images import decode, linear_pixels
 from twinstage.render.kept import KeptArrays
 from twinstage.scene.columns import F4
@@ -20,6 +21,9 @@ from twinstage.synth.randomizers.paint import HexColor, HsvColor, Rgb, drawn_col
 
 LARGEST = 2048
 """Pictures are shrunk to at most so many pixels a side before they are fitted."""
+
+FINE = 4
+"""Rays along each side of a pixel that an edge crosses."""
 
 _DECODED = KeptArrays(128 << 20)
 
@@ -94,7 +98,8 @@ class MapBackground(Effect):
 class BackgroundRandomizer(ImageRandomizer):
     """Replaces what is behind the scene, wherever a camera sees no surface.
 
-    Edges of objects keep a little of the engine's own sky: there a pixel shows both.
+    Where an edge crosses a pixel, both show in the shares that 4 x 4 rays find, the surface as it is beside the edge: a rim
+    of the engine's own sky around every object would be something to learn.
 
     Attributes:
         palette, color: one colour for all of it; or
@@ -140,9 +145,44 @@ class BackgroundRandomizer(ImageRandomizer):
 
 
 def behind(linear: F4, shot: Shot, picture: np.ndarray) -> F4:
-    """The picture wherever the camera sees no surface."""
-    out: F4 = np.where(np.isfinite(shot.depth)[..., None], linear, picture).astype(np.float32)
+    """The picture wherever the camera sees no surface, and at edges as far as it sees none."""
+    empty = empty_share(shot)
+    edge = (empty > 0) & (empty < 1)
+    out = np.where((empty == 1)[..., None], picture, linear).astype(np.float32)
+    if edge.any():
+        share = empty[edge, None]
+        surface, known = around(linear, empty == 0, edge, 1)
+        sky, _ = around(linear, empty == 1, edge, 2)
+        thin = np.maximum(linear[edge] - share * sky, 0) / (1 - share)
+        out[edge] = share * picture[edge] + (1 - share) * np.where(known, surface, thin)
     return out
+
+
+def empty_share(shot: Shot) -> F4:
+    """Share of each pixel in which there is no surface f4[h, w]: looked at closely only beside an edge."""
+    gone = ~np.isfinite(shot.depth)
+    padded = np.pad(gone, 1, mode="edge")
+    height, width = gone.shape
+    near = [padded[1 + i : 1 + i + height, 1 + j : 1 + j + width] for i in (-1, 0, 1) for j in (-1, 0, 1)]
+    beside = np.logical_or.reduce(near) & ~np.logical_and.reduce(near)
+    out = gone.astype(np.float32)
+    if beside.any():
+        fine = nearest_hits(shot.snapshot, supersampled(shot.camera, FINE)).depth
+        share = (~np.isfinite(fine)).reshape(height, FINE, width, FINE).mean((1, 3), dtype=np.float32)
+        out[beside] = share[beside]
+    return out
+
+
+def around(linear: F4, wanted: np.ndarray, places: np.ndarray, reach: int) -> tuple[np.ndarray, np.ndarray]:
+    """The mean of the wanted pixels up to `reach` around each place f4[n, 3], and whether there is any, bool[n, 1]."""
+    whole = np.where(wanted[..., None], np.concatenate([linear, np.ones_like(linear[..., :1])], -1), 0)
+    padded = np.pad(whole, ((reach, reach), (reach, reach), (0, 0)))
+    height, width = wanted.shape
+    total = np.zeros((int(places.sum()), 4), np.float32)
+    for i in range(2 * reach + 1):
+        for j in range(2 * reach + 1):
+            total += padded[i : i + height, j : j + width][places]
+    return total[:, :3] / np.maximum(total[:, 3:], 1), total[:, 3:] > 0
 
 
 def decoded(image: ImageFile) -> F4:

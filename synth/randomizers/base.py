@@ -57,6 +57,10 @@ class Randomizer(Model):
         """All items that `draws.pick` may get, by group: only needed where several randomizers choose among the same."""
         return {}
 
+    def inputs(self) -> Mapping[str, str]:
+        """SHA-256 by name of the files beside the stage that it may read; asked for after `added_prims`."""
+        return {}
+
     def added_prims(self, setting: Setting) -> list[NewPrim]:
         """Prims that are there in all frames, defined in the randomization layer; what no frame needs is hidden."""
         return []

@@ -23,8 +23,8 @@ from twinstage.scene.snapshot import SceneCamera, Snapshot
 from twinstage.synth.draws import Distribution, Draws, Uniform
 from twinstage.synth.model import Model
 from twinstage.synth.paths import PathPattern, checked_pattern, matching
+from twinstage.synth.randomizers.axes import Axes
 from twinstage.synth.randomizers.base import RANDOMIZERS, Randomizer, Rejected
-from twinstage.synth.randomizers.pose import Axes
 from twinstage.synth.sightlines import Surroundings, surface_points
 from twinstage.synth.views import (
     aimed_off_centre,

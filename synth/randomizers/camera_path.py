@@ -17,8 +17,8 @@ from twinstage.scene.snapshot import Snapshot
 from twinstage.synth.draws import Draws
 from twinstage.synth.model import Model
 from twinstage.synth.paths import PathPattern, matching
+from twinstage.synth.randomizers.axes import Axes
 from twinstage.synth.randomizers.base import RANDOMIZERS, Randomizer, Rejected
-from twinstage.synth.randomizers.pose import Axes
 from twinstage.synth.views import cameras_of, focal_length_of, view_matrix
 
 Point = tuple[float, float, float]

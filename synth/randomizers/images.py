@@ -51,6 +51,13 @@ class ImageRandomizer(Randomizer):
             out.setdefault(group, []).extend(folder.names if folder is not None else names)
         return out
 
+    def inputs(self) -> Mapping[str, str]:
+        return {
+            name: folder.load(name).texture.hash
+            for folder in self._found.folders.values()
+            for name in folder.names
+        }
+
     def draw_image(
         self, snapshot: Snapshot, draws: Draws, field: str, what: str = "", again: int = 0
     ) -> ImageFile:

@@ -1,5 +1,6 @@
 """What randomizers that bring lights of their own share: where these are, and what they take the place of."""
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,22 +10,31 @@ from twinstage.scene.author import NewPrim
 from twinstage.scene.columns import F8
 from twinstage.scene.edits import Edit, EditValue, stage_world
 from twinstage.scene.snapshot import Light, Snapshot
+from twinstage.synth.canonical import sha256_hex
 from twinstage.synth.paths import editable_prims, matching
 from twinstage.synth.randomizers.base import Setting
 
-LIGHTS = "/TwinstageLights"
-"""Parent of all lights that recipes add."""
+LIGHTS = "/TwinstageRandomLights"
+"""Parent of all lights that randomizers bring; those of a recipe's `lights` are elsewhere, so names cannot meet."""
 
 TURNED_UP = np.array([[1.0, 0, 0, 0], [0, 0, -1.0, 0], [0, 1.0, 0, 0], [0, 0, 0, 1.0]])
 """world_from_dome of a map whose pole (+Y) is the world's up (+Z)."""
 
 
+def light_path(name: str, part: str = "") -> str:
+    """Where a randomizer of that name has its light; `part`: which of several."""
+    safe = re.sub(r"\W", "_", name, flags=re.ASCII)
+    if safe != name:  # two names must not become one
+        safe += f"_{sha256_hex(name.encode())[:8]}"
+    return f"{LIGHTS}/_{safe}{part}"
+
+
 def new_light(
-    setting: Setting, name: str, type_name: str, attributes: Sequence[tuple[str, str, EditValue]], world: F8
+    setting: Setting, path: str, type_name: str, attributes: Sequence[tuple[str, str, EditValue]], world: F8
 ) -> NewPrim:
-    """A light below `LIGHTS`; sizes in `attributes` are in stage units."""
+    """A light below `LIGHTS`, dark until an edit sets its radiance; sizes in `attributes` are in stage units."""
     pose = tuple(float(v) for v in stage_world(setting.info, world).ravel())
-    return NewPrim(f"{LIGHTS}/{name}", type_name, pose, tuple(attributes))
+    return NewPrim(path, type_name, pose, (("inputs:intensity", "float", 0.0), *attributes))
 
 
 def light_at(snapshot: Snapshot, path: str, kind: str, who: str) -> Light:

@@ -13,7 +13,7 @@ from twinstage.synth.draws import Constant, Distribution, Draws, Uniform
 from twinstage.synth.paths import PathPattern
 from twinstage.synth.randomizers.base import RANDOMIZERS, Randomizer, Setting
 from twinstage.synth.randomizers.camera import Volume
-from twinstage.synth.randomizers.lamps import LIGHTS, direction, hidden, light_at, new_light, shining
+from twinstage.synth.randomizers.lamps import direction, hidden, light_at, light_path, new_light, shining
 
 Kind = Literal["rect", "disk", "sphere", "distant"]
 _TYPES = {"rect": "RectLight", "disk": "DiskLight", "sphere": "SphereLight", "distant": "DistantLight"}
@@ -27,7 +27,7 @@ class LightsRandomizer(Randomizer):
 
     Attributes:
         count: how many; rounded, from 0 to `most`.
-        most: lamps that the layer defines; those that a frame does not need are hidden.
+        most: lamps that the layer defines; those that a frame does not need stay dark.
         kinds: one of them is drawn for each lamp.
         center: the point that they light [m].
         distance, azimuth, elevation: where a lamp is, seen from `center` [m, degrees; azimuth 0 = +X, 90 = +Y]; or
@@ -75,30 +75,23 @@ class LightsRandomizer(Randomizer):
                 if kind == "distant":
                     attributes.append(("inputs:normalize", "bool", True))
                 pose = shining(np.array(self.center), np.array([0.0, 0.0, -1.0]))
-                out.append(new_light(setting, self._name(slot, kind), _TYPES[kind], attributes, pose))
+                out.append(new_light(setting, self._path(slot, kind), _TYPES[kind], attributes, pose))
         return out
 
     def __call__(self, snapshot: Snapshot, draws: Draws) -> list[Edit]:
         count = min(max(round(draws.value("count", self.count)), 0), self.most)
         edits = hidden(snapshot, self.replaces, self.who)
-        for slot in range(self.most):
-            chosen = None
-            if slot < count:
-                chosen = self.kinds[draws.stream(f"kind {slot}").below(len(self.kinds))]
-                draws.note(f"kind {slot}", chosen)
-                edits += self._lamp(snapshot, draws, slot, chosen)
-            edits += [
-                Edit(f"{LIGHTS}/{self._name(slot, kind)}", "visibility", "invisible")
-                for kind in self.kinds
-                if kind != chosen
-            ]
+        for slot in range(count):
+            chosen = self.kinds[draws.stream(f"kind {slot}").below(len(self.kinds))]
+            draws.note(f"kind {slot}", chosen)
+            edits += self._lamp(snapshot, draws, slot, chosen)
         return edits
 
-    def _name(self, slot: int, kind: str) -> str:
-        return f"{self.name}_{slot}_{kind}"
+    def _path(self, slot: int, kind: str) -> str:
+        return light_path(self.name, f"_{slot}_{kind}")
 
     def _lamp(self, snapshot: Snapshot, draws: Draws, slot: int, kind: Kind) -> list[Edit]:
-        path = f"{LIGHTS}/{self._name(slot, kind)}"
+        path = self._path(slot, kind)
         light = light_at(snapshot, path, kind, self.who)
         at, target = self._place(draws, slot), np.array(self.center)
         if self.aim > 0:

@@ -1,36 +1,25 @@
-"""Moves prims: jitter about where they stand, or a scatter over a rectangle without overlap.
+"""Moves prims about where they stand: offset, turn and scale, or another place in a rectangle.
 
 Everything is told in the world's axes, in metres and degrees, whatever the stage's units. Rotation and scale act about the
 prim's own origin. A scatter draws x and y and keeps z, so things stay on their floor, shelf or pallet.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import Field, model_validator
 
-from twinstage.render.extents import SHARED_BOUNDS, Bounds, transform
 from twinstage.scene.columns import F8
-from twinstage.scene.edits import Edit, apply_edits, batch, world_edit
+from twinstage.scene.edits import Edit
 from twinstage.scene.snapshot import Snapshot
 from twinstage.synth.draws import Distribution, Draws
-from twinstage.synth.footprints import Footprint, footprint, overlap
 from twinstage.synth.model import Model
-from twinstage.synth.paths import PathPattern, editable_prims, matching
-from twinstage.synth.randomizers.base import RANDOMIZERS, Randomizer, Rejected
-
-
-class Axes(Model):
-    """A number to draw for each axis; an axis that is left out stays."""
-
-    x: Distribution | None = None
-    y: Distribution | None = None
-    z: Distribution | None = None
-
-    def sample(self, draws: Draws, field: str, again: int = 0) -> F8:
-        """f8[3], 0 for axes that are left out."""
-        axes = (("x", self.x), ("y", self.y), ("z", self.z))
-        return np.array([0.0 if d is None else draws.value(f"{field}.{axis}", d, again) for axis, d in axes])
+from twinstage.synth.paths import PathPattern, editable_prims
+from twinstage.synth.randomizers.axes import Axes
+from twinstage.synth.randomizers.base import RANDOMIZERS
+from twinstage.synth.randomizers.placing import Placing
+from twinstage.synth.things import Proposal, Thing
+from twinstage.synth.turns import euler
 
 
 class Rectangle(Model):
@@ -47,8 +36,8 @@ class Rectangle(Model):
 
 
 @RANDOMIZERS.register
-class PoseRandomizer(Randomizer):
-    """Jitters or scatters prims, optionally keeping their bounding boxes apart.
+class PoseRandomizer(Placing):
+    """Jitters prims, optionally keeping their boxes apart.
 
     Attributes:
         prims: path patterns; each prim that they match is moved by itself.
@@ -56,10 +45,8 @@ class PoseRandomizer(Randomizer):
         rotate: turn about the world's x, then y, then z axis through the prim's origin [degrees].
         scale: uniform factor about the prim's origin.
         scatter: where origins go instead of `translate.x` and `.y`.
-        no_overlap: keep the prims off one another and off `avoid`.
-        clearance: least gap in plan that counts as apart [m].
-        avoid: path patterns of things that stay where they are and must not be hit.
-        tries: placements drawn for a prim before the attempt at the frame is given up.
+        no_overlap: short for `apart: space`.
+        apart: as in `Placing`, but `no` where nothing is said.
     """
 
     kind: Literal["pose"] = "pose"
@@ -69,9 +56,14 @@ class PoseRandomizer(Randomizer):
     scale: Distribution | None = None
     scatter: Rectangle | None = None
     no_overlap: bool = False
-    clearance: float = Field(default=0.0, ge=0)
-    avoid: tuple[PathPattern, ...] = ()
-    tries: int = Field(default=50, ge=1)
+    apart: Literal["space", "plan", "no"] = "no"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, data: Any) -> Any:
+        if isinstance(data, dict) and data.get("no_overlap") is True:
+            return {"apart": "space", **data}
+        return data
 
     @model_validator(mode="after")
     def _does_something(self) -> "PoseRandomizer":
@@ -80,66 +72,22 @@ class PoseRandomizer(Randomizer):
         return self
 
     def __call__(self, snapshot: Snapshot, draws: Draws) -> list[Edit]:
-        bounds = SHARED_BOUNDS
         prims = editable_prims(snapshot, self.prims, who=self.who)
-        taken = self._obstacles(snapshot, bounds, prims) if self.no_overlap else []
-        edits = []
-        for prim in prims:
-            world, mine = self._place(snapshot, draws, bounds, prim, taken)
-            taken += mine
-            edits.append(world_edit(snapshot, prim, world))
-            if self._has_children(snapshot, prim, prims):
-                snapshot = apply_edits(snapshot, batch(edits[-1:]))
-        return edits
+        boxes = self.apart != "no" or self.within is not None
+        return self.place(
+            snapshot, draws, prims, lambda *ask: Proposal(self._moved(draws, *ask)), boxes=boxes
+        )
 
-    def _has_children(self, snapshot: Snapshot, prim: int, prims: list[int]) -> bool:
-        path = snapshot.prims.path[prim] + "/"
-        return any(snapshot.prims.path[other].startswith(path) for other in prims)
-
-    def _obstacles(self, snapshot: Snapshot, bounds: Bounds, moving: list[int]) -> list[Footprint]:
-        out = []
-        for prim in matching(self.avoid, snapshot.prims.path):
-            box = bounds.of_prim(snapshot, prim)
-            if prim not in moving and box is not None:
-                out.append(footprint(box.corners))
-        return out
-
-    def _place(
-        self, snapshot: Snapshot, draws: Draws, bounds: Bounds, prim: int, taken: list[Footprint]
-    ) -> tuple[F8, list[Footprint]]:
-        path, before = snapshot.prims.path[prim], snapshot.node_world[prim]
-        box = bounds.of_prim(snapshot, prim) if self.no_overlap else None
-        for attempt in range(self.tries):
-            world = self._draw(draws, path, before, attempt)
-            if box is None:
-                return world, []
-            # The box in the world as it stands now, carried along: safe for any turn, exact for none.
-            mine = footprint(transform(world @ np.linalg.inv(before), box.corners))
-            if not any(overlap(mine, other, self.clearance) for other in taken):
-                return world, [mine]
-        raise Rejected(f"{self.who} found no free place for {path} in {self.tries} tries")
-
-    def _draw(self, draws: Draws, path: str, before: F8, again: int) -> F8:
-        world = np.array(before)
+    def _moved(self, draws: Draws, thing: Thing, again: int) -> F8:
+        world, path = np.array(thing.before), thing.path
         if self.rotate is not None:
-            world[:3, :3] = _euler(self.rotate.sample(draws, f"rotate {path}", again)) @ world[:3, :3]
+            world[:3, :3] = euler(self.rotate.sample(draws, f"rotate {path}", again)) @ world[:3, :3]
         if self.scale is not None:
             world[:3, :3] *= draws.value(f"scale {path}", self.scale, again)
         if self.translate is not None:
             world[:3, 3] += self.translate.sample(draws, f"translate {path}", again)
         if self.scatter is not None:
             stream = draws.stream(f"scatter {path}", again)
-            world[0, 3] = stream.uniform(self.scatter.min[0], self.scatter.max[0])
-            world[1, 3] = stream.uniform(self.scatter.min[1], self.scatter.max[1])
-            draws.note(f"scatter {path}", [float(world[0, 3]), float(world[1, 3])])
+            area = zip(self.scatter.min, self.scatter.max, strict=True)
+            world[:2, 3] = [stream.uniform(low, high) for low, high in area]
         return world
-
-
-def _euler(degrees: np.ndarray) -> F8:
-    """Rotation f8[3, 3] about the fixed x, then y, then z axis."""
-    (cx, cy, cz), (sx, sy, sz) = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
-    rx = np.array([[1, 0, 0], [0, cx, -sx], [0, sx, cx]])
-    ry = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
-    rz = np.array([[cz, -sz, 0], [sz, cz, 0], [0, 0, 1]])
-    out: F8 = rz @ ry @ rx
-    return out

@@ -117,7 +117,10 @@ class SettleRandomizer(Randomizer):
         place = Place(space.low[:2], space.high[:2], base, self.spread)
         still, on = self._still(snapshot, prims, support, self._near(space, falling), friction)
         standing = [frame[:3, :3] for frame in falling.frames]
-        begin = starts(draws, falling.names, falling.balls, standing, place, self.orient)
+        pieces = [piece for piece, _ in still]
+        begin = starts(draws, falling.names, falling.balls, standing, place, self.orient, pieces)
+        if isinstance(begin, int):
+            raise Rejected(f"{self.who}: there is no free place to drop {falling.names[begin]}")
         settled = settle(
             falling.bodies,
             still,
@@ -125,6 +128,7 @@ class SettleRandomizer(Randomizer):
             begin,
             gravity=self.gravity,
             duration=self.duration,
+            bottom=float(space.low[2]) - _NEAR,
             max_speed=self.max_speed,
             max_spin=self.max_spin,
         )

@@ -12,8 +12,8 @@ from twinstage.scene.edits import Edit
 from twinstage.scene.snapshot import Snapshot
 from twinstage.synth.draws import Constant, Distribution, Draws
 from twinstage.synth.paths import PathPattern
+from twinstage.synth.randomizers.axes import Axes
 from twinstage.synth.randomizers.base import RANDOMIZERS, Randomizer
-from twinstage.synth.randomizers.pose import Axes
 from twinstage.synth.views import cameras_of
 
 _NONE = Constant(value=0.0)

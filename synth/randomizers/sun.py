@@ -13,7 +13,7 @@ from twinstage.synth.draws import Constant, Distribution, Draws
 from twinstage.synth.model import Model
 from twinstage.synth.paths import PathPattern
 from twinstage.synth.randomizers.base import RANDOMIZERS, Randomizer, Setting
-from twinstage.synth.randomizers.lamps import LIGHTS, direction, hidden, light_at, new_light, shining
+from twinstage.synth.randomizers.lamps import direction, hidden, light_at, light_path, new_light, shining
 from twinstage.synth.sun_position import sun_position, transmittance
 
 ANGLE = 0.533
@@ -56,7 +56,7 @@ class SunRandomizer(Randomizer):
         intensity: irradiance above the air, on a surface that faces the sun.
         turbidity: 2 clear, 4 hazy, 10 murky: with the elevation it makes the colour and the loss of light.
         angle: how wide the sun is seen [degrees]: soft shadows.
-        light: path of a distant light of the stage that is the sun; None adds one, /TwinstageLights/<name>.
+        light: path of a distant light of the stage that is the sun; None adds one, below /TwinstageRandomLights.
         replaces: path patterns of lights that are put out.
 
     With the sun below the horizon, the light is hidden.
@@ -84,10 +84,10 @@ class SunRandomizer(Randomizer):
             return []
         attributes = (("inputs:normalize", "bool", True), ("inputs:angle", "float", ANGLE))
         pose = shining(np.zeros(3), np.array([0.0, 0.0, -1.0]))
-        return [new_light(setting, self.name, "DistantLight", attributes, pose)]
+        return [new_light(setting, light_path(self.name), "DistantLight", attributes, pose)]
 
     def __call__(self, snapshot: Snapshot, draws: Draws) -> list[Edit]:
-        path = self.light or f"{LIGHTS}/{self.name}"
+        path = self.light or light_path(self.name)
         light = light_at(snapshot, path, "distant", self.who)
         edits = hidden(snapshot, self.replaces, self.who)
         azimuth, elevation = self._stands(draws)

@@ -2,12 +2,12 @@
 
 from typing import Literal
 
-import numpy as np
 from pydantic import Field
 
 from twinstage.scene.edits import Edit
 from twinstage.scene.snapshot import Snapshot
 from twinstage.synth.draws import Draws
+from twinstage.synth.members import Member, hiding_edits
 from twinstage.synth.paths import PathPattern, editable_prims
 from twinstage.synth.randomizers.base import RANDOMIZERS, Randomizer
 
@@ -19,36 +19,25 @@ class VisibilityRandomizer(Randomizer):
     Attributes:
         prims: path patterns.
         probability: chance that a prim (or a point) stays visible.
+        together: one draw for all of them.
     """
 
     kind: Literal["visibility"] = "visibility"
     prims: tuple[PathPattern, ...] = Field(min_length=1)
     probability: float = Field(default=0.5, ge=0, le=1)
+    together: bool = False
 
     def __call__(self, snapshot: Snapshot, draws: Draws) -> list[Edit]:
-        edits = []
-        for prim in editable_prims(snapshot, self.prims, who=self.who):
-            path = snapshot.prims.path[prim]
-            if snapshot.prims.type_name[prim] == "PointInstancer":
-                edits.append(Edit(path, "invisibleIds", self._hidden_points(snapshot, draws, prim)))
-                continue
-            shown = draws.stream(f"show {path}").unit() < self.probability
-            draws.note(f"show {path}", shown)
-            if not shown:
-                edits.append(Edit(path, "visibility", "invisible"))
-        return edits
+        prims = editable_prims(snapshot, self.prims, who=self.who)
+        return hiding_edits(snapshot, prims, lambda member: self._shown(draws, member), draws)
 
     def extremes(self, snapshot: Snapshot) -> list[Edit]:
         """Everything hidden."""
         return self.model_copy(update={"probability": 0.0})(snapshot, Draws(0, 0, self.name))
 
-    def _hidden_points(self, snapshot: Snapshot, draws: Draws, prim: int) -> tuple[int, ...]:
-        path, points = snapshot.prims.path[prim], snapshot.points
-        hidden = []
-        for row in np.flatnonzero(points.instancer == prim):
-            point = int(points.point_id[row])
-            shown = draws.stream(f"show {path}[{point}]").unit() < self.probability
-            if not (shown and points.visible[row]):
-                hidden.append(point)
-        draws.note(f"hidden {path}", sorted(hidden))
-        return tuple(sorted(hidden))
+    def _shown(self, draws: Draws, member: Member) -> bool:
+        name = "show" if self.together else f"show {member.name}"
+        shown = draws.stream(name).unit() < self.probability
+        if self.together or member.point < 0:
+            draws.note(name, shown)
+        return shown

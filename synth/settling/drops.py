@@ -10,6 +10,7 @@ import numpy as np
 
 from twinstage.scene.columns import F8
 from twinstage.synth.draws import Draws, Stream
+from twinstage.synth.settling.pieces import Piece
 
 GAP = 0.002
 """Least distance between two balls, and between a ball and what it falls onto [m]."""
@@ -27,6 +28,43 @@ def ball_around(points: np.ndarray) -> Ball:
     """A ball that holds all points: around the middle of their box."""
     centre = (points.min(0) + points.max(0)) / 2
     return Ball(centre, float(np.linalg.norm(points - centre, axis=1).max()))
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacles:
+    """Boxes around still pieces: `middle` f8[n, 3], `axes` f8[n, 3, 3] (columns), `half` f8[n, 3]."""
+
+    middle: F8
+    axes: F8
+    half: F8
+
+    @staticmethod
+    def of(pieces: Sequence[Piece]) -> "Obstacles":
+        """The boxes of these pieces."""
+        boxes = [_box(piece) for piece in pieces]
+        shapes = ((0, 3), (0, 3, 3), (0, 3))
+        middle, axes, half = (
+            np.array([box[k] for box in boxes]) if boxes else np.empty(shape)
+            for k, shape in enumerate(shapes)
+        )
+        return Obstacles(middle, axes, half)
+
+    def free(self, centre: F8, radius: float) -> bool:
+        """Whether a ball touches none of the boxes."""
+        local = np.abs(np.einsum("nji,nj->ni", self.axes, centre - self.middle))
+        gap = np.linalg.norm(np.maximum(local - self.half, 0.0), axis=1)
+        return bool((gap > radius).all())
+
+
+def _box(piece: Piece) -> tuple[F8, F8, F8]:
+    axes = piece.frame[:3, :3]
+    points = piece.outline()
+    if piece.points is not None:  # a mesh: a box along its own axes
+        _, _, rows = np.linalg.svd(points - points.mean(0), full_matrices=False)
+        axes = rows.T
+    local = points @ axes
+    low, high = local.min(0), local.max(0)
+    return axes @ ((low + high) / 2), axes, (high - low) / 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +112,10 @@ def rotation(draws: Draws, name: str, orient: str, standing: F8) -> F8:
     return quat_to_matrix(np.array([b * np.cos(w), a * np.sin(v), a * np.cos(v), b * np.sin(w)]))
 
 
+TRIES = 40
+"""Places drawn for a body until one is free."""
+
+
 def starts(
     draws: Draws,
     names: Sequence[str],
@@ -81,15 +123,21 @@ def starts(
     standing: Sequence[F8],
     place: Place,
     orient: str,
-) -> list[F8]:
-    """world_from_body f8[4, 4] of each body before it falls."""
+    still: Sequence[Piece] = (),
+) -> list[F8] | int:
+    """world_from_body f8[4, 4] of each body before it falls; or the number of a body for which no place is free."""
+    obstacles = Obstacles.of(still)
     placed: list[tuple[F8, float]] = []
     out: list[F8] = [np.eye(4)] * len(names)
     for i in order(draws, names):
         ball = balls[i]
-        xy = place.draw(draws.stream(f"drop {names[i]}"), ball.radius)
-        z = _lowest(xy, ball.radius, place.base, placed)
-        centre = np.array([xy[0], xy[1], z])
+        for again in range(TRIES):
+            xy = place.draw(draws.stream(f"drop {names[i]}", again), ball.radius)
+            centre = np.array([xy[0], xy[1], _lowest(xy, ball.radius, place.base, placed)])
+            if obstacles.free(centre, ball.radius):
+                break
+        else:
+            return i
         placed.append((centre, ball.radius))
         world = np.eye(4)
         world[:3, :3] = rotation(draws, names[i], orient, standing[i])

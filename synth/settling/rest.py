@@ -31,6 +31,8 @@ def fault(settled: Settled, names: Sequence[str], middles: F8, wanted: Wanted) -
         return "the simulation went astray"
     if settled.blocked:
         return f"{names[settled.blocked[0]]} starts inside something"
+    if settled.lost:
+        return f"{names[settled.lost[0]]} fell out of its place"
     if not settled.calm:
         moving = int(np.argmax(settled.speed + 0.05 * settled.spin))
         speed, spin = settled.speed[moving], settled.spin[moving]

@@ -4,6 +4,7 @@ A connected part of a mesh that is closed and convex is one hull. Of any other, 
 as the part is there, so a bin that is one mesh stays hollow. Faces in a plane that form a convex outline share a slab.
 """
 
+from collections import OrderedDict
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,7 @@ from twinstage.base.errors import UserError
 from twinstage.render.extents import Box, transform
 from twinstage.render.hull import convex_hull, smallest_rectangle
 from twinstage.scene.columns import F8
-from twinstage.scene.snapshot import Snapshot
+from twinstage.scene.snapshot import Prototype, Snapshot
 from twinstage.synth.settling.pieces import Piece, connected, flat, hull_corners, hull_piece, primitive_of
 
 MOST_FACES = 6000
@@ -20,6 +21,9 @@ MOST_FACES = 6000
 
 _THICK, _SHEET, _THIN = 0.05, 0.004, 5e-4
 """Thickness [m]: behind a face with nothing behind it, of a double-sided sheet, and the least of all."""
+
+_KEPT: "OrderedDict[tuple[str, bytes, bytes, bytes], tuple[Piece, ...]]" = OrderedDict()
+_MOST_KEPT = 1024
 
 _CHECKED = 4_000_000
 """Pairs of faces and points up to which convexity is looked at."""
@@ -51,27 +55,49 @@ def static_pieces(snapshot: Snapshot, rows: np.ndarray, near: Box, *, who: str) 
     """
     out: list[Piece] = []
     for row in rows.tolist():
-        prototype = snapshot.prototypes[int(snapshot.instances.prototype[row])]
-        world = snapshot.instance_world[row]
-        if not len(prototype.points) or not _meets(transform(world, prototype.points), near):
-            continue
-        primitive = primitive_of(snapshot, prototype, world)
-        if primitive is not None:
-            out.append(primitive)
-            continue
-        path = snapshot.prims.path[int(snapshot.instances.prim[row])]
-        triangles = prototype.triangles.astype(np.int64)
-        turned = triangles[:, ::-1] if np.linalg.det(world[:3, :3]) < 0 else triangles
-        points = transform(world, prototype.points)
-        for part in connected(prototype):
-            mine = points[turned[np.isin(triangles[:, 0], part)]]
-            out += _part(_Faces.of(mine), near, prototype.double_sided, f"{who}: {path}")
+        out += _of_instance(snapshot, row, near, who)
         if len(out) > MOST_FACES:
-            raise UserError(
-                f"{who}: {path} has too many faces near the falling things (more than {MOST_FACES}); name simpler things "
-                "in static, or hide it"
-            )
+            raise UserError(_too_many(who, snapshot.prims.path[int(snapshot.instances.prim[row])], len(out)))
     return out
+
+
+def _of_instance(snapshot: Snapshot, row: int, near: Box, who: str) -> tuple[Piece, ...]:
+    """Pieces of one instance; what stands still from frame to frame is looked at once."""
+    prototype = snapshot.prototypes[int(snapshot.instances.prototype[row])]
+    world = snapshot.instance_world[row]
+    key = (prototype.hash, world.tobytes(), near.low.tobytes(), near.high.tobytes())
+    if key not in _KEPT:
+        if len(_KEPT) >= _MOST_KEPT:
+            _KEPT.popitem(last=False)
+        path = snapshot.prims.path[int(snapshot.instances.prim[row])]
+        _KEPT[key] = tuple(_made(snapshot, prototype, world, near, who, path))
+    _KEPT.move_to_end(key)
+    return _KEPT[key]
+
+
+def _made(
+    snapshot: Snapshot, prototype: Prototype, world: np.ndarray, near: Box, who: str, path: str
+) -> list[Piece]:
+    if not len(prototype.points) or not _meets(transform(world, prototype.points), near):
+        return []
+    primitive = primitive_of(snapshot, prototype, world)
+    if primitive is not None:
+        return [primitive]
+    out: list[Piece] = []
+    triangles = prototype.triangles.astype(np.int64)
+    turned = triangles[:, ::-1] if np.linalg.det(world[:3, :3]) < 0 else triangles
+    points = transform(world, prototype.points)
+    for part in connected(prototype):
+        mine = points[turned[np.isin(triangles[:, 0], part)]]
+        out += _part(_Faces.of(mine), near, prototype.double_sided, who, path)
+    return out
+
+
+def _too_many(who: str, path: str, count: int) -> str:
+    return (
+        f"{who}: {path} has too many faces near the falling things ({count}, at most {MOST_FACES}); name simpler things in "
+        "static, or hide it"
+    )
 
 
 def _meets(points: F8, near: Box) -> bool:
@@ -80,7 +106,7 @@ def _meets(points: F8, near: Box) -> bool:
     )
 
 
-def _part(faces: _Faces, near: Box, double_sided: bool, who: str) -> list[Piece]:
+def _part(faces: _Faces, near: Box, double_sided: bool, who: str, path: str) -> list[Piece]:
     points = faces.corners.reshape(-1, 3)
     if not _meets(points, near):
         return []
@@ -89,10 +115,7 @@ def _part(faces: _Faces, near: Box, double_sided: bool, who: str) -> list[Piece]
     low, high = faces.corners.min(1), faces.corners.max(1)
     touched = np.flatnonzero((low <= near.high).all(1) & (high >= near.low).all(1))
     if len(touched) > MOST_FACES:
-        raise UserError(
-            f"{who} has {len(touched)} faces near the falling things, more than {MOST_FACES}; name simpler things in "
-            "static, or hide it"
-        )
+        raise UserError(_too_many(who, path, len(touched)))
     return [_slab(patch, normal, faces, double_sided) for patch, normal in _patches(faces.take(touched))]
 
 

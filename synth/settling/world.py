@@ -61,7 +61,8 @@ class Settled:
         depth: how deep the worst contact is [m]; pair: its sides.
         touching: what touches what, guards apart. A side is a body's number, or -1 - the number of a still piece.
         leaning: bodies that rest against a guard.
-        blocked: bodies that started inside something. broken: whether numbers stopped being finite.
+        blocked: bodies that started inside something. lost: those that fell below all they could rest on.
+        broken: whether numbers stopped being finite.
     """
 
     poses: F8
@@ -74,6 +75,7 @@ class Settled:
     touching: tuple[tuple[int, int], ...] = ()
     leaning: tuple[int, ...] = ()
     blocked: tuple[int, ...] = ()
+    lost: tuple[int, ...] = ()
     broken: bool = False
 
 
@@ -104,10 +106,14 @@ def settle(
     *,
     gravity: float,
     duration: float,
+    bottom: float,
     max_speed: float,
     max_spin: float,
 ) -> Settled:
-    """Let bodies fall from `starts` (world_from_body) until they are calm, or for `duration` [s] of simulated time."""
+    """Let bodies fall from `starts` (world_from_body) until they are calm, or for `duration` [s] of simulated time.
+
+    What sinks below the height `bottom` [m] is lost, and the simulation ends.
+    """
     import mujoco
 
     model = _model(bodies, still, guards, gravity)
@@ -124,6 +130,9 @@ def settle(
         mujoco.mj_step(model, data, CHECK)
         if _broken(data):
             return replace(_nowhere(len(bodies), float(data.time)), broken=True)
+        lost = np.flatnonzero(np.asarray(data.xipos)[1:, 2] < bottom)
+        if len(lost):
+            return replace(_nowhere(len(bodies), float(data.time)), lost=tuple(lost.tolist()))
         speed, spin = _motion(data, len(bodies))
         calm = calm + 1 if speed.max(initial=0) <= max_speed and spin.max(initial=0) <= max_spin else 0
         if calm >= CALM:

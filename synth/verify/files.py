@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,13 @@ from twinstage.synth.verify.report import Judge
 
 UNLISTED = {"manifest.json", "run.log"}
 """Files that the manifest cannot or may not hash."""
+
+
+TEXTS = frozenset({".json", ".yaml", ".yml", ".usda", ".txt", ".html", ".csv"})
+"""Ends of files that are text; pictures and models hold none."""
+
+MACHINE = re.compile(rb"file://|\b[A-Za-z]:\\\\|(?<![\w./<])/(?:home|Users|tmp|private|mnt)/[\w.-]+/[\w./-]*")
+"""Places that only one machine has."""
 
 
 def read_json(path: Path) -> Any:
@@ -56,3 +64,16 @@ def check_files(root: Path, manifest: dict[str, Any], judge: Judge) -> None:
     there = {p.relative_to(root).as_posix() for p in root.rglob("*") if p.is_file()}
     for name in sorted(there - set(listed) - UNLISTED):
         judge.check(False, "file.foreign", name, "not listed in the manifest")
+
+
+def check_paths(root: Path, judge: Judge) -> None:
+    """No text file holds an absolute path or the name of the machine: a dataset is the same wherever it is made."""
+    here = str(root.resolve().parent)
+    for path in sorted(root.rglob("*")):
+        if path.suffix not in TEXTS or not path.is_file():
+            continue
+        name = path.relative_to(root).as_posix()
+        data = path.read_bytes()
+        found = MACHINE.search(data)
+        text = found.group().decode("utf-8", "replace") if found else here if here.encode() in data else ""
+        judge.check(not text or len(text) < 4, "file.path", name, f"holds the path {text!r} of a machine")

@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+import numpy as np
+
 from twinstage.synth.verify.report import Judge
 
 
@@ -22,8 +24,7 @@ def check_labels(labels: dict[str, Any], judge: Judge) -> None:
 
 def check_frames(records: dict[str, dict[str, Any]], manifest: dict[str, Any], judge: Judge) -> None:
     """The shard's frames, each once, in files of their own number."""
-    index, count = manifest["shard"]
-    wanted = set(range(index, manifest["frames"], count))
+    wanted = _frames_of(manifest["shard"], manifest["frames"])
     for name, record in records.items():
         judge.check(
             name == f"records/{record.get('frame', -1):06d}.json",
@@ -39,15 +40,23 @@ def check_frames(records: dict[str, dict[str, Any]], manifest: dict[str, Any], j
     )
 
 
+def _frames_of(shard: Any, frames: int) -> set[int]:
+    """Frames of a shard `[i, n]`, or of several merged ones, `[[i, n], ...]`."""
+    pairs = [shard] if isinstance(shard[0], int) else shard
+    return {frame for index, count in pairs for frame in range(index, frames, count)}
+
+
 def check_objects(records: dict[str, dict[str, Any]], judge: Judge) -> None:
-    """An instance id is one prim (or point) of one class in all frames and cameras of the same structure.
+    """An instance id is one prim (or point) of one class in all frames and cameras of the same stage and structure.
 
     Where it is seen by two cameras of a frame, it is the same thing in the same place, whole in either.
     """
     seen: dict[tuple[str, Any], tuple[Any, ...]] = {}
     owner: dict[tuple[Any, ...], int] = {}
     for name, record in records.items():
-        structure = json.dumps([record.get("structure"), record.get("time")], sort_keys=True)
+        structure = json.dumps(
+            [record.get("stage"), record.get("structure"), record.get("time")], sort_keys=True
+        )
         facts: dict[Any, Any] = {}
         for camera in record.get("cameras", []):
             for item in camera.get("objects", []):
@@ -69,6 +78,47 @@ def check_objects(records: dict[str, dict[str, Any]], judge: Judge) -> None:
                     where,
                     f"instance {number} ({thing[0]}) stands elsewhere, or is of another size, in another camera's view",
                 )
+
+
+def check_marks(records: dict[str, dict[str, Any]], judge: Judge) -> None:
+    """A key point is in the same place of its object wherever the object's geometry is the same (to a micrometre)."""
+    places: dict[tuple[Any, ...], tuple[np.ndarray, str]] = {}
+    for name, record in records.items():
+        for camera in record.get("cameras", []):
+            for item in camera.get("objects", []):
+                points = item.get("keypoints") or []
+                pose = item.get("pose")
+                if not points or pose is None or item.get("model") is None:
+                    continue
+                eye = np.array(camera["world_from_camera"])
+                for point in points:
+                    seen = (np.array(point["world"]) - eye[:3, 3]) @ eye[:3, :3]
+                    local = (seen - pose["t"]) @ np.array(pose["R"])
+                    key = item["model"], item["prim_path"], item["point_id"], point["name"]
+                    first, where = places.setdefault(key, (local, name))
+                    off = float(np.abs(local - first).max())
+                    judge.check(
+                        off <= 1e-6 * max(1.0, float(np.abs(seen).max())),
+                        "keypoint.local",
+                        f"{name} {camera['name']}",
+                        f"{item['prim_path']} {point['name']!r} lies {off:.4f} m from where {where} has it on the object",
+                    )
+
+
+def check_lenses(records: dict[str, dict[str, Any]], judge: Judge) -> None:
+    """The same prim with the same film and resolution has the same K in every frame."""
+    known: dict[str, tuple[Any, str]] = {}
+    for name, record in records.items():
+        for camera in record.get("cameras", []):
+            keys = ("prim_path", "resolution", "lens", "square_pixels", "projection", "calibration")
+            key = json.dumps([camera.get(k) for k in keys], sort_keys=True)
+            first, where = known.setdefault(key, (camera.get("K"), name))
+            judge.check(
+                camera.get("K") == first,
+                "camera.intrinsics",
+                f"{name} {camera.get('name')}",
+                f"K differs from that in {where}, with the same lens and size",
+            )
 
 
 def check_splits(records: dict[str, dict[str, Any]], labels: dict[str, Any], judge: Judge) -> None:

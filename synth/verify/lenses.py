@@ -22,7 +22,10 @@ _ROUNDS = 40
 
 
 def checked(projection: dict[str, Any]) -> tuple[str, np.ndarray]:
-    """Kind and coefficients f8[14] or f8[4] of a record's `projection`. Raises ValueError for what is no lens."""
+    """Kind and numbers of a record's `projection`: f8[14] for opencv, k1 to k4 and the greatest angle for a fisheye.
+
+    Raises ValueError for what is no lens.
+    """
     kind = projection["kind"]
     if kind not in KINDS:
         raise ValueError(f"there is no lens of kind {kind!r}")
@@ -38,6 +41,8 @@ def checked(projection: dict[str, Any]) -> tuple[str, np.ndarray]:
         raise ValueError(f"a {kind} lens has no coefficients")
     out = np.zeros(size)
     out[: len(given)] = given
+    if kind == "fisheye":
+        out = np.append(out, float(projection.get("max_angle", np.pi)))
     return kind, out
 
 
@@ -52,8 +57,9 @@ def project(kind: str, c: np.ndarray, points: np.ndarray) -> np.ndarray:
             return np.stack([np.arctan2(x, z), np.arctan2(y, level)], -1)
         if kind == "fisheye":
             across = np.sqrt(x * x + y * y)
-            angle = theta_d(c, np.arctan2(across, z))
-            share = np.where(across > 0, angle / across, np.where(z > 0, 0.0, np.nan))
+            theta = np.arctan2(across, z)
+            share = np.where(across > 0, theta_d(c, theta) / across, np.where(z > 0, 0.0, np.nan))
+            share = np.where(theta <= _rising(c)[0][-1], share, np.nan)
             return np.stack([x * share, y * share], -1)
         front = np.where(z > 0, z, np.nan)
         tangents = np.stack([x / front, y / front], -1)
@@ -111,13 +117,18 @@ def rays(kind: str, c: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, np.n
     return origins, np.concatenate([tangents, one[:, None]], 1)
 
 
-def _fisheye_rays(c: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    distance = np.hypot(x, y)
-    table = np.linspace(0, np.pi, 4097)
+def _rising(c: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Angles from 0 to the greatest that the lens sees, and their distances from the middle: as long as those rise."""
+    table = np.linspace(0, c[4], 4097)
     values = theta_d(c, table)
     falling = np.flatnonzero(np.diff(values) <= 0)
     end = int(falling[0]) + 1 if len(falling) else len(table)
-    table, values = table[:end], values[:end]
+    return table[:end], values[:end]
+
+
+def _fisheye_rays(c: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    distance = np.hypot(x, y)
+    table, values = _rising(c)
     theta = np.interp(distance, values, table)
     for _ in range(6):
         slope = (theta_d(c, theta + _STEP) - theta_d(c, theta - _STEP)) / (2 * _STEP)

@@ -191,7 +191,9 @@ def check_range(range_: np.ndarray, depth: np.ndarray | None, seen: Looked, judg
 def check_places(parameter: np.ndarray, seen: Looked, what: str, judge: Judge, name: str) -> None:
     """Points of visible masks, back-projected through the lens, lie inside their objects' 3D boxes."""
     origins, directions = seen.eye.world_rays
-    for label, _, masks, solid in seen.each():
+    for label, item, masks, solid in seen.each():
+        if item.get("moves"):
+            continue
         t = parameter[masks.visible]
         known = ~np.isnan(t)
         if not judge.check(
@@ -250,18 +252,56 @@ def check_semantic(path: Path, seen: Looked, judge: Judge, name: str) -> None:
     judge.check(wrong == 0, "semantic.mask", name, f"{wrong} pixels are not of the class that the masks name")
 
 
+def check_panoptic(path: Path, seen: Looked, judge: Judge, name: str) -> None:
+    """R + 256 G + 65536 B is the place (from 1) of the object that the visible masks name, 0 elsewhere."""
+    pixels = read_pixels(path)
+    if judge.check(
+        pixels.shape == (*seen.owner.shape, 3) and pixels.dtype == np.uint8,
+        "panoptic.size",
+        name,
+        f"{pixels.dtype} {pixels.shape}, expected 8 bit {seen.owner.shape} in 3 channels",
+    ):
+        wrong = int((pixels.astype(np.int64) @ [1, 256, 65536] != seen.owner).sum())
+        judge.check(
+            wrong == 0, "panoptic.mask", name, f"{wrong} pixels are not of the object that the masks name"
+        )
+
+
+def check_millimetres(path: Path, depth: np.ndarray | None, seen: Looked, judge: Judge, name: str) -> None:
+    """depth in whole millimetres, 0 where there is none (or too far for 16 bits)."""
+    pixels = read_pixels(path)
+    if not judge.check(
+        pixels.shape == seen.owner.shape and pixels.dtype == np.uint16,
+        "depth_mm.size",
+        name,
+        f"{pixels.dtype} {pixels.shape}, expected 16 bit {seen.owner.shape}",
+    ):
+        return
+    if depth is not None:
+        near = np.isfinite(depth) & (depth * 1000 < 65535) & (depth > 0)
+        off = np.abs(pixels[near] - depth[near].astype(np.float64) * 1000)
+        right = not near.any() or float(off.max()) <= 0.51
+        background = not pixels[np.isinf(depth)].any()
+        judge.check(
+            right and background,
+            "depth_mm.depth",
+            name,
+            f"it differs from depth by up to {float(off.max(initial=0.0)):.2f} mm, or on the background",
+        )
+
+
 def check_nocs(path: Path, parameter: np.ndarray | None, seen: Looked, judge: Judge, name: str) -> None:
     """Places in the objects' own boxes: from 0 to 1, and where the back-projected points lie."""
     nocs = three_channels(path, seen.eye, "nocs", judge, name)
     if nocs is None:
         return
     origins, directions = seen.eye.world_rays
-    for label, _, masks, solid in seen.each():
+    for label, item, masks, solid in seen.each():
         mine = nocs[masks.visible].astype(np.float64)
         inside = np.isfinite(mine).all() and bool(((mine >= -1e-4) & (mine <= 1 + 1e-4)).all())
         if not judge.check(inside, "nocs.value", name, f"{label}: a place is not within 0 to 1"):
             continue
-        if parameter is None:
+        if parameter is None or item.get("moves"):
             continue
         t = parameter[masks.visible]
         known = np.isfinite(t)
@@ -285,7 +325,12 @@ Reader = Callable[[Path, Looked, Judge, str], None]
 
 def check_pictures(seen: Looked, images: dict[str, str], where: str, judge: Judge) -> np.ndarray | None:
     """All image files of one camera; gives back what rays are measured by [m], for key points, or None."""
-    known: dict[str, Reader] = {"rgb": check_rgb, "instance": check_instance, "semantic": check_semantic}
+    known: dict[str, Reader] = {
+        "rgb": check_rgb,
+        "instance": check_instance,
+        "semantic": check_semantic,
+        "panoptic": check_panoptic,
+    }
     paths = {}
     for what, name in images.items():
         if judge.check((seen.root / name).is_file(), "image.missing", where, f"{name} is not there"):
@@ -304,6 +349,9 @@ def check_pictures(seen: Looked, images: dict[str, str], where: str, judge: Judg
             range_ = one_channel(paths["range"], seen.eye, "range", judge, images["range"])
             if range_ is not None:
                 check_range(range_, depth, seen, judge, images["range"])
+    if "depth_mm" in paths:
+        with judge.guard("depth_mm.broken", images["depth_mm"]):
+            check_millimetres(paths["depth_mm"], depth, seen, judge, images["depth_mm"])
     parameter = ray_parameter(seen.eye, depth, range_)
     for what, in_camera in (("normal", False), ("normal_camera", True)):
         if what in paths:

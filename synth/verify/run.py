@@ -5,7 +5,7 @@ from typing import Any
 
 from twinstage.synth.verify import identity
 from twinstage.synth.verify.coco import check_coco
-from twinstage.synth.verify.files import check_files, read_json, read_manifest
+from twinstage.synth.verify.files import check_files, check_paths, read_json, read_manifest
 from twinstage.synth.verify.formats import check_export
 from twinstage.synth.verify.models import Models
 from twinstage.synth.verify.records import Rules, check_record
@@ -22,6 +22,7 @@ def check_dataset(root: Path) -> Report:
     if manifest is not None:
         with judge.guard("manifest.broken", "manifest.json"):
             check_files(root, manifest, judge)
+            check_paths(root, judge)
     labels = _labels(root, judge)
     records = _records(root, judge)
     if manifest is None or labels is None:
@@ -43,6 +44,9 @@ def check_dataset(root: Path) -> Report:
         identity.check_splits(records, labels, judge)
         identity.check_cameras(records, manifest, judge)
         identity.check_objects(records, judge)
+        identity.check_lenses(records, judge)
+        with judge.guard("record.malformed", "records"):
+            identity.check_marks(records, judge)
         with judge.guard("record.malformed", "records"):
             identity.check_totals(records, labels, manifest, judge)
         for export in manifest["exports"]:

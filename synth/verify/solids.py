@@ -138,6 +138,14 @@ def check_full_box(
         where,
         f"bbox_full {_rounded(box)} leaves out pixel centres by {short.max():.3f} px",
     )
+    total, amodal = item["amodal_px_total"], item["amodal_px_in_frame"]
+    within = edges.min() >= 0 and edges[2] <= eye.width and edges[3] <= eye.height
+    judge.check(
+        not within or total == amodal,
+        "count.total_inside",
+        where,
+        f"its whole silhouette lies inside the image, but amodal_px_total is {total} and {amodal} px are inside",
+    )
     bounds = projected_bounds(eye, solid.corners)
     if bounds is not None:
         beyond = np.concatenate([bounds[:2] - edges[:2], edges[2:] - bounds[2:]])

@@ -5,18 +5,19 @@ memory. `export` puts them on disk, each whole or not at all. What a writer read
 `sensors/` and `models/`.
 """
 
+import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from pydantic import StringConstraints
 
 from twinstage.base.errors import UserError
 from twinstage.base.registry import Registry
 from twinstage.synth.canonical import TEMPORARY
-from twinstage.synth.dataset import Dataset
+from twinstage.synth.dataset import Dataset, record_path
 from twinstage.synth.model import Model
 
 Content = bytes | Path | Iterable[bytes]
@@ -52,8 +53,20 @@ class Writer(Model):
         if lacking:
             raise UserError(f"export {self.kind}: it needs {' and '.join(lacking)}; add that to `annotate`")
 
+    def check_record(self, record: dict[str, Any]) -> None:
+        """Raise UserError for a frame that the format cannot hold: when it is made, not when all are."""
+
 
 WRITERS: Registry[Writer] = Registry("writer", group="twinstage.writers")
+
+
+def check_frame(writers: Iterable[Writer], out: Path, frame: int) -> None:
+    """Let the writers that refuse some records look at a frame's. Raises UserError."""
+    strict = [w for w in writers if type(w).check_record is not Writer.check_record]
+    if strict:
+        record = json.loads((out / record_path(frame)).read_bytes())
+        for writer in strict:
+            writer.check_record(record)
 
 
 def export(writer: Writer, dataset: Dataset, out: Path, *, within: str = "") -> int:
@@ -76,11 +89,12 @@ def inside(root: Path, path: str) -> Path:
 
 def source(dataset: Dataset, path: str) -> Path:
     """A file of the dataset; UserError where it is not there, or is a link that leads out of the dataset."""
-    found = inside(dataset.root, path)
-    if not found.resolve().is_relative_to(dataset.root.resolve()):
-        raise UserError(f"{found} is a link that leads out of the dataset")
+    named = inside(dataset.root, path)
+    found = named.resolve()
+    if not found.is_relative_to(dataset.root.resolve()):
+        raise UserError(f"{named} is a link that leads out of the dataset")
     if not found.is_file():
-        raise UserError(f"{found} is not there, though a record names it")
+        raise UserError(f"{named} is not there, though a record names it")
     return found
 
 

@@ -23,12 +23,12 @@ from twinstage.base.errors import UserError
 from twinstage.render.picture import png_bytes
 from twinstage.synth.dataset import Dataset
 from twinstage.synth.writers.base import WRITERS, Content, Folder, Writer, source
-from twinstage.synth.writers.bop_entries import Scene, ground_truth, scene_camera
+from twinstage.synth.writers.bop_entries import Scene, ground_truth, refuse_without_pose, scene_camera
 from twinstage.synth.writers.bop_models import model_files, numbered
 from twinstage.synth.writers.cameras import pinhole
 from twinstage.synth.writers.depth import as_integers, read_depth
 from twinstage.synth.writers.pixels import decode
-from twinstage.synth.writers.views import REPORT, Tally, View, splits_of, views
+from twinstage.synth.writers.views import REPORT, Tally, View, splits_of, views, views_of
 
 IMAGES_A_SCENE = 1000
 
@@ -41,6 +41,7 @@ class BopWriter(Writer):
         depth_scale: of a depth PNG, millimetres a step: 1 reaches 65 m, 0.1 reaches 6.5 m.
         without_pose: an object that is mirrored, or squashed askew, has no rigid pose; that ends the export (refuse), or
             the object is left out and counted (omit).
+        most_models: more than that, as when a scale is drawn anew in each frame, are refused.
     """
 
     kind: Literal["bop"] = "bop"
@@ -48,10 +49,18 @@ class BopWriter(Writer):
     needs = ("rgb", "depth", "models")
     depth_scale: float = Field(default=1.0, gt=0, le=100)
     without_pose: Literal["refuse", "omit"] = "refuse"
+    most_models: int = Field(default=1000, ge=1, le=999_999)
+
+    def check_record(self, record: dict[str, Any]) -> None:
+        for view in views_of(record):
+            pinhole(view, "bop")
+            if self.without_pose == "refuse":
+                for item in view.camera["objects"]:
+                    refuse_without_pose(view, item)
 
     def files(self, dataset: Dataset) -> Iterator[tuple[str, Content]]:
         labels, tally = dataset.labels(), Tally()
-        numbers = numbered(dataset, labels)
+        numbers = numbered(dataset, labels, self.most_models)
         for path, content in model_files(dataset, numbers):
             yield f"{self.folder}/models/{path}", content
         first = None

@@ -45,15 +45,12 @@ class Scene:
         self.tally.add("images")
         out = []
         for item in view.camera["objects"]:
-            if item.get("pose") is not None and item.get("model") is not None:
+            if self.without_pose == "refuse":
+                refuse_without_pose(view, item)
+            if _is_rigid(item):
                 out.append(item)
-            elif self.without_pose == "omit":
-                self.tally.add("objects_without_a_rigid_pose")
             else:
-                raise UserError(
-                    f"export bop: {view.where}: {item['prim_path']} is mirrored or squashed, so it has no rigid pose; "
-                    "leave it out of the targets, or set `without_pose: omit`"
-                )
+                self.tally.add("objects_without_a_rigid_pose")
         return out
 
     def add(self, view: View, item: dict[str, Any], truth: dict[str, Any], valid: int) -> None:
@@ -84,6 +81,19 @@ class Scene:
             + b'],"annotations":['
             + b",".join(self._annotations)
             + b"]}\n",
+        )
+
+
+def _is_rigid(item: dict[str, Any]) -> bool:
+    return item.get("pose") is not None and item.get("model") is not None
+
+
+def refuse_without_pose(view: View, item: dict[str, Any]) -> None:
+    """Raise UserError for an object without a rigid pose."""
+    if not _is_rigid(item):
+        raise UserError(
+            f"export bop: {view.where}: {item['prim_path']} is mirrored or squashed, so it has no rigid pose; "
+            "leave it out of the targets, or set `without_pose: omit`"
         )
 
 

@@ -6,6 +6,7 @@ models_info.json holds BOP's keys (diameter, min_*, size_* [mm], symmetries wher
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -28,10 +29,17 @@ _TYPES = {
 }
 
 
-def numbered(dataset: Dataset, labels: dict[str, Any]) -> dict[str, int]:
-    """obj_id by the name of the model."""
+def numbered(dataset: Dataset, labels: dict[str, Any], most: int) -> dict[str, int]:
+    """obj_id by the name of the model. Raises UserError where there are more than `most`."""
     order = {c["name"]: place for place, c in enumerate(labels["classes"])}
     found = _listed(dataset)
+    if len(found) > most:
+        users = Counter(model["prim_path"] for model in found.values())
+        often, times = min(users.items(), key=lambda user: (-user[1], user[0]))
+        raise UserError(
+            f"export bop: the dataset has {len(found)} models, {times} of them of {often} alone, as when a scale "
+            f"is drawn anew in each frame; BOP wants a fixed set: choose scales from a few, or set `most_models` above {most}"
+        )
     names = sorted(found, key=lambda name: (order.get(found[name]["class"], len(order)), name))
     return {name: number for number, name in enumerate(names, start=1)}
 

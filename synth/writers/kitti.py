@@ -25,7 +25,7 @@ from twinstage.synth.writers.cameras import pinhole
 from twinstage.synth.writers.depth import as_integers, read_depth
 from twinstage.synth.writers.kitti_frames import calibration, rectified_from_camera
 from twinstage.synth.writers.kitti_labels import Columns, label_file
-from twinstage.synth.writers.views import REPORT, Tally, View, splits_of, views
+from twinstage.synth.writers.views import REPORT, Tally, View, splits_of, views, views_of
 
 DEPTH_UNIT = 1 / 256
 """Of a depth PNG [m]."""
@@ -62,6 +62,10 @@ class KittiWriter(Writer):
         if not 0 < self.occlusion_levels[0] < self.occlusion_levels[1] <= 1:
             raise ValueError("occlusion_levels are two shares of which the second is greater, from 0 to 1")
         return self
+
+    def check_record(self, record: dict[str, Any]) -> None:
+        for view in views_of(record):
+            pinhole(view, "kitti")
 
     def files(self, dataset: Dataset) -> Iterator[tuple[str, Content]]:
         labels, tally = dataset.labels(), Tally()

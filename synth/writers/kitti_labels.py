@@ -21,6 +21,9 @@ from twinstage.synth.writers.views import Tally, View
 
 DONT_CARE = "DontCare -1 -1 -10 {} -1 -1 -1 -1000 -1000 -1000 -10"
 
+THINNEST = 0.001
+"""Least side of a box [m]: one of none has no volume, which readers refuse."""
+
 TILTED = np.sin(np.radians(0.1))
 """Sine of the angle from which an object counts as tilted."""
 
@@ -54,7 +57,9 @@ def label_file(view: View, turn: F8, columns: Columns) -> str:
 
 
 def _row(item: dict[str, Any], corners: F8, size: tuple[int, int], columns: Columns) -> str:
-    (h, w, length), (x, y, z), angle, tilted = upright_box(corners, columns.forward)
+    sides, (x, y, z), angle, tilted = upright_box(corners, columns.forward)
+    h, w, length = (max(side, THINNEST) for side in sides)
+    columns.tally.add("boxes_of_flat_objects_made_1_mm_thick", int(min(sides) < THINNEST))
     columns.tally.add("boxes_fitted_around_tilted_objects", int(tilted))
     columns.tally.add("objects_whose_middle_is_behind_the_camera", int(z <= 0))
     occluded = sum(item["occlusion"] >= level for level in columns.levels)

@@ -63,11 +63,17 @@ class View:
 def views(dataset: Dataset, split: str | None = None, *, all_splits: bool = False) -> Iterator[View]:
     """The pictures of a split (or of all), by frame and camera; rejected frames have none."""
     for record in dataset.records():
-        if record["rejected"] or not (all_splits or record["split"] == split):
-            continue
-        cameras, sensors = record["cameras"], tuple(record.get("sensors") or ())
-        for row, camera in enumerate(cameras):
-            yield View(record["frame"], record["split"], row, len(cameras), camera, sensors)
+        if all_splits or record["split"] == split:
+            yield from views_of(record)
+
+
+def views_of(record: dict[str, Any]) -> Iterator[View]:
+    """The pictures of a record; none where the frame was rejected."""
+    if record["rejected"]:
+        return
+    cameras, sensors = record["cameras"], tuple(record.get("sensors") or ())
+    for row, camera in enumerate(cameras):
+        yield View(record["frame"], record["split"], row, len(cameras), camera, sensors)
 
 
 def splits_of(labels: dict[str, Any]) -> list[str | None]:

@@ -49,17 +49,19 @@ class YoloWriter(Writer):
         labels = dataset.labels()
         classes = self._classes(labels)
         tally = Tally()
-        yield f"{self.folder}/data.yaml", self._data(labels, classes).encode()
         places = {c["name"]: place for place, c in enumerate(classes)}
         keypoints = tuple(classes[0].get("keypoints") or ())
         shape = Shape(self.min_iou, self.tolerance, keypoints, tally)
+        filled: dict[str, None] = {}
         for split in splits_of(labels):
             for view in views(dataset, split):
+                filled[split or "train"] = None
                 picture = source(dataset, view.picture("rgb", "export yolo"))
                 where, name = split or "train", PurePosixPath(view.name)
                 yield f"{self.folder}/images/{where}/{name}", picture
                 text = self._label(view, labels, places, shape)
                 yield f"{self.folder}/labels/{where}/{name.with_suffix('.txt')}", text.encode()
+        yield f"{self.folder}/data.yaml", self._data(list(filled), classes).encode()
         yield f"{self.folder}/{REPORT}", tally.report(self._conventions())
 
     def _label(self, view: View, labels: dict[str, Any], places: dict[str, int], shape: Shape) -> str:
@@ -95,10 +97,9 @@ class YoloWriter(Writer):
             )
         return chosen
 
-    def _data(self, labels: dict[str, Any], classes: list[dict[str, Any]]) -> str:
-        """data.yaml; strings are JSON's, which YAML reads."""
-        splits = [split or "train" for split in splits_of(labels)]
-        train = "train" if "train" in splits else splits[0]
+    def _data(self, splits: list[str], classes: list[dict[str, Any]]) -> str:
+        """data.yaml; strings are JSON's, which YAML reads. `splits`: those with pictures: a loader refuses other folders."""
+        train = "train" if "train" in splits else [*splits, "train"][0]
         val = next((name for name in _VAL if name in splits), train)
         lines = ['path: ""', f"train: images/{train}", f"val: images/{val}"]
         lines += ["test: images/test"] if "test" in splits else []

@@ -84,8 +84,10 @@ def obb(item: dict[str, Any], size: Size, shape: Shape) -> list[float]:
     if corners is not None and all(_within(corner, size) for corner in corners):
         return _shares(np.array(corners, np.float64), size)
     mask, left, top = _cut_out(item, size)
-    rows, columns = np.nonzero(mask)
-    pixels = np.column_stack([columns + left, rows + top])
+    # Only the ends of each row can be on the hull.
+    rows = np.flatnonzero(mask.any(1))
+    ends = [mask[rows].argmax(1), mask.shape[1] - 1 - mask[rows, ::-1].argmax(1)]
+    pixels = np.concatenate([np.column_stack([end + left, rows + top]) for end in ends])
     hull = convex_hull(np.concatenate([pixels + step for step in ((0, 0), (1, 0), (0, 1), (1, 1))]))
     found = rectangle_within(hull, size)
     if corners is not None:

@@ -346,6 +346,10 @@ def _cameras(s: Nasty) -> None:
             prim.CreateAttribute("twin:shutter:readout", Sdf.ValueTypeNames.Double).Set(0.03)
             camera.CreateShutterOpenAttr(0.0)
             camera.CreateShutterCloseAttr(0.1)
+            move = prim.CreateAttribute("twin:motion:velocity", Sdf.ValueTypeNames.Double3)
+            move.Set(Gf.Vec3d(2.0, 0.5, 1.0))  # metres a second, whatever the stage's unit
+            turn = Gf.Vec3d(*[float(v) for v in s.rng.uniform(-60, 60, 3)])
+            prim.CreateAttribute("twin:motion:angularVelocity", Sdf.ValueTypeNames.Double3).Set(turn)
 
 
 def _look(s: Nasty, camera: UsdGeom.Camera, eye: np.ndarray, target: np.ndarray) -> None:

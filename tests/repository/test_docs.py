@@ -26,16 +26,19 @@ PAGES = [
     "docs/pictures.md",
     "docs/protocol.md",
     "docs/randomizers.md",
+    "docs/records.md",
+    "docs/recipes.md",
     "docs/render.md",
     "docs/render-comparison.md",
     "docs/safety.md",
     "docs/sensors.md",
     "docs/usd-support.md",
     "docs/verify-rules.md",
+    "docs/verify.md",
 ]
 
 
-@pytest.mark.parametrize("page", [*PAGES, "examples/palletizer/README.md"])
+@pytest.mark.parametrize("page", [*PAGES, "examples/palletizer/README.md", "examples/randomizers/README.md"])
 def test_links_lead_somewhere(root: Path, page: str) -> None:
     text = (root / page).read_text("utf-8")
     targets = [t for t in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in t]
@@ -76,10 +79,33 @@ def test_every_kind_of_binding_and_randomizer_is_on_the_page(root: Path) -> None
 
     text = (root / "docs" / "files.md").read_text("utf-8")
     assert [kind for kind in MODELS if f"| `{kind}` |" not in text] == []
-    assert [kind for kind in RANDOMIZERS.kinds() if kind not in text] == []
+    page = (root / "docs" / "randomizers.md").read_text("utf-8")
+    assert [kind for kind in RANDOMIZERS.kinds() if f"### `{kind}`\n" not in page] == []
 
 
 def test_the_readme_names_every_command(root: Path) -> None:
     text = (root / "README.md").read_text("utf-8")
     for command in ("demo", "serve", "doctor", "render", "synth generate", "synth verify", "assets check"):
         assert command in text
+
+
+def test_the_page_on_recipes_shows_distributions_that_are_some(root: Path) -> None:
+    import yaml
+    from pydantic import TypeAdapter
+
+    from twinstage.synth.distributions import Distribution
+    from twinstage.synth.triggers import Trigger
+
+    text = (root / "docs" / "recipes.md").read_text("utf-8")
+    table = text.split("## Numbers")[1].split("## When")[0]
+    written = [w for row in re.findall(r"^\| (`.*?) \|", table, re.M) for w in re.findall(r"`([^`]+)`", row)]
+    adapter = TypeAdapter(Distribution)
+    assert len([adapter.validate_python(yaml.safe_load(w)) for w in written]) >= 14
+    fields = {field.alias or name for name, field in Trigger.model_fields.items()}
+    told = set(
+        re.findall(
+            r"`(\w+)`",
+            "".join(re.findall(r"^\| (`.*?) \|", text.split("## When")[1].split("## Splits")[0], re.M)),
+        )
+    )
+    assert told == fields

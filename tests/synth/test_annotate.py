@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from twinstage.base.errors import UserError
 from twinstage.synth.dataset import Dataset
 from twinstage.synth.generate import generate
 from twinstage.synth.masks import decode
@@ -265,3 +266,25 @@ def test_a_rolling_shutter_is_in_the_record_and_bends_the_labels(
     shift = still["K"][0][0] * 10 * 0.05 * row / 89 / depth
     assert boxes["still"][1]["bbox_full"][0] - box["bbox_full"][0] == pytest.approx(shift, rel=0.15)
     assert shift > 3
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"keypoints": ["tip"]}, "class 'box': no object of it in the stage has a key point 'tip'"),
+        ({"keypoints": ["a", "a"]}, "key point 'a' is named twice"),
+        ({"keypoints": ["a", "b"], "sigmas": [0.1]}, "1 sigmas for 2 key points"),
+        ({"keypoints": ["a", "b"], "skeleton": [[1, 3]]}, "skeleton names key point 3"),
+        (
+            {"keypoints": ["top", "end"], "flip": [["top", "tip"]]},
+            "there is no key point 'tip'; did you mean 'top'",
+        ),
+    ],
+)
+def test_key_points_that_cannot_be_meant_are_refused(
+    yard: Path, yard_recipe: Callable[..., Recipe], tmp_path: Path, fields: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(UserError, match=sentence):
+        recipe = yard_recipe(labels={"box": {"labels": ["box"], **fields}}, randomize=[])
+        generate(recipe, tmp_path / "d", base_dir=yard.parent)
+    assert not (tmp_path / "d").exists()

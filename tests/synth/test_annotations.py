@@ -12,6 +12,7 @@ from twinstage.synth.dataset import Dataset
 from twinstage.synth.generate import generate
 from twinstage.synth.masks import decode
 from twinstage.synth.recipe import Recipe
+from twinstage.synth.verify import verify
 
 ALL = [
     *(
@@ -70,14 +71,18 @@ def made(yard: Path, yard_recipe: Callable[..., Recipe], folder: Path, **more: A
         export=[],
         **more,
     )
-    generate(recipe, folder / "out", base_dir=folder)
+    assert generate(recipe, folder / "out", base_dir=folder).findings == ()
     return folder / "out"
 
 
 @pytest.fixture(scope="module")
 def dataset(yard: Path, yard_recipe: Callable[..., Recipe], tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made(
-        yard, yard_recipe, tmp_path_factory.mktemp("all"), annotate=ALL, engine={"kind": "raycast", "spp": 1}
+        yard,
+        yard_recipe,
+        tmp_path_factory.mktemp("all"),
+        annotate=[*ALL, "models"],
+        engine={"kind": "raycast", "spp": 1},
     )
 
 
@@ -210,3 +215,37 @@ def test_things_that_move_while_rows_are_exposed_are_told(
     middle = box["bbox_amodal"][0] + box["bbox_amodal"][2] / 2
     still = camera["K"][0][2] + camera["K"][0][0] * box["pose"]["t"][0] / box["pose"]["t"][2]
     assert middle - still == pytest.approx(shift, abs=1.0) and shift > 3
+
+
+def test_nothing_moves_while_a_shutter_takes_no_time(dataset: Path, tmp_path: Path) -> None:
+    import json
+    import shutil
+
+    copy = tmp_path / "copy"
+    shutil.copytree(dataset, copy)
+    path = copy / "records" / "000000.json"
+    record = json.loads(path.read_bytes())
+    record["cameras"][0]["objects"][0]["moves"] = True
+    path.write_text(json.dumps(record))
+    assert "object.moves" in {finding.code for finding in verify(copy).findings}
+
+
+def test_the_page_tells_of_every_annotation_and_field(root: Path, dataset: Path) -> None:
+    import re
+    from typing import get_args
+
+    import yaml
+
+    from twinstage.synth.recipe import Annotation, parse_recipe
+
+    page = (root / "docs" / "records.md").read_text("utf-8")
+    told = set(re.findall(r"`([A-Za-z_0-9]+)`", page))
+    assert set(get_args(Annotation)) <= told
+    record = next(Dataset(dataset).records())
+    camera = record["cameras"][0]
+    assert set(camera) | set(camera["objects"][0]) <= told
+    blocks = re.findall(r"```yaml\n(.*?)```", page, re.S)
+    data: dict[str, Any] = {"stage": "s.usda", "cameras": ["front"]}
+    for block in blocks:
+        data |= yaml.safe_load(block)
+    assert [spec.name for spec in parse_recipe(data).sensors] == ["velodyne", "roof", "heat"]

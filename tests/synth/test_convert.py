@@ -20,11 +20,14 @@ def files(root: Path) -> dict[str, bytes]:
 
 def test_what_it_writes_is_what_the_export_wrote(yard_dataset: Path, tmp_path: Path) -> None:
     before = files(yard_dataset)
-    done = convert(yard_dataset, "coco", tmp_path / "out")
+    done = convert(yard_dataset, "coco", tmp_path / "out", ["pictures=false"])
     assert files(tmp_path / "out") == files(yard_dataset / "coco")
     assert done.files == len(files(tmp_path / "out")) and done.counts["instances_images"] == 6
     assert files(yard_dataset) == before
     assert verify(yard_dataset).ok
+    convert(yard_dataset, "coco", tmp_path / "whole")
+    document = json.loads((tmp_path / "whole/annotations_train.json").read_text())
+    assert all((tmp_path / "whole/images" / image["file_name"]).is_file() for image in document["images"])
 
 
 def test_the_command_writes_beside_the_dataset_by_default(yard_dataset: Path, tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def test_lists_that_overlap_agree_where_all_items_are_known() -> None:
 
 def test_too_few_items_are_one_clear_error() -> None:
     with pytest.raises(
-        UserError, match=r"split_by hdri: there are 1 items \(a\) for 2 splits, and 'val' gets none"
+        UserError, match=r"split_by hdri: there is 1 item \(a\) for 2 splits, and 'val' gets none"
     ):
         DEALING.allowed("hdri", ["a"], "val")
 

@@ -64,23 +64,26 @@ def test_the_schema_accepts_a_recipe_and_knows_the_plugins(yard_recipe: Callable
         ),
         (
             SMALL.replace("probability: 0.5", "probability: 2"),
-            r"recipe.yaml:6: randomize.0.probability: .*less than or equal to 1",
+            r"recipe.yaml:6: randomize.0.probability: is 2; expected at most 1",
         ),
         (
             SMALL.replace("probability", "probabilty"),
             r"recipe.yaml:6: randomize.0: unknown field 'probabilty'; did you mean 'probability'",
         ),
-        (SMALL.replace("stage: cell.usda\n", ""), r"recipe.yaml.*stage: Field required"),
+        (SMALL.replace("stage: cell.usda\n", ""), r"recipe.yaml:1: stage: is missing"),
         (
             SMALL.replace("- kind: coco", "- kind: cocoo"),
             r"recipe.yaml:8: export.0: no writer named 'cocoo'; did you mean 'coco'",
         ),
-        (SMALL.replace("- kind: coco", "- coco"), "export.0: a writer needs a kind, one of: coco"),
+        (SMALL.replace("- kind: coco", "- coco"), "export.0: a writer needs a kind, one of: .*coco"),
         (SMALL + "targets: [boxes]\n", "target 'boxes' is no class in labels; did you mean 'box'"),
         (SMALL + "engine: {kind: blender}\n", "engine: no engine named 'blender'; known: .*direct"),
         (SMALL + "engine: {sppp: 3}\n", "engine: unknown field 'sppp'; did you mean 'spp'"),
-        (SMALL + "annotate: [rgb, dept]\n", "recipe.yaml:9: annotate.1: .*'rgb', 'depth'"),
-        (SMALL + "frames: 0\n", "recipe.yaml:9: frames: .*greater than or equal to 1"),
+        (
+            SMALL + "annotate: [rgb, dept]\n",
+            "recipe.yaml:9: annotate.1: 'dept' is not known here; did you mean 'depth'",
+        ),
+        (SMALL + "frames: 0\n", "recipe.yaml:9: frames: is 0; expected at least 1"),
         (
             SMALL.replace("[box, pallet]", "{box: [a], pallet: [a]}"),
             r"label 'a' would mean both 'box' and 'pallet'",

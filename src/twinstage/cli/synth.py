@@ -8,8 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from twinstage.base.errors import DataError, UserError
-from twinstage.cli.common import AssetRoots, Json, print_json, progress, sigterm_stops
+from twinstage.cli.common import AssetRoots, Json, print_json, sigterm_stops
+from twinstage.cli.frame_progress import frame_progress
 from twinstage.cli.synth_convert import convert
+from twinstage.cli.synth_frame import frame
+from twinstage.cli.synth_merge import merge
+from twinstage.cli.synth_report import report
+from twinstage.cli.synth_schema import schema
 
 if TYPE_CHECKING:
     from twinstage.synth.generate import Generated
@@ -20,7 +25,8 @@ app = typer.Typer(
     help="Labelled datasets from a recipe, and their proof.",
     rich_markup_mode="rich",
 )
-app.command()(convert)
+for _command in (convert, frame, merge, report, schema):
+    app.command()(_command)
 
 
 @app.command()
@@ -49,16 +55,27 @@ def generate(
         list[str] | None,
         typer.Option("--set", help="Override a recipe field: --set engine.spp=64", show_default=False),
     ] = None,
+    verify: Annotated[
+        bool, typer.Option("--verify/--no-verify", help="Recompute every number when all frames are there.")
+    ] = True,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            "--at",
+            help="Start from this moment of the recording that the recipe's state names: a date and time, or seconds.",
+            show_default=False,
+        ),
+    ] = None,
     asset_root: AssetRoots = None,
     json_: Json = False,
 ) -> None:
-    """Write a labelled dataset.
+    """Write a labelled dataset, and check it.
 
     The same recipe and seed give the same bytes. A run that was stopped goes on where it was: give the same command again.
     """
     from twinstage.live.datasets import generate_dataset
 
-    with sigterm_stops(), progress("frames") as update:
+    with sigterm_stops(), frame_progress() as told:
         done = generate_dataset(
             recipe,
             out=out,
@@ -68,26 +85,46 @@ def generate(
             shard=shard,
             overrides=tuple(set_ or ()),
             asset_roots=tuple(asset_root or ()),
-            progress=update,
+            judged=verify,
+            progress=told.update,
+            on_frame=told.frame,
+            at=at,
         )
     if json_:
         print_json(asdict(done))
     else:
-        _print(done, out, shard)
+        print_generated(done, shard)
+    fail_if_wrong(done)
+
+
+def fail_if_wrong(done: "Generated") -> None:
+    """Raise DataError for a dataset without a picture, or in which the judge found something."""
+    out = done.out
     if done.frames > 0 and done.images == 0:
         reason, times = Counter(done.rejected.values()).most_common(1)[0]
         raise DataError(
             f"{out} has no image: all {done.frames} frames were rejected, {times} of them: {reason}"
         )
+    if done.findings:
+        more = f" (and {len(done.findings) - 1} more)" if len(done.findings) > 1 else ""
+        raise DataError(f"{out} does not verify: {done.findings[0]}{more}; its report.html lists them")
 
 
-def _print(done: "Generated", out: Path, shard: str) -> None:
+def print_generated(done: "Generated", shard: str = "") -> None:
+    """What was made, refused and confirmed, for people."""
+    out = done.out
     if done.frames == 0:
         print(f"{out}: no frames: shard {shard} of {done.of} frames is empty")
         return
     print(f"{out}: {done.frames} frames, {done.images} images, {done.annotations} annotations")
-    for frame, reason in done.rejected.items():
-        print(f"rejected: frame {frame}: {reason}")
+    for rule, times in sorted(done.refusals.items(), key=lambda item: (-item[1], item[0])):
+        print(f"refused: {times} attempts by {rule}")
+    for number, reason in done.rejected.items():
+        print(f"rejected: frame {number}: {reason}")
+    if done.checks is None:
+        print(f"not verified; twinstage synth verify {out} recomputes every number")
+    else:
+        print(f"verified: {done.checks} checks, {len(done.findings)} findings")
 
 
 @app.command()
@@ -111,9 +148,11 @@ def verify(
     """Recompute every number of a dataset from its files alone; exit 1 if one is wrong."""
     from twinstage.synth.verify import formats
     from twinstage.synth.verify import verify as check
+    from twinstage.synth.verify.rules import RULES
 
     if rules:
-        chosen = formats.rules_of(format_)
+        chosen = {} if format_ not in (None, "native") else dict(RULES)
+        chosen |= {} if format_ == "native" else formats.rules_of(format_)
         print_json(chosen) if json_ else print("\n".join(f"{code}: {text}" for code, text in chosen.items()))
         return
     if dataset is None:

@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING
 
 from twinstage.base.clock import SystemClock
 from twinstage.base.errors import UserError
+from twinstage.live.states import start_of, with_moment
 
 if TYPE_CHECKING:
+    from twinstage.synth.frame import FrameSummary
     from twinstage.synth.generate import Generated
+    from twinstage.synth.recipe import Recipe
+    from twinstage.synth.single import SingleFrame
 
 
 def generate_dataset(
@@ -22,28 +26,63 @@ def generate_dataset(
     shard: str = "0/1",
     overrides: Sequence[str] = (),
     asset_roots: Sequence[Path] = (),
+    judged: bool = True,
+    at: str | None = None,
     progress: Callable[[int, int], None] | None = None,
+    on_frame: Callable[["FrameSummary"], None] | None = None,
 ) -> "Generated":
     """Write the dataset of a recipe file; see `synth.generate.generate`. `asset_roots` add to the recipe's own."""
     from twinstage.synth.generate import generate
-    from twinstage.synth.recipe import load_recipe
+    from twinstage.synth.start import stored_start
 
-    loaded = load_recipe(recipe, overrides)
-    if asset_roots:
-        # Relative to the recipe, as its own are: the resolved recipe is part of the dataset and names no machine.
-        more = tuple(os.path.relpath(root, recipe.parent) for root in asset_roots)
-        loaded = loaded.model_copy(update={"asset_roots": (*loaded.asset_roots, *more)})
+    loaded = loaded_recipe(recipe, overrides, asset_roots)
+    if at is not None:
+        loaded = with_moment(loaded, at)
     return generate(
         loaded,
         out,
         frames,
         seed,
         base_dir=recipe.parent,
+        start=stored_start(out) or start_of(loaded, recipe.parent),
         workers=workers,
         shard=_shard(shard),
+        judged=judged,
         progress=progress,
+        on_frame=on_frame,
         clock=SystemClock(),
     )
+
+
+def single_frame(
+    recipe: Path,
+    frame: int,
+    *,
+    out: Path,
+    frames: int | None = None,
+    seed: int | None = None,
+    usd: bool = False,
+    overrides: Sequence[str] = (),
+    asset_roots: Sequence[Path] = (),
+) -> "SingleFrame":
+    """Write one frame of a recipe file; see `synth.single.make_frame`."""
+    from twinstage.synth.generate import resolved
+    from twinstage.synth.single import make_frame
+
+    loaded = resolved(loaded_recipe(recipe, overrides, asset_roots), frames, seed)
+    return make_frame(loaded, frame, out, base_dir=recipe.parent, usd=usd)
+
+
+def loaded_recipe(recipe: Path, overrides: Sequence[str] = (), asset_roots: Sequence[Path] = ()) -> "Recipe":
+    """The recipe in a file, with overrides and more folders that its stage may reach."""
+    from twinstage.synth.recipe import load_recipe
+
+    loaded = load_recipe(recipe, overrides)
+    if not asset_roots:
+        return loaded
+    # Relative to the recipe, as its own are: the resolved recipe is part of the dataset and names no machine.
+    more = tuple(os.path.relpath(root, recipe.parent) for root in asset_roots)
+    return loaded.model_copy(update={"asset_roots": (*loaded.asset_roots, *more)})
 
 
 def _shard(text: str) -> tuple[int, int]:

@@ -39,6 +39,7 @@ def make_app(live: LiveTwin, *, hosts: Collection[str] = (), camera_engine: str 
     `camera_engine`: what renders `/camera/...`; None for no such pages.
     """
     from twinstage.live.cameras.streams import CameraStreams
+    from twinstage.live.states import state_text
     from twinstage.sync.server import create_app
 
     return create_app(
@@ -47,6 +48,7 @@ def make_app(live: LiveTwin, *, hosts: Collection[str] = (), camera_engine: str 
         status=lambda: status_of(live),
         clock=live.clock,
         allowed_hosts=hosts,
+        state=lambda: state_text(live),
         cameras=None if camera_engine is None else CameraStreams(live.hub, engine=camera_engine),
     )
 

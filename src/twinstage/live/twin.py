@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from twinstage.base.clock import Clock
 from twinstage.base.finding import Finding
 from twinstage.live.edits import ProducerEdits
-from twinstage.live.wiring import load_wiring
+from twinstage.live.wiring import load_wiring, with_recordings
 from twinstage.scene.columns import TickColumns
 from twinstage.scene.merge import merge_ticks
 from twinstage.settings import Settings
@@ -35,7 +35,7 @@ log = logging.getLogger("twinstage.live")
 
 @dataclass(frozen=True, slots=True)
 class TwinFiles:
-    """What a user names on the command line."""
+    """What a user names on the command line. `recordings`: files in place of the contract's, by source ("": its only one)."""
 
     stage: Path
     bindings: Path | None = None
@@ -43,6 +43,7 @@ class TwinFiles:
     asset_roots: tuple[Path, ...] = ()
     quarantine: Path | None = None
     variants: tuple[tuple[str, str], ...] = ()
+    recordings: tuple[tuple[str, Path], ...] = ()
 
 
 class LiveTwin:
@@ -219,7 +220,7 @@ def open_twin(files: TwinFiles, *, clock: Clock, settings: Settings | None = Non
         from twinstage.telemetry.preflight import check_sources
         from twinstage.telemetry.quarantine import QuarantineFile, QuarantineMemory
 
-        contract, base_dir = wiring.contract, wiring.base_dir
+        contract, base_dir = with_recordings(wiring.contract, files.recordings), wiring.base_dir
         for problem in make_slots(wiring.bindings, opened):
             raise problem
         snapshot = read_snapshot(opened)

@@ -1,10 +1,11 @@
 """The bindings and the contract of a twin: from the files that a user named, or from the stage itself."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from twinstage.base.errors import UserError
+from twinstage.base.errors import UserError, did_you_mean
 from twinstage.base.finding import Finding
 
 if TYPE_CHECKING:
@@ -54,3 +55,18 @@ def load_wiring(
     else:
         return None
     return Wiring(found, load_contract(path), path, tuple(findings))
+
+
+def with_recordings(contract: "Contract", recordings: Sequence[tuple[str, Path]]) -> "Contract":
+    """The contract with files in place of its sources' own, by the source's name; "" means its only source."""
+    sources = dict(contract.sources)
+    for name, path in recordings:
+        if not name and len(sources) > 1:
+            raise UserError(
+                f"telemetry: the contract has {len(sources)} sources; name one file for each: {', '.join(sources)}"
+            )
+        source = name or next(iter(sources), "")
+        if source not in sources:
+            raise UserError(f"telemetry: the contract has no source {name!r}{did_you_mean(name, sources)}")
+        sources[source] = sources[source].model_copy(update={"uri": f"file:{path}"})
+    return contract.model_copy(update={"sources": sources}) if recordings else contract

@@ -114,6 +114,8 @@ def _check_yaml(folder: Folder, name: str, judge: Judge) -> None:
     for split in ("train", "val", "test"):
         if data.get(split) in (None, "") and split == "test":
             continue
+        if split == "val" and data.get("val") and data["val"] == data.get("train"):
+            continue  # said openly, for want of a split: loaders want both
         images = _images(folder, at, data.get("path"), data.get(split), f"{name} {split}", judge)
         for image in images:
             with judge.guard("yolo.unreadable", image):

@@ -3,21 +3,26 @@
 A new kind is found here by being registered: whoever adds one adds these, too.
 """
 
+import re
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
+from typing import Any, get_args
 
-import numpy as np
 import pytest
+import yaml
+from pydantic import TypeAdapter
+from tests.synth.test_layer_reproduces_frame import assert_same_scene as same_edits
 
 from twinstage.scene.read import read_snapshot
 from twinstage.scene.snapshot import Snapshot
 from twinstage.scene.stage import open_stage
 from twinstage.synth.dataset import Dataset
+from twinstage.synth.draws import Distribution
 from twinstage.synth.frame import FrameMaker
 from twinstage.synth.generate import generate
 from twinstage.synth.randomizers import RANDOMIZERS, Rejected
 from twinstage.synth.recipe import Recipe
+from twinstage.synth.triggers import Trigger
 from twinstage.synth.verify import verify
 
 KINDS = [cls.model_fields["kind"].default for cls in RANDOMIZERS if cls.__module__.startswith("twinstage.")]
@@ -66,15 +71,17 @@ def test_its_layer_over_the_stage_reads_as_the_labelled_scene(
 
 def assert_same_scene(made: Snapshot, read: Snapshot) -> None:
     """Everything that the label pass and the engines use is the same."""
-    assert made.prims.path == read.prims.path
-    np.testing.assert_allclose(made.node_world, read.node_world, rtol=0, atol=1e-9)
-    assert np.array_equal(made.instances.visible, read.instances.visible)
+    same_edits(made, read)
     assert [p.hash for p in made.prototypes] == [p.hash for p in read.prototypes]
     assert [(o.prim_path, o.point_id, o.labels) for o in made.objects] == [
         (o.prim_path, o.point_id, o.labels) for o in read.objects
     ]
-    assert made.materials == read.materials
-    assert made.cameras == read.cameras
-    for ours, theirs in zip(made.lights, read.lights, strict=True):
-        assert ours.radiance == pytest.approx(theirs.radiance, rel=1e-6)
-        assert replace(ours, radiance=theirs.radiance) == theirs
+
+
+def test_numbers_and_triggers_of_the_page_are_some(root: Path) -> None:
+    page = (root / "docs" / "randomizers.md").read_text("utf-8")
+    numbers, times = (yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", page, re.S)[:2])
+    adapter = TypeAdapter[Any](Distribution)
+    kinds = {adapter.validate_python(number).kind for number in numbers}
+    assert kinds == {m.model_fields["kind"].default for m in get_args(get_args(Distribution)[0])}
+    assert len([Trigger.model_validate(time) for time in times]) == 5

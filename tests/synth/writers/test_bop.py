@@ -223,3 +223,18 @@ def test_without_models_it_says_what_to_add(goods_dataset: Path, exported: Any, 
     shutil.copytree(goods_dataset, copy, ignore=shutil.ignore_patterns("models"))
     with pytest.raises(UserError, match="add `models` to `annotate`"):
         exported(copy, tmp_path, "bop")
+
+
+def test_a_model_for_each_frame_is_refused(native: Any, box_type: Any, exported: Any, tmp_path: Path) -> None:
+    level = np.array([[1.0, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]])
+
+    def boxes(frame: int) -> list[Any]:
+        side = 1 + frame / 10
+        at = np.array([0, 5.0, 0])
+        return [box_type("parcel", (side, side, side), np.eye(3), at, f"{frame:016x}", "/Growing")]
+
+    root = native(tmp_path / "native", {"one": level}, boxes, frames=4).write()
+    with pytest.raises(UserError, match="has 4 models, 4 of them of /Growing alone"):
+        exported(root, tmp_path / "a", "bop", most_models=3)
+    folder = exported(root, tmp_path / "b", "bop")
+    assert len(json.loads((folder / "models/models_info.json").read_text())) == 4

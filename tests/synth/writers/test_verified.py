@@ -1,5 +1,7 @@
 """What the writers write is found right by the product's judge, which reads the exported files alone."""
 
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,18 @@ def test_no_findings(
     report = verify_format(exported(goods_dataset, tmp_path, kind, **fields), kind)
     assert not report.findings, "\n".join(map(str, report.findings[:5]))
     assert report.checks > 200
+
+
+def test_no_findings_without_splits(goods_dataset: Path, exported: Any, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(goods_dataset, copy)
+    for path in copy.glob("records/*.json"):
+        path.write_text(json.dumps({**json.loads(path.read_text()), "split": None}))
+    labels = json.loads((copy / "labels.json").read_text())
+    (copy / "labels.json").write_text(json.dumps({**labels, "splits": []}))
+    for kind in ("coco", "yolo", "kitti", "bop"):
+        report = verify_format(exported(copy, tmp_path, kind), kind)
+        assert not report.findings and report.checks > 200, "\n".join(map(str, report.findings[:5]))
 
 
 @pytest.mark.parametrize("kind", ["coco", "yolo", "kitti", "bop"])

@@ -186,6 +186,22 @@ def test_an_empty_picture_has_an_empty_label(
     assert [len(rows) for rows in loaded.values()] == [1, 0]
 
 
+def test_a_split_without_pictures_is_not_named(
+    native: Any, box_type: Any, exported: Any, tmp_path: Path
+) -> None:
+    """As in a shard: the loader refuses a folder that is not there."""
+    pose = np.array([[1.0, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]])
+    box = box_type("parcel", (1, 1, 1), np.eye(3), np.array([0, 5.0, 0]), "c" * 16, "/Box")
+    splits = {0: "train", 1: "val", 2: "test"}
+    root = native(tmp_path / "native", {"one": pose}, lambda frame: [box], frames=3, splits=splits).write()
+    data = yaml.safe_load((exported(root, tmp_path / "a", "yolo") / "data.yaml").read_text())
+    assert [data[k] for k in ("train", "val", "test")] == ["images/train", "images/val", "images/test"]
+    for frame in (0, 2):
+        (root / f"records/{frame:06d}.json").unlink()
+    data = yaml.safe_load((exported(root, tmp_path / "b", "yolo") / "data.yaml").read_text())
+    assert data["train"] == data["val"] == "images/val" and "test" not in data
+
+
 def test_classes_are_chosen_and_renumbered(goods_dataset: Path, exported: Any, tmp_path: Path) -> None:
     folder = exported(goods_dataset, tmp_path, "yolo", classes=["parcel"])
     rows = np.concatenate(list(load(folder / "data.yaml", "train").values()))

@@ -1,0 +1,157 @@
+"""The state that a dataset starts from: of a running twin, or of a recording at a moment. As one layer without files.
+
+What the twin had is what `export` writes; here it is the text of a layer that stands alone (`synth.start`).
+"""
+
+import urllib.error
+import urllib.request
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from twinstage.base.clock import NS
+from twinstage.base.errors import TwinstageError, UserError
+from twinstage.live.export import freeze
+from twinstage.live.replay import LONGEST_S, ReplayClock, recording_start_ns, replay
+from twinstage.live.twin import LiveTwin, TwinFiles, open_twin
+from twinstage.settings import Settings
+
+if TYPE_CHECKING:
+    from twinstage.synth.recipe import Recipe
+    from twinstage.synth.start import Start
+    from twinstage.synth.state_spec import StateSpec
+
+ROUTE = "/api/state"
+_WAIT_S = 30.0
+
+_TICKS = 60_000
+"""Ticks of a replay up to which it keeps the live rate; beyond, it ticks more slowly."""
+
+
+def state_text(live: LiveTwin, note: dict[str, Any] | None = None) -> str:
+    """The twin's own opinions as the text of a layer. In a served twin: on the server's thread.
+
+    `note`: what the layer says of its moment; by default the time up to which telemetry is complete, or now.
+    """
+    from pxr import Sdf
+
+    if note is None:
+        known = live.ingest.watermark_ns if live.ingest is not None else 0
+        note = {"time": iso(known if known > 0 else live.clock.now_ns())}
+    layer = Sdf.Layer.CreateAnonymous("state.usda")
+    layer.TransferContent(freeze(live, note).layer)
+    layer.subLayerPaths = []
+    return str(layer.ExportToString())
+
+
+def iso(ns: int) -> str:
+    """`2026-11-24T09:14:00.000Z`."""
+    moment = datetime.fromtimestamp(ns / NS, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def start_of(recipe: "Recipe", folder: Path, asset_roots: tuple[Path, ...] = ()) -> "Start | None":
+    """The state that a recipe in that folder starts from; None where it names none."""
+    spec = recipe.state
+    if spec is None:
+        return None
+    if spec.url is not None:
+        return _of_url(spec.url)
+    roots = (*(folder / root for root in recipe.asset_roots), *asset_roots)
+    return _of_recording(spec, folder / recipe.stages[0], folder, roots)
+
+
+def _of_url(url: str) -> "Start":
+    from twinstage.synth.start import MOST_BYTES, checked_start
+
+    whole = url.rstrip("/") + ROUTE
+    try:
+        with urllib.request.urlopen(
+            whole, timeout=_WAIT_S
+        ) as answer:  # http and https only: the recipe's model says so
+            data = answer.read(MOST_BYTES + 1)
+    except urllib.error.HTTPError as error:
+        raise TwinstageError(
+            f"{whole} answered {error.code}; a running twin of this version was expected there"
+        ) from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", None) or error
+        raise TwinstageError(
+            f"no twin answers at {url} ({reason}); start it with `twinstage serve`"
+        ) from None
+    return checked_start(data.decode("utf-8", "replace"), f"the state of {url}")
+
+
+def _of_recording(spec: "StateSpec", stage: Path, folder: Path, roots: tuple[Path, ...]) -> "Start":
+    from twinstage.synth.start import checked_start
+
+    if spec.at is None:
+        raise UserError("state: which moment of the recording? Give at, or --at")
+    files = TwinFiles(
+        stage=stage,
+        bindings=None if spec.bindings is None else folder / spec.bindings,
+        contract=None if spec.contract is None else folder / spec.contract,
+        asset_roots=roots,
+        recordings=_recordings(spec, folder),
+    )
+    clock = ReplayClock(0)
+    live = open_twin(files, clock=clock)
+    if live.contract is None:
+        raise UserError(
+            "state: neither the recipe nor the stage has bindings, so no recording moves anything"
+        )
+    began = recording_start_ns(live.contract, live.base_dir)
+    clock.start_ns = began or 0
+    seconds = _seconds(spec.at, began)
+    live.settings = _paced(live.settings, seconds)
+    replay(live, clock, [seconds], lambda frame, time: None)
+    note: dict[str, Any] = {"seconds": seconds}
+    if began is not None:
+        note["time"] = iso(began + round(seconds * NS))
+    text = state_text(live, note)
+    return checked_start(text, "the state of the recording")
+
+
+def _recordings(spec: "StateSpec", folder: Path) -> tuple[tuple[str, Path], ...]:
+    if spec.telemetry is None:
+        return ()
+    named = {"": spec.telemetry} if isinstance(spec.telemetry, str) else spec.telemetry
+    return tuple((source, (folder / path).absolute()) for source, path in named.items())
+
+
+def _seconds(at: float | datetime, began: int | None) -> float:
+    """Seconds from the beginning of the recording."""
+    if not isinstance(at, datetime):
+        return float(at)
+    if began is None:
+        raise UserError(
+            f"state.at: {at.isoformat()} is a date, but the recording knows only seconds from its beginning; give these"
+        )
+    seconds = at.timestamp() - began / NS
+    if not 0 <= seconds <= LONGEST_S:
+        where = "before the recording begins" if seconds < 0 else "more than a week after the recording began"
+        raise UserError(f"state.at: {at.isoformat()} lies {where} ({iso(began)})")
+    return seconds
+
+
+def _paced(settings: Settings, seconds: float) -> Settings:
+    """Fewer ticks a second for a moment far into a recording: values are exact at any rate, grips to within a tick."""
+    return settings.model_copy(
+        update={"tick_hz": min(settings.tick_hz, max(1.0, _TICKS / max(seconds, 1.0)))}
+    )
+
+
+def with_moment(recipe: "Recipe", at: str) -> "Recipe":
+    """The recipe at another moment: a date and time with its zone, or seconds."""
+    from twinstage.synth.overrides import apply_overrides
+
+    if recipe.state is None or recipe.state.url is not None:
+        what = "from a running twin" if recipe.state is not None else "from no state"
+        raise UserError(
+            f"--at {at}: the recipe starts {what}, so there is no recording to choose a moment of"
+        )
+    from twinstage.synth.recipe import parse_recipe
+
+    return parse_recipe(
+        apply_overrides(recipe.model_dump(exclude_none=True), [f"state.at={at}"]), name="--at"
+    )

@@ -1,0 +1,6 @@
+"""Makes the suite's modules importable as `nasty.*`."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))

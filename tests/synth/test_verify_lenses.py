@@ -1,0 +1,95 @@
+"""The judge's lenses against OpenCV's own functions, and rays against projections."""
+
+import cv2
+import numpy as np
+import pytest
+
+from twinstage.synth.verify import lenses
+from twinstage.synth.verify.eye import read_eye
+
+OPENCV = (
+    (-0.25, 0.08, 0.003, -0.002),
+    (-0.25, 0.08, 0.003, -0.002, -0.01),
+    (0.3, -0.05, -0.002, 0.003, 0.01, 0.6, 0.05, 0.002),
+    (0.1, -0.05, 0.001, -0.002, 0.01, 0.02, 0.01, 0.003, 0.001, 0.0002, -0.001, 0.0003),
+    (0.1, -0.05, 0.001, -0.002, 0.01, 0.02, 0.01, 0.003, 0.001, 0.0002, -0.001, 0.0003, 0.02, -0.03),
+)
+FISHEYE = ((0.0, 0.0, 0.0, 0.0), (0.02, -0.004, 0.0003, -0.0001))
+
+
+def points(n: int = 200) -> np.ndarray:
+    rng = np.random.default_rng(4)
+    return np.column_stack([rng.uniform(-0.7, 0.7, (n, 2)), np.ones(n)]) * rng.uniform(0.5, 4, (n, 1))
+
+
+@pytest.mark.parametrize("coefficients", OPENCV)
+def test_opencv_is_opencv(coefficients: tuple[float, ...]) -> None:
+    kind, c = lenses.checked({"kind": "opencv", "coefficients": list(coefficients)})
+    given = points()
+    wanted, _ = cv2.projectPoints(given, np.zeros(3), np.zeros(3), np.eye(3), np.array(coefficients))
+    assert np.allclose(lenses.project(kind, c, given), wanted[:, 0], atol=1e-12)
+
+
+@pytest.mark.parametrize("coefficients", FISHEYE)
+def test_fisheye_is_opencvs(coefficients: tuple[float, ...]) -> None:
+    kind, c = lenses.checked({"kind": "fisheye", "coefficients": list(coefficients)})
+    given = points()
+    wanted, _ = cv2.fisheye.projectPoints(
+        given[:, None], np.zeros(3), np.zeros(3), np.eye(3), np.array(coefficients)
+    )
+    assert np.allclose(lenses.project(kind, c, given), wanted[:, 0], atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("kind", "coefficients"),
+    [("pinhole", ()), ("orthographic", ()), ("equirectangular", ())]
+    + [("opencv", c) for c in OPENCV]
+    + [("fisheye", c) for c in FISHEYE],
+)
+def test_rays_go_back_where_points_came_from(kind: str, coefficients: tuple[float, ...]) -> None:
+    name, c = lenses.checked({"kind": kind, "coefficients": list(coefficients)})
+    given = points()
+    origins, directions = lenses.rays(name, c, lenses.project(name, c, given))
+    along = given - origins
+    off = np.linalg.norm(np.cross(along, directions), axis=1) / np.linalg.norm(directions, axis=1)
+    assert off.max() < 1e-7
+
+
+def test_a_lens_that_folds_back_sees_nothing_beyond() -> None:
+    c = np.zeros(14)
+    c[0] = -0.3  # r (1 - 0.3 r^2) stops rising at r = 1 / sqrt(0.9)
+    assert lenses.reach(tuple(c.tolist())) == pytest.approx(1 / np.sqrt(0.9), abs=1e-6)
+    assert np.isnan(lenses.project("opencv", c, np.array([[1.2, 0, 1.0]]))).all()
+
+
+def test_rows_look_from_where_the_camera_is_when_they_are_exposed() -> None:
+    turned = np.eye(4)
+    turned[:3, :3] = cv2.Rodrigues(np.array([0.0, 0.4, 0.0]))[0]
+    turned[:3, 3] = 1, 0, 0
+    eye = read_eye(
+        {
+            "resolution": [4, 5],
+            "K": [[2, 0, 2], [0, 2, 2.5], [0, 0, 1]],
+            "world_from_camera": np.eye(4).tolist(),
+            "shutter": {"open": 0.0, "close": 0.2, "readout": 0.8},
+            "path": {"seconds": [0.1, 0.9], "world_from_camera": [np.eye(4).tolist(), turned.tolist()]},
+        }
+    )
+    for row, share in enumerate((0, 0.25, 0.5, 0.75, 1)):
+        wanted = cv2.Rodrigues(np.array([0.0, 0.4 * share, 0.0]))[0]
+        assert np.allclose(eye.poses[row, :3, :3], wanted, atol=1e-9)
+        assert np.allclose(eye.poses[row, :3, 3], [share, 0, 0])
+
+
+@pytest.mark.parametrize(
+    "projection",
+    [
+        {"kind": "lomo"},
+        {"kind": "opencv", "coefficients": [0.1, 0.2]},
+        {"kind": "pinhole", "coefficients": [0.1]},
+        {"kind": "fisheye", "coefficients": [float("nan"), 0, 0, 0]},
+    ],
+)
+def test_what_is_no_lens(projection: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"lens|fisheye"):
+        lenses.checked(projection)
