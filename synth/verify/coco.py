@@ -105,7 +105,10 @@ def _check_annotations(
     found: set[tuple[str, int]] = set()
     for entry in document["annotations"]:
         where = f"{name} annotation {entry['id']}"
-        key = (images.get(entry["image_id"], "?"), entry["instance_id"])
+        key = (images.get(entry["image_id"], "?"), entry.get("instance_id"))
+        if entry["iscrowd"] == 1:  # what the dataset's rule leaves out, as a region that scorers ignore
+            judge.check(key not in wanted, "coco.iscrowd", where, "an annotated object is a crowd")
+            continue
         item = wanted.get(key)
         if entry["iscrowd"] == 1 and item is None:
             continue  # what the dataset's rule leaves out, as a region that scorers ignore
