@@ -110,8 +110,6 @@ def _check_annotations(
             judge.check(key not in wanted, "coco.iscrowd", where, "an annotated object is a crowd")
             continue
         item = wanted.get(key)
-        if entry["iscrowd"] == 1 and item is None:
-            continue  # what the dataset's rule leaves out, as a region that scorers ignore
         if not judge.check(
             item is not None and key not in found,
             "coco.extra",
