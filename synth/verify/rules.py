@@ -149,7 +149,7 @@ RULES: dict[str, str] = {
     "coco.segmentation": "segmentation is the record's visible mask",
     "coco.area": "area is the record's visible_px",
     "coco.bbox": "bbox is the record's bbox_visible",
-    "coco.iscrowd": "iscrowd is 0",
+    "coco.iscrowd": "iscrowd is 0 but for regions that are not annotated",
     "coco.visibility": "visibility = visible_px / amodal_px_total",
     "coco.occlusion": "occlusion is the record's",
     "coco.truncation": "truncation is the record's",

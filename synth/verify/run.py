@@ -57,7 +57,9 @@ def check_dataset(root: Path) -> Report:
 
 
 def _objects(record: dict[str, Any]) -> int:
-    return sum(len(camera["objects"]) for camera in record["cameras"])
+    return sum(
+        len(camera.get("objects", [])) for camera in record.get("cameras", []) if isinstance(camera, dict)
+    )
 
 
 def _labels(root: Path, judge: Judge) -> dict[str, Any] | None:
