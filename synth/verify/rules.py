@@ -17,6 +17,7 @@ RULES: dict[str, str] = {
     "labels.ids": "class ids count up from 1 in the order of the recipe, never of discovery",
     "labels.names": "class names are unique",
     "labels.map": "no label of the scene means two classes",
+    "recipe.broken": "recipe.yaml can be read",
     # across records
     "record.missing": "every frame of the shard has its record",
     "record.foreign": "no record is of a frame that was not asked for",
@@ -25,6 +26,7 @@ RULES: dict[str, str] = {
     "record.version": "records are of version 1",
     "record.frame": "a record is of the frame that its file name says",
     "record.split": "every frame is in a split of the dataset, or in none where there are none",
+    "split.leak": "what the recipe splits by (assets, HDRIs, textures, backgrounds, scenes) shows in one split only",
     "record.rejected": "a rejected frame shows nothing",
     "record.reason": "a rejected frame says why",
     "record.attempts": "the attempts before the one that was kept are all accounted for",
