@@ -23,9 +23,12 @@ from twinstage.synth.unfinished import begin, check_out, cpu, resumable
 _SAME = {
     "recipe_hash": "another recipe, seed or number of frames",
     "stages": "another version of the stage",
+    "start": "another state to start from",
     "inputs": "other image files beside the stage",
     "versions": "other versions of the libraries",
 }
+
+_NEEDED = tuple(key for key in _SAME if key != "start")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,7 @@ def merge(parts: Sequence[Path], out: Path, *, judged: bool = True) -> Generated
     chosen = _files(read)
     recipe = _recipe(read)
     state = {
-        **{key: read[0].manifest[key] for key in _SAME},
+        **{key: read[0].manifest[key] for key in _SAME if key in read[0].manifest},
         "shard": united(pairs_of(part.manifest["shard"]) for part in read),
         "cpu": cpu(),
     }
@@ -79,7 +82,9 @@ def _part(root: Path) -> Part:
     try:
         manifest = json.loads(path.read_bytes())
         pairs_of(manifest["shard"])
-        part = Part(root, {key: manifest[key] for key in (*_SAME, "shard", "exports", "files")})
+        part = Part(root, {key: manifest[key] for key in (*_NEEDED, "shard", "exports", "files")})
+        if "start" in manifest:  # only where the recipe names a state
+            part.manifest["start"] = manifest["start"]
         dict(part.files)
     except (ValueError, KeyError, TypeError, AttributeError):
         raise UserError(f"{path} is damaged or of another version; make the shard again") from None
@@ -90,7 +95,7 @@ def _check_one_dataset(parts: Sequence[Part]) -> None:
     first = parts[0]
     for part in parts[1:]:
         for key, words in _SAME.items():
-            if part.manifest[key] != first.manifest[key]:
+            if part.manifest.get(key) != first.manifest.get(key):
                 raise UserError(
                     f"{part.root} is of {words} than {first.root}; only shards of one run can be merged"
                 )
