@@ -54,7 +54,7 @@ def brute_force(eye, corners):
 @pytest.mark.parametrize("kind", LENSES)
 @pytest.mark.parametrize(
     ("size", "ahead"),
-    [(0.03, 2.0), (0.3, 1.0), (2.0, 2.0), (1.5, 0.0)],
+    [(0.08, 2.0), (0.3, 1.0), (2.0, 2.0), (1.5, 0.0)],
     ids=["specks", "parts", "walls", "around"],
 )
 def test_silhouettes_are_those_of_all_pairs(kind, size, ahead):
