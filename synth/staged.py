@@ -60,7 +60,7 @@ class StagedRecipe:
         setting = Setting(stage_info(self.opened), base_dir, folder, self.opened.allowed)
         self.prims: list[NewPrim] = new_prims(recipe, self.opened)
         self.prims += [prim for randomizer in recipe.randomize for prim in randomizer.added_prims(setting)]
-        self._shaders: dict[tuple[object, ...], dict[str, ShaderPaths]] = {}
+        self._shaders: OrderedDict[tuple[object, ...], dict[str, ShaderPaths]] = OrderedDict()
         self._scenes: OrderedDict[tuple[object, ...], Scene] = OrderedDict()
         self._shown: tuple[object, ...] | None = None
         self.first = self._with_variants(self._read(UNCHANGED, None))
@@ -132,6 +132,8 @@ class StagedRecipe:
         if key not in self._shaders:
             self._show(scene.structure)
             self._shaders[key] = shader_paths(self.opened.stage)
+            if len(self._shaders) > SCENES_KEPT:
+                self._shaders.popitem(last=False)
         return self._shaders[key]
 
 

@@ -96,6 +96,11 @@ def test_later_includes_win_and_includes_may_include(tmp_path: Path) -> None:
             "include: /etc/passwd\n",
             "recipe.yaml:1: include: '/etc/passwd' is an absolute path; expected one relative to recipe.yaml",
         ),
+        (
+            BASE.replace("[Front]", "[{name: a, prim: /A}, {name: a, prim: /B}]"),
+            "include: base.yaml\ncameras:\n  - {name: b}\n",
+            "base.yaml:3: two items are both named 'a'; the first is at base.yaml:3",
+        ),
         (BASE, "include: 3\n", "recipe.yaml:1: include: expected a file's name, or a list of them"),
         (
             "seed: [1\n",

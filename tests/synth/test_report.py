@@ -123,6 +123,16 @@ def test_refusals_and_a_missing_verdict_are_told(
     assert "not verified" in text and "accept.max_objects" in text and "frame given up" in text
 
 
+def test_hashes_are_not_charted_beside_the_files_they_are_of(yard_dataset: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "d"
+    shutil.copytree(yard_dataset, copy)
+    path = copy / "records/000000.json"
+    record = json.loads(path.read_bytes())
+    record["draws"]["sky"] = {"map": "a.hdr", "map sha256": "ab" * 32}
+    path.write_text(json.dumps(record))
+    assert dict(collect(Dataset(copy)).words["sky", "map"]) == {"a.hdr": 1}
+
+
 def test_bars_count_what_is_there() -> None:
     counted = re.findall(r"<title>(\d+)</title>", histogram([0.0, 0.1, 0.1, 5.5, 9.9], low=0, high=10))
     assert sum(map(int, counted)) == 5

@@ -26,6 +26,14 @@ def frame(
         list[str] | None,
         typer.Option("--set", help="Override a recipe field: --set engine.spp=64", show_default=False),
     ] = None,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            "--at",
+            help="Start from this moment of the recording that the recipe's state names: a date and time, or seconds.",
+            show_default=False,
+        ),
+    ] = None,
     asset_root: AssetRoots = None,
     json_: Json = False,
 ) -> None:
@@ -41,6 +49,7 @@ def frame(
         usd=usd,
         overrides=tuple(set_ or ()),
         asset_roots=tuple(asset_root or ()),
+        at=at,
     )
     summary = done.summary
     if json_:
