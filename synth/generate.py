@@ -18,6 +18,7 @@ from twinstage.synth.canonical import canonical_json
 from twinstage.synth.finish import Generated, finish, labels_document
 from twinstage.synth.frame import FrameMaker, FrameSummary
 from twinstage.synth.plan import deal_splits, plan, shard_frames
+from twinstage.synth.portable import portable
 from twinstage.synth.recipe import Recipe
 from twinstage.synth.start import STATE_LAYER, Start, stored_start
 from twinstage.synth.unfinished import begin, check_out, cpu, resumable, run_log, versions
@@ -74,7 +75,7 @@ def generate(
     out, base_dir = Path(out), Path(base_dir)
     if workers is not None and workers < 1:
         raise UserError(f"workers is {workers}; expected at least 1")
-    recipe = resolved(recipe, frames, seed)
+    recipe = portable(resolved(recipe, frames, seed), base_dir)
     todo = shard_frames(recipe.frames, shard)
     check_out(out)
     maker = FrameMaker(recipe, base_dir, start or stored_start(out))
