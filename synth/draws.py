@@ -79,7 +79,9 @@ class Draws:
         """One number of that field, also put into the log (the latest one, where it is drawn `again`)."""
         value = distribution.drawn(self, field, again)
         if not abs(value) <= LARGEST:  # nor NaN
-            raise UserError(f"{self._who(field)}: {value:g} was drawn; expected a number within +-{LARGEST:g}")
+            raise UserError(
+                f"{self._who(field)}: {value:g} was drawn; expected a number within +-{LARGEST:g}"
+            )
         self.log[field] = value
         return value
 

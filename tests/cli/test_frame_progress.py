@@ -17,7 +17,9 @@ def test_a_line_now_and_then_with_rate_time_left_and_rejects(monkeypatch: pytest
     told.update(10, 1000)  # ten were there already
     for done in range(11, 61):
         now[0] += 0.5
-        told.frame(FrameSummary(done, 3, 1 + (done % 25 == 0), None, ("accept.min_objects",) * (done % 25 == 0)))
+        told.frame(
+            FrameSummary(done, 3, 1 + (done % 25 == 0), None, ("accept.min_objects",) * (done % 25 == 0))
+        )
         told.update(done, 1000)
     lines = stream.getvalue().splitlines()
     assert lines == [
