@@ -24,7 +24,7 @@ from twinstage.synth.overrides import overridden
 from twinstage.synth.plugins import plugin_schemas, validate_plugin
 from twinstage.synth.randomizers import RANDOMIZERS, Randomizer
 from twinstage.synth.recipe_checks import check
-from twinstage.synth.sensor_spec import SensorSpec
+from twinstage.synth.sensor_spec import SensorSpec, sensor_schemas
 from twinstage.synth.state_spec import StateSpec
 from twinstage.synth.writers import WRITERS, Writer
 from twinstage.synth.yaml_file import read_yaml, validated
@@ -277,8 +277,8 @@ def recipe_schema() -> str:
     schema["title"], schema["$schema"] = "Twinstage recipe", "https://json-schema.org/draft/2020-12/schema"
     schema["if"] = {"required": ["include"]}
     schema["else"] = {"required": schema.pop("required")}
-    for field, registry in (("randomize", RANDOMIZERS), ("export", WRITERS)):
-        items, definitions = plugin_schemas(registry)
+    found = {"randomize": plugin_schemas(RANDOMIZERS), "export": plugin_schemas(WRITERS)}
+    for field, (items, definitions) in {**found, "sensors": sensor_schemas()}.items():
         schema["properties"][field]["items"] = items
         schema.setdefault("$defs", {}).update(definitions)
     return json.dumps(schema, indent=2, sort_keys=True) + "\n"

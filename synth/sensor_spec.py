@@ -2,11 +2,20 @@
 
 from typing import Annotated, Any
 
-from pydantic import Field, SerializeAsAny, StringConstraints, field_validator, model_validator
+from pydantic import (
+    Field,
+    SerializeAsAny,
+    SerializerFunctionWrapHandler,
+    StringConstraints,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from twinstage.base.errors import UserError, did_you_mean
 from twinstage.render.sensors import SENSORS, Sensor, load_sensor
 from twinstage.synth.model import Model
+from twinstage.synth.plugins import plugin_schemas
 
 Point = tuple[float, float, float]
 _MOUNT = ("name", "camera", "prim", "eye", "target", "fov", "resolution", "offset", "sensor")
@@ -77,3 +86,21 @@ class SensorSpec(Model):
         if self.camera is not None and self.resolution is not None:
             raise ValueError("a sensor at a camera has the camera's resolution")
         return self
+
+    @model_serializer(mode="wrap")
+    def _flat(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        data: dict[str, Any] = handler(self)
+        sensor: dict[str, Any] = data.pop("sensor")
+        return {**data, **sensor}
+
+
+def sensor_schemas() -> tuple[dict[str, Any], dict[str, Any]]:
+    """The JSON Schema of one entry as it is written, flat, and the definitions it refers to."""
+    own = SensorSpec.model_json_schema()
+    place = {name: value for name, value in own["properties"].items() if name != "sensor"}
+    items, definitions = plugin_schemas(SENSORS)
+    for entry in items["oneOf"]:
+        sensor = definitions[entry["$ref"].rpartition("/")[2]]
+        sensor["properties"] = {**sensor["properties"], **place}
+        sensor["required"] = ["name", "kind"]
+    return items, definitions

@@ -373,7 +373,7 @@ def numbers_of(materials: Sequence[Material]) -> F4:
     return out
 
 
-_KNOWN: Recent[Material, F4] = Recent(512)
+_KNOWN: Recent[Material, F4] = Recent(64)
 """Rows of materials by material; random colours come once and are forgotten."""
 
 

@@ -104,10 +104,11 @@ def _check_annotations(
     wanted = dict(_wanted(records, labels))
     found: set[tuple[str, int]] = set()
     for entry in document["annotations"]:
-        if entry["iscrowd"] == 1:
-            continue  # what the dataset's rule leaves out, as a region that scorers ignore
         where = f"{name} annotation {entry['id']}"
-        key = (images.get(entry["image_id"], "?"), entry["instance_id"])
+        key = (images.get(entry["image_id"], "?"), entry.get("instance_id"))
+        if entry["iscrowd"] == 1:  # what the dataset's rule leaves out, as a region that scorers ignore
+            judge.check(key not in wanted, "coco.iscrowd", where, "an annotated object is a crowd")
+            continue
         item = wanted.get(key)
         if not judge.check(
             item is not None and key not in found,

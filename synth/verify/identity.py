@@ -80,6 +80,24 @@ def check_objects(records: dict[str, dict[str, Any]], judge: Judge) -> None:
                 )
 
 
+def check_leaks(records: dict[str, dict[str, Any]], split_by: list[str], judge: Judge) -> None:
+    """What the recipe splits by (assets, HDRIs, textures, backgrounds, scenes) is seen in the frames of one split only."""
+    owner: dict[tuple[str, str], tuple[Any, str]] = {}
+    for name, record in records.items():
+        if record.get("rejected"):
+            continue
+        picked = dict(record.get("picked") or {}) | {"scene": [record.get("stage")]}
+        for group in split_by:
+            for item in sorted(set(map(str, picked.get(group, [])))):
+                split, where = owner.setdefault((group, item), (record.get("split"), name))
+                judge.check(
+                    split == record.get("split"),
+                    "split.leak",
+                    name,
+                    f"{group} {item} is in split {record.get('split')!r} here, in {split!r} in {where}",
+                )
+
+
 def check_marks(records: dict[str, dict[str, Any]], judge: Judge) -> None:
     """A key point is in the same place of its object wherever the object's geometry is the same (to a micrometre)."""
     places: dict[tuple[Any, ...], tuple[np.ndarray, str]] = {}
@@ -94,7 +112,8 @@ def check_marks(records: dict[str, dict[str, Any]], judge: Judge) -> None:
                 for point in points:
                     seen = (np.array(point["world"]) - eye[:3, 3]) @ eye[:3, :3]
                     local = (seen - pose["t"]) @ np.array(pose["R"])
-                    key = item["model"], item["prim_path"], item["point_id"], point["name"]
+                    thing = record.get("stage"), item["prim_path"], item["point_id"]
+                    key = item["model"], *thing, point["name"]
                     first, where = places.setdefault(key, (local, name))
                     off = float(np.abs(local - first).max())
                     judge.check(

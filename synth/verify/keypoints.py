@@ -64,7 +64,7 @@ def _check_point(point: dict[str, Any], place: int, around: Surroundings, where:
         return
     at = np.array(px, np.float64)
     row = np.clip(np.floor(at[1:]), 0, eye.height - 1).astype(int)
-    pixels, local = eye.project(world, row)
+    pixels, local = _projected(eye, world, at, row)
     inside = bool((at >= 0).all() and at[0] < eye.width and at[1] < eye.height)
     if inside or not eye.moving:  # beyond the image there is no row that it is seen by
         size = max(1.0, float(np.abs(at).max()) * 1e-6)
@@ -88,6 +88,18 @@ def _check_point(point: dict[str, Any], place: int, around: Surroundings, where:
             _check_cover(world, place, spot, around, where, judge)
         if around.depth is not None:
             _check_depth(place, spot, reach, v, around, where, judge)
+
+
+def _projected(eye: Eye, world: np.ndarray, at: np.ndarray, row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where the camera sees a point by the row at `at`; of a moving camera by the best of three rows.
+
+    While a camera moves with its rows, a point can fall between two of them and be seen by neither; its place is then that
+    of one of the two.
+    """
+    if not eye.moving:
+        return eye.project(world, row)
+    found = [eye.project(world, np.clip(row + step, 0, eye.height - 1)) for step in (0, -1, 1)]
+    return min(found, key=lambda one: float(np.nan_to_num(np.abs(one[0][0] - at).max(), nan=np.inf)))
 
 
 def _window(image: np.ndarray, row: int, column: int, radius: int) -> np.ndarray:

@@ -229,7 +229,7 @@ def _window(body: Body, masks: Masks, eye: Eye) -> tuple[int, int, int, int]:
 
     The whole canvas where a lens that bends lines does not see all of its corners.
     """
-    if eye.kind not in ("pinhole", "orthographic"):
+    if eye.kind not in ("pinhole", "orthographic") or eye.moving:
         pixels, _ = eye.project(body.world)
         if not np.isfinite(pixels).all() or (np.ptp(pixels, axis=0) > [eye.width, eye.height]).any():
             return -eye.width, -eye.height, 2 * eye.width, 2 * eye.height

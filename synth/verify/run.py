@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from twinstage.synth.verify import identity
 from twinstage.synth.verify.coco import check_coco
 from twinstage.synth.verify.files import check_files, check_paths, read_json, read_manifest
@@ -45,6 +47,9 @@ def check_dataset(root: Path) -> Report:
         identity.check_cameras(records, manifest, judge)
         identity.check_objects(records, judge)
         identity.check_lenses(records, judge)
+        with judge.guard("recipe.broken", "recipe.yaml"):
+            recipe = _recipe(root)
+            identity.check_leaks(records, list(recipe.get("split_by") or []), judge)
         with judge.guard("record.malformed", "records"):
             identity.check_marks(records, judge)
         with judge.guard("record.malformed", "records"):
@@ -57,7 +62,19 @@ def check_dataset(root: Path) -> Report:
 
 
 def _objects(record: dict[str, Any]) -> int:
-    return sum(len(camera["objects"]) for camera in record["cameras"])
+    return sum(
+        len(camera.get("objects", [])) for camera in record.get("cameras", []) if isinstance(camera, dict)
+    )
+
+
+def _recipe(root: Path) -> dict[str, Any]:
+    try:
+        recipe = yaml.safe_load((root / "recipe.yaml").read_text("utf-8"))
+    except yaml.YAMLError as error:
+        raise ValueError(str(error).splitlines()[0]) from None
+    if not isinstance(recipe, dict):
+        raise ValueError("it is no mapping")
+    return recipe
 
 
 def _labels(root: Path, judge: Judge) -> dict[str, Any] | None:

@@ -39,7 +39,7 @@ PAGES = [
 ]
 
 
-READMES = [f"examples/{name}/README.md" for name in ("palletizer", "bin_picking", "randomizers")]
+READMES = [f"examples/{name}/README.md" for name in ("palletizer", "bin_picking", "parcels", "randomizers")]
 
 
 @pytest.mark.parametrize("page", [*PAGES, *READMES])

@@ -96,9 +96,13 @@ def test_rules_that_nothing_can_keep_are_refused(accept: dict[str, Any], sentenc
 
 
 def test_classes_that_are_none_are_told(yard_recipe: Callable[..., Any]) -> None:
-    with pytest.raises(UserError, match=r"accept.classes: 'boxes' is no class in labels; did you mean 'box'"):
+    with pytest.raises(
+        UserError, match=r"accept.classes.boxes: 'boxes' is no class in labels; did you mean 'box'"
+    ):
         yard_recipe(accept={"classes": {"boxes": 1}})
-    with pytest.raises(UserError, match=r"accept.exposure is about pictures, so annotate needs rgb"):
+    with pytest.raises(
+        UserError, match=r"accept.exposure: exposure is about pictures, so annotate needs rgb"
+    ):
         yard_recipe(accept={"exposure": [0, 1]}, annotate=["depth"])
 
 

@@ -1,5 +1,6 @@
 """Every picture that `annotate` can name, against the record and against each other, read by other libraries."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -64,7 +65,7 @@ def made(yard: Path, yard_recipe: Callable[..., Recipe], folder: Path, **more: A
     (folder / "stage.usda").write_text(MOVING.format(yard=yard, **times))
     recipe = yard_recipe(
         stage="stage.usda",
-        asset_roots=[str(yard.parent)],
+        asset_roots=[os.path.relpath(yard.parent, folder)],
         randomize=[],
         frames=1,
         cameras=["Front"],

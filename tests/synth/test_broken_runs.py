@@ -38,7 +38,7 @@ def command(*arguments: object) -> list[str]:
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command(*arguments), capture_output=True, text=True, timeout=60)
+    return subprocess.run(command(*arguments), capture_output=True, text=True, timeout=200)
 
 
 def children(pid: int) -> set[int]:
@@ -89,11 +89,11 @@ def test_a_stopped_run_leaves_no_worker_and_goes_on(
     with subprocess.Popen(
         command(recipe, "--out", out, "--workers", 2), stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as parent:
-        assert wait_for(lambda: any(out.glob("records/*.json")), 40)
+        assert wait_for(lambda: any(out.glob("records/*.json")), 120)
         workers = children(parent.pid)
         assert len(workers) >= 2
         parent.send_signal(how)
-        _, told = parent.communicate(timeout=20)
+        _, told = parent.communicate(timeout=60)
     assert wait_for(lambda: not any(map(alive, workers)), 5), "a worker is still there"
     assert not (out / "manifest.json").exists(), "the run was over before it could be stopped"
     if how == signal.SIGTERM:

@@ -11,7 +11,7 @@ from twinstage.base.errors import UserError
 from twinstage.synth.dataset import Dataset
 from twinstage.synth.generate import generate
 from twinstage.synth.masks import decode
-from twinstage.synth.recipe import Recipe, parse_recipe
+from twinstage.synth.recipe import Recipe, parse_recipe, recipe_schema
 
 PATTERN = {"kind": "spinning", "channels": 32, "elevation_range": [-60, 0], "azimuth_resolution": 1.0}
 
@@ -171,7 +171,28 @@ def test_shards_merge_into_the_whole(dataset: Path, yard: Path, recipe: Recipe, 
 def test_resolved_recipes_come_back(recipe: Recipe) -> None:
     import yaml
 
-    assert parse_recipe(yaml.safe_load(recipe.to_yaml())) == recipe
+    written = yaml.safe_load(recipe.to_yaml())
+    assert parse_recipe(written) == recipe
+    assert written["sensors"][0]["kind"] == "lidar" and "sensor" not in written["sensors"][0]
+
+
+def test_editors_know_sensors_by_the_schema(recipe: Recipe) -> None:
+    import json
+
+    import jsonschema
+
+    schema = json.loads(recipe_schema())
+    entries = {
+        "recipe": 1,
+        "stage": "s.usda",
+        "cameras": ["Front", "side"],
+        "labels": ["box"],
+        "sensors": SENSORS,
+    }
+    jsonschema.validate(entries, schema)
+    for wrong in ({"max_rage": 3}, {"kind": "sonar"}, {"name": "a b"}):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate({**entries, "sensors": [{**SENSORS[0], **wrong}]}, schema)
 
 
 @pytest.mark.parametrize(

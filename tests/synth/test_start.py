@@ -97,6 +97,22 @@ def test_a_resume_takes_the_stored_state_and_another_one_is_refused(
     assert files and all(p.read_bytes() == (out / p.relative_to(whole)).read_bytes() for p in files)
 
 
+def test_one_frame_alone_and_merged_shards_have_the_bytes_of_the_whole(
+    from_state: Any, yard: Path, tmp_path: Path
+) -> None:
+    start = checked_start(STATE, "s")
+    whole, parts = tmp_path / "whole", [tmp_path / "a", tmp_path / "b"]
+    generate(from_state, whole, base_dir=yard.parent, start=start)
+    make_frame(from_state, 1, tmp_path / "one", base_dir=yard.parent, usd=True, start=start)
+    for name in ("state.usda", "frames/000001.usda", "records/000001.json"):
+        assert (tmp_path / "one" / name).read_bytes() == (whole / name).read_bytes()
+    assert "@state.usda@" in (tmp_path / "one/frame_000001.usda").read_text().replace("./", "")
+    for number, out in enumerate(parts):
+        generate(from_state, out, base_dir=yard.parent, start=start, shard=(number, 2))
+    merge(parts, tmp_path / "merged")
+    assert (tmp_path / "merged/manifest.json").read_bytes() == (whole / "manifest.json").read_bytes()
+
+
 def test_without_a_state_at_hand_the_recipe_is_refused(from_state: Any, yard: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="starts from a state, and none is at hand"):
         generate(from_state, tmp_path / "d", base_dir=yard.parent)

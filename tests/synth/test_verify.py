@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from PIL import Image
 
 from twinstage.base.errors import UserError
@@ -325,6 +326,23 @@ def test_hashes_give_away_any_change(copy: Path) -> None:
     assert ("file.changed", "recipe.yaml") in found and ("file.changed", "frames/000000.usda") in found
     assert ("file.missing", "images/000002_Front_rgb.png") in found
     assert ("file.foreign", "images/stray.png") in found
+
+
+def test_what_two_splits_share_is_a_leak(copy: Path) -> None:
+    names = sorted((copy / "records").glob("*.json"))
+    splits = {json.loads(path.read_text())["split"] for path in names}
+    assert splits == {"train", "val"}
+    for path in names:
+        edit(path, lambda record: record.__setitem__("picked", {"hdri": ["dawn.hdr"]}))
+    rehash(copy)
+    assert "split.leak" not in codes(copy)  # nobody promised that they share nothing
+    recipe = yaml.safe_load((copy / "recipe.yaml").read_text())
+    (copy / "recipe.yaml").write_text(yaml.safe_dump(recipe | {"split_by": ["hdri"]}))
+    rehash(copy)
+    assert "split.leak" in codes(copy)
+    (copy / "recipe.yaml").write_text("a: [")
+    rehash(copy)
+    assert "recipe.broken" in codes(copy)
 
 
 def test_the_run_log_may_vary(copy: Path) -> None:
