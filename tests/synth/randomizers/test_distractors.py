@@ -12,6 +12,7 @@ from twinstage.scene.snapshot import Snapshot
 from twinstage.synth.dataset import Dataset
 from twinstage.synth.frame import FrameMaker
 from twinstage.synth.generate import generate
+from twinstage.synth.randomizers.distractors import own_name
 from twinstage.synth.verify import verify
 
 POOL = "/TwinstageDistractors/"
@@ -195,3 +196,8 @@ def test_later_entries_keep_off_them(yard_recipe: Callable[..., Any], yard: Path
         for path in shown(made):
             bx, by = made.node_world[made.prims.index_of[path]][:2, 3]
             assert abs(x - bx) >= 0.25 + 0.1 - 1e-9 or abs(y - by) >= 0.25 + 0.05 - 1e-9
+
+
+def test_two_names_have_two_pools() -> None:
+    names = ["clutter", "a b", "a-b", "a_b", "1", "_1"]
+    assert len({own_name(name) for name in names}) == len(names) and own_name("clutter") == "clutter"
