@@ -78,13 +78,17 @@ def generate(
     recipe = portable(resolved(recipe, frames, seed), base_dir)
     todo = shard_frames(recipe.frames, shard)
     check_out(out)
-    maker = FrameMaker(recipe, base_dir, start or stored_start(out))
-    maker.check()
+    labels = labels_document(recipe)
     for writer in recipe.export:
         writer.check(recipe.annotate)
+        writer.check_labels(labels)
+    maker = FrameMaker(recipe, base_dir, start or stored_start(out))
+    maker.check()
     jobs = plan(recipe)
     state = run_state(recipe, maker, shard)
     done = begin(out, state, fixed_files(recipe, maker.start))
+    for frame in sorted(done):  # other exports than before, or killed before they were asked
+        check_frame(recipe.export, out, frame)
     left = [jobs[frame] for frame in todo if frame not in done]
     workers = fitting_workers(len(left)) if workers is None else workers
     with run_log(out, clock) as log:
@@ -121,6 +125,8 @@ def run_state(recipe: Recipe, maker: FrameMaker, shard: tuple[int, int]) -> dict
     """All that has to be the same for two runs to make one dataset."""
     return {
         "recipe_hash": recipe.hash,
+        "frames_hash": recipe.frames_hash,
+        "exports": [writer.folder for writer in recipe.export],
         "stages": [
             {"name": name, "hash": staged.opened.hash}
             for name, staged in zip(recipe.stage_names, maker.scenes, strict=True)

@@ -63,6 +63,8 @@ def merge(parts: Sequence[Path], out: Path, *, judged: bool = True) -> Generated
     recipe = _recipe(read)
     state = {
         **{key: read[0].manifest[key] for key in _SAME if key in read[0].manifest},
+        "frames_hash": recipe.frames_hash,
+        "exports": [writer.folder for writer in recipe.export],
         "shard": united(pairs_of(part.manifest["shard"]) for part in read),
         "cpu": cpu(),
     }

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from twinstage.base.errors import UserError
+from twinstage.base.errors import DataError, UserError
 from twinstage.synth.dataset import Dataset
 from twinstage.synth.generate import generate
 from twinstage.synth.report import report_html, write_report
@@ -96,6 +96,15 @@ def test_a_damaged_dataset_is_told(yard_dataset: Path, tmp_path: Path) -> None:
     assert not right and "count.visible_px" in page.read_text()
     with pytest.raises(UserError, match="not a folder"):
         write_report(tmp_path / "none")
+
+
+def test_a_page_that_cannot_be_made_says_what_is_wrong(yard_dataset: Path, tmp_path: Path) -> None:
+    shutil.copytree(yard_dataset, tmp_path / "d")
+    with pytest.raises(UserError, match="cannot be written"):
+        write_report(tmp_path / "d", tmp_path / "d" / "recipe.yaml" / "page.html")
+    (tmp_path / "d/records/000001.json").write_text('{"rec')
+    with pytest.raises(DataError, match=r"too damaged for a page: .*000001\.json"):
+        write_report(tmp_path / "d")
 
 
 def test_names_from_a_dataset_are_text(yard_dataset: Path, tmp_path: Path) -> None:

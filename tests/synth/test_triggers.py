@@ -99,6 +99,16 @@ def test_wrong_triggers_are_told(when: dict[str, Any], sentence: str) -> None:
         Trigger.model_validate(when)
 
 
+def test_what_is_drawn_before_all_else_says_so(
+    yard: Path, yard_recipe: Callable[..., Any], tmp_path: Path
+) -> None:
+    move = {"kind": "animation", "name": "move", "time_codes": [0, 4], "when": {"if": "lamps.intensity < 1"}}
+    with pytest.raises(
+        UserError, match="'lamps' has not drawn 'intensity'; variants and animation are drawn before"
+    ):
+        generate(yard_recipe(randomize=[LAMPS, move]), tmp_path / "out", base_dir=yard.parent)
+
+
 def test_conditions_over_nothing_are_told_before_anything_is_written(
     yard: Path, yard_recipe: Callable[..., Any], tmp_path: Path
 ) -> None:
