@@ -19,6 +19,7 @@ from twinstage.synth.canonical import canonical_json
 from twinstage.synth.finish import Generated, finish, labels_document
 from twinstage.synth.frame import FrameMaker, FrameSummary
 from twinstage.synth.plan import deal_splits, plan, shard_frames
+from twinstage.synth.portable import portable
 from twinstage.synth.recipe import Recipe
 from twinstage.synth.start import STATE_LAYER, Start, stored_start
 from twinstage.synth.unfinished import begin, check_out, cpu, resumable, run_log, versions

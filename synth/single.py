@@ -14,6 +14,7 @@ from twinstage.synth import dataset as layout
 from twinstage.synth.canonical import write_atomic
 from twinstage.synth.frame import FrameMaker, FrameSummary
 from twinstage.synth.plan import Job, plan
+from twinstage.synth.portable import portable
 from twinstage.synth.recipe import Recipe
 from twinstage.synth.start import STATE_LAYER, Start
 from twinstage.synth.unfinished import resumable, writable
@@ -50,9 +51,9 @@ def make_frame(
     for name in (layout.MANIFEST, layout.STATE):
         if (out / name).exists():
             raise UserError(f"{out} holds a dataset; choose another folder for a single frame")
-    maker = FrameMaker(recipe, base_dir, start)
+    maker = FrameMaker(portable(recipe, base_dir), base_dir, start)
     maker.check()
-    job = plan(recipe)[frame]
+    job = plan(maker.recipe)[frame]
     with writable(out):
         out.mkdir(parents=True, exist_ok=True)
     with resumable(out):

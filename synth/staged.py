@@ -119,12 +119,13 @@ class StagedRecipe:
 
     def _import(self, text: str) -> None:
         """Compose the layer. Its paths are relative to the stage's folder; a layer in memory has none, so they become whole."""
-        from pxr import UsdUtils
+        from pxr import Sdf, UsdUtils
 
-        layer = self.opened.layers.randomization
-        layer.ImportFromString(text)
         folder = Path(self.opened.path).parent
+        layer = Sdf.Layer.CreateAnonymous(".usda")  # or the stage would look for relative paths, and complain
+        layer.ImportFromString(text)
         UsdUtils.ModifyAssetPaths(layer, lambda path: os.path.normpath(folder / path) if path else path)
+        self.opened.layers.randomization.TransferContent(layer)
         check_used_layers(self.opened.stage, self.opened.allowed)
 
     def _shaders_of(self, scene: Scene) -> dict[str, ShaderPaths]:

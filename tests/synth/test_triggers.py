@@ -145,7 +145,7 @@ def test_frames_are_dealt_over_scenes_and_no_scene_is_in_two_splits(
     of_split = {split: {jobs[f].scene for f in jobs if jobs[f].split == split} for split in ("train", "val")}
     assert len(of_split["train"]) == 3 and len(of_split["val"]) == 1
     assert of_split["train"].isdisjoint(of_split["val"])
-    result = generate(recipe, tmp_path / "d", base_dir=yards, workers=2)
+    result = generate(recipe, tmp_path / "d", base_dir=yards)
     assert result.findings == ()
     records = list(Dataset(tmp_path / "d").records())
     assert [r["stage"] for r in records] == [stages[jobs[f].scene] for f in range(8)]

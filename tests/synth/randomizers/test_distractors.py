@@ -91,6 +91,18 @@ def test_files_of_other_units_and_axes_have_their_size_by_pxr(
         assert low == pytest.approx(0.5, abs=1e-6)
 
 
+def test_files_above_the_stages_folder_are_found_without_a_complaint(
+    yard_recipe: Callable[..., Any], yard: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    import shutil
+
+    shutil.copytree(yard.parent, tmp_path / "site")
+    brick(tmp_path / "extra" / "brick.usda", "Z", 1.0)
+    recipe = yard_recipe(randomize=[clutter(files=["../extra/brick.usda"])], asset_roots=["../extra"])
+    assert len(shown(FrameMaker(recipe, tmp_path / "site").randomized(0).snapshot)) == 2
+    assert capfd.readouterr().err == ""
+
+
 def test_a_files_own_root_transform_counts(
     yard_recipe: Callable[..., Any], yard: Path, tmp_path: Path
 ) -> None:
