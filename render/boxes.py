@@ -234,6 +234,7 @@ def _ends(camera: Camera, a: F8, b: F8, first: np.ndarray) -> F8:
     seen, unseen = np.where(first[:, None], a, b), np.where(first[:, None], b, a)
     for _ in range(_BISECTIONS):
         middle = (seen + unseen) / 2
-        good = np.isfinite(camera.project(middle)[0]).all(1)[:, None]
+        finite: np.ndarray = np.isfinite(camera.project(middle)[0]).all(1)
+        good = finite[:, None]
         seen, unseen = np.where(good, middle, seen), np.where(good, unseen, middle)
     return camera.project(seen)[0]

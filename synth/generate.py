@@ -5,7 +5,6 @@ record is its last file. A run that was interrupted (`unfinished`) goes on where
 same recipe, stage and code; when all frames are there, `finish` makes what is made of them together, and asks the judge.
 """
 
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -119,21 +118,6 @@ def resolved(recipe: Recipe, frames: int | None = None, seed: int | None = None)
         low, high = (1, 999_999) if name == "frames" else (0, 2**63 - 1)
         if not low <= value <= high:
             raise UserError(f"{name} is {value}; expected {low} to {high}")
-    return recipe.model_copy(update=changes)
-
-
-def portable(recipe: Recipe, base_dir: Path) -> Recipe:
-    """The recipe with its absolute paths made relative to its folder: it is part of the dataset, which names no machine."""
-
-    def relative(path: str) -> str:
-        return os.path.relpath(path, here).replace(os.sep, "/") if os.path.isabs(path) else path
-
-    here = os.path.realpath(base_dir)  # from where `..` leads up, whatever links lead to it
-    stages = tuple(relative(stage) for stage in recipe.stages)
-    changes: dict[str, Any] = {
-        "stage": stages[0] if isinstance(recipe.stage, str) else stages,
-        "asset_roots": tuple(relative(root) for root in recipe.asset_roots),
-    }
     return recipe.model_copy(update=changes)
 
 
