@@ -234,6 +234,6 @@ def _ends(camera: Camera, a: F8, b: F8, first: np.ndarray) -> F8:
     seen, unseen = np.where(first[:, None], a, b), np.where(first[:, None], b, a)
     for _ in range(_BISECTIONS):
         middle = (seen + unseen) / 2
-        good = np.isfinite(camera.project(middle)[0]).all(1)[:, None]
+        good = np.isfinite(camera.project(middle)[0]).all(1, keepdims=True)
         seen, unseen = np.where(good, middle, seen), np.where(good, unseen, middle)
     return camera.project(seen)[0]
