@@ -87,8 +87,12 @@ def run(recipe: Path, out: Path, workers: int) -> "subprocess.Popen[bytes]":
 def kill(recipe: Path, out: Path, workers: int, point: int, way: str, delay: float) -> dict[str, Any]:
     """Start the run, and end it with SIGKILL once `point` frames are there; what was left."""
     process = run(recipe, out, workers)
-    while process.poll() is None and frames_there(out) < point:
-        time.sleep(0.02)
+
+    def at_work() -> bool:
+        return workers == 1 or bool(children(process.pid))
+
+    while process.poll() is None and (frames_there(out) < point or not at_work()):
+        time.sleep(0.02)  # a run that goes on has the frames at once, and its workers only seconds later
     time.sleep(delay)
     victims = children(process.pid) if way == "worker" else []
     if process.poll() is None and victims:

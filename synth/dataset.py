@@ -23,6 +23,9 @@ MODELS = "models"
 """Folder of the objects' rigid models; what `annotate` calls them, too."""
 MODELS_FILE = f"{MODELS}/models.json"
 
+FOLDERS = frozenset({"records", "frames", "images", "sensors", MODELS})
+"""Folders of the dataset itself."""
+
 SUFFIX = {
     "rgb": "rgb.png",
     "linear": "linear.exr",
@@ -93,7 +96,7 @@ class Dataset:
 
     def frames_done(self) -> set[int]:
         """Frames whose record is there: it is written last, so all else of the frame is there, too."""
-        return {int(path.stem) for path in (self.root / "records").glob("*.json")}
+        return {int(p.stem) for p in (self.root / "records").glob("*.json") if p.stem.isdecimal()}
 
 
 def _json(path: Path) -> dict[str, Any]:

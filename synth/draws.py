@@ -25,6 +25,10 @@ from twinstage.synth.streams import Stream
 __all__ = ["Choice", "Constant", "Distribution", "Draws", "LogUniform", "Normal", "Stream", "Uniform"]
 
 
+LARGEST = 1e15
+"""Numbers beyond it are a mistake: no scene is so large, and 32-bit floats would overflow."""
+
+
 class UnknownDraw(UserError):
     """A recipe refers to a draw that is not there."""
 
@@ -74,6 +78,10 @@ class Draws:
     def value(self, field: str, distribution: NumberSource, again: int = 0) -> float:
         """One number of that field, also put into the log (the latest one, where it is drawn `again`)."""
         value = distribution.drawn(self, field, again)
+        if not abs(value) <= LARGEST:  # nor NaN
+            raise UserError(
+                f"{self._who(field)}: {value:g} was drawn; expected a number within +-{LARGEST:g}"
+            )
         self.log[field] = value
         return value
 

@@ -5,7 +5,7 @@ Touches files. A merge ends the same way, and so has the bytes of a run that was
 
 import json
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ class Generated:
         rejected: frame numbers with the reason of their last attempt.
         refusals: how many attempts each rule refused.
         frames: those of the shard; of: those of the whole dataset.
+        unseen: classes of the recipe of which no image shows an annotated object.
         checks: comparisons that the judge made, None where it was not asked; findings: what it found.
     """
 
@@ -41,6 +42,7 @@ class Generated:
     rejected: dict[int, str]
     of: int
     refusals: dict[str, int] = field(default_factory=dict)
+    unseen: tuple[str, ...] = ()
     checks: int | None = None
     findings: tuple[str, ...] = ()
 
@@ -78,17 +80,7 @@ def finish(out: Path, recipe: Recipe, state: dict[str, Any], *, judged: bool = T
     (out / layout.STATE).unlink()
     if verdict is None:
         return result
-    return Generated(
-        out,
-        result.frames,
-        result.images,
-        result.annotations,
-        result.rejected,
-        result.of,
-        result.refusals,
-        verdict.checks,
-        tuple(map(str, verdict.findings)),
-    )
+    return replace(result, checks=verdict.checks, findings=tuple(map(str, verdict.findings)))
 
 
 def judge(out: Path) -> Report:
@@ -135,17 +127,20 @@ def _count(out: Path, recipe: Recipe) -> Generated:
     dataset = layout.Dataset(out)
     accept = dataset.labels()["accept"]
     frames = images = annotations = 0
-    rejected, refusals = {}, Counter[str]()
+    rejected, refusals, seen = {}, Counter[str](), set[str]()
     for record in dataset.records():
         frames += 1
         images += len(record["cameras"])
         refusals.update(attempt["rule"] for attempt in record["rejected_attempts"])
         for camera in record["cameras"]:
-            annotations += sum(layout.is_annotated(item, accept) for item in camera["objects"])
+            shown = [item["class"] for item in camera["objects"] if layout.is_annotated(item, accept)]
+            annotations += len(shown)
+            seen.update(shown)
         if record["rejected"]:
             rejected[record["frame"]] = record["rejected_attempts"][-1]["reason"]
     counted = dict(sorted(refusals.items()))
-    return Generated(out, frames, images, annotations, rejected, recipe.frames, counted)
+    unseen = tuple(c.name for c in recipe.labels if c.name not in seen)
+    return Generated(out, frames, images, annotations, rejected, recipe.frames, counted, unseen)
 
 
 def _hashes(out: Path) -> dict[str, str]:

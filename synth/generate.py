@@ -18,6 +18,7 @@ from twinstage.synth.canonical import canonical_json
 from twinstage.synth.finish import Generated, finish, labels_document
 from twinstage.synth.frame import FrameMaker, FrameSummary
 from twinstage.synth.plan import deal_splits, plan, shard_frames
+from twinstage.synth.portable import portable
 from twinstage.synth.recipe import Recipe
 from twinstage.synth.start import STATE_LAYER, Start, stored_start
 from twinstage.synth.unfinished import begin, check_out, cpu, resumable, run_log, versions
@@ -74,16 +75,20 @@ def generate(
     out, base_dir = Path(out), Path(base_dir)
     if workers is not None and workers < 1:
         raise UserError(f"workers is {workers}; expected at least 1")
-    recipe = resolved(recipe, frames, seed)
+    recipe = portable(resolved(recipe, frames, seed), base_dir)
     todo = shard_frames(recipe.frames, shard)
     check_out(out)
-    maker = FrameMaker(recipe, base_dir, start or stored_start(out))
-    maker.check()
+    labels = labels_document(recipe)
     for writer in recipe.export:
         writer.check(recipe.annotate)
+        writer.check_labels(labels)
+    maker = FrameMaker(recipe, base_dir, start or stored_start(out))
+    maker.check()
     jobs = plan(recipe)
     state = run_state(recipe, maker, shard)
     done = begin(out, state, fixed_files(recipe, maker.start))
+    for frame in sorted(done):  # other exports than before, or killed before they were asked
+        check_frame(recipe.export, out, frame)
     left = [jobs[frame] for frame in todo if frame not in done]
     workers = fitting_workers(len(left)) if workers is None else workers
     with run_log(out, clock) as log:
@@ -120,6 +125,8 @@ def run_state(recipe: Recipe, maker: FrameMaker, shard: tuple[int, int]) -> dict
     """All that has to be the same for two runs to make one dataset."""
     return {
         "recipe_hash": recipe.hash,
+        "frames_hash": recipe.frames_hash,
+        "exports": [writer.folder for writer in recipe.export],
         "stages": [
             {"name": name, "hash": staged.opened.hash}
             for name, staged in zip(recipe.stage_names, maker.scenes, strict=True)

@@ -23,9 +23,12 @@ from twinstage.synth.unfinished import begin, check_out, cpu, resumable
 _SAME = {
     "recipe_hash": "another recipe, seed or number of frames",
     "stages": "another version of the stage",
+    "start": "another state to start from",
     "inputs": "other image files beside the stage",
     "versions": "other versions of the libraries",
 }
+
+_NEEDED = tuple(key for key in _SAME if key != "start")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +62,11 @@ def merge(parts: Sequence[Path], out: Path, *, judged: bool = True) -> Generated
     chosen = _files(read)
     recipe = _recipe(read)
     state = {
-        **{key: read[0].manifest[key] for key in _SAME},
+        **{key: read[0].manifest[key] for key in _SAME if key in read[0].manifest},
+        "frames_hash": recipe.frames_hash,
+        "exports": [writer.folder for writer in recipe.export],
         "shard": united(pairs_of(part.manifest["shard"]) for part in read),
         "cpu": cpu(),
-        **({"start": read[0].manifest["start"]} if read[0].manifest["start"] else {}),
     }
     first = min(read, key=lambda part: (part.root / layout.RECIPE).read_bytes())
     fixed = {name: (first.root / name).read_bytes() for name in (layout.RECIPE, layout.LABELS)}
@@ -80,8 +84,9 @@ def _part(root: Path) -> Part:
     try:
         manifest = json.loads(path.read_bytes())
         pairs_of(manifest["shard"])
-        kept = {key: manifest[key] for key in (*_SAME, "shard", "exports", "files")}
-        part = Part(root, {**kept, "start": manifest.get("start")})
+        part = Part(root, {key: manifest[key] for key in (*_NEEDED, "shard", "exports", "files")})
+        if "start" in manifest:  # only where the recipe names a state
+            part.manifest["start"] = manifest["start"]
         dict(part.files)
     except (ValueError, KeyError, TypeError, AttributeError):
         raise UserError(f"{path} is damaged or of another version; make the shard again") from None
@@ -91,8 +96,8 @@ def _part(root: Path) -> Part:
 def _check_one_dataset(parts: Sequence[Part]) -> None:
     first = parts[0]
     for part in parts[1:]:
-        for key, words in (*_SAME.items(), ("start", "another state to start from")):
-            if part.manifest[key] != first.manifest[key]:
+        for key, words in _SAME.items():
+            if part.manifest.get(key) != first.manifest.get(key):
                 raise UserError(
                     f"{part.root} is of {words} than {first.root}; only shards of one run can be merged"
                 )

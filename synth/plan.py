@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from twinstage.base.errors import UserError
 from twinstage.synth.recipe import Recipe
+from twinstage.synth.shards import MOST
 from twinstage.synth.streams import Stream
 
 
@@ -64,6 +65,6 @@ def _shuffled(recipe: Recipe, frames: Sequence[int], what: str) -> list[int]:
 def shard_frames(frames: int, shard: tuple[int, int]) -> list[int]:
     """The frame numbers of shard (i, n): i, i + n, ..."""
     index, count = shard
-    if not 0 <= index < count:
-        raise UserError(f"shard {index}/{count}: expected I/N with I from 0 to N - 1")
+    if not 0 <= index < count <= MOST:
+        raise UserError(f"shard {index}/{count}: expected I/N with I from 0 to N - 1, N at most {MOST}")
     return list(range(index, frames, count))

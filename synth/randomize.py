@@ -7,7 +7,7 @@ from typing import Any
 
 from twinstage.scene.edits import Edit, EditBatch, apply_edits, batch
 from twinstage.scene.snapshot import Snapshot
-from twinstage.synth.draws import Draws
+from twinstage.synth.draws import Draws, UnknownDraw
 from twinstage.synth.effects import Effect
 from twinstage.synth.randomizers import Randomizer, Rejected
 from twinstage.synth.recipe import Recipe
@@ -84,11 +84,13 @@ def structure_of(steps: list[Step], base: Snapshot) -> tuple[list[Edit], float |
     edits: list[Edit] = []
     time: float | None = None
     for step in steps:
-        if step.changes_structure and step.active:
-            with blamed(step.randomizer):
+        if not step.changes_structure:
+            continue
+        with _drawn_first(), blamed(step.randomizer):
+            if step.active:
                 edits += step.randomizer.structure_edits(base, step.draws)
                 at = step.randomizer.time_code(base, step.draws)
-            time = time if at is None else at
+                time = time if at is None else at
     return edits, time
 
 
@@ -112,6 +114,17 @@ def steps_of(recipe: Recipe, frame: int, attempt: int = 0, split: str | None = N
         earlier[randomizer.name] = draws
         out.append(Step(randomizer, draws))
     return out
+
+
+@contextmanager
+def _drawn_first() -> Iterator[None]:
+    """A draw that is not there yet says why."""
+    try:
+        yield
+    except UnknownDraw as error:
+        raise UnknownDraw(
+            f"{error}; variants and animation are drawn before all else, so they can go with one another only"
+        ) from None
 
 
 @contextmanager

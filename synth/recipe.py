@@ -251,6 +251,11 @@ class Recipe(Model):
         data = self.model_dump(mode="json", exclude={"stage", "asset_roots", "state"})
         return sha256_hex(canonical_json(data))
 
+    @property
+    def frames_hash(self) -> str:
+        """The same without the exports: what decides the frames, to which other exports can be made."""
+        return self.model_copy(update={"export": ()}).hash
+
 
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     """The recipe in a YAML file, with `a.b=c` overrides. Raises UserError naming file, line and field."""

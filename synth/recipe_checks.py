@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from twinstage.base.errors import did_you_mean
+from twinstage.synth.dataset import FOLDERS
 from twinstage.synth.model import wrong
 from twinstage.synth.paths import checked_pattern
 
@@ -19,6 +20,7 @@ def check(recipe: "Recipe") -> None:
     _sensors_have_their_cameras(recipe)
     _splits_are_there(recipe)
     _stages_differ(recipe)
+    _exports_keep_off(recipe)
 
 
 def _names_are_unique(recipe: "Recipe") -> None:
@@ -88,3 +90,10 @@ def _stages_differ(recipe: "Recipe") -> None:
         raise wrong("the same file is named twice", "stage")
     if recipe.state is not None and len(recipe.stages) > 1:
         raise wrong("a state is that of one stage, so stage cannot name several", "state")
+
+
+def _exports_keep_off(recipe: "Recipe") -> None:
+    for place, writer in enumerate(recipe.export):
+        if writer.folder in FOLDERS:
+            message = f"{writer.folder!r} is the dataset's own folder; name another for the export"
+            raise wrong(message, "export", place, "folder")

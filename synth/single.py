@@ -14,8 +14,9 @@ from twinstage.synth import dataset as layout
 from twinstage.synth.canonical import write_atomic
 from twinstage.synth.frame import FrameMaker, FrameSummary
 from twinstage.synth.plan import Job, plan
+from twinstage.synth.portable import portable
 from twinstage.synth.recipe import Recipe
-from twinstage.synth.start import STATE_LAYER, Start, stored_start
+from twinstage.synth.start import STATE_LAYER, Start
 from twinstage.synth.unfinished import resumable, writable
 
 
@@ -39,7 +40,8 @@ def make_frame(
 ) -> SingleFrame:
     """Write the files of one frame into the folder `out`, and with `usd` a stage that shows it.
 
-    `start`: the state that the recipe names; by default the one that `out` holds.
+    `start`: the state that the recipe names; it is written beside the frame, whose layer names it.
+
     Raises UserError for a frame that the recipe does not have, for a folder with a dataset in it, and with `usd` for a frame
     that is rejected.
     """
@@ -49,9 +51,9 @@ def make_frame(
     for name in (layout.MANIFEST, layout.STATE):
         if (out / name).exists():
             raise UserError(f"{out} holds a dataset; choose another folder for a single frame")
-    maker = FrameMaker(recipe, base_dir, start or stored_start(out))
+    maker = FrameMaker(portable(recipe, base_dir), base_dir, start)
     maker.check()
-    job = plan(recipe)[frame]
+    job = plan(maker.recipe)[frame]
     with writable(out):
         out.mkdir(parents=True, exist_ok=True)
     with resumable(out):
@@ -60,8 +62,9 @@ def make_frame(
         summary = maker.make(out, job.frame, job.split, job.scene)
         opened = _write_stage(maker, job, out) if usd else None
     name = layout.frame_name(frame)
-    files = sorted(p.relative_to(out).as_posix() for p in out.glob(f"*/{name}*") if p.is_file())
-    return SingleFrame(summary, tuple(files), opened)
+    files = [p.relative_to(out).as_posix() for p in out.glob(f"*/{name}*") if p.is_file()]
+    files += [STATE_LAYER] if maker.start is not None else []
+    return SingleFrame(summary, tuple(sorted(files)), opened)
 
 
 def _write_stage(maker: FrameMaker, job: Job, out: Path) -> Path:
@@ -78,8 +81,8 @@ def _write_stage(maker: FrameMaker, job: Job, out: Path) -> Path:
     layer = Sdf.Layer.CreateAnonymous(".usda")
     layer.ImportFromString(maker.layer(made, job.scene))
     UsdUtils.ModifyAssetPaths(layer, lambda path: _moved(path, stage.parent, here))
-    own = [] if maker.start is None else [STATE_LAYER]
-    layer.subLayerPaths = [*own, os.path.relpath(stage, here)]
+    state = [] if maker.start is None else [STATE_LAYER]
+    layer.subLayerPaths = [*state, os.path.relpath(stage, here)]
     base = Sdf.Layer.FindOrOpen(str(stage))
     if base is not None and base.defaultPrim:
         layer.defaultPrim = base.defaultPrim

@@ -60,7 +60,7 @@ class StagedRecipe:
         setting = Setting(stage_info(self.opened), base_dir, folder, self.opened.allowed)
         self.prims: list[NewPrim] = new_prims(recipe, self.opened)
         self.prims += [prim for randomizer in recipe.randomize for prim in randomizer.added_prims(setting)]
-        self._shaders: dict[tuple[object, ...], dict[str, ShaderPaths]] = {}
+        self._shaders: OrderedDict[tuple[object, ...], dict[str, ShaderPaths]] = OrderedDict()
         self._scenes: OrderedDict[tuple[object, ...], Scene] = OrderedDict()
         self._shown: tuple[object, ...] | None = None
         self.first = self._with_variants(self._read(UNCHANGED, None))
@@ -119,12 +119,13 @@ class StagedRecipe:
 
     def _import(self, text: str) -> None:
         """Compose the layer. Its paths are relative to the stage's folder; a layer in memory has none, so they become whole."""
-        from pxr import UsdUtils
+        from pxr import Sdf, UsdUtils
 
-        layer = self.opened.layers.randomization
-        layer.ImportFromString(text)
         folder = Path(self.opened.path).parent
+        layer = Sdf.Layer.CreateAnonymous(".usda")  # or the stage would look for relative paths, and complain
+        layer.ImportFromString(text)
         UsdUtils.ModifyAssetPaths(layer, lambda path: os.path.normpath(folder / path) if path else path)
+        self.opened.layers.randomization.TransferContent(layer)
         check_used_layers(self.opened.stage, self.opened.allowed)
 
     def _shaders_of(self, scene: Scene) -> dict[str, ShaderPaths]:
@@ -132,6 +133,8 @@ class StagedRecipe:
         if key not in self._shaders:
             self._show(scene.structure)
             self._shaders[key] = shader_paths(self.opened.stage)
+            if len(self._shaders) > SCENES_KEPT:
+                self._shaders.popitem(last=False)
         return self._shaders[key]
 
 

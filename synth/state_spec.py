@@ -7,6 +7,7 @@
 `live` turns it into a layer (`synth.start`); the layer is a file of the dataset, so a resume and all workers use the same.
 """
 
+from contextlib import suppress
 from datetime import datetime
 
 from pydantic import Field, field_validator, model_validator
@@ -30,6 +31,20 @@ class StateSpec(Model):
     contract: str | None = None
     telemetry: str | dict[str, str] | None = None
     at: float | datetime | None = Field(default=None)
+
+    @field_validator("at", mode="before")
+    @classmethod
+    def _is_a_moment(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        with suppress(ValueError):
+            return float(value)
+        try:
+            return datetime.fromisoformat(value)
+        except ValueError:
+            raise ValueError(
+                f"{value!r} is no moment; expected seconds, or a date and time with its zone such as 2026-11-24T09:14:00Z"
+            ) from None
 
     @field_validator("at")
     @classmethod

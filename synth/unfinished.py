@@ -6,6 +6,8 @@ Touches files. `.run.json` is there from the first file to the last: a folder wi
 import json
 import os
 import platform
+import re
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from importlib.metadata import PackageNotFoundError, version
@@ -20,7 +22,7 @@ from twinstage.synth.canonical import TEMPORARY, canonical_json, sha256_hex, wri
 _LIBRARIES = ("numpy", "pillow", "pycocotools", "usd-core", "mujoco", "mitsuba", "open3d", "open3d-cpu")
 
 _WORDS = {
-    "recipe_hash": "another recipe, seed or number of frames",
+    "frames_hash": "another recipe, seed or number of frames",
     "stages": "another version of the stage",
     "start": "another state to start from",
     "inputs": "other image files beside the stage",
@@ -52,15 +54,19 @@ def _check_out(out: Path) -> None:
 
 
 def begin(out: Path, state: dict[str, Any], files: dict[str, bytes]) -> set[int]:
-    """Prepare the folder, with these files in it; the frames that are there already."""
+    """Prepare the folder, with these files in it; the frames that are there already.
+
+    Only the exports may differ from those that the run began with: they are made of the frames, in the end.
+    """
     with writable(out):
         path = out / layout.STATE
         if path.exists():
-            _check_same_run(out, state)
+            before = _check_same_run(out, state)
             for part in out.rglob(f"*{TEMPORARY}"):
                 part.unlink()
-        else:
-            write_atomic(path, canonical_json(state))
+            if before.get("recipe_hash") != state["recipe_hash"]:
+                _drop_exports(out, before)
+        write_atomic(path, canonical_json(state))
         for folder in ("frames", "records", "images"):
             (out / folder).mkdir(exist_ok=True)
         for name, data in files.items():
@@ -68,11 +74,24 @@ def begin(out: Path, state: dict[str, Any], files: dict[str, bytes]) -> set[int]
     return layout.Dataset(out).frames_done()
 
 
-def _check_same_run(out: Path, state: dict[str, Any]) -> None:
+def _check_same_run(out: Path, state: dict[str, Any]) -> dict[str, Any]:
+    """What the run said of itself when it began."""
     before = _read_state(out)
     for key, words in _WORDS.items():
         if before.get(key) != state.get(key):
             raise UserError(f"{out} holds an unfinished run of {words}; choose another folder or remove it")
+    return before
+
+
+def _drop_exports(out: Path, before: dict[str, Any]) -> None:
+    """Remove what was begun of other exports; names that are none of a folder inside are not touched."""
+    for folder in before.get("exports", ()):
+        if (
+            isinstance(folder, str)
+            and re.fullmatch(r"[A-Za-z0-9_-]+", folder)
+            and folder not in layout.FOLDERS
+        ):
+            shutil.rmtree(out / folder, ignore_errors=True)
 
 
 def _read_state(out: Path) -> dict[str, Any]:

@@ -167,6 +167,8 @@ def _named(items: Any) -> bool:
 
 
 def _merged_lists(base: list[Any], at: Spot, over: list[Any], over_at: Spot) -> tuple[list[Any], Spot]:
+    _refuse_same_names(base, at)
+    _refuse_same_names(over, over_at)
     items: dict[str, tuple[Any, Spot]] = {
         item["name"]: (item, at.inner.get(i, at)) for i, item in enumerate(base)
     }
@@ -182,6 +184,17 @@ def _merged_lists(base: list[Any], at: Spot, over: list[Any], over_at: Spot) -> 
             items[name] = (item, spot)
     found = list(items.values())
     return [item for item, _ in found], Spot(over_at.where, {i: s for i, (_, s) in enumerate(found)})
+
+
+def _refuse_same_names(items: list[Any], at: Spot) -> None:
+    """Raise UserError where a list names two items alike: merged by name, one of them would be gone."""
+    seen: dict[str, str] = {}
+    for i, item in enumerate(items):
+        where = at.inner.get(i, at).where
+        if item["name"] in seen:
+            first = seen[item["name"]]
+            raise UserError(f"{where}: two items are both named {item['name']!r}; the first is at {first}")
+        seen[item["name"]] = where
 
 
 # --- validation ---------------------------------------------------------------------------------------------------

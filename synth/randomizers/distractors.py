@@ -16,6 +16,7 @@ from twinstage.scene.author import NewPrim
 from twinstage.scene.edits import Edit
 from twinstage.scene.snapshot import Snapshot
 from twinstage.synth.asset_files import asset_hash, asset_names, asset_prim
+from twinstage.synth.canonical import sha256_hex
 from twinstage.synth.draws import Distribution, Draws
 from twinstage.synth.randomizers.base import RANDOMIZERS, Setting
 from twinstage.synth.randomizers.scatter import Scattering
@@ -93,10 +94,16 @@ class DistractorsRandomizer(Scattering):
 
     def _copy(self, name: str, copy: int) -> str:
         """The path of a copy of that file."""
-        return f"{DISTRACTORS}/{_identifier(self.name)}/{_stem(name)}_{copy}"
+        return f"{DISTRACTORS}/{own_name(self.name)}/{_stem(name)}_{copy}"
 
     def _copies(self) -> list[str]:
         return [self._copy(name, copy) for name in self._files for copy in range(self.most)]
+
+
+def own_name(name: str) -> str:
+    """The prim of a randomizer of that name; two names never become one."""
+    safe = _identifier(name)
+    return safe if safe == name else f"{safe}_{sha256_hex(name.encode())[:8]}"
 
 
 def _stem(name: str) -> str:

@@ -119,6 +119,8 @@ def _add_object(out: Numbers, item: dict[str, Any], camera: dict[str, Any]) -> N
 def _add_draws(out: Numbers, draws: dict[str, Any]) -> None:
     for randomizer, fields in draws.items():
         for name, value in fields.items():
+            if name.endswith(" sha256"):  # of a file whose name is there, too
+                continue
             key = (randomizer, _field(name))
             for one in _flat(value):
                 if isinstance(one, bool | str):

@@ -53,6 +53,9 @@ class Writer(Model):
         if lacking:
             raise UserError(f"export {self.kind}: it needs {' and '.join(lacking)}; add that to `annotate`")
 
+    def check_labels(self, labels: dict[str, Any]) -> None:
+        """Raise UserError where the classes (as `labels.json` has them) do not fit: before frames are made, too."""
+
     def check_record(self, record: dict[str, Any]) -> None:
         """Raise UserError for a frame that the format cannot hold: when it is made, not when all are."""
 

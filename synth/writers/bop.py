@@ -52,8 +52,11 @@ class BopWriter(Writer):
     most_models: int = Field(default=1000, ge=1, le=999_999)
 
     def check_record(self, record: dict[str, Any]) -> None:
+        first = None
         for view in views_of(record):
             pinhole(view, "bop")
+            first = first or view
+            _same_size(first, view)
             if self.without_pose == "refuse":
                 for item in view.camera["objects"]:
                     refuse_without_pose(view, item)

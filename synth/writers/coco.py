@@ -10,7 +10,7 @@
 boxes, polygons and key points alike. What the entries hold is said in `coco_entries`; documents are written piece by piece.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal
 
 from pydantic import Field
@@ -62,12 +62,21 @@ class CocoWriter(Writer):
     licence: Licence | None = None
     pictures: bool = False
 
-    def files(self, dataset: Dataset) -> Iterator[tuple[str, Content]]:
-        labels = dataset.labels()
+    def check(self, annotate: Sequence[str]) -> None:
+        super().check(annotate)
+        if self.pictures and "rgb" not in annotate:
+            raise UserError("export coco: `pictures` needs rgb; add that to `annotate`")
+
+    def check_labels(self, labels: dict[str, Any]) -> None:
         names = [c["name"] for c in labels["classes"]]
         for name in self.stuff:
             if name not in names:
                 raise UserError(f"export coco: stuff {name!r} is no class{did_you_mean(name, names)}")
+        self._tasks(labels)
+
+    def files(self, dataset: Dataset) -> Iterator[tuple[str, Content]]:
+        labels = dataset.labels()
+        self.check_labels(labels)
         tally = Tally()
         if self.pictures:
             for view in views(dataset, all_splits=True):

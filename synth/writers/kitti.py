@@ -66,6 +66,12 @@ class KittiWriter(Writer):
     def check_record(self, record: dict[str, Any]) -> None:
         for view in views_of(record):
             pinhole(view, "kitti")
+            lidar = self._lidar(view)
+            if lidar is not None:
+                _points(lidar, view)
+
+    def check_labels(self, labels: dict[str, Any]) -> None:
+        self._types(labels)
 
     def files(self, dataset: Dataset) -> Iterator[tuple[str, Content]]:
         labels, tally = dataset.labels(), Tally()

@@ -64,6 +64,9 @@ class YoloWriter(Writer):
         yield f"{self.folder}/data.yaml", self._data(list(filled), classes).encode()
         yield f"{self.folder}/{REPORT}", tally.report(self._conventions())
 
+    def check_labels(self, labels: dict[str, Any]) -> None:
+        self._classes(labels)
+
     def _label(self, view: View, labels: dict[str, Any], places: dict[str, int], shape: Shape) -> str:
         tally, objects = shape.tally, view.camera["objects"]
         of_class = [item for item in objects if item["class"] in places]

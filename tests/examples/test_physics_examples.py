@@ -1,4 +1,4 @@
-"""The recipes of examples/bin_picking and examples/parcels: what they say is what comes out, and it verifies."""
+"""The scene of examples/bin_picking: where parts come to rest, and that its files are what the script writes."""
 
 import importlib.util
 from pathlib import Path
@@ -9,30 +9,15 @@ import pytest
 
 from twinstage.scene.read import read_snapshot
 from twinstage.scene.stage import open_stage
-from twinstage.synth.dataset import Dataset
 from twinstage.synth.generate import generate
 from twinstage.synth.recipe import load_recipe
-from twinstage.synth.verify import verify
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples"
 
 
-@pytest.mark.parametrize(("name", "classes"), [("bin_picking", 4), ("parcels", 1)])
-def test_the_recipe_makes_a_dataset_that_verifies(name: str, classes: int, tmp_path: Path) -> None:
-    small = ["engine={kind: 'null'}", "resolution=[160, 120]", "frames=1", "annotate=[instance]"]
-    recipe = load_recipe(EXAMPLES / name / "recipe.yaml", [*small, "accept.min_visible_px=20"])
-    done = generate(recipe, tmp_path / "d", base_dir=EXAMPLES / name)
-    assert done.images == 2 and done.annotations > 6
-    assert verify(tmp_path / "d").findings == ()
-    (record,) = Dataset(tmp_path / "d").records()
-    assert len({o["class"] for c in record["cameras"] for o in c["objects"]}) == classes
-    (rest,) = [draws["rest"] for draws in record["draws"].values() if "rest" in draws]
-    assert rest["max_penetration"] <= 5e-4 and rest["max_speed"] <= 0.005
-
-
 def test_all_parts_lie_in_the_tote(tmp_path: Path) -> None:
-    small = ["engine={kind: 'null'}", "resolution=[64, 48]", "frames=1", "annotate=[instance]"]
+    small = ["engine={kind: 'null'}", "resolution=[64, 48]", "frames=1", "annotate=[instance]", "export=[]"]
     recipe = load_recipe(EXAMPLES / "bin_picking/recipe.yaml", [*small, "accept.min_visible_px=1"])
     generate(recipe, tmp_path / "d", base_dir=EXAMPLES / "bin_picking")
     opened = open_stage(EXAMPLES / "bin_picking/bin_picking.usda", probe=False)

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from twinstage.base.errors import TwinstageError, UserError
-from twinstage.live.datasets import generate_dataset
+from twinstage.live.datasets import generate_dataset, single_frame
 from twinstage.live.states import start_of, with_moment
 from twinstage.synth.recipe import parse_recipe
 from twinstage.synth.start import checked_start
@@ -125,7 +125,7 @@ def test_another_recording_can_stand_in(shared: Path, tmp_path: Path) -> None:
     [
         (None, "3", "the recipe starts from no state"),
         ({"url": "http://127.0.0.1:1"}, "3", "starts from a running twin"),
-        ({"bindings": "bindings.yaml", "at": 1}, "yesterday", "state.at"),
+        ({"bindings": "bindings.yaml", "at": 1}, "yesterday", "state.at: 'yesterday' is no moment"),
     ],
 )
 def test_a_moment_of_nothing_is_refused(shared: Path, state: Any, at: str, message: str) -> None:
@@ -138,6 +138,32 @@ def test_a_recording_needs_a_moment_and_a_twin_has_to_be_there(shared: Path) -> 
         start_of(recipe(shared, state={"bindings": "bindings.yaml"}), ARM)
     with pytest.raises(TwinstageError, match=r"no twin answers at http://127\.0\.0\.1:1"):
         start_of(recipe(shared, state={"url": "http://127.0.0.1:1"}), ARM)
+
+
+def test_a_run_goes_on_at_its_moment_and_is_refused_at_another(shared: Path, tmp_path: Path) -> None:
+    path, out = tmp_path / "recipe.yaml", tmp_path / "out"
+    here = os.path.relpath(ARM, tmp_path)
+    path.write_text(
+        f"stage: {here}/palletizer.usda\nasset_roots: [{os.path.relpath(shared, tmp_path)}]\nlabels: [robot]\n"
+        f"cameras: [Overview]\nresolution: [64, 48]\nengine: raycast\nframes: 2\nsplits: {{}}\n"
+        f"state: {{bindings: {here}/bindings.yaml, at: 2.5}}\n"
+    )
+
+    def stop(done: int, total: int) -> None:
+        if done:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        generate_dataset(path, out=out, progress=stop)
+    with pytest.raises(UserError, match="holds an unfinished run of another state to start from"):
+        generate_dataset(path, out=out, at="3.5")
+    assert generate_dataset(path, out=out).findings == ()
+    alone = single_frame(path, 1, out=tmp_path / "alone", usd=True)
+    for name in alone.files:
+        assert (tmp_path / "alone" / name).read_bytes() == (out / name).read_bytes()
+    other = single_frame(path, 1, out=tmp_path / "other", at="6.5")
+    assert (tmp_path / "other/state.usda").read_bytes() != (out / "state.usda").read_bytes()
+    assert other.files == alone.files
 
 
 @pytest.fixture(scope="module")

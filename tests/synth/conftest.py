@@ -242,6 +242,18 @@ def yard_recipe() -> Callable[..., Any]:
 
 
 @pytest.fixture(scope="session")
+def recipe_judge() -> Any:
+    """A validator of recipes by their JSON Schema, which is a megabyte: checking it takes more than a second."""
+    import json
+
+    import jsonschema
+
+    from twinstage.synth.recipe import recipe_schema
+
+    return jsonschema.Draft202012Validator(json.loads(recipe_schema()))
+
+
+@pytest.fixture(scope="session")
 def snapshot(yard: Path) -> Any:
     """The yard as a snapshot."""
     from twinstage.scene.read import read_snapshot

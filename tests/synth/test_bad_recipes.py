@@ -281,6 +281,13 @@ MISTAKES: list[tuple[str, str, str, int, str]] = [
         29,
         "split_by.0: asset cannot be dealt out; splits needs at least two for it",
     ),
+    (
+        "an export among the dataset's own files",
+        "kind: coco",
+        "kind: coco, folder: images",
+        31,
+        "export.0.folder: 'images' is the dataset's own folder; name another for the export",
+    ),
     ("another version", "recipe: 1", "recipe: 2", 1, "recipe: 2 is not known here; known: 1"),
 ]
 """What is wrong, the good text, the bad one, the line, the sentence."""

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
+from twinstage.base.errors import UserError
 from twinstage.synth.draws import Distribution, Draws, Stream
 
 ADAPTER: TypeAdapter[Distribution] = TypeAdapter(Distribution)
@@ -74,6 +75,14 @@ def test_bounded_normal_stays_in_its_bounds() -> None:
 def test_wrong_distributions_are_refused(data: object) -> None:
     with pytest.raises(ValidationError):
         ADAPTER.validate_python(data)
+
+
+def test_numbers_beyond_all_scenes_are_refused() -> None:
+    draws = Draws(1, 0, "far")
+    for data in (1e300, [-1.7e308, 1.7e308], {"kind": "linear", "of": "x", "slope": 1e300}):
+        draws.value("x", ADAPTER.validate_python(1e10))
+        with pytest.raises(UserError, match=r"randomizer 'far', y: .* was drawn; expected a number within"):
+            draws.value("y", ADAPTER.validate_python(data))
 
 
 def test_the_log_keeps_what_was_drawn() -> None:

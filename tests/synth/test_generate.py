@@ -42,17 +42,6 @@ def test_nothing_of_the_machine_is_in_the_files(yard_dataset: Path) -> None:
         assert str(yard_dataset.parent).encode() not in data, name
 
 
-def test_two_workers_give_the_same_bytes(
-    yard: Path, yard_recipe: Callable[..., Any], yard_dataset: Path, tmp_path: Path
-) -> None:
-    steps: list[tuple[int, int]] = []
-    result = generate(
-        yard_recipe(), tmp_path / "d", base_dir=yard.parent, workers=2, progress=lambda *s: steps.append(s)
-    )
-    assert contents(tmp_path / "d") == contents(yard_dataset)
-    assert steps == [(0, 3), (1, 3), (2, 3), (3, 3)] and result.frames == 3 and result.images == 6
-
-
 def test_a_frame_needs_no_other_frame(
     yard: Path, yard_recipe: Callable[..., Any], yard_dataset: Path, tmp_path: Path
 ) -> None:

@@ -146,6 +146,12 @@ def test_united_shards_hold_what_each_held(pairs: list[tuple[int, int]]) -> None
     assert (shard == [0, 1]) == (wanted == set(range(120)))
 
 
+def test_shards_that_have_no_common_row_are_refused() -> None:
+    with pytest.raises(UserError, match="shards of 999979 and 999983 do not fit together"):
+        united([[(0, 999_983)], [(1, 999_979)]])
+    assert united([[(7, 999_983)]]) == [7, 999_983]
+
+
 def test_all_ways_to_split_eight_shards_come_to_the_same() -> None:
     every = [(i, 8) for i in range(8)]
     for size in (1, 3, 4):

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from twinstage.base.errors import UserError
+from twinstage.base.errors import DataError, UserError
 from twinstage.synth.dataset import Dataset
 from twinstage.synth.generate import generate
 from twinstage.synth.report import report_html, write_report
@@ -98,6 +98,15 @@ def test_a_damaged_dataset_is_told(yard_dataset: Path, tmp_path: Path) -> None:
         write_report(tmp_path / "none")
 
 
+def test_a_page_that_cannot_be_made_says_what_is_wrong(yard_dataset: Path, tmp_path: Path) -> None:
+    shutil.copytree(yard_dataset, tmp_path / "d")
+    with pytest.raises(UserError, match="cannot be written"):
+        write_report(tmp_path / "d", tmp_path / "d" / "recipe.yaml" / "page.html")
+    (tmp_path / "d/records/000001.json").write_text('{"rec')
+    with pytest.raises(DataError, match=r"too damaged for a page: .*000001\.json"):
+        write_report(tmp_path / "d")
+
+
 def test_names_from_a_dataset_are_text(yard_dataset: Path, tmp_path: Path) -> None:
     shutil.copytree(yard_dataset, tmp_path / "d")
     evil = "<script>alert(1)</script>"
@@ -121,6 +130,16 @@ def test_refusals_and_a_missing_verdict_are_told(
     generate(recipe, tmp_path / "d", base_dir=yard.parent, judged=False)
     text = (tmp_path / "d/report.html").read_text()
     assert "not verified" in text and "accept.max_objects" in text and "frame given up" in text
+
+
+def test_hashes_are_not_charted_beside_the_files_they_are_of(yard_dataset: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "d"
+    shutil.copytree(yard_dataset, copy)
+    path = copy / "records/000000.json"
+    record = json.loads(path.read_bytes())
+    record["draws"]["sky"] = {"map": "a.hdr", "map sha256": "ab" * 32}
+    path.write_text(json.dumps(record))
+    assert dict(collect(Dataset(copy)).words["sky", "map"]) == {"a.hdr": 1}
 
 
 def test_bars_count_what_is_there() -> None:

@@ -173,3 +173,38 @@ def test_where_the_state_comes_from_is_not_part_of_what_the_dataset_is(
     yard_recipe: Callable[..., Any],
 ) -> None:
     assert yard_recipe(state={"url": "http://a:1"}).hash == yard_recipe(state={"url": "http://b:2"}).hash
+
+
+def _contents(folder: Path) -> dict[str, bytes]:
+    files = (p for p in folder.rglob("*") if p.is_file() and p.name != "run.log")
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in files}
+
+
+def test_merged_shards_keep_the_state_and_those_of_two_states_are_refused(
+    from_state: Any, yard: Path, tmp_path: Path
+) -> None:
+    start = checked_start(STATE, "s")
+    for name, shard in (("whole", (0, 1)), ("a", (0, 2)), ("b", (1, 2))):
+        generate(from_state, tmp_path / name, base_dir=yard.parent, start=start, shard=shard)
+    merge([tmp_path / "b", tmp_path / "a"], tmp_path / "m")
+    assert _contents(tmp_path / "m") == _contents(tmp_path / "whole")
+
+    other = checked_start(STATE.replace("1.25", "1.5"), "s")
+    generate(from_state, tmp_path / "c", base_dir=yard.parent, start=other, shard=(1, 2), judged=False)
+    with pytest.raises(UserError, match="is of another state to start from than"):
+        merge([tmp_path / "a", tmp_path / "c"], tmp_path / "n")
+
+
+def test_a_frame_alone_starts_from_the_state_too(from_state: Any, yard: Path, tmp_path: Path) -> None:
+    from pxr import Usd, UsdGeom
+
+    start = checked_start(STATE, "s")
+    generate(from_state, tmp_path / "d", base_dir=yard.parent, start=start, judged=False)
+    done = make_frame(from_state, 1, tmp_path / "f", base_dir=yard.parent, usd=True, start=start)
+    files = _contents(tmp_path / "f")
+    del files["frame_000001.usda"]
+    assert set(done.files) == set(files) and files.items() <= _contents(tmp_path / "d").items()
+    stage = Usd.Stage.Open(str(done.usd))
+    assert UsdGeom.Imageable(stage.GetPrimAtPath("/Yard/Box_B")).ComputeVisibility() == "invisible"
+    world = UsdGeom.XformCache().GetLocalToWorldTransform(stage.GetPrimAtPath("/Yard/Box_A"))
+    assert tuple(world.ExtractTranslation())[:2] == pytest.approx((1.25, 2.5))

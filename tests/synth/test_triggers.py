@@ -99,6 +99,16 @@ def test_wrong_triggers_are_told(when: dict[str, Any], sentence: str) -> None:
         Trigger.model_validate(when)
 
 
+def test_what_is_drawn_before_all_else_says_so(
+    yard: Path, yard_recipe: Callable[..., Any], tmp_path: Path
+) -> None:
+    move = {"kind": "animation", "name": "move", "time_codes": [0, 4], "when": {"if": "lamps.intensity < 1"}}
+    with pytest.raises(
+        UserError, match="'lamps' has not drawn 'intensity'; variants and animation are drawn before"
+    ):
+        generate(yard_recipe(randomize=[LAMPS, move]), tmp_path / "out", base_dir=yard.parent)
+
+
 def test_conditions_over_nothing_are_told_before_anything_is_written(
     yard: Path, yard_recipe: Callable[..., Any], tmp_path: Path
 ) -> None:
@@ -135,7 +145,7 @@ def test_frames_are_dealt_over_scenes_and_no_scene_is_in_two_splits(
     of_split = {split: {jobs[f].scene for f in jobs if jobs[f].split == split} for split in ("train", "val")}
     assert len(of_split["train"]) == 3 and len(of_split["val"]) == 1
     assert of_split["train"].isdisjoint(of_split["val"])
-    result = generate(recipe, tmp_path / "d", base_dir=yards, workers=2)
+    result = generate(recipe, tmp_path / "d", base_dir=yards)
     assert result.findings == ()
     records = list(Dataset(tmp_path / "d").records())
     assert [r["stage"] for r in records] == [stages[jobs[f].scene] for f in range(8)]

@@ -17,6 +17,8 @@ from twinstage.render import picture
 from twinstage.synth import masks
 from twinstage.synth.verify import verify
 from twinstage.synth.verify.exr import read_exr
+from twinstage.synth.verify.files import check_paths
+from twinstage.synth.verify.report import Judge
 
 RECORD = "records/000001.json"
 
@@ -388,3 +390,19 @@ def test_the_judge_loads_nothing_of_what_it_judges() -> None:
         "assert not bad, bad"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('{"counts": "PV`l:\\\\1O0"}', False),
+        ('{"counts":"l:\\\\"}', False),
+        ('{"counts": "1", "file": "C:\\\\Users\\\\a.png"}', True),
+        ('{"counts": "l:\\\\1", "file": "file://a/b.png"}', True),
+    ],
+)
+def test_run_lengths_are_no_path_of_windows(text: str, told: bool, tmp_path: Path) -> None:
+    (tmp_path / "coco.json").write_text(text)
+    judge = Judge()
+    check_paths(tmp_path, judge)
+    assert [finding.code for finding in judge.findings] == (["file.path"] if told else [])

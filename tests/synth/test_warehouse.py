@@ -13,14 +13,11 @@ from twinstage.synth.verify import verify
 pytestmark = pytest.mark.shared
 
 
-def recipe_at(root: Path, shared: Path) -> Recipe:
-    """The example's recipe, with its stage found from anywhere, in small."""
-    assets = shared / "assets"
+def recipe_at(root: Path) -> Recipe:
+    """The example's recipe in small."""
     return load_recipe(
         root / "examples/warehouse/recipe.yaml",
         [
-            f"stage={assets}/industrial/aws_small_warehouse/small_warehouse.usda",
-            f"asset_roots=[{assets}/hdri]",
             "resolution=[320, 240]",
             "engine={kind: direct, spp: 2, largest_map: 256, largest_texture: 256}",
             "accept.min_visible_px=20",
@@ -31,7 +28,7 @@ def recipe_at(root: Path, shared: Path) -> Recipe:
 @pytest.fixture(scope="module")
 def warehouse(root: Path, shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("warehouse") / "d"
-    generate(recipe_at(root, shared), out, frames=2, base_dir=root / "examples/warehouse")
+    generate(recipe_at(root), out, frames=2, base_dir=root / "examples/warehouse")
     return out
 
 
@@ -39,16 +36,14 @@ def test_it_verifies_and_shows_every_class(warehouse: Path) -> None:
     report = verify(warehouse)
     assert report.findings == () and report.counts["coco.score"] > 0
     seen = {o["class"] for r in Dataset(warehouse).records() for c in r["cameras"] for o in c["objects"]}
-    assert seen == {"shelf", "pallet_load", "bucket", "pallet_jack"}
+    assert seen == {"shelf", "pallet_load", "bucket", "pallet_jack", "parcel", "tote"}
 
 
-def test_every_labelled_component_of_the_stage_is_known_by_its_own_path(
-    warehouse: Path, shared: Path
-) -> None:
+def test_every_labelled_component_of_the_stage_is_known_by_its_own_path(warehouse: Path, root: Path) -> None:
     """Native instances are told apart: what pxr finds labelled is what the overview can see, and nothing else."""
     from pxr import Usd
 
-    stage = Usd.Stage.Open(str(shared / "assets/industrial/aws_small_warehouse/small_warehouse.usda"))
+    stage = Usd.Stage.Open(str(root / "examples/warehouse/warehouse.usda"))
     labelled = {}
     for prim in stage.Traverse():
         labels = prim.GetAttribute("semantics:labels:class").Get()
@@ -62,10 +57,10 @@ def test_every_labelled_component_of_the_stage_is_known_by_its_own_path(
     assert len(paths) > 8
 
 
-def test_sizes_are_those_of_the_files(warehouse: Path, shared: Path) -> None:
+def test_sizes_are_those_of_the_files(warehouse: Path, root: Path) -> None:
     from pxr import Usd, UsdGeom
 
-    stage = Usd.Stage.Open(str(shared / "assets/industrial/aws_small_warehouse/small_warehouse.usda"))
+    stage = Usd.Stage.Open(str(root / "examples/warehouse/warehouse.usda"))
     cache = UsdGeom.BBoxCache(Usd.TimeCode.Default(), ["default", "render"])
     items = [o for r in Dataset(warehouse).records() for c in r["cameras"] for o in c["objects"]]
     for item in items[:10]:
@@ -81,15 +76,17 @@ def test_sizes_are_those_of_the_files(warehouse: Path, shared: Path) -> None:
 def test_the_same_seed_gives_the_same_picture_in_a_new_process(
     root: Path, shared: Path, warehouse: Path, tmp_path: Path
 ) -> None:
-    recipe = recipe_at(root, shared).model_copy(update={"frames": 2})
+    recipe = recipe_at(root).model_copy(update={"frames": 2})
     generate(recipe, tmp_path / "d", base_dir=root / "examples/warehouse", workers=2)
     for path in sorted((warehouse / "images").iterdir()):
         assert path.read_bytes() == (tmp_path / "d/images" / path.name).read_bytes(), path.name
 
 
 def test_the_example_names_the_stage_beside_the_checkout(root: Path, shared: Path) -> None:
-    recipe = load_recipe(root / "examples/warehouse/recipe.yaml")
+    from pxr import Sdf
+
     folder = root / "examples/warehouse"
-    assert (folder / recipe.stage).resolve() == (
-        shared / "assets/industrial/aws_small_warehouse/small_warehouse.usda"
-    ).resolve()
+    layer = Sdf.Layer.FindOrOpen(str(folder / load_recipe(folder / "recipe.yaml").stage))
+    (below,) = layer.subLayerPaths
+    there = shared / "assets/industrial/aws_small_warehouse/small_warehouse.usda"
+    assert (folder / below).resolve() == there.resolve()

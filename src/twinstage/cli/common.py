@@ -22,6 +22,14 @@ AssetRoots = Annotated[
         show_default=False,
     ),
 ]
+At = Annotated[
+    str | None,
+    typer.Option(
+        "--at",
+        help="Start from this moment of the recording that the recipe's state names: a date and time, or seconds.",
+        show_default=False,
+    ),
+]
 Variants = Annotated[
     list[str] | None,
     typer.Option(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from twinstage.base.errors import DataError, UserError
-from twinstage.cli.common import AssetRoots, Json, print_json, sigterm_stops
+from twinstage.cli.common import AssetRoots, At, Json, print_json, sigterm_stops
 from twinstage.cli.frame_progress import frame_progress
 from twinstage.cli.synth_convert import convert
 from twinstage.cli.synth_frame import frame
@@ -58,14 +58,7 @@ def generate(
     verify: Annotated[
         bool, typer.Option("--verify/--no-verify", help="Recompute every number when all frames are there.")
     ] = True,
-    at: Annotated[
-        str | None,
-        typer.Option(
-            "--at",
-            help="Start from this moment of the recording that the recipe's state names: a date and time, or seconds.",
-            show_default=False,
-        ),
-    ] = None,
+    at: At = None,
     asset_root: AssetRoots = None,
     json_: Json = False,
 ) -> None:
@@ -117,6 +110,8 @@ def print_generated(done: "Generated", shard: str = "") -> None:
         print(f"{out}: no frames: shard {shard} of {done.of} frames is empty")
         return
     print(f"{out}: {done.frames} frames, {done.images} images, {done.annotations} annotations")
+    if done.unseen and done.images:
+        print(f"in no image: {', '.join(done.unseen)}")
     for rule, times in sorted(done.refusals.items(), key=lambda item: (-item[1], item[0])):
         print(f"refused: {times} attempts by {rule}")
     for number, reason in done.rejected.items():

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from twinstage.base.errors import DataError
-from twinstage.cli.common import AssetRoots, Json, print_json
+from twinstage.cli.common import AssetRoots, At, Json, print_json
 
 
 def frame(
@@ -26,6 +26,7 @@ def frame(
         list[str] | None,
         typer.Option("--set", help="Override a recipe field: --set engine.spp=64", show_default=False),
     ] = None,
+    at: At = None,
     asset_root: AssetRoots = None,
     json_: Json = False,
 ) -> None:
@@ -41,6 +42,7 @@ def frame(
         usd=usd,
         overrides=tuple(set_ or ()),
         asset_roots=tuple(asset_root or ()),
+        at=at,
     )
     summary = done.summary
     if json_:

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from twinstage.base.errors import UserError
+
 
 def schema(
     out: Annotated[
@@ -18,5 +20,8 @@ def schema(
     if out is None:
         print(text, end="")
     else:
-        out.write_text(text, encoding="utf-8")
+        try:
+            out.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise UserError(f"{out} cannot be written: {error.strerror or error}") from None
         print(out)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from twinstage.synth.generate import Generated
     from twinstage.synth.recipe import Recipe
     from twinstage.synth.single import SingleFrame
+    from twinstage.synth.start import Start
 
 
 def generate_dataset(
@@ -33,7 +34,6 @@ def generate_dataset(
 ) -> "Generated":
     """Write the dataset of a recipe file; see `synth.generate.generate`. `asset_roots` add to the recipe's own."""
     from twinstage.synth.generate import generate
-    from twinstage.synth.start import stored_start
 
     loaded = loaded_recipe(recipe, overrides, asset_roots)
     if at is not None:
@@ -44,7 +44,7 @@ def generate_dataset(
         frames,
         seed,
         base_dir=recipe.parent,
-        start=stored_start(out) or start_of(loaded, recipe.parent),
+        start=_start(loaded, recipe.parent, out),
         workers=workers,
         shard=_shard(shard),
         judged=judged,
@@ -64,15 +64,29 @@ def single_frame(
     usd: bool = False,
     overrides: Sequence[str] = (),
     asset_roots: Sequence[Path] = (),
+    at: str | None = None,
 ) -> "SingleFrame":
     """Write one frame of a recipe file; see `synth.single.make_frame`."""
     from twinstage.synth.generate import resolved
     from twinstage.synth.single import make_frame
-    from twinstage.synth.start import stored_start
 
     loaded = resolved(loaded_recipe(recipe, overrides, asset_roots), frames, seed)
-    start = stored_start(out) or start_of(loaded, recipe.parent)
+    if at is not None:
+        loaded = with_moment(loaded, at)
+    start = _start(loaded, recipe.parent, out)
     return make_frame(loaded, frame, out, base_dir=recipe.parent, usd=usd, start=start)
+
+
+def _start(recipe: "Recipe", folder: Path, out: Path) -> "Start | None":
+    """The state that the recipe starts from.
+
+    A running twin has moved on since a run began, so what that run stored holds. A recording has not: its moment is asked
+    for again, so that another moment than the stored one is another dataset, which `generate` refuses.
+    """
+    from twinstage.synth.start import stored_start
+
+    live = recipe.state is not None and recipe.state.url is not None
+    return (stored_start(out) if live else None) or start_of(recipe, folder)
 
 
 def loaded_recipe(recipe: Path, overrides: Sequence[str] = (), asset_roots: Sequence[Path] = ()) -> "Recipe":

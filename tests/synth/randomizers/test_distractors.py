@@ -12,6 +12,7 @@ from twinstage.scene.snapshot import Snapshot
 from twinstage.synth.dataset import Dataset
 from twinstage.synth.frame import FrameMaker
 from twinstage.synth.generate import generate
+from twinstage.synth.randomizers.distractors import own_name
 from twinstage.synth.verify import verify
 
 POOL = "/TwinstageDistractors/"
@@ -88,6 +89,18 @@ def test_files_of_other_units_and_axes_have_their_size_by_pxr(
         np.testing.assert_allclose(size[[0, 2, 1]] if up == "Y" else size, [0.2, 0.1, 0.3], atol=1e-6)
         low = np.array([*box.GetMin()])[1 if up == "Y" else 2] * mpu
         assert low == pytest.approx(0.5, abs=1e-6)
+
+
+def test_files_above_the_stages_folder_are_found_without_a_complaint(
+    yard_recipe: Callable[..., Any], yard: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    import shutil
+
+    shutil.copytree(yard.parent, tmp_path / "site")
+    brick(tmp_path / "extra" / "brick.usda", "Z", 1.0)
+    recipe = yard_recipe(randomize=[clutter(files=["../extra/brick.usda"])], asset_roots=["../extra"])
+    assert len(shown(FrameMaker(recipe, tmp_path / "site").randomized(0).snapshot)) == 2
+    assert capfd.readouterr().err == ""
 
 
 def test_a_files_own_root_transform_counts(
@@ -183,3 +196,8 @@ def test_later_entries_keep_off_them(yard_recipe: Callable[..., Any], yard: Path
         for path in shown(made):
             bx, by = made.node_world[made.prims.index_of[path]][:2, 3]
             assert abs(x - bx) >= 0.25 + 0.1 - 1e-9 or abs(y - by) >= 0.25 + 0.05 - 1e-9
+
+
+def test_two_names_have_two_pools() -> None:
+    names = ["clutter", "a b", "a-b", "a_b", "1", "_1"]
+    assert len({own_name(name) for name in names}) == len(names) and own_name("clutter") == "clutter"

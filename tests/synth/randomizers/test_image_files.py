@@ -87,9 +87,10 @@ def test_an_image_that_changed_is_not_the_same_dataset(
     generate(recipe, tmp_path / "out", frames=1, base_dir=stage.parent)
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
     assert manifest["inputs"] == {"sky.png": digest}
-    state = {**manifest, "recipe_hash": recipe.model_copy(update={"frames": 1}).hash, "shard": [0, 1]}
+    one = recipe.model_copy(update={"frames": 1})
+    state = {**manifest, "recipe_hash": one.hash, "frames_hash": one.frames_hash, "shard": [0, 1]}
     (tmp_path / "out" / "manifest.json").unlink()
-    kept = {k: state[k] for k in ("recipe_hash", "stages", "inputs", "shard", "versions")}
+    kept = {k: state[k] for k in ("recipe_hash", "frames_hash", "stages", "inputs", "shard", "versions")}
     (tmp_path / "out" / ".run.json").write_text(json.dumps(kept | {"cpu": cpu()}))
     generate(recipe, tmp_path / "out", frames=1, base_dir=stage.parent)  # the same goes on
     (tmp_path / "out" / "manifest.json").unlink()

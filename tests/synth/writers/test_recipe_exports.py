@@ -1,6 +1,7 @@
 """A recipe that asks for every format, on a real stage; and a writer in little memory."""
 
 import json
+import re
 import shutil
 import tracemalloc
 from pathlib import Path
@@ -89,6 +90,73 @@ def test_a_recipe_without_the_pictures_of_an_export_is_refused_at_once(
     with pytest.raises(UserError, match="export bop: it needs models; add that to `annotate`"):
         generate(yard_recipe(export=[{"kind": "bop"}]), tmp_path / "out", base_dir=yard.parent)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("entry", "sentence"),
+    [
+        ({"kind": "yolo", "task": "pose"}, "the task pose needs classes with key points"),
+        ({"kind": "yolo", "classes": ["bax"]}, "there is no class 'bax'; did you mean 'box'?"),
+        ({"kind": "coco", "tasks": ["keypoints"]}, "the task keypoints needs classes with key points"),
+        ({"kind": "coco", "stuff": ["flor"]}, "stuff 'flor' is no class"),
+        ({"kind": "kitti", "types": {"bax": "Car"}}, "types names 'bax', which is no class"),
+    ],
+)
+def test_classes_that_an_export_cannot_have_are_refused_at_once(
+    yard: Path, yard_recipe: Any, tmp_path: Path, entry: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(UserError, match=re.escape(sentence)):
+        generate(yard_recipe(export=[entry]), tmp_path / "out", base_dir=yard.parent)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        (
+            {"export": [{"kind": "kitti", "lidar": "velo"}]},
+            "there is no lidar 'velo' in frame 0, camera Front",
+        ),
+        (
+            {
+                "cameras": ["Front", {"name": "Low", "prim": "Front", "resolution": [40, 30]}],
+                "annotate": ["rgb", "depth", "models"],
+                "export": [{"kind": "bop"}],
+            },
+            "frame 0, camera Low is 40 x 30",
+        ),
+    ],
+)
+def test_sensors_and_sizes_that_an_export_cannot_have_end_the_run_at_its_first_frame(
+    yard: Path, yard_recipe: Any, tmp_path: Path, changes: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(UserError, match=re.escape(sentence)):
+        generate(yard_recipe(randomize=[], **changes), tmp_path / "out", base_dir=yard.parent)
+    assert len(list((tmp_path / "out/records").iterdir())) == 1
+
+
+def test_a_run_that_an_export_ended_goes_on_with_another_one(
+    yard: Path, yard_recipe: Any, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    common = {"randomize": [], "annotate": ["rgb", "depth", "models"]}
+    coco = {"kind": "coco", "folder": "first"}
+    few = yard_recipe(**common, export=[coco, {"kind": "bop", "most_models": 1}])
+    with pytest.raises(UserError, match=r"the dataset has \d+ models"):
+        generate(few, out, base_dir=yard.parent)
+    assert (out / "first").is_dir()
+    kept = {p: p.stat().st_mtime_ns for p in (out / "records").iterdir()}
+    assert len(kept) == few.frames
+    enough = yard_recipe(**common, export=[{"kind": "bop"}])
+    assert not generate(enough, out, base_dir=yard.parent).findings
+    assert {p: p.stat().st_mtime_ns for p in (out / "records").iterdir()} == kept
+    generate(enough, tmp_path / "whole", base_dir=yard.parent)
+    assert _files(out) == _files(tmp_path / "whole")
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    files = (p for p in folder.rglob("*") if p.is_file() and p.name != "run.log")
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in files}
 
 
 def test_what_a_format_cannot_hold_ends_the_run_at_its_first_frame(
