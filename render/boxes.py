@@ -235,14 +235,9 @@ def _ends(camera: Camera, a: F8, b: F8, first: np.ndarray) -> F8:
     seen, unseen = np.where(first[:, None], a, b), np.where(first[:, None], b, a)
     for _ in range(_BISECTIONS):
         middle = (seen + unseen) / 2
-<<<<<<< HEAD
-        good = np.isfinite(camera.project(middle)[0]).all(1, keepdims=True)
-        seen, unseen = np.where(good, middle, seen), np.where(good, unseen, middle)
-=======
         good = _finite(camera.project(middle)[0])
         seen = np.where(good[:, None], middle, seen)
         unseen = np.where(good[:, None], unseen, middle)
->>>>>>> w/judge
     return camera.project(seen)[0]
 
 
