@@ -99,6 +99,7 @@ def rates(scene: Scene, form: Form, *overrides: str, workers: int = 2) -> list[f
             Path(folder) / "data",
             base_dir=scene.recipe.parent,
             workers=workers,
+            judged=False,  # the judge works after the last frame, in this process
             progress=lambda *_: stamps.append(time.perf_counter()),
         )
     warm = np.array(stamps[1 + 4 * workers :])

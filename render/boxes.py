@@ -11,6 +11,7 @@ import numpy as np
 from twinstage.render.capture import Camera
 from twinstage.render.extents import SHARED_BOUNDS, Bounds, object_world, transform
 from twinstage.render.hull import convex_hull, smallest_rectangle
+from twinstage.render.rim import rim_pixels
 from twinstage.scene.columns import F8
 from twinstage.scene.snapshot import Snapshot
 
@@ -20,6 +21,7 @@ EDGES = np.array([[a, b] for a in range(8) for b in range(a + 1, 8) if (a ^ b) i
 SAG = 0.01
 """Farthest that an outline may stray from the straight line between the points that it is judged by [px]."""
 _HALVINGS = 8
+_BISECTIONS = 40
 _MOST_EDGES = 2_000_000
 
 
@@ -145,8 +147,8 @@ def full_box(snapshot: Snapshot, camera: Camera, index: int) -> tuple[float, flo
     """(x0, y0, x1, y1) [px] of an object's whole silhouette, whatever hides it, beyond the image too; None where unseen.
 
     From the vertices of what is drawn, and where a lens bends edges, from as many points on them as keep within `SAG`.
-    What lies before the near plane does not count. A triangle whose vertices the lens does not see, counts only as far
-    as points on its edges show.
+    What lies before the near plane does not count. Of a triangle that reaches beyond what the lens sees, those points on
+    the edge of sight count that see it.
     """
     table = snapshot.instances
     return full_box_of(snapshot, camera, np.flatnonzero((table.object == index) & table.visible))
@@ -192,6 +194,8 @@ def _outline(camera: Camera, points: F8, triangles: np.ndarray) -> F8:
     if not camera.lens.affine:
         straight = np.unique(edges[~crossing & ~behind[edges[:, 0]]], axis=0)
         found += _bent(camera, points[straight[:, 0]], points[straight[:, 1]])
+        partly = (np.isnan(pixels[triangles]).any(2) & ~behind[triangles]).any(1)
+        found.append(rim_pixels(camera, points[triangles[partly]]))
     return np.concatenate(found)
 
 
@@ -204,8 +208,9 @@ def _cut(camera: Camera, points: F8, depth: F8, edges: np.ndarray) -> F8:
 
 def _bent(camera: Camera, a: F8, b: F8) -> list[F8]:
     """Pixels of middles of edges that the lens bends, halved again until they keep within `SAG`."""
-    found = []
     pa, pb = camera.project(a)[0], camera.project(b)[0]
+    half = np.isfinite(pa).all(1) != np.isfinite(pb).all(1)
+    found = [_ends(camera, a[half], b[half], np.isfinite(pa[half]).all(1))] if half.any() else []
     for _ in range(_HALVINGS):
         if not 0 < len(a) <= _MOST_EDGES:
             break
@@ -222,3 +227,13 @@ def _bent(camera: Camera, a: F8, b: F8) -> list[F8]:
             np.concatenate([pm[more], pb[more]]),
         )
     return found
+
+
+def _ends(camera: Camera, a: F8, b: F8, first: np.ndarray) -> F8:
+    """The last points f8[n, 2] [px] that are seen of edges of which one end is: a where `first`, else b."""
+    seen, unseen = np.where(first[:, None], a, b), np.where(first[:, None], b, a)
+    for _ in range(_BISECTIONS):
+        middle = (seen + unseen) / 2
+        good = np.isfinite(camera.project(middle)[0]).all(1)[:, None]
+        seen, unseen = np.where(good, middle, seen), np.where(good, unseen, middle)
+    return camera.project(seen)[0]

@@ -86,21 +86,42 @@ class Camera:
     def project(self, points: np.ndarray) -> tuple[F8, F8]:
         """Pixel positions f8[n, 2] and depths z f8[n] [m] of world points [n, 3]; behind the camera z <= 0.
 
-        NaN where the lens does not see. With a path, a point is seen by the row that looks at it when it passes.
+        NaN where the lens does not see. With a path, a point is seen by the row that looks at it when it passes; one that
+        falls between two rows by one of the two; NaN where it is in no row's sight.
         """
         points = np.asarray(points, np.float64)
-        pose = self.world_from_camera if self.path is None else None
-        if pose is not None:
+        if self.path is None:
+            pose = self.world_from_camera
             return self._projected((points - pose[:3, 3]) @ pose[:3, :3])
         poses = self.row_poses()
         row = np.full(len(points), self.height // 2)
         for _ in range(ROW_STEPS):
-            chosen = poses[row]
-            local = np.einsum("nji,nj->ni", chosen[:, :3, :3], points - chosen[:, :3, 3])
-            pixels, depth = self._projected(local)
+            last = row
+            pixels, depth = self._seen_from(poses[last], points)
             y = np.nan_to_num(pixels[:, 1], nan=self.height / 2, posinf=self.height, neginf=0)
             row = np.clip(np.floor(y), 0, self.height - 1).astype(np.int64)
+        lost = np.flatnonzero(np.abs(row - last) > 1)
+        step = max(1, MOST_SIGHTS // self.height)
+        for begin in range(0, len(lost), step):
+            part = lost[begin : begin + step]
+            pixels[part], depth[part] = self._searched(poses, points[part])
         return pixels, depth
+
+    def _searched(self, poses: F8, points: F8) -> tuple[F8, F8]:
+        """`project` by looking from every row: from the one that a point is nearest to, at most one row from it."""
+        count, height = len(points), self.height
+        pixels, depth = self._seen_from(np.tile(poses, (count, 1, 1)), np.repeat(points, height, axis=0))
+        pixels, depth = pixels.reshape(count, height, 2), depth.reshape(count, height)
+        off = np.abs(np.floor(pixels[:, :, 1]) - np.arange(height))
+        row = np.argmin(np.where(np.isnan(off), np.inf, off), axis=1)
+        at = np.arange(count), row
+        found = pixels[at]
+        found[~(off[at] <= 1)] = np.nan
+        return found, depth[at]
+
+    def _seen_from(self, poses: F8, points: F8) -> tuple[F8, F8]:
+        local = np.einsum("nji,nj->ni", poses[:, :3, :3], points - poses[:, :3, 3])
+        return self._projected(local)
 
     def _projected(self, local: F8) -> tuple[F8, F8]:
         xy = self.lens.project(local)
@@ -109,6 +130,9 @@ class Camera:
 
 ROW_STEPS = 8
 """Rounds in which a rolling shutter's projection settles on a row."""
+
+MOST_SIGHTS = 500_000
+"""Points times rows that are looked at at once where it does not."""
 
 
 def pinhole(fx: float, fy: float, cx: float, cy: float) -> F8:

@@ -120,9 +120,7 @@ def labelled(picture: Any, camera: dict[str, Any], classes: dict[str, Any], boxe
     colors = [PALETTE[(classes[o["class"]]["id"] - 1) % len(PALETTE)] for o in shown]
     pixels = np.array(picture)
     for item, color in zip(shown, colors, strict=True):
-        inside, rim = mask(item, picture.size)
-        pixels[inside] = pixels[inside] * 0.86 + np.array(color) * 0.14
-        pixels[rim] = color
+        pixels[rim(item, picture.size)] = color
     out = Image.fromarray(pixels)
     pen = ImageDraw.Draw(out)
     factor = picture.size[0] / camera["resolution"][0]
@@ -157,8 +155,8 @@ def points(pen: Any, item: dict[str, Any], described: dict[str, Any], factor: fl
         )
 
 
-def mask(item: dict[str, Any], size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """bool[h, w] twice: the visible mask, and its rim, three pixels wide."""
+def rim(item: dict[str, Any], size: tuple[int, int]) -> np.ndarray:
+    """bool[h, w]: the outline of the visible mask, three pixels wide."""
     from PIL import Image, ImageFilter
 
     from twinstage.synth import masks
@@ -169,7 +167,7 @@ def mask(item: dict[str, Any], size: tuple[int, int]) -> tuple[np.ndarray, np.nd
         np.array(shape.filter(ImageFilter.MaxFilter(3))),
         np.array(shape.filter(ImageFilter.MinFilter(3))),
     )
-    return np.array(shape) > 0, np.asarray(grown != shrunk)
+    return np.asarray(grown != shrunk)
 
 
 def jpeg(picture: Any) -> bytes:

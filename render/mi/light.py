@@ -24,6 +24,9 @@ CANDIDATES = 4
 MAP_CANDIDATES = 4
 """The same for directions of a map."""
 
+_SHIFTS = ((0.0, 0.0), (0.5, 0.25), (0.25, 0.5), (0.75, 0.75))
+"""By how much the numbers of the second candidate, the third, ... lie off those of the first: each quarter gets one."""
+
 MOST_PASSING = 0.75
 """Greatest share of rays that pass glass rather than show it: its highlights are strong and small."""
 
@@ -246,10 +249,11 @@ def _lamp(
     dr, mi = runtime.dr, runtime.mi
     count = candidates if table.count > 1 else 1
     chance = sampler.next_1d(surface.active) if count > 1 else mi.Float(0.0)
+    number = sampler.next_2d(surface.active)
     point, light = mi.Point3f(0.0), mi.Color3f(0.0)
     shadow, total, worth_kept = mi.Bool(True), mi.Float(0.0), mi.Float(0.0)
     for k in range(count):
-        sample = table.sample(surface.si.p, sampler.next_2d(surface.active), surface.active)
+        sample = table.sample(surface.si.p, _shifted(mi, number, k), surface.active)
         value = _lamp_light(runtime, world, table, surface, sample, shared)
         casts = table.casts_shadow(sample.index, surface.active) if table.shadowless else mi.Bool(True)
         worth = dr.mean(value)
@@ -295,11 +299,11 @@ def _map(runtime: Mitsuba, world: Surroundings, sampler: Any, surface: Surface) 
     As with lamps, several directions are looked at and one is asked: most of a map lies behind a wall's back.
     """
     dr, mi, active = runtime.dr, runtime.mi, surface.active
-    chance = sampler.next_1d(active)
+    chance, number = sampler.next_1d(active), sampler.next_2d(active)
     toward, light = mi.Vector3f(0.0), mi.Color3f(0.0)
     total, kept = mi.Float(0.0), mi.Float(0.0)
     for k in range(MAP_CANDIDATES):
-        there, found = _map_light(runtime, world, sampler, surface)
+        there, found = _map_light(runtime, world, _shifted(mi, number, k), surface)
         worth = dr.mean(found)
         total = total + worth
         if k == 0:
@@ -314,10 +318,22 @@ def _map(runtime: Mitsuba, world: Surroundings, sampler: Any, surface: Surface) 
     return _Asked(surface.si.spawn_ray(toward), light, True)
 
 
-def _map_light(runtime: Mitsuba, world: Surroundings, sampler: Any, surface: Surface) -> tuple[Any, Any]:
-    """A direction of the map, and what would be reflected of it if nothing were in between."""
+def _shifted(mi: Any, number: Any, k: int) -> Any:
+    """The numbers of the k-th candidate: those of the first, around a torus, so that candidates are spread out.
+
+    Each is even over the square, which is all that resampling needs to keep the expectation; that they keep apart makes it
+    less noisy, and one draw is cheaper than four.
+    """
+    if k == 0:
+        return number
+    x, y = number.x + _SHIFTS[k][0], number.y + _SHIFTS[k][1]
+    return mi.Point2f(x - mi.Float(x >= 1.0), y - mi.Float(y >= 1.0))
+
+
+def _map_light(runtime: Mitsuba, world: Surroundings, number: Any, surface: Surface) -> tuple[Any, Any]:
+    """A direction of the map by two numbers, and what would be reflected of it if nothing were in between."""
     dr, sky, active = runtime.dr, world.lights.sky, surface.active
-    toward, density, light = sky.sample(sampler.next_2d(active), active)
+    toward, density, light = sky.sample(number, active)
     matt, shiny = reflected(runtime, world.surfaces, surface, toward)
     value = parted(runtime, matt, shiny, sky.reflects)
     other = direction_pdf(runtime, world.surfaces, surface, toward)

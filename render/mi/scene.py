@@ -33,9 +33,10 @@ ORIGIN_STEP = 1024.0
 MOST_TRIANGLES = 40_000_000
 """About 8 GB: instances are baked to the world, so their number counts, not that of the prototypes."""
 
-LARGE = 50_000
+LARGE = 20_000
 """Resting triangles from which what moves has a tree of its own (`Trees`): to build less at a move than a second tree
-takes to ask."""
+takes to ask. Measured, work cell (43,000 triangles rest, 15,000 move), 640x480, 4 direct samples, processor time: 22 ms a
+move against 70, and the rays take the same time to a few percent."""
 
 NOTHING: Bool = np.zeros(0, bool)
 

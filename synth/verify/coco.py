@@ -2,7 +2,7 @@
 
 import contextlib
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from twinstage.synth.verify.rle import decode
 
 
 def check_coco(
-    root: Path, folder: str, records: dict[str, dict[str, Any]], labels: dict[str, Any], judge: Judge
+    root: Path, folder: str, records: Mapping[str, dict[str, Any]], labels: dict[str, Any], judge: Judge
 ) -> None:
     """All files of one COCO export."""
     for split in labels["splits"] or [None]:
@@ -24,10 +24,34 @@ def check_coco(
         before = len(judge.findings)
         with judge.guard("coco.broken", name):
             document = read_json(root / name)
-            chosen = [r for r in records.values() if not r["rejected"] and r["split"] == split]
+            chosen = [_compared(r) for r in records.values() if not r["rejected"] and r["split"] == split]
             _check_document(root, document, chosen, labels, name, judge)
             if len(judge.findings) == before and document["annotations"]:
                 _check_score(document, name, judge)
+
+
+_ITEM = (
+    "instance_id",
+    "class",
+    "visible_rle",
+    "visible_px",
+    "amodal_px_total",
+    "bbox_visible",
+    "occlusion",
+    "truncation",
+    "bbox_amodal",
+    "prim_path",
+    "point_id",
+)
+
+
+def _compared(record: dict[str, Any]) -> dict[str, Any]:
+    """What a COCO file is compared with, of a record: all records of a split are in memory at once, as its file is."""
+    cameras = []
+    for camera in record["cameras"]:
+        items = [{key: item[key] for key in _ITEM if key in item} for item in camera["objects"]]
+        cameras.append({**{key: camera[key] for key in ("name", "resolution", "images")}, "objects": items})
+    return {"frame": record["frame"], "cameras": cameras}
 
 
 def _check_document(

@@ -1,6 +1,7 @@
 """Across records: every frame once, every object the same thing everywhere, totals as promised."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ def check_labels(labels: dict[str, Any], judge: Judge) -> None:
     judge.check(len(set(meaning)) == len(meaning), "labels.map", "labels.json", "a label means two classes")
 
 
-def check_frames(records: dict[str, dict[str, Any]], manifest: dict[str, Any], judge: Judge) -> None:
+def check_frames(records: Mapping[str, dict[str, Any]], manifest: dict[str, Any], judge: Judge) -> None:
     """The shard's frames, each once, in files of their own number."""
     wanted = _frames_of(manifest["shard"], manifest["frames"])
     for name, record in records.items():
@@ -46,7 +47,7 @@ def _frames_of(shard: Any, frames: int) -> set[int]:
     return {frame for index, count in pairs for frame in range(index, frames, count)}
 
 
-def check_objects(records: dict[str, dict[str, Any]], judge: Judge) -> None:
+def check_objects(records: Mapping[str, dict[str, Any]], judge: Judge) -> None:
     """An instance id is one prim (or point) of one class in all frames and cameras of the same stage and structure.
 
     Where it is seen by two cameras of a frame, it is the same thing in the same place, whole in either.
@@ -80,7 +81,7 @@ def check_objects(records: dict[str, dict[str, Any]], judge: Judge) -> None:
                 )
 
 
-def check_leaks(records: dict[str, dict[str, Any]], split_by: list[str], judge: Judge) -> None:
+def check_leaks(records: Mapping[str, dict[str, Any]], split_by: list[str], judge: Judge) -> None:
     """What the recipe splits by (assets, HDRIs, textures, backgrounds, scenes) is seen in the frames of one split only."""
     owner: dict[tuple[str, str], tuple[Any, str]] = {}
     for name, record in records.items():
@@ -98,7 +99,7 @@ def check_leaks(records: dict[str, dict[str, Any]], split_by: list[str], judge: 
                 )
 
 
-def check_marks(records: dict[str, dict[str, Any]], judge: Judge) -> None:
+def check_marks(records: Mapping[str, dict[str, Any]], judge: Judge) -> None:
     """A key point is in the same place of its object wherever the object's geometry is the same (to a micrometre)."""
     places: dict[tuple[Any, ...], tuple[np.ndarray, str]] = {}
     for name, record in records.items():
@@ -124,7 +125,7 @@ def check_marks(records: dict[str, dict[str, Any]], judge: Judge) -> None:
                     )
 
 
-def check_lenses(records: dict[str, dict[str, Any]], judge: Judge) -> None:
+def check_lenses(records: Mapping[str, dict[str, Any]], judge: Judge) -> None:
     """The same prim with the same film and resolution has the same K in every frame."""
     known: dict[str, tuple[Any, str]] = {}
     for name, record in records.items():
@@ -140,7 +141,7 @@ def check_lenses(records: dict[str, dict[str, Any]], judge: Judge) -> None:
             )
 
 
-def check_splits(records: dict[str, dict[str, Any]], labels: dict[str, Any], judge: Judge) -> None:
+def check_splits(records: Mapping[str, dict[str, Any]], labels: dict[str, Any], judge: Judge) -> None:
     """Every frame is in one of the splits, or in none where there are none."""
     known = set(labels["splits"]) or {None}
     for name, record in records.items():
@@ -152,7 +153,7 @@ def check_splits(records: dict[str, dict[str, Any]], labels: dict[str, Any], jud
         )
 
 
-def check_cameras(records: dict[str, dict[str, Any]], manifest: dict[str, Any], judge: Judge) -> None:
+def check_cameras(records: Mapping[str, dict[str, Any]], manifest: dict[str, Any], judge: Judge) -> None:
     """Every accepted frame has the cameras that the manifest names, in that order, always of the same resolution."""
     size: dict[str, Any] = {}
     for name, record in records.items():
@@ -176,7 +177,7 @@ def check_cameras(records: dict[str, dict[str, Any]], manifest: dict[str, Any], 
 
 
 def check_totals(
-    records: dict[str, dict[str, Any]], labels: dict[str, Any], manifest: dict[str, Any], judge: Judge
+    records: Mapping[str, dict[str, Any]], labels: dict[str, Any], manifest: dict[str, Any], judge: Judge
 ) -> None:
     """The manifest's counts, recounted."""
     totals = {"frames": len(records), "rejected": 0, "images": 0, "annotations": 0}

@@ -12,6 +12,7 @@ from twinstage.synth.verify.formats import check_export
 from twinstage.synth.verify.models import Models
 from twinstage.synth.verify.records import Rules, check_record
 from twinstage.synth.verify.report import Judge, Report
+from twinstage.synth.verify.stored import stored_records
 
 DRAWN = 1000
 """About how many objects of a dataset are drawn again from their models."""
@@ -26,7 +27,7 @@ def check_dataset(root: Path) -> Report:
             check_files(root, manifest, judge)
             check_paths(root, judge)
     labels = _labels(root, judge)
-    records = _records(root, judge)
+    records = stored_records(root, judge)
     if manifest is None or labels is None:
         return judge.report()
     with judge.guard("manifest.broken", "manifest.json"):
@@ -84,15 +85,3 @@ def _labels(root: Path, judge: Judge) -> dict[str, Any] | None:
         if isinstance(labels["accept"]["min_visible_px"], int) and isinstance(labels["splits"], list):
             return labels
     return None
-
-
-def _records(root: Path, judge: Judge) -> dict[str, dict[str, Any]]:
-    """Records by their path in the dataset, in order; those that are no JSON object are left out, with a finding."""
-    out = {}
-    for path in sorted((root / "records").glob("*.json")):
-        name = f"records/{path.name}"
-        with judge.guard("record.broken", name):
-            record = read_json(path)
-            if judge.check(isinstance(record, dict), "record.broken", name, "is no JSON object"):
-                out[name] = record
-    return out

@@ -17,7 +17,7 @@ EXAMPLES = ROOT / "examples"
 
 
 def test_all_parts_lie_in_the_tote(tmp_path: Path) -> None:
-    small = ["engine={kind: 'null'}", "resolution=[64, 48]", "frames=1", "annotate=[instance]"]
+    small = ["engine={kind: 'null'}", "resolution=[64, 48]", "frames=1", "annotate=[instance]", "export=[]"]
     recipe = load_recipe(EXAMPLES / "bin_picking/recipe.yaml", [*small, "accept.min_visible_px=1"])
     generate(recipe, tmp_path / "d", base_dir=EXAMPLES / "bin_picking")
     opened = open_stage(EXAMPLES / "bin_picking/bin_picking.usda", probe=False)

@@ -154,3 +154,28 @@ def test_boxes_of_masks_of_the_label_pass(hand):
     a = tight_box(whole.amodal)
     assert a[0] == pytest.approx(x0, abs=1) and a[3] == pytest.approx(y1, abs=1)
     assert a[1] == pytest.approx(y0, abs=1) and a[2] == pytest.approx(x1, abs=1)
+
+
+def test_full_box_of_a_wall_that_reaches_beyond_the_lens_holds_all_that_it_sees(hand):
+    """All corners of the wall, and all of its edges, lie beyond what the lens sees: it fills the lens's whole circle."""
+    lens = OpenCV((-0.25, 0.08, 0.003, -0.002, -0.01))
+    camera = Camera("eye", 128, 96, pinhole(60, 60, 64, 48), np.eye(4), lens=lens)
+    s = hand.snapshot([(hand.box((400, 400, 0.1)), hand.pose([0, 0, 3]), 0)])
+    assert np.isfinite(lens.max_tangent)
+    x, y = np.meshgrid(np.arange(-128, 256) + 0.5, np.arange(-96, 192) + 0.5)
+    pixels = np.stack([x.ravel(), y.ravel()], -1)
+    seen = pixels[np.isfinite(camera.rays_at(pixels)[1]).all(1)]
+    x0, y0, x1, y1 = full_box(s, camera, 0)
+    low, high = seen.min(0), seen.max(0)
+    assert x0 <= low[0] and y0 <= low[1] and x1 >= high[0] and y1 >= high[1]
+    assert np.abs(np.array([x0, y0, x1, y1]) - [*(low - 0.5), *(high + 0.5)]).max() < 1.0
+
+
+def test_full_box_ends_where_the_lens_does(hand):
+    """A beam that leaves the lens's sight: its end in the picture is found to a hundredth of a pixel."""
+    lens = OpenCV((-0.25, 0.08, 0, 0, -0.01))
+    camera = Camera("eye", 128, 96, pinhole(60, 60, 64, 48), np.eye(4), lens=lens)
+    s = hand.snapshot([(hand.box((1000, 1e-3, 1e-3)), hand.pose([500, 0, 3]), 0)])
+    _, _, x1, _ = full_box(s, camera, 0)
+    edge = lens.distorted(np.array([[lens.max_tangent * (1 - 1e-9), 0.0]]))
+    assert x1 == pytest.approx(64 + 60 * edge[0, 0], abs=0.01)

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from twinstage.base.errors import UserError
 from twinstage.render.camera import camera_from_scene, find_camera, look_at, orbit_eye
+from twinstage.render.capture import Camera, pinhole
 from twinstage.render.lens import ORTHOGRAPHIC, PINHOLE, Fisheye, OpenCV
-from twinstage.render.motion import Shutter, constant_motion
+from twinstage.render.motion import Shutter, Trajectory, constant_motion
 from twinstage.scene.snapshot import SceneCamera, SceneLens
 
 
@@ -223,3 +224,22 @@ def test_a_camera_of_constant_velocity_goes_straight_and_turns_evenly() -> None:
         expected = pose[:3, :3] @ cv2.Rodrigues(turn * t)[0]
         np.testing.assert_allclose(found[:3, :3], expected, atol=1e-12)
         np.testing.assert_allclose(found[:3, 3], pose[:3, 3] + pose[:3, :3] @ velocity * t, atol=1e-12)
+
+
+def test_a_fast_rolling_shutter_sees_a_point_by_the_row_that_looks_at_it_or_not_at_all():
+    """The camera sinks by 4 px of its picture a row: row r sees a point at y = Y - 4 r, so its own row only at Y = 5 r."""
+    height, focal = 100, 100.0
+    poses = np.repeat(np.eye(4)[None], 2, axis=0)
+    poses[1, 1, 3] = 4 * (height - 1) / focal
+    path = Trajectory(np.array([0.0, 1.0]), poses)
+    camera = Camera(
+        "eye", 100, height, pinhole(focal, focal, 50, 50), np.eye(4), shutter=Shutter(0, 0, 1.0), path=path
+    )
+
+    def at(y: float) -> list[float]:
+        return [0.0, (y - 50) / focal, 1.0]
+
+    pixels, depth = camera.project(np.array([at(100.5), at(102.5), at(200.5)]))
+    assert pixels[0] == pytest.approx([50, 20.5]) and depth[0] == pytest.approx(1)
+    assert np.isnan(pixels[1]).all(), "row 20 sees it at 22, row 21 at 18"
+    assert pixels[2] == pytest.approx([50, 40.5])
