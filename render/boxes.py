@@ -209,8 +209,9 @@ def _cut(camera: Camera, points: F8, depth: F8, edges: np.ndarray) -> F8:
 def _bent(camera: Camera, a: F8, b: F8) -> list[F8]:
     """Pixels of middles of edges that the lens bends, halved again until they keep within `SAG`."""
     pa, pb = camera.project(a)[0], camera.project(b)[0]
-    half = np.isfinite(pa).all(1) != np.isfinite(pb).all(1)
-    found = [_ends(camera, a[half], b[half], np.isfinite(pa[half]).all(1))] if half.any() else []
+    first, second = _finite(pa), _finite(pb)
+    half = np.flatnonzero(first != second)
+    found = [_ends(camera, a[half], b[half], first[half])] if len(half) else []
     for _ in range(_HALVINGS):
         if not 0 < len(a) <= _MOST_EDGES:
             break
@@ -234,6 +235,16 @@ def _ends(camera: Camera, a: F8, b: F8, first: np.ndarray) -> F8:
     seen, unseen = np.where(first[:, None], a, b), np.where(first[:, None], b, a)
     for _ in range(_BISECTIONS):
         middle = (seen + unseen) / 2
-        good = np.isfinite(camera.project(middle)[0]).all(1)[:, None]
+<<<<<<< HEAD
+        good = np.isfinite(camera.project(middle)[0]).all(1, keepdims=True)
         seen, unseen = np.where(good, middle, seen), np.where(good, unseen, middle)
+=======
+        good = _finite(camera.project(middle)[0])
+        seen = np.where(good[:, None], middle, seen)
+        unseen = np.where(good[:, None], unseen, middle)
+>>>>>>> w/judge
     return camera.project(seen)[0]
+
+
+def _finite(pixels: F8) -> np.ndarray:
+    return np.asarray(np.isfinite(pixels).all(axis=1))

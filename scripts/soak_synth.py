@@ -26,8 +26,14 @@ FIRST_UNSEEN = 1000
 
 
 def known(log: Path) -> list[dict[str, Any]]:
-    """What the log holds already."""
-    return [json.loads(line) for line in log.read_text("utf-8").splitlines()] if log.exists() else []
+    """What the log holds already; a last line that was cut off is forgotten."""
+    out = []
+    for line in log.read_text("utf-8").splitlines() if log.exists() else []:
+        try:
+            out.append(json.loads(line))
+        except ValueError:
+            continue
+    return out
 
 
 def main() -> int:
@@ -62,13 +68,25 @@ def main() -> int:
         if seeds:
             dataset(SPOILT, Path(name), **SMALL)
             waiting += [pool.submit(spoilt, seed, str(Path(name) / "out")) for seed in seeds]
-        for future in as_completed(waiting):
-            line = future.result()
-            lines.append(line)
-            log.write(json.dumps(line) + "\n")
-            log.flush()
-            print(_told(line), flush=True)
+        print(f"{len(lines)} of {len(lines) + len(waiting)} steps are in {args.log}", flush=True)
+        try:
+            for future in as_completed(waiting):
+                line = future.result()
+                lines.append(line)
+                log.write(json.dumps(line) + "\n")
+                log.flush()
+                print(f"[{_progress(lines, args.frames, args.damage)}] {_told(line)}", flush=True)
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
+            print("stopped; what is done is in the log: the same command goes on from there", flush=True)
+            return 130
     return _verdict(lines, args.frames, args.damage, time.monotonic() - begin)
+
+
+def _progress(lines: list[dict[str, Any]], frames: int, damage: int) -> str:
+    made = sum(line["frames"] for line in lines if "seed" in line)
+    spoils = [line["named"] for line in lines if "damage" in line]
+    return f"{made}/{frames} frames, corruptions found {sum(spoils)} of {len(spoils)}/{damage}"
 
 
 def _told(line: dict[str, Any]) -> str:
@@ -88,8 +106,10 @@ def _verdict(lines: list[dict[str, Any]], frames: int, damage: int, seconds: flo
     missed = [x for x in spoils if not x["named"]]
     print(
         f"{total['frames']} frames, {total['annotations']} annotations, {total['checks']} checks, "
-        f"{total['violations']} violations; {total['compared']} objects compared with pxr, {differ} differ; "
-        f"{len(spoils)} corruptions of {len({x['operator'] for x in spoils})} kinds, {len(missed)} missed; {seconds:.0f} s"
+        f"{total['violations']} violations; corruptions found/applied on unseen seeds: "
+        f"{len(spoils) - len(missed)}/{len(spoils)} "
+        f"of {len({x['operator'] for x in spoils})} kinds; {total['compared']} objects compared with pxr, {differ} differ; "
+        f"{seconds:.0f} s in this run"
     )
     enough = total["frames"] >= frames and (frames < FRAMES or total["annotations"] >= ANNOTATIONS)
     return 0 if enough and not (total["violations"] or differ or missed) else 1

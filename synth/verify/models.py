@@ -19,6 +19,9 @@ from twinstage.synth.verify.solids import Solid
 MOST_TRIANGLES = 20_000
 """Models with more are not drawn again, only measured."""
 
+TRIANGLES_DRAWN = 5_000_000
+"""Of all models that are drawn again in a dataset; what comes after is only measured."""
+
 BOX_TOLERANCE = 2e-6
 """Share of the distance or size by which a vertex (float32) may differ from the 3D box; at least a micrometre."""
 
@@ -93,6 +96,7 @@ class Models:
         self._kept: dict[str, Mesh | None] = {}
         self.used: set[str] = set()
         self.drawn = 0
+        self.triangles = 0
 
     def get(self, name: str, where: str) -> Mesh | None:
         """The mesh of that name, or None with a finding."""
@@ -171,8 +175,10 @@ def check_model(
     seen = mesh.vertices @ np.array(pose["R"], np.float64).T + np.array(pose["t"], np.float64)
     world = seen @ eye.pose[:3, :3].T + eye.pose[:3, 3]
     _check_box(mesh, world, solid, where, judge)
-    if draw and masks is not None and 0 < len(mesh.triangles) <= MOST_TRIANGLES:
+    count = len(mesh.triangles)
+    if draw and masks is not None and 0 < count <= min(MOST_TRIANGLES, TRIANGLES_DRAWN - models.triangles):
         models.drawn += 1
+        models.triangles += count
         _check_mask(Body(item, mesh, world), eye, masks, where, judge)
 
 

@@ -718,6 +718,22 @@ def half_float(values: np.ndarray, camera: dict[str, Any]) -> np.ndarray:
     return np.where(np.isfinite(values), np.ceil(values * 12) / 12, values)
 
 
+def leak(case: Case) -> None:
+    """One split shows a file that belongs to the other."""
+    picked: dict[str, list[tuple[str, str]]] = {}
+    for name in case.records():
+        record = case.json(name)
+        for item in (record.get("picked") or {}).get("asset", []):
+            picked.setdefault(record["split"], []).append((name, item))
+    if len(picked) < 2:
+        raise NotHere
+    (_, first), (_, second) = sorted(picked.items())[:2]
+    name, item = first[0][0], second[int(case.rng.integers(len(second)))][1]
+    record = case.json(name)
+    record["picked"]["asset"].append(item)
+    case.write(name, record)
+
+
 OPERATORS: dict[str, tuple[Operator, tuple[str, ...]]] = {
     "visible mask: one pixel lost": (visible_bit, ("instance.mask",)),
     "visible mask: a row lost": (visible_run, ("instance.mask",)),
@@ -821,6 +837,7 @@ OPERATORS: dict[str, tuple[Operator, tuple[str, ...]]] = {
     "record of another frame": (frame_again, ("instance.mask", "instance.unknown", "depth.box3d")),
     "record lost": (lost_record, ("record.missing",)),
     "frame number": (wrong_frame, ("record.frame",)),
+    "an asset of another split": (leak, ("split.leak",)),
     "unknown split": (unknown_split, ("record.split",)),
     "layer empty": (no_layer, ("layer.missing",)),
     "absolute path in a file": (absolute_path, ("file.path",)),

@@ -10,11 +10,55 @@ KEYPOINTS: dict[str, Any] = {
     "bolt": {"keypoints": ["tip"]},
     "nut": {"keypoints": ["tip"]},
 }
+FLOOR = {"kind": "rectangle", "min": [-1.5, -1.5], "max": [1.5, 1.4]}
+PLACED: tuple[dict[str, Any], ...] = (
+    {"kind": "variants", "name": "shape", "prims": ["/World/Shuttle"], "set": "shape"},
+    {"kind": "animation", "name": "moment", "time_codes": [0, 24]},
+    {
+        "kind": "binding",
+        "name": "paint",
+        "prims": ["/World/Machine/Body", "/World/Table"],
+        "materials": ["/World/Looks/Red", "/World/Looks/Blue"],
+    },
+    {
+        "kind": "scatter",
+        "name": "balls",
+        "prims": ["/World/Ball_*"],
+        "over": {"kind": "surface", "prims": ["/World/Floor"], "slope": 5},
+        "scale": [0.7, 1.3],
+    },
+    {
+        "kind": "context",
+        "name": "load",
+        "prims": ["/World/Loaded_0"],
+        "relation": "on",
+        "to": ["/World/Table"],
+        "yaw": [0, 360],
+        "support": 0,
+    },
+    {"kind": "count", "name": "some", "prims": ["/World/Speck_*", "/World/Fence_*"], "count": [3, 6]},
+    {
+        "kind": "distractors",
+        "name": "clutter",
+        "files": ["clutter_*.usda"],
+        "count": [1, 5],
+        "most": 5,
+        "over": FLOOR,
+        "turn": "any",
+        "clearance": 0,
+    },
+)
+"""What a second kind of recipe does on top: time, variants, materials, and things placed by what lies around them."""
+
 PINHOLES = ("plain", "shifted", "near")
 
 
 def recipe(seed: int, frames: int, cameras: tuple[str, ...], **changes: Any) -> dict[str, Any]:
-    """Plain data of a recipe: everything moves; `cameras` are names of the stage's; labels only, no picture."""
+    """Plain data of a recipe: everything moves; `cameras` are names of the stage's; labels only, no picture.
+
+    With `placed` also what `PLACED` says.
+    """
+    placed = changes.pop("placed", False)
     return {
         "recipe": 1,
         "stage": "nasty.usda",
@@ -48,6 +92,7 @@ def recipe(seed: int, frames: int, cameras: tuple[str, ...], **changes: Any) -> 
                 "distance": [1.2, 3.2],
                 "elevation": [5, 70],
             },
+            *(PLACED if placed else ()),
         ],
         "annotate": [],
         "accept": {"min_visible_px": 1, "min_objects": 1},

@@ -27,7 +27,13 @@ def jobs(frames: int, each: int = EACH) -> Iterator[dict[str, Any]]:
     while left > 0:
         files = FILES[seed % len(FILES)]
         count = min(left, each // 5 if "models" in files else each)
-        yield {"seed": seed, "camera": CAMERAS[seed % len(CAMERAS)], "files": list(files), "frames": count}
+        yield {
+            "seed": seed,
+            "camera": CAMERAS[seed % len(CAMERAS)],
+            "files": list(files),
+            "frames": count,
+            "placed": seed % 2 == 1,
+        }
         seed, left = seed + 1, left - count
 
 
@@ -39,7 +45,13 @@ def dataset(job: dict[str, Any], folder: Path, judged: bool = True, **changes: A
     write(folder, job["seed"])
     cameras = tuple(job.get("cameras", (job.get("camera"),)))
     data = recipe(
-        job["seed"], job["frames"], cameras, annotate=job["files"], engine={"kind": "null"}, **changes
+        job["seed"],
+        job["frames"],
+        cameras,
+        annotate=job["files"],
+        engine={"kind": "null"},
+        placed=job.get("placed", False),
+        **changes,
     )
     return generate(parse_recipe(data), folder / "out", base_dir=folder, judged=judged)
 
@@ -86,8 +98,9 @@ SPOILT: dict[str, Any] = {
     "frames": 2,
     "cameras": ("plain", "brown", "rolling"),
     "files": ["depth", "instance", "normal", "models"],
+    "placed": True,
 }
 """The dataset that is spoilt."""
 
-SMALL: dict[str, Any] = {"resolution": [96, 72], "splits": {"train": 1, "val": 1}}
+SMALL: dict[str, Any] = {"resolution": [96, 72], "splits": {"train": 1, "val": 1}, "split_by": ["asset"]}
 """What its recipe has of its own."""

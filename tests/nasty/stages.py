@@ -115,6 +115,8 @@ def write(folder: Path, seed: int) -> Path:
     _stickers(s)
     _fence(s)
     _extremes(s)
+    _moving(s)
+    _clutter(s)
     _cameras(s)
     s.stage.Save()
     return folder / "nasty.usda"
@@ -310,6 +312,36 @@ def _extremes(s: Nasty) -> None:
         ball.CreateRadiusAttr(0.18 * s.u)
         s.pose(ball, s.spot(z=(-0.05, 0.2)), scale=s.uneven() if n else (1, 1, 1))
         s.label(ball.GetPrim(), "ball")
+
+
+def _moving(s: Nasty) -> None:
+    """A labelled block with time samples, in a variant set that changes its shape."""
+    s.stage.SetStartTimeCode(0)
+    s.stage.SetEndTimeCode(24)
+    shuttle = UsdGeom.Xform.Define(s.stage, "/World/Shuttle")
+    s.label(shuttle.GetPrim(), "box")
+    move = shuttle.AddTranslateOp(UsdGeom.XformOp.PrecisionDouble)
+    move.Set(Gf.Vec3d(*s.metres((-1.2, 1.2, 0.4)).tolist()))
+    for code, place in ((0, (-1.2, 1.2, 0.4)), (24, (1.2, 0.9, 0.7))):
+        move.Set(Gf.Vec3d(*s.metres(place).tolist()), code)
+    variants = shuttle.GetPrim().GetVariantSets().AddVariantSet("shape")
+    for name, size in (("long", (0.4, 0.1, 0.1)), ("flat", (0.25, 0.25, 0.03))):
+        variants.AddVariant(name)
+        variants.SetVariantSelection(name)
+        with variants.GetVariantEditContext():
+            s.mesh("/World/Shuttle/Body", CUBE * size, CUBE_FACES)
+
+
+def _clutter(s: Nasty) -> None:
+    """Four files of things that no class names, to be strewn about."""
+    for n in range(4):
+        other = Usd.Stage.CreateNew(str(s.folder / f"clutter_{n}.usda"))
+        UsdGeom.SetStageMetersPerUnit(other, s.unit)
+        UsdGeom.SetStageUpAxis(other, s.up)
+        root = UsdGeom.Xform.Define(other, "/Clutter")
+        other.SetDefaultPrim(root.GetPrim())
+        s.mesh("/Clutter/Body", CUBE * (0.05 + 0.05 * n, 0.1, 0.2), CUBE_FACES, other)
+        other.Save()
 
 
 def _cameras(s: Nasty) -> None:

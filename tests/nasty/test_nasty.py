@@ -24,8 +24,9 @@ def test_300_nasty_frames_hold() -> None:
         assert line["violations"] == 0, line["findings"]
         assert line["differ"] == []
     assert sum(line["frames"] for line in done) == FRAMES
-    assert sum(line["annotations"] for line in done) > 15 * FRAMES
+    assert sum(line["annotations"] for line in done) >= 20 * FRAMES
     assert sum(line["compared"] for line in done) > 300
+    assert {line["placed"] for line in done} == {False, True}
     assert {line["camera"] for line in done} == set(CAMERAS)
 
 
@@ -38,7 +39,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "out"
 
 
-@pytest.mark.parametrize("seed", range(2000, 2010))
+@pytest.mark.parametrize("seed", range(2000, 2006))
 def test_corruptions_of_unseen_seeds_are_named(small: Path, tmp_path: Path, seed: int) -> None:
     copy = Path(shutil.copytree(small, tmp_path / "d"))
     name, rules = spoil(copy, seed)

@@ -4,6 +4,7 @@ Nothing of twinstage. The policy of docs/labels.md is applied to what `UsdSemant
 """
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,8 @@ def _opened(stage: Path, layer: Path) -> Usd.Stage:
     """The stage with the frame's layer as its strongest."""
     base, top = Sdf.Layer.FindOrOpen(str(stage)), Sdf.Layer.CreateAnonymous(".usda")
     frame = Sdf.Layer.CreateAnonymous(".usda")
-    frame.ImportFromString(layer.read_text())
+    # The layer's paths are relative to the stage's folder, an anonymous one has none.
+    frame.ImportFromString(re.sub(r"@([^@/][^@]*)@", lambda m: f"@{stage.parent / m[1]}@", layer.read_text()))
     top.subLayerPaths = [frame.identifier, base.identifier]
     opened = Usd.Stage.Open(top)
     UsdGeom.SetStageMetersPerUnit(opened, Usd.Stage.Open(base).GetMetadata("metersPerUnit"))

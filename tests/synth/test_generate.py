@@ -267,3 +267,12 @@ def test_as_many_processes_as_pay() -> None:
     )
     assert fitting_workers(2 * FRAMES_THAT_PAY) == min(2, cores)
     assert fitting_workers(10**9) <= cores
+
+
+def test_absolute_paths_of_a_recipe_do_not_reach_the_dataset(
+    yard: Path, yard_recipe: Callable[..., Any], tmp_path: Path
+) -> None:
+    recipe = yard_recipe(frames=1, splits={}, stage=str(yard), asset_roots=[str(yard.parent)])
+    made = generate(recipe, tmp_path / "d", base_dir=tmp_path)
+    assert made.findings == ()
+    assert str(tmp_path.parent) not in (tmp_path / "d/recipe.yaml").read_text()

@@ -209,3 +209,16 @@ def _peak(root: Path, out: Path, kind: str, fields: dict[str, Any]) -> int:
         tracemalloc.stop()
     assert count > 0
     return peak
+
+
+def test_a_split_in_which_nothing_is_seen_is_right(yard: Path, yard_recipe: Any, tmp_path: Path) -> None:
+    """The same frame without a thing in it: its file has no annotation, as its record has none."""
+    recipe = yard_recipe(
+        frames=4,
+        randomize=[],
+        splits={"train": 3, "val": 1},
+        accept={"min_objects": 0, "min_visible_px": 1_000_000},
+        export=[{"kind": "coco"}],
+    )
+    made = generate(recipe, tmp_path / "out", base_dir=yard.parent)
+    assert made.annotations == 0 and made.findings == ()
