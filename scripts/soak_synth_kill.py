@@ -98,6 +98,7 @@ def kill(recipe: Path, out: Path, workers: int, point: int, way: str, delay: flo
     if process.poll() is None and victims:
         os.kill(victims[-1], signal.SIGKILL)
     elif process.poll() is None:
+        way = "run"
         os.killpg(process.pid, signal.SIGKILL)
     _, said = process.communicate(timeout=120)
     parts = len(list(out.rglob("*.part")))

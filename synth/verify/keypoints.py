@@ -15,6 +15,9 @@ PLACE_TOLERANCE = 1e-3
 NEAR = 2
 """Pixels around a key point that one other object may not cover."""
 
+COARSE = 0.05
+"""Width of a pixel [m] beyond which what hides a key point may lie between the pixels around it, as a rail or a rope does."""
+
 POKE = 0.01
 """Metres from another object's 3D box within which a mark may poke out of it by less than a pixel."""
 
@@ -127,14 +130,14 @@ def _check_depth(
     assert around.depth is not None
     near = _window(around.depth, *spot, 1)
     slack = DEPTH_TOLERANCE + 1e-4 * reach + around.eye.footprint(reach)
-    if v == 1:
+    if v == 1 and around.eye.footprint(reach) <= COARSE:
         judge.check(
             float(near.min()) <= reach + slack,
             "keypoint.seen",
             where,
             f"v is 1, but nothing lies before it: {float(near.min()):.4f} m, it is {reach:.4f} m away",
         )
-    elif not (_window(around.owner, *spot, 1) == place).any():
+    elif v == 2 and not (_window(around.owner, *spot, 1) == place).any():
         judge.check(
             float(near.max()) >= reach - slack - _spread(near),
             "keypoint.hidden",

@@ -37,7 +37,7 @@ def jobs(frames: int, each: int = EACH) -> Iterator[dict[str, Any]]:
         seed, left = seed + 1, left - count
 
 
-def dataset(job: dict[str, Any], folder: Path, **changes: Any) -> Any:
+def dataset(job: dict[str, Any], folder: Path, judged: bool = True, **changes: Any) -> Any:
     """Write the stage and the dataset of a job; what `generate` says of it."""
     from twinstage.synth.generate import generate
     from twinstage.synth.recipe import parse_recipe
@@ -53,7 +53,7 @@ def dataset(job: dict[str, Any], folder: Path, **changes: Any) -> Any:
         placed=job.get("placed", False),
         **changes,
     )
-    return generate(parse_recipe(data), folder / "out", base_dir=folder)
+    return generate(parse_recipe(data), folder / "out", base_dir=folder, judged=judged)
 
 
 def work(job: dict[str, Any]) -> dict[str, Any]:
@@ -63,7 +63,7 @@ def work(job: dict[str, Any]) -> dict[str, Any]:
     begin = time.process_time()
     with tempfile.TemporaryDirectory(prefix="twinstage-soak-") as name:
         folder = Path(name)
-        made = dataset(job, folder)
+        made = dataset(job, folder, judged=False)  # once is enough
         middle = time.process_time()
         report = verify(folder / "out")
         step = max(1, job["frames"] // COMPARED)

@@ -51,14 +51,14 @@ def whole(yard: Path, recipe: Any, tmp_path_factory: pytest.TempPathFactory) -> 
     return out
 
 
-def test_three_workers(yard: Path, recipe: Any, whole: Path, tmp_path: Path) -> None:
-    """Each costs seconds of start-up; `scripts/soak_synth_kill.py --workers 8` tries more."""
+def test_eight_workers(yard: Path, recipe: Any, whole: Path, tmp_path: Path) -> None:
+    """Two are in test_start."""
     steps: list[tuple[int, int]] = []
 
     def note(*step: int) -> None:
         steps.append((step[0], step[1]))
 
-    generate(recipe, tmp_path / "d", base_dir=yard.parent, workers=3, progress=note)
+    generate(recipe, tmp_path / "d", base_dir=yard.parent, workers=8, progress=note)
     assert steps == [(done, FRAMES) for done in range(FRAMES + 1)]
     assert hashes(tmp_path / "d") == hashes(whole)
 
@@ -178,8 +178,10 @@ def test_every_frame_has_one_job(recipe: Any) -> None:
 
 @pytest.mark.slow
 def test_kills_at_random_points(root: Path, tmp_path: Path) -> None:
-    """The short form of `make soak-synth-kill`."""
-    command = [sys.executable, str(root / "scripts/soak_synth_kill.py"), "--kills", "1", "--frames", "8"]
-    done = subprocess.run([*command, "--out", str(tmp_path)], capture_output=True, text=True, timeout=280)
+    """The short form of `make soak-synth-kill`, which has workers too; here each would cost a start."""
+    command = [sys.executable, str(root / "scripts/soak_synth_kill.py"), "--kills", "5", "--frames", "12"]
+    done = subprocess.run(
+        [*command, "--workers", "1", "--out", str(tmp_path)], capture_output=True, text=True, timeout=280
+    )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "1 kills" in done.stdout and "0 differ" in done.stdout
+    assert "5 kills" in done.stdout and "0 differ" in done.stdout

@@ -6,6 +6,8 @@ import pytest
 
 from twinstage.synth.verify import lenses
 from twinstage.synth.verify.eye import read_eye
+from twinstage.synth.verify.keypoints import Surroundings, check_keypoints
+from twinstage.synth.verify.report import Judge
 
 OPENCV = (
     (-0.25, 0.08, 0.003, -0.002),
@@ -93,3 +95,22 @@ def test_rows_look_from_where_the_camera_is_when_they_are_exposed() -> None:
 def test_what_is_no_lens(projection: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"lens|fisheye"):
         lenses.checked(projection)
+
+
+@pytest.mark.parametrize(("focal", "told"), [(600.0, ["keypoint.seen"]), (20.0, [])])
+def test_a_rail_between_wide_pixels_may_hide_a_key_point(focal: float, told: list[str]) -> None:
+    """All pixels around look past what hides it: a lie of an image with fine pixels, none of one with pixels of 15 cm."""
+    eye = read_eye(
+        {
+            "resolution": [128, 96],
+            "K": [[focal, 0, 64], [0, focal, 48], [0, 0, 1]],
+            "world_from_camera": np.eye(4).tolist(),
+            "near": 0.1,
+            "far": 100,
+        }
+    )
+    around = Surroundings(eye, np.zeros((96, 128), np.int32), [None], np.full((96, 128), np.inf))
+    point = {"name": "tip", "world": [0, 0, 3], "px": [64, 48], "v": 1}
+    judge = Judge()
+    check_keypoints({"keypoints": [point]}, 1, ["tip"], around, "here", judge)
+    assert [finding.code for finding in judge.findings] == told
