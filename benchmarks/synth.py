@@ -157,9 +157,10 @@ def print_images(direct: dict[str, list[float]], peers: dict[str, list[float]], 
             "synth.ratio_to_cycles_pipeline",
             {"peer": f"Cycles pipeline in bpy {version}", "peer_value": 1.0},
         )
-        figure(f"{label}_{name}", values, "ratio", f"{name}, {conditions}", **peer)
+        more = {**peer, "ratio": round(statistics.median(values), 2)}
+        figure(f"{label}_{name}", values, "ratio", f"{name}, {conditions}", **more)
         if name == worst:
-            figure(label, values, "ratio", f"{name}, the worse scene, {conditions}", **peer)
+            figure(label, values, "ratio", f"{name}, the worse scene, {conditions}", **more)
 
 
 def pipeline(scene: Scene, form: Form, python: Path) -> tuple[list[float], str]:
