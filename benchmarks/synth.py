@@ -90,7 +90,7 @@ def listed() -> list[Scene]:
 
 def rates(scene: Scene, form: Form, *overrides: str, workers: int = 2) -> list[float]:
     """Images a second of `generate`, in as many stretches as samples; the first frames of each worker do not count."""
-    from twinstage.synth.generate import generate
+    from twinstage.synth.generation import generate
 
     recipe, stamps = scene.load(*overrides), list[float]()
     with tempfile.TemporaryDirectory() as folder:

@@ -72,7 +72,7 @@ def draw(sheet: Sheet, overrides: list[str], out: Path) -> bytes:
     from PIL import Image
 
     from twinstage.synth.dataset import Dataset
-    from twinstage.synth.generate import generate
+    from twinstage.synth.generation import generate
     from twinstage.synth.recipe import load_recipe
 
     path = ROOT / sheet.recipe

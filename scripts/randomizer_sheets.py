@@ -40,7 +40,7 @@ def sheet(path: Path, overrides: list[str]) -> bytes:
     from PIL import Image
 
     from twinstage.synth.dataset import Dataset
-    from twinstage.synth.generate import generate
+    from twinstage.synth.generation import generate
     from twinstage.synth.recipe import load_recipe
 
     with TemporaryDirectory() as folder:

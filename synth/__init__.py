@@ -4,7 +4,7 @@ The flow of one frame, level by level: `draws` (numbers from a key) -> `randomiz
 engine and label pass (a changed snapshot -> arrays) -> `annotate` (arrays -> one JSON record) -> `writers` (records ->
 another format). `verify` judges the files and shares no code with anything above.
 
-Effects live in `generate` and `frame` (processes, files, the stage), `dataset`, `canonical` and `contact_sheet` (files), and
+Effects live in `generation` and `frame` (processes, files, the stage), `dataset`, `canonical` and `contact_sheet` (files), and
 `verify`; everything else is plain data. Nothing here keeps a random state: a draw depends on its key alone, so frames can
 be made in any order.
 
@@ -31,7 +31,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from twinstage.synth.finish import Generated
-    from twinstage.synth.generate import generate
+    from twinstage.synth.generation import generate
     from twinstage.synth.recipe import CameraSpec, LookAt, Recipe, load_recipe
     from twinstage.synth.report import write_report
     from twinstage.synth.single import make_frame
@@ -41,7 +41,7 @@ _HOMES = {
     "Generated": "finish",
     "LookAt": "recipe",
     "Recipe": "recipe",
-    "generate": "generate",
+    "generate": "generation",
     "load_recipe": "recipe",
     "make_frame": "single",
     "write_report": "report",

@@ -9,7 +9,7 @@ import pytest
 
 from twinstage.scene.read import read_snapshot
 from twinstage.scene.stage import open_stage
-from twinstage.synth.generate import generate
+from twinstage.synth.generation import generate
 from twinstage.synth.recipe import load_recipe
 
 ROOT = Path(__file__).resolve().parents[2]

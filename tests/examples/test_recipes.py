@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from twinstage.synth.dataset import Dataset
-from twinstage.synth.generate import generate
+from twinstage.synth.generation import generate
 from twinstage.synth.recipe import load_recipe
 from twinstage.synth.verify import verify
 

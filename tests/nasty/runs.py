@@ -39,7 +39,7 @@ def jobs(frames: int, each: int = EACH) -> Iterator[dict[str, Any]]:
 
 def dataset(job: dict[str, Any], folder: Path, judged: bool = True, **changes: Any) -> Any:
     """Write the stage and the dataset of a job; what `generate` says of it."""
-    from twinstage.synth.generate import generate
+    from twinstage.synth.generation import generate
     from twinstage.synth.recipe import parse_recipe
 
     write(folder, job["seed"])

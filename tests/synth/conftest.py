@@ -267,7 +267,7 @@ def yard_dataset(
     yard: Path, yard_recipe: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     """A finished dataset of the yard. Not to be changed: copy it."""
-    from twinstage.synth.generate import generate
+    from twinstage.synth.generation import generate
 
     out = tmp_path_factory.mktemp("dataset") / "yard"
     generate(yard_recipe(), out, base_dir=yard.parent)

@@ -12,7 +12,7 @@ from twinstage.base.errors import UserError
 from twinstage.synth.accept import Accept
 from twinstage.synth.acceptance import Sight, brightness, exposure_refusal, refusal
 from twinstage.synth.dataset import Dataset
-from twinstage.synth.generate import generate
+from twinstage.synth.generation import generate
 
 
 def sight(

@@ -10,7 +10,7 @@ import pytest
 
 from twinstage.base.errors import UserError
 from twinstage.synth.dataset import Dataset
-from twinstage.synth.generate import generate
+from twinstage.synth.generation import generate
 from twinstage.synth.masks import decode
 from twinstage.synth.recipe import Recipe
 from twinstage.synth.verify import verify

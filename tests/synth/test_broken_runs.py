@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from twinstage.base.errors import TwinstageError, UserError
-from twinstage.synth.generate import generate
+from twinstage.synth.generation import generate
 from twinstage.synth.recipe import load_recipe
 from twinstage.synth.verify import verify
 

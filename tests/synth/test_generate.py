@@ -11,7 +11,7 @@ import pytest
 from twinstage.base.errors import UserError
 from twinstage.synth.dataset import Dataset
 from twinstage.synth.frame import FrameMaker
-from twinstage.synth.generate import (
+from twinstage.synth.generation import (
     FRAMES_THAT_PAY,
     check_out,
     deal_splits,

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from twinstage.base.errors import UserError
-from twinstage.synth.generate import generate
+from twinstage.synth.generation import generate
 from twinstage.synth.merge import merge
 from twinstage.synth.shards import frames_of, united
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from twinstage.synth.generate import generate
+from twinstage.synth.generation import generate
 from twinstage.synth.portable import portable
 
 

@@ -146,7 +146,7 @@ def test_wrong_overrides_are_told(tmp_path: Path, override: str, sentence: str) 
 
 
 def test_category_ids_follow_the_recipe(yard_recipe: Callable[..., Any]) -> None:
-    from twinstage.synth.generate import labels_document
+    from twinstage.synth.generation import labels_document
 
     classes = labels_document(yard_recipe(labels=["parcel", "box"]))["classes"]
     assert [(c["id"], c["name"]) for c in classes] == [(1, "parcel"), (2, "box")]

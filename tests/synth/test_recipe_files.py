@@ -335,7 +335,7 @@ def test_names_are_found_when_they_are_needed(yard_recipe: Callable[..., Any]) -
 
     code = (
         "import sys, twinstage.synth as s; heavy = {'pxr', 'open3d', 'mitsuba', 'pydantic', 'numpy'} & set(sys.modules);"
-        "assert not heavy, heavy; import twinstage.synth.generate;"
+        "assert not heavy, heavy; import twinstage.synth.generation;"
         "from twinstage.synth import Recipe, generate, load_recipe, make_frame, write_report, LookAt, CameraSpec, Generated;"
         "assert callable(generate)"
     )

@@ -12,7 +12,7 @@ import pytest
 
 from twinstage.base.errors import DataError, UserError
 from twinstage.synth.dataset import Dataset
-from twinstage.synth.generate import generate
+from twinstage.synth.generation import generate
 from twinstage.synth.report import report_html, write_report
 from twinstage.synth.report.drawing import heat_map, histogram, shares
 from twinstage.synth.report.numbers import collect

@@ -15,7 +15,7 @@ from twinstage.base.errors import TwinstageError
 from twinstage.synth import workers
 from twinstage.synth.accept import Accept
 from twinstage.synth.frame import FrameMaker
-from twinstage.synth.generate import generate
+from twinstage.synth.generation import generate
 from twinstage.synth.merge import merge
 from twinstage.synth.plan import plan
 from twinstage.synth.single import make_frame
@@ -70,7 +70,7 @@ def test_any_order(
         for job in reversed(list(jobs)):
             yield maker.make(out, job.frame, job.split, job.scene)
 
-    monkeypatch.setattr(sys.modules["twinstage.synth.generate"], "summaries", backwards)
+    monkeypatch.setattr(sys.modules["twinstage.synth.generation"], "summaries", backwards)
     generate(recipe, tmp_path / "d", base_dir=yard.parent)
     assert hashes(tmp_path / "d") == hashes(whole)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from twinstage.base.errors import UserError
-from twinstage.synth.generate import generate
+from twinstage.synth.generation import generate
 from twinstage.synth.merge import merge
 from twinstage.synth.recipe import parse_recipe
 from twinstage.synth.single import make_frame

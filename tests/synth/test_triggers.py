@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from twinstage.base.errors import UserError
 from twinstage.synth.dataset import Dataset
 from twinstage.synth.frame import FrameMaker
-from twinstage.synth.generate import generate
+from twinstage.synth.generation import generate
 from twinstage.synth.plan import plan
 from twinstage.synth.triggers import Trigger
 

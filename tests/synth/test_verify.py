@@ -386,7 +386,7 @@ def test_the_judge_loads_nothing_of_what_it_judges() -> None:
     code = (
         "import sys, twinstage.synth.verify.run, twinstage.synth.verify.coco; "
         "bad = [m for m in sys.modules if m.split('.')[0] in ('pxr', 'mitsuba', 'open3d') or m.startswith(('twinstage.render',"
-        " 'twinstage.scene', 'twinstage.synth.writers', 'twinstage.synth.generate', 'twinstage.synth.randomizers'))]; "
+        " 'twinstage.scene', 'twinstage.synth.writers', 'twinstage.synth.generation', 'twinstage.synth.randomizers'))]; "
         "assert not bad, bad"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

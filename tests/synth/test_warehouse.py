@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from twinstage.synth.dataset import Dataset
-from twinstage.synth.generate import generate
+from twinstage.synth.generation import generate
 from twinstage.synth.recipe import Recipe, load_recipe
 from twinstage.synth.verify import verify
 

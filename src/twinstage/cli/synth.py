@@ -17,7 +17,7 @@ from twinstage.cli.synth_report import report
 from twinstage.cli.synth_schema import schema
 
 if TYPE_CHECKING:
-    from twinstage.synth.generate import Generated
+    from twinstage.synth.generation import Generated
 
 app = typer.Typer(
     name="synth",

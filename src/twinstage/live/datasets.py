@@ -1,4 +1,4 @@
-"""A recipe file and command-line values into one call of `synth.generate`."""
+"""A recipe file and command-line values into one call of `synth.generation`."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ from twinstage.live.states import start_of, with_moment
 
 if TYPE_CHECKING:
     from twinstage.synth.frame import FrameSummary
-    from twinstage.synth.generate import Generated
+    from twinstage.synth.generation import Generated
     from twinstage.synth.recipe import Recipe
     from twinstage.synth.single import SingleFrame
     from twinstage.synth.start import Start
@@ -32,8 +32,8 @@ def generate_dataset(
     progress: Callable[[int, int], None] | None = None,
     on_frame: Callable[["FrameSummary"], None] | None = None,
 ) -> "Generated":
-    """Write the dataset of a recipe file; see `synth.generate.generate`. `asset_roots` add to the recipe's own."""
-    from twinstage.synth.generate import generate
+    """Write the dataset of a recipe file; see `synth.generation.generate`. `asset_roots` add to the recipe's own."""
+    from twinstage.synth.generation import generate
 
     loaded = loaded_recipe(recipe, overrides, asset_roots)
     if at is not None:
@@ -67,7 +67,7 @@ def single_frame(
     at: str | None = None,
 ) -> "SingleFrame":
     """Write one frame of a recipe file; see `synth.single.make_frame`."""
-    from twinstage.synth.generate import resolved
+    from twinstage.synth.generation import resolved
     from twinstage.synth.single import make_frame
 
     loaded = resolved(loaded_recipe(recipe, overrides, asset_roots), frames, seed)

@@ -63,7 +63,7 @@ async def _write_dataset(recipe: Path, out: Path, seed: int, there: bool) -> Non
 
 def _is_there(out: Path, seed: int) -> bool:
     """Whether an earlier demo of the same recipe finished its dataset here; UserError if `out` holds anything else."""
-    from twinstage.synth.generate import check_out, resolved
+    from twinstage.synth.generation import check_out, resolved
     from twinstage.synth.recipe import load_recipe
 
     if not (out / "manifest.json").exists():

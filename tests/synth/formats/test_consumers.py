@@ -27,7 +27,7 @@ def dataset(yard_writer: Callable[..., Path], tmp_path_factory: pytest.TempPathF
     """22 frames of six cameras around the yard."""
     from tests.synth.conftest import YARD_RECIPE
 
-    from twinstage.synth.generate import generate
+    from twinstage.synth.generation import generate
     from twinstage.synth.recipe import parse_recipe
 
     base = tmp_path_factory.mktemp("consumers")

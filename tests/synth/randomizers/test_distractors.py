@@ -11,7 +11,7 @@ from twinstage.base.errors import UserError
 from twinstage.scene.snapshot import Snapshot
 from twinstage.synth.dataset import Dataset
 from twinstage.synth.frame import FrameMaker
-from twinstage.synth.generate import generate
+from twinstage.synth.generation import generate
 from twinstage.synth.randomizers.distractors import own_name
 from twinstage.synth.verify import verify
 

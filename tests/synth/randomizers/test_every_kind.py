@@ -19,7 +19,7 @@ from twinstage.scene.stage import open_stage
 from twinstage.synth.dataset import Dataset
 from twinstage.synth.draws import Distribution
 from twinstage.synth.frame import FrameMaker
-from twinstage.synth.generate import generate
+from twinstage.synth.generation import generate
 from twinstage.synth.randomizers import RANDOMIZERS, Rejected
 from twinstage.synth.recipe import Recipe
 from twinstage.synth.triggers import Trigger

@@ -79,7 +79,7 @@ def test_recipes_that_make_no_sense(fields: dict[str, Any], message: str) -> Non
 def test_an_image_that_changed_is_not_the_same_dataset(
     yard_writer: Callable[..., Path], yard_recipe: Callable[..., Any], tmp_path: Path
 ) -> None:
-    from twinstage.synth.generate import generate
+    from twinstage.synth.generation import generate
 
     stage = yard_writer(tmp_path)
     digest = save(tmp_path, "sky.png", (1, 2, 3))

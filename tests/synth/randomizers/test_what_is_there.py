@@ -14,7 +14,7 @@ from twinstage.scene.snapshot import Snapshot
 from twinstage.synth.dataset import Dataset
 from twinstage.synth.draws import Draws
 from twinstage.synth.frame import FrameMaker
-from twinstage.synth.generate import generate
+from twinstage.synth.generation import generate
 from twinstage.synth.randomizers import RANDOMIZERS
 
 Run = Callable[..., Any]

@@ -13,7 +13,7 @@ import trimesh
 
 from twinstage.base.errors import UserError
 from twinstage.synth.dataset import Dataset
-from twinstage.synth.generate import generate
+from twinstage.synth.generation import generate
 from twinstage.synth.verify import verify
 from twinstage.synth.verify.formats import verify_format
 from twinstage.synth.writers import WRITERS

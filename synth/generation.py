@@ -5,10 +5,8 @@ record is its last file. A run that was interrupted (`unfinished`) goes on where
 same recipe, stage and code; when all frames are there, `finish` makes what is made of them together, and asks the judge.
 """
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from twinstage.base.clock import Clock
@@ -158,14 +156,3 @@ def _line(summary: FrameSummary) -> str:
     if summary.reason is not None:
         return f"frame {summary.frame}: rejected after {summary.attempts} attempts: {summary.reason}"
     return f"frame {summary.frame}: {summary.annotations} annotations, attempt {summary.attempts}"
-
-
-class _Callable(ModuleType):
-    """`from twinstage.synth import generate` finds this module once it is imported, and the function before; so the module
-    can be called, too."""
-
-    def __call__(self, *arguments: Any, **options: Any) -> Generated:
-        return generate(*arguments, **options)
-
-
-sys.modules[__name__].__class__ = _Callable
