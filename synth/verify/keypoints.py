@@ -129,6 +129,8 @@ def _check_depth(
     """
     assert around.depth is not None
     near = _window(around.depth, *spot, 1)
+    if np.isnan(near).any():  # where z tells nothing of how far a ray goes
+        return
     slack = DEPTH_TOLERANCE + 1e-4 * reach + around.eye.footprint(reach)
     if v == 1 and around.eye.footprint(reach) <= COARSE:
         judge.check(

@@ -146,7 +146,8 @@ def ray_parameter(eye: Eye, depth: np.ndarray | None, range_: np.ndarray | None)
         return None
     z = eye.local_rays[1][..., 2]
     with np.errstate(all="ignore"):
-        return np.where(np.abs(z) > GRAZING, depth / z, np.where(np.isinf(depth), np.inf, np.nan))
+        # Background is inf, also behind the camera, where z is negative.
+        return np.where(np.isinf(depth), np.inf, np.where(np.abs(z) > GRAZING, depth / z, np.nan))
 
 
 def check_depth(depth: np.ndarray, seen: Looked, judge: Judge, name: str) -> None:

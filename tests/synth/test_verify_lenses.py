@@ -7,6 +7,7 @@ import pytest
 from twinstage.synth.verify import lenses
 from twinstage.synth.verify.eye import read_eye
 from twinstage.synth.verify.keypoints import Surroundings, check_keypoints
+from twinstage.synth.verify.pictures import ray_parameter
 from twinstage.synth.verify.report import Judge
 
 OPENCV = (
@@ -114,3 +115,35 @@ def test_a_rail_between_wide_pixels_may_hide_a_key_point(focal: float, told: lis
     judge = Judge()
     check_keypoints({"keypoints": [point]}, 1, ["tip"], around, "here", judge)
     assert [finding.code for finding in judge.findings] == told
+
+
+def _panorama() -> tuple[dict[str, object], np.ndarray]:
+    """A panorama of 128 x 64 pixels, and the depth image (z) of an empty world."""
+    camera = {
+        "resolution": [128, 64],
+        "K": [[128 / (2 * np.pi), 0, 64], [0, 64 / np.pi, 32], [0, 0, 1]],
+        "world_from_camera": np.eye(4).tolist(),
+        "projection": {"kind": "equirectangular"},
+        "near": 0.1,
+        "far": 100,
+    }
+    return camera, np.full((64, 128), np.inf)
+
+
+def test_background_behind_a_panorama_is_far_away() -> None:
+    """z of what lies behind is negative: inf over it was -inf, as if a surface stood before everything."""
+    camera, depth = _panorama()
+    assert (ray_parameter(read_eye(camera), depth, None) == np.inf).all()
+
+
+def test_where_z_tells_nothing_no_key_point_is_judged_by_it() -> None:
+    camera, depth = _panorama()
+    eye = read_eye(camera)
+    point = {"name": "tip", "world": [0.9, 0, 3e-4], "px": None, "v": 1}
+    at = eye.project(np.array([point["world"]]), np.array([32]))[0][0]
+    for z, told in ((3e-4, []), (np.inf, ["keypoint.seen"])):
+        depth[:] = z
+        around = Surroundings(eye, np.zeros((64, 128), np.int32), [None], ray_parameter(eye, depth, None))
+        judge = Judge()
+        check_keypoints({"keypoints": [{**point, "px": at.tolist()}]}, 1, ["tip"], around, "here", judge)
+        assert [finding.code for finding in judge.findings if finding.code == "keypoint.seen"] == told
