@@ -15,7 +15,7 @@ PLACE_TOLERANCE = 1e-3
 NEAR = 2
 """Pixels around a key point that one other object may not cover."""
 
-COARSE = 0.05
+COARSE = 0.02
 """Width of a pixel [m] beyond which what hides a key point may lie between the pixels around it, as a rail or a rope does."""
 
 POKE = 0.01
@@ -88,7 +88,7 @@ def _check_point(point: dict[str, Any], place: int, around: Surroundings, where:
     if v > 0 and shown:
         spot = int(row[0]), int(at[0])
         if v == 2:
-            _check_cover(world, place, spot, around, where, judge)
+            _check_cover(world, place, at, spot, around, where, judge)
         if around.depth is not None:
             _check_depth(place, spot, reach, v, around, where, judge)
 
@@ -110,14 +110,30 @@ def _window(image: np.ndarray, row: int, column: int, radius: int) -> np.ndarray
 
 
 def _check_cover(
-    world: np.ndarray, place: int, spot: tuple[int, int], around: Surroundings, where: str, judge: Judge
+    world: np.ndarray,
+    place: int,
+    at: np.ndarray,
+    spot: tuple[int, int],
+    around: Surroundings,
+    where: str,
+    judge: Judge,
 ) -> None:
-    """Not all pixels around a key point that is seen show one other object, unless it pokes out of that one."""
+    """Not all pixels around a key point that is seen show one other object that lies before it.
+
+    An object lies within its 3D box: what is inside of the box, or before it, may be seen though it is thinner than a pixel.
+    """
     shown = np.unique(_window(around.owner, *spot, NEAR))
     other = int(shown[0]) if len(shown) == 1 else 0
     solid = around.solids[other - 1] if other else None
-    covered = other not in (0, place) and solid is not None and float(solid.frame.outside(world)[0]) > POKE
+    covered = other not in (0, place) and solid is not None and _beyond(around.eye, world, at, solid)
     judge.check(not covered, "keypoint.hidden", where, f"v is 2, but object {other} covers all around it")
+
+
+def _beyond(eye: Eye, world: np.ndarray, at: np.ndarray, solid: Solid) -> bool:
+    """Whether the way from the camera to a point [1, 3] leads through the box and out again."""
+    origin, _ = eye.rays(at[:1], at[1:])
+    through = ~solid.frame.missed(origin, world - origin, 0.0, np.zeros(1), np.ones(1))
+    return bool(through[0]) and float(solid.frame.outside(world)[0]) > POKE
 
 
 def _check_depth(

@@ -6,9 +6,11 @@ import pytest
 
 from twinstage.synth.verify import lenses
 from twinstage.synth.verify.eye import read_eye
+from twinstage.synth.verify.geometry import box_frame
 from twinstage.synth.verify.keypoints import Surroundings, check_keypoints
 from twinstage.synth.verify.pictures import ray_parameter
 from twinstage.synth.verify.report import Judge
+from twinstage.synth.verify.solids import Solid
 
 OPENCV = (
     (-0.25, 0.08, 0.003, -0.002),
@@ -147,3 +149,24 @@ def test_where_z_tells_nothing_no_key_point_is_judged_by_it() -> None:
         judge = Judge()
         check_keypoints({"keypoints": [{**point, "px": at.tolist()}]}, 1, ["tip"], around, "here", judge)
         assert [finding.code for finding in judge.findings if finding.code == "keypoint.seen"] == told
+
+
+@pytest.mark.parametrize(("depth", "told"), [(1.0, []), (2.2, []), (3.5, ["keypoint.hidden"])])
+def test_only_what_lies_before_a_key_point_covers_it(depth: float, told: list[str]) -> None:
+    """All pixels around show another object, whose box reaches from 2 to 3 m; the mark is thinner than a pixel."""
+    eye = read_eye(
+        {
+            "resolution": [128, 96],
+            "K": [[96, 0, 64], [0, 96, 48], [0, 0, 1]],
+            "world_from_camera": np.eye(4).tolist(),
+            "near": 0.1,
+            "far": 100,
+        }
+    )
+    corners = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (2, 3)], np.float64)
+    other = Solid(corners, np.eye(4), box_frame(corners))
+    around = Surroundings(eye, np.full((96, 128), 2, np.int32), [None, other], None)
+    point = {"name": "tip", "world": [0, 0, depth], "px": [64, 48], "v": 2}
+    judge = Judge()
+    check_keypoints({"keypoints": [point]}, 1, ["tip"], around, "here", judge)
+    assert [finding.code for finding in judge.findings] == told
