@@ -141,7 +141,7 @@ def test_background_behind_a_panorama_is_far_away() -> None:
 def test_where_z_tells_nothing_no_key_point_is_judged_by_it() -> None:
     camera, depth = _panorama()
     eye = read_eye(camera)
-    point = {"name": "tip", "world": [0.9, 0, 3e-4], "px": None, "v": 1}
+    point = {"name": "tip", "world": [0.3, 0, 1e-4], "px": None, "v": 1}
     at = eye.project(np.array([point["world"]]), np.array([32]))[0][0]
     for z, told in ((3e-4, []), (np.inf, ["keypoint.seen"])):
         depth[:] = z
