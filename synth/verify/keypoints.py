@@ -16,7 +16,8 @@ NEAR = 2
 """Pixels around a key point that one other object may not cover."""
 
 COARSE = 0.02
-"""Width of a pixel [m] beyond which what hides a key point may lie between the pixels around it, as a rail or a rope does."""
+"""Width of a pixel [m] beyond which pixels around a key point do not tell whether it is seen: a rail that hides it, or a gap
+that shows it, may lie between them."""
 
 POKE = 0.01
 """Metres from another object's 3D box within which a mark may poke out of it by less than a pixel."""
@@ -85,7 +86,7 @@ def _check_point(point: dict[str, Any], place: int, around: Surroundings, where:
         where,
         f"v is {v} at {np.round(at, 2).tolist()}, {reach:.4g} m away, in an image of {eye.width} x {eye.height}",
     )
-    if v > 0 and shown:
+    if v > 0 and shown and eye.footprint(reach) <= COARSE:
         spot = int(row[0]), int(at[0])
         if v == 2:
             _check_cover(world, place, at, spot, around, where, judge)
@@ -148,7 +149,7 @@ def _check_depth(
     if np.isnan(near).any():  # where z tells nothing of how far a ray goes
         return
     slack = DEPTH_TOLERANCE + 1e-4 * reach + around.eye.footprint(reach)
-    if v == 1 and around.eye.footprint(reach) <= COARSE:
+    if v == 1:
         judge.check(
             float(near.min()) <= reach + slack,
             "keypoint.seen",

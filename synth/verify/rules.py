@@ -87,8 +87,8 @@ RULES: dict[str, str] = {
     "keypoint.names": "key points are those of the class, in its order, each once",
     "keypoint.place": "px is where the camera sees the place, through lens and shutter",
     "keypoint.v": "v is above 0 exactly where the key point lies in the image between near and far",
-    "keypoint.hidden": "nothing of other objects lies before a key point of v 2",
-    "keypoint.seen": "something lies before a key point of v 1",
+    "keypoint.hidden": "nothing of other objects lies before a key point of v 2 (where pixels are at most 2 cm wide)",
+    "keypoint.seen": "something lies before a key point of v 1 (where pixels are at most 2 cm wide)",
     # models
     "model.pose": "a model goes with a pose",
     "model.missing": "the model's PLY file is there",

@@ -157,7 +157,7 @@ def test_only_what_lies_before_a_key_point_covers_it(depth: float, told: list[st
     eye = read_eye(
         {
             "resolution": [128, 96],
-            "K": [[96, 0, 64], [0, 96, 48], [0, 0, 1]],
+            "K": [[400, 0, 64], [0, 400, 48], [0, 0, 1]],
             "world_from_camera": np.eye(4).tolist(),
             "near": 0.1,
             "far": 100,
