@@ -30,13 +30,15 @@ DEPTH_TOLERANCE = 5e-3
 class Surroundings:
     """What key points are compared with.
 
-    `owner`: place from 1 of the object that each pixel shows, i4[h, w]; `depth`: what rays are measured by, f8[h, w], or None.
+    `owner`: place from 1 of the object that each pixel shows, i4[h, w]; `depth`: what rays are measured by, f8[h, w], or None;
+    `holed`: places of objects with holes cut out by their materials, which may be finer than any pixel.
     """
 
     eye: Eye
     owner: np.ndarray
     solids: list[Solid | None]
     depth: np.ndarray | None
+    holed: frozenset[int] = frozenset()
 
 
 def check_keypoints(
@@ -88,6 +90,8 @@ def _check_point(point: dict[str, Any], place: int, around: Surroundings, where:
     )
     if v > 0 and shown and eye.footprint(reach) <= COARSE:
         spot = int(row[0]), int(at[0])
+        if around.holed.intersection(_window(around.owner, *spot, NEAR).ravel().tolist()):
+            return
         if v == 2:
             _check_cover(world, place, at, spot, around, where, judge)
         if around.depth is not None:

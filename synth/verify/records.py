@@ -112,7 +112,8 @@ def _check_camera(
     )
     seen = Looked(root, eye, objects, masks, bodies, owner, rules.classes)
     depth = check_pictures(seen, images, where, judge)
-    around = Surroundings(eye, owner, bodies, depth)
+    holed = frozenset(place for place, item in enumerate(objects, start=1) if item.get("cutout"))
+    around = Surroundings(eye, owner, bodies, depth, holed)
     for place, (item, label) in enumerate(zip(objects, labels, strict=True), start=1):
         if item.get("moves"):
             continue

@@ -151,9 +151,17 @@ def test_where_z_tells_nothing_no_key_point_is_judged_by_it() -> None:
         assert [finding.code for finding in judge.findings if finding.code == "keypoint.seen"] == told
 
 
-@pytest.mark.parametrize(("depth", "told"), [(1.0, []), (2.2, []), (3.5, ["keypoint.hidden"])])
-def test_only_what_lies_before_a_key_point_covers_it(depth: float, told: list[str]) -> None:
-    """All pixels around show another object, whose box reaches from 2 to 3 m; the mark is thinner than a pixel."""
+@pytest.mark.parametrize(
+    ("depth", "holed", "told"),
+    [(1.0, (), []), (2.2, (), []), (3.5, (), ["keypoint.hidden"]), (3.5, (2,), [])],
+)
+def test_only_what_lies_before_a_key_point_covers_it(
+    depth: float, holed: tuple[int, ...], told: list[str]
+) -> None:
+    """All pixels around show another object, whose box reaches from 2 to 3 m; the mark is thinner than a pixel.
+
+    A fence of cut-out wire shows what is behind it between the pixels.
+    """
     eye = read_eye(
         {
             "resolution": [128, 96],
@@ -165,7 +173,7 @@ def test_only_what_lies_before_a_key_point_covers_it(depth: float, told: list[st
     )
     corners = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (2, 3)], np.float64)
     other = Solid(corners, np.eye(4), box_frame(corners))
-    around = Surroundings(eye, np.full((96, 128), 2, np.int32), [None, other], None)
+    around = Surroundings(eye, np.full((96, 128), 2, np.int32), [None, other], None, frozenset(holed))
     point = {"name": "tip", "world": [0, 0, depth], "px": [64, 48], "v": 2}
     judge = Judge()
     check_keypoints({"keypoints": [point]}, 1, ["tip"], around, "here", judge)
