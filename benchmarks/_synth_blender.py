@@ -161,7 +161,8 @@ def make(bpy: Any, job: Data, out: str) -> Data:
         for frame, shot in enumerate([job["frames"][0], *job["frames"]]):
             begin = time.perf_counter()
             for path, world in shot["moved"].items():
-                found[path].matrix_world = Matrix(world)
+                if path in found:  # a dome becomes the world, which has no place
+                    found[path].matrix_world = Matrix(world)
             camera.matrix_world = Matrix(shot["world_from_camera"])
             camera.data.angle = shot["fov"]
             bpy.context.scene.cycles.seed = frame

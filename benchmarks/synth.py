@@ -48,7 +48,7 @@ class Form:
     memory_frames: int = 3000
 
 
-QUICK = replace(Form(), frames=24, peer_frames=3, samples=3, memory_frames=600)
+QUICK = replace(Form(), frames=16, peer_frames=3, samples=3, memory_frames=600)
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,8 @@ class Scene:
         from twinstage.synth.recipe import load_recipe
 
         return load_recipe(
-            self.recipe, [*self.overrides, ANNOTATE, "resolution=[640,480]", "splits={}", *more]
+            self.recipe,
+            [*self.overrides, ANNOTATE, "resolution=[640,480]", "splits={}", "split_by=[]", *more],
         )
 
 
@@ -122,7 +123,7 @@ def bench_images(form: Form) -> None:
         direct[scene.name] = rates(scene, form, *DIRECT)
         if python is not None:
             peers[scene.name], version = pipeline(scene, form, python)
-        raycast = rates(scene, form, "engine.kind=raycast")
+        raycast = rates(scene, form, "engine.kind=raycast", "engine.spp=1")
         suffix = "" if scene is CELL else f"_{scene.name}"
         figure(
             f"synth.raycast_images_per_second{suffix}",
