@@ -129,7 +129,7 @@ def bench_images(form: Form) -> None:
             f"synth.raycast_images_per_second{suffix}",
             raycast,
             "images/s",
-            f"{scene.name}, 640x480, all files",
+            f"{scene.name}, 640x480, one sample, all files",
         )
     print_images(direct, peers, version)
 
