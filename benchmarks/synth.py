@@ -319,7 +319,8 @@ def memory_child(frames: int) -> dict[str, list[float]]:
     """Resident memory [MB] and seconds of each frame, once the first 200 are over."""
     from twinstage.synth.frame import FrameMaker
 
-    recipe = CELL.load("engine.kind=raycast", "resolution=[160,120]", "accept.min_objects=0")
+    small = "resolution=[160,120]"
+    recipe = CELL.load("engine.kind=raycast", "engine.spp=1", small, "accept.min_objects=0")
     maker = FrameMaker(recipe, CELL.recipe.parent)
     memory, seconds = [], []
     with tempfile.TemporaryDirectory() as folder:
