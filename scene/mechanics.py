@@ -73,6 +73,22 @@ def rigid_part(matrix: np.ndarray) -> F8:
     return out
 
 
+def thin_box(points: F8, centre: F8, axes: np.ndarray, thickness: float) -> tuple[tuple[float, ...], F8]:
+    """Half sizes and frame f8[4, 4] of the box around points [n, 3], along rows of `axes` (of an SVD; may be a mirror).
+
+    No side is thinner than `thickness` [m]: it stands for hulls that are flat, which MuJoCo's meshes cannot be.
+    """
+    axes = np.array(axes)
+    if np.linalg.det(axes) < 0:
+        axes[2] *= -1
+    local = (points - centre) @ axes.T
+    low, high = local.min(0), local.max(0)
+    frame = np.eye(4)
+    frame[:3, :3] = axes.T
+    frame[:3, 3] = centre + axes.T @ ((low + high) / 2)
+    return tuple(np.maximum((high - low) / 2, thickness / 2).tolist()), frame
+
+
 def _axis_in(frame1: F8, axis: F8) -> F8:
     """A direction of body1 in the joint's own frame."""
     out: F8 = frame1[:3, :3].T @ axis

@@ -6,13 +6,16 @@ Each is docs/images/NAME.jpg. What is drawn over the pictures comes from the rec
 """
 
 import argparse
-import io
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parent))
+from _sheet_drawing import jpeg, rim
 
 ROOT = Path(__file__).resolve().parent.parent
 GAP, WIDTH = 6, 1440
@@ -93,7 +96,7 @@ def draw(sheet: Sheet, overrides: list[str], out: Path) -> bytes:
     whole = Image.new("RGB", size, (255, 255, 255))
     for i, picture in enumerate(tiles):
         whole.paste(picture, (i % sheet.columns * (width + GAP), i // sheet.columns * (height + GAP)))
-    return jpeg(whole)
+    return jpeg(whole, MOST_BYTES, range(90, 40, -3))
 
 
 def tile(root: Path, camera: dict[str, Any], classes: dict[str, Any], width: int, boxes: str | None) -> Any:
@@ -153,31 +156,6 @@ def points(pen: Any, item: dict[str, Any], described: dict[str, Any], factor: fl
             outline=(20, 20, 24) if seen else (255, 255, 255),
             width=2,
         )
-
-
-def rim(item: dict[str, Any], size: tuple[int, int]) -> np.ndarray:
-    """bool[h, w]: the outline of the visible mask, three pixels wide."""
-    from PIL import Image, ImageFilter
-
-    from twinstage.synth import masks
-
-    shape = Image.fromarray(masks.decode(item["visible_rle"]).astype(np.uint8) * 255)
-    shape = shape.resize(size, Image.Resampling.BILINEAR).point(lambda v: 255 * (v >= 128))
-    grown, shrunk = (
-        np.array(shape.filter(ImageFilter.MaxFilter(3))),
-        np.array(shape.filter(ImageFilter.MinFilter(3))),
-    )
-    return np.asarray(grown != shrunk)
-
-
-def jpeg(picture: Any) -> bytes:
-    """JPEG of at most `MOST_BYTES`."""
-    for quality in range(90, 40, -3):
-        buffer = io.BytesIO()
-        picture.save(buffer, "JPEG", quality=quality, optimize=True)
-        if buffer.tell() <= MOST_BYTES:
-            break
-    return buffer.getvalue()
 
 
 if __name__ == "__main__":

@@ -6,12 +6,15 @@ Each is docs/images/randomizers/KIND.jpg. What is drawn over the pictures comes 
 """
 
 import argparse
-import io
+import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parent))
+from _sheet_drawing import jpeg, rim
 
 ROOT = Path(__file__).resolve().parent.parent
 RECIPES = ROOT / "examples" / "randomizers"
@@ -54,7 +57,7 @@ def sheet(path: Path, overrides: list[str]) -> bytes:
     whole = Image.new("RGB", size, (255, 255, 255))
     for i, picture in enumerate(tiles):
         whole.paste(picture, (i % COLUMNS * (TILE[0] + GAP), i // COLUMNS * (TILE[1] + GAP)))
-    return jpeg(whole)
+    return jpeg(whole, MOST_BYTES, range(88, 40, -4))
 
 
 def tile(root: Path, camera: dict[str, Any], ids: dict[str, int]) -> Any:
@@ -68,7 +71,7 @@ def tile(root: Path, camera: dict[str, Any], ids: dict[str, int]) -> Any:
         pixels = np.array(image.convert("RGB").resize(size, Image.Resampling.LANCZOS))
     shown = [o for o in camera["objects"] if o["visible_px"] > 0]
     for item in shown:
-        pixels[outline(item, size)] = PALETTE[(ids[item["class"]] - 1) % len(PALETTE)]
+        pixels[rim(item, size)] = PALETTE[(ids[item["class"]] - 1) % len(PALETTE)]
     out = Image.fromarray(pixels)
     draw = ImageDraw.Draw(out)
     factor = size[0] / camera["resolution"][0]
@@ -76,31 +79,6 @@ def tile(root: Path, camera: dict[str, Any], ids: dict[str, int]) -> Any:
         x, y, w, h = (v * factor for v in item["bbox_visible"])
         draw.rectangle((x, y, x + w - 1, y + h - 1), outline=PALETTE[(ids[item["class"]] - 1) % len(PALETTE)])
     return out.resize(TILE, Image.Resampling.LANCZOS)
-
-
-def outline(item: dict[str, Any], size: tuple[int, int]) -> np.ndarray:
-    """bool[h, w]: the rim of the visible mask, three pixels wide."""
-    from PIL import Image, ImageFilter
-
-    from twinstage.synth import masks
-
-    mask = Image.fromarray(masks.decode(item["visible_rle"]).astype(np.uint8) * 255)
-    mask = mask.resize(size, Image.Resampling.BILINEAR).point(lambda v: 255 * (v >= 128))
-    grown, shrunk = (
-        np.array(mask.filter(ImageFilter.MaxFilter(3))),
-        np.array(mask.filter(ImageFilter.MinFilter(3))),
-    )
-    return np.asarray(grown != shrunk)
-
-
-def jpeg(picture: Any) -> bytes:
-    """JPEG of at most `MOST_BYTES`."""
-    for quality in range(88, 40, -4):
-        buffer = io.BytesIO()
-        picture.save(buffer, "JPEG", quality=quality, optimize=True)
-        if buffer.tell() <= MOST_BYTES:
-            break
-    return buffer.getvalue()
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import numpy as np
 
 from twinstage.base.finding import Finding, Severity
 from twinstage.scene.columns import F8
+from twinstage.scene.mechanics import rigid_part
 from twinstage.scene.read.context import Conversion
 from twinstage.scene.stage import OpenedStage
 from twinstage.scene.transforms import quat_to_matrix
@@ -127,18 +128,6 @@ def gather(opened: OpenedStage, time: float | None = None) -> Physics:
     for finding in diagnostics(quiet):  # such as a collider on a prim that is no geometry
         physics.tell("parser", finding.message, "")
     return physics
-
-
-def rigid_part(matrix: F8) -> F8:
-    """Origin and nearest rotation of an affine matrix; a mirror is turned into a rotation by its x axis."""
-    linear = matrix[:3, :3] / np.maximum(np.linalg.norm(matrix[:3, :3], axis=0), 1e-12)
-    u, _, vt = np.linalg.svd(linear)
-    out = np.eye(4)
-    out[:3, :3] = u @ vt
-    if np.linalg.det(out[:3, :3]) < 0:
-        out[:3, 0] *= -1
-    out[:3, 3] = matrix[:3, 3]
-    return out
 
 
 def quat_of(value: Any) -> F8:

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from twinstage.scene.columns import F8
-from twinstage.scene.physics.gather import JOINTS, Physics, pose_of, rigid_part
+from twinstage.scene.mechanics import rigid_part
+from twinstage.scene.physics.gather import JOINTS, Physics, pose_of
 
 AXES = {"X": (1.0, 0.0, 0.0), "Y": (0.0, 1.0, 0.0), "Z": (0.0, 0.0, 1.0)}
 

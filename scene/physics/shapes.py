@@ -10,12 +10,16 @@ from typing import Any
 import numpy as np
 
 from twinstage.scene.columns import F8
+from twinstage.scene.mechanics import thin_box
 from twinstage.scene.physics.gather import SHAPES, Physics, inverse
 from twinstage.scene.physics.materials import apply_material
 from twinstage.scene.transforms import decompose_trs, matrix_to_quat, quat_to_matrix
 
 MAX_POINTS = 500_000
 """Points of one collision mesh at most."""
+
+FLAT = 1e-3
+"""Thickness of the boxes that stand for flat meshes [m]."""
 
 _SIDES = 48
 _AXES = {"X": 0, "Y": 1, "Z": 2}
@@ -247,11 +251,5 @@ def _hull(physics: Physics, path: str, points: np.ndarray, frame: F8) -> Shape:
         f"collider {path} is flat, which MuJoCo's meshes cannot be: a thin box stands for it",
         path,
     )
-    if np.linalg.det(axes) < 0:
-        axes[2] *= -1
-    local = (placed - centre) @ axes.T
-    low, high = local.min(0), local.max(0)
-    out = np.eye(4)
-    out[:3, :3] = axes.T
-    out[:3, 3] = centre + axes.T @ ((low + high) / 2)
-    return Shape("box", tuple(np.maximum((high - low) / 2, 5e-4).tolist()), out)
+    half, box = thin_box(placed, centre, axes, FLAT)
+    return Shape("box", half, box)

@@ -11,7 +11,7 @@ import numpy as np
 
 from twinstage.render.extents import transform
 from twinstage.scene.columns import F8
-from twinstage.scene.mechanics import rigid_part
+from twinstage.scene.mechanics import rigid_part, thin_box
 from twinstage.scene.snapshot import Prototype, Snapshot
 from twinstage.scene.transforms import decompose_trs, quat_to_matrix
 
@@ -136,15 +136,8 @@ def hull_piece(points: F8, thickness: float = 1e-3) -> Piece:
         return Piece("mesh", (), np.eye(4), points)
     centre = points.mean(0)
     _, _, axes = np.linalg.svd(np.vstack([points - centre, np.zeros((3, 3))]), full_matrices=False)
-    if np.linalg.det(axes) < 0:
-        axes[2] *= -1
-    local = (points - centre) @ axes.T
-    low, high = local.min(0), local.max(0)
-    frame = np.eye(4)
-    frame[:3, :3] = axes.T
-    frame[:3, 3] = centre + axes.T @ ((low + high) / 2)
-    half = np.maximum((high - low) / 2, thickness / 2)
-    return Piece("box", tuple(half.tolist()), frame)
+    half, frame = thin_box(points, centre, axes, thickness)
+    return Piece("box", half, frame)
 
 
 def connected(prototype: Prototype) -> list[np.ndarray]:
