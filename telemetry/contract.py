@@ -108,6 +108,8 @@ class SourceSpec(BaseModel):
     Attributes:
         uri: `kind:rest`, such as `file:cycle.csv` (relative to the contract), `tcp:9000`, `plant:workcell`.
         lateness: how long an event may be overtaken by newer ones of this source [s]; 0 releases at once.
+        history: how much later than that an event may still come and go into the history [s], for it never moves the
+            state again; what is later is refused as late. None takes all.
         idle_after: silence after which the source no longer holds anything back [s].
         loop: replay from the start again and again, event times moved on by whole cycles.
         max_ahead: how far in the future of its arrival an event may be dated [s]; None allows anything.
@@ -120,6 +122,7 @@ class SourceSpec(BaseModel):
     reader: ReaderSpec
     clock: ClockSpec = ClockSpec()
     lateness: Seconds = 0.0
+    history: Seconds | None = None
     idle_after: Annotated[float, Field(gt=0)] = 5.0
     loop: bool = False
     max_ahead: Seconds | None = None
@@ -146,6 +149,10 @@ class SourceSpec(BaseModel):
     @property
     def lateness_ns(self) -> int:
         return round(self.lateness * NS)
+
+    @property
+    def history_ns(self) -> int | None:
+        return None if self.history is None else round(self.history * NS)
 
     @property
     def idle_after_ns(self) -> int:

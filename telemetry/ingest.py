@@ -4,8 +4,8 @@
     ingest.offer("robot", chunk, now_ns)     # as bytes arrive, any split
     ingest.advance(now_ns)                   # once a tick: what is due is applied to ingest.state
 
-For every source and at all times: received = applied + late + duplicate + quarantined + pending. A line that cannot be
-read counts as one. Beside these, `unmapped` counts rows that no signal asks for and `blank` cells without a value.
+For every source and at all times: received = applied + history_only + late + duplicate + quarantined + pending
+(`accounts`). A late reading goes to the history only, or is refused where it comes later than the contract allows.
 
 Time. A row's own time becomes UTC by the source's clock: Unix time as it is; relative time counted from `clock.epoch`;
 and with `epoch: now` the first row is taken to happen at the moment it is offered, later ones as much later as the rows
@@ -20,49 +20,27 @@ A replay may also be opened again from its start, in a second run or after a fai
 `begin_again`. The first reading that follows decides how far its times move on: with `epoch: now` it happens when it
 arrives, else right after the newest reading so far. From there it is as with any other restart.
 
+A `journal` is told everything that the state depends on; `commit` makes it safe and says what may be acknowledged. What it
+kept, told to `retell` of a new ingest, gives the same state.
+
 `ingest_ns` and `now_ns` come from the caller's clock; nothing here reads one, and nothing raises for what the bytes say.
 """
 
-import base64
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 
-from twinstage.base.clock import NS
 from twinstage.base.errors import UserError, did_you_mean
-from twinstage.telemetry.contract import Contract, SourceSpec
-from twinstage.telemetry.layouts import Batch, RawEvent, Rejected
-from twinstage.telemetry.lines import LineBuffer
-from twinstage.telemetry.order import NO_WATERMARK, SourceOrder
-from twinstage.telemetry.quarantine import Quarantine, QuarantineMemory, QuarantineRecord
-from twinstage.telemetry.readers import Decoder, open_decoder
-from twinstage.telemetry.reading import Event, Reading
+from twinstage.telemetry.columns import EventColumns, joined, kinds_of, values_of
+from twinstage.telemetry.contract import Contract
+from twinstage.telemetry.intake import Intake, Parts
+from twinstage.telemetry.journal import Advanced, Arrived, BeganAgain, CaughtUp, Entry, Journal
+from twinstage.telemetry.numbers import ColumnBatch, ColumnReader
+from twinstage.telemetry.order import NO_WATERMARK
+from twinstage.telemetry.quarantine import Quarantine, QuarantineMemory
+from twinstage.telemetry.reading import Reading
+from twinstage.telemetry.refusals import Refusals
 from twinstage.telemetry.state import StateTable
 
 Listener = Callable[[list[Reading]], None]
-_FAR = (1 << 63) - 1
-
-
-@dataclass(slots=True)
-class _Source:
-    """One source's way through the ingest."""
-
-    name: str
-    spec: SourceSpec
-    lines: LineBuffer
-    decoder: Decoder
-    order: SourceOrder
-    base_ns: int | None
-    idle: bool = True
-    heard_ns: int = 0
-    shift_ns: int = 0
-    first_ns: int | None = None
-    boundaries: list[int] = field(default_factory=list)
-    begins_again: bool = False
-    counts: dict[str, int] = field(
-        default_factory=lambda: dict.fromkeys(
-            ("received", "applied", "late", "duplicate", "quarantined", "unmapped", "blank"), 0
-        )
-    )
 
 
 class Ingest:
@@ -72,6 +50,7 @@ class Ingest:
         state: the last known values.
         restarts: how many replays have begun again so far (see above).
         quarantine: where refused records go.
+        journal: who is told what the state depends on, or None.
     """
 
     def __init__(
@@ -79,58 +58,52 @@ class Ingest:
         contract: Contract,
         quarantine: Quarantine | None = None,
         *,
+        journal: Journal | None = None,
         on_applied: Listener | None = None,
         on_late: Listener | None = None,
     ) -> None:
-        """`on_applied` and `on_late` get the readings themselves, in SI, for a history; they cost time a reading."""
+        """`on_applied` and `on_late` get the readings themselves, in SI; they cost time a reading."""
         self.contract = contract
         self.state = StateTable(contract)
         self.quarantine: Quarantine = QuarantineMemory() if quarantine is None else quarantine
+        self.journal = journal
         self.restarts = 0
         self._on_applied = on_applied
         self._on_late = on_late
-        self._hash = contract.hash
-        self._sources = {name: self._open(name, spec) for name, spec in contract.sources.items()}
-
-    def _open(self, name: str, spec: SourceSpec) -> _Source:
-        return _Source(
-            name=name,
-            spec=spec,
-            lines=LineBuffer(spec.max_line),
-            decoder=open_decoder(self.contract, name),
-            order=SourceOrder(spec.lateness_ns, max_pending=spec.max_pending),
-            base_ns=_base_ns(spec),
-        )
+        self._kinds = kinds_of(self.state.types)
+        refusals = Refusals(contract, self.quarantine)
+        parts = Parts(contract, self._kinds, ColumnReader(contract), refusals)
+        self._intakes = {name: Intake(name, parts) for name in contract.sources}
 
     def offer(self, source: str, chunk: bytes, ingest_ns: int) -> None:
         """Take bytes of a source as they arrived at `ingest_ns` [ns since 1970, UTC]; lines may be split anywhere."""
-        found = self._source(source)
-        found.heard_ns = ingest_ns
-        found.idle = False
-        first = found.lines.line
-        self._read(found, found.lines.feed(chunk), first, ingest_ns)
+        intake = self._intake(source)
+        self._arrived(intake, intake.offer(chunk, ingest_ns))
+
+    def offer_columns(self, source: str, batch: ColumnBatch, ingest_ns: int) -> None:
+        """Take readings that are columns already, as they arrived; values are in the contract's units."""
+        intake = self._intake(source)
+        self._arrived(intake, intake.offer_columns(batch, ingest_ns))
 
     def finish(self, source: str, ingest_ns: int) -> None:
         """The source has ended: its last line needs no line feed, and nothing waits for it any longer."""
-        found = self._source(source)
-        self._end_stream(found, ingest_ns)
-        found.order.catch_up()
-        found.idle = True
+        intake = self._intake(source)
+        self._arrived(intake, intake.end_stream(ingest_ns))
+        self._catch_up(intake, ingest_ns)
+        intake.idle = True
 
     def reconnect(self, source: str, ingest_ns: int) -> None:
         """The source starts over after a failure: what it left unfinished is judged, a header is expected again."""
-        found = self._source(source)
-        self._end_stream(found, ingest_ns)
-        found.decoder.restart()
-        found.lines.restart()
+        intake = self._intake(source)
+        self._arrived(intake, intake.end_stream(ingest_ns))
+        intake.expect_header()
 
     def restart(self, source: str, shift_ns: int, ingest_ns: int) -> None:
         """A replay begins again; from now on its event times count `shift_ns` more than before."""
         self.reconnect(source, ingest_ns)
-        found = self._source(source)
-        found.shift_ns += shift_ns
-        if found.first_ns is not None:
-            found.boundaries.append(found.first_ns + found.shift_ns)
+        intake = self._intake(source)
+        intake.shift(shift_ns)
+        self._tell_boundaries(intake)
 
     def begin_again(self, source: str, ingest_ns: int) -> None:
         """A replay is opened anew and will tell everything from its start; harmless before the first reading.
@@ -138,17 +111,9 @@ class Ingest:
         All that waits of the earlier run is released; what follows counts as a restart, later than all that was before.
         """
         self.reconnect(source, ingest_ns)
-        found = self._source(source)
-        found.order.catch_up()
-        if found.order.newest_ns == NO_WATERMARK:  # nothing has passed yet
-            found.first_ns, found.shift_ns, found.boundaries = None, 0, []
-            found.base_ns = _base_ns(found.spec)
-        else:
-            found.begins_again = True
-
-    def close(self) -> None:
-        """Close the quarantine. May be called more than once; readings may still come afterwards."""
-        self.quarantine.close()
+        intake = self._intake(source)
+        self._catch_up(intake, ingest_ns)
+        intake.begin_again()
 
     def advance(self, now_ns: int) -> int:
         """Apply every reading that is due; returns their number.
@@ -156,144 +121,92 @@ class Ingest:
         Due is what the watermark of its source has reached. A source that has been silent for its `idle_after` lets go
         of all that waits. Readings of several sources are applied in event-time order.
         """
-        due: list[Event] = []
-        for source in self._sources.values():
-            order = source.order
-            if not source.idle and now_ns - source.heard_ns >= source.spec.idle_after_ns:
-                source.idle = True
-                order.catch_up()
-            if order.pending:
-                released = order.release()
-                if released:
-                    source.counts["applied"] += len(released)
-                    due = released if not due else due + released
-                    self._pass_boundaries(source, released[-1][0])
-        if due:
-            due.sort()
-            self.state.apply(due, now_ns)
-            self._tell(self._on_applied, due)
-        return len(due)
+        for intake in self._intakes.values():
+            if not intake.idle and now_ns - intake.heard_ns >= intake.spec.idle_after_ns:
+                intake.idle = True
+                self._catch_up(intake, now_ns)
+        return self._advance(now_ns)
+
+    def commit(self) -> None:
+        """Return when all that was taken so far is as safe as the journal is: then a source may be told so."""
+        if self.journal is not None:
+            self.journal.commit()
+
+    def retell(self, entry: Entry) -> None:
+        """Do again what a journal kept; entries come in their order, before anything is offered."""
+        if isinstance(entry, Advanced):
+            self._advance(entry.now_ns)
+        elif isinstance(entry, Arrived):
+            self._intake(entry.source).retell(entry)
+        elif isinstance(entry, CaughtUp):
+            self._intake(entry.source).order.catch_up()
+        else:
+            self._intake(entry.source).boundaries.append(entry.boundary_ns)
+
+    def close(self) -> None:
+        """Close the quarantine. May be called more than once; readings may still come afterwards."""
+        self.quarantine.close()
 
     @property
     def counters(self) -> dict[str, dict[str, int]]:
-        """Exact counts by source: received, applied, late, duplicate, quarantined, pending; unmapped, blank."""
-        return {
-            name: source.counts | {"pending": source.order.pending} for name, source in self._sources.items()
-        }
+        """Exact counts by source, see `accounts`."""
+        return {name: intake.counts for name, intake in self._intakes.items()}
 
     @property
     def watermark_ns(self) -> int:
         """No source that is heard from expects an event older than this [ns since 1970, UTC]; 0 before any event."""
-        known = [s for s in self._sources.values() if s.order.watermark_ns != NO_WATERMARK]
-        active = [s.order.watermark_ns for s in known if not s.idle]
+        known = [i for i in self._intakes.values() if i.order.watermark_ns != NO_WATERMARK]
+        active = [intake.order.watermark_ns for intake in known if not intake.idle]
         if active:
             return min(active)
-        return max((s.order.watermark_ns for s in known), default=0)
+        return max((intake.order.watermark_ns for intake in known), default=0)
 
-    def _source(self, name: str) -> _Source:
-        found = self._sources.get(name)
+    def _intake(self, name: str) -> Intake:
+        found = self._intakes.get(name)
         if found is None:
-            raise UserError(f"the contract has no source {name!r}{did_you_mean(name, self._sources)}")
+            raise UserError(f"the contract has no source {name!r}{did_you_mean(name, self._intakes)}")
         return found
 
-    def _end_stream(self, source: _Source, ingest_ns: int) -> None:
-        first = source.lines.line
-        self._read(source, source.lines.flush(), first, ingest_ns)
-
-    def _read(self, source: _Source, lines: Sequence[bytes], first: int, ingest_ns: int) -> None:
-        if not lines:
+    def _arrived(self, intake: Intake, arrived: Arrived | None) -> None:
+        if arrived is None:
             return
-        batch = source.decoder.decode(lines, first)
-        counts = source.counts
-        counts["received"] += batch.received
-        counts["unmapped"] += batch.unmapped
-        counts["blank"] += batch.blank
-        if batch.events:
-            self._order(source, batch, ingest_ns)
-        if batch.rejects:
-            counts["quarantined"] += len(batch.rejects)
-            records = [self._record(source, r, lines[r.line - first], ingest_ns) for r in batch.rejects]
-            self.quarantine.put(records)
+        self._tell(arrived)
+        self._tell_boundaries(intake)
+        self._hand_to(self._on_late, arrived.history_only)
 
-    def _order(self, source: _Source, batch: Batch, ingest_ns: int) -> None:
-        events = batch.events
-        if source.begins_again:
-            self._rebase(source, events[0][0], ingest_ns)
-        if source.first_ns is None:
-            if source.base_ns is None:  # epoch: now
-                source.base_ns = ingest_ns - events[0][0]
-            source.first_ns = events[0][0] + source.base_ns
-        assert source.base_ns is not None
-        ahead = source.spec.max_ahead
-        latest = _FAR if ahead is None else ingest_ns + round(ahead * 1e9)
-        base = source.base_ns + source.shift_ns
-        late, duplicates, future, overflow = source.order.accept(events, base, latest)
-        source.counts["late"] += len(late)
-        source.counts["duplicate"] += duplicates
-        self._tell(self._on_late, late)
-        if future or overflow:
-            self._refuse(source, future, "future", f"at most {ahead} s ahead of its arrival", ingest_ns)
-            most = f"at most {source.spec.max_pending} readings waiting"
-            self._refuse(source, overflow, "overflow", most, ingest_ns)
+    def _catch_up(self, intake: Intake, now_ns: int) -> None:
+        intake.order.catch_up()
+        if intake.order.pending:
+            self._tell(CaughtUp(intake.name, now_ns))
 
-    def _rebase(self, source: _Source, time: int, ingest_ns: int) -> None:
-        """Move event times on so that a row of that time, the first of a new run, comes after all of the old one.
+    def _advance(self, now_ns: int) -> int:
+        parts = []
+        for intake in self._intakes.values():
+            released = intake.release()
+            if len(released):
+                parts.append(released)
+                self.restarts += intake.passed(int(released.event_ns[-1]))
+        if not parts:
+            return 0
+        due = parts[0] if len(parts) == 1 else joined(parts, self._kinds).in_order()
+        self.state.apply(due, now_ns)
+        self._tell(Advanced(now_ns, len(due)))
+        self._hand_to(self._on_applied, due)
+        return len(due)
 
-        By more than the lateness: rows that the first one has overtaken may not fall into the old run.
-        """
-        source.begins_again = False
-        assert source.base_ns is not None
-        start = source.order.newest_ns + source.spec.lateness_ns + NS // 1000
-        if source.spec.clock.epoch == "now":
-            start = max(start, ingest_ns)
-        source.shift_ns = start - time - source.base_ns
-        source.first_ns = time + source.base_ns
-        source.boundaries.append(start)
+    def _tell(self, entry: Entry) -> None:
+        if self.journal is not None:
+            self.journal.tell(entry)
 
-    def _refuse(
-        self, source: _Source, events: Sequence[RawEvent], reason: str, expected: str, ingest_ns: int
-    ) -> None:
-        """Quarantine readings that could be read but may not pass; their lines are no longer at hand."""
-        source.counts["quarantined"] += len(events)
-        records = []
-        for time, signal, _, value, _ in events:
-            spec = self.contract.signals[signal]
-            got = f"{value!r} at {time} ns"
-            reject = Rejected(source.lines.line - 1, reason, ", ".join(spec.field), expected, got, spec.id)
-            records.append(self._record(source, reject, b"", ingest_ns))
-        if records:
-            self.quarantine.put(records)
+    def _tell_boundaries(self, intake: Intake) -> None:
+        for boundary in intake.new_boundaries():
+            self._tell(BeganAgain(intake.name, boundary))
 
-    def _record(self, source: _Source, reject: Rejected, raw: bytes, ingest_ns: int) -> QuarantineRecord:
-        return QuarantineRecord(
-            reason=reject.reason,
-            source=source.name,
-            line=reject.line,
-            field=reject.field,
-            signal=reject.signal,
-            expected=reject.expected,
-            got=reject.got,
-            raw_b64=base64.b64encode(raw).decode(),
-            received_ns=ingest_ns,
-            contract=self._hash,
-        )
-
-    def _pass_boundaries(self, source: _Source, newest_ns: int) -> None:
-        while source.boundaries and newest_ns >= source.boundaries[0]:
-            source.boundaries.pop(0)
-            self.restarts += 1
-
-    def _tell(self, listener: Listener | None, events: Sequence[Event]) -> None:
-        if listener is None or not events:
+    def _hand_to(self, listener: Listener | None, columns: EventColumns) -> None:
+        if listener is None or not len(columns):
             return
-        names = self.state.signal_ids
+        names, values = self.state.signal_ids, values_of(columns, self._kinds)
+        lists = (columns.signal.tolist(), values, columns.event_ns.tolist(), columns.quality.tolist())
         listener(
-            [Reading(names[signal], value, time, quality) for time, signal, _, _, value, quality in events]
+            [Reading(names[i], value, time, quality) for i, value, time, quality in zip(*lists, strict=True)]
         )
-
-
-def _base_ns(spec: SourceSpec) -> int | None:
-    """What makes UTC of a source's own times [ns]; None where the first row decides."""
-    if spec.clock.epoch == "now":
-        return None
-    return (spec.clock.epoch_ns or 0) if spec.reader.time.epoch == "relative" else 0

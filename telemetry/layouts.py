@@ -34,10 +34,14 @@ class Rejected(NamedTuple):
 
 @dataclass(slots=True)
 class Batch:
-    """What some lines gave. `unmapped`: rows or names that no signal asks for; `blank`: cells without a value;
-    `time`: of the last row that told one; `names`: some of the names that no signal asks for."""
+    """What some lines gave.
+
+    `lines`: number of the line of each event; `unmapped`: rows or names that no signal asks for; `blank`: cells without
+    a value; `time`: of the last row that told one; `names`: some of the names that no signal asks for.
+    """
 
     events: list[RawEvent] = field(default_factory=list)
+    lines: list[int] = field(default_factory=list)
     rejects: list[Rejected] = field(default_factory=list)
     unmapped: int = 0
     blank: int = 0
@@ -118,7 +122,7 @@ class Table:
         """Read numbered rows into the batch."""
         parse_time, quality = self._dialect.time, self._dialect.quality
         time_at, sequence_at, quality_at = self._time, self._sequence, self._quality
-        put = batch.events.append
+        put, put_line = batch.events.append, batch.lines.append
         long = bool(self._names)
         simple = not self._where
         missing = self._dialect.missing
@@ -149,10 +153,12 @@ class Table:
                     status = row_quality if quality_cell < 0 else quality(cells[quality_cell])
                     if status & 0x80000000:
                         put((time, signal, sequence, None, status))
+                        put_line(line)
                     elif raw in missing or (single < 0 and _all_missing(raw, missing)):
                         batch.blank += 1
                     else:
                         put((time, signal, sequence, convert(raw), status))
+                        put_line(line)
                 except Reject as error:
                     column = slot.column
                     if error.reason == "quality":
@@ -240,8 +246,8 @@ def _sequence(raw: object) -> int:
             raise ValueError
     except ValueError:
         raise Reject("sequence", "a whole number") from None
-    if not -(1 << 63) <= number < 1 << 64:
-        raise Reject("sequence", "a whole number of 64 bits")
+    if not -(1 << 63) <= number < 1 << 63:
+        raise Reject("sequence", "a whole number of 64 bits with sign")
     return number
 
 

@@ -4,73 +4,184 @@ The watermark is the newest event time seen, less the source's lateness. A readi
 that is not waits until the watermark has reached it. Both are judged when a reading arrives, against what arrived before
 it, so the outcome depends only on the order of arrival: neither on how the bytes were split, nor on when `release` runs.
 
-A reading is a duplicate if one with the same signal, event time and sequence came before, among at least the last
-`memory` readings; the first one counts.
+A late reading still belongs to the history, unless it is older than the watermark by more than `history_ns`: that is too
+late. A reading is a duplicate if one with the same signal, event time and sequence came before, among the last `memory` that
+were taken; the first one counts.
+
+Few readings are judged one by one. Many at once are judged in columns where all of them are newer than what their signal
+has told so far, for then none can be a duplicate; the verdicts are the same.
 """
 
-from bisect import bisect_right
+from array import array
 from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
-from twinstage.telemetry.layouts import RawEvent
-from twinstage.telemetry.reading import Event
+import numpy as np
+
+from twinstage.telemetry.columns import I1, I8, NOTHING, Bool, EventColumns, compact, joined, pack, unpack
+from twinstage.telemetry.reading import Event, Value
+from twinstage.telemetry.recent import RecentKeys
 
 NO_WATERMARK = -(1 << 63)
+NO_LIMIT = 1 << 62
+
+MANY = 64
+"""From so many readings on, columns are faster."""
+
+Arriving = tuple[int, int, int, Value, int]
+"""(event time [ns], signal, sequence, value, quality)."""
+
+
+@dataclass(slots=True)
+class Judged:
+    """What became of readings: those that wait for the watermark, those that only the history takes, both in order of
+    arrival; and of all others their places in what was judged."""
+
+    taken: EventColumns = NOTHING
+    history_only: EventColumns = NOTHING
+    too_late_at: list[int] = field(default_factory=list)
+    duplicate_at: list[int] = field(default_factory=list)
+    future_at: list[int] = field(default_factory=list)
+    overflow_at: list[int] = field(default_factory=list)
+
+    @property
+    def refused(self) -> bool:
+        """Whether any reading neither waits nor goes into the history."""
+        return bool(self.too_late_at or self.duplicate_at or self.future_at or self.overflow_at)
 
 
 class SourceOrder:
-    """Watermark, waiting room and memory of one source. Times are int64 nanoseconds."""
+    """Watermark, waiting room and memory of one source. Times are int64 nanoseconds. `kinds`: of all signals."""
 
-    def __init__(self, lateness_ns: int, *, max_pending: int, memory: int = 65_536) -> None:
+    def __init__(
+        self,
+        lateness_ns: int,
+        *,
+        kinds: I1,
+        max_pending: int,
+        history_ns: int = NO_LIMIT,
+        memory: int = 262_144,
+    ) -> None:
         self.lateness_ns = lateness_ns
+        self.history_ns = history_ns
         self.max_pending = max_pending
         self.newest_ns = NO_WATERMARK
         self.watermark_ns = NO_WATERMARK
-        self._memory = memory
-        self._young: set[tuple[int, int, int]] = set()
-        self._old: set[tuple[int, int, int]] = set()
-        self._waiting: list[Event] = []  # sorted
-        self._fresh: list[Event] = []  # as they came
-        self._arrivals = 0
+        self.arrivals = 0
+        self._kinds = kinds
+        self._recent = RecentKeys(memory)
+        # Newest event time of each signal: in Python's own array for single readings, and the same memory for columns.
+        self._newest_of = array("q", [NO_WATERMARK]) * len(kinds)
+        self._newest_column = np.frombuffer(self._newest_of, np.int64)
+        self._waiting = NOTHING  # sorted
+        self._fresh: list[EventColumns] = []  # as they came
+        self._pending = 0
 
     @property
     def pending(self) -> int:
         """Readings that wait."""
-        return len(self._waiting) + len(self._fresh)
+        return self._pending
 
-    def accept(
-        self, events: Sequence[RawEvent], base_ns: int, latest_ns: int
-    ) -> tuple[list[Event], int, list[RawEvent], list[RawEvent]]:
-        """Take readings in order of arrival; `base_ns` is added to their times.
+    def accept(self, events: Sequence[Arriving], latest_ns: int) -> Judged:
+        """Judge readings in order of arrival; none may be dated after `latest_ns`."""
+        if len(events) >= MANY:
+            return self.accept_columns(pack([(*e[:3], 0, *e[3:]) for e in events], self._kinds), latest_ns)
+        return self._one_by_one(events, latest_ns)
 
-        Returns (late, number of duplicates, dated after `latest_ns`, too many to wait).
-        """
+    def accept_columns(self, columns: EventColumns, latest_ns: int) -> Judged:
+        """The same for columns; their arrival numbers are given here."""
+        if len(columns) and not self._surely_new(columns):
+            return self._one_by_one(_tuples(columns, self._kinds), latest_ns)
+        return self._all_at_once(columns, latest_ns)
+
+    def catch_up(self) -> None:
+        """Nothing older is expected any more (idle, or ended): the watermark moves to the newest time."""
+        self.watermark_ns = max(self.watermark_ns, self.newest_ns)
+
+    def release(self) -> EventColumns:
+        """Readings that the watermark has reached, sorted by time, signal, sequence; they wait no longer."""
+        self._settle()
+        waiting = self._waiting
+        end = int(np.searchsorted(waiting.event_ns, self.watermark_ns, side="right"))
+        self._pending -= end
+        if end == len(waiting):
+            self._waiting = NOTHING
+            return waiting
+        self._waiting = compact(waiting.take(slice(end, None)), self._kinds)
+        return waiting.take(slice(0, end))
+
+    def _surely_new(self, columns: EventColumns) -> bool:
+        """Whether each reading is newer than all others of its signal that came before."""
+        signal = columns.signal
+        narrow = signal.astype(np.uint16) if len(self._kinds) < 1 << 16 else signal  # sorted by radix
+        by_signal = np.argsort(narrow, kind="stable")
+        signal, time = signal[by_signal], columns.event_ns[by_signal]
+        same = signal[1:] == signal[:-1]
+        first = np.append(True, ~same)
+        rising = bool((~same | (time[1:] > time[:-1])).all())
+        return rising and bool((time[first] > self._newest_column[signal[first]]).all())
+
+    def _all_at_once(self, columns: EventColumns, latest_ns: int) -> Judged:
+        time = columns.event_ns
+        future: Bool = time > latest_ns
+        watermark = self._watermarks(np.where(future, NO_WATERMARK, time))
+        late = ~future & (time < watermark)
+        taken = ~future & ~late
+        if np.count_nonzero(taken) > self.max_pending - self.pending:
+            return self._one_by_one(_tuples(columns, self._kinds), latest_ns)
+        too_late = late & (time < np.maximum(watermark, NO_WATERMARK + NO_LIMIT) - self.history_ns)
+        kept = ~future & ~too_late
+        numbers = self.arrivals + np.cumsum(kept)
+        numbered = replace(columns, arrival=numbers)
+        self.arrivals = int(numbers[-1]) if len(numbers) else self.arrivals
+        known = numbered if kept.all() else numbered.take(kept)
+        self._recent.add_columns(known)
+        self._newest_column[known.signal] = known.event_ns  # they rise, and the last one stays
+        judged = Judged(
+            numbered if taken.all() else numbered.take(taken),
+            numbered.take(late & ~too_late) if late.any() else NOTHING,
+            too_late_at=np.flatnonzero(too_late).tolist(),
+            future_at=np.flatnonzero(future).tolist(),
+        )
+        if len(judged.taken):
+            self._fresh.append(judged.taken)
+            self._pending += len(judged.taken)
+            self.newest_ns = max(self.newest_ns, int(judged.taken.event_ns.max()))
+            self.watermark_ns = max(self.watermark_ns, self.newest_ns - self.lateness_ns)
+        return judged
+
+    def _watermarks(self, time: I8) -> I8:
+        """The watermark that each reading met."""
+        newest = np.maximum.accumulate(np.append(np.int64(self.newest_ns), time))[:-1]
+        # No subtraction where nothing was seen yet: it would wrap round.
+        moved = np.where(newest > NO_WATERMARK + NO_LIMIT, newest - self.lateness_ns, NO_WATERMARK)
+        out: I8 = np.maximum(moved, self.watermark_ns)
+        return out
+
+    def _one_by_one(self, events: Sequence[Arriving], latest_ns: int) -> Judged:
+        judged = Judged()
+        taken: list[Event] = []
         late: list[Event] = []
-        ahead: list[RawEvent] = []
-        overflow: list[RawEvent] = []
-        duplicates = 0
         newest, watermark, lateness = self.newest_ns, self.watermark_ns, self.lateness_ns
-        young, old, fresh = self._young, self._old, self._fresh
-        count = self._arrivals
+        newest_of, recent, count = self._newest_of, self._recent, self.arrivals
         room = self.max_pending - self.pending
-        forget_at = max(self._memory, self.pending)
-        for raw in events:
-            time, signal, sequence, value, quality = raw
-            time += base_ns
+        for place, (time, signal, sequence, value, quality) in enumerate(events):
             if time > latest_ns:
-                ahead.append(raw)
+                judged.future_at.append(place)
                 continue
             key = (signal, time, sequence)
-            if key in young or key in old:
-                duplicates += 1
+            if time <= newest_of[signal] and recent.knows(key, count + 1):
+                judged.duplicate_at.append(place)
+                continue
+            if time < watermark - self.history_ns:
+                judged.too_late_at.append(place)
                 continue
             if time >= watermark and room <= 0:
-                overflow.append(raw)
+                judged.overflow_at.append(place)
                 continue
-            young.add(key)
-            if len(young) > forget_at:
-                self._old = old = young
-                self._young = young = set()
             count += 1
+            recent.add(key, count)
+            newest_of[signal] = max(newest_of[signal], time)
             if time < watermark:
                 late.append((time, signal, sequence, count, value, quality))
                 continue
@@ -78,44 +189,28 @@ class SourceOrder:
                 newest = time
                 watermark = max(watermark, time - lateness)
             room -= 1
-            fresh.append((time, signal, sequence, count, value, quality))
-        self.newest_ns, self.watermark_ns, self._arrivals = newest, watermark, count
-        return late, duplicates, ahead, overflow
-
-    def catch_up(self) -> None:
-        """Nothing older is expected any more (idle, or ended): the watermark moves to the newest time."""
-        self.watermark_ns = max(self.watermark_ns, self.newest_ns)
-
-    def release(self) -> list[Event]:
-        """Readings that the watermark has reached, sorted by time, signal, sequence; they wait no longer."""
-        self._settle()
-        waiting = self._waiting
-        if not waiting:
-            return []
-        if waiting[-1][0] <= self.watermark_ns:
-            self._waiting = []
-            return waiting
-        end = bisect_right(waiting, self.watermark_ns, key=_time)
-        out = waiting[:end]
-        del waiting[:end]
-        return out
+            taken.append((time, signal, sequence, count, value, quality))
+        self.newest_ns, self.watermark_ns, self.arrivals = newest, watermark, count
+        judged.taken, judged.history_only = pack(taken, self._kinds), pack(late, self._kinds)
+        if taken:
+            self._fresh.append(judged.taken)
+            self._pending += len(judged.taken)
+        return judged
 
     def _settle(self) -> None:
         """Merge what is fresh; only the part of the waiting room that it overlaps is sorted again."""
-        fresh = self._fresh
-        if not fresh:
+        if not self._fresh:
             return
+        fresh = joined(self._fresh, self._kinds).in_order()
         self._fresh = []
-        fresh.sort()
         waiting = self._waiting
-        if not waiting or fresh[0] > waiting[-1]:
-            waiting += fresh
-            return
-        start = bisect_right(waiting, fresh[0])
-        tail = waiting[start:] + fresh
-        tail.sort()
-        waiting[start:] = tail
+        start = int(np.searchsorted(waiting.event_ns, fresh.event_ns[0], side="left")) if len(fresh) else 0
+        tail = joined([waiting.take(slice(start, None)), fresh], self._kinds).in_order()
+        self._waiting = joined([waiting.take(slice(0, start)), tail], self._kinds)
 
 
-def _time(event: Event) -> int:
-    return event[0]
+def _tuples(columns: EventColumns, kinds: I1) -> list[Arriving]:
+    return [
+        (time, signal, sequence, value, quality)
+        for time, signal, sequence, _, value, quality in unpack(columns, kinds)
+    ]

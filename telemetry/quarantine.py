@@ -36,6 +36,7 @@ REASONS = (
     "time_zone",
     "time_range",
     "future",
+    "late",
     "type",
     "not_finite",
     "range",

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from twinstage.base.clock import NS
 from twinstage.base.errors import UserError, did_you_mean
 from twinstage.base.quality import BAD, BAD_NO_DATA, GOOD, UNCERTAIN, UNCERTAIN_LAST_USABLE, is_bad
+from twinstage.telemetry.columns import FLOAT, EventColumns, kinds_of, pack, values_of
 from twinstage.telemetry.contract import Contract
 from twinstage.telemetry.reading import IDENTITY_POSE, IDENTITY_QUATERNION, Event, Value
 
@@ -82,7 +83,8 @@ class StateTable:
         self._max_age_ns: I8 = np.minimum(self.max_age[self._aging] * NS, most).astype(np.int64)
         self._gap_is_bad: Bool = np.array([s.gap == "bad" for s in signals], dtype=np.bool_)[self._aging]
         self.revision = 0
-        self._sequence: list[int] = [0] * count
+        self._sequence: I8 = np.zeros(count, dtype=np.int64)
+        self._kinds = kinds_of(self.types)
         self._codes = [{code: name for name, code in s.enum_codes.items()} for s in signals]
         self._enum_names = [s.enum_codes for s in signals]
         self._texts: dict[int, str | None] = {
@@ -220,33 +222,52 @@ class StateTable:
         self._applied_ns[index] = event_ns
         self.revision += 1
 
-    def apply(self, events: Sequence[Event], now_ns: int | None = None) -> None:
+    def apply(self, events: EventColumns | Sequence[Event], now_ns: int | None = None) -> None:
         """Write readings that are sorted by (event time, signal, sequence); values are already in SI.
 
         Only the last of each signal is written (for the value: the last that is not bad), however long the batch.
         `now_ns`: when that is, for ages; None takes each to arrive when it happens.
         """
+        columns = events if isinstance(events, EventColumns) else pack(events, self._kinds)
         base = self.revision
-        self.revision = base + len(events)
-        last: dict[int, int] = {}
-        usable: dict[int, int] = {}
-        for position, event in enumerate(events):
-            last[event[1]] = position
-            if event[5] < 0x80000000:
-                usable[event[1]] = position
-        for index, position in last.items():
-            best = usable.get(index)
-            if best is not None and best != position:
-                self._put_event(index, events[best], base + best + 1)
-            self._put_event(index, events[position], base + position + 1)
-            self._applied_ns[index] = events[position][0] if now_ns is None else now_ns
+        self.revision = base + len(columns)
+        last, usable = self._places(columns.signal), self._places(columns.signal, columns.good_enough)
+        for place in np.setdiff1d(usable, last).tolist():
+            self._put_row(columns, place, base + place + 1)
+        self._put_rows(columns, last, base)
+        arrived = columns.event_ns[last] if now_ns is None else now_ns
+        self._applied_ns[columns.signal[last]] = arrived
 
-    def _put_event(self, index: int, event: Event, ordinal: int) -> None:
-        event_ns, _, sequence, _, value, quality = event
+    def _places(self, signal: U4, which: Bool | None = None) -> I8:
+        """Place of the last reading of each signal, of those that are asked for."""
+        places = np.arange(len(signal)) if which is None else np.flatnonzero(which)
+        last = np.full(len(self.signal_ids), -1, np.int64)
+        last[signal[places]] = places  # of several, the last one stays
+        out: I8 = last[last >= 0]
+        return out
+
+    def _put_rows(self, columns: EventColumns, places: I8, base: int) -> None:
+        """Readings of different signals: numbers all at once, everything else one by one."""
+        signal = columns.signal[places]
+        plain = (self._kinds[signal] == FLOAT) & (columns.event_ns[places] > self.event_ns[signal])
+        at, rows = signal[plain], places[plain]
+        self.event_ns[at], self.quality[at] = columns.event_ns[rows], columns.quality[rows]
+        self.ordinal[at] = (base + 1 + rows).astype(np.uint64)
+        self._sequence[at] = columns.sequence[rows]
+        has = columns.good_enough[rows]
+        self.numeric[at[has]] = columns.numbers[rows[has]]
+        self.usable[at[has]] = True
+        for place in places[~plain].tolist():
+            self._put_row(columns, place, base + place + 1)
+
+    def _put_row(self, columns: EventColumns, place: int, ordinal: int) -> None:
+        index, event_ns = int(columns.signal[place]), int(columns.event_ns[place])
+        sequence = int(columns.sequence[place])
         known = self.event_ns[index]
         if event_ns < known or (event_ns == known and sequence < self._sequence[index]):
             return  # an older one of the same instant: counted, but the newer one stands
-        self._put(index, value, event_ns, sequence, quality, ordinal)
+        value = values_of(columns.take(slice(place, place + 1)), self._kinds)[0]
+        self._put(index, value, event_ns, sequence, int(columns.quality[place]), ordinal)
 
     def _put(
         self, index: int, value: Value, event_ns: int, sequence: int, quality: int, ordinal: int

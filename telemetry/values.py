@@ -52,7 +52,7 @@ def compile_value(signal: SignalSpec, *, text: bool, decimal: str = ".") -> Conv
     return _Many([scaled] * signal.width, lambda v: v)
 
 
-def _bounds(signal: SignalSpec, scale: float) -> tuple[float, float]:
+def bounds(signal: SignalSpec, scale: float) -> tuple[float, float]:
     """Inclusive bounds in the declared unit; without a range, what stays finite in SI."""
     if signal.range is not None:
         return signal.range
@@ -70,7 +70,7 @@ def _out_of_bounds(signal: SignalSpec, value: float) -> Reject:
 
 
 def _number(signal: SignalSpec, scale: float, offset: float, text: bool, decimal: str) -> Convert:
-    low, high = _bounds(signal, scale)
+    low, high = bounds(signal, scale)
     comma = decimal == ","
 
     def from_text(raw: object) -> float:

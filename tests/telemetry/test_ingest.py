@@ -40,7 +40,7 @@ def event(t: int, tag: str, v: Any) -> bytes:
 
 def adds_up(ingest: Ingest) -> None:
     for counts in ingest.counters.values():
-        parts = ("applied", "late", "duplicate", "quarantined", "pending")
+        parts = ("applied", "history_only", "late", "duplicate", "quarantined", "pending")
         assert counts["received"] == sum(counts[part] for part in parts)
         assert all(value >= 0 for value in counts.values())
 
@@ -78,7 +78,7 @@ def test_late_readings_are_counted_and_never_move_the_state() -> None:
     ingest.finish("a", 0)
     ingest.advance(0)
     assert value(ingest, "x") == 0.002
-    assert ingest.counters["a"]["late"] == 1
+    assert ingest.counters["a"]["history_only"] == 1
     assert late == [Reading("x", 0.003, 1800 * MS, 0)]
     adds_up(ingest)
 
@@ -97,7 +97,7 @@ def test_duplicates_are_counted_once_even_when_they_come_late() -> None:
         ingest.offer("a", event(t, "x", t), 0)
         ingest.advance(0)
     counts = ingest.counters["a"]
-    assert (counts["applied"], counts["duplicate"], counts["late"]) == (2, 2, 0)
+    assert (counts["applied"], counts["duplicate"], counts["history_only"]) == (2, 2, 0)
     assert value(ingest, "x") == 2.0
 
 
@@ -110,7 +110,7 @@ def test_an_idle_source_lets_go_and_holds_no_watermark() -> None:
     assert ingest.advance(2_000 * MS) == 1
     assert ingest.watermark_ns == 500_000 * MS
     ingest.offer("a", event(999, "x", 2), 2_100 * MS)
-    assert ingest.counters["a"]["late"] == 1
+    assert ingest.counters["a"]["history_only"] == 1
 
 
 def test_readings_of_several_sources_are_applied_in_event_time_order() -> None:
@@ -256,7 +256,7 @@ def test_any_order_of_arrival_within_the_lateness_gives_the_same_state(
         digests.add(ingest.state.digest())
         counts.append(ingest.counters)
     assert counts[0] == counts[1]
-    assert counts[0]["a"]["late"] == 0
+    assert counts[0]["a"]["history_only"] == 0
     assert len(digests) == 1
     newest = {tag: max((e for e in events if e[1] == tag), default=None) for tag in ("x", "y")}
     for tag, last in newest.items():  # independent: the newest event of each signal stands
@@ -268,12 +268,12 @@ def test_any_order_of_arrival_within_the_lateness_gives_the_same_state(
 def test_what_is_released_is_exactly_what_the_watermark_has_reached(
     blocks: list[list[tuple[int, int]]],
 ) -> None:
-    order = SourceOrder(20, max_pending=1000)
+    order = SourceOrder(20, kinds=np.zeros(3, np.int8), max_pending=1000)
     waiting: list[tuple[int, int]] = []
     seen: set[tuple[int, int]] = set()
     watermark = -20
     for block in blocks:
-        order.accept([(time, signal, 0, 0.0, 0) for time, signal in block], 0, 1 << 62)
+        order.accept([(time, signal, 0, 0.0, 0) for time, signal in block], 1 << 62)
         for key in block:  # the rule, with no cleverness
             if key not in seen and key[0] >= watermark:
                 waiting.append(key)
@@ -281,7 +281,8 @@ def test_what_is_released_is_exactly_what_the_watermark_has_reached(
             watermark = max(watermark, key[0] - 20)
         due = sorted(key for key in waiting if key[0] <= watermark)
         waiting = [key for key in waiting if key[0] > watermark]
-        assert [(event[0], event[1]) for event in order.release()] == due
+        out = order.release()
+        assert list(zip(out.event_ns.tolist(), out.signal.tolist(), strict=True)) == due
         assert order.pending == len(waiting)
 
 
@@ -326,7 +327,7 @@ def test_a_replay_that_is_opened_anew_applies_again_and_counts_as_a_restart(
     ingest.advance(60_000 * MS)
     assert (value(ingest, "x"), ingest.state.event_ns[0]) == (0.005, second_ns + 2000 * MS)
     counts = ingest.counters["a"]
-    assert (counts["late"], counts["duplicate"], counts["applied"]) == (0, 0, 12)
+    assert (counts["history_only"], counts["duplicate"], counts["applied"]) == (0, 0, 12)
     adds_up(ingest)
     ingest.restart("a", 3000 * MS, 60_000 * MS)  # a loop of the second run goes on from there
     ingest.offer("a", b"t,x,y\n0,7,7\n1,8,8\n", 60_000 * MS)

@@ -150,7 +150,7 @@ def recording_start_ns(contract: Contract, base_dir: Path) -> int | None:
 
 
 def _base_ns(spec: Any) -> int:
-    from twinstage.telemetry.ingest import _base_ns as base
+    from twinstage.telemetry.intake import base_ns as base
 
     return base(spec) or 0
 
