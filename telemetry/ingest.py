@@ -27,6 +27,7 @@ kept, told to `retell` of a new ingest, gives the same state.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 from twinstage.base.errors import UserError, did_you_mean
 from twinstage.telemetry.columns import EventColumns, joined, kinds_of, values_of
@@ -142,6 +143,18 @@ class Ingest:
             self._intake(entry.source).order.catch_up()
         else:
             self._intake(entry.source).boundaries.append(entry.boundary_ns)
+
+    def parts(self) -> dict[str, Any]:
+        """Everything that what follows depends on, as plain data: with `take_parts` a checkpoint."""
+        intakes = {name: intake.parts() for name, intake in self._intakes.items()}
+        return {"state": self.state.parts(), "intakes": intakes, "restarts": self.restarts}
+
+    def take_parts(self, data: dict[str, Any]) -> None:
+        """Become what another ingest of the same contract was; only before anything was offered or retold."""
+        self.state.take_parts(data["state"])
+        for name, parts in data["intakes"].items():
+            self._intake(name).take_parts(parts)
+        self.restarts = data["restarts"]
 
     def close(self) -> None:
         """Close the quarantine. May be called more than once; readings may still come afterwards."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -144,6 +145,29 @@ class Intake:
         else:
             self._begins_again = True
 
+    # as plain data
+
+    def parts(self) -> dict[str, Any]:
+        """Everything that what follows depends on, but for an unfinished line: after a restart, streams begin anew."""
+        return {
+            "order": self.order.parts(),
+            "counts": dict(self.accounts.total),
+            "boundaries": list(self.boundaries),
+            "heard_ns": self.heard_ns,
+            "idle": self.idle,
+            "base_ns": self._base_ns,
+            "shift_ns": self._shift_ns,
+            "first_ns": self._first_ns,
+        }
+
+    def take_parts(self, data: dict[str, Any]) -> None:
+        """Become what another of the same source was; only before anything was taken."""
+        self.order.take_parts(data["order"])
+        self.accounts.add_known(data["counts"])
+        self.boundaries = list(data["boundaries"])
+        self.heard_ns, self.idle = data["heard_ns"], data["idle"]
+        self._base_ns, self._shift_ns, self._first_ns = data["base_ns"], data["shift_ns"], data["first_ns"]
+
     # inside
 
     def _read(self, lines: Sequence[bytes], first: int, ingest_ns: int) -> Arrived | None:
@@ -187,7 +211,8 @@ class Intake:
         By more than the lateness: rows that the first one has overtaken may not fall into the old run.
         """
         self._begins_again = False
-        assert self._base_ns is not None
+        if self._base_ns is None:  # a journal told of the run before, and not when its zero was
+            self._base_ns = 0
         start = self.order.newest_ns + self.spec.lateness_ns + NS // 1000
         if self.spec.clock.epoch == "now":
             start = max(start, ingest_ns)

@@ -15,9 +15,11 @@ has told so far, for then none can be a duplicate; the verdicts are the same.
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
+from twinstage.telemetry.column_data import columns_data, data_columns
 from twinstage.telemetry.columns import I1, I8, NOTHING, Bool, EventColumns, compact, joined, pack, unpack
 from twinstage.telemetry.reading import Event, Value
 from twinstage.telemetry.recent import RecentKeys
@@ -109,6 +111,27 @@ class SourceOrder:
             return waiting
         self._waiting = compact(waiting.take(slice(end, None)), self._kinds)
         return waiting.take(slice(0, end))
+
+    def parts(self) -> dict[str, Any]:
+        """Everything that later verdicts depend on, as plain data."""
+        self._settle()
+        return {
+            "newest_ns": self.newest_ns,
+            "watermark_ns": self.watermark_ns,
+            "arrivals": self.arrivals,
+            "newest_of": self._newest_column.astype("<i8").tobytes(),
+            "waiting": columns_data(self._waiting),
+            "recent": self._recent.parts(),
+        }
+
+    def take_parts(self, data: dict[str, Any]) -> None:
+        """Become what another was; only before anything was judged."""
+        self.newest_ns, self.watermark_ns = data["newest_ns"], data["watermark_ns"]
+        self.arrivals = data["arrivals"]
+        self._newest_column[:] = np.frombuffer(data["newest_of"], "<i8")
+        self._waiting = data_columns(data["waiting"])
+        self._pending = len(self._waiting)
+        self._recent.take_parts(data["recent"])
 
     def _surely_new(self, columns: EventColumns) -> bool:
         """Whether each reading is newer than all others of its signal that came before."""

@@ -6,7 +6,11 @@ Keys come in columns or one by one; a piece of columns becomes a table of keys o
 
 from collections import deque
 from dataclasses import dataclass, field
+from typing import Any
 
+import numpy as np
+
+from twinstage.telemetry.column_data import columns_data, data_columns
 from twinstage.telemetry.columns import EventColumns
 
 Key = tuple[int, int, int]
@@ -62,6 +66,21 @@ class RecentKeys:
             last = int(columns.arrival[-1])
             self._pieces.append(_Piece(last, columns))
             self._forget(last)
+
+    def parts(self) -> dict[str, Any]:
+        """All keys as plain data."""
+        found: list[tuple[int, int, int, int]] = []
+        for piece in self._pieces:
+            piece.find((-1, 0, 0))  # as a table
+            found += [(*key, arrival) for key, arrival in piece.arrivals.items()]
+        zeros = np.zeros(len(found), np.int64)
+        signal, time, sequence, arrival = np.array(found, np.int64).reshape(-1, 4).T.copy()
+        narrow = zeros.astype(np.uint32)
+        return columns_data(EventColumns(signal.astype(np.uint32), time, sequence, arrival, zeros, narrow))
+
+    def take_parts(self, data: dict[str, Any]) -> None:
+        """Know those keys, too."""
+        self.add_columns(data_columns(data))
 
     def _forget(self, arrival: int) -> None:
         while self._pieces and self._pieces[0].last <= arrival - self._limit:

@@ -203,10 +203,40 @@ class StateTable:
         )
         columns: list[NDArray[Any]] = [self.numeric, self.event_ns, self.quality, self.integers]
         for array in (*columns, *(self._vectors[kind] for kind in sorted(self._vectors))):
-            hasher.update(array.astype(array.dtype.newbyteorder("<")).tobytes())
+            hasher.update(_bytes(array))
         for index in sorted(self._texts):
             hasher.update(repr(self._texts[index]).encode())
         return hasher.hexdigest()
+
+    def parts(self) -> dict[str, Any]:
+        """Everything in the table, as plain data."""
+        columns = {name: _bytes(array) for name, array in self._arrays().items()}
+        texts = [self._texts[index] for index in sorted(self._texts)]
+        return {"revision": self.revision, "columns": columns, "texts": texts}
+
+    def take_parts(self, data: dict[str, Any]) -> None:
+        """Become what another table of the same contract was."""
+        self.revision = data["revision"]
+        for name, array in self._arrays().items():
+            array[...] = np.frombuffer(data["columns"][name], array.dtype.newbyteorder("<")).reshape(
+                array.shape
+            )
+        self._texts.update(zip(sorted(self._texts), data["texts"], strict=True))
+
+    def _arrays(self) -> dict[str, NDArray[Any]]:
+        named: dict[str, NDArray[Any]] = {
+            "numeric": self.numeric,
+            "event_ns": self.event_ns,
+            "quality": self.quality,
+            "ordinal": self.ordinal,
+            "usable": self.usable,
+            "reported": self.reported,
+            "by_arrival": self.by_arrival,
+            "applied_ns": self._applied_ns,
+            "sequence": self._sequence,
+            "integers": self.integers,
+        }
+        return named | {f"vectors {kind}": rows for kind, rows in self._vectors.items()}
 
     # writing
 
@@ -315,3 +345,7 @@ class StateTable:
             raise UserError(
                 f"{shown} is no value for signal {self.signal_ids[index]!r} of type {kind}"
             ) from None
+
+
+def _bytes(array: NDArray[Any]) -> bytes:
+    return array.astype(array.dtype.newbyteorder("<")).tobytes()

@@ -1,0 +1,228 @@
+"""The journal of a running ingest in an SQLite file: append-only, in write-ahead mode, safe once `commit` has returned.
+
+    sessions  one a run: the hash of its contract and the ids of its signals, which the numbers in blobs count
+    entries   the journal's entries in order, each a blob with its CRC-32, the span of its event times and their number
+
+Other processes may read while one writes. A commit that fails (a full disk) keeps what was told, and the next one writes it.
+"""
+
+import errno
+import sqlite3
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from twinstage.base.errors import UserError
+from twinstage.telemetry.contract import Contract
+from twinstage.telemetry.history.blobs import bytes_entry, entry_bytes
+from twinstage.telemetry.journal import Arrived, Entry
+
+FORMAT = 1
+MOST_WAITING = 1_000_000
+"""Most readings told but not yet committed."""
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS sessions (
+    id INTEGER PRIMARY KEY, contract TEXT NOT NULL, signals TEXT NOT NULL, types TEXT NOT NULL, units TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS entries (
+    id INTEGER PRIMARY KEY, session INTEGER NOT NULL REFERENCES sessions, source TEXT NOT NULL, first_ns INTEGER,
+    last_ns INTEGER, count INTEGER NOT NULL, crc INTEGER NOT NULL, blob BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS checkpoints (
+    after INTEGER PRIMARY KEY, session INTEGER NOT NULL, crc INTEGER NOT NULL, blob BLOB NOT NULL);
+CREATE INDEX IF NOT EXISTS spans ON entries (last_ns, first_ns) WHERE count > 0;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One run: the hash of its contract; ids, types and SI units of its signals, in the order that blobs count."""
+
+    id: int
+    contract: str
+    signals: tuple[str, ...]
+    types: tuple[str, ...]
+    units: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """An entry as it was kept. `number` rises; `session`: whose signals it counts."""
+
+    number: int
+    session: int
+    entry: Entry
+
+
+class HotLog:
+    """Writes entries of one run.
+
+    Attributes:
+        path: the file.
+        session: this run's.
+        committed: number of the last entry that is safe; 0 before the first.
+    """
+
+    def __init__(self, path: Path, contract: Contract) -> None:
+        """Open or create the file. Raises UserError where that cannot be done."""
+        self.path = path
+        self._db = _open(path)
+        self.session = self._begin(contract)
+        self.committed = self._newest()
+        self._waiting: list[Entry] = []
+        self._readings = 0
+
+    def tell(self, entry: Entry) -> None:
+        """Take an entry; it is safe after the next `commit`. Raises OSError when too many wait, for commits keep failing."""
+        if isinstance(entry, Arrived):
+            self._readings += len(entry.taken) + len(entry.history_only)
+            if self._readings > MOST_WAITING:
+                self.commit()
+        self._waiting.append(entry)
+
+    def commit(self) -> None:
+        """Write what was told, all or nothing. Raises OSError where the disk does not take it; nothing is lost then."""
+        if not self._waiting:
+            return
+        rows = [self._row(entry) for entry in self._waiting]
+        try:
+            with self._db:
+                self._db.executemany(
+                    "INSERT INTO entries (session, source, first_ns, last_ns, count, crc, blob) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    rows,
+                )
+        except sqlite3.Error as error:
+            code = errno.ENOSPC if "full" in str(error) else errno.EIO
+            raise OSError(code, f"the history {str(self.path)!r} cannot be written: {error}") from error
+        self._waiting, self._readings = [], 0
+        self.committed = self._newest()
+
+    def keep_checkpoint(self, blob: bytes) -> None:
+        """Keep all of the ingest as it is after what was told so far; older checkpoints but one go."""
+        self.commit()
+        with self._db:
+            row = (self.committed, self.session.id, zlib.crc32(blob), blob)
+            self._db.execute("INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?)", row)
+            self._db.execute(
+                "DELETE FROM checkpoints WHERE after NOT IN (SELECT after FROM checkpoints ORDER BY after DESC LIMIT 2)"
+            )
+
+    def close(self) -> None:
+        """Commit and close. May be called more than once."""
+        try:
+            self.commit()
+        finally:
+            with suppress(sqlite3.Error):
+                self._db.close()
+            self._waiting = []
+
+    def _row(self, entry: Entry) -> tuple[int, str, int | None, int | None, int, int, bytes]:
+        blob = entry_bytes(entry)
+        first, last, count = _span(entry)
+        return self.session.id, getattr(entry, "source", ""), first, last, count, zlib.crc32(blob), blob
+
+    def _begin(self, contract: Contract) -> Session:
+        ids = [signal.id for signal in contract.signals]
+        types, units = [s.type for s in contract.signals], [s.si for s in contract.signals]
+        texts = [msgspec.json.encode(part).decode() for part in (ids, types, units)]
+        with self._db:
+            done = self._db.execute(
+                "INSERT INTO sessions (contract, signals, types, units) VALUES (?, ?, ?, ?)",
+                (contract.hash, *texts),
+            )
+        number = done.lastrowid or 0
+        return Session(number, contract.hash, tuple(ids), tuple(types), tuple(units))
+
+    def _newest(self) -> int:
+        return int(self._db.execute("SELECT coalesce(max(id), 0) FROM entries").fetchone()[0])
+
+
+class LogReader:
+    """Reads a log, while another process writes it or after."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises UserError where there is no such log."""
+        if not path.is_file():
+            raise UserError(f"there is no history {str(path)!r}")
+        self.path = path
+        self._db = _open(path)
+
+    def sessions(self) -> dict[int, Session]:
+        """All runs by number."""
+        rows = self._db.execute(
+            "SELECT id, contract, signals, types, units FROM sessions ORDER BY id"
+        ).fetchall()
+        return {
+            row[0]: Session(row[0], row[1], *(tuple(msgspec.json.decode(text)) for text in row[2:]))
+            for row in rows
+        }
+
+    def entries(self, after: int = 0, before: int | None = None) -> Iterator[Logged]:
+        """Entries in order, those after a number and up to another. Raises UserError for one that was damaged."""
+        last = (1 << 62) if before is None else before
+        sql = "SELECT id, session, crc, blob FROM entries WHERE id > ? AND id <= ? ORDER BY id"
+        yield from self._logged(sql, (after, last))
+
+    def overlapping(self, first_ns: int, last_ns: int) -> Iterator[Logged]:
+        """Entries with readings that may lie in a span of event time, both ends included."""
+        sql = "SELECT id, session, crc, blob FROM entries WHERE count > 0 AND last_ns >= ? AND first_ns <= ? ORDER BY id"
+        yield from self._logged(sql, (first_ns, last_ns))
+
+    def checkpoint(self, before: int | None = None) -> tuple[int, int, bytes] | None:
+        """The newest checkpoint, up to an entry: number of the last entry in it, its session, its bytes; or None."""
+        last = (1 << 62) if before is None else before
+        sql = "SELECT after, session, crc, blob FROM checkpoints WHERE after <= ? ORDER BY after DESC"
+        for after, session, crc, blob in self._db.execute(sql, (last,)):
+            if zlib.crc32(blob) == crc:
+                return after, session, blob
+        return None
+
+    def span(self) -> tuple[int, int] | None:
+        """First and last event time [ns]; None where there are no readings."""
+        low, high = self._db.execute(
+            "SELECT min(first_ns), max(last_ns) FROM entries WHERE count > 0"
+        ).fetchone()
+        return None if low is None else (low, high)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._db.close()
+
+    def _logged(self, sql: str, values: Sequence[int]) -> Iterator[Logged]:
+        for number, session, crc, blob in self._db.execute(sql, values):
+            if zlib.crc32(blob) != crc:
+                raise UserError(
+                    f"the history {str(self.path)!r} is damaged: entry {number} is not what was written"
+                )
+            yield Logged(number, session, bytes_entry(blob))
+
+
+def _span(entry: Entry) -> tuple[int | None, int | None, int]:
+    if not isinstance(entry, Arrived):
+        return None, None, 0
+    times = [part.event_ns for part in (entry.taken, entry.history_only) if len(part)]
+    if not times:
+        return None, None, 0
+    return int(min(t.min() for t in times)), int(max(t.max() for t in times)), sum(map(len, times))
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        db = sqlite3.connect(path, timeout=10.0, check_same_thread=False)
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")  # a commit is on the disk when it returns
+        db.executescript(_TABLES)
+        found = db.execute("SELECT value FROM meta WHERE name = 'format'").fetchone()
+        if found is None:
+            with db:
+                db.execute("INSERT INTO meta VALUES ('format', ?)", (str(FORMAT),))
+        elif found[0] != str(FORMAT):
+            raise UserError(f"the history {str(path)!r} has format {found[0]}; this version reads {FORMAT}")
+    except (sqlite3.Error, OSError) as error:
+        raise UserError(f"the history {str(path)!r} cannot be opened: {error}") from None
+    return db
