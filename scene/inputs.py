@@ -14,10 +14,10 @@ import numpy as np
 
 from twinstage.base.errors import UserError, did_you_mean
 from twinstage.scene.columns import F8, I8
-from twinstage.scene.expression_units import Mismatch, infer
-from twinstage.scene.expressions import Expression, Node, evaluate, parse_expression
 from twinstage.scene.problems import BindingProblem
 from twinstage.telemetry.contract import Contract
+from twinstage.telemetry.expression_units import Mismatch, infer
+from twinstage.telemetry.expressions import Expression, Node, evaluate, parse_expression
 from twinstage.telemetry.units import Unit, compile_unit
 
 NUMERIC_TYPES = ("f64", "i64", "bool", "enum")
@@ -36,10 +36,10 @@ class Signals:
     def of(contract: Contract) -> "Signals":
         """From a contract, in its order, which is the state's."""
         return Signals(
-            {signal.id: i for i, signal in enumerate(contract.signals)},
-            tuple(signal.type for signal in contract.signals),
-            tuple(compile_unit(signal.si) for signal in contract.signals),
-            tuple(signal.enum_codes for signal in contract.signals),
+            {signal.id: i for i, signal in enumerate(contract.quantities)},
+            tuple(signal.type for signal in contract.quantities),
+            tuple(compile_unit(contract.si_unit(signal.id)) for signal in contract.quantities),
+            tuple(signal.enum_codes for signal in contract.quantities),
         )
 
     def find(self, where: str, signal: str) -> int:

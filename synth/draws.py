@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 
 from twinstage.base.errors import UserError, did_you_mean
-from twinstage.scene.expressions import parse_expression
 from twinstage.synth.dealing import Dealing
 from twinstage.synth.distributions import Choice, Constant, Distribution, LogUniform, Normal, Uniform
 from twinstage.synth.distributions.base import NumberSource
 from twinstage.synth.distributions.discrete import weighted_place
 from twinstage.synth.streams import Stream
+from twinstage.telemetry.expressions import parse_expression
 
 __all__ = ["Choice", "Constant", "Distribution", "Draws", "LogUniform", "Normal", "Stream", "Uniform"]
 

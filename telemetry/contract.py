@@ -9,6 +9,8 @@
         loop: true
     signals:
       - {id: robot.j1, source: robot, field: J1_deg, unit: deg, range: [-180, 180]}
+    derived:
+      - {id: robot.power, expr: robot.current * robot.voltage, unit: W}
 
 Everything is checked at load: names, units and their dimension, what a layout needs. What can only be known from the
 data (a column that is missing, a time without a zone) is checked by `preflight` before a source runs.
@@ -20,12 +22,13 @@ import re
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from twinstage.base.clock import NS
 from twinstage.base.errors import UserError, did_you_mean
+from twinstage.telemetry.derived_spec import DerivedError, DerivedSpec, check_derived
 from twinstage.telemetry.reader_spec import ReaderSpec, as_tuple
 from twinstage.telemetry.times import iso_ns, load_zone
 from twinstage.telemetry.units import Unit, compile_unit
@@ -247,6 +250,9 @@ class SignalSpec(BaseModel):
         return self.compiled_unit.si
 
 
+Quantity: TypeAlias = SignalSpec | DerivedSpec
+
+
 class Contract(BaseModel):
     """The whole file. Immutable; `hash` identifies its meaning (not its comments or formatting)."""
 
@@ -254,6 +260,7 @@ class Contract(BaseModel):
     contract: Literal[1]
     sources: Annotated[dict[Name, SourceSpec], Field(min_length=1)]
     signals: Annotated[tuple[SignalSpec, ...], Field(min_length=1)]
+    derived: tuple[DerivedSpec, ...] = ()
     description: str = ""
 
     @model_validator(mode="after")
@@ -271,12 +278,45 @@ class Contract(BaseModel):
                 _check_fit(signal, self.sources[signal.source].reader)
             except ValueError as error:
                 raise FieldError(str(error), "signals", index) from None
+        self._check_derived(first)
         return self
+
+    def _check_derived(self, taken: dict[str, int]) -> None:
+        for index, derived in enumerate(self.derived):
+            try:
+                _check_id(derived.id)
+            except ValueError as error:
+                raise FieldError(str(error), "derived", index, "id") from None
+            if taken.setdefault(derived.id, index) != index or derived.id in self.by_id:
+                raise FieldError(f"the id {derived.id!r} is taken already", "derived", index, "id")
+        try:
+            self._derived_checked  # noqa: B018
+        except DerivedError as error:
+            raise FieldError(str(error), "derived", error.index) from None
+
+    @cached_property
+    def _derived_checked(self) -> tuple[dict[str, Unit], list[int]]:
+        return check_derived(self.derived, self.by_id)
 
     @cached_property
     def by_id(self) -> dict[str, SignalSpec]:
-        """Signals by their id."""
+        """Signals that sources bring, by their id."""
         return {signal.id: signal for signal in self.signals}
+
+    @cached_property
+    def quantities(self) -> tuple[Quantity, ...]:
+        """Everything that has a value: signals, then derived ones. The state is numbered so."""
+        return (*self.signals, *self.derived)
+
+    @property
+    def derived_order(self) -> list[int]:
+        """Places in `derived`, each after those that it needs."""
+        return self._derived_checked[1]
+
+    def si_unit(self, quantity_id: str) -> str:
+        """UCUM code of the unit in which the state holds that quantity."""
+        signal = self.by_id.get(quantity_id)
+        return signal.si if signal is not None else self._derived_checked[0][quantity_id].si
 
     @cached_property
     def hash(self) -> str:

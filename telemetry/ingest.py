@@ -203,6 +203,7 @@ class Ingest:
             return 0
         due = parts[0] if len(parts) == 1 else joined(parts, self._kinds).in_order()
         self.state.apply(due, now_ns)
+        self.state.derive(now_ns)
         self._tell(Advanced(now_ns, len(due)))
         self._hand_to(self._on_applied, due)
         return len(due)

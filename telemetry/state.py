@@ -25,6 +25,7 @@ from twinstage.base.errors import UserError, did_you_mean
 from twinstage.base.quality import BAD, BAD_NO_DATA, GOOD, UNCERTAIN, UNCERTAIN_LAST_USABLE, is_bad
 from twinstage.telemetry.columns import FLOAT, EventColumns, kinds_of, pack, values_of
 from twinstage.telemetry.contract import Contract
+from twinstage.telemetry.derived import Computed, Derivations, compute
 from twinstage.telemetry.reading import IDENTITY_POSE, IDENTITY_QUATERNION, Event, Value
 
 F8 = NDArray[np.float64]
@@ -44,7 +45,7 @@ class StateTable:
     """Last known values.
 
     Attributes:
-        signal_ids: in the contract's order; every array below is indexed so.
+        signal_ids: in the order of the contract's quantities, derived ones last; every array below is indexed so.
         index_of: index of each signal id.
         types: `f64`, `i64`, `bool`, `enum`, `string`, `vec[n]`, `quat`, `pose`.
         units: UCUM code of the SI unit of each value.
@@ -62,12 +63,13 @@ class StateTable:
     """
 
     def __init__(self, contract: Contract) -> None:
-        signals = contract.signals
+        signals = contract.quantities
         count = len(signals)
         self.signal_ids: tuple[str, ...] = tuple(signal.id for signal in signals)
         self.index_of: dict[str, int] = {name: i for i, name in enumerate(self.signal_ids)}
         self.types: tuple[str, ...] = tuple(signal.type for signal in signals)
-        self.units: tuple[str, ...] = tuple(signal.si for signal in signals)
+        self.units: tuple[str, ...] = tuple(contract.si_unit(signal.id) for signal in signals)
+        self._derivations = Derivations(contract)
         self.max_age: F8 = np.array([s.max_age or np.inf for s in signals], dtype=np.float64)
         self.numeric: F8 = np.full(count, np.nan)
         self.event_ns: I8 = np.full(count, NEVER, dtype=np.int64)
@@ -164,7 +166,7 @@ class StateTable:
         """Quality with age counted in, u4[n].
 
         Of stale values, good ones are Uncertain_LastUsableValue, and with `gap: bad` all are Bad_NoData; what the
-        source itself calls bad stays as it says.
+        source itself calls bad stays as it says. A derived value is no better than the worst that it is made of.
         """
         out = self.quality.copy()
         old = self._old(now_ns)
@@ -173,6 +175,7 @@ class StateTable:
             aging[old & (aging < UNCERTAIN)] = UNCERTAIN_LAST_USABLE
             aging[old & (aging < BAD) & self._gap_is_bad] = BAD_NO_DATA
             out[self._aging] = aging
+        self._derivations.worst(out)
         return out
 
     def quality_changes(self, now_ns: int) -> U4:
@@ -267,6 +270,36 @@ class StateTable:
         self._put_rows(columns, last, base)
         arrived = columns.event_ns[last] if now_ns is None else now_ns
         self._applied_ns[columns.signal[last]] = arrived
+
+    def derive(self, now_ns: int | None = None) -> None:
+        """Compute derived signals of which an input was written since. `now_ns`: as in `apply`."""
+        for group in self._derivations.groups:
+            newest = (
+                self.ordinal[group.inputs].max(0) if len(group.inputs) else np.ones(len(group.own), np.uint64)
+            )
+            which = newest > self.ordinal[group.own]
+            if which.any():
+                done = compute(
+                    group,
+                    which,
+                    numeric=self.numeric,
+                    event_ns=self.event_ns,
+                    quality=self.quality,
+                    component=lambda index, k: (
+                        float(self.vector_at(index)[k]) if self.usable[index] else np.nan
+                    ),
+                )
+                self._put_derived(done, now_ns)
+
+    def _put_derived(self, done: Computed, now_ns: int | None) -> None:
+        own = done.own
+        self.revision += 1
+        self.ordinal[own] = self.revision
+        self.event_ns[own], self.quality[own] = done.event_ns, done.quality
+        self._applied_ns[own] = done.event_ns if now_ns is None else now_ns
+        has = done.quality < BAD
+        self.numeric[own[has]] = done.value[has]
+        self.usable[own[has]] = True
 
     def _places(self, signal: U4, which: Bool | None = None) -> I8:
         """Place of the last reading of each signal, of those that are asked for."""

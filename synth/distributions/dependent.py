@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field, field_validator
 
 from twinstage.base.errors import UserError
-from twinstage.scene.expressions import parse_expression
 from twinstage.synth.distributions.base import NumberSource
 from twinstage.synth.distributions.continuous import normal_share
+from twinstage.telemetry.expressions import parse_expression
 
 if TYPE_CHECKING:
     from twinstage.synth.distributions import Distribution

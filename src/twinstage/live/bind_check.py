@@ -166,6 +166,7 @@ def _replay(twin: "ExaminedTwin", sample: Sample) -> tuple[list[Effect], int]:
         state.apply(
             [(e[0], e[1], e[2], k, e[3], e[4]) for k, e in enumerate(sample.events[start:end], start)]
         )
+        state.derive()
         start = end
         watch.see(plan.evaluate(state, ordinal))
     plan.reset()

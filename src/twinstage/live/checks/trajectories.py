@@ -11,7 +11,9 @@ import numpy as np
 from twinstage.live.checks.telemetry import Sample
 from twinstage.scene.columns import F8, Bool
 from twinstage.scene.inputs import Inputs
-from twinstage.telemetry.contract import Contract
+from twinstage.telemetry.contract import Contract, SignalSpec
+from twinstage.telemetry.derived import Derivations
+from twinstage.telemetry.expressions import evaluate
 
 MOMENTS = 400
 SEED = 7
@@ -47,7 +49,7 @@ class Trajectories:
 
 def make_trajectories(contract: Contract, sample: Sample) -> Trajectories:
     """Signals of the contract at `MOMENTS` moments."""
-    count = len(contract.signals)
+    count = len(contract.quantities)
     numeric = np.full((MOMENTS, count), np.nan)
     recorded = np.zeros(count, bool)
     vectors: dict[int, F8] = {}
@@ -73,17 +75,30 @@ def make_trajectories(contract: Contract, sample: Sample) -> Trajectories:
         low, high = declared[index]
         if contract.signals[index].width == 1:
             numeric[:, index] = rng.permutation(np.linspace(low, high, MOMENTS))
+    _derive(contract, numeric, vectors)
     return Trajectories(numeric, vectors, recorded, declared)
 
 
+def _derive(contract: Contract, numeric: F8, vectors: dict[int, F8]) -> None:
+    """Fill in derived signals, in place."""
+    for group in Derivations(contract).groups:
+        columns = numeric.T[group.inputs]
+        for row, column in np.argwhere(group.component >= 0).tolist():
+            vector = vectors.get(int(group.inputs[row, column]))
+            if vector is not None:
+                columns[row, column] = vector[:, group.component[row, column]]
+        flat = columns.reshape(len(columns), -1)
+        numeric[:, group.own] = evaluate(group.shape, flat).reshape(len(group.own), -1).T
+
+
 def _declared(contract: Contract) -> F8:
-    out = np.full((len(contract.signals), 2), np.nan)
-    for index, signal in enumerate(contract.signals):
+    out = np.full((len(contract.quantities), 2), np.nan)
+    for index, signal in enumerate(contract.quantities):
         if signal.type == "bool":
             out[index] = 0, 1
         elif signal.type == "enum":
             out[index] = min(signal.enum_codes.values()), max(signal.enum_codes.values())
-        elif signal.range is not None and np.isfinite(signal.range).all():
+        elif isinstance(signal, SignalSpec) and signal.range is not None and np.isfinite(signal.range).all():
             unit = signal.compiled_unit
             out[index] = sorted(unit.to_si(value) for value in signal.range)
     return out

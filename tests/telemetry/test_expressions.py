@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from twinstage.base.errors import UserError
-from twinstage.scene.expressions import parse_expression
+from twinstage.telemetry.expressions import parse_expression
 
 leaves = st.one_of(
     st.sampled_from(["a", "b.c", "pi"]),

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from twinstage.base.errors import UserError, did_you_mean
-from twinstage.scene.columns import F8
+from twinstage.telemetry.columns import F8
 
 MAX_LENGTH = 2000
 MAX_DEPTH = 60

@@ -4,7 +4,7 @@ Bare numbers may carry any unit (`jaw - 0.30` takes 0.30 for metres), so they fi
 one measures something unknown. Only what cannot be right is refused: a length plus an angle, the sine of a length.
 """
 
-from twinstage.scene.expressions import Node
+from twinstage.telemetry.expressions import Node
 
 Powers = tuple[tuple[str, int], ...]
 """Base units with their exponents, sorted; () is a ratio."""

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twinstage.scene.expression_units import Mismatch, dimension_of, infer, powers_of
-from twinstage.scene.expressions import parse_expression
+from twinstage.telemetry.expression_units import Mismatch, dimension_of, infer, powers_of
+from twinstage.telemetry.expressions import parse_expression
 
 UNITS = {"x": "m", "y": "m", "a": "rad", "t": "K", "n": "1", "v": "m.s-1", "s": "s"}
 
