@@ -28,6 +28,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from twinstage.base.clock import NS
 from twinstage.base.errors import UserError, did_you_mean
+from twinstage.telemetry.alarms.check import check_alarm
+from twinstage.telemetry.alarms.spec import AlarmSpec
 from twinstage.telemetry.derived_spec import DerivedError, DerivedSpec, check_derived
 from twinstage.telemetry.reader_spec import ReaderSpec, as_tuple
 from twinstage.telemetry.times import iso_ns, load_zone
@@ -261,6 +263,7 @@ class Contract(BaseModel):
     sources: Annotated[dict[Name, SourceSpec], Field(min_length=1)]
     signals: Annotated[tuple[SignalSpec, ...], Field(min_length=1)]
     derived: tuple[DerivedSpec, ...] = ()
+    alarms: tuple[AlarmSpec, ...] = ()
     description: str = ""
 
     @model_validator(mode="after")
@@ -279,7 +282,19 @@ class Contract(BaseModel):
             except ValueError as error:
                 raise FieldError(str(error), "signals", index) from None
         self._check_derived(first)
+        self._check_alarms()
         return self
+
+    def _check_alarms(self) -> None:
+        first: dict[str, int] = {}
+        for index, alarm in enumerate(self.alarms):
+            if first.setdefault(alarm.id, index) != index:
+                message = f"the id {alarm.id!r} is taken by alarms[{first[alarm.id]}] already"
+                raise FieldError(message, "alarms", index, "id")
+            try:
+                check_alarm(alarm, self.by_id, self._derived_checked[0])
+            except ValueError as error:
+                raise FieldError(str(error), "alarms", index) from None
 
     def _check_derived(self, taken: dict[str, int]) -> None:
         for index, derived in enumerate(self.derived):
@@ -307,6 +322,19 @@ class Contract(BaseModel):
     def quantities(self) -> tuple[Quantity, ...]:
         """Everything that has a value: signals, then derived ones. The state is numbered so."""
         return (*self.signals, *self.derived)
+
+    def quantity_index(self, quantity_id: str) -> int:
+        """Place among `quantities`. Raises UserError with a near miss."""
+        index = self._index_of.get(quantity_id)
+        if index is None:
+            raise UserError(
+                f"the contract has no signal {quantity_id!r}{did_you_mean(quantity_id, self._index_of)}"
+            )
+        return index
+
+    @cached_property
+    def _index_of(self) -> dict[str, int]:
+        return {quantity.id: k for k, quantity in enumerate(self.quantities)}
 
     @property
     def derived_order(self) -> list[int]:

@@ -104,9 +104,11 @@ def _needs(spec: DerivedSpec, index: int) -> set[str]:
 
 
 def _unit(index: int, spec: DerivedSpec, known: Mapping[str, Any], units: Mapping[str, Unit]) -> Unit:
-    dimensions = []
-    for name in spec.expression.signals:
-        dimensions.append(_input_unit(index, spec, name, known, units).dimension)
+    who = f"derived signal {spec.id!r}"
+    try:
+        dimensions = [input_unit(who, name, known, units).dimension for name in spec.expression.signals]
+    except ValueError as error:
+        raise DerivedError(index, str(error)) from None
     try:
         found = infer(spec.expression.shape, tuple(dimensions))
     except Mismatch as error:
@@ -129,23 +131,20 @@ def _unit(index: int, spec: DerivedSpec, known: Mapping[str, Any], units: Mappin
     return unit
 
 
-def _input_unit(
-    index: int, spec: DerivedSpec, name: str, known: Mapping[str, Any], units: Mapping[str, Unit]
-) -> Unit:
+def input_unit(who: str, name: str, known: Mapping[str, Any], units: Mapping[str, Unit]) -> Unit:
+    """The SI unit of what an expression calls `name`. ValueError where that is no number; `who` uses it, for messages."""
     if name in units:
         return units[name]
     owner = owner_of(name)
     signal = known.get(name) or known.get(owner)
     if signal is None:
-        near = did_you_mean(owner, [*known, *units])
-        raise DerivedError(index, f"derived signal {spec.id!r} uses {owner!r}, which is no signal{near}")
-    if name in known and signal.type not in NUMBERS:
-        hint = f"; one of its parts is {component_name(owner, 0)}" if signal.width > 1 else ""
-        message = f"derived signal {spec.id!r} uses {owner!r}, which is a {signal.type} and no number{hint}"
-        raise DerivedError(index, message)
-    if name not in known and not 0 <= int(name[len(owner) + 1 : -1]) < signal.width:
-        message = f"derived signal {spec.id!r} uses {name!r}, and {owner!r} has {signal.width} components"
-        raise DerivedError(index, message)
-    if signal.type == "quat" or (signal.type == "pose" and int(name[len(owner) + 1 : -1]) > 2):
-        return compile_unit("1")
-    return compile_unit(signal.si)
+        raise ValueError(f"{who} uses {owner!r}, which is no signal{did_you_mean(owner, [*known, *units])}")
+    if name in known:
+        if signal.type not in NUMBERS:
+            hint = f"; one of its parts is {component_name(owner, 0)}" if signal.width > 1 else ""
+            raise ValueError(f"{who} uses {owner!r}, which is a {signal.type} and no number{hint}")
+        return compile_unit(signal.si)
+    part = int(name[len(owner) + 1 : -1])
+    if signal.width == 1 or part >= signal.width:
+        raise ValueError(f"{who} uses {name!r}, and {owner!r} has {signal.width} components")
+    return compile_unit("1" if signal.type == "quat" or (signal.type == "pose" and part > 2) else signal.si)

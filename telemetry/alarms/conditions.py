@@ -1,0 +1,163 @@
+"""Where the conditions of alarms hold, for all of them at once: arrays in, bools out.
+
+A value that is bad, or not there, says nothing about limits: then a condition stays as it was. Hysteresis moves the limit
+while a condition holds. Rates are those between a signal's last two event times, as they were seen tick by tick.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from twinstage.base.quality import BAD, UNCERTAIN
+from twinstage.telemetry.alarms.spec import AlarmSpec
+from twinstage.telemetry.columns import F8, I8, U4, Bool
+from twinstage.telemetry.contract import Contract
+from twinstage.telemetry.derived_spec import owner_of
+from twinstage.telemetry.expressions import evaluate, parse_expression
+from twinstage.telemetry.state import NEVER, StateTable
+
+_SECOND = 1e9
+
+
+class Conditions:
+    """The conditions of a contract's alarms, in its order."""
+
+    def __init__(self, contract: Contract, specs: Sequence[AlarmSpec]) -> None:
+        self._count = len(specs)
+        self._index = {quantity.id: k for k, quantity in enumerate(contract.quantities)}
+        self._limits = _Limits(contract, specs, self._index)
+        self._rates = _Rates(contract, specs, self._index)
+        watched = [(k, s) for k, s in enumerate(specs) if s.condition in ("stale", "quality")]
+        self._watched = np.array([k for k, _ in watched], np.intp)
+        self._watched_signal = np.array([self._index[str(s.signal)] for _, s in watched], np.intp)
+        worst = [BAD if s.quality == "bad" else UNCERTAIN for _, s in watched]
+        self._worst = np.array(worst, np.uint32)
+        self._stale = np.array([s.condition == "stale" for _, s in watched], bool)
+        self._expressions = [
+            (k, _expression(s, self._index)) for k, s in enumerate(specs) if s.expr is not None
+        ]
+
+    def look(self, state: StateTable, at_ns: int, held: Bool) -> Bool:
+        """Which conditions hold, bool[n]; `held`: which held before."""
+        out = held.copy()
+        quality = state.effective_quality(at_ns)
+        self._limits.look(state, quality, out)
+        self._rates.look(state, quality, out)
+        if len(self._watched):
+            signal = self._watched_signal
+            seen = state.event_ns[signal] != NEVER
+            out[self._watched] = np.where(
+                self._stale, state.stale(at_ns)[signal], quality[signal] >= self._worst
+            ) & (seen | ~self._stale)
+        for k, expression in self._expressions:
+            value = expression(state)
+            if np.isfinite(value):
+                out[k] = value != 0
+        return out
+
+
+class _Limits:
+    """`above`, `below` and `equals`, as sign * value > sign * limit."""
+
+    def __init__(self, contract: Contract, specs: Sequence[AlarmSpec], index: dict[str, int]) -> None:
+        rows: list[tuple[int, int, float, float, float]] = []
+        self._equal: list[tuple[int, int, float]] = []
+        for k, spec in enumerate(specs):
+            if spec.condition not in ("above", "below", "equals"):
+                continue
+            signal = index[str(spec.signal)]
+            if spec.condition == "equals":
+                self._equal.append((k, signal, _code(contract, spec)))
+                continue
+            scale, offset = _to_si(contract, str(spec.signal))
+            limit = spec.above if spec.above is not None else spec.below
+            assert limit is not None
+            rows.append(
+                (
+                    k,
+                    signal,
+                    1.0 if spec.above is not None else -1.0,
+                    limit * scale + offset,
+                    spec.hysteresis * scale,
+                )
+            )
+        columns = list(zip(*rows, strict=True)) or [()] * 5
+        self._alarm, self._signal = np.array(columns[0], np.intp), np.array(columns[1], np.intp)
+        self._sign, self._limit, self._back = (np.array(columns[k], np.float64) for k in (2, 3, 4))
+
+    def look(self, state: StateTable, quality: U4, out: Bool) -> None:
+        if len(self._alarm):
+            value = state.numeric[self._signal]
+            known = (quality[self._signal] < BAD) & np.isfinite(value)
+            held = out[self._alarm]
+            limit = self._sign * self._limit - np.where(held, self._back, 0.0)
+            out[self._alarm] = np.where(known, self._sign * value > limit, held)
+        for k, signal, code in self._equal:
+            if quality[signal] < BAD and state.usable[signal]:
+                out[k] = state.numeric[signal] == code
+
+
+class _Rates:
+    """`rise` and `fall`: the change between the last two event times of a signal."""
+
+    def __init__(self, contract: Contract, specs: Sequence[AlarmSpec], index: dict[str, int]) -> None:
+        chosen = [(k, s) for k, s in enumerate(specs) if s.condition in ("rise", "fall")]
+        self._alarm = np.array([k for k, _ in chosen], np.intp)
+        self._signal = np.array([index[str(s.signal)] for _, s in chosen], np.intp)
+        self._sign = np.array([1.0 if s.rise is not None else -1.0 for _, s in chosen])
+        limits = [
+            (s.rise if s.rise is not None else s.fall or 0.0) * _to_si(contract, str(s.signal))[0]
+            for _, s in chosen
+        ]
+        self._limit = np.array(limits, np.float64)
+        self._time: I8 = np.full(len(chosen), NEVER, np.int64)
+        self._value: F8 = np.full(len(chosen), np.nan)
+
+    def look(self, state: StateTable, quality: U4, out: Bool) -> None:
+        if not len(self._alarm):
+            return
+        time, value = state.event_ns[self._signal], state.numeric[self._signal]
+        new = (time > self._time) & (quality[self._signal] < BAD) & np.isfinite(value)
+        both = new & np.isfinite(self._value)
+        rate = np.zeros(len(value))
+        rate[both] = (value[both] - self._value[both]) / ((time[both] - self._time[both]) / _SECOND)
+        out[self._alarm[both]] = (self._sign * rate > self._limit)[both]
+        self._time, self._value = np.where(new, time, self._time), np.where(new, value, self._value)
+
+
+def _to_si(contract: Contract, signal: str) -> tuple[float, float]:
+    spec = contract.by_id.get(signal)
+    if spec is None or spec.type != "f64":
+        return 1.0, 0.0
+    unit = spec.compiled_unit
+    return unit.scale, unit.offset
+
+
+def _code(contract: Contract, spec: AlarmSpec) -> float:
+    signal = contract.by_id[str(spec.signal)]
+    if isinstance(spec.equals, str):
+        return float(signal.enum_codes[spec.equals])
+    return float(spec.equals or 0)
+
+
+def _expression(spec: AlarmSpec, index: dict[str, int]) -> Callable[[StateTable], float]:
+    parsed = parse_expression(str(spec.expr))
+    parts = []
+    for name in parsed.signals:
+        owner = name if name in index else owner_of(name)
+        parts.append((index[owner], None if name in index else int(name[len(owner) + 1 : -1])))
+
+    def value(state: StateTable) -> float:
+        columns = [
+            [
+                state.numeric[signal]
+                if part is None
+                else (state.vector_at(signal)[part] if state.usable[signal] else np.nan)
+            ]
+            if state.quality[signal] < BAD
+            else [np.nan]
+            for signal, part in parts
+        ]
+        return float(evaluate(parsed.shape, np.array(columns, np.float64).reshape(len(columns), 1))[0])
+
+    return value
