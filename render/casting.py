@@ -6,7 +6,7 @@ move, memory is needed for prototypes only, and precision does not suffer far fr
 in float32): positions enter as differences between the camera and the instance.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,6 +17,7 @@ from twinstage.render.bvh import Bvh as Bvh
 from twinstage.render.bvh import BvhCache as BvhCache
 from twinstage.render.capture import Camera
 from twinstage.render.cones import cone_rects
+from twinstage.render.footprints import WORTH, Footprint, footprints
 from twinstage.render.motion import Motion
 from twinstage.render.opacity import Cutouts, Transparency, cutouts, hidden_slots
 from twinstage.render.posing import Moment, moments
@@ -33,7 +34,8 @@ class Part:
     instance: its row; object: its object or -1; prototype: its geometry; materials: row of the material of each slot;
     grid: the camera's rays in the frame of the BVH's box; rect: pixels it may cover, not clipped to the image; nearest: no
     point of it has a smaller ray parameter [m]; world_from_box: f8[4, 4], or f8[height, 4, 4] where it moves while the
-    shutter is open; rows: first and last + 1 row of the image that see it so; cutouts: its holes.
+    shutter is open; rows: first and last + 1 row of the image that see it so; cutouts: its holes; footprint: where in its
+    rectangle it may be, of what covers much of the image alone.
     """
 
     instance: int
@@ -47,6 +49,11 @@ class Part:
     world_from_box: F8
     rows: tuple[int, int]
     cutouts: Cutouts | None = None
+    footprint: Footprint | None = None
+
+
+_Placed = tuple[int, F8, F8, PixelRect, float]
+"""An instance's number, pose, inverse of the pose's linear part, rectangle and least ray parameter."""
 
 
 def shown_instances(snapshot: Snapshot, transparent: Transparency = "surface") -> Bool:
@@ -109,9 +116,9 @@ def _parts_of(
     rows = moment.first, moment.last
     limits = _rows_of(moment, view.camera.height, canvas)
     for group in (np.flatnonzero(~moving), np.flatnonzero(moving)):
-        for k, world, rect, nearest in _placed(
-            moment, view, canvas, index[group], [bvhs[g] for g in group.tolist()]
-        ):
+        placed = _placed(moment, view, canvas, index[group], [bvhs[g] for g in group.tolist()])
+        prints = _footprints(view, canvas, placed, [bvhs[g] for g in group.tolist()])
+        for k, world, inverse, rect, nearest in placed:
             rect = rect.clipped(limits)
             if rect.area == 0:
                 continue
@@ -120,8 +127,10 @@ def _parts_of(
             prototype, materials = snapshot.prototypes[kind[0]], snapshot.material_sets[kind[1]]
             if kind not in holes:
                 holes[kind] = cutouts(snapshot, prototype, materials, transparent)
-            owner, grid = int(table.object[i]), RayGrid(view, world)
-            yield Part(i, owner, prototype, materials, bvh, grid, rect, nearest, world, rows, holes[kind])
+            owner, grid = int(table.object[i]), RayGrid(view, world, inverse)
+            yield Part(
+                i, owner, prototype, materials, bvh, grid, rect, nearest, world, rows, holes[kind], prints.get(k)
+            )
 
 
 def _bvh(snapshot: Snapshot, row: int, slots: tuple[int, ...], cache: BvhCache, sheet: bool) -> Bvh:
@@ -141,13 +150,10 @@ def _rows_of(moment: Moment, height: int, canvas: PixelRect) -> PixelRect:
 
 def _placed(
     moment: Moment, view: View, canvas: PixelRect, index: np.ndarray, bvhs: list[Bvh]
-) -> Iterator[tuple[int, F8, PixelRect, float]]:
-    """Those of some instances that may be on the canvas: their number, pose, rectangle and least ray parameter.
-
-    Either all of them move or none does.
-    """
+) -> list[_Placed]:
+    """Those of some instances that may be on the canvas. Either all of them move or none does."""
     if index.size == 0:
-        return
+        return []
     moving = bool(moment.moves(moment.snapshot.instances.node[index[:1]])[0])
     if moving:
         world = np.stack([moment.instance(i) for i in index.tolist()], 1)
@@ -160,8 +166,31 @@ def _placed(
     # A sheet has no inverse: see `_bvh`. One that moves while rows are exposed is left out, and what is no more than a line.
     whole = solid(world[..., :3, :3]).all(0)
     rects, nearest, seen = part_rects(view, canvas, world, np.array([bvh.half for bvh in bvhs]))
-    for k in np.flatnonzero(seen & whole).tolist():
-        yield k, world[:, k] if moving else world[0, k], rects[k], float(nearest[k])
+    kept = np.flatnonzero(seen & whole)
+    inverse = np.linalg.inv(world[:, kept, :3, :3])
+    return [
+        (
+            k,
+            world[:, k] if moving else world[0, k],
+            inverse[:, place] if moving else inverse[0, place],
+            rects[k],
+            float(nearest[k]),
+        )
+        for place, k in enumerate(kept.tolist())
+    ]
+
+
+def _footprints(
+    view: View, canvas: PixelRect, placed: Sequence[_Placed], bvhs: Sequence[Bvh]
+) -> dict[int, Footprint]:
+    """Footprints by number, of those that cover much of the canvas before a camera with affine rays and one pose."""
+    if view.basis is None or view.rolling:
+        return {}
+    wide = [(k, world) for k, world, _, rect, _ in placed if world.ndim == 2 and rect.area >= WORTH]
+    made = footprints(
+        view, canvas, np.array([w for _, w in wide]).reshape(-1, 4, 4), [bvhs[k] for k, _ in wide]
+    )
+    return dict(zip([k for k, _ in wide], made, strict=True))
 
 
 def part_rects(view: View, canvas: PixelRect, world: F8, half: F8) -> tuple[list[PixelRect], F8, Bool]:
