@@ -6,8 +6,8 @@ move, memory is needed for prototypes only, and precision does not suffer far fr
 in float32): positions enter as differences between the camera and the instance.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -52,10 +52,6 @@ class Part:
     footprint: Footprint | None = None
 
 
-_Placed = tuple[int, F8, F8, PixelRect, float]
-"""An instance's number, pose, inverse of the pose's linear part, rectangle and least ray parameter."""
-
-
 def shown_instances(snapshot: Snapshot, transparent: Transparency = "surface") -> Bool:
     """Which instances are visible and have a triangle to show, bool[k]."""
     hidden = hidden_slots(snapshot, transparent)
@@ -84,22 +80,30 @@ def parts_in_view(
     *,
     transparent: Transparency = "surface",
     motion: Motion | None = None,
+    whole: Collection[int] | None = None,
 ) -> list[Part]:
     """The parts that may cover a pixel of `canvas`, nearest first (ties: table order).
 
+    `whole`: objects of which all of the canvas matters, None for all; of others only what is inside the image.
     Where things move while rows are exposed one after the other, an instance has one part for each stretch of rows.
     """
     view = View(camera)
+    wanted = None if whole is None else np.array(sorted(whole), np.int64)
     parts = [
         part
         for moment in moments(snapshot, camera, motion)
-        for part in _parts_of(moment, view, canvas, cache, transparent)
+        for part in _parts_of(moment, view, canvas, cache, transparent, wanted)
     ]
     return sorted(parts, key=lambda part: (part.nearest, part.instance, part.rect.y0))
 
 
 def _parts_of(
-    moment: Moment, view: View, canvas: PixelRect, cache: BvhCache, transparent: Transparency
+    moment: Moment,
+    view: View,
+    canvas: PixelRect,
+    cache: BvhCache,
+    transparent: Transparency,
+    wanted: np.ndarray | None,
 ) -> Iterator[Part]:
     snapshot, table = moment.snapshot, moment.snapshot.instances
     drawn = list(drawn_instances(snapshot, transparent))
@@ -114,22 +118,20 @@ def _parts_of(
     ]
     holes: dict[tuple[int, int], Cutouts | None] = {}
     rows = moment.first, moment.last
-    limits = _rows_of(moment, view.camera.height, canvas)
+    limits = _limits(moment, view.camera, canvas, None if wanted is None else ~np.isin(table.object[index], wanted))
     for group in (np.flatnonzero(~moving), np.flatnonzero(moving)):
-        placed = _placed(moment, view, canvas, index[group], [bvhs[g] for g in group.tolist()])
-        prints = _footprints(view, canvas, placed, [bvhs[g] for g in group.tolist()])
-        for k, world, inverse, rect, nearest in placed:
-            rect = rect.clipped(limits)
-            if rect.area == 0:
-                continue
-            i, bvh = int(index[group[k]]), bvhs[int(group[k])]
+        mine = [bvhs[g] for g in group.tolist()]
+        for k, world, inverse, rect, nearest, footprint in _placed(
+            moment, view, canvas, index[group], mine, limits[group if len(limits) > 1 else [0]]
+        ):
+            i, bvh = int(index[group[k]]), mine[k]
             kind = int(table.prototype[i]), int(table.material_set[i])
             prototype, materials = snapshot.prototypes[kind[0]], snapshot.material_sets[kind[1]]
             if kind not in holes:
                 holes[kind] = cutouts(snapshot, prototype, materials, transparent)
             owner, grid = int(table.object[i]), RayGrid(view, world, inverse)
             yield Part(
-                i, owner, prototype, materials, bvh, grid, rect, nearest, world, rows, holes[kind], prints.get(k)
+                i, owner, prototype, materials, bvh, grid, rect, nearest, world, rows, holes[kind], footprint
             )
 
 
@@ -141,19 +143,31 @@ def _bvh(snapshot: Snapshot, row: int, slots: tuple[int, ...], cache: BvhCache, 
     return cache.get(prototype, slots)
 
 
-def _rows_of(moment: Moment, height: int, canvas: PixelRect) -> PixelRect:
-    """The rows of the canvas that a moment holds for."""
-    above = canvas.y0 if moment.first == 0 else moment.first
-    below = canvas.y1 if moment.last == height else moment.last
-    return replace(canvas, y0=above, y1=below)
+def _limits(moment: Moment, camera: Camera, canvas: PixelRect, inside: Bool | None) -> np.ndarray:
+    """The pixels that count, (x0, y0, x1, y1) i8[n or 1, 4]: the rows that a moment holds for, and no more than the image for
+    those `inside` bool[n]."""
+    rows = [canvas.x0, moment.first or canvas.y0, canvas.x1, moment.last]
+    if moment.last == camera.height:
+        rows[3] = canvas.y1
+    if inside is None:
+        return np.array([rows])
+    image = [0, moment.first, camera.width, moment.last]
+    return np.where(inside[:, None], image, rows)
 
 
 def _placed(
-    moment: Moment, view: View, canvas: PixelRect, index: np.ndarray, bvhs: list[Bvh]
-) -> list[_Placed]:
-    """Those of some instances that may be on the canvas. Either all of them move or none does."""
+    moment: Moment,
+    view: View,
+    canvas: PixelRect,
+    index: np.ndarray,
+    bvhs: list[Bvh],
+    limits: np.ndarray,
+) -> Iterator[tuple[int, F8, F8, PixelRect, float, Footprint | None]]:
+    """Those of some instances that may be within their limits: number, pose, inverse of its linear part, rectangle, least ray
+    parameter, footprint. Either all of them move or none does.
+    """
     if index.size == 0:
-        return []
+        return
     moving = bool(moment.moves(moment.snapshot.instances.node[index[:1]])[0])
     if moving:
         world = np.stack([moment.instance(i) for i in index.tolist()], 1)
@@ -166,35 +180,22 @@ def _placed(
     # A sheet has no inverse: see `_bvh`. One that moves while rows are exposed is left out, and what is no more than a line.
     whole = solid(world[..., :3, :3]).all(0)
     rects, nearest, seen = part_rects(view, canvas, world, np.array([bvh.half for bvh in bvhs]))
-    kept = np.flatnonzero(seen & whole)
+    rects[:, :2], rects[:, 2:] = np.maximum(rects[:, :2], limits[:, :2]), np.minimum(rects[:, 2:], limits[:, 2:])
+    kept = np.flatnonzero(seen & whole & (rects[:, :2] < rects[:, 2:]).all(1))
     inverse = np.linalg.inv(world[:, kept, :3, :3])
-    return [
-        (
-            k,
-            world[:, k] if moving else world[0, k],
-            inverse[:, place] if moving else inverse[0, place],
-            rects[k],
-            float(nearest[k]),
+    prints: dict[int, Footprint] = {}
+    if not moving and view.basis is not None and not view.rolling:
+        wide = kept[(rects[kept, 2:] - rects[kept, :2]).prod(1) >= WORTH]
+        prints = dict(
+            zip(wide.tolist(), footprints(view, canvas, world[0, wide], [bvhs[k] for k in wide.tolist()]), strict=True)
         )
-        for place, k in enumerate(kept.tolist())
-    ]
+    for place, k in enumerate(kept.tolist()):
+        pose, back = (world[:, k], inverse[:, place]) if moving else (world[0, k], inverse[0, place])
+        yield k, pose, back, PixelRect(*rects[k].tolist()), float(nearest[k]), prints.get(k)
 
 
-def _footprints(
-    view: View, canvas: PixelRect, placed: Sequence[_Placed], bvhs: Sequence[Bvh]
-) -> dict[int, Footprint]:
-    """Footprints by number, of those that cover much of the canvas before a camera with affine rays and one pose."""
-    if view.basis is None or view.rolling:
-        return {}
-    wide = [(k, world) for k, world, _, rect, _ in placed if world.ndim == 2 and rect.area >= WORTH]
-    made = footprints(
-        view, canvas, np.array([w for _, w in wide]).reshape(-1, 4, 4), [bvhs[k] for k, _ in wide]
-    )
-    return dict(zip([k for k, _ in wide], made, strict=True))
-
-
-def part_rects(view: View, canvas: PixelRect, world: F8, half: F8) -> tuple[list[PixelRect], F8, Bool]:
-    """Rectangles on `canvas`, least ray parameters [m] and which of them hold any pixel, of boxes at `world`.
+def part_rects(view: View, canvas: PixelRect, world: F8, half: F8) -> tuple[np.ndarray, F8, Bool]:
+    """Rectangles (x0, y0, x1, y1) i8[n, 4] on `canvas`, least ray parameters [m] and which of them hold any pixel, of boxes at `world`.
 
     `world`: f8[1, n, 4, 4], or f8[height, n, 4, 4] of boxes that move; `half` f8[n, 3].
     """

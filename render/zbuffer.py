@@ -14,11 +14,12 @@ import numpy as np
 from twinstage.render.bounds import PixelRect, image_rect
 from twinstage.render.capture import Camera
 from twinstage.render.casting import Part
+from twinstage.render.footprints import MARGIN
 from twinstage.render.hits import DOUBT as DOUBT
 from twinstage.render.hits import KEPT_PLANES, exact_t, faces_viewer
 from twinstage.render.hits import Hits as Hits
 from twinstage.render.hits import cast_part as cast_part
-from twinstage.render.ties import TIE, Claims, Pixels, joined, owner_key, reach, winners
+from twinstage.render.ties import Claims, Pixels, joined, owner_key, reach, winners
 from twinstage.scene.columns import F4, I4, U4, Bool
 from twinstage.scene.snapshot import Snapshot
 
@@ -107,25 +108,38 @@ class ZBuffer:
 
     def hidden(self, part: Part, rect: PixelRect) -> bool:
         """Whether everything of that part in that rectangle is behind what is drawn already, ties apart."""
-        # Float32 depths stray by parts in 1e7 from the float64 bound; the margin keeps the answer conservative.
-        nearest = part.nearest * (1 - 4 * TIE)
+        nearest = part.nearest * (1 - MARGIN)
         return bool(self._drawn.depth[rect.slices(image_rect(self.camera))].max() < nearest)
+
+    def reachable(self, rect: PixelRect, nearest: F4) -> Bool:
+        """Pixels of that rectangle where what is no nearer than `nearest` f4[h, w] may be seen, ties included."""
+        return np.asarray(self._drawn.depth[rect.slices(image_rect(self.camera))] >= nearest)
 
     def draw(self, part: Part, rect: PixelRect, hits: Hits) -> None:
         """Take what is nearer, and keep what ties for when all is drawn."""
         held = self._drawn.depth[rect.slices(image_rect(self.camera))]
         # Strictly below, so that inf is not. Hits clearly behind need no exact answer.
         chosen = np.flatnonzero(hits.t < held * (1 + DOUBT))
+        row = chosen // rect.width
+        column = chosen - row * rect.width
+        self._take(part, row + rect.y0, column + rect.x0, chosen, hits)
+
+    def draw_pixels(self, part: Part, row: np.ndarray, column: np.ndarray, hits: Hits) -> None:
+        """The same for hits of the pixels [n] in those rows and columns of the image, each given once."""
+        held = self._drawn.depth.reshape(-1).take(row * self.camera.width + column)
+        chosen = np.flatnonzero(hits.t < held * (1 + DOUBT))
+        self._take(part, row.take(chosen), column.take(chosen), chosen, hits)
+
+    def _take(self, part: Part, row: np.ndarray, column: np.ndarray, chosen: np.ndarray, hits: Hits) -> None:
+        """Draw hits `chosen`, which are those of the pixels in those rows and columns."""
         if chosen.size == 0:
             return
         index, self._seen, self._groups = len(self.parts), None, None
         self.parts.append(part)
-        row = chosen // rect.width
-        column = chosen - row * rect.width
-        pixel = (row + rect.y0) * self.camera.width + (column + rect.x0)
+        pixel = row * self.camera.width + column
         triangle = hits.triangle.reshape(-1).take(chosen)
         t = hits.t.reshape(-1).take(chosen)
-        t = exact_t(part, column + (rect.x0 + 0.5), row + (rect.y0 + 0.5), triangle.astype(np.intp), t)
+        t = exact_t(part, column + 0.5, row + 0.5, triangle.astype(np.intp), t)
         old = self._drawn.depth.reshape(-1).take(pixel)
         tie = (t <= reach(old)) & (old <= reach(t))
         barycentric = hits.barycentric.reshape(-1, 2)
