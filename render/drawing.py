@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from twinstage.render.bounds import PixelRect
+from twinstage.render.bounds import PixelRect, places
 from twinstage.render.casting import Part
 from twinstage.render.hits import cast_part, cast_pixels, covers_pixels
 from twinstage.render.zbuffer import ZBuffer
@@ -42,7 +42,7 @@ def draw_whole(zbuffer: ZBuffer, part: Part, rect: PixelRect, outline: Bool) -> 
     if np.count_nonzero(hidden) < _WORTH:
         seen = there
     else:
-        row, column = np.nonzero(hidden & ~outline)
+        row, column = places(hidden & ~outline)
         outline[row, column] = covers_pixels(camera, part, rect, row, column)
     _draw_some(zbuffer, part, rect, seen, outline)
 
@@ -51,7 +51,7 @@ def _draw_some(
     zbuffer: ZBuffer, part: Part, rect: PixelRect, where: Bool, outline: Bool | None = None
 ) -> None:
     """Draw a part in some pixels of a rectangle alone."""
-    row, column = np.nonzero(where)
+    row, column = places(where)
     if row.size == 0:
         return
     hits = cast_pixels(zbuffer.camera, part, rect, row, column)

@@ -4,7 +4,7 @@ import numpy as np
 
 from twinstage.scene.columns import F8
 
-PIECES = 32
+PIECES = 64
 """Most boxes that hold a prototype's triangles."""
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from twinstage.render.bounds import PixelRect, image_rect
+from twinstage.render.bounds import PixelRect, image_rect, places
 from twinstage.render.capture import Camera
 from twinstage.render.casting import Part
 from twinstage.render.footprints import WORTH
@@ -74,7 +74,7 @@ def _cover(camera: Camera, part: Part, rect: PixelRect, covered: Bool) -> None:
         sure = _cells(camera, part, rect)
         covered |= sure
         open_ &= ~sure
-    row, column = np.nonzero(open_)
+    row, column = places(open_)
     if row.size:
         covered[row, column] = covers_pixels(camera, part, rect, row, column)
 

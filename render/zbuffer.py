@@ -187,25 +187,41 @@ def world_normals(snapshot: Snapshot, zbuffer: ZBuffer) -> F4:
 
     Where a ray met the back of a triangle the normal is turned round, so that it belongs to the side that is seen.
     """
-    out = np.zeros((3, zbuffer.depth.size), np.float32)
     width = zbuffer.camera.width
     weights = zbuffer.barycentric.reshape(-1).view(np.uint64)
     triangles = zbuffer.box_triangle.ravel()
+    flat, round_ = [], []
     for index, pixels in zbuffer.groups():
         part = zbuffer.parts[index]
+        (flat if _flat(part) and len(part.bvh) <= len(pixels) else round_).append((index, pixels))
+    out = _flat_normals(zbuffer, [index for index, _ in flat])
+    for index, pixels in round_:
+        part, row = zbuffer.parts[index], pixels // width
         triangle = triangles.take(pixels).astype(np.intp)
-        if _flat(part) and len(part.bvh) <= len(triangle):
-            every = np.arange(len(part.bvh))  # few triangles with one normal each: made once, then looked up
-            table = _turned(part, part.bvh.corner_normals[0].copy(), faces_viewer(part, every, every, every))
-            normal = [axis.take(triangle) for axis in table]
-        else:
-            row = pixels // width
-            shading = _interpolated(part, triangle, weights.take(pixels).view(np.float32).reshape(-1, 2))
-            front = faces_viewer(part, (pixels - row * width) + 0.5, row + 0.5, triangle)
-            normal = list(_turned(part, shading, front, row))
+        shading = _interpolated(part, triangle, weights.take(pixels).view(np.float32).reshape(-1, 2))
+        front = faces_viewer(part, (pixels - row * width) + 0.5, row + 0.5, triangle)
+        normal = _turned(part, shading, front, row)
         for k in range(3):
             out[k][pixels] = normal[k]
     return np.ascontiguousarray(out.T).reshape(*zbuffer.depth.shape, 3)
+
+
+def _flat_normals(zbuffer: ZBuffer, indices: list[int]) -> F4:
+    """Normals f4[3, pixels] where those parts are seen, 0 elsewhere: few triangles with one normal each, so they are made once
+    a triangle, in one table, and looked up."""
+    tables, first = [np.zeros((3, 1), np.float32)], np.zeros(len(zbuffer.parts) + 1, np.intp)
+    place = 1
+    for index in indices:
+        part = zbuffer.parts[index]
+        every = np.arange(len(part.bvh))
+        front = faces_viewer(part, every, every, every)
+        tables.append(_turned(part, part.bvh.corner_normals[0].copy(), front))
+        first[index] = place
+        place += len(every)
+    table = np.concatenate(tables, 1)
+    of_part = first.take(zbuffer.part.ravel())  # part -1 takes the last one's, which is nobody's
+    entry = np.where(of_part > 0, of_part + zbuffer.box_triangle.ravel(), 0)
+    return np.stack([table[k].take(entry) for k in range(3)])
 
 
 def _flat(part: Part) -> bool:
@@ -215,7 +231,7 @@ def _flat(part: Part) -> bool:
 
 def _turned(part: Part, normal: F4, front: Bool, row: np.ndarray | None = None) -> F4:
     """Unit normals f4[3, n] in the world, on the side that is seen, of normals in the gprim's frame."""
-    inverse = np.linalg.inv(part.world_from_box[..., :3, :3]).astype(np.float32)
+    inverse = part.grid.inverse.astype(np.float32)
     if inverse.ndim == 3:
         normal = np.einsum("kn,nkj->jn", normal, inverse[row])
     else:
