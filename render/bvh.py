@@ -81,6 +81,12 @@ class Bvh:
         corners = np.stack(self.corners(np.arange(len(self.triangles))))
         return split(corners.min(0).T, corners.max(0).T)
 
+    @cached_property
+    def corner_uv(self) -> F4:
+        """Texture coordinates at the corners of the triangles, f4[corner, axis, t]; only where the prototype has any."""
+        assert self.prototype.uv is not None
+        return np.ascontiguousarray(self.prototype.uv[self.triangles.T].transpose(0, 2, 1))
+
     def normals_of(self, triangles: np.ndarray) -> F4:
         """Shading normals at the three corners of some of the BVH's triangles, f4[3, 3, n]."""
         corners = self.prototype.normals[self.triangles[triangles].T]

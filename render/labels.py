@@ -22,7 +22,7 @@ datasets do; a number limits the rays an object: where its bounding rectangle ho
 stands for its surroundings, and `amodal_px_total` is an estimate.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -82,6 +82,7 @@ def label_pass(
     margin: float = 1.0,
     outside_rays: int | None = 100_000,
     cache: BvhCache = SHARED_BVHS,
+    keep: Callable[[Seen], None] | None = None,
 ) -> Capture:
     """Labels of one camera: the AOVs that were asked for, and an `ObjectMask` an object.
 
@@ -95,6 +96,8 @@ def label_pass(
     `classes`: class id by object row, for `semantic`. `motion`: the scene while the shutter is open; each row sees it at
     its own time. `after`, `before`: the next and the last moment, for flow and motion. `transparent`: what is labelled
     where a surface is transparent (`render.opacity`).
+
+    `keep` is given the first hits of all pixels, for a picture of the same moment (`engines.base.FromHits`).
 
     Raises UserError for an AOV that the label pass does not make, and for an opacity image that cannot be read.
     """
@@ -132,6 +135,8 @@ def label_pass(
     instants = {name: value for name, value in (("after", after), ("before", before)) if value is not None}
     pixels = Seen(snapshot, zbuffer, index, classes or {}, instants, transparent)
     made = label_aovs(names, pixels)
+    if keep is not None:
+        keep(pixels)
     masks = _object_masks(camera, silhouettes, index, canvas if amodal else None, outside_rays)
     return Capture(
         camera,

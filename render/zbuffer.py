@@ -103,7 +103,7 @@ class ZBuffer:
     def groups(self) -> list[tuple[int, np.ndarray]]:
         """For each part that is seen its index and the flat indices of its pixels, rising."""
         if self._groups is None:
-            self._groups = _grouped(self.part)
+            self._groups = grouped(self.part)
         return self._groups
 
     def hidden(self, part: Part, rect: PixelRect) -> bool:
@@ -159,7 +159,7 @@ class ZBuffer:
         drawn.barycentric.reshape(-1).view(np.uint64)[pixel] = barycentric.reshape(-1).view(np.uint64)[chosen]
 
 
-def _grouped(values: I4) -> list[tuple[int, np.ndarray]]:
+def grouped(values: np.ndarray) -> list[tuple[int, np.ndarray]]:
     """For each value from 0 on its flat indices, rising."""
     flat = values.ravel()
     if flat.size and flat.max() < np.iinfo(np.int16).max:
@@ -173,7 +173,7 @@ def _grouped(values: I4) -> list[tuple[int, np.ndarray]]:
 
 def pixels_by_instance(zbuffer: ZBuffer) -> list[tuple[int, np.ndarray]]:
     """For each instance in the buffer its row and the flat indices of its pixels, by rising row."""
-    return _grouped(zbuffer.instance)
+    return grouped(zbuffer.instance)
 
 
 def corner_weights(zbuffer: ZBuffer, pixels: np.ndarray) -> F4:
