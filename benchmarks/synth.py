@@ -3,8 +3,8 @@
 direct_images_per_second, ratio_to_cycles_pipeline: the bundled work cell and the warehouse of ../shared, 640x480, rgb, depth,
 normal and instance images with the record, direct light (no bounce), 4 samples a pixel, no denoising, two workers; their
 start is left out. The peer (`_synth_blender.py`) draws the same poses and cameras with Cycles on all cores, warmed up,
-persistent data on, box filter, as many samples, no bounce, no denoising, and writes rgb, depth, normal, instance, visible masks,
-boxes and poses. It has less to do: no whole silhouettes, counts, occlusion or layers, which ours holds too, and in the
+persistent data on, box filter, as many samples, no bounce, no denoising, and writes rgb, depth, normal, instance, visible
+masks, boxes and poses. It has less to do: no whole silhouettes, counts, occlusion or layers, which ours holds too, and in the
 warehouse neither the recipe's lamps and distractors nor another sky in each frame. The figures are the slower scene's.
 raycast_images_per_second: the same with the engine that only shades, for labels more than for looks.
 two_single_thread_workers_speedup: images a second of two workers of a thread each over one process of one thread.
