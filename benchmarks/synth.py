@@ -151,7 +151,9 @@ def print_images(direct: dict[str, list[float]], peers: dict[str, list[float]], 
     for name, values in direct.items():
         more: dict[str, object] = {}
         if name in peers:
-            rate = statistics.harmonic_mean(peers[name])  # all images over all seconds: cameras see more or less
+            rate = statistics.harmonic_mean(
+                peers[name]
+            )  # all images over all seconds: cameras see more or less
             ratios[name] = [value / rate for value in values]
             ratio = round(statistics.median(ratios[name]), 2)
             more = {"peer": f"Cycles pipeline in bpy {version}", "peer_value": round(rate, 4), "ratio": ratio}
