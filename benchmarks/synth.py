@@ -52,7 +52,7 @@ class Form:
     peer_images: int = 12
     samples: int = 5
     turns: int = 3
-    memory_frames: int = 3000
+    memory_frames: int = 2000
 
 
 QUICK = replace(Form(), images=24, peer_images=4, samples=3, turns=1, memory_frames=300)
@@ -355,18 +355,26 @@ def resident_mb() -> float:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
+STRETCH = 25
+"""Frames between two times that a process gives freed memory back: it rises a little in between, and falls."""
+
+
+def slope(most: np.ndarray) -> float:
+    """MB per 1,000 frames of the most that each stretch holds, by least squares."""
+    return float(np.polyfit(np.arange(len(most)) * STRETCH, most, 1)[0]) * 1000
+
+
 def bench_memory(form: Form) -> None:
     """Slopes of three equal parts of the run, by least squares; and what a frame costs at its end and at its beginning."""
     command = [sys.executable, __file__, "--memory", str(form.memory_frames)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     found = json.loads(done.stdout.splitlines()[-1])
-    series, seconds = np.array(found["memory"]), np.array(found["seconds"])
-    parts = np.array_split(series, 3)
-    slopes = [1000 * float(np.polyfit(np.arange(len(part)), part, 1)[0]) for part in parts]
-    whole = 1000 * np.polyfit(np.arange(len(series)), series, 1)[0]
+    memory, seconds = np.array(found["memory"]), np.array(found["seconds"])
+    most = memory[: len(memory) // STRETCH * STRETCH].reshape(-1, STRETCH).max(1)
+    slopes = [slope(part) for part in np.array_split(most, 3)]
     conditions = (
-        f"{len(series)} frames of the cell after 200, 160x120, raycast, slopes of its three thirds; "
-        f"whole run {whole:.2f} MB per 1,000, from {series[0]:.0f} to {series[-1]:.0f} MB"
+        f"{len(memory)} frames of the cell after 200, 160x120, raycast; the most that each {STRETCH} frames hold, slopes of "
+        f"three thirds; whole run {slope(most):.2f} MB per 1,000, from {most[0]:.1f} to {most[-1]:.1f} MB"
     )
     figure("synth.memory_slope_per_1000_frames", slopes, "MB", conditions)
     thirds = [float(np.median(part)) for part in np.array_split(seconds, 3)]
@@ -374,7 +382,7 @@ def bench_memory(form: Form) -> None:
         "synth.frame_time_last_to_first",
         [part / thirds[0] for part in thirds[1:]] + [thirds[2] / thirds[0]],
         "ratio",
-        f"processor time a frame, last third of {len(series)} frames over the first: {thirds[0] * 1e3:.1f} ms at the beginning",
+        f"processor time a frame, last third of {len(memory)} frames over the first: {thirds[0] * 1e3:.1f} ms at the beginning",
     )
 
 
