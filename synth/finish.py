@@ -16,7 +16,7 @@ from twinstage.synth.models import models_document
 from twinstage.synth.recipe import Recipe
 from twinstage.synth.report import report_html
 from twinstage.synth.verify import Report, verify
-from twinstage.synth.writers.base import export
+from twinstage.synth.writers.base import Writer, export
 
 REPORT, SHEET = "report.html", "contact_sheet.png"
 MADE_TOGETHER = frozenset({REPORT, SHEET, layout.RECIPE, layout.LABELS, layout.MODELS_FILE})
@@ -106,7 +106,7 @@ def _manifest(
         "shard": state["shard"],
         "cameras": [camera.name for camera in recipe.cameras],
         "annotate": list(recipe.annotate),
-        "exports": [{"kind": w.kind, "folder": w.folder} for w in recipe.export],
+        "exports": [_export_entry(writer) for writer in recipe.export],
         "stage": state["stages"][0],
         "stages": state["stages"],
         "inputs": state["inputs"],
@@ -121,6 +121,11 @@ def _manifest(
         "refusals": result.refusals,
         "files": hashes,
     }
+
+
+def _export_entry(writer: Writer) -> dict[str, Any]:
+    named = {"cameras": list(writer.cameras)} if writer.cameras else {}
+    return {"kind": writer.kind, "folder": writer.folder, **named}
 
 
 def _count(out: Path, recipe: Recipe) -> Generated:

@@ -13,6 +13,7 @@ from twinstage.base.clock import Clock
 from twinstage.base.errors import UserError
 from twinstage.synth import dataset as layout
 from twinstage.synth.canonical import canonical_json
+from twinstage.synth.fields import at_field
 from twinstage.synth.finish import Generated, finish, labels_document
 from twinstage.synth.frame import FrameMaker, FrameSummary
 from twinstage.synth.plan import deal_splits, plan, shard_frames
@@ -77,9 +78,10 @@ def generate(
     todo = shard_frames(recipe.frames, shard)
     check_out(out)
     labels = labels_document(recipe)
-    for writer in recipe.export:
-        writer.check(recipe.annotate)
-        writer.check_labels(labels)
+    for place, writer in enumerate(recipe.export):
+        with at_field("export", place):
+            writer.check(recipe.annotate)
+            writer.check_labels(labels)
     maker = FrameMaker(recipe, base_dir, start or stored_start(out))
     maker.check()
     jobs = plan(recipe)

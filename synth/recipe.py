@@ -27,7 +27,7 @@ from twinstage.synth.recipe_checks import check
 from twinstage.synth.sensor_spec import SensorSpec, sensor_schemas
 from twinstage.synth.state_spec import StateSpec
 from twinstage.synth.writers import WRITERS, Writer
-from twinstage.synth.yaml_file import read_yaml, validated
+from twinstage.synth.yaml_file import Spot, read_yaml, validated
 
 Annotation = Literal[
     "rgb",
@@ -259,9 +259,14 @@ class Recipe(Model):
 
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     """The recipe in a YAML file, with `a.b=c` overrides. Raises UserError naming file, line and field."""
+    return located_recipe(path, overrides)[0]
+
+
+def located_recipe(path: Path, overrides: Sequence[str] = ()) -> tuple[Recipe, Spot]:
+    """The same, and where each value was written: for `told_where`."""
     data, spot = read_yaml(Path(path))
     data, spot = overridden(data, spot, overrides, tuple(Recipe.model_fields))
-    return validated(Recipe, data, name=Path(path).name, spot=spot)
+    return validated(Recipe, data, name=Path(path).name, spot=spot), spot
 
 
 def parse_recipe(data: dict[str, Any], *, name: str = "recipe") -> Recipe:

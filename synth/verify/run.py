@@ -57,7 +57,7 @@ def check_dataset(root: Path) -> Report:
             identity.check_totals(records, labels, manifest, judge)
         for export in manifest["exports"]:
             if export["kind"] == "coco":
-                check_coco(root, export["folder"], records, labels, judge)
+                check_coco(root, export, records, labels, judge)
             check_export(root, export, judge)
     return judge.report()
 
