@@ -16,6 +16,7 @@ from twinstage.synth.canonical import canonical_json
 from twinstage.synth.fields import at_field
 from twinstage.synth.finish import Generated, finish, labels_document
 from twinstage.synth.frame import FrameMaker, FrameSummary
+from twinstage.synth.memory import check_memory, workers_that_fit
 from twinstage.synth.plan import deal_splits, plan, shard_frames
 from twinstage.synth.portable import portable
 from twinstage.synth.recipe import Recipe
@@ -82,6 +83,7 @@ def generate(
         with at_field("export", place):
             writer.check(recipe.annotate)
             writer.check_labels(labels)
+    check_memory(recipe, min(workers or 1, len(todo)))
     maker = FrameMaker(recipe, base_dir, start or stored_start(out))
     maker.check()
     jobs = plan(recipe)
@@ -90,7 +92,8 @@ def generate(
     for frame in sorted(done):  # other exports than before, or killed before they were asked
         check_frame(recipe.export, out, frame)
     left = [jobs[frame] for frame in todo if frame not in done]
-    workers = fitting_workers(len(left)) if workers is None else workers
+    if workers is None:
+        workers = workers_that_fit(recipe, fitting_workers(len(left)))
     with run_log(out, clock) as log:
         log(f"{len(todo)} frames, {len(done)} of them there already, {workers} workers, cpu {cpu()}")
         for finding in maker.snapshot.findings:
