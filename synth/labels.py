@@ -26,7 +26,7 @@ class LabelClass(Model):
     """
 
     name: str = Field(min_length=1)
-    labels: tuple[str, ...] = ()
+    labels: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     supercategory: str = ""
     keypoints: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     skeleton: tuple[tuple[int | str, int | str], ...] = ()

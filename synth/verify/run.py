@@ -50,7 +50,9 @@ def check_dataset(root: Path) -> Report:
         identity.check_lenses(records, judge)
         with judge.guard("recipe.broken", "recipe.yaml"):
             recipe = _recipe(root)
-            identity.check_leaks(records, list(recipe.get("split_by") or []), judge)
+            identity.check_leaks(
+                records, list(recipe.get("split_by") or []), _texts(manifest.get("inputs")), judge
+            )
         with judge.guard("record.malformed", "records"):
             identity.check_marks(records, judge)
         with judge.guard("record.malformed", "records"):
@@ -66,6 +68,11 @@ def _objects(record: dict[str, Any]) -> int:
     return sum(
         len(camera.get("objects", [])) for camera in record.get("cameras", []) if isinstance(camera, dict)
     )
+
+
+def _texts(data: Any) -> dict[str, str]:
+    """The texts by name of the manifest's `inputs`."""
+    return {k: v for k, v in data.items() if isinstance(v, str)} if isinstance(data, dict) else {}
 
 
 def _recipe(root: Path) -> dict[str, Any]:
