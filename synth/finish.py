@@ -33,6 +33,7 @@ class Generated:
         frames: those of the shard; of: those of the whole dataset.
         unseen: classes of the recipe of which no image shows an annotated object.
         checks: comparisons that the judge made, None where it was not asked; findings: what it found.
+        redrawn: how many objects it drew again from their models, in words.
     """
 
     out: Path
@@ -45,6 +46,7 @@ class Generated:
     unseen: tuple[str, ...] = ()
     checks: int | None = None
     findings: tuple[str, ...] = ()
+    redrawn: str = ""
 
 
 def labels_document(recipe: Recipe) -> dict[str, Any]:
@@ -80,14 +82,19 @@ def finish(out: Path, recipe: Recipe, state: dict[str, Any], *, judged: bool = T
     (out / layout.STATE).unlink()
     if verdict is None:
         return result
-    return replace(result, checks=verdict.checks, findings=tuple(map(str, verdict.findings)))
+    return replace(
+        result,
+        checks=verdict.checks,
+        findings=tuple(map(str, verdict.findings)),
+        redrawn=verdict.redrawn_line,
+    )
 
 
 def judge(out: Path) -> Report:
     """The verdict on a dataset that is finished but for its report and `.run.json`."""
     verdict = verify(out)
     findings = [f for f in verdict.findings if not (f.code == "file.foreign" and f.where == layout.STATE)]
-    return Report(tuple(findings), verdict.counts)
+    return replace(verdict, findings=tuple(findings))
 
 
 def write_manifest(out: Path, manifest: dict[str, Any]) -> None:

@@ -13,14 +13,9 @@ from twinstage.synth.verify.eye import Eye
 from twinstage.synth.verify.files import read_json
 from twinstage.synth.verify.masks import Masks
 from twinstage.synth.verify.report import Judge
+from twinstage.synth.verify.sample import MOST_TRIANGLES, TRIANGLES_DRAWN
 from twinstage.synth.verify.silhouette import silhouette
 from twinstage.synth.verify.solids import Solid
-
-MOST_TRIANGLES = 20_000
-"""Models with more are not drawn again, only measured."""
-
-TRIANGLES_DRAWN = 5_000_000
-"""Of all models that are drawn again in a dataset; what comes after is only measured."""
 
 BOX_TOLERANCE = 2e-6
 """Share of the distance or size by which a vertex (float32) may differ from the 3D box; at least a micrometre."""
