@@ -63,8 +63,9 @@ def labels_document(recipe: Recipe) -> dict[str, Any]:
 def finish(out: Path, recipe: Recipe, state: dict[str, Any], *, judged: bool = True) -> Generated:
     """Write what is made of all frames together; and the numbers of the run. `state`: what `.run.json` says."""
     dataset = layout.Dataset(out)
+    symmetries = {cls.name: cls.symmetries for cls in recipe.labels}
     if layout.MODELS in recipe.annotate:  # before the exports, which may need it
-        write_atomic(out / layout.MODELS_FILE, models_document(dataset))
+        write_atomic(out / layout.MODELS_FILE, models_document(dataset, symmetries))
     for writer in recipe.export:
         export(writer, dataset, out)
     sheet = contact_sheet(dataset)
