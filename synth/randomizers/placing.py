@@ -41,7 +41,7 @@ class Placing(Randomizer):
     avoid: tuple[PathPattern, ...] = ()
     keep_out: tuple[Volume, ...] = ()
     within: Volume | None = None
-    tries: int = Field(default=100, ge=1)
+    tries: int = Field(default=100, ge=1, le=100_000)
     crowded: Literal["reject", "hide"] = "reject"
 
     def place(
