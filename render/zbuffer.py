@@ -141,16 +141,17 @@ class ZBuffer:
         t = hits.t.reshape(-1).take(chosen)
         t = exact_t(part, column + 0.5, row + 0.5, triangle.astype(np.intp), t)
         old = self._drawn.depth.reshape(-1).take(pixel)
-        tie = (t <= reach(old)) & (old <= reach(t))
         barycentric = hits.barycentric.reshape(-1, 2)
-        if tie.any():
-            at = pixel[tie]
-            self._claims.append(self._drawn.at(at))
-            coming = np.full(len(at), index)
-            self._claims.append(Claims(at, coming, t[tie], triangle[tie], barycentric[chosen[tie]]))
         nearer = t < old
-        if not nearer.all():
-            chosen, pixel, t, triangle = chosen[nearer], pixel[nearer], t[nearer], triangle[nearer]
+        if not (nearer.all() and (old == np.inf).all()):
+            tie = np.flatnonzero((t <= reach(old)) & (old <= reach(t)))
+            if tie.size:
+                at = pixel[tie]
+                self._claims.append(self._drawn.at(at))
+                coming = np.full(len(at), index)
+                self._claims.append(Claims(at, coming, t[tie], triangle[tie], barycentric[chosen[tie]]))
+            kept = np.flatnonzero(nearer)
+            chosen, pixel, t, triangle = chosen.take(kept), pixel.take(kept), t.take(kept), triangle.take(kept)
         drawn = self._drawn
         drawn.depth.reshape(-1)[pixel] = t
         drawn.part.reshape(-1)[pixel] = index
