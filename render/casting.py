@@ -118,7 +118,9 @@ def _parts_of(
     ]
     holes: dict[tuple[int, int], Cutouts | None] = {}
     rows = moment.first, moment.last
-    limits = _limits(moment, view.camera, canvas, None if wanted is None else ~np.isin(table.object[index], wanted))
+    limits = _limits(
+        moment, view.camera, canvas, None if wanted is None else ~np.isin(table.object[index], wanted)
+    )
     for group in (np.flatnonzero(~moving), np.flatnonzero(moving)):
         mine = [bvhs[g] for g in group.tolist()]
         for k, world, grid, rect, nearest, footprint in _placed(
@@ -180,7 +182,10 @@ def _placed(
     # A sheet has no inverse: see `_bvh`. One that moves while rows are exposed is left out, and what is no more than a line.
     whole = solid(world[..., :3, :3]).all(0)
     rects, nearest, seen = part_rects(view, canvas, world, np.array([bvh.half for bvh in bvhs]))
-    rects[:, :2], rects[:, 2:] = np.maximum(rects[:, :2], limits[:, :2]), np.minimum(rects[:, 2:], limits[:, 2:])
+    rects[:, :2], rects[:, 2:] = (
+        np.maximum(rects[:, :2], limits[:, :2]),
+        np.minimum(rects[:, 2:], limits[:, 2:]),
+    )
     kept = np.flatnonzero(seen & whole & (rects[:, :2] < rects[:, 2:]).all(1))
     world = world.swapaxes(0, 1)[kept] if moving else world[0, kept]
     grids = ray_grids(view, world, np.linalg.inv(world[..., :3, :3]))

@@ -65,7 +65,9 @@ def footprints(view: View, canvas: PixelRect, world: F8, bvhs: Sequence[Bvh]) ->
     linear = turn @ world[:, :3, :3]
     origin = (world[:, :3, 3] - view.poses[:3, 3]) @ turn.T
     linear, origin = np.repeat(linear, count, 0), np.repeat(origin, count, 0)
-    bounds, nearest = local_bounds(view.camera, linear, np.einsum("nij,nj->ni", linear, middle) + origin, half)
+    bounds, nearest = local_bounds(
+        view.camera, linear, np.einsum("nij,nj->ni", linear, middle) + origin, half
+    )
     rects, seen = pixel_rects(bounds, canvas)
     ends = np.cumsum(count)
     return [

@@ -101,7 +101,9 @@ class RayGrid:
     `inverse` f8[..., 3, 3] is that of the pose's linear part. See `ray_grids`.
     """
 
-    def __init__(self, view: View, inverse: F8, turn: F8, start: F8, affine: tuple[F8, F8, F8] | None) -> None:
+    def __init__(
+        self, view: View, inverse: F8, turn: F8, start: F8, affine: tuple[F8, F8, F8] | None
+    ) -> None:
         self.view, self.inverse = view, inverse
         self._turn, self._start = turn, start
         self.by_row = turn.ndim == 3
