@@ -200,7 +200,7 @@ def _placed(
 
 
 def part_rects(view: View, canvas: PixelRect, world: F8, half: F8) -> tuple[np.ndarray, F8, Bool]:
-    """Rectangles (x0, y0, x1, y1) i8[n, 4] on `canvas`, least ray parameters [m] and which of them hold any pixel, of boxes at `world`.
+    """Rectangles (x0, y0, x1, y1) i8[n, 4] on `canvas` of boxes at `world`, least ray parameters [m], which hold any pixel.
 
     `world`: f8[1, n, 4, 4], or f8[height, n, 4, 4] of boxes that move; `half` f8[n, 3].
     """

@@ -25,7 +25,7 @@ WORTH = 4096
 
 @dataclass(frozen=True, slots=True)
 class Footprint:
-    """Rectangles (x0, y0, x1, y1) i8[n, 4] that hold all of a part, and the least ray parameter f8[n] [m] of what is in each."""
+    """Rectangles (x0, y0, x1, y1) i8[n, 4] that hold all of a part; the least ray parameter f8[n] [m] in each."""
 
     rects: np.ndarray
     nearest: F8

@@ -198,9 +198,9 @@ class RayGrid:
 
 
 def ray_grids(view: View, world_from_box: F8, inverse: F8) -> list[RayGrid]:
-    """The rays in the frames of n boxes, f8[n, 4, 4] or, where they move, f8[n, height, 4, 4]; `inverse` f8[..., 3, 3]: of their
-    linear parts.
+    """The rays in the frames of n boxes, f8[n, 4, 4] or, where they move, f8[n, height, 4, 4].
 
+    `inverse` f8[..., 3, 3]: of their linear parts.
     Of affine lenses origins (from the camera, and on the near plane) and directions are f8[..., 3, 3] @ (x, y, 1).
     """
     back, place = inverse, world_from_box[..., :3, 3]
