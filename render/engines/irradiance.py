@@ -1,17 +1,20 @@
 """The light that reaches the surfaces of a picture, for the `raycast` engine: exact at nodes, interpolated between them.
 
-Nodes are every `STEP`-th pixel of a row and of a column, and the last ones. At a node each lamp sends one shadow ray and the
-sky `SKY_RAYS`, from a pattern of 2 x 2 nodes that differ (interleaved sampling: Keller and Heidrich 2001); the pattern's
-trace is taken out by a filter of 1, 2, 1 nodes. A pixel takes the light of the (up to four) nodes around it, weighed
-bilinearly, of those that are on its own surface: of the same instance, with normals no more than 18 degrees apart.
+Nodes are every `STEP`-th pixel of a row and of a column, and the last ones. From a node goes one shadow ray to each lamp that
+it faces, and `SKY_RAYS` to the sky, whose directions differ among 2 x 2 nodes (interleaved sampling, Keller and Heidrich
+2001); weights of 1, 2, 1 over neighbours on the same surface, twice, even that pattern out. A pixel takes the light of those
+of the four nodes around it, weighed bilinearly, that are on its own surface: of the same instance, with normals no more than
+32 degrees apart. It is lit on its own instead
 
-A pixel is lit on its own instead
- - where no node around it is on its surface: lamps and sky;
- - where the nodes around it disagree about the shadow of one of the `SHARP` lamps that light the picture most, and that
-   lamp gives one of them more than `MATTERS` of its light: its lamps. So the edges of shadows are sharp to the pixel.
+EDGE  where they disagree about whether something hides one of the `SHARP` strongest lamps, and that lamp gives one of them
+      more than `MATTERS` of its light, or weigh less than `ENOUGH` in all: rays go to the lamps in doubt, so shadows have
+      edges sharp to the pixel;
+LOST  where none is on its surface: rays go to the lamps, but for those that all nodes around see, whatever their surface; its
+      share of the sky is the mean of those nodes.
 
-What this leaves out: shadows that fall between nodes, so are narrower than `STEP` pixels, and shadows of weak lamps have
-edges `STEP` pixels wide; on one surface the light of the sky runs up to 2 `STEP` pixels across an edge of its shade.
+So this is left out: of shadows on one surface what falls between nodes (less than `STEP` pixels wide); shadows of weak lamps
+have edges `STEP` pixels wide, and the sky's run out over 3 `STEP` pixels; on surfaces too narrow for a node the light is what
+their surroundings have where that is not in doubt. In a picture of k x k samples a pixel all this is k times finer.
 """
 
 from collections.abc import Iterator, Sequence
@@ -28,12 +31,13 @@ from twinstage.scene.columns import F4, I4, U1, Bool
 STEP = 4
 SKY_RAYS = 2
 SHARP = 8
-MATTERS = 0.08
+MATTERS = 0.12
+ENOUGH = 0.25
 
 EDGE, LOST = 1, 2
 """Why a pixel is lit on its own: an edge of a shadow, no node on its surface."""
 
-_ALIKE = np.float32(0.95)
+_ALIKE = np.float32(0.85)
 _GOLDEN = np.pi * (3 - 5**0.5)
 
 
@@ -112,9 +116,10 @@ def irradiance(lights: Lights, zbuffer: ZBuffer, normal: F4) -> F4:
     places = surfaces.places(alone)
     clear, hidden = pixels.clear.take(alone), pixels.hidden.take(alone)
     lost = np.flatnonzero(pixels.own.take(alone) == LOST)
-    clear[lost] = _clear_around(nodes, *np.divmod(alone[lost], share.shape[1]))
+    around = _around(nodes, *np.divmod(alone[lost], share.shape[1]))
+    clear[lost] = _clear(nodes, around)
     if lights.sky.any():
-        share.reshape(-1)[alone[lost]] = lights.sky_share(places.of(lost))
+        share.reshape(-1)[alone[lost]] = _sky(nodes, around, lights, places.of(lost))
     given = np.zeros((3, len(alone)), np.float32)
     for one, _ in nodes.lights.lamplight(places, clear & ~hidden, ~(clear ^ hidden)):
         given += one
@@ -190,7 +195,7 @@ def _at_nodes(lights: Lights, surfaces: _Surfaces) -> _Nodes:
         matters |= (brightest > limit).astype(np.uint8) << np.uint8(i)
     normal = [np.ascontiguousarray(surfaces.normal[..., k][y][:, x]) for k in range(3)]
     grids = [_spread(values, hit, part.shape) for values in (light, clear, hidden, matters)]
-    return _smoothed(_Nodes(lights, part, normal, *grids))
+    return _smoothed(_smoothed(_Nodes(lights, part, normal, *grids)))
 
 
 def _spread(values: np.ndarray, hit: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
@@ -264,21 +269,40 @@ def _between(nodes: _Nodes, surfaces: _Surfaces) -> _Pixels:
                 matters |= nodes.matters[window] & mask
             lost = total == 0
             given /= total + lost
+            few = (total < ENOUGH) & ~lost
+            clear[few] = hidden[few] = 0
             out.light[(slice(None), *mine)] = given
             out.clear[mine], out.hidden[mine] = clear, hidden
-            out.own[mine] = (clear & hidden & matters != 0) * EDGE + (lost & (part >= 0)) * LOST
+            out.own[mine] = ((clear & hidden & matters != 0) | few) * EDGE + (lost & (part >= 0)) * LOST
     return out
 
 
-def _clear_around(nodes: _Nodes, y: np.ndarray, x: np.ndarray) -> U1:
-    """Lamps that are seen from one of the nodes around those pixels, and hidden from none, whatever their surface: u1[n]."""
-    row, column = y // STEP, x // STEP
-    around = [(row + down, column + right) for down in (0, 1) for right in (0, 1)]
-    clear, hidden = np.zeros((2, len(y)), np.uint8)
+def _around(nodes: _Nodes, y: np.ndarray, x: np.ndarray) -> list[np.ndarray]:
+    """The four nodes around pixels, whatever their surface, as flat indices [n]."""
+    columns = nodes.part.shape[1]
+    first = y // STEP * columns + x // STEP
+    return [first, first + 1, first + columns, first + columns + 1]
+
+
+def _clear(nodes: _Nodes, around: list[np.ndarray]) -> U1:
+    """Lamps that are seen from one of those nodes, and hidden from none, u1[n]."""
+    clear, hidden = np.zeros((2, len(around[0])), np.uint8)
     for at in around:
-        clear |= nodes.clear[at]
-        hidden |= nodes.hidden[at]
+        clear |= nodes.clear.take(at)
+        hidden |= nodes.hidden.take(at)
     return clear & ~hidden
+
+
+def _sky(nodes: _Nodes, around: list[np.ndarray], lights: Lights, places: Places) -> F4:
+    """The mean of those nodes' shares of the sky, f4[n]; where they see no surface at all, the places' own."""
+    share, count = np.zeros((2, len(around[0])), np.float32)
+    for at in around:
+        share += nodes.light[3].take(at)
+        count += nodes.part.take(at) >= 0
+    share /= np.maximum(count, 1)
+    none = np.flatnonzero(count == 0)
+    share[none] = lights.sky_share(places.of(none))
+    return share
 
 
 def _corners(dy: int, dx: int) -> Iterator[tuple[int, int, np.float32]]:
