@@ -44,7 +44,9 @@ def _top(width=96, height=72, distance=6.0, fov=0.6):
 def _yard(hand, lights=None):
     """Boxes and a ball on a floor under a sun, a lamp and a sky."""
     items = [(hand.quad(30.0), np.eye(4), -1)]
-    items += [(hand.box(), hand.pose([x, y, 0.5]), i) for i, (x, y) in enumerate([(0, 0), (1.4, 0.3), (-1.2, 1)])]
+    items += [
+        (hand.box(), hand.pose([x, y, 0.5]), i) for i, (x, y) in enumerate([(0, 0), (1.4, 0.3), (-1.2, 1)])
+    ]
     items.append((hand.sphere(0.4, 20), hand.pose([0.3, -1.2, 0.4]), 3))
     lights = lights or [_sun(1.0), _lamp([2, -2, 4], 300.0, 0.3), (_light("dome", 0.3), DOWN)]
     return hand.snapshot(items, materials=[MATT], material_of=[[0]] * 5, lights=lights)
@@ -101,7 +103,10 @@ class TestShadows:
         """A plate of 1.3 x 1.3 m floats 1 m over the floor, out of sight: the camera looks from below it."""
         plate = (hand.quad(1.3), hand.pose([0.11, 0.07, 5.0]), -1)
         snapshot = hand.snapshot(
-            [(hand.quad(50.0), np.eye(4), -1), plate], materials=[MATT], material_of=[[0]] * 2, lights=[_sun()]
+            [(hand.quad(50.0), np.eye(4), -1), plate],
+            materials=[MATT],
+            material_of=[[0]] * 2,
+            lights=[_sun()],
         )
         camera = _top(distance=4.0)
         got = _linear(snapshot, camera)[..., 0]
@@ -229,7 +234,7 @@ class TestWorld:
         far = np.array([5000.0, -7000.0, 300.0])
         world = WorldBvh()
         world.follow(self._scene(hand, [far]))
-        start = (far + [0, 0, 1] - world.origin).astype(np.float32)[:, None]
+        start = (far - world.origin + np.array([0, 0, 1])).astype(np.float32)[:, None]
         down, up = np.array([[0], [0], [-1]], np.float32), np.array([[0], [0], [1]], np.float32)
         assert world.blocked(start, down, np.inf)[0] and not world.blocked(start, up, np.inf)[0]
 
@@ -266,7 +271,9 @@ def test_a_lamp_sends_what_the_book_says(kind, place, angles):
         "sphere": np.pi * 0.01,
         "cylinder": 2 * 0.1 * 0.5,
     }
-    expected = max(normal[2], 0.0) / np.pi if kind == "distant" else area[kind] * cosine / (np.pi * distance**2)
+    expected = (
+        max(normal[2], 0.0) / np.pi if kind == "distant" else area[kind] * cosine / (np.pi * distance**2)
+    )
     assert share[0] == pytest.approx(expected, rel=1e-4, abs=1e-8)
 
 
@@ -291,14 +298,14 @@ class TestColours:
     def test_an_input_is_scale_times_texel_plus_bias(self):
         image = np.arange(12, dtype=np.float32).reshape(2, 2, 3)
         source = TextureInput(0, scale=(2.0, 1.0, 0.5, 1.0), bias=(0.0, 3.0, 0.0, 0.0))
-        uv = np.array([[0.1, 0.9, 1.1], [0.9, 0.1, 0.1]], np.float32)  # the upper left, the lower right, the lower left
+        uv = np.array(
+            [[0.1, 0.9, 1.1], [0.9, 0.1, 0.1]], np.float32
+        )  # the upper left, the lower right, the lower left
         got = nearest_texels(image, uv, source, 0.5)
         texels = np.array([image[0, 0], image[1, 1], image[1, 0]])
         assert np.allclose(got.T, (texels * [2, 1, 0.5] + [0, 3, 0]) * 0.5)
 
-    @pytest.mark.parametrize(
-        ("mode", "expected"), [("repeat", 0), ("clamp", 1), ("mirror", 1), ("black", 9)]
-    )
+    @pytest.mark.parametrize(("mode", "expected"), [("repeat", 0), ("clamp", 1), ("mirror", 1), ("black", 9)])
     def test_wraps(self, mode, expected):
         image = np.array([[[0.0], [1.0]]], np.float32)
         source = TextureInput(0, channel="r", wrap_s=mode, bias=(9.0, 0, 0, 0))
