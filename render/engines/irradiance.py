@@ -1,8 +1,8 @@
 """The light that reaches the surfaces of a picture, for the `raycast` engine: exact at nodes, interpolated between them.
 
 Nodes are every `STEP`-th pixel of a row and of a column, and the last ones. From a node goes one shadow ray to each lamp that
-it faces, and `SKY_RAYS` to the sky, whose directions differ among 2 x 2 nodes (interleaved sampling, Keller and Heidrich
-2001); weights of 1, 2, 1 over neighbours on the same surface, twice, even that pattern out. A pixel takes the light of those
+it faces, and `SKY_RAYS` to the sky, whose directions differ among 4 x 4 nodes (interleaved sampling, Keller and Heidrich
+2001); a mean over neighbours on the same surface evens that pattern out. A pixel takes the light of those
 of the four nodes around it, weighed bilinearly, that are on its own surface: of the same instance, with normals no more than
 32 degrees apart. It is lit on its own instead
 
@@ -34,6 +34,9 @@ SHARP = 8
 MATTERS = 0.12
 ENOUGH = 0.25
 
+TURNS = np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]])
+"""Which directions to the sky nodes (or pixels) take, by row and column: neighbours differ most (an ordered dither's order)."""
+
 EDGE, LOST = 1, 2
 """Why a pixel is lit on its own: an edge of a shadow, no node on its surface."""
 
@@ -43,8 +46,8 @@ _GOLDEN = np.pi * (3 - 5**0.5)
 
 @dataclass(frozen=True)
 class Places:
-    """Points on surfaces: position and unit normal f4[3, n], counted from the world BVH's origin; turn: which of the four
-    sets of directions to the sky each has, i8[n]."""
+    """Points on surfaces: position and unit normal f4[3, n], counted from the world BVH's origin; turn: which set of
+    directions to the sky each has, i8[n]."""
 
     position: F4
     normal: F4
@@ -97,9 +100,11 @@ class Lights:
         tangent, bitangent = _frames(places.normal)
         seen = np.zeros(len(places.turn), np.float32)
         for k in range(SKY_RAYS):
-            number = k * 4 + np.arange(4)
-            radius = np.sqrt((number + 0.5) / (4 * SKY_RAYS))
-            across, along = radius * np.cos(_GOLDEN * number), radius * np.sin(_GOLDEN * number)
+            # Each ray of a place comes from a ring and a sector of its own, so that even one place alone is about right.
+            turn = np.arange(TURNS.size)
+            radius = np.sqrt((k + (turn + 0.5) / TURNS.size) / SKY_RAYS)
+            angle = _GOLDEN * turn + 2 * np.pi * k / SKY_RAYS
+            across, along = radius * np.cos(angle), radius * np.sin(angle)
             up = np.sqrt(1 - radius**2)
             x, y, z = (axis.astype(np.float32).take(places.turn) for axis in (across, along, up))
             seen += ~self.world.blocked(start, x * tangent + y * bitangent + z * places.normal, np.inf)
@@ -148,7 +153,7 @@ class _Surfaces:
         origin, direction = self._grid.exact(x + 0.5, y + 0.5)
         position = (origin + direction * self._depth.take(pixels)).astype(np.float32)
         normal = np.ascontiguousarray(self.normal.reshape(-1, 3).take(pixels, 0).T)
-        return Places(position, normal, (y & 1) * 2 + (x & 1))
+        return Places(position, normal, TURNS[y % 4, x % 4])
 
 
 @dataclass(frozen=True)
@@ -177,7 +182,7 @@ def _at_nodes(lights: Lights, surfaces: _Surfaces) -> _Nodes:
     hit = np.flatnonzero(part.ravel() >= 0)
     row, column = np.divmod(hit, len(x))
     places = surfaces.places(y.take(row) * width + x.take(column))
-    places = Places(places.position, places.normal, (row & 1) * 2 + (column & 1))
+    places = Places(places.position, places.normal, TURNS[row % 4, column % 4])
     lights = lights.by_strength(places)
     light = np.zeros((4, len(hit)), np.float32)
     clear, hidden, matters = np.zeros((3, len(hit)), np.uint8)
@@ -195,7 +200,7 @@ def _at_nodes(lights: Lights, surfaces: _Surfaces) -> _Nodes:
         matters |= (brightest > limit).astype(np.uint8) << np.uint8(i)
     normal = [np.ascontiguousarray(surfaces.normal[..., k][y][:, x]) for k in range(3)]
     grids = [_spread(values, hit, part.shape) for values in (light, clear, hidden, matters)]
-    return _smoothed(_smoothed(_Nodes(lights, part, normal, *grids)))
+    return _smoothed(_Nodes(lights, part, normal, *grids))
 
 
 def _spread(values: np.ndarray, hit: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
@@ -206,20 +211,23 @@ def _spread(values: np.ndarray, hit: np.ndarray, shape: tuple[int, ...]) -> np.n
 
 
 def _smoothed(nodes: _Nodes) -> _Nodes:
-    """The share of the sky weighed 1, 2, 1 over neighbours on the same surface, which evens out the 2 x 2 pattern."""
+    """The share of the sky weighed 1, 2, 2, 2, 1 over neighbours on the same surface, first in columns, then in rows.
+
+    These weights even out what repeats after two nodes, or four.
+    """
     rows, columns = nodes.part.shape
-    share = nodes.light[3].copy()
-    total = np.ones((rows, columns), np.float32)
-    share *= 4
-    total *= 4
-    for dy, dx in ((-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1)):
-        mine = slice(max(-dy, 0), rows - max(dy, 0)), slice(max(-dx, 0), columns - max(dx, 0))
-        other = slice(max(dy, 0), rows + min(dy, 0)), slice(max(dx, 0), columns + min(dx, 0))
-        same = _alike(nodes, other, nodes.part[mine], [axis[mine] for axis in nodes.normal])
-        weight = same * np.float32(2 if dy == 0 or dx == 0 else 1)
-        share[mine] += nodes.light[3][other] * weight
-        total[mine] += weight
-    nodes.light[3] = share / total
+    for along in (0, 1):
+        given = nodes.light[3]
+        share, total = 2 * given, np.full((rows, columns), np.float32(2))
+        for off, weight in ((-2, 1), (-1, 2), (1, 2), (2, 1)):
+            dy, dx = (off, 0) if along == 0 else (0, off)
+            mine = slice(max(-dy, 0), rows - max(dy, 0)), slice(max(-dx, 0), columns - max(dx, 0))
+            other = slice(max(dy, 0), rows + min(dy, 0)), slice(max(dx, 0), columns + min(dx, 0))
+            same = _alike(nodes, other, nodes.part[mine], [axis[mine] for axis in nodes.normal])
+            weights = same * np.float32(weight)
+            share[mine] += given[other] * weights
+            total[mine] += weights
+        nodes.light[3] = share / total
     return nodes
 
 
