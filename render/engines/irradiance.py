@@ -144,7 +144,7 @@ class _Surfaces:
         self._width = zbuffer.camera.width
         pose = np.eye(4)
         pose[:3, 3] = world.origin
-        self._grid = RayGrid(View(zbuffer.camera), pose)
+        self._grid = RayGrid(View(zbuffer.camera), pose, np.eye(3))
 
     def places(self, pixels: np.ndarray) -> Places:
         """Those of flat pixel indices that see something."""

@@ -13,6 +13,7 @@ from twinstage.render.kept import KeptArrays
 from twinstage.scene.columns import F4
 from twinstage.scene.edits import ImageFile
 from twinstage.scene.snapshot import Snapshot
+from twinstage.synth.distributions import NotNegative
 from twinstage.synth.draws import Constant, Distribution, Draws, Uniform
 from twinstage.synth.effects import Effect, Shot
 from twinstage.synth.randomizers.base import RANDOMIZERS
@@ -116,7 +117,7 @@ class BackgroundRandomizer(ImageRandomizer):
     maps: tuple[str, ...] = ()
     rotate: Distribution = Uniform(low=0.0, high=360.0)
     mirror: bool = True
-    brightness: Distribution = Constant(value=1.0)
+    brightness: NotNegative = Constant(value=1.0)
 
     @model_validator(mode="after")
     def _one_source(self) -> "BackgroundRandomizer":
