@@ -13,16 +13,7 @@ the whole sphere (measured, 640x480, 4 samples, 94,000 triangles, sun and sky, t
 
 from typing import Any
 
-from twinstage.render.mi.light import (
-    Surroundings,
-    clear,
-    first_hit,
-    from_lights,
-    parted,
-    power,
-    seen_surface,
-)
-from twinstage.render.mi.reflection import Surface, direction, direction_pdf, reflected
+from twinstage.render.mi.light import Surroundings, first_hit, from_one, seen_surface
 from twinstage.render.mi.runtime import Mitsuba
 
 
@@ -32,21 +23,5 @@ def direct_light(runtime: Mitsuba, world: Surroundings, sampler: Any, ray: Any) 
     hit = first_hit(runtime, world, sampler, ray, mi.Bool(True), coherent=True)
     surface = seen_surface(runtime, world, hit, mi.Bool(True))
     radiance = world.lights.sky.radiance(ray.d, ~hit.si.is_valid()) + surface.glow
-    radiance += from_lights(runtime, world, sampler, surface)
-    if not world.lights.sky.dark:
-        radiance += _from_around(runtime, world, sampler, surface)
+    radiance += from_one(runtime, world, sampler, surface)
     return radiance * hit.reach
-
-
-def _from_around(runtime: Mitsuba, world: Surroundings, sampler: Any, surface: Surface) -> Any:
-    """The sky or the map where the surface reflects, if nothing is in between."""
-    dr, sky = runtime.dr, world.lights.sky
-    toward = direction(runtime, world.surfaces, sampler, surface)
-    density = direction_pdf(runtime, world.surfaces, surface, toward)
-    value = parted(runtime, *reflected(runtime, world.surfaces, surface, toward), sky.reflects)
-    lit = surface.active & (density > 0.0) & dr.any(value > 0.0)
-    free = clear(runtime, world, surface.si.spawn_ray(toward), lit)
-    light, other = sky.radiance_and_pdf(toward, free > 0.0)
-    if world.lights.mapped:
-        free *= power(dr, density, other)
-    return dr.select(lit, value * light * (free / density), 0.0)

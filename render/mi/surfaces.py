@@ -51,6 +51,7 @@ _QUAD = {
     "specularColor": (3, 0),
     "dielectric": (4, 0),
     "presence": (4, 1),
+    "through": (4, 2),
 }
 """Where the numbers of a material lie: in which group of four, and from which on."""
 
@@ -167,12 +168,12 @@ class SurfaceTable:
         new = self._mi.Float(boxes.astype(np.float32).ravel())
         self.veil_count, self.veils = len(boxes), rewritten(self._dr, self.veils, new)
 
-    def at_veil(self, point: Any, active: Any) -> Any:
-        """Which points lie in one of the boxes."""
-        found = self._mi.Bool(False)
-        for lower, upper in self._boxes(active):
-            found |= self._dr.all(point >= lower) & self._dr.all(point <= upper)
-        return active & found
+    def veiled(self, found: Any, active: Any) -> Any:
+        """Which of the hits (mi.PreliminaryIntersection3f) are of surfaces that let light through somewhere."""
+        mi, dr = self._mi, self._dr
+        row = self.rows(found, active)
+        quad, at = _QUAD["through"]
+        return active & (dr.gather(mi.Float, self._numbers, row * (4 * QUADS) + (4 * quad + at), active) > 0.5)
 
     def meets_veil(self, ray: Any, active: Any) -> Any:
         """Which rays pass through one of the boxes."""
@@ -193,7 +194,7 @@ class SurfaceTable:
         return [(mi.Point3f(*box[:3]), mi.Point3f(*box[3:])) for box in numbers]
 
     def rows(self, si: Any, active: Any) -> Any:
-        """Row of the material at surface interactions."""
+        """Row of the material at surface interactions, or preliminary ones."""
         mi, dr = self._mi, self._dr
         return dr.gather(mi.UInt32, self._row, self._triangle(si, active), active)
 
@@ -215,8 +216,13 @@ class SurfaceTable:
         if name in self._slots:
             slot = dr.gather(mi.UInt32, self._slots[name], row, active)
             textured = active & (slot > 0)
-            image = self._sample(name, slot, si.uv, channels, textured, nearest)
-            plain = [dr.select(textured, a, b) for a, b in zip(image, plain, strict=True)]
+            # A branch, not a choice: neighbours mostly wear the same, so most groups of rays read no image at all.
+            plain = dr.if_stmt(
+                (slot, si.uv, plain, nearest),
+                textured,
+                lambda slot, uv, plain, nearest: self._sample(name, slot, uv, channels, True, nearest),
+                lambda slot, uv, plain, nearest: plain,
+            )
         return mi.Color3f(*plain) if channels == 3 else plain[0]
 
     def has_image(self, name: str) -> bool:
@@ -392,6 +398,7 @@ def _numbers(m: Material) -> F4:
         "specularColor": np.clip(m.specular_color, 0.0, 1.0),
         "dielectric": ((1.0 - m.ior) / (1.0 + m.ior)) ** 2 if m.ior > 0 else 1.0,
         "presence": 1.0 if m.opacity_mode == "presence" else 0.0,
+        "through": 1.0 if lets_through(m) else 0.0,
     }
     for name, value in numbers.items():
         quad, first = _QUAD[name]
