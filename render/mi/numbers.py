@@ -25,9 +25,7 @@ class PixelNumbers:
     `column`, `row`: pixels (mi.UInt32) of the samples; `sample` (mi.UInt32): which of the pixel's `count` it is.
     """
 
-    def __init__(
-        self, runtime: Mitsuba, column: Any, row: Any, sample: Any, count: int, seed: int
-    ) -> None:
+    def __init__(self, runtime: Mitsuba, column: Any, row: Any, sample: Any, count: int, seed: int) -> None:
         self._mi, self._dr = mi, dr = runtime.mi, runtime.dr
         place = _spread(column) | (_spread(row) << 1)
         self._place = dr.brev(place * dr.opaque(mi.UInt32, count) + sample)
