@@ -1,14 +1,16 @@
 """Direct lighting as one Dr.Jit function: the fast engine's integrator.
 
-Light that reaches a surface straight from a light or the sky, with shadows; no light from surface to surface. Each
-camera sample asks every sun, one point on a lamp or a glowing surface, and the sky once: nothing is spent on choosing
-between a sun and the sky, which is what makes few samples noisy, and after the first hit only any-hit rays are cast. A
-map is asked where it is bright and where the surface reflects, weighted by the power heuristic.
+Light that reaches a surface straight from a light or the sky, with shadows; no light from surface to surface. Each camera
+sample looks at every sun, two points on lamps or glowing surfaces, bright directions of a map and one direction where the
+surface reflects; what each would give without shadows decides by chance which one of them is asked whether anything is in
+between. Shadow rays take most of a picture's time, so one a sample has nearly the same efficiency as one for each kind of
+light, and a picture of few samples is done in less than two thirds of the time.
+
+Measured (640x480, 4 samples, one thread, other work on the machine; relative squared error against 400 samples), one ray
+against one a kind of light: work cell 176 ms and 0.180, 278 ms and 0.091; warehouse with lamps and a map 171 ms and 0.247,
+285 ms and 0.131.
 
 Camera rays pass holes and glass by chance, shadow rays pass them with what they let through, up to `LAYERS` times.
-
-Mitsuba's own `direct` takes twice the time for more noise: it chooses among the lights and samples a constant sky over
-the whole sphere (measured, 640x480, 4 samples, 94,000 triangles, sun and sky, two cores: 200 ms against 105 ms).
 """
 
 from typing import Any

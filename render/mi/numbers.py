@@ -5,8 +5,9 @@ Each draw is a sequence of its own, the first two dimensions of Sobol's, shuffle
 Z-order curve through a tile of pixels (Ahmed and Wonka 2020), so what is uneven in one pixel is made up for in the next
 ones: noise is finer than chance, and a denoiser has an easier time.
 
-Numbers are worked out from the place alone: nothing is kept from draw to draw, and all of it is 32-bit arithmetic. Mitsuba's
-`multijitter` takes 75 ms of a picture of 640x480 with 4 samples (measured, one core), this takes 10.
+Numbers are worked out from the place alone: nothing is kept from draw to draw, all of it is 32-bit arithmetic, and any
+number of samples a pixel is possible. A picture of 640x480 with 4 samples draws four points in 3 ms, Mitsuba's `multijitter`
+in 6 (measured, one thread).
 """
 
 from typing import Any
