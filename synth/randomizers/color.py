@@ -6,7 +6,8 @@ from pydantic import Field, model_validator
 
 from twinstage.scene.edits import Edit
 from twinstage.scene.snapshot import Material, Snapshot
-from twinstage.synth.draws import Distribution, Draws
+from twinstage.synth.distributions import Share
+from twinstage.synth.draws import Draws
 from twinstage.synth.paths import PathPattern
 from twinstage.synth.randomizers.base import RANDOMIZERS, Randomizer
 from twinstage.synth.randomizers.paint import HexColor, HsvColor, drawn_color, editable_materials
@@ -31,8 +32,8 @@ class ColorRandomizer(Randomizer):
     diffuse: HsvColor | None = None
     palette: tuple[HexColor, ...] = ()
     textured: Textured = "tint"
-    roughness: Distribution | None = None
-    metallic: Distribution | None = None
+    roughness: Share | None = None
+    metallic: Share | None = None
 
     @model_validator(mode="after")
     def _does_something(self) -> "ColorRandomizer":

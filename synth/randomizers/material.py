@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -13,8 +13,9 @@ from twinstage.render.images import is_hdr
 from twinstage.scene.edit_looks import DRAWN, MATERIAL_FIELDS, TEXTURED, TextureUse
 from twinstage.scene.edits import Edit, ImageFile, apply_edits, batch
 from twinstage.scene.snapshot import Material, Snapshot, TextureInput
+from twinstage.synth.distributions import Positive, Share, bounded
 from twinstage.synth.draws import Distribution, Draws
-from twinstage.synth.model import Model
+from twinstage.synth.model import Model, SomeFields
 from twinstage.synth.paths import PathPattern
 from twinstage.synth.randomizers.base import RANDOMIZERS
 from twinstage.synth.randomizers.color import Textured, color_edits
@@ -42,20 +43,20 @@ class Wear(Model):
     several inputs stays as it is.
     """
 
-    amount: Distribution
+    amount: Share
     color: HexColor = "#8c7a63"
     roughness: float = Field(default=0.9, ge=0, le=1)
     metallic: float = Field(default=0.0, ge=0, le=1)
 
 
-class Placement(Model):
+class Placement(SomeFields):
     """How an image lies on a surface, after what the material does already to its coordinates.
 
     `scale`: factor on the coordinates (2 shows the image twice along each axis); `rotation` [degrees]; `offset`: for each
     axis, in images.
     """
 
-    scale: Distribution | None = None
+    scale: Positive | None = None
     rotation: Distribution | None = None
     offset: Distribution | None = None
 
@@ -84,12 +85,12 @@ class MaterialRandomizer(ImageRandomizer):
     diffuse: HsvColor | None = None
     palette: tuple[HexColor, ...] = ()
     textured: Textured = "tint"
-    roughness: Distribution | None = None
-    metallic: Distribution | None = None
-    clearcoat: Distribution | None = None
-    clearcoat_roughness: Distribution | None = None
-    opacity: Distribution | None = None
-    ior: Distribution | None = None
+    roughness: Share | None = None
+    metallic: Share | None = None
+    clearcoat: Share | None = None
+    clearcoat_roughness: Share | None = None
+    opacity: Share | None = None
+    ior: Annotated[Distribution, bounded(1, 3)] | None = None
     images: dict[Mapped, tuple[str, ...]] = Field(default_factory=dict)
     matched: bool = False
     placement: Placement | None = None
@@ -199,7 +200,9 @@ class MaterialRandomizer(ImageRandomizer):
         return out
 
     def _place(self, path: str, draws: Draws) -> tuple[float, float, tuple[float, float]]:
-        place = self.placement or Placement()
+        place = self.placement
+        if place is None:
+            return 1.0, 0.0, (0.0, 0.0)
         scale = 1.0 if place.scale is None else draws.value(f"scale {path}", place.scale)
         if not scale > 0:
             raise UserError(f"{self.who}: the scale of an image came out as {scale:g}; expected more than 0")

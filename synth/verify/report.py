@@ -20,10 +20,14 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All findings, and how often each kind of check was made, by its code (one that never ran proves nothing)."""
+    """All findings, and how often each kind of check was made, by its code (one that never ran proves nothing).
+
+    `redrawn`: of our own datasets, how many objects' models were drawn again, and of how many listed objects.
+    """
 
     findings: tuple[Finding, ...]
     counts: dict[str, int]
+    redrawn: tuple[int, int] | None = None
 
     @property
     def ok(self) -> bool:
@@ -34,9 +38,22 @@ class Report:
         """How many comparisons were made."""
         return sum(self.counts.values())
 
+    @property
+    def redrawn_line(self) -> str:
+        """What was drawn again, for people; empty where that is no question."""
+        if self.redrawn is None:
+            return ""
+        drawn, of = self.redrawn
+        if drawn == 0:
+            return f"none of {of:,} objects redrawn: `annotate` has to name `models` for that"
+        return f"{drawn:,} of {of:,} objects redrawn from their models"
+
     def as_dict(self) -> dict[str, Any]:
         """The report as plain data."""
-        return {
+        redrawn = (
+            {} if self.redrawn is None else {"redrawn": {"objects": self.redrawn[0], "of": self.redrawn[1]}}
+        )
+        return redrawn | {
             "ok": self.ok,
             "findings": [{"code": f.code, "where": f.where, "message": f.message} for f in self.findings],
             "checks": dict(sorted(self.counts.items())),
@@ -49,6 +66,7 @@ class Judge:
 
     findings: list[Finding] = field(default_factory=list)
     checks: Counter[str] = field(default_factory=Counter)
+    redrawn: tuple[int, int] | None = None
 
     def check(self, right: Any, code: str, where: str, message: str) -> bool:
         """Note a finding unless `right`; gives back whether it was."""
@@ -63,7 +81,7 @@ class Judge:
 
     def report(self) -> Report:
         """What was found up to now."""
-        return Report(tuple(self.findings), dict(self.checks))
+        return Report(tuple(self.findings), dict(self.checks), self.redrawn)
 
 
 @dataclass(frozen=True, slots=True)

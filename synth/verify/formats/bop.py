@@ -36,6 +36,7 @@ RULES = {
     "bop.world-pose": "cam_R_w2c, where given, is a rotation",
     "bop.model-missing": "each obj_id has a model that can be read",
     "bop.models-info": "models_info has the extents and the diameter of each model",
+    "bop.models-symmetry": "after the symmetries of models_info the model's outline is the same, to 10 % of its diameter",
     "bop.models-units": "models are in mm, not in m",
     "bop.pose-reprojection": "the model seen through K, R and t fills the silhouette; finds reversed matrices and wrong axes",
     "bop.depth-is-range": "depth is z along the optical axis, not the distance to the camera",
