@@ -356,7 +356,7 @@ def resident_mb() -> float:
 
 
 STRETCH = 25
-"""Frames between two times that a process gives freed memory back: it rises a little in between, and falls."""
+"""Frames of which the median counts: memory rises a little until what was freed is given back, which is every few frames."""
 
 
 def slope(middle: np.ndarray) -> float:
