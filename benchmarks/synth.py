@@ -356,12 +356,12 @@ def resident_mb() -> float:
 
 
 STRETCH = 25
-"""Frames between two times that a process gives freed memory back: it rises a little in between, and falls."""
+"""Frames of which the median counts: memory rises a little until what was freed is given back, which is every few frames."""
 
 
-def slope(most: np.ndarray) -> float:
-    """MB per 1,000 frames of the most that each stretch holds, by least squares."""
-    return float(np.polyfit(np.arange(len(most)) * STRETCH, most, 1)[0]) * 1000
+def slope(middle: np.ndarray) -> float:
+    """MB per 1,000 frames by least squares, of one value a stretch."""
+    return float(np.polyfit(np.arange(len(middle)) * STRETCH, middle, 1)[0]) * 1000
 
 
 def bench_memory(form: Form) -> None:
@@ -370,11 +370,11 @@ def bench_memory(form: Form) -> None:
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     found = json.loads(done.stdout.splitlines()[-1])
     memory, seconds = np.array(found["memory"]), np.array(found["seconds"])
-    most = memory[: len(memory) // STRETCH * STRETCH].reshape(-1, STRETCH).max(1)
-    slopes = [slope(part) for part in np.array_split(most, 3)]
+    middle = np.median(memory[: len(memory) // STRETCH * STRETCH].reshape(-1, STRETCH), 1)
+    slopes = [slope(part) for part in np.array_split(middle, 3)]
     conditions = (
-        f"{len(memory)} frames of the cell after 200, 160x120, raycast; the most that each {STRETCH} frames hold, slopes of "
-        f"three thirds; whole run {slope(most):.2f} MB per 1,000, from {most[0]:.1f} to {most[-1]:.1f} MB"
+        f"{len(memory)} frames of the cell after 200, 160x120, raycast; medians of {STRETCH} frames each, slopes of three "
+        f"thirds; whole run {slope(middle):.2f} MB per 1,000, from {middle[0]:.1f} to {middle[-1]:.1f} MB"
     )
     figure("synth.memory_slope_per_1000_frames", slopes, "MB", conditions)
     thirds = [float(np.median(part)) for part in np.array_split(seconds, 3)]
