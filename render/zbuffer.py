@@ -14,11 +14,12 @@ import numpy as np
 from twinstage.render.bounds import PixelRect, image_rect
 from twinstage.render.capture import Camera
 from twinstage.render.casting import Part
+from twinstage.render.footprints import MARGIN
 from twinstage.render.hits import DOUBT as DOUBT
 from twinstage.render.hits import KEPT_PLANES, exact_t, faces_viewer
 from twinstage.render.hits import Hits as Hits
 from twinstage.render.hits import cast_part as cast_part
-from twinstage.render.ties import TIE, Claims, Pixels, joined, owner_key, reach, winners
+from twinstage.render.ties import Claims, Pixels, joined, owner_key, reach, winners
 from twinstage.scene.columns import F4, I4, U4, Bool
 from twinstage.scene.snapshot import Snapshot
 
@@ -102,30 +103,43 @@ class ZBuffer:
     def groups(self) -> list[tuple[int, np.ndarray]]:
         """For each part that is seen its index and the flat indices of its pixels, rising."""
         if self._groups is None:
-            self._groups = _grouped(self.part)
+            self._groups = grouped(self.part)
         return self._groups
 
     def hidden(self, part: Part, rect: PixelRect) -> bool:
         """Whether everything of that part in that rectangle is behind what is drawn already, ties apart."""
-        # Float32 depths stray by parts in 1e7 from the float64 bound; the margin keeps the answer conservative.
-        nearest = part.nearest * (1 - 4 * TIE)
+        nearest = part.nearest * (1 - MARGIN)
         return bool(self._drawn.depth[rect.slices(image_rect(self.camera))].max() < nearest)
+
+    def reachable(self, rect: PixelRect, nearest: F4) -> Bool:
+        """Pixels of that rectangle where what is no nearer than `nearest` f4[h, w] may be seen, ties included."""
+        return np.asarray(self._drawn.depth[rect.slices(image_rect(self.camera))] >= nearest)
 
     def draw(self, part: Part, rect: PixelRect, hits: Hits) -> None:
         """Take what is nearer, and keep what ties for when all is drawn."""
         held = self._drawn.depth[rect.slices(image_rect(self.camera))]
         # Strictly below, so that inf is not. Hits clearly behind need no exact answer.
         chosen = np.flatnonzero(hits.t < held * (1 + DOUBT))
+        row = chosen // rect.width
+        column = chosen - row * rect.width
+        self._take(part, row + rect.y0, column + rect.x0, chosen, hits)
+
+    def draw_pixels(self, part: Part, row: np.ndarray, column: np.ndarray, hits: Hits) -> None:
+        """The same for hits of the pixels [n] in those rows and columns of the image, each given once."""
+        held = self._drawn.depth.reshape(-1).take(row * self.camera.width + column)
+        chosen = np.flatnonzero(hits.t < held * (1 + DOUBT))
+        self._take(part, row.take(chosen), column.take(chosen), chosen, hits)
+
+    def _take(self, part: Part, row: np.ndarray, column: np.ndarray, chosen: np.ndarray, hits: Hits) -> None:
+        """Draw hits `chosen`, which are those of the pixels in those rows and columns."""
         if chosen.size == 0:
             return
         index, self._seen, self._groups = len(self.parts), None, None
         self.parts.append(part)
-        row = chosen // rect.width
-        column = chosen - row * rect.width
-        pixel = (row + rect.y0) * self.camera.width + (column + rect.x0)
+        pixel = row * self.camera.width + column
         triangle = hits.triangle.reshape(-1).take(chosen)
         t = hits.t.reshape(-1).take(chosen)
-        t = exact_t(part, column + (rect.x0 + 0.5), row + (rect.y0 + 0.5), triangle.astype(np.intp), t)
+        t = exact_t(part, column + 0.5, row + 0.5, triangle.astype(np.intp), t)
         old = self._drawn.depth.reshape(-1).take(pixel)
         tie = (t <= reach(old)) & (old <= reach(t))
         barycentric = hits.barycentric.reshape(-1, 2)
@@ -145,7 +159,7 @@ class ZBuffer:
         drawn.barycentric.reshape(-1).view(np.uint64)[pixel] = barycentric.reshape(-1).view(np.uint64)[chosen]
 
 
-def _grouped(values: I4) -> list[tuple[int, np.ndarray]]:
+def grouped(values: np.ndarray) -> list[tuple[int, np.ndarray]]:
     """For each value from 0 on its flat indices, rising."""
     flat = values.ravel()
     if flat.size and flat.max() < np.iinfo(np.int16).max:
@@ -159,7 +173,7 @@ def _grouped(values: I4) -> list[tuple[int, np.ndarray]]:
 
 def pixels_by_instance(zbuffer: ZBuffer) -> list[tuple[int, np.ndarray]]:
     """For each instance in the buffer its row and the flat indices of its pixels, by rising row."""
-    return _grouped(zbuffer.instance)
+    return grouped(zbuffer.instance)
 
 
 def corner_weights(zbuffer: ZBuffer, pixels: np.ndarray) -> F4:
@@ -173,25 +187,41 @@ def world_normals(snapshot: Snapshot, zbuffer: ZBuffer) -> F4:
 
     Where a ray met the back of a triangle the normal is turned round, so that it belongs to the side that is seen.
     """
-    out = np.zeros((3, zbuffer.depth.size), np.float32)
     width = zbuffer.camera.width
     weights = zbuffer.barycentric.reshape(-1).view(np.uint64)
     triangles = zbuffer.box_triangle.ravel()
+    flat, round_ = [], []
     for index, pixels in zbuffer.groups():
         part = zbuffer.parts[index]
+        (flat if _flat(part) and len(part.bvh) <= len(pixels) else round_).append((index, pixels))
+    out = _flat_normals(zbuffer, [index for index, _ in flat])
+    for index, pixels in round_:
+        part, row = zbuffer.parts[index], pixels // width
         triangle = triangles.take(pixels).astype(np.intp)
-        if _flat(part) and len(part.bvh) <= len(triangle):
-            every = np.arange(len(part.bvh))  # few triangles with one normal each: made once, then looked up
-            table = _turned(part, part.bvh.corner_normals[0].copy(), faces_viewer(part, every, every, every))
-            normal = [axis.take(triangle) for axis in table]
-        else:
-            row = pixels // width
-            shading = _interpolated(part, triangle, weights.take(pixels).view(np.float32).reshape(-1, 2))
-            front = faces_viewer(part, (pixels - row * width) + 0.5, row + 0.5, triangle)
-            normal = list(_turned(part, shading, front, row))
+        shading = _interpolated(part, triangle, weights.take(pixels).view(np.float32).reshape(-1, 2))
+        front = faces_viewer(part, (pixels - row * width) + 0.5, row + 0.5, triangle)
+        normal = _turned(part, shading, front, row)
         for k in range(3):
             out[k][pixels] = normal[k]
     return np.ascontiguousarray(out.T).reshape(*zbuffer.depth.shape, 3)
+
+
+def _flat_normals(zbuffer: ZBuffer, indices: list[int]) -> F4:
+    """Normals f4[3, pixels] where those parts are seen, 0 elsewhere: few triangles with one normal each, so they are made once
+    a triangle, in one table, and looked up."""
+    tables, first = [np.zeros((3, 1), np.float32)], np.zeros(len(zbuffer.parts) + 1, np.intp)
+    place = 1
+    for index in indices:
+        part = zbuffer.parts[index]
+        every = np.arange(len(part.bvh))
+        front = faces_viewer(part, every, every, every)
+        tables.append(_turned(part, part.bvh.corner_normals[0].copy(), front))
+        first[index] = place
+        place += len(every)
+    table = np.concatenate(tables, 1)
+    of_part = first.take(zbuffer.part.ravel())  # part -1 takes the last one's, which is nobody's
+    entry = np.where(of_part > 0, of_part + zbuffer.box_triangle.ravel(), 0)
+    return np.stack([table[k].take(entry) for k in range(3)])
 
 
 def _flat(part: Part) -> bool:
@@ -201,7 +231,7 @@ def _flat(part: Part) -> bool:
 
 def _turned(part: Part, normal: F4, front: Bool, row: np.ndarray | None = None) -> F4:
     """Unit normals f4[3, n] in the world, on the side that is seen, of normals in the gprim's frame."""
-    inverse = np.linalg.inv(part.world_from_box[..., :3, :3]).astype(np.float32)
+    inverse = part.grid.inverse.astype(np.float32)
     if inverse.ndim == 3:
         normal = np.einsum("kn,nkj->jn", normal, inverse[row])
     else:

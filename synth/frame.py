@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from twinstage.base.heap import tidy_heap
 from twinstage.render.capture import Camera
 from twinstage.render.picture import png_bytes
 from twinstage.scene.columns import F4
@@ -123,6 +124,7 @@ class FrameMaker:
 
     def make(self, out: Path, frame: int, split: str | None = None, scene: int = 0) -> FrameSummary:
         """Write all files of a frame; the record last, so its presence says that the frame is whole."""
+        tidy_heap()
         job = Job(frame, split, scene)
         refusals: list[Refusal] = []
         for number in range(self.recipe.accept.attempts):

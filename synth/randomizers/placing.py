@@ -118,7 +118,7 @@ class Placing(Randomizer):
         block = thing.block(proposal.world)
         if block is None:
             return ""
-        if self.within is not None and not all(self.within.box.contains(corner, 1e-9) for corner in block):
+        if self.within is not None and not self.within.box.contains(block, 1e-9):
             return "reaches out of within"
         return "hits something" if taken.meets(block) else ""
 

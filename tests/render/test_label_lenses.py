@@ -92,9 +92,10 @@ def test_no_bound_hides_anything(hand, monkeypatch, name):
 
     def everywhere(view, canvas, world, half):
         n = world.shape[1]
-        return [canvas] * n, np.full(n, view.near), np.ones(n, bool)
+        return np.tile([canvas.x0, canvas.y0, canvas.x1, canvas.y1], (n, 1)), np.full(n, view.near), np.ones(n, bool)
 
     monkeypatch.setattr(casting, "part_rects", everywhere)
+    monkeypatch.setattr(casting, "WORTH", np.inf)
     loose = label_pass(snapshot, camera, outside_rays=None)
     assert len(tight.objects) >= 3
     for aov, array in tight.aovs.items():

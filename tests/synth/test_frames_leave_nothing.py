@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from twinstage.base import heap
 from twinstage.synth.frame import FrameMaker
 
 WARM, ROUND, ROUNDS = 3, 5, 3
@@ -36,3 +37,19 @@ def test_frames_leave_nothing_behind(
     assert len(set(layers)) == 1
     # What is kept once makes one round longer, what each frame keeps makes all of them.
     assert min(after - before for before, after in pairwise(objects)) < ROUND
+
+
+def test_the_heap_is_tidied_as_frames_are_made(
+    yard: Path,
+    yard_recipe: Callable[..., Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """glibc keeps what was freed in the midst of its heap: resident memory crept up by 7 MB in 1,000 frames."""
+    calls: list[int] = []
+    monkeypatch.setattr(heap, "_malloc_trim", lambda: calls.append)
+    monkeypatch.setattr(heap, "EVERY", 2)
+    maker = FrameMaker(yard_recipe(frames=9, resolution=[64, 48], engine={"kind": "null"}), yard.parent)
+    for frame in range(4):
+        maker.make(tmp_path, frame)
+    assert len(calls) >= 2
