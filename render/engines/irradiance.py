@@ -24,7 +24,7 @@ import numpy as np
 
 from twinstage.render.engines.lamps import Lamp
 from twinstage.render.engines.world import CLEARANCE, WorldBvh
-from twinstage.render.rays import RayGrid, View
+from twinstage.render.rays import View, ray_grids
 from twinstage.render.zbuffer import ZBuffer
 from twinstage.scene.columns import F4, I4, U1, Bool
 
@@ -144,7 +144,7 @@ class _Surfaces:
         self._width = zbuffer.camera.width
         pose = np.eye(4)
         pose[:3, 3] = world.origin
-        self._grid = RayGrid(View(zbuffer.camera), pose, np.eye(3))
+        (self._grid,) = ray_grids(View(zbuffer.camera), pose[None], np.eye(3)[None])
 
     def places(self, pixels: np.ndarray) -> Places:
         """Those of flat pixel indices that see something."""
