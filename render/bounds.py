@@ -36,8 +36,12 @@ class PixelRect:
 
     def clipped(self, other: "PixelRect") -> "PixelRect":
         """The part inside the other one; may be empty."""
-        x0, y0 = max(self.x0, other.x0), max(self.y0, other.y0)
-        return PixelRect(x0, y0, max(min(self.x1, other.x1), x0), max(min(self.y1, other.y1), y0))
+        # Without min and max, which take twice as long; this is asked thousands of times a picture.
+        x0 = self.x0 if self.x0 > other.x0 else other.x0
+        y0 = self.y0 if self.y0 > other.y0 else other.y0
+        x1 = self.x1 if self.x1 < other.x1 else other.x1
+        y1 = self.y1 if self.y1 < other.y1 else other.y1
+        return PixelRect(x0, y0, x1 if x1 > x0 else x0, y1 if y1 > y0 else y0)
 
     def united(self, other: "PixelRect") -> "PixelRect":
         """The smallest rectangle around both."""
