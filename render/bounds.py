@@ -120,7 +120,7 @@ def _cut_by_near(corners: F8, near: float) -> tuple[F8, Bool]:
 
 
 def pixel_rects(bounds: F8, canvas: PixelRect) -> tuple[np.ndarray, Bool]:
-    """The rectangles (x0, y0, x1, y1) i8[n, 4] of pixel centres inside the bounds, clipped to `canvas`, and which of them hold any pixel."""
+    """Rectangles (x0, y0, x1, y1) i8[n, 4] of pixel centres inside the bounds, on `canvas`; which hold any pixel."""
     limits = np.array([[canvas.x0, canvas.y0, canvas.x1, canvas.y1]], np.float64)
     inside = np.clip(np.nan_to_num(bounds, posinf=1e9, neginf=-1e9), -1e9, 1e9)
     low = np.maximum(np.ceil(inside[:, :2] - 0.5 - _SLACK), limits[:, :2])

@@ -21,7 +21,7 @@ from twinstage.render.footprints import WORTH, Footprint, footprints
 from twinstage.render.motion import Motion
 from twinstage.render.opacity import Cutouts, Transparency, cutouts, hidden_slots
 from twinstage.render.posing import Moment, moments
-from twinstage.render.rays import RayGrid, View
+from twinstage.render.rays import RayGrid, View, ray_grids
 from twinstage.render.thin import flat, moved_out, solid
 from twinstage.scene.columns import F8, Bool
 from twinstage.scene.snapshot import Prototype, Snapshot
@@ -118,10 +118,12 @@ def _parts_of(
     ]
     holes: dict[tuple[int, int], Cutouts | None] = {}
     rows = moment.first, moment.last
-    limits = _limits(moment, view.camera, canvas, None if wanted is None else ~np.isin(table.object[index], wanted))
+    limits = _limits(
+        moment, view.camera, canvas, None if wanted is None else ~np.isin(table.object[index], wanted)
+    )
     for group in (np.flatnonzero(~moving), np.flatnonzero(moving)):
         mine = [bvhs[g] for g in group.tolist()]
-        for k, world, inverse, rect, nearest, footprint in _placed(
+        for k, world, grid, rect, nearest, footprint in _placed(
             moment, view, canvas, index[group], mine, limits[group if len(limits) > 1 else [0]]
         ):
             i, bvh = int(index[group[k]]), mine[k]
@@ -129,7 +131,7 @@ def _parts_of(
             prototype, materials = snapshot.prototypes[kind[0]], snapshot.material_sets[kind[1]]
             if kind not in holes:
                 holes[kind] = cutouts(snapshot, prototype, materials, transparent)
-            owner, grid = int(table.object[i]), RayGrid(view, world, inverse)
+            owner = int(table.object[i])
             yield Part(
                 i, owner, prototype, materials, bvh, grid, rect, nearest, world, rows, holes[kind], footprint
             )
@@ -162,9 +164,9 @@ def _placed(
     index: np.ndarray,
     bvhs: list[Bvh],
     limits: np.ndarray,
-) -> Iterator[tuple[int, F8, F8, PixelRect, float, Footprint | None]]:
-    """Those of some instances that may be within their limits: number, pose, inverse of its linear part, rectangle, least ray
-    parameter, footprint. Either all of them move or none does.
+) -> Iterator[tuple[int, F8, RayGrid, PixelRect, float, Footprint | None]]:
+    """Those of some instances that may be within their limits: number, pose, rays, rectangle, least ray parameter,
+    footprint. Either all of them move or none does.
     """
     if index.size == 0:
         return
@@ -180,22 +182,25 @@ def _placed(
     # A sheet has no inverse: see `_bvh`. One that moves while rows are exposed is left out, and what is no more than a line.
     whole = solid(world[..., :3, :3]).all(0)
     rects, nearest, seen = part_rects(view, canvas, world, np.array([bvh.half for bvh in bvhs]))
-    rects[:, :2], rects[:, 2:] = np.maximum(rects[:, :2], limits[:, :2]), np.minimum(rects[:, 2:], limits[:, 2:])
+    rects[:, :2], rects[:, 2:] = (
+        np.maximum(rects[:, :2], limits[:, :2]),
+        np.minimum(rects[:, 2:], limits[:, 2:]),
+    )
     kept = np.flatnonzero(seen & whole & (rects[:, :2] < rects[:, 2:]).all(1))
-    inverse = np.linalg.inv(world[:, kept, :3, :3])
+    world = world.swapaxes(0, 1)[kept] if moving else world[0, kept]
+    grids = ray_grids(view, world, np.linalg.inv(world[..., :3, :3]))
     prints: dict[int, Footprint] = {}
     if not moving and view.basis is not None and not view.rolling:
-        wide = kept[(rects[kept, 2:] - rects[kept, :2]).prod(1) >= WORTH]
-        prints = dict(
-            zip(wide.tolist(), footprints(view, canvas, world[0, wide], [bvhs[k] for k in wide.tolist()]), strict=True)
-        )
+        wide = np.flatnonzero((rects[kept, 2:] - rects[kept, :2]).prod(1) >= WORTH)
+        made = footprints(view, canvas, world[wide], [bvhs[k] for k in kept[wide].tolist()])
+        prints = dict(zip(wide.tolist(), made, strict=True))
     for place, k in enumerate(kept.tolist()):
-        pose, back = (world[:, k], inverse[:, place]) if moving else (world[0, k], inverse[0, place])
-        yield k, pose, back, PixelRect(*rects[k].tolist()), float(nearest[k]), prints.get(k)
+        rect = PixelRect(*rects[k].tolist())
+        yield k, world[place], grids[place], rect, float(nearest[k]), prints.get(place)
 
 
 def part_rects(view: View, canvas: PixelRect, world: F8, half: F8) -> tuple[np.ndarray, F8, Bool]:
-    """Rectangles (x0, y0, x1, y1) i8[n, 4] on `canvas`, least ray parameters [m] and which of them hold any pixel, of boxes at `world`.
+    """Rectangles (x0, y0, x1, y1) i8[n, 4] on `canvas` of boxes at `world`, least ray parameters [m], which hold any pixel.
 
     `world`: f8[1, n, 4, 4], or f8[height, n, 4, 4] of boxes that move; `half` f8[n, 3].
     """

@@ -25,7 +25,7 @@ WORTH = 4096
 
 @dataclass(frozen=True, slots=True)
 class Footprint:
-    """Rectangles (x0, y0, x1, y1) i8[n, 4] that hold all of a part, and the least ray parameter f8[n] [m] of what is in each."""
+    """Rectangles (x0, y0, x1, y1) i8[n, 4] that hold all of a part; the least ray parameter f8[n] [m] in each."""
 
     rects: np.ndarray
     nearest: F8
@@ -65,7 +65,9 @@ def footprints(view: View, canvas: PixelRect, world: F8, bvhs: Sequence[Bvh]) ->
     linear = turn @ world[:, :3, :3]
     origin = (world[:, :3, 3] - view.poses[:3, 3]) @ turn.T
     linear, origin = np.repeat(linear, count, 0), np.repeat(origin, count, 0)
-    bounds, nearest = local_bounds(view.camera, linear, np.einsum("nij,nj->ni", linear, middle) + origin, half)
+    bounds, nearest = local_bounds(
+        view.camera, linear, np.einsum("nij,nj->ni", linear, middle) + origin, half
+    )
     rects, seen = pixel_rects(bounds, canvas)
     ends = np.cumsum(count)
     return [

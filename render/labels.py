@@ -31,8 +31,8 @@ from twinstage.render.aovs import Seen, label_aovs
 from twinstage.render.bounds import PixelRect, canvas_rect, image_rect
 from twinstage.render.capture import Camera, Capture, ObjectMask
 from twinstage.render.casting import SHARED_BVHS, BvhCache, Part, parts_in_view
-from twinstage.render.flow import Instant
 from twinstage.render.drawing import draw_seen, draw_whole
+from twinstage.render.flow import Instant
 from twinstage.render.motion import Motion
 from twinstage.render.opacity import Transparency
 from twinstage.render.silhouettes import count_outside

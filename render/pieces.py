@@ -16,7 +16,7 @@ def split(low: F8, high: F8, most: int = PIECES) -> tuple[F8, F8]:
     leaves = [(low, high)]
     closed: list[tuple[F8, F8]] = []
     while leaves and len(leaves) + len(closed) < most:
-        spans = [float(np.max(h.max(0) - l.min(0))) for l, h in leaves]
+        spans = [float((end.max(0) - start.min(0)).max()) for start, end in leaves]
         widest = int(np.argmax(spans))
         low, high = leaves.pop(widest)
         start, end = low.min(0), high.max(0)

@@ -7,7 +7,6 @@ a pose of its own.
 """
 
 from collections import OrderedDict
-from functools import cached_property
 
 import numpy as np
 
@@ -99,37 +98,17 @@ class RayGrid:
     """The rays of a view in the frame of a box at `world_from_box`, f8[4, 4] or, where it moves, f8[height, 4, 4].
 
     Directions are not normalised there, so the ray parameter is the camera's own: z along the axis, or the range.
-    `inverse` f8[..., 3, 3] is that of the pose's linear part.
+    `inverse` f8[..., 3, 3] is that of the pose's linear part. See `ray_grids`.
     """
 
-    def __init__(self, view: View, world_from_box: F8, inverse: F8) -> None:
-        self.view = view
-        self.inverse = inverse
-        self._offset = view.poses[..., :3, 3] - world_from_box[..., :3, 3]
-        self.by_row = view.rolling or world_from_box.ndim == 3
-
-    # Made when asked for: of many parts that may be in view, few are cast.
-
-    @cached_property
-    def _turn(self) -> F8:
-        return np.asarray(self.inverse @ self.view.poses[..., :3, :3])
-
-    @cached_property
-    def _start(self) -> F8:
-        return np.asarray(np.einsum("...ij,...j->...i", self.inverse, self._offset))
-
-    @cached_property
-    def _origin(self) -> F8:
-        """Of affine lenses: origins as f8[..., 3, 3] @ (x, y, 1)."""
-        assert self.view.basis is not None
-        origin: F8 = self._turn @ self.view.basis[0]
-        origin[..., 2] += self._start
-        return origin
-
-    @cached_property
-    def _direction(self) -> F8:
-        assert self.view.basis is not None
-        return np.asarray(self._turn @ self.view.basis[1])
+    def __init__(
+        self, view: View, inverse: F8, turn: F8, start: F8, affine: tuple[F8, F8, F8] | None
+    ) -> None:
+        self.view, self.inverse = view, inverse
+        self._turn, self._start = turn, start
+        self.by_row = turn.ndim == 3
+        if affine is not None:
+            self._origin, self._direction, self._matrices = affine
 
     @property
     def central(self) -> bool:
@@ -179,11 +158,6 @@ class RayGrid:
             np.add(down[k].take(row), across[k].take(column), out=rays[:, k])
         return rays
 
-    @cached_property
-    def _matrices(self) -> F8:
-        """Origin on the near plane and direction, f8[..., 6, 3] times (x, y, 1)."""
-        return np.concatenate([self._origin + self._direction * self.view.near, self._direction], -2)
-
     def _sums(self, x: F8, y: F8) -> tuple[F4, F4]:
         """What rows and columns add to each of the six numbers of a ray, f4[6, rows] and f4[6, columns]; summed in float32."""
         m = self._matrices
@@ -221,3 +195,25 @@ class RayGrid:
         turn = self._turn[rows]
         begin = np.einsum("nij,jn->in", turn, origins) + self._start[rows].T
         return begin, np.einsum("nij,jn->in", turn, directions)
+
+
+def ray_grids(view: View, world_from_box: F8, inverse: F8) -> list[RayGrid]:
+    """The rays in the frames of n boxes, f8[n, 4, 4] or, where they move, f8[n, height, 4, 4].
+
+    `inverse` f8[..., 3, 3]: of their linear parts.
+    Of affine lenses origins (from the camera, and on the near plane) and directions are f8[..., 3, 3] @ (x, y, 1).
+    """
+    back, place = inverse, world_from_box[..., :3, 3]
+    if view.rolling and world_from_box.ndim == 3:
+        back, place = back[:, None], place[:, None]
+    turn = back @ view.poses[..., :3, :3]
+    start = np.einsum("...ij,...j->...i", back, view.poses[..., :3, 3] - place)
+    if view.basis is None:
+        return [RayGrid(view, inverse[k], turn[k], start[k], None) for k in range(len(turn))]
+    origin, direction = turn @ view.basis[0], turn @ view.basis[1]
+    origin[..., 2] += start
+    both = np.concatenate([origin + direction * view.near, direction], -2)
+    return [
+        RayGrid(view, inverse[k], turn[k], start[k], (origin[k], direction[k], both[k]))
+        for k in range(len(turn))
+    ]

@@ -18,6 +18,7 @@ _BAND = 2_000_000
 _CELL = 8
 """Pixels between the corners of a cell."""
 
+
 def count_outside(
     camera: Camera, parts: list[Part], rect: PixelRect, canvas: PixelRect, most: int | None
 ) -> int:

@@ -23,6 +23,9 @@ from twinstage.render.ties import Claims, Pixels, joined, owner_key, reach, winn
 from twinstage.scene.columns import F4, I4, U4, Bool
 from twinstage.scene.snapshot import Snapshot
 
+_LONG = 512
+"""Columns from which a product with a matrix of three rows is faster without BLAS."""
+
 
 class ZBuffer:
     """Nearest hits of an image; see the module for what "nearest" is.
@@ -141,16 +144,22 @@ class ZBuffer:
         t = hits.t.reshape(-1).take(chosen)
         t = exact_t(part, column + 0.5, row + 0.5, triangle.astype(np.intp), t)
         old = self._drawn.depth.reshape(-1).take(pixel)
-        tie = (t <= reach(old)) & (old <= reach(t))
         barycentric = hits.barycentric.reshape(-1, 2)
-        if tie.any():
-            at = pixel[tie]
-            self._claims.append(self._drawn.at(at))
-            coming = np.full(len(at), index)
-            self._claims.append(Claims(at, coming, t[tie], triangle[tie], barycentric[chosen[tie]]))
         nearer = t < old
-        if not nearer.all():
-            chosen, pixel, t, triangle = chosen[nearer], pixel[nearer], t[nearer], triangle[nearer]
+        if not (nearer.all() and (old == np.inf).all()):
+            tie = np.flatnonzero((t <= reach(old)) & (old <= reach(t)))
+            if tie.size:
+                at = pixel[tie]
+                self._claims.append(self._drawn.at(at))
+                coming = np.full(len(at), index)
+                self._claims.append(Claims(at, coming, t[tie], triangle[tie], barycentric[chosen[tie]]))
+            kept = np.flatnonzero(nearer)
+            chosen, pixel, t, triangle = (
+                chosen.take(kept),
+                pixel.take(kept),
+                t.take(kept),
+                triangle.take(kept),
+            )
         drawn = self._drawn
         drawn.depth.reshape(-1)[pixel] = t
         drawn.part.reshape(-1)[pixel] = index
@@ -187,41 +196,25 @@ def world_normals(snapshot: Snapshot, zbuffer: ZBuffer) -> F4:
 
     Where a ray met the back of a triangle the normal is turned round, so that it belongs to the side that is seen.
     """
+    out = np.zeros((3, zbuffer.depth.size), np.float32)
     width = zbuffer.camera.width
     weights = zbuffer.barycentric.reshape(-1).view(np.uint64)
     triangles = zbuffer.box_triangle.ravel()
-    flat, round_ = [], []
     for index, pixels in zbuffer.groups():
         part = zbuffer.parts[index]
-        (flat if _flat(part) and len(part.bvh) <= len(pixels) else round_).append((index, pixels))
-    out = _flat_normals(zbuffer, [index for index, _ in flat])
-    for index, pixels in round_:
-        part, row = zbuffer.parts[index], pixels // width
         triangle = triangles.take(pixels).astype(np.intp)
-        shading = _interpolated(part, triangle, weights.take(pixels).view(np.float32).reshape(-1, 2))
-        front = faces_viewer(part, (pixels - row * width) + 0.5, row + 0.5, triangle)
-        normal = _turned(part, shading, front, row)
+        if _flat(part) and len(part.bvh) <= len(triangle):
+            every = np.arange(len(part.bvh))  # few triangles with one normal each: made once, then looked up
+            table = _turned(part, part.bvh.corner_normals[0].copy(), faces_viewer(part, every, every, every))
+            normal = [axis.take(triangle) for axis in table]
+        else:
+            row = pixels // width
+            shading = _interpolated(part, triangle, weights.take(pixels).view(np.float32).reshape(-1, 2))
+            front = faces_viewer(part, (pixels - row * width) + 0.5, row + 0.5, triangle)
+            normal = list(_turned(part, shading, front, row))
         for k in range(3):
             out[k][pixels] = normal[k]
     return np.ascontiguousarray(out.T).reshape(*zbuffer.depth.shape, 3)
-
-
-def _flat_normals(zbuffer: ZBuffer, indices: list[int]) -> F4:
-    """Normals f4[3, pixels] where those parts are seen, 0 elsewhere: few triangles with one normal each, so they are made once
-    a triangle, in one table, and looked up."""
-    tables, first = [np.zeros((3, 1), np.float32)], np.zeros(len(zbuffer.parts) + 1, np.intp)
-    place = 1
-    for index in indices:
-        part = zbuffer.parts[index]
-        every = np.arange(len(part.bvh))
-        front = faces_viewer(part, every, every, every)
-        tables.append(_turned(part, part.bvh.corner_normals[0].copy(), front))
-        first[index] = place
-        place += len(every)
-    table = np.concatenate(tables, 1)
-    of_part = first.take(zbuffer.part.ravel())  # part -1 takes the last one's, which is nobody's
-    entry = np.where(of_part > 0, of_part + zbuffer.box_triangle.ravel(), 0)
-    return np.stack([table[k].take(entry) for k in range(3)])
 
 
 def _flat(part: Part) -> bool:
@@ -235,12 +228,29 @@ def _turned(part: Part, normal: F4, front: Bool, row: np.ndarray | None = None) 
     if inverse.ndim == 3:
         normal = np.einsum("kn,nkj->jn", normal, inverse[row])
     else:
-        normal = inverse.T @ normal
+        normal = _rotated(inverse, normal)
     length = np.sqrt(np.einsum("kn,kn->n", normal, normal))
     length[length == 0] = 1
     np.negative(length, out=length, where=~front)
     normal /= length
     return normal
+
+
+def _rotated(inverse: F4, normal: F4) -> F4:
+    """`inverse.T @ normal`, f4[3, n], to the bit: each product is added unrounded, as BLAS does by fused multiply-add.
+
+    BLAS is four times slower where three rows are long.
+    """
+    if normal.shape[1] < _LONG:
+        return np.asarray(inverse.T @ normal)
+    out, wide, factors = np.empty_like(normal), normal.astype(np.float64), inverse.astype(np.float64)
+    for j in range(3):
+        total = (factors[0, j] * wide[0] + 0.0).astype(
+            np.float32
+        )  # the sum starts from +0, so it is never -0
+        total = (factors[1, j] * wide[1] + total).astype(np.float32)
+        out[j] = factors[2, j] * wide[2] + total
+    return out
 
 
 def _interpolated(part: Part, triangle: np.ndarray, weights: F4) -> F4:

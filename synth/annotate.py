@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from twinstage.render.boxes import full_box_of
 from twinstage.render.capture import Camera, Capture, ObjectMask
 from twinstage.render.extents import SHARED_BOUNDS, Bounds, object_nodes, transform
+from twinstage.render.full_boxes import Limits, full_boxes
 from twinstage.render.hull import smallest_rectangles
 from twinstage.render.keypoints import SeenKeypoints, seen_keypoints
 from twinstage.render.lens import Fisheye, OpenCV, lens_data
@@ -129,7 +129,12 @@ class ObjectRecords:
     def records(self) -> list[dict[str, Any]]:
         """An entry of the record's `objects` each."""
         masks = mask_records(self.seen)
-        return [self._record(k, item, masks[k]) for k, item in enumerate(self.seen)]
+        drawn = [self.parts.drawn(item.object) for item in self.seen]
+        boxes = [
+            _full_box(mask["bbox_amodal"], box)
+            for mask, box in zip(masks, full_boxes(self.snapshot, self.camera, drawn), strict=True)
+        ]
+        return [self._record(k, item, masks[k] | {"bbox_full": boxes[k]}) for k, item in enumerate(self.seen)]
 
     def _rigid(self, k: int) -> bool:
         """Whether the k-th object is neither mirrored nor squashed."""
@@ -164,7 +169,6 @@ class ObjectRecords:
             "model": None if model is None else model.name,
             "cutout": self._cutout(item.object),
             **masks,
-            "bbox_full": self._full_box(item.object, masks["bbox_amodal"]),
         }
         if self.classes[name].keypoints:
             out["keypoints"] = self._keypoint_records(item.object, self.classes[name].keypoints)
@@ -180,19 +184,6 @@ class ObjectRecords:
             "size": [float(np.linalg.norm(corners[i] - corners[0])) for i in (4, 2, 1)],
             "bbox_3d": rows(corners),
         }
-
-    def _full_box(self, row: int, amodal: Sequence[float]) -> list[float]:
-        """Of the vertices that the lens sees, and of the pixel centres of the silhouette.
-
-        A triangle larger than what the lens sees has all of its corners and edges outside of it, so only pixels tell.
-        """
-        found = full_box_of(self.snapshot, self.camera, self.parts.drawn(row))
-        x, y, width, height = amodal
-        low, high = (x + 0.5, y + 0.5), (x + width - 0.5, y + height - 0.5)
-        if found is not None:
-            low = min(low[0], found[0]), min(low[1], found[1])
-            high = max(high[0], found[2]), max(high[1], found[3])
-        return [float(v) for v in (*low, high[0] - low[0], high[1] - low[1])]
 
     def _keypoint_records(self, row: int, names: Sequence[str]) -> list[dict[str, Any]]:
         """Those that the object has, in the order of the class's names."""
@@ -255,6 +246,19 @@ def mask_records(seen: Sequence[ObjectMask]) -> list[dict[str, Any]]:
         }
         for item, box, whole_box, turned, counts, whole_counts in columns
     ]
+
+
+def _full_box(amodal: Sequence[float], found: Limits | None) -> list[float]:
+    """[x, y, width, height] of the vertices that the lens sees (`found`), and of the silhouette's pixel centres.
+
+    A triangle larger than what the lens sees has all of its corners and edges outside of it, so only pixels tell.
+    """
+    x, y, width, height = amodal
+    low, high = (x + 0.5, y + 0.5), (x + width - 0.5, y + height - 0.5)
+    if found is not None:
+        low = min(low[0], found[0]), min(low[1], found[1])
+        high = max(high[0], found[2]), max(high[1], found[3])
+    return [float(v) for v in (*low, high[0] - low[0], high[1] - low[1])]
 
 
 def _outline(item: ObjectMask) -> np.ndarray:

@@ -143,6 +143,8 @@ _USUAL = {"samples": "spp", "samples_per_pixel": "spp", "bounces": "max_depth", 
 
 def _engine(data: Any) -> Any:
     """Refuses kinds and settings that no engine has, with the near miss. `kind: null` means the engine of that name."""
+    if data is None:
+        raise ValueError("nothing is given; the engine of the name null is {kind: null}")
     if isinstance(data, str):
         data = {"kind": data}
     if isinstance(data, dict):

@@ -1,17 +1,20 @@
 """The light that reaches the surfaces of a picture, for the `raycast` engine: exact at nodes, interpolated between them.
 
-Nodes are every `STEP`-th pixel of a row and of a column, and the last ones. At a node each lamp sends one shadow ray and the
-sky `SKY_RAYS`, from a pattern of 2 x 2 nodes that differ (interleaved sampling: Keller and Heidrich 2001); the pattern's
-trace is taken out by a filter of 1, 2, 1 nodes. A pixel takes the light of the (up to four) nodes around it, weighed
-bilinearly, of those that are on its own surface: of the same instance, with normals no more than 18 degrees apart.
+Nodes are every `STEP`-th pixel of a row and of a column, and the last ones. From a node goes one shadow ray to each lamp that
+it faces, and `SKY_RAYS` to the sky, whose directions differ among 4 x 4 nodes (interleaved sampling, Keller and Heidrich
+2001); a mean over neighbours on the same surface evens that pattern out. A pixel takes the light of those
+of the four nodes around it, weighed bilinearly, that are on its own surface: of the same instance, with normals no more than
+32 degrees apart. It is lit on its own instead
 
-A pixel is lit on its own instead
- - where no node around it is on its surface: lamps and sky;
- - where the nodes around it disagree about the shadow of one of the `SHARP` lamps that light the picture most, and that
-   lamp gives one of them more than `MATTERS` of its light: its lamps. So the edges of shadows are sharp to the pixel.
+EDGE  where they disagree about whether something hides one of the `SHARP` strongest lamps, and that lamp gives one of them
+      more than `MATTERS` of its light, or weigh less than `ENOUGH` in all: rays go to the lamps in doubt, so shadows have
+      edges sharp to the pixel;
+LOST  where none is on its surface: rays go to the lamps, but for those that all nodes around see, whatever their surface; its
+      share of the sky is the mean of those nodes.
 
-What this leaves out: shadows that fall between nodes, so are narrower than `STEP` pixels, and shadows of weak lamps have
-edges `STEP` pixels wide; on one surface the light of the sky runs up to 2 `STEP` pixels across an edge of its shade.
+So this is left out: of shadows on one surface what falls between nodes (less than `STEP` pixels wide); shadows of weak lamps
+have edges `STEP` pixels wide, and the sky's run out over 3 `STEP` pixels; on surfaces too narrow for a node the light is what
+their surroundings have where that is not in doubt. In a picture of k x k samples a pixel all this is k times finer.
 """
 
 from collections.abc import Iterator, Sequence
@@ -28,19 +31,23 @@ from twinstage.scene.columns import F4, I4, U1, Bool
 STEP = 4
 SKY_RAYS = 2
 SHARP = 8
-MATTERS = 0.08
+MATTERS = 0.12
+ENOUGH = 0.25
+
+TURNS = np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]])
+"""Which directions to the sky nodes (or pixels) take, by row and column: neighbours differ most (an ordered dither's order)."""
 
 EDGE, LOST = 1, 2
 """Why a pixel is lit on its own: an edge of a shadow, no node on its surface."""
 
-_ALIKE = np.float32(0.95)
+_ALIKE = np.float32(0.85)
 _GOLDEN = np.pi * (3 - 5**0.5)
 
 
 @dataclass(frozen=True)
 class Places:
-    """Points on surfaces: position and unit normal f4[3, n], counted from the world BVH's origin; turn: which of the four
-    sets of directions to the sky each has, i8[n]."""
+    """Points on surfaces: position and unit normal f4[3, n], counted from the world BVH's origin; turn: which set of
+    directions to the sky each has, i8[n]."""
 
     position: F4
     normal: F4
@@ -93,9 +100,11 @@ class Lights:
         tangent, bitangent = _frames(places.normal)
         seen = np.zeros(len(places.turn), np.float32)
         for k in range(SKY_RAYS):
-            number = k * 4 + np.arange(4)
-            radius = np.sqrt((number + 0.5) / (4 * SKY_RAYS))
-            across, along = radius * np.cos(_GOLDEN * number), radius * np.sin(_GOLDEN * number)
+            # Each ray of a place comes from a ring and a sector of its own, so that even one place alone is about right.
+            turn = np.arange(TURNS.size)
+            radius = np.sqrt((k + (turn + 0.5) / TURNS.size) / SKY_RAYS)
+            angle = _GOLDEN * turn + 2 * np.pi * k / SKY_RAYS
+            across, along = radius * np.cos(angle), radius * np.sin(angle)
             up = np.sqrt(1 - radius**2)
             x, y, z = (axis.astype(np.float32).take(places.turn) for axis in (across, along, up))
             seen += ~self.world.blocked(start, x * tangent + y * bitangent + z * places.normal, np.inf)
@@ -112,9 +121,10 @@ def irradiance(lights: Lights, zbuffer: ZBuffer, normal: F4) -> F4:
     places = surfaces.places(alone)
     clear, hidden = pixels.clear.take(alone), pixels.hidden.take(alone)
     lost = np.flatnonzero(pixels.own.take(alone) == LOST)
-    clear[lost] = _clear_around(nodes, *np.divmod(alone[lost], share.shape[1]))
+    around = _around(nodes, *np.divmod(alone[lost], share.shape[1]))
+    clear[lost] = _clear(nodes, around)
     if lights.sky.any():
-        share.reshape(-1)[alone[lost]] = lights.sky_share(places.of(lost))
+        share.reshape(-1)[alone[lost]] = _sky(nodes, around, lights, places.of(lost))
     given = np.zeros((3, len(alone)), np.float32)
     for one, _ in nodes.lights.lamplight(places, clear & ~hidden, ~(clear ^ hidden)):
         given += one
@@ -143,7 +153,7 @@ class _Surfaces:
         origin, direction = self._grid.exact(x + 0.5, y + 0.5)
         position = (origin + direction * self._depth.take(pixels)).astype(np.float32)
         normal = np.ascontiguousarray(self.normal.reshape(-1, 3).take(pixels, 0).T)
-        return Places(position, normal, (y & 1) * 2 + (x & 1))
+        return Places(position, normal, TURNS[y % 4, x % 4])
 
 
 @dataclass(frozen=True)
@@ -172,7 +182,7 @@ def _at_nodes(lights: Lights, surfaces: _Surfaces) -> _Nodes:
     hit = np.flatnonzero(part.ravel() >= 0)
     row, column = np.divmod(hit, len(x))
     places = surfaces.places(y.take(row) * width + x.take(column))
-    places = Places(places.position, places.normal, (row & 1) * 2 + (column & 1))
+    places = Places(places.position, places.normal, TURNS[row % 4, column % 4])
     lights = lights.by_strength(places)
     light = np.zeros((4, len(hit)), np.float32)
     clear, hidden, matters = np.zeros((3, len(hit)), np.uint8)
@@ -201,20 +211,23 @@ def _spread(values: np.ndarray, hit: np.ndarray, shape: tuple[int, ...]) -> np.n
 
 
 def _smoothed(nodes: _Nodes) -> _Nodes:
-    """The share of the sky weighed 1, 2, 1 over neighbours on the same surface, which evens out the 2 x 2 pattern."""
+    """The share of the sky weighed 1, 2, 2, 2, 1 over neighbours on the same surface, first in columns, then in rows.
+
+    These weights even out what repeats after two nodes, or four.
+    """
     rows, columns = nodes.part.shape
-    share = nodes.light[3].copy()
-    total = np.ones((rows, columns), np.float32)
-    share *= 4
-    total *= 4
-    for dy, dx in ((-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1)):
-        mine = slice(max(-dy, 0), rows - max(dy, 0)), slice(max(-dx, 0), columns - max(dx, 0))
-        other = slice(max(dy, 0), rows + min(dy, 0)), slice(max(dx, 0), columns + min(dx, 0))
-        same = _alike(nodes, other, nodes.part[mine], [axis[mine] for axis in nodes.normal])
-        weight = same * np.float32(2 if dy == 0 or dx == 0 else 1)
-        share[mine] += nodes.light[3][other] * weight
-        total[mine] += weight
-    nodes.light[3] = share / total
+    for along in (0, 1):
+        given = nodes.light[3]
+        share, total = 2 * given, np.full((rows, columns), np.float32(2))
+        for off, weight in ((-2, 1), (-1, 2), (1, 2), (2, 1)):
+            dy, dx = (off, 0) if along == 0 else (0, off)
+            mine = slice(max(-dy, 0), rows - max(dy, 0)), slice(max(-dx, 0), columns - max(dx, 0))
+            other = slice(max(dy, 0), rows + min(dy, 0)), slice(max(dx, 0), columns + min(dx, 0))
+            same = _alike(nodes, other, nodes.part[mine], [axis[mine] for axis in nodes.normal])
+            weights = same * np.float32(weight)
+            share[mine] += given[other] * weights
+            total[mine] += weights
+        nodes.light[3] = share / total
     return nodes
 
 
@@ -264,21 +277,40 @@ def _between(nodes: _Nodes, surfaces: _Surfaces) -> _Pixels:
                 matters |= nodes.matters[window] & mask
             lost = total == 0
             given /= total + lost
+            few = (total < ENOUGH) & ~lost
+            clear[few] = hidden[few] = 0
             out.light[(slice(None), *mine)] = given
             out.clear[mine], out.hidden[mine] = clear, hidden
-            out.own[mine] = (clear & hidden & matters != 0) * EDGE + (lost & (part >= 0)) * LOST
+            out.own[mine] = ((clear & hidden & matters != 0) | few) * EDGE + (lost & (part >= 0)) * LOST
     return out
 
 
-def _clear_around(nodes: _Nodes, y: np.ndarray, x: np.ndarray) -> U1:
-    """Lamps that are seen from one of the nodes around those pixels, and hidden from none, whatever their surface: u1[n]."""
-    row, column = y // STEP, x // STEP
-    around = [(row + down, column + right) for down in (0, 1) for right in (0, 1)]
-    clear, hidden = np.zeros((2, len(y)), np.uint8)
+def _around(nodes: _Nodes, y: np.ndarray, x: np.ndarray) -> list[np.ndarray]:
+    """The four nodes around pixels, whatever their surface, as flat indices [n]."""
+    columns = nodes.part.shape[1]
+    first = y // STEP * columns + x // STEP
+    return [first, first + 1, first + columns, first + columns + 1]
+
+
+def _clear(nodes: _Nodes, around: list[np.ndarray]) -> U1:
+    """Lamps that are seen from one of those nodes, and hidden from none, u1[n]."""
+    clear, hidden = np.zeros((2, len(around[0])), np.uint8)
     for at in around:
-        clear |= nodes.clear[at]
-        hidden |= nodes.hidden[at]
+        clear |= nodes.clear.take(at)
+        hidden |= nodes.hidden.take(at)
     return clear & ~hidden
+
+
+def _sky(nodes: _Nodes, around: list[np.ndarray], lights: Lights, places: Places) -> F4:
+    """The mean of those nodes' shares of the sky, f4[n]; where they see no surface at all, the places' own."""
+    share, count = np.zeros((2, len(around[0])), np.float32)
+    for at in around:
+        share += nodes.light[3].take(at)
+        count += nodes.part.take(at) >= 0
+    share /= np.maximum(count, 1)
+    none = np.flatnonzero(count == 0)
+    share[none] = lights.sky_share(places.of(none))
+    return share
 
 
 def _corners(dy: int, dx: int) -> Iterator[tuple[int, int, np.float32]]:

@@ -1,9 +1,11 @@
 """The engine that is always there: Embree for rays, numpy for shading. No compiler, no kernels to warm up.
 
 Lights: suns with hard shadows; area lights as a point in their middle, with a shadow; domes as an even sky (a map counts
-as its mean) that reaches a surface along four directions a sample, turned by a fixed 4 x 4 pattern. Surfaces are matt:
-the base colour with its image, emission added; metals keep 60 % of their colour as matt light, everything else about
-reflection is left out. Samples are a regular grid of k x k a pixel, k * k the square number next to `spp`, at most 9.
+as its mean), shaded by what stands around. Surfaces are matt: the base colour with its image, emission added; metals keep
+60 % of their colour as matt light, everything else about reflection is left out. Samples are a regular grid of k x k a pixel,
+k * k the square number next to `spp`, at most 9; each has its own colour, while light is computed at every fourth of them
+and where it changes (`irradiance` says exactly how). With one sample a pixel, and where nothing moves, its rays are those of
+the label pass, and a picture may start from what that has hit.
 """
 
 from collections.abc import Iterator

@@ -13,10 +13,10 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from twinstage.base.errors import UserError, did_you_mean
-from twinstage.render.boxes import full_box_of
 from twinstage.render.camera import orbit_eye
 from twinstage.render.capture import Camera
 from twinstage.render.extents import SHARED_BOUNDS, Box, instances_below
+from twinstage.render.full_boxes import full_boxes
 from twinstage.scene.columns import F8
 from twinstage.scene.edits import Edit, lens_edit, world_edit
 from twinstage.scene.snapshot import SceneCamera, Snapshot
@@ -307,7 +307,7 @@ class CameraRandomizer(Randomizer):
     ) -> str:
         """Why the view does not show its target as it should, "" where it does."""
         if self.whole:
-            box = full_box_of(snapshot, camera, target.rows)
+            box = full_boxes(snapshot, camera, [target.rows])[0]
             dx, dy = self.margin * camera.width, self.margin * camera.height
             inside = box is not None and box[0] >= dx and box[1] >= dy
             if box is None or not inside or box[2] > camera.width - dx or box[3] > camera.height - dy:

@@ -16,11 +16,10 @@ from twinstage.scene.snapshot import Material, Snapshot, TextureInput
 from twinstage.synth.distributions import Positive, Share, bounded
 from twinstage.synth.draws import Distribution, Draws
 from twinstage.synth.model import Model, SomeFields
-from twinstage.synth.paths import PathPattern
 from twinstage.synth.randomizers.base import RANDOMIZERS
-from twinstage.synth.randomizers.color import Textured, color_edits
+from twinstage.synth.randomizers.color import Recoloring
 from twinstage.synth.randomizers.images import ImageRandomizer
-from twinstage.synth.randomizers.paint import HexColor, HsvColor, drawn_color, editable_materials, linear_hex
+from twinstage.synth.randomizers.paint import HexColor, drawn_color, editable_materials, linear_hex
 
 Mapped = Literal["diffuseColor", "emissiveColor", "roughness", "metallic", "normal"]
 
@@ -66,13 +65,12 @@ _NORMAL: Mapping[str, Any] = {"scale": (2.0, 2.0, 2.0, 1.0), "bias": (-1.0, -1.0
 
 
 @RANDOMIZERS.register
-class MaterialRandomizer(ImageRandomizer):
+class MaterialRandomizer(Recoloring, ImageRandomizer):
     """Changes materials.
 
     Attributes:
-        materials: path patterns of Material prims.
-        diffuse, palette, textured: as in `color`.
-        roughness, metallic, clearcoat, clearcoat_roughness, opacity, ior: numbers; an image there is dropped.
+        materials, diffuse, palette, textured, roughness, metallic: as in `color`.
+        clearcoat, clearcoat_roughness, opacity, ior: numbers; an image there is dropped.
         images: image files by the input that they feed: diffuseColor, emissiveColor, roughness, metallic, normal. Files are
             names, patterns or folders, relative to the recipe's folder.
         matched: the lists of `images` belong together, entry by entry, as files of one surface do.
@@ -81,12 +79,6 @@ class MaterialRandomizer(ImageRandomizer):
     """
 
     kind: Literal["material"] = "material"
-    materials: tuple[PathPattern, ...] = Field(min_length=1)
-    diffuse: HsvColor | None = None
-    palette: tuple[HexColor, ...] = ()
-    textured: Textured = "tint"
-    roughness: Share | None = None
-    metallic: Share | None = None
     clearcoat: Share | None = None
     clearcoat_roughness: Share | None = None
     opacity: Share | None = None
@@ -100,8 +92,6 @@ class MaterialRandomizer(ImageRandomizer):
     def _does_something(self) -> "MaterialRandomizer":
         if not (self.diffuse or self.palette or self.images or self.wear or self._numbers()):
             raise ValueError("nothing to do: give a colour, a number, images or wear")
-        if self.diffuse is not None and self.palette:
-            raise ValueError("diffuse and palette exclude each other")
         if any(not files for files in self.images.values()):
             raise ValueError("images: an input has no file")
         if self.placement is not None and not self.images:
@@ -117,7 +107,7 @@ class MaterialRandomizer(ImageRandomizer):
     def __call__(self, snapshot: Snapshot, draws: Draws) -> list[Edit]:
         edits: list[Edit] = []
         for material in editable_materials(snapshot, self.materials, who=self.who):
-            mine = [] if "diffuseColor" in self.images else self._color(material, draws)
+            mine = [] if "diffuseColor" in self.images else self.color_edits(material, draws)
             mine += self._plain(material, draws)
             mine += self._images(snapshot, material, draws)
             if self.wear is not None:
@@ -135,9 +125,6 @@ class MaterialRandomizer(ImageRandomizer):
             "ior": self.ior,
         }
         return {name: distribution for name, distribution in found.items() if distribution is not None}
-
-    def _color(self, material: Material, draws: Draws) -> list[Edit]:
-        return color_edits(material, draws, self.diffuse, self.palette, self.textured)
 
     def _plain(self, material: Material, draws: Draws) -> list[Edit]:
         out = []

@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,16 +18,24 @@ class Finding:
         return f"{self.where}: {self.message} [{self.code}]"
 
 
+class Redrawn(NamedTuple):
+    """Of how many listed objects (`of`) the models were drawn again; `models`: whether the dataset has any."""
+
+    objects: int
+    of: int
+    models: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """All findings, and how often each kind of check was made, by its code (one that never ran proves nothing).
 
-    `redrawn`: of our own datasets, how many objects' models were drawn again, and of how many listed objects.
+    `redrawn`: of our own datasets.
     """
 
     findings: tuple[Finding, ...]
     counts: dict[str, int]
-    redrawn: tuple[int, int] | None = None
+    redrawn: Redrawn | None = None
 
     @property
     def ok(self) -> bool:
@@ -43,16 +51,12 @@ class Report:
         """What was drawn again, for people; empty where that is no question."""
         if self.redrawn is None:
             return ""
-        drawn, of = self.redrawn
-        if drawn == 0:
-            return f"none of {of:,} objects redrawn: `annotate` has to name `models` for that"
-        return f"{drawn:,} of {of:,} objects redrawn from their models"
+        told = f"{self.redrawn.objects:,} of {self.redrawn.of:,} objects redrawn from their models"
+        return told if self.redrawn.models else f"{told}: `annotate` names no `models`"
 
     def as_dict(self) -> dict[str, Any]:
         """The report as plain data."""
-        redrawn = (
-            {} if self.redrawn is None else {"redrawn": {"objects": self.redrawn[0], "of": self.redrawn[1]}}
-        )
+        redrawn = {} if self.redrawn is None else {"redrawn": self.redrawn._asdict()}
         return redrawn | {
             "ok": self.ok,
             "findings": [{"code": f.code, "where": f.where, "message": f.message} for f in self.findings],
@@ -66,7 +70,7 @@ class Judge:
 
     findings: list[Finding] = field(default_factory=list)
     checks: Counter[str] = field(default_factory=Counter)
-    redrawn: tuple[int, int] | None = None
+    redrawn: Redrawn | None = None
 
     def check(self, right: Any, code: str, where: str, message: str) -> bool:
         """Note a finding unless `right`; gives back whether it was."""

@@ -11,7 +11,7 @@ from twinstage.synth.verify.files import check_files, check_paths, read_json, re
 from twinstage.synth.verify.formats import check_export
 from twinstage.synth.verify.models import Models
 from twinstage.synth.verify.records import Rules, check_record
-from twinstage.synth.verify.report import Judge, Report
+from twinstage.synth.verify.report import Judge, Redrawn, Report
 from twinstage.synth.verify.stored import stored_records
 
 
@@ -42,7 +42,7 @@ def check_dataset(root: Path) -> Report:
                 check_record(root, record, name, rules, judge)
         if rules.models is not None:
             rules.models.check_document()
-        judge.redrawn = (models.drawn if models else 0, objects)
+        judge.redrawn = Redrawn(models.drawn if models else 0, objects, models is not None)
         identity.check_frames(records, manifest, judge)
         identity.check_splits(records, labels, judge)
         identity.check_cameras(records, manifest, judge)

@@ -134,6 +134,7 @@ def test_no_odd_value_is_a_traceback(kind: str) -> None:
         ("frames", True, "frames: true is given, which is no value of this field"),
         ("splits", {"train": True}, "splits.train: true is given, which is no value of this field"),
         ("engine", {"spp": True}, "engine.spp: true is given, which is no value of this field"),
+        ("engine", None, "engine: nothing is given; the engine of the name null is {kind: null}"),
         ("engine", {"spp": 0}, "engine.spp: is 0; expected at least 1"),
         ("accept", {"attempts": 10**9}, "accept.attempts: is 1000000000; expected at most 10000"),
         ("labels", [{"name": "a", "labels": [""]}], "labels.0.labels.0: is empty; expected a text"),

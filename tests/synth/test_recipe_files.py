@@ -187,6 +187,8 @@ def test_a_kind_is_a_word_also_where_yaml_reads_something_else(tmp_path: Path) -
     assert load_recipe(path, ["engine.kind=null"]).engine.kind == "null"
     assert load_recipe(path, ["engine={kind: null}"]).engine.kind == "null"
     assert load_recipe(path, ["engine=raycast"]).engine.kind == "raycast"
+    both = load_recipe(path, ["engine=direct", "engine.spp=1"]).engine
+    assert (both.kind, both.spp) == ("direct", 1)
     assert load_recipe(path, ["cameras.Front.resolution=[64, 48]"]).cameras[0].resolution == (64, 48)
 
 

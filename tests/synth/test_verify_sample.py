@@ -61,12 +61,19 @@ def test_the_report_says_how_many(yard: Path, yard_recipe: Any, yard_dataset: Pa
     recipe = yard_recipe(frames=2, annotate=["depth", "models"], export=[])
     done = generate(recipe, tmp_path / "d", base_dir=yard.parent)
     report = verify(tmp_path / "d")
-    assert report.redrawn is not None and report.redrawn[0] == report.redrawn[1] > 5
+    assert report.redrawn is not None and report.redrawn[0] == report.redrawn[1] > 5 and report.redrawn.models
     line = f"{report.redrawn[0]} of {report.redrawn[1]} objects redrawn from their models"
     assert done.redrawn == line and line in (tmp_path / "d/report.html").read_text()
     told = CliRunner().invoke(app, ["verify", str(tmp_path / "d")])
     assert line in told.output
     told = CliRunner().invoke(app, ["verify", str(tmp_path / "d"), "--json"])
-    assert json.loads(told.output)["redrawn"] == {"objects": report.redrawn[0], "of": report.redrawn[1]}
+    assert json.loads(told.output)["redrawn"] == {
+        "objects": report.redrawn[0],
+        "of": report.redrawn[1],
+        "models": True,
+    }
     told = CliRunner().invoke(app, ["verify", str(yard_dataset)])
-    assert "none of" in told.output and "`annotate` has to name `models`" in told.output
+    assert (
+        "\n0 of " in told.output
+        and "objects redrawn from their models: `annotate` names no `models`" in told.output
+    )
