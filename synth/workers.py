@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from twinstage.base.errors import TwinstageError
+from twinstage.base.heap import keep_warm
 from twinstage.base.memory import memory_bytes
 from twinstage.render.threads import cores, limit_threads, threads_each
 from twinstage.synth.frame import FrameMaker, FrameSummary
@@ -91,6 +92,7 @@ def _start_worker(recipe: dict[str, Any], base_dir: Path, workers: int, start: S
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business: frames begun are finished
     threading.Thread(target=_leave_with_parent, daemon=True).start()
     _maker = FrameMaker(Recipe.model_validate(recipe), base_dir, start)
+    keep_warm()
 
 
 def _leave_with_parent() -> None:

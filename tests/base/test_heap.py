@@ -29,7 +29,9 @@ print(before - resident())
 """
 
 
-@pytest.mark.skipif(heap._malloc_trim() is None or not Path("/proc").is_dir(), reason="glibc on Linux only")
+@pytest.mark.skipif(
+    heap._of_glibc("malloc_trim") is None or not Path("/proc").is_dir(), reason="glibc on Linux only"
+)
 def test_holes_in_the_heap_go_back() -> None:
     done = subprocess.run([sys.executable, "-c", HOLES], check=True, capture_output=True, text=True)
     assert int(done.stdout) > 60e6
@@ -38,10 +40,10 @@ def test_holes_in_the_heap_go_back() -> None:
 def test_the_heap_is_tidied_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[int] = []
     monkeypatch.setattr(heap, "_calls", 0)
-    monkeypatch.setattr(heap, "_malloc_trim", lambda: calls.append)
+    monkeypatch.setattr(heap, "_of_glibc", lambda name: calls.append)
     for _ in range(3 * heap.EVERY):
         heap.tidy_heap()
     assert calls == [0, 0, 0]
-    monkeypatch.setattr(heap, "_malloc_trim", lambda: None)
+    monkeypatch.setattr(heap, "_of_glibc", lambda name: None)
     for _ in range(heap.EVERY):
         heap.tidy_heap()
