@@ -365,25 +365,30 @@ def slope(middle: np.ndarray) -> float:
 
 
 def bench_memory(form: Form) -> None:
-    """Slopes of three equal parts of the run, by least squares; and what a frame costs at its end and at its beginning."""
+    """Slopes of three runs at once, each by least squares; and what a frame costs at their ends and at their beginnings."""
     command = [sys.executable, __file__, "--memory", str(form.memory_frames)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    found = json.loads(done.stdout.splitlines()[-1])
-    memory, seconds = np.array(found["memory"]), np.array(found["seconds"])
-    middle = np.median(memory[: len(memory) // STRETCH * STRETCH].reshape(-1, STRETCH), 1)
-    slopes = [slope(part) for part in np.array_split(middle, 3)]
+    runs = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    slopes, ratios, told = [], [], []
+    for run in runs:
+        out, _ = run.communicate()
+        if run.returncode:
+            sys.exit("a run of the memory figure failed")
+        found = json.loads(out.splitlines()[-1])
+        memory, seconds = np.array(found["memory"]), np.array(found["seconds"])
+        middle = np.median(memory[: len(memory) // STRETCH * STRETCH].reshape(-1, STRETCH), 1)
+        slopes.append(slope(middle))
+        told.append(f"{middle[0]:.1f} to {middle[-1]:.1f}")
+        first, *_, last = np.array_split(seconds, 3)
+        ratios.append(float(np.median(last) / np.median(first)))
     conditions = (
-        f"{len(memory)} frames of the cell after 200, 160x120, raycast; medians of {STRETCH} frames each, slopes of three "
-        f"thirds; whole run {slope(middle):.2f} MB per 1,000, from {middle[0]:.1f} to {middle[-1]:.1f} MB"
+        f"{form.memory_frames} frames of the cell after 200, 160x120, raycast, three runs; least squares over medians of "
+        f"{STRETCH} frames; {', '.join(told)} MB"
     )
     figure("synth.memory_slope_per_1000_frames", slopes, "MB", conditions)
-    thirds = [float(np.median(part)) for part in np.array_split(seconds, 3)]
-    figure(
-        "synth.frame_time_last_to_first",
-        [part / thirds[0] for part in thirds[1:]] + [thirds[2] / thirds[0]],
-        "ratio",
-        f"processor time a frame, last third of {len(memory)} frames over the first: {thirds[0] * 1e3:.1f} ms at the beginning",
+    conditions = (
+        f"processor time a frame, last third of {form.memory_frames} frames over the first, three runs"
     )
+    figure("synth.frame_time_last_to_first", ratios, "ratio", conditions)
 
 
 PARTS = {"images": bench_images, "workers": bench_workers, "growth": bench_growth, "memory": bench_memory}
