@@ -1,15 +1,17 @@
 """Labelled datasets, from recipe to files, and a Cycles pipeline that writes the same labels of the same frames.
 
 direct_images_per_second, ratio_to_cycles_pipeline: the bundled work cell and the warehouse of ../shared, 640x480, rgb, depth,
-normal and instance images with the record, direct light (no bounce), 4 samples a pixel, two
-workers; their start is left out. The peer (`_synth_blender.py`) draws the same poses and
-cameras with Cycles on all cores, warmed up, persistent data on, and writes rgb, depth, normal, instance, visible masks,
-boxes and poses: no whole silhouettes, counts, occlusion or layers, which ours holds too. The figures are the slower scene's.
+normal and instance images with the record, direct light (no bounce), 4 samples a pixel, no denoising, two workers; their
+start is left out. The peer (`_synth_blender.py`) draws the same poses and cameras with Cycles on all cores, warmed up,
+persistent data on, box filter, as many samples, no bounce, no denoising, and writes rgb, depth, normal, instance, visible
+masks, boxes and poses. It has less to do: no whole silhouettes, counts, occlusion or layers, which ours holds too, and in the
+warehouse neither the recipe's lamps and distractors nor another sky in each frame. The figures are the slower scene's.
 raycast_images_per_second: the same with the engine that only shades, for labels more than for looks.
 two_single_thread_workers_speedup: images a second of two workers of a thread each over one process of one thread.
 masks_300_objects: 300 balls in one image of 640x480: label pass with whole silhouettes, masks as RLE, boxes, record, JSON.
 ms_a_frame_*: the same by number of objects and of triangles. frame_time_last_to_first: over a long run.
 memory_slope_per_1000_frames: resident memory of such a run in a process of its own, thirds of it.
+--quick takes less than three minutes on two idle cores; its long run is short, and its conditions say how short.
 Without bpy the peer is left out, without ../shared the warehouse; both are said on standard error.
 """
 
@@ -35,36 +37,40 @@ from _common import figure
 
 ANNOTATE = "annotate=[rgb,depth,instance,normal]"
 SAMPLES = 4
+WARM_UP = 4
+"""Images of each worker that do not count; at least two frames."""
+
 PEER = Path(__file__).with_name("_synth_blender.py")
 
 
 @dataclass(frozen=True)
 class Form:
-    """How long to take: the quick form has the same figures."""
+    """How long to take: the quick form has the same figures. `images`: of ours, `peer_images`: of the peer; `turns`: how
+    often two workers and one thread take turns."""
 
-    frames: int = 60
-    peer_frames: int = 12
+    images: int = 66
+    peer_images: int = 12
     samples: int = 5
-    memory_frames: int = 3000
+    turns: int = 3
+    memory_frames: int = 2000
 
 
-QUICK = replace(Form(), frames=16, peer_frames=3, samples=3, memory_frames=600)
+QUICK = replace(Form(), images=24, peer_images=4, samples=3, turns=1, memory_frames=300)
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A recipe with what is overridden: one camera, so that an image is a frame."""
+    """A recipe and the name of its scene."""
 
     name: str
     recipe: Path
-    overrides: tuple[str, ...] = ()
 
     def load(self, *more: str) -> Any:
         from twinstage.synth.recipe import load_recipe
 
         return load_recipe(
             self.recipe,
-            [*self.overrides, ANNOTATE, "resolution=[640,480]", "splits={}", "split_by=[]", *more],
+            [ANNOTATE, "resolution=[640,480]", "engine.denoise=false", "splits={}", "split_by=[]", *more],
         )
 
 
@@ -90,22 +96,23 @@ def listed() -> list[Scene]:
 
 
 def rates(scene: Scene, form: Form, *overrides: str, workers: int = 2) -> list[float]:
-    """Images a second of `generate`, in as many stretches as samples; the first frames of each worker do not count."""
+    """Images a second of `generate`, in as many stretches as samples; the first images of each worker do not count."""
     from twinstage.synth.generation import generate
 
     recipe, stamps = scene.load(*overrides), list[float]()
+    cameras = len(recipe.cameras)
+    early = workers * max(WARM_UP // cameras, 2)
     with tempfile.TemporaryDirectory() as folder:
         generate(
-            recipe.model_copy(update={"frames": form.frames, "export": ()}),
+            recipe.model_copy(update={"frames": early + form.images // cameras, "export": ()}),
             Path(folder) / "data",
             base_dir=scene.recipe.parent,
             workers=workers,
             judged=False,  # the judge works after the last frame, in this process
             progress=lambda *_: stamps.append(time.perf_counter()),
         )
-    warm = np.array(stamps[1 + 4 * workers :])
+    warm = np.array(stamps[early:])  # the first stamp is the start
     cuts = np.linspace(0, len(warm) - 1, form.samples + 1).round().astype(int)
-    cameras = len(recipe.cameras)
     return [cameras * float((b - a) / (warm[b] - warm[a])) for a, b in itertools.pairwise(cuts)]
 
 
@@ -144,7 +151,9 @@ def print_images(direct: dict[str, list[float]], peers: dict[str, list[float]], 
     for name, values in direct.items():
         more: dict[str, object] = {}
         if name in peers:
-            rate = statistics.median(peers[name])
+            rate = statistics.harmonic_mean(
+                peers[name]
+            )  # all images over all seconds: cameras see more or less
             ratios[name] = [value / rate for value in values]
             ratio = round(statistics.median(ratios[name]), 2)
             more = {"peer": f"Cycles pipeline in bpy {version}", "peer_value": round(rate, 4), "ratio": ratio}
@@ -188,7 +197,6 @@ def pipeline(scene: Scene, form: Form, python: Path) -> tuple[list[float], str]:
 def peer_job(scene: Scene, form: Form) -> dict[str, Any]:
     """The frames of the recipe as plain data: where things and the cameras are."""
     from twinstage.render.camera import USD_FROM_OPENCV
-    from twinstage.scene.edits import TRANSFORM
     from twinstage.synth.frame import FrameMaker
     from twinstage.synth.look import recipe_camera
 
@@ -196,21 +204,15 @@ def peer_job(scene: Scene, form: Form) -> dict[str, Any]:
     maker = FrameMaker(recipe, scene.recipe.parent)
     objects = maker.snapshot.objects
     shots = []
-    for frame in range(form.peer_frames):
+    for image in range(form.peer_images):
+        frame, place = divmod(image, len(recipe.cameras))
         made = maker.randomized(frame)
-        prims = made.snapshot.prims
-        paths = [e.prim_path for e in made.edits.edits if e.property == TRANSFORM]
-        moved = {
-            p: made.snapshot.node_world[prims.index_of[p]].tolist()
-            for p in paths
-            if not p.startswith("/Twinstage")
-        }
-        camera, _ = recipe_camera(recipe, made.snapshot, recipe.cameras[frame % len(recipe.cameras)])
+        camera, _ = recipe_camera(recipe, made.snapshot, recipe.cameras[place])
         shots.append(
             {
                 "world_from_camera": (camera.world_from_camera @ USD_FROM_OPENCV).tolist(),
                 "fov": float(2 * np.arctan(camera.width / 2 / camera.K[0, 0])),
-                "moved": moved,
+                "moved": moved_things(made) if place == 0 else {},
             }
         )
     return {
@@ -223,14 +225,28 @@ def peer_job(scene: Scene, form: Form) -> dict[str, Any]:
     }
 
 
+def moved_things(made: Any) -> dict[str, Any]:
+    """Where a frame puts what the stage holds: world matrices by prim path."""
+    from twinstage.scene.edits import TRANSFORM
+
+    prims = made.snapshot.prims
+    paths = [e.prim_path for e in made.edits.edits if e.property == TRANSFORM]
+    return {
+        p: made.snapshot.node_world[prims.index_of[p]].tolist()
+        for p in paths
+        if not p.startswith("/Twinstage")  # the recipe's own, of which the stage's file knows nothing
+    }
+
+
 def bench_workers(form: Form) -> None:
-    """Two processes of a thread each against one, taken in turns."""
-    pairs = []
-    for _ in range(3):
-        two = statistics.median(rates(CELL, form, *DIRECT, workers=2))
+    """Two processes of a thread each against one, stretch by stretch, taken in turns."""
+    pairs = list[float]()
+    for _ in range(form.turns):
+        two = rates(CELL, form, *DIRECT, workers=2)
         command = [sys.executable, __file__, "--one-thread", *(["--quick"] if form == QUICK else [])]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
-        pairs.append(two / statistics.median(json.loads(done.stdout.splitlines()[-1])))
+        one = statistics.median(json.loads(done.stdout.splitlines()[-1]))
+        pairs += [rate / one for rate in two]
     figure(
         "synth.two_single_thread_workers_speedup",
         pairs,
@@ -339,27 +355,40 @@ def resident_mb() -> float:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
+STRETCH = 25
+"""Frames of which the median counts: memory rises a little until what was freed is given back, which is every few frames."""
+
+
+def slope(middle: np.ndarray) -> float:
+    """MB per 1,000 frames by least squares, of one value a stretch."""
+    return float(np.polyfit(np.arange(len(middle)) * STRETCH, middle, 1)[0]) * 1000
+
+
 def bench_memory(form: Form) -> None:
-    """Slopes of three equal parts of the run, by least squares; and what a frame costs at its end and at its beginning."""
+    """Slopes of three runs at once, each by least squares; and what a frame costs at their ends and at their beginnings."""
     command = [sys.executable, __file__, "--memory", str(form.memory_frames)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    found = json.loads(done.stdout.splitlines()[-1])
-    series, seconds = np.array(found["memory"]), np.array(found["seconds"])
-    parts = np.array_split(series, 3)
-    slopes = [1000 * float(np.polyfit(np.arange(len(part)), part, 1)[0]) for part in parts]
-    whole = 1000 * np.polyfit(np.arange(len(series)), series, 1)[0]
+    runs = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    slopes, ratios, told = [], [], []
+    for run in runs:
+        out, _ = run.communicate()
+        if run.returncode:
+            sys.exit("a run of the memory figure failed")
+        found = json.loads(out.splitlines()[-1])
+        memory, seconds = np.array(found["memory"]), np.array(found["seconds"])
+        middle = np.median(memory[: len(memory) // STRETCH * STRETCH].reshape(-1, STRETCH), 1)
+        slopes.append(slope(middle))
+        told.append(f"{middle[0]:.1f} to {middle[-1]:.1f}")
+        first, *_, last = np.array_split(seconds, 3)
+        ratios.append(float(np.median(last) / np.median(first)))
     conditions = (
-        f"{len(series)} frames of the cell after 200, 160x120, raycast, slopes of its three thirds; "
-        f"whole run {whole:.2f} MB per 1,000, from {series[0]:.0f} to {series[-1]:.0f} MB"
+        f"{form.memory_frames} frames of the cell after 200, 160x120, raycast, three runs; least squares over medians of "
+        f"{STRETCH} frames; {', '.join(told)} MB"
     )
     figure("synth.memory_slope_per_1000_frames", slopes, "MB", conditions)
-    thirds = [float(np.median(part)) for part in np.array_split(seconds, 3)]
-    figure(
-        "synth.frame_time_last_to_first",
-        [part / thirds[0] for part in thirds[1:]] + [thirds[2] / thirds[0]],
-        "ratio",
-        f"processor time a frame, last third of {len(series)} frames over the first: {thirds[0] * 1e3:.1f} ms at the beginning",
+    conditions = (
+        f"processor time a frame, last third of {form.memory_frames} frames over the first, three runs"
     )
+    figure("synth.frame_time_last_to_first", ratios, "ratio", conditions)
 
 
 PARTS = {"images": bench_images, "workers": bench_workers, "growth": bench_growth, "memory": bench_memory}

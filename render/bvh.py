@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from twinstage.render.pieces import split
 from twinstage.render.threads import thread_limit
 from twinstage.scene.columns import F4, F8, U4
 from twinstage.scene.snapshot import Prototype
@@ -73,6 +74,18 @@ class Bvh:
         """
         out = self.normals_of(np.arange(len(self.triangles)))
         return out[:1] if (out == out[:1]).all() else out
+
+    @cached_property
+    def pieces(self) -> tuple[F8, F8]:
+        """Middles and half extents f8[n, 3] of a few boxes in the box's frame that hold all triangles (`render.footprints`)."""
+        corners = np.stack(self.corners(np.arange(len(self.triangles))))
+        return split(corners.min(0).T, corners.max(0).T)
+
+    @cached_property
+    def corner_uv(self) -> F4:
+        """Texture coordinates at the corners of the triangles, f4[corner, axis, t]; only where the prototype has any."""
+        assert self.prototype.uv is not None
+        return np.ascontiguousarray(self.prototype.uv[self.triangles.T].transpose(0, 2, 1))
 
     def normals_of(self, triangles: np.ndarray) -> F4:
         """Shading normals at the three corners of some of the BVH's triangles, f4[3, 3, n]."""

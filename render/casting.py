@@ -6,8 +6,8 @@ move, memory is needed for prototypes only, and precision does not suffer far fr
 in float32): positions enter as differences between the camera and the instance.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,10 +17,11 @@ from twinstage.render.bvh import Bvh as Bvh
 from twinstage.render.bvh import BvhCache as BvhCache
 from twinstage.render.capture import Camera
 from twinstage.render.cones import cone_rects
+from twinstage.render.footprints import WORTH, Footprint, footprints
 from twinstage.render.motion import Motion
 from twinstage.render.opacity import Cutouts, Transparency, cutouts, hidden_slots
 from twinstage.render.posing import Moment, moments
-from twinstage.render.rays import RayGrid, View
+from twinstage.render.rays import RayGrid, View, ray_grids
 from twinstage.render.thin import flat, moved_out, solid
 from twinstage.scene.columns import F8, Bool
 from twinstage.scene.snapshot import Prototype, Snapshot
@@ -33,7 +34,8 @@ class Part:
     instance: its row; object: its object or -1; prototype: its geometry; materials: row of the material of each slot;
     grid: the camera's rays in the frame of the BVH's box; rect: pixels it may cover, not clipped to the image; nearest: no
     point of it has a smaller ray parameter [m]; world_from_box: f8[4, 4], or f8[height, 4, 4] where it moves while the
-    shutter is open; rows: first and last + 1 row of the image that see it so; cutouts: its holes.
+    shutter is open; rows: first and last + 1 row of the image that see it so; cutouts: its holes; footprint: where in its
+    rectangle it may be, of what covers much of the image alone.
     """
 
     instance: int
@@ -47,6 +49,7 @@ class Part:
     world_from_box: F8
     rows: tuple[int, int]
     cutouts: Cutouts | None = None
+    footprint: Footprint | None = None
 
 
 def shown_instances(snapshot: Snapshot, transparent: Transparency = "surface") -> Bool:
@@ -77,22 +80,30 @@ def parts_in_view(
     *,
     transparent: Transparency = "surface",
     motion: Motion | None = None,
+    whole: Collection[int] | None = None,
 ) -> list[Part]:
     """The parts that may cover a pixel of `canvas`, nearest first (ties: table order).
 
+    `whole`: objects of which all of the canvas matters, None for all; of others only what is inside the image.
     Where things move while rows are exposed one after the other, an instance has one part for each stretch of rows.
     """
     view = View(camera)
+    wanted = None if whole is None else np.array(sorted(whole), np.int64)
     parts = [
         part
         for moment in moments(snapshot, camera, motion)
-        for part in _parts_of(moment, view, canvas, cache, transparent)
+        for part in _parts_of(moment, view, canvas, cache, transparent, wanted)
     ]
     return sorted(parts, key=lambda part: (part.nearest, part.instance, part.rect.y0))
 
 
 def _parts_of(
-    moment: Moment, view: View, canvas: PixelRect, cache: BvhCache, transparent: Transparency
+    moment: Moment,
+    view: View,
+    canvas: PixelRect,
+    cache: BvhCache,
+    transparent: Transparency,
+    wanted: np.ndarray | None,
 ) -> Iterator[Part]:
     snapshot, table = moment.snapshot, moment.snapshot.instances
     drawn = list(drawn_instances(snapshot, transparent))
@@ -107,21 +118,23 @@ def _parts_of(
     ]
     holes: dict[tuple[int, int], Cutouts | None] = {}
     rows = moment.first, moment.last
-    limits = _rows_of(moment, view.camera.height, canvas)
+    limits = _limits(
+        moment, view.camera, canvas, None if wanted is None else ~np.isin(table.object[index], wanted)
+    )
     for group in (np.flatnonzero(~moving), np.flatnonzero(moving)):
-        for k, world, rect, nearest in _placed(
-            moment, view, canvas, index[group], [bvhs[g] for g in group.tolist()]
+        mine = [bvhs[g] for g in group.tolist()]
+        for k, world, grid, rect, nearest, footprint in _placed(
+            moment, view, canvas, index[group], mine, limits[group if len(limits) > 1 else [0]]
         ):
-            rect = rect.clipped(limits)
-            if rect.area == 0:
-                continue
-            i, bvh = int(index[group[k]]), bvhs[int(group[k])]
+            i, bvh = int(index[group[k]]), mine[k]
             kind = int(table.prototype[i]), int(table.material_set[i])
             prototype, materials = snapshot.prototypes[kind[0]], snapshot.material_sets[kind[1]]
             if kind not in holes:
                 holes[kind] = cutouts(snapshot, prototype, materials, transparent)
-            owner, grid = int(table.object[i]), RayGrid(view, world)
-            yield Part(i, owner, prototype, materials, bvh, grid, rect, nearest, world, rows, holes[kind])
+            owner = int(table.object[i])
+            yield Part(
+                i, owner, prototype, materials, bvh, grid, rect, nearest, world, rows, holes[kind], footprint
+            )
 
 
 def _bvh(snapshot: Snapshot, row: int, slots: tuple[int, ...], cache: BvhCache, sheet: bool) -> Bvh:
@@ -132,19 +145,28 @@ def _bvh(snapshot: Snapshot, row: int, slots: tuple[int, ...], cache: BvhCache, 
     return cache.get(prototype, slots)
 
 
-def _rows_of(moment: Moment, height: int, canvas: PixelRect) -> PixelRect:
-    """The rows of the canvas that a moment holds for."""
-    above = canvas.y0 if moment.first == 0 else moment.first
-    below = canvas.y1 if moment.last == height else moment.last
-    return replace(canvas, y0=above, y1=below)
+def _limits(moment: Moment, camera: Camera, canvas: PixelRect, inside: Bool | None) -> np.ndarray:
+    """The pixels that count, (x0, y0, x1, y1) i8[n or 1, 4]: the rows that a moment holds for, and no more than the image for
+    those `inside` bool[n]."""
+    rows = [canvas.x0, moment.first or canvas.y0, canvas.x1, moment.last]
+    if moment.last == camera.height:
+        rows[3] = canvas.y1
+    if inside is None:
+        return np.array([rows])
+    image = [0, moment.first, camera.width, moment.last]
+    return np.where(inside[:, None], image, rows)
 
 
 def _placed(
-    moment: Moment, view: View, canvas: PixelRect, index: np.ndarray, bvhs: list[Bvh]
-) -> Iterator[tuple[int, F8, PixelRect, float]]:
-    """Those of some instances that may be on the canvas: their number, pose, rectangle and least ray parameter.
-
-    Either all of them move or none does.
+    moment: Moment,
+    view: View,
+    canvas: PixelRect,
+    index: np.ndarray,
+    bvhs: list[Bvh],
+    limits: np.ndarray,
+) -> Iterator[tuple[int, F8, RayGrid, PixelRect, float, Footprint | None]]:
+    """Those of some instances that may be within their limits: number, pose, rays, rectangle, least ray parameter,
+    footprint. Either all of them move or none does.
     """
     if index.size == 0:
         return
@@ -160,12 +182,25 @@ def _placed(
     # A sheet has no inverse: see `_bvh`. One that moves while rows are exposed is left out, and what is no more than a line.
     whole = solid(world[..., :3, :3]).all(0)
     rects, nearest, seen = part_rects(view, canvas, world, np.array([bvh.half for bvh in bvhs]))
-    for k in np.flatnonzero(seen & whole).tolist():
-        yield k, world[:, k] if moving else world[0, k], rects[k], float(nearest[k])
+    rects[:, :2], rects[:, 2:] = (
+        np.maximum(rects[:, :2], limits[:, :2]),
+        np.minimum(rects[:, 2:], limits[:, 2:]),
+    )
+    kept = np.flatnonzero(seen & whole & (rects[:, :2] < rects[:, 2:]).all(1))
+    world = world.swapaxes(0, 1)[kept] if moving else world[0, kept]
+    grids = ray_grids(view, world, np.linalg.inv(world[..., :3, :3]))
+    prints: dict[int, Footprint] = {}
+    if not moving and view.basis is not None and not view.rolling:
+        wide = np.flatnonzero((rects[kept, 2:] - rects[kept, :2]).prod(1) >= WORTH)
+        made = footprints(view, canvas, world[wide], [bvhs[k] for k in kept[wide].tolist()])
+        prints = dict(zip(wide.tolist(), made, strict=True))
+    for place, k in enumerate(kept.tolist()):
+        rect = PixelRect(*rects[k].tolist())
+        yield k, world[place], grids[place], rect, float(nearest[k]), prints.get(place)
 
 
-def part_rects(view: View, canvas: PixelRect, world: F8, half: F8) -> tuple[list[PixelRect], F8, Bool]:
-    """Rectangles on `canvas`, least ray parameters [m] and which of them hold any pixel, of boxes at `world`.
+def part_rects(view: View, canvas: PixelRect, world: F8, half: F8) -> tuple[np.ndarray, F8, Bool]:
+    """Rectangles (x0, y0, x1, y1) i8[n, 4] on `canvas` of boxes at `world`, least ray parameters [m], which hold any pixel.
 
     `world`: f8[1, n, 4, 4], or f8[height, n, 4, 4] of boxes that move; `half` f8[n, 3].
     """

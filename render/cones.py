@@ -129,8 +129,8 @@ def box_cones(linear: np.ndarray, middle: np.ndarray, half: np.ndarray) -> tuple
 
 def cone_rects(
     view: View, canvas: PixelRect, linear: np.ndarray, middle: np.ndarray, half: np.ndarray
-) -> tuple[list[PixelRect], Bool]:
-    """Rectangles on `canvas` where boxes may appear, and which of them hold any pixel.
+) -> tuple[np.ndarray, Bool]:
+    """Rectangles (x0, y0, x1, y1) i8[n, 4] on `canvas` where boxes may appear, and which of them hold any pixel.
 
     `linear` f8[p, n, 3, 3] and `middle` f8[p, n, 3] state the boxes in camera axes at each of p poses: one for all rows,
     or one a row of the image.
@@ -143,7 +143,8 @@ def cone_rects(
             a.united(b) if a.area and b.area else (a if a.area else b)
             for a, b in zip(rects, wider, strict=True)
         ]
-    return rects, np.array([rect.area > 0 for rect in rects], bool)
+    corners = [(rect.x0, rect.y0, rect.x1, rect.y1) for rect in rects]
+    return np.array(corners, np.int64).reshape(-1, 4), np.array([rect.area > 0 for rect in rects], bool)
 
 
 def _rects(view: View, tiles: Tiles, linear: F8, middle: F8, half: F8) -> list[PixelRect]:

@@ -1,6 +1,6 @@
 """Files made beside the renderer: encoded by a few threads, written in the order in which they were handed over.
 
-zlib gives the interpreter away while it works, so a picture is compressed while the next one is traced. What is in
+Compression gives the interpreter away while it works, so a picture is compressed while the next one is traced. What is in
 flight is bounded, so that a slow disc slows the renderer down instead of filling the memory.
 """
 

@@ -25,9 +25,9 @@ class Box:
         """f8[8, 3]; corner i is at max instead of min in x for bit 2, y for bit 1, z for bit 0 of i."""
         return self.low + _CORNERS * (self.high - self.low)
 
-    def contains(self, point: np.ndarray, margin: float = 0.0) -> bool:
-        """Whether the point lies in the box grown by `margin` [m]."""
-        return bool(np.all(point >= self.low - margin) and np.all(point <= self.high + margin))
+    def contains(self, points: np.ndarray, margin: float = 0.0) -> bool:
+        """Whether the point f8[3], or all of several f8[n, 3], lie in the box grown by `margin` [m]."""
+        return bool((points >= self.low - margin).all() and (points <= self.high + margin).all())
 
 
 def transform(matrix: np.ndarray, points: np.ndarray) -> F8:

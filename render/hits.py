@@ -7,6 +7,7 @@ import numpy as np
 from twinstage.render.bounds import PixelRect
 from twinstage.render.capture import Camera
 from twinstage.render.casting import Part
+from twinstage.render.rays import centres
 from twinstage.scene.columns import F4, F8, U4, Bool
 
 DOUBT = np.float32(1e-3)
@@ -32,6 +33,11 @@ class Hits:
 def cast_part(camera: Camera, part: Part, rect: PixelRect, stride: int = 1) -> Hits:
     """Hits of one part alone, on its own, through the pixel centres of `rect`; only between near and far."""
     return cast_rays(camera, part, part.grid.over(rect, stride))
+
+
+def cast_pixels(camera: Camera, part: Part, rect: PixelRect, row: np.ndarray, column: np.ndarray) -> Hits:
+    """The same, [n], through some pixels alone: rows and columns [n] of `rect`; for parts that have a footprint."""
+    return cast_rays(camera, part, part.grid.scattered(*centres(rect), column, row))
 
 
 def cast_rays(camera: Camera, part: Part, rays: F4) -> Hits:
@@ -62,6 +68,13 @@ def covers(camera: Camera, part: Part, rect: PixelRect, stride: int = 1) -> Bool
     blind = np.isnan(rays[..., 3])
     rays[blind] = 0.0
     return part.bvh.occluded(rays, camera.far - camera.near) & ~blind
+
+
+def covers_pixels(camera: Camera, part: Part, rect: PixelRect, row: np.ndarray, column: np.ndarray) -> Bool:
+    """The same, bool[n], for some pixels alone; see `cast_pixels`."""
+    if part.cutouts is not None:
+        return np.isfinite(cast_pixels(camera, part, rect, row, column).t)
+    return part.bvh.occluded(part.grid.scattered(*centres(rect), column, row), camera.far - camera.near)
 
 
 def _look_through(part: Part, rays: F4, t: F4, triangle: U4, barycentric: F4) -> None:

@@ -1,5 +1,7 @@
 """Convex hulls of points in the plane, and the smallest rectangle around them. numpy only."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from twinstage.scene.columns import F8
@@ -52,22 +54,39 @@ def _cross(o: tuple[float, float], a: tuple[float, float], b: tuple[float, float
 
 
 def smallest_rectangle(hull: np.ndarray) -> F8:
-    """Corners f8[4, 2], counter-clockwise, of the rectangle of least area around a convex hull [n, 2].
+    """Corners f8[..., 4, 2], counter-clockwise, of the rectangle of least area around a convex hull [..., n, 2].
 
     One side of it lies on an edge of the hull (Freeman and Shapira 1975), so each edge is tried; of equal areas (to 1e-9)
-    the first edge counts. Hulls of one or two points give a rectangle without area.
+    the first edge counts. Hulls of one or two points give a rectangle without area. A corner may be given several times.
     """
     points = np.asarray(hull, np.float64)
-    edges = np.roll(points, -1, axis=0) - points
-    length = np.linalg.norm(edges, axis=1)
-    along = edges[length > 0] / length[length > 0, None]
-    if not len(along):
-        return np.repeat(points[:1], 4, axis=0)
-    across = np.stack([-along[:, 1], along[:, 0]], -1)
-    u, v = points @ along.T, points @ across.T
-    area = np.ptp(u, axis=0) * np.ptp(v, axis=0)
-    best = int(np.flatnonzero(area <= area.min() * (1 + 1e-9))[0])
-    low_u, high_u, low_v, high_v = u[:, best].min(), u[:, best].max(), v[:, best].min(), v[:, best].max()
-    places = np.array([[low_u, low_v], [high_u, low_v], [high_u, high_v], [low_u, high_v]])
-    out: F8 = places @ np.stack([along[best], across[best]])
+    edges = np.roll(points, -1, axis=-2) - points
+    length = np.linalg.norm(edges, axis=-1)
+    along = edges / np.where(length > 0, length, 1.0)[..., None]
+    across = np.stack([-along[..., 1], along[..., 0]], -1)
+    u, v = points @ np.swapaxes(along, -1, -2), points @ np.swapaxes(across, -1, -2)
+    low_u, high_u, low_v, high_v = u.min(-2), u.max(-2), v.min(-2), v.max(-2)
+    area = np.where(length > 0, (high_u - low_u) * (high_v - low_v), np.inf)
+    best = (area <= area.min(-1, keepdims=True) * (1 + 1e-9)).argmax(-1)[..., None]
+    (low_u, high_u, low_v, high_v) = (
+        np.take_along_axis(a, best, -1)[..., 0] for a in (low_u, high_u, low_v, high_v)
+    )
+    places = np.stack([low_u, low_v, high_u, low_v, high_u, high_v, low_u, high_v], -1)
+    axes = np.stack([np.take_along_axis(a, best[..., None], -2)[..., 0, :] for a in (along, across)], -2)
+    corners: F8 = places.reshape(*places.shape[:-1], 4, 2) @ axes
+    return np.where((length > 0).any(-1)[..., None, None], corners, points[..., :1, :])
+
+
+def smallest_rectangles(hulls: Sequence[F8]) -> list[F8]:
+    """The same of many hulls, none of them empty; those of about as many corners together."""
+    out = [np.empty((0, 2))] * len(hulls)
+    room = np.array([-(-len(hull) // 8) * 8 for hull in hulls])
+    for corners in np.unique(room).tolist():
+        rows = np.flatnonzero(room == corners).tolist()
+        # The first corner again and again, where there is room, changes nothing.
+        filled = np.stack([np.repeat(hulls[k][:1], corners, axis=0) for k in rows])
+        for place, k in enumerate(rows):
+            filled[place, : len(hulls[k])] = hulls[k]
+        for k, rectangle in zip(rows, smallest_rectangle(filled), strict=True):
+            out[k] = rectangle
     return out

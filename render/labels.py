@@ -22,7 +22,7 @@ datasets do; a number limits the rays an object: where its bounding rectangle ho
 stands for its surroundings, and `amodal_px_total` is an estimate.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -31,8 +31,8 @@ from twinstage.render.aovs import Seen, label_aovs
 from twinstage.render.bounds import PixelRect, canvas_rect, image_rect
 from twinstage.render.capture import Camera, Capture, ObjectMask
 from twinstage.render.casting import SHARED_BVHS, BvhCache, Part, parts_in_view
+from twinstage.render.drawing import draw_seen, draw_whole
 from twinstage.render.flow import Instant
-from twinstage.render.hits import cast_part
 from twinstage.render.motion import Motion
 from twinstage.render.opacity import Transparency
 from twinstage.render.silhouettes import count_outside
@@ -58,12 +58,12 @@ class _Silhouette:
         self.rect = self.rect.united(part.rect) if self.parts else part.rect
         self.parts.append(part)
 
-    def cover(self, rect: PixelRect, t: np.ndarray, image: PixelRect) -> None:
-        """Add one part's pixels to the outline, which covers the object's rectangle inside the image."""
+    def outline(self, rect: PixelRect, image: PixelRect) -> Bool:
+        """The outline inside of a rectangle of the image, to add a part's pixels to."""
         around = self.rect.clipped(image)
         if self.mask is None:
             self.mask = np.zeros((around.height, around.width), bool)
-        self.mask[rect.slices(around)] |= np.isfinite(t)
+        return self.mask[rect.slices(around)]
 
 
 def label_pass(
@@ -82,6 +82,7 @@ def label_pass(
     margin: float = 1.0,
     outside_rays: int | None = 100_000,
     cache: BvhCache = SHARED_BVHS,
+    keep: Callable[[Seen], None] | None = None,
 ) -> Capture:
     """Labels of one camera: the AOVs that were asked for, and an `ObjectMask` an object.
 
@@ -96,32 +97,46 @@ def label_pass(
     its own time. `after`, `before`: the next and the last moment, for flow and motion. `transparent`: what is labelled
     where a surface is transparent (`render.opacity`).
 
+    `keep` is given the first hits of all pixels, for a picture of the same moment (`engines.base.FromHits`).
+
     Raises UserError for an AOV that the label pass does not make, and for an opacity image that cannot be read.
     """
+    objects = None if objects is None else frozenset(objects)
     image, canvas = image_rect(camera), canvas_rect(camera, margin if amodal else 0.0)
-    parts = parts_in_view(snapshot, camera, canvas, cache, transparent=transparent, motion=motion)
+    parts = parts_in_view(
+        snapshot,
+        camera,
+        canvas,
+        cache,
+        transparent=transparent,
+        motion=motion,
+        whole=objects,
+    )
     wanted = {part.object for part in parts if part.object >= 0}
     if objects is not None:
-        wanted &= set(objects)
+        wanted &= objects
     silhouettes = {row: _Silhouette() for row in sorted(wanted)}
     for part in parts:
         if part.object in wanted:
             silhouettes[part.object].add(part)
     zbuffer = ZBuffer(camera)
-    for part in parts:
+    # Those whose whole silhouette is wanted come first: they are cast anyway, and hide much of the others.
+    outlined = {part.object for part in parts if amodal and part.object in wanted}
+    for part in sorted(parts, key=lambda part: part.object not in outlined):
         rect = part.rect.clipped(image)
-        target = amodal and part.object in wanted
-        if rect.area == 0 or (not target and zbuffer.hidden(part, rect)):
+        if rect.area == 0:
             continue
-        hits = cast_part(camera, part, rect)
-        zbuffer.draw(part, rect, hits)
-        if target:
-            silhouettes[part.object].cover(rect, hits.t, image)
+        if part.object in outlined:
+            draw_whole(zbuffer, part, rect, silhouettes[part.object].outline(rect, image))
+        else:
+            draw_seen(zbuffer, part, rect)
     index = _object_index(zbuffer)
     names = aovs if aovs is not None else ("depth", "object", *(["normal"] if normals else []))
     instants = {name: value for name, value in (("after", after), ("before", before)) if value is not None}
     pixels = Seen(snapshot, zbuffer, index, classes or {}, instants, transparent)
     made = label_aovs(names, pixels)
+    if keep is not None:
+        keep(pixels)
     masks = _object_masks(camera, silhouettes, index, canvas if amodal else None, outside_rays)
     return Capture(
         camera,

@@ -98,19 +98,17 @@ class RayGrid:
     """The rays of a view in the frame of a box at `world_from_box`, f8[4, 4] or, where it moves, f8[height, 4, 4].
 
     Directions are not normalised there, so the ray parameter is the camera's own: z along the axis, or the range.
+    `inverse` f8[..., 3, 3] is that of the pose's linear part. See `ray_grids`.
     """
 
-    def __init__(self, view: View, world_from_box: F8) -> None:
-        self.view = view
-        inverse = np.linalg.inv(world_from_box[..., :3, :3])
-        offset = view.poses[..., :3, 3] - world_from_box[..., :3, 3]
-        self._turn: F8 = inverse @ view.poses[..., :3, :3]
-        self._start: F8 = np.einsum("...ij,...j->...i", inverse, offset)
-        self.by_row = self._turn.ndim == 3
-        if view.basis is not None:
-            self._origin = self._turn @ view.basis[0]
-            self._origin[..., 2] += self._start
-            self._direction = self._turn @ view.basis[1]
+    def __init__(
+        self, view: View, inverse: F8, turn: F8, start: F8, affine: tuple[F8, F8, F8] | None
+    ) -> None:
+        self.view, self.inverse = view, inverse
+        self._turn, self._start = turn, start
+        self.by_row = turn.ndim == 3
+        if affine is not None:
+            self._origin, self._direction, self._matrices = affine
 
     @property
     def central(self) -> bool:
@@ -140,33 +138,30 @@ class RayGrid:
         """The same through all (x, y) of pixel positions x f8[columns], y f8[rows], for lenses that are affine."""
         rays = np.empty((len(y), len(x), 6), np.float32)
         if not self.by_row:
+            down, across = self._sums(x, y)
             # One axis at a time: numpy's inner loop then runs over columns, six times faster than over the components.
-            for k, (down, across) in enumerate(self._sums(x, y)):
-                np.add(down[:, None], across[None, :], out=rays[..., k])
+            for k in range(6):
+                np.add(down[k][:, None], across[k], out=rays[..., k])
             return rays
         rows = self.view.row(np.floor(y).astype(np.int64))
-        for k, matrix in enumerate(self._matrices()):
+        for k in range(6):
+            matrix = self._matrices[..., k, :]
             slope, base = matrix[rows, 0], matrix[rows, 1] * y + matrix[rows, 2]
             rays[..., k] = slope[:, None] * x + base[:, None]
         return rays
 
     def scattered(self, x: F8, y: F8, column: np.ndarray, row: np.ndarray) -> F4:
         """Some of the rays of `crossing`, f4[n, 6], bit for bit: those of pairs (x[column], y[row]); one pose for all."""
+        down, across = self._sums(x, y)
         rays = np.empty((len(column), 6), np.float32)
-        for k, (down, across) in enumerate(self._sums(x, y)):
-            np.add(down.take(row), across.take(column), out=rays[:, k])
+        for k in range(6):
+            np.add(down[k].take(row), across[k].take(column), out=rays[:, k])
         return rays
 
-    def _matrices(self) -> list[F8]:
-        """Origin on the near plane and direction, an axis each: f8[..., 3] times (x, y, 1)."""
-        near = self._origin + self._direction * self.view.near
-        return [matrix[..., k, :] for matrix in (near, self._direction) for k in range(3)]
-
-    def _sums(self, x: F8, y: F8) -> list[tuple[F4, F4]]:
-        """What rows and columns add to each of the six numbers of a ray; summed in float32."""
-        return [
-            ((m[1] * y + m[2]).astype(np.float32), (m[0] * x).astype(np.float32)) for m in self._matrices()
-        ]
+    def _sums(self, x: F8, y: F8) -> tuple[F4, F4]:
+        """What rows and columns add to each of the six numbers of a ray, f4[6, rows] and f4[6, columns]; summed in float32."""
+        m = self._matrices
+        return (m[:, 1:2] * y + m[:, 2:]).astype(np.float32), (m[:, :1] * x).astype(np.float32)
 
     def _general(self, rect: PixelRect, stride: int, rays: F4) -> None:
         origins, directions = self.view.local(rect, stride)
@@ -200,3 +195,25 @@ class RayGrid:
         turn = self._turn[rows]
         begin = np.einsum("nij,jn->in", turn, origins) + self._start[rows].T
         return begin, np.einsum("nij,jn->in", turn, directions)
+
+
+def ray_grids(view: View, world_from_box: F8, inverse: F8) -> list[RayGrid]:
+    """The rays in the frames of n boxes, f8[n, 4, 4] or, where they move, f8[n, height, 4, 4].
+
+    `inverse` f8[..., 3, 3]: of their linear parts.
+    Of affine lenses origins (from the camera, and on the near plane) and directions are f8[..., 3, 3] @ (x, y, 1).
+    """
+    back, place = inverse, world_from_box[..., :3, 3]
+    if view.rolling and world_from_box.ndim == 3:
+        back, place = back[:, None], place[:, None]
+    turn = back @ view.poses[..., :3, :3]
+    start = np.einsum("...ij,...j->...i", back, view.poses[..., :3, 3] - place)
+    if view.basis is None:
+        return [RayGrid(view, inverse[k], turn[k], start[k], None) for k in range(len(turn))]
+    origin, direction = turn @ view.basis[0], turn @ view.basis[1]
+    origin[..., 2] += start
+    both = np.concatenate([origin + direction * view.near, direction], -2)
+    return [
+        RayGrid(view, inverse[k], turn[k], start[k], (origin[k], direction[k], both[k]))
+        for k in range(len(turn))
+    ]

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from twinstage.render.bounds import PixelRect, image_rect
+from twinstage.render.bounds import PixelRect, image_rect, places
 from twinstage.render.capture import Camera
 from twinstage.render.casting import Part
-from twinstage.render.hits import cast_rays, covers
+from twinstage.render.footprints import WORTH
+from twinstage.render.hits import cast_rays, covers, covers_pixels
 from twinstage.render.rays import centres
 from twinstage.scene.columns import Bool
 
@@ -16,10 +17,6 @@ _BAND = 2_000_000
 
 _CELL = 8
 """Pixels between the corners of a cell."""
-
-_WORTH = 4096
-_LEAST_GAIN = 0.1
-"""Least pixels of a rectangle, and least share of cells inside one triangle, for which cells pay."""
 
 
 def count_outside(
@@ -69,29 +66,37 @@ def _count_band(camera: Camera, parts: list[Part], band: PixelRect) -> int:
 
 
 def _cover(camera: Camera, part: Part, rect: PixelRect, covered: Bool) -> None:
-    """Mark the part's pixels, in place.
+    """Mark the part's pixels, in place."""
+    if part.footprint is None or rect.area < WORTH:
+        covered |= covers(camera, part, rect)
+        return
+    open_ = part.footprint.mask(rect) & ~covered
+    if part.cutouts is None and np.count_nonzero(open_) >= WORTH:
+        sure = _cells(camera, part, rect)
+        covered |= sure
+        open_ &= ~sure
+    row, column = places(open_)
+    if row.size:
+        covered[row, column] = covers_pixels(camera, part, rect, row, column)
+
+
+def _cells(camera: Camera, part: Part, rect: PixelRect) -> Bool:
+    """Pixels of a rectangle that are certainly covered, bool[h, w], from few rays.
 
     Straight lines stay straight in affine lenses, so a triangle is a convex shape: where the four corners of a cell of
     pixels are inside of one triangle, so is all of the cell. That spares large faces nearly all of their rays.
     """
-    if rect.area < _WORTH or part.cutouts is not None or not camera.lens.affine or part.grid.by_row:
-        covered |= covers(camera, part, rect)
-        return
     x, y = centres(rect)
-    columns, rows = (np.unique(np.append(np.arange(0, n, _CELL), n - 1)) for n in covered.shape[::-1])
+    columns, rows = (np.unique(np.append(np.arange(0, n, _CELL), n - 1)) for n in (len(x), len(y)))
     hits = cast_rays(camera, part, part.grid.crossing(x[columns], y[rows]))
     triangle = np.where(np.isfinite(hits.t), hits.triangle.astype(np.int64), -1)
     corners = triangle[:-1, :-1], triangle[1:, :-1], triangle[:-1, 1:], triangle[1:, 1:]
     inside = (corners[0] >= 0) & (corners[0] == corners[1]) & (corners[2] == corners[3])
     inside &= corners[0] == corners[3]
-    if inside.mean() < _LEAST_GAIN:
-        covered |= covers(camera, part, rect)
-        return
-    # The last row and column of pixels are in no cell; they are cast.
-    sure = np.repeat(np.repeat(inside, np.diff(rows), 0), np.diff(columns), 1)
-    covered[:-1, :-1] |= sure
-    row, column = np.nonzero(~covered)
-    covered[row, column] = part.bvh.occluded(part.grid.scattered(x, y, column, row), camera.far - camera.near)
+    # The last row and column of pixels are in no cell.
+    out = np.zeros((len(y), len(x)), bool)
+    out[:-1, :-1] = np.repeat(np.repeat(inside, np.diff(rows), 0), np.diff(columns), 1)
+    return out
 
 
 def _count_strip(camera: Camera, parts: list[Part], strip: PixelRect, stride: int) -> int:

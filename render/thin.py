@@ -43,7 +43,11 @@ def _squashed(linear: np.ndarray) -> tuple[Bool, F8]:
 
 def inverse(matrix: np.ndarray) -> F8:
     """Inverse of a matrix f8[4, 4]; of one that is flat, the point of each preimage that is nearest to the origin's plane."""
-    if not flat(matrix[None, :3, :3])[0]:
+    linear = matrix[:3, :3]
+    with np.errstate(invalid="ignore", over="ignore"):
+        longest = 1.7321 * np.abs(linear).max()  # no column is longer
+        plainly_solid = np.abs(np.linalg.det(linear)) > 1e-6 * longest**3
+    if plainly_solid or not flat(linear[None])[0]:
         out: F8 = np.linalg.inv(matrix)
         return out
     back = np.eye(4)

@@ -14,13 +14,17 @@ import numpy as np
 from twinstage.render.bounds import PixelRect, image_rect
 from twinstage.render.capture import Camera
 from twinstage.render.casting import Part
+from twinstage.render.footprints import MARGIN
 from twinstage.render.hits import DOUBT as DOUBT
 from twinstage.render.hits import KEPT_PLANES, exact_t, faces_viewer
 from twinstage.render.hits import Hits as Hits
 from twinstage.render.hits import cast_part as cast_part
-from twinstage.render.ties import TIE, Claims, Pixels, joined, owner_key, reach, winners
+from twinstage.render.ties import Claims, Pixels, joined, owner_key, reach, winners
 from twinstage.scene.columns import F4, I4, U4, Bool
 from twinstage.scene.snapshot import Snapshot
+
+_LONG = 512
+"""Columns from which a product with a matrix of three rows is faster without BLAS."""
 
 
 class ZBuffer:
@@ -102,41 +106,60 @@ class ZBuffer:
     def groups(self) -> list[tuple[int, np.ndarray]]:
         """For each part that is seen its index and the flat indices of its pixels, rising."""
         if self._groups is None:
-            self._groups = _grouped(self.part)
+            self._groups = grouped(self.part)
         return self._groups
 
     def hidden(self, part: Part, rect: PixelRect) -> bool:
         """Whether everything of that part in that rectangle is behind what is drawn already, ties apart."""
-        # Float32 depths stray by parts in 1e7 from the float64 bound; the margin keeps the answer conservative.
-        nearest = part.nearest * (1 - 4 * TIE)
+        nearest = part.nearest * (1 - MARGIN)
         return bool(self._drawn.depth[rect.slices(image_rect(self.camera))].max() < nearest)
+
+    def reachable(self, rect: PixelRect, nearest: F4) -> Bool:
+        """Pixels of that rectangle where what is no nearer than `nearest` f4[h, w] may be seen, ties included."""
+        return np.asarray(self._drawn.depth[rect.slices(image_rect(self.camera))] >= nearest)
 
     def draw(self, part: Part, rect: PixelRect, hits: Hits) -> None:
         """Take what is nearer, and keep what ties for when all is drawn."""
         held = self._drawn.depth[rect.slices(image_rect(self.camera))]
         # Strictly below, so that inf is not. Hits clearly behind need no exact answer.
         chosen = np.flatnonzero(hits.t < held * (1 + DOUBT))
+        row = chosen // rect.width
+        column = chosen - row * rect.width
+        self._take(part, row + rect.y0, column + rect.x0, chosen, hits)
+
+    def draw_pixels(self, part: Part, row: np.ndarray, column: np.ndarray, hits: Hits) -> None:
+        """The same for hits of the pixels [n] in those rows and columns of the image, each given once."""
+        held = self._drawn.depth.reshape(-1).take(row * self.camera.width + column)
+        chosen = np.flatnonzero(hits.t < held * (1 + DOUBT))
+        self._take(part, row.take(chosen), column.take(chosen), chosen, hits)
+
+    def _take(self, part: Part, row: np.ndarray, column: np.ndarray, chosen: np.ndarray, hits: Hits) -> None:
+        """Draw hits `chosen`, which are those of the pixels in those rows and columns."""
         if chosen.size == 0:
             return
         index, self._seen, self._groups = len(self.parts), None, None
         self.parts.append(part)
-        row = chosen // rect.width
-        column = chosen - row * rect.width
-        pixel = (row + rect.y0) * self.camera.width + (column + rect.x0)
+        pixel = row * self.camera.width + column
         triangle = hits.triangle.reshape(-1).take(chosen)
         t = hits.t.reshape(-1).take(chosen)
-        t = exact_t(part, column + (rect.x0 + 0.5), row + (rect.y0 + 0.5), triangle.astype(np.intp), t)
+        t = exact_t(part, column + 0.5, row + 0.5, triangle.astype(np.intp), t)
         old = self._drawn.depth.reshape(-1).take(pixel)
-        tie = (t <= reach(old)) & (old <= reach(t))
         barycentric = hits.barycentric.reshape(-1, 2)
-        if tie.any():
-            at = pixel[tie]
-            self._claims.append(self._drawn.at(at))
-            coming = np.full(len(at), index)
-            self._claims.append(Claims(at, coming, t[tie], triangle[tie], barycentric[chosen[tie]]))
         nearer = t < old
-        if not nearer.all():
-            chosen, pixel, t, triangle = chosen[nearer], pixel[nearer], t[nearer], triangle[nearer]
+        if not (nearer.all() and (old == np.inf).all()):
+            tie = np.flatnonzero((t <= reach(old)) & (old <= reach(t)))
+            if tie.size:
+                at = pixel[tie]
+                self._claims.append(self._drawn.at(at))
+                coming = np.full(len(at), index)
+                self._claims.append(Claims(at, coming, t[tie], triangle[tie], barycentric[chosen[tie]]))
+            kept = np.flatnonzero(nearer)
+            chosen, pixel, t, triangle = (
+                chosen.take(kept),
+                pixel.take(kept),
+                t.take(kept),
+                triangle.take(kept),
+            )
         drawn = self._drawn
         drawn.depth.reshape(-1)[pixel] = t
         drawn.part.reshape(-1)[pixel] = index
@@ -145,7 +168,7 @@ class ZBuffer:
         drawn.barycentric.reshape(-1).view(np.uint64)[pixel] = barycentric.reshape(-1).view(np.uint64)[chosen]
 
 
-def _grouped(values: I4) -> list[tuple[int, np.ndarray]]:
+def grouped(values: np.ndarray) -> list[tuple[int, np.ndarray]]:
     """For each value from 0 on its flat indices, rising."""
     flat = values.ravel()
     if flat.size and flat.max() < np.iinfo(np.int16).max:
@@ -159,7 +182,7 @@ def _grouped(values: I4) -> list[tuple[int, np.ndarray]]:
 
 def pixels_by_instance(zbuffer: ZBuffer) -> list[tuple[int, np.ndarray]]:
     """For each instance in the buffer its row and the flat indices of its pixels, by rising row."""
-    return _grouped(zbuffer.instance)
+    return grouped(zbuffer.instance)
 
 
 def corner_weights(zbuffer: ZBuffer, pixels: np.ndarray) -> F4:
@@ -201,16 +224,33 @@ def _flat(part: Part) -> bool:
 
 def _turned(part: Part, normal: F4, front: Bool, row: np.ndarray | None = None) -> F4:
     """Unit normals f4[3, n] in the world, on the side that is seen, of normals in the gprim's frame."""
-    inverse = np.linalg.inv(part.world_from_box[..., :3, :3]).astype(np.float32)
+    inverse = part.grid.inverse.astype(np.float32)
     if inverse.ndim == 3:
         normal = np.einsum("kn,nkj->jn", normal, inverse[row])
     else:
-        normal = inverse.T @ normal
+        normal = _rotated(inverse, normal)
     length = np.sqrt(np.einsum("kn,kn->n", normal, normal))
     length[length == 0] = 1
     np.negative(length, out=length, where=~front)
     normal /= length
     return normal
+
+
+def _rotated(inverse: F4, normal: F4) -> F4:
+    """`inverse.T @ normal`, f4[3, n], to the bit: each product is added unrounded, as BLAS does by fused multiply-add.
+
+    BLAS is four times slower where three rows are long.
+    """
+    if normal.shape[1] < _LONG:
+        return np.asarray(inverse.T @ normal)
+    out, wide, factors = np.empty_like(normal), normal.astype(np.float64), inverse.astype(np.float64)
+    for j in range(3):
+        total = (factors[0, j] * wide[0] + 0.0).astype(
+            np.float32
+        )  # the sum starts from +0, so it is never -0
+        total = (factors[1, j] * wide[1] + total).astype(np.float32)
+        out[j] = factors[2, j] * wide[2] + total
+    return out
 
 
 def _interpolated(part: Part, triangle: np.ndarray, weights: F4) -> F4:

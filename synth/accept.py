@@ -55,7 +55,7 @@ class Accept(Model):
     max_truncation: Share | None = None
     max_overlap: Share | None = None
     exposure: tuple[Share, Share] | None = None
-    attempts: int = Field(default=10, ge=1)
+    attempts: int = Field(default=10, ge=1, le=10_000)
 
     @model_validator(mode="after")
     def _ordered(self) -> "Accept":

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from twinstage.render.boxes import full_box_of, oriented_box
 from twinstage.render.capture import Camera, Capture, ObjectMask
 from twinstage.render.extents import SHARED_BOUNDS, Bounds, object_nodes, transform
+from twinstage.render.full_boxes import Limits, full_boxes
+from twinstage.render.hull import smallest_rectangles
 from twinstage.render.keypoints import SeenKeypoints, seen_keypoints
 from twinstage.render.lens import Fisheye, OpenCV, lens_data
 from twinstage.render.motion import Motion
@@ -20,10 +21,10 @@ from twinstage.render.opacity import cut_at, invisible
 from twinstage.render.poses import ObjectPoses, object_poses
 from twinstage.scene.columns import F8
 from twinstage.scene.snapshot import SceneCamera, Snapshot
-from twinstage.synth import masks
 from twinstage.synth.labels import LabelClass
 from twinstage.synth.models import Model, model_of
 from twinstage.synth.parts import Parts
+from twinstage.synth.runs import Runs, runs_of
 
 
 def seen_objects(capture: Capture) -> list[ObjectMask]:
@@ -127,7 +128,13 @@ class ObjectRecords:
 
     def records(self) -> list[dict[str, Any]]:
         """An entry of the record's `objects` each."""
-        return [self._record(k, item) for k, item in enumerate(self.seen)]
+        masks = mask_records(self.seen)
+        drawn = [self.parts.drawn(item.object) for item in self.seen]
+        boxes = [
+            _full_box(mask["bbox_amodal"], box)
+            for mask, box in zip(masks, full_boxes(self.snapshot, self.camera, drawn), strict=True)
+        ]
+        return [self._record(k, item, masks[k] | {"bbox_full": boxes[k]}) for k, item in enumerate(self.seen)]
 
     def _rigid(self, k: int) -> bool:
         """Whether the k-th object is neither mirrored nor squashed."""
@@ -149,7 +156,7 @@ class ObjectRecords:
         asked = [row for row in index.tolist() if self.classes[self.class_of[row]].keypoints]
         return seen_keypoints(self.snapshot, self.camera, np.array(asked)) if asked else None
 
-    def _record(self, k: int, item: ObjectMask) -> dict[str, Any]:
+    def _record(self, k: int, item: ObjectMask, masks: dict[str, Any]) -> dict[str, Any]:
         scene_object, name = self.snapshot.objects[item.object], self.class_of[item.object]
         model = self.models[k]
         out = {
@@ -161,8 +168,7 @@ class ObjectRecords:
             "pose": _pose(self.poses, k) if self._rigid(k) else None,
             "model": None if model is None else model.name,
             "cutout": self._cutout(item.object),
-            **mask_record(item),
-            "bbox_full": self._full_box(item),
+            **masks,
         }
         if self.classes[name].keypoints:
             out["keypoints"] = self._keypoint_records(item.object, self.classes[name].keypoints)
@@ -178,21 +184,6 @@ class ObjectRecords:
             "size": [float(np.linalg.norm(corners[i] - corners[0])) for i in (4, 2, 1)],
             "bbox_3d": rows(corners),
         }
-
-    def _full_box(self, item: ObjectMask) -> list[float]:
-        """Of the vertices that the lens sees, and of the pixel centres of the silhouette.
-
-        A triangle larger than what the lens sees has all of its corners and edges outside of it, so only pixels tell.
-        """
-        found = full_box_of(self.snapshot, self.camera, self.parts.drawn(item.object))
-        assert item.outline is not None  # the amodal pass was asked for
-        rows, columns = (np.flatnonzero(item.outline.any(axis)) for axis in (1, 0))
-        x, y = item.window[:2]
-        low, high = (columns[0] + x + 0.5, rows[0] + y + 0.5), (columns[-1] + x + 0.5, rows[-1] + y + 0.5)
-        if found is not None:
-            low = min(low[0], found[0]), min(low[1], found[1])
-            high = max(high[0], found[2]), max(high[1], found[3])
-        return [float(v) for v in (*low, high[0] - low[0], high[1] - low[1])]
 
     def _keypoint_records(self, row: int, names: Sequence[str]) -> list[dict[str, Any]]:
         """Those that the object has, in the order of the class's names."""
@@ -226,22 +217,63 @@ def _keypoint(points: SeenKeypoints, k: int) -> dict[str, Any]:
     }
 
 
-def mask_record(item: ObjectMask) -> dict[str, Any]:
-    """Counts, masks and the boxes that follow from them."""
-    visible, amodal = masks.encode_window(item, item.seen), masks.encode_window(item, item.outline)
-    turned = oriented_box(item.seen)
-    return {
-        "visible_px": item.visible_px,
-        "amodal_px_in_frame": item.amodal_px_in_frame,
-        "amodal_px_total": item.amodal_px_total,
-        "occlusion": 1 - item.visible_px / item.amodal_px_in_frame,
-        "truncation": 1 - item.amodal_px_in_frame / item.amodal_px_total,
-        "bbox_visible": masks.window_box(item, item.seen),
-        "bbox_amodal": masks.window_box(item, item.outline),
-        "obb": None if turned is None else rows(turned.corners + np.array(item.window[:2])),
-        "visible_rle": visible,
-        "amodal_rle": amodal,
-    }
+def mask_records(seen: Sequence[ObjectMask]) -> list[dict[str, Any]]:
+    """Counts, masks and the boxes that follow from them, of all objects of a view."""
+    corners, shape = [item.window[:2] for item in seen], seen[0].shape if seen else (0, 0)
+    visible = runs_of([item.seen for item in seen], corners)
+    amodal = runs_of([_outline(item) for item in seen], corners)
+    columns = zip(
+        seen,
+        visible.boxes(),
+        amodal.boxes(),
+        _turned_boxes(visible, corners),
+        visible.counts(shape),
+        amodal.counts(shape),
+        strict=True,
+    )
+    return [
+        {
+            "visible_px": item.visible_px,
+            "amodal_px_in_frame": item.amodal_px_in_frame,
+            "amodal_px_total": item.amodal_px_total,
+            "occlusion": 1 - item.visible_px / item.amodal_px_in_frame,
+            "truncation": 1 - item.amodal_px_in_frame / item.amodal_px_total,
+            "bbox_visible": box,
+            "bbox_amodal": whole_box,
+            "obb": turned,
+            "visible_rle": {"size": list(shape), "counts": counts},
+            "amodal_rle": {"size": list(shape), "counts": whole_counts},
+        }
+        for item, box, whole_box, turned, counts, whole_counts in columns
+    ]
+
+
+def _full_box(amodal: Sequence[float], found: Limits | None) -> list[float]:
+    """[x, y, width, height] of the vertices that the lens sees (`found`), and of the silhouette's pixel centres.
+
+    A triangle larger than what the lens sees has all of its corners and edges outside of it, so only pixels tell.
+    """
+    x, y, width, height = amodal
+    low, high = (x + 0.5, y + 0.5), (x + width - 0.5, y + height - 0.5)
+    if found is not None:
+        low = min(low[0], found[0]), min(low[1], found[1])
+        high = max(high[0], found[2]), max(high[1], found[3])
+    return [float(v) for v in (*low, high[0] - low[0], high[1] - low[1])]
+
+
+def _outline(item: ObjectMask) -> np.ndarray:
+    assert item.outline is not None  # the amodal pass was asked for
+    return item.outline
+
+
+def _turned_boxes(runs: Runs, corners: Sequence[tuple[int, int]]) -> list[Any]:
+    """The corners of the smallest rectangle around each mask; None for an empty one. Found in the window's own pixels."""
+    at = np.array(corners, np.float64)
+    hulls = {k: hull - at[k] for k, hull in enumerate(runs.hulls()) if len(hull)}
+    out: list[Any] = [None] * runs.count
+    for k, rectangle in zip(hulls, smallest_rectangles(list(hulls.values())), strict=True):
+        out[k] = rows(rectangle + at[k])
+    return out
 
 
 def rows(array: F8) -> Any:

@@ -44,11 +44,19 @@ def blocks_meet(a: np.ndarray, b: np.ndarray, clearance: float = 0.0) -> bool:
 
 def _axes(a: np.ndarray, b: np.ndarray) -> F8:
     mine, yours = _directions(edges(a)), _directions(edges(b))
-    pairs = [(1, 2), (2, 0), (0, 1)]
-    found = [np.cross(d[i], d[j]) for d in (mine, yours) for i, j in pairs]
-    axes = np.array([*found, *np.cross(mine[:, None], yours[None]).reshape(9, 3)])
+    faces = [_cross(d[_FIRST], d[_SECOND]) for d in (mine, yours)]
+    axes = np.concatenate([*faces, _cross(mine[:, None], yours[None]).reshape(9, 3)])
     length = np.linalg.norm(axes, axis=1)
     out: F8 = axes[length > 1e-9] / length[length > 1e-9, None]
+    return out
+
+
+_FIRST, _SECOND = [1, 2, 0], [2, 0, 1]
+
+
+def _cross(a: F8, b: F8) -> F8:
+    """Cross products f8[..., 3]; np.cross does the same, at four times the price for a few vectors."""
+    out: F8 = a[..., _FIRST] * b[..., _SECOND] - a[..., _SECOND] * b[..., _FIRST]
     return out
 
 

@@ -51,6 +51,7 @@ _EXPECTED = {
         ("dict_type", "model_type", "model_attributes_type"), "a mapping of fields, such as {a: 1}"
     ),
     "string_type": "a text",
+    "date_from_datetime_parsing": "a day, such as 2024-06-21",
 }
 
 _LIMITS = {

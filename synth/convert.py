@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from twinstage.base.errors import UserError
+from twinstage.base.errors import UserError, did_you_mean
 from twinstage.synth.dataset import MANIFEST, Dataset
 from twinstage.synth.overrides import apply_overrides
 from twinstage.synth.writers import WRITERS, Writer
@@ -40,6 +40,7 @@ def convert(dataset: Path, kind: str, out: Path | None = None, overrides: Sequen
     out = dataset.resolve().with_name(f"{dataset.resolve().name}-{kind}") if out is None else out
     _check_out(out, dataset)
     try:
+        _check_cameras(writer, dataset)
         # The writer's own folder is where `recipe.export` would put it inside the dataset; here it is `out` itself.
         files = export(writer, Dataset(dataset), out, within=writer.folder)
     except _MALFORMED as error:
@@ -64,6 +65,14 @@ def _writer(kind: str, overrides: Sequence[str], *, has_pictures: bool) -> Write
     cls = WRITERS.get(kind)
     fields: dict[str, Any] = {"pictures": True} if has_pictures and "pictures" in cls.model_fields else {}
     return validated(cls, apply_overrides({"kind": kind, **fields}, overrides), name=f"--to {kind}")
+
+
+def _check_cameras(writer: Writer, dataset: Path) -> None:
+    """Raise UserError for cameras that the dataset does not have."""
+    names = json.loads((dataset / MANIFEST).read_bytes())["cameras"]
+    for name in writer.cameras:
+        if name not in names:
+            raise UserError(f"{dataset} has no camera {name!r}{did_you_mean(name, names)}")
 
 
 def _check_out(out: Path, dataset: Path) -> None:

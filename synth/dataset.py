@@ -8,7 +8,7 @@
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,9 @@ STATE = ".run.json"
 MODELS = "models"
 """Folder of the objects' rigid models; what `annotate` calls them, too."""
 MODELS_FILE = f"{MODELS}/models.json"
+
+NO_FRAME = -1
+"""Frame of a record that only says what the cameras are like (`Writer.check_record`)."""
 
 FOLDERS = frozenset({"records", "frames", "images", "sensors", MODELS})
 """Folders of the dataset itself."""
@@ -81,9 +84,10 @@ def record_path(frame: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """A dataset folder, finished or not."""
+    """A dataset folder, finished or not. `cameras`: names of those that its records tell of; none = all."""
 
     root: Path
+    cameras: tuple[str, ...] = ()
 
     def labels(self) -> dict[str, Any]:
         """`labels.json`: classes with ids, what counts as annotated, splits."""
@@ -92,7 +96,7 @@ class Dataset:
     def records(self) -> Iterator[dict[str, Any]]:
         """All records in the order of frames."""
         for path in sorted((self.root / "records").glob("*.json")):
-            yield _json(path)
+            yield of_cameras(_json(path), self.cameras)
 
     def frames_done(self) -> set[int]:
         """Frames whose record is there: it is written last, so all else of the frame is there, too."""
@@ -105,6 +109,13 @@ def _json(path: Path) -> dict[str, Any]:
     except ValueError:
         raise UserError(f"{path} is damaged; remove it and start again, and it is made anew") from None
     return value
+
+
+def of_cameras(record: dict[str, Any], cameras: Collection[str]) -> dict[str, Any]:
+    """The record as if there were these cameras only; all of them where none is named."""
+    if not cameras:
+        return record
+    return record | {"cameras": [camera for camera in record["cameras"] if camera["name"] in cameras]}
 
 
 def is_annotated(item: dict[str, Any], accept: dict[str, Any]) -> bool:

@@ -25,12 +25,14 @@ class Dealing:
         shares: of each split, by name.
         groups: those whose items belong to one split each; of any other group, every split may take every item.
         known: all items of a group that more than one randomizer may choose from, so that they agree on who gets what.
+        contents: SHA-256 by item where it is a file: one picture under two names is one item, and has one owner.
     """
 
     seed: int = 0
     shares: Mapping[str, float] = field(default_factory=dict)
     groups: frozenset[str] = frozenset()
     known: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    contents: Mapping[str, str] = field(default_factory=dict)
 
     def allowed(self, group: str, items: Sequence[str], split: str | None) -> list[str]:
         """Those of the items that frames of the split may choose, in the order given.
@@ -39,16 +41,26 @@ class Dealing:
         """
         if split is None or group not in self.groups or not self.shares:
             return list(items)
-        owner = _owners(
-            self.seed, group, tuple(self.shares.items()), self.known.get(group, ()), tuple(sorted(set(items)))
-        )
-        mine = [item for item in items if owner[item] == split]
+        known = self.known.get(group, ())
+        own = self._own_names((*items, *known))
+        different = tuple(sorted({own[item] for item in items}))
+        shares = tuple(self.shares.items())
+        owner = _owners(self.seed, group, shares, tuple(own[item] for item in known), different)
+        mine = [item for item in items if owner[own[item]] == split]
         if not mine:
             raise UserError(
-                f"split_by {group}: there {_there_are(len(set(items)))} ({_few(items)}) for {len(self.shares)} splits, "
+                f"split_by {group}: there {_there_are(len(different))} ({_few(different)}) for {len(self.shares)} splits, "
                 f"and {split!r} gets none of them; give more of them or leave {group} out of split_by"
             )
         return mine
+
+    def _own_names(self, items: Iterable[str]) -> dict[str, str]:
+        """By item the first of all names that its content has among them."""
+        first: dict[str, str] = {}
+        names = sorted(set(items))
+        for name in names:
+            first.setdefault(self.contents.get(name, name), name)
+        return {name: first[self.contents.get(name, name)] for name in names}
 
 
 @lru_cache(maxsize=256)

@@ -19,14 +19,11 @@ from twinstage.synth.dealing import Dealing
 from twinstage.synth.distributions import Choice, Constant, Distribution, LogUniform, Normal, Uniform
 from twinstage.synth.distributions.base import NumberSource
 from twinstage.synth.distributions.discrete import weighted_place
+from twinstage.synth.model import LARGEST
 from twinstage.synth.streams import Stream
 from twinstage.telemetry.expressions import parse_expression
 
 __all__ = ["Choice", "Constant", "Distribution", "Draws", "LogUniform", "Normal", "Stream", "Uniform"]
-
-
-LARGEST = 1e15
-"""Numbers beyond it are a mistake: no scene is so large, and 32-bit floats would overflow."""
 
 
 class UnknownDraw(UserError):

@@ -16,7 +16,7 @@ from twinstage.synth.models import models_document
 from twinstage.synth.recipe import Recipe
 from twinstage.synth.report import report_html
 from twinstage.synth.verify import Report, verify
-from twinstage.synth.writers.base import export
+from twinstage.synth.writers.base import Writer, export
 
 REPORT, SHEET = "report.html", "contact_sheet.png"
 MADE_TOGETHER = frozenset({REPORT, SHEET, layout.RECIPE, layout.LABELS, layout.MODELS_FILE})
@@ -33,6 +33,7 @@ class Generated:
         frames: those of the shard; of: those of the whole dataset.
         unseen: classes of the recipe of which no image shows an annotated object.
         checks: comparisons that the judge made, None where it was not asked; findings: what it found.
+        redrawn: how many objects it drew again from their models, in words.
     """
 
     out: Path
@@ -45,6 +46,7 @@ class Generated:
     unseen: tuple[str, ...] = ()
     checks: int | None = None
     findings: tuple[str, ...] = ()
+    redrawn: str = ""
 
 
 def labels_document(recipe: Recipe) -> dict[str, Any]:
@@ -61,8 +63,9 @@ def labels_document(recipe: Recipe) -> dict[str, Any]:
 def finish(out: Path, recipe: Recipe, state: dict[str, Any], *, judged: bool = True) -> Generated:
     """Write what is made of all frames together; and the numbers of the run. `state`: what `.run.json` says."""
     dataset = layout.Dataset(out)
+    symmetries = {cls.name: cls.symmetries for cls in recipe.labels}
     if layout.MODELS in recipe.annotate:  # before the exports, which may need it
-        write_atomic(out / layout.MODELS_FILE, models_document(dataset))
+        write_atomic(out / layout.MODELS_FILE, models_document(dataset, symmetries))
     for writer in recipe.export:
         export(writer, dataset, out)
     sheet = contact_sheet(dataset)
@@ -80,14 +83,19 @@ def finish(out: Path, recipe: Recipe, state: dict[str, Any], *, judged: bool = T
     (out / layout.STATE).unlink()
     if verdict is None:
         return result
-    return replace(result, checks=verdict.checks, findings=tuple(map(str, verdict.findings)))
+    return replace(
+        result,
+        checks=verdict.checks,
+        findings=tuple(map(str, verdict.findings)),
+        redrawn=verdict.redrawn_line,
+    )
 
 
 def judge(out: Path) -> Report:
     """The verdict on a dataset that is finished but for its report and `.run.json`."""
     verdict = verify(out)
     findings = [f for f in verdict.findings if not (f.code == "file.foreign" and f.where == layout.STATE)]
-    return Report(tuple(findings), verdict.counts)
+    return replace(verdict, findings=tuple(findings))
 
 
 def write_manifest(out: Path, manifest: dict[str, Any]) -> None:
@@ -106,7 +114,7 @@ def _manifest(
         "shard": state["shard"],
         "cameras": [camera.name for camera in recipe.cameras],
         "annotate": list(recipe.annotate),
-        "exports": [{"kind": w.kind, "folder": w.folder} for w in recipe.export],
+        "exports": [_export_entry(writer) for writer in recipe.export],
         "stage": state["stages"][0],
         "stages": state["stages"],
         "inputs": state["inputs"],
@@ -121,6 +129,11 @@ def _manifest(
         "refusals": result.refusals,
         "files": hashes,
     }
+
+
+def _export_entry(writer: Writer) -> dict[str, Any]:
+    named = {"cameras": list(writer.cameras)} if writer.cameras else {}
+    return {"kind": writer.kind, "folder": writer.folder, **named}
 
 
 def _count(out: Path, recipe: Recipe) -> Generated:

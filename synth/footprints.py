@@ -10,6 +10,9 @@ import numpy as np
 from twinstage.render.hull import convex_hull
 from twinstage.scene.columns import F8
 
+BISECTIONS = 60
+"""Halvings of `shift_apart`: down to the last bit, nearly."""
+
 
 @dataclass(frozen=True, slots=True)
 class Footprint:
@@ -38,32 +41,89 @@ def overlap(a: Footprint, b: Footprint, clearance: float = 0.0) -> bool:
     return True
 
 
-def _normals(outline: F8) -> F8:
-    edges = np.roll(outline, -1, axis=0) - outline
-    normals = np.stack([edges[:, 1], -edges[:, 0]], -1)
-    length = np.linalg.norm(normals, axis=1, keepdims=True)
-    out: F8 = (normals / np.where(length == 0, 1.0, length))[length[:, 0] > 0]
+def plan_distance(a: np.ndarray, b: np.ndarray) -> F8:
+    """The least distance f8[...] [m] between convex outlines f8[..., n, 2], counter-clockwise; 0 where they overlap."""
+    apart = _apart(a, a, b) | _apart(b, a, b)
+    out: F8 = np.where(apart, np.minimum(_to_edges(a, b), _to_edges(b, a)), 0.0)
     return out
 
 
-def plan_distance(a: np.ndarray, b: np.ndarray) -> float:
-    """The least distance [m] between two convex outlines f8[n, 2], counter-clockwise; 0 where they overlap."""
-    if not any(_apart(shape, a, b) for shape in (a, b)):
-        return 0.0
-    return min(_to_edges(a, b), _to_edges(b, a))
+def shift_apart(fixed: F8, moving: F8, away: F8, gap: float) -> float:
+    """How far [m] to move an outline along the unit vector `away` f8[2], from a place where both overlap, to `gap` [m] apart.
+
+    A bisection: no rounding of a formula decides whether the gap is there, but `plan_distance`. A formula says, however,
+    which distances the bisection will ask for, all but the last few; so these are found at once.
+    """
+    near, far = 0.0, float(np.ptp(fixed, axis=0).sum() + np.ptp(moving, axis=0).sum()) + gap
+    guess = max(_leaves(moving, fixed, away, gap), _leaves(fixed, moving, -away, gap))
+    left = BISECTIONS
+    while left:
+        asked = _middles(near, far, guess, left)
+        enough = plan_distance(fixed, moving + away * asked[:, None, None]) >= gap
+        for middle, fits in zip(asked.tolist(), enough.tolist(), strict=True):
+            near, far, left = (near, middle, left - 1) if fits else (middle, far, left - 1)
+            if fits != (middle >= guess):
+                guess = (near + far) / 2
+                break
+    return far
 
 
-def _apart(shape: F8, a: F8, b: F8) -> bool:
-    along_a, along_b = a @ _normals(shape).T, b @ _normals(shape).T
-    gaps = np.maximum(along_a.min(0) - along_b.max(0), along_b.min(0) - along_a.max(0))
-    return bool(np.any(gaps > 0))
+def _middles(near: float, far: float, end: float, count: int) -> F8:
+    """Where a bisection that ends at `end` looks."""
+    out = []
+    for _ in range(count):
+        middle = (near + far) / 2
+        near, far = (near, middle) if middle >= end else (middle, far)
+        out.append(middle)
+    return np.array(out)
 
 
-def _to_edges(points: F8, outline: F8) -> float:
-    """The least distance of the points to the outline's edges."""
-    edge = np.roll(outline, -1, axis=0) - outline
-    away = points[:, None] - outline[None]
-    length = np.einsum("ek,ek->e", edge, edge)
-    share = np.einsum("pek,ek->pe", away, edge) / np.where(length == 0, 1.0, length)
+def _leaves(points: F8, outline: F8, away: F8, gap: float) -> float:
+    """How far points f8[n, 2] move along `away` until all are `gap` from each edge of the outline; 0 if all miss it."""
+    edge = _edges(outline)
+    offset = points[:, None] - outline[None]
+    # Out of the circle of that radius around each corner, |offset + t away| = gap, the later of both.
+    ahead = offset @ away
+    square = ahead**2 - (offset**2).sum(2) + gap**2
+    circle = np.where(square >= 0, np.sqrt(np.maximum(square, 0)) - ahead, 0.0)
+    # Across the line that is `gap` outside of each edge, where that happens beside the edge.
+    length = np.linalg.norm(edge, axis=1)
+    length[length == 0] = 1.0
+    normal = _normals(outline)
+    speed = normal @ away
+    t = (gap - (offset * normal).sum(2)) / np.where(speed > 0, speed, np.inf)
+    along = ((offset + t[..., None] * away) * edge).sum(2) / length**2
+    line = np.where((speed > 0) & (along >= 0) & (along <= 1), t, 0.0)
+    return float(max(circle.max(), line.max()))
+
+
+def _normals(outline: F8) -> F8:
+    """Unit normals f8[..., n, 2] of the edges, 0 of an edge without length."""
+    edges = _edges(outline)
+    x, y = edges[..., 0], edges[..., 1]
+    length = np.sqrt(x**2 + y**2)
+    length[length == 0] = 1.0
+    return np.stack([y / length, -x / length], -1)
+
+
+def _edges(outline: F8) -> F8:
+    out: F8 = np.concatenate([outline[..., 1:, :], outline[..., :1, :]], -2) - outline
+    return out
+
+
+def _apart(shape: F8, a: F8, b: F8) -> np.ndarray:
+    """Whether a normal of `shape` separates a and b, bool[...]."""
+    normals = np.swapaxes(_normals(shape), -1, -2)
+    along_a, along_b = a @ normals, b @ normals
+    gaps = np.maximum(along_a.min(-2) - along_b.max(-2), along_b.min(-2) - along_a.max(-2))
+    return np.asarray((gaps > 0).any(-1))
+
+
+def _to_edges(points: F8, outline: F8) -> F8:
+    """The least distance f8[...] of the points to the outline's edges."""
+    edge = _edges(outline)[..., None, :, :]
+    away = points[..., :, None, :] - outline[..., None, :, :]
+    length = np.einsum("...k,...k->...", edge, edge)
+    share = np.einsum("...k,...k->...", away, edge) / np.where(length == 0, 1.0, length)
     nearest = away - np.clip(share, 0, 1)[..., None] * edge
-    return float(np.sqrt(np.einsum("pek,pek->pe", nearest, nearest)).min())
+    return np.asarray(np.sqrt(np.einsum("...k,...k->...", nearest, nearest)).min((-2, -1)), np.float64)

@@ -9,23 +9,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from twinstage.base.heap import tidy_heap
 from twinstage.render.capture import Camera
 from twinstage.render.picture import png_bytes
 from twinstage.scene.columns import F4
-from twinstage.scene.edits import apply_edits, batch
+from twinstage.scene.edits import Edit, EditBatch, apply_edits, batch
 from twinstage.scene.snapshot import Snapshot
 from twinstage.synth.acceptance import Refusal, exposure_refusal, refusal
 from twinstage.synth.annotate import ObjectRecords, camera_record, lens_record, material_names
 from twinstage.synth.canonical import canonical_json, write_atomic
 from twinstage.synth.dataset import MODELS, image_path, layer_path, record_path
 from twinstage.synth.draws import UnknownDraw
+from twinstage.synth.fields import at_field
+from twinstage.synth.foreseen import check_exports
 from twinstage.synth.images import Photo, label_image, linear_image
 from twinstage.synth.labels import check_keypoints
 from twinstage.synth.look import View, look, recipe_camera
 from twinstage.synth.models import write_model
 from twinstage.synth.moments import check_next
 from twinstage.synth.plan import Job
-from twinstage.synth.randomize import Randomized, randomize, steps_of, structure_of
+from twinstage.synth.randomize import Randomized, Step, randomize, steps_of, structure_of
 from twinstage.synth.randomizers import Rejected
 from twinstage.synth.recipe import Recipe
 from twinstage.synth.sensing import SensorStage, check_sensors, write_sensors
@@ -90,33 +93,38 @@ class FrameMaker:
         return self._studios[0].examples()
 
     def check(self) -> None:
-        """Raise UserError for a randomizer that cannot work on a stage, before anything is written."""
+        """Raise UserError, before anything is written, for a randomizer that cannot work on a stage, and for an export that
+        cannot hold what its cameras see.
+        """
         splits = list(self.recipe.splits) if self.recipe.split_by else [None]
         for staged in self.scenes:
             for split in splits:
                 self._try(staged, split)
 
     def _try(self, staged: StagedRecipe, split: str | None) -> None:
-        """Every randomizer at frame 0, whether or not the frame can be used; then the frame as it is made."""
-        rejected = False
-        for step in steps_of(self.recipe, 0, 0, split):
-            try:
-                structure, time = structure_of([step], staged.first.snapshot)
-                scene = staged.scene(batch(structure), time)
-                edits = batch([*structure, *step.randomizer(scene.snapshot, step.draws)])
-                snapshot = apply_edits(scene.snapshot, edits)
-                staged.layer(scene, edits)
-                step.randomizer.picture_effects(snapshot, step.draws)
-            except Rejected:
-                rejected = True
-            except UnknownDraw:
-                if not rejected:  # else it may be what the rejected one did not come to draw
-                    raise
+        """Every randomizer at frame 0, whether or not the frame can be used; the exports, with what all of them together
+        make of the cameras; then the frame as it is made.
+        """
+        first, rejected = staged.first.snapshot, False
+        cameras = {first.prims.path[camera.prim] for camera in first.cameras}
+        of_cameras: list[Edit] = []
+        for place, step in enumerate(steps_of(self.recipe, 0, 0, split)):
+            with at_field("randomize", place):
+                try:
+                    edits = _tried(staged, step)
+                    of_cameras += [edit for edit in edits.edits if edit.prim_path in cameras]
+                except Rejected:
+                    rejected = True
+                except UnknownDraw:
+                    if not rejected:  # else it may be what the rejected one did not come to draw
+                        raise
+        check_exports(self.recipe, apply_edits(first, batch(of_cameras)))
         with suppress(Rejected):
             randomize(staged, 0, 0, split)
 
     def make(self, out: Path, frame: int, split: str | None = None, scene: int = 0) -> FrameSummary:
         """Write all files of a frame; the record last, so its presence says that the frame is whole."""
+        tidy_heap()
         job = Job(frame, split, scene)
         refusals: list[Refusal] = []
         for number in range(self.recipe.accept.attempts):
@@ -249,3 +257,14 @@ class FrameMaker:
             "effects": [] if made is None else [effect.as_data() for effect in made.effects],
             "cameras": cameras,
         }
+
+
+def _tried(staged: StagedRecipe, step: Step) -> EditBatch:
+    """The edits of one randomizer on the stage, having done all that is done with them. May raise `Rejected`."""
+    structure, time = structure_of([step], staged.first.snapshot)
+    scene = staged.scene(batch(structure), time)
+    edits = batch([*structure, *step.randomizer(scene.snapshot, step.draws)])
+    snapshot = apply_edits(scene.snapshot, edits)
+    staged.layer(scene, edits)
+    step.randomizer.picture_effects(snapshot, step.draws)
+    return edits

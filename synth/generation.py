@@ -13,8 +13,10 @@ from twinstage.base.clock import Clock
 from twinstage.base.errors import UserError
 from twinstage.synth import dataset as layout
 from twinstage.synth.canonical import canonical_json
+from twinstage.synth.fields import at_field
 from twinstage.synth.finish import Generated, finish, labels_document
 from twinstage.synth.frame import FrameMaker, FrameSummary
+from twinstage.synth.memory import check_memory, workers_that_fit
 from twinstage.synth.plan import deal_splits, plan, shard_frames
 from twinstage.synth.portable import portable
 from twinstage.synth.recipe import Recipe
@@ -77,9 +79,11 @@ def generate(
     todo = shard_frames(recipe.frames, shard)
     check_out(out)
     labels = labels_document(recipe)
-    for writer in recipe.export:
-        writer.check(recipe.annotate)
-        writer.check_labels(labels)
+    for place, writer in enumerate(recipe.export):
+        with at_field("export", place):
+            writer.check(recipe.annotate)
+            writer.check_labels(labels)
+    check_memory(recipe, min(workers or 1, len(todo)))
     maker = FrameMaker(recipe, base_dir, start or stored_start(out))
     maker.check()
     jobs = plan(recipe)
@@ -88,7 +92,8 @@ def generate(
     for frame in sorted(done):  # other exports than before, or killed before they were asked
         check_frame(recipe.export, out, frame)
     left = [jobs[frame] for frame in todo if frame not in done]
-    workers = fitting_workers(len(left)) if workers is None else workers
+    if workers is None:
+        workers = workers_that_fit(recipe, fitting_workers(len(left)))
     with run_log(out, clock) as log:
         log(f"{len(todo)} frames, {len(done)} of them there already, {workers} workers, cpu {cpu()}")
         for finding in maker.snapshot.findings:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from twinstage.render.engines import Engine, EngineSettings
+from twinstage.render.engines import Engine, EngineSettings, FromHits
 from twinstage.render.engines.develop import develop
 from twinstage.render.files import aov_bytes
 from twinstage.render.picture import png_bytes
@@ -63,7 +63,10 @@ def photo(
     """The picture of a view. `key`: (seed, frame): noise differs from frame to frame, or a network would learn it."""
     camera = view.capture.camera
     noise = Stream(*key, "engine", view.spec.name, settings.seed).word()
-    aovs = engine.render(snapshot, camera, seed=noise, motion=view.motion).aovs
+    if view.hits is not None and isinstance(engine, FromHits):
+        aovs = engine.render_seen(view.hits, seed=noise).aovs
+    else:
+        aovs = engine.render(snapshot, camera, seed=noise, motion=view.motion).aovs
     if not effects:
         return Photo(aovs["rgb"], aovs.get("linear"))
     depth = view.capture.aovs["depth"]

@@ -4,12 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from twinstage.base.errors import UserError, did_you_mean
 from twinstage.scene.snapshot import SceneObject, Snapshot
 from twinstage.synth.model import Model
 from twinstage.synth.paths import pattern_regex
+from twinstage.synth.symmetries import Symmetry, check_symmetries
 
 
 class LabelClass(Model):
@@ -23,15 +24,23 @@ class LabelClass(Model):
         skeleton: pairs of key points that are joined, by place from 1 (as COCO counts) or by name.
         sigmas: COCO's measure of how well each can be placed, one a key point.
         flip: pairs of names that change places where the picture is mirrored; others stay what they are.
+        symmetries: turns after which its objects look the same; they go to `models` and BOP.
     """
 
     name: str = Field(min_length=1)
-    labels: tuple[str, ...] = ()
+    labels: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     supercategory: str = ""
     keypoints: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     skeleton: tuple[tuple[int | str, int | str], ...] = ()
     sigmas: tuple[Annotated[float, Field(gt=0)], ...] = ()
     flip: tuple[tuple[str, str], ...] = ()
+    symmetries: tuple[Symmetry, ...] = ()
+
+    @field_validator("symmetries")
+    @classmethod
+    def _symmetries_agree(cls, symmetries: tuple[Symmetry, ...]) -> tuple[Symmetry, ...]:
+        check_symmetries(symmetries)
+        return symmetries
 
     @model_validator(mode="after")
     def _keypoints_agree(self) -> "LabelClass":

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 from twinstage.base.errors import UserError, did_you_mean
+from twinstage.render.aovs import Seen
 from twinstage.render.camera import camera_from_scene
 from twinstage.render.capture import Camera, Capture, ObjectMask
 from twinstage.render.instants import Instant
@@ -19,13 +20,16 @@ from twinstage.synth.staged import StagedRecipe
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One camera's part of a frame. `motion`: how things move while its shutter is open, None where nothing does."""
+    """One camera's part of a frame. `motion`: how things move while its shutter is open, None where nothing does; `hits`:
+    what the label pass hit, for a picture of the same moment, None where something moves.
+    """
 
     spec: CameraSpec
     scene_camera: SceneCamera
     capture: Capture
     seen: tuple[ObjectMask, ...]
     motion: Motion | None = None
+    hits: Seen | None = None
 
 
 _OF_LABELS = {"instance": (), "panoptic": (), "depth_mm": ("depth",), "rgb": (), "linear": ()}
@@ -44,6 +48,7 @@ def look(recipe: Recipe, staged: StagedRecipe, made: Randomized, spec: CameraSpe
         later = next_snapshot(staged, made)
         after = Instant(later, recipe_camera(recipe, later, spec)[0])
     ids = {cls.name: number for number, cls in enumerate(recipe.labels, start=1)}
+    hits: list[Seen] = []
     capture = label_pass(
         made.snapshot,
         exposure.camera,
@@ -53,8 +58,11 @@ def look(recipe: Recipe, staged: StagedRecipe, made: Randomized, spec: CameraSpe
         motion=exposure.motion,
         after=after,
         outside_rays=None,
+        keep=hits.append,
     )
-    return View(spec, scene_camera, capture, tuple(seen_objects(capture)), exposure.motion)
+    still = exposure.motion is None and exposure.camera.path is None
+    seen = tuple(seen_objects(capture))
+    return View(spec, scene_camera, capture, seen, exposure.motion, hits[0] if still else None)
 
 
 def recipe_camera(recipe: Recipe, snapshot: Snapshot, spec: CameraSpec) -> tuple[Camera, SceneCamera]:

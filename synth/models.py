@@ -11,6 +11,7 @@ Touches files: `models/<model>.ply`, written once by whichever process comes fir
 import hashlib
 import json
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from twinstage.scene.snapshot import Snapshot
 from twinstage.scene.transforms import rigid_inverse
 from twinstage.synth.canonical import TEMPORARY, canonical_json
 from twinstage.synth.dataset import MODELS, Dataset, model_path
+from twinstage.synth.symmetries import Symmetry, listed
 
 STEP = 1e-9
 """Grid on which poses of parts in their model are named and baked [m]: rounding of a frame's poses must not show."""
@@ -105,11 +107,12 @@ def _normals(normals: np.ndarray, linear: F8) -> F8:
 # --- models.json --------------------------------------------------------------------------------------------------
 
 
-def models_document(dataset: Dataset) -> bytes:
+def models_document(dataset: Dataset, symmetries: Mapping[str, Sequence[Symmetry]]) -> bytes:
     """`models/models.json`, from records and PLY files alone: what each model is of, and its measures [m].
 
     By model: `class` and `prim_path` of the first object of that model in the records, `min` and `size` of its box along
-    its own axes, `diameter` (the greatest distance of two vertices), `vertices` and `triangles` (counts).
+    its own axes, `diameter` (the greatest distance of two vertices), `vertices` and `triangles` (counts); where `symmetries`
+    (by class) has some, BOP's `symmetries_discrete` and `symmetries_continuous`.
     """
     users: dict[str, dict[str, Any]] = {}
     for record in dataset.records():
@@ -118,7 +121,11 @@ def models_document(dataset: Dataset) -> bytes:
                 name = item["model"]
                 if name is not None and name not in users:
                     users[name] = {"class": item["class"], "prim_path": item["prim_path"]}
-    measured = {name: user | _measures(dataset.root / model_path(name)) for name, user in users.items()}
+    measured = {}
+    for name, user in users.items():
+        measures = _measures(dataset.root / model_path(name))
+        own = listed(symmetries.get(user["class"], ()), measures["min"], measures["size"])
+        measured[name] = user | measures | own
     return canonical_json(dict(sorted(measured.items())))
 
 

@@ -103,6 +103,8 @@ def _assigned(data: Any, spot: Spot, path: list[str], value: Any, text: str) -> 
     key: str | int
     if isinstance(data, dict):
         key, inner = head, data.get(head, {} if rest else None)
+        if head == "engine" and rest and isinstance(inner, str):  # `engine: direct` is short for its kind
+            inner = {"kind": inner}
         out: Any = dict(data)
     elif isinstance(data, list):
         key = _item(data, head, text)

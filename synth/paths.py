@@ -38,6 +38,8 @@ def pattern_regex(pattern: str) -> re.Pattern[str]:
 
 def checked_pattern(pattern: str) -> str:
     """The pattern itself; raises ValueError (for pydantic) for one that is none."""
+    if not pattern:
+        raise ValueError("is empty; expected a prim's name or a path pattern")
     try:
         pattern_regex(pattern)
     except UserError as error:

@@ -11,6 +11,9 @@ from twinstage.synth.recipe import Recipe
 from twinstage.synth.shards import MOST
 from twinstage.synth.streams import Stream
 
+ROWS_A_SPLIT = 2
+"""Rows of frames that share a draw are kept together where there are at least so many of them for each split."""
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -29,18 +32,38 @@ def plan(recipe: Recipe) -> dict[int, Job]:
 
 
 def deal_splits(recipe: Recipe) -> dict[int, str | None]:
-    """Split of each frame: frames in an order drawn by the seed, dealt out by the shares (largest remainder)."""
+    """Split of each frame: frames in an order drawn by the seed, dealt out by the shares (largest remainder).
+
+    Frames that share a draw look alike, so they are dealt out together (`_rows`), and the shares are those of rows.
+    """
     if not recipe.splits:
         return dict.fromkeys(range(recipe.frames))
-    order = _shuffled(recipe, range(recipe.frames), "splits")
+    rows = _rows(recipe)
+    order = _shuffled(recipe, list(rows), "splits")
     total, start, share = sum(recipe.splits.values()), 0, 0.0
     out: dict[int, str | None] = {}
     for name, weight in recipe.splits.items():
         share += weight / total
-        end = round(share * recipe.frames)
-        out.update(dict.fromkeys(order[start:end], name))
+        end = round(share * len(order))
+        out.update((frame, name) for first in order[start:end] for frame in rows[first])
         start = end
     return dict(sorted(out.items()))
+
+
+def _rows(recipe: Recipe) -> dict[int, list[int]]:
+    """Frames that belong together, by the first of them: those that share a draw by `when: {every: ...}`.
+
+    Of several such randomizers the one with the longest rows counts, of which there are still some for each split: what is
+    drawn once or twice for the whole dataset cannot tell frames apart.
+    """
+    found = {(r.when.every, r.when.offset): r.when for r in recipe.randomize if r.when.every > 1}
+    for _, when in sorted(found.items(), reverse=True):
+        rows: dict[int, list[int]] = {}
+        for frame in range(recipe.frames):
+            rows.setdefault(when.key_frame(frame), []).append(frame)
+        if len(rows) >= ROWS_A_SPLIT * len(recipe.splits):
+            return {row[0]: row for row in rows.values()}
+    return {frame: [frame] for frame in range(recipe.frames)}
 
 
 def _deal_scenes(recipe: Recipe, splits: dict[int, str | None]) -> dict[int, int]:

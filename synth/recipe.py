@@ -8,7 +8,7 @@ beside it, so a dataset made from a copy elsewhere is the same dataset.
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import BeforeValidator, Field, SerializeAsAny, StringConstraints, model_validator
@@ -19,7 +19,7 @@ from twinstage.synth.accept import Accept
 from twinstage.synth.canonical import canonical_json, sha256_hex
 from twinstage.synth.dealing import Dealing
 from twinstage.synth.labels import LABELS_WRITTEN, LabelClass, label_classes
-from twinstage.synth.model import AlsoWritten, Model, unknown_field, wrong
+from twinstage.synth.model import AlsoWritten, Model, refuse_odd_numbers, unknown_field, wrong
 from twinstage.synth.overrides import overridden
 from twinstage.synth.plugins import plugin_schemas, validate_plugin
 from twinstage.synth.randomizers import RANDOMIZERS, Randomizer
@@ -27,7 +27,7 @@ from twinstage.synth.recipe_checks import check
 from twinstage.synth.sensor_spec import SensorSpec, sensor_schemas
 from twinstage.synth.state_spec import StateSpec
 from twinstage.synth.writers import WRITERS, Writer
-from twinstage.synth.yaml_file import read_yaml, validated
+from twinstage.synth.yaml_file import Spot, read_yaml, validated
 
 Annotation = Literal[
     "rgb",
@@ -74,6 +74,14 @@ class LookAt(Model):
     near: float = Field(default=0.05, gt=0)
     far: float = Field(default=1000.0, gt=0)
 
+    @model_validator(mode="after")
+    def _sees_something(self) -> "LookAt":
+        if self.near >= self.far:
+            raise ValueError(
+                f"near {self.near:g} is not below far {self.far:g}: nothing is seen between them"
+            )
+        return _apart(self)
+
 
 class CameraSpec(Model):
     """A camera of the dataset: a USD camera by path or prim name (by default its own name), or `look_at`.
@@ -108,6 +116,19 @@ class AddedLight(Model):
     intensity: float = Field(default=10.0, ge=0)
     temperature: float = Field(default=5000.0, ge=1000, le=15000)
 
+    @model_validator(mode="after")
+    def _shines_somewhere(self) -> "AddedLight":
+        return _apart(self)
+
+
+L = TypeVar("L", LookAt, AddedLight)
+
+
+def _apart(item: L) -> L:
+    if item.eye == item.target:
+        raise ValueError(f"target is the eye itself, {list(item.eye)}; expected a point elsewhere")
+    return item
+
 
 def _camera(data: Any) -> Any:
     """`name` and `/Path/To/Camera` are short for a model."""
@@ -122,6 +143,8 @@ _USUAL = {"samples": "spp", "samples_per_pixel": "spp", "bounces": "max_depth", 
 
 def _engine(data: Any) -> Any:
     """Refuses kinds and settings that no engine has, with the near miss. `kind: null` means the engine of that name."""
+    if data is None:
+        raise ValueError("nothing is given; the engine of the name null is {kind: null}")
     if isinstance(data, str):
         data = {"kind": data}
     if isinstance(data, dict):
@@ -134,6 +157,7 @@ def _engine(data: Any) -> Any:
                 )
             if key not in EngineSettings.model_fields:
                 raise unknown_field(key, EngineSettings.model_fields)
+        refuse_odd_numbers(data, EngineSettings.model_fields)
         try:
             ENGINES.get(str(data.get("kind", EngineSettings().kind)))
         except UserError as error:
@@ -224,7 +248,11 @@ class Recipe(Model):
             for group, items in randomizer.choices().items():
                 known.setdefault(group, {}).update(dict.fromkeys(items))
         every = {group: tuple(items) for group, items in known.items()}
-        return Dealing(self.seed, self.splits, frozenset(self.split_by), every)
+        contents: dict[str, str] = {}
+        if self.split_by:
+            for randomizer in self.randomize:
+                contents.update(randomizer.inputs())
+        return Dealing(self.seed, self.splits, frozenset(self.split_by), every, contents)
 
     @property
     def images(self) -> tuple[str, ...]:
@@ -259,9 +287,14 @@ class Recipe(Model):
 
 def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     """The recipe in a YAML file, with `a.b=c` overrides. Raises UserError naming file, line and field."""
+    return located_recipe(path, overrides)[0]
+
+
+def located_recipe(path: Path, overrides: Sequence[str] = ()) -> tuple[Recipe, Spot]:
+    """The same, and where each value was written: for `told_where`."""
     data, spot = read_yaml(Path(path))
     data, spot = overridden(data, spot, overrides, tuple(Recipe.model_fields))
-    return validated(Recipe, data, name=Path(path).name, spot=spot)
+    return validated(Recipe, data, name=Path(path).name, spot=spot), spot
 
 
 def parse_recipe(data: dict[str, Any], *, name: str = "recipe") -> Recipe:
@@ -281,4 +314,12 @@ def recipe_schema() -> str:
     for field, (items, definitions) in {**found, "sensors": sensor_schemas()}.items():
         schema["properties"][field]["items"] = items
         schema.setdefault("$defs", {}).update(definitions)
-    return json.dumps(schema, indent=2, sort_keys=True) + "\n"
+    # Titles say what the names of fields say already, and were a fifth of the file.
+    return json.dumps({**_untitled(schema), "title": schema["title"]}, indent=1, sort_keys=True) + "\n"
+
+
+def _untitled(schema: Any) -> Any:
+    if isinstance(schema, dict):
+        kept = {k: v for k, v in schema.items() if k != "title" or not isinstance(v, str)}
+        return {key: _untitled(value) for key, value in kept.items()}
+    return [_untitled(item) for item in schema] if isinstance(schema, list) else schema

@@ -21,6 +21,7 @@ def check(recipe: "Recipe") -> None:
     _splits_are_there(recipe)
     _stages_differ(recipe)
     _exports_keep_off(recipe)
+    _exports_have_their_cameras(recipe)
 
 
 def _names_are_unique(recipe: "Recipe") -> None:
@@ -97,3 +98,12 @@ def _exports_keep_off(recipe: "Recipe") -> None:
         if writer.folder in FOLDERS:
             message = f"{writer.folder!r} is the dataset's own folder; name another for the export"
             raise wrong(message, "export", place, "folder")
+
+
+def _exports_have_their_cameras(recipe: "Recipe") -> None:
+    names = [camera.name for camera in recipe.cameras]
+    for place, writer in enumerate(recipe.export):
+        for at, name in enumerate(writer.cameras):
+            if name not in names:
+                message = f"{name!r} is no camera of the recipe{did_you_mean(name, names)}"
+                raise wrong(message, "export", place, "cameras", at)

@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from twinstage.base.errors import UserError, did_you_mean
 from twinstage.scene.columns import F8
 from twinstage.scene.snapshot import Snapshot
+from twinstage.synth.distributions import NotNegative
 from twinstage.synth.draws import Distribution, Draws
 from twinstage.synth.model import Model
 from twinstage.synth.paths import PathPattern, matching
@@ -160,7 +161,7 @@ class Circle(Model):
 
     kind: Literal["circle"] = "circle"
     center: Point
-    radius: Distribution
+    radius: NotNegative
     arc: tuple[float, float] = (0.0, 360.0)
 
     def drawer(self, snapshot: Snapshot, who: str) -> Draw:

@@ -12,7 +12,7 @@ import numpy as np
 from twinstage.scene.columns import F8
 from twinstage.scene.snapshot import Snapshot
 from twinstage.synth.draws import Draws
-from twinstage.synth.footprints import footprint, plan_distance
+from twinstage.synth.footprints import footprint, shift_apart
 from twinstage.synth.surfaces import Surface, surface_of
 from twinstage.synth.things import Proposal, Thing, moved
 from twinstage.synth.turns import about_z
@@ -27,7 +27,6 @@ GAP = 0.005
 """How far below an outline its support may be [m]."""
 
 _SIDES = {"+x": 0.0, "+y": 90.0, "-x": 180.0, "-y": 270.0}
-_BISECTIONS = 60
 
 
 @dataclass(frozen=True)
@@ -187,15 +186,11 @@ class NextTo(Relation):
         )
 
     def _beside(self, anchor: Anchor, thing: Thing, heading: float, away: F8, gap: float, again: int) -> F8:
-        """Moved out from the anchor's middle until the outlines are `gap` [m] apart (bisection: convex outlines)."""
+        """Moved out from the anchor's middle until the outlines are `gap` [m] apart."""
         at_middle = self.put(thing, heading, anchor.middle, anchor.bottom, again)
         mine, yours = footprint(anchor.block).outline, _hull(thing, at_middle)
-        near, far = 0.0, float(np.ptp(mine, axis=0).sum() + np.ptp(yours, axis=0).sum()) + gap
-        for _ in range(_BISECTIONS):
-            middle = (near + far) / 2
-            near, far = (near, middle) if plan_distance(mine, yours + away * middle) >= gap else (middle, far)
         world = np.array(at_middle)
-        world[:2, 3] += away * far
+        world[:2, 3] += away * shift_apart(mine, yours, away, gap)
         return world
 
 

@@ -13,6 +13,7 @@ from twinstage.base.errors import UserError
 from twinstage.synth import dataset as layout
 from twinstage.synth.canonical import write_atomic
 from twinstage.synth.frame import FrameMaker, FrameSummary
+from twinstage.synth.memory import check_memory
 from twinstage.synth.plan import Job, plan
 from twinstage.synth.portable import portable
 from twinstage.synth.recipe import Recipe
@@ -51,6 +52,7 @@ def make_frame(
     for name in (layout.MANIFEST, layout.STATE):
         if (out / name).exists():
             raise UserError(f"{out} holds a dataset; choose another folder for a single frame")
+    check_memory(recipe)
     maker = FrameMaker(portable(recipe, base_dir), base_dir, start)
     maker.check()
     job = plan(maker.recipe)[frame]

@@ -5,7 +5,8 @@ and then the file itself on top: mappings field by field; lists of items with a 
 changes that one, `remove: true` drops it, others are added behind); everything else is replaced.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from twinstage.base.errors import UserError, did_you_mean
 from twinstage.synth.complaints import sentence
+from twinstage.synth.fields import FieldError
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -213,6 +215,16 @@ def validated(model: type[M], data: dict[str, Any], *, name: str, spot: Spot | N
         dotted = ".".join(str(part) for part in told)
         complaint = sentence(first)
         raise UserError(f"{where}: {dotted}: {complaint}" if dotted else f"{where}: {complaint}") from None
+
+
+@contextmanager
+def told_where(spot: Spot) -> Iterator[None]:
+    """What turns out later to be wrong with a field is told with its place in the file, too."""
+    try:
+        yield
+    except FieldError as error:
+        dotted = ".".join(map(str, error.loc))
+        raise UserError(f"{_where(spot, error.loc)}: {dotted}: {error}") from None
 
 
 def _real_loc(loc: tuple[Any, ...], data: Any, *, missing: bool) -> tuple[Any, ...]:

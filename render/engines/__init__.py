@@ -1,6 +1,6 @@
 """Engines that make pictures: `path` and `direct` (Mitsuba 3), `raycast` (Embree and numpy), `null` (flat colours)."""
 
-from twinstage.render.engines.base import ENGINES, Engine, EngineSettings, Expecting, open_engine
+from twinstage.render.engines.base import ENGINES, Engine, EngineSettings, Expecting, FromHits, open_engine
 from twinstage.render.engines.bpy import BpyEngine
 from twinstage.render.engines.mitsuba import DirectEngine, PathEngine
 from twinstage.render.engines.null import NullEngine
@@ -13,6 +13,7 @@ __all__ = [
     "Engine",
     "EngineSettings",
     "Expecting",
+    "FromHits",
     "NullEngine",
     "PathEngine",
     "RaycastEngine",

@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal, Protocol, runtime_checkabl
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 from twinstage.base.registry import Registry
+from twinstage.render.aovs import Seen
 from twinstage.render.capture import Camera, Capture
 from twinstage.render.color import ToneMap
 from twinstage.render.motion import Motion
@@ -97,6 +98,15 @@ class Expecting(Protocol):
         before, and with it which of two surfaces in exactly the same place is hit. Changes that no example shows are
         rendered right, but slowly.
         """
+        ...
+
+
+@runtime_checkable
+class FromHits(Protocol):
+    """An engine that can start from what a label pass has found."""
+
+    def render_seen(self, seen: Seen, *, seed: int | None = None) -> Capture:
+        """`render` of the scene and the camera of those first hits, where nothing moves: the same picture, sooner."""
         ...
 
 

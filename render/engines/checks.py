@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from twinstage.base.errors import UserError
+from twinstage.base.heap import tidy_heap
 from twinstage.render.capture import Camera
 
 MOST_PIXELS = 1 << 28
@@ -40,7 +41,8 @@ def check_camera(camera: Camera) -> None:
 
 @contextmanager
 def enough_memory(camera: Camera) -> Iterator[None]:
-    """Say in one sentence that the memory is not enough."""
+    """Say in one sentence that the memory is not enough. What earlier pictures left of it goes back now and then."""
+    tidy_heap()
     try:
         yield
     except (MemoryError, RuntimeError) as error:

@@ -1,9 +1,11 @@
 """The engine that is always there: Embree for rays, numpy for shading. No compiler, no kernels to warm up.
 
 Lights: suns with hard shadows; area lights as a point in their middle, with a shadow; domes as an even sky (a map counts
-as its mean) that reaches a surface along four directions a sample, turned by a fixed 4 x 4 pattern. Surfaces are matt:
-the base colour with its image, emission added; metals keep 60 % of their colour as matt light, everything else about
-reflection is left out. Samples are a regular grid of k x k a pixel, k * k the square number next to `spp`, at most 9.
+as its mean), shaded by what stands around. Surfaces are matt: the base colour with its image, emission added; metals keep
+60 % of their colour as matt light, everything else about reflection is left out. Samples are a regular grid of k x k a pixel,
+k * k the square number next to `spp`, at most 9; each has its own colour, while light is computed at every fourth of them
+and where it changes (`irradiance` says exactly how). With one sample a pixel, and where nothing moves, its rays are those of
+the label pass, and a picture may start from what that has hit.
 """
 
 from collections.abc import Iterator
@@ -13,22 +15,23 @@ from typing import ClassVar
 import numpy as np
 
 from twinstage.base.finding import Finding
-from twinstage.render.bounds import image_rect
+from twinstage.render.aovs import Seen
 from twinstage.render.capture import STILL, Camera, Capture
-from twinstage.render.casting import SHARED_BVHS, parts_in_view
 from twinstage.render.engines.base import ENGINES, EngineSettings
 from twinstage.render.engines.checks import check_camera, enough_memory
 from twinstage.render.engines.develop import develop
-from twinstage.render.engines.shading import Albedo, WorldBvh
+from twinstage.render.engines.irradiance import Lights, irradiance
+from twinstage.render.engines.lamps import Lamp
+from twinstage.render.engines.shading import Albedo
+from twinstage.render.engines.world import WorldBvh
 from twinstage.render.exposure import Part, parts
 from twinstage.render.images import tolerating
+from twinstage.render.labels import label_pass
 from twinstage.render.lighting import placed_lights
 from twinstage.render.motion import Motion, Shutter, Trajectory
-from twinstage.render.zbuffer import ZBuffer, cast_part, world_normals
+from twinstage.render.rays import image_rays
 from twinstage.scene.columns import F4
 from twinstage.scene.snapshot import Snapshot
-
-SKY_RAYS = 4
 
 
 @ENGINES.register
@@ -54,57 +57,70 @@ class RaycastEngine:
         """A Capture with the AOVs of `settings.outputs`."""
         return develop(self.settings, camera, self.linear(snapshot, camera, motion=motion))
 
+    def render_seen(self, seen: Seen, *, seed: int | None = None) -> Capture:
+        """The same from first hits of that very camera, where nothing moves; with several samples a pixel they are no use."""
+        camera = seen.camera
+        if self._side > 1 or camera.path is not None:
+            return self.render(seen.snapshot, camera)
+        check_camera(camera)
+        with enough_memory(camera), tolerating(self._damaged):
+            return develop(self.settings, camera, _averaged(self._shade(seen), camera, 1))
+
     def linear(self, snapshot: Snapshot, camera: Camera, *, motion: Motion | None = None) -> F4:
         """Linear rgb f4[h, w, 3] before denoising, exposure and tone map."""
         check_camera(camera)
         with enough_memory(camera), tolerating(self._damaged):
             return self._exposed(snapshot, camera, motion)
 
+    @property
+    def _side(self) -> int:
+        """Samples a pixel in a row, and in a column."""
+        return int(min(max(round(self.settings.spp**0.5), 1), 3))
+
     def _exposed(self, snapshot: Snapshot, camera: Camera, motion: Motion | None) -> F4:
-        k = min(max(round(self.settings.spp**0.5), 1), 3)
+        k = self._side
         total = np.zeros((camera.height, camera.width, 3), np.float32)
         count = np.zeros((camera.height, 1, 1), np.float32)
         moments = self.settings.motion_samples
         for part in parts(snapshot, camera, moments, motion, moments):
             for view in _views(camera, part, moments):
-                fine = self._shade(part.snapshot, nearest_hits(part.snapshot, supersampled(view, k)))
+                fine = self._shade(first_hits(part.snapshot, supersampled(view, k)))
                 total[part.first : part.last] += _averaged(fine, camera, k)[part.first : part.last]
                 count[part.first : part.last] += 1
         total /= np.maximum(count, 1)
         return total
 
-    def _shade(self, snapshot: Snapshot, zbuffer: ZBuffer) -> F4:
-        camera = zbuffer.camera
-        lights = placed_lights(snapshot)
-        sky = lit_sky = np.zeros(3)
-        for placed in lights:
-            if placed.kind == "dome":
-                colour = np.array(placed.radiance) * self._albedo.mean_of_map(snapshot, placed.light)
-                sky, lit_sky = sky + colour, lit_sky + colour * placed.reflects[0]
-        out = np.empty((zbuffer.depth.size, 3), np.float32)
-        out[:] = sky
-        eye, direction = camera.rays()
-        out[~np.isfinite(direction).all(1)] = np.nan
-        hit = np.flatnonzero(zbuffer.instance.ravel() >= 0)
-        if hit.size == 0:
-            return out.reshape(camera.height, camera.width, 3)
-        normal = world_normals(snapshot, zbuffer).reshape(-1, 3)[hit]
-        position = eye[hit] + direction[hit] * zbuffer.depth.ravel()[hit, None]
+    def _shade(self, seen: Seen) -> F4:
+        """Linear rgb f4[h, w, 3] of first hits."""
+        snapshot, zbuffer = seen.snapshot, seen.zbuffer
         self._world.follow(snapshot)
-        light = self._world.sky_share(position, normal, hit, camera.width, SKY_RAYS)[:, None] * lit_sky
-        for placed in lights:
-            if placed.kind != "dome":
-                tint = self._albedo.mean_of_map(snapshot, placed.light)
-                light = light + self._world.lit(position, normal, placed) * tint
-        color, glow = self._albedo.at(snapshot, zbuffer)
-        out[hit] = color[hit] * light + glow[hit]
-        return out.reshape(camera.height, camera.width, 3)
+        lamps, sky, lit_sky = [], np.zeros(3), np.zeros(3)
+        for placed in placed_lights(snapshot):
+            radiance = np.array(placed.radiance) * self._albedo.mean_of_map(snapshot, placed.light)
+            reflected = radiance * placed.reflects[0]
+            if placed.kind == "dome":
+                sky, lit_sky = sky + radiance, lit_sky + reflected
+            else:
+                lamps.append(Lamp(placed, self._world.origin, reflected.astype(np.float32)))
+        light = irradiance(Lights(lamps, lit_sky.astype(np.float32), self._world), zbuffer, seen.normal)
+        self._albedo.colored(light, snapshot, zbuffer)
+        behind = zbuffer.part < 0
+        if behind.any():
+            light[:, behind] = sky[:, None]
+        out = np.empty((*zbuffer.depth.shape, 3), np.float32)
+        for k in range(3):
+            out[..., k] = light[k]
+        if not zbuffer.camera.lens.affine:
+            out[~np.isfinite(image_rays(zbuffer.camera)[1]).all(-1)] = np.nan
+        return out
 
 
 def _averaged(fine: F4, camera: Camera, k: int) -> F4:
     """The mean of k x k pixels for each; where the lens sees nothing in a pixel's middle, it is black."""
     blocks = fine.reshape(camera.height, k, camera.width, k, 3)
     if camera.lens.affine:
+        if k == 1:
+            return fine
         mean: F4 = blocks.mean((1, 3), dtype=np.float32)
         return mean
     x, y = np.meshgrid(np.arange(camera.width) + 0.5, np.arange(camera.height) + 0.5)
@@ -133,10 +149,8 @@ def _views(camera: Camera, part: Part, most: int) -> Iterator[Camera]:
             yield replace(camera, path=Trajectory(seconds, part.poses[k]), shutter=shutter)
 
 
-def nearest_hits(snapshot: Snapshot, camera: Camera) -> ZBuffer:
-    """The depth buffer of everything that is visible."""
-    image, zbuffer = image_rect(camera), ZBuffer(camera)
-    for part in parts_in_view(snapshot, camera, image, SHARED_BVHS):
-        if not zbuffer.hidden(part, part.rect):
-            zbuffer.draw(part, part.rect, cast_part(camera, part, part.rect))
-    return zbuffer
+def first_hits(snapshot: Snapshot, camera: Camera) -> Seen:
+    """The first hits of everything that is visible, as the label pass has them."""
+    kept: list[Seen] = []
+    label_pass(snapshot, camera, (), amodal=False, aovs=(), keep=kept.append)
+    return kept[0]

@@ -16,6 +16,7 @@
     light.py      what the two integrators share: light that reaches a surface, and where it reflects
     direct.py     direct lighting, as a Dr.Jit function
     path.py       global illumination, as a Dr.Jit loop
+    numbers.py    the random numbers of pictures: even over each pixel and over its neighbours
     rays.py       rays from a camera: the same as the labels', also between pixel centres
     features.py   what a denoiser is told
     trace.py      samples into a picture

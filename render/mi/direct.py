@@ -1,28 +1,22 @@
 """Direct lighting as one Dr.Jit function: the fast engine's integrator.
 
-Light that reaches a surface straight from a light or the sky, with shadows; no light from surface to surface. Each
-camera sample asks every sun, one point on a lamp or a glowing surface, and the sky once: nothing is spent on choosing
-between a sun and the sky, which is what makes few samples noisy, and after the first hit only any-hit rays are cast. A
-map is asked where it is bright and where the surface reflects, weighted by the power heuristic.
+Light that reaches a surface straight from a light or the sky, with shadows; no light from surface to surface. Each camera
+sample looks at every sun, two points on lamps or glowing surfaces, bright directions of a map and one direction where the
+surface reflects; what each would give without shadows decides by chance which one of them is asked whether anything is in
+between. Shadow rays take most of a picture's time: one a sample rather than one for each kind of light is for pictures of
+few samples that have to be many. To the same error it takes longer: from an eighth more (warehouse) to twice (sun and sky in
+the open).
+
+Measured (640x480, 4 samples, one thread, other work on the machine; relative squared error against 400 samples), one ray
+against one a kind of light: work cell 176 ms and 0.180, 278 ms and 0.091; warehouse with lamps and a map 171 ms and 0.247,
+285 ms and 0.131.
 
 Camera rays pass holes and glass by chance, shadow rays pass them with what they let through, up to `LAYERS` times.
-
-Mitsuba's own `direct` takes twice the time for more noise: it chooses among the lights and samples a constant sky over
-the whole sphere (measured, 640x480, 4 samples, 94,000 triangles, sun and sky, two cores: 200 ms against 105 ms).
 """
 
 from typing import Any
 
-from twinstage.render.mi.light import (
-    Surroundings,
-    clear,
-    first_hit,
-    from_lights,
-    parted,
-    power,
-    seen_surface,
-)
-from twinstage.render.mi.reflection import Surface, direction, direction_pdf, reflected
+from twinstage.render.mi.light import Surroundings, first_hit, from_one, seen_surface
 from twinstage.render.mi.runtime import Mitsuba
 
 
@@ -32,21 +26,5 @@ def direct_light(runtime: Mitsuba, world: Surroundings, sampler: Any, ray: Any) 
     hit = first_hit(runtime, world, sampler, ray, mi.Bool(True), coherent=True)
     surface = seen_surface(runtime, world, hit, mi.Bool(True))
     radiance = world.lights.sky.radiance(ray.d, ~hit.si.is_valid()) + surface.glow
-    radiance += from_lights(runtime, world, sampler, surface)
-    if not world.lights.sky.dark:
-        radiance += _from_around(runtime, world, sampler, surface)
+    radiance += from_one(runtime, world, sampler, surface)
     return radiance * hit.reach
-
-
-def _from_around(runtime: Mitsuba, world: Surroundings, sampler: Any, surface: Surface) -> Any:
-    """The sky or the map where the surface reflects, if nothing is in between."""
-    dr, sky = runtime.dr, world.lights.sky
-    toward = direction(runtime, world.surfaces, sampler, surface)
-    density = direction_pdf(runtime, world.surfaces, surface, toward)
-    value = parted(runtime, *reflected(runtime, world.surfaces, surface, toward), sky.reflects)
-    lit = surface.active & (density > 0.0) & dr.any(value > 0.0)
-    free = clear(runtime, world, surface.si.spawn_ray(toward), lit)
-    light, other = sky.radiance_and_pdf(toward, free > 0.0)
-    if world.lights.mapped:
-        free *= power(dr, density, other)
-    return dr.select(lit, value * light * (free / density), 0.0)

@@ -11,7 +11,7 @@ from typing import Any
 
 from twinstage.render.mi.lamps import LampSample, LampTable
 from twinstage.render.mi.lights import Lights, Sun
-from twinstage.render.mi.reflection import Surface, direction_pdf, passing, reflected, surface_at
+from twinstage.render.mi.reflection import Surface, direction, direction_pdf, passing, reflected, surface_at
 from twinstage.render.mi.runtime import Mitsuba
 from twinstage.render.mi.surfaces import SurfaceTable
 
@@ -20,6 +20,9 @@ LAYERS = 8
 
 CANDIDATES = 4
 """Points on lamps that are looked at before one is asked, where there are several lamps."""
+
+FEW_CANDIDATES = 2
+"""The same where one of all lights is asked: 4 take a tenth more time for a tenth less error."""
 
 MAP_CANDIDATES = 4
 """The same for directions of a map."""
@@ -95,7 +98,7 @@ def _behind(
         layer += 1
         return found, reach, chance, layer, through & found.is_valid() & (layer < LAYERS)
 
-    met = world.surfaces.at_veil(ray(found.t), active & found.is_valid())
+    met = world.surfaces.veiled(found, active & found.is_valid())
     start = found, dr.full(mi.Float, 1.0, dr.width(ray.d)), chance, mi.UInt32(0), met
     found, reach, *_ = dr.while_loop(start, lambda *state: state[-1], again, label="layers")
     return found, reach
@@ -158,19 +161,37 @@ def from_lights(
     `shared`: reflected rays that meet one count, too. `quick`: of all of these only one is asked whether anything is in
     between, chosen by what it would give.
     """
-    lights = world.lights
-    asked = [_sun(runtime, world, sampler, surface, sun) for sun in lights.suns]
-    if lights.table is not None:
-        count = 1 if quick else CANDIDATES
-        asked.append(_lamp(runtime, world, lights.table, sampler, surface, shared, count))
-    if lights.mapped:
-        asked.append(_map(runtime, world, sampler, surface))
+    asked = _ways(runtime, world, sampler, surface, shared, 1 if quick else CANDIDATES)
     if quick and len(asked) > 1:
         asked = [_one_of(runtime, sampler, asked, surface.active)]
     out = runtime.mi.Color3f(0.0)
     for way in asked:
         out += _arrived(runtime, world, way, surface.active)
     return out
+
+
+def from_one(runtime: Mitsuba, world: Surroundings, sampler: Any, surface: Surface) -> Any:
+    """Light of everything that shines, the sky as well, by one shadow ray: to one of them, chosen by what it would give."""
+    asked = _ways(runtime, world, sampler, surface, False, FEW_CANDIDATES)
+    if not world.lights.sky.dark:
+        asked.append(_around(runtime, world, sampler, surface))
+    if not asked:
+        return runtime.mi.Color3f(0.0)
+    way = asked[0] if len(asked) == 1 else _one_of(runtime, sampler, asked, surface.active)
+    return _arrived(runtime, world, way, surface.active)
+
+
+def _ways(
+    runtime: Mitsuba, world: Surroundings, sampler: Any, surface: Surface, shared: bool, candidates: int
+) -> list[_Asked]:
+    """A way to each sun, one to a lamp or a glowing surface out of `candidates`, one to what is bright in the map."""
+    lights = world.lights
+    asked = [_sun(runtime, world, sampler, surface, sun) for sun in lights.suns]
+    if lights.table is not None:
+        asked.append(_lamp(runtime, world, lights.table, sampler, surface, shared, candidates))
+    if lights.mapped:
+        asked.append(_map(runtime, world, sampler, surface))
+    return asked
 
 
 def _arrived(runtime: Mitsuba, world: Surroundings, way: _Asked, active: Any) -> Any:
@@ -316,6 +337,18 @@ def _map(runtime: Mitsuba, world: Surroundings, sampler: Any, surface: Surface) 
         kept = dr.select(taken, worth, kept)
     light *= dr.select(kept > 0.0, total / (kept * float(MAP_CANDIDATES)), 0.0)
     return _Asked(surface.si.spawn_ray(toward), light, True)
+
+
+def _around(runtime: Mitsuba, world: Surroundings, sampler: Any, surface: Surface) -> _Asked:
+    """The sky or the map in a direction where the surface reflects, weighted against `_map`."""
+    dr, sky = runtime.dr, world.lights.sky
+    toward = direction(runtime, world.surfaces, sampler, surface)
+    density = direction_pdf(runtime, world.surfaces, surface, toward)
+    value = parted(runtime, *reflected(runtime, world.surfaces, surface, toward), sky.reflects)
+    lit = surface.active & (density > 0.0)
+    light, other = sky.radiance_and_pdf(toward, lit)
+    share = power(dr, density, other) if world.lights.mapped else 1.0
+    return _Asked(surface.si.spawn_ray(toward), dr.select(lit, value * light * (share / density), 0.0), True)
 
 
 def _shifted(mi: Any, number: Any, k: int) -> Any:

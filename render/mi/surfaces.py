@@ -51,6 +51,7 @@ _QUAD = {
     "specularColor": (3, 0),
     "dielectric": (4, 0),
     "presence": (4, 1),
+    "through": (4, 2),
 }
 """Where the numbers of a material lie: in which group of four, and from which on."""
 
@@ -72,6 +73,22 @@ class _Image:
 
 
 @dataclass(frozen=True, slots=True)
+class _Place:
+    """Where an image lies in its buffer: the first pixel, rows and columns, numbers a pixel."""
+
+    first: int
+    shape: tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Packed:
+    """An image to be laid: rows and columns, numbers a pixel; the numbers f4[n], those of what lies outside it last."""
+
+    shape: tuple[int, int, int]
+    numbers: F4
+
+
+@dataclass(frozen=True, slots=True)
 class Features:
     """What any of the materials has; what none has becomes no code."""
 
@@ -89,10 +106,9 @@ class SurfaceTable:
         self._mi, self._dr = runtime.mi, runtime.dr
         self.microfacets = Microfacets(runtime.mi, runtime.dr)
         self._shown: tuple[object, ...] | None = None
-        self._buffer_keys: tuple[object, ...] = ()
-        self._offsets: dict[object, int] = {}
-        # Colours lie in groups of four, so that one read fetches a pixel.
-        self._pixels = {n: self._mi.Float(np.zeros(4, np.float32)) for n in (1, 3)}
+        self._places: dict[object, _Place] = {}
+        # By numbers a pixel: colours lie in groups of four, so that one read fetches a pixel.
+        self._pixels = {width: self._mi.Float(np.zeros(4, np.float32)) for width in (1, 4)}
         self._first = self._mi.UInt32([0])
         self._row = self._mi.UInt32([0])
         self._numbers = self._mi.Float(np.zeros(4 * QUADS, np.float32))
@@ -167,12 +183,14 @@ class SurfaceTable:
         new = self._mi.Float(boxes.astype(np.float32).ravel())
         self.veil_count, self.veils = len(boxes), rewritten(self._dr, self.veils, new)
 
-    def at_veil(self, point: Any, active: Any) -> Any:
-        """Which points lie in one of the boxes."""
-        found = self._mi.Bool(False)
-        for lower, upper in self._boxes(active):
-            found |= self._dr.all(point >= lower) & self._dr.all(point <= upper)
-        return active & found
+    def veiled(self, found: Any, active: Any) -> Any:
+        """Which of the hits (mi.PreliminaryIntersection3f) are of surfaces that let light through somewhere."""
+        mi, dr = self._mi, self._dr
+        row = self.rows(found, active)
+        quad, at = _QUAD["through"]
+        return active & (
+            dr.gather(mi.Float, self._numbers, row * (4 * QUADS) + (4 * quad + at), active) > 0.5
+        )
 
     def meets_veil(self, ray: Any, active: Any) -> Any:
         """Which rays pass through one of the boxes."""
@@ -193,7 +211,7 @@ class SurfaceTable:
         return [(mi.Point3f(*box[:3]), mi.Point3f(*box[3:])) for box in numbers]
 
     def rows(self, si: Any, active: Any) -> Any:
-        """Row of the material at surface interactions."""
+        """Row of the material at surface interactions, or preliminary ones."""
         mi, dr = self._mi, self._dr
         return dr.gather(mi.UInt32, self._row, self._triangle(si, active), active)
 
@@ -215,8 +233,13 @@ class SurfaceTable:
         if name in self._slots:
             slot = dr.gather(mi.UInt32, self._slots[name], row, active)
             textured = active & (slot > 0)
-            image = self._sample(name, slot, si.uv, channels, textured, nearest)
-            plain = [dr.select(textured, a, b) for a, b in zip(image, plain, strict=True)]
+            # A branch, not a choice: neighbours mostly wear the same, so most groups of rays read no image at all.
+            plain = dr.if_stmt(
+                (slot, si.uv, plain, nearest),
+                textured,
+                lambda slot, uv, plain, nearest: self._sample(name, slot, uv, channels, True, nearest),
+                lambda slot, uv, plain, nearest: plain,
+            )
         return mi.Color3f(*plain) if channels == 3 else plain[0]
 
     def has_image(self, name: str) -> bool:
@@ -265,7 +288,7 @@ class SurfaceTable:
         lines, low = self._wrapped(v, height, wrap_t, nearest)
         size = mi.UInt32(width)
         kept = mi.Vector4f if channels == 3 else mi.Float
-        pixels = self._pixels[channels]
+        pixels = self._pixels[4 if channels == 3 else 1]
         corner = [
             [dr.gather(kept, pixels, offset + line * size + column, active) for column in columns]
             for line in lines
@@ -305,43 +328,79 @@ class SurfaceTable:
         return [mi.UInt32(dr.clip(left, 0.0, last)), mi.UInt32(dr.clip(right, 0.0, last))], share
 
     def _pack(self, snapshot: Snapshot, materials: Sequence[Material]) -> None:
-        """Lay the images one after the other, if they are not the ones that lie there."""
+        """See to it that the images lie in the buffers."""
         wanted: dict[object, tuple[str, TextureInput]] = {}
         for material in materials:
             for usd in INPUTS:
                 source = material.texture(usd)
                 if source is not None:
                     wanted.setdefault(self._textures.key(snapshot, usd, source), (usd, source))
-        if tuple(wanted) == self._buffer_keys:
+        if wanted.keys() == self._places.keys():
             return
         self._textures.turn()
-        parts = {1: [np.zeros((1, 1), np.float32)], 3: [np.zeros((1, 4), np.float32)]}
-        starts, self._offsets = {1: 1, 3: 1}, {}
-        for key, (usd, source) in wanted.items():
-            channels = INPUTS[usd]
-            self._offsets[key] = starts[channels]
-            pixels = self._textures.values(snapshot, usd, source)
-            # The border of wrap mode black lies behind the last pixel.
-            outside = np.broadcast_to(stored(usd, border(source)), pixels.shape[-1:])
-            flat = np.concatenate([pixels.reshape(-1, pixels.shape[-1]), outside[None]])
-            out = np.zeros((len(flat), 4 if channels == 3 else 1), np.float32)
-            out[:, :channels] = flat[:, :channels]  # an image with one channel feeds all three of a colour
-            parts[channels].append(out)
-            starts[channels] += len(out)
-        self._buffer_keys = tuple(wanted)
-        for n, rows in parts.items():
-            self._pixels[n] = rewritten(
-                self._dr, self._pixels.get(n), self._mi.Float(np.concatenate(rows).ravel())
+        packed = {key: self._packed(snapshot, *wanted[key]) for key in wanted if key not in self._places}
+        if not self._exchange(wanted, packed):
+            packed |= {key: self._packed(snapshot, *wanted[key]) for key in wanted if key not in packed}
+            self._lay_out({key: packed[key] for key in wanted})
+
+    def _packed(self, snapshot: Snapshot, usd: str, source: TextureInput) -> _Packed:
+        """An image as the buffer of its channels holds it."""
+        channels = INPUTS[usd]
+        pixels = self._textures.values(snapshot, usd, source)
+        # The border of wrap mode black lies behind the last pixel.
+        outside = np.broadcast_to(stored(usd, border(source)), pixels.shape[-1:])
+        flat = np.concatenate([pixels.reshape(-1, pixels.shape[-1]), outside[None]])
+        out = np.zeros((len(flat), 4 if channels == 3 else 1), np.float32)
+        out[:, :channels] = flat[:, :channels]  # an image with one channel feeds all three of a colour
+        return _Packed((*pixels.shape[:2], out.shape[1]), out.ravel())
+
+    def _exchange(self, wanted: Collection[object], new: dict[object, _Packed]) -> bool:
+        """Write new images where ones of the same size are no longer wanted; False where they do not fit.
+
+        Colours that are drawn for each frame come to that: only what changed is written.
+        """
+        free: dict[tuple[int, int, int], list[_Place]] = {}
+        for key, place in self._places.items():
+            if key not in wanted:
+                free.setdefault(place.shape, []).append(place)
+        places: dict[object, _Place] = {}
+        for key, image in new.items():
+            if not free.get(image.shape):
+                return False
+            places[key] = free[image.shape].pop()
+        mi, dr = self._mi, self._dr
+        for width, buffer in self._pixels.items():
+            mine = [key for key, place in places.items() if place.shape[2] == width]
+            if mine:
+                at = [width * places[key].first + np.arange(len(new[key].numbers)) for key in mine]
+                values = mi.Float(np.concatenate([new[key].numbers for key in mine]))
+                dr.scatter(buffer, values, mi.UInt32(np.concatenate(at).astype(np.uint32)))
+                dr.eval(buffer)
+        self._places = {key: place for key, place in self._places.items() if key in wanted} | places
+        return True
+
+    def _lay_out(self, images: dict[object, _Packed]) -> None:
+        """All images one after the other."""
+        parts = {width: [np.zeros(width, np.float32)] for width in (1, 4)}
+        starts, self._places = {1: 1, 4: 1}, {}
+        for key, image in images.items():
+            width = image.shape[2]
+            self._places[key] = _Place(starts[width], image.shape)
+            parts[width].append(image.numbers)
+            starts[width] += len(image.numbers) // width
+        for width, numbers in parts.items():
+            self._pixels[width] = rewritten(
+                self._dr, self._pixels.get(width), self._mi.Float(np.concatenate(numbers))
             )
 
     def _image(self, snapshot: Snapshot, usd: str, source: TextureInput | None) -> _Image | None:
         if source is None:
             return None
-        height, width, _ = self._textures.values(snapshot, usd, source).shape
+        place = self._places[self._textures.key(snapshot, usd, source)]
         return _Image(
-            offset=self._offsets[self._textures.key(snapshot, usd, source)],
-            width=width,
-            height=height,
+            offset=place.first,
+            width=place.shape[1],
+            height=place.shape[0],
             wrap=(_WRAPS.get(source.wrap_s, 0), _WRAPS.get(source.wrap_t, 0)),
             affine=uv_transform(source)[:2],
         )
@@ -392,6 +451,7 @@ def _numbers(m: Material) -> F4:
         "specularColor": np.clip(m.specular_color, 0.0, 1.0),
         "dielectric": ((1.0 - m.ior) / (1.0 + m.ior)) ** 2 if m.ior > 0 else 1.0,
         "presence": 1.0 if m.opacity_mode == "presence" else 0.0,
+        "through": 1.0 if lets_through(m) else 0.0,
     }
     for name, value in numbers.items():
         quad, first = _QUAD[name]

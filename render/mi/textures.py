@@ -1,5 +1,6 @@
 """UsdUVTexture -> numbers, and Mitsuba's `bitmap`; decoded once per image and use."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from twinstage.scene.snapshot import Snapshot, TextureInput
 
 # Mitsuba has one wrap mode for both axes and no black border; s decides, and black becomes the edge's colour.
 _WRAP = {"repeat": "repeat", "mirror": "mirror", "clamp": "clamp", "black": "clamp"}
+_CHANNEL = {name: (k, k + 1) for k, name in enumerate("rgba")}
 _FLIP = np.array([[1.0, 0.0, 0.0], [0.0, -1.0, 1.0], [0.0, 0.0, 1.0]])
 
 
@@ -35,10 +37,23 @@ class TextureCache:
         color = name in ("diffuseColor", "emissiveColor", "specularColor")
 
         def make() -> F4:
-            texture = snapshot.textures[source.texture]
-            return stored(name, texture_values(texture, source, color=color, largest=self._largest))
+            return stored(name, self._tinted(snapshot, source, color))
 
         return self._values.get(self.key(snapshot, name, source), make, passing=not is_plain(source))
+
+    def _tinted(self, snapshot: Snapshot, source: TextureInput, color: bool) -> F4:
+        """`texture_values`, decoded once for all scales and biases: those are drawn anew for each frame."""
+        texture = snapshot.textures[source.texture]
+        if is_plain(source):
+            return texture_values(texture, source, color=color, largest=self._largest)
+        plain = replace(source, scale=(1.0,) * 4, bias=(0.0,) * 4)
+        key = texture.hash, source.channel, source.color_space, color
+        pixels = self._values.get(
+            key, lambda: texture_values(texture, plain, color=color, largest=self._largest)
+        )
+        chosen = slice(0, 3) if source.channel == "rgb" else slice(*_CHANNEL[source.channel])
+        scale, bias = np.array(source.scale, np.float32), np.array(source.bias, np.float32)
+        return pixels * scale[chosen] + bias[chosen]
 
     def turn(self) -> None:
         """Other images than before are about to be asked for."""

@@ -15,6 +15,7 @@ from twinstage.render.exposure import Part, parts
 from twinstage.render.mi.direct import direct_light
 from twinstage.render.mi.features import features
 from twinstage.render.mi.light import Surroundings
+from twinstage.render.mi.numbers import PixelNumbers
 from twinstage.render.mi.path import path_light
 from twinstage.render.mi.rays import LensTables, camera_rays
 from twinstage.render.mi.runtime import Mitsuba
@@ -149,7 +150,7 @@ def _trace_pass(
     """Each channel's sums f4[rows, w] over a part's rows, and the samples a pixel that they are of."""
     mi, dr = runtime.mi, runtime.dr
     rows = part.first, part.last
-    sampler, spp = _sampler(mi, camera, part, spp, seed)
+    sampler = _numbers(runtime, camera, part, spp, seed)
     rays = camera_rays(
         runtime,
         tables,
@@ -187,20 +188,21 @@ def _summed(runtime: Mitsuba, channel: Any, pixels: int, block: int) -> Any:
     return dr.block_reduce(dr.ReduceOp.Add, channel, block)
 
 
-def _sampler(mi: Any, camera: Camera, part: Part, spp: int, seed: int) -> tuple[Any, int]:
-    """The sampler of a part, seeded, and the samples a pixel that it gives.
+def _numbers(runtime: Mitsuba, camera: Camera, part: Part, spp: int, seed: int) -> PixelNumbers:
+    """The random numbers of a part, `spp` samples a pixel.
 
     Parts that look at one exposure share the places inside a pixel out among them, so that what rests has edges as smooth
     as without motion.
     """
-    pixels = camera.width * (part.last - part.first)
-    sampler = mi.load_dict({"type": "multijitter", "sample_count": spp * part.of})
-    shared = part.of > 1 and sampler.sample_count() % part.of == 0
-    if part.of > 1 and not shared:
-        sampler = mi.load_dict({"type": "multijitter", "sample_count": spp})
-    count = sampler.sample_count() // (part.of if shared else 1)
-    sampler.set_samples_per_wavefront(count)
-    sampler.seed((seed if shared else seed + _PART * part.index) & 0xFFFFFFFF, pixels * count)
-    for _ in range(part.index if shared else 0):
-        sampler.advance()
-    return sampler, count
+    mi, dr = runtime.mi, runtime.dr
+    index = dr.arange(mi.UInt32, camera.width * (part.last - part.first) * spp)
+    pixel = index // spp
+    row = pixel // camera.width
+    column = pixel - row * camera.width
+    sample = index - pixel * spp
+    if part.of > 1:
+        sample += dr.opaque(mi.UInt32, part.index * spp)
+    else:
+        seed += _PART * part.index
+    row += dr.opaque(mi.UInt32, part.first)
+    return PixelNumbers(runtime, column, row, sample, spp * part.of, seed)

@@ -17,8 +17,10 @@
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field
+from typing_extensions import TypeAliasType
 
 from twinstage.synth.distributions.base import NumberSource
+from twinstage.synth.distributions.bounds import bounded
 from twinstage.synth.distributions.continuous import Constant, LogUniform, Normal, Uniform
 from twinstage.synth.distributions.dependent import Conditional, Copula, Linear
 from twinstage.synth.distributions.discrete import Choice, Integers, Sequence
@@ -32,37 +34,54 @@ __all__ = [
     "Constant",
     "Copula",
     "Distribution",
+    "Elevation",
     "Halton",
     "Integers",
+    "Kelvin",
     "Linear",
     "LogUniform",
     "Normal",
+    "NotNegative",
     "NumberSource",
+    "Positive",
     "Sequence",
+    "Share",
     "Sobol",
     "Uniform",
+    "bounded",
 ]
 
-Distribution = Annotated[
+Distribution = TypeAliasType(
+    "Distribution",
     Annotated[
-        Constant
-        | Uniform
-        | LogUniform
-        | Normal
-        | Integers
-        | Choice
-        | Sequence
-        | Halton
-        | Sobol
-        | Linear
-        | Copula
-        | Conditional,
-        Field(discriminator="kind"),
+        Annotated[
+            Constant
+            | Uniform
+            | LogUniform
+            | Normal
+            | Integers
+            | Choice
+            | Sequence
+            | Halton
+            | Sobol
+            | Linear
+            | Copula
+            | Conditional,
+            Field(discriminator="kind"),
+        ],
+        BeforeValidator(checked_form),
+        AlsoWritten(*WRITTEN),
     ],
-    BeforeValidator(checked_form),
-    AlsoWritten(*WRITTEN),
-]
-"""A number to draw: a model by `kind`, or a shorthand (see above)."""
+)
+"""A number to draw: a model by `kind`, or a shorthand (see above). By its name a JSON Schema holds it once."""
+
+NotNegative = Annotated[Distribution, bounded(0)]
+Positive = Annotated[Distribution, bounded(above=0)]
+Share = Annotated[Distribution, bounded(0, 1)]
+Kelvin = Annotated[Distribution, bounded(1000, 15_000)]
+"""Colour temperatures of lights."""
+Elevation = Annotated[Distribution, bounded(-90, 90)]
+"""Degrees above the horizon."""
 
 for _model in (Copula, Conditional):
     _model.model_rebuild(_types_namespace={"Distribution": Distribution})

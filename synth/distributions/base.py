@@ -22,6 +22,10 @@ class NumberSource(Model):
         """The number below which that share of all draws lies; `unit` in (0, 1)."""
         raise NotImplementedError
 
+    def span(self) -> tuple[float, ...]:
+        """The ends of what it is meant to draw (see `bounds`), or all of it; nothing where that depends on other draws."""
+        return ()
+
     def sample(self, stream: Stream) -> float:
         """A number from the next one of a stream."""
         return self.quantile(stream.unit())

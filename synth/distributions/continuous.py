@@ -18,6 +18,9 @@ class Constant(NumberSource):
     kind: Literal["constant"] = "constant"
     value: float
 
+    def span(self) -> tuple[float, ...]:
+        return (self.value,)
+
     def quantile(self, unit: float) -> float:
         return self.value
 
@@ -33,6 +36,9 @@ class Uniform(NumberSource):
     def _ordered(self) -> "Uniform":
         return ordered(self, self.low, self.high)
 
+    def span(self) -> tuple[float, ...]:
+        return self.low, self.high
+
     def quantile(self, unit: float) -> float:
         return self.low + (self.high - self.low) * unit
 
@@ -47,6 +53,9 @@ class LogUniform(NumberSource):
     @model_validator(mode="after")
     def _ordered(self) -> "LogUniform":
         return ordered(self, self.low, self.high)
+
+    def span(self) -> tuple[float, ...]:
+        return self.low, self.high
 
     def quantile(self, unit: float) -> float:
         low, high = math.log(self.low), math.log(self.high)
@@ -82,6 +91,9 @@ class Normal(NumberSource):
     @property
     def _high(self) -> float:
         return math.inf if self.high is None else (self.high - self.mean) / (self.std or 1.0)
+
+    def span(self) -> tuple[float, ...]:
+        return self.mean if self.low is None else self.low, self.mean if self.high is None else self.high
 
     def quantile(self, unit: float) -> float:
         value = self.mean + self.std * _truncated(unit, self._low, self._high)

@@ -52,6 +52,9 @@ class Copula(NumberSource):
     rho: float = Field(ge=-1, le=1)
     like: "Distribution"
 
+    def span(self) -> tuple[float, ...]:
+        return self.like.span()
+
     def drawn(self, draws: "Draws", field: str, again: int) -> float:
         theirs = _STANDARD.inv_cdf(draws.other_unit(self.of, field))
         mine = draws.stream(field, again).normal()
@@ -84,6 +87,9 @@ class Conditional(NumberSource):
     @classmethod
     def _readable(cls, text: str) -> str:
         return checked_condition(text)
+
+    def span(self) -> tuple[float, ...]:
+        return (*self.then.span(), *self.otherwise.span())
 
     def drawn(self, draws: "Draws", field: str, again: int) -> float:
         return (self.then if draws.holds(self.condition, field) else self.otherwise).drawn(

@@ -22,6 +22,9 @@ class Integers(NumberSource):
     def _ordered(self) -> "Integers":
         return ordered(self, self.low, self.high)
 
+    def span(self) -> tuple[float, ...]:
+        return self.low, self.high
+
     def quantile(self, unit: float) -> float:
         count = self.high - self.low + 1
         return float(self.low + min(int(unit * count), count - 1))
@@ -44,6 +47,11 @@ class Choice(NumberSource):
             raise ValueError("all weights are 0; expected one above 0")
         return self
 
+    def span(self) -> tuple[float, ...]:
+        return tuple(
+            v for v, w in zip(self.values, self.weights or [1.0] * len(self.values), strict=True) if w > 0
+        )
+
     def quantile(self, unit: float) -> float:
         if not self.weights:
             return self.values[min(int(unit * len(self.values)), len(self.values) - 1)]
@@ -60,6 +68,9 @@ class Sequence(NumberSource):
     kind: Literal["sequence"] = "sequence"
     values: tuple[float, ...] = Field(min_length=1)
     every: int = Field(default=1, ge=1)
+
+    def span(self) -> tuple[float, ...]:
+        return self.values
 
     def drawn(self, draws: "Draws", field: str, again: int) -> float:
         return self.values[draws.index // self.every % len(self.values)]

@@ -32,6 +32,9 @@ class _Even(NumberSource):
     def _ordered(self) -> "_Even":
         return ordered(self, self.low, self.high)
 
+    def span(self) -> tuple[float, ...]:
+        return self.low, self.high
+
     def quantile(self, unit: float) -> float:
         return self.low + (self.high - self.low) * unit
 

@@ -59,7 +59,8 @@ class JointItem(Model):
     def _one_target(self) -> "JointItem":
         if (self.joint is None) == (self.prim is None):
             raise ValueError("exactly one of joint and prim is expected")
-        if self.joint is not None and (self.axis is not None or {"pivot", "motion"} & self.model_fields_set):
+        own = (self.axis, self.pivot, self.motion) != (None, (0.0, 0.0, 0.0), "rotate")
+        if self.joint is not None and own:  # by value: a recipe that is written out names every field
             raise ValueError("a joint has its own axis, pivot and motion; give these with prim")
         if self.prim is not None and self.axis is None:
             raise ValueError("prim needs an axis: X, Y, Z or a vector in its own frame")
@@ -110,7 +111,7 @@ class ArticulationRandomizer(Randomizer):
     kind: Literal["articulation"] = "articulation"
     needs_mechanics: ClassVar[bool] = True
     joints: tuple[JointItem, ...] = Field(min_length=1)
-    tries: int = Field(default=50, ge=1)
+    tries: int = Field(default=50, ge=1, le=100_000)
 
     def __call__(self, snapshot: Snapshot, draws: Draws) -> list[Edit]:
         driven = self._driven(snapshot)

@@ -4,10 +4,10 @@ import numpy as np
 
 from twinstage.scene.columns import F8
 from twinstage.synth.draws import Distribution, Draws
-from twinstage.synth.model import Model
+from twinstage.synth.model import SomeFields
 
 
-class Axes(Model):
+class Axes(SomeFields):
     """A number to draw for each axis; an axis that is left out stays."""
 
     x: Distribution | None = None

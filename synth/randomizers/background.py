@@ -7,12 +7,13 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import model_validator
 
-from twinstage.render.engines.raycast import nearest_hits, supersampled
+from twinstage.render.engines.raycast import first_hits, supersampled
 from twinstage.render.images import decode, linear_pixels
 from twinstage.render.kept import KeptArrays
 from twinstage.scene.columns import F4
 from twinstage.scene.edits import ImageFile
 from twinstage.scene.snapshot import Snapshot
+from twinstage.synth.distributions import NotNegative
 from twinstage.synth.draws import Constant, Distribution, Draws, Uniform
 from twinstage.synth.effects import Effect, Shot
 from twinstage.synth.randomizers.base import RANDOMIZERS
@@ -116,7 +117,7 @@ class BackgroundRandomizer(ImageRandomizer):
     maps: tuple[str, ...] = ()
     rotate: Distribution = Uniform(low=0.0, high=360.0)
     mirror: bool = True
-    brightness: Distribution = Constant(value=1.0)
+    brightness: NotNegative = Constant(value=1.0)
 
     @model_validator(mode="after")
     def _one_source(self) -> "BackgroundRandomizer":
@@ -167,7 +168,7 @@ def empty_share(shot: Shot) -> F4:
     beside = np.logical_or.reduce(near) & ~np.logical_and.reduce(near)
     out = gone.astype(np.float32)
     if beside.any():
-        fine = nearest_hits(shot.snapshot, supersampled(shot.camera, FINE)).depth
+        fine = first_hits(shot.snapshot, supersampled(shot.camera, FINE)).zbuffer.depth
         share = (~np.isfinite(fine)).reshape(height, FINE, width, FINE).mean((1, 3), dtype=np.float32)
         out[beside] = share[beside]
     return out

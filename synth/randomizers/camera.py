@@ -7,21 +7,22 @@ a rejected attempt. Whether a view shows enough to be worth a frame is decided l
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field, model_validator
 
 from twinstage.base.errors import UserError, did_you_mean
-from twinstage.render.boxes import full_box_of
 from twinstage.render.camera import orbit_eye
 from twinstage.render.capture import Camera
 from twinstage.render.extents import SHARED_BOUNDS, Box, instances_below
+from twinstage.render.full_boxes import full_boxes
 from twinstage.scene.columns import F8
 from twinstage.scene.edits import Edit, lens_edit, world_edit
 from twinstage.scene.snapshot import SceneCamera, Snapshot
+from twinstage.synth.distributions import Elevation, Positive, bounded
 from twinstage.synth.draws import Distribution, Draws, Uniform
-from twinstage.synth.model import Model
+from twinstage.synth.model import Model, SomeFields, wrong
 from twinstage.synth.paths import PathPattern, checked_pattern, matching
 from twinstage.synth.randomizers.axes import Axes
 from twinstage.synth.randomizers.base import RANDOMIZERS, Randomizer, Rejected
@@ -54,7 +55,7 @@ class Volume(Model):
         return Box(np.array(self.min), np.array(self.max))
 
 
-class OffCentre(Model):
+class OffCentre(SomeFields):
     """Where the point that is looked at lies in the picture: 0 the middle, -1 the left or upper border, 1 the other."""
 
     x: Distribution | None = None
@@ -107,18 +108,18 @@ class CameraRandomizer(Randomizer):
 
     kind: Literal["camera"] = "camera"
     cameras: tuple[PathPattern, ...] = Field(min_length=1)
-    target: tuple[float, float, float] | tuple[str, ...]
+    target: tuple[float, float, float] | Annotated[tuple[str, ...], Field(min_length=1)]
     offset: Axes | None = None
-    distance: Distribution | None = None
-    fill: Distribution | None = None
+    distance: Positive | None = None
+    fill: Positive | None = None
     azimuth: Distribution = Uniform(low=0, high=360)
-    elevation: Distribution = Uniform(low=10, high=60)
+    elevation: Elevation = Uniform(low=10, high=60)
     spread: Literal["angles", "sphere"] = "angles"
     height: Distribution | None = None
     eye: Volume | None = None
     roll: Distribution | None = None
-    fov: Distribution | None = None
-    off_centre: OffCentre | None = None
+    fov: Annotated[Distribution, bounded(1, 170)] | None = None
+    off_centre: Annotated[OffCentre, bounded(-1, 1)] | None = None
     whole: bool = False
     margin: float = Field(default=0.0, ge=0, lt=0.5)
     aspect: float | None = Field(default=None, gt=0)
@@ -128,7 +129,7 @@ class CameraRandomizer(Randomizer):
     clearance: float = Field(default=0.1, ge=0)
     free: float | None = Field(default=None, ge=0)
     visible: float | None = Field(default=None, gt=0, le=1)
-    tries: int = Field(default=100, ge=1)
+    tries: int = Field(default=100, ge=1, le=100_000)
 
     @model_validator(mode="before")
     @classmethod
@@ -139,11 +140,12 @@ class CameraRandomizer(Randomizer):
 
     @model_validator(mode="after")
     def _placed_once(self) -> "CameraRandomizer":
-        for part in self.target:
-            if isinstance(
-                part, str
-            ):  # here, not by the field's type: a union would tell the other branch's complaint
-                checked_pattern(part)
+        for place, part in enumerate(self.target):
+            if isinstance(part, str):  # here, for a union of types would tell the other branch's complaint
+                try:
+                    checked_pattern(part)
+                except ValueError as error:
+                    raise wrong(str(error), "target", place) from None
         ways = [n for n in ("distance", "fill", "eye") if getattr(self, n) is not None]
         if len(ways) != 1:
             raise ValueError(
@@ -305,7 +307,7 @@ class CameraRandomizer(Randomizer):
     ) -> str:
         """Why the view does not show its target as it should, "" where it does."""
         if self.whole:
-            box = full_box_of(snapshot, camera, target.rows)
+            box = full_boxes(snapshot, camera, [target.rows])[0]
             dx, dy = self.margin * camera.width, self.margin * camera.height
             inside = box is not None and box[0] >= dx and box[1] >= dy
             if box is None or not inside or box[2] > camera.width - dx or box[3] > camera.height - dy:

@@ -1,12 +1,13 @@
 """Changes the look of UsdPreviewSurface materials: base colour, roughness, metalness."""
 
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from twinstage.scene.edits import Edit
 from twinstage.scene.snapshot import Material, Snapshot
-from twinstage.synth.draws import Distribution, Draws
+from twinstage.synth.distributions import Share
+from twinstage.synth.draws import Draws
 from twinstage.synth.paths import PathPattern
 from twinstage.synth.randomizers.base import RANDOMIZERS, Randomizer
 from twinstage.synth.randomizers.paint import HexColor, HsvColor, drawn_color, editable_materials
@@ -14,9 +15,8 @@ from twinstage.synth.randomizers.paint import HexColor, HsvColor, drawn_color, e
 Textured = Literal["tint", "replace", "keep"]
 
 
-@RANDOMIZERS.register
-class ColorRandomizer(Randomizer):
-    """Recolours materials.
+class Recoloring(Randomizer):
+    """Fields of randomizers that give materials a colour and a finish.
 
     Attributes:
         materials: path patterns of Material prims.
@@ -26,43 +26,50 @@ class ColorRandomizer(Randomizer):
         roughness, metallic: values from 0 to 1; a texture there is dropped.
     """
 
-    kind: Literal["color"] = "color"
     materials: tuple[PathPattern, ...] = Field(min_length=1)
     diffuse: HsvColor | None = None
     palette: tuple[HexColor, ...] = ()
     textured: Textured = "tint"
-    roughness: Distribution | None = None
-    metallic: Distribution | None = None
+    roughness: Share | None = None
+    metallic: Share | None = None
+
+    @model_validator(mode="after")
+    def _one_colour(self) -> Self:
+        if self.diffuse is not None and self.palette:
+            raise ValueError("diffuse and palette exclude each other")
+        return self
+
+    def color_edits(self, material: Material, draws: Draws) -> list[Edit]:
+        """The edits that give a material a drawn base colour."""
+        has_image = material.texture("diffuseColor") is not None
+        if has_image and self.textured == "keep":
+            return []
+        rgb = drawn_color(draws, self.diffuse, self.palette, material.path)
+        if rgb is None:
+            return []
+        if has_image and self.textured == "tint":
+            return [Edit(material.path, "inputs:diffuseColor/inputs:scale", (*rgb, 1.0))]
+        return [Edit(material.path, "inputs:diffuseColor", rgb)]
+
+
+@RANDOMIZERS.register
+class ColorRandomizer(Recoloring):
+    """Recolours materials; its fields are those of `Recoloring`."""
+
+    kind: Literal["color"] = "color"
 
     @model_validator(mode="after")
     def _does_something(self) -> "ColorRandomizer":
         if self.diffuse is None and not self.palette and self.roughness is None and self.metallic is None:
             raise ValueError("nothing to do: give diffuse, palette, roughness or metallic")
-        if self.diffuse is not None and self.palette:
-            raise ValueError("diffuse and palette exclude each other")
         return self
 
     def __call__(self, snapshot: Snapshot, draws: Draws) -> list[Edit]:
         edits: list[Edit] = []
         for material in editable_materials(snapshot, self.materials, who=self.who):
-            edits += color_edits(material, draws, self.diffuse, self.palette, self.textured)
+            edits += self.color_edits(material, draws)
             for name, distribution in (("roughness", self.roughness), ("metallic", self.metallic)):
                 if distribution is not None:
                     value = min(max(draws.value(f"{name} {material.path}", distribution), 0.0), 1.0)
                     edits.append(Edit(material.path, f"inputs:{name}", value))
         return edits
-
-
-def color_edits(
-    material: Material, draws: Draws, color: HsvColor | None, palette: tuple[str, ...], textured: Textured
-) -> list[Edit]:
-    """The edits that give a material a drawn base colour."""
-    has_image = material.texture("diffuseColor") is not None
-    if has_image and textured == "keep":
-        return []
-    rgb = drawn_color(draws, color, palette, material.path)
-    if rgb is None:
-        return []
-    if has_image and textured == "tint":
-        return [Edit(material.path, "inputs:diffuseColor/inputs:scale", (*rgb, 1.0))]
-    return [Edit(material.path, "inputs:diffuseColor", rgb)]

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from twinstage.scene.edits import Edit
 from twinstage.scene.snapshot import Snapshot
+from twinstage.synth.distributions import NotNegative
 from twinstage.synth.draws import Constant, Distribution, Draws, Uniform
 from twinstage.synth.paths import PathPattern, editable_prims
 from twinstage.synth.randomizers.base import RANDOMIZERS, Rejected
@@ -47,7 +48,7 @@ class ContextRandomizer(Placing):
     support: float = Field(default=1.0, ge=0, le=1)
     wall: float = Field(default=0.02, ge=0)
     below_rim: bool = False
-    distance: Distribution = Uniform(low=0.02, high=0.1)
+    distance: NotNegative = Uniform(low=0.02, high=0.1)
     direction: Distribution = Uniform(low=0, high=360)
     side: Literal["+x", "-x", "+y", "-y"] = "+x"
     offset: Distribution = Constant(value=0.0)

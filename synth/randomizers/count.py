@@ -7,7 +7,8 @@ from pydantic import Field
 from twinstage.base.errors import UserError
 from twinstage.scene.edits import Edit
 from twinstage.scene.snapshot import Snapshot
-from twinstage.synth.draws import Distribution, Draws
+from twinstage.synth.distributions import NotNegative
+from twinstage.synth.draws import Draws
 from twinstage.synth.members import Member, hiding_edits, members_of
 from twinstage.synth.paths import PathPattern, editable_prims
 from twinstage.synth.randomizers.base import RANDOMIZERS, Randomizer
@@ -27,7 +28,7 @@ class CountRandomizer(Randomizer):
 
     kind: Literal["count"] = "count"
     prims: tuple[PathPattern, ...] = Field(min_length=1)
-    count: Distribution
+    count: NotNegative
     at_most: bool = False
 
     def __call__(self, snapshot: Snapshot, draws: Draws) -> list[Edit]:

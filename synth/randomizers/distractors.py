@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Literal
 
-from pydantic import Field, PrivateAttr
+from pydantic import Field, PrivateAttr, model_validator
 
 from twinstage.base.errors import UserError
 from twinstage.scene.author import NewPrim
@@ -17,7 +17,9 @@ from twinstage.scene.edits import Edit
 from twinstage.scene.snapshot import Snapshot
 from twinstage.synth.asset_files import asset_hash, asset_names, asset_prim
 from twinstage.synth.canonical import sha256_hex
-from twinstage.synth.draws import Distribution, Draws
+from twinstage.synth.distributions import NotNegative
+from twinstage.synth.draws import Draws
+from twinstage.synth.model import wrong
 from twinstage.synth.randomizers.base import RANDOMIZERS, Setting
 from twinstage.synth.randomizers.scatter import Scattering
 
@@ -49,10 +51,17 @@ class DistractorsRandomizer(Scattering):
 
     kind: Literal["distractors"] = "distractors"
     files: tuple[str, ...] = Field(min_length=1)
-    count: Distribution
+    count: NotNegative
     most: int = Field(default=10, ge=1, le=1000)
 
     _files: Known = PrivateAttr(default_factory=Known)
+
+    @model_validator(mode="after")
+    def _enough_copies(self) -> "DistractorsRandomizer":
+        largest = round(max(self.count.span(), default=0))
+        if largest > self.most:
+            raise wrong(f"count can draw {largest}, but most is {self.most}: give a larger most", "count")
+        return self
 
     def choices(self) -> Mapping[str, Sequence[str]]:
         return {"asset": sorted(self._files) or list(self.files)}

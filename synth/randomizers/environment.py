@@ -1,7 +1,7 @@
 """A sky: a picture of all around (HDRI) on a dome light, turned and made brighter or darker."""
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -10,6 +10,7 @@ from twinstage.render.images import decode, linear_pixels
 from twinstage.scene.author import NewPrim
 from twinstage.scene.edits import Edit, ImageFile, light_edits, world_edit
 from twinstage.scene.snapshot import Snapshot
+from twinstage.synth.distributions import Kelvin, NotNegative
 from twinstage.synth.draws import Distribution, Draws, Uniform
 from twinstage.synth.paths import PathPattern
 from twinstage.synth.randomizers.base import RANDOMIZERS, Setting
@@ -40,11 +41,11 @@ class EnvironmentRandomizer(ImageRandomizer):
 
     kind: Literal["environment"] = "environment"
     maps: tuple[str, ...] = Field(min_length=1)
-    dome: str | None = None
+    dome: Annotated[str, Field(min_length=1)] | None = None
     rotate: Distribution = Uniform(low=0.0, high=360.0)
-    intensity: Distribution | None = None
-    illuminance: Distribution | None = None
-    temperature: Distribution | None = None
+    intensity: NotNegative | None = None
+    illuminance: NotNegative | None = None
+    temperature: Kelvin | None = None
     replaces: tuple[PathPattern, ...] = ()
 
     @model_validator(mode="after")

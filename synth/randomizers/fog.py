@@ -14,7 +14,8 @@ from pydantic import Field
 
 from twinstage.scene.columns import F4, F8
 from twinstage.scene.snapshot import Snapshot
-from twinstage.synth.draws import Constant, Distribution, Draws
+from twinstage.synth.distributions import NotNegative, Positive
+from twinstage.synth.draws import Constant, Draws
 from twinstage.synth.effects import Effect, Shot
 from twinstage.synth.randomizers.base import RANDOMIZERS, Randomizer
 from twinstage.synth.randomizers.paint import HexColor, Rgb, drawn_color
@@ -85,11 +86,11 @@ class FogRandomizer(Randomizer):
     """
 
     kind: Literal["fog"] = "fog"
-    visibility: Distribution
+    visibility: Positive
     law: Literal["wmo", "koschmieder"] = "wmo"
     palette: tuple[HexColor, ...] = Field(default=("#d8dde2",), min_length=1)
-    brightness: Distribution = Constant(value=1.0)
-    height: Distribution | None = None
+    brightness: NotNegative = Constant(value=1.0)
+    height: Positive | None = None
     base: float = 0.0
 
     def picture_effects(self, snapshot: Snapshot, draws: Draws) -> list[Effect]:

@@ -19,6 +19,7 @@ class _Found:
 
     def __init__(self) -> None:
         self.folders: dict[tuple[str, str], ImageFolder] = {}  # by path of the stage, and field
+        self.hashes: dict[tuple[str, str], dict[str, str]] = {}  # of these, by name: each frame asks for them
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Found)
@@ -38,6 +39,7 @@ class ImageRandomizer(Randomizer):
 
     def added_prims(self, setting: Setting) -> list[NewPrim]:
         for field, (names, _) in self.image_fields().items():
+            self._found.hashes.pop((setting.info.path, field), None)
             allowed = setting.allowed or AllowedFolders(setting.stage_folder / "stage", ())
             self._found.folders[setting.info.path, field] = image_folder(
                 names, setting.recipe_folder, setting.stage_folder, allowed, self.who
@@ -52,11 +54,11 @@ class ImageRandomizer(Randomizer):
         return out
 
     def inputs(self) -> Mapping[str, str]:
-        return {
-            name: folder.load(name).texture.hash
-            for folder in self._found.folders.values()
-            for name in folder.names
-        }
+        hashes = self._found.hashes
+        for key, folder in self._found.folders.items():
+            if key not in hashes:
+                hashes[key] = {name: folder.load(name).texture.hash for name in folder.names}
+        return {name: digest for key in self._found.folders for name, digest in hashes[key].items()}
 
     def draw_image(
         self, snapshot: Snapshot, draws: Draws, field: str, what: str = "", again: int = 0

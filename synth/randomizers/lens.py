@@ -1,7 +1,7 @@
 """Draws what a camera sees through: view angle, principal point, distortion, focus; the resolution stays."""
 
 from dataclasses import replace
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -11,8 +11,9 @@ from twinstage.render.camera import optics
 from twinstage.render.lens import lens_from
 from twinstage.scene.edits import Edit, lens_edit
 from twinstage.scene.snapshot import SceneCamera, Snapshot
+from twinstage.synth.distributions import NotNegative, Positive, bounded
 from twinstage.synth.draws import Distribution, Draws
-from twinstage.synth.model import Model
+from twinstage.synth.model import SomeFields
 from twinstage.synth.paths import PathPattern
 from twinstage.synth.randomizers.base import RANDOMIZERS, Randomizer
 from twinstage.synth.views import cameras_of, focal_length_of
@@ -23,7 +24,7 @@ _WIDTH = 1000.0
 _COUNTS = {"opencv": (4, 5, 8, 12, 14), "fisheye": (4,)}
 
 
-class PrincipalPoint(Model):
+class PrincipalPoint(SomeFields):
     """How far the optical axis meets the picture right of and below its middle, as shares of its width and height."""
 
     x: Distribution | None = None
@@ -47,16 +48,16 @@ class LensRandomizer(Randomizer):
 
     kind: Literal["lens"] = "lens"
     cameras: tuple[PathPattern, ...] = Field(min_length=1)
-    fov: Distribution | None = None
-    focal_length: Distribution | None = None
+    fov: Annotated[Distribution, bounded(1, 360)] | None = None
+    focal_length: Positive | None = None
     principal_point: PrincipalPoint | None = None
     model: Literal["opencv", "fisheye"] | None = None
     coefficients: tuple[Distribution, ...] = ()
     max_angle: float = Field(default=180.0, gt=0, le=180)
-    f_stop: Distribution | None = None
-    focus_distance: Distribution | None = None
-    near: Distribution | None = None
-    far: Distribution | None = None
+    f_stop: NotNegative | None = None
+    focus_distance: Positive | None = None
+    near: Positive | None = None
+    far: Positive | None = None
 
     @model_validator(mode="after")
     def _says_something(self) -> "LensRandomizer":
@@ -69,6 +70,10 @@ class LensRandomizer(Randomizer):
             raise ValueError(
                 f"a lens of model {self.model} takes {known} coefficients, not {len(self.coefficients)}"
             )
+        if self.near is not None and self.far is not None:
+            first, last = max(self.near.span(), default=0.0), min(self.far.span(), default=np.inf)
+            if first >= last:
+                raise ValueError(f"near can be {first:g} and far {last:g}, between which nothing is seen")
         fields = (
             "fov",
             "focal_length",

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from twinstage.base.errors import UserError, did_you_mean
 from twinstage.scene.edits import Edit, light_edits, world_edit
 from twinstage.scene.snapshot import Light, Snapshot
+from twinstage.synth.distributions import Kelvin, NotNegative
 from twinstage.synth.draws import Distribution, Draws
 from twinstage.synth.paths import PathPattern, editable_prims, matching
 from twinstage.synth.randomizers.base import RANDOMIZERS, Randomizer
@@ -30,8 +31,8 @@ class LightRandomizer(Randomizer):
 
     kind: Literal["light"] = "light"
     lights: tuple[PathPattern, ...] = Field(min_length=1)
-    intensity: Distribution | None = None
-    temperature: Distribution | None = None
+    intensity: NotNegative | None = None
+    temperature: Kelvin | None = None
     rotate: Distribution | None = None
     together: bool = False
 

@@ -1,6 +1,6 @@
 """A pool of lamps: how many there are, of which kind, where, how bright and of which colour."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -9,7 +9,9 @@ from twinstage.scene.author import NewPrim
 from twinstage.scene.columns import F8
 from twinstage.scene.edits import Edit, light_edits, world_edit
 from twinstage.scene.snapshot import Snapshot
+from twinstage.synth.distributions import Elevation, Kelvin, NotNegative, Positive, bounded
 from twinstage.synth.draws import Constant, Distribution, Draws, Uniform
+from twinstage.synth.model import wrong
 from twinstage.synth.paths import PathPattern
 from twinstage.synth.randomizers.base import RANDOMIZERS, Randomizer, Setting
 from twinstage.synth.randomizers.camera import Volume
@@ -42,25 +44,32 @@ class LightsRandomizer(Randomizer):
     """
 
     kind: Literal["lights"] = "lights"
-    count: Distribution = Uniform(low=1.0, high=3.0)
+    count: NotNegative = Uniform(low=1.0, high=3.0)
     most: int = Field(default=4, ge=1, le=64)
     kinds: tuple[Kind, ...] = Field(default=("rect", "sphere"), min_length=1)
     center: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    distance: Distribution = Uniform(low=2.0, high=4.0)
+    distance: Positive = Uniform(low=2.0, high=4.0)
     azimuth: Distribution = Uniform(low=0.0, high=360.0)
-    elevation: Distribution = Uniform(low=20.0, high=80.0)
+    elevation: Elevation = Uniform(low=20.0, high=80.0)
     within: Volume | None = None
     aim: float = Field(default=0.0, ge=0)
-    size: Distribution = Uniform(low=0.2, high=1.0)
-    angle: Distribution = Constant(value=1.0)
-    illuminance: Distribution = Uniform(low=0.5, high=2.0)
-    temperature: Distribution = Uniform(low=2700.0, high=7500.0)
+    size: Positive = Uniform(low=0.2, high=1.0)
+    angle: Annotated[Distribution, bounded(0, 180)] = Constant(value=1.0)
+    illuminance: NotNegative = Uniform(low=0.5, high=2.0)
+    temperature: Kelvin = Uniform(low=2700.0, high=7500.0)
     replaces: tuple[PathPattern, ...] = ()
 
     @model_validator(mode="after")
     def _kinds_are_different(self) -> "LightsRandomizer":
         if len(set(self.kinds)) < len(self.kinds):
             raise ValueError("kinds: each kind is named once")
+        return self
+
+    @model_validator(mode="after")
+    def _enough_lamps(self) -> "LightsRandomizer":
+        largest = round(max(self.count.span(), default=0))
+        if largest > self.most:
+            raise wrong(f"count can draw {largest}, but most is {self.most}: give a larger most", "count")
         return self
 
     def added_prims(self, setting: Setting) -> list[NewPrim]:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -13,13 +13,13 @@ from twinstage.render.images import is_hdr
 from twinstage.scene.edit_looks import DRAWN, MATERIAL_FIELDS, TEXTURED, TextureUse
 from twinstage.scene.edits import Edit, ImageFile, apply_edits, batch
 from twinstage.scene.snapshot import Material, Snapshot, TextureInput
+from twinstage.synth.distributions import Positive, Share, bounded
 from twinstage.synth.draws import Distribution, Draws
-from twinstage.synth.model import Model
-from twinstage.synth.paths import PathPattern
+from twinstage.synth.model import Model, SomeFields
 from twinstage.synth.randomizers.base import RANDOMIZERS
-from twinstage.synth.randomizers.color import Textured, color_edits
+from twinstage.synth.randomizers.color import Recoloring
 from twinstage.synth.randomizers.images import ImageRandomizer
-from twinstage.synth.randomizers.paint import HexColor, HsvColor, drawn_color, editable_materials, linear_hex
+from twinstage.synth.randomizers.paint import HexColor, drawn_color, editable_materials, linear_hex
 
 Mapped = Literal["diffuseColor", "emissiveColor", "roughness", "metallic", "normal"]
 
@@ -42,20 +42,20 @@ class Wear(Model):
     several inputs stays as it is.
     """
 
-    amount: Distribution
+    amount: Share
     color: HexColor = "#8c7a63"
     roughness: float = Field(default=0.9, ge=0, le=1)
     metallic: float = Field(default=0.0, ge=0, le=1)
 
 
-class Placement(Model):
+class Placement(SomeFields):
     """How an image lies on a surface, after what the material does already to its coordinates.
 
     `scale`: factor on the coordinates (2 shows the image twice along each axis); `rotation` [degrees]; `offset`: for each
     axis, in images.
     """
 
-    scale: Distribution | None = None
+    scale: Positive | None = None
     rotation: Distribution | None = None
     offset: Distribution | None = None
 
@@ -65,13 +65,12 @@ _NORMAL: Mapping[str, Any] = {"scale": (2.0, 2.0, 2.0, 1.0), "bias": (-1.0, -1.0
 
 
 @RANDOMIZERS.register
-class MaterialRandomizer(ImageRandomizer):
+class MaterialRandomizer(Recoloring, ImageRandomizer):
     """Changes materials.
 
     Attributes:
-        materials: path patterns of Material prims.
-        diffuse, palette, textured: as in `color`.
-        roughness, metallic, clearcoat, clearcoat_roughness, opacity, ior: numbers; an image there is dropped.
+        materials, diffuse, palette, textured, roughness, metallic: as in `color`.
+        clearcoat, clearcoat_roughness, opacity, ior: numbers; an image there is dropped.
         images: image files by the input that they feed: diffuseColor, emissiveColor, roughness, metallic, normal. Files are
             names, patterns or folders, relative to the recipe's folder.
         matched: the lists of `images` belong together, entry by entry, as files of one surface do.
@@ -80,16 +79,10 @@ class MaterialRandomizer(ImageRandomizer):
     """
 
     kind: Literal["material"] = "material"
-    materials: tuple[PathPattern, ...] = Field(min_length=1)
-    diffuse: HsvColor | None = None
-    palette: tuple[HexColor, ...] = ()
-    textured: Textured = "tint"
-    roughness: Distribution | None = None
-    metallic: Distribution | None = None
-    clearcoat: Distribution | None = None
-    clearcoat_roughness: Distribution | None = None
-    opacity: Distribution | None = None
-    ior: Distribution | None = None
+    clearcoat: Share | None = None
+    clearcoat_roughness: Share | None = None
+    opacity: Share | None = None
+    ior: Annotated[Distribution, bounded(1, 3)] | None = None
     images: dict[Mapped, tuple[str, ...]] = Field(default_factory=dict)
     matched: bool = False
     placement: Placement | None = None
@@ -99,8 +92,6 @@ class MaterialRandomizer(ImageRandomizer):
     def _does_something(self) -> "MaterialRandomizer":
         if not (self.diffuse or self.palette or self.images or self.wear or self._numbers()):
             raise ValueError("nothing to do: give a colour, a number, images or wear")
-        if self.diffuse is not None and self.palette:
-            raise ValueError("diffuse and palette exclude each other")
         if any(not files for files in self.images.values()):
             raise ValueError("images: an input has no file")
         if self.placement is not None and not self.images:
@@ -116,7 +107,7 @@ class MaterialRandomizer(ImageRandomizer):
     def __call__(self, snapshot: Snapshot, draws: Draws) -> list[Edit]:
         edits: list[Edit] = []
         for material in editable_materials(snapshot, self.materials, who=self.who):
-            mine = [] if "diffuseColor" in self.images else self._color(material, draws)
+            mine = [] if "diffuseColor" in self.images else self.color_edits(material, draws)
             mine += self._plain(material, draws)
             mine += self._images(snapshot, material, draws)
             if self.wear is not None:
@@ -134,9 +125,6 @@ class MaterialRandomizer(ImageRandomizer):
             "ior": self.ior,
         }
         return {name: distribution for name, distribution in found.items() if distribution is not None}
-
-    def _color(self, material: Material, draws: Draws) -> list[Edit]:
-        return color_edits(material, draws, self.diffuse, self.palette, self.textured)
 
     def _plain(self, material: Material, draws: Draws) -> list[Edit]:
         out = []
@@ -199,7 +187,9 @@ class MaterialRandomizer(ImageRandomizer):
         return out
 
     def _place(self, path: str, draws: Draws) -> tuple[float, float, tuple[float, float]]:
-        place = self.placement or Placement()
+        place = self.placement
+        if place is None:
+            return 1.0, 0.0, (0.0, 0.0)
         scale = 1.0 if place.scale is None else draws.value(f"scale {path}", place.scale)
         if not scale > 0:
             raise UserError(f"{self.who}: the scale of an image came out as {scale:g}; expected more than 0")

@@ -10,6 +10,7 @@ from pydantic import StringConstraints
 from twinstage.base.errors import UserError, did_you_mean
 from twinstage.scene.color import linear_from_srgb
 from twinstage.scene.snapshot import Material, Snapshot
+from twinstage.synth.distributions import Share
 from twinstage.synth.draws import Distribution, Draws
 from twinstage.synth.model import Model
 from twinstage.synth.paths import instance_root, matching
@@ -23,8 +24,8 @@ class HsvColor(Model):
     """A colour by hue [degrees], saturation and value [0 to 1], as colour pickers show it (sRGB)."""
 
     hue: Distribution
-    saturation: Distribution
-    value: Distribution
+    saturation: Share
+    value: Share
 
 
 def linear_hex(text: str) -> Rgb:

@@ -41,7 +41,7 @@ class Placing(Randomizer):
     avoid: tuple[PathPattern, ...] = ()
     keep_out: tuple[Volume, ...] = ()
     within: Volume | None = None
-    tries: int = Field(default=100, ge=1)
+    tries: int = Field(default=100, ge=1, le=100_000)
     crowded: Literal["reject", "hide"] = "reject"
 
     def place(
@@ -118,7 +118,7 @@ class Placing(Randomizer):
         block = thing.block(proposal.world)
         if block is None:
             return ""
-        if self.within is not None and not all(self.within.box.contains(corner, 1e-9) for corner in block):
+        if self.within is not None and not self.within.box.contains(block, 1e-9):
             return "reaches out of within"
         return "hits something" if taken.meets(block) else ""
 

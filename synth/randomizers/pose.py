@@ -12,7 +12,8 @@ from pydantic import Field, model_validator
 from twinstage.scene.columns import F8
 from twinstage.scene.edits import Edit
 from twinstage.scene.snapshot import Snapshot
-from twinstage.synth.draws import Distribution, Draws
+from twinstage.synth.distributions import Positive
+from twinstage.synth.draws import Draws
 from twinstage.synth.model import Model
 from twinstage.synth.paths import PathPattern, editable_prims
 from twinstage.synth.randomizers.axes import Axes
@@ -53,7 +54,7 @@ class PoseRandomizer(Placing):
     prims: tuple[PathPattern, ...] = Field(min_length=1)
     translate: Axes | None = None
     rotate: Axes | None = None
-    scale: Distribution | None = None
+    scale: Positive | None = None
     scatter: Rectangle | None = None
     no_overlap: bool = False
     apart: Literal["space", "plan", "no"] = "no"

@@ -3,7 +3,7 @@
 Everything is told in the world's axes, in metres and degrees, whatever the stage's units.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from twinstage.scene.columns import F8
 from twinstage.scene.edits import Edit
 from twinstage.scene.snapshot import Snapshot
+from twinstage.synth.distributions import Positive, bounded
 from twinstage.synth.draws import Distribution, Draws
 from twinstage.synth.paths import PathPattern, editable_prims
 from twinstage.synth.randomizers.axes import Axes
@@ -42,8 +43,8 @@ class Scattering(Placing):
     turn: Literal["yaw", "any", "keep", "follow"] = "yaw"
     rotate: Axes | None = None
     align: bool = False
-    scale: Distribution | None = None
-    stretch: Axes | None = None
+    scale: Positive | None = None
+    stretch: Annotated[Axes, bounded(above=0)] | None = None
     rest: bool = True
     lift: Distribution | None = None
     support: float = Field(default=0.0, ge=0, le=1)

@@ -7,10 +7,10 @@ differs from camera to camera and frame to frame; the sensor's fixed pattern (`p
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from twinstage.base.errors import UserError
 from twinstage.render.sensors.base import View
@@ -18,6 +18,7 @@ from twinstage.render.sensors.bayer import Mosaic
 from twinstage.render.sensors.rgb import Rgb
 from twinstage.scene.columns import F4, U1
 from twinstage.scene.snapshot import Snapshot
+from twinstage.synth.distributions import Share, bounded
 from twinstage.synth.draws import Distribution, Draws
 from twinstage.synth.effects import Effect, Shot
 from twinstage.synth.randomizers.base import RANDOMIZERS, Randomizer
@@ -86,27 +87,25 @@ class SensorRandomizer(Randomizer):
     """
 
     kind: Literal["sensor"] = "sensor"
-    exposure: Distribution | None = None
-    blur: Distribution | None = None
-    vignetting: Distribution | None = None
-    red_scale: Distribution | None = None
-    blue_scale: Distribution | None = None
-    full_well: Distribution | None = None
-    dark_electrons: Distribution | None = None
-    read_noise: Distribution | None = None
-    prnu: Distribution | None = None
-    bits: int = 0
+    exposure: Annotated[Distribution, bounded(-30, 30)] | None = None
+    blur: Annotated[Distribution, bounded(0, 20)] | None = None
+    vignetting: Share | None = None
+    red_scale: Annotated[Distribution, bounded(0.9, 1.1)] | None = None
+    blue_scale: Annotated[Distribution, bounded(0.9, 1.1)] | None = None
+    full_well: Annotated[Distribution, bounded(10, 1e7)] | None = None
+    dark_electrons: Annotated[Distribution, bounded(0, 1e6)] | None = None
+    read_noise: Annotated[Distribution, bounded(0, 1e6)] | None = None
+    prnu: Share | None = None
+    bits: int = Field(default=0, ge=0, le=16)
     mosaic: Mosaic | None = None
-    white_balance: Distribution | None = None
-    gamma: Distribution | None = None
-    jpeg: Distribution | None = None
+    white_balance: Annotated[Distribution, bounded(1667, 25_000)] | None = None
+    gamma: Annotated[Distribution, bounded(0.1, 10)] | None = None
+    jpeg: Annotated[Distribution, bounded(1, 100)] | None = None
 
     @model_validator(mode="after")
     def _makes_a_sensor(self) -> "SensorRandomizer":
         if self.full_well is None and (self.dark_electrons or self.read_noise or self.prnu):
             raise ValueError("dark_electrons, read_noise and prnu need a full_well")
-        if not 0 <= self.bits <= 16:
-            raise ValueError(f"bits is {self.bits}; expected 0 to 16")
         return self
 
     def picture_effects(self, snapshot: Snapshot, draws: Draws) -> list[Effect]:

@@ -20,7 +20,8 @@ from twinstage.scene.columns import F8
 from twinstage.scene.edits import Edit, world_edit
 from twinstage.scene.mechanics import Mechanics, Surface
 from twinstage.scene.snapshot import Snapshot
-from twinstage.synth.draws import Constant, Distribution, Draws
+from twinstage.synth.distributions import NotNegative
+from twinstage.synth.draws import Constant, Draws
 from twinstage.synth.model import Model
 from twinstage.synth.paths import PathPattern, editable_prims, matching
 from twinstage.synth.randomizers.base import RANDOMIZERS, Randomizer, Rejected
@@ -87,11 +88,11 @@ class SettleRandomizer(Randomizer):
     into: PathPattern | None = None
     region: Space | None = None
     spread: float | None = Field(default=None, ge=0)
-    height: Distribution = Constant(value=0.0)
+    height: NotNegative = Constant(value=0.0)
     orient: Literal["random", "yaw", "keep"] = "random"
     static: tuple[PathPattern, ...] = ()
     split: bool = False
-    friction: Distribution = Constant(value=0.6)
+    friction: NotNegative = Constant(value=0.6)
     restitution: float = Field(default=0.0, ge=0, le=0.95)
     density: float = Field(default=1000.0, gt=0)
     gravity: float = Field(default=9.81, gt=0)

@@ -10,7 +10,8 @@ from pydantic import Field, model_validator
 
 from twinstage.scene.edits import Edit
 from twinstage.scene.snapshot import Snapshot
-from twinstage.synth.draws import Constant, Distribution, Draws
+from twinstage.synth.distributions import NotNegative
+from twinstage.synth.draws import Constant, Draws
 from twinstage.synth.paths import PathPattern
 from twinstage.synth.randomizers.axes import Axes
 from twinstage.synth.randomizers.base import RANDOMIZERS, Randomizer
@@ -35,8 +36,8 @@ class ShutterRandomizer(Randomizer):
 
     kind: Literal["shutter"] = "shutter"
     cameras: tuple[PathPattern, ...] = Field(min_length=1)
-    exposure: Distribution = _NONE
-    readout: Distribution = _NONE
+    exposure: NotNegative = _NONE
+    readout: NotNegative = _NONE
     velocity: Axes | None = None
     turn: Axes | None = None
 

@@ -1,16 +1,19 @@
 """The sun: where it stands, by angles or by place and time, with the colour that the air leaves it."""
 
+import re
 from datetime import UTC, date, datetime, timedelta
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from twinstage.scene.author import NewPrim
 from twinstage.scene.edits import Edit, light_edits, world_edit
 from twinstage.scene.snapshot import Snapshot
+from twinstage.synth.complaints import shown
+from twinstage.synth.distributions import Elevation, NotNegative, bounded
 from twinstage.synth.draws import Constant, Distribution, Draws
-from twinstage.synth.model import Model
+from twinstage.synth.model import Model, wrong
 from twinstage.synth.paths import PathPattern
 from twinstage.synth.randomizers.base import RANDOMIZERS, Randomizer, Setting
 from twinstage.synth.randomizers.lamps import direction, hidden, light_at, light_path, new_light, shining
@@ -18,6 +21,16 @@ from twinstage.synth.sun_position import sun_position, transmittance
 
 ANGLE = 0.533
 """How wide the sun is seen, on average [degrees]."""
+
+
+def _day(data: Any) -> Any:
+    """A day as YAML has it or as a text; pydantic would read numbers as seconds since 1970."""
+    if isinstance(data, date) or (isinstance(data, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", data)):
+        return data
+    raise wrong(f"{shown(data)} is no day; expected one such as 2024-06-21")
+
+
+Day = Annotated[date, BeforeValidator(_day)]
 
 
 class Place(Model):
@@ -32,9 +45,9 @@ class Place(Model):
 
     latitude: float = Field(ge=-90, le=90)
     longitude: float = Field(ge=-180, le=180)
-    first: date
-    last: date
-    hour: Distribution
+    first: Day
+    last: Day
+    hour: Annotated[Distribution, bounded(0, 24)]
     north: float = 90.0
 
     @model_validator(mode="after")
@@ -64,12 +77,12 @@ class SunRandomizer(Randomizer):
 
     kind: Literal["sun"] = "sun"
     azimuth: Distribution | None = None
-    elevation: Distribution | None = None
+    elevation: Elevation | None = None
     place: Place | None = None
-    intensity: Distribution = Constant(value=3.0)
-    turbidity: Distribution = Constant(value=2.5)
-    angle: Distribution = Constant(value=ANGLE)
-    light: str | None = None
+    intensity: NotNegative = Constant(value=3.0)
+    turbidity: Annotated[Distribution, bounded(1, 64)] = Constant(value=2.5)
+    angle: Annotated[Distribution, bounded(0, 90)] = Constant(value=ANGLE)
+    light: Annotated[str, Field(min_length=1)] | None = None
     replaces: tuple[PathPattern, ...] = ()
 
     @model_validator(mode="after")

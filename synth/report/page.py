@@ -235,6 +235,8 @@ def _verification(verdict: Report | None) -> str:
         group = code.split(".")[0]
         groups[group] = groups.get(group, 0) + count
     out = f"<div class='grid'>{_card('Checks made', shares(list(groups.items()), most=40))}</div>"
+    if verdict.redrawn is not None:
+        out = f"<p>{escape(verdict.redrawn_line)}</p>{out}"
     if verdict.ok:
         return f"<p class='ok'>Every number was recomputed from the files alone, and agrees.</p>{out}"
     rows = [(escape(f.code), escape(f.where), escape(f.message)) for f in verdict.findings[:MOST_FINDINGS]]

@@ -2,7 +2,7 @@
 
 import contextlib
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,14 @@ from twinstage.synth.verify.rle import decode
 
 
 def check_coco(
-    root: Path, folder: str, records: Mapping[str, dict[str, Any]], labels: dict[str, Any], judge: Judge
+    root: Path,
+    export: dict[str, Any],
+    records: Mapping[str, dict[str, Any]],
+    labels: dict[str, Any],
+    judge: Judge,
 ) -> None:
-    """All files of one COCO export."""
+    """All files of one COCO export, an entry of the manifest's `exports`."""
+    folder, cameras = export["folder"], export.get("cameras")
     for split in labels["splits"] or [None]:
         name = f"{folder}/annotations.json" if split is None else f"{folder}/annotations_{split}.json"
         if not judge.check((root / name).is_file(), "coco.missing", name, "is not there"):
@@ -24,7 +29,9 @@ def check_coco(
         before = len(judge.findings)
         with judge.guard("coco.broken", name):
             document = read_json(root / name)
-            chosen = [_compared(r) for r in records.values() if not r["rejected"] and r["split"] == split]
+            chosen = [
+                _compared(r, cameras) for r in records.values() if not r["rejected"] and r["split"] == split
+            ]
             _check_document(root, document, chosen, labels, name, judge)
             if len(judge.findings) == before and document["annotations"]:
                 _check_score(document, name, judge)
@@ -45,10 +52,15 @@ _ITEM = (
 )
 
 
-def _compared(record: dict[str, Any]) -> dict[str, Any]:
-    """What a COCO file is compared with, of a record: all records of a split are in memory at once, as its file is."""
+def _compared(record: dict[str, Any], names: Collection[str] | None) -> dict[str, Any]:
+    """What a COCO file of these cameras (or all) is compared with, of a record.
+
+    All records of a split are in memory at once, as its file is.
+    """
     cameras = []
     for camera in record["cameras"]:
+        if names is not None and camera["name"] not in names:
+            continue
         items = [{key: item[key] for key in _ITEM if key in item} for item in camera["objects"]]
         cameras.append({**{key: camera[key] for key in ("name", "resolution", "images")}, "objects": items})
     return {"frame": record["frame"], "cameras": cameras}

@@ -81,8 +81,13 @@ def check_objects(records: Mapping[str, dict[str, Any]], judge: Judge) -> None:
                 )
 
 
-def check_leaks(records: Mapping[str, dict[str, Any]], split_by: list[str], judge: Judge) -> None:
-    """What the recipe splits by (assets, HDRIs, textures, backgrounds, scenes) is seen in the frames of one split only."""
+def check_leaks(
+    records: Mapping[str, dict[str, Any]], split_by: list[str], contents: Mapping[str, str], judge: Judge
+) -> None:
+    """What the recipe splits by (assets, HDRIs, textures, backgrounds, scenes) is seen in the frames of one split only.
+
+    `contents`: SHA-256 by name of files, so that one picture under two names is one item.
+    """
     owner: dict[tuple[str, str], tuple[Any, str]] = {}
     for name, record in records.items():
         if record.get("rejected"):
@@ -90,7 +95,9 @@ def check_leaks(records: Mapping[str, dict[str, Any]], split_by: list[str], judg
         picked = dict(record.get("picked") or {}) | {"scene": [record.get("stage")]}
         for group in split_by:
             for item in sorted(set(map(str, picked.get(group, [])))):
-                split, where = owner.setdefault((group, item), (record.get("split"), name))
+                split, where = owner.setdefault(
+                    (group, contents.get(item, item)), (record.get("split"), name)
+                )
                 judge.check(
                     split == record.get("split"),
                     "split.leak",

@@ -13,14 +13,10 @@ from twinstage.synth.verify.eye import Eye
 from twinstage.synth.verify.files import read_json
 from twinstage.synth.verify.masks import Masks
 from twinstage.synth.verify.report import Judge
+from twinstage.synth.verify.sample import MOST_TRIANGLES, TRIANGLES_DRAWN
 from twinstage.synth.verify.silhouette import silhouette
 from twinstage.synth.verify.solids import Solid
-
-MOST_TRIANGLES = 20_000
-"""Models with more are not drawn again, only measured."""
-
-TRIANGLES_DRAWN = 5_000_000
-"""Of all models that are drawn again in a dataset; what comes after is only measured."""
+from twinstage.synth.verify.symmetry import wrong_symmetry
 
 BOX_TOLERANCE = 2e-6
 """Share of the distance or size by which a vertex (float32) may differ from the 3D box; at least a micrometre."""
@@ -141,6 +137,8 @@ class Models:
             and entry["diameter"] <= float(np.linalg.norm(high - low)) + slack
         )
         self._judge.check(right, "model.size", f"{name} {key}", "its measures are not those of the PLY file")
+        wrong = wrong_symmetry(mesh.vertices, entry)
+        self._judge.check(not wrong, "model.symmetry", f"{name} {key}", wrong)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from twinstage.synth.verify.masks import Masks, check_disjoint, check_masks
 from twinstage.synth.verify.models import Models, check_model
 from twinstage.synth.verify.pictures import Looked, check_pictures
 from twinstage.synth.verify.report import Judge
+from twinstage.synth.verify.sample import Key
 from twinstage.synth.verify.solids import Solid
 
 NO_PICTURES = frozenset({"models"})
@@ -27,14 +28,14 @@ FILES = {"depth_mm": "depth"}
 class Rules:
     """What the dataset as a whole says: class ids by name, what `annotate` names, key points of classes, its models.
 
-    `draw`: of every so many objects one model is drawn again as a silhouette.
+    `drawn`: the objects whose models are drawn again as silhouettes.
     """
 
     classes: dict[str, int]
     annotate: tuple[str, ...]
     keypoints: dict[str, list[str]] = field(default_factory=dict)
     models: Models | None = None
-    draw: int = 1
+    drawn: frozenset[Key] = frozenset()
 
     @property
     def pictures(self) -> tuple[str, ...]:
@@ -92,7 +93,7 @@ def _check_camera(
             open_ = shutter["readout"] != 0 or shutter["close"] != shutter["open"]
             judge.check(moves in (False, True) and (open_ or not moves), "object.moves", label, MOVES)
             if rules.models is not None and body is not None and not moves:
-                draw = (record["frame"] * 7 + item["instance_id"]) % rules.draw == 0
+                draw = (record["frame"], camera["name"], item["instance_id"]) in rules.drawn
                 check_model(item, eye, body, found, rules.models, label, judge, draw=draw)
         masks.append(found)
         bodies.append(body)

@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +18,24 @@ class Finding:
         return f"{self.where}: {self.message} [{self.code}]"
 
 
+class Redrawn(NamedTuple):
+    """Of how many listed objects (`of`) the models were drawn again; `models`: whether the dataset has any."""
+
+    objects: int
+    of: int
+    models: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All findings, and how often each kind of check was made, by its code (one that never ran proves nothing)."""
+    """All findings, and how often each kind of check was made, by its code (one that never ran proves nothing).
+
+    `redrawn`: of our own datasets.
+    """
 
     findings: tuple[Finding, ...]
     counts: dict[str, int]
+    redrawn: Redrawn | None = None
 
     @property
     def ok(self) -> bool:
@@ -34,9 +46,18 @@ class Report:
         """How many comparisons were made."""
         return sum(self.counts.values())
 
+    @property
+    def redrawn_line(self) -> str:
+        """What was drawn again, for people; empty where that is no question."""
+        if self.redrawn is None:
+            return ""
+        told = f"{self.redrawn.objects:,} of {self.redrawn.of:,} objects redrawn from their models"
+        return told if self.redrawn.models else f"{told}: `annotate` names no `models`"
+
     def as_dict(self) -> dict[str, Any]:
         """The report as plain data."""
-        return {
+        redrawn = {} if self.redrawn is None else {"redrawn": self.redrawn._asdict()}
+        return redrawn | {
             "ok": self.ok,
             "findings": [{"code": f.code, "where": f.where, "message": f.message} for f in self.findings],
             "checks": dict(sorted(self.counts.items())),
@@ -49,6 +70,7 @@ class Judge:
 
     findings: list[Finding] = field(default_factory=list)
     checks: Counter[str] = field(default_factory=Counter)
+    redrawn: Redrawn | None = None
 
     def check(self, right: Any, code: str, where: str, message: str) -> bool:
         """Note a finding unless `right`; gives back whether it was."""
@@ -63,7 +85,7 @@ class Judge:
 
     def report(self) -> Report:
         """What was found up to now."""
-        return Report(tuple(self.findings), dict(self.checks))
+        return Report(tuple(self.findings), dict(self.checks), self.redrawn)
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,6 +95,7 @@ RULES: dict[str, str] = {
     "model.broken": "the PLY file can be read",
     "model.list": "models.json, the PLY files and the records name the same models",
     "model.size": "models.json has the measures of the PLY file",
+    "model.symmetry": "after the symmetries of models.json its outline is the same, to 10 % of its diameter",
     "model.box": "the model's vertices, by the pose, fill the 3D box",
     "model.silhouette": "the amodal mask is the silhouette of its model at every pixel centre, by pose, lens and shutter",
     "model.total": "amodal_px_total is the silhouette's count on the canvas of 3 x 3 images",

@@ -5,17 +5,14 @@ from typing import Any
 
 import yaml
 
-from twinstage.synth.verify import identity
+from twinstage.synth.verify import identity, sample
 from twinstage.synth.verify.coco import check_coco
 from twinstage.synth.verify.files import check_files, check_paths, read_json, read_manifest
 from twinstage.synth.verify.formats import check_export
 from twinstage.synth.verify.models import Models
 from twinstage.synth.verify.records import Rules, check_record
-from twinstage.synth.verify.report import Judge, Report
+from twinstage.synth.verify.report import Judge, Redrawn, Report
 from twinstage.synth.verify.stored import stored_records
-
-DRAWN = 1000
-"""About how many objects of a dataset are drawn again from their models."""
 
 
 def check_dataset(root: Path) -> Report:
@@ -31,18 +28,21 @@ def check_dataset(root: Path) -> Report:
     if manifest is None or labels is None:
         return judge.report()
     with judge.guard("manifest.broken", "manifest.json"):
+        models = Models(root, judge) if "models" in manifest["annotate"] else None
+        drawn, objects = sample.chosen(records.values(), sample.triangles_of(root) if models else {})
         rules = Rules(
             {c["name"]: c["id"] for c in labels["classes"]},
             tuple(manifest["annotate"]),
             {c["name"]: list(c.get("keypoints") or []) for c in labels["classes"]},
-            Models(root, judge) if "models" in manifest["annotate"] else None,
-            max(1, sum(_objects(record) for record in records.values()) // DRAWN),
+            models,
+            drawn,
         )
         for name, record in records.items():
             with judge.guard("record.malformed", name):
                 check_record(root, record, name, rules, judge)
         if rules.models is not None:
             rules.models.check_document()
+        judge.redrawn = Redrawn(models.drawn if models else 0, objects, models is not None)
         identity.check_frames(records, manifest, judge)
         identity.check_splits(records, labels, judge)
         identity.check_cameras(records, manifest, judge)
@@ -50,22 +50,23 @@ def check_dataset(root: Path) -> Report:
         identity.check_lenses(records, judge)
         with judge.guard("recipe.broken", "recipe.yaml"):
             recipe = _recipe(root)
-            identity.check_leaks(records, list(recipe.get("split_by") or []), judge)
+            identity.check_leaks(
+                records, list(recipe.get("split_by") or []), _texts(manifest.get("inputs")), judge
+            )
         with judge.guard("record.malformed", "records"):
             identity.check_marks(records, judge)
         with judge.guard("record.malformed", "records"):
             identity.check_totals(records, labels, manifest, judge)
         for export in manifest["exports"]:
             if export["kind"] == "coco":
-                check_coco(root, export["folder"], records, labels, judge)
+                check_coco(root, export, records, labels, judge)
             check_export(root, export, judge)
     return judge.report()
 
 
-def _objects(record: dict[str, Any]) -> int:
-    return sum(
-        len(camera.get("objects", [])) for camera in record.get("cameras", []) if isinstance(camera, dict)
-    )
+def _texts(data: Any) -> dict[str, str]:
+    """The texts by name of the manifest's `inputs`."""
+    return {k: v for k, v in data.items() if isinstance(v, str)} if isinstance(data, dict) else {}
 
 
 def _recipe(root: Path) -> dict[str, Any]:

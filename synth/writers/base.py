@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, ClassVar
 
@@ -17,7 +18,8 @@ from pydantic import StringConstraints
 from twinstage.base.errors import UserError
 from twinstage.base.registry import Registry
 from twinstage.synth.canonical import TEMPORARY
-from twinstage.synth.dataset import Dataset, record_path
+from twinstage.synth.dataset import Dataset, of_cameras, record_path
+from twinstage.synth.fields import at_field
 from twinstage.synth.model import Model
 
 Content = bytes | Path | Iterable[bytes]
@@ -33,17 +35,19 @@ class Writer(Model):
     Attributes:
         kind: its name in a recipe.
         folder: where its files go inside the dataset.
+        cameras: names of those whose pictures it holds; all by default.
         needs: pictures that the recipe's `annotate` must name for it.
     """
 
     kind: str
     folder: str = ""
+    cameras: tuple[str, ...] = ()
     needs: ClassVar[tuple[str, ...]] = ()
 
     def files(self, dataset: Dataset) -> Iterator[tuple[str, Content]]:
         """Each file by its path inside the dataset, deterministic. Use up a file's content before you take the next.
 
-        Raises UserError for a dataset that the format cannot hold.
+        `dataset` tells of `cameras` only. Raises UserError for a dataset that the format cannot hold.
         """
         raise NotImplementedError
 
@@ -57,7 +61,11 @@ class Writer(Model):
         """Raise UserError where the classes (as `labels.json` has them) do not fit: before frames are made, too."""
 
     def check_record(self, record: dict[str, Any]) -> None:
-        """Raise UserError for a frame that the format cannot hold: when it is made, not when all are."""
+        """Raise UserError for a frame that the format cannot hold: when it is made, not when all are.
+
+        It tells of `cameras` only. Before any frame comes one without objects, whose `frame` is NO_FRAME: what the cameras are
+        like. So what can never be held is refused before anything is written.
+        """
 
 
 WRITERS: Registry[Writer] = Registry("writer", group="twinstage.writers")
@@ -65,18 +73,24 @@ WRITERS: Registry[Writer] = Registry("writer", group="twinstage.writers")
 
 def check_frame(writers: Iterable[Writer], out: Path, frame: int) -> None:
     """Let the writers that refuse some records look at a frame's. Raises UserError."""
-    strict = [w for w in writers if type(w).check_record is not Writer.check_record]
-    if strict:
+    asked = [(place, writer) for place, writer in enumerate(writers) if strict(writer)]
+    if asked:
         record = json.loads((out / record_path(frame)).read_bytes())
-        for writer in strict:
-            writer.check_record(record)
+        for place, writer in asked:
+            with at_field("export", place):
+                writer.check_record(of_cameras(record, writer.cameras))
+
+
+def strict(writer: Writer) -> bool:
+    """Whether it refuses some records."""
+    return type(writer).check_record is not Writer.check_record
 
 
 def export(writer: Writer, dataset: Dataset, out: Path, *, within: str = "") -> int:
     """Write all files of a writer below the folder `out`; how many there are. `within`: the folder of theirs that is `out`
     itself."""
     count = 0
-    for path, content in writer.files(dataset):
+    for path, content in writer.files(replace(dataset, cameras=writer.cameras)):
         put(inside(out, path.removeprefix(f"{within}/") if within else path), content)
         count += 1
     return count

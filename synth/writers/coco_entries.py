@@ -76,6 +76,9 @@ class Entries:
         if self.polygons is None:
             return item["visible_rle"]
         least, tolerance = self.polygons
+        if any(ring.hole for ring in trace(decode(item["visible_rle"], view.size))):
+            self.tally.add(f"{self.task}_as_rle_since_polygons_lose_holes")
+            return item["visible_rle"]
         for at_most in (tolerance, 0.0):
             rings, iou = polygons_of(item["visible_rle"], view.size, at_most)
             if iou >= least:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from twinstage.base.errors import UserError
-from twinstage.synth.dataset import Dataset, frame_name, is_annotated
+from twinstage.synth.dataset import NO_FRAME, Dataset, frame_name, is_annotated
 
 LARGEST = 16384
 """Most pixels along a side of a picture, as in a recipe."""
@@ -15,7 +15,10 @@ LARGEST = 16384
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One camera of one frame. `row`: its place in the record; `of`: how many cameras the record has."""
+    """One camera of one frame. `row`: its place in the record; `of`: how many cameras the record has.
+
+    `frame`: NO_FRAME before any is made, when only the cameras are looked at (`Writer.check_record`).
+    """
 
     frame: int
     split: str | None
@@ -40,7 +43,8 @@ class View:
     @property
     def where(self) -> str:
         """For messages."""
-        return f"frame {self.frame}, camera {self.camera['name']}"
+        camera = f"camera {self.camera['name']}"
+        return camera if self.frame == NO_FRAME else f"frame {self.frame}, {camera}"
 
     @property
     def size(self) -> tuple[int, int]:

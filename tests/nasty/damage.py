@@ -703,6 +703,17 @@ def model_measures(case: Case) -> None:
     case.write("models/models.json", document)
 
 
+def model_symmetry(case: Case) -> None:
+    if not (case.root / "models").is_dir():
+        raise NotHere
+    document = case.json("models/models.json")
+    key = sorted(document)[int(case.rng.integers(len(document)))]
+    turn = np.diag([-1.0, -1.0, 1.0, 1.0])  # a half turn, about an axis far away
+    turn[0, 3] = 2 * document[key]["diameter"] + 1
+    document[key]["symmetries_discrete"] = [turn.ravel().tolist()]
+    case.write("models/models.json", document)
+
+
 def other_model(case: Case) -> None:
     t = case.items(modelled)
     others = {o["model"] for _, _, c in case.views() for o in c["objects"] if o["class"] != t.item["class"]}
@@ -847,6 +858,7 @@ OPERATORS: dict[str, tuple[Operator, tuple[str, ...]]] = {
     "model in millimetres": (ply(lambda p: p * 1000), ("model.box",)),
     "model lost": (lost_model, ("model.missing",)),
     "model's diameter": (model_measures, ("model.size",)),
+    "model's symmetry": (model_symmetry, ("model.symmetry",)),
     "model of another object": (other_model, ("model.box",)),
 }
 """By name: what is done, and which rules may name it."""

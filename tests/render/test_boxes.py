@@ -16,7 +16,7 @@ from twinstage.render.boxes import (
 )
 from twinstage.render.camera import look_at
 from twinstage.render.capture import Camera, pinhole
-from twinstage.render.hull import convex_hull
+from twinstage.render.hull import convex_hull, smallest_rectangle, smallest_rectangles
 from twinstage.render.labels import label_pass
 from twinstage.render.lens import EQUIRECTANGULAR, PINHOLE, Fisheye, OpenCV
 
@@ -83,6 +83,16 @@ def test_single_points_and_lines_have_boxes_without_area():
     assert oriented_box_of(convex_hull(np.array([[3.0, 4.0]]))).size == (0, 0)
     line = oriented_box_of(convex_hull(np.array([[0.0, 0.0], [3.0, 4.0], [6.0, 8.0]])))
     assert line.size == pytest.approx((10.0, 0.0)) and line.angle == pytest.approx(np.arctan2(4, 3))
+
+
+def test_rectangles_of_many_hulls_are_those_of_each_to_the_bit():
+    random = np.random.default_rng(5)
+    hulls = [
+        convex_hull(random.normal(scale=50, size=(n, 2)).round()) for n in (1, 2, 3, 8, 9, 300, 40, 2000)
+    ]
+    for hull, found in zip(hulls, smallest_rectangles(hulls), strict=True):
+        assert np.array_equal(found, smallest_rectangle(hull))
+    assert smallest_rectangles([]) == []
 
 
 def rotation(seed: int) -> np.ndarray:

@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from twinstage.render import cones
+from twinstage.render import casting, cones, drawing, silhouettes
 from twinstage.render.bounds import image_rect
 from twinstage.render.camera import look_at
 from twinstage.render.capture import pinhole
@@ -84,17 +84,20 @@ def scattered(hand, n=25, seed=4):
 @pytest.mark.parametrize("name", list(CAMERAS))
 def test_no_bound_hides_anything(hand, monkeypatch, name):
     """The same labels as with every part cast over the whole canvas."""
-    from twinstage.render import casting
-
     snapshot = scattered(hand)
     camera = with_lens(look_at([0.1, 0.2, 0.1], [1, 0.3, 0.2], width=W, height=H), name)
     tight = label_pass(snapshot, camera, outside_rays=None)
 
     def everywhere(view, canvas, world, half):
         n = world.shape[1]
-        return [canvas] * n, np.full(n, view.near), np.ones(n, bool)
+        return (
+            np.tile([canvas.x0, canvas.y0, canvas.x1, canvas.y1], (n, 1)),
+            np.full(n, view.near),
+            np.ones(n, bool),
+        )
 
     monkeypatch.setattr(casting, "part_rects", everywhere)
+    monkeypatch.setattr(casting, "WORTH", np.inf)
     loose = label_pass(snapshot, camera, outside_rays=None)
     assert len(tight.objects) >= 3
     for aov, array in tight.aovs.items():
@@ -107,6 +110,28 @@ def test_no_bound_hides_anything(hand, monkeypatch, name):
         )
         # Far from the image a lens may see slivers that the coarse tiles do not know.
         assert a.amodal_px_total == b.amodal_px_total
+
+
+@pytest.mark.parametrize("objects", [None, (0, 2, 25)])
+@pytest.mark.parametrize("name", ["pinhole", "orthographic"])
+def test_labels_are_the_same_without_footprints(hand, monkeypatch, name, objects):
+    """Rays that are spared by what is known of pieces would have changed no byte."""
+    snapshot = scattered(hand)
+    for eye in ([0.1, 0.2, 0.1], [3.0, -4.0, 2.0]):
+        camera, made = with_lens(look_at(eye, [1, 0.3, 0.2], width=W, height=H), name), []
+        for worth in (1, 10**9):
+            for module in (casting, silhouettes):
+                monkeypatch.setattr(module, "WORTH", worth)
+            monkeypatch.setattr(drawing, "_WORTH", worth)
+            made.append(label_pass(snapshot, camera, objects, outside_rays=None))
+        fine, coarse = made
+        assert len(fine.objects) >= 1 and fine.ties == coarse.ties
+        for aov, array in fine.aovs.items():
+            assert array.tobytes() == coarse.aovs[aov].tobytes(), aov
+        for a, b in zip(fine.objects, coarse.objects, strict=True):
+            assert (a.object, a.window, a.visible_px) == (b.object, b.window, b.visible_px)
+            assert (a.amodal_px_in_frame, a.amodal_px_total) == (b.amodal_px_in_frame, b.amodal_px_total)
+            assert np.array_equal(a.seen, b.seen) and np.array_equal(a.outline, b.outline)
 
 
 def test_a_lens_that_is_a_pinhole_in_all_but_name_gives_the_same(hand):

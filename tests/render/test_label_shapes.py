@@ -265,9 +265,9 @@ def test_cells_inside_triangles_count_like_pixels(hand, monkeypatch, far):
     ]
     snapshot = hand.snapshot(items)
     camera = replace(look_at([3, -8, 2], [0, 0, 0.5], width=W, height=H), far=far)
-    assert (W * H) > silhouettes._WORTH
+    assert (W * H) > silhouettes.WORTH
     quick = label_pass(snapshot, camera, outside_rays=None, aovs=())
-    monkeypatch.setattr(silhouettes, "_WORTH", 10**9)
+    monkeypatch.setattr(silhouettes, "WORTH", 10**9)
     slow = label_pass(snapshot, camera, outside_rays=None, aovs=())
     counts = [[(m.object, m.amodal_px_total) for m in capture.objects] for capture in (quick, slow)]
     assert counts[0] == counts[1] and max(total for _, total in counts[0]) > 3 * W * H

@@ -243,7 +243,7 @@ def yard_recipe() -> Callable[..., Any]:
 
 @pytest.fixture(scope="session")
 def recipe_judge() -> Any:
-    """A validator of recipes by their JSON Schema, which is a megabyte: checking it takes more than a second."""
+    """A validator of recipes by their JSON Schema, made once: it looks at all kinds of everything."""
     import json
 
     import jsonschema

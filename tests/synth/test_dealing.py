@@ -35,6 +35,23 @@ def test_lists_that_overlap_agree_where_all_items_are_known() -> None:
         assert dealing.allowed("asset", part, "train") == [item for item in part if item in whole]
 
 
+def test_one_content_under_two_names_has_one_owner() -> None:
+    copies = {f"copy/{n}.exr": f"hdri/{n}.exr" for n in range(10)}
+    contents = {name: name for name in ITEMS} | copies
+    dealing = Dealing(5, SHARES, frozenset({"hdri"}), contents=contents)
+    of_split = {split: set(dealing.allowed("hdri", [*ITEMS, *copies], split)) for split in SHARES}
+    assert len(of_split["train"]) == 16 and len(of_split["val"]) == 4
+    for copy, original in copies.items():
+        assert (copy in of_split["val"]) == (original in of_split["val"])
+    # What has no copy is dealt out as it would be without hashes.
+    plain = Dealing(5, SHARES, frozenset({"hdri"}), contents={name: name for name in ITEMS})
+    assert plain.allowed("hdri", ITEMS, "val") == DEALING.allowed("hdri", ITEMS, "val")
+    with pytest.raises(UserError, match=r"split_by hdri: there is 1 item \(a\) for 2 splits"):
+        Dealing(5, SHARES, frozenset({"hdri"}), contents={"a": "x", "b": "x"}).allowed(
+            "hdri", ["a", "b"], "val"
+        )
+
+
 def test_too_few_items_are_one_clear_error() -> None:
     with pytest.raises(
         UserError, match=r"split_by hdri: there is 1 item \(a\) for 2 splits, and 'val' gets none"

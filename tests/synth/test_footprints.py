@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from twinstage.synth.footprints import convex_hull, footprint, overlap
+from twinstage.synth.footprints import BISECTIONS, convex_hull, footprint, overlap, plan_distance, shift_apart
 
 boxes = st.tuples(
     st.floats(-2, 2), st.floats(-2, 2), st.floats(0, 3.14), st.floats(0.3, 2), st.floats(0.3, 2)
@@ -54,3 +54,30 @@ def test_clearance_keeps_a_gap() -> None:
 def test_hull_is_counter_clockwise_without_inner_points() -> None:
     hull = convex_hull(np.array([[0, 0], [1, 0], [1, 1], [0, 1], [0.5, 0.5], [0.5, 0]]))
     assert hull.tolist() == [[0, 0], [1, 0], [1, 1], [0, 1]]
+
+
+@given(boxes, boxes, st.floats(0, 6.28), st.sampled_from([1e-6, 0.05, 0.7]))
+@settings(deadline=None, max_examples=60)
+def test_a_shape_is_shifted_as_far_as_a_plain_bisection_says(
+    a: tuple[float, ...], b: tuple[float, ...], angle: float, gap: float
+) -> None:
+    fixed, moving = footprint(_corners((0, 0, *a[2:]))).outline, footprint(_corners((0, 0, *b[2:]))).outline
+    away = np.array([np.cos(angle), np.sin(angle)])
+    near, far = 0.0, float(np.ptp(fixed, axis=0).sum() + np.ptp(moving, axis=0).sum()) + gap
+    for _ in range(BISECTIONS):
+        middle = (near + far) / 2
+        enough = plan_distance(fixed, moving + away * middle) >= gap
+        near, far = (near, middle) if enough else (middle, far)
+    assert (
+        shift_apart(fixed, moving, away, gap) == far
+    )  # to the bit: seeds have to go on giving the same scenes
+    assert abs(float(plan_distance(fixed, moving + away * far)) - gap) < 1e-12
+
+
+def test_distances_of_several_places_are_those_of_each() -> None:
+    random = np.random.default_rng(4)
+    a, b = (footprint(random.normal(size=(9, 3))).outline for _ in range(2))
+    shifts = random.normal(scale=3, size=(50, 1, 2))
+    together = plan_distance(a, b + shifts)
+    assert np.array_equal(together, [plan_distance(a, b + shift) for shift in shifts])
+    assert 0 < np.count_nonzero(together) < 50

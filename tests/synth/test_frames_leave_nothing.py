@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from twinstage.base import heap
 from twinstage.synth.frame import FrameMaker
 
 WARM, ROUND, ROUNDS = 3, 5, 3
@@ -36,3 +37,23 @@ def test_frames_leave_nothing_behind(
     assert len(set(layers)) == 1
     # What is kept once makes one round longer, what each frame keeps makes all of them.
     assert min(after - before for before, after in pairwise(objects)) < ROUND
+
+
+@pytest.mark.parametrize(("kind", "calls"), [("null", 2), ("raycast", 2 + 2 * 2)])
+def test_the_heap_is_tidied_after_frames_and_pictures(
+    yard: Path,
+    yard_recipe: Callable[..., Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+    calls: int,
+) -> None:
+    """glibc keeps what was freed in the midst of its heap: resident memory crept up by 7 MB in 1,000 frames."""
+    found: list[int] = []
+    monkeypatch.setattr(heap, "_of_glibc", lambda name: found.append)
+    monkeypatch.setattr(heap, "EVERY", 1)
+    recipe = yard_recipe(frames=2, resolution=[64, 48], engine={"kind": kind}, accept={})
+    maker = FrameMaker(recipe, yard.parent)
+    for frame in range(2):
+        maker.make(tmp_path, frame)
+    assert len(found) == calls

@@ -202,6 +202,39 @@ def test_splits_are_dealt_exactly(yard_recipe: Callable[..., Any]) -> None:
     assert dealt[:80] != ["train"] * 80
 
 
+def held(name: str, every: int, offset: int = 0) -> dict[str, Any]:
+    pose = {"kind": "pose", "name": name, "prims": ["/Yard/Box_*"], "rotate": {"z": [-90, 90]}}
+    return {**pose, "when": {"every": every, "offset": offset}}
+
+
+@pytest.mark.parametrize(
+    ("held_by", "every", "offset"),
+    [
+        ([held("a", 5)], 5, 0),
+        ([held("a", 5, 2)], 5, 2),
+        ([held("a", 2), held("b", 10)], 10, 0),  # the longest rows
+        ([held("a", 2), held("b", 1000)], 2, 0),  # but not what is drawn once for all
+    ],
+)
+def test_frames_that_share_a_draw_are_in_one_split(
+    yard_recipe: Callable[..., Any], held_by: list[dict[str, Any]], every: int, offset: int
+) -> None:
+    recipe = yard_recipe(frames=100, splits={"train": 0.8, "val": 0.2}, randomize=held_by)
+    dealt = deal_splits(recipe)
+    assert list(dealt) == list(range(100))
+    rows: dict[int, set[str | None]] = {}
+    for frame, split in dealt.items():
+        rows.setdefault((frame - offset) // every, set()).add(split)
+    assert all(len(splits) == 1 for splits in rows.values())
+    assert list(dealt.values()).count("val") == pytest.approx(20, abs=every)
+
+
+def test_rows_too_long_for_the_splits_are_dealt_by_frame(yard_recipe: Callable[..., Any]) -> None:
+    recipe = yard_recipe(frames=100, splits={"train": 0.8, "val": 0.2}, randomize=[held("a", 50)])
+    plain = yard_recipe(frames=100, splits={"train": 0.8, "val": 0.2}, randomize=[held("a", 1)])
+    assert deal_splits(recipe) == deal_splits(plain)
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [

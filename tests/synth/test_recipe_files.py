@@ -1,7 +1,7 @@
 """Recipes that build upon others, overrides that reach into shorthands, the schema for editors, and the way back to YAML."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,11 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 from twinstage.base.errors import UserError
+from twinstage.cli.synth import app
+from twinstage.synth.randomizers import RANDOMIZERS
 from twinstage.synth.recipe import Recipe, load_recipe, parse_recipe, recipe_schema
 
 BASE = """\
@@ -184,6 +187,8 @@ def test_a_kind_is_a_word_also_where_yaml_reads_something_else(tmp_path: Path) -
     assert load_recipe(path, ["engine.kind=null"]).engine.kind == "null"
     assert load_recipe(path, ["engine={kind: null}"]).engine.kind == "null"
     assert load_recipe(path, ["engine=raycast"]).engine.kind == "raycast"
+    both = load_recipe(path, ["engine=direct", "engine.spp=1"]).engine
+    assert (both.kind, both.spp) == ("direct", 1)
     assert load_recipe(path, ["cameras.Front.resolution=[64, 48]"]).cameras[0].resolution == (64, 48)
 
 
@@ -254,6 +259,38 @@ def test_every_example_fits_the_schema_and_mistakes_do_not(root: Path, recipe_ju
     assert not judge.is_valid({"frames": 3}) and judge.is_valid({"frames": 3, "include": "base.yaml"})
 
 
+def test_an_editor_gets_a_small_schema_that_is_valid_and_completes(tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["schema"])
+    assert done.exit_code == 0 and len(done.output) < 200_000
+    schema = json.loads(done.output)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    assert schema["title"] == "Twinstage recipe"
+    names = list(_refs(schema))
+    assert names.count("#/$defs/Distribution") > 80 and "#/$defs/Uniform" in names
+    assert {name.removeprefix("#/$defs/") for name in names} <= set(schema["$defs"])
+    # What an editor offers for an item of `randomize`: the kinds, and of a kind its fields with what they may hold.
+    offered = [
+        schema["$defs"][o["$ref"].rpartition("/")[2]]
+        for o in schema["properties"]["randomize"]["items"]["oneOf"]
+    ]
+    kinds = {item["properties"]["kind"]["const"]: item for item in offered}
+    assert set(kinds) == set(RANDOMIZERS.kinds())
+    count = kinds["count"]
+    assert set(count["properties"]) == {"kind", "name", "when", "prims", "count", "at_most"}
+    assert count["properties"]["count"]["$ref"] == "#/$defs/Distribution"
+    assert "description" in count
+
+
+def _refs(schema: Any) -> Iterator[str]:
+    if isinstance(schema, dict):
+        if isinstance(schema.get("$ref"), str):
+            yield schema["$ref"]
+        schema = list(schema.values())
+    if isinstance(schema, list):
+        for item in schema:
+            yield from _refs(item)
+
+
 # --- there and back -----------------------------------------------------------------------------------------------
 
 NUMBER = st.floats(-100, 100).map(lambda x: round(x, 3))
@@ -266,6 +303,10 @@ DRAWN = st.one_of(
     st.lists(NUMBER, min_size=1, max_size=4).map(lambda v: {"choice": v}),
     st.tuples(NUMBER, NUMBER).map(lambda p: {"if": "frame > 3", "then": p[0], "else": p[1]}),
 )
+FACTOR = st.one_of(
+    st.floats(0.1, 100).map(lambda x: round(x, 3)),
+    st.lists(st.floats(0.1, 9), min_size=1, max_size=4).map(lambda v: {"choice": v}),
+)
 WHEN = st.fixed_dictionaries(
     {},
     optional={
@@ -276,8 +317,8 @@ WHEN = st.fixed_dictionaries(
     },
 )
 POSE = st.fixed_dictionaries(
-    {"kind": st.just("pose"), "prims": st.just(["/A/*"]), "scale": DRAWN},
-    optional={"translate": st.fixed_dictionaries({}, optional={"x": DRAWN, "z": DRAWN}), "when": WHEN},
+    {"kind": st.just("pose"), "prims": st.just(["/A/*"]), "scale": FACTOR},
+    optional={"translate": st.fixed_dictionaries({"x": DRAWN}, optional={"z": DRAWN}), "when": WHEN},
 )
 WHOLE = st.fixed_dictionaries(
     {

@@ -120,6 +120,7 @@ def print_generated(done: "Generated", shard: str = "") -> None:
         print(f"not verified; twinstage synth verify {out} recomputes every number")
     else:
         print(f"verified: {done.checks} checks, {len(done.findings)} findings")
+        print(done.redrawn)
 
 
 @app.command()
@@ -160,5 +161,7 @@ def verify(
         for finding in report.findings:
             print(finding)
         print(f"{dataset}: {report.checks} checks, {len(report.findings)} findings")
+        if report.redrawn is not None:
+            print(report.redrawn_line)
     if report.findings:
         raise typer.Exit(1)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from twinstage.synth.recipe import Recipe
     from twinstage.synth.single import SingleFrame
     from twinstage.synth.start import Start
+    from twinstage.synth.yaml_file import Spot
 
 
 def generate_dataset(
@@ -34,24 +35,26 @@ def generate_dataset(
 ) -> "Generated":
     """Write the dataset of a recipe file; see `synth.generation.generate`. `asset_roots` add to the recipe's own."""
     from twinstage.synth.generation import generate
+    from twinstage.synth.yaml_file import told_where
 
-    loaded = loaded_recipe(recipe, overrides, asset_roots)
+    loaded, spot = _located(recipe, overrides, asset_roots)
     if at is not None:
         loaded = with_moment(loaded, at)
-    return generate(
-        loaded,
-        out,
-        frames,
-        seed,
-        base_dir=recipe.parent,
-        start=_start(loaded, recipe.parent, out),
-        workers=workers,
-        shard=_shard(shard),
-        judged=judged,
-        progress=progress,
-        on_frame=on_frame,
-        clock=SystemClock(),
-    )
+    with told_where(spot):
+        return generate(
+            loaded,
+            out,
+            frames,
+            seed,
+            base_dir=recipe.parent,
+            start=_start(loaded, recipe.parent, out),
+            workers=workers,
+            shard=_shard(shard),
+            judged=judged,
+            progress=progress,
+            on_frame=on_frame,
+            clock=SystemClock(),
+        )
 
 
 def single_frame(
@@ -69,12 +72,15 @@ def single_frame(
     """Write one frame of a recipe file; see `synth.single.make_frame`."""
     from twinstage.synth.generation import resolved
     from twinstage.synth.single import make_frame
+    from twinstage.synth.yaml_file import told_where
 
-    loaded = resolved(loaded_recipe(recipe, overrides, asset_roots), frames, seed)
+    loaded, spot = _located(recipe, overrides, asset_roots)
+    loaded = resolved(loaded, frames, seed)
     if at is not None:
         loaded = with_moment(loaded, at)
     start = _start(loaded, recipe.parent, out)
-    return make_frame(loaded, frame, out, base_dir=recipe.parent, usd=usd, start=start)
+    with told_where(spot):
+        return make_frame(loaded, frame, out, base_dir=recipe.parent, usd=usd, start=start)
 
 
 def _start(recipe: "Recipe", folder: Path, out: Path) -> "Start | None":
@@ -89,16 +95,16 @@ def _start(recipe: "Recipe", folder: Path, out: Path) -> "Start | None":
     return (stored_start(out) if live else None) or start_of(recipe, folder)
 
 
-def loaded_recipe(recipe: Path, overrides: Sequence[str] = (), asset_roots: Sequence[Path] = ()) -> "Recipe":
-    """The recipe in a file, with overrides and more folders that its stage may reach."""
-    from twinstage.synth.recipe import load_recipe
+def _located(
+    recipe: Path, overrides: Sequence[str] = (), asset_roots: Sequence[Path] = ()
+) -> "tuple[Recipe, Spot]":
+    """The recipe in a file, with overrides and more folders that its stage may reach; and where its values stand."""
+    from twinstage.synth.recipe import located_recipe
 
-    loaded = load_recipe(recipe, overrides)
-    if not asset_roots:
-        return loaded
+    loaded, spot = located_recipe(recipe, overrides)
     # Relative to the recipe, as its own are: the resolved recipe is part of the dataset and names no machine.
     more = tuple(os.path.relpath(root, recipe.parent) for root in asset_roots)
-    return loaded.model_copy(update={"asset_roots": (*loaded.asset_roots, *more)})
+    return loaded.model_copy(update={"asset_roots": (*loaded.asset_roots, *more)}), spot
 
 
 def _shard(text: str) -> tuple[int, int]:

@@ -10,8 +10,9 @@ import numpy as np
 
 from twinstage.synth.verify.formats.base import Format
 from twinstage.synth.verify.formats.bop_models import Models
-from twinstage.synth.verify.formats.bop_pose import View, check_object_pose
+from twinstage.synth.verify.formats.bop_pose import Pose, View, check_object_pose
 from twinstage.synth.verify.formats.folder import Folder
+from twinstage.synth.verify.formats.shapes import Mesh
 from twinstage.synth.verify.formats.values import (
     box_of,
     is_int,
@@ -36,6 +37,7 @@ RULES = {
     "bop.world-pose": "cam_R_w2c, where given, is a rotation",
     "bop.model-missing": "each obj_id has a model that can be read",
     "bop.models-info": "models_info has the extents and the diameter of each model",
+    "bop.models-symmetry": "after the symmetries of models_info the model's outline is the same, to 10 % of its diameter",
     "bop.models-units": "models are in mm, not in m",
     "bop.pose-reprojection": "the model seen through K, R and t fills the silhouette; finds reversed matrices and wrong axes",
     "bop.depth-is-range": "depth is z along the optical axis, not the distance to the camera",
@@ -185,12 +187,12 @@ def _check_image(
             _check_masks(mask, visible, owner, index, at, judge)
             if info is not None:
                 _check_info(info, mask, visible, view, at, judge)
-            pose = _pose(entry, visible, at, judge)
+            pose = _pose(entry, at, judge)
             if pose is not None:
                 box = info.get("bbox_obj") if isinstance(info, dict) else None
-                check_object_pose(
-                    models.get(entry.get("obj_id"), at), pose, view, mask, visible, box, at, judge
-                )
+                mesh = models.get(entry.get("obj_id"), at)
+                _check_in_front(mesh, pose, visible, at, judge)
+                check_object_pose(mesh, pose, view, mask, visible, box, at, judge)
 
 
 def _camera(camera: Any, where: str, judge: Judge) -> np.ndarray | None:
@@ -289,7 +291,9 @@ def _mask(
         return None
     with judge.guard("bop.unreadable", name):
         pixels = folder.image(name)
-        values = np.unique(pixels)
+        values = (
+            np.flatnonzero(np.bincount(pixels.ravel())) if pixels.dtype == np.uint8 else np.unique(pixels)
+        )
         if judge.check(
             pixels.shape == (size[1], size[0]) and set(values.tolist()) <= {0, 255},
             "bop.mask-format",
@@ -398,9 +402,7 @@ def _check_box(
     )
 
 
-def _pose(
-    entry: Any, visible: np.ndarray | None, at: str, judge: Judge
-) -> tuple[np.ndarray, np.ndarray] | None:
+def _pose(entry: Any, at: str, judge: Judge) -> Pose | None:
     right = (
         isinstance(entry, dict)
         and numbers(entry.get("cam_R_m2c"), 9)
@@ -419,14 +421,20 @@ def _pose(
         at,
         f"cam_R_m2c has determinant {np.linalg.det(R):.4f} and is {stretch:.2g} from orthonormal",
     )
+    return (R, t) if good else None
+
+
+def _check_in_front(mesh: Mesh | None, pose: Pose, visible: np.ndarray | None, at: str, judge: Judge) -> None:
+    """Something of a visible model is in front of the camera. Its origin need not be: of a long shelf, say."""
+    R, t = pose
+    deepest = float(t[2]) if mesh is None else float((mesh.vertices @ R[2]).max() + t[2])
     seen = visible is None or visible.any()
     judge.check(
-        not seen or t[2] > 0,
+        not seen or deepest > 0,
         "bop.translation",
         at,
-        f"cam_t_m2c {shown(t)} lies behind the camera, yet it is visible",
+        f"cam_t_m2c {shown(t)} puts all of its model behind the camera, yet it is visible",
     )
-    return (R, t) if good else None
 
 
 BOP = Format("bop", "BOP, scenewise", RULES, detect, check)

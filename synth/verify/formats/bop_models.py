@@ -8,6 +8,7 @@ from twinstage.synth.verify.formats.folder import Folder
 from twinstage.synth.verify.formats.shapes import Mesh, read_ply
 from twinstage.synth.verify.formats.values import is_int, is_number, key_as_int, shown
 from twinstage.synth.verify.report import Judge
+from twinstage.synth.verify.symmetry import wrong_symmetry
 
 SMALLEST = 1.0
 """mm: what is smaller than that is no object but one in metres."""
@@ -87,3 +88,6 @@ class Models:
             where,
             f"diameter is {said[6]}, between {longest:.4g} (longest edge) and {corner:.4g} (diagonal) of its box",
         )
+        with self.judge.guard("bop.models-symmetry", where):
+            wrong = wrong_symmetry(mesh.vertices, info)
+            self.judge.check(not wrong, "bop.models-symmetry", where, wrong)

@@ -150,11 +150,12 @@ def _check_object_depth(
         return
     values = part[ys, xs]
     rays = np.stack([xs + left + 0.5, ys + top + 0.5, np.ones(len(xs))], -1) @ np.linalg.inv(calibration.K).T
-    as_z = calibration.rectified(rays * values[:, None])
-    as_range = calibration.rectified(rays * (values / np.linalg.norm(rays, axis=1))[:, None])
+    lengths = np.linalg.norm(rays, axis=1)
+    eye, ways = calibration.rectified(np.zeros(3)), rays @ calibration.turn
+    as_z, as_range = eye + ways * values[:, None], eye + ways * (values / lengths)[:, None]
     slack = 0.01 + 0.002 * row["z"]
     inside_z, inside_r = row.inside(as_z, slack), row.inside(as_range, slack)
-    bent = float(np.abs(np.linalg.norm(rays, axis=1) - 1).max()) * row["z"]
+    bent = float(np.abs(lengths - 1).max()) * row["z"]
     if bent > 3 * slack:
         votes.add(row.where, inside_z, inside_r)
         if votes.of_range and votes.of_range[-1][0] == row.where:

@@ -200,23 +200,22 @@ def _mesh(vertices: np.ndarray, faces: list[list[int]]) -> Mesh:
 def first_hits(mesh: Mesh, R: np.ndarray, t: np.ndarray, rays: np.ndarray, near: float = 0.0) -> np.ndarray:
     """Depth z f8[n] of the nearest triangle beyond `near` along rays [n, 3] (z = 1); infinite where none is hit.
 
-    Möller and Trumbore 1997, "Fast, minimum storage ray/triangle intersection", in the camera's space.
+    Möller and Trumbore 1997, "Fast, minimum storage ray/triangle intersection", in the camera's space. Its triple products are
+    written with the ray's direction as the last factor, so the other two are one vector a triangle.
     """
     corners = (mesh.vertices @ R.T + t)[mesh.triangles]
     a = corners[:, 0]
     e1, e2 = corners[:, 1] - a, corners[:, 2] - a
+    of_determinant, of_u, of_v = np.cross(e2, e1).T, np.cross(a, e2).T, np.cross(e1, a).T
+    of_z = np.einsum("tk,kt->t", e2, of_v)
     out = np.full(len(rays), np.inf)
     step = max(1, 2_000_000 // max(len(a), 1))
     for begin in range(0, len(rays), step):
-        d = rays[begin : begin + step, None, :]
-        p = np.cross(d, e2[None])
-        determinant = np.einsum("tk,rtk->rt", e1, p)
+        d = rays[begin : begin + step]
+        determinant = d @ of_determinant
         with np.errstate(divide="ignore", invalid="ignore"):
             f = 1 / determinant
-            u = f * np.einsum("tk,rtk->rt", -a, p)
-            q = np.cross(-a, e1)
-            v = f * np.einsum("rtk,tk->rt", np.broadcast_to(d, p.shape), q)
-            z = f * np.einsum("tk,tk->t", e2, q)[None]
+            u, v, z = f * (d @ of_u), f * (d @ of_v), f * of_z
             hit = (
                 (u >= -1e-9) & (v >= -1e-9) & (u + v <= 1 + 1e-9) & (z > near) & (np.abs(determinant) > 1e-15)
             )

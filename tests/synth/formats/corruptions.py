@@ -422,6 +422,16 @@ def models_info_wrong(root: Path, rng: Generator) -> set[str] | None:
 
 
 @operator("bop")
+def models_symmetry_wrong(root: Path, rng: Generator) -> set[str] | None:
+    turn = np.diag([1.0, -1.0, -1.0, 1.0])
+    turn[1, 3] = 5000.0  # mm: no model turns into itself there
+    edit(
+        root / "models/models_info.json", lambda d: d["1"].update(symmetries_discrete=[turn.ravel().tolist()])
+    )
+    return {"bop.models-symmetry"}
+
+
+@operator("bop")
 def model_cut_off(root: Path, rng: Generator) -> set[str] | None:
     path = root / "models/obj_000001.ply"
     path.write_bytes(path.read_bytes()[: -int(rng.integers(1, 60))])

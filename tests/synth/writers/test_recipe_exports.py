@@ -12,6 +12,8 @@ import pytest
 import trimesh
 
 from twinstage.base.errors import UserError
+from twinstage.live.datasets import generate_dataset
+from twinstage.synth.convert import convert
 from twinstage.synth.dataset import Dataset
 from twinstage.synth.generation import generate
 from twinstage.synth.verify import verify
@@ -110,29 +112,115 @@ def test_classes_that_an_export_cannot_have_are_refused_at_once(
     assert not (tmp_path / "out").exists()
 
 
+BENT = {
+    "kind": "lens",
+    "name": "bent",
+    "cameras": ["Front"],
+    "model": "opencv",
+    "coefficients": [0.1, 0, 0, 0],
+}
+ROLLING = {
+    "kind": "shutter",
+    "name": "rolling",
+    "cameras": ["Front"],
+    "readout": 0.02,
+    "velocity": {"x": 1},
+}
+SELDOM = {"from": 2}
+POSES = ["rgb", "depth", "models"]
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
+        ({"export": [{"kind": "kitti", "lidar": "velo"}]}, "there is no lidar 'velo' in camera Front"),
         (
-            {"export": [{"kind": "kitti", "lidar": "velo"}]},
-            "there is no lidar 'velo' in frame 0, camera Front",
+            {
+                "export": [{"kind": "kitti"}],
+                "sensors": [{"name": "roof", "kind": "lidar", "camera": "Front", "formats": ["ply"]}],
+            },
+            "camera Front: the lidar roof has no .bin file of its points; add kitti to its formats",
         ),
         (
             {
                 "cameras": ["Front", {"name": "Low", "prim": "Front", "resolution": [40, 30]}],
-                "annotate": ["rgb", "depth", "models"],
+                "annotate": POSES,
                 "export": [{"kind": "bop"}],
             },
-            "frame 0, camera Low is 40 x 30",
+            "camera Low is 40 x 30",
+        ),
+        (
+            {"randomize": [BENT], "annotate": POSES, "export": [{"kind": "coco"}, {"kind": "bop"}]},
+            "export bop: camera Front has a lens of kind opencv; the format holds plain pinholes only",
+        ),
+        (
+            {"randomize": [{**BENT, "when": SELDOM}], "export": [{"kind": "kitti"}]},
+            "export kitti: camera Front has a lens of kind opencv",
+        ),
+        (
+            {"randomize": [ROLLING], "export": [{"kind": "kitti"}]},
+            "export kitti: camera Front has a rolling shutter and moves; the format has one pose a picture",
         ),
     ],
 )
-def test_sensors_and_sizes_that_an_export_cannot_have_end_the_run_at_its_first_frame(
+def test_cameras_and_sensors_that_an_export_cannot_have_are_refused_at_once(
     yard: Path, yard_recipe: Any, tmp_path: Path, changes: dict[str, Any], sentence: str
 ) -> None:
     with pytest.raises(UserError, match=re.escape(sentence)):
-        generate(yard_recipe(randomize=[], **changes), tmp_path / "out", base_dir=yard.parent)
-    assert len(list((tmp_path / "out/records").iterdir())) == 1
+        generate(yard_recipe(**{"randomize": [], **changes}), tmp_path / "out", base_dir=yard.parent)
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_line_of_such_an_export_is_told(yard: Path, yard_recipe: Any, tmp_path: Path) -> None:
+    shutil.copytree(yard.parent, tmp_path / "yard")
+    text = yard_recipe(randomize=[BENT], export=[{"kind": "coco"}, {"kind": "kitti"}]).to_yaml()
+    (tmp_path / "yard/recipe.yaml").write_text(text)
+    line = next(n for n, row in enumerate(text.splitlines(), start=1) if row == "- kind: kitti")
+    with pytest.raises(UserError) as told:
+        generate_dataset(tmp_path / "yard/recipe.yaml", out=tmp_path / "out")
+    assert str(told.value).startswith(f"recipe.yaml:{line}: export.1: export kitti: camera Front has a lens")
+
+
+def test_an_export_holds_the_cameras_that_it_names(yard: Path, yard_recipe: Any, tmp_path: Path) -> None:
+    """KITTI of the camera that is a pinhole, COCO of both."""
+    exports: list[dict[str, Any]] = [
+        {"kind": "coco", "pictures": True},
+        {"kind": "kitti", "cameras": ["side"]},
+        {"kind": "yolo", "cameras": ["side"]},
+        {"kind": "bop", "cameras": ["side"]},
+        {"kind": "coco", "folder": "one", "cameras": ["side"]},
+    ]
+    recipe = yard_recipe(frames=2, randomize=[BENT], annotate=POSES, splits={}, export=exports)
+    out = tmp_path / "out"
+    assert generate(recipe, out, base_dir=yard.parent).findings == ()
+    index = (out / "kitti/index.csv").read_text().splitlines()
+    assert index == ["id,frame,camera", "000000,0,side", "000001,1,side"]
+    assert {p.name for p in (out / "yolo/images/train").iterdir()} == {
+        "000000_side_rgb.png",
+        "000001_side_rgb.png",
+    }
+    assert [p.name for p in sorted((out / "bop/train_pbr").iterdir())] == ["000000"]
+    pictures = {
+        folder: [
+            i["file_name"] for i in json.loads((out / folder / "annotations.json").read_text())["images"]
+        ]
+        for folder in ("coco", "one")
+    }
+    assert len(pictures["coco"]) == 4
+    assert pictures["one"] == ["000000_side_rgb.png", "000001_side_rgb.png"]
+    for entry in exports:
+        assert not verify_format(out / str(entry.get("folder", entry["kind"])), entry["kind"]).findings
+    convert(out, "kitti", tmp_path / "kitti", ["cameras=[side]"])
+    assert _files(tmp_path / "kitti") == _files(out / "kitti")
+    with pytest.raises(UserError, match="has no camera 'sid'; did you mean 'side'"):
+        convert(out, "kitti", tmp_path / "other", ["cameras=[sid]"])
+
+
+def test_a_camera_that_the_recipe_lacks_is_refused(yard_recipe: Any) -> None:
+    with pytest.raises(
+        UserError, match=r"export.0.cameras.0: 'sid' is no camera of the recipe; did you mean 'side'"
+    ):
+        yard_recipe(export=[{"kind": "coco", "cameras": ["sid"]}])
 
 
 def test_a_run_that_an_export_ended_goes_on_with_another_one(

@@ -1,0 +1,60 @@
+"""Parts cast into a depth buffer, with as few rays as it takes."""
+
+import numpy as np
+
+from twinstage.render.bounds import PixelRect, places
+from twinstage.render.casting import Part
+from twinstage.render.hits import cast_part, cast_pixels, covers_pixels
+from twinstage.render.zbuffer import ZBuffer
+from twinstage.scene.columns import Bool
+
+_FULL = 0.85
+"""Share of a rectangle from which all of its rays are cast: a grid of rays is made faster than single ones."""
+
+_WORTH = 4096
+"""Hidden pixels from which it pays to ask only whether they are covered."""
+
+
+def draw_seen(zbuffer: ZBuffer, part: Part, rect: PixelRect) -> None:
+    """Draw a part of which only what is seen matters."""
+    if zbuffer.hidden(part, rect):
+        return
+    if part.footprint is not None:
+        seen = zbuffer.reachable(rect, part.footprint.over(rect))
+        if np.count_nonzero(seen) < _FULL * rect.area:
+            _draw_some(zbuffer, part, rect, seen)
+            return
+    zbuffer.draw(part, rect, cast_part(zbuffer.camera, part, rect))
+
+
+def draw_whole(zbuffer: ZBuffer, part: Part, rect: PixelRect, outline: Bool) -> None:
+    """Draw a part, and mark all pixels of the rectangle that it covers, hidden ones too, in `outline` bool[h, w]."""
+    camera = zbuffer.camera
+    if part.footprint is None:
+        hits = cast_part(camera, part, rect)
+        zbuffer.draw(part, rect, hits)
+        outline |= np.isfinite(hits.t)
+        return
+    nearest = part.footprint.over(rect)
+    there, seen = nearest < np.inf, zbuffer.reachable(rect, nearest)
+    seen &= there
+    hidden = there & ~seen
+    if np.count_nonzero(hidden) < _WORTH:
+        seen = there
+    else:
+        row, column = places(hidden & ~outline)
+        outline[row, column] = covers_pixels(camera, part, rect, row, column)
+    _draw_some(zbuffer, part, rect, seen, outline)
+
+
+def _draw_some(
+    zbuffer: ZBuffer, part: Part, rect: PixelRect, where: Bool, outline: Bool | None = None
+) -> None:
+    """Draw a part in some pixels of a rectangle alone."""
+    row, column = places(where)
+    if row.size == 0:
+        return
+    hits = cast_pixels(zbuffer.camera, part, rect, row, column)
+    zbuffer.draw_pixels(part, row + rect.y0, column + rect.x0, hits)
+    if outline is not None:
+        outline[row, column] |= np.isfinite(hits.t)
