@@ -2,12 +2,15 @@
 
     sessions  one a run: the hash of its contract and the ids of its signals, which the numbers in blobs count
     entries   the journal's entries in order, each a blob with its CRC-32, the span of its event times and their number
+    checkpoints  all of an ingest after an entry, for `recovery`
+    snapshots    states at moments, for `seek`
 
-Other processes may read while one writes. A commit that fails (a full disk) keeps what was told, and the next one writes it.
+One thread tells while another commits. Other processes may read while one writes. A commit that fails (a full disk) keeps what was told, and the next one writes it.
 """
 
 import errno
 import sqlite3
+import threading
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -19,7 +22,7 @@ import msgspec
 from twinstage.base.errors import UserError
 from twinstage.telemetry.contract import Contract
 from twinstage.telemetry.history.blobs import bytes_entry, entry_bytes
-from twinstage.telemetry.journal import Arrived, Entry
+from twinstage.telemetry.journal import Arrived, BeganAgain, Entry
 
 FORMAT = 1
 MOST_WAITING = 1_000_000
@@ -30,12 +33,18 @@ CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS sessions (
     id INTEGER PRIMARY KEY, contract TEXT NOT NULL, signals TEXT NOT NULL, types TEXT NOT NULL, units TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS entries (
-    id INTEGER PRIMARY KEY, session INTEGER NOT NULL REFERENCES sessions, source TEXT NOT NULL, first_ns INTEGER,
+    id INTEGER PRIMARY KEY AUTOINCREMENT, session INTEGER NOT NULL REFERENCES sessions, source TEXT NOT NULL, first_ns INTEGER,
     last_ns INTEGER, count INTEGER NOT NULL, crc INTEGER NOT NULL, blob BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS checkpoints (
     after INTEGER PRIMARY KEY, session INTEGER NOT NULL, crc INTEGER NOT NULL, blob BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS snapshots (
+    id INTEGER PRIMARY KEY, contract TEXT NOT NULL, at_ns INTEGER NOT NULL, crc INTEGER NOT NULL, blob BLOB NOT NULL);
+CREATE INDEX IF NOT EXISTS moments ON snapshots (contract, at_ns);
 CREATE INDEX IF NOT EXISTS spans ON entries (last_ns, first_ns) WHERE count > 0;
 """
+
+_NEWEST = "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'entries'), 0)"
+"""Number of the newest entry, also where it lies in the archive by now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,42 +83,67 @@ class HotLog:
         self.session = self._begin(contract)
         self.committed = self._newest()
         self._waiting: list[Entry] = []
+        self._told = self._written = 0
         self._readings = 0
+        self._writing = threading.Lock()
+
+    @property
+    def told(self) -> int:
+        """How many entries this run has told."""
+        return self._told
 
     def tell(self, entry: Entry) -> None:
         """Take an entry; it is safe after the next `commit`. Raises OSError when too many wait, for commits keep failing."""
+        self._waiting.append(entry)
+        self._told += 1
         if isinstance(entry, Arrived):
             self._readings += len(entry.taken) + len(entry.history_only)
             if self._readings > MOST_WAITING:
                 self.commit()
-        self._waiting.append(entry)
 
     def commit(self) -> None:
         """Write what was told, all or nothing. Raises OSError where the disk does not take it; nothing is lost then."""
-        if not self._waiting:
+        with self._writing:
+            self._write(list(self._waiting), ())
+
+    def keep_checkpoint(self, blob: bytes, told: int | None = None) -> None:
+        """Keep all of the ingest as it is after what was told so far (or was, when `told` was read); older ones but one go.
+
+        Raises OSError where the disk does not take it; nothing is lost then.
+        """
+        with self._writing:
+            upto = (self._told if told is None else told) - self._written
+            put = f"INSERT OR REPLACE INTO checkpoints VALUES (({_NEWEST}), ?, ?, ?)"
+            trim = "DELETE FROM checkpoints WHERE after NOT IN (SELECT after FROM checkpoints ORDER BY after DESC LIMIT 2)"
+            self._write(self._waiting[:upto], ((put, (self.session.id, zlib.crc32(blob), blob)), (trim, ())))
+
+    def keep_snapshot(self, at_ns: int, blob: bytes) -> None:
+        """Keep a state for `seek`; `at_ns`: the first moment that it serves. Raises OSError as `commit` does."""
+        put = "INSERT INTO snapshots (contract, at_ns, crc, blob) VALUES (?, ?, ?, ?)"
+        with self._writing:
+            self._write((), ((put, (self.session.contract, at_ns, zlib.crc32(blob), blob)),))
+
+    def _write(self, entries: Sequence[Entry], more: Sequence[tuple[str, tuple[object, ...]]]) -> None:
+        """Write entries that wait first in line, and more, all or nothing."""
+        if not entries and not more:
             return
-        rows = [self._row(entry) for entry in self._waiting]
+        rows = [self._row(entry) for entry in entries]
         try:
             with self._db:
                 self._db.executemany(
                     "INSERT INTO entries (session, source, first_ns, last_ns, count, crc, blob) VALUES (?, ?, ?, ?, ?, ?, ?)",
                     rows,
                 )
+                for sql, values in more:
+                    self._db.execute(sql, values)
+                newest = self._newest()
         except sqlite3.Error as error:
             code = errno.ENOSPC if "full" in str(error) else errno.EIO
             raise OSError(code, f"the history {str(self.path)!r} cannot be written: {error}") from error
-        self._waiting, self._readings = [], 0
-        self.committed = self._newest()
-
-    def keep_checkpoint(self, blob: bytes) -> None:
-        """Keep all of the ingest as it is after what was told so far; older checkpoints but one go."""
-        self.commit()
-        with self._db:
-            row = (self.committed, self.session.id, zlib.crc32(blob), blob)
-            self._db.execute("INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?)", row)
-            self._db.execute(
-                "DELETE FROM checkpoints WHERE after NOT IN (SELECT after FROM checkpoints ORDER BY after DESC LIMIT 2)"
-            )
+        del self._waiting[: len(entries)]  # others may have been told meanwhile
+        self._written += len(entries)
+        self._readings -= sum(_span(entry)[2] for entry in entries)
+        self.committed = newest
 
     def close(self) -> None:
         """Commit and close. May be called more than once."""
@@ -138,7 +172,7 @@ class HotLog:
         return Session(number, contract.hash, tuple(ids), tuple(types), tuple(units))
 
     def _newest(self) -> int:
-        return int(self._db.execute("SELECT coalesce(max(id), 0) FROM entries").fetchone()[0])
+        return int(self._db.execute(_NEWEST).fetchone()[0])
 
 
 class LogReader:
@@ -202,6 +236,8 @@ class LogReader:
 
 
 def _span(entry: Entry) -> tuple[int | None, int | None, int]:
+    if isinstance(entry, BeganAgain):
+        return entry.boundary_ns, entry.boundary_ns, 0
     if not isinstance(entry, Arrived):
         return None, None, 0
     times = [part.event_ns for part in (entry.taken, entry.history_only) if len(part)]
