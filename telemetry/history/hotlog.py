@@ -1,9 +1,10 @@
 """The journal of a running ingest in an SQLite file: append-only, in write-ahead mode, safe once `commit` has returned.
 
-    sessions  one a run: the hash of its contract and the ids of its signals, which the numbers in blobs count
+    sessions  one a run: its contract, and the ids of its signals, which the numbers in blobs count
     entries   the journal's entries in order, each a blob with its CRC-32, the span of its event times and their number
     checkpoints  all of an ingest after an entry, for `recovery`
     snapshots    states at moments, for `seek`
+    parts        what lies in the archive, see `archive`; entries up to `archived` in `meta` are there
 
 One thread tells while another commits. Other processes may read while one writes. A commit that fails (a full disk) keeps what was told, and the next one writes it.
 """
@@ -13,9 +14,10 @@ import sqlite3
 import threading
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -25,13 +27,20 @@ from twinstage.telemetry.history.blobs import bytes_entry, entry_bytes
 from twinstage.telemetry.journal import Arrived, BeganAgain, Entry
 
 FORMAT = 1
+DATABASE = "history.db"
+"""The log's name in a history folder."""
+
 MOST_WAITING = 1_000_000
 """Most readings told but not yet committed."""
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS sessions (
-    id INTEGER PRIMARY KEY, contract TEXT NOT NULL, signals TEXT NOT NULL, types TEXT NOT NULL, units TEXT NOT NULL);
+    id INTEGER PRIMARY KEY, contract TEXT NOT NULL, signals TEXT NOT NULL, types TEXT NOT NULL, units TEXT NOT NULL,
+    text TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS parts (
+    name TEXT PRIMARY KEY, session INTEGER NOT NULL, first_ns INTEGER NOT NULL, last_ns INTEGER NOT NULL,
+    count INTEGER NOT NULL, sources TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS entries (
     id INTEGER PRIMARY KEY AUTOINCREMENT, session INTEGER NOT NULL REFERENCES sessions, source TEXT NOT NULL, first_ns INTEGER,
     last_ns INTEGER, count INTEGER NOT NULL, crc INTEGER NOT NULL, blob BLOB NOT NULL);
@@ -49,13 +58,17 @@ _NEWEST = "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'entrie
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One run: the hash of its contract; ids, types and SI units of its signals, in the order that blobs count."""
+    """One run: the hash of its contract; ids, types and SI units of its signals, in the order that blobs count.
+
+    `text`: the contract as JSON.
+    """
 
     id: int
     contract: str
     signals: tuple[str, ...]
     types: tuple[str, ...]
     units: tuple[str, ...]
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,13 +176,14 @@ class HotLog:
         ids = [signal.id for signal in contract.signals]
         types, units = [s.type for s in contract.signals], [s.si for s in contract.signals]
         texts = [msgspec.json.encode(part).decode() for part in (ids, types, units)]
+        whole = contract.model_dump_json(exclude_unset=True)
         with self._db:
             done = self._db.execute(
-                "INSERT INTO sessions (contract, signals, types, units) VALUES (?, ?, ?, ?)",
-                (contract.hash, *texts),
+                "INSERT INTO sessions (contract, signals, types, units, text) VALUES (?, ?, ?, ?, ?)",
+                (contract.hash, *texts, whole),
             )
         number = done.lastrowid or 0
-        return Session(number, contract.hash, tuple(ids), tuple(types), tuple(units))
+        return Session(number, contract.hash, tuple(ids), tuple(types), tuple(units), whole)
 
     def _newest(self) -> int:
         return int(self._db.execute(_NEWEST).fetchone()[0])
@@ -188,10 +202,10 @@ class LogReader:
     def sessions(self) -> dict[int, Session]:
         """All runs by number."""
         rows = self._db.execute(
-            "SELECT id, contract, signals, types, units FROM sessions ORDER BY id"
+            "SELECT id, contract, signals, types, units, text FROM sessions ORDER BY id"
         ).fetchall()
         return {
-            row[0]: Session(row[0], row[1], *(tuple(msgspec.json.decode(text)) for text in row[2:]))
+            row[0]: Session(row[0], row[1], *(tuple(msgspec.json.decode(text)) for text in row[2:5]), row[5])
             for row in rows
         }
 
@@ -201,10 +215,62 @@ class LogReader:
         sql = "SELECT id, session, crc, blob FROM entries WHERE id > ? AND id <= ? ORDER BY id"
         yield from self._logged(sql, (after, last))
 
-    def overlapping(self, first_ns: int, last_ns: int) -> Iterator[Logged]:
-        """Entries with readings that may lie in a span of event time, both ends included."""
-        sql = "SELECT id, session, crc, blob FROM entries WHERE count > 0 AND last_ns >= ? AND first_ns <= ? ORDER BY id"
-        yield from self._logged(sql, (first_ns, last_ns))
+    def overlapping(self, first_ns: int, last_ns: int, after: int = 0) -> Iterator[Logged]:
+        """Entries after a number with readings that may lie in a span of event time, both ends included."""
+        sql = (
+            "SELECT id, session, crc, blob FROM entries WHERE count > 0 AND last_ns >= ? AND first_ns <= ? AND id > ? ORDER BY id"
+        )
+        yield from self._logged(sql, (first_ns, last_ns, after))
+
+    def readings(self, after: int, most: int) -> Iterator[Logged]:
+        """Entries with readings after a number, in order, until they hold `most` readings."""
+        sql = "SELECT id, session, crc, blob, count FROM entries WHERE count > 0 AND id > ? ORDER BY id"
+        total = 0
+        for number, session, crc, blob, count in self._db.execute(sql, (after,)):
+            yield self._checked(number, session, crc, blob)
+            total += count
+            if total >= most:
+                return
+
+    def waiting(self, after: int) -> int:
+        """How many readings lie in entries after a number."""
+        sql = "SELECT coalesce(sum(count), 0) FROM entries WHERE count > 0 AND id > ?"
+        return int(self._db.execute(sql, (after,)).fetchone()[0])
+
+    def begun_again(self) -> list[int]:
+        """Event times at which replays began again, rising [ns]."""
+        sql = "SELECT first_ns FROM entries WHERE count = 0 AND first_ns IS NOT NULL ORDER BY first_ns"
+        return [row[0] for row in self._db.execute(sql)]
+
+    def snapshot(self, contract: str, at_ns: int) -> bytes | None:
+        """The newest snapshot of a contract that serves a moment."""
+        sql = "SELECT crc, blob FROM snapshots WHERE contract = ? AND at_ns <= ? ORDER BY at_ns DESC, id DESC LIMIT 1"
+        for crc, blob in self._db.execute(sql, (contract, at_ns)):
+            if zlib.crc32(blob) == crc:
+                return bytes(blob)
+        return None
+
+    def query(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """Rows of a question that writes nothing."""
+        return self._db.execute(sql, values).fetchall()
+
+    def change(self, *statements: tuple[str, Sequence[object]]) -> None:
+        """Write all or nothing. Raises OSError where the disk does not take it."""
+        try:
+            with self._db:
+                for sql, values in statements:
+                    self._db.execute(sql, values)
+        except sqlite3.Error as error:
+            raise OSError(errno.EIO, f"the history {str(self.path)!r} cannot be written: {error}") from error
+
+    @contextmanager
+    def one_view(self) -> Iterator[None]:
+        """All that is read inside is of one moment, whatever others write."""
+        self._db.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._db.execute("ROLLBACK")
 
     def checkpoint(self, before: int | None = None) -> tuple[int, int, bytes] | None:
         """The newest checkpoint, up to an entry: number of the last entry in it, its session, its bytes; or None."""
@@ -216,9 +282,10 @@ class LogReader:
         return None
 
     def span(self) -> tuple[int, int] | None:
-        """First and last event time [ns]; None where there are no readings."""
+        """First and last event time [ns], of the archive and the hot log; None where there are no readings."""
         low, high = self._db.execute(
-            "SELECT min(first_ns), max(last_ns) FROM entries WHERE count > 0"
+            "SELECT min(a), max(b) FROM (SELECT min(first_ns) a, max(last_ns) b FROM entries WHERE count > 0"
+            " UNION ALL SELECT min(first_ns), max(last_ns) FROM parts)"
         ).fetchone()
         return None if low is None else (low, high)
 
@@ -228,11 +295,14 @@ class LogReader:
 
     def _logged(self, sql: str, values: Sequence[int]) -> Iterator[Logged]:
         for number, session, crc, blob in self._db.execute(sql, values):
-            if zlib.crc32(blob) != crc:
-                raise UserError(
-                    f"the history {str(self.path)!r} is damaged: entry {number} is not what was written"
-                )
-            yield Logged(number, session, bytes_entry(blob))
+            yield self._checked(number, session, crc, blob)
+
+    def _checked(self, number: int, session: int, crc: int, blob: bytes) -> Logged:
+        if zlib.crc32(blob) != crc:
+            raise UserError(
+                f"the history {str(self.path)!r} is damaged: entry {number} is not what was written"
+            )
+        return Logged(number, session, bytes_entry(blob))
 
 
 def _span(entry: Entry) -> tuple[int | None, int | None, int]:

@@ -17,15 +17,15 @@ from typing import IO
 
 from twinstage.base.clock import NS
 from twinstage.base.errors import UserError
+from twinstage.telemetry.history.archive import compact_file
 from twinstage.telemetry.history.checkpoint import checkpoint_bytes
-from twinstage.telemetry.history.hotlog import HotLog
+from twinstage.telemetry.history.hotlog import DATABASE, HotLog
 from twinstage.telemetry.history.recovery import recover
 from twinstage.telemetry.history.snapshots import snapshot_bytes, take_snapshot
 from twinstage.telemetry.ingest import Ingest
 
 log = logging.getLogger("twinstage.history")
 
-DATABASE = "history.db"
 COMMIT_S = 0.1
 CHECKPOINT_S = 60.0
 COMPACT_S = 300.0
@@ -114,7 +114,9 @@ class Recorder:
         self._checkpoint_told = told
 
     def _compact(self) -> None:
-        pass
+        moved = compact_file(self.folder / DATABASE)
+        if moved:
+            log.info("%d readings moved into the archive", moved)
 
     def _failed(self, text: str, on_failure: Callable[[str], None] | None) -> None:
         if text != self.failure:
