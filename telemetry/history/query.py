@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from twinstage.base.errors import UserError, did_you_mean
-from twinstage.telemetry.columns import NOTHING, EventColumns, joined, kinds_of
+from twinstage.telemetry.columns import EventColumns, joined, kinds_of
 from twinstage.telemetry.contract import Contract
 from twinstage.telemetry.history.archive import archived_upto, parts_of, store_of
 from twinstage.telemetry.history.hotlog import DATABASE, LogReader, Session
@@ -98,7 +98,11 @@ class History:
         `known_ns`: only what had arrived by then.
         """
         where = f"WHERE {self._where(signals, first_ns, last_ns, known_ns)}"
-        return self._ask(f"SELECT {_ROWS} FROM readings {where} ORDER BY signal, event_ns, sequence, arrival", first_ns, last_ns)
+        return self._ask(
+            f"SELECT {_ROWS} FROM readings {where} ORDER BY signal, event_ns, sequence, arrival",
+            first_ns,
+            last_ns,
+        )
 
     def as_of(self, at_ns: int, signals: Sequence[str] = (), *, known_ns: int = LAST) -> "pa.Table":
         """The last reading of each signal up to a moment of event time, late ones included; see `range`."""
@@ -162,7 +166,10 @@ class History:
         with self.log.one_view():
             sessions = self.log.sessions()
             renumber = {k: Renumbering(session, contract) for k, session in sessions.items()}
-            found = [*self._taken_hot(renumber, since, last_ns), *self._taken_parts(sessions, renumber, since, last_ns)]
+            found = [
+                *self._taken_hot(renumber, since, last_ns),
+                *self._taken_parts(sessions, renumber, since, last_ns),
+            ]
         return joined(found, kinds).in_order()
 
     def _taken_hot(
@@ -184,7 +191,6 @@ class History:
         since: dict[str, int],
         last_ns: int,
     ) -> Iterator[EventColumns]:
-        import pyarrow.compute as pc
         import pyarrow.parquet as pq
 
         store = store_of(self.log)
@@ -221,7 +227,7 @@ class History:
 
     def _ask(self, sql: str, first_ns: int, last_ns: int) -> "pa.Table":
         with self._readings(first_ns, last_ns) as (db, _):
-            return db.execute(sql).to_arrow_table()
+            return db.sql(sql).to_arrow_table()
 
     @contextmanager
     def _readings(self, first_ns: int, last_ns: int) -> Iterator[tuple[Any, Any]]:
@@ -237,7 +243,9 @@ class History:
             db.register("hot", hot)
             if not store.local:
                 db.register_filesystem(store.fs)
-            db.execute(f"CREATE TEMP VIEW readings AS {_union([store.duck_path(part.name) for part in parts])}")
+            db.execute(
+                f"CREATE TEMP VIEW readings AS {_union([store.duck_path(part.name) for part in parts])}"
+            )
             yield db, hot
         finally:
             db.close()
@@ -255,7 +263,7 @@ class History:
 
 
 def _union(paths: Sequence[str]) -> str:
-    hot = f"SELECT CAST(source AS VARCHAR) AS source, CAST(signal AS VARCHAR) AS signal, * EXCLUDE (source, signal) FROM hot"
+    hot = "SELECT CAST(source AS VARCHAR) AS source, CAST(signal AS VARCHAR) AS signal, * EXCLUDE (source, signal) FROM hot"
     if not paths:
         return hot
     quoted = ", ".join("'" + path.replace("'", "''") + "'" for path in paths)

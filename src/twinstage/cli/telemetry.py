@@ -2,7 +2,10 @@
 
 import typer
 
+from twinstage.cli.telemetry_archive import archive, retain
+from twinstage.cli.telemetry_history import history
 from twinstage.cli.telemetry_ingest import ingest
+from twinstage.cli.telemetry_replay import replay
 
 app = typer.Typer(
     name="telemetry",
@@ -12,3 +15,5 @@ app = typer.Typer(
 )
 for _command in (ingest,):
     app.command()(_command)
+for _of_history in (history, replay, archive, retain):
+    app.command()(_of_history)

@@ -75,7 +75,7 @@ def serve_twin(
     camera_engine: str | None = "auto",
 ) -> None:
     """Open the twin and serve it until Ctrl-C or the end of `duration` [s]."""
-    live = open_twin(files, clock=SystemClock(), seed=seed)
+    live = open_twin(files, clock=SystemClock(), seed=seed, past_speed=speed)
     serve_live(
         live,
         host=host,

@@ -38,7 +38,8 @@ log = logging.getLogger("twinstage.live")
 @dataclass(frozen=True, slots=True)
 class TwinFiles:
     """What a user names on the command line. `recordings`: files in place of the contract's, by source ("": its only one).
-    `history`: the folder in which everything that happens is kept."""
+    `history`: the folder in which everything that happens is kept; `past`: one from which it is told again, instead of by
+    the contract's sources, from the moment `past_from` on."""
 
     stage: Path
     bindings: Path | None = None
@@ -48,6 +49,8 @@ class TwinFiles:
     variants: tuple[tuple[str, str], ...] = ()
     recordings: tuple[tuple[str, Path], ...] = ()
     history: Path | None = None
+    past: Path | None = None
+    past_from: str | None = None
 
 
 class LiveTwin:
@@ -143,7 +146,7 @@ class LiveTwin:
     async def run(self, stop: asyncio.Event, *, speed: float = 1.0) -> None:
         """Run sources, ticks and USD writes until `stop` is set."""
         tasks = [asyncio.create_task(self._tick_forever(stop))]
-        if self.ingest is not None and self.contract is not None:
+        if self.ingest is not None and self.contract is not None and self.ingest.fed_by_sources:
             from twinstage.telemetry.pump import pump
 
             tasks.append(
@@ -220,7 +223,14 @@ def open_files(files: TwinFiles, *, probe: bool = True) -> "OpenedStage":
     return choose_variants(opened, dict(files.variants))
 
 
-def open_twin(files: TwinFiles, *, clock: Clock, settings: Settings | None = None, seed: int = 0) -> LiveTwin:
+def open_twin(
+    files: TwinFiles,
+    *,
+    clock: Clock,
+    settings: Settings | None = None,
+    seed: int = 0,
+    past_speed: float = 1.0,
+) -> LiveTwin:
     """Open and check everything a user named; every mistake in it is a UserError before anything runs."""
     from twinstage.scene.read import read_snapshot
     from twinstage.scene.writer import ColumnWriter
@@ -231,8 +241,8 @@ def open_twin(files: TwinFiles, *, clock: Clock, settings: Settings | None = Non
     contract, plan, ingest, base_dir, recorder = None, None, None, files.stage.parent, None
     findings: tuple[Finding, ...] = ()
     if wiring is None:
-        if files.history is not None:
-            raise UserError("a history is kept of telemetry, and there is none: add --bindings")
+        if files.history is not None or files.past is not None:
+            raise UserError("a history is of telemetry, and there is none: add --bindings")
         snapshot = read_snapshot(opened)
     else:
         from twinstage.scene.plan import compile_bindings
@@ -245,11 +255,13 @@ def open_twin(files: TwinFiles, *, clock: Clock, settings: Settings | None = Non
         for problem in make_slots(wiring.bindings, opened):
             raise problem
         snapshot = read_snapshot(opened)
-        findings = tuple(
-            Finding("source.doubt", "warning", "", line) for line in check_sources(contract, base_dir)
-        )
-        sink = QuarantineFile(files.quarantine) if files.quarantine else QuarantineMemory()
-        ingest = Ingest(contract, quarantine=sink)
+        if files.past is None:
+            doubts = check_sources(contract, base_dir)
+            findings = tuple(Finding("source.doubt", "warning", "", line) for line in doubts)
+            sink = QuarantineFile(files.quarantine) if files.quarantine else QuarantineMemory()
+            ingest = Ingest(contract, quarantine=sink)
+        else:
+            ingest = _past(files, contract, past_speed)
         plan = compile_bindings(wiring.bindings, contract, opened, snapshot)
         opened_up = tuple(Finding("binding.instance", "info", "", line) for line in plan.findings)
         findings = (*opened_up, *findings)
@@ -280,6 +292,22 @@ def _recorder(files: TwinFiles, ingest: "Ingest") -> "Recorder | None":
     from twinstage.telemetry.history.recorder import open_recorder
 
     return open_recorder(files.history, ingest)
+
+
+def _past(files: TwinFiles, contract: "Contract", speed: float) -> "Ingest":
+    from twinstage.telemetry.history.moments import moment_ns
+    from twinstage.telemetry.history.playback import Playback
+    from twinstage.telemetry.history.query import History
+
+    assert files.past is not None
+    if files.history is not None:
+        raise UserError("a past that is told again is in its history already: give --history or --replay")
+    history = History(files.past)
+    span = history.span()
+    if span is None:
+        raise UserError(f"the history {str(files.past)!r} has no readings to tell again")
+    start = span[0] if files.past_from is None else moment_ns(files.past_from, span[0], where="--from")
+    return Playback(history, contract, start, speed=speed)
 
 
 def opened_movable(opened: "OpenedStage") -> Callable[[str], bool]:
