@@ -36,6 +36,19 @@ FIRST, LAST = -(1 << 62), 1 << 62
 """Before and after everything."""
 
 _ROWS = "source, signal, event_ns, ingest_ns, sequence, value, whole, text, vector, quality, history_only"
+_STATE = [
+    "source",
+    "signal",
+    "event_ns",
+    "sequence",
+    "arrival",
+    "value",
+    "whole",
+    "text",
+    "vector",
+    "quality",
+    "history_only",
+]
 _NUMBER = "coalesce(value, CAST(whole AS DOUBLE))"
 _BAD = 0x80000000
 
@@ -108,9 +121,9 @@ class History:
         """The last reading of each signal up to a moment of event time, late ones included; see `range`."""
         where = self._where(signals, FIRST, at_ns, known_ns)
         sql = (
-            f"SELECT {_ROWS} FROM readings WHERE {where} "
-            "QUALIFY row_number() OVER (PARTITION BY signal ORDER BY event_ns DESC, sequence DESC, arrival DESC) = 1 "
-            "ORDER BY signal"
+            f"WITH newest AS (SELECT signal AS s, max(event_ns) AS e FROM readings WHERE {where} GROUP BY signal) "
+            f"SELECT {_ROWS} FROM readings JOIN newest ON signal = s AND event_ns = e WHERE {where} "
+            "QUALIFY row_number() OVER (PARTITION BY signal ORDER BY sequence DESC, arrival DESC) = 1 ORDER BY signal"
         )
         return self._ask(sql, FIRST, at_ns)
 
@@ -199,7 +212,7 @@ class History:
             if part.first_ns > last_ns or not any(part.last_ns >= mark for mark in named.values()):
                 continue
             with store.open(part.name) as file:
-                table = pq.read_table(file, use_threads=False)
+                table = pq.read_table(file, columns=_STATE, use_threads=False)
             time = table["event_ns"].to_numpy()
             source = table["source"].combine_chunks()
             source = source.chunk(0) if hasattr(source, "chunk") else source
