@@ -44,6 +44,7 @@ class Playback(Ingest):
         self._history = history
         self._start_ns = start_ns
         self._speed = speed
+        self._begun = False
         self._zero_ns: int | None = None
         self._ahead: EventColumns = NOTHING
         self._ahead_ns = start_ns
@@ -65,11 +66,20 @@ class Playback(Ingest):
     def advance(self, now_ns: int) -> int:
         if self._zero_ns is None:
             self._zero_ns = now_ns
+            self.state.by_arrival[:] = (
+                now_ns != self._start_ns
+            )  # ages by event time only where the caller lives in it
             return self._begin(now_ns)
         if math.isinf(self._speed):
             return self.play_to(self.end_ns, now_ns)
-        passed = int((now_ns - self._zero_ns) * self._speed)
+        passed = now_ns - self._zero_ns
+        if self._speed != 1.0:
+            passed = int(passed * self._speed)
         return self.play_to(min(self._start_ns + passed, self.end_ns), now_ns)
+
+    def pace(self, speed: float) -> None:
+        """The next `advance` is where the caller's time begins anew, and from then on time passes at that speed."""
+        self._zero_ns, self._start_ns, self._speed = None, self.moment_ns, speed
 
     def play_to(self, moment_ns: int, now_ns: int | None = None) -> int:
         """Apply all up to a moment of event time; returns how many readings. `now_ns`: when they count as arrived."""
@@ -90,12 +100,11 @@ class Playback(Ingest):
         self._history.close()
 
     def _begin(self, now_ns: int) -> int:
-        table = self._history.state_at(self.contract, self._start_ns)
-        parts = table.parts()
-        self.state.take_parts(parts)
-        self.state.by_arrival[:] = (
-            now_ns != self._start_ns
-        )  # ages by event time only where the caller lives in it
+        if not self._begun:
+            self._begun = True
+            live_by = self.state.by_arrival.copy()
+            self.state.take_parts(self._history.state_at(self.contract, self._start_ns).parts())
+            self.state.by_arrival[:] = live_by
         self.state.arrived_at(now_ns)
         return int(np.count_nonzero(self.state.usable))
 

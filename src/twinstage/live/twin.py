@@ -16,6 +16,7 @@ from twinstage.base.clock import Clock
 from twinstage.base.errors import UserError
 from twinstage.base.finding import Finding
 from twinstage.live.edits import ProducerEdits
+from twinstage.live.past import go_to, open_past
 from twinstage.live.wiring import load_wiring, with_recordings
 from twinstage.scene.columns import TickColumns
 from twinstage.scene.merge import merge_ticks
@@ -39,7 +40,7 @@ log = logging.getLogger("twinstage.live")
 class TwinFiles:
     """What a user names on the command line. `recordings`: files in place of the contract's, by source ("": its only one).
     `history`: the folder in which everything that happens is kept; `past`: one from which it is told again, instead of by
-    the contract's sources, from the moment `past_from` on."""
+    the contract's sources, from the moment `past_from` on (text as a user gives it, or ns)."""
 
     stage: Path
     bindings: Path | None = None
@@ -50,7 +51,7 @@ class TwinFiles:
     recordings: tuple[tuple[str, Path], ...] = ()
     history: Path | None = None
     past: Path | None = None
-    past_from: str | None = None
+    past_from: str | int | None = None
 
 
 class LiveTwin:
@@ -238,7 +239,7 @@ def open_twin(
 
     opened = open_files(files)
     wiring = load_wiring(opened, files.bindings, files.contract)
-    contract, plan, ingest, base_dir, recorder = None, None, None, files.stage.parent, None
+    contract, plan, ingest, base_dir, recorder, past = None, None, None, files.stage.parent, None, None
     findings: tuple[Finding, ...] = ()
     if wiring is None:
         if files.history is not None or files.past is not None:
@@ -261,7 +262,8 @@ def open_twin(
             sink = QuarantineFile(files.quarantine) if files.quarantine else QuarantineMemory()
             ingest = Ingest(contract, quarantine=sink)
         else:
-            ingest = _past(files, contract, past_speed)
+            past = open_past(files, contract)
+            ingest = past[0]
         plan = compile_bindings(wiring.bindings, contract, opened, snapshot)
         opened_up = tuple(Finding("binding.instance", "info", "", line) for line in plan.findings)
         findings = (*opened_up, *findings)
@@ -269,7 +271,7 @@ def open_twin(
         if plan.findings:  # instances were opened up, so the stage is another one now
             snapshot = read_snapshot(opened)
     hub = make_hub(snapshot, contract, ingest, plan, epoch=new_epoch(clock.now_ns()))
-    return LiveTwin(
+    live = LiveTwin(
         opened,
         snapshot,
         hub=hub,
@@ -284,6 +286,9 @@ def open_twin(
         findings=(*snapshot.findings, *findings),
         recorder=recorder,
     )
+    if past is not None:
+        go_to(live, *past, past_speed)
+    return live
 
 
 def _recorder(files: TwinFiles, ingest: "Ingest") -> "Recorder | None":
@@ -292,22 +297,6 @@ def _recorder(files: TwinFiles, ingest: "Ingest") -> "Recorder | None":
     from twinstage.telemetry.history.recorder import open_recorder
 
     return open_recorder(files.history, ingest)
-
-
-def _past(files: TwinFiles, contract: "Contract", speed: float) -> "Ingest":
-    from twinstage.telemetry.history.moments import moment_ns
-    from twinstage.telemetry.history.playback import Playback
-    from twinstage.telemetry.history.query import History
-
-    assert files.past is not None
-    if files.history is not None:
-        raise UserError("a past that is told again is in its history already: give --history or --replay")
-    history = History(files.past)
-    span = history.span()
-    if span is None:
-        raise UserError(f"the history {str(files.past)!r} has no readings to tell again")
-    start = span[0] if files.past_from is None else moment_ns(files.past_from, span[0], where="--from")
-    return Playback(history, contract, start, speed=speed)
 
 
 def opened_movable(opened: "OpenedStage") -> Callable[[str], bool]:
