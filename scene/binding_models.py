@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from twinstage.base.errors import UserError
+from twinstage.scene.smoothing import MOST_DELAY, Smoothing
 from twinstage.telemetry.units import compile_unit
 
 _MODEL = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -70,7 +71,9 @@ class GeodeticFields(BaseModel):
 def _position_form(value: Any) -> Any:
     """Which of the two forms a mapping is meant to be, so that a mistake is told in the words of that one."""
     if isinstance(value, dict):
-        return (GeodeticFields if value.keys() & GeodeticFields.model_fields.keys() else PositionFields)(**value)
+        return (GeodeticFields if value.keys() & GeodeticFields.model_fields.keys() else PositionFields)(
+            **value
+        )
     return value
 
 
@@ -96,6 +99,26 @@ class RotationFields(BaseModel):
         if self.order != "xyz" and None in (self.roll, self.pitch, self.yaw):
             raise ValueError(f"with order {self.order!r} all of roll, pitch and yaw have to be named")
         return self
+
+
+class SmoothFields(BaseModel):
+    """How a pose is shown between readings: `linear` (`delay` behind them) or `filter` (63 % of the way in `time`) [s]."""
+
+    model_config = _MODEL
+    kind: Literal["linear", "filter"]
+    delay: Annotated[float, Field(gt=0, le=MOST_DELAY)] | None = None
+    time: Annotated[float, Field(gt=0, le=MOST_DELAY)] | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> "SmoothFields":
+        wanted, other = ("delay", "time") if self.kind == "linear" else ("time", "delay")
+        if getattr(self, wanted) is None or getattr(self, other) is not None:
+            raise ValueError(f"smoothing of kind {self.kind} has a {wanted} in seconds, and no {other}")
+        return self
+
+    @property
+    def smoothing(self) -> Smoothing:
+        return Smoothing(self.kind, self.delay or self.time or 0.0)
 
 
 class _Binding(BaseModel):
@@ -139,6 +162,7 @@ class JointBinding(_OneValue):
     axis: Literal["X", "Y", "Z"] | tuple[float, float, float] | None = None
     pivot: tuple[float, float, float] = (0.0, 0.0, 0.0)
     motion: Literal["rotate", "slide"] | None = None
+    smooth: SmoothFields | None = None
 
 
 class _PoseFields(_Binding):
@@ -148,6 +172,7 @@ class _PoseFields(_Binding):
     rotation: RotationFields | str | None = None
     scale: ScaleFields | Number | None = None
     axes: Literal["enu", "ned"] = "enu"
+    smooth: SmoothFields | None = None
 
     @model_validator(mode="after")
     def _something(self) -> "_PoseFields":
@@ -298,6 +323,8 @@ class EntityBinding(_PoseFields):
     def _slots(self) -> "EntityBinding":
         if self.pattern is not None:
             raise ValueError("an entity binding names one prim to repeat, not a pattern")
+        if self.smooth is not None:
+            raise ValueError("entities are not smoothed: a slot may hold another one at the next tick")
         if self.frame != "parent":
             raise ValueError(
                 "entities are placed in the frame of their parent; name `parent` instead of `frame`"

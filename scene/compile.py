@@ -198,7 +198,8 @@ class Compiler:
         node = self._claim(where, self.binder.movable(where, joint.body1))
         value = self._coordinate(where, b, joint.motion)
         frame = self.snapshot.prims.index_of.get(joint.body0, WORLD)
-        self.joints.append(JointRequest(where, node, frame, joint, value))
+        smooth = None if b.smooth is None else b.smooth.smoothing
+        self.joints.append(JointRequest(where, node, frame, joint, value, smooth))
         self.joint_bindings.append((where, b))
         self._note(value, joint.body1, b.prim or "")
 
@@ -301,6 +302,7 @@ class Compiler:
             order=b.rotation.order if isinstance(b.rotation, RotationFields) else "xyz",
             ned=b.axes == "ned",
             origin=origin,
+            smooth=None if b.smooth is None else b.smooth.smoothing,
         )
 
     def _geodetic(self, where: str, fields: GeodeticFields) -> tuple[int, int, int]:

@@ -19,6 +19,7 @@ from twinstage.scene.joints import Joint
 from twinstage.scene.movers import PoseMover, Trs, joint_mover, quat_to_euler
 from twinstage.scene.poses import Drives, Framed, PoseStage, snap_scale
 from twinstage.scene.problems import BindingProblem
+from twinstage.scene.smoothing import Smoother, Smoothing
 from twinstage.scene.snapshot import Snapshot
 from twinstage.scene.transforms import decompose_trs, quat_to_matrix
 
@@ -34,6 +35,7 @@ class JointRequest:
     frame: int
     joint: Joint
     value: int
+    smooth: Smoothing | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ class PoseRequest:
     order: str = "xyz"
     ned: bool = False
     origin: tuple[float, float, float] | None = None
+    smooth: Smoothing | None = None
 
 
 class Scene:
@@ -137,6 +140,8 @@ def build_pose_stage(
         levels=levels,
         attachments=attachments,
         attach_level=max((levels.level_of[n] for n in grips), default=0),
+        joint_smoother=Smoother([r.smooth for r in joints]),
+        pose_smoother=Smoother([r.smooth for r in poses]),
     )
 
 
