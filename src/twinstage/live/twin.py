@@ -123,7 +123,12 @@ class LiveTwin:
         state = ingest.state
         aged = state.quality_changes(now_ns)
         return plan.evaluate(
-            state, self.ordinal, watermark_ns=ingest.watermark_ns, quality=state.reported, also=aged
+            state,
+            self.ordinal,
+            watermark_ns=ingest.watermark_ns,
+            quality=state.reported,
+            also=aged,
+            now_ns=now_ns,
         )
 
     def flush(self) -> None:
