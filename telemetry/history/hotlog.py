@@ -222,11 +222,11 @@ class LogReader:
         sql = f"SELECT id, session, crc, blob FROM entries WHERE {inside} ORDER BY id"
         yield from self._logged(sql, (first_ns, last_ns, after))
 
-    def readings(self, after: int, most: int) -> Iterator[Logged]:
-        """Entries with readings after a number, in order, until they hold `most` readings."""
-        sql = "SELECT id, session, crc, blob, count FROM entries WHERE count > 0 AND id > ? ORDER BY id"
+    def readings(self, after: int, most: int, upto: int = 1 << 62) -> Iterator[Logged]:
+        """Entries with readings after a number and up to another, in order, until they hold `most` readings."""
+        sql = "SELECT id, session, crc, blob, count FROM entries WHERE count > 0 AND id > ? AND id <= ? ORDER BY id"
         total = 0
-        for number, session, crc, blob, count in self._db.execute(sql, (after,)):
+        for number, session, crc, blob, count in self._db.execute(sql, (after, upto)):
             yield self._checked(number, session, crc, blob)
             total += count
             if total >= most:
