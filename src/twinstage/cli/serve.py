@@ -34,6 +34,18 @@ def serve(
             "--quarantine", help="Append telemetry that was refused, with the reason, to this JSONL file."
         ),
     ] = None,
+    history: Annotated[
+        Path | None,
+        typer.Option(
+            "--history",
+            help="Folder that keeps what happened; a twin that is started again goes on from there.",
+            show_default=False,
+        ),
+    ] = None,
+    notify: Annotated[
+        Path | None,
+        typer.Option("--notify", help="notify.yaml: whom to tell of alarms, and how.", show_default=False),
+    ] = None,
     speed: Annotated[
         float, typer.Option("--speed", min=0.01, help="Replay recordings this many times faster.")
     ] = 1.0,
@@ -75,6 +87,8 @@ def serve(
         asset_roots=tuple(asset_root or ()),
         variants=variant_choices(variant),
         quarantine=quarantine,
+        history=history,
+        notify=notify,
     )
     serve_twin(
         files,

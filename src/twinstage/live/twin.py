@@ -22,6 +22,7 @@ from twinstage.settings import Settings
 from twinstage.sync.codec import snap_pose
 
 if TYPE_CHECKING:
+    from twinstage.live.alarms import AlarmDesk
     from twinstage.scene.plan import BindingPlan
     from twinstage.scene.snapshot import Snapshot
     from twinstage.scene.stage import OpenedStage
@@ -35,7 +36,10 @@ log = logging.getLogger("twinstage.live")
 
 @dataclass(frozen=True, slots=True)
 class TwinFiles:
-    """What a user names on the command line. `recordings`: files in place of the contract's, by source ("": its only one)."""
+    """What a user names on the command line. `recordings`: files in place of the contract's, by source ("": its only one).
+
+    history: folder that keeps what happened, over restarts; notify: file that says whom to tell of alarms.
+    """
 
     stage: Path
     bindings: Path | None = None
@@ -44,6 +48,8 @@ class TwinFiles:
     quarantine: Path | None = None
     variants: tuple[tuple[str, str], ...] = ()
     recordings: tuple[tuple[str, Path], ...] = ()
+    history: Path | None = None
+    notify: Path | None = None
 
 
 class LiveTwin:
@@ -64,6 +70,7 @@ class LiveTwin:
         settings: Settings | None = None,
         seed: int = 0,
         findings: tuple[Finding, ...] = (),
+        alarms: "AlarmDesk | None" = None,
     ) -> None:
         self.opened = opened
         self.findings = findings
@@ -72,6 +79,7 @@ class LiveTwin:
         self.plan = plan
         self.ingest = ingest
         self.contract = contract
+        self.alarms = alarms
         self.base_dir = base_dir
         self.clock = clock
         self.settings = settings or Settings()
@@ -89,6 +97,8 @@ class LiveTwin:
         parts: list[TickColumns] = []
         if self.ingest is not None and self.plan is not None:
             self.ingest.advance(now_ns)
+            if self.alarms is not None:
+                self.alarms.tick(now_ns)
             if self.ingest.restarts != self._restarts:
                 self._restarts = self.ingest.restarts
                 self.plan.reset()
@@ -135,6 +145,8 @@ class LiveTwin:
     async def run(self, stop: asyncio.Event, *, speed: float = 1.0) -> None:
         """Run sources, ticks and USD writes until `stop` is set."""
         tasks = [asyncio.create_task(self._tick_forever(stop))]
+        if self.alarms is not None:
+            tasks.append(asyncio.create_task(self.alarms.keep()))
         if self.ingest is not None and self.contract is not None:
             from twinstage.telemetry.pump import pump
 
@@ -159,6 +171,8 @@ class LiveTwin:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             self._flush_safely()
+            if self.alarms is not None:
+                self.alarms.close()
             if self.ingest is not None:
                 self.ingest.close()
 
@@ -235,6 +249,13 @@ def open_twin(files: TwinFiles, *, clock: Clock, settings: Settings | None = Non
         if plan.findings:  # instances were opened up, so the stage is another one now
             snapshot = read_snapshot(opened)
     hub = make_hub(snapshot, contract, ingest, plan, epoch=new_epoch(clock.now_ns()))
+    alarms = None
+    if contract is not None and ingest is not None:
+        from twinstage.live.alarms import open_desk
+
+        alarms = open_desk(
+            contract, ingest.state, clock=clock, history=files.history, notify_file=files.notify, hub=hub
+        )
     return LiveTwin(
         opened,
         snapshot,
@@ -248,6 +269,7 @@ def open_twin(files: TwinFiles, *, clock: Clock, settings: Settings | None = Non
         settings=settings,
         seed=seed,
         findings=(*snapshot.findings, *findings),
+        alarms=alarms,
     )
 
 
