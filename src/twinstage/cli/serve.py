@@ -38,7 +38,7 @@ def serve(
         Path | None,
         typer.Option(
             "--history",
-            help="Folder that keeps what happened; a twin that is started again goes on from there.",
+            help="Keep everything that happens in this folder, and go on from where it ended.",
             show_default=False,
         ),
     ] = None,

@@ -32,8 +32,6 @@ _LEVELS = {"critical": "error", "high": "error", "medium": "warning", "low": "in
 _SHOWN = ("raised", "flood_began", "flood_ended")
 _MOST_SHOWN_AT_ONCE = 5
 COMMIT_EVERY_S = 0.1
-HISTORY_FILE = "log.sqlite"
-"""Name of the history's SQLite file in its folder."""
 
 
 class Outlet(Protocol):
@@ -216,10 +214,11 @@ def open_desk(
         if notify_file is not None:
             raise UserError(f"{notify_file} says whom to tell of alarms, but the contract has no alarms")
         return None
+    from twinstage.telemetry.history.hotlog import DATABASE
     from twinstage.telemetry.sinks import Outlet, load_sinks
 
     sinks = () if notify_file is None else load_sinks(notify_file)
-    journal = open_journal(None if history is None else history / HISTORY_FILE)
+    journal = open_journal(None if history is None else history / DATABASE)
     teller = Teller(contract)
     outlets = [Outlet(sink, teller) for sink in sinks]
     return AlarmDesk(contract, state, clock=clock, journal=journal, outlets=outlets, notify=hub.notice)

@@ -1,0 +1,14 @@
+"""`twinstage telemetry ...`: recordings and quarantined lines, without a running twin."""
+
+import typer
+
+from twinstage.cli.telemetry_ingest import ingest
+
+app = typer.Typer(
+    name="telemetry",
+    no_args_is_help=True,
+    help="Read recordings as a contract says; see what came in, what was refused, and why.",
+    rich_markup_mode="rich",
+)
+for _command in (ingest,):
+    app.command()(_command)
