@@ -17,6 +17,7 @@ from twinstage.base.errors import TwinstageError, UserError, did_you_mean
 from twinstage.sync.alarms import Action, UnknownAlarm
 from twinstage.telemetry.alarms.engine import AlarmEngine
 from twinstage.telemetry.alarms.journal import AlarmJournal, open_journal
+from twinstage.telemetry.alarms.mode import mode_reader
 from twinstage.telemetry.alarms.records import AlarmRecord
 from twinstage.telemetry.alarms.spec import PRIORITIES
 from twinstage.telemetry.alarms.told import Teller
@@ -78,13 +79,14 @@ class AlarmDesk:
         self._outlets = tuple(outlets)
         self._teller = Teller(contract)
         self._ids = [spec.id for spec in contract.alarms]
+        self._mode = mode_reader(contract, state)
         self._uncommitted = False
         self._last_failure = ""
         self.engine.restore(journal.records())
 
-    def tick(self, now_ns: int, mode: str | None = None) -> list[AlarmRecord]:
+    def tick(self, now_ns: int) -> list[AlarmRecord]:
         """Judge all alarms; what happened."""
-        records = self.engine.tick(self._state, now_ns, mode)
+        records = self.engine.tick(self._state, now_ns, self._mode())
         if records:
             self._tell(records)
         for outlet in self._outlets:
@@ -123,7 +125,12 @@ class AlarmDesk:
         """Active alarms in the order of the engine, or every one in the contract's."""
         items = self.engine.listed() if every else self.engine.active()
         told = [self._teller.listed(item, self._value(item.spec.signal)) for item in items]
-        return {"flooded": self.engine.flooded, "count": len(self.engine), "alarms": told}
+        return {
+            "mode": self._mode(),
+            "flooded": self.engine.flooded,
+            "count": len(self.engine),
+            "alarms": told,
+        }
 
     def counts(self) -> Mapping[str, Any]:
         """How many are active, by priority, how many of them nobody has acknowledged, and whether there is a flood."""
