@@ -2,6 +2,7 @@
 
 import typer
 
+from twinstage.cli.telemetry_check import check
 from twinstage.cli.telemetry_ingest import ingest
 
 app = typer.Typer(
@@ -10,5 +11,5 @@ app = typer.Typer(
     help="Read recordings as a contract says; see what came in, what was refused, and why.",
     rich_markup_mode="rich",
 )
-for _command in (ingest,):
+for _command in (ingest, check):
     app.command()(_command)
