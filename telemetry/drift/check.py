@@ -34,7 +34,9 @@ def source_of(contract: Contract, name: str | None) -> str:
     if name is None:
         if len(contract.sources) > 1:
             known = ", ".join(contract.sources)
-            raise UserError(f"the contract has {len(contract.sources)} sources; say with --source which: {known}")
+            raise UserError(
+                f"the contract has {len(contract.sources)} sources; say with --source which: {known}"
+            )
         return next(iter(contract.sources))
     if name not in contract.sources:
         raise UserError(f"the contract has no source {name!r}{did_you_mean(name, contract.sources)}")

@@ -59,7 +59,7 @@ def _by_dimension() -> dict[str, tuple[str, ...]]:
 
 @lru_cache(maxsize=1024)
 def changes_from(unit: str | None) -> tuple[Change, ...]:
-    """All known changes from a unit, and by 1000 and 100 both ways. Of a unit that nobody declared: the classic ones."""
+    """All known changes from a unit. From one that nobody declared: the classic ones, by 1000 and by 100, both ways."""
     codes = _by_dimension().get(compile_unit(unit).dimension, ()) if unit is not None else ()
     pairs = [(unit or "", code) for code in codes]
     if unit is None or compile_unit(unit).dimension == "1":
@@ -70,7 +70,7 @@ def changes_from(unit: str | None) -> tuple[Change, ...]:
         key = (float(f"{line.scale:.9g}"), round(line.offset, 9))
         if key not in ((1.0, 0.0), *out):
             out[key] = Change(line.scale, line.offset, was, code)
-    for scale in _BARE:
+    for scale in _BARE if len(pairs) != len(codes) or len(codes) < 2 else ():
         if all(abs(change.scale / scale - 1) > 0.05 or change.offset for change in out.values()):
             out[(scale, 0.0)] = Change(scale, 0.0, "", f"{scale:g}")
     return tuple(out.values())

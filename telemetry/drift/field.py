@@ -7,13 +7,18 @@ from typing import Literal
 import numpy as np
 
 from twinstage.telemetry.drift.factors import Change
-from twinstage.telemetry.drift.magnitude import IMPLAUSIBLE, NEAR, F8, Memory, changed_at, like_before, shape_of
+from twinstage.telemetry.drift.magnitude import F8, NEAR, Judge, changed_at
 from twinstage.telemetry.drift.rows import Row, Value
 
 What = Literal["new", "missing", "retyped", "cadence", "unit"]
 
 CADENCE = 1.4
 """Times faster or slower from which a cadence counts as changed."""
+
+FEW = 4
+"""Windows that a field has before it is judged, also where it only came after the clean stretch."""
+LONG = 4
+"""Windows in a long window: an axis that rests now and then moves in each of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +50,20 @@ class _Window:
 class FieldWatch:
     """Fed with the readings of one field, tells what changed, a window of `size` readings at a time."""
 
-    def __init__(self, size: int, changes: tuple[Change, ...], period_ns: int | None = None) -> None:
+    def __init__(
+        self, size: int, changes: tuple[Change, ...], period_ns: int | None = None, record: str = ""
+    ) -> None:
         self._size = size
         self._changes = changes
         self._window = _Window()
         self._before: F8 = np.empty(0)
-        self._memory = Memory()
+        self._short, self._long = Judge(unsure=4), Judge(unsure=3)
+        self._parts: list[F8] = []
         self._kind = ""
         self._kinds: Counter[str] = Counter()
         self._periods: list[float] = []
         self._declared = period_ns
-        self._doubt: Change | None = None
-        self._strange: list[F8] = []
+        self.record = record
         self.first_line = 0
         self.last_row = 0
         self.widest = 0
@@ -74,7 +81,7 @@ class FieldWatch:
         if learning and self.seen:
             self.widest = max(self.widest, number - self.last_row)
         self.first_line = self.first_line or row.line
-        self.last_row, self.seen = number, self.seen + 1
+        self.last_row, self.seen, self.told_missing = number, self.seen + 1, False
         window, (kind, number_value) = self._window, value
         window.kinds[kind] += 1
         window.lines.append(row.line)
@@ -115,7 +122,7 @@ class FieldWatch:
     # cadence
 
     def _judge_cadence(self, window: _Window, learning: bool) -> list[Noticed]:
-        period = float(np.median(np.diff(window.times)))
+        period = _period(window.times)
         if learning or not self._periods:
             self._periods.append(period)
             return self._judge_declared(window)
@@ -137,7 +144,9 @@ class FieldWatch:
         self._declared = None
         if 1 / CADENCE < period / declared < CADENCE:
             return []
-        detail = f"the contract says a reading every {seconds(declared)}, and there is one every {seconds(period)}"
+        detail = (
+            f"the contract says a reading every {seconds(declared)}, and there is one every {seconds(period)}"
+        )
         return [Noticed("cadence", self.first_line, window.times[0], detail, period / declared)]
 
     # size
@@ -149,52 +158,51 @@ class FieldWatch:
         if len(values) < max(2 * NEAR, self._size // 3):
             return []
         judged = values[: len(values) - keep]
-        if learning or not len(self._memory):
-            self._accept(judged)
-            return []
-        if len(self._before) >= NEAR:
-            edge = changed_at(self._before, values, self._memory, self._changes)
+        learning = learning or len(self._short.memory) < FEW
+        if not learning and len(self._before) >= NEAR:
+            edge = changed_at(self._before, values, self._short.memory, self._changes)
             if edge is not None:
                 place = max(0, edge[0])
                 return self._changed(window, int(good[place]), edge[1], judged[place:])
-        shape = shape_of(judged)
-        change = like_before(shape, self._memory, self._changes)
-        if change is not None and change == self._doubt:
+        change = self._short.judge(judged, self._changes, learning) or self._judge_long(judged, learning)
+        if change is not None:
             return self._changed(window, 0, change, judged)
-        self._doubt = change
-        if change is None and (self._strange or self._memory.cost(shape, natural=True) < IMPLAUSIBLE):
-            for part in (*self._strange, judged):
-                self._accept(part)
-            self._strange = []
-        elif change is None:  # unlike what was, and nothing explains it: one more such window, and it is usual
-            self._strange = [judged]
-        self._before = self._tail(judged)
+        self._before = judged[-4 * NEAR :]
         return []
 
+    def _judge_long(self, values: F8, learning: bool) -> Change | None:
+        self._parts.append(values)
+        if len(self._parts) < LONG:
+            return None
+        joined, self._parts = np.concatenate(self._parts), []
+        return self._long.judge(joined, self._changes, learning or len(self._long.memory) < 3)
+
     def _changed(self, window: _Window, place: int, change: Change, values: F8) -> list[Noticed]:
-        self._memory.convert(change)
+        self._short.convert(change)
+        self._long.convert(change)
         self._changes = tuple(_after(change, self._changes))
-        self._doubt, self._strange = None, []
-        self._before = self._tail(values)
+        self._parts = []
+        self._before = values[-4 * NEAR :]
         line, time = window.lines[place], window.times[place]
         return [Noticed("unit", line, time, change.words, change.scale, change.offset)]
 
-    def _accept(self, values: F8) -> None:
-        self._memory.learn(values)
-        self._before = self._tail(values)
 
-    @staticmethod
-    def _tail(values: F8) -> F8:
-        return values[-4 * NEAR :]
+def _period(times: list[int]) -> float:
+    """The usual distance of readings [ns]; of the later half, where both halves differ."""
+    steps = np.diff(times)
+    early, late = (float(np.median(half)) for half in (steps[: len(steps) // 2], steps[len(steps) // 2 :]))
+    return late if not early / CADENCE < late < early * CADENCE else float(np.median(steps))
 
 
 def _after(change: Change, changes: tuple[Change, ...]) -> list[Change]:
     """Changes from the new unit: back, and on to all others."""
-    out = [Change(1 / change.scale, -change.offset / change.scale, change.unit if change.was else "", change.was)]
+    out = [
+        Change(1 / change.scale, -change.offset / change.scale, change.unit if change.was else "", change.was)
+    ]
     if not change.was:
         out = [Change(1 / change.scale, 0.0, "", f"{1 / change.scale:g}")]
     for other in changes:
-        if other != change and other.was and change.was:
+        if other != change and other.was == change.was != "":
             scale = other.scale / change.scale
             out.append(Change(scale, other.offset - scale * change.offset, change.unit, other.unit))
     return out

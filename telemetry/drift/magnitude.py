@@ -27,8 +27,13 @@ PLAUSIBLE = 8.0
 """Cost up to which a window, with a change undone, is like those before."""
 NEAR = 8
 """Readings on each side of an edge that tell the level there."""
-CHANCE = 0.01
+CHANCE = 0.1
 """Probability of landing on some known change by chance below which an edge needs no other evidence."""
+SURE = 2
+"""Windows in a row that must say the same where the level is far off; more of them where only spread and steps are, as they
+also are when a thing that stood still begins to move."""
+PATIENCE = 2
+"""Windows in a row that are unlike all before and that no change explains, before such windows count as usual."""
 _KEPT = 400
 
 
@@ -89,41 +94,40 @@ class Memory:
         """Whether nothing ever moved."""
         return all(shape.spread == 0.0 and shape.step == 0.0 for shape in self._shapes)
 
-    def cost(self, shape: Shape, *, natural: bool = False) -> float:
+    def cost(self, shape: Shape, *, strict: bool = False) -> float:
         """How unlike all of them a window is: 0 for one that lies among them, else a sum of squares.
 
-        natural: a plant changes its levels by itself, so a level only counts where it is far off.
+        strict: any other level counts. Else only one far off, since a plant changes its levels by itself.
         """
-        levels, spreads, steps = (
-            np.array([getattr(one, name) for one in self._shapes]) for name in Shape.__slots__
-        )
-        largest = float(np.abs(levels).max())
-        width = max(float(np.ptp(levels)) / (2 if natural else 8), float(np.median(spreads)) / 2)
-        width = max(width, (0.2 if natural else 0.001) * largest, 1e-12)
-        total = _outside(shape.level, levels, width) ** 2
-        for value, known in ((shape.spread, spreads), (shape.step, steps)):
+        total = self.level_cost(shape, strict=strict)
+        for name in ("spread", "step"):
+            value = getattr(shape, name)
+            known = np.array([getattr(one, name) for one in self._shapes])
             known = known[known > 0]
             if len(known) and value > 0:
                 total += _outside(np.log(value), np.log(known), 0.4) ** 2
-            elif len(known) == len(self._shapes) and not natural:
-                total += IMPLAUSIBLE  # it stands still, and never did
-        return float(total)
-
-    def from_middle(self, shape: Shape) -> float:
-        """How far from the middle of them a window is, to choose among changes that all lie within."""
-        total = 0.0
-        for name in Shape.__slots__:
-            known = np.array([getattr(one, name) for one in self._shapes])
-            width = float(np.subtract(*np.quantile(known, (0.75, 0.25)))) + 1e-3 * float(np.abs(known).max())
-            total += (abs(getattr(shape, name) - float(np.median(known))) / (width or 1.0)) ** 2
         return total
+
+    def level_cost(self, shape: Shape, *, strict: bool = False) -> float:
+        """The part of the level."""
+        levels = np.array([one.level for one in self._shapes])
+        spread = float(np.median([one.spread for one in self._shapes]))
+        width = max(float(np.ptp(levels)) / (8 if strict else 2), spread / 2, 1e-12)
+        return (
+            _outside(
+                shape.level, levels, max(width, (0.001 if strict else 0.2) * float(np.abs(levels).max()))
+            )
+            ** 2
+        )
 
 
 def _outside(value: float, known: F8, unit: float) -> float:
     return float(max(0.0, known.min() - value, value - known.max())) / unit
 
 
-def changed_at(before: F8, values: F8, memory: Memory, changes: Sequence[Change]) -> tuple[int, Change] | None:
+def changed_at(
+    before: F8, values: F8, memory: Memory, changes: Sequence[Change]
+) -> tuple[int, Change] | None:
     """The reading of `values` (its place) since which they are in another unit, and which; None where no edge says so.
 
     before: readings that precede, in order; both of at least `NEAR`.
@@ -146,7 +150,7 @@ def _at_edge(values: F8, at: int, usual: float, memory: Memory, changes: Sequenc
     old, new = values[max(0, at + 1 - 4 * NEAR) : at + 1], values[at + 1 : at + 1 + 4 * NEAR]
     moves = float(np.median(np.abs(np.diff(old))))
     reach = 1.5 * usual + NEAR * moves
-    best: tuple[float, Change] | None = None
+    best: tuple[float, Change, float] | None = None
     for change in changes:
         back = (new - change.offset) / change.scale
         landed = abs(back[0] - old[-1])
@@ -155,12 +159,12 @@ def _at_edge(values: F8, at: int, usual: float, memory: Memory, changes: Sequenc
             continue
         cost = (landed / usual) ** 2 + (middle / reach) ** 2 + _steps_differ(old, back)
         if cost < 9.0 and (best is None or cost < best[0]):
-            best = (cost, change)
+            best = (cost, change, landed)
     if best is None:
         return None
     jump = abs(float(new[0] - old[-1]))
-    chance = len(changes) * 3 * abs(best[1].scale) * usual / jump
-    if chance > CHANCE and memory.cost(shape_of(new), natural=True) < IMPLAUSIBLE:
+    chance = len(changes) * 2 * abs(best[1].scale) * max(best[2], 2 * moves) / jump
+    if chance > CHANCE and memory.cost(shape_of(new)) < IMPLAUSIBLE:
         return None
     return best[1]
 
@@ -175,11 +179,47 @@ def _steps_differ(old: F8, new: F8) -> float:
 
 def like_before(shape: Shape, memory: Memory, changes: Sequence[Change]) -> Change | None:
     """The change that makes a window like those before; None where it is so already, or nothing does."""
-    if memory.constant or memory.cost(shape, natural=True) < IMPLAUSIBLE:
+    if memory.constant or memory.cost(shape) < IMPLAUSIBLE:
         return None
     costs = [memory.cost(shape.undone(change)) for change in changes]
     best = min(costs, default=PLAUSIBLE)
     if best >= PLAUSIBLE:
         return None
     tied = [change for cost, change in zip(costs, changes, strict=True) if cost < best + 1.0]
-    return min(tied, key=lambda change: memory.from_middle(shape.undone(change)))
+    return min(tied, key=lambda change: memory.cost(shape.undone(change), strict=True))
+
+
+class Judge:
+    """Windows of one size, one after the other: learns the usual ones, names the change that explains the others."""
+
+    def __init__(self, unsure: int) -> None:
+        self.memory = Memory()
+        self._unsure = unsure
+        self._doubt: Change | None = None
+        self._agree = 0
+        self._strange = 0
+
+    def judge(self, values: F8, changes: Sequence[Change], learning: bool) -> Change | None:
+        """The change that this window and those before it agree on."""
+        if learning or not len(self.memory):
+            self.memory.learn(values)
+            return None
+        shape = shape_of(values)
+        change = like_before(shape, self.memory, changes)
+        if change is not None:
+            self._agree = self._agree + 1 if change == self._doubt else 1
+            sure = self.memory.level_cost(shape) >= IMPLAUSIBLE
+            if self._agree >= (SURE if sure else self._unsure):
+                return change
+        elif self._strange >= PATIENCE or self.memory.cost(shape) < IMPLAUSIBLE:
+            self.memory.learn(values)
+            self._strange = 0
+        else:
+            self._strange += 1
+        self._doubt = change
+        return None
+
+    def convert(self, change: Change) -> None:
+        """What was learned, in another unit."""
+        self.memory.convert(change)
+        self._doubt, self._agree, self._strange = None, 0, 0

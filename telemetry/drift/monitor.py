@@ -9,6 +9,7 @@ from twinstage.telemetry.contract import Contract, SignalSpec
 from twinstage.telemetry.drift.factors import changes_from
 from twinstage.telemetry.drift.field import FieldWatch, Noticed, What
 from twinstage.telemetry.drift.rows import Row
+from twinstage.telemetry.reader_spec import ReaderSpec
 
 _NEW_AFTER = 3
 """Readings from which a field counts as new: one odd line makes no field."""
@@ -68,9 +69,13 @@ class DriftMonitor:
                 for name in signal.field:
                     prefix = f"{signal.record}/" if signal.record is not None else ""
                     self._signals[prefix + name].append(signal)
+        self._known = {*self._signals, *_columns(contract.sources[source].reader)}
         self._watches: dict[str, FieldWatch] = {}
         self._unknown: dict[str, int] = {}
+        self._told_never: set[str] = set()
         self._rows = 0
+        self._counts: dict[str, int] = {}
+        """Rows of each record type: types may come in blocks, so each has its own count."""
         self._learned = False
 
     @property
@@ -84,12 +89,13 @@ class DriftMonitor:
         row: Row | None = None
         for row in rows:
             self._rows += 1
+            count = self._counts[row.record] = self._counts.get(row.record, 0) + 1
             if not self._learned and self._rows > self._learn:
                 self.end_learning()
             for name, value in row.fields.items():
                 watch = self._watches.get(name) or self._open(name, row, noticed)
                 if watch is not None:
-                    noticed += [(name, one) for one in watch.take(row, self._rows, value, not self._learned)]
+                    noticed += [(name, one) for one in watch.take(row, count, value, not self._learned)]
             if self._learned and self._rows % self._size == 0:
                 noticed += self._missing(row)
         return self._told(noticed)
@@ -102,9 +108,14 @@ class DriftMonitor:
 
     def finish(self, last: Row | None = None) -> list[Drift]:
         """The stream is over: judge what is left in the windows."""
-        noticed = [(name, one) for name, watch in self._watches.items() for one in watch.close(not self._learned)]
-        if last is not None and self._learned:
-            noticed += self._missing(last)
+        noticed = [
+            (name, one) for name, watch in self._watches.items() for one in watch.close(not self._learned)
+        ]
+        if last is not None:
+            noticed += self._missing(last) if self._learned else []
+            never = [name for name in self._signals if name not in self._watches]
+            noticed += [(name, self._never(name, last)) for name in never if name not in self._told_never]
+            self._told_never |= set(never)
         return self._told(noticed)
 
     def columns(self, names: Sequence[str], line: int, time: int) -> list[Drift]:
@@ -116,7 +127,7 @@ class DriftMonitor:
 
     def _open(self, name: str, row: Row, noticed: list[tuple[str, Noticed]]) -> FieldWatch | None:
         """Begin to watch a field; after the clean stretch, only once it has come often enough to be told as new."""
-        if self._learned and name not in self._signals:
+        if self._learned and name not in self._known:
             self._unknown[name] = self._unknown.get(name, 0) + 1 if len(self._unknown) < _MOST_FIELDS else 0
             if self._unknown.get(name, 0) < _NEW_AFTER:
                 return None
@@ -124,23 +135,27 @@ class DriftMonitor:
         if len(self._watches) >= _MOST_FIELDS:
             return None
         signals = self._signals.get(name, [])
-        unit = signals[0].unit if signals and signals[0].type in ("f64", "i64") or signals else None
         period = next((round(one.period * 1e9) for one in signals if one.period), None)
-        changes = () if signals and signals[0].type in ("bool", "enum", "quat") else changes_from(unit)
-        self._watches[name] = FieldWatch(self._size, changes, period)
+        changes = changes_from(signals[0].unit if signals else None)
+        if signals and not signals[0].type.startswith(("f64", "vec", "pose")):
+            changes = ()  # a whole number, a name and a direction have no unit
+        self._watches[name] = FieldWatch(self._size, changes, period, record=row.record)
         return self._watches[name]
 
     def _missing(self, row: Row) -> list[tuple[str, Noticed]]:
         """Fields that the rows passed by for much longer than ever before."""
         out = []
         for name, watch in self._watches.items():
-            silent = self._rows - watch.last_row
-            if watch.told_missing:
-                watch.told_missing = silent >= self._size
-            elif silent > max(3 * watch.widest, self._size // 2) and watch.widest:
+            silent = self._counts.get(watch.record, 0) - watch.last_row
+            if not watch.told_missing and silent > max(3 * watch.widest, self._size // 2) and watch.widest:
                 watch.told_missing = True
                 out.append((name, Noticed("missing", row.line, row.time, self._gone(name, self._watches))))
         return out
+
+    def _never(self, name: str, row: Row) -> Noticed:
+        near = did_you_mean(name, self._watches)
+        text = "the contract names it, and it never comes" + (near if "did you mean" in near else "")
+        return Noticed("missing", row.line, row.time, text)
 
     def _gone(self, name: str, names: Iterable[str]) -> str:
         fresh = [other for other in [*names, *self._unknown] if other != name and self._is_new(other)]
@@ -166,6 +181,13 @@ class DriftMonitor:
         """Lines within which fields that changed in the same way did so together."""
         readings = sum(watch.seen for watch in self._watches.values()) or 1
         return 3 * self._size * max(1, self._rows * len(self._watches) // readings)
+
+
+def _columns(reader: ReaderSpec) -> list[str]:
+    """Fields that the contract describes, whether or not a signal reads them."""
+    if reader.record is not None:
+        return [f"{kind}/{name}" for kind, names in reader.record.types.items() for name in names]
+    return list(reader.columns or ()) if reader.layout == "wide" else []
 
 
 def merged(drifts: Sequence[Drift], reach: int) -> list[Drift]:

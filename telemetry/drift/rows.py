@@ -21,11 +21,12 @@ _MOST_FIELDS = 20_000
 
 
 class Row(NamedTuple):
-    """One line: its number from 1, its own time [ns, as written], what its fields hold."""
+    """One line: its number from 1, its own time [ns, as written], what its fields hold, its type in the record layout."""
 
     line: int
     time: int
     fields: dict[str, Value]
+    record: str = ""
 
 
 class RowReader:
@@ -101,6 +102,7 @@ class RowReader:
                 for name, raw in list(item.items())[:_MOST_FIELDS]
                 if name not in own
             },
+            prefix[:-1],
         )
 
 

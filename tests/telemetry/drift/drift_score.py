@@ -1,4 +1,4 @@
-"""How many of the corpus's drifts are found and named: `python tests/telemetry/drift/score.py FIRST LAST`."""
+"""How many of the corpus's drifts are found and named: `python tests/telemetry/drift/drift_score.py FIRST LAST`."""
 
 import sys
 import tempfile
@@ -6,14 +6,11 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).parents[3]))
+from drift_corpus import KINDS, Case, Truth, make_case
 
-from tests.telemetry.drift.corpus import KINDS, Case, make_case  # noqa: E402
-
-from twinstage.telemetry.contract import parse_contract  # noqa: E402
-from twinstage.telemetry.drift.check import check_drift  # noqa: E402
-from twinstage.telemetry.drift.monitor import Drift  # noqa: E402
+from twinstage.telemetry.contract import parse_contract
+from twinstage.telemetry.drift.check import check_drift
+from twinstage.telemetry.drift.monitor import Drift
 
 Score = tuple[Counter[str], Counter[str], Counter[str], list[str]]
 
@@ -27,7 +24,7 @@ def judge(case: Case, drifts: list[Drift]) -> tuple[bool, list[Drift]]:
     return all(found), wrong
 
 
-def _names(truth, drift: Drift, what: str) -> bool:  # type: ignore[no-untyped-def]
+def _names(truth: Truth, drift: Drift, what: str) -> bool:
     if drift.what != what:
         return False
     if what == "cadence":
