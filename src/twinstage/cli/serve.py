@@ -42,6 +42,10 @@ def serve(
             show_default=False,
         ),
     ] = None,
+    notify: Annotated[
+        Path | None,
+        typer.Option("--notify", help="notify.yaml: whom to tell of alarms, and how.", show_default=False),
+    ] = None,
     speed: Annotated[
         float, typer.Option("--speed", min=0.01, help="Replay recordings this many times faster.")
     ] = 1.0,
@@ -84,6 +88,7 @@ def serve(
         variants=variant_choices(variant),
         quarantine=quarantine,
         history=history,
+        notify=notify,
     )
     serve_twin(
         files,
