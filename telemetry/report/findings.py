@@ -114,7 +114,7 @@ def _other_unit(one: Series, values: F8, what: str) -> Iterator[Finding]:
         yield Finding(
             "unit.mixed", "error", one.id,
             f"{guess[1]} of {len(values)} {what} of {one.id} would fit, were they written in {guess[0]} instead of {one.unit}",
-            "find who writes them; give those rows a signal of their own with that unit (`where`)",
+            "find who writes them; where rows say their unit, name that column as the reader's `unit`",
         )  # fmt: skip
 
 
@@ -195,7 +195,7 @@ def _source(name: str, done: Ingested) -> Iterator[Finding]:
         yield Finding(
             f"quarantine.{reason}", "error", first.signal or name,
             f"{name}: {count(len(records), 'time')} {field or 'a row'} was not as expected, first in line "
-            f"{first.line}: {first.got[:60]!r}; expected {first.expected}",
+            f"{first.line}: {first.got[:60]}; expected {first.expected}",
         )  # fmt: skip
 
 

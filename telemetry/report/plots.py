@@ -55,11 +55,13 @@ def _band(gap: Gap, start_ns: int, span: int) -> str:
 
 
 def _path(along: F8, up: F8, cuts: I8, *, step: bool) -> str:
-    """Lines between readings that are not cut apart."""
+    """Lines between readings that no cut and no missing value parts."""
     out = []
-    for start, end in zip([0, *cuts.tolist()], [*cuts.tolist(), len(along)], strict=True):
-        keep = np.flatnonzero(np.isfinite(up[start:end])) + start
-        if not len(keep):
+    holes = np.flatnonzero(np.diff(np.isfinite(up).astype(np.int8))) + 1
+    ends = sorted({*cuts.tolist(), *holes.tolist(), len(along)})
+    for start, end in zip([0, *ends], ends, strict=False):
+        keep = np.arange(start, end)
+        if start == end or not np.isfinite(up[start]):
             continue
         places = _thinned(along[keep], up[keep])
         x, y = along[keep][places], up[keep][places]

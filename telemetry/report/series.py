@@ -1,4 +1,5 @@
-"""Readings -> one series a signal, in the unit of the contract; derived signals computed moment by moment."""
+"""Readings -> one series a signal, in the unit of the contract; derived signals computed moment by moment, with the age of
+what they are made of."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -99,7 +100,7 @@ def _derived(contract: Contract, columns: EventColumns) -> Iterator[Series]:
         state.derive()
         start = end
         new[row] = state.ordinal[own] > before
-        quality[row] = state.quality[own]
+        quality[row] = state.effective_quality(int(moments[row]))[own]  # an input that grew old counts
         numbers[row] = np.where(quality[row] < FIRST_BAD, state.numeric[own], np.nan)
     for k, spec in enumerate(contract.derived):
         at = np.flatnonzero(new[:, k])
