@@ -1,5 +1,6 @@
 """Looking prims up for bindings, and making them editable. Touches pxr."""
 
+import math
 from bisect import bisect_left
 from typing import Any
 
@@ -31,6 +32,23 @@ class Binder:
                 "binding.prim", where, f"there is no prim {path}{did_you_mean(path, near, most=4)}"
             )
         return found
+
+    def origin(self, where: str, given: tuple[float, float, float] | None) -> tuple[float, float, float]:
+        """Latitude, longitude [rad] and height [m] of the world's origin: those given [deg, deg, m], or the stage's own."""
+        if given is None:
+            stage = self.opened.stage
+            prims = [prim for prim in (stage.GetDefaultPrim(), *stage.GetPseudoRoot().GetChildren()) if prim]
+            told = (prim.GetAttribute("twin:origin").Get() for prim in prims)
+            value = next((value for value in told if value is not None), None)
+            if value is None or len(value) != 3:
+                raise BindingProblem(
+                    "binding.origin",
+                    where,
+                    "a latitude and longitude need an origin: give it (origin: [latitude, longitude, height]), or "
+                    "author twin:origin (double3: degrees, degrees, metres) on the stage's default prim",
+                )
+            given = (float(value[0]), float(value[1]), float(value[2]))
+        return math.radians(given[0]), math.radians(given[1]), given[2]
 
     def movable(self, where: str, path: str) -> int:
         """The node of a prim that can be given a transform; an instance above it is opened up."""

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from twinstage.base.errors import UserError
+from twinstage.scene.smoothing import MOST_DELAY, Smoothing
 from twinstage.telemetry.units import compile_unit
 
 _MODEL = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -47,17 +48,77 @@ class PositionFields(BaseModel):
     z: Number | None = None
 
 
+class GeodeticFields(BaseModel):
+    """A place on the Earth (WGS-84), as metres east, north and up of an origin: latitude, longitude [rad], height [m].
+
+    `origin`: latitude, longitude [deg] and height [m] of the world's origin; by default the attribute `twin:origin` (double3,
+    the same three) of the stage's default prim.
+    """
+
+    model_config = _MODEL
+    latitude: Number
+    longitude: Number
+    height: Number = 0.0
+    origin: tuple[float, float, float] | None = None
+
+    @model_validator(mode="after")
+    def _on_earth(self) -> "GeodeticFields":
+        if self.origin is not None and not (abs(self.origin[0]) <= 90 and abs(self.origin[1]) <= 360):
+            raise ValueError(f"origin {list(self.origin)} is no latitude and longitude in degrees")
+        return self
+
+
+def _position_form(value: Any) -> Any:
+    """Which of the two forms a mapping is meant to be, so that a mistake is told in the words of that one."""
+    if isinstance(value, dict):
+        return (GeodeticFields if value.keys() & GeodeticFields.model_fields.keys() else PositionFields)(
+            **value
+        )
+    return value
+
+
 class ScaleFields(PositionFields):
     """Components of a scale (ratios; a length counts as a multiple of one metre)."""
 
 
 class RotationFields(BaseModel):
-    """Turns about the fixed axes x, y, z of the frame, applied in this order [rad]; unnamed ones keep theirs."""
+    """Turns about the fixed axes x (roll), y (pitch) and z (yaw) of the frame [rad]; unnamed ones keep theirs.
+
+    `order`: in which order they are applied; `xyz` is the same as yaw, then pitch, then roll about the axes of the body
+    that turns with them. With another order all three have to be named.
+    """
 
     model_config = _MODEL
     roll: Number | None = None
     pitch: Number | None = None
     yaw: Number | None = None
+    order: Literal["xyz", "xzy", "yxz", "yzx", "zxy", "zyx"] = "xyz"
+
+    @model_validator(mode="after")
+    def _all_three(self) -> "RotationFields":
+        if self.order != "xyz" and None in (self.roll, self.pitch, self.yaw):
+            raise ValueError(f"with order {self.order!r} all of roll, pitch and yaw have to be named")
+        return self
+
+
+class SmoothFields(BaseModel):
+    """How a pose is shown between readings: `linear` (`delay` behind them) or `filter` (63 % of the way in `time`) [s]."""
+
+    model_config = _MODEL
+    kind: Literal["linear", "filter"]
+    delay: Annotated[float, Field(gt=0, le=MOST_DELAY)] | None = None
+    time: Annotated[float, Field(gt=0, le=MOST_DELAY)] | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> "SmoothFields":
+        wanted, other = ("delay", "time") if self.kind == "linear" else ("time", "delay")
+        if getattr(self, wanted) is None or getattr(self, other) is not None:
+            raise ValueError(f"smoothing of kind {self.kind} has a {wanted} in seconds, and no {other}")
+        return self
+
+    @property
+    def smoothing(self) -> Smoothing:
+        return Smoothing(self.kind, self.delay or self.time or 0.0)
 
 
 class _Binding(BaseModel):
@@ -101,14 +162,17 @@ class JointBinding(_OneValue):
     axis: Literal["X", "Y", "Z"] | tuple[float, float, float] | None = None
     pivot: tuple[float, float, float] = (0.0, 0.0, 0.0)
     motion: Literal["rotate", "slide"] | None = None
+    smooth: SmoothFields | None = None
 
 
 class _PoseFields(_Binding):
     frame: str = "parent"
     signal: str | None = None
-    position: PositionFields | str | None = None
+    position: Annotated[PositionFields | GeodeticFields | str | None, BeforeValidator(_position_form)] = None
     rotation: RotationFields | str | None = None
     scale: ScaleFields | Number | None = None
+    axes: Literal["enu", "ned"] = "enu"
+    smooth: SmoothFields | None = None
 
     @model_validator(mode="after")
     def _something(self) -> "_PoseFields":
@@ -116,6 +180,8 @@ class _PoseFields(_Binding):
             raise ValueError("a pose signal gives position and rotation, so these cannot be named, too")
         if self.signal is None and self.position is None and self.rotation is None and self.scale is None:
             raise ValueError("none of signal, position, rotation and scale is given, so nothing would move")
+        if isinstance(self.position, GeodeticFields) and self.frame != "world":
+            raise ValueError("a latitude and longitude are places in the world: write frame: world")
         if self.frame not in ("parent", "world") and not self.frame.startswith("/"):
             raise ValueError(f"frame {self.frame!r} is unknown; expected parent, world or the path of a prim")
         return self
@@ -125,7 +191,9 @@ class PoseBinding(_PoseFields):
     """The pose of a prim in a frame: `parent`, `world` (metres, Z-up) or another prim's.
 
     `signal`: of type pose; or `position` (a vec[3] signal, or x, y, z), `rotation` (a quat signal, or roll, pitch, yaw) and
-    `scale` (one number, or x, y, z). What is not named keeps its authored value.
+    `scale` (one number, or x, y, z). What is not named keeps its authored value. `position` may be latitude, longitude and
+    height. `axes: ned` reads x, y, z as north, east, down and rotations as those of a body that looks forward, right and
+    down; the frame's X is east, its Y north, its Z up.
     """
 
     kind: Literal["pose"] = "pose"
@@ -255,6 +323,8 @@ class EntityBinding(_PoseFields):
     def _slots(self) -> "EntityBinding":
         if self.pattern is not None:
             raise ValueError("an entity binding names one prim to repeat, not a pattern")
+        if self.smooth is not None:
+            raise ValueError("entities are not smoothed: a slot may hold another one at the next tick")
         if self.frame != "parent":
             raise ValueError(
                 "entities are placed in the frame of their parent; name `parent` instead of `frame`"

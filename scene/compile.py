@@ -14,6 +14,7 @@ from twinstage.base.errors import UserError
 from twinstage.base.finding import Finding
 from twinstage.scene.attach import Attachments, Grip
 from twinstage.scene.binder import Binder
+from twinstage.scene.binding_models import GeodeticFields
 from twinstage.scene.bindings import (
     AttachBinding,
     AttributeBinding,
@@ -197,7 +198,8 @@ class Compiler:
         node = self._claim(where, self.binder.movable(where, joint.body1))
         value = self._coordinate(where, b, joint.motion)
         frame = self.snapshot.prims.index_of.get(joint.body0, WORLD)
-        self.joints.append(JointRequest(where, node, frame, joint, value))
+        smooth = None if b.smooth is None else b.smooth.smoothing
+        self.joints.append(JointRequest(where, node, frame, joint, value, smooth))
         self.joint_bindings.append((where, b))
         self._note(value, joint.body1, b.prim or "")
 
@@ -280,7 +282,12 @@ class Compiler:
         """What a pose's fields ask for."""
         parent = int(self.snapshot.node_parent[node])
         frame = {"parent": parent, "world": WORLD}.get(b.frame)
-        position, vec = self._vector3(where, b.position, ("m",), "a position", "vec[3]")
+        origin = None
+        if isinstance(b.position, GeodeticFields):
+            position, vec = self._geodetic(where, b.position), -1
+            origin = self.binder.origin(where, b.position.origin)
+        else:
+            position, vec = self._vector3(where, b.position, ("m",), "a position", "vec[3]")
         angles, quat = self._angles(where, b.rotation)
         return PoseRequest(
             where=where,
@@ -292,7 +299,17 @@ class Compiler:
             pose_signal=-1 if b.signal is None else self.signals.find_type(where, b.signal, "pose"),
             quat_signal=quat,
             vec_signal=vec,
+            order=b.rotation.order if isinstance(b.rotation, RotationFields) else "xyz",
+            ned=b.axes == "ned",
+            origin=origin,
+            smooth=None if b.smooth is None else b.smooth.smoothing,
         )
+
+    def _geodetic(self, where: str, fields: GeodeticFields) -> tuple[int, int, int]:
+        """Input rows of latitude, longitude and height."""
+        latitude = self._number(where, fields.latitude, ("rad",), "a latitude")
+        longitude = self._number(where, fields.longitude, ("rad",), "a longitude")
+        return latitude, longitude, self._number(where, fields.height, ("m",), "a height")
 
     def _vector3(
         self,

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from twinstage.scene.attach import Attachments
+from twinstage.scene.axes import ORDERS, ned_position, ned_rotation
 from twinstage.scene.binder import Binder
 from twinstage.scene.columns import F8
 from twinstage.scene.follow import WORLD, WorldCache, make_levels, node_name
@@ -18,6 +19,7 @@ from twinstage.scene.joints import Joint
 from twinstage.scene.movers import PoseMover, Trs, joint_mover, quat_to_euler
 from twinstage.scene.poses import Drives, Framed, PoseStage, snap_scale
 from twinstage.scene.problems import BindingProblem
+from twinstage.scene.smoothing import Smoother, Smoothing
 from twinstage.scene.snapshot import Snapshot
 from twinstage.scene.transforms import decompose_trs, quat_to_matrix
 
@@ -33,11 +35,16 @@ class JointRequest:
     frame: int
     joint: Joint
     value: int
+    smooth: Smoothing | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class PoseRequest:
-    """The pose of a node in a frame: input rows or signal indices, -1 where authored."""
+    """The pose of a node in a frame: input rows or signal indices, -1 where authored.
+
+    `order`: of the turns; `ned`: told in north, east, down; `origin`: where position is latitude, longitude [rad] and height
+    [m], those of the world's origin.
+    """
 
     where: str
     node: int
@@ -48,6 +55,10 @@ class PoseRequest:
     pose_signal: int
     quat_signal: int
     vec_signal: int
+    order: str = "xyz"
+    ned: bool = False
+    origin: tuple[float, float, float] | None = None
+    smooth: Smoothing | None = None
 
 
 class Scene:
@@ -129,6 +140,8 @@ def build_pose_stage(
         levels=levels,
         attachments=attachments,
         attach_level=max((levels.level_of[n] for n in grips), default=0),
+        joint_smoother=Smoother([r.smooth for r in joints]),
+        pose_smoother=Smoother([r.smooth for r in poses]),
     )
 
 
@@ -244,6 +257,10 @@ def pose_mover(scene: Scene, poses: list[PoseRequest]) -> PoseMover:
     def rows(name: str, *shape: int) -> np.ndarray:
         return np.array([getattr(r, name) for r in poses], np.int64).reshape(-1, *shape)
 
+    ned = np.array([r.ned for r in poses], bool)
+    # What is not named keeps its authored value, so that is turned into the convention of the others.
+    translation[ned], rotation[ned] = ned_position(translation[ned]), ned_rotation(rotation[ned])
+    origin = [r.origin if r.origin is not None else (np.nan,) * 3 for r in poses]
     return PoseMover(
         node=rows("node"),
         position=rows("position", 3),
@@ -256,6 +273,9 @@ def pose_mover(scene: Scene, poses: list[PoseRequest]) -> PoseMover:
         authored_angles=quat_to_euler(rotation),
         authored_rotation=rotation,
         authored_scale=scale,
+        order=np.array([ORDERS.index(r.order) for r in poses], np.int64),
+        ned=ned,
+        origin=np.array(origin, np.float64).reshape(-1, 3),
     )
 
 

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from twinstage.scene.axes import ORDERS, ned_position, ned_rotation, turns
 from twinstage.scene.columns import F8, I8, Bool
+from twinstage.scene.geodesy import east_north_up
 from twinstage.scene.transforms import axis_angle_to_quat, matrix_to_quat, quat_multiply, quat_to_matrix
 
 Trs = tuple[F8, F8, F8]
@@ -103,7 +105,9 @@ class PoseMover:
         node: i8[n].
         position, angles, scale: input rows i8[n, 3], -1 where authored; angles are roll, pitch, yaw.
         pose_signal, quat_signal, vec_signal: index of a signal that drives all, the rotation, the position; or -1.
-        authored_*: f8[n, 3], f8[n, 3], f8[n, 4], f8[n, 3].
+        authored_*: f8[n, 3], f8[n, 3], f8[n, 4], f8[n, 3]; where `ned`, in that convention.
+        order: which of `axes.ORDERS` turns follow, i8[n]; ned: told in north, east, down, bool[n]; origin: f8[n, 3] where
+            position is latitude, longitude [rad] and height [m], NaN elsewhere.
     """
 
     node: I8
@@ -117,22 +121,45 @@ class PoseMover:
     authored_angles: F8
     authored_rotation: F8
     authored_scale: F8
+    order: I8
+    ned: Bool
+    origin: F8
 
     def move(self, rows: np.ndarray, inputs: np.ndarray, vectors: "VectorSignals") -> Trs:
         """TRS of those rows; values that are not known yet leave the authored ones."""
-        translation = _named(self.position[rows], inputs, self.authored_position[rows])
+        translation, rotation, scale = self._told(rows, inputs, vectors)
+        ned = self.ned[rows]
+        if ned.any():
+            translation[ned], rotation[ned] = ned_position(translation[ned]), ned_rotation(rotation[ned])
+        return translation, rotation, scale
+
+    def _told(self, rows: np.ndarray, inputs: np.ndarray, vectors: "VectorSignals") -> Trs:
+        """The same in the convention of each row."""
+        translation = self._position(rows, inputs)
         scale = _named(self.scale[rows], inputs, self.authored_scale[rows])
         angles = self.angles[rows]
         turned = (angles >= 0).any(1)
         rotation = self.authored_rotation[rows].copy()
-        if turned.any():
-            rotation[turned] = euler_to_quat(
-                _named(angles[turned], inputs, self.authored_angles[rows][turned])
-            )
+        for order in np.unique(self.order[rows][turned]).tolist():
+            chosen = turned & (self.order[rows] == order)
+            by = _named(angles[chosen], inputs, self.authored_angles[rows][chosen])
+            rotation[chosen] = euler_to_quat(by) if order == 0 else turns(by, ORDERS[order])
         vectors.pose(self.pose_signal[rows], translation, rotation)
         vectors.quat(self.quat_signal[rows], rotation)
         vectors.vec3(self.vec_signal[rows], translation)
         return translation, rotation, scale
+
+    def _position(self, rows: np.ndarray, inputs: np.ndarray) -> F8:
+        """Named components, and places on the Earth once all three are known."""
+        origin = self.origin[rows]
+        earth = np.isfinite(origin[:, 0])
+        if not earth.any():
+            return _named(self.position[rows], inputs, self.authored_position[rows])
+        out = _named(np.where(earth[:, None], -1, self.position[rows]), inputs, self.authored_position[rows])
+        geodetic = np.append(inputs, np.nan)[self.position[rows]]
+        known = earth & np.isfinite(geodetic).all(1)
+        out[known] = east_north_up(geodetic[known], origin[known])
+        return out
 
 
 @dataclass(frozen=True, slots=True)

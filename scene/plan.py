@@ -152,13 +152,15 @@ class BindingPlan:
         watermark_ns: int = 0,
         quality: np.ndarray | None = None,
         also: np.ndarray | None = None,
+        now_ns: int | None = None,
     ) -> TickColumns:
         """What changed since the last call, or with `full` everything that is bound.
 
         A full tick includes what changed, so the next one goes on from there. `ordinal` numbers the tick.
         `quality` u4[signals]: what to say of the signals in place of `state.quality`, for who counts age in
         (`StateTable.effective_quality`). `also`: indices of signals whose quality changed and nothing else; they are
-        told, too, and styles look at them. Poses, visibility and attributes follow values alone.
+        told, too, and styles look at them. Poses, visibility and attributes follow values alone. `now_ns`: of the tick, by
+        which smoothed poses move on; None shows what was told at once.
         """
         full = full or self._restarted
         self._restarted = False
@@ -171,7 +173,7 @@ class BindingPlan:
             told[also] = True
         inputs = self.inputs.evaluate(state.numeric, self._components(state))
         vectors = self._vectors(state)
-        moved = self.poses.update(changed, inputs, vectors)
+        moved = self.poses.update(changed, inputs, vectors, now_ns)
         self._event_ns = max(self._event_ns, int(state.event_ns[changed].max(initial=0)))
         pose = self.poses.columns(np.ones_like(moved) if full else moved, ordinal, self._event_ns)
         tick = TickColumns(

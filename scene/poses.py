@@ -12,6 +12,7 @@ from twinstage.scene.attach import Attachments
 from twinstage.scene.columns import F4, F8, I8, Bool, PoseColumns, frozen
 from twinstage.scene.follow import Levels, WorldCache
 from twinstage.scene.movers import JointMover, PoseMover, Trs, VectorSignals, take_apart
+from twinstage.scene.smoothing import Smoother
 from twinstage.scene.transforms import compose_trs
 
 
@@ -44,6 +45,17 @@ class Framed:
     frames: I8
 
 
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """One tick: which rows of the movers were told something, bool[n] each, and by what."""
+
+    joints: Bool
+    poses: Bool
+    inputs: np.ndarray
+    vectors: VectorSignals
+    now_ns: int | None
+
+
 @dataclass
 class PoseStage:
     """All bound nodes' poses.
@@ -65,6 +77,8 @@ class PoseStage:
     levels: Levels
     attachments: Attachments
     attach_level: int
+    joint_smoother: Smoother
+    pose_smoother: Smoother
 
     def __post_init__(self) -> None:
         self._follows = bool(self.attachments.grips) or any(
@@ -79,21 +93,43 @@ class PoseStage:
         self.scale: F4 = self.authored[2].astype(np.float32)
         self.cache.reset()
         self.attachments.reset()
+        self.joint_smoother.reset()
+        self.pose_smoother.reset()
         self._first = True
 
-    def update(self, changed: np.ndarray, inputs: np.ndarray, vectors: VectorSignals) -> Bool:
-        """Move by what changed (bool[signals]); returns which bound nodes' poses differ from before, bool[b]."""
+    def update(
+        self, changed: np.ndarray, inputs: np.ndarray, vectors: VectorSignals, now_ns: int | None = None
+    ) -> Bool:
+        """Move by what changed (bool[signals]); returns which bound nodes' poses differ from before, bool[b].
+
+        `now_ns`: of the tick, for what is smoothed; None shows what was told at once.
+        """
         moved = np.zeros(len(self.nodes), bool)
-        joints = np.flatnonzero(self.joint_free & (self._first | self.joint_drives.dirty(changed)))
+        told = _Told(
+            self.joint_drives.dirty(changed), self.pose_drives.dirty(changed), inputs, vectors, now_ns
+        )
+        joints = np.flatnonzero(self.joint_free & (self._first | told.joints | self.joint_smoother.moving))
         if len(joints):
-            self._store(self.joint.node[joints], self.joint.move(joints, inputs), moved)
-        poses = np.flatnonzero(self.pose_free & (self._first | self.pose_drives.dirty(changed)))
+            self._store(self.joint.node[joints], self._joints(joints, told), moved)
+        poses = np.flatnonzero(self.pose_free & (self._first | told.poses | self.pose_smoother.moving))
         if len(poses):
-            self._store(self.pose.node[poses], self.pose.move(poses, inputs, vectors), moved)
+            self._store(self.pose.node[poses], self._poses(poses, told), moved)
         if self._follows:
-            self._update_followers(inputs, vectors, moved)
+            self._update_followers(told, moved)
         self._first = False
         return moved
+
+    def _joints(self, rows: np.ndarray, told: "_Told") -> Trs:
+        trs = self.joint.move(rows, told.inputs)
+        if self.joint_smoother and told.now_ns is not None:
+            self.joint_smoother.apply(rows, trs, told.joints[rows], told.now_ns)
+        return trs
+
+    def _poses(self, rows: np.ndarray, told: "_Told") -> Trs:
+        trs = self.pose.move(rows, told.inputs, told.vectors)
+        if self.pose_smoother and told.now_ns is not None:
+            self.pose_smoother.apply(rows, trs, told.poses[rows], told.now_ns)
+        return trs
 
     def columns(self, which: np.ndarray, ordinal: int, event_ns: int) -> PoseColumns:
         """The stored poses of bound nodes `which` (bool[b])."""
@@ -108,21 +144,17 @@ class PoseStage:
             None if (scale == 1).all() else frozen(scale, np.float32),
         )
 
-    def _update_followers(self, inputs: np.ndarray, vectors: VectorSignals, moved: np.ndarray) -> None:
+    def _update_followers(self, told: "_Told", moved: np.ndarray) -> None:
         for level, groups in enumerate(self.levels.groups):
-            for framed, mover in (
-                (self.joint_framed[level], self.joint),
-                (self.pose_framed[level], self.pose),
+            for framed, node, move in (
+                (self.joint_framed[level], self.joint.node, self._joints),
+                (self.pose_framed[level], self.pose.node, self._poses),
             ):
                 if len(framed.rows):
-                    trs = (
-                        mover.move(framed.rows, inputs)
-                        if isinstance(mover, JointMover)
-                        else mover.move(framed.rows, inputs, vectors)
-                    )
-                    self._place(mover.node[framed.rows], framed.frames, compose_trs(*trs), moved)
+                    trs = move(framed.rows, told)
+                    self._place(node[framed.rows], framed.frames, compose_trs(*trs), moved)
             if self.attachments.grips and level == self.attach_level:
-                held, local = self.attachments.update(inputs, self.cache)
+                held, local = self.attachments.update(told.inputs, self.cache)
                 if held:
                     self._store(np.array(held), take_apart(local), moved)
             for places in groups:

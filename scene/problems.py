@@ -19,6 +19,11 @@ RULES: dict[str, Rule] = {
     "binding.file": Rule(
         "error", "The bindings cannot be read: a wrong field, kind, value or YAML.", "correct the line that is named"
     ),
+    "binding.origin": Rule(
+        "error",
+        "A latitude and longitude without the origin that they are metres from.",
+        "author twin:origin on the default prim, or give origin",
+    ),
     "binding.prim": Rule(
         "error", "A prim, frame or candidate does not exist.", "correct the path; `twinstage bind suggest` lists targets"
     ),

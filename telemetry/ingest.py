@@ -166,6 +166,12 @@ class Ingest:
         return {name: intake.counts for name, intake in self._intakes.items()}
 
     @property
+    def watermarks(self) -> dict[str, int]:
+        """The watermark of each source that was heard from [ns since 1970, UTC]."""
+        known = {name: intake.order.watermark_ns for name, intake in self._intakes.items()}
+        return {name: mark for name, mark in known.items() if mark != NO_WATERMARK}
+
+    @property
     def watermark_ns(self) -> int:
         """No source that is heard from expects an event older than this [ns since 1970, UTC]; 0 before any event."""
         known = [i for i in self._intakes.values() if i.order.watermark_ns != NO_WATERMARK]

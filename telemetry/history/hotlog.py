@@ -1,52 +1,74 @@
 """The journal of a running ingest in an SQLite file: append-only, in write-ahead mode, safe once `commit` has returned.
 
-    sessions  one a run: the hash of its contract and the ids of its signals, which the numbers in blobs count
+    sessions  one a run: its contract, and the ids of its signals, which the numbers in blobs count
     entries   the journal's entries in order, each a blob with its CRC-32, the span of its event times and their number
+    checkpoints  all of an ingest after an entry, for `recovery`
+    snapshots    states at moments, for `seek`
+    parts        what lies in the archive, see `archive`; entries up to `archived` in `meta` are there
 
-Other processes may read while one writes. A commit that fails (a full disk) keeps what was told, and the next one writes it.
+One thread tells while another commits. Other processes may read while one writes. A commit that fails (a full disk) keeps what was told, and the next one writes it.
 """
 
 import errno
 import sqlite3
+import threading
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from twinstage.base.errors import UserError
 from twinstage.telemetry.contract import Contract
 from twinstage.telemetry.history.blobs import bytes_entry, entry_bytes
-from twinstage.telemetry.journal import Arrived, Entry
+from twinstage.telemetry.journal import Arrived, BeganAgain, Entry
 
 FORMAT = 1
+DATABASE = "history.db"
+"""The log's name in a history folder."""
+
 MOST_WAITING = 1_000_000
 """Most readings told but not yet committed."""
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS sessions (
-    id INTEGER PRIMARY KEY, contract TEXT NOT NULL, signals TEXT NOT NULL, types TEXT NOT NULL, units TEXT NOT NULL);
+    id INTEGER PRIMARY KEY, contract TEXT NOT NULL, signals TEXT NOT NULL, types TEXT NOT NULL, units TEXT NOT NULL,
+    text TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS parts (
+    name TEXT PRIMARY KEY, session INTEGER NOT NULL, first_ns INTEGER NOT NULL, last_ns INTEGER NOT NULL,
+    count INTEGER NOT NULL, sources TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS entries (
-    id INTEGER PRIMARY KEY, session INTEGER NOT NULL REFERENCES sessions, source TEXT NOT NULL, first_ns INTEGER,
+    id INTEGER PRIMARY KEY AUTOINCREMENT, session INTEGER NOT NULL REFERENCES sessions, source TEXT NOT NULL, first_ns INTEGER,
     last_ns INTEGER, count INTEGER NOT NULL, crc INTEGER NOT NULL, blob BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS checkpoints (
     after INTEGER PRIMARY KEY, session INTEGER NOT NULL, crc INTEGER NOT NULL, blob BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS snapshots (
+    id INTEGER PRIMARY KEY, contract TEXT NOT NULL, at_ns INTEGER NOT NULL, crc INTEGER NOT NULL, blob BLOB NOT NULL);
+CREATE INDEX IF NOT EXISTS moments ON snapshots (contract, at_ns);
 CREATE INDEX IF NOT EXISTS spans ON entries (last_ns, first_ns) WHERE count > 0;
 """
+
+_NEWEST = "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'entries'), 0)"
+"""Number of the newest entry, also where it lies in the archive by now."""
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One run: the hash of its contract; ids, types and SI units of its signals, in the order that blobs count."""
+    """One run: the hash of its contract; ids, types and SI units of its signals, in the order that blobs count.
+
+    `text`: the contract as JSON.
+    """
 
     id: int
     contract: str
     signals: tuple[str, ...]
     types: tuple[str, ...]
     units: tuple[str, ...]
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,42 +96,67 @@ class HotLog:
         self.session = self._begin(contract)
         self.committed = self._newest()
         self._waiting: list[Entry] = []
+        self._told = self._written = 0
         self._readings = 0
+        self._writing = threading.Lock()
+
+    @property
+    def told(self) -> int:
+        """How many entries this run has told."""
+        return self._told
 
     def tell(self, entry: Entry) -> None:
         """Take an entry; it is safe after the next `commit`. Raises OSError when too many wait, for commits keep failing."""
+        self._waiting.append(entry)
+        self._told += 1
         if isinstance(entry, Arrived):
             self._readings += len(entry.taken) + len(entry.history_only)
             if self._readings > MOST_WAITING:
                 self.commit()
-        self._waiting.append(entry)
 
     def commit(self) -> None:
         """Write what was told, all or nothing. Raises OSError where the disk does not take it; nothing is lost then."""
-        if not self._waiting:
+        with self._writing:
+            self._write(list(self._waiting), ())
+
+    def keep_checkpoint(self, blob: bytes, told: int | None = None) -> None:
+        """Keep all of the ingest as it is after what was told so far (or was, when `told` was read); older ones but one go.
+
+        Raises OSError where the disk does not take it; nothing is lost then.
+        """
+        with self._writing:
+            upto = (self._told if told is None else told) - self._written
+            put = f"INSERT OR REPLACE INTO checkpoints VALUES (({_NEWEST}), ?, ?, ?)"
+            trim = "DELETE FROM checkpoints WHERE after NOT IN (SELECT after FROM checkpoints ORDER BY after DESC LIMIT 2)"
+            self._write(self._waiting[:upto], ((put, (self.session.id, zlib.crc32(blob), blob)), (trim, ())))
+
+    def keep_snapshot(self, at_ns: int, blob: bytes) -> None:
+        """Keep a state for `seek`; `at_ns`: the first moment that it serves. Raises OSError as `commit` does."""
+        put = "INSERT INTO snapshots (contract, at_ns, crc, blob) VALUES (?, ?, ?, ?)"
+        with self._writing:
+            self._write((), ((put, (self.session.contract, at_ns, zlib.crc32(blob), blob)),))
+
+    def _write(self, entries: Sequence[Entry], more: Sequence[tuple[str, tuple[object, ...]]]) -> None:
+        """Write entries that wait first in line, and more, all or nothing."""
+        if not entries and not more:
             return
-        rows = [self._row(entry) for entry in self._waiting]
+        rows = [self._row(entry) for entry in entries]
         try:
             with self._db:
                 self._db.executemany(
                     "INSERT INTO entries (session, source, first_ns, last_ns, count, crc, blob) VALUES (?, ?, ?, ?, ?, ?, ?)",
                     rows,
                 )
+                for sql, values in more:
+                    self._db.execute(sql, values)
+                newest = self._newest()
         except sqlite3.Error as error:
             code = errno.ENOSPC if "full" in str(error) else errno.EIO
             raise OSError(code, f"the history {str(self.path)!r} cannot be written: {error}") from error
-        self._waiting, self._readings = [], 0
-        self.committed = self._newest()
-
-    def keep_checkpoint(self, blob: bytes) -> None:
-        """Keep all of the ingest as it is after what was told so far; older checkpoints but one go."""
-        self.commit()
-        with self._db:
-            row = (self.committed, self.session.id, zlib.crc32(blob), blob)
-            self._db.execute("INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?)", row)
-            self._db.execute(
-                "DELETE FROM checkpoints WHERE after NOT IN (SELECT after FROM checkpoints ORDER BY after DESC LIMIT 2)"
-            )
+        del self._waiting[: len(entries)]  # others may have been told meanwhile
+        self._written += len(entries)
+        self._readings -= sum(_span(entry)[2] for entry in entries)
+        self.committed = newest
 
     def close(self) -> None:
         """Commit and close. May be called more than once."""
@@ -129,16 +176,17 @@ class HotLog:
         ids = [signal.id for signal in contract.signals]
         types, units = [s.type for s in contract.signals], [s.si for s in contract.signals]
         texts = [msgspec.json.encode(part).decode() for part in (ids, types, units)]
+        whole = contract.model_dump_json(exclude_unset=True)
         with self._db:
             done = self._db.execute(
-                "INSERT INTO sessions (contract, signals, types, units) VALUES (?, ?, ?, ?)",
-                (contract.hash, *texts),
+                "INSERT INTO sessions (contract, signals, types, units, text) VALUES (?, ?, ?, ?, ?)",
+                (contract.hash, *texts, whole),
             )
         number = done.lastrowid or 0
-        return Session(number, contract.hash, tuple(ids), tuple(types), tuple(units))
+        return Session(number, contract.hash, tuple(ids), tuple(types), tuple(units), whole)
 
     def _newest(self) -> int:
-        return int(self._db.execute("SELECT coalesce(max(id), 0) FROM entries").fetchone()[0])
+        return int(self._db.execute(_NEWEST).fetchone()[0])
 
 
 class LogReader:
@@ -154,10 +202,10 @@ class LogReader:
     def sessions(self) -> dict[int, Session]:
         """All runs by number."""
         rows = self._db.execute(
-            "SELECT id, contract, signals, types, units FROM sessions ORDER BY id"
+            "SELECT id, contract, signals, types, units, text FROM sessions ORDER BY id"
         ).fetchall()
         return {
-            row[0]: Session(row[0], row[1], *(tuple(msgspec.json.decode(text)) for text in row[2:]))
+            row[0]: Session(row[0], row[1], *(tuple(msgspec.json.decode(text)) for text in row[2:5]), row[5])
             for row in rows
         }
 
@@ -167,10 +215,62 @@ class LogReader:
         sql = "SELECT id, session, crc, blob FROM entries WHERE id > ? AND id <= ? ORDER BY id"
         yield from self._logged(sql, (after, last))
 
-    def overlapping(self, first_ns: int, last_ns: int) -> Iterator[Logged]:
-        """Entries with readings that may lie in a span of event time, both ends included."""
-        sql = "SELECT id, session, crc, blob FROM entries WHERE count > 0 AND last_ns >= ? AND first_ns <= ? ORDER BY id"
-        yield from self._logged(sql, (first_ns, last_ns))
+    def overlapping(self, first_ns: int, last_ns: int, after: int = 0) -> Iterator[Logged]:
+        """Entries after a number with readings that may lie in a span of event time, both ends included."""
+        sql = (
+            "SELECT id, session, crc, blob FROM entries WHERE count > 0 AND last_ns >= ? AND first_ns <= ? AND id > ? ORDER BY id"
+        )
+        yield from self._logged(sql, (first_ns, last_ns, after))
+
+    def readings(self, after: int, most: int) -> Iterator[Logged]:
+        """Entries with readings after a number, in order, until they hold `most` readings."""
+        sql = "SELECT id, session, crc, blob, count FROM entries WHERE count > 0 AND id > ? ORDER BY id"
+        total = 0
+        for number, session, crc, blob, count in self._db.execute(sql, (after,)):
+            yield self._checked(number, session, crc, blob)
+            total += count
+            if total >= most:
+                return
+
+    def waiting(self, after: int) -> int:
+        """How many readings lie in entries after a number."""
+        sql = "SELECT coalesce(sum(count), 0) FROM entries WHERE count > 0 AND id > ?"
+        return int(self._db.execute(sql, (after,)).fetchone()[0])
+
+    def begun_again(self) -> list[int]:
+        """Event times at which replays began again, rising [ns]."""
+        sql = "SELECT first_ns FROM entries WHERE count = 0 AND first_ns IS NOT NULL ORDER BY first_ns"
+        return [row[0] for row in self._db.execute(sql)]
+
+    def snapshot(self, contract: str, at_ns: int) -> bytes | None:
+        """The newest snapshot of a contract that serves a moment."""
+        sql = "SELECT crc, blob FROM snapshots WHERE contract = ? AND at_ns <= ? ORDER BY at_ns DESC, id DESC LIMIT 1"
+        for crc, blob in self._db.execute(sql, (contract, at_ns)):
+            if zlib.crc32(blob) == crc:
+                return bytes(blob)
+        return None
+
+    def query(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """Rows of a question that writes nothing."""
+        return self._db.execute(sql, values).fetchall()
+
+    def change(self, *statements: tuple[str, Sequence[object]]) -> None:
+        """Write all or nothing. Raises OSError where the disk does not take it."""
+        try:
+            with self._db:
+                for sql, values in statements:
+                    self._db.execute(sql, values)
+        except sqlite3.Error as error:
+            raise OSError(errno.EIO, f"the history {str(self.path)!r} cannot be written: {error}") from error
+
+    @contextmanager
+    def one_view(self) -> Iterator[None]:
+        """All that is read inside is of one moment, whatever others write."""
+        self._db.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._db.execute("ROLLBACK")
 
     def checkpoint(self, before: int | None = None) -> tuple[int, int, bytes] | None:
         """The newest checkpoint, up to an entry: number of the last entry in it, its session, its bytes; or None."""
@@ -182,9 +282,10 @@ class LogReader:
         return None
 
     def span(self) -> tuple[int, int] | None:
-        """First and last event time [ns]; None where there are no readings."""
+        """First and last event time [ns], of the archive and the hot log; None where there are no readings."""
         low, high = self._db.execute(
-            "SELECT min(first_ns), max(last_ns) FROM entries WHERE count > 0"
+            "SELECT min(a), max(b) FROM (SELECT min(first_ns) a, max(last_ns) b FROM entries WHERE count > 0"
+            " UNION ALL SELECT min(first_ns), max(last_ns) FROM parts)"
         ).fetchone()
         return None if low is None else (low, high)
 
@@ -194,14 +295,19 @@ class LogReader:
 
     def _logged(self, sql: str, values: Sequence[int]) -> Iterator[Logged]:
         for number, session, crc, blob in self._db.execute(sql, values):
-            if zlib.crc32(blob) != crc:
-                raise UserError(
-                    f"the history {str(self.path)!r} is damaged: entry {number} is not what was written"
-                )
-            yield Logged(number, session, bytes_entry(blob))
+            yield self._checked(number, session, crc, blob)
+
+    def _checked(self, number: int, session: int, crc: int, blob: bytes) -> Logged:
+        if zlib.crc32(blob) != crc:
+            raise UserError(
+                f"the history {str(self.path)!r} is damaged: entry {number} is not what was written"
+            )
+        return Logged(number, session, bytes_entry(blob))
 
 
 def _span(entry: Entry) -> tuple[int | None, int | None, int]:
+    if isinstance(entry, BeganAgain):
+        return entry.boundary_ns, entry.boundary_ns, 0
     if not isinstance(entry, Arrived):
         return None, None, 0
     times = [part.event_ns for part in (entry.taken, entry.history_only) if len(part)]

@@ -34,6 +34,14 @@ def serve(
             "--quarantine", help="Append telemetry that was refused, with the reason, to this JSONL file."
         ),
     ] = None,
+    history: Annotated[
+        Path | None,
+        typer.Option(
+            "--history",
+            help="Keep everything that happens in this folder, and go on from where it ended.",
+            show_default=False,
+        ),
+    ] = None,
     speed: Annotated[
         float, typer.Option("--speed", min=0.01, help="Replay recordings this many times faster.")
     ] = 1.0,
@@ -75,6 +83,7 @@ def serve(
         asset_roots=tuple(asset_root or ()),
         variants=variant_choices(variant),
         quarantine=quarantine,
+        history=history,
     )
     serve_twin(
         files,

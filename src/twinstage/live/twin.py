@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from twinstage.base.clock import Clock
+from twinstage.base.errors import UserError
 from twinstage.base.finding import Finding
 from twinstage.live.edits import ProducerEdits
 from twinstage.live.wiring import load_wiring, with_recordings
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from twinstage.scene.writer import ColumnWriter
     from twinstage.sync.hub import Hub
     from twinstage.telemetry.contract import Contract
+    from twinstage.telemetry.history.recorder import Recorder
     from twinstage.telemetry.ingest import Ingest
 
 log = logging.getLogger("twinstage.live")
@@ -35,7 +37,8 @@ log = logging.getLogger("twinstage.live")
 
 @dataclass(frozen=True, slots=True)
 class TwinFiles:
-    """What a user names on the command line. `recordings`: files in place of the contract's, by source ("": its only one)."""
+    """What a user names on the command line. `recordings`: files in place of the contract's, by source ("": its only one).
+    `history`: the folder in which everything that happens is kept."""
 
     stage: Path
     bindings: Path | None = None
@@ -44,6 +47,7 @@ class TwinFiles:
     quarantine: Path | None = None
     variants: tuple[tuple[str, str], ...] = ()
     recordings: tuple[tuple[str, Path], ...] = ()
+    history: Path | None = None
 
 
 class LiveTwin:
@@ -64,8 +68,10 @@ class LiveTwin:
         settings: Settings | None = None,
         seed: int = 0,
         findings: tuple[Finding, ...] = (),
+        recorder: "Recorder | None" = None,
     ) -> None:
         self.opened = opened
+        self.recorder = recorder
         self.findings = findings
         self.snapshot = snapshot
         self.hub = hub
@@ -88,7 +94,9 @@ class LiveTwin:
         self.ordinal += 1
         parts: list[TickColumns] = []
         if self.ingest is not None and self.plan is not None:
-            self.ingest.advance(now_ns)
+            applied = self.ingest.advance(now_ns)
+            if self.recorder is not None:
+                self.recorder.after_advance(applied)
             if self.ingest.restarts != self._restarts:
                 self._restarts = self.ingest.restarts
                 self.plan.reset()
@@ -111,7 +119,12 @@ class LiveTwin:
         state = ingest.state
         aged = state.quality_changes(now_ns)
         return plan.evaluate(
-            state, self.ordinal, watermark_ns=ingest.watermark_ns, quality=state.reported, also=aged
+            state,
+            self.ordinal,
+            watermark_ns=ingest.watermark_ns,
+            quality=state.reported,
+            also=aged,
+            now_ns=now_ns,
         )
 
     def flush(self) -> None:
@@ -151,6 +164,9 @@ class LiveTwin:
                     )
                 )
             )
+        if self.recorder is not None:
+            tell = lambda text: self.hub.notice("error", text)  # noqa: E731
+            tasks.append(asyncio.create_task(self.recorder.run(stop, on_failure=tell)))
         try:
             await asyncio.gather(*tasks)
         finally:
@@ -161,6 +177,14 @@ class LiveTwin:
             self._flush_safely()
             if self.ingest is not None:
                 self.ingest.close()
+            if self.recorder is not None:
+                self._close_history(self.recorder)
+
+    def _close_history(self, recorder: "Recorder") -> None:
+        try:
+            recorder.close()
+        except OSError as error:
+            log.error("the end of this run is not in the history: %s", error.strerror or error)
 
     async def _tick_forever(self, stop: asyncio.Event) -> None:
         loop = asyncio.get_running_loop()
@@ -209,9 +233,11 @@ def open_twin(files: TwinFiles, *, clock: Clock, settings: Settings | None = Non
 
     opened = open_files(files)
     wiring = load_wiring(opened, files.bindings, files.contract)
-    contract, plan, ingest, base_dir = None, None, None, files.stage.parent
+    contract, plan, ingest, base_dir, recorder = None, None, None, files.stage.parent, None
     findings: tuple[Finding, ...] = ()
     if wiring is None:
+        if files.history is not None:
+            raise UserError("a history is kept of telemetry, and there is none: add --bindings")
         snapshot = read_snapshot(opened)
     else:
         from twinstage.scene.plan import compile_bindings
@@ -232,6 +258,7 @@ def open_twin(files: TwinFiles, *, clock: Clock, settings: Settings | None = Non
         plan = compile_bindings(wiring.bindings, contract, opened, snapshot)
         opened_up = tuple(Finding("binding.instance", "info", "", line) for line in plan.findings)
         findings = (*opened_up, *findings)
+        recorder = _recorder(files, ingest)
         if plan.findings:  # instances were opened up, so the stage is another one now
             snapshot = read_snapshot(opened)
     hub = make_hub(snapshot, contract, ingest, plan, epoch=new_epoch(clock.now_ns()))
@@ -248,7 +275,16 @@ def open_twin(files: TwinFiles, *, clock: Clock, settings: Settings | None = Non
         settings=settings,
         seed=seed,
         findings=(*snapshot.findings, *findings),
+        recorder=recorder,
     )
+
+
+def _recorder(files: TwinFiles, ingest: "Ingest") -> "Recorder | None":
+    if files.history is None:
+        return None
+    from twinstage.telemetry.history.recorder import open_recorder
+
+    return open_recorder(files.history, ingest)
 
 
 def opened_movable(opened: "OpenedStage") -> Callable[[str], bool]:

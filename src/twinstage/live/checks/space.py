@@ -102,6 +102,8 @@ def _too_little(
 
 def local_positions(twin: ExaminedTwin, request: PoseRequest) -> "F8 | None":
     """Positions in the request's frame over time, f8[t, 3]; None where no position is bound or nothing is known."""
+    if request.ned or request.origin is not None:
+        return None  # told in another convention, so its components are not those of the frame
     for signal in (request.vec_signal, request.pose_signal):
         if signal >= 0:
             found = twin.trajectories.vectors.get(signal)

@@ -1,0 +1,262 @@
+"""Questions to a history: the archive and the hot log as one table.
+
+    history = History(folder)
+    history.range(["oven.temp"], first_ns, last_ns)              # every reading
+    history.as_of(at_ns)                                         # the last reading of each signal
+    history.as_of(at_ns, known_ns=monday)                        # ... as far as was known then
+    history.downsampled("oven.temp", first_ns, last_ns, 1000)    # min, max, last for a chart; gaps stay gaps
+    history.state_at(contract, at_ns)                            # the state as the twin had it
+
+Answers are Arrow tables, computed by DuckDB. Other processes may write meanwhile: each answer is of one moment.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from twinstage.base.errors import UserError, did_you_mean
+from twinstage.telemetry.columns import NOTHING, EventColumns, joined, kinds_of
+from twinstage.telemetry.contract import Contract
+from twinstage.telemetry.history.archive import archived_upto, parts_of, store_of
+from twinstage.telemetry.history.hotlog import DATABASE, LogReader, Session
+from twinstage.telemetry.history.rename import Renumbering
+from twinstage.telemetry.history.rows import columns_of, rows_of, schema, table_of
+from twinstage.telemetry.history.snapshots import bytes_snapshot, state_of
+from twinstage.telemetry.journal import Arrived
+from twinstage.telemetry.state import StateTable
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+FIRST, LAST = -(1 << 62), 1 << 62
+"""Before and after everything."""
+
+_ROWS = "source, signal, event_ns, ingest_ns, sequence, value, whole, text, vector, quality, history_only"
+_NUMBER = "coalesce(value, CAST(whole AS DOUBLE))"
+_BAD = 0x80000000
+
+
+@dataclass(frozen=True, slots=True)
+class SignalSummary:
+    """What a history knows of a signal, of its newest session that has it."""
+
+    id: str
+    type: str
+    unit: str
+
+
+class History:
+    """Reads one history folder. Close it, or use it in a `with`."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises UserError where there is none."""
+        if not (folder / DATABASE).is_file():
+            raise UserError(f"there is no history in {str(folder)!r}; `twinstage serve --history` makes one")
+        self.folder = folder
+        self.log = LogReader(folder / DATABASE)
+
+    def __enter__(self) -> "History":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the files."""
+        self.log.close()
+
+    def signals(self) -> dict[str, SignalSummary]:
+        """All signals by id."""
+        out: dict[str, SignalSummary] = {}
+        for session in self.log.sessions().values():
+            for name, kind, unit in zip(session.signals, session.types, session.units, strict=True):
+                out[name] = SignalSummary(name, kind, unit)
+        return out
+
+    def span(self) -> tuple[int, int] | None:
+        """First and last event time [ns]; None where there are no readings."""
+        return self.log.span()
+
+    def contract(self) -> Contract:
+        """The contract of the newest run. Raises UserError where there was none."""
+        sessions = self.log.sessions()
+        if not sessions:
+            raise UserError(f"the history {str(self.folder)!r} is empty")
+        return Contract.model_validate_json(sessions[max(sessions)].text)
+
+    # tables
+
+    def range(
+        self, signals: Sequence[str], first_ns: int, last_ns: int, *, known_ns: int = LAST
+    ) -> "pa.Table":
+        """Readings of signals (none: of all) in a span of event time, ends included, sorted by signal and time.
+
+        `known_ns`: only what had arrived by then.
+        """
+        where = f"WHERE {self._where(signals, first_ns, last_ns, known_ns)}"
+        return self._ask(f"SELECT {_ROWS} FROM readings {where} ORDER BY signal, event_ns, sequence, arrival", first_ns, last_ns)
+
+    def as_of(self, at_ns: int, signals: Sequence[str] = (), *, known_ns: int = LAST) -> "pa.Table":
+        """The last reading of each signal up to a moment of event time, late ones included; see `range`."""
+        where = self._where(signals, FIRST, at_ns, known_ns)
+        sql = (
+            f"SELECT {_ROWS} FROM readings WHERE {where} "
+            "QUALIFY row_number() OVER (PARTITION BY signal ORDER BY event_ns DESC, sequence DESC, arrival DESC) = 1 "
+            "ORDER BY signal"
+        )
+        return self._ask(sql, FIRST, at_ns)
+
+    def downsampled(
+        self, signal: str, first_ns: int, last_ns: int, buckets: int, *, known_ns: int = LAST
+    ) -> "pa.Table":
+        """For a chart: of each bucket of event time its start, how many readings it has, min, max and last in SI, the worst
+        quality. Buckets without readings are there, with nulls: nothing is drawn over a gap. Bad readings count, and have
+        no value."""
+        if buckets < 1 or last_ns <= first_ns:
+            raise UserError("a downsampled range needs at least one bucket and an end after its start")
+        step = -(-(last_ns - first_ns + 1) // buckets)
+        where = self._where([signal], first_ns, last_ns, known_ns)
+        sql = (
+            f"WITH found AS (SELECT (event_ns - {first_ns}) // {step} AS k, count(*) AS count, min(n) AS min, max(n) AS max, "
+            "last(n ORDER BY event_ns, sequence, arrival) FILTER (n IS NOT NULL) AS last, max(quality) AS quality "
+            f"FROM (SELECT *, {_NUMBER} AS n FROM readings WHERE {where}) GROUP BY k) "
+            f"SELECT {first_ns} + b * {step} AS start_ns, coalesce(count, 0) AS count, min, max, last, quality "
+            f"FROM range({-(-(last_ns - first_ns + 1) // step)}) t(b) LEFT JOIN found ON k = b ORDER BY b"
+        )
+        return self._ask(sql, first_ns, last_ns)
+
+    def counts(self) -> "pa.Table":
+        """Of each signal: number of readings, of late ones, first and last event time, worst quality."""
+        sql = (
+            "SELECT signal, count(*) AS count, count(*) FILTER (history_only) AS late, min(event_ns) AS first_ns, "
+            "max(event_ns) AS last_ns, max(quality) AS quality FROM readings GROUP BY signal ORDER BY signal"
+        )
+        return self._ask(sql, FIRST, LAST)
+
+    # states
+
+    def state_at(self, contract: Contract, at_ns: int) -> StateTable:
+        """The state as the twin had it when its watermarks were at a moment of event time.
+
+        Signals are found by id, as in `recovery`. From the newest snapshot, and what was taken since.
+        """
+        blob = self.log.snapshot(contract.hash, at_ns)
+        if blob is None:
+            table, marks = StateTable(contract), dict[str, int]()
+        else:
+            snapshot = bytes_snapshot(blob)
+            table, marks = state_of(snapshot, contract), snapshot.marks
+        due = self.taken(contract, {name: marks.get(name, FIRST) for name in contract.sources}, at_ns)
+        if len(due):
+            table.apply(due, at_ns)
+        table.derive(at_ns)
+        return table
+
+    def taken(self, contract: Contract, since: dict[str, int], last_ns: int) -> EventColumns:
+        """What moved the state, by source from a moment on (it included) up to another, in the order of `advance`."""
+        kinds = kinds_of([signal.type for signal in contract.quantities])
+        with self.log.one_view():
+            sessions = self.log.sessions()
+            renumber = {k: Renumbering(session, contract) for k, session in sessions.items()}
+            found = [*self._taken_hot(renumber, since, last_ns), *self._taken_parts(sessions, renumber, since, last_ns)]
+        return joined(found, kinds).in_order()
+
+    def _taken_hot(
+        self, renumber: dict[int, Renumbering], since: dict[str, int], last_ns: int
+    ) -> Iterator[EventColumns]:
+        first = min(since.values(), default=FIRST)
+        for logged in self.log.overlapping(first, last_ns, archived_upto(self.log)):
+            entry = logged.entry
+            if isinstance(entry, Arrived) and len(entry.taken) and entry.source in since:
+                time = entry.taken.event_ns
+                inside = (time >= since[entry.source]) & (time <= last_ns)
+                if inside.any():
+                    yield renumber[logged.session].columns(entry.taken.take(inside))
+
+    def _taken_parts(
+        self,
+        sessions: dict[int, Session],
+        renumber: dict[int, Renumbering],
+        since: dict[str, int],
+        last_ns: int,
+    ) -> Iterator[EventColumns]:
+        import pyarrow.compute as pc
+        import pyarrow.parquet as pq
+
+        store = store_of(self.log)
+        for part in parts_of(self.log):
+            named = {name: since[name] for name in part.sources if name in since}
+            if part.first_ns > last_ns or not any(part.last_ns >= mark for mark in named.values()):
+                continue
+            with store.open(part.name) as file:
+                table = pq.read_table(file, use_threads=False)
+            time = table["event_ns"].to_numpy()
+            source = table["source"].combine_chunks()
+            source = source.chunk(0) if hasattr(source, "chunk") else source
+            mark = np.array([named.get(name, LAST) for name in source.dictionary.to_pylist()], np.int64)
+            inside = (time >= mark[source.indices.to_numpy()]) & (time <= last_ns)
+            inside &= ~table["history_only"].to_numpy()
+            if inside.any():
+                chosen = table.take(np.flatnonzero(inside)) if not inside.all() else table
+                yield renumber[part.session].columns(columns_of(chosen, sessions[part.session]))
+
+    # inside
+
+    def _where(self, signals: Sequence[str], first_ns: int, last_ns: int, known_ns: int) -> str:
+        parts = [f"event_ns BETWEEN {int(first_ns)} AND {int(last_ns)}"]
+        if known_ns != LAST:
+            parts.append(f"ingest_ns <= {int(known_ns)}")
+        if signals:
+            known = self.signals()
+            for name in signals:
+                if name not in known:
+                    raise UserError(f"the history has no signal {name!r}{did_you_mean(name, known)}")
+            quoted = ", ".join("'" + name.replace("'", "''") + "'" for name in signals)
+            parts.append(f"signal IN ({quoted})")
+        return " AND ".join(parts)
+
+    def _ask(self, sql: str, first_ns: int, last_ns: int) -> "pa.Table":
+        with self._readings(first_ns, last_ns) as (db, _):
+            return db.execute(sql).to_arrow_table()
+
+    @contextmanager
+    def _readings(self, first_ns: int, last_ns: int) -> Iterator[tuple[Any, Any]]:
+        """A DuckDB connection whose view `readings` holds what may lie in a span of event time."""
+        import duckdb
+
+        with self.log.one_view():
+            hot = self._hot(first_ns, last_ns)
+            parts = [p for p in parts_of(self.log) if p.first_ns <= last_ns and p.last_ns >= first_ns]
+            store = store_of(self.log)
+        db = duckdb.connect(":memory:", config={"threads": 2})
+        try:
+            db.register("hot", hot)
+            if not store.local:
+                db.register_filesystem(store.fs)
+            db.execute(f"CREATE TEMP VIEW readings AS {_union([store.duck_path(part.name) for part in parts])}")
+            yield db, hot
+        finally:
+            db.close()
+
+    def _hot(self, first_ns: int, last_ns: int) -> "pa.Table":
+        import pyarrow as pa
+
+        sessions = self.log.sessions()
+        found: dict[int, list[Arrived]] = {}
+        for logged in self.log.overlapping(first_ns, last_ns, archived_upto(self.log)):
+            if isinstance(logged.entry, Arrived):
+                found.setdefault(logged.session, []).append(logged.entry)
+        tables = [table_of(rows_of(entries, sessions[number])) for number, entries in found.items()]
+        return pa.concat_tables(tables).unify_dictionaries() if tables else schema().empty_table()
+
+
+def _union(paths: Sequence[str]) -> str:
+    hot = f"SELECT CAST(source AS VARCHAR) AS source, CAST(signal AS VARCHAR) AS signal, * EXCLUDE (source, signal) FROM hot"
+    if not paths:
+        return hot
+    quoted = ", ".join("'" + path.replace("'", "''") + "'" for path in paths)
+    return f"{hot} UNION ALL SELECT * FROM read_parquet([{quoted}])"

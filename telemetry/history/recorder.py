@@ -1,0 +1,159 @@
+"""Keeps the history of a twin while it runs, off its hot path.
+
+    recorder = open_recorder(folder, ingest)   # recovers the ingest and becomes its journal
+    recorder.after_advance()                   # at each tick: a snapshot where one is due
+    await recorder.run(stop)                   # beside the twin: commits, checkpoints, compaction
+
+Files of a history folder: `history.db` (the hot log) and `archive/` (Parquet), see `archive`. A lock keeps two twins from
+writing one history.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from time import monotonic
+from typing import IO
+
+from twinstage.base.clock import NS
+from twinstage.base.errors import UserError
+from twinstage.telemetry.history.archive import compact_file
+from twinstage.telemetry.history.checkpoint import checkpoint_bytes
+from twinstage.telemetry.history.hotlog import DATABASE, HotLog
+from twinstage.telemetry.history.recovery import recover
+from twinstage.telemetry.history.snapshots import snapshot_bytes, take_snapshot
+from twinstage.telemetry.ingest import Ingest
+
+log = logging.getLogger("twinstage.history")
+
+COMMIT_S = 0.1
+CHECKPOINT_S = 60.0
+COMPACT_S = 300.0
+
+SNAPSHOT_READINGS = 50_000
+SNAPSHOT_NS = 300 * NS
+"""A snapshot is due after so many readings, or so much event time."""
+
+
+class Recorder:
+    """Keeps what one ingest does. `recovered`: number of the last entry of earlier runs that was told again, or 0."""
+
+    def __init__(self, folder: Path, ingest: Ingest, journal: HotLog, lock: IO[bytes], recovered: int) -> None:
+        self.folder = folder
+        self.ingest = ingest
+        self.journal = journal
+        self.recovered = recovered
+        self.failure = ""
+        self._lock = lock
+        self._since = 0
+        self._snapshot_ns = ingest.watermark_ns
+        self._snapshots: list[tuple[int, bytes]] = []
+        self._checkpoint_told = -1
+
+    def after_advance(self, applied: int) -> None:
+        """After each `advance`, with what it returned: take a snapshot where one is due; it is written later."""
+        self._since += applied
+        moved = self.ingest.watermark_ns - self._snapshot_ns
+        if self._since and (self._since >= SNAPSHOT_READINGS or moved >= SNAPSHOT_NS):
+            self.snapshot()
+
+    def snapshot(self) -> None:
+        """Take a snapshot; right after `advance` alone."""
+        taken = take_snapshot(self.ingest)
+        if taken.marks:
+            self._snapshots.append((taken.at_ns, snapshot_bytes(taken)))
+            self._since, self._snapshot_ns = 0, self.ingest.watermark_ns
+
+    async def run(self, stop: asyncio.Event, *, on_failure: Callable[[str], None] | None = None) -> None:
+        """Commit, keep checkpoints and compact until `stop` is set. A disk that refuses is told and tried again."""
+        checkpoint_due = monotonic() + CHECKPOINT_S
+        compact_due = monotonic() + COMPACT_S
+        while not stop.is_set():
+            await asyncio.sleep(COMMIT_S)
+            try:
+                await asyncio.to_thread(self.commit)
+                if monotonic() >= checkpoint_due:
+                    checkpoint_due = monotonic() + CHECKPOINT_S
+                    await self._checkpoint()
+                if monotonic() >= compact_due:
+                    compact_due = monotonic() + COMPACT_S
+                    await asyncio.to_thread(self._compact)
+                self.failure = ""
+            except OSError as error:
+                self._failed(str(error.strerror or error), on_failure)
+
+    def commit(self) -> None:
+        """Make safe what was told so far. Raises OSError where the disk does not take it; nothing is lost then."""
+        self.journal.commit()
+        while self._snapshots:
+            self.journal.keep_snapshot(*self._snapshots[0])
+            del self._snapshots[0]
+
+    def checkpoint(self) -> None:
+        """Keep all of the ingest as it is now."""
+        self.journal.keep_checkpoint(checkpoint_bytes(self.ingest))
+        self._checkpoint_told = self.journal.told
+
+    def close(self) -> None:
+        """Commit, keep a checkpoint, let go of the files. May be called more than once."""
+        if self._lock.closed:
+            return
+        try:
+            self.commit()
+            self.checkpoint()
+        finally:
+            self.journal.close()
+            self._lock.close()
+
+    async def _checkpoint(self) -> None:
+        told = self.journal.told
+        if told == self._checkpoint_told:
+            return
+        blob = checkpoint_bytes(self.ingest)  # here, where nothing is offered meanwhile
+        await asyncio.to_thread(self.journal.keep_checkpoint, blob, told)
+        self._checkpoint_told = told
+
+    def _compact(self) -> None:
+        moved = compact_file(self.folder / DATABASE)
+        if moved:
+            log.info("%d readings moved into the archive", moved)
+
+    def _failed(self, text: str, on_failure: Callable[[str], None] | None) -> None:
+        if text != self.failure:
+            self.failure = text
+            log.error(text)
+            if on_failure is not None:
+                on_failure(text)
+
+
+def open_recorder(folder: Path, ingest: Ingest) -> Recorder:
+    """Bring a new ingest to where its history ends, and keep what it does from now on.
+
+    Raises UserError for a history that is in use, damaged or cannot be opened.
+    """
+    lock = _locked(folder)
+    try:
+        path = folder / DATABASE
+        recovered = recover(ingest, path)
+        journal = HotLog(path, ingest.contract)
+    except BaseException:
+        lock.close()
+        raise
+    ingest.journal = journal
+    return Recorder(folder, ingest, journal, lock, recovered)
+
+
+def _locked(folder: Path) -> IO[bytes]:
+    import fcntl
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = (folder / "lock").open("ab")
+    except OSError as error:
+        raise UserError(f"the history {str(folder)!r} cannot be opened: {error.strerror}") from None
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        raise UserError(f"the history {str(folder)!r} is in use: another twin writes it") from None
+    return file
