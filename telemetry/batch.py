@@ -173,16 +173,25 @@ def _chunks(contract: Contract, source: str, path: Path) -> Iterator[bytes]:
 
 def header_of(contract: Contract, source: str, path: Path) -> tuple[str, ...]:
     """Names of the columns as a CSV file has them; none without a header."""
+    line = header_line(contract, source, path)
+    if line is None:
+        return ()
+    spec = contract.sources[source]
+    try:
+        return tuple(cell_splitter(spec)(line.decode(spec.reader.encoding).strip("\ufeff")))
+    except (UnicodeDecodeError, csv.Error):
+        return ()
+
+
+def header_line(contract: Contract, source: str, path: Path) -> bytes | None:
+    """The line of a CSV file that names its columns; None without one. Raises UserError for a file that cannot be read."""
     spec = contract.sources[source]
     reader = spec.reader
     if reader.format != "csv" or not reader.header or reader.layout == "record":
-        return ()
-    split, comment = cell_splitter(spec), reader.comment.encode() if reader.comment else None
+        return None
+    comment = reader.comment.encode() if reader.comment else None
     with open_file(path) as file:
         while line := file.readline(spec.max_line + 2):
             if line.strip() and not (comment and line.startswith(comment)):
-                try:
-                    return tuple(split(line.decode(reader.encoding).strip("\ufeff\r\n")))
-                except (UnicodeDecodeError, csv.Error):
-                    return ()
-    return ()
+                return line.rstrip(b"\r\n")
+    return None

@@ -3,6 +3,7 @@
 import typer
 
 from twinstage.cli.telemetry_ingest import ingest
+from twinstage.cli.telemetry_requeue import requeue
 
 app = typer.Typer(
     name="telemetry",
@@ -10,5 +11,5 @@ app = typer.Typer(
     help="Read recordings as a contract says; see what came in, what was refused, and why.",
     rich_markup_mode="rich",
 )
-for _command in (ingest,):
+for _command in (ingest, requeue):
     app.command()(_command)

@@ -125,11 +125,16 @@ def write_text(path: Path, text: str) -> None:
 def print_accounts(done: "Ingested") -> None:
     """One line a source, then what was refused, by reason, and the state hash."""
     for name, counts in done.counters.items():
-        parts = [f"{counts[key]} {key.replace('_', ' ')}" for key in OUTCOMES_TOLD if counts[key]]
-        print(f"{name}: {counts['received']} received = {' + '.join(parts) or '0'}{_rest(counts)}")
+        print(account(name, counts))
     for reason, count in sorted(done.reasons.items(), key=lambda item: (-item[1], item[0])):
         print(f"quarantined  {count:>7}  {reason}")
     print(f"state {done.digest}")
+
+
+def account(name: str, counts: dict[str, int]) -> str:
+    """Where the readings of a source went."""
+    parts = [f"{counts[key]} {key.replace('_', ' ')}" for key in OUTCOMES_TOLD if counts[key]]
+    return f"{name}: {counts['received']} received = {' + '.join(parts) or '0'}{_rest(counts)}"
 
 
 OUTCOMES_TOLD = ("applied", "history_only", "late", "duplicate", "quarantined", "pending")
