@@ -56,6 +56,10 @@ def serve(
             show_default=False,
         ),
     ] = None,
+    notify: Annotated[
+        Path | None,
+        typer.Option("--notify", help="notify.yaml: whom to tell of alarms, and how.", show_default=False),
+    ] = None,
     speed: Annotated[
         float, typer.Option("--speed", min=0.01, help="Replay recordings this many times faster.")
     ] = 1.0,
@@ -100,6 +104,7 @@ def serve(
         history=history,
         past=replay,
         past_from=from_,
+        notify=notify,
     )
     serve_twin(
         files,

@@ -24,6 +24,7 @@ from twinstage.settings import Settings
 from twinstage.sync.codec import snap_pose
 
 if TYPE_CHECKING:
+    from twinstage.live.alarms import AlarmDesk
     from twinstage.scene.plan import BindingPlan
     from twinstage.scene.snapshot import Snapshot
     from twinstage.scene.stage import OpenedStage
@@ -40,7 +41,8 @@ log = logging.getLogger("twinstage.live")
 class TwinFiles:
     """What a user names on the command line. `recordings`: files in place of the contract's, by source ("": its only one).
     `history`: the folder in which everything that happens is kept; `past`: one from which it is told again, instead of by
-    the contract's sources, from the moment `past_from` on (text as a user gives it, or ns)."""
+    the contract's sources, from the moment `past_from` on (text as a user gives it, or ns).
+    `notify`: the file that says whom to tell of alarms."""
 
     stage: Path
     bindings: Path | None = None
@@ -52,6 +54,7 @@ class TwinFiles:
     history: Path | None = None
     past: Path | None = None
     past_from: str | int | None = None
+    notify: Path | None = None
 
 
 class LiveTwin:
@@ -72,6 +75,7 @@ class LiveTwin:
         settings: Settings | None = None,
         seed: int = 0,
         findings: tuple[Finding, ...] = (),
+        alarms: "AlarmDesk | None" = None,
         recorder: "Recorder | None" = None,
     ) -> None:
         self.opened = opened
@@ -82,6 +86,7 @@ class LiveTwin:
         self.plan = plan
         self.ingest = ingest
         self.contract = contract
+        self.alarms = alarms
         self.base_dir = base_dir
         self.clock = clock
         self.settings = settings or Settings()
@@ -101,6 +106,8 @@ class LiveTwin:
             applied = self.ingest.advance(now_ns)
             if self.recorder is not None:
                 self.recorder.after_advance(applied)
+            if self.alarms is not None:
+                self.alarms.tick(now_ns)
             if self.ingest.restarts != self._restarts:
                 self._restarts = self.ingest.restarts
                 self.plan.reset()
@@ -152,6 +159,8 @@ class LiveTwin:
     async def run(self, stop: asyncio.Event, *, speed: float = 1.0) -> None:
         """Run sources, ticks and USD writes until `stop` is set."""
         tasks = [asyncio.create_task(self._tick_forever(stop))]
+        if self.alarms is not None:
+            tasks.append(asyncio.create_task(self.alarms.keep()))
         if self.ingest is not None and self.contract is not None and self.ingest.fed_by_sources:
             from twinstage.telemetry.pump import pump
 
@@ -179,6 +188,8 @@ class LiveTwin:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             self._flush_safely()
+            if self.alarms is not None:
+                self.alarms.close()
             if self.ingest is not None:
                 self.ingest.close()
             if self.recorder is not None:
@@ -276,6 +287,13 @@ def open_twin(
         if plan.findings:  # instances were opened up, so the stage is another one now
             snapshot = read_snapshot(opened)
     hub = make_hub(snapshot, contract, ingest, plan, epoch=new_epoch(clock.now_ns()))
+    alarms = None
+    if contract is not None and ingest is not None:
+        from twinstage.live.alarms import open_desk
+
+        alarms = open_desk(
+            contract, ingest.state, clock=clock, history=files.history, notify_file=files.notify, hub=hub
+        )
     live = LiveTwin(
         opened,
         snapshot,
@@ -289,6 +307,7 @@ def open_twin(
         settings=settings,
         seed=seed,
         findings=(*snapshot.findings, *findings),
+        alarms=alarms,
         recorder=recorder,
     )
     if past is not None:
