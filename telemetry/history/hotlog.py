@@ -106,6 +106,11 @@ class HotLog:
         """How many entries this run has told."""
         return self._told
 
+    @property
+    def written(self) -> int:
+        """How many of them are safe."""
+        return self._written
+
     def tell(self, entry: Entry) -> None:
         """Take an entry; it is safe after the next `commit`. Raises OSError when too many wait, for commits keep failing."""
         self._waiting.append(entry)

@@ -256,7 +256,7 @@ class History:
             hot = self._hot(first_ns, last_ns)
             parts = [p for p in parts_of(self.log) if p.first_ns <= last_ns and p.last_ns >= first_ns]
             store = store_of(self.log)
-        db = duckdb.connect(":memory:", config={"threads": 2})
+        db = duckdb.connect(":memory:", config={"threads": 2, "autoinstall_known_extensions": False})
         try:
             db.register("hot", hot)
             if not store.local:

@@ -85,6 +85,15 @@ class Recorder:
             except OSError as error:
                 self._failed(str(error.strerror or error), on_failure)
 
+    def status(self) -> dict[str, object]:
+        """The folder, how many entries are safe, and what keeps others from it ("": nothing)."""
+        return {
+            "folder": self.folder.name,
+            "committed": self.journal.committed,
+            "waiting": self.journal.told - self.journal.written,
+            "failure": self.failure,
+        }
+
     def commit(self) -> None:
         """Make safe what was told so far. Raises OSError where the disk does not take it; nothing is lost then."""
         self.journal.commit()
