@@ -63,7 +63,7 @@ async def write(folder: Path, events: int) -> None:
     """The writer: says what is acknowledged, until it is killed or done."""
     recorder.COMMIT_S, recorder.CHECKPOINT_S, recorder.COMPACT_S = 0.003, 0.05, 0.03
     recorder.SNAPSHOT_READINGS = 5_000
-    archive.PART, archive.KEEP_HOT = 20_000, 10_000
+    archive.PART, archive.KEEP_HOT = 3_000, 1_500
     ingest = Ingest(contract())
     kept = recorder.open_recorder(folder, ingest)
     stop = asyncio.Event()

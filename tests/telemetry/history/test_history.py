@@ -22,6 +22,7 @@ from twinstage.telemetry.history.archive import (
     store_of,
     use_archive,
 )
+from twinstage.telemetry.history.checkpoint import checkpoint_bytes
 from twinstage.telemetry.history.hotlog import LogReader
 from twinstage.telemetry.history.moments import iso_ns, moment_ns
 from twinstage.telemetry.history.playback import Playback, boundary_before
@@ -245,6 +246,36 @@ def test_the_archive_lets_recovery_live(tmp_path: Path) -> None:
     again.close()
     with History(tmp_path) as history:
         assert history.range([], 0, 1 << 62).num_rows == total + 1
+
+
+def test_what_no_checkpoint_holds_stays_in_the_hot_log(tmp_path: Path) -> None:
+    """Archived before any checkpoint, and the twin never said goodbye: it still comes back."""
+    first, recorder = made.live(tmp_path, 10)
+    reader = LogReader(made.path(tmp_path))
+    compact(reader, all_=True)
+    reader.close()
+    recorder.journal.close()
+    recorder._lock.close()
+    second = Ingest(made.contract())
+    open_recorder(tmp_path, second).close()
+    assert (second.state.digest(), second.counters) == (first.state.digest(), first.counters)
+
+
+def test_a_checkpoint_covers_what_was_told_when_it_was_taken(tmp_path: Path) -> None:
+    """It is written later, in another thread, when more has been told."""
+    ingest, recorder = made.live(tmp_path, 5)
+    ingest.offer("b", b'{"t": %d, "tag": "door", "v": true}\n' % (made.T0 + 6 * S), made.T0 + 6 * S)
+    blob, told = checkpoint_bytes(ingest), recorder.journal.told
+    for k in range(7, 20):
+        ingest.offer("b", b'{"t": %d, "tag": "door", "v": false}\n' % (made.T0 + k * S), made.T0 + k * S)
+        ingest.advance(made.T0 + k * S)
+    recorder.journal.keep_checkpoint(blob, told)
+    recorder.commit()
+    recorder.journal.close()
+    recorder._lock.close()
+    second = Ingest(made.contract())
+    open_recorder(tmp_path, second).close()
+    assert (second.state.digest(), second.counters) == (ingest.state.digest(), ingest.counters)
 
 
 def test_a_crash_between_file_and_mark_loses_and_doubles_nothing(
