@@ -70,6 +70,7 @@ async def write(folder: Path, events: int) -> None:
     beside = asyncio.create_task(kept.run(stop))
     for start in range(ingest.counters["a"]["received"], events, BATCH):
         kept.after_advance(feed(ingest, start))
+        await asyncio.sleep(0.0005)  # so that checkpoints and compaction find their moments
         if start % (4 * BATCH) == 0:
             await asyncio.to_thread(ingest.commit)
             print(start + BATCH, flush=True)
@@ -104,6 +105,7 @@ def judge(folder: Path, events: int) -> None:
         assert (table["value"].to_numpy() == number * 0.5).all(), "values are other ones"
         assert table["signal"].to_pylist()[: 3 * SIGNALS] == [f"s{k % SIGNALS}" for k in range(3 * SIGNALS)]
         end = T0 + (events - 1 - 100) * MS
+        assert history.log.query("SELECT count(*) FROM parts")[0][0], "nothing was archived, so this proves little"
         seek = history.state_at(contract(), end).digest()
     clean, recovered = Ingest(contract()), Ingest(contract())
     for start in range(0, events, BATCH):
