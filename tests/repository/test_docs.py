@@ -17,6 +17,7 @@ PAGES = [
     "docs/export.md",
     "docs/exports.md",
     "docs/geometry.md",
+    "docs/history.md",
     "docs/label-pass.md",
     "docs/label-proof.md",
     "docs/labels.md",

@@ -3,6 +3,7 @@
 import typer
 
 from twinstage.cli.telemetry_archive import archive, retain
+from twinstage.cli.telemetry_backfill import backfill
 from twinstage.cli.telemetry_check import check
 from twinstage.cli.telemetry_history import history
 from twinstage.cli.telemetry_ingest import ingest
@@ -17,5 +18,5 @@ app = typer.Typer(
 )
 for _command in (ingest, requeue, check):
     app.command()(_command)
-for _of_history in (history, replay, archive, retain):
+for _of_history in (history, replay, backfill, archive, retain):
     app.command()(_of_history)

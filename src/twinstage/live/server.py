@@ -62,6 +62,7 @@ def status_of(live: LiveTwin) -> Mapping[str, Any]:
         "sources": live.ingest.counters,
         "watermarkNs": str(live.ingest.watermark_ns),
         **({} if live.alarms is None else {"alarms": live.alarms.counts()}),
+        **({} if live.recorder is None else {"history": live.recorder.status()}),
     }
 
 

@@ -291,6 +291,39 @@ def test_parts_are_hourly_sorted_and_name_their_contract(tmp_path: Path) -> None
     reader.close()
 
 
+def test_complete_hours_move_by_themselves(tmp_path: Path) -> None:
+    """Nobody asks for all: what is more than an hour behind the newest hour goes, the rest stays."""
+    made.live(tmp_path, 3)[1].close()
+    made.live(tmp_path, 3, start_s=3 * 3600)[1].close()
+    with History(tmp_path) as history:
+        old = history.range([], 0, made.T0 + 3600 * S).num_rows
+        assert compact(history.log) == old > 0
+        assert compact(history.log) == 0
+        assert history.log.waiting(archived_upto(history.log)) > 0
+
+
+def test_an_hour_in_many_pieces_becomes_one(tmp_path: Path) -> None:
+    folder = tmp_path
+    ingest, recorder = made.live(folder, 0.1)
+    reader = LogReader(made.path(folder))
+    for k in range(archive_module.PIECES + 1):
+        now = made.T0 + k * S
+        ingest.offer("a", b'{"t": %d, "tag": "s", "v": "note %d"}\n' % (now, k), now)
+        ingest.advance(now)
+        recorder.commit()
+        compact(reader, all_=True)
+    recorder.close()
+    with History(folder) as history:
+        assert len(parts_of(history.log)) == 2  # the last one came after the others were put together
+        rows = history.range(["oven.note"], made.T0, made.T0 + 60 * S).to_pylist()
+        notes = [row["text"] for row in rows if row["event_ns"] % S == 0]
+        assert notes == [f"note {k}" for k in range(archive_module.PIECES + 1)]
+        assert len(list(folder.rglob("*.parquet"))) == 2
+        state = history.state_at(made.contract(), made.T0 + 60 * S)
+        assert state.text("oven.note") == notes[-1]
+    reader.close()
+
+
 def test_retention_removes_whole_files(tmp_path: Path) -> None:
     made.live(tmp_path, 3)[1].close()
     made.live(tmp_path, 3, start_s=7200)[1].close()
