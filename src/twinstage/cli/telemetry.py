@@ -3,7 +3,9 @@
 import typer
 
 from twinstage.cli.telemetry_check import check
+from twinstage.cli.telemetry_dtdl import dtdl
 from twinstage.cli.telemetry_ingest import ingest
+from twinstage.cli.telemetry_schema import schema
 
 app = typer.Typer(
     name="telemetry",
@@ -11,5 +13,5 @@ app = typer.Typer(
     help="Read recordings as a contract says; see what came in, what was refused, and why.",
     rich_markup_mode="rich",
 )
-for _command in (ingest, check):
+for _command in (ingest, check, dtdl, schema):
     app.command()(_command)
