@@ -20,6 +20,7 @@ _POLICY = "; ".join(
         "frame-ancestors 'none'",
     ]
 )
+_HARMLESS = ("GET", "HEAD", "OPTIONS")
 SECURITY_HEADERS = {
     "Content-Security-Policy": _POLICY,
     "X-Content-Type-Options": "nosniff",
@@ -30,7 +31,10 @@ SECURITY_HEADERS = {
 
 
 class Guard:
-    """Refuses foreign hosts (DNS rebinding) and foreign origins of websockets; adds security headers."""
+    """Refuses foreign hosts (DNS rebinding) and foreign origins of websockets and of requests that change things.
+
+    Adds security headers.
+    """
 
     def __init__(self, app: ASGIApp, allowed_hosts: frozenset[str] = frozenset()) -> None:
         self._app = app
@@ -46,6 +50,8 @@ class Guard:
             await _refuse(scope, send, f"this server does not go by the name {host!r}; --allow-host adds one")
         elif scope["type"] == "websocket" and not _same_origin(headers.get("origin"), host):
             await _refuse(scope, send, "pages of another origin may not open this websocket")
+        elif scope.get("method", "GET") not in _HARMLESS and not _same_origin(headers.get("origin"), host):
+            await _refuse(scope, send, "pages of another origin may not change anything here")
         else:
             await self._app(scope, receive, _with_headers(send))
 

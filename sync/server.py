@@ -20,6 +20,7 @@ from starlette.types import Scope
 
 from twinstage.base.clock import Clock, SystemClock
 from twinstage.base.errors import TwinstageError
+from twinstage.sync.alarms import AlarmSource, add_alarm_routes
 from twinstage.sync.assets import Asset, AssetStore
 from twinstage.sync.cameras import CameraSource, add_camera_routes
 from twinstage.sync.guard import Guard
@@ -45,6 +46,7 @@ def create_app(
     max_clients: int = MAX_CLIENTS,
     cameras: CameraSource | None = None,
     state: StateText | None = None,
+    alarms: AlarmSource | None = None,
 ) -> FastAPI:
     """The ASGI app of one twin.
 
@@ -57,6 +59,7 @@ def create_app(
         max_clients: websockets at one time.
         cameras: renders `/camera/...`; without it there is no such route. It is closed when the server ends.
         state: gives the text of `/api/state`, a USD layer; without it there is no such route.
+        alarms: looks after `/api/alarms`; without it there is no such route.
     """
     wall = clock or SystemClock()
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=_lifespan)
@@ -72,6 +75,8 @@ def create_app(
         _add_state_route(app, state)
     if cameras is not None:
         add_camera_routes(app, cameras)
+    if alarms is not None:
+        add_alarm_routes(app, alarms)
 
     @app.websocket("/ws")
     async def follow(socket: WebSocket) -> None:

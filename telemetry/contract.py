@@ -28,7 +28,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from twinstage.base.clock import NS
 from twinstage.base.errors import UserError, did_you_mean
-from twinstage.telemetry.alarms.check import check_alarm
+from twinstage.telemetry.alarms.check import check_alarm, check_mode
 from twinstage.telemetry.alarms.spec import AlarmSpec
 from twinstage.telemetry.derived_spec import DerivedError, DerivedSpec, check_derived
 from twinstage.telemetry.reader_spec import ReaderSpec, as_tuple
@@ -267,6 +267,7 @@ class Contract(BaseModel):
     signals: Annotated[tuple[SignalSpec, ...], Field(min_length=1)]
     derived: tuple[DerivedSpec, ...] = ()
     alarms: tuple[AlarmSpec, ...] = ()
+    mode: str | None = None
     description: str = ""
 
     @model_validator(mode="after")
@@ -285,6 +286,10 @@ class Contract(BaseModel):
             except ValueError as error:
                 raise FieldError(str(error), "signals", index) from None
         self._check_derived(first)
+        try:
+            check_mode(self.mode, self.by_id, self.alarms)
+        except ValueError as error:
+            raise FieldError(str(error), "mode") from None
         self._check_alarms()
         return self
 

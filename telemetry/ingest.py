@@ -53,7 +53,10 @@ class Ingest:
         restarts: how many replays have begun again so far (see above).
         quarantine: where refused records go.
         journal: who is told what the state depends on, or None.
+        fed_by_sources: whether the contract's sources feed it; a playback of the past feeds itself.
     """
+
+    fed_by_sources = True
 
     def __init__(
         self,

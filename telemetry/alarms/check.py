@@ -1,6 +1,6 @@
 """Whether an alarm of a contract can hold: its signal is there, and its condition fits the signal."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from twinstage.base.errors import UserError, did_you_mean
@@ -28,6 +28,27 @@ def check_alarm(alarm: AlarmSpec, signals: Mapping[str, Any], derived: Mapping[s
         raise ValueError(f"{name}: {alarm.signal!r} has no max_age, so it never grows stale")
     if alarm.condition == "equals":
         _check_equals(alarm, name, kind, {} if signal is None else signal.enum_codes)
+
+
+def check_mode(mode: str | None, signals: Mapping[str, Any], alarms: Sequence[AlarmSpec]) -> None:
+    """Raise ValueError where `mode` is no signal that names operating modes, or alarms speak of modes that there are not."""
+    used = [(alarm.id, name) for alarm in alarms for name in alarm.suppress_in]
+    if mode is None:
+        if used:
+            raise ValueError(
+                f"alarm {used[0][0]!r} is suppressed in {used[0][1]!r}, but no signal tells the operating mode; "
+                "mode: SIGNAL was expected"
+            )
+        return
+    signal = signals.get(mode)
+    if signal is None:
+        raise ValueError(f"the mode {mode!r} is no signal{did_you_mean(mode, signals)}")
+    if signal.type not in ("enum", "string", "bool", "i64"):
+        raise ValueError(f"the mode {mode!r} is a {signal.type}; enum, string, bool or i64 was expected")
+    known = {"enum": list(signal.enum_codes), "bool": ["true", "false"]}.get(signal.type)
+    for alarm, name in used:
+        if known is not None and name not in known:
+            raise ValueError(f"alarm {alarm!r}: {mode!r} is never {name!r}{did_you_mean(name, known)}")
 
 
 def _check_equals(alarm: AlarmSpec, name: str, kind: str, codes: Mapping[str, int]) -> None:

@@ -1,7 +1,9 @@
 """Where the conditions of alarms hold, for all of them at once: arrays in, bools out.
 
 A value that is bad, or not there, says nothing about limits: then a condition stays as it was. Hysteresis moves the limit
-while a condition holds. Rates are those between a signal's last two event times, as they were seen tick by tick.
+while a condition holds. A signal that was never heard counts as stale and bad, but not in its first seconds: a twin that starts
+raises no alarms for what is about to speak. Rates are those between a signal's last two event times, as they were seen tick by
+tick.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,6 +19,8 @@ from twinstage.telemetry.expressions import evaluate, parse_expression
 from twinstage.telemetry.state import NEVER, StateTable
 
 _SECOND = 1e9
+FIRST_WORD_S = 10.0
+"""Time that a signal without `max_age` has to be heard of for the first time [s]."""
 
 
 class Conditions:
@@ -33,6 +37,9 @@ class Conditions:
         worst = [BAD if s.quality == "bad" else UNCERTAIN for _, s in watched]
         self._worst = np.array(worst, np.uint32)
         self._stale = np.array([s.condition == "stale" for _, s in watched], bool)
+        ages = [contract.quantities[self._index[str(s.signal)]].max_age or FIRST_WORD_S for _, s in watched]
+        self._patience_ns = np.array([round(age * _SECOND) for age in ages], np.int64)
+        self._first_ns: int | None = None
         self._expressions = [
             (k, _expression(s, self._index)) for k, s in enumerate(specs) if s.expr is not None
         ]
@@ -44,15 +51,22 @@ class Conditions:
         self._limits.look(state, quality, out)
         self._rates.look(state, quality, out)
         if len(self._watched):
-            signal = self._watched_signal
-            seen = state.event_ns[signal] != NEVER
-            out[self._watched] = np.where(
-                self._stale, state.stale(at_ns)[signal], quality[signal] >= self._worst
-            ) & (seen | ~self._stale)
+            out[self._watched] = self._trust(state, quality, at_ns, held[self._watched])
         for k, expression in self._expressions:
             value = expression(state)
             if np.isfinite(value):
                 out[k] = value != 0
+        return out
+
+    def _trust(self, state: StateTable, quality: U4, at_ns: int, held: Bool) -> Bool:
+        """`stale` and `quality`. A signal that has not been heard yet is given its `max_age`, or 10 s, from the first look."""
+        if self._first_ns is None:
+            self._first_ns = at_ns
+        signal = self._watched_signal
+        heard = state.event_ns[signal] != NEVER
+        poor = np.where(self._stale, state.stale(at_ns)[signal], quality[signal] >= self._worst)
+        late = at_ns - self._first_ns > self._patience_ns
+        out: Bool = np.where(heard, poor, held | late)
         return out
 
 

@@ -15,41 +15,13 @@ from twinstage.base.errors import UserError, did_you_mean
 from twinstage.telemetry.alarms.conditions import Conditions
 from twinstage.telemetry.alarms.flood import FloodWatch
 from twinstage.telemetry.alarms.machine import AlarmState, acknowledge, follow, quieted
+from twinstage.telemetry.alarms.records import AlarmRecord, What
 from twinstage.telemetry.alarms.spec import PRIORITIES, AlarmSpec
 from twinstage.telemetry.contract import Contract
 from twinstage.telemetry.state import StateTable
 
-What = Literal[
-    "raised",
-    "returned",
-    "acknowledged",
-    "shelved",
-    "unshelved",
-    "suppressed",
-    "unsuppressed",
-    "out_of_service",
-    "in_service",
-    "flood_began",
-    "flood_ended",
-]
-
 LONGEST_SHELF_S = 7 * 86_400.0
 """Longest time that an alarm may be shelved [s]."""
-
-
-class AlarmRecord(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One thing that happened. `alarm`: "" for floods; value: of the signal in SI, None for none; `by`: who did it, ""
-    for the twin itself; `quiet`: raised in a flood with a low priority, so sinks should not send it on its own."""
-
-    at_ns: int
-    what: What
-    alarm: str = ""
-    priority: str = ""
-    value: float | None = None
-    by: str = ""
-    comment: str = ""
-    until_ns: int = 0
-    quiet: bool = False
 
 
 @dataclass(frozen=True, slots=True)

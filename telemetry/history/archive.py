@@ -15,7 +15,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import groupby
+from itertools import groupby, pairwise
 from pathlib import Path
 
 import msgspec
@@ -53,8 +53,13 @@ class Part:
 
 def parts_of(reader: LogReader) -> list[Part]:
     """All parts, oldest first."""
-    rows = reader.query("SELECT name, session, first_ns, last_ns, count, sources FROM parts ORDER BY first_ns, name")
-    return [Part(*row[:5], tuple(msgspec.json.decode(row[5]))) for row in rows]
+    rows = reader.query(
+        "SELECT name, session, first_ns, last_ns, count, sources FROM parts ORDER BY first_ns, name"
+    )
+    return [
+        Part(name, session, first, last, count, tuple(msgspec.json.decode(sources, type=list[str])))
+        for name, session, first, last, count, sources in rows
+    ]
 
 
 def archived_upto(reader: LogReader) -> int:
@@ -73,7 +78,9 @@ def use_archive(reader: LogReader, url: str) -> None:
     """From now on the archive lies there. Raises UserError where parts lie elsewhere already."""
     Store(url)
     if parts_of(reader) and store_of(reader).url != url:
-        raise UserError(f"the archive of this history is {store_of(reader).url!r} and has parts; move them first")
+        raise UserError(
+            f"the archive of this history is {store_of(reader).url!r} and has parts; move them first"
+        )
     reader.change(("INSERT OR REPLACE INTO meta VALUES ('archive', ?)", (url,)))
 
 
@@ -129,7 +136,7 @@ def _by_time(rows: Rows) -> Iterator[Rows]:
     rows = rows.take(order)
     hours = rows.columns.event_ns // HOUR_NS
     edges = [0, *(np.flatnonzero(hours[1:] != hours[:-1]) + 1).tolist(), len(rows)]
-    for start, end in zip(edges[:-1], edges[1:], strict=True):
+    for start, end in pairwise(edges):
         for at in range(start, end, PART):
             yield rows.take(slice(at, min(end, at + PART)))
 

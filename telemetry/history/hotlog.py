@@ -6,7 +6,8 @@
     snapshots    states at moments, for `seek`
     parts        what lies in the archive, see `archive`; entries up to `archived` in `meta` are there
 
-One thread tells while another commits. Other processes may read while one writes. A commit that fails (a full disk) keeps what was told, and the next one writes it.
+One thread tells while another commits. Other processes may read while one writes. A commit that fails (a full disk) keeps
+what was told, and the next one writes it.
 """
 
 import errno
@@ -205,8 +206,8 @@ class LogReader:
             "SELECT id, contract, signals, types, units, text FROM sessions ORDER BY id"
         ).fetchall()
         return {
-            row[0]: Session(row[0], row[1], *(tuple(msgspec.json.decode(text)) for text in row[2:5]), row[5])
-            for row in rows
+            number: Session(number, contract, _names(signals), _names(types), _names(units), text)
+            for number, contract, signals, types, units, text in rows
         }
 
     def entries(self, after: int = 0, before: int | None = None) -> Iterator[Logged]:
@@ -217,9 +218,8 @@ class LogReader:
 
     def overlapping(self, first_ns: int, last_ns: int, after: int = 0) -> Iterator[Logged]:
         """Entries after a number with readings that may lie in a span of event time, both ends included."""
-        sql = (
-            "SELECT id, session, crc, blob FROM entries WHERE count > 0 AND last_ns >= ? AND first_ns <= ? AND id > ? ORDER BY id"
-        )
+        inside = "count > 0 AND last_ns >= ? AND first_ns <= ? AND id > ?"
+        sql = f"SELECT id, session, crc, blob FROM entries WHERE {inside} ORDER BY id"
         yield from self._logged(sql, (first_ns, last_ns, after))
 
     def readings(self, after: int, most: int) -> Iterator[Logged]:
@@ -303,6 +303,10 @@ class LogReader:
                 f"the history {str(self.path)!r} is damaged: entry {number} is not what was written"
             )
         return Logged(number, session, bytes_entry(blob))
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(msgspec.json.decode(text, type=list[str]))
 
 
 def _span(entry: Entry) -> tuple[int | None, int | None, int]:

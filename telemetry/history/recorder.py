@@ -38,7 +38,9 @@ SNAPSHOT_NS = 300 * NS
 class Recorder:
     """Keeps what one ingest does. `recovered`: number of the last entry of earlier runs that was told again, or 0."""
 
-    def __init__(self, folder: Path, ingest: Ingest, journal: HotLog, lock: IO[bytes], recovered: int) -> None:
+    def __init__(
+        self, folder: Path, ingest: Ingest, journal: HotLog, lock: IO[bytes], recovered: int
+    ) -> None:
         self.folder = folder
         self.ingest = ingest
         self.journal = journal

@@ -1,13 +1,13 @@
 """Readings as rows of an Arrow table: what the archive holds and queries see.
 
-    source, signal              names
-    event_ns, ingest_ns         source time and time of arrival [ns since 1970, UTC]
-    sequence, arrival           the source's own count or 0; number of the reading among those of its source
-    value                       f64, in SI; null for other types and where the quality is bad
-    whole                       i64, bool (0, 1) and enum (its code)
-    text, vector                string; vec, quat (wxyz) and pose (x, y, z, wxyz)
-    quality                     OPC UA StatusCode
-    history_only                whether it came too late to move the state
+source, signal              names
+event_ns, ingest_ns         source time and time of arrival [ns since 1970, UTC]
+sequence, arrival           the source's own count or 0; number of the reading among those of its source
+value                       f64, in SI; null for other types and where the quality is bad
+whole                       i64, bool (0, 1) and enum (its code)
+text, vector                string; vec, quat (wxyz) and pose (x, y, z, wxyz)
+quality                     OPC UA StatusCode
+history_only                whether it came too late to move the state
 """
 
 from collections.abc import Iterable
@@ -120,11 +120,15 @@ def table_of(rows: Rows) -> "pa.Table":
         pa.array(columns.numbers, pa.float64(), mask=~(has & (kind == FLOAT))),
         pa.array(columns.bits, pa.int64(), mask=~whole) if whole.any() else pa.nulls(count, pa.int64()),
         pa.nulls(count, pa.string()) if text is None else pa.array(text, pa.string()),
-        pa.nulls(count, pa.list_(pa.float64())) if vector is None else pa.array(vector, pa.list_(pa.float64())),
+        pa.nulls(count, pa.list_(pa.float64()))
+        if vector is None
+        else pa.array(vector, pa.list_(pa.float64())),
         columns.quality,
         rows.history_only,
     ]
-    return pa.Table.from_arrays([pa.array(a) if isinstance(a, np.ndarray) else a for a in arrays], schema=schema())
+    return pa.Table.from_arrays(
+        [pa.array(a) if isinstance(a, np.ndarray) else a for a in arrays], schema=schema()
+    )
 
 
 def columns_of(table: "pa.Table", session: Session) -> EventColumns:

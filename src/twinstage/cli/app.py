@@ -8,7 +8,7 @@ import typer
 
 from twinstage import __version__
 from twinstage.base.errors import TwinstageError
-from twinstage.cli import assets, bind, demo, doctor, export, render, serve, synth, telemetry
+from twinstage.cli import alarms, assets, bind, demo, doctor, export, render, serve, synth, telemetry
 
 STOPPED = 130
 """Exit code of a command that Ctrl-C or SIGTERM ended."""
@@ -32,6 +32,7 @@ app.command("render")(render.render)
 app.add_typer(synth.app, name="synth")
 app.add_typer(assets.app, name="assets")
 app.add_typer(bind.app, name="bind")
+app.add_typer(alarms.app, name="alarms")
 app.add_typer(telemetry.app, name="telemetry")
 
 

@@ -2,7 +2,11 @@
 
 import typer
 
+from twinstage.cli.telemetry_archive import archive, retain
+from twinstage.cli.telemetry_check import check
+from twinstage.cli.telemetry_history import history
 from twinstage.cli.telemetry_ingest import ingest
+from twinstage.cli.telemetry_replay import replay
 from twinstage.cli.telemetry_requeue import requeue
 
 app = typer.Typer(
@@ -11,5 +15,7 @@ app = typer.Typer(
     help="Read recordings as a contract says; see what came in, what was refused, and why.",
     rich_markup_mode="rich",
 )
-for _command in (ingest, requeue):
+for _command in (ingest, requeue, check):
     app.command()(_command)
+for _of_history in (history, replay, archive, retain):
+    app.command()(_of_history)

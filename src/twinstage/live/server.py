@@ -50,6 +50,7 @@ def make_app(live: LiveTwin, *, hosts: Collection[str] = (), camera_engine: str 
         allowed_hosts=hosts,
         state=lambda: state_text(live),
         cameras=None if camera_engine is None else CameraStreams(live.hub, engine=camera_engine),
+        alarms=live.alarms,
     )
 
 
@@ -60,6 +61,7 @@ def status_of(live: LiveTwin) -> Mapping[str, Any]:
     return {
         "sources": live.ingest.counters,
         "watermarkNs": str(live.ingest.watermark_ns),
+        **({} if live.alarms is None else {"alarms": live.alarms.counts()}),
     }
 
 
@@ -75,7 +77,7 @@ def serve_twin(
     camera_engine: str | None = "auto",
 ) -> None:
     """Open the twin and serve it until Ctrl-C or the end of `duration` [s]."""
-    live = open_twin(files, clock=SystemClock(), seed=seed)
+    live = open_twin(files, clock=SystemClock(), seed=seed, past_speed=speed)
     serve_live(
         live,
         host=host,

@@ -16,6 +16,7 @@ from twinstage.base.clock import Clock
 from twinstage.base.errors import UserError
 from twinstage.base.finding import Finding
 from twinstage.live.edits import ProducerEdits
+from twinstage.live.past import go_to, open_past
 from twinstage.live.wiring import load_wiring, with_recordings
 from twinstage.scene.columns import TickColumns
 from twinstage.scene.merge import merge_ticks
@@ -23,6 +24,7 @@ from twinstage.settings import Settings
 from twinstage.sync.codec import snap_pose
 
 if TYPE_CHECKING:
+    from twinstage.live.alarms import AlarmDesk
     from twinstage.scene.plan import BindingPlan
     from twinstage.scene.snapshot import Snapshot
     from twinstage.scene.stage import OpenedStage
@@ -38,7 +40,9 @@ log = logging.getLogger("twinstage.live")
 @dataclass(frozen=True, slots=True)
 class TwinFiles:
     """What a user names on the command line. `recordings`: files in place of the contract's, by source ("": its only one).
-    `history`: the folder in which everything that happens is kept."""
+    `history`: the folder in which everything that happens is kept; `past`: one from which it is told again, instead of by
+    the contract's sources, from the moment `past_from` on (text as a user gives it, or ns).
+    `notify`: the file that says whom to tell of alarms."""
 
     stage: Path
     bindings: Path | None = None
@@ -48,6 +52,9 @@ class TwinFiles:
     variants: tuple[tuple[str, str], ...] = ()
     recordings: tuple[tuple[str, Path], ...] = ()
     history: Path | None = None
+    past: Path | None = None
+    past_from: str | int | None = None
+    notify: Path | None = None
 
 
 class LiveTwin:
@@ -68,6 +75,7 @@ class LiveTwin:
         settings: Settings | None = None,
         seed: int = 0,
         findings: tuple[Finding, ...] = (),
+        alarms: "AlarmDesk | None" = None,
         recorder: "Recorder | None" = None,
     ) -> None:
         self.opened = opened
@@ -78,6 +86,7 @@ class LiveTwin:
         self.plan = plan
         self.ingest = ingest
         self.contract = contract
+        self.alarms = alarms
         self.base_dir = base_dir
         self.clock = clock
         self.settings = settings or Settings()
@@ -97,6 +106,8 @@ class LiveTwin:
             applied = self.ingest.advance(now_ns)
             if self.recorder is not None:
                 self.recorder.after_advance(applied)
+            if self.alarms is not None:
+                self.alarms.tick(now_ns)
             if self.ingest.restarts != self._restarts:
                 self._restarts = self.ingest.restarts
                 self.plan.reset()
@@ -148,7 +159,9 @@ class LiveTwin:
     async def run(self, stop: asyncio.Event, *, speed: float = 1.0) -> None:
         """Run sources, ticks and USD writes until `stop` is set."""
         tasks = [asyncio.create_task(self._tick_forever(stop))]
-        if self.ingest is not None and self.contract is not None:
+        if self.alarms is not None:
+            tasks.append(asyncio.create_task(self.alarms.keep()))
+        if self.ingest is not None and self.contract is not None and self.ingest.fed_by_sources:
             from twinstage.telemetry.pump import pump
 
             tasks.append(
@@ -175,6 +188,8 @@ class LiveTwin:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             self._flush_safely()
+            if self.alarms is not None:
+                self.alarms.close()
             if self.ingest is not None:
                 self.ingest.close()
             if self.recorder is not None:
@@ -225,7 +240,14 @@ def open_files(files: TwinFiles, *, probe: bool = True) -> "OpenedStage":
     return choose_variants(opened, dict(files.variants))
 
 
-def open_twin(files: TwinFiles, *, clock: Clock, settings: Settings | None = None, seed: int = 0) -> LiveTwin:
+def open_twin(
+    files: TwinFiles,
+    *,
+    clock: Clock,
+    settings: Settings | None = None,
+    seed: int = 0,
+    past_speed: float = 1.0,
+) -> LiveTwin:
     """Open and check everything a user named; every mistake in it is a UserError before anything runs."""
     from twinstage.scene.read import read_snapshot
     from twinstage.scene.writer import ColumnWriter
@@ -233,11 +255,11 @@ def open_twin(files: TwinFiles, *, clock: Clock, settings: Settings | None = Non
 
     opened = open_files(files)
     wiring = load_wiring(opened, files.bindings, files.contract)
-    contract, plan, ingest, base_dir, recorder = None, None, None, files.stage.parent, None
+    contract, plan, ingest, base_dir, recorder, past = None, None, None, files.stage.parent, None, None
     findings: tuple[Finding, ...] = ()
     if wiring is None:
-        if files.history is not None:
-            raise UserError("a history is kept of telemetry, and there is none: add --bindings")
+        if files.history is not None or files.past is not None:
+            raise UserError("a history is of telemetry, and there is none: add --bindings")
         snapshot = read_snapshot(opened)
     else:
         from twinstage.scene.plan import compile_bindings
@@ -250,11 +272,14 @@ def open_twin(files: TwinFiles, *, clock: Clock, settings: Settings | None = Non
         for problem in make_slots(wiring.bindings, opened):
             raise problem
         snapshot = read_snapshot(opened)
-        findings = tuple(
-            Finding("source.doubt", "warning", "", line) for line in check_sources(contract, base_dir)
-        )
-        sink = QuarantineFile(files.quarantine) if files.quarantine else QuarantineMemory()
-        ingest = Ingest(contract, quarantine=sink)
+        if files.past is None:
+            doubts = check_sources(contract, base_dir)
+            findings = tuple(Finding("source.doubt", "warning", "", line) for line in doubts)
+            sink = QuarantineFile(files.quarantine) if files.quarantine else QuarantineMemory()
+            ingest = Ingest(contract, quarantine=sink)
+        else:
+            past = open_past(files, contract)
+            ingest = past[0]
         plan = compile_bindings(wiring.bindings, contract, opened, snapshot)
         opened_up = tuple(Finding("binding.instance", "info", "", line) for line in plan.findings)
         findings = (*opened_up, *findings)
@@ -262,7 +287,14 @@ def open_twin(files: TwinFiles, *, clock: Clock, settings: Settings | None = Non
         if plan.findings:  # instances were opened up, so the stage is another one now
             snapshot = read_snapshot(opened)
     hub = make_hub(snapshot, contract, ingest, plan, epoch=new_epoch(clock.now_ns()))
-    return LiveTwin(
+    alarms = None
+    if contract is not None and ingest is not None:
+        from twinstage.live.alarms import open_desk
+
+        alarms = open_desk(
+            contract, ingest.state, clock=clock, history=files.history, notify_file=files.notify, hub=hub
+        )
+    live = LiveTwin(
         opened,
         snapshot,
         hub=hub,
@@ -275,8 +307,12 @@ def open_twin(files: TwinFiles, *, clock: Clock, settings: Settings | None = Non
         settings=settings,
         seed=seed,
         findings=(*snapshot.findings, *findings),
+        alarms=alarms,
         recorder=recorder,
     )
+    if past is not None:
+        go_to(live, *past, past_speed)
+    return live
 
 
 def _recorder(files: TwinFiles, ingest: "Ingest") -> "Recorder | None":

@@ -13,12 +13,14 @@ from twinstage.base.errors import UserError
 from twinstage.base.quality import BAD, UNCERTAIN
 from twinstage.telemetry.alarms.engine import AlarmEngine, AlarmRecord
 from twinstage.telemetry.alarms.machine import AlarmState, acknowledge, follow
+from twinstage.telemetry.alarms.mode import mode_reader
 from twinstage.telemetry.contract import Contract, parse_contract
 from twinstage.telemetry.state import StateTable
 
 S = 1_000_000_000
 HEAD = """
 contract: 1
+mode: text
 sources:
   a: {uri: "memory:a", reader: {format: jsonl, time: {field: t, unit: s}}}
 signals:
@@ -110,6 +112,77 @@ def test_stale_quality_equals_and_expressions() -> None:
     assert plant.tell(33, drive="fault", level=0.01) == [("returned", "doubt"), ("raised", "broken")]
     assert plant.tell(34, pos=[0, 0, 0.2]) == [("raised", "dry")]
     assert plant.tell(35, run=False) == [("raised", "stopped"), ("returned", "dry")]
+
+
+def test_a_signal_that_never_speaks_is_found_out_and_a_start_is_quiet() -> None:
+    plant = Plant(
+        "id: silent, signal: temp, stale: true, latch: false",
+        "id: bad, signal: level, quality: bad, latch: false",
+    )
+    assert plant.tell(100) == []
+    assert plant.tell(110) == []
+    assert plant.tell(110.1) == [("raised", "bad")]
+    assert plant.tell(130) == []
+    assert plant.tell(130.1) == [("raised", "silent")]
+    assert plant.tell(131, temp=300, level=0.5) == [("returned", "silent"), ("returned", "bad")]
+
+
+def test_what_was_silent_before_a_restart_stays_raised_until_it_speaks() -> None:
+    plant = Plant("id: silent, signal: temp, stale: true, latch: false")
+    plant.tell(0, temp=300)
+    plant.tell(31)
+    after = Plant("id: silent, signal: temp, stale: true, latch: false")
+    after.engine.restore(plant.records)
+    assert after.tell(40) == []
+    assert [item.spec.id for item in after.engine.active()] == ["silent"]
+    assert after.tell(41, temp=300) == [("returned", "silent")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "modes"),
+    [
+        ("enum, values: [auto, service]", ["service", "auto"], ["service", "auto"]),
+        ("string", ["service"], ["service"]),
+        ("bool", [True, False], ["true", "false"]),
+        ("i64", [7], ["7"]),
+    ],
+)
+def test_a_signal_tells_the_mode(kind: str, values: list[object], modes: list[str]) -> None:
+    made = parse_contract(
+        "contract: 1\nmode: m\nsources: {a: {uri: 'memory:a', reader: {format: jsonl, time: {field: t, unit: s}}}}\n"
+        f"signals: [{{id: m, source: a, field: m, type: {kind}}}]\n",
+        where="c.yaml",
+    )
+    state = StateTable(made)
+    read = mode_reader(made, state)
+    assert read() is None
+    for value, mode in zip(values, modes, strict=True):
+        state.set("m", value, S)
+        assert read() == mode
+    state.set("m", values[0], 2 * S, BAD)
+    assert read() == modes[-1], "a bad value is none: the mode stays"
+
+
+@pytest.mark.parametrize(
+    ("mode", "alarm", "message"),
+    [
+        ("mod: m", "", "mod is not a known field"),
+        ("mode: n", "", "the mode 'n' is no signal"),
+        ("mode: x", "", "is a f64; enum, string, bool or i64"),
+        ("mode: m", "suppress_in: [servce]", "never 'servce'; did you mean 'service'"),
+        ("description: none", "suppress_in: [service]", "no signal tells the operating mode"),
+    ],
+)
+def test_mistakes_about_modes(mode: str, alarm: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        parse_contract(
+            f"contract: 1\n{mode}\n"
+            "sources: {a: {uri: 'memory:a', reader: {format: jsonl, time: {field: t, unit: s}}}}\n"
+            "signals:\n  - {id: m, source: a, field: m, type: enum, values: [auto, service]}\n"
+            "  - {id: x, source: a, field: x}\n"
+            f"alarms: [{{id: hot, signal: x, above: 1, {alarm}}}]\n",
+            where="c.yaml",
+        )
 
 
 def test_a_bad_value_says_nothing_about_limits() -> None:

@@ -1,0 +1,52 @@
+"""Asks a twin that another process serves, over HTTP."""
+
+import json
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit
+from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_opener
+
+from twinstage.base.errors import TwinstageError, UserError
+
+TIMEOUT_S = 10.0
+MOST_BYTES = 64 << 20
+
+
+class _NoRedirects(HTTPRedirectHandler):
+    def redirect_request(self, *args: Any, **more: Any) -> None:
+        return None
+
+
+def ask(server: str, path: str, body: Any = None) -> Any:
+    """The JSON of a GET, or of a POST where there is a body.
+
+    Raises UserError for what the server refuses, TwinstageError where there is no such server.
+    """
+    parts = urlsplit(server)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise UserError(f"{server!r} is no address of a server; http://HOST:PORT was expected")
+    request = Request(server.rstrip("/") + path)
+    if body is not None:
+        request.data = json.dumps(body).encode()
+        request.add_header("content-type", "application/json")
+    try:
+        with build_opener(_NoRedirects, ProxyHandler({})).open(request, timeout=TIMEOUT_S) as answer:
+            return json.loads(answer.read(MOST_BYTES))
+    except HTTPError as error:
+        with error:
+            raise _refusal(server, error.code, error.read(MOST_BYTES)) from None
+    except (URLError, OSError) as error:
+        reason = getattr(error, "reason", None) or error
+        raise TwinstageError(f"no server answers at {server}: {reason}") from None
+    except ValueError:
+        raise TwinstageError(f"what answers at {server} is not Twinstage") from None
+
+
+def _refusal(server: str, status: int, body: bytes) -> TwinstageError:
+    try:
+        sentence = json.loads(body)["error"]
+    except (ValueError, KeyError, TypeError):
+        return TwinstageError(f"{server} answered with status {status}")
+    if status == 404 and sentence == "Not Found":
+        return UserError(f"the twin at {server} has no alarms: its contract names none")
+    return UserError(str(sentence)) if status < 500 else TwinstageError(str(sentence))

@@ -1,0 +1,219 @@
+"""One field's memory: what kind of values it has, how often they come, how large they are."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from twinstage.telemetry.drift.factors import Change
+from twinstage.telemetry.drift.magnitude import F8, NEAR, Judge, changed_at
+from twinstage.telemetry.drift.rows import Row, Value
+
+What = Literal["new", "missing", "retyped", "cadence", "unit"]
+
+CADENCE = 1.4
+"""Times faster or slower from which a cadence counts as changed."""
+
+FEW = 4
+"""Windows that a field has before it is judged, also where it only came after the clean stretch."""
+LONG = 4
+"""Windows in a long window: an axis that rests now and then moves in each of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Noticed:
+    """What a window of one field showed. `line` and `time`: of the reading since which it is so; `scale`, `offset`: what
+    became of a value, or of the time between two readings."""
+
+    what: What
+    line: int
+    time: int
+    detail: str
+    scale: float = 1.0
+    offset: float = 0.0
+
+
+@dataclass(slots=True)
+class _Window:
+    lines: list[int] = field(default_factory=list)
+    times: list[int] = field(default_factory=list)
+    values: list[float] = field(default_factory=list)
+    kinds: Counter[str] = field(default_factory=Counter)
+
+    def last(self, count: int) -> "_Window":
+        """A window that begins with the last of this one; their kinds count as judged."""
+        at = len(self.lines) - count
+        return _Window(self.lines[at:], self.times[at:], self.values[at:])
+
+
+class FieldWatch:
+    """Fed with the readings of one field, tells what changed, a window of `size` readings at a time."""
+
+    def __init__(
+        self, size: int, changes: tuple[Change, ...], period_ns: int | None = None, record: str = ""
+    ) -> None:
+        self._size = size
+        self._changes = changes
+        self._window = _Window()
+        self._before: F8 = np.empty(0)
+        self._short, self._long = Judge(unsure=4), Judge(unsure=3)
+        self._parts: list[F8] = []
+        self._kind = ""
+        self._kinds: Counter[str] = Counter()
+        self._periods: list[float] = []
+        self._declared = period_ns
+        self.record = record
+        self.first_line = 0
+        self.last_row = 0
+        self.widest = 0
+        """Most rows between two of its readings, in the clean stretch."""
+        self.seen = 0
+        self.told_missing = False
+
+    @property
+    def kind(self) -> str:
+        """Of most of its values, once learned."""
+        return self._kind
+
+    def take(self, row: Row, number: int, value: Value, learning: bool) -> list[Noticed]:
+        """One reading, in the row of that number."""
+        if learning and self.seen:
+            self.widest = max(self.widest, number - self.last_row)
+        self.first_line = self.first_line or row.line
+        self.last_row, self.seen, self.told_missing = number, self.seen + 1, False
+        window, (kind, number_value) = self._window, value
+        window.kinds[kind] += 1
+        window.lines.append(row.line)
+        window.times.append(row.time)
+        window.values.append(number_value)
+        return self._judge(learning, NEAR) if len(window.lines) >= self._size + NEAR else []
+
+    def close(self, learning: bool) -> list[Noticed]:
+        """Judge the window as it stands, if there is enough in it: the stretch, or the stream, ends here."""
+        if len(self._window.lines) < max(2 * NEAR, self._size // 2):
+            return []
+        return self._judge(learning, 0)
+
+    def _judge(self, learning: bool, keep: int) -> list[Noticed]:
+        """Judge the window; its last `keep` readings begin the next one, since an edge is told by both its sides."""
+        window = self._window
+        self._window = window.last(keep)
+        found = self._judge_kind(window, learning) + self._judge_cadence(window, learning)
+        if self._kind == "number":
+            found += self._judge_size(window, learning, keep)
+        return found
+
+    # kind
+
+    def _judge_kind(self, window: _Window, learning: bool) -> list[Noticed]:
+        kind, count = window.kinds.most_common(1)[0]
+        if learning or not self._kind:
+            self._kinds.update(window.kinds)
+            self._kind = self._kinds.most_common(1)[0][0]
+            return []
+        if kind == self._kind or 2 * count <= window.kinds.total():
+            return []
+        was, self._kind = self._kind, kind
+        if kind == "none":
+            return [Noticed("missing", window.lines[0], window.times[0], "it has no value any more")]
+        return [Noticed("retyped", window.lines[0], window.times[0], f"{_NAMES[was]} became {_NAMES[kind]}")]
+
+    # cadence
+
+    def _judge_cadence(self, window: _Window, learning: bool) -> list[Noticed]:
+        period = _period(window.times)
+        if learning or not self._periods:
+            self._periods.append(period)
+            return self._judge_declared(window)
+        low, high = min(self._periods), max(self._periods)
+        if period <= 0 or low <= 0 or low / CADENCE < period < high * CADENCE:
+            self._periods = [*self._periods[-100:], period]
+            return []
+        was = float(np.median(self._periods))
+        self._periods = [period]
+        detail = f"a reading every {seconds(was)} became one every {seconds(period)}"
+        return [Noticed("cadence", window.lines[0], window.times[0], detail, period / was)]
+
+    def _judge_declared(self, window: _Window) -> list[Noticed]:
+        """Against the contract's period, once, after the first few windows."""
+        period = float(np.median(self._periods))
+        declared = self._declared
+        if declared is None or len(self._periods) < 3 or period <= 0:
+            return []
+        self._declared = None
+        if 1 / CADENCE < period / declared < CADENCE:
+            return []
+        detail = (
+            f"the contract says a reading every {seconds(declared)}, and there is one every {seconds(period)}"
+        )
+        return [Noticed("cadence", self.first_line, window.times[0], detail, period / declared)]
+
+    # size
+
+    def _judge_size(self, window: _Window, learning: bool, keep: int) -> list[Noticed]:
+        values = np.array(window.values)
+        good = np.flatnonzero(np.isfinite(values))
+        values = values[good]
+        if len(values) < max(2 * NEAR, self._size // 3):
+            return []
+        judged = values[: len(values) - keep]
+        learning = learning or len(self._short.memory) < FEW
+        if not learning and len(self._before) >= NEAR:
+            edge = changed_at(self._before, values, self._short.memory, self._changes)
+            if edge is not None:
+                place = max(0, edge[0])
+                return self._changed(window, int(good[place]), edge[1], judged[place:])
+        change = self._short.judge(judged, self._changes, learning) or self._judge_long(judged, learning)
+        if change is not None:
+            return self._changed(window, 0, change, judged)
+        self._before = judged[-4 * NEAR :]
+        return []
+
+    def _judge_long(self, values: F8, learning: bool) -> Change | None:
+        self._parts.append(values)
+        if len(self._parts) < LONG:
+            return None
+        joined, self._parts = np.concatenate(self._parts), []
+        return self._long.judge(joined, self._changes, learning or len(self._long.memory) < 3)
+
+    def _changed(self, window: _Window, place: int, change: Change, values: F8) -> list[Noticed]:
+        self._short.convert(change)
+        self._long.convert(change)
+        self._changes = tuple(_after(change, self._changes))
+        self._parts = []
+        self._before = values[-4 * NEAR :]
+        line, time = window.lines[place], window.times[place]
+        return [Noticed("unit", line, time, change.words, change.scale, change.offset)]
+
+
+def _period(times: list[int]) -> float:
+    """The usual distance of readings [ns]; of the later half, where both halves differ."""
+    steps = np.diff(times)
+    early, late = (float(np.median(half)) for half in (steps[: len(steps) // 2], steps[len(steps) // 2 :]))
+    return late if not early / CADENCE < late < early * CADENCE else float(np.median(steps))
+
+
+def _after(change: Change, changes: tuple[Change, ...]) -> list[Change]:
+    """Changes from the new unit: back, and on to all others."""
+    out = [
+        Change(1 / change.scale, -change.offset / change.scale, change.unit if change.was else "", change.was)
+    ]
+    if not change.was:
+        out = [Change(1 / change.scale, 0.0, "", f"{1 / change.scale:g}")]
+    for other in changes:
+        if other != change and other.was == change.was != "":
+            scale = other.scale / change.scale
+            out.append(Change(scale, other.offset - scale * change.offset, change.unit, other.unit))
+    return out
+
+
+_NAMES = {"number": "numbers", "bool": "true and false", "text": "text", "list": "lists", "none": "empty"}
+
+
+def seconds(ns: float) -> str:
+    """A duration for people."""
+    for unit, size in (("d", 86_400e9), ("h", 3600e9), ("min", 60e9), ("s", 1e9), ("ms", 1e6), ("us", 1e3)):
+        if ns >= size:
+            return f"{ns / size:.4g} {unit}"
+    return f"{ns:.0f} ns"
