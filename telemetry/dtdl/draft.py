@@ -44,7 +44,7 @@ def _signal(channel: Channel, source: str, prefix: str) -> tuple[str, str]:
     unit = UCUM.get(channel.unit, "")
     if channel.unit and not unit:
         note = f"{channel.path!r}: the unit {channel.unit!r} has no UCUM code here{did_you_mean(channel.unit, UCUM, most=0)}"
-        note = f"{note.rstrip('; known:')}; its values stay as they are"
+        note = f"{note.removesuffix('; known:')}; its values stay as they are"
     elif unit and kind == "i64" and (compile_unit(unit).scale, compile_unit(unit).offset) != (1.0, 0.0):
         kind = "f64"  # a whole number that is converted is none any more
     parts = [
