@@ -105,7 +105,9 @@ def judge(folder: Path, events: int) -> None:
         assert (table["value"].to_numpy() == number * 0.5).all(), "values are other ones"
         assert table["signal"].to_pylist()[: 3 * SIGNALS] == [f"s{k % SIGNALS}" for k in range(3 * SIGNALS)]
         end = T0 + (events - 1 - 100) * MS
-        assert history.log.query("SELECT count(*) FROM parts")[0][0], "nothing was archived, so this proves little"
+        assert history.log.query("SELECT count(*) FROM parts")[0][0], (
+            "nothing was archived, so this proves little"
+        )
         seek = history.state_at(contract(), end).digest()
     clean, recovered = Ingest(contract()), Ingest(contract())
     for start in range(0, events, BATCH):

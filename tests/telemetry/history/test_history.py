@@ -302,7 +302,10 @@ def test_a_crash_between_file_and_mark_loses_and_doubles_nothing(
     reader.close()
 
 
-def test_parts_are_hourly_sorted_and_name_their_contract(tmp_path: Path) -> None:
+def test_parts_are_hourly_sorted_and_name_their_contract(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archive_module, "HOURLY", 10)
     import pyarrow.parquet as pq
 
     made.live(tmp_path, 3)[1].close()
@@ -322,13 +325,24 @@ def test_parts_are_hourly_sorted_and_name_their_contract(tmp_path: Path) -> None
     reader.close()
 
 
-def test_complete_hours_move_by_themselves(tmp_path: Path) -> None:
-    """Nobody asks for all: what is more than an hour behind the newest hour goes, the rest stays."""
+@pytest.mark.parametrize("hourly", [True, False])
+def test_complete_hours_move_by_themselves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hourly: bool
+) -> None:
+    """Nobody asks for all: what is more than an hour behind the newest hour goes, the rest stays; days where all is few."""
+    if hourly:
+        monkeypatch.setattr(archive_module, "HOURLY", 10)
     made.live(tmp_path, 3)[1].close()
     made.live(tmp_path, 3, start_s=3 * 3600)[1].close()
     with History(tmp_path) as history:
         old = history.range([], 0, made.T0 + 3600 * S).num_rows
-        assert compact(history.log) == old > 0
+        assert compact(history.log) == (old if hourly else 0) and old > 0
+    if not hourly:
+        made.live(tmp_path, 3, start_s=26 * 3600)[1].close()
+    with History(tmp_path) as history:
+        if not hourly:
+            assert compact(history.log) >= old
+            assert len(parts_of(history.log)) == 2  # one a run
         assert compact(history.log) == 0
         assert history.log.waiting(archived_upto(history.log)) > 0
 
