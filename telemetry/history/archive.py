@@ -285,11 +285,19 @@ def _folder(first_ns: int, last_ns: int) -> str:
 
 
 def _forget_archived(reader: LogReader) -> None:
-    """Drop entries that are archived and that no checkpoint needs; where replays began again is kept."""
+    """Drop entries that are archived and that no checkpoint needs; where replays began again is kept.
+
+    Some at a time, so that whoever else writes never waits for long.
+    """
     oldest = reader.query("SELECT min(after) FROM checkpoints")[0][0] or 0
     upto = min(oldest, archived_upto(reader))
-    gone = "DELETE FROM entries WHERE id <= ? AND (count > 0 OR first_ns IS NULL)"
-    reader.change((gone, (upto,)))
+    gone = "id <= ? AND (count > 0 OR first_ns IS NULL)"
+    while True:
+        some = f"SELECT max(id) FROM (SELECT id FROM entries WHERE {gone} ORDER BY id LIMIT 500)"
+        last = reader.query(some, (upto,))[0][0]
+        if last is None:
+            return
+        reader.change((f"DELETE FROM entries WHERE {gone}", (last,)))
 
 
 def compact_file(path: Path, *, all_: bool = False) -> int:

@@ -21,6 +21,7 @@ from twinstage.telemetry.history.archive import compact_file
 from twinstage.telemetry.history.checkpoint import checkpoint_bytes
 from twinstage.telemetry.history.hotlog import DATABASE, HotLog
 from twinstage.telemetry.history.locks import lock_file
+from twinstage.telemetry.history.moments import iso_ns
 from twinstage.telemetry.history.recovery import recover
 from twinstage.telemetry.history.snapshots import snapshot_bytes, take_snapshot
 from twinstage.telemetry.ingest import Ingest
@@ -84,6 +85,13 @@ class Recorder:
                 self.failure = ""
             except OSError as error:
                 self._failed(str(error.strerror or error), on_failure)
+
+    @property
+    def welcome(self) -> str:
+        """Where this run goes on, for people; where earlier runs are in the history."""
+        received = sum(counts["received"] for counts in self.ingest.counters.values())
+        until = f", up to {iso_ns(self.ingest.watermark_ns)}" if self.ingest.watermark_ns else ""
+        return f"the history {self.folder.name!r} goes on after {received} readings{until}"
 
     def status(self) -> dict[str, object]:
         """The folder, how many entries are safe, and what keeps others from it ("": nothing)."""

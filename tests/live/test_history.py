@@ -101,6 +101,8 @@ def test_a_second_run_goes_on_where_the_first_ended(shared: Path, tmp_path: Path
     second = open_twin(files(shared, history=tmp_path), clock=SystemClock())
     assert second.ingest is not None
     assert second.ingest.counters["robot"] == counts
+    welcome = next(finding.message for finding in second.findings if finding.code == "history.goes_on")
+    assert f"goes on after {counts['received']} readings" in welcome
     assert second.ingest.state.digest() == first.ingest.state.digest()
     run_for(second, 0.3)
     with History(tmp_path) as history:

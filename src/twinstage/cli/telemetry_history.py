@@ -95,20 +95,21 @@ def history(
                 names, moment(from_, "--from", FIRST), moment(to, "--to", LAST), known_ns=known
             )
         else:
-            _summary(opened, folder, span, json_)
+            _summary(opened, folder, json_)
             return
         units = {name: found.unit for name, found in opened.signals().items()}
     _give(table, units, limit, out, json_)
 
 
-def _summary(opened: "History", folder: Path, span: tuple[int, int], json_: bool) -> None:
-    from twinstage.telemetry.history.archive import archived_upto, parts_of, store_of
+def _summary(opened: "History", folder: Path, json_: bool) -> None:
+    from twinstage.telemetry.history.archive import parts_of, store_of
     from twinstage.telemetry.history.moments import iso_ns
 
     known, rows = opened.signals(), opened.counts().to_pylist()
     parts = parts_of(opened.log)
     archived, total = sum(part.count for part in parts), sum(row["count"] for row in rows)
-    hot = opened.log.waiting(archived_upto(opened.log))
+    hot = max(0, total - archived)  # a twin may be writing
+    span = min(row["first_ns"] for row in rows), max(row["last_ns"] for row in rows)
     runs = len(opened.log.sessions())
     if json_:
         signals = {row["signal"]: {**row, "unit": known[row["signal"]].unit} for row in rows}
