@@ -34,6 +34,8 @@ sources:
 signals:
   - {id: x, source: plc, field: x, unit: m, range: [0, 9], max_age: 10}
   - {id: y, source: plc, field: y}
+alarms:
+  - {id: far, signal: x, above: 0.5, priority: high}
 """)
     (tmp_path / "bindings.yaml").write_text(
         "bindings: 1\ncontract: contract.yaml\nbindings:\n  - {kind: pose, prim: /Box, position: {x: x}}\n"
@@ -72,6 +74,8 @@ def test_the_page_says_what_became_of_every_reading(live: Any) -> None:
     }
     assert qualities == {"good": 1, "uncertain": 0, "bad": 1}
     assert value(text, "twin_sync_clients") == 0
+    assert value(text, 'twin_alarms_active{priority="high"}') == 1
+    assert value(text, "twin_alarms_unacknowledged") == 1
     assert kind.startswith("application/openmetrics-text")
     assert text.endswith("# EOF\n")
 
@@ -100,8 +104,9 @@ def test_top_shows_sources_with_their_rates(live: Any) -> None:
     text = console.export_text()
     assert "twin e1, 2 clients" in text
     row = next(line for line in text.splitlines() if "plc" in line)
-    assert "3" in row.split("plc")[1].split()[1]  # six readings in two seconds
+    assert row.split("plc")[1].split()[0] == "3"  # six readings in two seconds
     assert "signals: 1 good, 0 uncertain, 1 bad" in text
+    assert "alarms: 1 high, 1 unacknowledged" in text
 
 
 def test_top_without_a_server_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:

@@ -46,20 +46,29 @@ def table(now: Mapping[str, Any], before: Mapping[str, Any] | None, seconds: flo
     from rich.console import Group
     from rich.table import Table
 
-    sources = Table(title=_title(now), title_justify="left", expand=True)
-    for name in ("source", "readings/s", "received", "applied", "pending"):
-        sources.add_column(name, justify="left" if name == "source" else "right")
-    for name in ("history only", "late", "duplicate", "quarantined", "behind", "silent"):
-        sources.add_column(name, justify="right")
+    sources = Table(title=_title(now), title_justify="left", box=None, pad_edge=False)
+    for name in (
+        "source",
+        "/s",
+        "applied",
+        "pending",
+        "history",
+        "late",
+        "twice",
+        "refused",
+        "behind",
+        "silent",
+    ):
+        sources.add_column(name, justify="left" if name == "source" else "right", no_wrap=True)
     for name, told in now["sources"].items():
         was = {} if before is None else before["sources"].get(name, {})
         rate = f"{(told['received'] - was.get('received', 0)) / seconds:,.0f}" if was and seconds else ""
-        counts = [f"{told[key]:,}" for key in ("received", "applied", "pending")]
-        lost = [f"{told[key]:,}" for key in ("history_only", "late", "duplicate", "quarantined")]
+        counts = [
+            _short(told[key])
+            for key in ("applied", "pending", "history_only", "late", "duplicate", "quarantined")
+        ]
         ages = (now.get("ages") or {}).get(name, {})
-        sources.add_row(
-            name, rate, *counts, *lost, _seconds(ages.get("behind")), _seconds(ages.get("silent"))
-        )
+        sources.add_row(name, rate, *counts, _seconds(ages.get("behind")), _seconds(ages.get("silent")))
     return Group(sources, _foot(now))
 
 
@@ -76,8 +85,17 @@ def _foot(now: Mapping[str, Any]) -> str:
         parts.append("signals: " + ", ".join(f"{count} {level}" for level, count in quality.items()))
     alarms = now.get("alarms")
     if alarms:
-        parts.append("alarms: " + ", ".join(f"{count} {state}" for state, count in alarms.items()))
-    return "   ".join(parts)
+        active = ", ".join(f"{count} {priority}" for priority, count in alarms["active"].items() if count)
+        flood = ", a flood" if alarms["flooded"] else ""
+        parts.append(f"alarms: {active or 'none active'}, {alarms['unacknowledged']} unacknowledged{flood}")
+    return "\n".join(parts)
+
+
+def _short(count: int) -> str:
+    """Four digits at most: 9,999, 12k, 3.4M."""
+    if count < 10_000:
+        return f"{count:,}"
+    return f"{count / 1e3:.0f}k" if count < 1_000_000 else f"{count / 1e6:.1f}M"
 
 
 def _seconds(value: float | None) -> str:

@@ -86,11 +86,18 @@ class _Collector:
         for level, count in quality_counts(self._live).items():
             signals.add_metric([level], count)
         yield signals
-        alarms = GaugeMetricFamily("twin_alarms", "Alarms by state.", labels=["state"])
-        if self._live.alarms is not None:
-            for state, count in self._live.alarms.counts().items():
-                alarms.add_metric([str(state)], float(count))
-            yield alarms
+        if self._live.alarms is None:
+            return
+        told = self._live.alarms.counts()
+        alarms = GaugeMetricFamily("twin_alarms_active", "Active alarms.", labels=["priority"])
+        for priority, count in told["active"].items():
+            alarms.add_metric([priority], count)
+        yield alarms
+        unseen = "Active alarms that nobody has acknowledged."
+        yield GaugeMetricFamily("twin_alarms_unacknowledged", unseen, value=told["unacknowledged"])
+        yield GaugeMetricFamily(
+            "twin_alarms_flooded", "1 during a flood of alarms.", value=float(told["flooded"])
+        )
 
     def _stream(self) -> "Iterator[Metric]":
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
