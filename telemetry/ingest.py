@@ -35,6 +35,7 @@ from twinstage.telemetry.contract import Contract
 from twinstage.telemetry.intake import Intake, Parts
 from twinstage.telemetry.journal import Advanced, Arrived, BeganAgain, CaughtUp, Entry, Journal
 from twinstage.telemetry.layouts import Batch
+from twinstage.telemetry.modes import ModeRanges
 from twinstage.telemetry.numbers import ColumnBatch, ColumnReader
 from twinstage.telemetry.order import NO_WATERMARK
 from twinstage.telemetry.quarantine import Quarantine, QuarantineMemory
@@ -78,6 +79,7 @@ class Ingest:
         self._kinds = kinds_of(self.state.types)
         refusals = Refusals(contract, self.quarantine)
         parts = Parts(contract, self._kinds, ColumnReader(contract), refusals)
+        self._modes = ModeRanges(contract)
         self._intakes = {name: Intake(name, parts) for name in contract.sources}
 
     def offer(self, source: str, chunk: bytes, ingest_ns: int) -> None:
@@ -217,6 +219,7 @@ class Ingest:
         if not parts:
             return 0
         due = parts[0] if len(parts) == 1 else joined(parts, self._kinds).in_order()
+        due = self._modes.judge(due, self.state)
         self.state.apply(due, now_ns)
         self.state.derive(now_ns)
         self._tell(Advanced(now_ns, len(due)))

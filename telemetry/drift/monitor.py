@@ -136,7 +136,7 @@ class DriftMonitor:
             return None
         signals = self._signals.get(name, [])
         period = next((round(one.period * 1e9) for one in signals if one.period), None)
-        changes = changes_from(signals[0].unit if signals else None)
+        changes = changes_from(_unit(signals[0], name) if signals else None)
         if signals and not signals[0].type.startswith(("f64", "vec", "pose")):
             changes = ()  # a whole number, a name and a direction have no unit
         self._watches[name] = FieldWatch(self._size, changes, period, record=row.record)
@@ -181,6 +181,15 @@ class DriftMonitor:
         """Lines within which fields that changed in the same way did so together."""
         readings = sum(watch.seen for watch in self._watches.values()) or 1
         return 3 * self._size * max(1, self._rows * len(self._watches) // readings)
+
+
+def _unit(signal: SignalSpec, name: str) -> str:
+    """The unit in which a field of a signal arrives."""
+    field = name.removeprefix(f"{signal.record}/") if signal.record is not None else name
+    place = signal.field.index(field)
+    if signal.type == "pose" and place > 2:
+        return "1"
+    return signal.units[place] if signal.units is not None else signal.unit
 
 
 def _columns(reader: ReaderSpec) -> list[str]:
