@@ -38,7 +38,9 @@ class DriftWatch:
         lines = watched.lines.feed(chunk)
         if watched.too_fast(len(lines), now_ns):
             log.warning(
-                "source %r sends more than %d lines a second: it is no longer watched for drift", source, FASTEST
+                "source %r sends more than %d lines a second: it is no longer watched for drift",
+                source,
+                FASTEST,
             )
             del self._sources[source]
             return []

@@ -2,6 +2,7 @@
 
 import typer
 
+from twinstage.cli.telemetry_assets import assets
 from twinstage.cli.telemetry_check import check
 from twinstage.cli.telemetry_dtdl import dtdl
 from twinstage.cli.telemetry_ingest import ingest
@@ -13,5 +14,5 @@ app = typer.Typer(
     help="Read recordings as a contract says; see what came in, what was refused, and why.",
     rich_markup_mode="rich",
 )
-for _command in (ingest, check, dtdl, schema):
+for _command in (ingest, check, dtdl, assets, schema):
     app.command()(_command)

@@ -35,7 +35,9 @@ def rows(first: int, last: int, factor: float = 1.0) -> bytes:
     return "".join(f"{k},{level(k) * factor:.5f}\n" for k in range(first, last)).encode()
 
 
-def test_a_unit_that_changes_in_a_running_stream_is_told_once_at_its_line(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_unit_that_changes_in_a_running_stream_is_told_once_at_its_line(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     watch = DriftWatch(contract())
     data = b"t,p\n" + rows(0, 700) + rows(700, 1000, 14.503773773)
     told = []
@@ -49,7 +51,10 @@ def test_a_unit_that_changes_in_a_running_stream_is_told_once_at_its_line(caplog
 
 def test_a_replay_that_begins_again_without_a_column_is_told() -> None:
     watch = DriftWatch(contract())
-    assert watch.offer("s", b"t,p,q\n" + b"".join(b"%d,%d,%d\n" % (k, k % 7, k % 5) for k in range(600)), 0) == []
+    assert (
+        watch.offer("s", b"t,p,q\n" + b"".join(b"%d,%d,%d\n" % (k, k % 7, k % 5) for k in range(600)), 0)
+        == []
+    )
     watch.restart("s")
     (drift,) = watch.offer("s", b"t,p\n1,2\n", 1)
     assert (drift.what, drift.fields, drift.line) == ("missing", ("q",), 2)
