@@ -4,7 +4,7 @@ SHELL := /bin/bash
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: help setup demo test lint types arrows unit viewer bench compare soak soak-usd soak-fuzz soak-doctor soak-render soak-synth soak-synth-kill clean
+.PHONY: help setup demo test lint types arrows unit viewer bench compare soak soak-usd soak-fuzz soak-doctor soak-render soak-synth soak-synth-kill soak-history clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -45,6 +45,9 @@ soak: .venv/.ready-test  ## one hour of the live cell under watch (ARGS="--minut
 
 soak-fuzz: .venv/.ready-test  ## 20,000 hostile and damaged stages through the limited child (ARGS="--seed 2 --cases 500"); resumable
 	$(BIN)/python scripts/soak_fuzz.py $(ARGS)
+
+soak-history: .venv/.ready-test  ## a million events into the history, its writer killed 20 times with kill -9 (ARGS="--events 100000 --seed 2")
+	@$(BIN)/python scripts/soak_history.py $(ARGS)
 
 soak-doctor: .venv/.ready-test  ## the whole corpus of faults against doctor (ARGS="0 100" for other seeds); resumable
 	$(BIN)/python scripts/soak_doctor.py $(ARGS)

@@ -3,14 +3,12 @@
 Reads files. Times of arrival are an argument, so the same files at the same moment give the same state.
 """
 
-import asyncio
-import math
+import csv
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from twinstage.base.clock import ManualClock
 from twinstage.base.errors import UserError
 from twinstage.telemetry.columns import EventColumns, joined, kinds_of
 from twinstage.telemetry.contract import Contract
@@ -18,8 +16,8 @@ from twinstage.telemetry.ingest import Ingest
 from twinstage.telemetry.journal import Arrived, Entry
 from twinstage.telemetry.preflight import check_file
 from twinstage.telemetry.quarantine import Quarantine, QuarantineFile, QuarantineRecord
-from twinstage.telemetry.sources import SOURCES, Restart
-from twinstage.telemetry.sources.file import file_path, open_file
+from twinstage.telemetry.readers import cell_splitter
+from twinstage.telemetry.sources.file import file_path, is_recording, open_file, open_recording
 from twinstage.telemetry.state import StateTable
 
 BLOCK = 1 << 20
@@ -71,6 +69,7 @@ class Ingested:
         history_only: readings that came too late for the state, in the order in which they came.
         refused: everything that was quarantined or refused as late.
         notes: what looks suspicious about the files, a sentence each.
+        headers: column names as the files themselves have them, by source; none where there is no header.
     """
 
     contract: Contract
@@ -81,6 +80,7 @@ class Ingested:
     history_only: EventColumns
     refused: tuple[QuarantineRecord, ...]
     notes: tuple[str, ...]
+    headers: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def digest(self) -> str:
@@ -125,19 +125,14 @@ def ingest_files(
     Raises UserError for a file that cannot be read as the contract says at all.
     """
     files = files or _named(contract, base_dir)
-    notes = [
-        note
-        for source, path in files
-        if _is_file(contract, source)
-        for note in check_file(contract, source, path)
-    ]
+    notes = [note for source, path in files for note in check_file(contract, source, path)]
     recorder = _Recorder()
     refused = _Refused(QuarantineFile(quarantine, max_bytes=UNBOUNDED) if quarantine is not None else None)
     ingest = Ingest(contract, refused, journal=recorder)
     try:
         for source, path in files:
             ingest.reconnect(source, now_ns)
-            for chunk in _chunks(contract, source, path, base_dir):
+            for chunk in _chunks(contract, source, path):
                 ingest.offer(source, chunk, now_ns)
                 ingest.advance(now_ns)
         for source in contract.sources:
@@ -155,42 +150,48 @@ def ingest_files(
         history_only=joined(recorder.history, kinds),
         refused=tuple(refused.records),
         notes=tuple(notes),
+        headers={source: header_of(contract, source, path) for source, path in files},
     )
 
 
-def _is_file(contract: Contract, source: str) -> bool:
-    return contract.sources[source].kind == "file"
-
-
 def _named(contract: Contract, base_dir: Path) -> list[tuple[str, Path]]:
-    out = []
-    for name, spec in contract.sources.items():
-        if getattr(SOURCES.get(spec.kind), "replays", False):
-            out.append((name, file_path(spec.uri, base_dir)))
+    """The recordings that the contract names."""
+    out = [
+        (n, file_path(spec.uri, base_dir)) for n, spec in contract.sources.items() if is_recording(spec.kind)
+    ]
     if not out:
         raise UserError("no source of the contract is a recording; name files as SOURCE=FILE")
     return out
 
 
-def _chunks(contract: Contract, source: str, path: Path, base_dir: Path) -> Iterator[bytes]:
-    """The bytes of a recording: of a plain file as they are, of another kind as its source makes them."""
+def _chunks(contract: Contract, source: str, path: Path) -> Iterator[bytes]:
+    """The lines of a recording in blocks; of a live source, a file of what it would send."""
+    with open_recording(contract.sources[source].kind, path) or open_file(path) as file:
+        while block := file.read(BLOCK):
+            yield block
+
+
+def header_of(contract: Contract, source: str, path: Path) -> tuple[str, ...]:
+    """Names of the columns as a CSV file has them; none without a header."""
+    line = header_line(contract, source, path)
+    if line is None:
+        return ()
     spec = contract.sources[source]
-    if not getattr(SOURCES.get(spec.kind), "replays", False) or spec.kind == "file":
-        with open_file(path) as file:
-            while block := file.read(BLOCK):
-                yield block
-        return
-    once = spec.model_copy(update={"loop": False})
-    stream = SOURCES.get(spec.kind)().open(
-        f"{spec.kind}:{path.absolute()}",
-        spec=once,
-        base_dir=base_dir,
-        seed=0,
-        clock=ManualClock(),
-        speed=math.inf,
-    )
+    try:
+        return tuple(cell_splitter(spec)(line.decode(spec.reader.encoding).strip("\ufeff")))
+    except (UnicodeDecodeError, csv.Error):
+        return ()
 
-    async def all_of() -> list[bytes]:
-        return [chunk async for chunk in stream if not isinstance(chunk, Restart)]
 
-    yield from asyncio.run(all_of())
+def header_line(contract: Contract, source: str, path: Path) -> bytes | None:
+    """The line of a CSV file that names its columns; None without one. Raises UserError for a file that cannot be read."""
+    spec = contract.sources[source]
+    reader = spec.reader
+    if reader.format != "csv" or not reader.header or reader.layout == "record":
+        return None
+    comment = reader.comment.encode() if reader.comment else None
+    with open_file(path) as file:
+        while line := file.readline(spec.max_line + 2):
+            if line.strip() and not (comment and line.startswith(comment)):
+                return line.rstrip(b"\r\n")
+    return None

@@ -33,7 +33,7 @@ from twinstage.telemetry.alarms.spec import AlarmSpec
 from twinstage.telemetry.asset_spec import AssetsSpec
 from twinstage.telemetry.derived_spec import DerivedError, DerivedSpec, check_derived
 from twinstage.telemetry.reader_spec import ReaderSpec, as_tuple
-from twinstage.telemetry.times import iso_ns, load_zone
+from twinstage.telemetry.times import Ambiguous, iso_ns, load_zone
 from twinstage.telemetry.units import Unit, compile_unit
 from twinstage.telemetry.yamlfile import FieldError, load_model, parse_model
 
@@ -82,11 +82,14 @@ class ClockSpec(BaseModel):
         zone: IANA name (`Europe/Berlin`), `UTC` or an offset (`+01:00`) for times written without one.
         epoch: instant of time zero for relative times (ISO-8601 with a zone), or `now`: the first row of the replay
             is taken to happen when it arrives.
+        ambiguous: which one is meant by a local time that comes twice, because clocks are set back over it: `first` (still
+            summer time), `second`, or `refuse` (quarantine). A time that clocks are set forward over is refused always.
     """
 
     model_config = STRICT
     zone: str | None = None
     epoch: str | None = None
+    ambiguous: Ambiguous = "refuse"
 
     @model_validator(mode="after")
     def _check(self) -> "ClockSpec":

@@ -34,12 +34,13 @@ from twinstage.telemetry.columns import EventColumns, joined, kinds_of, values_o
 from twinstage.telemetry.contract import Contract
 from twinstage.telemetry.intake import Intake, Parts
 from twinstage.telemetry.journal import Advanced, Arrived, BeganAgain, CaughtUp, Entry, Journal
+from twinstage.telemetry.layouts import Batch
 from twinstage.telemetry.modes import ModeRanges
 from twinstage.telemetry.numbers import ColumnBatch, ColumnReader
 from twinstage.telemetry.order import NO_WATERMARK
 from twinstage.telemetry.quarantine import Quarantine, QuarantineMemory
 from twinstage.telemetry.reading import Reading
-from twinstage.telemetry.refusals import Refusals
+from twinstage.telemetry.refusals import RawLine, Refusals
 from twinstage.telemetry.state import StateTable
 
 Listener = Callable[[list[Reading]], None]
@@ -53,7 +54,10 @@ class Ingest:
         restarts: how many replays have begun again so far (see above).
         quarantine: where refused records go.
         journal: who is told what the state depends on, or None.
+        fed_by_sources: whether the contract's sources feed it; a playback of the past feeds itself.
     """
+
+    fed_by_sources = True
 
     def __init__(
         self,
@@ -87,6 +91,11 @@ class Ingest:
         """Take readings that are columns already, as they arrived; values are in the contract's units."""
         intake = self._intake(source)
         self._arrived(intake, intake.offer_columns(batch, ingest_ns))
+
+    def offer_batch(self, source: str, batch: Batch, raw: RawLine, ingest_ns: int) -> None:
+        """Take what a decoder of that source made of lines; `raw`: the line of a number, for what is refused."""
+        intake = self._intake(source)
+        self._arrived(intake, intake.take(batch, raw, ingest_ns))
 
     def finish(self, source: str, ingest_ns: int) -> None:
         """The source has ended: its last line needs no line feed, and nothing waits for it any longer."""

@@ -173,14 +173,16 @@ class Intake:
     def _read(self, lines: Sequence[bytes], first: int, ingest_ns: int) -> Arrived | None:
         if not lines:
             return None
-        batch = self._decoder.decode(lines, first)
+        return self.take(self._decoder.decode(lines, first), lambda line: lines[line - first], ingest_ns)
+
+    def take(self, batch: Batch, raw: RawLine, ingest_ns: int) -> Arrived | None:
+        """Take what some lines gave; `raw`: the line of a number. Returns what the journal should know."""
         self.accounts.add(
             received=batch.received,
             quarantined=len(batch.rejects),
             unmapped=batch.unmapped,
             blank=batch.blank,
         )
-        raw: RawLine = lambda line: lines[line - first]  # noqa: E731
         judged = self._judge(batch, raw, ingest_ns) if batch.events else Judged()
         self._parts.refusals.put(self.name, batch.rejects, raw, ingest_ns)
         return self._arrived(judged, ingest_ns)

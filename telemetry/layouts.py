@@ -4,7 +4,7 @@ Tables are compiled once the columns are known, so that reading a row is indexin
 a row gets wrong becomes a `Rejected`; the other values of the row still count.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
@@ -60,6 +60,7 @@ class Channel:
     index: int
     spec: SignalSpec
     convert: Convert
+    by_unit: Mapping[str, Convert] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,7 @@ class _Slot(NamedTuple):
     cells: tuple[int, ...]
     quality: int  # position, or -1
     convert: Convert
+    by_unit: Mapping[str, Convert] | None
 
 
 Slots: TypeAlias = tuple[_Slot, ...]
@@ -106,6 +108,7 @@ class Table:
         self._time_name = spec.time.name
         self._sequence = self._position(spec.sequence) if spec.sequence else -1
         self._quality = self._position(spec.quality) if spec.quality else -1
+        self._unit = self._position(spec.unit) if spec.unit else -1
         self._names = tuple(self._position(name) for name in spec.name)
         self._value = self._position(spec.value) if spec.value else -1
         self._where: dict[tuple[int, ...], dict[tuple[str, ...], Slots]] = {}
@@ -147,7 +150,7 @@ class Table:
             else:
                 slots = self._plain if simple else self._matching(cells)
             for slot in slots:
-                signal, _, _, single, many, quality_cell, convert = slot
+                signal, _, _, single, many, quality_cell, convert, by_unit = slot
                 raw = cells[single] if single >= 0 else [cells[at] for at in many]
                 try:
                     status = row_quality if quality_cell < 0 else quality(cells[quality_cell])
@@ -157,12 +160,16 @@ class Table:
                     elif raw in missing or (single < 0 and _all_missing(raw, missing)):
                         batch.blank += 1
                     else:
+                        if by_unit is not None:
+                            convert = _unit(by_unit, cells[self._unit])
                         put((time, signal, sequence, convert(raw), status))
                         put_line(line)
                 except Reject as error:
                     column = slot.column
                     if error.reason == "quality":
                         column, raw = self.columns[quality_cell], cells[quality_cell]
+                    elif error.reason == "unit":
+                        column, raw = self.columns[self._unit], cells[self._unit]
                     batch.rejects.append(
                         Rejected(line, error.reason, column, error.expected, _show(raw), slot.name)
                     )
@@ -212,6 +219,7 @@ class Table:
             cells=cells,
             quality=self._position(spec.quality_field) if spec.quality_field else -1,
             convert=channel.convert,
+            by_unit=channel.by_unit,
         )
         if spec.where:
             positions = tuple(self._position(name) for name in spec.where)
@@ -234,6 +242,13 @@ class Table:
     def _culprit(self, error: Reject) -> tuple[int, str]:
         at = self._quality if error.reason == "quality" else self._sequence
         return at, self.columns[at]
+
+
+def _unit(by_unit: Mapping[str, Convert], cell: object) -> Convert:
+    found = by_unit.get(cell) if type(cell) is str else None
+    if found is None:
+        raise Reject("unit", f"a unit of this signal: {', '.join(list(by_unit)[:8])}")
+    return found
 
 
 def _sequence(raw: object) -> int:

@@ -13,7 +13,7 @@ from twinstage.telemetry.layouts import Rejected
 from twinstage.telemetry.lines import LineBuffer
 from twinstage.telemetry.readers import open_decoder
 from twinstage.telemetry.sources import SOURCES
-from twinstage.telemetry.sources.file import file_path, open_file
+from twinstage.telemetry.sources.file import file_path, is_recording, open_file, open_recording
 from twinstage.telemetry.sources.tcp import tcp_address
 
 HEAD = 1 << 18
@@ -28,7 +28,7 @@ def check_sources(contract: Contract, base_dir: Path) -> list[str]:
             SOURCES.get(spec.kind)
         except UserError as error:
             raise UserError(f"source {name!r}: {error}") from None
-        if spec.kind == "file":
+        if is_recording(spec.kind):
             findings += check_file(contract, name, file_path(spec.uri, base_dir))
         elif spec.kind == "tcp":
             tcp_address(spec.uri)
@@ -37,7 +37,7 @@ def check_sources(contract: Contract, base_dir: Path) -> list[str]:
 
 def check_file(contract: Contract, source: str, path: Path) -> list[str]:
     """Read the head of a file as the contract says. Raises UserError; returns findings."""
-    with open_file(path) as file:
+    with open_recording(contract.sources[source].kind, path) or open_file(path) as file:
         head = file.read(HEAD)
         whole = not file.read(1)
     if not head:

@@ -37,6 +37,7 @@ REASONS = (
     "time_range",
     "future",
     "late",
+    "unit",
     "type",
     "not_finite",
     "range",

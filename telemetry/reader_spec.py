@@ -11,8 +11,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from twinstage.base.errors import did_you_mean
+from twinstage.base.errors import UserError, did_you_mean
 from twinstage.base.quality import NAMES, status_named
+from twinstage.telemetry.units import compile_unit
 
 STRICT = ConfigDict(frozen=True, extra="forbid")
 
@@ -92,6 +93,8 @@ class ReaderSpec(BaseModel):
         trim: blanks around names and cells do not count.
         missing: cells that mean `no value`.
         name, value, quality, sequence: columns or keys; name and value in the long layout only.
+        unit: column or key with the unit of each value, where units are mixed; `units` maps what may stand there to UCUM codes;
+            the signal's own needs no entry. A value whose unit is unknown, missing, or of another quantity is refused.
         quality_codes: `opcua` (StatusCode, u32) or `sparkplug` (192 good, 0 bad, 500 stale); names work in both.
         quality_map: what this source's own quality marks mean, before `quality_codes`: a name such as
             `Uncertain_SensorNotAccurate`, or a StatusCode; the key "" is for no mark at all.
@@ -117,6 +120,8 @@ class ReaderSpec(BaseModel):
     join: str = "/"
     value: str | None = None
     quality: str | None = None
+    unit: str | None = None
+    units: dict[str, str] = {}
     quality_codes: Literal["opcua", "sparkplug"] = "opcua"
     quality_map: dict[str, Status] = {}
     sequence: str | None = None
@@ -132,6 +137,13 @@ class ReaderSpec(BaseModel):
                 )
         elif self.name or self.value is not None:
             raise ValueError(f"name and value belong to the long layout, and this is {self.layout}")
+        if self.units and self.unit is None:
+            raise ValueError("units says what units mean, and unit must say which column holds them")
+        for spelled, code in self.units.items():
+            try:
+                compile_unit(code)
+            except UserError as error:
+                raise ValueError(f"units, {spelled!r}: {error}") from None
         if (self.layout == "record") != (self.record is not None):
             raise ValueError("the record layout needs record, and only it")
         if self.format == "csv":
@@ -171,5 +183,5 @@ class ReaderSpec(BaseModel):
 
     def required(self) -> tuple[str, ...]:
         """Columns that every row needs, whatever its signals."""
-        rest = (self.value, self.quality, self.sequence)
+        rest = (self.value, self.quality, self.sequence, self.unit)
         return (self.time.name, *self.name, *(name for name in rest if name is not None))

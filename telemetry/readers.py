@@ -14,7 +14,7 @@ from twinstage.telemetry.contract import Contract, SourceSpec
 from twinstage.telemetry.layouts import Batch, Cells, Channel, Dialect, HeaderError, Rejected, Table
 from twinstage.telemetry.quality import QualityMap
 from twinstage.telemetry.times import compile_time, load_zone
-from twinstage.telemetry.values import compile_value
+from twinstage.telemetry.values import compile_units, compile_value
 
 _BOM = b"\xef\xbb\xbf"
 
@@ -36,7 +36,12 @@ def open_decoder(contract: Contract, source: str) -> Decoder:
     spec = contract.sources[source]
     text = spec.reader.format == "csv"
     channels = [
-        Channel(index, signal, compile_value(signal, text=text, decimal=spec.reader.decimal))
+        Channel(
+            index,
+            signal,
+            compile_value(signal, text=text, decimal=spec.reader.decimal),
+            compile_units(signal, spec.reader, text=text),
+        )
         for index, signal in enumerate(contract.signals)
         if signal.source == source
     ]
@@ -51,7 +56,7 @@ def compile_dialect(spec: SourceSpec) -> Dialect:
     decimal = reader.decimal if reader.format == "csv" else "."
     return Dialect(
         spec=reader,
-        time=compile_time(reader.time, zone=zone, decimal=decimal),
+        time=compile_time(reader.time, zone=zone, decimal=decimal, ambiguous=spec.clock.ambiguous),
         quality=QualityMap(reader.quality_codes, reader.quality_statuses),
         missing=reader.missing if reader.format == "csv" else (None,),
     )

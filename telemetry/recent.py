@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from twinstage.telemetry.column_data import columns_data, data_columns
 from twinstage.telemetry.columns import EventColumns
@@ -69,12 +70,10 @@ class RecentKeys:
 
     def parts(self) -> dict[str, Any]:
         """All keys as plain data."""
-        found: list[tuple[int, int, int, int]] = []
-        for piece in self._pieces:
-            piece.find((-1, 0, 0))  # as a table
-            found += [(*key, arrival) for key, arrival in piece.arrivals.items()]
-        zeros = np.zeros(len(found), np.int64)
-        signal, time, sequence, arrival = np.array(found, np.int64).reshape(-1, 4).T.copy()
+        pieces = [_rows(piece) for piece in self._pieces]
+        found = np.concatenate(pieces, axis=1) if pieces else np.zeros((4, 0), np.int64)
+        signal, time, sequence, arrival = found
+        zeros = np.zeros(len(signal), np.int64)
         narrow = zeros.astype(np.uint32)
         return columns_data(EventColumns(signal.astype(np.uint32), time, sequence, arrival, zeros, narrow))
 
@@ -85,3 +84,12 @@ class RecentKeys:
     def _forget(self, arrival: int) -> None:
         while self._pieces and self._pieces[0].last <= arrival - self._limit:
             self._pieces.popleft()
+
+
+def _rows(piece: _Piece) -> NDArray[np.int64]:
+    """Signal, event time, sequence and arrival of the keys of a piece, i8[4, n]."""
+    c = piece.columns
+    if c is not None:
+        return np.stack([c.signal.astype(np.int64), c.event_ns, c.sequence, c.arrival])
+    found = [(*key, arrival) for key, arrival in piece.arrivals.items()]
+    return np.array(found, np.int64).reshape(-1, 4).T

@@ -226,6 +226,10 @@ class StateTable:
             )
         self._texts.update(zip(sorted(self._texts), data["texts"], strict=True))
 
+    def arrived_at(self, now_ns: int) -> None:
+        """Let every value that is there count as arrived now, for a table that was taken over from the past."""
+        self._applied_ns[self.event_ns != NEVER] = now_ns
+
     def _arrays(self) -> dict[str, NDArray[Any]]:
         named: dict[str, NDArray[Any]] = {
             "numeric": self.numeric,

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from twinstage.telemetry.reader_spec import TimeSpec
@@ -33,6 +34,7 @@ _FRACTION = re.compile(r"([.,])(\d{7,})")
 _OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)")
 
 TimeParser = Callable[[object], int]
+Ambiguous = Literal["refuse", "first", "second"]
 
 
 class TimeError(ValueError):
@@ -62,8 +64,11 @@ def load_zone(name: str) -> tzinfo:
         raise ValueError(message) from None
 
 
-def iso_ns(text: str, zone: tzinfo | None) -> int:
-    """Nanoseconds since 1970 UTC of ISO-8601 text. `zone` serves text without one; None refuses it."""
+def iso_ns(text: str, zone: tzinfo | None, ambiguous: Ambiguous = "refuse") -> int:
+    """Nanoseconds since 1970 UTC of ISO-8601 text. `zone` serves text without one; None refuses it.
+
+    `ambiguous`: which of the two instants a local time means that a zone's clocks show twice; see `ClockSpec`.
+    """
     extra = 0
     fraction = _FRACTION.search(text)
     if fraction:  # datetime knows microseconds only
@@ -74,17 +79,31 @@ def iso_ns(text: str, zone: tzinfo | None) -> int:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise TimeError("an ISO-8601 date and time") from None
-    return _instant_ns(moment, zone) + extra
+    return _instant_ns(moment, zone, ambiguous) + extra
 
 
-def _instant_ns(moment: datetime, zone: tzinfo | None) -> int:
+def _instant_ns(moment: datetime, zone: tzinfo | None, ambiguous: Ambiguous) -> int:
     if moment.tzinfo is None:
         if zone is None:
             raise TimeError("a time with its zone (or clock.zone in the contract)", "time_zone")
         if zone is UTC:
             return _total_ns(moment - _EPOCH_NAIVE)
-        moment = moment.replace(tzinfo=zone)
+        moment = _in_zone(moment, zone, ambiguous)
     return _total_ns(moment - _EPOCH)
+
+
+def _in_zone(moment: datetime, zone: tzinfo, ambiguous: Ambiguous) -> datetime:
+    """A local time in its zone. Where clocks are set forward some times do not exist, where back some come twice."""
+    first, second = moment.replace(tzinfo=zone), moment.replace(tzinfo=zone, fold=1)
+    before, after = first.utcoffset(), second.utcoffset()
+    if before == after or before is None or after is None:
+        return first
+    if before < after:
+        raise TimeError(f"a time that exists in {zone}, where clocks are set forward over it", "time_zone")
+    if ambiguous == "refuse":
+        message = f"a time that comes once in {zone}, where clocks are set back (or clock.ambiguous in the contract)"
+        raise TimeError(message, "time_zone")
+    return first if ambiguous == "first" else second
 
 
 def _total_ns(delta: timedelta) -> int:
@@ -110,12 +129,14 @@ def decimal_ns(text: str, unit: str) -> int:
         raise TimeError(f"a number of {unit}") from None
 
 
-def compile_time(spec: TimeSpec, *, zone: tzinfo | None, decimal: str = ".") -> TimeParser:
+def compile_time(
+    spec: TimeSpec, *, zone: tzinfo | None, decimal: str = ".", ambiguous: Ambiguous = "refuse"
+) -> TimeParser:
     """A function from a cell or JSON value to nanoseconds; it raises TimeError for what is no time."""
     if spec.format is not None:
-        return _Strptime(spec.format, zone)
+        return _Strptime(spec.format, zone, ambiguous)
     if spec.unit == "iso8601":
-        return _Iso(zone)
+        return _Iso(zone, ambiguous)
     return _Number(spec.unit, decimal)
 
 
@@ -140,19 +161,21 @@ class _Number:
 
 
 class _Iso:
-    def __init__(self, zone: tzinfo | None) -> None:
+    def __init__(self, zone: tzinfo | None, ambiguous: Ambiguous) -> None:
         self._zone = zone
+        self._ambiguous: Ambiguous = ambiguous
 
     def __call__(self, raw: object) -> int:
         if type(raw) is not str:
             raise TimeError("an ISO-8601 date and time")
-        return _limited(iso_ns(raw, self._zone))
+        return _limited(iso_ns(raw, self._zone, self._ambiguous))
 
 
 class _Strptime:
-    def __init__(self, pattern: str, zone: tzinfo | None) -> None:
+    def __init__(self, pattern: str, zone: tzinfo | None, ambiguous: Ambiguous) -> None:
         self._pattern = pattern
         self._zone = zone
+        self._ambiguous: Ambiguous = ambiguous
 
     def __call__(self, raw: object) -> int:
         if type(raw) is not str:
@@ -161,7 +184,7 @@ class _Strptime:
             moment = datetime.strptime(raw, self._pattern)
         except ValueError:
             raise TimeError(f"a time like {self._pattern!r}") from None
-        return _limited(_instant_ns(moment, self._zone))
+        return _limited(_instant_ns(moment, self._zone, self._ambiguous))
 
 
 def _limited(ns: int) -> int:

@@ -7,10 +7,12 @@ exactly what the contract says.
 
 import math
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from twinstage.telemetry.contract import SignalSpec
+from twinstage.telemetry.reader_spec import ReaderSpec
 from twinstage.telemetry.reading import Value
+from twinstage.telemetry.units import compile_unit, convert
 
 Convert = Callable[[object], Value]
 """From one cell or JSON value (or a list of them for vec, quat and pose) to a value in SI."""
@@ -53,6 +55,33 @@ def compile_value(signal: SignalSpec, *, text: bool, decimal: str = ".") -> Conv
     if kind == "pose":
         return _Many([scaled] * 3 + [plain] * 4, lambda v: v[:3] + _unit_quaternion(v[3:], signal.order))
     return _Many([scaled] * signal.width, lambda v: v)
+
+
+def compile_units(signal: SignalSpec, reader: ReaderSpec, *, text: bool) -> Mapping[str, Convert] | None:
+    """Converters by what a row's unit column may say; None where the signal's unit is the only one.
+
+    The range stays that of the contract: its bounds are converted, so a value is judged the same in every unit.
+    """
+    if reader.unit is None or signal.type in ("bool", "enum", "string", "quat"):
+        return None
+    own = signal.compiled_unit
+    spelled = {code: code for code in (*reader.units.values(), signal.unit)} | reader.units
+    return {
+        word: compile_value(_in_unit(signal, code), text=text, decimal=reader.decimal)
+        for word, code in spelled.items()
+        if compile_unit(code).dimension == own.dimension
+        and (signal.type != "i64" or (compile_unit(code).scale, compile_unit(code).offset) == (1.0, 0.0))
+    }
+
+
+def _in_unit(signal: SignalSpec, code: str) -> SignalSpec:
+    if code == signal.unit or signal.range is None:
+        return signal.model_copy(update={"unit": code})
+    to = convert(signal.unit, code)
+    slack = 1e-12 * max(abs(to(bound)) for bound in signal.range)  # of rounding: 120 Cel must be 248 [degF]
+    return signal.model_copy(
+        update={"unit": code, "range": (to(signal.range[0]) - slack, to(signal.range[1]) + slack)}
+    )
 
 
 def bounds(signal: SignalSpec, scale: float) -> tuple[float, float]:

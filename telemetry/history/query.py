@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from twinstage.base.errors import UserError, did_you_mean
-from twinstage.telemetry.columns import NOTHING, EventColumns, joined, kinds_of
+from twinstage.telemetry.columns import EventColumns, joined, kinds_of
 from twinstage.telemetry.contract import Contract
 from twinstage.telemetry.history.archive import archived_upto, parts_of, store_of
 from twinstage.telemetry.history.hotlog import DATABASE, LogReader, Session
@@ -36,6 +36,19 @@ FIRST, LAST = -(1 << 62), 1 << 62
 """Before and after everything."""
 
 _ROWS = "source, signal, event_ns, ingest_ns, sequence, value, whole, text, vector, quality, history_only"
+_STATE = [
+    "source",
+    "signal",
+    "event_ns",
+    "sequence",
+    "arrival",
+    "value",
+    "whole",
+    "text",
+    "vector",
+    "quality",
+    "history_only",
+]
 _NUMBER = "coalesce(value, CAST(whole AS DOUBLE))"
 _BAD = 0x80000000
 
@@ -98,15 +111,19 @@ class History:
         `known_ns`: only what had arrived by then.
         """
         where = f"WHERE {self._where(signals, first_ns, last_ns, known_ns)}"
-        return self._ask(f"SELECT {_ROWS} FROM readings {where} ORDER BY signal, event_ns, sequence, arrival", first_ns, last_ns)
+        return self._ask(
+            f"SELECT {_ROWS} FROM readings {where} ORDER BY signal, event_ns, sequence, arrival",
+            first_ns,
+            last_ns,
+        )
 
     def as_of(self, at_ns: int, signals: Sequence[str] = (), *, known_ns: int = LAST) -> "pa.Table":
         """The last reading of each signal up to a moment of event time, late ones included; see `range`."""
         where = self._where(signals, FIRST, at_ns, known_ns)
         sql = (
-            f"SELECT {_ROWS} FROM readings WHERE {where} "
-            "QUALIFY row_number() OVER (PARTITION BY signal ORDER BY event_ns DESC, sequence DESC, arrival DESC) = 1 "
-            "ORDER BY signal"
+            f"WITH newest AS (SELECT signal AS s, max(event_ns) AS e FROM readings WHERE {where} GROUP BY signal) "
+            f"SELECT {_ROWS} FROM readings JOIN newest ON signal = s AND event_ns = e WHERE {where} "
+            "QUALIFY row_number() OVER (PARTITION BY signal ORDER BY sequence DESC, arrival DESC) = 1 ORDER BY signal"
         )
         return self._ask(sql, FIRST, at_ns)
 
@@ -128,6 +145,11 @@ class History:
             f"FROM range({-(-(last_ns - first_ns + 1) // step)}) t(b) LEFT JOIN found ON k = b ORDER BY b"
         )
         return self._ask(sql, first_ns, last_ns)
+
+    def keys(self, signals: Sequence[str], first_ns: int, last_ns: int) -> "pa.Table":
+        """What tells readings apart: signal, event_ns, sequence; in no order."""
+        where = self._where(signals, first_ns, last_ns, LAST)
+        return self._ask(f"SELECT signal, event_ns, sequence FROM readings WHERE {where}", first_ns, last_ns)
 
     def counts(self) -> "pa.Table":
         """Of each signal: number of readings, of late ones, first and last event time, worst quality."""
@@ -162,7 +184,10 @@ class History:
         with self.log.one_view():
             sessions = self.log.sessions()
             renumber = {k: Renumbering(session, contract) for k, session in sessions.items()}
-            found = [*self._taken_hot(renumber, since, last_ns), *self._taken_parts(sessions, renumber, since, last_ns)]
+            found = [
+                *self._taken_hot(renumber, since, last_ns),
+                *self._taken_parts(sessions, renumber, since, last_ns),
+            ]
         return joined(found, kinds).in_order()
 
     def _taken_hot(
@@ -184,7 +209,6 @@ class History:
         since: dict[str, int],
         last_ns: int,
     ) -> Iterator[EventColumns]:
-        import pyarrow.compute as pc
         import pyarrow.parquet as pq
 
         store = store_of(self.log)
@@ -193,7 +217,7 @@ class History:
             if part.first_ns > last_ns or not any(part.last_ns >= mark for mark in named.values()):
                 continue
             with store.open(part.name) as file:
-                table = pq.read_table(file, use_threads=False)
+                table = pq.read_table(file, columns=_STATE, use_threads=False)
             time = table["event_ns"].to_numpy()
             source = table["source"].combine_chunks()
             source = source.chunk(0) if hasattr(source, "chunk") else source
@@ -221,7 +245,7 @@ class History:
 
     def _ask(self, sql: str, first_ns: int, last_ns: int) -> "pa.Table":
         with self._readings(first_ns, last_ns) as (db, _):
-            return db.execute(sql).to_arrow_table()
+            return db.sql(sql).to_arrow_table()
 
     @contextmanager
     def _readings(self, first_ns: int, last_ns: int) -> Iterator[tuple[Any, Any]]:
@@ -232,12 +256,14 @@ class History:
             hot = self._hot(first_ns, last_ns)
             parts = [p for p in parts_of(self.log) if p.first_ns <= last_ns and p.last_ns >= first_ns]
             store = store_of(self.log)
-        db = duckdb.connect(":memory:", config={"threads": 2})
+        db = duckdb.connect(":memory:", config={"threads": 2, "autoinstall_known_extensions": False})
         try:
             db.register("hot", hot)
             if not store.local:
                 db.register_filesystem(store.fs)
-            db.execute(f"CREATE TEMP VIEW readings AS {_union([store.duck_path(part.name) for part in parts])}")
+            db.execute(
+                f"CREATE TEMP VIEW readings AS {_union([store.duck_path(part.name) for part in parts])}"
+            )
             yield db, hot
         finally:
             db.close()
@@ -255,7 +281,7 @@ class History:
 
 
 def _union(paths: Sequence[str]) -> str:
-    hot = f"SELECT CAST(source AS VARCHAR) AS source, CAST(signal AS VARCHAR) AS signal, * EXCLUDE (source, signal) FROM hot"
+    hot = "SELECT CAST(source AS VARCHAR) AS source, CAST(signal AS VARCHAR) AS signal, * EXCLUDE (source, signal) FROM hot"
     if not paths:
         return hot
     quoted = ", ".join("'" + path.replace("'", "''") + "'" for path in paths)

@@ -1,13 +1,13 @@
 """Readings as rows of an Arrow table: what the archive holds and queries see.
 
-    source, signal              names
-    event_ns, ingest_ns         source time and time of arrival [ns since 1970, UTC]
-    sequence, arrival           the source's own count or 0; number of the reading among those of its source
-    value                       f64, in SI; null for other types and where the quality is bad
-    whole                       i64, bool (0, 1) and enum (its code)
-    text, vector                string; vec, quat (wxyz) and pose (x, y, z, wxyz)
-    quality                     OPC UA StatusCode
-    history_only                whether it came too late to move the state
+source, signal              names
+event_ns, ingest_ns         source time and time of arrival [ns since 1970, UTC]
+sequence, arrival           the source's own count or 0; number of the reading among those of its source
+value                       f64, in SI; null for other types and where the quality is bad
+whole                       i64, bool (0, 1) and enum (its code)
+text, vector                string; vec, quat (wxyz) and pose (x, y, z, wxyz)
+quality                     OPC UA StatusCode
+history_only                whether it came too late to move the state
 """
 
 from collections.abc import Iterable
@@ -120,11 +120,15 @@ def table_of(rows: Rows) -> "pa.Table":
         pa.array(columns.numbers, pa.float64(), mask=~(has & (kind == FLOAT))),
         pa.array(columns.bits, pa.int64(), mask=~whole) if whole.any() else pa.nulls(count, pa.int64()),
         pa.nulls(count, pa.string()) if text is None else pa.array(text, pa.string()),
-        pa.nulls(count, pa.list_(pa.float64())) if vector is None else pa.array(vector, pa.list_(pa.float64())),
+        pa.nulls(count, pa.list_(pa.float64()))
+        if vector is None
+        else pa.array(vector, pa.list_(pa.float64())),
         columns.quality,
         rows.history_only,
     ]
-    return pa.Table.from_arrays([pa.array(a) if isinstance(a, np.ndarray) else a for a in arrays], schema=schema())
+    return pa.Table.from_arrays(
+        [pa.array(a) if isinstance(a, np.ndarray) else a for a in arrays], schema=schema()
+    )
 
 
 def columns_of(table: "pa.Table", session: Session) -> EventColumns:
@@ -132,7 +136,7 @@ def columns_of(table: "pa.Table", session: Session) -> EventColumns:
     import pyarrow.compute as pc
 
     table = table.combine_chunks()
-    signal = _numbers(table["signal"], session)
+    signal = signal_numbers(table["signal"], session)
     quality = table["quality"].to_numpy().astype(np.uint32)
     bits = table["value"].fill_null(0.0).to_numpy().astype(np.float64).view(np.int64).copy()
     whole = table["whole"]
@@ -158,12 +162,17 @@ def columns_of(table: "pa.Table", session: Session) -> EventColumns:
     )
 
 
-def _numbers(column: Any, session: Session) -> NDArray[np.uint32]:
-    index = {name: k for k, name in enumerate(session.signals)}
-    whole = column.unify_dictionaries().combine_chunks() if hasattr(column, "unify_dictionaries") else column
-    if not len(whole):
+def signal_numbers(column: "pa.ChunkedArray", session: Session) -> NDArray[np.uint32]:
+    """Names as they are numbered in a session that knows all of them."""
+    import pyarrow as pa
+
+    if not len(column):
         return np.zeros(0, np.uint32)
-    chunk = whole.chunk(0) if hasattr(whole, "chunk") else whole
+    if not pa.types.is_dictionary(column.type):
+        column = column.dictionary_encode()
+    chunk = column.unify_dictionaries().combine_chunks()
+    chunk = chunk.chunk(0) if isinstance(chunk, pa.ChunkedArray) else chunk
+    index = {name: k for k, name in enumerate(session.signals)}
     number = np.array([index.get(name, 0) for name in chunk.dictionary.to_pylist()], np.uint32)
     out: NDArray[np.uint32] = number[chunk.indices.to_numpy()]
     return out

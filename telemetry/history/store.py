@@ -5,6 +5,7 @@ A part is written whole or not at all, and on a disk it is safe when `write` ret
 
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -47,17 +48,17 @@ class Store:
 
     def remove(self, name: str) -> None:
         """Remove a part; one that is gone already is no error."""
-        try:
+        with suppress(FileNotFoundError):
             self.fs.rm_file(self.path(name))
-        except FileNotFoundError:
-            pass
 
     def open(self, name: str) -> Any:
         """A file to read. Raises TwinstageError where the part is missing."""
         try:
             return self.fs.open(self.path(name), "rb")
         except FileNotFoundError:
-            raise TwinstageError(f"the archive {self.url!r} lacks {name!r}, which its history names") from None
+            raise TwinstageError(
+                f"the archive {self.url!r} lacks {name!r}, which its history names"
+            ) from None
 
 
 def _protocol(fs: Any) -> str:

@@ -18,7 +18,7 @@ from twinstage.base.clock import Clock
 from twinstage.base.errors import UserError, did_you_mean
 from twinstage.telemetry.contract import SourceSpec
 from twinstage.telemetry.readers import row_clock
-from twinstage.telemetry.sources.base import SOURCES, Chunk, Restart, uri_rest
+from twinstage.telemetry.sources.base import SOURCES, Chunk, Restart, Source, uri_rest
 
 BLOCK = 1 << 16
 
@@ -30,6 +30,11 @@ class FileSource:
     kind = "file"
     replays = True
 
+    @staticmethod
+    def read(path: Path) -> BinaryIO:
+        """The recording as lines. Raises UserError where it cannot be read."""
+        return open_file(path)
+
     async def open(
         self, uri: str, *, spec: SourceSpec, base_dir: Path, seed: int, clock: Clock, speed: float
     ) -> AsyncIterator[Chunk]:
@@ -38,7 +43,7 @@ class FileSource:
         shift = 0
         while True:
             cycle = _Cycle()
-            with open_file(path) as file:
+            with self.read(path) as file:
                 async for chunk in _play(file, spec, pace, cycle, shift):
                     yield chunk
             if not spec.loop:
@@ -68,6 +73,17 @@ def open_file(path: Path) -> BinaryIO:
         raise UserError(f"{str(path)!r} is a folder; a telemetry file was expected") from None
     except OSError as error:
         raise UserError(f"the telemetry file {str(path)!r} cannot be read: {error.strerror}") from None
+
+
+def is_recording(kind: str) -> bool:
+    """Whether sources of that kind replay a file."""
+    return issubclass(SOURCES.get(kind), FileSource)
+
+
+def open_recording(kind: str, path: Path) -> BinaryIO | None:
+    """A recording of a source kind as lines; None where that kind is not a recording in a file."""
+    source: type[Source] = SOURCES.get(kind)
+    return source.read(path) if issubclass(source, FileSource) else None
 
 
 class _Cycle:

@@ -8,6 +8,7 @@ import pytest
 PAGES = [
     "README.md",
     "CONTRIBUTING.md",
+    "docs/alarms.md",
     "docs/architecture.md",
     "docs/cameras.md",
     "docs/conventions.md",
@@ -17,6 +18,7 @@ PAGES = [
     "docs/export.md",
     "docs/exports.md",
     "docs/geometry.md",
+    "docs/history.md",
     "docs/label-pass.md",
     "docs/label-proof.md",
     "docs/labels.md",

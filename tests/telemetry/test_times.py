@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from typing import Literal
 
 import pytest
 from hypothesis import given, settings
@@ -101,3 +102,25 @@ def test_other_patterns() -> None:
 @given(st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)))
 def test_iso_text_equals_the_calendar(moment: datetime) -> None:
     assert parser(unit="iso8601")(moment.isoformat()) == (moment - EPOCH) // timedelta(microseconds=1) * 1000
+
+
+@pytest.mark.parametrize(
+    ("ambiguous", "expected"),
+    [("first", "2026-10-25T00:30:00+00:00"), ("second", "2026-10-25T01:30:00+00:00")],
+)
+def test_a_local_time_that_comes_twice_is_refused_unless_the_contract_says_which(
+    ambiguous: Literal["first", "second"], expected: str
+) -> None:
+    spec = TimeSpec(column="t", unit="iso8601")
+    berlin = load_zone("Europe/Berlin")
+    with pytest.raises(TimeError, match="comes once in Europe/Berlin") as refused:
+        compile_time(spec, zone=berlin)("2026-10-25 02:30:00")
+    assert refused.value.reason == "time_zone"
+    said = compile_time(spec, zone=berlin, ambiguous=ambiguous)("2026-10-25 02:30:00")
+    assert said == int(datetime.fromisoformat(expected).timestamp()) * 10**9
+    for parse in (compile_time(spec, zone=berlin), compile_time(spec, zone=berlin, ambiguous=ambiguous)):
+        assert parse("2026-10-25 01:59:59") == parse("2026-10-25T01:59:59+02:00")
+        assert parse("2026-10-25 03:00:00") == parse("2026-10-25T03:00:00+01:00")
+        with pytest.raises(TimeError, match="clocks are set forward") as gap:
+            parse("2026-03-29 02:30:00")
+        assert gap.value.reason == "time_zone"

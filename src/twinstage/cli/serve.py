@@ -42,6 +42,20 @@ def serve(
             show_default=False,
         ),
     ] = None,
+    replay: Annotated[
+        Path | None,
+        typer.Option(
+            "--replay", help="Show the past that this history folder holds, again.", show_default=False
+        ),
+    ] = None,
+    from_: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            help="With --replay: from this moment on, a date and time with its zone, or seconds from the beginning.",
+            show_default=False,
+        ),
+    ] = None,
     notify: Annotated[
         Path | None,
         typer.Option("--notify", help="notify.yaml: whom to tell of alarms, and how.", show_default=False),
@@ -88,6 +102,8 @@ def serve(
         variants=variant_choices(variant),
         quarantine=quarantine,
         history=history,
+        past=replay,
+        past_from=from_,
         notify=notify,
     )
     serve_twin(

@@ -36,17 +36,23 @@ def ingest(
             show_default=False,
         ),
     ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", help="A new HTML file: accounts, findings, plots.", show_default=False),
+    ] = None,
     quarantine: Quarantine = None,
     at: At = None,
     json_: Json = False,
 ) -> None:
-    """Read recordings as the contract says: exact accounts, what was refused and why, the state hash.
+    """Read recordings as the contract says: exact accounts, findings, what was refused and why, the state hash.
 
     Exit 1 if anything was quarantined.
     """
     from twinstage.telemetry.batch import ingest_files
     from twinstage.telemetry.contract import load_contract
+    from twinstage.telemetry.report import find, page, series_of
 
+    new_file(report, "--report")
     found = load_contract(contract)
     done = ingest_files(
         found,
@@ -55,10 +61,18 @@ def ingest(
         now_ns=moment_ns(at),
         quarantine=new_file(quarantine, "--quarantine"),
     )
+    series = series_of(done)
+    findings = find(done, series)
+    if report is not None:
+        write_text(report, page(done, series, findings, found.description or contract.absolute().parent.name))
     if json_:
-        print_json(done.as_dict())
+        print_json(done.as_dict() | {"findings": [f.as_dict() for f in findings]})
     else:
         print_accounts(done)
+        for finding in findings:
+            print(f"{finding.severity:7}  {finding.message}  [{finding.code}]")
+        if report is not None:
+            print(f"report {report}")
     if done.quarantined:
         raise typer.Exit(1)
 
@@ -99,14 +113,28 @@ def new_file(path: Path | None, option: str) -> Path | None:
     return path
 
 
+def write_text(path: Path, text: str) -> None:
+    """A new file, with its folders."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror}") from None
+
+
 def print_accounts(done: "Ingested") -> None:
     """One line a source, then what was refused, by reason, and the state hash."""
     for name, counts in done.counters.items():
-        parts = [f"{counts[key]} {key.replace('_', ' ')}" for key in OUTCOMES_TOLD if counts[key]]
-        print(f"{name}: {counts['received']} received = {' + '.join(parts) or '0'}{_rest(counts)}")
+        print(account(name, counts))
     for reason, count in sorted(done.reasons.items(), key=lambda item: (-item[1], item[0])):
         print(f"quarantined  {count:>7}  {reason}")
     print(f"state {done.digest}")
+
+
+def account(name: str, counts: dict[str, int]) -> str:
+    """Where the readings of a source went."""
+    parts = [f"{counts[key]} {key.replace('_', ' ')}" for key in OUTCOMES_TOLD if counts[key]]
+    return f"{name}: {counts['received']} received = {' + '.join(parts) or '0'}{_rest(counts)}"
 
 
 OUTCOMES_TOLD = ("applied", "history_only", "late", "duplicate", "quarantined", "pending")

@@ -8,11 +8,11 @@ import asyncio
 import selectors
 from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twinstage.base.clock import NS
 from twinstage.base.errors import UserError
-from twinstage.live.twin import LiveTwin
+from twinstage.settings import Settings
 from twinstage.telemetry.contract import Contract
 from twinstage.telemetry.lines import LineBuffer
 from twinstage.telemetry.preflight import HEAD
@@ -21,8 +21,14 @@ from twinstage.telemetry.readers import open_decoder
 from twinstage.telemetry.sources import SOURCES
 from twinstage.telemetry.sources.file import file_path, open_file
 
+if TYPE_CHECKING:
+    from twinstage.live.twin import LiveTwin
+
 LONGEST_S = 7 * 86_400
 """The furthest that a replay may go [s]."""
+
+_TICKS = 60_000
+"""Ticks of a replay up to which it keeps the live rate; beyond, it ticks more slowly."""
 
 _MARGIN_S = 1e-6
 """A frame is taken this much after its time, so that what is due at that very moment is in it."""
@@ -76,7 +82,7 @@ def run_virtually(make: Callable[[], Coroutine[Any, Any, None]], clock: ReplayCl
 
 
 def replay(
-    live: LiveTwin, clock: ReplayClock, times: Iterable[float], on_frame: Callable[[int, float], None]
+    live: "LiveTwin", clock: ReplayClock, times: Iterable[float], on_frame: Callable[[int, float], None]
 ) -> None:
     """Play the sources of a twin and call `on_frame(k, t)` at each of `times` [s], rising; the twin ticks as when live.
 
@@ -125,6 +131,13 @@ def replay(
             ingest.close()
 
     run_virtually(play, clock)
+
+
+def paced(settings: Settings, seconds: float) -> Settings:
+    """Fewer ticks a second for a moment far into a recording: values are exact at any rate, grips to within a tick."""
+    return settings.model_copy(
+        update={"tick_hz": min(settings.tick_hz, max(1.0, _TICKS / max(seconds, 1.0)))}
+    )
 
 
 async def _until(loop: asyncio.AbstractEventLoop, seconds: float) -> None:

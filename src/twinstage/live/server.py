@@ -62,6 +62,7 @@ def status_of(live: LiveTwin) -> Mapping[str, Any]:
         "sources": live.ingest.counters,
         "watermarkNs": str(live.ingest.watermark_ns),
         **({} if live.alarms is None else {"alarms": live.alarms.counts()}),
+        **({} if live.recorder is None else {"history": live.recorder.status()}),
     }
 
 
@@ -77,7 +78,7 @@ def serve_twin(
     camera_engine: str | None = "auto",
 ) -> None:
     """Open the twin and serve it until Ctrl-C or the end of `duration` [s]."""
-    live = open_twin(files, clock=SystemClock(), seed=seed)
+    live = open_twin(files, clock=SystemClock(), seed=seed, past_speed=speed)
     serve_live(
         live,
         host=host,

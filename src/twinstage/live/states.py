@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any
 from twinstage.base.clock import NS
 from twinstage.base.errors import TwinstageError, UserError
 from twinstage.live.export import freeze
-from twinstage.live.replay import LONGEST_S, ReplayClock, recording_start_ns, replay
+from twinstage.live.replay import LONGEST_S, ReplayClock, paced, recording_start_ns, replay
 from twinstage.live.twin import LiveTwin, TwinFiles, open_twin
-from twinstage.settings import Settings
 
 if TYPE_CHECKING:
     from twinstage.synth.recipe import Recipe
@@ -23,9 +22,6 @@ if TYPE_CHECKING:
 
 ROUTE = "/api/state"
 _WAIT_S = 30.0
-
-_TICKS = 60_000
-"""Ticks of a replay up to which it keeps the live rate; beyond, it ticks more slowly."""
 
 
 def state_text(live: LiveTwin, note: dict[str, Any] | None = None) -> str:
@@ -58,6 +54,8 @@ def start_of(recipe: "Recipe", folder: Path, asset_roots: tuple[Path, ...] = ())
     if spec.url is not None:
         return _of_url(spec.url)
     roots = (*(folder / root for root in recipe.asset_roots), *asset_roots)
+    if spec.history is not None:
+        return _of_history(spec, folder / spec.history, folder / recipe.stages[0], folder, roots)
     return _of_recording(spec, folder / recipe.stages[0], folder, roots)
 
 
@@ -103,13 +101,45 @@ def _of_recording(spec: "StateSpec", stage: Path, folder: Path, roots: tuple[Pat
     began = recording_start_ns(live.contract, live.base_dir)
     clock.start_ns = began or 0
     seconds = _seconds(spec.at, began)
-    live.settings = _paced(live.settings, seconds)
+    live.settings = paced(live.settings, seconds)
     replay(live, clock, [seconds], lambda frame, time: None)
     note: dict[str, Any] = {"seconds": seconds}
     if began is not None:
         note["time"] = iso(began + round(seconds * NS))
     text = state_text(live, note)
     return checked_start(text, "the state of the recording")
+
+
+def _of_history(
+    spec: "StateSpec", history: Path, stage: Path, folder: Path, roots: tuple[Path, ...]
+) -> "Start":
+    """The twin as it was, see `past`."""
+    from twinstage.base.clock import ManualClock
+    from twinstage.synth.start import checked_start
+    from twinstage.telemetry.history.moments import moment_ns
+    from twinstage.telemetry.history.query import History
+
+    if spec.at is None:
+        raise UserError("state: which moment of the history? Give at, or --at")
+    with History(history) as opened:
+        span = opened.span()
+    if span is None:
+        raise UserError(f"state.history: {str(history)!r} has no readings")
+    text = spec.at.isoformat() if isinstance(spec.at, datetime) else str(spec.at)
+    at_ns = moment_ns(text, span[0], where="state.at")
+    files = TwinFiles(
+        stage=stage,
+        bindings=None if spec.bindings is None else folder / spec.bindings,
+        contract=None if spec.contract is None else folder / spec.contract,
+        asset_roots=roots,
+        past=history,
+        past_from=at_ns,
+    )
+    live = open_twin(files, clock=ManualClock(at_ns))
+    assert live.ingest is not None  # without bindings open_twin refuses a past
+    live.ingest.close()
+    state = state_text(live, {"seconds": (at_ns - span[0]) / NS, "time": iso(at_ns)})
+    return checked_start(state, "the state of the history")
 
 
 def _recordings(spec: "StateSpec", folder: Path) -> tuple[tuple[str, Path], ...]:
@@ -132,13 +162,6 @@ def _seconds(at: float | datetime, began: int | None) -> float:
         where = "before the recording begins" if seconds < 0 else "more than a week after the recording began"
         raise UserError(f"state.at: {at.isoformat()} lies {where} ({iso(began)})")
     return seconds
-
-
-def _paced(settings: Settings, seconds: float) -> Settings:
-    """Fewer ticks a second for a moment far into a recording: values are exact at any rate, grips to within a tick."""
-    return settings.model_copy(
-        update={"tick_hz": min(settings.tick_hz, max(1.0, _TICKS / max(seconds, 1.0)))}
-    )
 
 
 def with_moment(recipe: "Recipe", at: str) -> "Recipe":

@@ -16,6 +16,7 @@ from twinstage.base.clock import Clock
 from twinstage.base.errors import UserError
 from twinstage.base.finding import Finding
 from twinstage.live.edits import ProducerEdits
+from twinstage.live.past import go_to, open_past
 from twinstage.live.wiring import load_wiring, with_recordings
 from twinstage.scene.columns import TickColumns
 from twinstage.scene.merge import merge_ticks
@@ -39,7 +40,8 @@ log = logging.getLogger("twinstage.live")
 @dataclass(frozen=True, slots=True)
 class TwinFiles:
     """What a user names on the command line. `recordings`: files in place of the contract's, by source ("": its only one).
-    `history`: the folder in which everything that happens is kept.
+    `history`: the folder in which everything that happens is kept; `past`: one from which it is told again, instead of by
+    the contract's sources, from the moment `past_from` on (text as a user gives it, or ns).
     `notify`: the file that says whom to tell of alarms."""
 
     stage: Path
@@ -50,6 +52,8 @@ class TwinFiles:
     variants: tuple[tuple[str, str], ...] = ()
     recordings: tuple[tuple[str, Path], ...] = ()
     history: Path | None = None
+    past: Path | None = None
+    past_from: str | int | None = None
     notify: Path | None = None
 
 
@@ -157,7 +161,7 @@ class LiveTwin:
         tasks = [asyncio.create_task(self._tick_forever(stop))]
         if self.alarms is not None:
             tasks.append(asyncio.create_task(self.alarms.keep()))
-        if self.ingest is not None and self.contract is not None:
+        if self.ingest is not None and self.contract is not None and self.ingest.fed_by_sources:
             from twinstage.live.drift import drift_listener
             from twinstage.telemetry.pump import pump
 
@@ -240,7 +244,14 @@ def open_files(files: TwinFiles, *, probe: bool = True) -> "OpenedStage":
     return choose_variants(opened, dict(files.variants))
 
 
-def open_twin(files: TwinFiles, *, clock: Clock, settings: Settings | None = None, seed: int = 0) -> LiveTwin:
+def open_twin(
+    files: TwinFiles,
+    *,
+    clock: Clock,
+    settings: Settings | None = None,
+    seed: int = 0,
+    past_speed: float = 1.0,
+) -> LiveTwin:
     """Open and check everything a user named; every mistake in it is a UserError before anything runs."""
     from twinstage.scene.read import read_snapshot
     from twinstage.scene.writer import ColumnWriter
@@ -248,11 +259,11 @@ def open_twin(files: TwinFiles, *, clock: Clock, settings: Settings | None = Non
 
     opened = open_files(files)
     wiring = load_wiring(opened, files.bindings, files.contract)
-    contract, plan, ingest, base_dir, recorder = None, None, None, files.stage.parent, None
+    contract, plan, ingest, base_dir, recorder, past = None, None, None, files.stage.parent, None, None
     findings: tuple[Finding, ...] = ()
     if wiring is None:
-        if files.history is not None:
-            raise UserError("a history is kept of telemetry, and there is none: add --bindings")
+        if files.history is not None or files.past is not None:
+            raise UserError("a history is of telemetry, and there is none: add --bindings")
         snapshot = read_snapshot(opened)
     else:
         from twinstage.scene.plan import compile_bindings
@@ -265,11 +276,14 @@ def open_twin(files: TwinFiles, *, clock: Clock, settings: Settings | None = Non
         for problem in make_slots(wiring.bindings, opened):
             raise problem
         snapshot = read_snapshot(opened)
-        findings = tuple(
-            Finding("source.doubt", "warning", "", line) for line in check_sources(contract, base_dir)
-        )
-        sink = QuarantineFile(files.quarantine) if files.quarantine else QuarantineMemory()
-        ingest = Ingest(contract, quarantine=sink)
+        if files.past is None:
+            doubts = check_sources(contract, base_dir)
+            findings = tuple(Finding("source.doubt", "warning", "", line) for line in doubts)
+            sink = QuarantineFile(files.quarantine) if files.quarantine else QuarantineMemory()
+            ingest = Ingest(contract, quarantine=sink)
+        else:
+            past = open_past(files, contract)
+            ingest = past[0]
         plan = compile_bindings(wiring.bindings, contract, opened, snapshot)
         opened_up = tuple(Finding("binding.instance", "info", "", line) for line in plan.findings)
         findings = (*opened_up, *findings)
@@ -284,7 +298,7 @@ def open_twin(files: TwinFiles, *, clock: Clock, settings: Settings | None = Non
         alarms = open_desk(
             contract, ingest.state, clock=clock, history=files.history, notify_file=files.notify, hub=hub
         )
-    return LiveTwin(
+    live = LiveTwin(
         opened,
         snapshot,
         hub=hub,
@@ -300,6 +314,9 @@ def open_twin(files: TwinFiles, *, clock: Clock, settings: Settings | None = Non
         alarms=alarms,
         recorder=recorder,
     )
+    if past is not None:
+        go_to(live, *past, past_speed)
+    return live
 
 
 def _recorder(files: TwinFiles, ingest: "Ingest") -> "Recorder | None":

@@ -67,7 +67,7 @@ def _lines(
 ) -> "list[bytes] | None":
     from twinstage.telemetry.lines import LineBuffer
     from twinstage.telemetry.sources import SOURCES
-    from twinstage.telemetry.sources.file import file_path, open_file
+    from twinstage.telemetry.sources.file import file_path, is_recording, open_file, open_recording
     from twinstage.telemetry.sources.tcp import tcp_address
 
     try:
@@ -79,10 +79,10 @@ def _lines(
         return _plant_lines(spec, budget)
     if spec.kind == "tcp":
         tcp_address(spec.uri)
-    if spec.kind != "file":
+    if not is_recording(spec.kind):
         return None
     path = file_path(spec.uri, base_dir)
-    with open_file(path) as file:
+    with open_recording(spec.kind, path) or open_file(path) as file:
         head = file.read(budget.file_bytes)
         whole = not file.read(1)
     if not head:

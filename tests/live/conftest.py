@@ -1,0 +1,6 @@
+"""Tests here share helpers by the bare names of their files."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
