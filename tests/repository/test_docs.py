@@ -11,6 +11,7 @@ PAGES = [
     "docs/alarms.md",
     "docs/architecture.md",
     "docs/cameras.md",
+    "docs/contract.md",
     "docs/conventions.md",
     "docs/files.md",
     "docs/doctor.md",
