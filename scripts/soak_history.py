@@ -30,8 +30,8 @@ from twinstage.telemetry.numbers import ColumnBatch
 MS = 1_000_000
 T0 = 1_790_000_000_000 * MS
 BATCH = 500
-PACE_S = 8e-6
-"""About what a writer needs for an event [s], so that kills spread over all of them."""
+PACE_S = 3e-5
+"""About twice what a writer needs for an event [s], so that kills spread over all of them."""
 SIGNALS = 7
 CONTRACT = """
 contract: 1
