@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from twinstage.telemetry.contract import Contract, parse_contract
-from twinstage.telemetry.history import archive, recorder
+from twinstage.telemetry.history import archive, hotlog, recorder
 from twinstage.telemetry.history.query import History
 from twinstage.telemetry.ingest import Ingest
 from twinstage.telemetry.numbers import ColumnBatch
@@ -30,8 +30,8 @@ from twinstage.telemetry.numbers import ColumnBatch
 MS = 1_000_000
 T0 = 1_790_000_000_000 * MS
 BATCH = 500
-PACE_S = 3e-5
-"""About twice what a writer needs for an event [s], so that kills spread over all of them."""
+PACE_S = 1.6e-5
+"""About what a writer needs for an event [s], so that kills spread over all of them."""
 SIGNALS = 7
 CONTRACT = """
 contract: 1
@@ -61,9 +61,9 @@ def feed(ingest: Ingest, start: int) -> int:
 
 async def write(folder: Path, events: int) -> None:
     """The writer: says what is acknowledged, until it is killed or done."""
-    recorder.COMMIT_S, recorder.CHECKPOINT_S, recorder.COMPACT_S = 0.003, 0.05, 0.03
+    recorder.COMMIT_S, recorder.CHECKPOINT_S, recorder.COMPACT_S = 0.003, 0.05, 0.02
     recorder.SNAPSHOT_READINGS = 5_000
-    archive.PART, archive.KEEP_HOT = 3_000, 1_500
+    archive.PART, archive.KEEP_HOT = 2_000, 1_000
     ingest = Ingest(contract())
     kept = recorder.open_recorder(folder, ingest)
     stop = asyncio.Event()
@@ -77,6 +77,7 @@ async def write(folder: Path, events: int) -> None:
     stop.set()
     await beside
     kept.close()
+    archive.compact_file(folder / hotlog.DATABASE)
     print(events, flush=True)
 
 
