@@ -8,6 +8,7 @@ against the last 100,000 rows, sorted by time, the last of each signal as the st
 event_to_state_p50, _p99: a producer in a process of its own sends JSON lines over TCP, 5,000 readings a second; from an
 event's own stamp to the tick that has it in the state, ticks 60 times a second.
 memory_slope: resident memory of a process that takes 20,000 readings a second into the log, after its first third.
+seek_10m_rows_p95: the state at a random moment of ten million rows that lie in Parquet; `..._hot_p95`: in the hot log.
 """
 
 import argparse
@@ -28,6 +29,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))
 import numpy as np
 from _common import figure
+from _seek import bench_seek
 
 SIGNALS, START_NS = 1000, 1_800_000_000_000_000_000
 PEER = "pandas/pydantic pipeline"
@@ -327,7 +329,12 @@ def bench_memory(form: Form) -> None:
     figure("ingest.memory_slope", slopes, "MB/h", conditions)
 
 
-PARTS = {"batches": bench_batches, "latency": bench_latency, "memory": bench_memory}
+def bench_seeks(form: Form) -> None:
+    """See `_seek`; the quick form is the same, for it is the size that is asked about."""
+    bench_seek(contract(), START_NS, SIGNALS)
+
+
+PARTS = {"batches": bench_batches, "latency": bench_latency, "memory": bench_memory, "seek": bench_seeks}
 
 
 def main() -> None:

@@ -20,7 +20,9 @@ def draw_seen(zbuffer: ZBuffer, part: Part, rect: PixelRect) -> None:
     if zbuffer.hidden(part, rect):
         return
     if part.footprint is not None:
-        seen = zbuffer.reachable(rect, part.footprint.over(rect))
+        nearest = part.footprint.over(rect)
+        seen = zbuffer.reachable(rect, nearest)
+        seen &= nearest < np.inf  # where nothing is drawn yet, all is reachable, even what is nowhere
         if np.count_nonzero(seen) < _FULL * rect.area:
             _draw_some(zbuffer, part, rect, seen)
             return

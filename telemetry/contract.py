@@ -28,8 +28,9 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from twinstage.base.clock import NS
 from twinstage.base.errors import UserError, did_you_mean
-from twinstage.telemetry.alarms.check import check_alarm, check_mode
+from twinstage.telemetry.alarms.check import check_alarm, check_mode, modes_of
 from twinstage.telemetry.alarms.spec import AlarmSpec
+from twinstage.telemetry.asset_spec import AssetsSpec
 from twinstage.telemetry.derived_spec import DerivedError, DerivedSpec, check_derived
 from twinstage.telemetry.reader_spec import ReaderSpec, as_tuple
 from twinstage.telemetry.times import Ambiguous, iso_ns, load_zone
@@ -177,6 +178,8 @@ class SignalSpec(BaseModel):
         where: only rows whose other columns read exactly so.
         unit: UCUM code of the values as they arrive; of the position for a pose.
         range: lowest and highest plausible value, in `unit`, both allowed; outside goes to quarantine.
+        units: of a vec, where its components have different units: one each.
+        mode_range: what it should be in an operating mode, in `unit`; a reading outside counts, as uncertain (`modes`).
         period: usual distance between readings [s]; max_age: age from which the value counts as stale [s].
         gap: what is assumed once a value is stale. `hold`: the last value still stands, as uncertain; `bad`: there is
             none, and the quality is bad; `linear`: of the live state the same as `hold`, for it applies to history
@@ -196,7 +199,9 @@ class SignalSpec(BaseModel):
     where: dict[str, Cell] = {}
     unit: Annotated[str, AfterValidator(_check_unit)] = "1"
     type: Annotated[str, AfterValidator(_check_type)] = "f64"
+    units: tuple[Annotated[str, AfterValidator(_check_unit)], ...] | None = None
     range: tuple[float, float] | None = None
+    mode_range: dict[Cell, tuple[float, float]] = {}
     period: Seconds | None = None
     max_age: Annotated[float, Field(gt=0)] | None = None
     gap: Literal["hold", "linear", "bad"] = "hold"
@@ -218,6 +223,15 @@ class SignalSpec(BaseModel):
                 raise ValueError(f"a {self.type} has no range")
             if self.range[0] > self.range[1]:
                 raise ValueError(f"range {list(self.range)} has its lower bound above the upper")
+        for name, (low, high) in self.mode_range.items():
+            if self.type not in ("f64", "i64"):
+                raise ValueError(f"a {self.type} has no range, so none in the mode {name!r} either")
+            if low > high:
+                raise ValueError(
+                    f"the range {[low, high]} of mode {name!r} has its lower bound above the upper"
+                )
+        if self.units is not None:
+            self._check_units()
         if self.type == "i64" and (self.compiled_unit.scale, self.compiled_unit.offset) != (1.0, 0.0):
             raise ValueError(
                 f"an i64 stays a whole number, and {self.unit!r} would have to be converted; use f64"
@@ -229,6 +243,14 @@ class SignalSpec(BaseModel):
         if len(self.field) not in (1, self.width):
             raise ValueError(f"a {self.type} takes {self.width} fields, and {len(self.field)} are named")
         return self
+
+    def _check_units(self) -> None:
+        if not self.type.startswith("vec") or len(self.units or ()) != self.width:
+            raise ValueError(f"units names one unit for each component of a vec, and this is a {self.type}")
+        if self.unit != "1":
+            raise ValueError("either unit or units says how its values arrive, not both")
+        if self.range is not None and len(set(self.units or ())) > 1:
+            raise ValueError("one range cannot hold for components of different units")
 
     @property
     def width(self) -> int:
@@ -247,19 +269,31 @@ class SignalSpec(BaseModel):
 
     @property
     def compiled_unit(self) -> Unit:
-        return compile_unit(self.unit)
+        """Of all its numbers; of a vec whose components have different units, that of the first."""
+        return compile_unit(self.units[0] if self.units is not None else self.unit)
+
+    def unit_of(self, component: int) -> Unit:
+        """The unit of one component of a vec, from 0."""
+        return compile_unit(self.units[component] if self.units is not None else self.unit)
 
     @property
     def si(self) -> str:
-        """UCUM code of the unit that the state holds."""
-        return self.compiled_unit.si
+        """UCUM code of the unit that the state holds; `1` for a vec whose components measure different things."""
+        units = {self.unit_of(k).si for k in range(self.width)} if self.units is not None else set()
+        return "1" if len(units) > 1 else self.compiled_unit.si
 
 
 Quantity: TypeAlias = SignalSpec | DerivedSpec
 
 
 class Contract(BaseModel):
-    """The whole file. Immutable; `hash` identifies its meaning (not its comments or formatting)."""
+    """The whole file. Immutable; `hash` identifies its meaning (not its comments or formatting).
+
+    Attributes:
+        mode: the signal that tells the operating mode, for `mode_range` and for `suppress_in` of alarms.
+        assets: records of the things that the signals belong to (`asset_spec`).
+        version: what people call this state of the file; the hash tells two files apart without it.
+    """
 
     model_config = STRICT
     contract: Literal[1]
@@ -268,6 +302,8 @@ class Contract(BaseModel):
     derived: tuple[DerivedSpec, ...] = ()
     alarms: tuple[AlarmSpec, ...] = ()
     mode: str | None = None
+    assets: AssetsSpec | None = None
+    version: Annotated[str, BeforeValidator(_number_to_text, json_schema_input_type=str | int)] = ""
     description: str = ""
 
     @model_validator(mode="after")
@@ -290,8 +326,22 @@ class Contract(BaseModel):
             check_mode(self.mode, self.by_id, self.alarms)
         except ValueError as error:
             raise FieldError(str(error), "mode") from None
+        self._check_mode_ranges()
         self._check_alarms()
         return self
+
+    def _check_mode_ranges(self) -> None:
+        known = modes_of(self.mode, self.by_id)
+        for index, signal in enumerate(self.signals):
+            for name in signal.mode_range:
+                where = ("signals", index, "mode_range")
+                if self.mode is None:
+                    message = f"no signal tells the operating mode {name!r}; mode: SIGNAL was expected"
+                    raise FieldError(message, *where)
+                if known is not None and name not in known:
+                    raise FieldError(
+                        f"{self.mode!r} is never {name!r}{did_you_mean(name, known)}", *where, name
+                    )
 
     def _check_alarms(self) -> None:
         first: dict[str, int] = {}

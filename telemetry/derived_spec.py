@@ -147,4 +147,6 @@ def input_unit(who: str, name: str, known: Mapping[str, Any], units: Mapping[str
     part = int(name[len(owner) + 1 : -1])
     if signal.width == 1 or part >= signal.width:
         raise ValueError(f"{who} uses {name!r}, and {owner!r} has {signal.width} components")
+    if signal.type.startswith("vec"):
+        return compile_unit(signal.unit_of(part).si)
     return compile_unit("1" if signal.type == "quat" or (signal.type == "pose" and part > 2) else signal.si)

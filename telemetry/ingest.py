@@ -27,6 +27,7 @@ kept, told to `retell` of a new ingest, gives the same state.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from twinstage.base.errors import UserError, did_you_mean
@@ -35,6 +36,7 @@ from twinstage.telemetry.contract import Contract
 from twinstage.telemetry.intake import Intake, Parts
 from twinstage.telemetry.journal import Advanced, Arrived, BeganAgain, CaughtUp, Entry, Journal
 from twinstage.telemetry.layouts import Batch
+from twinstage.telemetry.modes import ModeRanges
 from twinstage.telemetry.numbers import ColumnBatch, ColumnReader
 from twinstage.telemetry.order import NO_WATERMARK
 from twinstage.telemetry.quarantine import Quarantine, QuarantineMemory
@@ -43,6 +45,17 @@ from twinstage.telemetry.refusals import RawLine, Refusals
 from twinstage.telemetry.state import StateTable
 
 Listener = Callable[[list[Reading]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceReport:
+    """How a source is doing: exact counts; its watermark (NO_WATERMARK before any reading) and when it was heard from last
+    (0: never) [ns since 1970, UTC]; whether nothing waits for it."""
+
+    counts: dict[str, int]
+    watermark_ns: int
+    heard_ns: int
+    idle: bool
 
 
 class Ingest:
@@ -78,6 +91,7 @@ class Ingest:
         self._kinds = kinds_of(self.state.types)
         refusals = Refusals(contract, self.quarantine)
         parts = Parts(contract, self._kinds, ColumnReader(contract), refusals)
+        self._modes = ModeRanges(contract)
         self._intakes = {name: Intake(name, parts) for name in contract.sources}
 
     def offer(self, source: str, chunk: bytes, ingest_ns: int) -> None:
@@ -180,6 +194,13 @@ class Ingest:
         known = {name: intake.order.watermark_ns for name, intake in self._intakes.items()}
         return {name: mark for name, mark in known.items() if mark != NO_WATERMARK}
 
+    def sources(self) -> dict[str, SourceReport]:
+        """How each source is doing."""
+        return {
+            name: SourceReport(intake.counts, intake.order.watermark_ns, intake.heard_ns, intake.idle)
+            for name, intake in self._intakes.items()
+        }
+
     @property
     def watermark_ns(self) -> int:
         """No source that is heard from expects an event older than this [ns since 1970, UTC]; 0 before any event."""
@@ -217,6 +238,7 @@ class Ingest:
         if not parts:
             return 0
         due = parts[0] if len(parts) == 1 else joined(parts, self._kinds).in_order()
+        due = self._modes.judge(due, self.state)
         self.state.apply(due, now_ns)
         self.state.derive(now_ns)
         self._tell(Advanced(now_ns, len(due)))

@@ -4,31 +4,28 @@ Names work everywhere. Integers mean different things in different worlds (0 is 
 the contract's `quality_codes` says which world it is, and an integer that cannot be of that world is refused.
 """
 
-from twinstage.base.quality import BAD, BAD_NO_DATA, BAD_OUT_OF_RANGE, GOOD, UNCERTAIN, UNCERTAIN_LAST_USABLE
-from twinstage.telemetry.values import Reject
+from collections.abc import Mapping
 
-NAMES = {
-    "good": GOOD,
-    "ok": GOOD,
-    "uncertain": UNCERTAIN,
-    "stale": UNCERTAIN_LAST_USABLE,
-    "uncertain_lastusablevalue": UNCERTAIN_LAST_USABLE,
-    "bad": BAD,
-    "bad_nodata": BAD_NO_DATA,
-    "bad_outofrange": BAD_OUT_OF_RANGE,
-}
+from twinstage.base.quality import BAD, GOOD, NAMES, UNCERTAIN_LAST_USABLE
+from twinstage.telemetry.values import Reject
 
 SPARKPLUG = {192: GOOD, 0: BAD, 500: UNCERTAIN_LAST_USABLE}
 
 
 class QualityMap:
-    """A function from a cell or JSON value to a StatusCode; absent means good. Raises Reject."""
+    """A function from a cell or JSON value to a StatusCode; absent means good. Raises Reject.
 
-    def __init__(self, codes: str) -> None:
+    own: StatusCodes of what this source writes, by its text; they come before everything else.
+    """
+
+    def __init__(self, codes: str, own: Mapping[str, int] | None = None) -> None:
         self._sparkplug = codes == "sparkplug"
-        self._known: dict[object, int] = {None: GOOD, "": GOOD}
+        self._own = {text.strip().lower(): status for text, status in (own or {}).items()}
+        self._known: dict[object, int] = {None: self._own.get("", GOOD), "": self._own.get("", GOOD)}
 
     def __call__(self, raw: object) -> int:
+        if type(raw) is bool:
+            raw = str(raw).lower()  # True would be found as 1
         if type(raw) in (str, int, type(None)):
             known = self._known.get(raw)
             if known is None:
@@ -39,6 +36,9 @@ class QualityMap:
         raise Reject("quality", self._expected())
 
     def _translate(self, raw: object) -> int:
+        own = self._own.get(str(raw).strip().lower())
+        if own is not None:
+            return own
         if isinstance(raw, str):
             name = raw.strip().lower()
             if name in NAMES:
@@ -59,4 +59,5 @@ class QualityMap:
         raise Reject("quality", self._expected() + hint)
 
     def _expected(self) -> str:
-        return "192, 0, 500 or a name" if self._sparkplug else "an OPC UA StatusCode or a name"
+        known = "192, 0, 500 or a name" if self._sparkplug else "an OPC UA StatusCode or a name"
+        return f"{', '.join(list(self._own)[:8])}, {known}" if self._own else known

@@ -9,9 +9,10 @@ Three layouts:
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from twinstage.base.errors import UserError, did_you_mean
+from twinstage.base.quality import NAMES, status_named
 from twinstage.telemetry.units import compile_unit
 
 STRICT = ConfigDict(frozen=True, extra="forbid")
@@ -20,6 +21,20 @@ STRICT = ConfigDict(frozen=True, extra="forbid")
 def as_tuple(value: object) -> object:
     """One name as a tuple of one."""
     return (value,) if isinstance(value, str | int) else value
+
+
+def _check_status(value: str | int) -> str | int:
+    if isinstance(value, str):
+        if status_named(value) is None:
+            raise ValueError(f"{value!r} is no quality{did_you_mean(value.strip().lower(), NAMES)}")
+    elif not 0 <= value < 1 << 32 or (value and not value >> 16):
+        raise ValueError(
+            f"{value} is no OPC UA StatusCode: its severity and sub-code are in the upper 16 of 32 bits"
+        )
+    return value
+
+
+Status = Annotated[str | int, AfterValidator(_check_status)]
 
 
 class TimeSpec(BaseModel):
@@ -81,6 +96,8 @@ class ReaderSpec(BaseModel):
         unit: column or key with the unit of each value, where units are mixed; `units` maps what may stand there to UCUM codes;
             the signal's own needs no entry. A value whose unit is unknown, missing, or of another quantity is refused.
         quality_codes: `opcua` (StatusCode, u32) or `sparkplug` (192 good, 0 bad, 500 stale); names work in both.
+        quality_map: what this source's own quality marks mean, before `quality_codes`: a name such as
+            `Uncertain_SensorNotAccurate`, or a StatusCode; the key "" is for no mark at all.
         unmapped: what to do with names and records that no signal asks for; they are counted in any case.
     """
 
@@ -106,6 +123,7 @@ class ReaderSpec(BaseModel):
     unit: str | None = None
     units: dict[str, str] = {}
     quality_codes: Literal["opcua", "sparkplug"] = "opcua"
+    quality_map: dict[str, Status] = {}
     sequence: str | None = None
     record: RecordSpec | None = None
     unmapped: Literal["ignore", "quarantine"] = "ignore"
@@ -147,6 +165,14 @@ class ReaderSpec(BaseModel):
                 if columns is not None and column not in columns:
                     place = f" of record {kind!r}" if kind else ""
                     raise ValueError(f"the columns{place} lack {column!r}{did_you_mean(column, columns)}")
+
+    @property
+    def quality_statuses(self) -> dict[str, int]:
+        """StatusCode of each of the source's own marks."""
+        return {
+            mark: (status_named(status) or 0) if isinstance(status, str) else status
+            for mark, status in self.quality_map.items()
+        }
 
     def columns_of(self, record: str | None) -> tuple[str, ...] | None:
         """Names of the columns, if the contract alone says them; the record layout has its type in front."""

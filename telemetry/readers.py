@@ -57,7 +57,7 @@ def compile_dialect(spec: SourceSpec) -> Dialect:
     return Dialect(
         spec=reader,
         time=compile_time(reader.time, zone=zone, decimal=decimal, ambiguous=spec.clock.ambiguous),
-        quality=QualityMap(reader.quality_codes),
+        quality=QualityMap(reader.quality_codes, reader.quality_statuses),
         missing=reader.missing if reader.format == "csv" else (None,),
     )
 

@@ -48,6 +48,9 @@ def compile_value(signal: SignalSpec, *, text: bool, decimal: str = ".") -> Conv
     plain = _number(signal, 1.0, 0.0, text, decimal)
     if kind == "quat":
         return _Many([plain] * 4, lambda v: _unit_quaternion(v, signal.order))
+    if signal.units is not None:
+        units = [signal.unit_of(k) for k in range(signal.width)]
+        return _Many([_number(signal, u.scale, u.offset, text, decimal) for u in units], lambda v: v)
     scaled = _number(signal, unit.scale, unit.offset, text, decimal)
     if kind == "pose":
         return _Many([scaled] * 3 + [plain] * 4, lambda v: v[:3] + _unit_quaternion(v[3:], signal.order))

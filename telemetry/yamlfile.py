@@ -203,6 +203,8 @@ def dotted(location: Iterable[str | int]) -> str:
 
 
 def _sentence(errors: list[ErrorDetails], model: type[BaseModel], lines: _Lines, where: str) -> str:
+    # A list whose items are wrong is too short for pydantic, which is no news.
+    errors = [e for e in errors if e["type"] != "too_short"] or errors
     # By line; on one line a misspelt field comes before the field that it leaves missing.
     order = sorted(errors, key=lambda e: (lines.of(_location(e)), e["type"] == "missing"))
     told = [(lines.of(_location(e)), _complaint(e, model, lines)) for e in order]

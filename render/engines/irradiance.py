@@ -7,10 +7,12 @@ of the four nodes around it, weighed bilinearly, that are on its own surface: of
 32 degrees apart. It is lit on its own instead
 
 EDGE  where they disagree about whether something hides one of the `SHARP` strongest lamps, and that lamp gives one of them
-      more than `MATTERS` of its light, or weigh less than `ENOUGH` in all: rays go to the lamps in doubt, so shadows have
-      edges sharp to the pixel;
-LOST  where none is on its surface: rays go to the lamps, but for those that all nodes around see, whatever their surface; its
-      share of the sky is the mean of those nodes.
+      more than `MATTERS` of its light: rays go to the lamps in doubt, so shadows have edges sharp to the pixel;
+LOST  where those on its surface weigh less than `ENOUGH` in all: rays go to the lamps, but for those that all nodes around
+      see, whatever their surface; its share of the sky is the mean of those nodes.
+
+Of a lamp that gives no node around more than `MATTERS` no such pixel asks, if some of the nodes see it and some do not: it
+sees a share of it, as they do.
 
 So this is left out: of shadows on one surface what falls between nodes (less than `STEP` pixels wide); shadows of weak lamps
 have edges `STEP` pixels wide, and the sky's run out over 3 `STEP` pixels; on surfaces too narrow for a node the light is what
@@ -38,7 +40,7 @@ TURNS = np.array([[0, 8, 2, 10], [12, 4, 14, 6], [3, 11, 1, 9], [15, 7, 13, 5]])
 """Which directions to the sky nodes (or pixels) take, by row and column: neighbours differ most (an ordered dither's order)."""
 
 EDGE, LOST = 1, 2
-"""Why a pixel is lit on its own: an edge of a shadow, no node on its surface."""
+"""Why a pixel is lit on its own: an edge of a shadow, too little of its surface at nodes."""
 
 _ALIKE = np.float32(0.85)
 _GOLDEN = np.pi * (3 - 5**0.5)
@@ -74,11 +76,13 @@ class Lights:
         order = sorted(range(len(self.lamps)), key=lambda i: (-strength[i], i))
         return Lights([self.lamps[i] for i in order], self.sky, self.world)
 
-    def lamplight(self, places: Places, clear: U1, doubt: U1) -> Iterator[tuple[F4, Bool]]:
+    def lamplight(
+        self, places: Places, clear: U1, doubt: U1, partly: Sequence[tuple[np.ndarray, F4]] = ()
+    ) -> Iterator[tuple[F4, Bool]]:
         """What each lamp gives to places, f4[3, n], the radiance that a white matt surface reflects; and which places face it.
 
-        `clear`, `doubt` u1[n]: bit i says that nothing hides lamp i from there, and that a ray must tell. Lamps from the ninth
-        on are always asked.
+        `clear`, `doubt` u1[n]: bit i says that nothing hides lamp i from there, and that a ray must tell; `partly`: for each
+        lamp, some of the clear places, of which only a share f4 is. Lamps from the ninth on are always asked.
         """
         for i, lamp in enumerate(self.lamps):
             share, way = lamp.sent(places.position, places.normal)
@@ -88,6 +92,8 @@ class Lights:
                 if i < SHARP:
                     asked = faces & (doubt >> i & 1).view(bool)
                     share *= clear >> i & 1 | asked
+                    for some, seen in partly[i : i + 1]:
+                        share[some] *= seen
                 ask = np.flatnonzero(asked)
                 start = _lifted(places.position.take(ask, 1), places.normal.take(ask, 1))
                 blocked = self.world.blocked(start, way.take(ask, 1), lamp.limit)
@@ -119,14 +125,21 @@ def irradiance(lights: Lights, zbuffer: ZBuffer, normal: F4) -> F4:
     direct, share = pixels.light[:3], pixels.light[3]
     alone = np.flatnonzero(pixels.own)
     places = surfaces.places(alone)
-    clear, hidden = pixels.clear.take(alone), pixels.hidden.take(alone)
+    y, x = np.divmod(alone, share.shape[1])
+    around = _around(nodes, y, x)
+    clear, hidden, matters = (bits.take(alone) for bits in (pixels.clear, pixels.hidden, pixels.matters))
     lost = np.flatnonzero(pixels.own.take(alone) == LOST)
-    around = _around(nodes, *np.divmod(alone[lost], share.shape[1]))
-    clear[lost] = _clear(nodes, around)
+    near = [at.take(lost) for at in around]
+    clear[lost], hidden[lost], matters[lost] = _bits(nodes, near)
     if lights.sky.any():
-        share.reshape(-1)[alone[lost]] = _sky(nodes, around, lights, places.of(lost))
+        share.reshape(-1)[alone[lost]] = _sky(nodes, near, lights, places.of(lost))
+    weak = clear & hidden & ~matters
+    doubt = ~(clear ^ hidden) & ~weak
+    doubt[lost] |= hidden[lost] & ~clear[lost]  # what hides a lamp from all of another surface says little
     given = np.zeros((3, len(alone)), np.float32)
-    for one, _ in nodes.lights.lamplight(places, clear & ~hidden, ~(clear ^ hidden)):
+    for one, _ in nodes.lights.lamplight(
+        places, (clear & ~hidden) | weak, doubt, _partly(nodes, around, _weights(y, x), weak)
+    ):
         given += one
     for k in range(3):
         direct[k].reshape(-1)[alone] = given[k]
@@ -244,19 +257,20 @@ def _alike(nodes: _Nodes, window: tuple[slice, slice], part: I4, normal: Sequenc
 
 @dataclass(frozen=True)
 class _Pixels:
-    """What pixels have from the nodes around them on their own surface: `light`, `clear` and `hidden` as nodes, bits of any of
-    them; `own`: whether it is lit on its own, and why: EDGE, LOST, else 0."""
+    """What pixels have from the nodes around them on their own surface: `light`, bits of any of them as nodes have them; `own`:
+    whether it is lit on its own, and why: EDGE, LOST, else 0."""
 
     light: F4
     clear: U1
     hidden: U1
+    matters: U1
     own: U1
 
 
 def _between(nodes: _Nodes, surfaces: _Surfaces) -> _Pixels:
     """All pixels. Those that lie alike between their nodes are one array, and what they take of a node is one number."""
     shape = surfaces.part.shape
-    out = _Pixels(np.empty((4, *shape), np.float32), *(np.empty(shape, np.uint8) for _ in range(3)))
+    out = _Pixels(np.empty((4, *shape), np.float32), *(np.empty(shape, np.uint8) for _ in range(4)))
     for dy in range(min(STEP, shape[0])):
         for dx in range(min(STEP, shape[1])):
             mine = slice(dy, None, STEP), slice(dx, None, STEP)
@@ -275,13 +289,12 @@ def _between(nodes: _Nodes, surfaces: _Surfaces) -> _Pixels:
                 clear |= nodes.clear[window] & mask
                 hidden |= nodes.hidden[window] & mask
                 matters |= nodes.matters[window] & mask
-            lost = total == 0
-            given /= total + lost
-            few = (total < ENOUGH) & ~lost
-            clear[few] = hidden[few] = 0
+            lost = total < ENOUGH
+            given /= total + (total == 0)
             out.light[(slice(None), *mine)] = given
-            out.clear[mine], out.hidden[mine] = clear, hidden
-            out.own[mine] = ((clear & hidden & matters != 0) | few) * EDGE + (lost & (part >= 0)) * LOST
+            out.clear[mine], out.hidden[mine], out.matters[mine] = clear, hidden, matters
+            edge = (clear & hidden & matters != 0) & ~lost
+            out.own[mine] = edge * EDGE + (lost & (part >= 0)) * LOST
     return out
 
 
@@ -292,13 +305,37 @@ def _around(nodes: _Nodes, y: np.ndarray, x: np.ndarray) -> list[np.ndarray]:
     return [first, first + 1, first + columns, first + columns + 1]
 
 
-def _clear(nodes: _Nodes, around: list[np.ndarray]) -> U1:
-    """Lamps that are seen from one of those nodes, and hidden from none, u1[n]."""
-    clear, hidden = np.zeros((2, len(around[0])), np.uint8)
+def _weights(y: np.ndarray, x: np.ndarray) -> list[F4]:
+    """How much those four nodes count for each pixel, f4[n]; none nothing."""
+    down, right = (((axis % STEP + 0.5) / (STEP + 1)).astype(np.float32) for axis in (y, x))
+    return [(1 - down) * (1 - right), (1 - down) * right, down * (1 - right), down * right]
+
+
+def _bits(nodes: _Nodes, around: list[np.ndarray]) -> U1:
+    """`clear`, `hidden` and `matters` of any of those nodes, u1[3, n]."""
+    out = np.zeros((3, len(around[0])), np.uint8)
     for at in around:
-        clear |= nodes.clear.take(at)
-        hidden |= nodes.hidden.take(at)
-    return clear & ~hidden
+        for bits, of_nodes in zip(out, (nodes.clear, nodes.hidden, nodes.matters), strict=True):
+            bits |= of_nodes.take(at)
+    return out
+
+
+def _partly(
+    nodes: _Nodes, around: list[np.ndarray], weights: list[F4], weak: U1
+) -> list[tuple[np.ndarray, F4]]:
+    """For each lamp the pixels where it is `weak` u1[n], and by the nodes around them, whatever their surface, the share of it
+    that they see."""
+    out = []
+    for i in range(SHARP):
+        some = np.flatnonzero(weak >> np.uint8(i) & 1)
+        seen, faced = np.zeros((2, len(some)), np.float32)
+        for at, weight in zip(around, weights, strict=True):
+            node, weighed = at.take(some), weight.take(some)
+            clear = (nodes.clear.take(node) >> i & 1) * weighed
+            seen += clear
+            faced += clear + (nodes.hidden.take(node) >> i & 1) * weighed
+        out.append((some, seen / faced))
+    return out
 
 
 def _sky(nodes: _Nodes, around: list[np.ndarray], lights: Lights, places: Places) -> F4:

@@ -9,7 +9,7 @@ from twinstage.render.engines.looks import Look, Spots, kept, looks, plain, vari
 from twinstage.render.images import decode, linear_pixels, texture_values
 from twinstage.render.kept import KeptArrays
 from twinstage.render.lighting import emits
-from twinstage.render.texels import nearest_texels
+from twinstage.render.texels import colors_at
 from twinstage.render.zbuffer import ZBuffer
 from twinstage.scene.columns import F4, F8
 from twinstage.scene.snapshot import Light, Snapshot, Texture, TextureInput
@@ -79,7 +79,7 @@ class Albedo:
         if source is None or not look.textured:
             return np.array(plain(material, name), np.float32)
         image = self._image(snapshot.textures[source.texture], source)
-        return nearest_texels(image, spots.uv, source, kept(material, name))
+        return colors_at(image, spots.uv, source, kept(material, name))
 
     def _image(self, texture: Texture, source: TextureInput) -> F4:
         """The image as it is, f4[h, w, 3 or 1]: what is drawn for a frame, such as a tint, is put upon its texels."""

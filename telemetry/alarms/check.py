@@ -45,10 +45,18 @@ def check_mode(mode: str | None, signals: Mapping[str, Any], alarms: Sequence[Al
         raise ValueError(f"the mode {mode!r} is no signal{did_you_mean(mode, signals)}")
     if signal.type not in ("enum", "string", "bool", "i64"):
         raise ValueError(f"the mode {mode!r} is a {signal.type}; enum, string, bool or i64 was expected")
-    known = {"enum": list(signal.enum_codes), "bool": ["true", "false"]}.get(signal.type)
+    known = modes_of(mode, signals)
     for alarm, name in used:
         if known is not None and name not in known:
             raise ValueError(f"alarm {alarm!r}: {mode!r} is never {name!r}{did_you_mean(name, known)}")
+
+
+def modes_of(mode: str | None, signals: Mapping[str, Any]) -> list[str] | None:
+    """The modes that there are; None where the contract cannot know them."""
+    if mode is None:
+        return None
+    signal = signals[mode]
+    return {"enum": list(signal.enum_codes), "bool": ["true", "false"]}.get(signal.type)
 
 
 def _check_equals(alarm: AlarmSpec, name: str, kind: str, codes: Mapping[str, int]) -> None:

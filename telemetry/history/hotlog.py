@@ -94,7 +94,7 @@ class HotLog:
         """Open or create the file. Raises UserError where that cannot be done."""
         self.path = path
         self._db = _open(path)
-        self.session = self._begin(contract)
+        self.session = _begin(self._db, contract)
         self.committed = self._newest()
         self._waiting: list[Entry] = []
         self._told = self._written = 0
@@ -105,6 +105,11 @@ class HotLog:
     def told(self) -> int:
         """How many entries this run has told."""
         return self._told
+
+    @property
+    def written(self) -> int:
+        """How many of them are safe."""
+        return self._written
 
     def tell(self, entry: Entry) -> None:
         """Take an entry; it is safe after the next `commit`. Raises OSError when too many wait, for commits keep failing."""
@@ -173,19 +178,6 @@ class HotLog:
         first, last, count = _span(entry)
         return self.session.id, getattr(entry, "source", ""), first, last, count, zlib.crc32(blob), blob
 
-    def _begin(self, contract: Contract) -> Session:
-        ids = [signal.id for signal in contract.signals]
-        types, units = [s.type for s in contract.signals], [s.si for s in contract.signals]
-        texts = [msgspec.json.encode(part).decode() for part in (ids, types, units)]
-        whole = contract.model_dump_json(exclude_unset=True)
-        with self._db:
-            done = self._db.execute(
-                "INSERT INTO sessions (contract, signals, types, units, text) VALUES (?, ?, ?, ?, ?)",
-                (contract.hash, *texts, whole),
-            )
-        number = done.lastrowid or 0
-        return Session(number, contract.hash, tuple(ids), tuple(types), tuple(units), whole)
-
     def _newest(self) -> int:
         return int(self._db.execute(_NEWEST).fetchone()[0])
 
@@ -222,11 +214,11 @@ class LogReader:
         sql = f"SELECT id, session, crc, blob FROM entries WHERE {inside} ORDER BY id"
         yield from self._logged(sql, (first_ns, last_ns, after))
 
-    def readings(self, after: int, most: int) -> Iterator[Logged]:
-        """Entries with readings after a number, in order, until they hold `most` readings."""
-        sql = "SELECT id, session, crc, blob, count FROM entries WHERE count > 0 AND id > ? ORDER BY id"
+    def readings(self, after: int, most: int, upto: int = 1 << 62) -> Iterator[Logged]:
+        """Entries with readings after a number and up to another, in order, until they hold `most` readings."""
+        sql = "SELECT id, session, crc, blob, count FROM entries WHERE count > 0 AND id > ? AND id <= ? ORDER BY id"
         total = 0
-        for number, session, crc, blob, count in self._db.execute(sql, (after,)):
+        for number, session, crc, blob, count in self._db.execute(sql, (after, upto)):
             yield self._checked(number, session, crc, blob)
             total += count
             if total >= most:
@@ -262,6 +254,10 @@ class LogReader:
                     self._db.execute(sql, values)
         except sqlite3.Error as error:
             raise OSError(errno.EIO, f"the history {str(self.path)!r} cannot be written: {error}") from error
+
+    def begin(self, contract: Contract) -> Session:
+        """A new session."""
+        return _begin(self._db, contract)
 
     @contextmanager
     def one_view(self) -> Iterator[None]:
@@ -303,6 +299,27 @@ class LogReader:
                 f"the history {str(self.path)!r} is damaged: entry {number} is not what was written"
             )
         return Logged(number, session, bytes_entry(blob))
+
+
+def session_of(reader: LogReader, contract: Contract) -> Session:
+    """A session of that contract, a new one where there is none; for those who write parts without a run."""
+    for session in reader.sessions().values():
+        if session.contract == contract.hash:
+            return session
+    return reader.begin(contract)
+
+
+def _begin(db: sqlite3.Connection, contract: Contract) -> Session:
+    ids = [signal.id for signal in contract.signals]
+    types, units = [s.type for s in contract.signals], [s.si for s in contract.signals]
+    texts = [msgspec.json.encode(part).decode() for part in (ids, types, units)]
+    whole = contract.model_dump_json(exclude_unset=True)
+    with db:
+        done = db.execute(
+            "INSERT INTO sessions (contract, signals, types, units, text) VALUES (?, ?, ?, ?, ?)",
+            (contract.hash, *texts, whole),
+        )
+    return Session(done.lastrowid or 0, contract.hash, tuple(ids), tuple(types), tuple(units), whole)
 
 
 def _names(text: str) -> tuple[str, ...]:

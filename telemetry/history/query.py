@@ -146,6 +146,11 @@ class History:
         )
         return self._ask(sql, first_ns, last_ns)
 
+    def keys(self, signals: Sequence[str], first_ns: int, last_ns: int) -> "pa.Table":
+        """What tells readings apart: signal, event_ns, sequence; in no order."""
+        where = self._where(signals, first_ns, last_ns, LAST)
+        return self._ask(f"SELECT signal, event_ns, sequence FROM readings WHERE {where}", first_ns, last_ns)
+
     def counts(self) -> "pa.Table":
         """Of each signal: number of readings, of late ones, first and last event time, worst quality."""
         sql = (
@@ -251,7 +256,7 @@ class History:
             hot = self._hot(first_ns, last_ns)
             parts = [p for p in parts_of(self.log) if p.first_ns <= last_ns and p.last_ns >= first_ns]
             store = store_of(self.log)
-        db = duckdb.connect(":memory:", config={"threads": 2})
+        db = duckdb.connect(":memory:", config={"threads": 2, "autoinstall_known_extensions": False})
         try:
             db.register("hot", hot)
             if not store.local:

@@ -20,6 +20,7 @@ from twinstage.base.errors import UserError
 from twinstage.telemetry.history.archive import compact_file
 from twinstage.telemetry.history.checkpoint import checkpoint_bytes
 from twinstage.telemetry.history.hotlog import DATABASE, HotLog
+from twinstage.telemetry.history.locks import lock_file
 from twinstage.telemetry.history.recovery import recover
 from twinstage.telemetry.history.snapshots import snapshot_bytes, take_snapshot
 from twinstage.telemetry.ingest import Ingest
@@ -84,6 +85,15 @@ class Recorder:
             except OSError as error:
                 self._failed(str(error.strerror or error), on_failure)
 
+    def status(self) -> dict[str, object]:
+        """The folder, how many entries are safe, and what keeps others from it ("": nothing)."""
+        return {
+            "folder": self.folder.name,
+            "committed": self.journal.committed,
+            "waiting": self.journal.told - self.journal.written,
+            "failure": self.failure,
+        }
+
     def commit(self) -> None:
         """Make safe what was told so far. Raises OSError where the disk does not take it; nothing is lost then."""
         self.journal.commit()
@@ -133,7 +143,9 @@ def open_recorder(folder: Path, ingest: Ingest) -> Recorder:
 
     Raises UserError for a history that is in use, damaged or cannot be opened.
     """
-    lock = _locked(folder)
+    lock = lock_file(folder / "lock", wait=False)
+    if lock is None:
+        raise UserError(f"the history {str(folder)!r} is in use: another twin writes it")
     try:
         path = folder / DATABASE
         recovered = recover(ingest, path)
@@ -143,19 +155,3 @@ def open_recorder(folder: Path, ingest: Ingest) -> Recorder:
         raise
     ingest.journal = journal
     return Recorder(folder, ingest, journal, lock, recovered)
-
-
-def _locked(folder: Path) -> IO[bytes]:
-    import fcntl
-
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        file = (folder / "lock").open("ab")
-    except OSError as error:
-        raise UserError(f"the history {str(folder)!r} cannot be opened: {error.strerror}") from None
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        file.close()
-        raise UserError(f"the history {str(folder)!r} is in use: another twin writes it") from None
-    return file

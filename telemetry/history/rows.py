@@ -136,7 +136,7 @@ def columns_of(table: "pa.Table", session: Session) -> EventColumns:
     import pyarrow.compute as pc
 
     table = table.combine_chunks()
-    signal = _numbers(table["signal"], session)
+    signal = signal_numbers(table["signal"], session)
     quality = table["quality"].to_numpy().astype(np.uint32)
     bits = table["value"].fill_null(0.0).to_numpy().astype(np.float64).view(np.int64).copy()
     whole = table["whole"]
@@ -162,12 +162,17 @@ def columns_of(table: "pa.Table", session: Session) -> EventColumns:
     )
 
 
-def _numbers(column: Any, session: Session) -> NDArray[np.uint32]:
-    index = {name: k for k, name in enumerate(session.signals)}
-    whole = column.unify_dictionaries().combine_chunks() if hasattr(column, "unify_dictionaries") else column
-    if not len(whole):
+def signal_numbers(column: "pa.ChunkedArray", session: Session) -> NDArray[np.uint32]:
+    """Names as they are numbered in a session that knows all of them."""
+    import pyarrow as pa
+
+    if not len(column):
         return np.zeros(0, np.uint32)
-    chunk = whole.chunk(0) if hasattr(whole, "chunk") else whole
+    if not pa.types.is_dictionary(column.type):
+        column = column.dictionary_encode()
+    chunk = column.unify_dictionaries().combine_chunks()
+    chunk = chunk.chunk(0) if isinstance(chunk, pa.ChunkedArray) else chunk
+    index = {name: k for k, name in enumerate(session.signals)}
     number = np.array([index.get(name, 0) for name in chunk.dictionary.to_pylist()], np.uint32)
     out: NDArray[np.uint32] = number[chunk.indices.to_numpy()]
     return out

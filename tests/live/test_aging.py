@@ -52,3 +52,15 @@ def test_a_silent_source_turns_stale_and_good_again(twin: LiveTwin) -> None:
     again = twin.tick(START + 5 * NS)
     assert again is not None
     assert again.signals.quality.tolist() == [quality.GOOD]
+
+
+def test_a_bad_value_moves_nothing_and_is_told_as_bad(twin: LiveTwin) -> None:
+    _say(twin, START, 500)
+    twin.tick(START)
+    assert twin.ingest is not None
+    twin.ingest.state.set("door", 0.9, START + NS, quality.BAD)
+    tick = twin.tick(START + NS)
+    assert tick is not None
+    assert tick.signals.quality.tolist() == [quality.BAD]
+    np.testing.assert_allclose(tick.signals.value, [0.5])
+    assert len(tick.pose) == 0, "the pose is held"

@@ -302,6 +302,48 @@ def test_whom_to_tell_comes_from_a_file(make: Make, tmp_path: Path) -> None:
         make(alarms="", notify=path)
 
 
+def test_a_flood_is_one_notice_and_one_message(make: Make, tmp_path: Path) -> None:
+    many = "alarms:\n" + "".join(
+        f"  - {{id: a{k}, signal: motor, above: {20 + k}, priority: {'critical' if k == 39 else 'medium'}}}\n"
+        for k in range(40)
+    )
+    (tmp_path / "notify.yaml").write_text("notify: 1\nsinks:\n  - {kind: fake}\n")
+    twin = make(alarms=many, notify=tmp_path / "notify.yaml")
+    heard = notices(twin)
+    for k in range(41):
+        say(twin, k, motor=19.5 + k, door=0)
+    assert twin.alarms is not None
+    twin.tick(START + 120 * NS)
+    (outlet,) = twin.alarms._outlets
+    twin.alarms.close()
+    sent = outlet.sink.sent  # type: ignore[attr-defined]
+    assert [m.what for m in sent] == [*["raised"] * 10, "flood_began", "raised", "summary"]
+    assert sent[-2].alarm == "a39", "the critical one is told by itself"
+    assert sent[-1].data["total"] == 29
+    assert len(heard) == 12
+    assert len(twin.alarms.engine.active()) == 40, "all are listed"
+
+
+def test_a_mode_suppresses_by_design(make: Make) -> None:
+    extra = "  - {id: mode, source: plc, field: mode, type: string}\nmode: mode\n"
+    twin = make(
+        alarms=extra + "alarms:\n  - {id: hot, signal: motor, above: 80, suppress_in: [maintenance]}\n"
+    )
+    say(twin, 0, motor=85, mode="maintenance")  # type: ignore[arg-type]
+
+    async def work(client: httpx.AsyncClient) -> None:
+        assert (await client.get("/api/alarms")).json() == {
+            "mode": "maintenance",
+            "flooded": False,
+            "count": 1,
+            "alarms": [],
+        }
+        say(twin, 1, motor=86, mode="running")  # type: ignore[arg-type]
+        assert await active(client) == [("hot", "unacknowledged")]
+
+    asking(twin, work)
+
+
 def test_a_contract_without_alarms_has_no_routes(make: Make) -> None:
     async def work(client: httpx.AsyncClient) -> None:
         assert (await client.get("/api/alarms")).status_code == 404

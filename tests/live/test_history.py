@@ -14,6 +14,7 @@ from twinstage.base.clock import ManualClock, SystemClock
 from twinstage.base.errors import UserError
 from twinstage.cli.app import app
 from twinstage.live.replay import ReplayClock, replay
+from twinstage.live.server import status_of
 from twinstage.live.states import start_of, state_text, with_moment
 from twinstage.live.twin import LiveTwin, TwinFiles, open_twin
 from twinstage.telemetry.history.query import History
@@ -92,6 +93,8 @@ def test_a_second_run_goes_on_where_the_first_ended(shared: Path, tmp_path: Path
     with pytest.raises(UserError, match="another twin writes it"):
         open_twin(files(shared, history=tmp_path), clock=SystemClock())
     run_for(first, 0.7)
+    told = status_of(first)["history"]
+    assert (told["waiting"], told["failure"]) == (0, "") and told["committed"] > 20
     assert first.ingest is not None
     counts = first.ingest.counters["robot"]
     assert counts["applied"] > 50

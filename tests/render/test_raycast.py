@@ -16,7 +16,7 @@ from twinstage.render.labels import label_pass
 from twinstage.render.lens import Fisheye
 from twinstage.render.lighting import PlacedLight
 from twinstage.render.motion import Shutter, Trajectory
-from twinstage.render.texels import nearest_texels
+from twinstage.render.texels import colors_at
 from twinstage.scene.snapshot import Light, Material, TextureInput
 
 MATT = Material("/matt", diffuse_color=(0.5, 0.5, 0.5))
@@ -301,7 +301,7 @@ class TestColours:
         uv = np.array(
             [[0.1, 0.9, 1.1], [0.9, 0.1, 0.1]], np.float32
         )  # the upper left, the lower right, the lower left
-        got = nearest_texels(image, uv, source, 0.5)
+        got = colors_at(image, uv, source, 0.5)
         texels = np.array([image[0, 0], image[1, 1], image[1, 0]])
         assert np.allclose(got.T, (texels * [2, 1, 0.5] + [0, 3, 0]) * 0.5)
 
@@ -310,7 +310,7 @@ class TestColours:
         image = np.array([[[0.0], [1.0]]], np.float32)
         source = TextureInput(0, channel="r", wrap_s=mode, bias=(9.0, 0, 0, 0))
         uv = np.array([[1.2, np.nan], [0.5, 0.5]], np.float32)
-        got = nearest_texels(image, uv, source)[:, 0]
+        got = colors_at(image, uv, source)[:, 0]
         assert np.allclose(got, 9 if mode == "black" else expected + 9)
 
 

@@ -8,8 +8,10 @@ import pytest
 PAGES = [
     "README.md",
     "CONTRIBUTING.md",
+    "docs/alarms.md",
     "docs/architecture.md",
     "docs/cameras.md",
+    "docs/contract.md",
     "docs/conventions.md",
     "docs/files.md",
     "docs/doctor.md",
@@ -17,6 +19,7 @@ PAGES = [
     "docs/export.md",
     "docs/exports.md",
     "docs/geometry.md",
+    "docs/history.md",
     "docs/label-pass.md",
     "docs/label-proof.md",
     "docs/labels.md",

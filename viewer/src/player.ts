@@ -5,7 +5,7 @@
 import { composePose, POSE } from "./core/matrix.ts";
 import { PlayoutClock } from "./core/playout-clock.ts";
 import { worldFromLocals } from "./core/scene-model.ts";
-import { Store } from "./core/store.ts";
+import { type Grade, Store } from "./core/store.ts";
 import { Timeline } from "./core/timeline.ts";
 import { TwinTime } from "./core/twin-time.ts";
 import type { StageView } from "./view/stage-view.ts";
@@ -96,25 +96,26 @@ export class Player {
     this.store.forget();
   }
 
-  /** Greys out what hangs on bad or stale signals; true where that changes the picture. */
+  /** Greys out what hangs on bad signals and fades what hangs on stale ones; true where that changes the picture. */
   judgeTrust(now: number): boolean {
     const { appearance } = this.stage;
     if (now - this.lastTrust >= TRUST_MS) {
       this.lastTrust = now;
-      appearance.setGreyed(this.untrusted(this.time.at(now)));
+      const twinMs = this.time.at(now);
+      appearance.setDoubtful(this.graded("bad", twinMs), this.graded("stale", twinMs));
     }
     return appearance.stale;
   }
 
-  private untrusted(twinMs: number): Set<number> {
+  private graded(grade: Grade, twinMs: number): Set<number> {
     const nodes = new Set<number>();
     for (const [path, ids] of Object.entries(this.scene.json.bindings)) {
       const prim = this.scene.primIndex.get(path);
-      const doubtful = ids.some((id) => {
+      const some = ids.some((id) => {
         const signal = this.store.indexOf.get(id);
-        return signal !== undefined && ["bad", "stale"].includes(this.store.grade(signal, twinMs));
+        return signal !== undefined && this.store.grade(signal, twinMs) === grade;
       });
-      if (prim !== undefined && doubtful) nodes.add(prim);
+      if (prim !== undefined && some) nodes.add(prim);
     }
     return nodes;
   }

@@ -1,7 +1,7 @@
 /** What the panels show: numbers, ages, the tree, trust in values. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Appearance, GREY_TINT, NO_TINT } from "../src/core/appearance.ts";
+import { Appearance, FADED_TINT, GREY_TINT, NO_TINT } from "../src/core/appearance.ts";
 import { formatAge, formatCount, formatNumber, formatValue } from "../src/core/format.ts";
 import { HISTORY, Store } from "../src/core/store.ts";
 import { nameOf, TreeModel } from "../src/core/tree-model.ts";
@@ -98,6 +98,10 @@ test("trust follows quality and age", () => {
   assert.equal(store.grade(0, 3000), "uncertain");
   store.apply(rows([0], [1], [4000], [0x80000000]));
   assert.equal(store.grade(0, 4000), "bad");
+  store.apply(rows([1], [2], [4000], [0x40900000])); // Uncertain_LastUsableValue: the server says that it is stale
+  assert.equal(store.grade(1, 4000), "stale");
+  store.apply(rows([1], [2], [4000], [0x40940000])); // Uncertain_EngineeringUnitsExceeded
+  assert.equal(store.grade(1, 4000), "uncertain");
   store.forget();
   assert.equal(store.grade(0, 4000), "none");
 });
@@ -131,16 +135,25 @@ test("hiding and colouring go down the tree, the nearest colour wins", () => {
   assert.deepEqual(look.tint(2), NO_TINT);
 });
 
-test("untrusted data greys out all below, whatever its colour", () => {
-  const look = new Appearance(Int32Array.from([-1, 0]));
+test("bad data greys out all below, whatever its colour; stale data fades it", () => {
+  const look = new Appearance(Int32Array.from([-1, 0, -1, 2]));
   look.setStyle(Uint32Array.from([1]), Uint8Array.from([255, 0, 0, 255]));
-  look.setGreyed(new Set([0]));
+  look.setDoubtful(new Set([0]), new Set([2]));
   look.update();
   assert.deepEqual(look.tint(1), GREY_TINT);
-  look.setGreyed(new Set());
+  assert.deepEqual(look.tint(3), FADED_TINT);
+  look.setDoubtful(new Set(), new Set([0]));
+  look.update();
+  const [red, green, , strength] = look.tint(1);
+  assert.ok(red > 0.5 && red < 0.6 && green > 0.06 && green < 0.07, "half red, half grey");
+  assert.equal(strength, 1);
+  look.setDoubtful(new Set([0]), new Set([1]));
+  look.update();
+  assert.deepEqual(look.tint(1), GREY_TINT, "the worst of a node and its ancestors");
+  look.setDoubtful(new Set());
   look.update();
   assert.deepEqual(look.tint(1), [1, 0, 0, 1]);
-  look.setGreyed(new Set());
+  look.setDoubtful(new Set());
   assert.equal(look.update(), false);
 });
 

@@ -167,7 +167,9 @@ def test_an_asset_belongs_to_one_split(yard_recipe: Callable[..., Any], yard: Pa
 
     shutil.copytree(yard.parent, tmp_path, dirs_exist_ok=True)
     for k in range(6):
-        brick(tmp_path / "extra" / f"brick{k}.usda", "Z", 1.0)
+        brick(
+            tmp_path / "extra" / f"brick{k}.usda", "Z", 1.0 + k / 100
+        )  # copies of one file would be one item
     recipe = yard_recipe(
         randomize=[clutter(files=["extra/*.usda"], count=3)],
         splits={"train": 1, "val": 1},

@@ -83,5 +83,5 @@ def test_numbers_and_triggers_of_the_page_are_some(root: Path) -> None:
     numbers, times = (yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", page, re.S)[:2])
     adapter = TypeAdapter[Any](Distribution)
     kinds = {adapter.validate_python(number).kind for number in numbers}
-    assert kinds == {m.model_fields["kind"].default for m in get_args(get_args(Distribution)[0])}
+    assert kinds == {m.model_fields["kind"].default for m in get_args(get_args(Distribution.__value__)[0])}
     assert len([Trigger.model_validate(time) for time in times]) == 5

@@ -2,25 +2,31 @@
  * What live switches and colours mean for each node: hidden or not, and its tint. Pure columns.
  *
  * Both go down the tree (`treeParent`): a switched-off ancestor hides, the nearest coloured ancestor-or-self paints.
- * A node whose data cannot be trusted is greyed out, whatever its colour.
+ * A node whose data is bad is greyed out, whatever its colour; one whose data is stale fades: half of its look, half grey.
  */
 
 /** Linear rgb and strength. */
 export type Tint = readonly [number, number, number, number];
 
 export const NO_TINT: Tint = [0, 0, 0, 0];
-/** Stale or bad data: a flat mid grey that no healthy material has. */
+/** Bad data: a flat mid grey that no healthy material has. */
 export const GREY_TINT: Tint = [0.13, 0.135, 0.14, 0.88];
+/** Stale data: the look fades half-way to that grey. */
+export const FADED_TINT: Tint = [0.13, 0.135, 0.14, 0.5];
+
+const NONE: ReadonlySet<number> = new Set();
 
 export class Appearance {
   private readonly own: Uint8Array;
   private readonly styles = new Map<number, Tint>();
-  private greyed: ReadonlySet<number> = new Set();
+  private greyed = NONE;
+  private faded = NONE;
   /** 1 where the node or an ancestor is switched off; valid after `update`. */
   readonly hidden: Uint8Array;
   /** Node whose style paints this one, -1 = none; valid after `update`. */
   private readonly painter: Int32Array;
-  private readonly grey: Uint8Array;
+  /** 2 greyed, 1 faded, 0 neither; the worst of a node and its ancestors. */
+  private readonly doubt: Uint8Array;
   private dirty = false;
 
   constructor(private readonly treeParent: Int32Array) {
@@ -28,7 +34,7 @@ export class Appearance {
     this.own = new Uint8Array(n).fill(1);
     this.hidden = new Uint8Array(n);
     this.painter = new Int32Array(n).fill(-1);
-    this.grey = new Uint8Array(n);
+    this.doubt = new Uint8Array(n);
   }
 
   /** Back to the authored look. */
@@ -52,10 +58,11 @@ export class Appearance {
     this.dirty = true;
   }
 
-  /** Nodes whose data is bad or stale. */
-  setGreyed(nodes: ReadonlySet<number>): void {
-    if (sameSet(nodes, this.greyed)) return;
-    this.greyed = nodes;
+  /** Nodes whose data is bad, and those whose data is stale. */
+  setDoubtful(bad: ReadonlySet<number>, stale: ReadonlySet<number> = NONE): void {
+    if (sameSet(bad, this.greyed) && sameSet(stale, this.faded)) return;
+    this.greyed = bad;
+    this.faded = stale;
     this.dirty = true;
   }
 
@@ -72,15 +79,26 @@ export class Appearance {
       const p = this.treeParent[i];
       this.hidden[i] = this.own[i] === 0 || (p >= 0 && this.hidden[p]) ? 1 : 0;
       this.painter[i] = this.styles.has(i) ? i : p >= 0 ? this.painter[p] : -1;
-      this.grey[i] = this.greyed.has(i) || (p >= 0 && this.grey[p]) ? 1 : 0;
+      const own = this.greyed.has(i) ? 2 : this.faded.has(i) ? 1 : 0;
+      this.doubt[i] = p >= 0 ? Math.max(own, this.doubt[p]) : own;
     }
     return true;
   }
 
   tint(node: number): Tint {
-    if (this.grey[node]) return GREY_TINT;
-    return this.styles.get(this.painter[node]) ?? NO_TINT;
+    if (this.doubt[node] === 2) return GREY_TINT;
+    const style = this.styles.get(this.painter[node]);
+    if (this.doubt[node] === 0) return style ?? NO_TINT;
+    return style ? faded(style) : FADED_TINT;
   }
+}
+
+/** A style under the fade: laid over it, as the eye would see two sheets. */
+function faded([r, g, b, a]: Tint): Tint {
+  const [fr, fg, fb, fa] = FADED_TINT;
+  const strength = fa + a * (1 - fa);
+  const mix = (over: number, under: number): number => (over * fa + under * a * (1 - fa)) / strength;
+  return [mix(fr, r), mix(fg, g), mix(fb, b), strength];
 }
 
 function linear(byte: number): number {

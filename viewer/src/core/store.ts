@@ -21,8 +21,12 @@ export interface SignalRows {
 export type Grade = "good" | "uncertain" | "bad" | "stale" | "none";
 
 /** The class of an OPC UA status code: its two top bits. */
-export function gradeOf(quality: number): "good" | "uncertain" | "bad" {
+/** Code of Uncertain_LastUsableValue, the upper half: the source stopped, and this is what it said last. */
+const LAST_USABLE = 0x4090;
+
+export function gradeOf(quality: number): "good" | "uncertain" | "bad" | "stale" {
   const severity = quality >>> 30;
+  if (quality >>> 16 === LAST_USABLE) return "stale";
   return severity === 0 ? "good" : severity === 1 ? "uncertain" : "bad";
 }
 
