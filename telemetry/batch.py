@@ -73,7 +73,8 @@ class Ingested:
         history_only: readings that came too late for the state, in the order in which they came.
         refused: everything that was quarantined or refused as late.
         notes: what looks suspicious about the files, a sentence each.
-        headers: column names as the files themselves have them, by source; none where there is no header.
+        headers: column names as the files themselves have them, by source, with what says their unit: the units row, or the
+            name itself; none where there is no header.
     """
 
     contract: Contract
@@ -84,7 +85,7 @@ class Ingested:
     history_only: EventColumns
     refused: tuple[QuarantineRecord, ...]
     notes: tuple[str, ...]
-    headers: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    headers: dict[str, dict[str, str]] = field(default_factory=dict)
 
     @property
     def digest(self) -> str:
@@ -186,27 +187,37 @@ def _chunks(contract: Contract, source: str, path: Path) -> Iterator[bytes]:
             yield block
 
 
-def header_of(contract: Contract, source: str, path: Path) -> tuple[str, ...]:
-    """Names of the columns as a CSV file has them; none without a header."""
-    line = header_line(contract, source, path)
-    if line is None:
-        return ()
+def header_of(contract: Contract, source: str, path: Path) -> dict[str, str]:
+    """Names of the columns as a CSV file has them, with what says their unit; none without a header."""
     spec = contract.sources[source]
     try:
-        return tuple(cell_splitter(spec)(line.decode(spec.reader.encoding).strip("\ufeff")))
+        rows = [
+            cell_splitter(spec)(line.decode(spec.reader.encoding).strip("\ufeff"))
+            for line in _head(contract, source, path)
+        ]
     except (UnicodeDecodeError, csv.Error):
-        return ()
+        return {}
+    if not rows:
+        return {}
+    units = rows[1] if len(rows) > 1 else rows[0]
+    return dict(zip(rows[0], units, strict=False))
 
 
 def header_line(contract: Contract, source: str, path: Path) -> bytes | None:
     """The line of a CSV file that names its columns; None without one. Raises UserError for a file that cannot be read."""
+    return next(iter(_head(contract, source, path)), None)
+
+
+def _head(contract: Contract, source: str, path: Path) -> list[bytes]:
+    """The header, and the units row if there is one."""
     spec = contract.sources[source]
     reader = spec.reader
+    out: list[bytes] = []
     if reader.format != "csv" or not reader.header or reader.layout == "record":
-        return None
+        return out
     comment = reader.comment.encode() if reader.comment else None
     with open_file(path) as file:
-        while line := file.readline(spec.max_line + 2):
+        while len(out) < 1 + reader.units_row and (line := file.readline(spec.max_line + 2)):
             if line.strip() and not (comment and line.startswith(comment)):
-                return line.rstrip(b"\r\n")
-    return None
+                out.append(line.rstrip(b"\r\n"))
+    return out

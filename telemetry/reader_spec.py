@@ -90,6 +90,8 @@ class ReaderSpec(BaseModel):
         decimal: the decimal mark in numbers.
         comment: lines that begin so are skipped.
         header: whether the first line names the columns; if not, `columns` does.
+        units_row: whether the line after the header names the unit of each column. It is no data; `telemetry ingest` compares
+            it with the contract.
         trim: blanks around names and cells do not count.
         missing: cells that mean `no value`.
         name, value, quality, sequence: columns or keys; name and value in the long layout only.
@@ -109,6 +111,7 @@ class ReaderSpec(BaseModel):
     decimal: Literal[".", ","] = "."
     comment: Annotated[str, Field(min_length=1)] | None = None
     header: bool = True
+    units_row: bool = False
     columns: tuple[str, ...] | None = None
     quote: Annotated[str, Field(min_length=1, max_length=1)] = '"'
     trim: bool = True
@@ -151,6 +154,8 @@ class ReaderSpec(BaseModel):
         return self
 
     def _check_csv(self) -> None:
+        if self.units_row and not (self.header and self.layout != "record"):
+            raise ValueError("units_row is a line after the header, and there is none")
         if self.layout == "record":
             if self.record is None or not self.record.types:
                 raise ValueError("record.types must list the columns of each record type")

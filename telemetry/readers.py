@@ -74,6 +74,7 @@ class CsvDecoder:
         self.split = cell_splitter(spec)
         self._table: Table | None = None
         self._header: list[str] | None = None
+        self._units_seen = False
         self._no_header = ""
         self._records: dict[str, Table] = {}
         if self._spec.record is not None:
@@ -89,6 +90,7 @@ class CsvDecoder:
         else:
             self._table = None
         self._header = None
+        self._units_seen = False
         self._no_header = ""
 
     def decode(self, lines: Sequence[bytes], first: int) -> Batch:
@@ -103,6 +105,8 @@ class CsvDecoder:
             if head is None:
                 return batch
             self._learn(*head, batch)
+        if self._spec.units_row and not self._units_seen:
+            self._units_seen = next(rows, None) is not None
         if self._table is not None:
             self._table.read(self._whole(rows, self._table, batch), batch)
         else:

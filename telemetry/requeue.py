@@ -164,9 +164,10 @@ def _begin(
                 f"the lines of source {source!r} belong to a table with a header; name a file of it as {source}=FILE"
             )
         header = contract.sources[source].reader.delimiter.join(reader.columns).encode()
-    told = decoder.decode([header], 1)
+    above = [header, header] if reader.units_row else [header]  # what the units row says does not matter
+    told = decoder.decode(above, 1)
     if told.rejects:
         raise UserError(
             f"the header of source {source!r} lacks what the contract names: {told.rejects[0].expected}"
         )
-    return SAME_ROW + 1
+    return SAME_ROW + len(above)

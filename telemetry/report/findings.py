@@ -15,7 +15,7 @@ from twinstage.telemetry.gaps import LEAST, Gap, gaps, period_of
 from twinstage.telemetry.quarantine import QuarantineRecord
 from twinstage.telemetry.report.outliers import outliers
 from twinstage.telemetry.report.series import Series
-from twinstage.telemetry.report.suspects import same_quantity, suspect, unit_of_header
+from twinstage.telemetry.report.suspects import same_quantity, suspect, unit_of_header, unit_of_word
 
 LONG, LONG_SHARE = 10, 0.05
 """A signal comes late or goes early by more than so many periods, and more than that share of the recording."""
@@ -41,7 +41,7 @@ def find(done: Ingested, series: Sequence[Series]) -> list[Finding]:
 
 def _signal(one: Series, refused: Sequence[QuarantineRecord], done: Ingested) -> Iterator[Finding]:
     if isinstance(one.spec, SignalSpec):
-        yield from _header(one.spec, done.headers.get(one.spec.source, ()))
+        yield from _header(one.spec, done.headers.get(one.spec.source, {}))
     if not len(one.time_ns):
         yield Finding("signal.silent", "warning", one.id, f"{one.id} has no value in these files")
         return
@@ -165,9 +165,10 @@ def _outliers(one: Series) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _header(spec: SignalSpec, header: Sequence[str]) -> Iterator[Finding]:
-    """What the file's own column names say of units."""
-    stated = [unit_of_header(name) for name in spec.field if name in header]
+def _header(spec: SignalSpec, header: Mapping[str, str]) -> Iterator[Finding]:
+    """What the file itself says of units: in a units row, or in the names of its columns."""
+    said = [(header[name], name) for name in spec.field if name in header]
+    stated = [unit_of_header(text) if text == name else unit_of_word(text) for text, name in said]
     for name, unit in zip(spec.field, stated, strict=False):
         if (
             unit is not None
@@ -176,7 +177,7 @@ def _header(spec: SignalSpec, header: Sequence[str]) -> Iterator[Finding]:
         ):
             yield Finding(
                 "unit.header", "error", spec.id,
-                f"{spec.id} is read in {spec.unit}, and the file names its column {name!r}, which says {unit}",
+                f"{spec.id} is read in {spec.unit}, and the file says {unit} of its column {name!r}",
                 f"write `unit: {unit!r}`, if the file is right",
             )  # fmt: skip
     if spec.type == "f64" and "unit" not in spec.model_fields_set and not any(stated):

@@ -50,10 +50,15 @@ def unit_of_header(name: str) -> str | None:
     """
     bracket = _BRACKETS.search(name)
     if bracket:
-        word = bracket.group(1)
-        return _LETTERS.get(word) or _SPELLED.get(word.lower())
+        return unit_of_word(bracket.group(1))
     word = re.split(r"[_\s]", name.strip())[-1].lower()
     return _SPELLED.get(word) if len(word) > 2 and word != name.strip().lower() else None
+
+
+def unit_of_word(text: str) -> str | None:
+    """UCUM code of a unit as people spell it, such as `degC` or `[psi]`; None for what is none."""
+    word = text.strip().strip("()[]{} ")
+    return _LETTERS.get(word) or _SPELLED.get(word.lower())
 
 
 def same_quantity(first: str, second: str) -> bool:

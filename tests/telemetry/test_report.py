@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from twinstage.telemetry.batch import Ingested, ingest_files
 from twinstage.telemetry.contract import parse_contract
+from twinstage.telemetry.ingest import Ingest
 from twinstage.telemetry.report import find, page, series_of
 from twinstage.telemetry.report.findings import moment, span
 from twinstage.telemetry.report.outliers import outliers
@@ -92,14 +93,35 @@ def test_a_header_that_contradicts_the_contract(tmp_path: Path) -> None:
     rows = [f"{START + k},{20 + k % 7}" for k in range(20)]
     signals = '  - {id: a, source: s, field: "T [degF]", unit: Cel}\n'
     said = found(done(tmp_path, rows, signals, header="time,T [degF]"))
-    assert (
-        said["unit.header"] == "a is read in Cel, and the file names its column 'T [degF]', which says [degF]"
-    )
+    assert said["unit.header"] == "a is read in Cel, and the file says [degF] of its column 'T [degF]'"
     assert "unit.header" not in found(
         done(tmp_path, rows, signals.replace("Cel", '"[degF]"'), header="time,T [degF]")
     )
     assert "unit.none" in found(done(tmp_path, rows, "  - {id: a, source: s, field: a}\n"))
     assert "unit.none" not in found(done(tmp_path, rows, '  - {id: a, source: s, field: a, unit: "1"}\n'))
+
+
+def test_a_row_of_units_after_the_header(tmp_path: Path) -> None:
+    contract = parse_contract("""
+contract: 1
+sources:
+  s: {uri: "file:x.csv", reader: {format: csv, units_row: true, time: {column: time}}}
+signals:
+  - {id: a, source: s, field: a, unit: bar}
+  - {id: b, source: s, field: b, unit: Cel}
+""")
+    rows = "time,a,b\ns,psi,degC\n" + "".join(f"{START + k},{k % 7},{k}\n" for k in range(20))
+    (tmp_path / "x.csv").write_text(rows)
+    one = ingest_files(contract, tmp_path, now_ns=2 * START * 10**9)
+    assert one.counters["s"]["received"] == one.counters["s"]["applied"] == 40
+    assert found(one) == {"unit.header": "a is read in bar, and the file says [psi] of its column 'a'"}
+    split = Ingest(contract)  # in single bytes, and a second time from its start
+    for _ in range(2):
+        for k in range(len(rows)):
+            split.offer("s", rows[k : k + 1].encode(), 1)
+        split.reconnect("s", 1)
+    assert split.counters["s"]["received"] == 80
+    assert split.counters["s"]["duplicate"] == 40
 
 
 # gaps, cadence, comings and goings

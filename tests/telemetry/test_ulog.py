@@ -4,7 +4,6 @@ import asyncio
 import json
 import math
 import struct
-import sys
 from pathlib import Path
 
 import pytest
@@ -87,6 +86,7 @@ def test_a_twin_replays_it(tmp_path: Path) -> None:
         (b"", "no ULog file"),
         (b"time,a\n1,2\n", "no ULog file"),
         (b"ULog\x01\x12\x35", "holds no message"),
+        (b"ULog\x01\x12\x35" + b"\x00" * 9 + b"\x01\x00Fx", "names no fields"),
     ],
 )
 def test_what_is_no_flight_log_is_told_in_one_sentence(tmp_path: Path, data: bytes, said: str) -> None:
@@ -112,7 +112,37 @@ def test_damaged_logs_never_raise_anything_else(tmp_path: Path, capsys: pytest.C
     assert capsys.readouterr().out == ""  # standard output is for results
 
 
-def test_without_the_extra_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "pyulog", None)
-    with pytest.raises(UserError, match=r"twinstage\[ulog\]"):
-        ulog_lines(log(tmp_path / "made.ulg", [(1, 0, 1.0)]))
+@pytest.mark.shared
+def test_the_recorded_log_is_read_as_pyulog_reads_it(shared: Path) -> None:
+    pyulog = pytest.importorskip("pyulog")
+    path = shared / "telemetry/px4_fmuv4_ulg/sample_appended_multiple.ulg"
+    rows = [json.loads(line) for line in ulog_lines(path)]
+    for topic in pyulog.ULog(str(path)).data_list:
+        name = f"{topic.name}:{topic.multi_id}" if topic.multi_id else topic.name
+        own = [row for row in rows if row["topic"] == name]
+        columns = {key: values.tolist() for key, values in topic.data.items()}
+        assert len(own) == len(columns["timestamp"])
+        theirs = sorted(
+            zip(*columns.values(), strict=True), key=lambda row: row[list(columns).index("timestamp")]
+        )
+        for row, values in zip(own, theirs, strict=True):
+            kept = {key: value for key, value in zip(columns, values, strict=True) if value == value}
+            assert {key: value for key, value in row.items() if key != "topic"} == kept
+
+
+@pytest.mark.parametrize(
+    "formats",
+    [
+        [b"a:a[99999] x;"],
+        [b"a:b[99] x;", b"b:c[99] x;", b"c:d[99] x;", b"d:a[99] x;"],
+        [b"a:b[9999] x;", b"b:c[9999] x;", b"c:"],
+        [b"a:nowhere x;"],
+        [b"a:uint8_t[99999] x;"],
+    ],
+)
+def test_formats_that_would_explode_are_refused(tmp_path: Path, formats: list[bytes]) -> None:
+    data = b"ULog\x01\x12\x35\x01" + struct.pack("<Q", 0) + b"".join(message(b"F", body) for body in formats)
+    path = tmp_path / "x.ulg"
+    path.write_bytes(data + message(b"A", struct.pack("<BH", 0, 0) + b"a"))
+    with pytest.raises(UserError, match="cannot be read as ULog"):
+        ulog_lines(path)
