@@ -23,6 +23,9 @@ from twinstage.telemetry.alarms.records import AlarmRecord
 MOST_IN_MEMORY = 10_000
 """Records that a journal without a file remembers, and that a journal whose file fails may hold back."""
 
+MOST_IN_FILE = 1_000_000
+"""Records that a file keeps when it is opened: the newest, and whatever the states of alarms rest on."""
+
 _TABLE = """
 CREATE TABLE IF NOT EXISTS alarm_records (
     id INTEGER PRIMARY KEY AUTOINCREMENT, at_ns INTEGER NOT NULL, alarm TEXT NOT NULL, record TEXT NOT NULL);
@@ -95,8 +98,8 @@ class MemoryJournal:
 class FileJournal:
     """A table in an SQLite file that others may use as well."""
 
-    def __init__(self, path: Path) -> None:
-        """Open or create it. Raises UserError where that cannot be done."""
+    def __init__(self, path: Path, *, keep: int = MOST_IN_FILE) -> None:
+        """Open or create it, and shorten it to about `keep` records. Raises UserError where that cannot be done."""
         self.path = path
         self._lock = threading.Lock()
         self._waiting: list[AlarmRecord] = []
@@ -107,6 +110,7 @@ class FileJournal:
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")  # a commit is on the disk when it returns
             self._db.executescript(_TABLE)
+            self._shorten(keep)
         except (sqlite3.Error, OSError) as error:
             raise UserError(f"the alarms' journal {str(path)!r} cannot be opened: {error}") from None
 
@@ -151,6 +155,18 @@ class FileJournal:
             with self._lock:
                 self._closed = True
                 self._db.close()
+
+    def _shorten(self, keep: int) -> None:
+        """Old records go, but for the last of each kind of each alarm: they say what state it is in."""
+        last = self._db.execute("SELECT coalesce(max(id), 0) FROM alarm_records").fetchone()[0]
+        if last <= keep:
+            return
+        with self._db:
+            self._db.execute(
+                "DELETE FROM alarm_records WHERE id <= ? AND id NOT IN "
+                "(SELECT max(id) FROM alarm_records GROUP BY alarm, json_extract(record, '$.what'))",
+                (last - keep,),
+            )
 
     def _read(self, number: int, text: str) -> AlarmRecord:
         try:

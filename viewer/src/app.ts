@@ -5,6 +5,7 @@ import { Rate } from "./core/rate.ts";
 import { Store } from "./core/store.ts";
 import { TwinTime } from "./core/twin-time.ts";
 import { Player } from "./player.ts";
+import { AlarmList } from "./ui/alarm-list.ts";
 import { CameraList } from "./ui/camera-list.ts";
 import { byId, setText } from "./ui/dom.ts";
 import { bindInput } from "./ui/input.ts";
@@ -34,6 +35,7 @@ export class App {
     (prim) => this.selectNode(prim),
     () => this.frameSelection(),
   );
+  private readonly alarms: AlarmList;
   readonly cameras = new CameraList((index) => this.useCamera(index));
   readonly time = new TwinTime();
   readonly frameRate = new Rate();
@@ -54,6 +56,7 @@ export class App {
     quality: QualityChoice,
   ) {
     this.geometry = new GeometryCache(base);
+    this.alarms = new AlarmList(base, (text) => this.overlay.showNotice("error", text));
     this.viewport = new Viewport(
       byId<HTMLCanvasElement>("canvas"),
       {
@@ -236,6 +239,7 @@ export class App {
     this.statusBar.refresh(figures);
     this.overlay.setLink(figures.state === "down" || figures.state === "ended" ? figures.text : "");
     this.inspector.refresh(this.time.at(now));
+    if (figures.state === "live") this.alarms.refresh(now);
     // Trust decays without any frame coming in.
     if (this.player?.judgeTrust(now)) this.viewport.invalidate();
   }

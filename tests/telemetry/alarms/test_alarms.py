@@ -302,11 +302,15 @@ def test_an_engine_restored_from_its_records_goes_on_alike(
         if what == "mode":
             mode = "maintenance" if mode == "running" else "running"
         plant.tell(at, mode, **({"temp": value} if what == "tell" else {}))
-    other = AlarmEngine(contract(alarm))
-    other.restore(plant.records)
-    mine, its = plant.engine.listed()[0].alarm, other.listed()[0].alarm
     told = lambda a: (a.state, a.shelved_until_ns, a.suppressed, a.out_of_service, a.raised_ns)  # noqa: E731
-    assert told(its) == told(mine)
+    mine = plant.engine.listed()[0].alarm
+    # A journal that was shortened keeps the last of each kind, and that is enough.
+    last = {record.what: k for k, record in enumerate(plant.records)}
+    shortened = [record for k, record in enumerate(plant.records) if k in last.values()]
+    for records in (plant.records, shortened):
+        other = AlarmEngine(contract(alarm))
+        other.restore(records)
+        assert told(other.listed()[0].alarm) == told(mine)
 
 
 @settings(max_examples=300)

@@ -102,3 +102,15 @@ def test_a_file_that_is_none_and_a_damaged_record_are_one_sentence(tmp_path: Pat
         journal._db.execute("UPDATE alarm_records SET record = '{}'")
     with pytest.raises(UserError, match="damaged: record 1"):
         list(journal.records())
+
+
+def test_a_long_file_is_shortened_but_keeps_what_states_rest_on(tmp_path: Path) -> None:
+    path = tmp_path / "log.sqlite"
+    journal = FileJournal(path)
+    kinds = ["raised", "returned"] * 50
+    rows = [AlarmRecord(k, what, "hot") for k, what in enumerate(kinds)]  # type: ignore[arg-type]
+    journal.tell([AlarmRecord(0, "out_of_service", "pump"), *rows])
+    journal.close()
+    kept = list(FileJournal(path, keep=10).records())
+    assert [r.at_ns for r in kept] == [0, *range(90, 100)]
+    assert kept[0].what == "out_of_service"
