@@ -20,6 +20,9 @@ FEW = 4
 LONG = 4
 """Windows in a long window: an axis that rests now and then moves in each of them."""
 
+_LARGEST = 1e60
+"""Values beyond are no measurements, and their squares would overflow."""
+
 
 @dataclass(frozen=True, slots=True)
 class Noticed:
@@ -160,7 +163,7 @@ class FieldWatch:
 
     def _judge_size(self, window: _Window, learning: bool, keep: int) -> list[Noticed]:
         values = np.array(window.values)
-        good = np.flatnonzero(np.isfinite(values))
+        good = np.flatnonzero(np.abs(values) < _LARGEST)  # no NaN either
         values = values[good]
         if len(values) < max(2 * NEAR, self._size // 3):
             return []

@@ -62,7 +62,7 @@ def test_a_replay_that_begins_again_without_a_column_is_told() -> None:
 
 def test_a_source_that_is_too_fast_is_left_alone_and_that_is_told(caplog: pytest.LogCaptureFixture) -> None:
     watch = DriftWatch(contract())
-    watch.offer("s", b"t,p\n" + rows(0, 10 * FASTEST), 5 * NS)
+    watch.offer("s", b"t,p\n" + rows(0, 10 * FASTEST + 1), 5 * NS)
     assert watch.watched == []
     assert "no longer watched for drift" in caplog.text
     assert watch.offer("s", rows(0, 5), 6 * NS) == []
