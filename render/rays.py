@@ -153,9 +153,9 @@ class RayGrid:
     def scattered(self, x: F8, y: F8, column: np.ndarray, row: np.ndarray) -> F4:
         """Some of the rays of `crossing`, f4[n, 6], bit for bit: those of pairs (x[column], y[row]); one pose for all."""
         down, across = self._sums(x, y)
-        rays = np.empty((len(column), 6), np.float32)
-        for k in range(6):
-            np.add(down[k].take(row), across[k].take(column), out=rays[:, k])
+        # All six numbers of a row, or of a column, lie side by side: they are gathered at once.
+        rays = np.ascontiguousarray(down.T).take(row, axis=0)
+        rays += np.ascontiguousarray(across.T).take(column, axis=0)
         return rays
 
     def _sums(self, x: F8, y: F8) -> tuple[F4, F4]:

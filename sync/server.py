@@ -34,6 +34,7 @@ _CHECK = "no-cache"
 
 StatusSource = Callable[[], Mapping[str, Any]]
 StateText = Callable[[], str]
+MetricsPage = Callable[[], tuple[bytes, str]]
 
 
 def create_app(
@@ -47,6 +48,7 @@ def create_app(
     cameras: CameraSource | None = None,
     state: StateText | None = None,
     alarms: AlarmSource | None = None,
+    metrics: MetricsPage | None = None,
 ) -> FastAPI:
     """The ASGI app of one twin.
 
@@ -60,6 +62,7 @@ def create_app(
         cameras: renders `/camera/...`; without it there is no such route. It is closed when the server ends.
         state: gives the text of `/api/state`, a USD layer; without it there is no such route.
         alarms: looks after `/api/alarms`; without it there is no such route.
+        metrics: gives the page of `/metrics` and its media type; without it there is no such route.
     """
     wall = clock or SystemClock()
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=_lifespan)
@@ -77,6 +80,8 @@ def create_app(
         add_camera_routes(app, cameras)
     if alarms is not None:
         add_alarm_routes(app, alarms)
+    if metrics is not None:
+        _add_metrics_route(app, metrics)
 
     @app.websocket("/ws")
     async def follow(socket: WebSocket) -> None:
@@ -142,6 +147,14 @@ def _add_state_route(app: FastAPI, state: StateText) -> None:
         return Response(state(), media_type="model/vnd.usda", headers={"cache-control": "no-store"})
 
     app.add_api_route("/api/state", layer, methods=["GET"])
+
+
+def _add_metrics_route(app: FastAPI, metrics: MetricsPage) -> None:
+    async def scrape() -> Response:  # on the loop, and so between two ticks
+        page, kind = metrics()
+        return Response(page, headers={"content-type": kind, "cache-control": "no-store"})
+
+    app.add_api_route("/metrics", scrape, methods=["GET"])
 
 
 def _camel(name: str) -> str:

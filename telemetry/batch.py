@@ -12,8 +12,9 @@ from typing import Any
 from twinstage.base.errors import UserError
 from twinstage.telemetry.columns import EventColumns, joined, kinds_of
 from twinstage.telemetry.contract import Contract
+from twinstage.telemetry.history.recorder import open_recorder
 from twinstage.telemetry.ingest import Ingest
-from twinstage.telemetry.journal import Arrived, Entry
+from twinstage.telemetry.journal import Arrived, Entry, Journal
 from twinstage.telemetry.preflight import check_file
 from twinstage.telemetry.quarantine import Quarantine, QuarantineFile, QuarantineRecord
 from twinstage.telemetry.readers import cell_splitter
@@ -26,9 +27,10 @@ UNBOUNDED = 1 << 62
 
 
 class _Recorder:
-    """A journal that keeps the readings."""
+    """A journal that keeps the readings, and tells `also` where a history is kept."""
 
     def __init__(self) -> None:
+        self.also: Journal | None = None
         self.taken: list[EventColumns] = []
         self.history: list[EventColumns] = []
 
@@ -36,6 +38,8 @@ class _Recorder:
         if isinstance(entry, Arrived):
             self.taken.append(entry.taken)
             self.history.append(entry.history_only)
+        if self.also is not None:
+            self.also.tell(entry)
 
     def commit(self) -> None: ...
 
@@ -118,10 +122,12 @@ def ingest_files(
     *,
     now_ns: int,
     quarantine: Path | None = None,
+    history: Path | None = None,
 ) -> Ingested:
     """Read each (source, file) once; without any, the recordings that the contract names.
 
-    `now_ns`: when they arrive [ns since 1970, UTC]. `quarantine`: a JSONL file for what is refused.
+    `now_ns`: when they arrive [ns since 1970, UTC]. `quarantine`: a JSONL file for what is refused. `history`: a folder in
+    which all is kept; if it holds earlier runs, this one goes on from where they ended.
     Raises UserError for a file that cannot be read as the contract says at all.
     """
     files = files or _named(contract, base_dir)
@@ -129,17 +135,26 @@ def ingest_files(
     recorder = _Recorder()
     refused = _Refused(QuarantineFile(quarantine, max_bytes=UNBOUNDED) if quarantine is not None else None)
     ingest = Ingest(contract, refused, journal=recorder)
+    kept = None
+    if history is not None:
+        kept = open_recorder(history, ingest)
+        recorder.also, ingest.journal = kept.journal, recorder
     try:
         for source, path in files:
             ingest.reconnect(source, now_ns)
             for chunk in _chunks(contract, source, path):
                 ingest.offer(source, chunk, now_ns)
-                ingest.advance(now_ns)
+                applied = ingest.advance(now_ns)
+                if kept is not None:
+                    kept.after_advance(applied)
+                    kept.commit()
         for source in contract.sources:
             ingest.finish(source, now_ns)
         ingest.advance(now_ns)
     finally:
         ingest.close()
+        if kept is not None:
+            kept.close()
     kinds = kinds_of(ingest.state.types)
     return Ingested(
         contract=contract,

@@ -30,6 +30,7 @@ from twinstage.base.clock import NS
 from twinstage.base.errors import UserError, did_you_mean
 from twinstage.telemetry.alarms.check import check_alarm, check_mode, modes_of
 from twinstage.telemetry.alarms.spec import AlarmSpec
+from twinstage.telemetry.asset_spec import AssetsSpec
 from twinstage.telemetry.derived_spec import DerivedError, DerivedSpec, check_derived
 from twinstage.telemetry.reader_spec import ReaderSpec, as_tuple
 from twinstage.telemetry.times import Ambiguous, iso_ns, load_zone
@@ -290,6 +291,7 @@ class Contract(BaseModel):
 
     Attributes:
         mode: the signal that tells the operating mode, for `mode_range` and for `suppress_in` of alarms.
+        assets: records of the things that the signals belong to (`asset_spec`).
         version: what people call this state of the file; the hash tells two files apart without it.
     """
 
@@ -300,6 +302,7 @@ class Contract(BaseModel):
     derived: tuple[DerivedSpec, ...] = ()
     alarms: tuple[AlarmSpec, ...] = ()
     mode: str | None = None
+    assets: AssetsSpec | None = None
     version: Annotated[str, BeforeValidator(_number_to_text, json_schema_input_type=str | int)] = ""
     description: str = ""
 

@@ -27,6 +27,7 @@ kept, told to `retell` of a new ingest, gives the same state.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from twinstage.base.errors import UserError, did_you_mean
@@ -44,6 +45,17 @@ from twinstage.telemetry.refusals import RawLine, Refusals
 from twinstage.telemetry.state import StateTable
 
 Listener = Callable[[list[Reading]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceReport:
+    """How a source is doing: exact counts; its watermark (NO_WATERMARK before any reading) and when it was heard from last
+    (0: never) [ns since 1970, UTC]; whether nothing waits for it."""
+
+    counts: dict[str, int]
+    watermark_ns: int
+    heard_ns: int
+    idle: bool
 
 
 class Ingest:
@@ -181,6 +193,13 @@ class Ingest:
         """The watermark of each source that was heard from [ns since 1970, UTC]."""
         known = {name: intake.order.watermark_ns for name, intake in self._intakes.items()}
         return {name: mark for name, mark in known.items() if mark != NO_WATERMARK}
+
+    def sources(self) -> dict[str, SourceReport]:
+        """How each source is doing."""
+        return {
+            name: SourceReport(intake.counts, intake.order.watermark_ns, intake.heard_ns, intake.idle)
+            for name, intake in self._intakes.items()
+        }
 
     @property
     def watermark_ns(self) -> int:

@@ -45,11 +45,13 @@ async def pump(
     stop: asyncio.Event,
     status: dict[str, SourceStatus] | None = None,
     on_data: Callable[[], None] | None = None,
+    on_chunk: Callable[[str, bytes | Restart], None] | None = None,
 ) -> None:
     """Run until all sources have ended or `stop` is set.
 
     `base_dir`: the contract's folder. `speed`: of replays; inf is as fast as possible. `status`: filled by source name,
-    for whoever shows it. `on_data`: called after each chunk, for who would rather be woken than look.
+    for whoever shows it. `on_data`: called after each chunk, for who would rather be woken than look. `on_chunk`: called
+    with each chunk and its source's name after the ingest has had it.
     Raises UserError for sources that cannot work.
     """
     for finding in check_sources(contract, base_dir):
@@ -60,7 +62,7 @@ async def pump(
 
     async def run(name: str, spec: SourceSpec) -> None:
         told[name] = SourceStatus()
-        runner = _Runner(name, spec, ingest, told[name], clock=clock, on_data=on_data)
+        runner = _Runner(name, spec, ingest, told[name], clock=clock, on_data=on_data, on_chunk=on_chunk)
         await runner.run(base_dir=base_dir, seed=seed, speed=speed)
 
     stopped = asyncio.create_task(stop.wait())
@@ -91,6 +93,7 @@ class _Runner:
         *,
         clock: Clock,
         on_data: Callable[[], None] | None,
+        on_chunk: Callable[[str, bytes | Restart], None] | None,
     ) -> None:
         self._name = name
         self._spec = spec
@@ -98,6 +101,7 @@ class _Runner:
         self._status = status
         self._clock = clock
         self._on_data = on_data
+        self._on_chunk = on_chunk
         self._ever = False
         self._retry_s = FIRST_RETRY_S
 
@@ -140,8 +144,12 @@ class _Runner:
         now = self._clock.now_ns()
         if isinstance(chunk, Restart):
             self._ingest.restart(self._name, chunk.shift_ns, now)
+        else:
+            self._ingest.offer(self._name, chunk, now)
+        if self._on_chunk is not None:
+            self._on_chunk(self._name, chunk)
+        if isinstance(chunk, Restart):
             return
-        self._ingest.offer(self._name, chunk, now)
         self._ever = True
         self._retry_s = FIRST_RETRY_S
         self._status.state, self._status.error = "running", ""

@@ -27,7 +27,7 @@ class Look:
 @dataclass(frozen=True)
 class _Varied:
     """The pixels that show such looks: flat indices, triangles in the parts' BVHs, weights of the corners f4[3, n], texture
-    coordinates f4[2, n]."""
+    coordinates f4[2, n]; the latter three are left empty for looks that are the same everywhere."""
 
     pixels: np.ndarray
     triangle: np.ndarray
@@ -88,10 +88,21 @@ def looks(
     triangle = zbuffer.box_triangle.reshape(-1).take(pixels).astype(np.intp)
     place = place.take(pixels)
     place += triangle
+    of_number = list(number)
+    shown = np.concatenate(numbers).take(place)
+    plain_at = np.array([not look.textured and look.painted < 0 for look in of_number]).take(shown)
+    some = np.flatnonzero(plain_at)
+    varied = _Varied(
+        pixels.take(some), triangle[:0], np.zeros((3, 0), np.float32), np.zeros((2, 0), np.float32)
+    )
+    for k, places in grouped(shown.take(some)):
+        yield of_number[k], Spots(varied, places)
+    some = np.flatnonzero(~plain_at)
+    pixels, triangle, place = pixels.take(some), triangle.take(some), place.take(some)
     weights = _weights(zbuffer, pixels)
     uv = np.stack([_sum([corner.take(place) for corner in axis], weights) for axis in _rows(uvs)])
-    varied, of_number = _Varied(pixels, triangle, weights, uv), list(number)
-    for k, places in grouped(np.concatenate(numbers).take(place)):
+    varied = _Varied(pixels, triangle, weights, uv)
+    for k, places in grouped(shown.take(some)):
         yield of_number[k], Spots(varied, places)
 
 

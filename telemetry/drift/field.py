@@ -51,9 +51,16 @@ class FieldWatch:
     """Fed with the readings of one field, tells what changed, a window of `size` readings at a time."""
 
     def __init__(
-        self, size: int, changes: tuple[Change, ...], period_ns: int | None = None, record: str = ""
+        self,
+        size: int,
+        changes: tuple[Change, ...],
+        period_ns: int | None = None,
+        record: str = "",
+        bounds: tuple[float, float] | None = None,
     ) -> None:
+        """`period_ns`, `bounds`: what the contract says of cadence and range."""
         self._size = size
+        self._bounds = bounds
         self._changes = changes
         self._window = _Window()
         self._before: F8 = np.empty(0)
@@ -168,7 +175,26 @@ class FieldWatch:
         if change is not None:
             return self._changed(window, 0, change, judged)
         self._before = judged[-4 * NEAR :]
-        return []
+        return self._judge_bounds(window)
+
+    def _judge_bounds(self, window: _Window) -> list[Noticed]:
+        """Whether the first few windows lie outside of the contract's range, and inside of it in one other unit."""
+        if self._bounds is None or len(self._short.memory) < FEW:
+            return []
+        (low, high), self._bounds = self._bounds, None
+        levels = self._short.memory.levels
+        if not ((levels < low) | (levels > high)).all():
+            return []
+        fits = []
+        for change in self._changes:
+            back = (levels - change.offset) / change.scale
+            fits += [change] if ((back >= low) & (back <= high)).all() else []
+        if len(fits) != 1:
+            return []  # the quarantine tells what is outside
+        (change,) = fits
+        self._changes = tuple(_after(change, self._changes))
+        detail = f"the contract's range fits if {change.words}"
+        return [Noticed("unit", self.first_line, window.times[0], detail, change.scale, change.offset)]
 
     def _judge_long(self, values: F8, learning: bool) -> Change | None:
         self._parts.append(values)

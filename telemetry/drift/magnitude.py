@@ -77,6 +77,11 @@ class Memory:
     def __len__(self) -> int:
         return len(self._shapes)
 
+    @property
+    def levels(self) -> F8:
+        """The median of each window."""
+        return np.array([shape.level for shape in self._shapes])
+
     def learn(self, values: F8) -> None:
         """A window more; the oldest go when there are many."""
         self._shapes.append(shape_of(values))

@@ -91,7 +91,7 @@ class DriftMonitor:
             self._rows += 1
             count = self._counts[row.record] = self._counts.get(row.record, 0) + 1
             if not self._learned and self._rows > self._learn:
-                self.end_learning()
+                noticed += self._end_learning()
             for name, value in row.fields.items():
                 watch = self._watches.get(name) or self._open(name, row, noticed)
                 if watch is not None:
@@ -102,9 +102,11 @@ class DriftMonitor:
 
     def end_learning(self) -> None:
         """The clean stretch is over."""
+        self._end_learning()
+
+    def _end_learning(self) -> list[tuple[str, Noticed]]:
         self._learned = True
-        for watch in self._watches.values():
-            watch.close(True)
+        return [(name, one) for name, watch in self._watches.items() for one in watch.close(True)]
 
     def finish(self, last: Row | None = None) -> list[Drift]:
         """The stream is over: judge what is left in the windows."""
@@ -137,9 +139,10 @@ class DriftMonitor:
         signals = self._signals.get(name, [])
         period = next((round(one.period * 1e9) for one in signals if one.period), None)
         changes = changes_from(_unit(signals[0], name) if signals else None)
+        bounds = signals[0].range if signals and signals[0].type in ("f64", "i64") else None
         if signals and not signals[0].type.startswith(("f64", "vec", "pose")):
             changes = ()  # a whole number, a name and a direction have no unit
-        self._watches[name] = FieldWatch(self._size, changes, period, record=row.record)
+        self._watches[name] = FieldWatch(self._size, changes, period, row.record, bounds)
         return self._watches[name]
 
     def _missing(self, row: Row) -> list[tuple[str, Noticed]]:

@@ -2,7 +2,7 @@
 
 import json
 
-from twinstage.base.errors import UserError, did_you_mean
+from twinstage.base.errors import UserError
 from twinstage.telemetry.contract import parse_contract
 from twinstage.telemetry.dtdl.model import Channel, Flat
 from twinstage.telemetry.dtdl.units import UCUM
@@ -43,8 +43,9 @@ def _signal(channel: Channel, source: str, prefix: str) -> tuple[str, str]:
     kind = "enum" if channel.schema == "enum" else _TYPES.get(channel.schema, "string")
     unit = UCUM.get(channel.unit, "")
     if channel.unit and not unit:
-        note = f"{channel.path!r}: the unit {channel.unit!r} has no UCUM code here{did_you_mean(channel.unit, UCUM, most=0)}"
-        note = f"{note.removesuffix('; known:')}; its values stay as they are"
+        note = (
+            f"{channel.path!r}: the unit {channel.unit!r} has no UCUM code here; its values stay as they are"
+        )
     elif unit and kind == "i64" and (compile_unit(unit).scale, compile_unit(unit).offset) != (1.0, 0.0):
         kind = "f64"  # a whole number that is converted is none any more
     parts = [

@@ -206,14 +206,7 @@ class Models:
             )
         types = _types(schema)
         if "Enum" in types:
-            values = tuple(
-                (str(v.get("name")), v.get("enumValue"))
-                for v in _list(schema.get("enumValues"))
-                if isinstance(v, dict)
-            )
-            if not values or not all(isinstance(value, str | int) for _, value in values):
-                raise UserError(f"{self.where}: the enum of {path!r} has no values")
-            out.channels.append(Channel(path, kind, "enum", "", values, words))
+            out.channels.append(Channel(path, kind, "enum", "", self._enum(path, schema), words))
         elif "Object" in types:
             for part in _list(schema.get("fields")):
                 if isinstance(part, dict):
@@ -222,6 +215,17 @@ class Models:
             out.left_out.append(
                 f"{kind} {path!r}: {(types or ['a schema'])[0].lower()}s have no fixed number of values"
             )
+
+    def _enum(self, path: str, schema: Item) -> tuple[tuple[str, str | int], ...]:
+        out: list[tuple[str, str | int]] = []
+        for item in _list(schema.get("enumValues")):
+            value = item.get("enumValue") if isinstance(item, dict) else None
+            if not isinstance(value, str | int):
+                raise UserError(f"{self.where}: the enum of {path!r} has {item!r}, which has no enumValue")
+            out.append((str(item.get("name")), value))
+        if not out:
+            raise UserError(f"{self.where}: the enum of {path!r} has no values")
+        return tuple(out)
 
 
 def _types(item: Item) -> list[str]:

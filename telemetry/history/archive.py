@@ -2,13 +2,13 @@
 
     archive/2026-11-24/09/000000000001-000000004711-0.parquet
 
-A part holds readings of one session and one hour of event time, at most `PART` of them, sorted by signal and time; parts of
-one compaction do not overlap in time. Its metadata names the contract. The table `parts` of the hot log says which parts
-there are: it changes in the same transaction as the mark up to where the hot log is archived, so a crash at any point leaves
-every reading in exactly one place, and at worst a file that nobody names (`orphans` finds those).
+A part holds readings of one session and one hour of event time (or day, where that has few), at most `PART` of them, sorted
+by signal and time; parts of one compaction do not overlap in time. Its metadata names the contract. The table `parts` of the
+hot log says which parts there are: it changes in the same transaction as the mark up to where the hot log is archived, so a
+crash at any point leaves every reading in exactly one place, and at worst a file that nobody names.
 
-What moves by itself: hours that are complete, with an hour for those who are late; and what is more than some hundred
-thousand readings. An hour that came in many pieces is put together again.
+What moves by itself: hours (or days with few readings) that are complete, with an hour for those who are late; and what is
+more than some hundred thousand readings. An hour that came in many pieces is put together again.
 
 Entries go from the hot log only when they are archived and two checkpoints no longer need them.
 """
@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from twinstage.base.clock import NS
 from twinstage.base.errors import UserError
@@ -41,12 +42,16 @@ log = logging.getLogger("twinstage.history")
 Statement: TypeAlias = tuple[str, tuple[object, ...]]
 
 HOUR_NS = 3600 * NS
+DAY_NS = 24 * HOUR_NS
 PART = 524_288
 GROUP = 65_536
 """Most readings of a part, and of a row group in it."""
 
 KEEP_HOT = 200_000
 """Readings that stay in the hot log alone, unless all are asked for."""
+
+HOURLY = 20_000
+"""A day with fewer readings is one part: a file for each hour of a slow plant would be mostly file."""
 
 PIECES = 8
 """An hour of so many parts is put together, where they fit into one."""
@@ -142,21 +147,27 @@ def _merge(reader: LogReader) -> int:
 
 
 def by_time(rows: Rows) -> Iterator[Rows]:
-    """Pieces of one hour and at most PART rows, sorted by time, in time's order."""
-    time = rows.columns.event_ns
-    order = np.argsort(time, kind="stable")
+    """Pieces of one hour, or of one day where that has few readings; at most PART rows, sorted by time, in time's order."""
+    order = np.argsort(rows.columns.event_ns, kind="stable")
     rows = rows.take(order)
-    hours = rows.columns.event_ns // HOUR_NS
-    edges = [0, *(np.flatnonzero(hours[1:] != hours[:-1]) + 1).tolist(), len(rows)]
-    for start, end in pairwise(edges):
-        for at in range(start, end, PART):
-            yield rows.take(slice(at, min(end, at + PART)))
+    time = rows.columns.event_ns
+    for start, end in _runs(time // DAY_NS, 0):
+        hours = _runs(time[start:end] // HOUR_NS, start) if end - start >= HOURLY else [(start, end)]
+        for first, last in hours:
+            for at in range(first, last, PART):
+                yield rows.take(slice(at, min(last, at + PART)))
+
+
+def _runs(values: NDArray[np.int64], offset: int) -> list[tuple[int, int]]:
+    """Start and end of each run of equal values, moved by an offset."""
+    edges = [0, *(np.flatnonzero(values[1:] != values[:-1]) + 1).tolist(), len(values)]
+    return [(start + offset, end + offset) for start, end in pairwise(edges)] if len(values) else []
 
 
 def write_part(store: Store, rows: Rows, name: str) -> Part:
-    """Write rows of one hour, sorted by time, as a part of that hour."""
+    """Write rows of one hour or day, sorted by time, as a part of it."""
     columns, session = rows.columns, rows.session
-    name = f"{_hour(int(columns.event_ns[0]))}/{name}"
+    name = f"{_folder(int(columns.event_ns[0]), int(columns.event_ns[-1]))}/{name}"
     first, last = int(columns.event_ns[0]), int(columns.event_ns[-1])
     rank = np.argsort(np.argsort(np.array(session.signals)))[columns.signal]
     rows = rows.take(np.lexsort((columns.arrival, columns.sequence, columns.event_ns, rank)))
@@ -172,14 +183,19 @@ def insert(part: Part) -> Statement:
 
 def _due_upto(reader: LogReader, after: int, all_: bool) -> int:
     """Number of the last entry whose time has come."""
-    if all_ or reader.waiting(after) >= KEEP_HOT + PART:
-        return 1 << 62
     span = reader.span()
-    if span is None:
-        return after
-    complete = span[1] // HOUR_NS * HOUR_NS - HOUR_NS
-    first_open = "SELECT min(id) FROM entries WHERE count > 0 AND id > ? AND last_ns >= ?"
-    found = reader.query(first_open, (after, complete))[0][0]
+    if all_ or span is None or reader.waiting(after) >= KEEP_HOT + PART:
+        return 1 << 62
+    upto = _before(reader, after, span[1] // HOUR_NS * HOUR_NS - HOUR_NS)
+    if reader.waiting(after) - reader.waiting(upto) >= HOURLY:
+        return upto
+    return _before(reader, after, (span[1] - HOUR_NS) // DAY_NS * DAY_NS)
+
+
+def _before(reader: LogReader, after: int, time_ns: int) -> int:
+    """Number of the last entry, of those after a number, before the first one that reaches a moment of event time."""
+    first = "SELECT min(id) FROM entries WHERE count > 0 AND id > ? AND last_ns >= ?"
+    found = reader.query(first, (after, time_ns))[0][0]
     return after if found is None else int(found) - 1
 
 
@@ -261,8 +277,11 @@ def _row(part: Part) -> tuple[object, ...]:
     return part.name, part.session, part.first_ns, part.last_ns, part.count, sources
 
 
-def _hour(time_ns: int) -> str:
-    return datetime.fromtimestamp(time_ns // HOUR_NS * 3600, UTC).strftime("%Y-%m-%d/%H")
+def _folder(first_ns: int, last_ns: int) -> str:
+    """`2026-11-24/09`, or `2026-11-24` for what is in several hours of it."""
+    one = first_ns // HOUR_NS == last_ns // HOUR_NS
+    moment = datetime.fromtimestamp(first_ns // HOUR_NS * 3600, UTC)
+    return moment.strftime("%Y-%m-%d/%H" if one else "%Y-%m-%d")
 
 
 def _forget_archived(reader: LogReader) -> None:

@@ -17,6 +17,9 @@ from twinstage.telemetry.report.outliers import outliers
 from twinstage.telemetry.report.series import Series
 from twinstage.telemetry.report.suspects import same_quantity, suspect, unit_of_header
 
+LONG, LONG_SHARE = 10, 0.05
+"""A signal comes late or goes early by more than so many periods, and more than that share of the recording."""
+
 CADENCE = 1.25
 """A usual distance that is this many times the declared period, or this part of it, is another cadence."""
 
@@ -30,6 +33,7 @@ def find(done: Ingested, series: Sequence[Series]) -> list[Finding]:
     for one in series:
         out += _signal(one, refused[one.id], done)
     out += _gaps(series)
+    out += _comings(series)
     for name in done.contract.sources:
         out += _source(name, done)
     return out
@@ -82,6 +86,31 @@ def _gaps(series: Sequence[Series]) -> Iterator[Finding]:
             f"{who} {'has' if len(names) == 1 else 'have'} {count(len(same), 'gap')} ({count(missing, 'reading')} missing), "
             f"the longest of {span(longest.end_ns - longest.start_ns)} from {moment(longest.start_ns)}",
         )  # fmt: skip
+
+
+def _comings(series: Sequence[Series]) -> Iterator[Finding]:
+    """Signals that begin long after their source, or end long before it: what they tell of came, or went."""
+    ends: dict[str, tuple[int, int]] = {}
+    steady = [one for one in series if isinstance(one.spec, SignalSpec) and _regular(one.time_ns)]
+    for one in steady:
+        first, last = int(one.time_ns[0]), int(one.time_ns[-1])
+        low, high = ends.setdefault(one.spec.source, (first, last))  # type: ignore[union-attr]
+        ends[one.spec.source] = (min(low, first), max(high, last))  # type: ignore[union-attr]
+    for one in steady:
+        first, last = ends[one.spec.source]  # type: ignore[union-attr]
+        usual = period_of(one.time_ns) or 0
+        slack = max(LONG * usual, LONG_SHARE * (last - first))
+        if one.time_ns[0] - first > slack:
+            yield Finding(
+                "signal.appears", "info", one.id,
+                f"{one.id} begins at {moment(int(one.time_ns[0]))}, {span(int(one.time_ns[0]) - first)} after its source",
+            )  # fmt: skip
+        if last - one.time_ns[-1] > slack:
+            yield Finding(
+                "signal.vanishes", "warning", one.id,
+                f"{one.id} ends at {moment(int(one.time_ns[-1]))}, {span(last - int(one.time_ns[-1]))} before its source",
+                "if its name is given to something else later, declare a signal of its own for that",
+            )  # fmt: skip
 
 
 def _cadence(one: Series, spec: SignalSpec) -> Iterator[Finding]:

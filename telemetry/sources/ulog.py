@@ -9,8 +9,10 @@ them. Needs the extra `ulog` (pyulog).
 
 import io
 import json
+import logging
 import math
 from collections.abc import Iterator
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,7 +20,9 @@ from twinstage.base.errors import UserError
 from twinstage.telemetry.sources.base import SOURCES
 from twinstage.telemetry.sources.file import FileSource, open_file
 
-MOST_BYTES = 256 << 20
+log = logging.getLogger("twinstage.telemetry.ulog")
+
+MOST_BYTES = 64 << 20
 """Larger logs are refused: they are read whole."""
 
 
@@ -40,17 +44,24 @@ def ulog_lines(path: Path) -> list[bytes]:
     except ImportError:
         raise UserError(f"{path} needs pyulog; install it with: pip install 'twinstage[ulog]'") from None
     with open_file(path) as file:
-        head = file.read(7)
-        size = file.seek(0, io.SEEK_END)
-    if head != b"ULog\x01\x12\x35":
+        data = file.read(MOST_BYTES + 1)
+    if not data.startswith(b"ULog\x01\x12\x35"):
         raise UserError(f"{path} is no ULog file; it does not begin as one")
-    if size > MOST_BYTES:
-        raise UserError(f"{path} has {size >> 20} MiB; flight logs of up to {MOST_BYTES >> 20} MiB are read")
+    if len(data) > MOST_BYTES:
+        raise UserError(
+            f"{path} is larger than {MOST_BYTES >> 20} MiB; flight logs are read whole, so cut it"
+        )
+    said = io.StringIO()
     try:
-        topics = ULog(str(path)).data_list
+        with redirect_stdout(said):  # it prints what it thinks of a damaged file
+            topics = ULog(io.BytesIO(data)).data_list
+        rows = [row for topic in topics for row in _rows(topic.name, topic.multi_id, topic.data)]
     except Exception as error:  # a parser of foreign bytes raises what it likes
         raise UserError(f"{path} cannot be read as ULog: {type(error).__name__}: {error}") from None
-    rows = [row for topic in topics for row in _rows(topic.name, topic.multi_id, topic.data)]
+    for line in dict.fromkeys(said.getvalue().splitlines()):
+        log.warning("%s: %s", path, line)
+    if not rows:
+        raise UserError(f"{path} holds no message of any topic")
     rows.sort(key=lambda row: row[0])  # stable: of one time, topics in the order of the file
     return [line for _, line in rows]
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from twinstage.render.bvh import Bvh
 from twinstage.render.camera import look_at
 from twinstage.render.labels import NOT_COUNTED, label_pass
 from twinstage.scene.snapshot import Material
@@ -248,6 +249,21 @@ def test_flattened_instances_are_sheets_and_lines_are_left_out_without_an_error(
         items = [(hand.box(), hand.pose([0, 0, 0], scale=scale), 0), (hand.box(), hand.pose([0, 2, 0]), 1)]
         capture = label_pass(hand.snapshot(items), camera)
         assert [mask.object for mask in capture.objects] == seen
+
+
+def test_before_an_empty_background_only_what_may_be_hit_is_cast(hand, monkeypatch):
+    left, right = hand.box(offset=[-2, 0, 0]), hand.box(offset=[2, 0, 0])
+    both = hand.prototype(
+        np.concatenate([left.points, right.points]),
+        np.concatenate([left.triangles, right.triangles + len(left.points)]),
+        np.concatenate([left.normals, right.normals]),
+    )
+    camera = look_at([0, -6, 0], [0, 0, 0], width=320, height=240)
+    cast, rays = Bvh.cast, []
+    monkeypatch.setattr(Bvh, "cast", lambda bvh, asked: rays.append(asked.size // 6) or cast(bvh, asked))
+    snapshot = hand.snapshot([(both, np.eye(4), -1)])
+    seen = np.count_nonzero(np.isfinite(label_pass(snapshot, camera, aovs=("depth",)).aovs["depth"]))
+    assert 0 < seen <= sum(rays) < 1.5 * seen
 
 
 def test_an_empty_scene_gives_an_empty_capture(hand):

@@ -11,6 +11,7 @@ PAGES = [
     "docs/alarms.md",
     "docs/architecture.md",
     "docs/cameras.md",
+    "docs/contract.md",
     "docs/conventions.md",
     "docs/files.md",
     "docs/doctor.md",
@@ -35,13 +36,17 @@ PAGES = [
     "docs/safety.md",
     "docs/sensors.md",
     "docs/state.md",
+    "docs/telemetry.md",
     "docs/usd-support.md",
     "docs/verify-rules.md",
     "docs/verify.md",
 ]
 
 
-READMES = [f"examples/{name}/README.md" for name in ("palletizer", "bin_picking", "parcels", "randomizers")]
+READMES = [
+    f"examples/{name}/README.md"
+    for name in ("recordings", "time_series", "palletizer", "bin_picking", "parcels", "randomizers")
+]
 
 
 @pytest.mark.parametrize("page", [*PAGES, *READMES])

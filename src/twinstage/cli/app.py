@@ -8,7 +8,7 @@ import typer
 
 from twinstage import __version__
 from twinstage.base.errors import TwinstageError
-from twinstage.cli import alarms, assets, bind, demo, doctor, export, render, serve, synth, telemetry
+from twinstage.cli import alarms, assets, bind, demo, doctor, export, render, serve, synth, telemetry, top
 
 STOPPED = 130
 """Exit code of a command that Ctrl-C or SIGTERM ended."""
@@ -26,6 +26,7 @@ app = typer.Typer(
 )
 app.command("demo")(demo.demo)
 app.command("serve")(serve.serve)
+app.command("top")(top.top)
 app.command("export")(export.export)
 app.command("doctor")(doctor.doctor)
 app.command("render")(render.render)

@@ -3,6 +3,7 @@
 import typer
 
 from twinstage.cli.telemetry_archive import archive, retain
+from twinstage.cli.telemetry_assets import assets
 from twinstage.cli.telemetry_backfill import backfill
 from twinstage.cli.telemetry_check import check
 from twinstage.cli.telemetry_dtdl import dtdl
@@ -18,7 +19,7 @@ app = typer.Typer(
     help="Read recordings as a contract says; see what came in, what was refused, and why.",
     rich_markup_mode="rich",
 )
-for _command in (ingest, requeue, check, dtdl, schema):
+for _command in (ingest, requeue, check, dtdl, assets, schema):
     app.command()(_command)
 for _of_history in (history, replay, backfill, archive, retain):
     app.command()(_of_history)

@@ -41,6 +41,10 @@ def ingest(
         typer.Option("--report", help="A new HTML file: accounts, findings, plots.", show_default=False),
     ] = None,
     quarantine: Quarantine = None,
+    history: Annotated[
+        Path | None,
+        typer.Option("--history", help="Keep everything in this history folder, too.", show_default=False),
+    ] = None,
     at: At = None,
     json_: Json = False,
 ) -> None:
@@ -60,6 +64,7 @@ def ingest(
         files_of(files or [], list(found.sources)),
         now_ns=moment_ns(at),
         quarantine=new_file(quarantine, "--quarantine"),
+        history=history,
     )
     series = series_of(done)
     findings = find(done, series)

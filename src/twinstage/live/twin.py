@@ -162,6 +162,7 @@ class LiveTwin:
         if self.alarms is not None:
             tasks.append(asyncio.create_task(self.alarms.keep()))
         if self.ingest is not None and self.contract is not None and self.ingest.fed_by_sources:
+            from twinstage.live.drift import drift_listener
             from twinstage.telemetry.pump import pump
 
             tasks.append(
@@ -174,6 +175,9 @@ class LiveTwin:
                         seed=self.seed,
                         speed=speed,
                         stop=stop,
+                        on_chunk=drift_listener(
+                            self.contract, self.clock, lambda text: self.hub.notice("warning", text)
+                        ),
                     )
                 )
             )

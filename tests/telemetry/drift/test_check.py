@@ -205,3 +205,15 @@ signals:
     (drift,) = check(contract, log).drifts
     assert (drift.what, drift.fields, drift.signals) == ("missing", ("valve",), ("b",))
     assert "did you mean 'value'" in str(drift)
+
+
+def test_a_unit_that_was_wrong_from_the_first_row_on_is_named_where_the_range_says_so(tmp_path: Path) -> None:
+    log = tmp_path / "log.csv"
+    log.write_text(
+        "time,v\n" + "".join(f"{k},{80 + 9 * ((k * 37) % 11) / 11:.3f}\n" for k in range(600))
+    )  # psi
+    text = GT.replace("FIELD, unit: deg", "v, unit: bar, range: [2, 10]")
+    (drift,) = check(parse_contract(text), log).drifts
+    assert (drift.what, drift.line, drift.signals) == ("unit", 2, ("x",))
+    assert "the contract's range fits if bar became [psi]" in str(drift)
+    assert check(parse_contract(text.replace("10]", "100]")), log).drifts == []

@@ -22,6 +22,7 @@ from twinstage.telemetry.history.archive import (
     store_of,
     use_archive,
 )
+from twinstage.telemetry.history.checkpoint import checkpoint_bytes
 from twinstage.telemetry.history.hotlog import LogReader
 from twinstage.telemetry.history.moments import iso_ns, moment_ns
 from twinstage.telemetry.history.playback import Playback, boundary_before
@@ -247,6 +248,36 @@ def test_the_archive_lets_recovery_live(tmp_path: Path) -> None:
         assert history.range([], 0, 1 << 62).num_rows == total + 1
 
 
+def test_what_no_checkpoint_holds_stays_in_the_hot_log(tmp_path: Path) -> None:
+    """Archived before any checkpoint, and the twin never said goodbye: it still comes back."""
+    first, recorder = made.live(tmp_path, 10)
+    reader = LogReader(made.path(tmp_path))
+    compact(reader, all_=True)
+    reader.close()
+    recorder.journal.close()
+    recorder._lock.close()
+    second = Ingest(made.contract())
+    open_recorder(tmp_path, second).close()
+    assert (second.state.digest(), second.counters) == (first.state.digest(), first.counters)
+
+
+def test_a_checkpoint_covers_what_was_told_when_it_was_taken(tmp_path: Path) -> None:
+    """It is written later, in another thread, when more has been told."""
+    ingest, recorder = made.live(tmp_path, 5)
+    ingest.offer("b", b'{"t": %d, "tag": "door", "v": true}\n' % (made.T0 + 6 * S), made.T0 + 6 * S)
+    blob, told = checkpoint_bytes(ingest), recorder.journal.told
+    for k in range(7, 20):
+        ingest.offer("b", b'{"t": %d, "tag": "door", "v": false}\n' % (made.T0 + k * S), made.T0 + k * S)
+        ingest.advance(made.T0 + k * S)
+    recorder.journal.keep_checkpoint(blob, told)
+    recorder.commit()
+    recorder.journal.close()
+    recorder._lock.close()
+    second = Ingest(made.contract())
+    open_recorder(tmp_path, second).close()
+    assert (second.state.digest(), second.counters) == (ingest.state.digest(), ingest.counters)
+
+
 def test_a_crash_between_file_and_mark_loses_and_doubles_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -271,7 +302,10 @@ def test_a_crash_between_file_and_mark_loses_and_doubles_nothing(
     reader.close()
 
 
-def test_parts_are_hourly_sorted_and_name_their_contract(tmp_path: Path) -> None:
+def test_parts_are_hourly_sorted_and_name_their_contract(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archive_module, "HOURLY", 10)
     import pyarrow.parquet as pq
 
     made.live(tmp_path, 3)[1].close()
@@ -291,13 +325,24 @@ def test_parts_are_hourly_sorted_and_name_their_contract(tmp_path: Path) -> None
     reader.close()
 
 
-def test_complete_hours_move_by_themselves(tmp_path: Path) -> None:
-    """Nobody asks for all: what is more than an hour behind the newest hour goes, the rest stays."""
+@pytest.mark.parametrize("hourly", [True, False])
+def test_complete_hours_move_by_themselves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hourly: bool
+) -> None:
+    """Nobody asks for all: what is more than an hour behind the newest hour goes, the rest stays; days where all is few."""
+    if hourly:
+        monkeypatch.setattr(archive_module, "HOURLY", 10)
     made.live(tmp_path, 3)[1].close()
     made.live(tmp_path, 3, start_s=3 * 3600)[1].close()
     with History(tmp_path) as history:
         old = history.range([], 0, made.T0 + 3600 * S).num_rows
-        assert compact(history.log) == old > 0
+        assert compact(history.log) == (old if hourly else 0) and old > 0
+    if not hourly:
+        made.live(tmp_path, 3, start_s=26 * 3600)[1].close()
+    with History(tmp_path) as history:
+        if not hourly:
+            assert compact(history.log) >= old
+            assert len(parts_of(history.log)) == 2  # one a run
         assert compact(history.log) == 0
         assert history.log.waiting(archived_upto(history.log)) > 0
 

@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_kill_9_at_any_point_loses_and_doubles_nothing() -> None:
-    command = [sys.executable, str(ROOT / "scripts" / "soak_history.py"), "--events", "20000", "--kills", "2"]
+    command = [sys.executable, str(ROOT / "scripts" / "soak_history.py"), "--events", "12000", "--kills", "2"]
     environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -1,0 +1,124 @@
+"""What Prometheus scrapes at `/metrics`: read from the running twin at the moment of asking, nothing is counted twice.
+
+No label holds a signal, a prim or a person: the number of series depends on the contract's sources only.
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from twinstage.base.clock import NS
+from twinstage.telemetry.order import NO_WATERMARK
+
+if TYPE_CHECKING:
+    from prometheus_client.core import Metric
+
+    from twinstage.live.twin import LiveTwin
+
+OUTCOMES = ("applied", "history_only", "late", "duplicate", "quarantined")
+LEVELS = ("good", "uncertain", "bad")
+
+
+def metrics_page(live: "LiveTwin") -> tuple[bytes, str]:
+    """The page and its media type (OpenMetrics text)."""
+    from prometheus_client import CollectorRegistry
+    from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Collector(live))
+    page: bytes = generate_latest(registry)  # type: ignore[no-untyped-call]
+    return page, CONTENT_TYPE_LATEST
+
+
+class _Collector:
+    """Everything, made anew for each scrape."""
+
+    def __init__(self, live: "LiveTwin") -> None:
+        self._live = live
+
+    def collect(self) -> "Iterator[Metric]":
+        """All families."""
+        yield from self._ingest()
+        yield from self._state()
+        yield from self._stream()
+
+    def _ingest(self) -> "Iterator[Metric]":
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+        if self._live.ingest is None:
+            return
+        readings = CounterMetricFamily(
+            "twin_ingest_readings",
+            "Readings by source and by what became of them.",
+            labels=["source", "outcome"],
+        )
+        pending = GaugeMetricFamily(
+            "twin_ingest_pending_readings", "Readings that wait for the watermark.", labels=["source"]
+        )
+        behind = GaugeMetricFamily(
+            "twin_ingest_watermark_age_seconds",
+            "How far the watermark of a source lies behind the clock.",
+            labels=["source"],
+        )
+        silent = GaugeMetricFamily(
+            "twin_ingest_silence_seconds", "Since a source was heard from last.", labels=["source"]
+        )
+        now = self._live.clock.now_ns()
+        for name, told in self._live.ingest.sources().items():
+            for outcome in OUTCOMES:
+                readings.add_metric([name, outcome], told.counts[outcome])
+            pending.add_metric([name], told.counts["pending"])
+            if told.watermark_ns != NO_WATERMARK:
+                behind.add_metric([name], (now - told.watermark_ns) / NS)
+            if told.heard_ns:
+                silent.add_metric([name], (now - told.heard_ns) / NS)
+        yield from (readings, pending, behind, silent)
+
+    def _state(self) -> "Iterator[Metric]":
+        from prometheus_client.core import GaugeMetricFamily
+
+        if self._live.ingest is None:
+            return
+        signals = GaugeMetricFamily(
+            "twin_state_signals", "Signals by their quality now, age counted in.", labels=["quality"]
+        )
+        for level, count in quality_counts(self._live).items():
+            signals.add_metric([level], count)
+        yield signals
+        if self._live.alarms is None:
+            return
+        told = self._live.alarms.counts()
+        alarms = GaugeMetricFamily("twin_alarms_active", "Active alarms.", labels=["priority"])
+        for priority, count in told["active"].items():
+            alarms.add_metric([priority], count)
+        yield alarms
+        unseen = "Active alarms that nobody has acknowledged."
+        yield GaugeMetricFamily("twin_alarms_unacknowledged", unseen, value=told["unacknowledged"])
+        yield GaugeMetricFamily(
+            "twin_alarms_flooded", "1 during a flood of alarms.", value=float(told["flooded"])
+        )
+
+    def _stream(self) -> "Iterator[Metric]":
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+        hub = self._live.hub
+        yield GaugeMetricFamily(
+            "twin_sync_clients", "Clients that follow the stream.", value=len(hub.sessions)
+        )
+        yield CounterMetricFamily("twin_sync_ticks", "Ticks with something new.", value=hub.counters.ticks)
+        yield CounterMetricFamily(
+            "twin_sync_encoded_bytes", "Bytes encoded for all clients.", value=hub.counters.bytes_encoded
+        )
+        refused = "Poses that were no finite numbers; the prim kept its last one."
+        yield CounterMetricFamily("twin_sync_refused_poses", refused, value=hub.counters.refused_rows)
+
+
+def quality_counts(live: "LiveTwin") -> dict[str, int]:
+    """How many signals are good, uncertain and bad now, age counted in; {} without telemetry."""
+    if live.ingest is None:
+        return {}
+    quality = live.ingest.state.effective_quality(live.clock.now_ns())
+    severity = np.minimum(quality >> np.uint32(30), 2)
+    counts = np.bincount(severity.astype(np.intp), minlength=3)
+    return dict(zip(LEVELS, counts.tolist(), strict=True))

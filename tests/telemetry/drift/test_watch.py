@@ -1,0 +1,93 @@
+"""Sources of a running twin, watched: what is told, when watching ends, and that nothing in it reaches the source."""
+
+import asyncio
+import math
+from pathlib import Path
+
+import pytest
+
+from twinstage.base.clock import NS, ManualClock, SystemClock
+from twinstage.live.drift import drift_listener
+from twinstage.telemetry.contract import Contract, parse_contract
+from twinstage.telemetry.drift.watch import FASTEST, DriftWatch
+from twinstage.telemetry.ingest import Ingest
+from twinstage.telemetry.pump import pump
+from twinstage.telemetry.sources import Restart
+
+TEXT = """
+contract: 1
+sources:
+  s: {uri: "file:log.csv", reader: {format: csv, time: {column: t, unit: s, epoch: relative}}, clock: {epoch: now}}
+signals:
+  - {id: pressure, source: s, field: p, unit: bar}
+"""
+
+
+def contract() -> Contract:
+    return parse_contract(TEXT)
+
+
+def level(k: int) -> float:
+    return 6 + math.sin(k / 9) + 0.1 * math.sin(k * 1.7)
+
+
+def rows(first: int, last: int, factor: float = 1.0) -> bytes:
+    return "".join(f"{k},{level(k) * factor:.5f}\n" for k in range(first, last)).encode()
+
+
+def test_a_unit_that_changes_in_a_running_stream_is_told_once_at_its_line(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    watch = DriftWatch(contract())
+    data = b"t,p\n" + rows(0, 700) + rows(700, 1000, 14.503773773)
+    told = []
+    for k in range(0, len(data), 100):
+        told += watch.offer("s", data[k : k + 100], k * NS)
+    (drift,) = told
+    assert (drift.what, drift.line, drift.signals) == ("unit", 702, ("pressure",))
+    assert list(watch.drifts) == told
+    assert "source 's', line 702: field 'p' changed its unit: bar became [psi]" in caplog.text
+
+
+def test_a_replay_that_begins_again_without_a_column_is_told() -> None:
+    watch = DriftWatch(contract())
+    assert (
+        watch.offer("s", b"t,p,q\n" + b"".join(b"%d,%d,%d\n" % (k, k % 7, k % 5) for k in range(600)), 0)
+        == []
+    )
+    watch.restart("s")
+    (drift,) = watch.offer("s", b"t,p\n1,2\n", 1)
+    assert (drift.what, drift.fields, drift.line) == ("missing", ("q",), 2)
+
+
+def test_a_source_that_is_too_fast_is_left_alone_and_that_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    watch = DriftWatch(contract())
+    watch.offer("s", b"t,p\n" + rows(0, 10 * FASTEST), 5 * NS)
+    assert watch.watched == []
+    assert "no longer watched for drift" in caplog.text
+    assert watch.offer("s", rows(0, 5), 6 * NS) == []
+
+
+def test_a_defect_in_the_watch_never_reaches_the_source(caplog: pytest.LogCaptureFixture) -> None:
+    def refuse(text: str) -> None:
+        raise RuntimeError("no one listens")
+
+    listen = drift_listener(contract(), ManualClock(0), refuse)
+    listen("s", b"t,p\n" + rows(0, 700) + rows(700, 1000, 100.0))
+    listen("s", Restart(1))
+    assert "sources are no longer watched for drift" in caplog.text
+
+
+def test_the_pump_hands_over_what_the_source_brought(tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_bytes(b"t,p\n" + rows(0, 700) + rows(700, 1000, 100.0))
+    made, told = contract(), list[str]()
+    ingest = Ingest(made)
+
+    async def main() -> None:
+        listen = drift_listener(made, SystemClock(), told.append)
+        await pump(made, ingest, base_dir=tmp_path, clock=SystemClock(), seed=0, speed=math.inf,
+                   stop=asyncio.Event(), on_chunk=listen)  # fmt: skip
+
+    asyncio.run(main())
+    assert told == ["source 's': field 'p' changed its unit: bar became kPa (x 100)"]
+    assert ingest.counters["s"]["received"] == 1000
