@@ -53,7 +53,7 @@ class Conditions:
         if len(self._watched):
             out[self._watched] = self._trust(state, quality, at_ns, held[self._watched])
         for k, expression in self._expressions:
-            value = expression(state)
+            value = expression(state, quality)
             if np.isfinite(value):
                 out[k] = value != 0
         return out
@@ -154,21 +154,21 @@ def _code(contract: Contract, spec: AlarmSpec) -> float:
     return float(spec.equals or 0)
 
 
-def _expression(spec: AlarmSpec, index: dict[str, int]) -> Callable[[StateTable], float]:
+def _expression(spec: AlarmSpec, index: dict[str, int]) -> Callable[[StateTable, U4], float]:
     parsed = parse_expression(str(spec.expr))
     parts = []
     for name in parsed.signals:
         owner = name if name in index else owner_of(name)
         parts.append((index[owner], None if name in index else int(name[len(owner) + 1 : -1])))
 
-    def value(state: StateTable) -> float:
+    def value(state: StateTable, quality: U4) -> float:
         columns = [
             [
                 state.numeric[signal]
                 if part is None
                 else (state.vector_at(signal)[part] if state.usable[signal] else np.nan)
             ]
-            if state.quality[signal] < BAD
+            if quality[signal] < BAD
             else [np.nan]
             for signal, part in parts
         ]

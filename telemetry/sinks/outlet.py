@@ -47,6 +47,7 @@ class Outlet:
         self._at_ns = 0
         self._wake = threading.Condition()
         self._closing = False
+        self._closing_until = 0.0
         self._thread = threading.Thread(target=self._run, name=f"alarms-{sink.called}", daemon=True)
         self._thread.start()
 
@@ -63,12 +64,17 @@ class Outlet:
                 self._give_up(1)
             self._wake.notify()
 
-    def close(self) -> None:
-        """Try once more to send what waits, and end; what is left is counted and logged."""
+    def stop(self) -> None:
+        """Try once more to send what waits, and end; returns at once."""
         with self._wake:
             self._closing = True
+            self._closing_until = self._closing_until or time.monotonic() + CLOSE_S
             self._wake.notify()
-        self._thread.join(CLOSE_S)
+
+    def close(self) -> None:
+        """`stop`, and wait for it, until `CLOSE_S` after it; what is left is logged."""
+        self.stop()
+        self._thread.join(max(0.0, self._closing_until - time.monotonic()))
         if self._waiting:
             log.warning("alarm sink %s: %d messages were not sent", self.sink.called, len(self._waiting))
 

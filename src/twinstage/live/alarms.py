@@ -42,8 +42,12 @@ class Outlet(Protocol):
         """Records of a tick, and what time it is; called at every tick, also without records."""
         ...
 
+    def stop(self) -> None:
+        """Begin to end: send what can be sent in a short time."""
+        ...
+
     def close(self) -> None:
-        """Send what can be sent in a short time, and end."""
+        """Wait for that end, for a short time."""
         ...
 
     def counts(self) -> Mapping[str, Any]:
@@ -111,7 +115,9 @@ class AlarmDesk:
                 await asyncio.to_thread(self.commit)
 
     def close(self) -> None:
-        """End outlets and journal."""
+        """End outlets, all at the same time, and the journal."""
+        for outlet in self._outlets:
+            outlet.stop()
         for outlet in self._outlets:
             outlet.close()
         try:

@@ -29,6 +29,7 @@ signals:
   - {id: run, source: a, field: run, type: bool}
   - {id: drive, source: a, field: drive, type: enum, values: [idle, running, fault]}
   - {id: pos, source: a, field: pos, type: "vec[3]", unit: mm}
+  - {id: press, source: a, field: press, max_age: 5, gap: bad}
   - {id: text, source: a, field: text, type: string}
 derived:
   - {id: mean, expr: "level / 2", unit: "1"}
@@ -125,6 +126,16 @@ def test_a_signal_that_never_speaks_is_found_out_and_a_start_is_quiet() -> None:
     assert plant.tell(130) == []
     assert plant.tell(130.1) == [("raised", "silent")]
     assert plant.tell(131, temp=300, level=0.5) == [("returned", "silent"), ("returned", "bad")]
+
+
+def test_an_expression_over_a_value_that_age_made_bad_stays_as_it_was() -> None:
+    plant = Plant(
+        'id: both, expr: "press > 1 and run", latch: false',
+        "id: limit, signal: press, above: 1, latch: false",
+    )
+    assert plant.tell(0, press=2, run=True) == [("raised", "both"), ("raised", "limit")]
+    assert plant.tell(20, run=False) == [], "press is Bad_NoData by now, so neither says anything"
+    assert plant.tell(21, press=0.5) == [("returned", "both"), ("returned", "limit")]
 
 
 def test_what_was_silent_before_a_restart_stays_raised_until_it_speaks() -> None:

@@ -20,6 +20,7 @@ from twinstage.telemetry.alarms.told import Teller
 from twinstage.telemetry.contract import parse_contract
 from twinstage.telemetry.sinks import EmailSink, FakeSink, Outlet, SendError, WebhookSink, load_sinks
 from twinstage.telemetry.sinks.compose import Composer
+from twinstage.telemetry.sinks.outlet import CLOSE_S
 
 S = 1_000_000_000
 CONTRACT = parse_contract(
@@ -161,6 +162,24 @@ def test_close_does_not_wait_for_a_sink_that_is_away() -> None:
     out.close()
     assert time.monotonic() - started < 2
     assert out.counts()["waiting"] == 1
+
+
+def test_sinks_that_hang_end_together() -> None:
+    class Hanging(FakeSink):
+        def send(self, messages: Any) -> None:
+            self.attempts.append(len(messages))
+            time.sleep(60)
+
+    outs = [Outlet(Hanging(), TELLER) for _ in range(3)]
+    for out in outs:
+        out.take([raised("hot")], S)
+    until(lambda: all(out.sink.attempts for out in outs))  # type: ignore[attr-defined]
+    started = time.monotonic()
+    for out in outs:
+        out.stop()
+    for out in outs:
+        out.close()
+    assert time.monotonic() - started < 2 * CLOSE_S
 
 
 # ---------------------------------------------------------------------- webhook
