@@ -95,6 +95,12 @@ class Memory:
         self.largest_step *= abs(change.scale)
 
     @property
+    def relative_spread(self) -> float:
+        """The usual spread as a share of the level; infinite where levels are 0."""
+        shares = [one.spread / abs(one.level) if one.level else np.inf for one in self._shapes]
+        return float(np.median(shares)) if shares else np.inf
+
+    @property
     def constant(self) -> bool:
         """Whether nothing ever moved."""
         return all(shape.spread == 0.0 and shape.step == 0.0 for shape in self._shapes)
@@ -130,6 +136,18 @@ def _outside(value: float, known: F8, unit: float) -> float:
     return float(max(0.0, known.min() - value, value - known.max())) / unit
 
 
+_RESTLESS = 0.5
+_STEADY = 0.1
+"""Spreads as shares of their level: of something that stands still or begins to move, and of something that moves evenly."""
+
+
+def at_rest(shape: Shape, memory: Memory) -> bool:
+    """Whether a window is that of a thing that stopped, or starts: its noise is as large as its level, where usually it is a
+    small part of it. Another unit makes both smaller alike."""
+    usual = memory.relative_spread
+    return usual < _STEADY and shape.spread > _RESTLESS * abs(shape.level)
+
+
 def changed_at(
     before: F8, values: F8, memory: Memory, changes: Sequence[Change]
 ) -> tuple[int, Change] | None:
@@ -153,6 +171,8 @@ def changed_at(
 def _at_edge(values: F8, at: int, usual: float, memory: Memory, changes: Sequence[Change]) -> Change | None:
     """The change that explains the step after place `at`, if one does, and does so better than a new level."""
     old, new = values[max(0, at + 1 - 4 * NEAR) : at + 1], values[at + 1 : at + 1 + 4 * NEAR]
+    if at_rest(shape_of(old), memory) or at_rest(shape_of(new), memory):
+        return None
     moves = float(np.median(np.abs(np.diff(old))))
     reach = 1.5 * usual + NEAR * moves
     best: tuple[float, Change, float] | None = None
@@ -184,7 +204,7 @@ def _steps_differ(old: F8, new: F8) -> float:
 
 def like_before(shape: Shape, memory: Memory, changes: Sequence[Change]) -> Change | None:
     """The change that makes a window like those before; None where it is so already, or nothing does."""
-    if memory.constant or memory.cost(shape) < IMPLAUSIBLE:
+    if memory.constant or memory.cost(shape) < IMPLAUSIBLE or at_rest(shape, memory):
         return None
     costs = [memory.cost(shape.undone(change)) for change in changes]
     best = min(costs, default=PLAUSIBLE)
