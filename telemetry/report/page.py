@@ -7,6 +7,7 @@ from html import escape
 import numpy as np
 
 from twinstage.base.finding import Finding
+from twinstage.telemetry.accounts import OUTCOMES
 from twinstage.telemetry.batch import Ingested
 from twinstage.telemetry.columns import FIRST_BAD
 from twinstage.telemetry.contract import SignalSpec
@@ -18,17 +19,7 @@ from twinstage.telemetry.report.series import Series
 from twinstage.telemetry.report.style import STYLE
 
 MOST_PLOTS, MOST_FINDINGS, MOST_REFUSED = 200, 300, 30
-_SHOWN = (
-    "received",
-    "applied",
-    "history_only",
-    "late",
-    "duplicate",
-    "quarantined",
-    "pending",
-    "unmapped",
-    "blank",
-)
+_SHOWN = ("received", *OUTCOMES, "pending", "unmapped", "blank")
 _WORDS = {"history_only": "history only", "unmapped": "not asked for"}
 
 
