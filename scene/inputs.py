@@ -17,7 +17,7 @@ from twinstage.scene.columns import F8, I8
 from twinstage.scene.problems import BindingProblem
 from twinstage.telemetry.contract import Contract
 from twinstage.telemetry.expression_units import Mismatch, infer
-from twinstage.telemetry.expressions import Expression, Node, evaluate, parse_expression
+from twinstage.telemetry.expressions import Expression, Node, component_of, evaluate, parse_expression
 from twinstage.telemetry.units import Unit, compile_unit
 
 NUMERIC_TYPES = ("f64", "i64", "bool", "enum")
@@ -87,9 +87,6 @@ class Signals:
             )
 
 
-_COMPONENT = re.compile(r"(.+)\[(\d+)\]")
-
-
 def _width(kind: str) -> int:
     """Components of a value of that type; 0 for numbers and texts."""
     vector = re.fullmatch(r"vec\[(\d+)\]", kind)
@@ -144,10 +141,10 @@ class InputCompiler:
 
     def _operand(self, where: str, name: str) -> int:
         """Index of a number among the values of an evaluation: a signal, or (after all signals and a 0) a component."""
-        match = _COMPONENT.fullmatch(name)
-        if match is None or name in self.signals.index_of:
+        owner, index = component_of(name)
+        if index is None:
             return self.signals.find_number(where, name)
-        signal, index = self.signals.find(where, match.group(1)), int(match.group(2))
+        signal = self.signals.find(where, owner)
         width = _width(self.signals.types[signal])
         if index >= width:
             kind = self.signals.types[signal]
@@ -155,7 +152,7 @@ class InputCompiler:
             raise BindingProblem(
                 "binding.signal-type",
                 where,
-                f"signal {match.group(1)!r} is of type {kind}, and {shown}, so {name} is none",
+                f"signal {owner!r} is of type {kind}, and {shown}, so {name} is none",
             )
         return self._components.setdefault(
             (signal, index), len(self.signals.types) + 1 + len(self._components)

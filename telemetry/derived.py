@@ -13,8 +13,7 @@ import numpy as np
 from twinstage.base.quality import BAD, BAD_NO_DATA
 from twinstage.telemetry.columns import F8, U4, Bool
 from twinstage.telemetry.contract import Contract
-from twinstage.telemetry.derived_spec import owner_of
-from twinstage.telemetry.expressions import Node, evaluate
+from twinstage.telemetry.expressions import Node, component_of, evaluate
 
 I8 = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
 
@@ -92,9 +91,9 @@ def _grouped(contract: Contract) -> Sequence[Group]:
         spec = contract.derived[place]
         inputs, parts = [], []
         for name in spec.expression.signals:
-            owner = name if name in index else owner_of(name)
-            inputs.append(index[owner])
-            parts.append(-1 if name in index else int(name[len(owner) + 1 : -1]))
+            signal, part = component_of(name)
+            inputs.append(index[signal])
+            parts.append(-1 if part is None else part)
         level[spec.id] = 1 + max((level.get(contract.quantities[k].id, 0) for k in inputs), default=0)
         key = level[spec.id], spec.expression.shape
         found.setdefault(key, []).append((index[spec.id], inputs, parts))

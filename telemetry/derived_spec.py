@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from twinstage.base.errors import UserError, did_you_mean
 from twinstage.telemetry.expression_units import Mismatch, infer
-from twinstage.telemetry.expressions import Expression, component_name, parse_expression
+from twinstage.telemetry.expressions import Expression, component_name, component_of, parse_expression
 from twinstage.telemetry.units import Unit, compile_unit
 
 NUMBERS = ("f64", "i64", "bool", "enum")
@@ -91,14 +91,9 @@ class DerivedError(ValueError):
         self.index = index
 
 
-def owner_of(name: str) -> str:
-    """The signal of a name in an expression: that of `position[2]` is `position`."""
-    return name[: name.rindex("[")] if name.endswith("]") else name
-
-
 def _needs(spec: DerivedSpec, index: int) -> set[str]:
     try:
-        return {owner_of(name) for name in spec.expression.signals}
+        return {component_of(name)[0] for name in spec.expression.signals}
     except UserError as error:
         raise DerivedError(index, f"derived signal {spec.id!r}: {error}") from None
 
@@ -135,16 +130,15 @@ def input_unit(who: str, name: str, known: Mapping[str, Any], units: Mapping[str
     """The SI unit of what an expression calls `name`. ValueError where that is no number; `who` uses it, for messages."""
     if name in units:
         return units[name]
-    owner = owner_of(name)
-    signal = known.get(name) or known.get(owner)
+    owner, part = component_of(name)
+    signal = known.get(owner)
     if signal is None:
         raise ValueError(f"{who} uses {owner!r}, which is no signal{did_you_mean(owner, [*known, *units])}")
-    if name in known:
+    if part is None:
         if signal.type not in NUMBERS:
             hint = f"; one of its parts is {component_name(owner, 0)}" if signal.width > 1 else ""
             raise ValueError(f"{who} uses {owner!r}, which is a {signal.type} and no number{hint}")
         return compile_unit(signal.si)
-    part = int(name[len(owner) + 1 : -1])
     if signal.width == 1 or part >= signal.width:
         raise ValueError(f"{who} uses {name!r}, and {owner!r} has {signal.width} components")
     if signal.type.startswith("vec"):

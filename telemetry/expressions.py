@@ -10,6 +10,7 @@ Expressions that differ only in their signals share a `shape`, so that ten thous
 
 import ast
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -94,6 +95,15 @@ _OPERATIONS: dict[str, Callable[..., Any]] = {
 def component_name(signal: str, index: int) -> str:
     """How a component of a vector signal is called among an expression's signals."""
     return f"{signal}[{index}]"
+
+
+def component_of(name: str) -> tuple[str, int | None]:
+    """The signal of a name among an expression's signals, and which component; None for the signal itself."""
+    match = _COMPONENT.fullmatch(name)
+    return (name, None) if match is None else (match.group(1), int(match.group(2)))
+
+
+_COMPONENT = re.compile(r"(.+)\[(\d+)\]")
 
 
 @dataclass(frozen=True, slots=True)

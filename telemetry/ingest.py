@@ -30,6 +30,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from twinstage.base.clock import NS
 from twinstage.base.errors import UserError, did_you_mean
 from twinstage.telemetry.columns import EventColumns, joined, kinds_of, values_of
 from twinstage.telemetry.contract import Contract
@@ -56,6 +57,15 @@ class SourceReport:
     watermark_ns: int
     heard_ns: int
     idle: bool
+
+    def ages(self, now_ns: int) -> dict[str, float]:
+        """How far the watermark lies `behind` the clock, and how long the source has been `silent` [s]; what is known of it."""
+        known = {}
+        if self.watermark_ns != NO_WATERMARK:
+            known["behind"] = (now_ns - self.watermark_ns) / NS
+        if self.heard_ns:
+            known["silent"] = (now_ns - self.heard_ns) / NS
+        return known
 
 
 class Ingest:

@@ -14,8 +14,7 @@ from twinstage.base.quality import BAD, UNCERTAIN
 from twinstage.telemetry.alarms.spec import AlarmSpec
 from twinstage.telemetry.columns import F8, I8, U4, Bool
 from twinstage.telemetry.contract import Contract
-from twinstage.telemetry.derived_spec import owner_of
-from twinstage.telemetry.expressions import evaluate, parse_expression
+from twinstage.telemetry.expressions import component_of, evaluate, parse_expression
 from twinstage.telemetry.state import NEVER, StateTable
 
 _SECOND = 1e9
@@ -27,7 +26,6 @@ class Conditions:
     """The conditions of a contract's alarms, in its order."""
 
     def __init__(self, contract: Contract, specs: Sequence[AlarmSpec]) -> None:
-        self._count = len(specs)
         self._index = {quantity.id: k for k, quantity in enumerate(contract.quantities)}
         self._limits = _Limits(contract, specs, self._index)
         self._rates = _Rates(contract, specs, self._index)
@@ -156,10 +154,7 @@ def _code(contract: Contract, spec: AlarmSpec) -> float:
 
 def _expression(spec: AlarmSpec, index: dict[str, int]) -> Callable[[StateTable, U4], float]:
     parsed = parse_expression(str(spec.expr))
-    parts = []
-    for name in parsed.signals:
-        owner = name if name in index else owner_of(name)
-        parts.append((index[owner], None if name in index else int(name[len(owner) + 1 : -1])))
+    parts = [(index[signal], part) for signal, part in map(component_of, parsed.signals)]
 
     def value(state: StateTable, quality: U4) -> float:
         columns = [

@@ -7,16 +7,13 @@ from urllib.parse import urlencode
 import typer
 
 from twinstage.base.errors import UserError
-from twinstage.cli.common import Json, print_json
+from twinstage.cli.common import HERE, Json, Server, print_json
 
 app = typer.Typer(
     no_args_is_help=True,
     help="The alarms of a twin that `twinstage serve` or `twinstage demo` is running.",
 )
 
-Server = Annotated[
-    str, typer.Option("--server", help="Address of the running server.", envvar="TWINSTAGE_SERVER")
-]
 By = Annotated[
     str | None,
     typer.Option("--by", help="Who does it; without it, the name of this user.", show_default=False),
@@ -24,15 +21,13 @@ By = Annotated[
 Comment = Annotated[str, typer.Option("--comment", help="Why, for the journal.")]
 Alarms = Annotated[list[str], typer.Argument(help="Ids of the alarms.", show_default=False)]
 
-_HERE = "http://127.0.0.1:8000"
-
 
 @app.command("list")
 def list_alarms(
     every: Annotated[
         bool, typer.Option("--all", help="All alarms, also those where nothing is wrong.")
     ] = False,
-    server: Server = _HERE,
+    server: Server = HERE,
     as_json: Json = False,
 ) -> None:
     """Active alarms, the most urgent first: those that nobody has acknowledged, then by priority and age."""
@@ -61,7 +56,7 @@ def journal(
     before: Annotated[
         int | None, typer.Option("--before", help="Only those before this number.", show_default=False)
     ] = None,
-    server: Server = _HERE,
+    server: Server = HERE,
     as_json: Json = False,
 ) -> None:
     """What happened to alarms, the newest first."""
@@ -91,7 +86,7 @@ def journal(
 
 
 @app.command("acknowledge")
-def acknowledge(alarms: Alarms, by: By = None, comment: Comment = "", server: Server = _HERE) -> None:
+def acknowledge(alarms: Alarms, by: By = None, comment: Comment = "", server: Server = HERE) -> None:
     """Say that you have seen alarms and look after them."""
     _act(server, "acknowledge", alarms, by, comment)
 
@@ -102,26 +97,26 @@ def shelve(
     minutes: Annotated[float, typer.Option("--minutes", min=0.01, max=10_080, help="How long.")],
     by: By = None,
     comment: Comment = "",
-    server: Server = _HERE,
+    server: Server = HERE,
 ) -> None:
     """Silence alarms for a time, for example while somebody repairs what they tell of."""
     _act(server, "shelve", alarms, by, comment, seconds=minutes * 60)
 
 
 @app.command("unshelve")
-def unshelve(alarms: Alarms, by: By = None, comment: Comment = "", server: Server = _HERE) -> None:
+def unshelve(alarms: Alarms, by: By = None, comment: Comment = "", server: Server = HERE) -> None:
     """End the silence of shelved alarms before its time."""
     _act(server, "unshelve", alarms, by, comment)
 
 
 @app.command("out-of-service")
-def out_of_service(alarms: Alarms, by: By = None, comment: Comment = "", server: Server = _HERE) -> None:
+def out_of_service(alarms: Alarms, by: By = None, comment: Comment = "", server: Server = HERE) -> None:
     """Take alarms out of service until they are put back."""
     _act(server, "out-of-service", alarms, by, comment)
 
 
 @app.command("in-service")
-def in_service(alarms: Alarms, by: By = None, comment: Comment = "", server: Server = _HERE) -> None:
+def in_service(alarms: Alarms, by: By = None, comment: Comment = "", server: Server = HERE) -> None:
     """Put alarms back into service."""
     _act(server, "in-service", alarms, by, comment)
 

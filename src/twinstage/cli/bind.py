@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from twinstage.base.errors import UserError
-from twinstage.cli.common import AssetRoots, Json, print_json
+from twinstage.cli.common import AssetRoots, Json, new_file, print_json, write_text
 
 if TYPE_CHECKING:
     from twinstage.live.bind_check import Effect
@@ -165,13 +165,8 @@ def _write(text: str, out: Path | None, done: str) -> None:
     if out is None:
         print(text, end="")
         return
-    if out.exists():
-        raise UserError(f"--out {out} exists already; choose another name or delete it")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(text)
-    except OSError as error:
-        raise UserError(f"{out} cannot be written: {error.strerror}") from None
+    new_file(out, "--out")
+    write_text(out, text)
     print(f"{out}: {done}")
 
 

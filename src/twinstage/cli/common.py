@@ -39,6 +39,11 @@ Variants = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of text for people.")]
+Server = Annotated[
+    str, typer.Option("--server", help="Address of the running server.", envvar="TWINSTAGE_SERVER")
+]
+HERE = "http://127.0.0.1:8000"
+"""Where a twin is served unless it is told otherwise."""
 Host = Annotated[
     str, typer.Option("--host", help="Address to listen on. Only this machine, unless you say otherwise.")
 ]
@@ -54,6 +59,34 @@ def variant_choices(texts: list[str] | None) -> tuple[tuple[str, str], ...]:
             raise UserError(f"--variant {text!r} is not of the form '/Prim{{set}}=variant'")
         pairs.append((target, name))
     return tuple(pairs)
+
+
+def new_file(path: Path | None, option: str) -> Path | None:
+    """That path, if nothing is there yet."""
+    if path is not None and path.exists():
+        raise UserError(f"{option} {path} exists already; choose another name or delete it")
+    return path
+
+
+def write_text(path: Path, text: str) -> None:
+    """A new file, with its folders."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror}") from None
+
+
+def print_or_write(text: str, out: Path | None) -> None:
+    """The text on standard output, or in a file, whose name is printed. Raises UserError where it cannot be written."""
+    if out is None:
+        print(text, end="")
+        return
+    try:
+        out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{out} cannot be written: {error.strerror or error}") from None
+    print(out)
 
 
 def print_json(value: Any) -> None:

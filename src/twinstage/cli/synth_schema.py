@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from twinstage.base.errors import UserError
+from twinstage.cli.common import print_or_write
 
 
 def schema(
@@ -17,11 +17,4 @@ def schema(
     from twinstage.synth.recipe import recipe_schema
 
     text = recipe_schema()
-    if out is None:
-        print(text, end="")
-    else:
-        try:
-            out.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise UserError(f"{out} cannot be written: {error.strerror or error}") from None
-        print(out)
+    print_or_write(text, out)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from twinstage.base.errors import UserError
+from twinstage.cli.common import new_file, print_or_write
 
 
 def dtdl(
@@ -29,17 +29,9 @@ def dtdl(
     from twinstage.telemetry.dtdl.draft import draft_contract
     from twinstage.telemetry.dtdl.model import read_models
 
-    if out is not None and out.exists():
-        raise UserError(f"--out {out} exists already; choose another name or delete it")
+    new_file(out, "--out")
     models = read_models(model)
     text, notes = draft_contract(models.flat(models.root(interface)), source=source, uri=uri, prefix=prefix)
     for note in notes:
         print(f"left out: {note}" if not note.startswith("'") else f"note: {note}", file=sys.stderr)
-    if out is None:
-        print(text, end="")
-        return
-    try:
-        out.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"{out} cannot be written: {error.strerror or error}") from None
-    print(out)
+    print_or_write(text, out)

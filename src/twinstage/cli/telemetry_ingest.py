@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from twinstage.base.errors import UserError
-from twinstage.cli.common import Json, print_json
+from twinstage.cli.common import Json, new_file, print_json, write_text
+from twinstage.telemetry.accounts import OUTCOMES
 
 if TYPE_CHECKING:
     from twinstage.telemetry.batch import Ingested
@@ -111,22 +112,6 @@ def moment_ns(text: str | None) -> int:
         raise UserError(f"--at {text!r} cannot be read; expected {error}") from None
 
 
-def new_file(path: Path | None, option: str) -> Path | None:
-    """That path, if nothing is there yet."""
-    if path is not None and path.exists():
-        raise UserError(f"{option} {path} exists already; choose another name or delete it")
-    return path
-
-
-def write_text(path: Path, text: str) -> None:
-    """A new file, with its folders."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, "utf-8")
-    except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror}") from None
-
-
 def print_accounts(done: "Ingested") -> None:
     """One line a source, then what was refused, by reason, and the state hash."""
     for name, counts in done.counters.items():
@@ -138,11 +123,8 @@ def print_accounts(done: "Ingested") -> None:
 
 def account(name: str, counts: dict[str, int]) -> str:
     """Where the readings of a source went."""
-    parts = [f"{counts[key]} {key.replace('_', ' ')}" for key in OUTCOMES_TOLD if counts[key]]
+    parts = [f"{counts[key]} {key.replace('_', ' ')}" for key in (*OUTCOMES, "pending") if counts[key]]
     return f"{name}: {counts['received']} received = {' + '.join(parts) or '0'}{_rest(counts)}"
-
-
-OUTCOMES_TOLD = ("applied", "history_only", "late", "duplicate", "quarantined", "pending")
 
 
 def _rest(counts: dict[str, int]) -> str:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from twinstage.cli.common import Json, print_json
-from twinstage.cli.telemetry_ingest import At, Quarantine, account, files_of, moment_ns, new_file
+from twinstage.cli.common import Json, new_file, print_json
+from twinstage.cli.telemetry_ingest import At, Quarantine, account, files_of, moment_ns
 
 if TYPE_CHECKING:
     from twinstage.telemetry.contract import Contract

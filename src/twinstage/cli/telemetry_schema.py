@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from twinstage.base.errors import UserError
+from twinstage.cli.common import print_or_write
 
 
 def schema(
@@ -27,11 +27,4 @@ def schema(
     import json
 
     text = json.dumps(json_schema(), indent=2) + "\n"
-    if out is None:
-        print(text, end="")
-        return
-    try:
-        out.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"{out} cannot be written: {error.strerror or error}") from None
-    print(out)
+    print_or_write(text, out)

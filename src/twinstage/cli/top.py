@@ -6,16 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from twinstage.cli.common import Json, print_json
+from twinstage.cli.common import HERE, Json, Server, print_json
 
 if TYPE_CHECKING:
     from rich.console import Group
 
 
 def top(
-    server: Annotated[
-        str, typer.Option("--server", help="Address of the running server.", envvar="TWINSTAGE_SERVER")
-    ] = "http://127.0.0.1:8000",
+    server: Server = HERE,
     every: Annotated[float, typer.Option("--every", min=0.2, help="Seconds between two looks.")] = 1.0,
     count: Annotated[
         int, typer.Option("--count", min=0, help="Looks to take; 0 for ever, until Ctrl-C.")

@@ -13,7 +13,7 @@ from twinstage.live.checks.codes import finding
 from twinstage.live.checks.telemetry import Budget, Sample, read_sample
 from twinstage.live.twin import TwinFiles
 from twinstage.live.wiring import Wiring, load_wiring
-from twinstage.telemetry.derived_spec import owner_of
+from twinstage.telemetry.expressions import component_of
 
 if TYPE_CHECKING:
     from twinstage.live.checks.twin import ExaminedTwin
@@ -167,7 +167,7 @@ def _motion(twin: "ExaminedTwin") -> Iterator[Finding]:
 def _unbound(wiring: Wiring, compiler: Any) -> list[Finding]:
     """Signals that no binding names, not even one that cannot hold."""
     used = {name for names in compiler.used_signals().values() for name in names}
-    used |= {owner_of(name) for spec in wiring.contract.derived for name in spec.expression.signals}
+    used |= {component_of(name)[0] for spec in wiring.contract.derived for name in spec.expression.signals}
     text = wiring.bindings.model_dump_json()
     return [
         finding("signal.unbound", signal.id, f"signal {signal.id!r} of the contract moves nothing")

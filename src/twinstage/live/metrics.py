@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from twinstage.base.clock import NS
-from twinstage.telemetry.order import NO_WATERMARK
+from twinstage.telemetry.accounts import OUTCOMES
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
     from twinstage.live.twin import LiveTwin
 
-OUTCOMES = ("applied", "history_only", "late", "duplicate", "quarantined")
 LEVELS = ("good", "uncertain", "bad")
 
 
@@ -69,10 +67,9 @@ class _Collector:
             for outcome in OUTCOMES:
                 readings.add_metric([name, outcome], told.counts[outcome])
             pending.add_metric([name], told.counts["pending"])
-            if told.watermark_ns != NO_WATERMARK:
-                behind.add_metric([name], (now - told.watermark_ns) / NS)
-            if told.heard_ns:
-                silent.add_metric([name], (now - told.heard_ns) / NS)
+            families = {"behind": behind, "silent": silent}
+            for age, seconds in told.ages(now).items():
+                families[age].add_metric([name], seconds)
         yield from (readings, pending, behind, silent)
 
     def _state(self) -> "Iterator[Metric]":

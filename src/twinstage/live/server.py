@@ -8,17 +8,14 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from twinstage.base.clock import NS, SystemClock
+from twinstage.base.clock import SystemClock
 from twinstage.base.errors import TwinstageError
 from twinstage.live.metrics import metrics_page, quality_counts
 from twinstage.live.twin import LiveTwin, TwinFiles, open_twin
 from twinstage.observe import configure_logging
-from twinstage.telemetry.order import NO_WATERMARK
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
-
-    from twinstage.telemetry.ingest import Ingest
 
 
 log = logging.getLogger("twinstage.live")
@@ -63,26 +60,15 @@ def status_of(live: LiveTwin) -> Mapping[str, Any]:
     """What `/api/status` says of the sources: counters that add up, watermark and ages [s]; qualities, alarms, history."""
     if live.ingest is None:
         return {"sources": {}}
+    now = live.clock.now_ns()
     return {
         "sources": live.ingest.counters,
         "watermarkNs": str(live.ingest.watermark_ns),
-        "ages": _ages(live.ingest, live.clock.now_ns()),
+        "ages": {name: told.ages(now) for name, told in live.ingest.sources().items()},
         "quality": quality_counts(live),
         **({} if live.alarms is None else {"alarms": live.alarms.counts()}),
         **({} if live.recorder is None else {"history": live.recorder.status()}),
     }
-
-
-def _ages(ingest: "Ingest", now_ns: int) -> dict[str, dict[str, float]]:
-    """By source: how far its watermark lies behind the clock, and since when nothing was heard [s]; without what is unknown."""
-    out = {}
-    for name, told in ingest.sources().items():
-        known = {
-            "behind": (told.watermark_ns, told.watermark_ns != NO_WATERMARK),
-            "silent": (told.heard_ns, told.heard_ns > 0),
-        }
-        out[name] = {key: (now_ns - at) / NS for key, (at, there) in known.items() if there}
-    return out
 
 
 def serve_twin(
