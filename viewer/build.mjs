@@ -31,6 +31,10 @@ async function bundle(out) {
   await cp(join(root, "src/index.html"), join(out, "index.html"));
   for (const name of ["three", "fzstd"])
     await cp(join(root, `node_modules/${name}/LICENSE`), join(out, `${name}.LICENSE.txt`));
+  // The JavaScript client and its example, so that a twin serves them as /client/.
+  await mkdir(join(out, "client"));
+  for (const name of ["twin.js", "example.js", "example.html"])
+    await cp(join(root, "../clients/js", name), join(out, "client", name));
 }
 
 async function tests() {

@@ -40,7 +40,7 @@ const HELLO = {
   type: "hello",
   protocol: { min: 1, max: 1 },
   token: null,
-  want: ["pose", "scalar", "style"],
+  want: ["pose", "scalar", "style", "entity", "event"],
   caps: ["delta", "zstd", "digest"],
   interest: null,
   rate: null,

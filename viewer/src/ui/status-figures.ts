@@ -1,5 +1,5 @@
 /** The link's state in words and the figures of the status bar. */
-import { formatAge, formatClock, formatCount, formatNumber } from "../core/format.ts";
+import { formatAge, formatClock, formatCount } from "../core/format.ts";
 import type { App } from "../app.ts";
 import type { StatusFigures } from "./status-bar.ts";
 
@@ -30,9 +30,9 @@ export function figuresOf(app: App, now: number): StatusFigures {
   };
 }
 
-/** Rate of ticks, and the rate that the server sends at. */
+/** Rate of ticks, and the rate of the tier that the server put this viewer into. */
 function ticks(perSecond: number, hz: number): string {
-  return `${perSecond.toFixed(0)} /s${hz > 0 ? ` of ${formatNumber(hz).replace(/\.?0+$/, "")}` : ""}`;
+  return `${perSecond.toFixed(0)} /s${hz > 0 ? ` of ${Number(hz.toFixed(1))}` : ""}`;
 }
 
 function frames(perSecond: number): string {

@@ -65,7 +65,7 @@ export type Phase = "down" | "greeting" | "loading" | "live" | "ended";
 const RETRY = new Set([1001, 1005, 1006, 1011, 1012, 1013, 4408, 4429]);
 /** Closes a connection whose bytes do not fit together; a new one starts from a keyframe. */
 const BROKEN = 4400;
-const WANT = ["pose", "scalar", "style"] as const;
+const WANT = ["pose", "scalar", "style", "entity", "event"] as const;
 const CAPS = ["delta", "zstd", "digest"] as const;
 
 export class Session {
