@@ -21,7 +21,7 @@ BOUND = 40
 MS = 1_000_000
 BATCH_NS = 1000 * MS // BATCHES_PER_SECOND
 EACH = {"duplicate": 7, "quarantined": 4, "history_only": 2, "late": 1, "unmapped": 1}
-"""Lines of a batch beside its good ones, by what becomes of them."""
+"""Lines of a batch beside its good ones, by what becomes of them; two of the duplicates contradict."""
 
 CONTRACT = """
 contract: 1
@@ -48,6 +48,7 @@ def expected(batches: int, rate: int) -> dict[str, int]:
     good = rate // BATCHES_PER_SECOND - sum(EACH.values())
     counts = {"applied": good * batches, "pending": 0} | {name: n * batches for name, n in EACH.items()}
     counts["received"] = sum(counts.values()) - counts["unmapped"]
+    counts["contradicting"] = 2 * batches
     return counts
 
 

@@ -26,7 +26,7 @@ def test_the_soak_runs_and_resumes(root: Path) -> None:
 @pytest.mark.slow
 def test_the_soak_with_a_history_resumes_and_accounts_for_everything(root: Path, tmp_path: Path) -> None:
     command = [sys.executable, str(root / "scripts" / "soak_live.py"), "--out", str(tmp_path)]
-    command += ["--seconds", "3", "--rate", "10000"]
+    command += ["--seconds", "3", "--rate", "10000", "--busy"]
     killed = subprocess.Popen([*command, "--minutes", "9"], stdout=subprocess.PIPE, text=True)
     assert killed.stdout is not None
     while '"minute": 0' not in killed.stdout.readline():
@@ -39,5 +39,4 @@ def test_the_soak_with_a_history_resumes_and_accounts_for_everything(root: Path,
     assert all(row["balanced"] and row["frames"] > 20 for row in minutes)
     assert end["found"] == end["sent"] and end["sent"]["received"] > 0
     assert end["recovered_state"] == end["state"]
-    slow = [text for text in end["wrong"] if "ticks a second" not in text and "behind" not in text]
-    assert not slow, again.stderr  # how fast a loaded machine is, is not judged here
+    assert not end["wrong"] and again.returncode == 0, again.stderr
