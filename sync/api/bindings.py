@@ -60,11 +60,11 @@ class BindingPage(Page):
 class BindingSource(Protocol):
     """Who knows the bindings. Belongs to the server's event loop."""
 
-    def list_bindings(self, asked: BindingsAsk) -> BindingPage:
+    async def list_bindings(self, asked: BindingsAsk) -> BindingPage:
         """A page of bindings."""
         ...
 
-    def get_binding(self, asked: BindingAsk) -> BindingDetail:
+    async def get_binding(self, asked: BindingAsk) -> BindingDetail:
         """One binding. Raises Refused (404)."""
         ...
 

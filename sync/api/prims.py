@@ -99,7 +99,7 @@ class PrimPage(Page):
 class PrimSource(Protocol):
     """Who knows the prims. Belongs to the server's event loop."""
 
-    def list_prims(self, asked: PrimsAsk) -> PrimPage:
+    async def list_prims(self, asked: PrimsAsk) -> PrimPage:
         """A page of prims. Raises Refused (422) for an `after` that is no prim."""
         ...
 

@@ -34,11 +34,18 @@ def viewer_dir() -> Path:
     return folder
 
 
-def make_app(live: LiveTwin, *, hosts: Collection[str] = (), camera_engine: str | None = "auto") -> "FastAPI":
+def make_app(
+    live: LiveTwin,
+    *,
+    hosts: Collection[str] = (),
+    camera_engine: str | None = "auto",
+    datasets: Path | None = None,
+) -> "FastAPI":
     """The ASGI app of a live twin; `hosts`: names it answers to besides localhost and IP addresses.
 
-    `camera_engine`: what renders `/camera/...`; None for no such pages.
+    `camera_engine`: what renders `/camera/...`; None for no such pages. `datasets`: the folder whose datasets are shown.
     """
+    from twinstage.live.api import sources_of
     from twinstage.live.cameras.streams import CameraStreams
     from twinstage.live.states import state_text
     from twinstage.sync.server import create_app
@@ -53,6 +60,7 @@ def make_app(live: LiveTwin, *, hosts: Collection[str] = (), camera_engine: str 
         cameras=None if camera_engine is None else CameraStreams(live.hub, engine=camera_engine),
         alarms=live.alarms,
         metrics=lambda: metrics_page(live),
+        api=sources_of(live, datasets),
     )
 
 

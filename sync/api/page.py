@@ -1,0 +1,5 @@
+POLICY = ""
+
+
+def page() -> str:
+    return ""
