@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from twinstage import __version__
+from twinstage.sync.api.examples import example_of
 from twinstage.sync.api.operation import Error, Operation
 from twinstage.sync.api.table import OPERATIONS
 
@@ -122,11 +123,13 @@ def _operation(operation: Operation, number: int, schemas: Json, refs: Any) -> J
         "description": " ".join([*notes, operation.description]).strip() or operation.summary + ".",
         "x-role": operation.role,
         "parameters": list(_parameters(operation, schemas)),
-        "responses": _responses(operation, refs),
+        "responses": _responses(operation, refs, schemas),
     }
     if operation.body is not None:
-        content = {"application/json": {"schema": refs[operation.body, "validation"]}}
-        out["requestBody"] = {"required": True, "content": content}
+        out["requestBody"] = {
+            "required": True,
+            "content": _content(refs[operation.body, "validation"], schemas),
+        }
     return out
 
 
@@ -152,13 +155,17 @@ def _parameters(operation: Operation, schemas: Json) -> Iterator[Json]:
         }
 
 
-def _responses(operation: Operation, refs: Any) -> Json:
+def _content(schema: Json, schemas: Json) -> Json:
+    return {"application/json": {"schema": schema, "example": example_of(schema, schemas)}}
+
+
+def _responses(operation: Operation, refs: Any, schemas: Json) -> Json:
     if operation.answer is not None:
-        content: Json = {"application/json": {"schema": refs[operation.answer, "serialization"]}}
+        content = _content(refs[operation.answer, "serialization"], schemas)
     else:
         content = {kind: {"schema": _file(kind)} for kind in operation.media}
     out: Json = {"200": {"description": operation.summary, "content": content}}
-    error = {"application/json": {"schema": refs[Error, "serialization"]}}
+    error = _content(refs[Error, "serialization"], schemas)
     asks_something = bool(operation.asks.model_fields or operation.body) and not operation.media
     for status in sorted({*operation.errors, *((422,) if asks_something else ())}):
         text = _MEANS[status]

@@ -84,6 +84,7 @@ class Operation:
         asks: names in the path and in the query; body: of a POST.
         answer: what a JSON answer holds; media: content types of answers that are no JSON of a model.
         errors: statuses beside 422 (what was asked is wrong).
+        rpc: whether it is in gRPC, too; without an `answer` it never is.
     """
 
     id: str
@@ -99,6 +100,7 @@ class Operation:
     errors: tuple[int, ...] = ()
     aliases: tuple[str, ...] = ()
     description: str = ""
+    rpc: bool = True
 
     @property
     def paths(self) -> tuple[str, ...]:

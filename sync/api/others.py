@@ -107,7 +107,13 @@ OPERATIONS = (
         "changed since the last one; who asks meanwhile waits for the same one.",
     ),
     Operation(
-        "listCameras", "/api/v1/cameras", "Cameras", "Cameras", answer=Cameras, aliases=("/api/cameras",)
+        "listCameras",
+        "/api/v1/cameras",
+        "Cameras",
+        "Cameras",
+        answer=Cameras,
+        aliases=("/api/cameras",),
+        rpc=False,
     ),
     Operation(
         "getPicture",
@@ -134,6 +140,7 @@ OPERATIONS = (
         "How the server is",
         answer=Status,
         aliases=("/api/status",),
+        rpc=False,
     ),
     Operation(
         "getMetrics",

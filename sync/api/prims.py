@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from twinstage.sync.api.operation import Glob, Model, Operation, Page, PageAsk, Text, Vector
 from twinstage.sync.api.records import AssetRecord
@@ -12,8 +12,18 @@ AttributeValue = bool | int | float | str | tuple[float, ...] | None
 Row = tuple[float, float, float, float]
 
 
+_POSE = {
+    "matrix": [[1, 0, 0, 2.5], [0, 1, 0, -1], [0, 0, 1, 0], [0, 0, 0, 1]],
+    "translation": [2.5, -1, 0],
+    "rotation": [1, 0, 0, 0],
+    "scale": [1, 1, 1],
+}
+
+
 class Pose(Model):
     """Where something is: metres, Z up, right-handed."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_POSE]})
 
     matrix: tuple[Row, Row, Row, Row] = Field(
         description="Four rows of four; for column vectors: p_outer = M p_own."
