@@ -147,6 +147,25 @@ class StateTable:
         """Value of a string, or name of an enum's value; None before the first and for other types."""
         return self._texts.get(self.index(signal_id))
 
+    def value_at(self, index: int) -> bool | int | float | str | tuple[float, ...] | None:
+        """Last usable value by index, exactly; an enum's is its name. None before the first, and for NaN."""
+        if not self.usable[index]:
+            return None
+        kind = self.types[index]
+        if kind in ("string", "enum"):
+            return self._texts[index] if self._texts[index] is not None else float(self.numeric[index])
+        if kind == "i64":
+            return int(self.integers[self._row[index]])
+        if kind in self._vectors:
+            return tuple(self.vector_at(index).tolist())
+        value = float(self.numeric[index])
+        return bool(value) if kind == "bool" else value if np.isfinite(value) else None
+
+    @property
+    def applied_ns(self) -> I8:
+        """When each value was applied [ns since 1970, UTC], i8[n]; NEVER before the first."""
+        return self._applied_ns
+
     def changed_since(self, ordinal: int) -> U4:
         """Indices of signals written after `ordinal`, ascending, u4[k]."""
         return np.flatnonzero(self.ordinal > np.uint64(max(ordinal, 0))).astype(np.uint32)
