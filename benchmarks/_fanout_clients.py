@@ -240,6 +240,23 @@ class Judge:
         self.seen, self.late = array("q"), array("d")
 
 
+class Ages:
+    """The client of the product; how old each value is when it has been applied."""
+
+    def __init__(self) -> None:
+        self.client: Any = None
+        self.late: list[np.ndarray] = []
+        self._known = np.zeros(0, np.int64)
+
+    def on_tick(self, tick: Any) -> None:
+        """After each applied tick: the signals whose source time is another one."""
+        now, stamps = time.time_ns(), self.client.model._event_ns if self.client else self._known
+        if len(stamps) == len(self._known):
+            fresh = stamps[stamps != self._known]
+            self.late.append((now - fresh) / 1e6)
+        self._known = stamps.copy()
+
+
 def matrices(quat: np.ndarray) -> np.ndarray:
     """Rotation matrices f8[n, 3, 3] of quaternions wxyz."""
     w, x, y, z = np.asarray(quat, np.float64).T
@@ -261,6 +278,7 @@ class Crowd:
         self.checkers: list[Checker] = []
         self.bad: dict[str, Checker] = {}
         self.judge: Judge | None = None
+        self.ages: Ages | None = None
         self._stack = AsyncExitStack()
 
     async def obey(self, command: dict[str, Any]) -> dict[str, Any]:
@@ -328,6 +346,8 @@ class Crowd:
         """A measurement begins."""
         for each in self._all():
             each.mark()
+        if self.ages:
+            self.ages.late = []
 
     async def do_report(self, first: int, last: int) -> dict[str, Any]:
         """What all saw of the ticks after `first` up to `last`; the bad ones are not among them."""
@@ -337,8 +357,8 @@ class Crowd:
             inside = (seen > first) & (seen <= last)
             shares.append(float(np.count_nonzero(inside)) / max(1, last - first))
             late.append(np.frombuffer(each.late, np.float64)[inside])
-        ages = np.concatenate(late) if late else np.zeros(0)
-        ages = ages if len(ages) else np.array([np.inf])
+        ages = np.concatenate(late)
+        ages = ages if len(ages) else np.zeros(1)
         usage = resource.getrusage(resource.RUSAGE_SELF)
         ticks = sum(len(each.seen) for each in self.checkers)
         gone = [each.gone for each in self.checkers if each.gone]
@@ -371,6 +391,20 @@ class Crowd:
         async with connect(self.url, timeout=60) as client:
             client.world(path)
             return {"ms": (time.perf_counter() - begun) * 1e3}
+
+    async def do_values(self) -> None:
+        """A client that looks at the ages of values."""
+        from twinstage.sync.client import connect
+
+        self.ages = Ages()
+        link = connect(self.url, on_tick=self.ages.on_tick, timeout=60)
+        self.ages.client = await self._stack.enter_async_context(link)
+
+    async def do_ages(self) -> dict[str, Any]:
+        """Of the values since `mark`, without the first tenth, which includes the producer's connection."""
+        late = np.concatenate(self.ages.late)
+        late = late[len(late) // 10 :]
+        return {"p50": np.percentile(late, 50), "p99": np.percentile(late, 99), "rows": len(late)}
 
     async def do_quit(self) -> None:
         """The end."""

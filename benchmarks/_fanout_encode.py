@@ -34,7 +34,9 @@ def main() -> None:
     session.take(time.monotonic_ns())
     ticks()
     found = [ticks() for _ in range(int(sys.argv[4]))]
-    print(json.dumps({"ms": found, "what": f"means of {TICKS} ticks, poses snapped to the wire's steps first"}))
+    print(
+        json.dumps({"ms": found, "what": f"means of {TICKS} ticks, poses snapped to the wire's steps first"})
+    )
 
 
 if __name__ == "__main__":

@@ -16,14 +16,16 @@ distinct_pose_sets...: poses of different prims or times that left a server, by 
 import argparse
 import asyncio
 import contextlib
+import functools
 import json
 import os
+import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -32,6 +34,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 from _common import figure
 from _fanout_motion import make_motion, path_of, write_stage
+from _fanout_viser import Seen, follow
 
 WORST_M, WORST_DEG = 1e-3, 0.1
 
@@ -62,15 +65,15 @@ class Child:
     def hear(self) -> dict[str, Any]:
         """Its next line."""
         assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        if not line:
-            sys.exit(f"{self.process.args!r} ended")
+        while not (line := self.process.stdout.readline()).startswith("{"):
+            if not line:
+                sys.exit(f"{self.process.args!r} ended")
         answer = dict(json.loads(line))
         if "wrong" in answer:
             sys.exit(f"a client found something wrong: {answer['wrong']}")
         return answer
 
-    def tell(self, command: str | dict[str, Any]) -> dict[str, Any]:
+    def tell(self, command: int | str | dict[str, Any]) -> dict[str, Any]:
         """A command; its answer."""
         assert self.process.stdin is not None
         self.process.stdin.write(json.dumps(command) + "\n")
@@ -99,6 +102,14 @@ def pin(process: int, core: int) -> None:
         os.sched_setaffinity(process, {cores[core % len(cores)]})
 
 
+def waited_s(process: int) -> float:
+    """How long a process has waited for its core so far, because others had it [s]; 0 where the system does not say."""
+    try:
+        return int(Path(f"/proc/{process}/schedstat").read_text().split()[1]) / 1e9
+    except OSError:
+        return 0.0
+
+
 def load() -> str:
     """How busy the machine is."""
     return f"load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "load unknown"
@@ -123,11 +134,14 @@ def stage(prims: int, hz: float, *, boxes: bool) -> Iterator[tuple[Child, Child]
 
 @dataclass(frozen=True)
 class Window:
-    """One measurement: what the clients saw, and the processor time of both processes by elapsed time."""
+    """One measurement: what the clients saw, the processor time of both processes by elapsed time, and which part of the
+    time they had something to do but no core to do it on."""
 
     seen: dict[str, Any]
     server_cpu: float
     client_cpu: float
+    server_waited: float
+    client_waited: float
     cpu_s: float
     ticks: int
 
@@ -135,24 +149,27 @@ class Window:
 def watch(server: Child, clients: Child, seconds: float) -> Window:
     """Measure for so long."""
     clients.do("mark")
-    cpu = clients.do("report", first=0, last=0)["cpu"]
+    children = (server.process.pid, clients.process.pid)
+    cpu, waited = clients.do("report", first=0, last=0)["cpu"], [waited_s(each) for each in children]
     before = server.tell("stat")
     time.sleep(seconds)
     after = server.tell("stat")
     time.sleep(0.3)
     seen = clients.do("report", first=before["seq"], last=after["seq"])
+    wait = [waited_s(each) - was for each, was in zip(children, waited, strict=True)]
     if seen["gone"]:
         sys.exit(f"clients were closed: {seen['gone']}")
     if seen.get("error_mm", 0.0) > WORST_M * 1e3 or seen.get("error_deg", 0.0) > WORST_DEG:
         sys.exit(f"poses differ from the motion: {seen}")
     elapsed = after["time"] - before["time"]
     used = after["cpu"] - before["cpu"]
-    return Window(
-        seen, used / elapsed, (seen["cpu"] - cpu) / (elapsed + 0.3), used, after["seq"] - before["seq"]
-    )
+    shares = [each / (elapsed + 0.3) for each in (seen["cpu"] - cpu, *wait)]
+    return Window(seen, used / elapsed, *shares, used, after["seq"] - before["seq"])
 
 
-def crowd(form: Form, name: str, prims: int, hz: float, count: int, *, boxes: bool, every: int) -> list[Window]:
+def crowd(
+    form: Form, name: str, prims: int, hz: float, count: int, *, boxes: bool, every: int
+) -> list[Window]:
     """All windows of a scene with a crowd; prints its ticks_applied."""
     with stage(prims, hz, boxes=boxes) as (server, clients):
         server.tell("go")
@@ -161,7 +178,9 @@ def crowd(form: Form, name: str, prims: int, hz: float, count: int, *, boxes: bo
         time.sleep(1.0)
         windows = [watch(server, clients, form.window_s) for _ in range(form.samples)]
         late = server.tell("stat")["late"]
-    conditions = describe(form, windows, f"{prims:,} prims at {hz:g} Hz to {count} clients, {late} ticks late")
+    conditions = describe(
+        form, windows, f"{prims:,} prims at {hz:g} Hz to {count} clients, {late} ticks late"
+    )
     figure(f"sync.{name}.ticks_applied", [each.seen["applied"] for each in windows], "fraction", conditions)
     return windows
 
@@ -171,8 +190,10 @@ def describe(form: Form, windows: list[Window], what: str) -> str:
     last = windows[-1].seen
     middle = lambda values: statistics.median(values)  # noqa: E731
     return (
-        f"{what}; {form.window_s:g} s a window; server {middle([w.server_cpu for w in windows]):.0%} of a core, all clients "
-        f"{middle([w.client_cpu for w in windows]):.0%} of another; {last['compared']} ticks compared with the motion: at most "
+        f"{what}; {form.window_s:g} s a window; server {middle([w.server_cpu for w in windows]):.0%} of a core "
+        f"({1e3 * middle([w.cpu_s / max(1, w.ticks) for w in windows]):.2f} ms a tick), all clients "
+        f"{middle([w.client_cpu for w in windows]):.0%} of another; they waited for other programs "
+        f"{middle([w.server_waited for w in windows]):.0%} and {middle([w.client_waited for w in windows]):.0%} of the time; {last['compared']} ticks compared with the motion: at most "
         f"{last['error_mm']:.3f} mm, {last['error_deg']:.4f} degrees; least of a client {last['applied_least']:.3f}; {load()}"
     )
 
@@ -184,17 +205,38 @@ def bench_10k(form: Form) -> None:
     """Fifty clients, all figures of them."""
     name = "10k_60hz_50_clients"
     windows = crowd(form, name, 10_000, 60, 50, boxes=True, every=10)
-    conditions = describe(form, windows, "10,000 prims at 60 Hz to 50 clients, age of a tick when a client has it")
+    conditions = describe(
+        form, windows, "10,000 prims at 60 Hz to 50 clients, age of a tick when a client has it"
+    )
     for share in ("p50", "p99"):
         figure(f"sync.{name}.{share}", [each.seen[share] for each in windows], "ms", conditions)
     sizes = [each.seen["bytes_per_tick"] / 10_000 for each in windows]
-    figure(
-        f"sync.{name}.bytes_per_prim_tick",
-        sizes,
-        "B",
-        "10,000 prims, every one moves in every tick, headers included",
-    )
+    peer = viser_peer("nodes", form)
+    conditions = "10,000 prims, every one moves in every tick, headers included"
+    more = against(peer, peer.bytes_per_pose, sizes, less=True)
+    figure(f"sync.{name}.bytes_per_prim_tick", sizes, "B", conditions, **more)
     bench_encode(form)
+
+
+def bench_cpu(form: Form) -> None:
+    """One client each, which is kind to the peer: it encodes anew for every client."""
+    with stage(10_000, 60, boxes=True) as (server, clients):
+        server.tell("go")
+        clients.do("connect", clients=1)
+        windows = [watch(server, clients, form.window_s) for _ in range(form.samples)]
+    ours = [10_000 * each.seen["ticks"] / each.cpu_s for each in windows]
+    peer, batch = viser_peer("nodes", form), viser_peer("batched", replace(form, viser_s=form.viser_s / 2))
+    theirs, array = statistics.median(peer.per_cpu_s), statistics.median(batch.per_cpu_s)
+    conditions = (
+        f"10,000 prims at 60 Hz, one client; {statistics.median(ours):,.0f} pose sets a second of server CPU against "
+        f"{theirs:,.0f} of viser with a node a prim, tick after tick, each once its client has the last one; with all prims in one of its batched meshes, in which none can be picked, "
+        f"hidden or moved alone, viser sends {array:,.0f} (our ratio {statistics.median(ours) / array:.2f}) of "
+        f"{statistics.median(batch.bytes_per_pose):.0f} B each; {load()}"
+    )
+    more = {"peer": peer.name, "peer_value": round(theirs, 1)}
+    name = "sync.distinct_pose_sets_per_server_cpu_second_ratio_to_viser"
+    ratios = [each / theirs for each in ours]
+    figure(name, ratios, "ratio", conditions, **more, ratio=round(statistics.median(ratios), 2))
 
 
 def bench_100k(form: Form) -> None:
@@ -214,7 +256,9 @@ def bench_encode(form: Form) -> None:
         child = Child("_fanout_encode.py", path, 10_000, 60, form.samples, core=0)
         answer = child.hear()
         child.end()
-    conditions = f"10,000 prims, taken in and encoded once for all clients, processor time; {answer['what']}; {load()}"
+    conditions = (
+        f"10,000 prims, taken in and encoded once for all clients, processor time; {answer['what']}; {load()}"
+    )
     figure("sync.10k_60hz_50_clients.encode_per_tick", answer["ms"], "ms", conditions)
 
 
@@ -258,36 +302,178 @@ def bench_join(form: Form) -> None:
         server.tell("go")
         clients.do("join", path=path_of(0))  # the first one pays for what is made once
         found = [clients.do("join", path=path_of(9_999))["ms"] for _ in range(form.samples)]
-    peer = viser_peer(form)
+    peer = viser_peer("nodes", form)
     conditions = (
-        f"10,000 prims that move at 60 Hz; scene description, keyframe and its decoding included; {load()}"
+        f"10,000 prims that move at 60 Hz; scene description, keyframe and its decoding included; the peer, whose "
+        f"prims stand still meanwhile, until its replay of the scene has ended; {load()}"
     )
-    figure("sync.join_10k", found, "ms", conditions, **against(peer["join_ms"], found, less=True))
+    figure("sync.join_10k", found, "ms", conditions, **against(peer, peer.join_ms, found, less=True))
 
 
-def against(theirs: list[float], ours: list[float], *, less: bool) -> dict[str, Any]:
+def against(peer: "Peer", theirs: list[float], ours: list[float], *, less: bool) -> dict[str, Any]:
     """What `figure` says of the peer."""
     a, b = statistics.median(ours), statistics.median(theirs)
-    return {"peer": PEER, "peer_value": round(b, 2), "ratio": round(b / a if less else a / b, 2)}
+    return {"peer": peer.name, "peer_value": round(b, 2), "ratio": round(b / a if less else a / b, 2)}
 
 
-PEER = "viser"
+@dataclass
+class Peer:
+    """What viser did, sample by sample."""
+
+    name: str
+    join_ms: list[float]
+    per_cpu_s: list[float]
+    """Pose sets that reached a client, by a second of its server's processor time."""
+    bytes_per_pose: list[float]
 
 
-def viser_peer(form: Form) -> dict[str, Any]:
-    """See `_fanout_viser`; measured once a run."""
-    raise NotImplementedError
+@functools.cache
+def viser_peer(way: str, form: Form) -> Peer:
+    """viser with 10,000 prims and one client; see `_fanout_viser`. Measured once a run."""
+    child = Child("_fanout_viser.py", way, 10_000, 60, core=0)
+    told = child.hear()
+    peer = Peer(f"viser {told['version']}", [], [], [])
+
+    @contextlib.asynccontextmanager
+    async def client() -> AsyncIterator[Seen]:
+        seen = Seen()
+        task = asyncio.create_task(follow(told["port"], told["version"], seen))
+        try:
+            await asyncio.wait_for(seen.replayed.wait(), 60)
+            yield seen
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def join() -> None:
+        begun = time.perf_counter()
+        async with client():  # nothing moves meanwhile, which is kind to the peer
+            peer.join_ms.append((time.perf_counter() - begun) * 1e3)
+
+    async def stream(first: int) -> int:
+        """One tick after the other, each when the client has all of the last one: nothing is done in vain."""
+        async with client() as seen:
+            tick, size, begun, cpu = first, seen.bytes, time.perf_counter(), child.tell(0)["cpu"]
+            while time.perf_counter() - begun < form.viser_s:
+                tick += 1
+                await asyncio.to_thread(child.tell, tick)
+                await asyncio.wait_for(seen.until(tick), 60)
+            poses = 10_000 * (tick - first)
+            peer.per_cpu_s.append(poses / (child.tell(0)["cpu"] - cpu))
+            peer.bytes_per_pose.append((seen.bytes - size) / poses)
+        return tick
+
+    async def all_of_it() -> None:
+        for _ in range(form.samples):
+            await join()
+        tick = 0
+        for _ in range(form.samples):
+            tick = await stream(tick)
+
+    try:
+        asyncio.run(all_of_it())
+    finally:
+        child.end()
+    return peer
+
+
+# ------------------------------------------------------------------------------------------ the whole twin
+
+SIGNALS, RATE = 1_000, 5_000
+CONTRACT = """contract: 1
+sources:
+  plant: {{uri: "tcp://127.0.0.1:{port}", lateness: 0,
+          reader: {{format: jsonl, layout: long, time: {{field: t, unit: ns}}, name: tag, value: v}}}}
+signals:
+{signals}
+"""
+BINDINGS = """bindings: 1
+contract: contract.yaml
+bindings:
+  - {kind: pose, pattern: "/Plant/Line0/Part{n}", position: {z: "s{n}"}}
+"""
+PRODUCER = """
+import socket, sys, time
+port, seconds, rate, signals = int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
+sock = socket.create_connection(("127.0.0.1", port))
+start, sent = time.perf_counter(), 0
+while (elapsed := time.perf_counter() - start) < seconds:
+    due = int(elapsed * rate)
+    now = time.time_ns()
+    rows = [b'{"t": %d, "tag": "s%d", "v": %.3f}\\n' % (now + k, k % signals, k / rate) for k in range(sent, due)]
+    if rows:
+        sock.sendall(b"".join(rows))
+        sent = due
+    time.sleep(0.001)
+"""
 
 
 def bench_event(form: Form) -> None:
-    """Through the whole twin."""
-    raise NotImplementedError
+    """Telemetry over TCP, ingest, bindings, stream, a client of the product."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        motion = make_motion(SIGNALS, 60)
+        text = write_stage(folder / "plant.usda", motion, boxes=False).read_text("utf-8")
+        # One line of a thousand, so that one pattern binds them all.
+        (folder / "plant.usda").write_text(one_line(text), "utf-8")
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            port = int(probe.getsockname()[1])
+        rows = [f"  - {{id: s{i}, source: plant, field: s{i}, unit: m, type: f64}}" for i in range(SIGNALS)]
+        (folder / "contract.yaml").write_text(CONTRACT.format(port=port, signals="\n".join(rows)), "utf-8")
+        (folder / "bindings.yaml").write_text(BINDINGS, "utf-8")
+        with serving(folder) as (process, url):
+            clients = Child("_fanout_clients.py", url, core=1)
+            clients.do("values")
+            runs, waits = [], []
+            for _ in range(form.samples):
+                command = [sys.executable, "-c", PRODUCER, *map(str, (port, form.latency_s, RATE, SIGNALS))]
+                clients.do("mark")
+                waited = waited_s(process)
+                subprocess.run(command, check=True)
+                waits.append((waited_s(process) - waited) / form.latency_s)
+                runs.append(clients.do("ages"))
+            clients.do("quit")
+            clients.end()
+    conditions = (
+        f"{RATE:,} readings/s as JSON lines over TCP, {SIGNALS:,} signals that move as many prims, lateness 0, ticks at 60 Hz, "
+        f"`twinstage serve` on one core, {form.latency_s:g} s a run, {runs[-1]['rows']:,} values seen in the last one; the server "
+        f"waited for other programs {statistics.median(waits):.0%} of the time; {load()}"
+    )
+    for share in ("p50", "p99"):
+        figure(f"sync.event_to_client_{share}_5k_events", [run[share] for run in runs], "ms", conditions)
+
+
+def one_line(text: str) -> str:
+    """The stage with all prims below the first line."""
+    lines = text.splitlines()
+    begins = [k for k, line in enumerate(lines) if line.startswith('    def Xform "Line')][1:]
+    gone = {k + step for k in begins for step in (-1, 0, 1)}
+    return "\n".join(line for k, line in enumerate(lines) if k not in gone) + "\n"
+
+
+@contextlib.contextmanager
+def serving(folder: Path) -> Iterator[tuple[int, str]]:
+    """`twinstage serve`; its process and address."""
+    command = [sys.executable, "-m", "twinstage", "serve", str(folder / "plant.usda"), "--port", "0"]
+    command += ["--bindings", str(folder / "bindings.yaml")]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    pin(process.pid, 0)
+    try:
+        assert process.stdout is not None
+        line = next((line for line in process.stdout if line.startswith("serving ")), "")
+        if not line:
+            sys.exit("the server did not start")
+        yield process.pid, line.split(" at ")[1].split()[0]
+    finally:
+        process.terminate()
+        process.wait(15)
 
 
 PARTS: dict[str, Callable[[Form], None]] = {
     "10k": bench_10k,
     "100k": bench_100k,
     "1k": bench_1k,
+    "cpu": bench_cpu,
     "bad": bench_bad,
     "join": bench_join,
     "event": bench_event,
@@ -296,7 +482,9 @@ PARTS: dict[str, Callable[[Form], None]] = {
 
 def main() -> None:
     """All figures of this file."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--quick", action="store_true", help="shorter windows, the same figures")
     parser.add_argument("--only", default=" ".join(PARTS), help=f"parts by name: {' '.join(PARTS)}")
     options = parser.parse_args()
