@@ -40,6 +40,8 @@ PAGES = [
     "docs/usd-support.md",
     "docs/verify-rules.md",
     "docs/verify.md",
+    "clients/js/README.md",
+    "examples/unity_unreal.md",
 ]
 
 
