@@ -16,6 +16,7 @@ from fastapi import FastAPI
 
 from twinstage.base.errors import TwinstageError, UserError
 from twinstage.sync.cameras import CameraSource
+from twinstage.sync.direct import DirectSocket
 from twinstage.sync.hub import Hub
 from twinstage.sync.messages import MAX_MESSAGE_BYTES
 
@@ -112,7 +113,7 @@ async def running(
 def _config(app: FastAPI) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        ws="websockets-sansio",
+        ws=DirectSocket,
         ws_per_message_deflate=False,
         ws_max_size=MAX_MESSAGE_BYTES,
         log_config=None,

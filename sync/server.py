@@ -28,6 +28,7 @@ from twinstage.sync.api.http import add_calls, refused
 from twinstage.sync.api.operation import Refused
 from twinstage.sync.assets import Asset, AssetStore
 from twinstage.sync.cameras import CameraSource, add_camera_routes
+from twinstage.sync.direct import DirectSocket, Pump, direct_socket
 from twinstage.sync.guard import Guard
 from twinstage.sync.hub import Hub
 from twinstage.sync.messages import NO_PROTOCOL, PROTOCOL, TOO_MANY
@@ -251,6 +252,10 @@ async def _follow(socket: WebSocket, hub: Hub, clock: Clock, max_clients: int) -
     if len(hub.sessions) >= max_clients:
         await socket.close(TOO_MANY, f"this server has its {max_clients} clients already")
         return
+    direct = direct_socket(socket.scope)
+    if direct is not None:
+        await _follow_directly(direct, socket, hub, clock)
+        return
     wake = asyncio.Event()
     session = hub.connect(wake.set, now_ns=_now_ns())
     reader = asyncio.create_task(_read(socket, session, clock))
@@ -263,6 +268,21 @@ async def _follow(socket: WebSocket, hub: Hub, clock: Clock, max_clients: int) -
         reader.cancel()
         with suppress(asyncio.CancelledError):
             await reader
+
+
+async def _follow_directly(direct: DirectSocket, socket: WebSocket, hub: Hub, clock: Clock) -> None:
+    """The short way, behind our own server."""
+    pump = Pump(direct, _now_ns)
+    session = hub.connect(pump.wake, now_ns=_now_ns())
+    pump.attach(session, lambda message: session.receive(message, now_ns=_now_ns(), wall_ns=clock.now_ns()))
+    try:
+        await pump.done.wait()
+    finally:
+        pump.detach()
+        hub.disconnect(session)
+    if session.closed and not session.lost:
+        with suppress(WebSocketDisconnect):
+            await socket.close(*session.closed)
 
 
 async def _read(socket: WebSocket, session: Session, clock: Clock) -> None:

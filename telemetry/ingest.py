@@ -205,6 +205,15 @@ class Ingest:
         return {name: intake.counts for name, intake in self._intakes.items()}
 
     @property
+    def contradictions(self) -> dict[str, dict[str, int]]:
+        """By source and signal: how many readings of this run say something else than an earlier one of the same moment."""
+        names = self.state.signal_ids
+        return {
+            name: {names[signal]: count for signal, count in intake.contradicted.items()}
+            for name, intake in self._intakes.items()
+        }
+
+    @property
     def watermarks(self) -> dict[str, int]:
         """The watermark of each source that was heard from [ns since 1970, UTC]."""
         known = {name: intake.order.watermark_ns for name, intake in self._intakes.items()}

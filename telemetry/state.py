@@ -92,6 +92,8 @@ class StateTable:
         self._texts: dict[int, str | None] = {
             i: None for i, t in enumerate(self.types) if t in ("string", "enum")
         }
+        named = zip(self.signal_ids, self.types, strict=True)
+        self._digest_head = "\n".join(f"{name} {kind}" for name, kind in named).encode()
         self._group(signals_width=[signal.width for signal in signals])
 
     def _group(self, signals_width: Sequence[int]) -> None:
@@ -219,10 +221,7 @@ class StateTable:
 
         Ordinals are left out: they number the writes, so they tell of the way and not of the state.
         """
-        hasher = hashlib.sha256()
-        hasher.update(
-            "\n".join(f"{i} {t}" for i, t in zip(self.signal_ids, self.types, strict=True)).encode()
-        )
+        hasher = hashlib.sha256(self._digest_head)
         columns: list[NDArray[Any]] = [self.numeric, self.event_ns, self.quality, self.integers]
         for array in (*columns, *(self._vectors[kind] for kind in sorted(self._vectors))):
             hasher.update(_bytes(array))

@@ -65,13 +65,15 @@ def make_app(
 
 
 def status_of(live: LiveTwin) -> Mapping[str, Any]:
-    """What `/api/status` says of the sources: counters that add up, watermark and ages [s]; qualities, alarms, history."""
+    """What `/api/status` says of the sources: counters that add up, watermark and ages [s]; the hash of the state (see
+    `StateTable.digest`); qualities, alarms, history."""
     if live.ingest is None:
         return {"sources": {}}
     now = live.clock.now_ns()
     return {
         "sources": live.ingest.counters,
         "watermarkNs": str(live.ingest.watermark_ns),
+        "stateHash": live.ingest.state.digest(),
         "ages": {name: told.ages(now) for name, told in live.ingest.sources().items()},
         "quality": quality_counts(live),
         **({} if live.alarms is None else {"alarms": live.alarms.counts()}),

@@ -294,7 +294,7 @@ def open_twin(
         opened_up = tuple(Finding("binding.instance", "info", "", line) for line in plan.findings)
         findings = (*opened_up, *findings)
         recorder = _recorder(files, ingest)
-        if recorder is not None and recorder.recovered:
+        if recorder is not None and recorder.recovered.last:
             findings = (*findings, Finding("history.goes_on", "info", "", recorder.welcome))
         if plan.findings:  # instances were opened up, so the stage is another one now
             snapshot = read_snapshot(opened)
