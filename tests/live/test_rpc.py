@@ -147,7 +147,9 @@ def without_nothing(value: Any) -> Any:
     """Leaves out what protobuf does not send: null, 0, false, empty. Lists of lists become flat."""
     if isinstance(value, dict):
         cleaned = {key: without_nothing(one) for key, one in value.items()}
-        return {key: one for key, one in cleaned.items() if one not in (None, "", [], {}) and (one or one is True)}
+        return {
+            key: one for key, one in cleaned.items() if one not in (None, "", [], {}) and (one or one is True)
+        }
     if isinstance(value, list):
         if value and isinstance(value[0], list):
             return [part for one in value for part in one]

@@ -9,6 +9,7 @@ PAGES = [
     "README.md",
     "CONTRIBUTING.md",
     "docs/alarms.md",
+    "docs/api.md",
     "docs/architecture.md",
     "docs/cameras.md",
     "docs/contract.md",
