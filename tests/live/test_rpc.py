@@ -241,3 +241,19 @@ def test_a_port_that_is_taken_is_one_sentence(app: Any, twin: LiveTwin) -> None:
                     pass
 
     asyncio.run(main())
+
+
+def test_serving_says_where(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from twinstage.live.server import serve_live
+
+    twin = make_twin(tmp_path, history=False)
+    serve_live(
+        twin,
+        host="127.0.0.1",
+        port=0,
+        on_ready=lambda url: None,
+        camera_engine=None,
+        duration=0.5,
+        grpc_port=0,
+    )
+    assert "gRPC at 127.0.0.1:" in capsys.readouterr().out

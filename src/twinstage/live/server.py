@@ -138,6 +138,9 @@ def serve_live(
         background.append(beside)
     app = make_app(live, hosts={host, *hosts}, camera_engine=camera_engine, datasets=datasets)
     if grpc_port is not None:
+        from twinstage.sync.rpc.proto import classes
+
+        classes()  # a UserError where its packages are missing, before anything is served
         background.append(lambda: _answer_grpc(app, live, grpc_port))
     serve(app, host=host, port=port, background=background, on_ready=on_ready, duration=duration, stop=stop)
 
