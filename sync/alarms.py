@@ -5,7 +5,7 @@
     POST /api/alarms/acknowledge | shelve | unshelve | out-of-service | in-service
 
 A body is JSON: {"alarms": ["mixer.hot"], "by": "name", "comment": "", "seconds": 600}, `seconds` for `shelve` alone. It is
-answered when what was done is as safe as the journal is. `by` is what the client says: this server knows no users.
+answered when what was done is as safe as the journal is. `by` is what the client says, and the name of its token.
 """
 
 import asyncio
@@ -18,6 +18,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from starlette.exceptions import HTTPException
 
 from twinstage.base.errors import UserError
+from twinstage.sync.access.gate import who_of
+from twinstage.sync.access.roles import Identity
 
 MOST_BYTES = 65_536
 """Longest body [B]."""
@@ -85,11 +87,19 @@ def add_alarm_routes(app: FastAPI, source: AlarmSource) -> None:
         if action not in ACTIONS:
             raise HTTPException(404, f"no action {action!r}; there are {', '.join(ACTIONS)}")
         order = await _order(request, action)
-        return await _acted(source, action, order)
+        return await _acted(source, action, order.model_copy(update={"by": _signed(order.by, request)}))
 
     app.add_api_route("/api/alarms", alarms, methods=["GET"])
     app.add_api_route("/api/alarms/journal", journal, methods=["GET"])
     app.add_api_route("/api/alarms/{action}", act, methods=["POST"])
+
+
+def _signed(by: str, request: Request) -> str:
+    """A name that a client gives, with that of its token: a desk is shared, and what a client says may be wrong."""
+    who = who_of(request.scope)
+    if not isinstance(who, Identity) or not who.token_id or who.name == by:
+        return by
+    return f"{by} ({who.name})"
 
 
 async def _acted(source: AlarmSource, action: Action, order: Order) -> JSONResponse:

@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar
 
@@ -22,11 +23,20 @@ class SyncClient:
     only.
     """
 
-    def __init__(self, url: str, *, timeout: float = 10.0) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeout: float = 10.0,
+        token: str | None = None,
+        ca_file: str | Path | None = None,
+    ) -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="twinstage client", daemon=True)
         self._thread.start()
-        self._link: AbstractAsyncContextManager[Client] = connect(url, timeout=timeout)
+        self._link: AbstractAsyncContextManager[Client] = connect(
+            url, timeout=timeout, token=token, ca_file=ca_file
+        )
         try:
             self._client = self._call(self._link.__aenter__())
         except BaseException:

@@ -12,11 +12,13 @@ builds up a backlog.
 
 import asyncio
 import gzip
+import ssl
 import time
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -30,6 +32,7 @@ from websockets.typing import Subprotocol
 from twinstage.base.errors import TwinstageError, UserError
 from twinstage.scene.columns import F8
 from twinstage.sync import messages as m
+from twinstage.sync.access.credentials import client_context, token_text
 from twinstage.sync.codec import OP_TICK_END, Frame, FrameError, decode
 from twinstage.sync.model import SceneModel, Tick, Value
 
@@ -49,8 +52,20 @@ class _Refused(Exception):
 class Client:
     """One link to a twin; made by `connect`."""
 
-    def __init__(self, url: str, want: tuple[str, ...], on_tick: Callable[[Tick], None] | None) -> None:
+    def __init__(
+        self,
+        url: str,
+        want: tuple[str, ...],
+        on_tick: Callable[[Tick], None] | None,
+        token: str | None = None,
+        ca_file: str | Path | None = None,
+    ) -> None:
         self.http_url, self._socket_url = _addresses(url)
+        self._token = token
+        token_text(token)  # a reference that leads nowhere is told at once
+        self._tls = client_context(self.http_url, ca_file)
+        self.role = ""
+        """What the server lets this client do: viewer, operator or engineer."""
         self._want = want
         self._on_tick = on_tick
         self._model: SceneModel | None = None
@@ -128,10 +143,16 @@ class Client:
                 self._fail(str(refusal))
                 return
             except InvalidStatus as status:
-                if status.response.status_code == 403:
+                if status.response.status_code in (400, 401, 403):
                     sentence = bytes(status.response.body or b"").decode(errors="replace")
                     self._fail(sentence)
                     return
+            except UserError as error:  # the token's file or variable is gone
+                self._fail(str(error))
+                return
+            except ssl.SSLCertVerificationError as error:
+                self._fail(f"its certificate is not to be trusted: {error.verify_message}")
+                return
             except (OSError, ConnectionClosed, InvalidHandshake, FrameError, m.MessageError, EOFError):
                 pass
             except Exception as error:  # a defect, here or in `on_tick`: say so instead of falling silent
@@ -157,8 +178,10 @@ class Client:
             proxy=None,
             open_timeout=5,
             close_timeout=1,
+            ssl=self._tls,
         ) as socket:
-            await socket.send(m.to_text(m.Hello(want=list(self._want), have=self._have())))
+            hello = m.Hello(token=token_text(self._token), want=list(self._want), have=self._have())
+            await socket.send(m.to_text(hello))
             try:
                 await self._listen(socket)
             except FrameError:
@@ -200,6 +223,7 @@ class Client:
 
     async def _control(self, socket: ClientConnection, message: m.ServerMessage) -> None:
         if isinstance(message, m.Welcome):
+            self.role = message.role
             self.clock_offset_ns = int(message.server_time_ns) - time.time_ns()
             self.reconnects += self._tick is not None
             await self._load(socket, message.epoch, message.revision)
@@ -213,14 +237,17 @@ class Client:
         """Fetches the scene unless that one is held, then asks for the stream."""
         held = self._model
         if held is None or (epoch or held.epoch, revision) != (held.epoch, held.revision):
-            body = await asyncio.to_thread(_fetch, self.http_url + "/api/scene")
+            body = await asyncio.to_thread(self._get, "/api/scene")
             self._model = SceneModel(msgspec.json.decode(body))
         await socket.send(m.to_text(m.Ready(self.model.revision)))
 
     async def geometry(self, prototype: int) -> bytes:
         """The GLB of a prototype of the scene."""
         url: str = self.scene["prototypes"][prototype]["url"]
-        return await asyncio.to_thread(_fetch, self.http_url + url)
+        return await asyncio.to_thread(self._get, url)
+
+    def _get(self, path: str) -> bytes:
+        return _fetch(self.http_url + path, token_text(self._token), self._tls)
 
     def nodes_of(self, tick: Tick) -> list[str]:
         """Prim paths whose pose a tick brought (points are left out)."""
@@ -235,12 +262,16 @@ async def connect(
     want: tuple[str, ...] = m.CHANNELS,
     timeout: float = 10.0,
     on_tick: Callable[[Tick], None] | None = None,
+    token: str | None = None,
+    ca_file: str | Path | None = None,
 ) -> AsyncIterator[Client]:
     """A link that has its first state; `url` is the address of the viewer.
 
-    `on_tick` is called after each applied tick. Raises UserError where no twin answers within `timeout` [s].
+    `token`: env:NAME, file:PATH, or the token itself; looked up again for each connection, and never printed. `ca_file`: PEM
+    certificate that vouches for the server's, where the system does not know it. `on_tick` is called after each applied
+    tick. Raises UserError where no twin answers within `timeout` [s].
     """
-    client = Client(url, want, on_tick)
+    client = Client(url, want, on_tick, token, ca_file)
     task = asyncio.create_task(client.run())
     try:
         try:
@@ -264,9 +295,20 @@ def _addresses(url: str) -> tuple[str, str]:
     return http, urlunsplit(("wss" if secure else "ws", parts.netloc, "/ws", "", ""))
 
 
-def _fetch(url: str) -> bytes:
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """Elsewhere is no place for a token."""
+
+    def redirect_request(self, *args: Any, **more: Any) -> None:
+        return None
+
+
+def _fetch(url: str, token: str | None = None, tls: ssl.SSLContext | None = None) -> bytes:
     request = urllib.request.Request(url, headers={"Accept-Encoding": "gzip"})
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    if token:
+        request.add_unredirected_header("Authorization", f"Bearer {token}")
+    opener = urllib.request.build_opener(
+        _NoRedirects, urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=tls)
+    )
     try:
         with opener.open(request, timeout=60) as answer:
             body: bytes = answer.read()

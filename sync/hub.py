@@ -17,8 +17,8 @@ from twinstage.base.errors import UserError
 from twinstage.scene.columns import Bool, PoseColumns, SignalColumns, TickColumns, VisibilityColumns
 from twinstage.scene.snapshot import Snapshot
 from twinstage.sync import codec
-from twinstage.sync.messages import GOING_AWAY
-from twinstage.sync.session import Session
+from twinstage.sync.messages import RESTARTING
+from twinstage.sync.session import Admit, Session
 
 MESSAGE_BYTES = 1 << 18
 """Frames are packed into messages of about this size; a single larger frame travels alone [B]."""
@@ -225,9 +225,9 @@ class Hub:
 
     # ------------------------------------------------------------------ for clients
 
-    def connect(self, wake: Callable[[], None], *, now_ns: int) -> Session:
-        """A new client; `wake` is called when its session has something to send."""
-        session = Session(self, wake, now_ns=now_ns)
+    def connect(self, wake: Callable[[], None], *, now_ns: int, admit: Admit | None = None) -> Session:
+        """A new client; `wake` is called when its session has something to send, `admit` says who it is."""
+        session = Session(self, wake, now_ns=now_ns, admit=admit)
         self.sessions.add(session)
         return session
 
@@ -238,7 +238,7 @@ class Hub:
     def stop(self, reason: str) -> None:
         """Says goodbye to all clients; they will try to reconnect."""
         for session in self.sessions:
-            session.close(GOING_AWAY, reason)
+            session.close(RESTARTING, reason)
 
     def tick(self, base_seq: int | None, want: frozenset[str]) -> list[bytes]:
         """Messages with all changes after `base_seq` (None: a keyframe), encoded once for all."""

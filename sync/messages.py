@@ -15,7 +15,9 @@ ACK_TIMEOUT_S: Final = 60.0
 CHANNELS: Final = ("pose", "scalar", "style")
 
 GOING_AWAY: Final = 1001
+RESTARTING: Final = 1012
 BAD_MESSAGE: Final = 4400
+NOT_ADMITTED: Final = 4401
 NO_PROTOCOL: Final = 4406
 TOO_SLOW: Final = 4408
 OUT_OF_ORDER: Final = 4409
@@ -89,6 +91,8 @@ class Welcome(Struct, tag="welcome", rename="camel"):
     want: list[str]
     server_time_ns: str
     limits: Limits
+    role: str = "engineer"
+    """viewer, operator or engineer."""
 
 
 class Pong(Struct, tag="pong", rename="camel"):

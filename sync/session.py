@@ -15,7 +15,10 @@ from collections.abc import Callable
 from typing import Protocol
 
 from twinstage.sync import messages as m
+from twinstage.sync.access.roles import LOCAL, Identity, Refusal, Role
 
+Admit = Callable[[str | None], Identity | Refusal]
+"""Says who shows that token in a hello, or why it is not let in."""
 MAX_CONTROL = 64
 """Control messages that may wait for one client; more means that it does not read."""
 _NS = 1_000_000_000
@@ -41,8 +44,13 @@ class Stream(Protocol):
 class Session:
     """State of one connection. `closed` is (code, reason) once it has to end."""
 
-    def __init__(self, stream: Stream, wake: Callable[[], None], *, now_ns: int) -> None:
+    def __init__(
+        self, stream: Stream, wake: Callable[[], None], *, now_ns: int, admit: Admit | None = None
+    ) -> None:
         self._stream = stream
+        self._admit = admit
+        self.who = Identity(LOCAL, Role.ENGINEER)
+        """Who is at the other end, after the hello."""
         self._wake = wake
         self._opened_ns = now_ns
         self._control: deque[str] = deque()
@@ -104,6 +112,12 @@ class Session:
         if self._welcomed:
             self.close(m.OUT_OF_ORDER, "a second hello on one connection")
             return
+        if self._admit is not None:
+            who = self._admit(hello.token)
+            if isinstance(who, Refusal):
+                self.close(who.code, who.sentence)
+                return
+            self.who = who
         self._welcomed = True
         self._have = hello.have
         self.want = frozenset(m.CHANNELS if hello.want is None else set(hello.want) & set(m.CHANNELS))
@@ -117,6 +131,7 @@ class Session:
                 want=[channel for channel in m.CHANNELS if channel in self.want],
                 server_time_ns=str(wall_ns),
                 limits=m.Limits(),
+                role=self.who.role.word,
             )
         )
 

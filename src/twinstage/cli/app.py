@@ -8,7 +8,20 @@ import typer
 
 from twinstage import __version__
 from twinstage.base.errors import TwinstageError
-from twinstage.cli import alarms, assets, bind, demo, doctor, export, render, serve, synth, telemetry, top
+from twinstage.cli import (
+    alarms,
+    assets,
+    bind,
+    demo,
+    doctor,
+    export,
+    render,
+    serve,
+    synth,
+    telemetry,
+    token,
+    top,
+)
 
 STOPPED = 130
 """Exit code of a command that Ctrl-C or SIGTERM ended."""
@@ -35,6 +48,7 @@ app.add_typer(assets.app, name="assets")
 app.add_typer(bind.app, name="bind")
 app.add_typer(alarms.app, name="alarms")
 app.add_typer(telemetry.app, name="telemetry")
+app.add_typer(token.app, name="token")
 
 
 def _version(value: bool) -> None:
