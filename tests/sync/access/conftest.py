@@ -5,6 +5,6 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from access_desk import desk, serve  # noqa: E402
+from access_desk import desk, serve
 
 __all__ = ["desk", "serve"]

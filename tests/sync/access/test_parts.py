@@ -113,7 +113,7 @@ def test_only_own_and_named_pages_may_ask() -> None:
 # ---------------------------------------------------------------------- cookies and subprotocols
 
 
-def token(lifetime: timedelta | None = None):  # noqa: ANN201
+def token(lifetime: timedelta | None = None):
     return issue(Tokens(), "wall", Role.VIEWER, now=NOON, lifetime=lifetime, random_bytes=lambda n: bytes(n))[
         1
     ]
