@@ -8,6 +8,7 @@ behind by the same ticks.
 A hub belongs to one event loop: call its methods on that loop's thread.
 """
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -19,9 +20,6 @@ from twinstage.scene.snapshot import Snapshot
 from twinstage.sync import codec
 from twinstage.sync.messages import RESTARTING
 from twinstage.sync.session import Admit, Session
-
-MESSAGE_BYTES = 1 << 18
-"""Frames are packed into messages of about this size; a single larger frame travels alone [B]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +86,7 @@ class _State:
             return _Column(np.zeros(n, np.int64), data)
 
         scale = np.ones((nodes, 3), np.float32)
-        self.pose = column(nodes, np.zeros((nodes, 3)), np.zeros((nodes, 4), np.float32), scale)
+        self.pose = column(nodes, np.zeros((nodes, 3), np.int64), np.zeros((nodes, 3), np.uint16), scale)
         self.style = column(nodes, np.zeros((nodes, 4), np.uint8))
         self.visibility = column(nodes, np.ones(nodes, np.bool_))
         zeros = np.zeros(signals, np.int64)
@@ -158,7 +156,8 @@ class Hub:
         self.counters.ticks += 1
         self.counters.refused_rows += int(len(keep) - np.count_nonzero(keep))
         scale = np.ones((1, 3), np.float32) if pose.scale is None else pose.scale[keep]
-        state.pose.store(self.seq, pose.index[keep], pose.translation[keep], pose.rotation[keep], scale)
+        quanta, words = codec.quanta_of(pose.translation[keep]), codec.pack_quaternions(pose.rotation[keep])
+        state.pose.store(self.seq, pose.index[keep], quanta, words, scale)
         state.style.store(self.seq, columns.style.index, columns.style.rgba)
         state.visibility.store(self.seq, columns.visibility.index, columns.visibility.visible)
         _store_signals(state, self.seq, columns.signals)
@@ -191,7 +190,9 @@ class Hub:
         """Poses and visibility of all nodes that changed since the scene was set: copies, for another thread or process."""
         pose, shown = self._state.pose, self._state.visibility
         rows, switched = np.flatnonzero(pose.seq > 0), np.flatnonzero(shown.seq > 0)
-        translation, rotation, scale = (column[rows] for column in pose.data)
+        quanta, words, scale = (column[rows] for column in pose.data)
+        translation = quanta * codec.QUANTUM
+        rotation = codec.unpack_quaternions(words).astype(np.float32)
         return (
             PoseColumns(self.seq, self._state.event_ns, rows.astype(np.uint32), translation, rotation, scale),
             VisibilityColumns(switched.astype(np.uint32), shown.data[0][switched]),
@@ -250,7 +251,13 @@ class Hub:
     def _encode(self, base_seq: int | None, want: frozenset[str]) -> list[bytes]:
         state, base = self._state, base_seq or 0
         stamp = codec.Stamp(
-            self.seq, state.event_ns, state.watermark_ns, base, self.epoch_crc, keyframe=base_seq is None
+            self.seq,
+            state.event_ns,
+            state.watermark_ns,
+            base,
+            self.epoch_crc,
+            base_seq is None,
+            time.time_ns(),
         )
         frames: list[bytes] = []
         if "pose" in want:
@@ -266,7 +273,7 @@ class Hub:
         frames.append(codec.encode_tick_end(stamp))
         self.counters.encodings += 1
         self.counters.bytes_encoded += sum(map(len, frames))
-        return _packed(frames)
+        return codec.packed(frames)
 
 
 def new_epoch(now_ns: int) -> str:
@@ -281,6 +288,7 @@ def _usable(columns: TickColumns) -> Bool:
     for column in (pose.translation, pose.rotation, pose.scale):
         if column is not None:
             keep &= np.isfinite(column).all(axis=1)
+    keep &= np.abs(pose.translation).max(axis=1, initial=0.0) < codec.FARTHEST
     return keep
 
 
@@ -291,18 +299,5 @@ def _store_signals(state: _State, seq: int, signals: SignalColumns) -> None:
 def _pose_frames(stamp: codec.Stamp, pose: _Column, rows: np.ndarray) -> list[bytes]:
     if not len(rows):
         return []
-    translation, rotation, scale = (column[rows] for column in pose.data)
-    return codec.encode_pose(stamp, rows, translation, rotation, None if (scale == 1).all() else scale)
-
-
-def _packed(frames: list[bytes]) -> list[bytes]:
-    """Joins small frames into messages of about MESSAGE_BYTES."""
-    out: list[list[bytes]] = [[]]
-    size = 0
-    for frame in frames:
-        if out[-1] and size + len(frame) > MESSAGE_BYTES:
-            out.append([])
-            size = 0
-        out[-1].append(frame)
-        size += len(frame)
-    return [b"".join(part) if len(part) > 1 else part[0] for part in out]
+    quanta, words, scale = (column[rows] for column in pose.data)
+    return codec.encode_packed(stamp, rows, quanta, words, None if (scale == 1).all() else scale)

@@ -18,6 +18,7 @@ from fastapi import FastAPI
 from twinstage.base.errors import TwinstageError, UserError
 from twinstage.sync.access.door import door
 from twinstage.sync.cameras import CameraSource
+from twinstage.sync.direct import DirectSocket
 from twinstage.sync.hub import Hub
 from twinstage.sync.messages import MAX_MESSAGE_BYTES
 
@@ -140,7 +141,7 @@ def _config(app: FastAPI, tls: ssl.SSLContext | None) -> uvicorn.Config:
     config = uvicorn.Config(
         app,
         http=door(app.state.access),
-        ws="websockets-sansio",
+        ws=DirectSocket,
         ws_per_message_deflate=False,
         ws_max_size=MAX_MESSAGE_BYTES,
         log_config=None,

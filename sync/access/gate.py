@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from twinstage.sync.access import urls
 from twinstage.sync.access.access import Access, offered_token
 from twinstage.sync.access.cookies import cookie_name, read_cookie
-from twinstage.sync.access.roles import Identity, Refusal, Role
+from twinstage.sync.access.roles import CALLER, Identity, Refusal, Role
 from twinstage.sync.access.routes import Routes
 
 _HARMLESS = ("GET", "HEAD", "OPTIONS", "WEBSOCKET")
@@ -44,6 +44,7 @@ class Gate:
             return
         who = self._who(scope)
         scope.setdefault("state", {})["who"] = who
+        CALLER.set(who if isinstance(who, Identity) else None)
         refused = self._denied(method, scope["path"], who)
         if refused is not None:
             page = (

@@ -1,5 +1,6 @@
 """Three roles, each of which may do all that the one below may."""
 
+from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
@@ -61,3 +62,13 @@ class Refusal:
     code: int = 4401
     retry_after: int = 0
     """Seconds after which to try again, where that can help."""
+
+
+CALLER: ContextVar[Identity | None] = ContextVar("twinstage_caller", default=None)
+"""Who sent the request that is being answered, for those who write it down."""
+
+
+def signed(by: str) -> str:
+    """A name that a client gives, with that of its token: a desk is shared, and what a client says may be wrong."""
+    who = CALLER.get()
+    return by if who is None or not who.token_id or who.name == by else f"{by} ({who.name})"

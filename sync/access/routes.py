@@ -1,4 +1,4 @@
-"""Which role each route asks for. What is in no line is refused, whoever asks."""
+"""Which role each route asks for: the table of operations, and what is no operation. What is in no line is refused."""
 
 import re
 from collections.abc import Iterable
@@ -7,7 +7,8 @@ from functools import lru_cache
 
 from starlette.routing import compile_path
 
-from twinstage.sync.access.roles import Role
+from twinstage.sync.access.roles import ROLES, Role
+from twinstage.sync.api.table import OPERATIONS
 
 PUBLIC = None
 """Anybody may: what a browser needs to sign in, and what watches over the process."""
@@ -36,20 +37,10 @@ _VIEWER_FILES = (
     ),
     Line("GET", "/assets/{name:path}", Role.VIEWER),
 )
-_DATA = (
-    Line("GET", "/healthz", PUBLIC),
-    Line("GET", "/readyz", PUBLIC),
-    Line("GET", "/glb/{digest}", Role.VIEWER),
-    Line("GET", "/texture/{digest}", Role.VIEWER),
-    Line("GET", "/camera/{camera:path}", Role.VIEWER),
-    Line("GET", "/metrics", Role.VIEWER),
-    Line("GET", "/api/scene", Role.VIEWER),
-    Line("GET", "/api/status", Role.VIEWER),
-    Line("GET", "/api/state", Role.VIEWER),
-    Line("GET", "/api/cameras", Role.VIEWER),
-    Line("GET", "/api/alarms", Role.VIEWER),
-    Line("GET", "/api/alarms/journal", Role.VIEWER),
-    Line("POST", "/api/alarms/{action}", Role.OPERATOR),
+_DATA = tuple(
+    Line(operation.method, path, PUBLIC if operation.role == "anyone" else ROLES[operation.role])
+    for operation in OPERATIONS
+    for path in operation.paths
 )
 TABLE: tuple[Line, ...] = (*_OWN, *_VIEWER_FILES, *_DATA)
 

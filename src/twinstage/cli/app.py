@@ -15,6 +15,7 @@ from twinstage.cli import (
     demo,
     doctor,
     export,
+    openapi,
     render,
     serve,
     synth,
@@ -43,6 +44,7 @@ app.command("top")(top.top)
 app.command("export")(export.export)
 app.command("doctor")(doctor.doctor)
 app.command("render")(render.render)
+app.command("openapi")(openapi.openapi)
 app.add_typer(synth.app, name="synth")
 app.add_typer(assets.app, name="assets")
 app.add_typer(bind.app, name="bind")

@@ -42,12 +42,14 @@ def make_app(
     hosts: Collection[str] = (),
     camera_engine: str | None = "auto",
     access: "Access | None" = None,
+    datasets: Path | None = None,
 ) -> "FastAPI":
     """The ASGI app of a live twin; `hosts`: names it answers to besides localhost and IP addresses.
 
-    `access`: who may do what; where None, no token is asked for. `camera_engine`: what
-    renders `/camera/...`; None for no such pages.
+    `access`: who may do what; where None, no token is asked for. `camera_engine`: what renders `/camera/...`; None for no
+    such pages. `datasets`: the folder whose datasets are shown.
     """
+    from twinstage.live.api import sources_of
     from twinstage.live.cameras.streams import CameraStreams
     from twinstage.live.states import state_text
     from twinstage.sync.access.access import Access
@@ -65,17 +67,20 @@ def make_app(
         alarms=live.alarms,
         metrics=lambda: metrics_page(live, access),
         access=access,
+        api=sources_of(live, datasets),
     )
 
 
 def status_of(live: LiveTwin) -> Mapping[str, Any]:
-    """What `/api/status` says of the sources: counters that add up, watermark and ages [s]; qualities, alarms, history."""
+    """What `/api/status` says of the sources: counters that add up, watermark and ages [s]; the hash of the state (see
+    `StateTable.digest`); qualities, alarms, history."""
     if live.ingest is None:
         return {"sources": {}}
     now = live.clock.now_ns()
     return {
         "sources": live.ingest.counters,
         "watermarkNs": str(live.ingest.watermark_ns),
+        "stateHash": live.ingest.state.digest(),
         "ages": {name: told.ages(now) for name, told in live.ingest.sources().items()},
         "quality": quality_counts(live),
         **({} if live.alarms is None else {"alarms": live.alarms.counts()}),
@@ -94,6 +99,8 @@ def serve_twin(
     hosts: Collection[str] = (),
     camera_engine: str | None = "auto",
     access: "AccessChoices | None" = None,
+    datasets: Path | None = None,
+    grpc_port: int | None = None,
 ) -> None:
     """Open the twin and serve it until Ctrl-C or the end of `duration` [s]."""
     if access is not None:
@@ -109,6 +116,8 @@ def serve_twin(
         hosts=hosts,
         camera_engine=camera_engine,
         access=access,
+        datasets=datasets,
+        grpc_port=grpc_port,
     )
 
 
@@ -125,10 +134,13 @@ def serve_live(
     hosts: Collection[str] = (),
     camera_engine: str | None = "auto",
     access: "AccessChoices | None" = None,
+    datasets: Path | None = None,
+    grpc_port: int | None = None,
 ) -> None:
     """Serve an open twin until Ctrl-C, the end of `duration` [s] or `stop`. UserError where `access` does not do for `host`.
 
     `beside` is one more coroutine function to run on the server's loop; if it raises, the server ends with its error.
+    `grpc_port`: where this machine may ask the same over gRPC; None for nowhere.
     """
     from twinstage.sync.access.access import open_access
     from twinstage.sync.access.choices import AccessChoices
@@ -141,7 +153,9 @@ def serve_live(
     if beside is not None:
         background.append(beside)
     door = open_access(choices, clock=live.clock)
-    app = make_app(live, hosts={host, *hosts}, camera_engine=camera_engine, access=door)
+    app = make_app(live, hosts={host, *hosts}, camera_engine=camera_engine, access=door, datasets=datasets)
+    if grpc_port is not None:
+        background.append(lambda: _answer_grpc(app, live, grpc_port))
     serve(
         app,
         host=host,
@@ -152,6 +166,17 @@ def serve_live(
         stop=stop,
         tls=choices.tls(),
     )
+
+
+async def _answer_grpc(app: "FastAPI", live: LiveTwin, port: int) -> None:
+    """Until cancelled. On this machine alone, whatever the host: it has no TLS."""
+    from twinstage.sync.access.rpc import interceptor
+    from twinstage.sync.rpc.server import running_rpc
+
+    doors = [interceptor(app.state.access)]
+    async with running_rpc(app.state.calls, live.hub, live.clock, port=port, interceptors=doors) as where:
+        print(f"gRPC at {where}", flush=True)
+        await asyncio.Event().wait()
 
 
 def announce(live: LiveTwin) -> Callable[[str], None]:

@@ -58,7 +58,7 @@ class House:
         self.running: list[subprocess.Popen[str]] = []
 
     def forget(self) -> None:
-        """Leave nothing of these signals at the source, which tells its file anew in each run: they can come from history alone."""
+        """Leave nothing of `door` and `heat` at the source, which tells its file anew in each run: history alone has them."""
         (self.folder / "plc.jsonl").write_text('{"t": 0, "beat": 1}\n')
 
     def start(self, *more: str) -> tuple[subprocess.Popen[str], str]:

@@ -1,0 +1,229 @@
+"""The short way between a session and its socket, past the queues and tasks of ASGI.
+
+A crowd of clients means thousands of small messages a second, and through ASGI each one costs several task switches and
+copies of the frame. Here an acknowledgement is taken in where the bytes arrive, and a tick, which all clients share, is
+handed to the transport as it is. uvicorn keeps what it does well: the handshake, the routes, pings and the close.
+
+Another ASGI server knows nothing of this; `server` then takes the long way.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, MutableMapping
+from typing import Any
+
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import apply_mask
+
+from twinstage.sync.session import Session
+
+EXTENSION = "twinstage.direct"
+"""Where the socket of a connection is found in its ASGI scope, under `extensions`."""
+LAST_WORDS_S = 1.0
+"""Time that a client has to take what was sent before the close [s]; then the connection is cut."""
+_TEXT, _BINARY = 0x81, 0x82
+_FIN, _MASKED = 0x80, 0x80
+_SHORT = 126
+_Hear = Callable[[str | bytes], None]
+
+
+class DirectSocket(WebSocketsSansIOProtocol):
+    """A websocket of uvicorn that can be read and written without ASGI once it is open: see `Pump`."""
+
+    hear: _Hear | None = None
+    """Takes the client's messages as they arrive, if it is set."""
+    changed: Callable[[], None] | None = None
+    """Called when there is room to write again, or the connection is gone."""
+    early = False
+    """Whether the client spoke before it was answered: then only the library knows where in a frame it is."""
+    _rest = b""
+    _fragmented = False
+    _asked = False
+
+    # ------------------------------------------------------------------ what uvicorn calls
+
+    def handle_connect(self, event: Any) -> None:
+        super().handle_connect(event)
+        scope: MutableMapping[str, Any] | None = getattr(self, "scope", None)
+        if scope is not None:  # not where the handshake was refused
+            scope["extensions"][EXTENSION] = self
+
+    def data_received(self, data: bytes) -> None:
+        data, self._rest = self._rest + data if self._rest else data, b""
+        if self.hear is None:
+            self.early = self._asked or not data.endswith(b"\r\n\r\n")
+            self._asked = True
+            super().data_received(data)
+            return
+        at, size = 0, len(data)
+        while at < size:
+            end = _frame_end(data, at)
+            if end > size and end - at <= self.config.ws_max_size:
+                break  # until the rest of it is there
+            self._frame(data[at:end] if at or end < size else data)
+            at = end
+        if at < size:
+            self._rest = data[at:]
+
+    def send_receive_event_to_app(self) -> None:
+        if self.hear is None or self.close_sent:
+            super().send_receive_event_to_app()
+            return
+        data, self.frames = b"".join(self.frames), []
+        if self.curr_msg_data_type == "bytes":
+            self.hear(data)
+            return
+        try:
+            text = data.decode()
+        except UnicodeDecodeError:
+            self.conn.fail(1007, "text that is not UTF-8")
+            self.handle_parser_exception()
+            return
+        self.hear(text)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._tell()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._tell()
+
+    def handle_close(self, event: Any) -> None:
+        super().handle_close(event)
+        self._tell()
+
+    def handle_parser_exception(self) -> None:
+        super().handle_parser_exception()
+        self._tell()
+
+    def keepalive_timeout(self) -> None:
+        """A peer that does not answer pings does not take a close either: what waits for it is dropped."""
+        stuck = self.transport.get_write_buffer_size()
+        super().keepalive_timeout()
+        if stuck:
+            self.transport.abort()
+
+    # ------------------------------------------------------------------ what `Pump` calls
+
+    @property
+    def open(self) -> bool:
+        """Whether anything can still be sent."""
+        return not (self.close_sent or self.disconnected or self.transport.is_closing())
+
+    def write(self, message: str | bytes) -> None:
+        """One whole message; the bytes are not copied."""
+        kind, body = (_TEXT, message.encode()) if isinstance(message, str) else (_BINARY, message)
+        n = len(body)
+        if n < _SHORT:
+            self.transport.write(bytes((kind, n)) + body)
+        elif n < 1 << 16:
+            self.transport.writelines((bytes((kind, 126)) + n.to_bytes(2, "big"), body))
+        else:
+            self.transport.writelines((bytes((kind, 127)) + n.to_bytes(8, "big"), body))
+
+    # ------------------------------------------------------------------ inside
+
+    def _tell(self) -> None:
+        if self.changed is not None:
+            self.changed()
+
+    def _frame(self, frame: bytes) -> None:
+        """A whole frame. Short texts (acknowledgements) are read here, everything else by the library."""
+        if frame[0] == _TEXT and frame[1] & _MASKED and len(frame) < 6 + _SHORT and self.open:
+            if not self._fragmented and self.hear is not None:
+                try:
+                    text = apply_mask(frame[6:], frame[2:6]).decode()
+                except UnicodeDecodeError:
+                    pass  # the library closes with the right code
+                else:
+                    self.hear(text)
+                    return
+        if not frame[0] & 0x08:  # not a ping, pong or close, which may come in between
+            self._fragmented = not frame[0] & _FIN
+        super().data_received(frame)
+
+
+def _frame_end(data: bytes, at: int) -> int:
+    """Where the frame that begins there ends, as far as its head tells."""
+    if len(data) - at < 2:
+        return at + 2
+    n = data[at + 1] & 0x7F
+    head = 2 + (4 if data[at + 1] & _MASKED else 0)
+    if n == 126:
+        n = int.from_bytes(data[at + 2 : at + 4], "big") if len(data) - at >= 4 else 0
+        head += 2
+    elif n == 127:
+        n = int.from_bytes(data[at + 2 : at + 10], "big") if len(data) - at >= 10 else 0
+        head += 8
+    return at + head + n
+
+
+def direct_socket(scope: MutableMapping[str, Any]) -> DirectSocket | None:
+    """The socket of that connection; None behind another server, or of a client that spoke too early."""
+    found = scope.get("extensions", {}).get(EXTENSION)
+    return found if isinstance(found, DirectSocket) and not found.early else None
+
+
+class Pump:
+    """Moves what a session has to say into its socket, as long as there is room.
+
+    Made before the session, whose `wake` it is; `attach` begins, `done` is set when the connection is gone or everything
+    has been said that comes before the close.
+    """
+
+    def __init__(self, socket: DirectSocket, now_ns: Callable[[], int]) -> None:
+        self._socket = socket
+        self._now_ns = now_ns
+        self._loop = asyncio.get_running_loop()
+        self._session: Session | None = None
+        self._waiting: deque[str | bytes] = deque()
+        """The rest of a tick that did not fit."""
+        self._scheduled = False
+        self._cut: asyncio.TimerHandle | None = None
+        self.done = asyncio.Event()
+
+    def attach(self, session: Session, hear: _Hear) -> None:
+        """From now on messages go straight to `hear` and come straight from the session."""
+        self._session = session
+        self._socket.changed = self.wake
+        self._socket.hear = hear
+        self.wake()
+
+    def wake(self) -> None:
+        """Something may have to be sent: once the present callback has ended."""
+        if not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self._run)
+
+    def detach(self) -> None:
+        """The long way again, for the close."""
+        self._socket.hear = self._socket.changed = None
+        if self._cut is not None:
+            self._cut.cancel()
+
+    def _run(self) -> None:
+        self._scheduled = False
+        session, socket = self._session, self._socket
+        if session is None or self.done.is_set():
+            return
+        if not socket.open:
+            session.lost = True
+            session.close(1000, "the client left")
+            self.done.set()
+            return
+        room = socket.writable.is_set
+        while True:
+            while self._waiting and room():
+                socket.write(self._waiting.popleft())
+            if self._waiting or not room():
+                break
+            self._waiting.extend(session.take(self._now_ns()))
+            if not self._waiting:
+                break
+        if session.closed is None:
+            return
+        if room() and not self._waiting:
+            self.done.set()
+        elif self._cut is None:
+            self._cut = self._loop.call_later(LAST_WORDS_S, socket.transport.abort)
