@@ -8,6 +8,7 @@ import pytest
 PAGES = [
     "README.md",
     "CONTRIBUTING.md",
+    "docs/access.md",
     "docs/alarms.md",
     "docs/api.md",
     "docs/architecture.md",
