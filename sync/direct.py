@@ -130,15 +130,15 @@ class DirectSocket(WebSocketsSansIOProtocol):
 
     def _frame(self, frame: bytes) -> None:
         """A whole frame. Short texts (acknowledgements) are read here, everything else by the library."""
-        if frame[0] == _TEXT and frame[1] & _MASKED and len(frame) < 6 + _SHORT and self.open:
-            if not self._fragmented and self.hear is not None:
-                try:
-                    text = apply_mask(frame[6:], frame[2:6]).decode()
-                except UnicodeDecodeError:
-                    pass  # the library closes with the right code
-                else:
-                    self.hear(text)
-                    return
+        short = len(frame) - 6 < _SHORT and frame[:2] == bytes((_TEXT, _MASKED | max(0, len(frame) - 6)))
+        if short and not self._fragmented and self.open and self.hear is not None:
+            try:
+                text = apply_mask(frame[6:], frame[2:6]).decode()
+            except UnicodeDecodeError:
+                pass  # the library closes with the right code
+            else:
+                self.hear(text)
+                return
         if not frame[0] & 0x08:  # not a ping, pong or close, which may come in between
             self._fragmented = not frame[0] & _FIN
         super().data_received(frame)
