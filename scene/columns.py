@@ -115,6 +115,40 @@ class SignalColumns:
         return len(self.signal)
 
 
+@dataclass(frozen=True, slots=True)
+class TextColumns:
+    """Texts of string signals that changed: signal u32[n] strictly increasing, text of each, event_ns i8[n], quality u32[n]."""
+
+    signal: U4
+    text: tuple[str, ...]
+    event_ns: I8
+    quality: U4
+
+    def __len__(self) -> int:
+        return len(self.signal)
+
+
+@dataclass(frozen=True, slots=True)
+class EntityColumns:
+    """Which entity a node shows from now on: index u32[n] strictly increasing, entity i8[n] (never used again; -1 none)."""
+
+    index: U4
+    entity: I8
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+
+def _empty_texts() -> TextColumns:
+    return TextColumns(
+        frozen(np.empty(0), np.uint32), (), frozen(np.empty(0), np.int64), frozen(np.empty(0), np.uint32)
+    )
+
+
+def _empty_entities() -> EntityColumns:
+    return EntityColumns(frozen(np.empty(0), np.uint32), frozen(np.empty(0), np.int64))
+
+
 def _empty_visibility() -> VisibilityColumns:
     return VisibilityColumns(frozen(np.empty(0), np.uint32), frozen(np.empty(0), np.bool_))
 
@@ -162,6 +196,8 @@ class TickColumns:
     signals: SignalColumns = field(default_factory=_empty_signals)
     watermark_ns: int = 0
     labels: LabelColumns = field(default_factory=_empty_labels)
+    texts: TextColumns = field(default_factory=_empty_texts)
+    entities: EntityColumns = field(default_factory=_empty_entities)
 
     @property
     def ordinal(self) -> int:

@@ -7,10 +7,12 @@ import numpy as np
 from twinstage.scene.columns import (
     F4,
     AttributeColumns,
+    EntityColumns,
     LabelColumns,
     PoseColumns,
     SignalColumns,
     StyleColumns,
+    TextColumns,
     TickColumns,
     VisibilityColumns,
     frozen,
@@ -29,6 +31,8 @@ def merge_ticks(ticks: Sequence[TickColumns]) -> TickColumns:
         signals=_merge_signals([tick.signals for tick in ticks]),
         watermark_ns=max(tick.watermark_ns for tick in ticks),
         labels=_merge_labels([tick.labels for tick in ticks]),
+        texts=_merge_texts([tick.texts for tick in ticks]),
+        entities=_merge_entities([tick.entities for tick in ticks]),
     )
 
 
@@ -87,3 +91,20 @@ def _merge_signals(parts: Sequence[SignalColumns]) -> SignalColumns:
         frozen(np.concatenate([part.event_ns for part in parts])[rows], np.int64),
         frozen(np.concatenate([part.quality for part in parts])[rows], np.uint32),
     )
+
+
+def _merge_texts(parts: Sequence[TextColumns]) -> TextColumns:
+    signal, rows = _newest([part.signal for part in parts])
+    text = [text for part in parts for text in part.text]
+    return TextColumns(
+        frozen(signal, np.uint32),
+        tuple(text[row] for row in rows.tolist()),
+        frozen(np.concatenate([part.event_ns for part in parts])[rows], np.int64),
+        frozen(np.concatenate([part.quality for part in parts])[rows], np.uint32),
+    )
+
+
+def _merge_entities(parts: Sequence[EntityColumns]) -> EntityColumns:
+    index, rows = _newest([part.index for part in parts])
+    entity = np.concatenate([part.entity for part in parts])[rows]
+    return EntityColumns(frozen(index, np.uint32), frozen(entity, np.int64))

@@ -8,7 +8,8 @@ from types import TracebackType
 from typing import Any, ParamSpec, TypeVar
 
 from twinstage.scene.columns import F8
-from twinstage.sync.client import Client, connect
+from twinstage.sync import messages as m
+from twinstage.sync.client import Client, Digests, connect
 from twinstage.sync.model import Tick, Value
 
 P = ParamSpec("P")
@@ -22,11 +23,20 @@ class SyncClient:
     only.
     """
 
-    def __init__(self, url: str, *, timeout: float = 10.0) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeout: float = 10.0,
+        interest: m.Interest | None = None,
+        rate: float | None = None,
+    ) -> None:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="twinstage client", daemon=True)
         self._thread.start()
-        self._link: AbstractAsyncContextManager[Client] = connect(url, timeout=timeout)
+        self._link: AbstractAsyncContextManager[Client] = connect(
+            url, timeout=timeout, interest=interest, rate=rate
+        )
         try:
             self._client = self._call(self._link.__aenter__())
         except BaseException:
@@ -72,6 +82,28 @@ class SyncClient:
     def value(self, signal_id: str) -> Value:
         """Newest value of a signal."""
         return self._call(_later(self._client.value, signal_id))
+
+    def age(self) -> float | None:
+        """Age of the newest pose change that is shown, by its source time [s]; None before the first."""
+        return self._call(_later(self._client.age))
+
+    def interest(
+        self,
+        *,
+        prims: list[str] | None = None,
+        labels: list[str] | None = None,
+        signals: list[str] | None = None,
+    ) -> None:
+        """From now on only of those prims (globs), class labels and signals (globs); None: no filter."""
+        self._call(self._client.interest(prims=prims, labels=labels, signals=signals))
+
+    def rate(self, hz: float | None) -> None:
+        """No more ticks a second than that; None: as many as there are."""
+        self._call(self._client.rate(hz))
+
+    def digest(self, timeout: float | None = 10.0) -> Digests:
+        """What the server and this client hold, hashed at the same tick."""
+        return self._call(self._client.digest(timeout))
 
     def _call(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()

@@ -7,16 +7,18 @@
 
 The link repairs itself: after a lost connection the client keeps its state, tries again and catches up. It
 acknowledges a tick after it has been applied, so a program that blocks the event loop skips states and never
-builds up a backlog.
+builds up a backlog. `await client.digest()` compares all that it holds with the server.
 """
 
 import asyncio
 import gzip
+import itertools
 import time
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -30,12 +32,14 @@ from websockets.typing import Subprotocol
 from twinstage.base.errors import TwinstageError, UserError
 from twinstage.scene.columns import F8
 from twinstage.sync import messages as m
-from twinstage.sync.codec import OP_TICK_END, Frame, FrameError, decode
+from twinstage.sync.clock import ClockOffset
+from twinstage.sync.codec import OP_TICK_END, Frame, FrameError, decode_counting
 from twinstage.sync.model import SceneModel, Tick, Value
 
 _FIRST_DELAY_S = 0.25
 _LONGEST_DELAY_S = 5.0
 _MAX_MESSAGE = 8 << 20
+_FIRST_PINGS, _PING_EVERY_S = 4, 10.0
 
 
 class LinkError(TwinstageError):
@@ -46,13 +50,47 @@ class _Refused(Exception):
     """A close that must not be retried."""
 
 
+@dataclass(frozen=True, slots=True)
+class Digests:
+    """Hashes (SHA-256, hex) of what the server and the client hold at the same tick."""
+
+    seq: int
+    server: str
+    client: str
+
+    @property
+    def equal(self) -> bool:
+        return self.server == self.client
+
+
 class Client:
     """One link to a twin; made by `connect`."""
 
-    def __init__(self, url: str, want: tuple[str, ...], on_tick: Callable[[Tick], None] | None) -> None:
+    def __init__(
+        self,
+        url: str,
+        want: tuple[str, ...],
+        on_tick: Callable[[Tick], None] | None,
+        *,
+        on_event: Callable[[m.Event], None] | None = None,
+        interest: m.Interest | None = None,
+        rate: float | None = None,
+        caps: tuple[str, ...] = m.CAPS,
+    ) -> None:
         self.http_url, self._socket_url = _addresses(url)
         self._want = want
         self._on_tick = on_tick
+        self._on_event = on_event
+        self._interest = interest or m.Interest()
+        self._rate = rate
+        self._caps = caps
+        self._socket: ClientConnection | None = None
+        self._frames: list[Frame] = []
+        self._filtered = False
+        """Whether the model was ever filled through a filter: then nobody knows what it holds."""
+        self._clock = ClockOffset()
+        self._pings: dict[float, int] = {}
+        self._asked: list[asyncio.Future[Digests]] = []
         self._model: SceneModel | None = None
         self._seen = -1
         self._tick: Tick | None = None
@@ -64,8 +102,16 @@ class Client:
         """Connections after the first one."""
         self.notices: list[str] = []
         """The last notices of the server, newest last."""
-        self.clock_offset_ns: int | None = None
-        """Server time minus local time [ns], from the greeting; it includes half a round trip."""
+        self.welcome: m.Welcome | None = None
+        """What the server said at the last greeting."""
+        self.tier: m.Tier | None = None
+        """The pace that the server has changed to since, and why."""
+        self.frames_skipped = 0
+        """Frames of kinds that are not known here."""
+        self.latency_ns = 0
+        """From the making of the last tick to its application here, by the clock offset."""
+        self.apply_ns = 0
+        """What decoding and applying the last tick took."""
 
     # ------------------------------------------------------------------ state
 
@@ -100,6 +146,64 @@ class Client:
     def value(self, signal_id: str) -> Value:
         """Newest value of a signal."""
         return self.model.value(signal_id)
+
+    def entity(self, path: str, point_id: int | None = None) -> int:
+        """Id of the entity that a prim or point shows; -1 where it shows none."""
+        return self.model.entity(self.model.node(path, point_id))
+
+    @property
+    def clock_offset_ns(self) -> int | None:
+        """Server time minus local time [ns], by the shortest of the last round trips; None before the first answer."""
+        return self._clock.offset_ns
+
+    def server_now_ns(self) -> int:
+        """The server's time of day now, as far as this side can tell [ns since 1970, UTC]."""
+        return time.time_ns() + (self.clock_offset_ns or 0)
+
+    def age(self) -> float | None:
+        """Age of the newest pose change that is shown, by its source time [s]; None before the first."""
+        event_ns = self.model.event_ns
+        return (self.server_now_ns() - event_ns) / 1e9 if event_ns else None
+
+    async def interest(
+        self,
+        *,
+        prims: list[str] | None = None,
+        labels: list[str] | None = None,
+        signals: list[str] | None = None,
+        view: m.Eye | None = None,
+    ) -> None:
+        """From now on only of those prims (globs, `/Line1/**`), class labels and signals (globs); None: no filter.
+
+        What leaves keeps its last values. Asked for again after each reconnection.
+        """
+        self._interest = m.Interest(prims, labels, signals, view)
+        self._filtered |= self._interest != m.Interest()
+        await self._send(self._interest)
+
+    async def rate(self, hz: float | None) -> None:
+        """No more ticks a second than that; None: as many as there are."""
+        self._rate = hz
+        await self._send(m.Rate(hz))
+
+    async def digest(self, timeout: float | None = 10.0) -> Digests:
+        """What the server and this client hold, hashed at the same tick. LinkError where the link is down or goes."""
+        asked: asyncio.Future[Digests] = asyncio.get_running_loop().create_future()
+        self._asked.append(asked)
+        if not await self._send(m.AskDigest()):
+            self._asked.remove(asked)
+            raise LinkError(f"there is no link to {self.http_url} now")
+        async with asyncio.timeout(timeout):
+            return await asked
+
+    async def _send(self, message: msgspec.Struct) -> bool:
+        """Whether there was a link to send it on."""
+        if self._socket is None:
+            return False
+        with suppress(ConnectionClosed):
+            await self._socket.send(m.to_text(message))
+            return True
+        return False
 
     async def frame(self, timeout: float | None = None) -> Tick:
         """The newest tick applied since the last call, or the next one.
@@ -158,56 +262,119 @@ class Client:
             open_timeout=5,
             close_timeout=1,
         ) as socket:
-            await socket.send(m.to_text(m.Hello(want=list(self._want), have=self._have())))
+            hello = m.Hello(
+                want=list(self._want),
+                caps=list(self._caps),
+                have=self._have(),
+                interest=self._interest,
+                rate=self._rate,
+            )
+            await socket.send(m.to_text(hello))
+            pinging = asyncio.create_task(self._ping(socket))
             try:
                 await self._listen(socket)
-            except FrameError:
+            except FrameError as error:
                 self._model = None  # what it holds is in doubt: take everything anew
+                await socket.close(m.BAD_MESSAGE, str(error)[:100])
                 raise
             except ConnectionClosed as closed:
                 code = closed.rcvd.code if closed.rcvd else 1006
                 if code not in m.RETRY:
                     raise _Refused(closed.rcvd.reason if closed.rcvd else "connection lost") from None
                 raise
+            finally:
+                self._socket = None
+                pinging.cancel()
+                self._drop_asked()
+
+    def _drop_asked(self) -> None:
+        for asked in self._asked:
+            if not asked.done():
+                asked.set_exception(LinkError(f"the link to {self.http_url} went before the answer came"))
+        self._asked.clear()
+
+    async def _ping(self, socket: ClientConnection) -> None:
+        """A few at once, then one now and then."""
+        self._clock.clear()
+        self._pings.clear()
+        for count in itertools.count():
+            t = float(count)
+            self._pings[t] = time.time_ns()
+            with suppress(ConnectionClosed):
+                await socket.send(m.to_text(m.Ping(t)))
+            await asyncio.sleep(0.05 if count < _FIRST_PINGS else _PING_EVERY_S)
 
     def _have(self) -> m.Have | None:
         model = self._model
-        return m.Have(model.epoch, model.seq, model.revision) if model and self._tick else None
+        known = model is not None and self._tick is not None and not self._filtered
+        return m.Have(model.epoch, model.seq, model.revision) if known and model else None
 
     async def _listen(self, socket: ClientConnection) -> None:
-        frames: list[Frame] = []
+        self._frames = []
+        spent = 0
         while True:
             message = await socket.recv()
             if isinstance(message, str):
                 await self._control(socket, m.from_server(message))
                 continue
-            for frame in decode(message):
-                frames.append(frame)
+            begin = time.perf_counter_ns()
+            frames, skipped = decode_counting(message)
+            spent += time.perf_counter_ns() - begin
+            self.frames_skipped += skipped
+            for frame in frames:
+                self._frames.append(frame)
                 if frame.header.op == OP_TICK_END:
-                    await self._apply(socket, frames)
-                    frames = []
+                    done, self._frames = self._frames, []
+                    await self._apply(socket, done, spent)
+                    spent = 0
 
-    async def _apply(self, socket: ClientConnection, frames: list[Frame]) -> None:
+    async def _apply(self, socket: ClientConnection, frames: list[Frame], spent_ns: int) -> None:
+        begin = time.perf_counter_ns()
         tick = self.model.apply(frames)
         if tick is None:
             return
+        self.apply_ns = spent_ns + time.perf_counter_ns() - begin
+        self.latency_ns = self.server_now_ns() - tick.tick_ns
         self._tick = tick
         self._count += 1
         self._changed.set()
         if self._on_tick:
             self._on_tick(tick)
-        await socket.send(m.to_text(m.Ack(tick.seq)))
+        await socket.send(m.to_text(m.Ack(tick.seq, apply_ms=round(self.apply_ns / 1e6, 3))))
 
-    async def _control(self, socket: ClientConnection, message: m.ServerMessage) -> None:
+    async def _control(self, socket: ClientConnection, message: m.ServerMessage | m.Unknown) -> None:
         if isinstance(message, m.Welcome):
-            self.clock_offset_ns = int(message.server_time_ns) - time.time_ns()
+            self.welcome, self.tier = message, None
             self.reconnects += self._tick is not None
             await self._load(socket, message.epoch, message.revision)
-            self.connected = True
+            self.connected, self._socket = True, socket
+        elif isinstance(message, m.Pong):
+            sent_ns = self._pings.pop(message.t, None)
+            if sent_ns is not None:
+                self._clock.add(sent_ns, time.time_ns(), int(message.server_time_ns))
+        elif isinstance(message, m.Tier):
+            self.tier = message
+        elif isinstance(message, m.Digest):
+            self._compare(message)
         elif isinstance(message, m.Event) and message.event == "scene":
+            self._frames = []
             await self._load(socket, None, message.revision)
         elif isinstance(message, m.Event) and message.event == "notice":
             self.notices = [*self.notices[-99:], message.text]
+        if isinstance(message, m.Event) and self._on_event:
+            self._on_event(message)
+
+    def _compare(self, message: m.Digest) -> None:
+        """It comes right behind its tick."""
+        done, self._asked = self._asked, []
+        if not done:
+            return
+        if message.seq != self.model.seq:
+            raise FrameError(f"a digest of tick {message.seq}, but the last one was {self.model.seq}")
+        digests = Digests(message.seq, message.sha256, self.model.digest())
+        for asked in done:
+            if not asked.done():
+                asked.set_result(digests)
 
     async def _load(self, socket: ClientConnection, epoch: str | None, revision: int) -> None:
         """Fetches the scene unless that one is held, then asks for the stream."""
@@ -215,6 +382,7 @@ class Client:
         if held is None or (epoch or held.epoch, revision) != (held.epoch, held.revision):
             body = await asyncio.to_thread(_fetch, self.http_url + "/api/scene")
             self._model = SceneModel(msgspec.json.decode(body))
+            self._filtered = self._interest != m.Interest()
         await socket.send(m.to_text(m.Ready(self.model.revision)))
 
     async def geometry(self, prototype: int) -> bytes:
@@ -235,12 +403,17 @@ async def connect(
     want: tuple[str, ...] = m.CHANNELS,
     timeout: float = 10.0,
     on_tick: Callable[[Tick], None] | None = None,
+    on_event: Callable[[m.Event], None] | None = None,
+    interest: m.Interest | None = None,
+    rate: float | None = None,
+    caps: tuple[str, ...] = m.CAPS,
 ) -> AsyncIterator[Client]:
     """A link that has its first state; `url` is the address of the viewer.
 
-    `on_tick` is called after each applied tick. Raises UserError where no twin answers within `timeout` [s].
+    `on_tick` is called after each applied tick, `on_event` at each event. `interest` and `rate` (ticks a second at most): as in
+    `Client`. `caps`: what of the protocol is used. Raises UserError where no twin answers within `timeout` [s].
     """
-    client = Client(url, want, on_tick)
+    client = Client(url, want, on_tick, on_event=on_event, interest=interest, rate=rate, caps=caps)
     task = asyncio.create_task(client.run())
     try:
         try:

@@ -1,36 +1,40 @@
-"""The newest state of everything that moves, as columns, and the clients that follow it.
+"""The newest state of everything that moves, its rate tiers, and the clients that follow them.
 
-Each node and signal remembers the seq of the tick that changed it last. What a client lacks is then one
-vectorised comparison, whatever it missed: the cost of joining or catching up depends on the scene, never on
-the uptime, and no history is kept. Clients that are in step share one encoding; so do clients that fell
-behind by the same ticks.
+Clients of one tier that are in step share one encoding; so do clients that fell behind by the same ticks.
 
 A hub belongs to one event loop: call its methods on that loop's thread.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
+from weakref import WeakValueDictionary
 
+import msgspec
 import numpy as np
 
+from twinstage.base.clock import Clock, SystemClock
 from twinstage.base.errors import UserError
-from twinstage.scene.columns import Bool, PoseColumns, SignalColumns, TickColumns, VisibilityColumns
+from twinstage.scene.columns import Bool, PoseColumns, TickColumns, VisibilityColumns
 from twinstage.scene.snapshot import Snapshot
 from twinstage.sync import codec
-from twinstage.sync.messages import GOING_AWAY
+from twinstage.sync.figures import Counters, StreamFigures
+from twinstage.sync.interest import Selector
+from twinstage.sync.messages import GOING_AWAY, TIERS, Interest, StageInfo
 from twinstage.sync.session import Session
-
-MESSAGE_BYTES = 1 << 18
-"""Frames are packed into messages of about this size; a single larger frame travels alone [B]."""
+from twinstage.sync.state import State
+from twinstage.sync.tiers import Tier
+from twinstage.sync.view import Masks, View
 
 
 @dataclass(frozen=True, slots=True)
 class SignalMeta:
-    """What a viewer shows of a signal besides its value: SI unit and type name of the contract."""
+    """What a viewer shows of a signal besides its value: SI unit and type name of the contract; of an enum, names by code."""
 
     id: str
     unit: str = ""
     type: str = "f64"
+    labels: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,55 +52,6 @@ class Scene:
     revision: int
 
 
-@dataclass
-class Counters:
-    """Totals since the start."""
-
-    ticks: int = 0
-    refused_rows: int = 0
-    """Poses that were not finite numbers, or whose quaternion was zero: the node kept its last pose."""
-    encodings: int = 0
-    bytes_encoded: int = 0
-
-
-@dataclass
-class _Column:
-    """Rows with the seq of their last change (0 = never)."""
-
-    seq: np.ndarray
-    data: tuple[np.ndarray, ...]
-    newest: np.ndarray = field(default_factory=lambda: np.empty(0, np.uint32))
-    """Rows that the newest tick changed, ascending."""
-
-    def store(self, seq: int, rows: np.ndarray, *values: np.ndarray) -> None:
-        self.newest = rows
-        if len(rows):
-            self.seq[rows] = seq
-            for column, value in zip(self.data, values, strict=True):
-                column[rows] = value
-
-    def since(self, base: int, newest_seq: int) -> np.ndarray:
-        """Rows changed after `base`, ascending."""
-        return self.newest if base == newest_seq - 1 else np.flatnonzero(self.seq > base)
-
-
-class _State:
-    """Columns of one scene revision."""
-
-    def __init__(self, nodes: int, signals: int) -> None:
-        def column(n: int, *data: np.ndarray) -> _Column:
-            return _Column(np.zeros(n, np.int64), data)
-
-        scale = np.ones((nodes, 3), np.float32)
-        self.pose = column(nodes, np.zeros((nodes, 3)), np.zeros((nodes, 4), np.float32), scale)
-        self.style = column(nodes, np.zeros((nodes, 4), np.uint8))
-        self.visibility = column(nodes, np.ones(nodes, np.bool_))
-        zeros = np.zeros(signals, np.int64)
-        self.signals = column(signals, np.full(signals, np.nan), zeros, np.zeros(signals, np.uint32))
-        self.event_ns = 0
-        self.watermark_ns = 0
-
-
 class Hub:
     """Latest state of one twin and its clients; implements `session.Stream`.
 
@@ -105,6 +60,8 @@ class Hub:
         signals: in the order of the state's `signal_ids`: the index is the id in frames.
         bindings: signal ids by prim path, for value panels.
         epoch: names this run; must differ after a restart (see `new_epoch`).
+        clock: the time of day, for the stamps of ticks and the pace of the tiers; the system's where None.
+        tiers: ticks a second of the rate tiers, falling; the first one tells every tick.
     """
 
     def __init__(
@@ -114,14 +71,20 @@ class Hub:
         bindings: Mapping[str, Sequence[str]] | None = None,
         *,
         epoch: str,
+        clock: Clock | None = None,
+        tiers: Sequence[float] = TIERS,
     ) -> None:
         self.epoch = epoch
         self.epoch_crc = codec.epoch_crc(epoch)
-        self.seq = 0
+        self.clock: Clock = clock or SystemClock()
         self.counters = Counters()
+        self.figures = StreamFigures()
         self.sessions: set[Session] = set()
-        self._cache: dict[tuple[int | None, frozenset[str]], list[bytes]] = {}
-        self._set_scene(snapshot, signals, bindings or {}, snapshot.revision)
+        self.on_pending: Callable[[], None] | None = None
+        """Called when a tier has something to tell later; whoever keeps the time calls `advance` then."""
+        self._rates = tuple(tiers)
+        self._events = 0
+        self._set_scene(snapshot, signals, bindings or {}, snapshot.revision, 0)
 
     def _set_scene(
         self,
@@ -129,11 +92,39 @@ class Hub:
         signals: Sequence[SignalMeta],
         bindings: Mapping[str, Sequence[str]],
         revision: int,
+        seq: int,
     ) -> None:
         by_path = {path: tuple(ids) for path, ids in bindings.items()}
         self.scene = Scene(snapshot, tuple(signals), by_path, self.epoch, revision)
-        self._state = _State(snapshot.node_count, len(signals))
-        self._cache.clear()
+        self._state = self._new_state(seq)
+        self.tiers = tuple(
+            Tier(hz, self._state if i == 0 else self._new_state(seq), self.epoch_crc, self._encoded)
+            for i, hz in enumerate(self._rates)
+        )
+        self._views: WeakValueDictionary[tuple[frozenset[str], bytes], View] = WeakValueDictionary()
+        self._selector: Selector | None = None
+        self._digests: dict[View, str] = {}
+
+    def _new_state(self, seq: int) -> State:
+        state = State(self.scene.snapshot.node_count, len(self.scene.signals))
+        state.seq = seq
+        return state
+
+    def _encoded(self, kind: str, size: int) -> None:
+        self.counters.encodings += 1
+        self.counters.bytes_encoded += size
+        self.figures.frame_bytes[kind].observe(size)
+
+    @property
+    def seq(self) -> int:
+        """The newest tick."""
+        return self._state.seq
+
+    @property
+    def stage(self) -> StageInfo:
+        """How the stage was authored."""
+        stage = self.scene.snapshot.stage
+        return StageInfo(stage.meters_per_unit, stage.up_axis, stage.hash)
 
     @property
     def revision(self) -> int:
@@ -142,33 +133,53 @@ class Hub:
 
     # ------------------------------------------------------------------ from the twin
 
-    def publish(self, columns: TickColumns) -> int:
+    def publish(
+        self, columns: TickColumns, *, now_ns: int | None = None, received_ns: int | None = None
+    ) -> int:
         """Takes one tick in and wakes the clients that may have it; returns its seq.
 
-        A tick that changes nothing, not even the watermark, is not counted. UserError where a column names a
-        node or signal that the scene does not have.
+        A tick that changes nothing, not even the watermark, is not counted. `now_ns`: the time of day, the clock's where None.
+        `received_ns`: when the oldest of the readings in it arrived, if known; both in ns since 1970, UTC. UserError where
+        a column names a node or signal that the scene does not have.
         """
         state = self._state
-        pose, keep = columns.pose, _usable(columns)
-        nothing = not (len(pose) or len(columns.style) or len(columns.visibility) or len(columns.signals))
-        if nothing and columns.watermark_ns == state.watermark_ns:
+        now = self.clock.now_ns() if now_ns is None else now_ns
+        parts = (
+            columns.pose,
+            columns.style,
+            columns.visibility,
+            columns.signals,
+            columns.texts,
+            columns.entities,
+        )
+        if not any(len(part) for part in parts) and columns.watermark_ns == state.watermark_ns:
+            self.advance(now)
             return self.seq
         self._check(columns)
-        self.seq += 1
+        keep = _usable(columns)
         self.counters.ticks += 1
         self.counters.refused_rows += int(len(keep) - np.count_nonzero(keep))
-        scale = np.ones((1, 3), np.float32) if pose.scale is None else pose.scale[keep]
-        state.pose.store(self.seq, pose.index[keep], pose.translation[keep], pose.rotation[keep], scale)
-        state.style.store(self.seq, columns.style.index, columns.style.rgba)
-        state.visibility.store(self.seq, columns.visibility.index, columns.visibility.visible)
-        _store_signals(state, self.seq, columns.signals)
-        if len(pose):  # not the maximum: a source's clock may be set back, and a replay may loop
-            state.event_ns = pose.event_ns
-        state.watermark_ns = columns.watermark_ns
-        self._cache.clear()
-        for session in self.sessions:
-            session.changed()
+        before = state.seq
+        moved = state.take(before + 1, columns, keep, now, moved=bool(self.tiers[0].listeners))
+        self._digests.clear()
+        for tier in self.tiers:
+            tier.arrived(received_ns)
+        self.tiers[0].tell(before, moved, now)
+        if self.advance(now) is not None and self.on_pending is not None:
+            self.on_pending()
         return self.seq
+
+    def advance(self, now_ns: int | None = None) -> int | None:
+        """Lets the slower tiers tell what is due; returns the time until the next one is [ns], None = nothing waits."""
+        now = self.clock.now_ns() if now_ns is None else now_ns
+        waits = []
+        for tier in self.tiers[1:]:
+            wait = tier.wait_ns(self._state, now)
+            if wait == 0:
+                tier.follow(self._state, now)
+            elif wait is not None:
+                waits.append(wait)
+        return min(waits, default=None)
 
     def _check(self, columns: TickColumns) -> None:
         nodes, signals = self.scene.snapshot.node_count, len(self.scene.signals)
@@ -177,6 +188,8 @@ class Hub:
             "style": (columns.style.index, nodes),
             "visibility": (columns.visibility.index, nodes),
             "signal": (columns.signals.signal, signals),
+            "text": (columns.texts.signal, signals),
+            "entity": (columns.entities.index, nodes),
         }
         for name, (index, n) in sized.items():
             if len(index) and int(index.max()) >= n:
@@ -191,7 +204,9 @@ class Hub:
         """Poses and visibility of all nodes that changed since the scene was set: copies, for another thread or process."""
         pose, shown = self._state.pose, self._state.visibility
         rows, switched = np.flatnonzero(pose.seq > 0), np.flatnonzero(shown.seq > 0)
-        translation, rotation, scale = (column[rows] for column in pose.data)
+        quanta, words, scale = (column[rows] for column in pose.data)
+        translation = quanta * codec.QUANTUM
+        rotation = codec.unpack_quaternions(words).astype(np.float32)
         return (
             PoseColumns(self.seq, self._state.event_ns, rows.astype(np.uint32), translation, rotation, scale),
             VisibilityColumns(switched.astype(np.uint32), shown.data[0][switched]),
@@ -213,6 +228,7 @@ class Hub:
             old.signals if signals is None else signals,
             old.bindings if bindings is None else bindings,
             max(old.revision + 1, snapshot.revision),
+            self.seq,
         )
         for session in self.sessions:
             session.scene_replaced()
@@ -222,6 +238,13 @@ class Hub:
         """Shows a text to all viewers: level info, warning or error."""
         for session in self.sessions:
             session.notice(level, text)
+
+    def event(self, name: str, data: Mapping[str, Any]) -> int:
+        """Tells all clients that want events that something happened; returns the number of the event."""
+        self._events += 1
+        for session in self.sessions:
+            session.event(name, self._events, data)
+        return self._events
 
     # ------------------------------------------------------------------ for clients
 
@@ -234,6 +257,7 @@ class Hub:
     def disconnect(self, session: Session) -> None:
         """Forgets a client."""
         self.sessions.discard(session)
+        session.tier.listeners.discard(session)
 
     def stop(self, reason: str) -> None:
         """Says goodbye to all clients; they will try to reconnect."""
@@ -241,32 +265,27 @@ class Hub:
             session.close(GOING_AWAY, reason)
 
     def tick(self, base_seq: int | None, want: frozenset[str]) -> list[bytes]:
-        """Messages with all changes after `base_seq` (None: a keyframe), encoded once for all."""
-        key = (base_seq, want)
-        if key not in self._cache:
-            self._cache[key] = self._encode(base_seq, want)
-        return self._cache[key]
+        """Messages with all changes after `base_seq` (None: a keyframe), absolute and plain, encoded once for all."""
+        return self.tiers[0].messages(base_seq, self.view(want, Interest()), delta=False, zstd=False)
 
-    def _encode(self, base_seq: int | None, want: frozenset[str]) -> list[bytes]:
-        state, base = self._state, base_seq or 0
-        stamp = codec.Stamp(
-            self.seq, state.event_ns, state.watermark_ns, base, self.epoch_crc, keyframe=base_seq is None
-        )
-        frames: list[bytes] = []
-        if "pose" in want:
-            frames += _pose_frames(stamp, state.pose, state.pose.since(base, self.seq))
-        if "style" in want:
-            rows = state.style.since(base, self.seq)
-            frames += codec.encode_style(stamp, rows, state.style.data[0][rows])
-            rows = state.visibility.since(base, self.seq)
-            frames += codec.encode_visibility(stamp, rows, state.visibility.data[0][rows])
-        if "scalar" in want:
-            rows = state.signals.since(base, self.seq)
-            frames += codec.encode_signals(stamp, rows, *(column[rows] for column in state.signals.data))
-        frames.append(codec.encode_tick_end(stamp))
-        self.counters.encodings += 1
-        self.counters.bytes_encoded += sum(map(len, frames))
-        return _packed(frames)
+    def view(self, want: frozenset[str], interest: Interest) -> View:
+        """What a client with those channels and that interest is shown; the same object for the same question."""
+        key = (want, msgspec.json.encode(interest))
+        view = self._views.get(key)
+        if view is None:
+            if self._selector is None:
+                self._selector = Selector(self.scene.snapshot, [signal.id for signal in self.scene.signals])
+            nodes = self._selector.nodes(interest.prims, interest.labels)
+            view = self._views[key] = View(want, nodes, self._selector.signals(interest.signals))
+        return view
+
+    def digest(self, view: View, held: Masks) -> str:
+        """Hash of the newest state as far as it is shown, and of the rows that are `held` from before."""
+        if held:
+            return self._state.digest(view, held)
+        if view not in self._digests:
+            self._digests[view] = self._state.digest(view, held)
+        return self._digests[view]
 
 
 def new_epoch(now_ns: int) -> str:
@@ -281,28 +300,5 @@ def _usable(columns: TickColumns) -> Bool:
     for column in (pose.translation, pose.rotation, pose.scale):
         if column is not None:
             keep &= np.isfinite(column).all(axis=1)
+    keep &= np.abs(pose.translation).max(axis=1, initial=0.0) < codec.FARTHEST
     return keep
-
-
-def _store_signals(state: _State, seq: int, signals: SignalColumns) -> None:
-    state.signals.store(seq, signals.signal, signals.value, signals.event_ns, signals.quality)
-
-
-def _pose_frames(stamp: codec.Stamp, pose: _Column, rows: np.ndarray) -> list[bytes]:
-    if not len(rows):
-        return []
-    translation, rotation, scale = (column[rows] for column in pose.data)
-    return codec.encode_pose(stamp, rows, translation, rotation, None if (scale == 1).all() else scale)
-
-
-def _packed(frames: list[bytes]) -> list[bytes]:
-    """Joins small frames into messages of about MESSAGE_BYTES."""
-    out: list[list[bytes]] = [[]]
-    size = 0
-    for frame in frames:
-        if out[-1] and size + len(frame) > MESSAGE_BYTES:
-            out.append([])
-            size = 0
-        out[-1].append(frame)
-        size += len(frame)
-    return [b"".join(part) if len(part) > 1 else part[0] for part in out]

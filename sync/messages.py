@@ -6,13 +6,18 @@ import msgspec
 from msgspec import Meta, Struct
 
 PROTOCOL: Final = "twin.v1"
+VERSION: Final = 1
+"""Version of the frames and messages within the protocol: the only one spoken here."""
 WINDOW: Final = 2
 """Unacknowledged ticks under way to one client."""
 MAX_MESSAGE_BYTES: Final = 65536
 """Longest message from a client [B]."""
 HELLO_TIMEOUT_S: Final = 10.0
 ACK_TIMEOUT_S: Final = 60.0
-CHANNELS: Final = ("pose", "scalar", "style")
+CHANNELS: Final = ("pose", "scalar", "style", "entity", "event")
+CAPS: Final = ("delta", "zstd", "digest")
+TIERS: Final = (60.0, 30.0, 10.0, 2.0)
+"""Ticks a second of the tiers; the first one tells every tick."""
 
 GOING_AWAY: Final = 1001
 BAD_MESSAGE: Final = 4400
@@ -34,12 +39,47 @@ class Have(Struct):
     revision: Count = 0
 
 
+class Versions(Struct):
+    """A range of versions, ends included."""
+
+    min: int = VERSION
+    max: int = VERSION
+
+
+Triple = tuple[float, float, float]
+
+
+class Eye(Struct, rename="camel"):
+    """Where a client looks from, in the scene's world: metres, radians, Z up."""
+
+    position: Triple
+    direction: Triple
+    up: Triple = (0.0, 0.0, 1.0)
+    vertical_fov: float = 1.0
+    aspect: float = 1.0
+    """Width by height."""
+    far: float | None = None
+
+
+class Interest(Struct, tag="interest"):
+    """What a client wants to be told of; a part that is null is no filter."""
+
+    prims: list[str] | None = None
+    labels: list[str] | None = None
+    signals: list[str] | None = None
+    view: Eye | None = None
+
+
 class Hello(Struct, tag="hello"):
     """First message of a client."""
 
+    protocol: Versions = msgspec.field(default_factory=Versions)
     token: str | None = None
     want: list[str] | None = None
+    caps: list[str] = []
     have: Have | None = None
+    interest: Interest | None = None
+    rate: float | None = None
 
 
 class Ready(Struct, tag="ready"):
@@ -48,10 +88,22 @@ class Ready(Struct, tag="ready"):
     revision: Count
 
 
-class Ack(Struct, tag="ack"):
-    """Every tick up to `seq` is applied."""
+class Ack(Struct, tag="ack", rename="camel", omit_defaults=True):
+    """Every tick up to `seq` is applied. `fps`: pictures a second; `apply_ms`: how long applying took [ms]."""
 
     seq: Count
+    fps: float | None = None
+    apply_ms: float | None = None
+
+
+class Rate(Struct, tag="rate"):
+    """No more ticks a second than that; null: as many as there are."""
+
+    hz: float | None = None
+
+
+class AskDigest(Struct, tag="digest"):
+    """Asks for the hash of what it should hold."""
 
 
 class Pause(Struct, tag="pause"):
@@ -68,7 +120,13 @@ class Ping(Struct, tag="ping"):
     t: float
 
 
-ClientMessage = Hello | Ready | Ack | Pause | Resume | Ping
+ClientMessage = Hello | Ready | Ack | Pause | Resume | Ping | Interest | Rate | AskDigest
+
+
+class Unknown(Struct):
+    """A message of a type that is not known here: to be ignored."""
+
+    type: str
 
 
 class Limits(Struct, rename="camel"):
@@ -79,8 +137,16 @@ class Limits(Struct, rename="camel"):
     ack_timeout_seconds: float = ACK_TIMEOUT_S
 
 
+class StageInfo(Struct, rename="camel"):
+    """How the USD stage was authored; the stream itself is in metres and Z-up."""
+
+    meters_per_unit: float
+    up_axis: str
+    hash: str
+
+
 class Welcome(Struct, tag="welcome", rename="camel"):
-    """Answer to a hello."""
+    """Answer to a hello. `rate`: ticks a second of the client's tier."""
 
     protocol: str
     epoch: str
@@ -89,6 +155,25 @@ class Welcome(Struct, tag="welcome", rename="camel"):
     want: list[str]
     server_time_ns: str
     limits: Limits
+    version: int = VERSION
+    caps: list[str] = []
+    rate: float = TIERS[0]
+    tiers: list[float] = []
+    stage: StageInfo | None = None
+
+
+class Tier(Struct, tag="tier"):
+    """The client has another tier; hz 0: single catch-ups, each after the acknowledgement of the one before."""
+
+    hz: float
+    reason: str
+
+
+class Digest(Struct, tag="digest"):
+    """Hash of what a client should hold after tick `seq`."""
+
+    seq: int
+    sha256: str
 
 
 class Pong(Struct, tag="pong", rename="camel"):
@@ -99,12 +184,14 @@ class Pong(Struct, tag="pong", rename="camel"):
 
 
 class Event(Struct, tag="event", omit_defaults=True):
-    """`scene` (with the new revision) or `notice` (with level and text)."""
+    """`scene` (with the new revision), `notice` (with level and text), or another with its number and data."""
 
     event: str
     revision: int = -1
     level: str = ""
     text: str = ""
+    n: int = 0
+    data: dict[str, Any] | None = None
 
 
 class Bye(Struct, tag="bye"):
@@ -113,7 +200,7 @@ class Bye(Struct, tag="bye"):
     reason: str
 
 
-ServerMessage = Welcome | Pong | Event | Bye
+ServerMessage = Welcome | Pong | Event | Bye | Tier | Digest
 
 _decode_client: "msgspec.json.Decoder[ClientMessage]" = msgspec.json.Decoder(ClientMessage)
 _decode_server: "msgspec.json.Decoder[ServerMessage]" = msgspec.json.Decoder(ServerMessage)
@@ -129,20 +216,35 @@ def to_text(message: Struct) -> str:
     return _encode.encode(message).decode()
 
 
-def from_client(text: str) -> ClientMessage:
+def from_client(text: str) -> ClientMessage | Unknown:
     """Reads a client's message; MessageError with a sentence where it is not one."""
-    message: ClientMessage = _read(_decode_client, text)
+    message: ClientMessage | Unknown = _read(_decode_client, text, _CLIENT_TYPES)
     return message
 
 
-def from_server(text: str) -> ServerMessage:
+def from_server(text: str) -> ServerMessage | Unknown:
     """Reads a server's message; MessageError where it is not one."""
-    message: ServerMessage = _read(_decode_server, text)
+    message: ServerMessage | Unknown = _read(_decode_server, text, _SERVER_TYPES)
     return message
 
 
-def _read(decoder: "msgspec.json.Decoder[Any]", text: str) -> Any:
+def _types_of(union: Any) -> frozenset[str]:
+    return frozenset(kind.__struct_config__.tag for kind in union.__args__)
+
+
+_CLIENT_TYPES = _types_of(ClientMessage)
+_SERVER_TYPES = _types_of(ServerMessage)
+_decode_head: "msgspec.json.Decoder[Unknown]" = msgspec.json.Decoder(Unknown)
+
+
+def _read(decoder: "msgspec.json.Decoder[Any]", text: str, types: frozenset[str]) -> Any:
     try:
         return decoder.decode(text)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        try:
+            head = _decode_head.decode(text)
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            head = None
+        if head is not None and head.type not in types:
+            return head
         raise MessageError(f"not a message of {PROTOCOL}: {error}") from None

@@ -13,7 +13,7 @@ import numpy as np
 
 from twinstage.scene.glb import glb_size, primitive_slots
 from twinstage.scene.snapshot import Light, Material, Prototype, SceneCamera, Snapshot, Texture, TextureInput
-from twinstage.sync.hub import Scene
+from twinstage.sync.hub import Scene, SignalMeta
 from twinstage.sync.messages import PROTOCOL
 
 _MAGIC = (
@@ -73,9 +73,16 @@ def scene_document(scene: Scene) -> dict[str, Any]:
         "textures": [_texture(texture) for texture in snapshot.textures],
         "cameras": [_camera(camera, prims.path) for camera in snapshot.cameras],
         "lights": [_light(light, prims.path) for light in snapshot.lights],
-        "signals": [{"id": signal.id, "unit": signal.unit, "type": signal.type} for signal in scene.signals],
+        "signals": [_signal(signal) for signal in scene.signals],
         "bindings": {path: list(ids) for path, ids in sorted(scene.bindings.items())},
     }
+
+
+def _signal(signal: SignalMeta) -> dict[str, Any]:
+    about: dict[str, Any] = {"id": signal.id, "unit": signal.unit, "type": signal.type}
+    if signal.labels:
+        about["labels"] = {str(code): name for code, name in sorted(signal.labels.items())}
+    return about
 
 
 def scene_bytes(scene: Scene) -> bytes:

@@ -275,7 +275,7 @@ async def _write(socket: WebSocket, session: Session, wake: asyncio.Event) -> No
     """Drains the session until it is closed. A send waits while the client's socket is full."""
     while not session.lost:
         wake.clear()
-        for message in session.take(_now_ns()):
+        while not session.lost and (message := session.next_message(_now_ns())) is not None:
             if isinstance(message, str):
                 await socket.send_text(message)
             else:
@@ -297,12 +297,14 @@ def _now_ns() -> int:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     hub: Hub = app.state.hub
     keeper = asyncio.create_task(_keep(hub, app.state.rate))
+    pacer = asyncio.create_task(_pace(hub))
     try:
         yield
     finally:
-        keeper.cancel()
-        with suppress(asyncio.CancelledError):
-            await keeper
+        for task in (keeper, pacer):
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
 
 
 async def _keep(hub: Hub, rate: "_Rate") -> None:
@@ -312,6 +314,17 @@ async def _keep(hub: Hub, rate: "_Rate") -> None:
         for session in list(hub.sessions):
             session.expire(_now_ns())
         await asyncio.sleep(1.0)
+
+
+async def _pace(hub: Hub) -> None:
+    """Lets the slower rate tiers tell what was left when the last tick came; sleeps while nothing waits."""
+    pending = asyncio.Event()
+    hub.on_pending = pending.set
+    while True:
+        await pending.wait()
+        pending.clear()
+        while (wait_ns := hub.advance()) is not None:
+            await asyncio.sleep(max(wait_ns / 1e9, 0.002))
 
 
 class _Rate:

@@ -260,7 +260,10 @@ def test_a_ping_is_answered_with_the_time_of_day(hub: Hub) -> None:
     [
         ("{", 4400, "not a message of twin.v1"),
         ("[1, 2]", 4400, "Expected `object`"),
-        ('{"type":"shout"}', 4400, "shout"),
+        ('{"type":5}', 4400, "Expected `str`"),
+        ('{"type":"interest","prims":["' + '","'.join("a" * 65) + '"]}', 4400, "65 patterns"),
+        ('{"type":"interest","labels":["' + "a" * 600 + '"]}', 4400, "600 characters"),
+        ('{"type":"rate","hz":0}', 4400, "pause ends the stream"),
         ('{"type":"ack","seq":"7"}', 4400, "Expected `int`"),
         ('{"type":"ack","seq":-1}', 4400, ">= 0"),
         ('{"type":"ack"}', 4400, "seq"),

@@ -1,0 +1,126 @@
+"""What a client is interested in, from names to masks: globs over prim paths, class labels, signal ids.
+
+A glob of paths is matched segment by segment: `*`, `?` and `[...]` stand for characters of one name, `**` for any number
+of names. Sets of reached segments are handed down from parents to children in whole levels of the tree, so the cost grows with
+the scene and not with its square, and no glob can make it explode.
+"""
+
+import fnmatch
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from twinstage.scene.columns import Bool
+from twinstage.scene.snapshot import Snapshot
+
+MAX_GLOBS = 64
+MAX_GLOB_LENGTH = 512
+MAX_SEGMENTS = 60
+
+
+class Selector:
+    """Globs and labels against one scene; made once a scene, at the first interest."""
+
+    def __init__(self, snapshot: Snapshot, signal_ids: Sequence[str]) -> None:
+        prims = snapshot.prims
+        self._parent = np.asarray(prims.parent, np.int64)
+        self._instancer = np.asarray(snapshot.points.instancer, np.int64)
+        names = [path.rpartition("/")[2] for path in prims.path]
+        self._names, self._name = np.unique(np.array(names, object), return_inverse=True)
+        self._labels = prims.labels
+        self._signals = signal_ids
+        depth = np.array([path.count("/") for path in prims.path], np.int64)
+        self._levels = [np.flatnonzero(depth == d) for d in np.unique(depth)]
+
+    def nodes(self, globs: Sequence[str] | None, labels: Sequence[str] | None) -> Bool | None:
+        """Nodes that both filters let through, with all nodes above them; None where neither filters.
+
+        Those above are needed to place the others. Points go with their PointInstancer.
+        """
+        if globs is None and labels is None:
+            return None
+        prims = np.ones(len(self._parent), np.bool_)
+        if globs is not None:
+            prims &= self._globbed(globs)
+        if labels is not None:
+            prims &= self._labelled(labels)
+        points = prims[self._instancer]
+        return np.concatenate([self.with_ancestors(prims), points])
+
+    def with_ancestors(self, prims: Bool) -> Bool:
+        """The prims and all above them."""
+        out = prims.copy()
+        for level in reversed(self._levels):
+            parents = self._parent[level[out[level]]]
+            out[parents[parents >= 0]] = True
+        return out
+
+    def signals(self, globs: Sequence[str] | None) -> Bool | None:
+        """Signals whose id one of the globs matches, `*` any characters; None: all."""
+        if globs is None:
+            return None
+        tests = [re.compile(fnmatch.translate(glob)).match for glob in globs]
+        return np.array([any(test(name) for test in tests) for name in self._signals], np.bool_)
+
+    def _globbed(self, globs: Sequence[str]) -> Bool:
+        out = np.zeros(len(self._parent), np.bool_)
+        for glob in globs:
+            out |= self._matched(glob)
+        return out
+
+    def _matched(self, glob: str) -> Bool:
+        """Bit i of a prim's set: the names down to it can be the first i segments."""
+        segments = [part for part in glob.split("/") if part]
+        if len(segments) > MAX_SEGMENTS:
+            return np.zeros(len(self._parent), np.bool_)
+        fits = [None if part == "**" else self._fits(part) for part in segments]
+        sets = np.zeros(len(self._parent), np.int64)
+        start = _closed(np.ones(1, np.int64), fits)[0]
+        for level in self._levels:
+            parent = self._parent[level]
+            above = np.where(parent < 0, start, sets[np.maximum(parent, 0)])
+            below = np.zeros(len(level), np.int64)
+            for i, fit in enumerate(fits):
+                reached = (above >> i) & 1
+                below |= reached << i if fit is None else (reached & fit[self._name[level]]) << (i + 1)
+            sets[level] = _closed(below, fits)
+        out: Bool = (sets >> len(fits)) & 1 > 0
+        return out
+
+    def _fits(self, segment: str) -> np.ndarray:
+        """Which of the distinct names fit one segment, i8[names]."""
+        if not set(segment) & set("*?["):
+            fits: np.ndarray = (self._names == segment).astype(np.int64)
+            return fits
+        test = re.compile(fnmatch.translate(segment)).match
+        return np.array([test(name) is not None for name in self._names.tolist()], np.int64)
+
+    def _labelled(self, labels: Sequence[str]) -> Bool:
+        """Prims with one of the labels, and all below them."""
+        wanted = set(labels)
+        out = np.array([not wanted.isdisjoint(own) for own in self._labels], np.bool_)
+        for level in self._levels:
+            parent = self._parent[level]
+            out[level] |= (parent >= 0) & out[np.maximum(parent, 0)]
+        return out
+
+
+def _closed(sets: np.ndarray, fits: Sequence[np.ndarray | None]) -> np.ndarray:
+    """`**` may stand for no name at all."""
+    for i, fit in enumerate(fits):
+        if fit is None:
+            sets = sets | ((sets >> i) & 1) << (i + 1)
+    return sets
+
+
+def complaint(globs: Sequence[str] | None) -> str:
+    """Why a list of globs or labels is not accepted; "" if it is."""
+    if globs is None:
+        return ""
+    if len(globs) > MAX_GLOBS:
+        return f"an interest names {len(globs)} patterns, at most {MAX_GLOBS} are accepted"
+    longest = max(map(len, globs), default=0)
+    return (
+        f"a pattern has {longest} characters, at most {MAX_GLOB_LENGTH}" if longest > MAX_GLOB_LENGTH else ""
+    )

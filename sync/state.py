@@ -1,0 +1,263 @@
+"""The newest state of everything that a stream tells, as columns that remember when each row changed.
+
+Each row holds the seq of its last change (and of its first). What a client lacks is then one vectorised comparison,
+whatever it missed: the cost of joining or catching up depends on the scene, never on the uptime, and no history is kept.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from twinstage.scene.columns import Bool, TickColumns
+from twinstage.sync import codec, digest
+from twinstage.sync.view import KINDS, Masks, View
+
+_EXACT = 1 << 52
+"""Quanta beyond this lie where float64 cannot add one any more: such poses always travel whole."""
+_NEAR = (1 << 15) - 1
+_REACH = (1 << 31) - 1
+
+
+class Column:
+    """Rows with the seq of their first and last change (0 = never). `data`: one array a field, all of n rows."""
+
+    def __init__(self, *data: np.ndarray) -> None:
+        self.data = data
+        self.seq = np.zeros(len(data[0]), np.int64)
+        self.first = np.zeros(len(data[0]), np.int64)
+        self._newest = np.empty(0, np.intp)
+        self._newest_after = -1
+
+    def store(self, after: int, seq: int, rows: np.ndarray, *values: np.ndarray) -> None:
+        """Rows (ascending) that change in tick `seq`, which follows tick `after`."""
+        self._newest, self._newest_after = rows, after
+        if len(rows):
+            self.seq[rows] = seq
+            new = rows[self.first[rows] == 0]
+            self.first[new] = seq
+            for column, value in zip(self.data, values, strict=True):
+                column[rows] = value
+
+    def follow(self, newer: "Column", seq: int) -> np.ndarray:
+        """Becomes what `newer` is, having been the same at `seq`; returns the rows that changed, ascending."""
+        rows = newer.since(seq)
+        self._newest, self._newest_after = rows, seq
+        if len(rows):
+            self.seq[rows], self.first[rows] = newer.seq[rows], newer.first[rows]
+            for column, value in zip(self.data, newer.data, strict=True):
+                column[rows] = value[rows]
+        return rows
+
+    def since(self, base: int) -> np.ndarray:
+        """Rows changed after tick `base`, ascending."""
+        return self._newest if base == self._newest_after else np.flatnonzero(self.seq > base)
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """How poses changed from one tick to the next.
+
+    rows [k] ascending; move i8[k, 3] in quanta; turn i2[k, 3], modulo 2^16; absolute bool[k]: what cannot go as a delta.
+    """
+
+    rows: np.ndarray
+    move: np.ndarray
+    turn: np.ndarray
+    absolute: Bool
+
+
+class State:
+    """Columns of one scene revision, and the times of the tick that they stand at."""
+
+    def __init__(self, nodes: int, signals: int) -> None:
+        ones = np.ones((nodes, 3), np.float32)
+        self.pose = Column(np.zeros((nodes, 3), np.int64), np.zeros((nodes, 3), np.uint16), ones)
+        self.style = Column(np.zeros((nodes, 4), np.uint8))
+        self.visibility = Column(np.ones(nodes, np.bool_))
+        times, quality = np.zeros(signals, np.int64), np.zeros(signals, np.uint32)
+        self.signals = Column(np.full(signals, np.nan), times, quality)
+        self.texts = Column(np.full(signals, b"", object), times.copy(), quality.copy())
+        self.entities = Column(np.full(nodes, -1, np.int64))
+        self.seq = 0
+        self.event_ns = 0
+        self.watermark_ns = 0
+        self.tick_ns = 0
+
+    def column(self, kind: str) -> Column:
+        """The column of a kind of `view.KINDS`."""
+        column: Column = getattr(self, kind)
+        return column
+
+    # ------------------------------------------------------------------ filling
+
+    def take(
+        self, seq: int, columns: TickColumns, usable: Bool, tick_ns: int, *, moved: bool
+    ) -> Moved | None:
+        """One tick in; `usable`: which poses count. Poses that stay where they are do not count as changed.
+
+        Returns how the poses changed if `moved` asks for it.
+        """
+        after, self.seq, self.tick_ns = self.seq, seq, tick_ns
+        change = self._take_poses(after, columns, usable, moved)
+        style, shown, signals = columns.style, columns.visibility, columns.signals
+        self.style.store(after, seq, style.index, style.rgba)
+        self.visibility.store(after, seq, shown.index, shown.visible)
+        self.signals.store(after, seq, signals.signal, signals.value, signals.event_ns, signals.quality)
+        self._take_others(after, columns)
+        if len(columns.pose):  # not the maximum: a source's clock may be set back, and a replay may loop
+            self.event_ns = columns.pose.event_ns
+        self.watermark_ns = columns.watermark_ns
+        return change
+
+    def _take_poses(self, after: int, columns: TickColumns, usable: Bool, moved: bool) -> Moved | None:
+        pose = columns.pose
+        whole = bool(usable.all())
+        rows, translation, rotation = pose.index, pose.translation, pose.rotation
+        scale = np.ones((len(pose), 3), np.float32) if pose.scale is None else pose.scale
+        if not whole:
+            rows, translation, rotation, scale = (
+                rows[usable],
+                translation[usable],
+                rotation[usable],
+                scale[usable],
+            )
+        quanta, words = codec.quanta_of(translation), codec.pack_quaternions(rotation)
+        old = [column[rows] for column in self.pose.data]
+        had = self.pose.seq[rows] > 0
+        differs = (quanta != old[0]).any(1) | (words != old[1]).any(1) | (scale != old[2]).any(1) | ~had
+        if not differs.all():
+            rows, quanta, words, scale, had = (
+                rows[differs],
+                quanta[differs],
+                words[differs],
+                scale[differs],
+                had[differs],
+            )
+            old = [column[differs] for column in old]
+        change = _moved(rows, had, old, [quanta, words, scale]) if moved else None
+        self.pose.store(after, self.seq, rows, quanta, words, scale)
+        return change
+
+    def _take_others(self, after: int, columns: TickColumns) -> None:
+        texts, entities = columns.texts, columns.entities
+        told = np.empty(len(texts), object)
+        told[:] = [codec.utf8(text) for text in texts.text]
+        self.texts.store(after, self.seq, texts.signal, told, texts.event_ns, texts.quality)
+        self.entities.store(after, self.seq, entities.index, entities.entity)
+
+    def follow(self, newer: "State") -> Moved:
+        """Becomes what `newer` is now, and tells how the poses changed."""
+        after = self.seq
+        rows = newer.pose.since(after)
+        old = [column[rows] for column in self.pose.data]
+        had = self.pose.seq[rows] > 0
+        for kind in KINDS:
+            self.column(kind).follow(newer.column(kind), after)
+        self.seq, self.event_ns = newer.seq, newer.event_ns
+        self.watermark_ns, self.tick_ns = newer.watermark_ns, newer.tick_ns
+        return _moved(rows, had, old, [column[rows] for column in self.pose.data])
+
+    # ------------------------------------------------------------------ telling
+
+    def encode(
+        self,
+        epoch_crc: int,
+        base: int | None,
+        view: View,
+        *,
+        moved: Moved | None = None,
+        also: Masks | None = None,
+        zstd: bool = False,
+    ) -> list[bytes]:
+        """Messages of one tick: all that changed after tick `base` (None: a keyframe) and that the view shows.
+
+        `moved`: how poses changed since exactly `base`; they go as deltas then. `also`: rows to tell in any case.
+        """
+        since = base or 0
+        stamp = codec.Stamp(
+            self.seq, self.event_ns, self.watermark_ns, since, epoch_crc, base is None, self.tick_ns
+        )
+
+        def rows(kind: str) -> np.ndarray:
+            return view.rows(kind, self.column(kind), since, also)
+
+        frames = (
+            self._moved_frames(stamp, view, moved, zstd)
+            if moved
+            else self._pose_frames(stamp, rows("pose"), zstd)
+        )
+        at = rows("style")
+        frames += codec.encode_style(stamp, at, self.style.data[0][at], zstd=zstd)
+        at = rows("visibility")
+        frames += codec.encode_visibility(stamp, at, self.visibility.data[0][at], zstd=zstd)
+        at = rows("signals")
+        frames += codec.encode_signals(stamp, at, *(column[at] for column in self.signals.data), zstd=zstd)
+        at = rows("texts")
+        if len(at):
+            text, times, quality = (column[at] for column in self.texts.data)
+            frames += codec.encode_texts(stamp, at, text.tolist(), times, quality, zstd=zstd)
+        at = rows("entities")
+        frames += codec.encode_entities(stamp, at, self.entities.data[0][at], zstd=zstd)
+        frames.append(codec.encode_tick_end(stamp))
+        return codec.packed(frames)
+
+    def _pose_frames(self, stamp: codec.Stamp, rows: np.ndarray, zstd: bool) -> list[bytes]:
+        """Rows without a scale first, so that they need no column for it."""
+        if not len(rows):
+            return []
+        quanta, words, scale = (column[rows] for column in self.pose.data)
+        plain = (scale == 1).all(axis=1)
+        frames: list[bytes] = []
+        for part, factors in ((plain, None), (~plain, scale)):
+            if part.all():
+                return codec.encode_packed(stamp, rows, quanta, words, factors, zstd=zstd)
+            at = np.flatnonzero(part)
+            some = None if factors is None else factors[at]
+            frames += codec.encode_packed(stamp, rows[at], quanta[at], words[at], some, zstd=zstd)
+        return frames
+
+    def _moved_frames(self, stamp: codec.Stamp, view: View, moved: Moved, zstd: bool) -> list[bytes]:
+        shown = view.shows("pose", moved.rows)
+        whole = moved.rows[shown & moved.absolute]
+        at = np.flatnonzero(shown & ~moved.absolute)
+        everything = len(at) == len(moved.rows)
+        columns = (moved.rows, moved.move, moved.turn)
+        rows, move, turn = columns if everything else (column[at] for column in columns)
+        frames = self._pose_frames(stamp, whole, zstd)
+        return frames + (codec.encode_delta(stamp, rows, move, turn, zstd=zstd) if len(rows) else [])
+
+    def digest(self, view: View, held: Masks) -> str:
+        """What `SceneModel.digest` of a client gives that was told all of the view, and before that what is `held`."""
+
+        def rows(kind: str) -> np.ndarray:
+            return view.rows(kind, self.column(kind), 0, held)
+
+        def columns(kind: str) -> tuple[np.ndarray, ...]:
+            at = rows(kind)
+            return (at, *(column[at] for column in self.column(kind).data))
+
+        texts, text, _, quality = columns("texts")
+        return digest.hex_digest(
+            digest.pose_rows(*columns("pose")),
+            digest.style_rows(*columns("style")),
+            digest.visibility_rows(*columns("visibility")),
+            digest.signal_rows(*columns("signals")),
+            digest.text_rows(texts, text.tolist(), quality),
+            digest.entity_rows(*columns("entities")),
+        )
+
+
+def _moved(rows: np.ndarray, had: Bool, old: list[np.ndarray], new: list[np.ndarray]) -> Moved:
+    """Columns `old` and `new`: quanta, words, scale of those rows."""
+    move = new[0] - old[0]
+    turn = (new[1] - old[1]).view(np.int16)
+    reach = np.abs(move).max(axis=1, initial=0)
+    absolute = (
+        ~had | (new[2] != old[2]).any(1) | (np.abs(new[0]).max(axis=1, initial=0) > _EXACT) | (reach > _REACH)
+    )
+    far = (reach > _NEAR) & ~absolute
+    if (
+        0 < 8 * np.count_nonzero(far) <= len(rows)
+    ):  # a few jumps must not make the columns of all others wider
+        absolute |= far
+    return Moved(rows, move, turn, absolute)
