@@ -4,7 +4,7 @@ SHELL := /bin/bash
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: help setup demo test lint types arrows unit viewer bench compare soak soak-usd soak-fuzz soak-doctor soak-render soak-synth soak-synth-kill soak-history drift-score clean
+.PHONY: help setup demo test lint types arrows unit viewer bench compare soak soak-usd soak-fuzz soak-doctor soak-render soak-synth soak-synth-kill soak-history soak-live drift-score clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -48,6 +48,9 @@ soak-fuzz: .venv/.ready-test  ## 20,000 hostile and damaged stages through the l
 
 soak-history: .venv/.ready-test  ## a million events into the history, its writer killed 20 times with kill -9 (ARGS="--events 100000 --seed 2")
 	@$(BIN)/python scripts/soak_history.py $(ARGS)
+
+soak-live: .venv/.ready-test  ## an hour of a live twin with a history at 20,000 readings/s: memory, accounts, recovery (ARGS="--minutes 5 --fresh"); resumable
+	@$(BIN)/python scripts/soak_live.py $(ARGS)
 
 drift-score: .venv/.ready-test  ## schema drift on seeds that nothing was tuned on (ARGS="5000 5060" by default): found, named, untrue findings
 	@$(BIN)/python tests/telemetry/drift/drift_score.py $(or $(ARGS),5000 5060)

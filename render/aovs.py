@@ -11,9 +11,10 @@ from twinstage.render.casting import Part
 from twinstage.render.flow import Flow, Instant, flow_to
 from twinstage.render.hits import exact_weights, plane_t
 from twinstage.render.nocs import ObjectFrames
+from twinstage.render.normals import world_normals
 from twinstage.render.opacity import Transparency
 from twinstage.render.rays import View, image_rays
-from twinstage.render.zbuffer import ZBuffer, world_normals
+from twinstage.render.zbuffer import ZBuffer
 from twinstage.scene.columns import F4, F8, I4
 from twinstage.scene.snapshot import Snapshot
 
@@ -44,7 +45,7 @@ class Seen:
     @cached_property
     def normal(self) -> F4:
         """World normals."""
-        return world_normals(self.snapshot, self.zbuffer)
+        return world_normals(self.zbuffer)
 
     @cached_property
     def slot(self) -> I4:

@@ -11,7 +11,7 @@ import numpy as np
 
 from twinstage.render.pieces import split
 from twinstage.render.threads import thread_limit
-from twinstage.scene.columns import F4, F8, U4
+from twinstage.scene.columns import F4, F8, U4, Bool
 from twinstage.scene.snapshot import Prototype
 
 
@@ -60,6 +60,24 @@ class Bvh:
 
         answer = self._embree().list_intersections(Tensor.from_numpy(rays), thread_limit())
         return {name: value.numpy() for name, value in answer.items()}
+
+    @cached_property
+    def points(self) -> F8:
+        """The vertices in the box's frame, f8[n, 3]; also those that no triangle of it uses."""
+        return self.prototype.points.astype(np.float64) - self.centre
+
+    @cached_property
+    def edges(self) -> np.ndarray:
+        """Pairs of vertices that an edge of a triangle joins, each once, i8[n, 2]."""
+        ends = self.triangles[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2).astype(np.int64)
+        return np.unique(np.sort(ends, axis=1), axis=0)
+
+    @cached_property
+    def flat(self) -> Bool:
+        """Which triangles have one normal at all three corners, bool[t]."""
+        corners = self.corner_normals
+        out: Bool = (corners == corners[:1]).all((0, 1))
+        return out
 
     @cached_property
     def planes(self) -> F8:

@@ -4,6 +4,7 @@ import numpy as np
 
 from twinstage.render.bounds import PixelRect, places
 from twinstage.render.casting import Part
+from twinstage.render.cells import COVERED, DRAWN, UNKNOWN, Cells, cells_of
 from twinstage.render.hits import cast_part, cast_pixels, covers_pixels
 from twinstage.render.zbuffer import ZBuffer
 from twinstage.scene.columns import Bool
@@ -23,8 +24,10 @@ def draw_seen(zbuffer: ZBuffer, part: Part, rect: PixelRect) -> None:
         nearest = part.footprint.over(rect)
         seen = zbuffer.reachable(rect, nearest)
         seen &= nearest < np.inf  # where nothing is drawn yet, all is reachable, even what is nowhere
-        if np.count_nonzero(seen) < _FULL * rect.area:
-            _draw_some(zbuffer, part, rect, seen)
+        rays = np.count_nonzero(seen)
+        cells = cells_of(zbuffer.camera, part, rect, rays)
+        if cells is not None or rays < _FULL * rect.area:
+            _draw_some(zbuffer, part, rect, seen, cells)
             return
     zbuffer.draw(part, rect, cast_part(zbuffer.camera, part, rect))
 
@@ -40,19 +43,32 @@ def draw_whole(zbuffer: ZBuffer, part: Part, rect: PixelRect, outline: Bool) -> 
     nearest = part.footprint.over(rect)
     there, seen = nearest < np.inf, zbuffer.reachable(rect, nearest)
     seen &= there
+    cells = cells_of(camera, part, rect, np.count_nonzero(there))
+    if cells is not None:
+        outline |= cells.hit
+        there &= cells.kind == UNKNOWN
     hidden = there & ~seen
     if np.count_nonzero(hidden) < _WORTH:
-        seen = there
+        seen |= hidden
     else:
         row, column = places(hidden & ~outline)
         outline[row, column] = covers_pixels(camera, part, rect, row, column)
-    _draw_some(zbuffer, part, rect, seen, outline)
+    _draw_some(zbuffer, part, rect, seen, cells, outline)
 
 
 def _draw_some(
-    zbuffer: ZBuffer, part: Part, rect: PixelRect, where: Bool, outline: Bool | None = None
+    zbuffer: ZBuffer,
+    part: Part,
+    rect: PixelRect,
+    where: Bool,
+    cells: Cells | None,
+    outline: Bool | None = None,
 ) -> None:
     """Draw a part in some pixels of a rectangle alone."""
+    if cells is not None:
+        row, column = places(where & (cells.kind == DRAWN))
+        zbuffer.draw_pixels(part, row + rect.y0, column + rect.x0, cells.hits(row, column))
+        where = where & (cells.kind >= COVERED)
     row, column = places(where)
     if row.size == 0:
         return

@@ -22,12 +22,13 @@ class Hits:
     """The answer for a grid of rays.
 
     t f4 (ray parameter [m], inf where nothing is hit), triangle u4 of the BVH (anything where nothing is hit),
-    barycentric f4[..., 2].
+    barycentric f4[..., 2], NaN where not known; exact: whether t is that of the triangles' planes already.
     """
 
     t: F4
     triangle: U4
     barycentric: F4
+    exact: bool = False
 
 
 def cast_part(camera: Camera, part: Part, rect: PixelRect, stride: int = 1) -> Hits:
@@ -108,12 +109,19 @@ def exact_t(part: Part, x: np.ndarray, y: np.ndarray, triangle: np.ndarray, t: F
     """
     if part.grid.direction is None:
         return plane_t(part, *part.grid.exact(x, y), triangle, t).astype(np.float32)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        a, b, c, height = _table(part, part.grid.direction, triangle)
-        exact = (height / (a * x + b * y + c)).astype(np.float32)
+    exact = pinhole_t(part, x, y, triangle)
+    with np.errstate(invalid="ignore"):
         sure = np.abs(exact - t) <= DOUBT * t
     out: F4 = np.where(sure, exact, t)
     return out
+
+
+def pinhole_t(part: Part, x: np.ndarray, y: np.ndarray, triangle: np.ndarray) -> F4:
+    """Ray parameters f4[n] of the planes of those triangles, at pixel positions x, y [n], before a pinhole that rests."""
+    assert part.grid.direction is not None
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        a, b, c, height = _table(part, part.grid.direction, triangle)
+        return np.asarray((height / (a * x + b * y + c)).astype(np.float32))
 
 
 def plane_t(part: Part, origin: F8, direction: F8, triangle: np.ndarray, t: F4) -> F8:
@@ -133,6 +141,23 @@ def _table(part: Part, direction: F8, triangle: np.ndarray) -> list[np.ndarray]:
     plane = part.bvh.planes if few else planes_at(part, triangle)
     rows = [*(direction.T @ plane[:3]), plane[3] - part.grid.eye @ plane[:3]]
     return [row.take(triangle) for row in rows] if few else rows
+
+
+def pinhole_weights(part: Part, x: np.ndarray, y: np.ndarray, triangle: np.ndarray, t: F4) -> F4:
+    """Weights f4[n, 2] of the second and third corner of triangles where rays of a pinhole that rests meet them at t f4[n]."""
+    assert part.grid.direction is not None
+    a, b, c = part.bvh.corners(np.arange(len(part.bvh)))
+    normal = np.cross(b - a, c - a, axis=0)
+    area = np.einsum("in,in->n", normal, normal)
+    out, x, y = np.empty((len(triangle), 2), np.float32), x.astype(np.float32), y.astype(np.float32)
+    for k, side in enumerate((np.cross(c - a, normal, axis=0), np.cross(normal, b - a, axis=0))):
+        # 0 on the edge from the first corner to the other one, 1 at the corner that it is the weight of.
+        slope = side / np.where(area > 0, area, 1.0)
+        start = np.einsum("in,in->n", slope, part.grid.eye[:, None] - a)
+        table = np.concatenate([part.grid.direction.T @ slope, start[None]]).astype(np.float32)
+        across, down, along, start = (row.take(triangle) for row in table)
+        out[:, k] = t * (across * x + down * y + along) + start
+    return out
 
 
 def planes_at(part: Part, triangle: np.ndarray) -> F8:

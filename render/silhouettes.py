@@ -7,16 +7,13 @@ import numpy as np
 from twinstage.render.bounds import PixelRect, image_rect, places
 from twinstage.render.capture import Camera
 from twinstage.render.casting import Part
+from twinstage.render.cells import UNKNOWN, cells_of
 from twinstage.render.footprints import WORTH
-from twinstage.render.hits import cast_rays, covers, covers_pixels
-from twinstage.render.rays import centres
+from twinstage.render.hits import covers, covers_pixels
 from twinstage.scene.columns import Bool
 
 _BAND = 2_000_000
 """Rays cast at once outside of the image: about 50 MB."""
-
-_CELL = 8
-"""Pixels between the corners of a cell."""
 
 
 def count_outside(
@@ -71,32 +68,13 @@ def _cover(camera: Camera, part: Part, rect: PixelRect, covered: Bool) -> None:
         covered |= covers(camera, part, rect)
         return
     open_ = part.footprint.mask(rect) & ~covered
-    if part.cutouts is None and np.count_nonzero(open_) >= WORTH:
-        sure = _cells(camera, part, rect)
-        covered |= sure
-        open_ &= ~sure
+    cells = cells_of(camera, part, rect, np.count_nonzero(open_))
+    if cells is not None:
+        covered |= cells.hit
+        open_ &= cells.kind == UNKNOWN
     row, column = places(open_)
     if row.size:
         covered[row, column] = covers_pixels(camera, part, rect, row, column)
-
-
-def _cells(camera: Camera, part: Part, rect: PixelRect) -> Bool:
-    """Pixels of a rectangle that are certainly covered, bool[h, w], from few rays.
-
-    Straight lines stay straight in affine lenses, so a triangle is a convex shape: where the four corners of a cell of
-    pixels are inside of one triangle, so is all of the cell. That spares large faces nearly all of their rays.
-    """
-    x, y = centres(rect)
-    columns, rows = (np.unique(np.append(np.arange(0, n, _CELL), n - 1)) for n in (len(x), len(y)))
-    hits = cast_rays(camera, part, part.grid.crossing(x[columns], y[rows]))
-    triangle = np.where(np.isfinite(hits.t), hits.triangle.astype(np.int64), -1)
-    corners = triangle[:-1, :-1], triangle[1:, :-1], triangle[:-1, 1:], triangle[1:, 1:]
-    inside = (corners[0] >= 0) & (corners[0] == corners[1]) & (corners[2] == corners[3])
-    inside &= corners[0] == corners[3]
-    # The last row and column of pixels are in no cell.
-    out = np.zeros((len(y), len(x)), bool)
-    out[:-1, :-1] = np.repeat(np.repeat(inside, np.diff(rows), 0), np.diff(columns), 1)
-    return out
 
 
 def _count_strip(camera: Camera, parts: list[Part], strip: PixelRect, stride: int) -> int:

@@ -16,15 +16,11 @@ from twinstage.render.capture import Camera
 from twinstage.render.casting import Part
 from twinstage.render.footprints import MARGIN
 from twinstage.render.hits import DOUBT as DOUBT
-from twinstage.render.hits import KEPT_PLANES, exact_t, faces_viewer
 from twinstage.render.hits import Hits as Hits
 from twinstage.render.hits import cast_part as cast_part
+from twinstage.render.hits import exact_t, pinhole_weights
 from twinstage.render.ties import Claims, Pixels, joined, owner_key, reach, winners
 from twinstage.scene.columns import F4, I4, U4, Bool
-from twinstage.scene.snapshot import Snapshot
-
-_LONG = 512
-"""Columns from which a product with a matrix of three rows is faster without BLAS."""
 
 
 class ZBuffer:
@@ -75,9 +71,22 @@ class ZBuffer:
     def part(self) -> I4:
         return self._settled()[0].part
 
-    @property
-    def barycentric(self) -> F4:
-        return self._settled()[0].barycentric
+    def weights_at(self, pixels: np.ndarray) -> F4:
+        """Weights f4[n, 2] of the second and third corner of the triangles seen at flat indices of pixels."""
+        # Two weights as one number of eight bytes: they move together.
+        pairs = self._settled()[0].barycentric.reshape(-1).view(np.uint64).take(pixels)
+        weights = pairs.view(np.float32).reshape(-1, 2)
+        missing = np.flatnonzero(np.isnan(weights[:, 0]))  # what whole cells see (`render.cells`)
+        for index, places in grouped(self.part.reshape(-1).take(pixels[missing])):
+            places = missing[places]
+            weights[places] = self._weights_of(self.parts[index], pixels[places])
+        return weights
+
+    def _weights_of(self, part: Part, pixels: np.ndarray) -> F4:
+        row = pixels // self.camera.width
+        x, y = (pixels - row * self.camera.width) + 0.5, row + 0.5
+        triangle, t = self.box_triangle.reshape(-1).take(pixels), self.depth.reshape(-1).take(pixels)
+        return pinhole_weights(part, x, y, triangle, t)
 
     @property
     def box_triangle(self) -> U4:
@@ -137,12 +146,15 @@ class ZBuffer:
         """Draw hits `chosen`, which are those of the pixels in those rows and columns."""
         if chosen.size == 0:
             return
-        index, self._seen, self._groups = len(self.parts), None, None
-        self.parts.append(part)
+        self._seen, self._groups = None, None
+        if not self.parts or self.parts[-1] is not part:
+            self.parts.append(part)
+        index = len(self.parts) - 1
         pixel = row * self.camera.width + column
         triangle = hits.triangle.reshape(-1).take(chosen)
         t = hits.t.reshape(-1).take(chosen)
-        t = exact_t(part, column + 0.5, row + 0.5, triangle.astype(np.intp), t)
+        if not hits.exact:
+            t = exact_t(part, column + 0.5, row + 0.5, triangle.astype(np.intp), t)
         old = self._drawn.depth.reshape(-1).take(pixel)
         barycentric = hits.barycentric.reshape(-1, 2)
         nearer = t < old
@@ -178,96 +190,3 @@ def grouped(values: np.ndarray) -> list[tuple[int, np.ndarray]]:
     starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1])) if flat.size else np.zeros(0, int)
     groups = np.split(order, starts[1:])
     return [(int(flat[group[0]]), group) for group in groups if group.size and flat[group[0]] >= 0]
-
-
-def pixels_by_instance(zbuffer: ZBuffer) -> list[tuple[int, np.ndarray]]:
-    """For each instance in the buffer its row and the flat indices of its pixels, by rising row."""
-    return grouped(zbuffer.instance)
-
-
-def corner_weights(zbuffer: ZBuffer, pixels: np.ndarray) -> F4:
-    """Weights f4[n, 3] of the three corners of the triangles hit at those flat pixel indices."""
-    uv = zbuffer.barycentric.reshape(-1, 2)[pixels]
-    return np.column_stack([1 - uv[:, 0] - uv[:, 1], uv])
-
-
-def world_normals(snapshot: Snapshot, zbuffer: ZBuffer) -> F4:
-    """Unit shading normals f4[h, w, 3] in the world: the vertices' normals interpolated; 0 for the background.
-
-    Where a ray met the back of a triangle the normal is turned round, so that it belongs to the side that is seen.
-    """
-    out = np.zeros((3, zbuffer.depth.size), np.float32)
-    width = zbuffer.camera.width
-    weights = zbuffer.barycentric.reshape(-1).view(np.uint64)
-    triangles = zbuffer.box_triangle.ravel()
-    for index, pixels in zbuffer.groups():
-        part = zbuffer.parts[index]
-        triangle = triangles.take(pixels).astype(np.intp)
-        if _flat(part) and len(part.bvh) <= len(triangle):
-            every = np.arange(len(part.bvh))  # few triangles with one normal each: made once, then looked up
-            table = _turned(part, part.bvh.corner_normals[0].copy(), faces_viewer(part, every, every, every))
-            normal = [axis.take(triangle) for axis in table]
-        else:
-            row = pixels // width
-            shading = _interpolated(part, triangle, weights.take(pixels).view(np.float32).reshape(-1, 2))
-            front = faces_viewer(part, (pixels - row * width) + 0.5, row + 0.5, triangle)
-            normal = list(_turned(part, shading, front, row))
-        for k in range(3):
-            out[k][pixels] = normal[k]
-    normals = np.empty((zbuffer.depth.size, 3), np.float32)
-    for k in range(3):
-        normals[:, k] = out[k]  # a plane at a time: three times as fast as the transposed array
-    return normals.reshape(*zbuffer.depth.shape, 3)
-
-
-def _flat(part: Part) -> bool:
-    """Whether each triangle has one normal and one side that is seen, wherever it is hit."""
-    return part.grid.central and len(part.bvh) <= KEPT_PLANES and len(part.bvh.corner_normals) == 1
-
-
-def _turned(part: Part, normal: F4, front: Bool, row: np.ndarray | None = None) -> F4:
-    """Unit normals f4[3, n] in the world, on the side that is seen, of normals in the gprim's frame."""
-    inverse = part.grid.inverse.astype(np.float32)
-    if inverse.ndim == 3:
-        normal = np.einsum("kn,nkj->jn", normal, inverse[row])
-    else:
-        normal = _rotated(inverse, normal)
-    length = np.sqrt(np.einsum("kn,kn->n", normal, normal))
-    length[length == 0] = 1
-    np.negative(length, out=length, where=~front)
-    normal /= length
-    return normal
-
-
-def _rotated(inverse: F4, normal: F4) -> F4:
-    """`inverse.T @ normal`, f4[3, n], to the bit: each product is added unrounded, as BLAS does by fused multiply-add.
-
-    BLAS is four times slower where three rows are long.
-    """
-    if normal.shape[1] < _LONG:
-        return np.asarray(inverse.T @ normal)
-    out, wide, factors = np.empty_like(normal), normal.astype(np.float64), inverse.astype(np.float64)
-    for j in range(3):
-        total = (factors[0, j] * wide[0] + 0.0).astype(
-            np.float32
-        )  # the sum starts from +0, so it is never -0
-        total = (factors[1, j] * wide[1] + total).astype(np.float32)
-        out[j] = factors[2, j] * wide[2] + total
-    return out
-
-
-def _interpolated(part: Part, triangle: np.ndarray, weights: F4) -> F4:
-    """The vertices' normals in the gprim's frame f4[3, n] at places on triangles of the part's BVH."""
-    if len(part.bvh) > KEPT_PLANES:
-        corners, index = part.bvh.normals_of(triangle), None
-    else:
-        corners, index = part.bvh.corner_normals, triangle
-    out = np.empty((3, len(triangle)), np.float32)
-    u, v = np.ascontiguousarray(weights[:, 0]), np.ascontiguousarray(weights[:, 1])
-    shares = [np.float32(1)] if len(corners) == 1 else [1 - u - v, u, v]
-    for k in range(3):
-        columns = [c[k] if index is None else c[k].take(index) for c in corners]
-        out[k] = columns[0] * shares[0]
-        for column, share in zip(columns[1:], shares[1:], strict=True):
-            out[k] += column * share
-    return out

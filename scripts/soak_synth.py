@@ -21,8 +21,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 LOG = ROOT / "out" / "soak" / "synth.jsonl"
 FRAMES, ANNOTATIONS = 10_000, 200_000
-FIRST_UNSEEN = 1000
-"""Corruptions were written with seeds below."""
+FIRST_UNSEEN = 3000
+"""Corruptions were written with seeds below, and five of those from 1000 to 1199 were missed once."""
 
 
 def known(log: Path) -> list[dict[str, Any]]:
@@ -41,7 +41,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--frames", type=int, default=FRAMES)
-    parser.add_argument("--damage", type=int, default=200, help="corruptions, from seed 1000 on")
+    parser.add_argument("--damage", type=int, default=200, help="corruptions, from seed 3000 on")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--log", type=Path, default=LOG)
     parser.add_argument("--fresh", action="store_true", help="forget what the log holds")

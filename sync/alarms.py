@@ -1,48 +1,29 @@
-"""Alarms over HTTP: who looks after them is handed in (`AlarmSource`); this module knows routes, bodies and status codes.
+"""Who looks after the alarms is handed in (`AlarmSource`); this module knows what is asked of it (`api.alarms`).
 
-    GET  /api/alarms?all=true                            those that are active, or all
-    GET  /api/alarms/journal?limit=&before=&alarm=       what happened, the newest first
-    POST /api/alarms/acknowledge | shelve | unshelve | out-of-service | in-service
-
-A body is JSON: {"alarms": ["mixer.hot"], "by": "name", "comment": "", "seconds": 600}, `seconds` for `shelve` alone. It is
-answered when what was done is as safe as the journal is. `by` is what the client says: this server knows no users.
+An order is answered when what was done is as safe as the journal is. `by` is what the client says.
 """
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal, Protocol, get_args
-
-from fastapi import FastAPI, Query, Request
-from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
-from starlette.exceptions import HTTPException
+from typing import TYPE_CHECKING, Any, Protocol
 
 from twinstage.base.errors import UserError
+from twinstage.sync.api.alarms import (
+    ActAsk,
+    Acted,
+    Action,
+    AlarmRecord,
+    AlarmRecords,
+    AlarmRecordsAsk,
+    Alarms,
+    AlarmsAsk,
+    Order,
+    RefusedAlarm,
+)
+from twinstage.sync.api.operation import Refused
 
-MOST_BYTES = 65_536
-"""Longest body [B]."""
-MOST_AT_ONCE = 1000
-MOST_A_PAGE = 1000
-
-Action = Literal["acknowledge", "shelve", "unshelve", "out-of-service", "in-service"]
-ACTIONS: tuple[Action, ...] = get_args(Action)
-
-_PRINTABLE = r"^[^\x00-\x1f\x7f-\x9f]*$"
-AlarmId = Annotated[str, StringConstraints(min_length=1, max_length=500)]
-Person = Annotated[
-    str, StringConstraints(min_length=1, max_length=100, pattern=_PRINTABLE, strip_whitespace=True)
-]
-Comment = Annotated[str, StringConstraints(max_length=1000, pattern=_PRINTABLE)]
-
-
-class Order(BaseModel):
-    """What an operator wants. `seconds`: how long to shelve [s]."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-    alarms: Annotated[tuple[AlarmId, ...], Field(min_length=1, max_length=MOST_AT_ONCE)]
-    by: Person
-    comment: Comment = ""
-    seconds: Annotated[float, Field(gt=0)] | None = None
+if TYPE_CHECKING:
+    from twinstage.sync.api.calls import Call
 
 
 class UnknownAlarm(UserError):
@@ -67,69 +48,41 @@ class AlarmSource(Protocol):
         ...
 
 
-def add_alarm_routes(app: FastAPI, source: AlarmSource) -> None:
-    """The routes of this module."""
+def alarm_calls(source: AlarmSource) -> "dict[str, Call]":
+    """What answers the operations."""
 
-    async def alarms(all: bool = False) -> JSONResponse:
-        return _fresh(source.listing(every=all))
+    async def listing(asked: AlarmsAsk) -> Alarms:
+        return Alarms.model_validate(source.listing(every=asked.all))
 
-    async def journal(
-        limit: Annotated[int, Query(ge=1, le=MOST_A_PAGE)] = 100,
-        before: Annotated[int | None, Query(ge=0, le=1 << 62)] = None,
-        alarm: Annotated[str | None, Query(max_length=500)] = None,
-    ) -> JSONResponse:
-        found = await asyncio.to_thread(source.page, before=before, alarm=alarm, limit=limit)
-        return _fresh({"records": list(found)})
+    async def journal(asked: AlarmRecordsAsk) -> AlarmRecords:
+        found = await asyncio.to_thread(
+            source.page, before=asked.before, alarm=asked.alarm, limit=asked.limit
+        )
+        return AlarmRecords(records=tuple(AlarmRecord.model_validate(record) for record in found))
 
-    async def act(action: str, request: Request) -> JSONResponse:
-        if action not in ACTIONS:
-            raise HTTPException(404, f"no action {action!r}; there are {', '.join(ACTIONS)}")
-        order = await _order(request, action)
-        return await _acted(source, action, order)
+    async def act(asked: ActAsk, order: Order) -> Acted:
+        return await acted(source, asked.action, order)
 
-    app.add_api_route("/api/alarms", alarms, methods=["GET"])
-    app.add_api_route("/api/alarms/journal", journal, methods=["GET"])
-    app.add_api_route("/api/alarms/{action}", act, methods=["POST"])
+    return {"listAlarms": listing, "listAlarmRecords": journal, "actOnAlarms": act}
 
 
-async def _acted(source: AlarmSource, action: Action, order: Order) -> JSONResponse:
-    """Each alarm by itself: what was done, and what was not and why. 404 or 409 where nothing was done."""
-    done: list[Mapping[str, Any]] = []
-    refused: list[dict[str, str]] = []
+async def acted(source: AlarmSource, action: Action, order: Order) -> Acted:
+    """Each alarm by itself: what was done, and what was not and why. Refused (404, 409) where nothing was done."""
+    if (order.seconds is not None) != (action == "shelve"):
+        raise Refused(422, "seconds: shelve needs it, and nothing else takes it")
+    done: list[AlarmRecord] = []
+    refused: list[RefusedAlarm] = []
     unknown = 0
     for alarm in dict.fromkeys(order.alarms):
         try:
-            done.append(
-                await source.act(action, alarm, by=order.by, comment=order.comment, seconds=order.seconds)
+            record = await source.act(
+                action, alarm, by=order.by, comment=order.comment, seconds=order.seconds
             )
+            done.append(AlarmRecord.model_validate(record))
         except UserError as error:
             unknown += isinstance(error, UnknownAlarm)
-            refused.append({"alarm": alarm, "reason": str(error)})
-    if done:
-        return JSONResponse({"done": done, "refused": refused})
-    status = 404 if unknown == len(refused) else 409
-    return JSONResponse({"error": refused[0]["reason"], "refused": refused}, status_code=status)
-
-
-async def _order(request: Request, action: str) -> Order:
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json":  # also: no form of a foreign page can send this without asking first
-        raise HTTPException(415, "the body must be application/json")
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MOST_BYTES:
-            raise HTTPException(413, f"the body is longer than {MOST_BYTES} bytes")
-    try:
-        order = Order.model_validate_json(bytes(body))
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
-        place = ".".join(map(str, first["loc"])) or "the body"
-        raise HTTPException(422, f"{place}: {first['msg']}") from None
-    if (order.seconds is not None) != (action == "shelve"):
-        raise HTTPException(422, "seconds: shelve needs it, and nothing else takes it")
-    return order
-
-
-def _fresh(content: Mapping[str, Any]) -> JSONResponse:
-    return JSONResponse(dict(content), headers={"cache-control": "no-store"})
+            refused.append(RefusedAlarm(alarm=alarm, reason=str(error)))
+    if not done:
+        status = 404 if unknown == len(refused) else 409
+        raise Refused(status, refused[0].reason, {"refused": [one.model_dump() for one in refused]})
+    return Acted(done=tuple(done), refused=tuple(refused))

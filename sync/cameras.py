@@ -95,7 +95,8 @@ def add_camera_routes(app: FastAPI, source: CameraSource) -> None:
         kind = f"multipart/x-mixed-replace; boundary={BOUNDARY}"
         return _Stream(_parts(feed, first), media_type=kind, headers=_HEADERS)
 
-    app.add_api_route("/api/cameras", cameras, methods=["GET"])
+    for path in ("/api/v1/cameras", "/api/cameras"):
+        app.add_api_route(path, cameras, methods=["GET"])
     app.add_api_route("/camera/{camera:path}.jpg", still, methods=["GET"])
     app.add_api_route("/camera/{camera:path}.mjpg", stream, methods=["GET"])
 

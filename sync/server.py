@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,11 @@ from starlette.types import Scope
 
 from twinstage.base.clock import Clock, SystemClock
 from twinstage.base.errors import TwinstageError
-from twinstage.sync.alarms import AlarmSource, add_alarm_routes
+from twinstage.sync.alarms import AlarmSource, alarm_calls
+from twinstage.sync.api.calls import Call, Sources, alive, calls_of
+from twinstage.sync.api.files import add_document_routes, add_file_routes
+from twinstage.sync.api.http import add_calls, refused
+from twinstage.sync.api.operation import Refused
 from twinstage.sync.assets import Asset, AssetStore
 from twinstage.sync.cameras import CameraSource, add_camera_routes
 from twinstage.sync.direct import DirectSocket, Pump, direct_socket
@@ -50,6 +55,7 @@ def create_app(
     state: StateText | None = None,
     alarms: AlarmSource | None = None,
     metrics: MetricsPage | None = None,
+    api: Sources | None = None,
 ) -> FastAPI:
     """The ASGI app of one twin.
 
@@ -64,6 +70,7 @@ def create_app(
         state: gives the text of `/api/state`, a USD layer; without it there is no such route.
         alarms: looks after `/api/alarms`; without it there is no such route.
         metrics: gives the page of `/metrics` and its media type; without it there is no such route.
+        api: who answers `/api/v1/...` and `/readyz`; without it there are no such routes. `app.state.calls` afterwards.
     """
     wall = clock or SystemClock()
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=_lifespan)
@@ -73,14 +80,19 @@ def create_app(
     app.add_middleware(Guard, allowed_hosts=frozenset(name.lower() for name in allowed_hosts))
     app.add_exception_handler(HTTPException, _plain_error)
     app.add_exception_handler(TwinstageError, _own_error)
+    app.add_exception_handler(Refused, refused)
+    app.add_exception_handler(Exception, _defect)
     _add_asset_routes(app, AssetStore(hub))
     _add_status_routes(app, hub, status)
     if state is not None:
         _add_state_route(app, state)
     if cameras is not None:
         add_camera_routes(app, cameras)
-    if alarms is not None:
-        add_alarm_routes(app, alarms)
+    app.state.calls = _calls(api, alarms)
+    add_calls(app, app.state.calls)
+    add_document_routes(app)
+    if api is not None:
+        add_file_routes(app, api)
     if metrics is not None:
         _add_metrics_route(app, metrics)
 
@@ -98,6 +110,12 @@ def create_app(
 # ---------------------------------------------------------------------- HTTP
 
 
+def _calls(api: Sources | None, alarms: AlarmSource | None) -> Mapping[str, Call]:
+    if api is not None:
+        return calls_of(api, alarms)
+    return {"getHealth": alive} | ({} if alarms is None else alarm_calls(alarms))
+
+
 def _add_asset_routes(app: FastAPI, store: AssetStore) -> None:
     async def scene(request: Request) -> Response:
         return _answer(request, await asyncio.to_thread(store.scene), _CHECK)
@@ -111,15 +129,13 @@ def _add_asset_routes(app: FastAPI, store: AssetStore) -> None:
             request, _found(store.texture(digest), f"no texture has the hash {digest!r}"), _FOREVER
         )
 
-    app.add_api_route("/api/scene", scene, methods=["GET", "HEAD"])
+    for path in ("/api/v1/scene", "/api/scene"):
+        app.add_api_route(path, scene, methods=["GET", "HEAD"])
     app.add_api_route("/glb/{digest}.glb", geometry, methods=["GET", "HEAD"])
     app.add_api_route("/texture/{digest}", texture, methods=["GET", "HEAD"])
 
 
 def _add_status_routes(app: FastAPI, hub: Hub, status: StatusSource | None) -> None:
-    async def health() -> JSONResponse:
-        return JSONResponse({"status": "ok"})
-
     async def describe() -> JSONResponse:
         sessions = list(hub.sessions)
         traffic = {
@@ -139,15 +155,16 @@ def _add_status_routes(app: FastAPI, hub: Hub, status: StatusSource | None) -> N
         }
         return JSONResponse(own | dict(status() if status else {}))
 
-    app.add_api_route("/healthz", health, methods=["GET", "HEAD"])
-    app.add_api_route("/api/status", describe, methods=["GET"])
+    for path in ("/api/v1/status", "/api/status"):
+        app.add_api_route(path, describe, methods=["GET"])
 
 
 def _add_state_route(app: FastAPI, state: StateText) -> None:
     async def layer() -> Response:  # on the loop, and so between two ticks
         return Response(state(), media_type="model/vnd.usda", headers={"cache-control": "no-store"})
 
-    app.add_api_route("/api/state", layer, methods=["GET"])
+    for path in ("/api/v1/state", "/api/state"):
+        app.add_api_route(path, layer, methods=["GET"])
 
 
 def _add_metrics_route(app: FastAPI, metrics: MetricsPage) -> None:
@@ -191,11 +208,20 @@ def _accepts_gzip(accepted: str) -> bool:
 
 async def _plain_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return JSONResponse({"error": str(error.detail)}, status_code=error.status_code)
+    plain = {404: f"there is nothing at {request.url.path}", 405: f"{request.method} is not for this path"}
+    told = error.detail == HTTPStatus(error.status_code).phrase
+    text = plain.get(error.status_code, error.detail) if told else error.detail
+    return JSONResponse({"error": str(text)}, status_code=error.status_code, headers=error.headers)
 
 
 async def _own_error(request: Request, error: Exception) -> Response:
     return JSONResponse({"error": str(error)}, status_code=500)
+
+
+async def _defect(request: Request, error: Exception) -> Response:
+    """Starlette raises the error again afterwards, so it is logged."""
+    sentence = "this is a defect of Twinstage; the server's log says where"
+    return JSONResponse({"error": sentence}, status_code=500)
 
 
 async def _no_viewer() -> HTMLResponse:

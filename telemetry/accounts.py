@@ -2,8 +2,8 @@
 
     received = applied + history_only + late + duplicate + quarantined + pending
 
-A line that cannot be read counts as one. Beside these, `unmapped` counts rows that no signal asks for, and `blank` cells
-without a value.
+A line that cannot be read counts as one. Beside these, `unmapped` counts rows that no signal asks for, `blank` cells
+without a value, and `contradicting` those of the duplicates that say something else than the first reading, which stands.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 OUTCOMES = ("applied", "history_only", "late", "duplicate", "quarantined")
 """What becomes of a reading in the end; until then it is pending."""
 
-COUNTS = ("received", *OUTCOMES, "unmapped", "blank")
+COUNTS = ("received", *OUTCOMES, "unmapped", "blank", "contradicting")
 
 
 class Accounts:

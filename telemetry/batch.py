@@ -75,6 +75,7 @@ class Ingested:
         notes: what looks suspicious about the files, a sentence each.
         headers: column names as the files themselves have them, by source, with what says their unit: the units row, or the
             name itself; none where there is no header.
+        contradictions: by source and signal, how many readings say something else than an earlier one of the same moment.
     """
 
     contract: Contract
@@ -86,6 +87,7 @@ class Ingested:
     refused: tuple[QuarantineRecord, ...]
     notes: tuple[str, ...]
     headers: dict[str, dict[str, str]] = field(default_factory=dict)
+    contradictions: dict[str, dict[str, int]] = field(default_factory=dict)
 
     @property
     def digest(self) -> str:
@@ -111,6 +113,7 @@ class Ingested:
             "files": [{"source": source, "file": str(path)} for source, path in self.files],
             "sources": self.counters,
             "refused": self.reasons,
+            "contradictions": {source: told for source, told in self.contradictions.items() if told},
             "state": self.digest,
             "notes": list(self.notes),
         }
@@ -167,6 +170,7 @@ def ingest_files(
         refused=tuple(refused.records),
         notes=tuple(notes),
         headers={source: header_of(contract, source, path) for source, path in files},
+        contradictions=ingest.contradictions,
     )
 
 

@@ -30,6 +30,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from twinstage.base.clock import NS
 from twinstage.base.errors import UserError, did_you_mean
 from twinstage.telemetry.columns import EventColumns, joined, kinds_of, values_of
@@ -43,7 +45,7 @@ from twinstage.telemetry.order import NO_WATERMARK
 from twinstage.telemetry.quarantine import Quarantine, QuarantineMemory
 from twinstage.telemetry.reading import Reading
 from twinstage.telemetry.refusals import RawLine, Refusals
-from twinstage.telemetry.state import StateTable
+from twinstage.telemetry.state import NEVER, StateTable
 
 Listener = Callable[[list[Reading]], None]
 
@@ -77,6 +79,8 @@ class Ingest:
         quarantine: where refused records go.
         journal: who is told what the state depends on, or None.
         fed_by_sources: whether the contract's sources feed it; a playback of the past feeds itself.
+        signal_heard_ns: when a reading of each signal arrived last that was taken, late ones included [ns], i8[n]; NEVER
+            before the first, and for derived signals.
     """
 
     fed_by_sources = True
@@ -96,6 +100,7 @@ class Ingest:
         self.quarantine: Quarantine = QuarantineMemory() if quarantine is None else quarantine
         self.journal = journal
         self.restarts = 0
+        self.signal_heard_ns = np.full(len(self.state.signal_ids), NEVER, np.int64)
         self._on_applied = on_applied
         self._on_late = on_late
         self._kinds = kinds_of(self.state.types)
@@ -172,6 +177,7 @@ class Ingest:
             self._advance(entry.now_ns)
         elif isinstance(entry, Arrived):
             self._intake(entry.source).retell(entry)
+            self._heard(entry)
         elif isinstance(entry, CaughtUp):
             self._intake(entry.source).order.catch_up()
         else:
@@ -197,6 +203,15 @@ class Ingest:
     def counters(self) -> dict[str, dict[str, int]]:
         """Exact counts by source, see `accounts`."""
         return {name: intake.counts for name, intake in self._intakes.items()}
+
+    @property
+    def contradictions(self) -> dict[str, dict[str, int]]:
+        """By source and signal: how many readings of this run say something else than an earlier one of the same moment."""
+        names = self.state.signal_ids
+        return {
+            name: {names[signal]: count for signal, count in intake.contradicted.items()}
+            for name, intake in self._intakes.items()
+        }
 
     @property
     def watermarks(self) -> dict[str, int]:
@@ -230,8 +245,13 @@ class Ingest:
         if arrived is None:
             return
         self._tell(arrived)
+        self._heard(arrived)
         self._tell_boundaries(intake)
         self._hand_to(self._on_late, arrived.history_only)
+
+    def _heard(self, arrived: Arrived) -> None:
+        self.signal_heard_ns[arrived.taken.signal] = arrived.ingest_ns
+        self.signal_heard_ns[arrived.history_only.signal] = arrived.ingest_ns
 
     def _catch_up(self, intake: Intake, now_ns: int) -> None:
         intake.order.catch_up()

@@ -1,5 +1,6 @@
 """One source's way through the ingest: its stream of bytes, its clock, its order, its counts."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +19,11 @@ from twinstage.telemetry.order import NO_LIMIT, NO_WATERMARK, Judged, SourceOrde
 from twinstage.telemetry.readers import open_decoder
 from twinstage.telemetry.refusals import RawLine, Refusals
 
+log = logging.getLogger("twinstage.telemetry.intake")
+
 _FAR = (1 << 63) - 1
+TOLD = 20
+"""Signals of a source that are named in the log when they contradict themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,7 @@ class Intake:
         accounts: where every reading went.
         idle: whether nothing waits for this source, for it is silent, or has not begun.
         heard_ns: when it was heard from last [ns since 1970, UTC].
+        contradicted: how many readings of this run contradict an earlier one of the same moment, by signal.
     """
 
     def __init__(self, name: str, parts: Parts) -> None:
@@ -47,6 +53,7 @@ class Intake:
         self.idle = True
         self.heard_ns = 0
         self.accounts = Accounts()
+        self.contradicted: dict[int, int] = {}
         self.order = SourceOrder(
             self.spec.lateness_ns,
             kinds=parts.kinds,
@@ -232,9 +239,12 @@ class Intake:
             return
         self.accounts.add(
             duplicate=len(judged.duplicate_at),
+            contradicting=len(judged.contradicts_at),
             late=len(judged.too_late_at),
             quarantined=len(judged.future_at) + len(judged.overflow_at),
         )
+        for place in judged.contradicts_at:
+            self._contradicted(*at(place))
         spec = self.spec
         allowed = spec.lateness + (spec.history or 0)
         reasons = {
@@ -245,6 +255,24 @@ class Intake:
         for reason, (places, expected) in reasons.items():
             rejects = [self._rejected(reason, expected, *at(place)) for place in places]
             self._parts.refusals.put(self.name, rejects, raw, ingest_ns)
+
+    def _contradicted(self, line: int, signal: int, time_ns: int) -> None:
+        """Two readings of one moment that say different things: told at the first one of each signal."""
+        told = self.contradicted
+        told[signal] = told.get(signal, 0) + 1
+        if told[signal] > 1 or len(told) > TOLD + 1:
+            return
+        if len(told) > TOLD:
+            log.warning(
+                "source %r contradicts itself in more than %d signals: only counted now", self.name, TOLD
+            )
+            return
+        name, moment = self._parts.contract.signals[signal].id, utc(time_ns)
+        log.warning(
+            "source %r, line %d: signal %r comes a second time for %s, with another value; the first one stands"
+            " (said once a signal, then counted)",
+            *(self.name, line, name, moment),
+        )  # fmt: skip
 
     def _rejected(self, reason: str, expected: str, line: int, signal: int, time_ns: int) -> Rejected:
         spec = self._parts.contract.signals[signal]

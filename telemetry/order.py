@@ -6,12 +6,13 @@ it, so the outcome depends only on the order of arrival: neither on how the byte
 
 A late reading still belongs to the history, unless it is older than the watermark by more than `history_ns`: that is too
 late. A reading is a duplicate if one with the same signal, event time and sequence came before, among the last `memory` that
-were taken; the first one counts.
+were taken; the first one counts. One that says something else than the first is told apart: it contradicts.
 
 Few readings are judged one by one. Many at once are judged in columns where all of them are newer than what their signal
 has told so far, for then none can be a duplicate; the verdicts are the same.
 """
 
+import zlib
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -20,15 +21,33 @@ from typing import Any
 import numpy as np
 
 from twinstage.telemetry.column_data import columns_data, data_columns
-from twinstage.telemetry.columns import I1, I8, NOTHING, Bool, EventColumns, compact, joined, pack, unpack
-from twinstage.telemetry.reading import Event, Value
-from twinstage.telemetry.recent import RecentKeys
+from twinstage.telemetry.columns import (
+    FIRST_BAD,
+    FLOAT,
+    I1,
+    I8,
+    NOTHING,
+    OTHER,
+    Bool,
+    EventColumns,
+    compact,
+    joined,
+    pack,
+)
+from twinstage.telemetry.reading import Value
+from twinstage.telemetry.recent import UNKNOWN, RecentKeys, packed
 
 NO_WATERMARK = -(1 << 63)
 NO_LIMIT = 1 << 62
 
 MANY = 64
 """From so many readings on, columns are faster."""
+
+NO_VALUE = (1 << 63) - 1
+"""What a reading of bad quality said: as a float it is no number, and equals none."""
+
+SAME = 1e-9
+"""Floats that differ by no more than this part say the same: one may have been converted from another unit."""
 
 Arriving = tuple[int, int, int, Value, int]
 """(event time [ns], signal, sequence, value, quality)."""
@@ -37,12 +56,14 @@ Arriving = tuple[int, int, int, Value, int]
 @dataclass(slots=True)
 class Judged:
     """What became of readings: those that wait for the watermark, those that only the history takes, both in order of
-    arrival; and of all others their places in what was judged."""
+    arrival; and of all others their places in what was judged. `contradicts_at`: duplicates that say something else than
+    the first."""
 
     taken: EventColumns = NOTHING
     history_only: EventColumns = NOTHING
     too_late_at: list[int] = field(default_factory=list)
     duplicate_at: list[int] = field(default_factory=list)
+    contradicts_at: list[int] = field(default_factory=list)
     future_at: list[int] = field(default_factory=list)
     overflow_at: list[int] = field(default_factory=list)
 
@@ -86,14 +107,15 @@ class SourceOrder:
 
     def accept(self, events: Sequence[Arriving], latest_ns: int) -> Judged:
         """Judge readings in order of arrival; none may be dated after `latest_ns`."""
+        columns = pack([(*event[:3], 0, *event[3:]) for event in events], self._kinds)
         if len(events) >= MANY:
-            return self.accept_columns(pack([(*e[:3], 0, *e[3:]) for e in events], self._kinds), latest_ns)
-        return self._one_by_one(events, latest_ns)
+            return self.accept_columns(columns, latest_ns)
+        return self._one_by_one(columns, latest_ns)
 
     def accept_columns(self, columns: EventColumns, latest_ns: int) -> Judged:
         """The same for columns; their arrival numbers are given here."""
         if len(columns) and not self._surely_new(columns):
-            return self._one_by_one(_tuples(columns, self._kinds), latest_ns)
+            return self._one_by_one(columns, latest_ns)
         return self._all_at_once(columns, latest_ns)
 
     def catch_up(self) -> None:
@@ -151,14 +173,14 @@ class SourceOrder:
         late = ~future & (time < watermark)
         taken = ~future & ~late
         if np.count_nonzero(taken) > self.max_pending - self.pending:
-            return self._one_by_one(_tuples(columns, self._kinds), latest_ns)
+            return self._one_by_one(columns, latest_ns)
         too_late = late & (time < np.maximum(watermark, NO_WATERMARK + NO_LIMIT) - self.history_ns)
         kept = ~future & ~too_late
         numbers = self.arrivals + np.cumsum(kept)
         numbered = replace(columns, arrival=numbers)
         self.arrivals = int(numbers[-1]) if len(numbers) else self.arrivals
         known = numbered if kept.all() else numbered.take(kept)
-        self._recent.add_columns(known)
+        self._recent.add_columns(known, contents(known, self._kinds))
         self._newest_column[known.signal] = known.event_ns  # they rise, and the last one stays
         judged = Judged(
             numbered if taken.all() else numbered.take(taken),
@@ -181,20 +203,26 @@ class SourceOrder:
         out: I8 = np.maximum(moved, self.watermark_ns)
         return out
 
-    def _one_by_one(self, events: Sequence[Arriving], latest_ns: int) -> Judged:
+    def _one_by_one(self, columns: EventColumns, latest_ns: int) -> Judged:
         judged = Judged()
-        taken: list[Event] = []
-        late: list[Event] = []
+        kept: list[int] = []  # places
+        taken: list[tuple[int, int]] = []  # places and arrival numbers
+        late: list[tuple[int, int]] = []
         newest, watermark, lateness = self.newest_ns, self.watermark_ns, self.lateness_ns
         newest_of, recent, count = self._newest_of, self._recent, self.arrivals
+        table = recent.open()
         room = self.max_pending - self.pending
-        for place, (time, signal, sequence, value, quality) in enumerate(events):
+        said = contents(columns, self._kinds)
+        lists = (a.tolist() for a in (columns.event_ns, columns.signal, columns.sequence, said))
+        for place, (time, signal, sequence, says) in enumerate(zip(*lists, strict=True)):
             if time > latest_ns:
                 judged.future_at.append(place)
                 continue
             key = (signal, time, sequence)
-            if time <= newest_of[signal] and recent.knows(key, count + 1):
+            if time <= newest_of[signal] and (first := recent.known(key, count + 1)) is not None:
                 judged.duplicate_at.append(place)
+                if first != says and self._contradict(signal, first, says):
+                    judged.contradicts_at.append(place)
                 continue
             if time < watermark - self.history_ns:
                 judged.too_late_at.append(place)
@@ -203,22 +231,42 @@ class SourceOrder:
                 judged.overflow_at.append(place)
                 continue
             count += 1
-            recent.add(key, count)
+            table[key] = packed(count, says)
+            kept.append(place)
             newest_of[signal] = max(newest_of[signal], time)
             if time < watermark:
-                late.append((time, signal, sequence, count, value, quality))
+                late.append((place, count))
                 continue
             if time > newest:
                 newest = time
                 watermark = max(watermark, time - lateness)
             room -= 1
-            taken.append((time, signal, sequence, count, value, quality))
+            taken.append((place, count))
+        if kept:
+            known = replace(columns.take(np.array(kept)), arrival=np.arange(count - len(kept), count) + 1)
+            recent.close(known, said[kept])
         self.newest_ns, self.watermark_ns, self.arrivals = newest, watermark, count
-        judged.taken, judged.history_only = pack(taken, self._kinds), pack(late, self._kinds)
+        judged.taken, judged.history_only = self._numbered(columns, taken), self._numbered(columns, late)
         if taken:
             self._fresh.append(judged.taken)
             self._pending += len(judged.taken)
         return judged
+
+    def _numbered(self, columns: EventColumns, places: list[tuple[int, int]]) -> EventColumns:
+        """Some of the columns with their arrival numbers."""
+        if not places:
+            return NOTHING
+        place, arrival = np.array(places, np.int64).T
+        return replace(compact(columns.take(place), self._kinds), arrival=arrival.copy())
+
+    def _contradict(self, signal: int, first: int, again: int) -> bool:
+        """Whether two contents that are not equal say different things."""
+        if UNKNOWN in (first, again):
+            return False
+        if self._kinds[signal] != FLOAT:
+            return True
+        a, b = np.array([first, again]).view(np.float64).tolist()
+        return not abs(a - b) <= SAME * max(abs(a), abs(b))
 
     def _settle(self) -> None:
         """Merge what is fresh; only the part of the waiting room that it overlaps is sorted again."""
@@ -232,8 +280,13 @@ class SourceOrder:
         self._waiting = joined([waiting.take(slice(0, start)), tail], self._kinds)
 
 
-def _tuples(columns: EventColumns, kinds: I1) -> list[Arriving]:
-    return [
-        (time, signal, sequence, value, quality)
-        for time, signal, sequence, _, value, quality in unpack(columns, kinds)
-    ]
+def contents(columns: EventColumns, kinds: I1) -> I8:
+    """What each reading says, as 64 bits: its own, or a check sum of a text or vector; NO_VALUE where quality is bad."""
+    bad = columns.quality >= FIRST_BAD
+    if not columns.others and not bad.any():
+        return columns.bits
+    out = columns.bits.copy()
+    for place in np.flatnonzero((kinds[columns.signal] == OTHER) & ~bad).tolist():
+        out[place] = zlib.crc32(repr(columns.others[int(columns.bits[place])]).encode())
+    out[bad] = NO_VALUE
+    return out

@@ -92,6 +92,8 @@ class StateTable:
         self._texts: dict[int, str | None] = {
             i: None for i, t in enumerate(self.types) if t in ("string", "enum")
         }
+        named = zip(self.signal_ids, self.types, strict=True)
+        self._digest_head = "\n".join(f"{name} {kind}" for name, kind in named).encode()
         self._group(signals_width=[signal.width for signal in signals])
 
     def _group(self, signals_width: Sequence[int]) -> None:
@@ -144,6 +146,25 @@ class StateTable:
     def text(self, signal_id: str) -> str | None:
         """Value of a string, or name of an enum's value; None before the first and for other types."""
         return self._texts.get(self.index(signal_id))
+
+    def value_at(self, index: int) -> bool | int | float | str | tuple[float, ...] | None:
+        """Last usable value by index, exactly; an enum's is its name. None before the first, and for NaN."""
+        if not self.usable[index]:
+            return None
+        kind = self.types[index]
+        if kind in ("string", "enum"):
+            return self._texts[index] if self._texts[index] is not None else float(self.numeric[index])
+        if kind == "i64":
+            return int(self.integers[self._row[index]])
+        if kind in self._vectors:
+            return tuple(self.vector_at(index).tolist())
+        value = float(self.numeric[index])
+        return bool(value) if kind == "bool" else value if np.isfinite(value) else None
+
+    @property
+    def applied_ns(self) -> I8:
+        """When each value was applied [ns since 1970, UTC], i8[n]; NEVER before the first."""
+        return self._applied_ns
 
     def changed_since(self, ordinal: int) -> U4:
         """Indices of signals written after `ordinal`, ascending, u4[k]."""
@@ -200,10 +221,7 @@ class StateTable:
 
         Ordinals are left out: they number the writes, so they tell of the way and not of the state.
         """
-        hasher = hashlib.sha256()
-        hasher.update(
-            "\n".join(f"{i} {t}" for i, t in zip(self.signal_ids, self.types, strict=True)).encode()
-        )
+        hasher = hashlib.sha256(self._digest_head)
         columns: list[NDArray[Any]] = [self.numeric, self.event_ns, self.quality, self.integers]
         for array in (*columns, *(self._vectors[kind] for kind in sorted(self._vectors))):
             hasher.update(_bytes(array))

@@ -26,10 +26,15 @@ async function bundle(out) {
     outdir: out,
     minify: true,
     legalComments: "none",
-    banner: { js: "/*! Twinstage viewer, Apache-2.0. Contains three.js, MIT: see three.LICENSE.txt. */" },
+    banner: { js: "/*! Twinstage viewer, Apache-2.0. Contains three.js and fzstd, MIT: see *.LICENSE.txt. */" },
   });
   await cp(join(root, "src/index.html"), join(out, "index.html"));
-  await cp(join(root, "node_modules/three/LICENSE"), join(out, "three.LICENSE.txt"));
+  for (const name of ["three", "fzstd"])
+    await cp(join(root, `node_modules/${name}/LICENSE`), join(out, `${name}.LICENSE.txt`));
+  // The JavaScript client and its example, so that a twin serves them as /client/.
+  await mkdir(join(out, "client"));
+  for (const name of ["twin.js", "example.js", "example.html"])
+    await cp(join(root, "../clients/js", name), join(out, "client", name));
 }
 
 async function tests() {

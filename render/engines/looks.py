@@ -148,8 +148,7 @@ def _slots(part: Part) -> np.ndarray:
 
 def _weights(zbuffer: ZBuffer, pixels: np.ndarray) -> F4:
     """Weights of the three corners f4[3, n] at flat pixel indices."""
-    # Two weights as one number of eight bytes: they move together.
-    pairs = zbuffer.barycentric.reshape(-1).view(np.uint64).take(pixels).view(np.float32).reshape(-1, 2)
+    pairs = zbuffer.weights_at(pixels)
     out = np.empty((3, len(pixels)), np.float32)
     out[1], out[2] = pairs[:, 0], pairs[:, 1]
     out[0] = 1 - out[1] - out[2]

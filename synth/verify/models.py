@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from twinstage.synth.verify.extent import check_extent
 from twinstage.synth.verify.eye import Eye
 from twinstage.synth.verify.files import read_json
 from twinstage.synth.verify.masks import Masks
@@ -173,6 +174,8 @@ def check_model(
     seen = mesh.vertices @ np.array(pose["R"], np.float64).T + np.array(pose["t"], np.float64)
     world = seen @ eye.pose[:3, :3].T + eye.pose[:3, 3]
     _check_box(mesh, world, solid, where, judge)
+    if len(mesh.triangles) and not item.get("cutout"):
+        check_extent(item, eye, world, mesh.triangles, where, judge)
     count = len(mesh.triangles)
     if draw and masks is not None and 0 < count <= min(MOST_TRIANGLES, TRIANGLES_DRAWN - models.triangles):
         models.drawn += 1

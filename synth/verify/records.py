@@ -92,7 +92,11 @@ def _check_camera(
             shutter = camera["shutter"]
             open_ = shutter["readout"] != 0 or shutter["close"] != shutter["open"]
             judge.check(moves in (False, True) and (open_ or not moves), "object.moves", label, MOVES)
-            if rules.models is not None and body is not None and not moves:
+            if rules.models is not None and moves and item.get("model") is not None:
+                rules.models.get(
+                    item["model"], label
+                )  # what moves is not drawn again, but its model is there
+            elif rules.models is not None and body is not None:
                 draw = (record["frame"], camera["name"], item["instance_id"]) in rules.drawn
                 check_model(item, eye, body, found, rules.models, label, judge, draw=draw)
         masks.append(found)

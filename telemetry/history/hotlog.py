@@ -94,7 +94,11 @@ class HotLog:
         """Open or create the file. Raises UserError where that cannot be done."""
         self.path = path
         self._db = _open(path)
-        self.session = _begin(self._db, contract)
+        try:
+            self.session = _begin(self._db, contract)
+        except sqlite3.Error as error:
+            self._db.close()
+            raise UserError(f"the history {str(path)!r} cannot be opened to write: {error}") from None
         self.committed = self._newest()
         self._waiting: list[Entry] = []
         self._told = self._written = 0

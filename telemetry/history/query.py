@@ -104,15 +104,23 @@ class History:
     # tables
 
     def range(
-        self, signals: Sequence[str], first_ns: int, last_ns: int, *, known_ns: int = LAST
+        self,
+        signals: Sequence[str],
+        first_ns: int,
+        last_ns: int,
+        *,
+        known_ns: int = LAST,
+        limit: int | None = None,
+        offset: int = 0,
     ) -> "pa.Table":
         """Readings of signals (none: of all) in a span of event time, ends included, sorted by signal and time.
 
-        `known_ns`: only what had arrived by then.
+        `known_ns`: only what had arrived by then. `limit`, `offset`: so many rows, from that one on.
         """
+        part = "" if limit is None else f" LIMIT {int(limit)} OFFSET {int(offset)}"
         where = f"WHERE {self._where(signals, first_ns, last_ns, known_ns)}"
         return self._ask(
-            f"SELECT {_ROWS} FROM readings {where} ORDER BY signal, event_ns, sequence, arrival",
+            f"SELECT {_ROWS} FROM readings {where} ORDER BY signal, event_ns, sequence, arrival{part}",
             first_ns,
             last_ns,
         )

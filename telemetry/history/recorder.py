@@ -22,15 +22,20 @@ from twinstage.telemetry.history.checkpoint import checkpoint_bytes
 from twinstage.telemetry.history.hotlog import DATABASE, HotLog
 from twinstage.telemetry.history.locks import lock_file
 from twinstage.telemetry.history.moments import iso_ns
-from twinstage.telemetry.history.recovery import recover
+from twinstage.telemetry.history.recovery import Recovered, recover
 from twinstage.telemetry.history.snapshots import snapshot_bytes, take_snapshot
 from twinstage.telemetry.ingest import Ingest
 
 log = logging.getLogger("twinstage.history")
 
 COMMIT_S = 0.1
-CHECKPOINT_S = 60.0
 COMPACT_S = 300.0
+
+CHECKPOINT_S = 60.0
+CHECKPOINT_ENTRIES = 4_000
+CHECKPOINT_READINGS = 400_000
+"""A checkpoint is due after so long, so many entries or so many readings: whatever comes first. A twin that starts again
+tells what followed the last one again, some 12,000 entries or a million readings a second."""
 
 SNAPSHOT_READINGS = 50_000
 SNAPSHOT_NS = 300 * NS
@@ -38,21 +43,24 @@ SNAPSHOT_NS = 300 * NS
 
 
 class Recorder:
-    """Keeps what one ingest does. `recovered`: number of the last entry of earlier runs that was told again, or 0."""
+    """Keeps what one ingest does. `recovered`: what was made of earlier runs."""
 
     def __init__(
-        self, folder: Path, ingest: Ingest, journal: HotLog, lock: IO[bytes], recovered: int
+        self, folder: Path, ingest: Ingest, journal: HotLog, lock: IO[bytes], recovered: Recovered
     ) -> None:
         self.folder = folder
         self.ingest = ingest
         self.journal = journal
         self.recovered = recovered
-        self.failure = ""
+        self.failure = self._compaction_failure = ""
         self._lock = lock
         self._since = 0
         self._snapshot_ns = ingest.watermark_ns
         self._snapshots: list[tuple[int, bytes]] = []
-        self._checkpoint_told = -1
+        self._checkpoint_told = (
+            -recovered.retold
+        )  # how many were told at the last checkpoint, counted in this run
+        self._checkpoint_received = self._received() - recovered.readings
 
     def after_advance(self, applied: int) -> None:
         """After each `advance`, with what it returned: take a snapshot where one is due; it is written later."""
@@ -70,26 +78,49 @@ class Recorder:
 
     async def run(self, stop: asyncio.Event, *, on_failure: Callable[[str], None] | None = None) -> None:
         """Commit, keep checkpoints and compact until `stop` is set. A disk that refuses is told and tried again."""
+        compacting = asyncio.create_task(self._keep_compacting(stop))
         checkpoint_due = monotonic() + CHECKPOINT_S
-        compact_due = monotonic() + COMPACT_S
+        try:
+            while not stop.is_set():
+                await asyncio.sleep(COMMIT_S)
+                try:
+                    await asyncio.to_thread(self.commit)
+                    if monotonic() >= checkpoint_due or self._much_to_retell():
+                        checkpoint_due = monotonic() + CHECKPOINT_S
+                        await self._checkpoint()
+                    self.failure = self._compaction_failure
+                except OSError as error:
+                    self._failed(str(error.strerror or error), on_failure)
+                if self._compaction_failure:
+                    self._failed(self._compaction_failure, on_failure)
+        finally:
+            compacting.cancel()
+            await asyncio.gather(compacting, return_exceptions=True)
+
+    async def _keep_compacting(self, stop: asyncio.Event) -> None:
+        """Beside the commits, which must not wait for it."""
         while not stop.is_set():
-            await asyncio.sleep(COMMIT_S)
+            await asyncio.sleep(COMPACT_S)
             try:
-                await asyncio.to_thread(self.commit)
-                if monotonic() >= checkpoint_due:
-                    checkpoint_due = monotonic() + CHECKPOINT_S
-                    await self._checkpoint()
-                if monotonic() >= compact_due:
-                    compact_due = monotonic() + COMPACT_S
-                    await asyncio.to_thread(self._compact)
-                self.failure = ""
+                await asyncio.to_thread(self._compact)
+                self._compaction_failure = ""
             except OSError as error:
-                self._failed(str(error.strerror or error), on_failure)
+                self._compaction_failure = str(error.strerror or error)
+
+    def _much_to_retell(self) -> bool:
+        entries = self.journal.told - self._checkpoint_told
+        return (
+            entries >= CHECKPOINT_ENTRIES
+            or self._received() - self._checkpoint_received >= CHECKPOINT_READINGS
+        )
+
+    def _received(self) -> int:
+        return sum(counts["received"] for counts in self.ingest.counters.values())
 
     @property
     def welcome(self) -> str:
         """Where this run goes on, for people; where earlier runs are in the history."""
-        received = sum(counts["received"] for counts in self.ingest.counters.values())
+        received = self._received()
         until = f", up to {iso_ns(self.ingest.watermark_ns)}" if self.ingest.watermark_ns else ""
         return f"the history {self.folder.name!r} goes on after {received} readings{until}"
 
@@ -112,7 +143,7 @@ class Recorder:
     def checkpoint(self) -> None:
         """Keep all of the ingest as it is now."""
         self.journal.keep_checkpoint(checkpoint_bytes(self.ingest))
-        self._checkpoint_told = self.journal.told
+        self._checkpoint_told, self._checkpoint_received = self.journal.told, self._received()
 
     def close(self) -> None:
         """Commit, keep a checkpoint, let go of the files. May be called more than once."""
@@ -129,9 +160,10 @@ class Recorder:
         told = self.journal.told
         if told == self._checkpoint_told:
             return
+        received = self._received()
         blob = checkpoint_bytes(self.ingest)  # here, where nothing is offered meanwhile
         await asyncio.to_thread(self.journal.keep_checkpoint, blob, told)
-        self._checkpoint_told = told
+        self._checkpoint_told, self._checkpoint_received = told, received
 
     def _compact(self) -> None:
         moved = compact_file(self.folder / DATABASE)

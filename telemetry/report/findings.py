@@ -195,6 +195,15 @@ def _source(name: str, done: Ingested) -> Iterator[Finding]:
         yield Finding(
             "duplicate", "info", name, f"{name}: {_part(counts['duplicate'], received)} were told twice"
         )
+    if told := done.contradictions.get(name):
+        named = next(iter(told))
+        others = f" and {count(len(told) - 1, 'more signal')}" if len(told) > 1 else ""
+        yield Finding(
+            "duplicate.contradicts", "warning", named,
+            f"{name}: {_part(sum(told.values()), received)} of {named}{others} came a second time for the same moment with "
+            "another value; the first one stands",
+            "where both are meant, name the column that numbers them as the reader's `sequence`",
+        )  # fmt: skip
     if counts["history_only"]:
         yield Finding(
             "order.late", "warning", name,

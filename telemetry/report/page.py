@@ -19,7 +19,7 @@ from twinstage.telemetry.report.series import Series
 from twinstage.telemetry.report.style import STYLE
 
 MOST_PLOTS, MOST_FINDINGS, MOST_REFUSED = 200, 300, 30
-_SHOWN = ("received", *OUTCOMES, "pending", "unmapped", "blank")
+_SHOWN = ("received", *OUTCOMES, "pending", "unmapped", "blank", "contradicting")
 _WORDS = {"history_only": "history only", "unmapped": "not asked for"}
 
 

@@ -29,6 +29,7 @@ OUTCOMES = (
     "pending",
     "unmapped",
     "blank",
+    "contradicting",
 )
 
 SIGNALS = {
@@ -69,7 +70,7 @@ class Source:
     heard: int = 0
     idle: bool = True
     arrivals: int = 0
-    known: set[tuple[str, int, int]] = field(default_factory=set)
+    known: dict[tuple[str, int, int], Any] = field(default_factory=dict)
     waiting: list[tuple[int, str, int, int, Any, int]] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(OUTCOMES, 0))
 
@@ -156,10 +157,11 @@ class Oracle:
             source.counts["quarantined"] += 1
         elif key in source.known:
             source.counts["duplicate"] += 1
+            source.counts["contradicting"] += not _same(source.known[key], value)
         elif behind and source.watermark is not None and time < source.watermark - source.history:
             source.counts["late"] += 1
         else:
-            source.known.add(key)
+            source.known[key] = value
             source.arrivals += 1
             if behind:
                 source.counts["history_only"] += 1
@@ -270,6 +272,13 @@ class Oracle:
         hasher.update(repr(None if mode is None else MODES[mode]).encode())
         hasher.update(repr(state["rig.note"].value).encode())
         return hasher.hexdigest()
+
+
+def _same(first: Any, again: Any) -> bool:
+    """Whether two values say the same; floats but for what a conversion of units may leave."""
+    if type(first) is float and type(again) is float:
+        return abs(first - again) <= 1e-9 * max(abs(first), abs(again))
+    return bool(first == again)
 
 
 def _object(line: bytes) -> dict[str, Any]:

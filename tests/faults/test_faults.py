@@ -2,14 +2,18 @@
 the accounts are exact at every step."""
 
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
 from tests.faults.oracle import OUTCOMES, Oracle
 from tests.faults.plant import CONTRACT, FAULTS, Plant
 
+from twinstage.base.errors import UserError
 from twinstage.telemetry.contract import parse_contract
-from twinstage.telemetry.history.recorder import open_recorder
+from twinstage.telemetry.history.hotlog import DATABASE, LogReader
+from twinstage.telemetry.history.recorder import Recorder, open_recorder
 from twinstage.telemetry.ingest import Ingest
 from twinstage.telemetry.journal import Entry
 from twinstage.telemetry.quarantine import QuarantineMemory
@@ -136,8 +140,74 @@ def test_a_twin_that_dies_anywhere_goes_on_from_what_was_safe(seed: int, tmp_pat
             assert ingest.state.digest() == oracle.digest()
             for name, counts in oracle.counters().items():
                 assert ingest.counters[name] == counts
-        # It is killed: nothing more is committed. Only the lock is let go, as the system does for a process that is gone.
-        recorder.journal._waiting.clear()
-        recorder.journal._db.close()
-        recorder._lock.close()
+        killed(recorder)
     assert lives > 1
+
+
+def killed(recorder: Recorder) -> None:
+    """Nothing more is committed. Only the lock is let go, as the system does for a process that is gone."""
+    recorder.journal._waiting.clear()
+    recorder.journal._db.close()
+    recorder._lock.close()
+
+
+@contextmanager
+def full_disk(folder: Path, room: int) -> Iterator[None]:
+    """No file may grow beyond what the write-ahead log has, and so much more [bytes]."""
+    resource = pytest.importorskip("resource")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    wal = folder / f"{DATABASE}-wal"
+    resource.setrlimit(resource.RLIMIT_FSIZE, ((wal.stat().st_size if wal.exists() else 0) + room, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_disk_that_is_full_for_a_while_costs_nothing_that_was_safe(seed: int, tmp_path: Path) -> None:
+    """It refuses commits, checkpoints and snapshots; the twin goes on, and dies in the midst of it, too."""
+    script, draw = Plant(seed, frozenset(FAULTS) - {"split"}).script(), random.Random(seed)
+    oracle, folder = Oracle(), tmp_path / "history"
+    for step in script:
+        do(oracle, step)
+    safe, refused, lives = 0, 0, 0
+    while safe < len(script):
+        ingest = Ingest(parse_contract(CONTRACT))
+        recorder = open_recorder(folder, ingest)
+        if ingest.counters["table"]["received"] or safe:
+            ingest.offer("table", b"time,speed,count,on\n", script[max(safe - 1, 0)][3])
+        for number in range(safe, min(len(script), safe + draw.randrange(50, 600))):
+            do(ingest, script[number])
+            if script[number][0] == "advance" and draw.random() < 0.3:
+                recorder.snapshot()
+            last = number + 1 == len(script)
+            if not last and draw.random() > 0.1:
+                continue
+            with (
+                full_disk(folder, draw.randrange(6000)) if draw.random() < 0.6 and not last else nullcontext()
+            ):
+                try:
+                    recorder.commit()
+                    safe = number + 1
+                    if draw.random() < 0.3:
+                        recorder.checkpoint()
+                except OSError as error:
+                    refused += 1
+                    assert "cannot be written" in str(error)
+        lives += 1
+        if safe == len(script):
+            assert ingest.state.digest() == oracle.digest()
+            for name, counts in oracle.counters().items():
+                assert ingest.counters[name] == counts
+        killed(recorder)
+    assert lives > 1 and refused > 3, (lives, refused)
+    for someone_looks in (False, True):  # it is full when the next twin opens it: a sentence, and no harm
+        reader = LogReader(folder / DATABASE) if someone_looks else None  # and so its files are there already
+        with full_disk(folder, 0), pytest.raises(UserError, match="cannot be opened"):
+            open_recorder(folder, Ingest(parse_contract(CONTRACT))).close()
+        if reader is not None:
+            reader.close()
+    last_of_all = Ingest(parse_contract(CONTRACT))
+    open_recorder(folder, last_of_all).close()
+    assert last_of_all.state.digest() == oracle.digest()

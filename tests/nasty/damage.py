@@ -6,6 +6,7 @@ looks for in the records; where there is none it raises `NotHere`.
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -175,10 +176,20 @@ def seen(least: int = 20) -> Callable[[dict[str, Any], dict[str, Any]], bool]:
 
 
 def twice(case: Case) -> Callable[[dict[str, Any], dict[str, Any]], bool]:
-    """Objects that two views of a frame show: only against another view can it be told which thing they are."""
-    views = [(n, o["prim_path"], o["point_id"]) for n, _, camera in case.views() for o in camera["objects"]]
-    both = {(path, point) for name, path, point in views if views.count((name, path, point)) > 1}
-    return lambda item, camera: (item["prim_path"], item["point_id"]) in both
+    """Objects that another camera of the same frame sees, too: only there can it be told which thing they are."""
+    views = [
+        (name, _view(camera), o["prim_path"], o["point_id"])
+        for name, _, camera in case.views()
+        for o in camera["objects"]
+    ]
+    count = Counter((name, path, point) for name, _, path, point in views)
+    both = {(view, path, point) for name, view, path, point in views if count[name, path, point] > 1}
+    return lambda item, camera: (_view(camera), item["prim_path"], item["point_id"]) in both
+
+
+def _view(camera: dict[str, Any]) -> str:
+    """Tells the views of all frames apart."""
+    return json.dumps([camera["name"], camera["world_from_camera"]])
 
 
 def modelled(item: dict[str, Any], camera: dict[str, Any]) -> bool:
@@ -298,7 +309,9 @@ def moved(values: list[float], rng: np.random.Generator, by: float = 1.0) -> lis
 
 def full_box_moves(case: Case) -> None:
     def whole(item: dict[str, Any], camera: dict[str, Any]) -> bool:
-        return item["truncation"] == 0 and item["visible_px"] >= 20
+        # What a moving camera sees of a thing without a model is known to a pixel only.
+        known = item["model"] is not None or camera["path"] is None
+        return item["truncation"] == 0 and item["visible_px"] >= 20 and known
 
     t = case.items(whole)
     side = int(case.rng.integers(2))
@@ -760,7 +773,7 @@ OPERATORS: dict[str, tuple[Operator, tuple[str, ...]]] = {
         number("bbox_visible", lambda b, r: [*b[:2], b[2] - 1, b[3] - 1]),
         ("box.visible",),
     ),
-    "bbox_full by a pixel": (full_box_moves, ("box.full", "box.full_beyond")),
+    "bbox_full by a pixel": (full_box_moves, ("box.full", "box.full_beyond", "box.full_model")),
     "obb by two pixels": (
         number("obb", lambda b, r: [[x + 2, y] for x, y in b]),
         ("obb.holds",),
@@ -816,7 +829,10 @@ OPERATORS: dict[str, tuple[Operator, tuple[str, ...]]] = {
         keypoint(lambda p, c: p["v"] == 2 and c["projection"]["kind"] == "opencv", undistorted),
         ("keypoint.place",),
     ),
-    "key point elsewhere on its object": (keypoint(rests, five_centimetres), ("keypoint.local",)),
+    "key point elsewhere on its object": (
+        keypoint(rests, five_centimetres),
+        ("keypoint.cameras", "keypoint.local"),
+    ),
     "seen key point not labelled": (keypoint(is_v(2), set_v(0)), ("keypoint.v",)),
     "key point outside of the image seen": (keypoint(is_v(0), set_v(2)), ("keypoint.v", "keypoint.hidden")),
     "key point with v 3": (keypoint(is_v(2), set_v(3)), ("keypoint.v",)),

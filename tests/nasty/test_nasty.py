@@ -39,12 +39,20 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "out"
 
 
-@pytest.mark.parametrize("seed", range(2000, 2006))
+# 1015, 1038 and 1051 were missed once: key points of things without a model, the box of a tip between pixel centres.
+@pytest.mark.parametrize("seed", [*range(2000, 2006), 1015, 1038, 1051])
 def test_corruptions_of_unseen_seeds_are_named(small: Path, tmp_path: Path, seed: int) -> None:
     copy = Path(shutil.copytree(small, tmp_path / "d"))
     name, rules = spoil(copy, seed)
     found = {finding.code for finding in verify(copy).findings}
     assert found & rules, f"{name}: expected {sorted(rules)}, found {sorted(found)}"
+
+
+def test_a_model_that_only_moving_things_have_is_used(tmp_path: Path) -> None:
+    job = {"seed": 6, "camera": CAMERAS[6], "files": ["models"], "frames": 2}
+    runs.dataset(job, tmp_path, judged=False)
+    report = verify(tmp_path / "out")
+    assert report.ok, [str(finding) for finding in report.findings]
 
 
 def test_there_are_enough_kinds_of_corruption() -> None:

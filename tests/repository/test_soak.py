@@ -1,4 +1,4 @@
-"""The soak test's short form: two short 'minutes' of the live work cell."""
+"""The short forms of the soaks of live twins: two short 'minutes' each."""
 
 import json
 import subprocess
@@ -21,3 +21,22 @@ def test_the_soak_runs_and_resumes(root: Path) -> None:
     assert [row["minute"] for row in rows] == [0, 1]
     assert all(row["balanced"] and row["frames"] > 20 for row in rows)
     log.unlink()
+
+
+@pytest.mark.slow
+def test_the_soak_with_a_history_resumes_and_accounts_for_everything(root: Path, tmp_path: Path) -> None:
+    command = [sys.executable, str(root / "scripts" / "soak_live.py"), "--out", str(tmp_path)]
+    command += ["--seconds", "3", "--rate", "10000", "--busy"]
+    killed = subprocess.Popen([*command, "--minutes", "9"], stdout=subprocess.PIPE, text=True)
+    assert killed.stdout is not None
+    while '"minute": 0' not in killed.stdout.readline():
+        assert killed.poll() is None
+    killed.terminate()  # in the midst of its second minute
+    killed.communicate(timeout=60)
+    again = subprocess.run([*command, "--minutes", "2"], capture_output=True, text=True, timeout=120)
+    *minutes, end = [json.loads(line) for line in (tmp_path / "live.jsonl").read_text().splitlines()]
+    assert [(row["minute"], row["run"]) for row in minutes] == [(0, 0), (1, 1)]
+    assert all(row["balanced"] and row["frames"] > 20 for row in minutes)
+    assert end["found"] == end["sent"] and end["sent"]["received"] > 0
+    assert end["recovered_state"] == end["state"]
+    assert not end["wrong"] and again.returncode == 0, again.stderr

@@ -101,6 +101,41 @@ def test_duplicates_are_counted_once_even_when_they_come_late() -> None:
     assert value(ingest, "x") == 2.0
 
 
+@pytest.mark.parametrize("many", [False, True])
+def test_a_duplicate_that_says_something_else_is_told_once_a_signal_and_counted(
+    many: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    ingest = Ingest(contract(lateness=10.0))
+    first = b"".join(event(1000 + k, "x", k) for k in range(100 if many else 3)) + event(1000, "y", 7)
+    ingest.offer("a", first, 0)
+    same = event(1000, "x", 0) + event(1001, "x", 1 + 1e-12)  # as a conversion of units may leave it
+    other = event(1001, "x", 2) + event(1002, "x", 3) + event(1000, "y", 8)
+    ingest.offer("a", same + other, 0)
+    ingest.finish("a", 0)
+    ingest.advance(0)
+    counts = ingest.counters["a"]
+    assert (counts["duplicate"], counts["contradicting"]) == (5, 3)
+    assert ingest.contradictions == {"a": {"x": 2, "y": 1}, "b": {}}
+    adds_up(ingest)
+    assert value(ingest, "y") == 0.007, "the first one stands"
+    said = [record.getMessage() for record in caplog.records]
+    assert len(said) == 2 and "'x'" in said[0] and "'y'" in said[1]
+    assert "another value" in said[0] and "line" in said[0]
+
+
+def test_a_source_that_contradicts_itself_everywhere_does_not_fill_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    signals = "".join(f"  - {{id: s{k}, source: a, field: s{k}}}\n" for k in range(60))
+    ingest = Ingest(
+        parse_contract(f'contract: 1\nsources:\n  a: {{uri: "memory:a", {READER}}}\nsignals:\n{signals}')
+    )
+    for v in (1, 2, 3):
+        ingest.offer("a", b"".join(event(1000, f"s{k}", v) for k in range(60)), 0)
+    assert ingest.counters["a"]["contradicting"] == 120
+    assert len(caplog.records) == 21
+
+
 def test_an_idle_source_lets_go_and_holds_no_watermark() -> None:
     ingest = Ingest(contract(lateness=10.0, idle_after=2.0))
     ingest.offer("a", event(1000, "x", 1), 0)

@@ -19,7 +19,13 @@ def made(lateness: int, history: int, room: int, memory: int) -> SourceOrder:
 
 
 def verdicts(judged: Judged) -> tuple[object, ...]:
-    places = judged.too_late_at, judged.duplicate_at, judged.future_at, judged.overflow_at
+    places = (
+        judged.too_late_at,
+        judged.duplicate_at,
+        judged.contradicts_at,
+        judged.future_at,
+        judged.overflow_at,
+    )
     return unpack(judged.taken, KINDS), unpack(judged.history_only, KINDS), *places
 
 
@@ -41,7 +47,7 @@ def test_columns_are_judged_like_single_readings(
     for block in blocks:
         columns = pack([(*event[:3], 0, *event[3:]) for event in block], KINDS)
         latest = 70 + draws.draw(st.sampled_from([0, 500]))
-        assert verdicts(many.accept_columns(columns, latest)) == verdicts(single._one_by_one(block, latest))
+        assert verdicts(many.accept_columns(columns, latest)) == verdicts(single._one_by_one(columns, latest))
         assert (many.watermark_ns, many.newest_ns, many.arrivals, many.pending) == (
             single.watermark_ns,
             single.newest_ns,
@@ -98,3 +104,63 @@ def test_values_of_what_was_released_are_not_kept(monkeypatch: object) -> None:
         watch.release()
     assert len(watch._waiting.others) <= 2
     assert order_module.MANY > 1
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.lists(ARRIVING, min_size=1, max_size=60), st.data())
+def test_what_contradicts_is_told_in_any_pieces_and_after_a_restart(
+    events: list[Arriving], draws: st.DataObject
+) -> None:
+    watch, first, contradicting = made(1000, 1 << 62, 1000, 1000), dict[tuple[int, int, int], float](), 0
+    cuts = sorted(draws.draw(st.lists(st.integers(0, len(events)), max_size=4)))
+    for start, end in zip([0, *cuts], [*cuts, len(events)], strict=True):
+        block = pack([(*event[:3], 0, *event[3:]) for event in events[start:end]], KINDS)
+        contradicting += len(watch.accept_columns(block, 1 << 62).contradicts_at)
+        if draws.draw(st.booleans()):
+            again = made(1000, 1 << 62, 1000, 1000)
+            again.take_parts(watch.parts())
+            watch = again
+    expected = 0
+    for time, signal, sequence, value, _ in events:
+        known = first.setdefault((signal, time, sequence), float(value))  # type: ignore[arg-type]
+        expected += abs(known - value) > 1e-9 * max(abs(known), abs(value))  # type: ignore[operator, arg-type]
+    assert contradicting == expected
+
+
+def test_values_of_every_kind_contradict_or_do_not() -> None:
+    kinds = np.array([0, 1, 2], np.int8)
+    watch = SourceOrder(0, kinds=kinds, max_pending=1000)
+    values = [
+        (0, 1.5, 0),
+        (1, 7, 0),
+        (2, "open", 0),
+        (2, (1.0, 2.0), 0),
+        (0, None, 0x80000000),
+        (1, None, 0x80000000),
+    ]
+    first = [(100 + k, signal, 0, k, value, quality) for k, (signal, value, quality) in enumerate(values)]
+    watch.accept_columns(pack(first, kinds), 1 << 62)
+    assert watch.accept_columns(pack(first, kinds), 1 << 62).contradicts_at == []
+    others = [(0, 1.6, 0), (1, 8, 0), (2, "shut", 0), (2, (1.0, 2.5), 0), (0, 0.0, 0), (1, 0, 0)]
+    second = [(100 + k, signal, 0, k, value, quality) for k, (signal, value, quality) in enumerate(others)]
+    judged = watch.accept_columns(pack(second, kinds), 1 << 62)
+    assert judged.duplicate_at == judged.contradicts_at == list(range(6))
+
+
+def test_a_checkpoint_of_an_older_version_knows_keys_and_no_contents() -> None:
+    watch = made(0, 1 << 62, 1000, 1000)
+    watch.accept_columns(pack([(100, 0, 0, 0, 1.0, 0)], KINDS), 1 << 62)
+    parts = watch.parts()
+    parts["recent"] = {key: value for key, value in parts["recent"].items() if key != "contents"}
+    again = made(0, 1 << 62, 1000, 1000)
+    again.take_parts(parts)
+    judged = again.accept_columns(pack([(100, 0, 0, 0, 2.0, 0)], KINDS), 1 << 62)
+    assert judged.duplicate_at == [0] and judged.contradicts_at == []
+
+
+def test_keys_that_come_in_small_pieces_are_found_as_fast_as_those_that_come_at_once() -> None:
+    """A twin that starts again hears its past entry by entry: a piece for each of them made every look-up slow."""
+    watch = made(0, 1 << 62, 1 << 30, 262_144)
+    for k in range(10_000):
+        watch.accept_columns(pack([(k, 0, 0, 0, 1.0, 0), (k, 1, 0, 0, 1.0, 0)], KINDS), 1 << 62)
+    assert watch._recent.pieces <= 3

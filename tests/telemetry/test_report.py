@@ -165,6 +165,20 @@ def test_signals_that_appear_vanish_or_never_come(tmp_path: Path) -> None:
 # the page
 
 
+def test_readings_that_contradict_each_other(tmp_path: Path) -> None:
+    rows = [f"{START + k},{k}" for k in range(20)]
+    one = done(
+        tmp_path,
+        [*rows, rows[3], f"{START + 5},99"],
+        "  - {id: a, source: s, field: a, unit: '1'}\n",
+    )
+    assert one.contradictions == {"s": {"a": 1}}
+    assert "1 reading (4.5 %) of a came a second time" in found(one)["duplicate.contradicts"]
+    html = page(one, series_of(one), find(one, series_of(one)), "x")
+    assert "contradicting" in html
+    assert one.as_dict()["contradictions"] == {"s": {"a": 1}}
+
+
 def test_what_comes_from_a_file_is_escaped(tmp_path: Path) -> None:
     bad = "<script>alert(1)</script>"
     rows = [f"{START + k},{k}" for k in range(10)] + [f"{START + 20},{bad}"]

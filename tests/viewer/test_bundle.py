@@ -76,7 +76,9 @@ def _npm(node: Node, folder: Path, *arguments: str, **env: str) -> subprocess.Co
 @pytest.fixture(scope="module")
 def checkout(viewer: Path, node: Node, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the viewer's source with its locked packages."""
-    folder = tmp_path_factory.mktemp("viewer")
+    folder = tmp_path_factory.mktemp("checkout") / "viewer"
+    folder.mkdir()
+    shutil.copytree(viewer.parent / "clients", folder.parent / "clients")
     for name in SOURCES:
         source = viewer / name
         (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / name)

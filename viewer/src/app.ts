@@ -45,10 +45,16 @@ export class App {
   /** The scene, all its geometry and the newest state are on screen. */
   ready = false;
   private player: Player | null = null;
-  private readonly inspector = new Inspector((path) => this.select(path));
+  private readonly inspector = new Inspector(
+    (path) => this.select(path),
+    (node) => this.player?.entityOf(node) ?? null,
+  );
   private readonly statusBar = new StatusBar();
   private readonly geometry: GeometryCache;
   private readonly textures: Textures;
+  /** Totals of what came over the wire. */
+  readonly wire = { ticks: 0, keyframes: 0, deltaRows: 0, inflated: 0 };
+  private applyMs = 0;
   private fetching = 0;
 
   constructor(
@@ -60,7 +66,7 @@ export class App {
     this.viewport = new Viewport(
       byId<HTMLCanvasElement>("canvas"),
       {
-        advance: (now) => this.player?.advance(now) ?? false,
+        advance: (now) => this.advance(now),
         drawn: (now) => this.drawn(now),
         freed: () => this.cameras.setCurrent(-1),
       },
@@ -73,6 +79,7 @@ export class App {
       onFetch: (epoch) => void this.fetchScene(epoch),
       onTick: (tick) => this.receive(tick),
       onNotice: (level, text) => this.overlay.showNotice(level, text),
+      onAlarm: () => this.alarms.changed(),
       onChange: () => this.refreshPanels(),
     });
     bindInput(this);
@@ -101,7 +108,7 @@ export class App {
       if (turn !== this.fetching) return;
       if (scene.json.epoch !== epoch) throw new Error("the server restarted meanwhile");
       this.setScene(scene);
-      this.link.sceneLoaded(epoch, scene.json.revision);
+      this.link.sceneLoaded(epoch, scene.json.revision, scene.nodeCount, scene.json.signals.length);
     } catch (error) {
       if (turn !== this.fetching) return;
       console.error(error);
@@ -116,7 +123,7 @@ export class App {
     const following = this.viewport.rig.following?.path;
     const stage = new StageView(scene, this.geometry, this.textures, () => this.stageChanged(), this.viewport.lean);
     this.scene = scene;
-    this.player = new Player(scene, stage, this.time);
+    this.player = new Player(scene, stage, this.time, this.link.session.mirror);
     this.viewport.setStage(stage, !first);
     this.geometry.keepOnly(new Set(scene.json.prototypes.map((prototype) => prototype.hash)));
     this.tree.setScene(scene);
@@ -152,13 +159,17 @@ export class App {
     const now = performance.now();
     this.player?.receive(tick, now);
     this.tickRate.count(now);
+    this.wire.ticks++;
+    this.wire.keyframes += tick.keyframe ? 1 : 0;
+    this.wire.deltaRows += tick.deltaRows;
+    this.wire.inflated += tick.inflated;
     if (document.hidden) this.flushHidden();
     else this.viewport.invalidate();
   }
 
   /** A hidden tab has no animation frames; what is under way is applied at once. */
   private flushHidden(): void {
-    this.player?.advance(performance.now());
+    this.advance(performance.now());
     this.acknowledge();
   }
 
@@ -175,9 +186,16 @@ export class App {
     this.acknowledge();
   }
 
+  private advance(now: number): boolean {
+    const begin = performance.now();
+    const more = this.player?.advance(now) ?? false;
+    this.applyMs = performance.now() - begin;
+    return more;
+  }
+
   private acknowledge(): void {
-    const seq = this.player?.takeOwed() ?? -1;
-    if (seq >= 0) this.link.applied(seq);
+    const tick = this.player?.takeOwed();
+    if (tick) this.link.applied(tick.seq, tick.madeMs, this.frameRate.perSecond(performance.now()), this.applyMs);
   }
 
   // --- selection and cameras -------------------------------------------------------------------------------------

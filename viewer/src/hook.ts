@@ -9,25 +9,48 @@
  * selected    path of the selection, or null
  * values      {signal id: {value (SI), eventMs, quality}} of all signals that have a value
  * link        "live", or why not: "down", "greeting", "loading" (the scene), "ended"
- * stats       {seq, attempts, rtt [ms], ticksPerSecond, framesPerSecond, frames}
+ * stats       {seq, attempts, rtt [ms], latency [ms, made at the server to shown here], hz (the server's rate, 0 unknown),
+ *              ticksPerSecond, framesPerSecond, frames}
+ * wire        {caps, ticks, keyframes, deltaRows, inflated (compressed bodies), unknownFrames, unknownMessages, resyncs,
+ *              digestsChecked, digestsWrong}: totals of the stream
+ * interest    restricts what comes: {prims: [path globs], labels, signals: [id globs], view}; null for everything
+ * rate        asks for at most so many ticks a second; null for all
+ * verify      asks the server for its digest, which is compared with what is held (wire.digestsChecked then grows)
  */
 import type { App } from "./app.ts";
-import type { Phase } from "./wire/session.ts";
+import type { Interest, Phase } from "./wire/session.ts";
 
 export interface TwinstageHook {
   readonly ready: boolean;
   readonly epoch: string | null;
   readonly selected: string | null;
-  readonly values: Record<string, { value: number; eventMs: number; quality: number }>;
+  readonly values: Record<string, { value: number | string; eventMs: number; quality: number }>;
   readonly link: Phase;
   readonly stats: {
     seq: number;
     attempts: number;
     rtt: number;
+    latency: number;
+    hz: number;
     ticksPerSecond: number;
     framesPerSecond: number;
     frames: number;
   };
+  readonly wire: {
+    caps: readonly string[];
+    ticks: number;
+    keyframes: number;
+    deltaRows: number;
+    inflated: number;
+    unknownFrames: number;
+    unknownMessages: number;
+    resyncs: number;
+    digestsChecked: number;
+    digestsWrong: number;
+  };
+  interest(interest: Interest | null): void;
+  rate(hz: number | null): void;
+  verify(): void;
   worldOf(path: string): number[] | null;
   select(path: string | null): boolean;
   pickAt(x: number, y: number): string | null;
@@ -50,7 +73,7 @@ export function makeHook(app: App): TwinstageHook {
       return Object.fromEntries(
         seen.map((i) => [
           store.signals[i].id,
-          { value: store.value[i], eventMs: store.eventMs[i], quality: store.quality[i] },
+          { value: store.text[i] ?? store.value[i], eventMs: store.eventMs[i], quality: store.quality[i] },
         ]),
       );
     },
@@ -58,17 +81,34 @@ export function makeHook(app: App): TwinstageHook {
       return app.link.session.phase;
     },
     get stats() {
-      const { session, attempts, clock } = app.link;
+      const { session, attempts, clock, latency } = app.link;
       const now = performance.now();
       return {
         seq: session.seq,
         attempts,
         rtt: clock.rtt,
+        latency,
+        hz: session.hz,
         ticksPerSecond: app.tickRate.perSecond(now),
         framesPerSecond: app.frameRate.perSecond(now),
         frames: app.viewport.frames,
       };
     },
+    get wire() {
+      const { session } = app.link;
+      return {
+        ...app.wire,
+        caps: session.caps,
+        unknownFrames: session.decoder.unknown,
+        unknownMessages: session.unknownMessages,
+        resyncs: session.resyncs,
+        digestsChecked: session.digests.checked,
+        digestsWrong: session.digests.wrong,
+      };
+    },
+    interest: (interest) => app.link.setInterest(interest),
+    rate: (hz) => app.link.setRate(hz),
+    verify: () => app.link.askDigest(),
     worldOf: (path) => app.worldOf(path),
     select: (path) => app.select(path),
     pickAt: (x, y) => {

@@ -9,7 +9,8 @@ import { type Grade, Store } from "./core/store.ts";
 import { Timeline } from "./core/timeline.ts";
 import { TwinTime } from "./core/twin-time.ts";
 import type { StageView } from "./view/stage-view.ts";
-import { OP, type PoseFrame } from "./wire/protocol.ts";
+import type { Mirror } from "./wire/mirror.ts";
+import { OP } from "./wire/protocol.ts";
 import type { SceneData } from "./wire/scene-data.ts";
 import type { Tick } from "./wire/session.ts";
 
@@ -20,25 +21,30 @@ const TRUST_MS = 500;
 
 export class Player {
   readonly store: Store;
-  /** Local matrices as the server last said, 16 values a node; never interpolated. */
-  private held: Float64Array;
   private ticks: Tick[] = [];
-  private readonly timeline = new Timeline();
+  private readonly timeline = new Timeline((batch) => this.mirror.pool.give(batch));
   private readonly playout = new PlayoutClock();
   private lastTrust = 0;
   /** Whether any state has come yet. */
   started = false;
-  private owed = -1;
+  /** The newest tick on screen that was not acknowledged yet. */
+  private owed: Tick | null = null;
 
   constructor(
     private readonly scene: SceneData,
     readonly stage: StageView,
     private readonly time: TwinTime,
+    private readonly mirror: Mirror,
   ) {
     this.store = new Store(
-      scene.json.signals.map(({ id, unit, type, maxAge }) => ({ id, unit, type, maxAge: maxAge ?? 0 })),
+      scene.json.signals.map(({ id, unit, type, maxAge, labels }) => ({
+        id,
+        unit,
+        type,
+        maxAge: maxAge ?? 0,
+        labels: labels ?? null,
+      })),
     );
-    this.held = scene.local.slice();
   }
 
   receive(tick: Tick, now: number): void {
@@ -62,32 +68,27 @@ export class Player {
     const { appearance } = this.stage;
     if (tick.keyframe) this.restart();
     const due = tick.keyframe ? now : (tick.eventMs > 0 ? this.playout.place(now, tick.eventMs) : now) + DELAY_MS;
+    for (const batch of tick.poses) this.timeline.push(batch, due);
     for (const frame of tick.frames) {
-      if (frame.op === OP.pose) this.applyPoses(frame, due);
-      else if (frame.op === OP.signals) this.store.apply(frame);
+      if (frame.op === OP.signals) this.store.apply(frame);
+      else if (frame.op === OP.text) this.store.applyTexts(frame);
       else if (frame.op === OP.style) appearance.setStyle(frame.ids, frame.rgba);
       else if (frame.op === OP.visibility) appearance.setVisible(frame.ids, frame.visible);
     }
-    this.owed = tick.seq;
+    this.owed = tick;
     this.started = true;
   }
 
-  /** Seq to acknowledge, -1 = none: each tick is owed one, also where its seq is not new (after a resume). */
-  takeOwed(): number {
-    const seq = this.owed;
-    this.owed = -1;
-    return seq;
-  }
-
-  private applyPoses(frame: PoseFrame, due: number): void {
-    for (let k = 0; k < frame.ids.length; k++) composePose(this.held, frame.ids[k] * 16, frame.poses, k * POSE);
-    this.timeline.push(frame, due);
+  /** Tick to acknowledge: each is owed one, also where its seq is not new (after a resume). */
+  takeOwed(): Tick | null {
+    const tick = this.owed;
+    this.owed = null;
+    return tick;
   }
 
   /** A keyframe starts from the scene as it was authored. */
   private restart(): void {
     const { scene, stage } = this;
-    this.held = scene.local.slice();
     this.timeline.reset();
     this.playout.reset();
     stage.model.reset(scene.local);
@@ -122,7 +123,22 @@ export class Player {
 
   /** world_from_node as held, 16 values row-major. */
   worldOf(node: number): number[] {
-    return [...worldFromLocals(this.scene.transformParent, this.held, node)];
+    const { scene, mirror } = this;
+    const pose = new Float64Array(POSE);
+    return [
+      ...worldFromLocals(scene.transformParent, node, (n, out) => {
+        if (mirror.posed[n]) {
+          mirror.poseOf(n, pose, 0);
+          composePose(out, 0, pose, 0);
+        } else out.set(scene.local.subarray(n * 16, n * 16 + 16));
+      }),
+    ];
+  }
+
+  /** Id of the entity that a node shows; null = none or not said. */
+  entityOf(node: number): bigint | null {
+    const { shown, entity } = this.mirror;
+    return shown[node] && entity[node] >= 0n ? entity[node] : null;
   }
 }
 
@@ -130,6 +146,6 @@ export class Player {
 function newestEvent(tick: Tick): number {
   let newest = tick.eventMs;
   for (const frame of tick.frames)
-    if (frame.op === OP.signals) for (const time of frame.eventMs) newest = Math.max(newest, time);
+    if (frame.op === OP.signals || frame.op === OP.text) for (const time of frame.eventMs) newest = Math.max(newest, time);
   return newest;
 }

@@ -64,7 +64,8 @@ test("worlds equal products from the root, before and after moves", () => {
     const changed = new Set(model.update());
     for (let node = 0; node < 60; node++) {
       assertClose(model.world.subarray(node * 16, node * 16 + 16), oracle(parent, model.local, node));
-      assertClose(worldFromLocals(parent, model.local, node), oracle(parent, model.local, node));
+      const held = (n: number, out: Float64Array): void => out.set(model.local.subarray(n * 16, n * 16 + 16));
+      assertClose(worldFromLocals(parent, node, held), oracle(parent, model.local, node));
       // Exactly what hangs below a moved node is reported.
       let below = false;
       for (let p = node; p >= 0; p = parent[p]) below ||= moved.has(p);

@@ -4,24 +4,9 @@ import { test } from "node:test";
 import { crc32 as nodeCrc32 } from "node:zlib";
 import { Backoff } from "../src/wire/backoff.ts";
 import { ClockSync } from "../src/wire/clock-sync.ts";
-import { crc32, Session, type Effect } from "../src/wire/session.ts";
-
-/** Frames of `ops` without rows, as the server would send them. */
-function message(ops: number[], seq: number, epoch: string, keyframe = false): ArrayBuffer {
-  const sizes = ops.map((op) => 40 + (op === 1 ? 32 : 0));
-  const view = new DataView(new ArrayBuffer(sizes.reduce((sum, size) => sum + size, 0)));
-  let at = 0;
-  ops.forEach((op, i) => {
-    view.setUint8(at, op);
-    view.setUint8(at + 1, 1);
-    view.setUint16(at + 2, keyframe ? 1 : 0, true);
-    view.setBigUint64(at + 8, BigInt(seq), true);
-    view.setBigInt64(at + 16, 1_700_000_000_000_000_000n, true);
-    view.setUint32(at + 36, crc32(epoch), true);
-    at += sizes[i];
-  });
-  return view.buffer;
-}
+import { crc32, crc32OfText } from "../src/wire/crc.ts";
+import { Session, type Effect } from "../src/wire/session.ts";
+import { frame, joined, message, poseBody } from "./wire.ts";
 
 const welcome = (epoch: string, revision = 0): string =>
   JSON.stringify({
@@ -30,6 +15,9 @@ const welcome = (epoch: string, revision = 0): string =>
     epoch,
     revision,
     seq: 9,
+    caps: ["delta", "digest"],
+    rate: 60,
+    role: "operator",
     serverTimeNs: "1",
     limits: { window: 2 },
   });
@@ -37,23 +25,33 @@ const welcome = (epoch: string, revision = 0): string =>
 const sent = (effects: Effect[]): Record<string, unknown>[] =>
   effects.flatMap((effect) => (effect.kind === "send" ? [effect.message] : []));
 
-/** A session that streams. */
+/** A session that streams and holds tick 9. */
 function live(epoch = "e1"): Session {
   const session = new Session();
   session.opened();
   session.text(welcome(epoch));
-  session.sceneLoaded(epoch, 0);
+  session.sceneLoaded(epoch, 0, 8, 2);
+  session.binary(message([5], 9, epoch, true));
+  session.applied(9);
   return session;
 }
 
+const HELLO = {
+  type: "hello",
+  protocol: { min: 1, max: 1 },
+  token: null,
+  want: ["pose", "scalar", "style", "entity", "event"],
+  caps: ["delta", "zstd", "digest"],
+  interest: null,
+  rate: null,
+};
+
 test("hello, welcome, fetch, ready", () => {
   const session = new Session();
-  assert.deepEqual(sent(session.opened()), [
-    { type: "hello", token: null, want: ["pose", "scalar", "style"], have: null },
-  ]);
+  assert.deepEqual(sent(session.opened()), [{ ...HELLO, have: null }]);
   assert.deepEqual(session.text(welcome("e1")), [{ kind: "fetch", epoch: "e1" }]);
   assert.equal(session.phase, "loading");
-  assert.deepEqual(sent(session.sceneLoaded("e1", 3)), [{ type: "ready", revision: 3 }]);
+  assert.deepEqual(sent(session.sceneLoaded("e1", 3, 8, 2)), [{ type: "ready", revision: 3 }]);
   assert.equal(session.phase, "live");
 });
 
@@ -66,16 +64,20 @@ test("the frames of a tick are applied together at its end, over several message
   assert.ok(effect.kind === "tick");
   assert.equal(effect.tick.seq, 10);
   assert.deepEqual(
-    effect.tick.frames.map((frame) => frame.op),
-    [1, 2, 4],
+    effect.tick.frames.map((part) => part.op),
+    [2, 4],
   );
+  assert.equal(effect.tick.poses.length, 1);
   assert.equal(effect.tick.eventMs, 1_700_000_000_000);
+  assert.equal(effect.tick.madeMs, 1_700_000_000_005);
 });
 
 test("a tick is acknowledged only once it was applied", () => {
   const session = live();
   assert.deepEqual(sent(session.binary(message([1, 5], 10, "e1"))), []);
   assert.deepEqual(sent(session.applied(10)), [{ type: "ack", seq: 10 }]);
+  const pace = { fps: 59.9, applyMs: 2.5 };
+  assert.deepEqual(sent(session.applied(10, pace)), [{ type: "ack", seq: 10, fps: 59.9, applyMs: 2.5 }]);
 });
 
 test("frames of another epoch are ignored", () => {
@@ -88,26 +90,23 @@ test("a new connection goes on from what is held", () => {
   session.applied(10);
   session.binary(message([1], 11, "e1")); // cut off in the middle of a tick
   assert.equal(session.closed(1006, ""), true);
-  assert.deepEqual(sent(session.opened()), [
-    { type: "hello", token: null, want: ["pose", "scalar", "style"], have: { epoch: "e1", revision: 0, seq: 10 } },
-  ]);
+  assert.deepEqual(sent(session.opened()), [{ ...HELLO, have: { epoch: "e1", revision: 0, seq: 10 } }]);
   // Same epoch and revision: nothing is fetched, and nothing of the broken tick is left.
   assert.deepEqual(session.text(welcome("e1")), [{ kind: "send", message: { type: "ready", revision: 0 } }]);
   const [effect] = session.binary(message([2, 5], 11, "e1"));
   assert.ok(effect.kind === "tick");
   assert.deepEqual(
-    effect.tick.frames.map((frame) => frame.op),
+    effect.tick.frames.map((part) => part.op),
     [2],
   );
 });
 
 test("a restarted server means another scene, and nothing is held of it", () => {
   const session = live();
-  session.applied(10);
   session.closed(1012, "restarting");
   session.opened();
   assert.deepEqual(session.text(welcome("e2")), [{ kind: "fetch", epoch: "e2" }]);
-  session.sceneLoaded("e2", 0);
+  session.sceneLoaded("e2", 0, 8, 2);
   assert.equal(session.seq, -1);
   session.closed(1006, "");
   assert.equal(sent(session.opened())[0]["have"], null);
@@ -118,7 +117,7 @@ test("a replaced scene is fetched again, and no tick is taken until then", () =>
   assert.deepEqual(session.text('{"type":"event","event":"scene","revision":1}'), [{ kind: "fetch", epoch: "e1" }]);
   assert.deepEqual(session.binary(message([1, 5], 12, "e1")), []);
   assert.deepEqual(session.applied(11), []); // an ack that was under way
-  assert.deepEqual(sent(session.sceneLoaded("e1", 1)), [{ type: "ready", revision: 1 }]);
+  assert.deepEqual(sent(session.sceneLoaded("e1", 1, 8, 2)), [{ type: "ready", revision: 1 }]);
   assert.equal(session.binary(message([1, 5], 12, "e1", true)).length, 1);
 });
 
@@ -148,10 +147,97 @@ test("only closes that can mend themselves are retried", () => {
   }
 });
 
-test("bytes that are no frames close the connection", () => {
-  const [effect] = live().binary(new ArrayBuffer(7));
-  assert.ok(effect.kind === "close");
+/** The state of `session` is in doubt: the connection ends, and the next one takes everything anew. */
+function assertResync(session: Session, effects: Effect[]): void {
+  const [effect] = effects;
+  assert.ok(effect?.kind === "close", "the connection goes on");
   assert.equal(effect.code, 4400);
+  assert.equal(session.phase, "down");
+  assert.deepEqual(session.applied(9), []); // what is still to be drawn is not claimed
+  assert.equal(session.closed(4400, "echo"), true);
+  assert.equal(sent(session.opened())[0]["have"], null);
+  assert.deepEqual(sent(session.text(welcome("e1"))), [{ type: "ready", revision: 0 }]);
+  assert.equal(session.binary(message([1, 5], 30, "e1", true)).length, 1);
+}
+
+test("bytes that are no frames close the connection", () => {
+  const session = live();
+  assertResync(session, session.binary(new ArrayBuffer(7)));
+});
+
+test("a wrong checksum closes the connection", () => {
+  for (const at of [9, 17, 33, 53, 57]) {
+    const session = live();
+    const bytes = frame(1, poseBody([]), { seq: 10 });
+    bytes[at] ^= 1;
+    assertResync(session, session.binary(bytes.buffer as ArrayBuffer));
+  }
+});
+
+test("changes are taken only on top of the tick that they build on", () => {
+  assert.equal(live().binary(message([6, 5], 12, "e1", false, 9)).length, 1);
+  for (const base of [8, 10]) {
+    const session = live();
+    assertResync(session, session.binary(message([6, 5], 12, "e1", false, base)));
+  }
+  // Absolute rows may go back further, but not leave a gap.
+  assert.equal(live().binary(message([1, 5], 12, "e1", false, 3)).length, 1);
+  const session = live();
+  assertResync(session, session.binary(message([1, 5], 12, "e1", false, 11)));
+});
+
+test("frames and messages of a later protocol are skipped and counted", () => {
+  const session = live();
+  const later = frame(77, Uint8Array.from([1, 2, 3]), { seq: 10, n: 9 });
+  const rest = new Uint8Array(message([1, 5], 10, "e1"));
+  assert.equal(session.binary(joined([later, rest])).length, 1);
+  assert.equal(session.decoder.unknown, 1);
+  session.text('{"type":"later"}');
+  session.text('{"type":"event","event":"later"}');
+  assert.equal(session.unknownMessages, 2);
+});
+
+test("the server's rate, its caps and alarms are passed on", () => {
+  const session = live();
+  assert.equal(session.hz, 60);
+  assert.equal(session.role, "operator");
+  assert.deepEqual(session.text('{"type":"tier","hz":10,"reason":"acks are late"}'), []);
+  assert.deepEqual([session.hz, session.hzReason], [10, "acks are late"]);
+  assert.deepEqual(session.text('{"type":"event","event":"alarm","n":3}'), [{ kind: "alarm", count: 3 }]);
+});
+
+test("interest and rate are sent at once and again with each greeting", () => {
+  const session = live();
+  const interest = { prims: ["/A/**"], signals: null };
+  assert.deepEqual(sent(session.setInterest(interest)), [
+    { type: "interest", prims: ["/A/**"], labels: null, signals: null, view: null },
+  ]);
+  assert.deepEqual(sent(session.setRate(10)), [{ type: "rate", hz: 10 }]);
+  session.closed(1006, "");
+  assert.deepEqual(session.setRate(30), []);
+  const [hello] = sent(session.opened());
+  assert.deepEqual([hello["interest"], hello["rate"]], [interest, 30]);
+});
+
+test("a digest that differs means that everything is taken anew", () => {
+  const session = live();
+  assert.deepEqual(sent(session.askDigest()), [{ type: "digest" }]);
+  const answer = (seq: number, sha256: string): string => JSON.stringify({ type: "digest", seq, sha256 });
+  assert.deepEqual(session.text(answer(9, session.mirror.digest())), []);
+  assert.deepEqual(session.text(answer(8, "of another tick")), []);
+  assert.deepEqual(session.digests, { checked: 1, wrong: 0 });
+  assertResync(session, session.text(answer(9, "0".repeat(64))));
+  assert.deepEqual(session.digests, { checked: 2, wrong: 1 });
+});
+
+test("a tick of an earlier connection is not acknowledged on this one", () => {
+  const session = live();
+  session.binary(message([1, 5], 10, "e1"));
+  session.closed(1006, "");
+  session.opened();
+  session.text(welcome("e1"));
+  assert.deepEqual(session.applied(10), []);
+  assert.equal(session.seq, 10);
 });
 
 test("unknown and malformed messages are ignored", () => {
@@ -170,8 +256,11 @@ test("notices and goodbyes reach the user", () => {
 });
 
 test("the checksum of an epoch is CRC-32", () => {
-  assert.equal(crc32("e1"), 0x088d8d27);
-  for (const text of ["", "18a3f", "Wärme"]) if (nodeCrc32) assert.equal(crc32(text), nodeCrc32(text));
+  assert.equal(crc32OfText("e1"), 0x088d8d27);
+  for (const text of ["", "18a3f", "Wärme", "123456789"])
+    if (nodeCrc32) assert.equal(crc32OfText(text), nodeCrc32(text));
+  const data = Uint8Array.from({ length: 100 }, (_, i) => i * 7);
+  for (const cut of [0, 1, 3, 50, 99]) assert.equal(crc32(data, cut, 100, crc32(data, 0, cut)), crc32(data));
 });
 
 test("waiting doubles up to five seconds and starts over", () => {

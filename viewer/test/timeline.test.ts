@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { POSE } from "../src/core/matrix.ts";
 import { PlayoutClock } from "../src/core/playout-clock.ts";
-import { SPAN_MS, Timeline, type PoseBatch } from "../src/core/timeline.ts";
+import type { PoseBatch } from "../src/core/pose-pool.ts";
+import { SPAN_MS, Timeline } from "../src/core/timeline.ts";
 import { random } from "./random.ts";
 
 function at(x: number, yaw = 0): number[] {
@@ -12,7 +13,7 @@ function at(x: number, yaw = 0): number[] {
 
 function batch(rows: Record<number, number[]>): PoseBatch {
   const ids = Object.keys(rows).map(Number);
-  return { ids: Uint32Array.from(ids), poses: Float64Array.from(ids.flatMap((id) => rows[id])) };
+  return { n: ids.length, ids: Uint32Array.from(ids), poses: Float64Array.from(ids.flatMap((id) => rows[id])) };
 }
 
 function sampled(timeline: Timeline, now: number): Map<number, number[]> {
@@ -92,6 +93,17 @@ test("many nodes are kept apart when the columns grow", () => {
   timeline.push(batch(rows), 0);
   const poses = sampled(timeline, 0);
   for (let node = 0; node < 500; node++) assert.equal(poses.get(node)?.[0], node / 100);
+});
+
+test("batches are given back once, when they are shown or forgotten", () => {
+  const released: PoseBatch[] = [];
+  const timeline = new Timeline((given) => released.push(given));
+  const batches = [0, 50, 100].map((time) => batch({ 4: at(time) }));
+  batches.forEach((given, k) => timeline.push(given, 50 * k));
+  timeline.sample(60, () => undefined);
+  assert.deepEqual(released, batches.slice(0, 2));
+  timeline.reset();
+  assert.deepEqual(released, batches);
 });
 
 test("jitter of the network is taken out for a source at real-time speed", () => {

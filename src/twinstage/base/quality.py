@@ -42,6 +42,36 @@ def status_named(text: str) -> int | None:
     return NAMES.get(text.strip().lower())
 
 
+_WRITTEN = {
+    GOOD: "Good",
+    0x00960000: "Good_LocalOverride",
+    UNCERTAIN: "Uncertain",
+    0x408F0000: "Uncertain_NoCommunicationLastUsableValue",
+    UNCERTAIN_LAST_USABLE: "Uncertain_LastUsableValue",
+    0x40910000: "Uncertain_SubstituteValue",
+    0x40920000: "Uncertain_InitialValue",
+    0x40930000: "Uncertain_SensorNotAccurate",
+    UNCERTAIN_RANGE_EXCEEDED: "Uncertain_EngineeringUnitsExceeded",
+    0x40950000: "Uncertain_SubNormal",
+    BAD: "Bad",
+    0x80050000: "Bad_CommunicationError",
+    0x800A0000: "Bad_Timeout",
+    0x80320000: "Bad_WaitingForInitialData",
+    BAD_OUT_OF_RANGE: "Bad_OutOfRange",
+    0x808A0000: "Bad_NotConnected",
+    0x808B0000: "Bad_DeviceFailure",
+    0x808C0000: "Bad_SensorFailure",
+    0x808D0000: "Bad_OutOfService",
+    BAD_NO_DATA: "Bad_NoData",
+}
+"""Names as OPC UA writes them."""
+
+
+def status_name(status: int) -> str:
+    """The name of a StatusCode, whatever its lower 16 bits say; its hexadecimal digits where we know none."""
+    return _WRITTEN.get(status & 0xFFFF0000, f"0x{status:08X}")
+
+
 def level(status: int) -> str:
     """`good`, `uncertain` or `bad`; 0b11 is reserved by OPC UA and counts as bad."""
     return ("good", "uncertain", "bad", "bad")[(status >> 30) & 3]

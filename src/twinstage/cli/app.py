@@ -8,7 +8,20 @@ import typer
 
 from twinstage import __version__
 from twinstage.base.errors import TwinstageError
-from twinstage.cli import alarms, assets, bind, demo, doctor, export, render, serve, synth, telemetry, top
+from twinstage.cli import (
+    alarms,
+    assets,
+    bind,
+    demo,
+    doctor,
+    export,
+    openapi,
+    render,
+    serve,
+    synth,
+    telemetry,
+    top,
+)
 
 STOPPED = 130
 """Exit code of a command that Ctrl-C or SIGTERM ended."""
@@ -30,6 +43,7 @@ app.command("top")(top.top)
 app.command("export")(export.export)
 app.command("doctor")(doctor.doctor)
 app.command("render")(render.render)
+app.command("openapi")(openapi.openapi)
 app.add_typer(synth.app, name="synth")
 app.add_typer(assets.app, name="assets")
 app.add_typer(bind.app, name="bind")

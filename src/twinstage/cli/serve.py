@@ -79,6 +79,24 @@ def serve(
             help="Renders /camera/NAME.jpg and .mjpg: auto, direct, path or raycast; off for no such pages.",
         ),
     ] = "auto",
+    datasets: Annotated[
+        Path | None,
+        typer.Option(
+            "--datasets",
+            help="Show the finished datasets in this folder under /api/v1/datasets.",
+            show_default=False,
+        ),
+    ] = None,
+    grpc_port: Annotated[
+        int | None,
+        typer.Option(
+            "--grpc-port",
+            min=0,
+            max=65535,
+            help="Answer the same over gRPC on this port of 127.0.0.1; 0 takes a free one. Needs the extra grpc.",
+            show_default=False,
+        ),
+    ] = None,
     duration: Annotated[
         float | None,
         typer.Option("--duration", min=0, help="Stop after that many seconds; without it, at Ctrl-C."),
@@ -115,6 +133,8 @@ def serve(
         duration=duration,
         hosts=allow_host or (),
         camera_engine=_camera_engine(camera_engine),
+        datasets=datasets,
+        grpc_port=grpc_port,
     )
 
 

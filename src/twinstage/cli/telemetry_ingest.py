@@ -130,7 +130,11 @@ def account(name: str, counts: dict[str, int]) -> str:
 def _rest(counts: dict[str, int]) -> str:
     rest = [
         f"{counts[key]} {word}"
-        for key, word in (("unmapped", "not asked for"), ("blank", "blank"))
+        for key, word in (
+            ("unmapped", "not asked for"),
+            ("blank", "blank"),
+            ("contradicting", "contradict another"),
+        )
         if counts[key]
     ]
     return f"  ({', '.join(rest)})" if rest else ""

@@ -14,7 +14,8 @@ import numpy as np
 
 from twinstage.base.clock import Clock
 from twinstage.base.errors import TwinstageError, UserError, did_you_mean
-from twinstage.sync.alarms import Action, UnknownAlarm
+from twinstage.sync.alarms import UnknownAlarm
+from twinstage.sync.api.alarms import Action
 from twinstage.telemetry.alarms.engine import AlarmEngine
 from twinstage.telemetry.alarms.journal import AlarmJournal, open_journal
 from twinstage.telemetry.alarms.mode import mode_reader

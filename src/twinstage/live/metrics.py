@@ -51,6 +51,11 @@ class _Collector:
             "Readings by source and by what became of them.",
             labels=["source", "outcome"],
         )
+        contradicting = CounterMetricFamily(
+            "twin_ingest_contradicting_readings",
+            "Of the duplicates, those that say something else than the first reading of that moment.",
+            labels=["source"],
+        )
         pending = GaugeMetricFamily(
             "twin_ingest_pending_readings", "Readings that wait for the watermark.", labels=["source"]
         )
@@ -66,11 +71,12 @@ class _Collector:
         for name, told in self._live.ingest.sources().items():
             for outcome in OUTCOMES:
                 readings.add_metric([name, outcome], told.counts[outcome])
+            contradicting.add_metric([name], told.counts["contradicting"])
             pending.add_metric([name], told.counts["pending"])
             families = {"behind": behind, "silent": silent}
             for age, seconds in told.ages(now).items():
                 families[age].add_metric([name], seconds)
-        yield from (readings, pending, behind, silent)
+        yield from (readings, contradicting, pending, behind, silent)
 
     def _state(self) -> "Iterator[Metric]":
         from prometheus_client.core import GaugeMetricFamily

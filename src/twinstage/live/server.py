@@ -34,11 +34,18 @@ def viewer_dir() -> Path:
     return folder
 
 
-def make_app(live: LiveTwin, *, hosts: Collection[str] = (), camera_engine: str | None = "auto") -> "FastAPI":
+def make_app(
+    live: LiveTwin,
+    *,
+    hosts: Collection[str] = (),
+    camera_engine: str | None = "auto",
+    datasets: Path | None = None,
+) -> "FastAPI":
     """The ASGI app of a live twin; `hosts`: names it answers to besides localhost and IP addresses.
 
-    `camera_engine`: what renders `/camera/...`; None for no such pages.
+    `camera_engine`: what renders `/camera/...`; None for no such pages. `datasets`: the folder whose datasets are shown.
     """
+    from twinstage.live.api import sources_of
     from twinstage.live.cameras.streams import CameraStreams
     from twinstage.live.states import state_text
     from twinstage.sync.server import create_app
@@ -53,17 +60,20 @@ def make_app(live: LiveTwin, *, hosts: Collection[str] = (), camera_engine: str 
         cameras=None if camera_engine is None else CameraStreams(live.hub, engine=camera_engine),
         alarms=live.alarms,
         metrics=lambda: metrics_page(live),
+        api=sources_of(live, datasets),
     )
 
 
 def status_of(live: LiveTwin) -> Mapping[str, Any]:
-    """What `/api/status` says of the sources: counters that add up, watermark and ages [s]; qualities, alarms, history."""
+    """What `/api/status` says of the sources: counters that add up, watermark and ages [s]; the hash of the state (see
+    `StateTable.digest`); qualities, alarms, history."""
     if live.ingest is None:
         return {"sources": {}}
     now = live.clock.now_ns()
     return {
         "sources": live.ingest.counters,
         "watermarkNs": str(live.ingest.watermark_ns),
+        "stateHash": live.ingest.state.digest(),
         "ages": {name: told.ages(now) for name, told in live.ingest.sources().items()},
         "quality": quality_counts(live),
         **({} if live.alarms is None else {"alarms": live.alarms.counts()}),
@@ -81,6 +91,8 @@ def serve_twin(
     duration: float | None = None,
     hosts: Collection[str] = (),
     camera_engine: str | None = "auto",
+    datasets: Path | None = None,
+    grpc_port: int | None = None,
 ) -> None:
     """Open the twin and serve it until Ctrl-C or the end of `duration` [s]."""
     live = open_twin(files, clock=SystemClock(), seed=seed, past_speed=speed)
@@ -93,6 +105,8 @@ def serve_twin(
         on_ready=announce(live),
         hosts=hosts,
         camera_engine=camera_engine,
+        datasets=datasets,
+        grpc_port=grpc_port,
     )
 
 
@@ -108,10 +122,13 @@ def serve_live(
     stop: asyncio.Event | None = None,
     hosts: Collection[str] = (),
     camera_engine: str | None = "auto",
+    datasets: Path | None = None,
+    grpc_port: int | None = None,
 ) -> None:
     """Serve an open twin until Ctrl-C, the end of `duration` [s] or `stop`.
 
     `beside` is one more coroutine function to run on the server's loop; if it raises, the server ends with its error.
+    `grpc_port`: where this machine may ask the same over gRPC; None for nowhere.
     """
     from twinstage.sync.serve import serve
 
@@ -119,8 +136,19 @@ def serve_live(
     background: list[Callable[[], Awaitable[None]]] = [lambda: live.run(asyncio.Event(), speed=speed)]
     if beside is not None:
         background.append(beside)
-    app = make_app(live, hosts={host, *hosts}, camera_engine=camera_engine)
+    app = make_app(live, hosts={host, *hosts}, camera_engine=camera_engine, datasets=datasets)
+    if grpc_port is not None:
+        background.append(lambda: _answer_grpc(app, live, grpc_port))
     serve(app, host=host, port=port, background=background, on_ready=on_ready, duration=duration, stop=stop)
+
+
+async def _answer_grpc(app: "FastAPI", live: LiveTwin, port: int) -> None:
+    """Until cancelled. On this machine alone, whatever the host: it has no TLS."""
+    from twinstage.sync.rpc.server import running_rpc
+
+    async with running_rpc(app.state.calls, live.hub, live.clock, port=port) as where:
+        print(f"gRPC at {where}", flush=True)
+        await asyncio.Event().wait()
 
 
 def announce(live: LiveTwin) -> Callable[[str], None]:

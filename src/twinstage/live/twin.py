@@ -25,6 +25,7 @@ from twinstage.sync.codec import snap_pose
 
 if TYPE_CHECKING:
     from twinstage.live.alarms import AlarmDesk
+    from twinstage.scene.bindings import Bindings
     from twinstage.scene.plan import BindingPlan
     from twinstage.scene.snapshot import Snapshot
     from twinstage.scene.stage import OpenedStage
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from twinstage.telemetry.contract import Contract
     from twinstage.telemetry.history.recorder import Recorder
     from twinstage.telemetry.ingest import Ingest
+    from twinstage.telemetry.pump import SourceStatus
 
 log = logging.getLogger("twinstage.live")
 
@@ -77,8 +79,11 @@ class LiveTwin:
         findings: tuple[Finding, ...] = (),
         alarms: "AlarmDesk | None" = None,
         recorder: "Recorder | None" = None,
+        bindings: "Bindings | None" = None,
     ) -> None:
         self.opened = opened
+        self.bindings = bindings
+        self.sources: dict[str, SourceStatus] = {}
         self.recorder = recorder
         self.findings = findings
         self.snapshot = snapshot
@@ -175,6 +180,7 @@ class LiveTwin:
                         seed=self.seed,
                         speed=speed,
                         stop=stop,
+                        status=self.sources,
                         on_chunk=drift_listener(
                             self.contract, self.clock, lambda text: self.hub.notice("warning", text)
                         ),
@@ -288,7 +294,7 @@ def open_twin(
         opened_up = tuple(Finding("binding.instance", "info", "", line) for line in plan.findings)
         findings = (*opened_up, *findings)
         recorder = _recorder(files, ingest)
-        if recorder is not None and recorder.recovered:
+        if recorder is not None and recorder.recovered.last:
             findings = (*findings, Finding("history.goes_on", "info", "", recorder.welcome))
         if plan.findings:  # instances were opened up, so the stage is another one now
             snapshot = read_snapshot(opened)
@@ -315,6 +321,7 @@ def open_twin(
         findings=(*snapshot.findings, *findings),
         alarms=alarms,
         recorder=recorder,
+        bindings=None if wiring is None else wiring.bindings,
     )
     if past is not None:
         go_to(live, *past, past_speed)

@@ -1,6 +1,8 @@
 """Archive, questions, seeks and playback, judged by plain lists of what was told to the journal."""
 
+import asyncio
 import sqlite3
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -479,3 +481,83 @@ def test_a_damaged_name_cannot_leave_the_archive(tmp_path: Path) -> None:
         db.execute("UPDATE parts SET name = '../../x.parquet'")
     with History(tmp_path) as history, pytest.raises(UserError, match="outside its archive"):
         history.counts()
+
+
+def test_a_twin_that_starts_again_hears_little_of_its_past_however_long_it_ran(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder_module, "COMMIT_S", 0.001)
+    monkeypatch.setattr(recorder_module, "CHECKPOINT_ENTRIES", 100)
+    ingest = Ingest(made.contract())
+    recorder = open_recorder(tmp_path, ingest)
+
+    async def lives() -> None:
+        stop = asyncio.Event()
+        beside = asyncio.create_task(recorder.run(stop))
+        for k in range(1500):
+            now = made.T0 + k * made.MS
+            ingest.offer("a", b'{"t": %d, "tag": "x", "v": 1}\n' % now, now)
+            recorder.after_advance(ingest.advance(now))
+            if k % 5 == 0:
+                await asyncio.sleep(0.003)
+        stop.set()
+        await beside
+        recorder.commit()
+
+    asyncio.run(lives())
+    assert recorder.journal.told > 2000
+    recorder.journal._db.close()  # killed: no last checkpoint
+    recorder._lock.close()
+    again = Ingest(made.contract())
+    second = open_recorder(tmp_path, again)
+    assert second.recovered.retold < 400, "it was told nearly everything again"
+    assert again.state.digest() == ingest.state.digest() and again.counters == ingest.counters
+    assert second._much_to_retell() == (second.recovered.retold >= 100)  # one that dies at once counts on
+    second.close()
+
+
+def test_much_in_few_entries_is_kept_early_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recorder_module, "CHECKPOINT_READINGS", 50)
+    ingest = Ingest(made.contract())
+    recorder = open_recorder(tmp_path, ingest)
+    assert not recorder._much_to_retell()
+    ingest.offer(
+        "a", b"".join(b'{"t": %d, "tag": "x", "v": 1}\n' % (made.T0 + k) for k in range(60)), made.T0
+    )
+    assert recorder._much_to_retell()
+    recorder.checkpoint()
+    assert not recorder._much_to_retell()
+    recorder.close()
+
+
+def test_commits_do_not_wait_for_the_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recorder_module, "COMMIT_S", 0.005)
+    monkeypatch.setattr(recorder_module, "COMPACT_S", 0.005)
+    ingest = Ingest(made.contract())
+    recorder = open_recorder(tmp_path, ingest)
+    begun, free = threading.Event(), threading.Event()
+
+    def slow(*_: object) -> int:
+        begun.set()
+        free.wait(10)
+        return 0
+
+    monkeypatch.setattr(recorder_module, "compact_file", slow)
+
+    async def lives() -> None:
+        stop = asyncio.Event()
+        beside = asyncio.create_task(recorder.run(stop))
+        await asyncio.to_thread(begun.wait, 10)
+        ingest.offer("a", b'{"t": %d, "tag": "x", "v": 1}\n' % made.T0, made.T0)
+        for _ in range(400):
+            await asyncio.sleep(0.005)
+            if recorder.journal.written == recorder.journal.told:
+                break
+        committed = recorder.journal.written == recorder.journal.told
+        free.set()
+        stop.set()
+        await beside
+        assert committed
+
+    asyncio.run(lives())
+    recorder.close()

@@ -100,12 +100,19 @@ export class SceneModel {
   }
 }
 
-/** world_from_node composed on the spot from a column of local matrices; 16 values, row-major. */
-export function worldFromLocals(parent: Int32Array, local: Float64Array, node: number): Float64Array {
-  let out = local.slice(node * 16, node * 16 + 16);
+/** world_from_node composed on the spot; `local` writes parent_from_node of a node into 16 values, row-major. */
+export function worldFromLocals(
+  parent: Int32Array,
+  node: number,
+  local: (node: number, out: Float64Array) => void,
+): Float64Array {
+  let out = new Float64Array(16);
+  const above = new Float64Array(16);
+  local(node, out);
   for (let p = parent[node]; p >= 0; p = parent[p]) {
     const next = new Float64Array(16);
-    multiplyAffine(next, 0, local, p * 16, out, 0);
+    local(p, above);
+    multiplyAffine(next, 0, above, 0, out, 0);
     out = next;
   }
   return out;

@@ -9,6 +9,8 @@ export interface SignalMeta {
   readonly type: string;
   /** Age from which a value counts as stale [s]; 0 = never. */
   readonly maxAge: number;
+  /** Names of an enum's numbers. */
+  readonly labels?: Readonly<Record<string, string>> | readonly string[] | null;
 }
 
 export interface SignalRows {
@@ -18,12 +20,19 @@ export interface SignalRows {
   readonly quality: Uint32Array;
 }
 
+export interface TextRows {
+  readonly ids: Uint32Array;
+  readonly texts: readonly string[];
+  readonly eventMs: Float64Array;
+  readonly quality: Uint32Array;
+}
+
 export type Grade = "good" | "uncertain" | "bad" | "stale" | "none";
 
-/** The class of an OPC UA status code: its two top bits. */
 /** Code of Uncertain_LastUsableValue, the upper half: the source stopped, and this is what it said last. */
 const LAST_USABLE = 0x4090;
 
+/** The class of an OPC UA status code: its two top bits. */
 export function gradeOf(quality: number): "good" | "uncertain" | "bad" | "stale" {
   const severity = quality >>> 30;
   if (quality >>> 16 === LAST_USABLE) return "stale";
@@ -55,6 +64,8 @@ export class Store {
   readonly eventMs: Float64Array;
   readonly quality: Uint32Array;
   readonly seen: Uint8Array;
+  /** Values of string signals; undefined where there is none. */
+  readonly text: (string | undefined)[];
   private readonly rings: (Ring | undefined)[];
 
   constructor(readonly signals: readonly SignalMeta[]) {
@@ -64,6 +75,7 @@ export class Store {
     this.eventMs = new Float64Array(n);
     this.quality = new Uint32Array(n);
     this.seen = new Uint8Array(n);
+    this.text = new Array<string | undefined>(n);
     this.rings = new Array<Ring | undefined>(n);
   }
 
@@ -81,12 +93,24 @@ export class Store {
     }
   }
 
+  applyTexts(rows: TextRows): void {
+    for (let k = 0; k < rows.ids.length; k++) {
+      const i = rows.ids[k];
+      if (i >= this.value.length) continue;
+      this.text[i] = rows.texts[k];
+      this.eventMs[i] = rows.eventMs[k];
+      this.quality[i] = rows.quality[k];
+      this.seen[i] = 1;
+    }
+  }
+
   /** Forgets all values; what was drawn of their course stays. */
   forget(): void {
     this.value.fill(Number.NaN);
     this.eventMs.fill(0);
     this.quality.fill(0);
     this.seen.fill(0);
+    this.text.fill(undefined);
   }
 
   history(signal: number): Ring | undefined {

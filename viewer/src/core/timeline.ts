@@ -6,19 +6,15 @@
  * stands still. Between two frames far apart the node rests first: motion takes at most `SPAN_MS`.
  */
 import { POSE } from "./matrix.ts";
+import type { PoseBatch } from "./pose-pool.ts";
 
 /** Longest time over which one step is spread [ms]. */
 export const SPAN_MS = 150;
 /** A step faster than this is a jump, shown as one (a parcel put back to the conveyor's start) [m/s]. */
 const JUMP_SPEED = 25;
 
-/** Poses of some nodes: `POSE` values each, ids strictly increasing. */
-export interface PoseBatch {
-  readonly ids: Uint32Array;
-  readonly poses: Float64Array;
-}
-
-interface Pending extends PoseBatch {
+interface Pending {
+  readonly batch: PoseBatch;
   readonly time: number;
 }
 
@@ -26,22 +22,29 @@ export type PoseSink = (node: number, pose: Float64Array, at: number) => void;
 
 export class Timeline {
   private queue: Pending[] = [];
-  private readonly slotOf = new Map<number, number>();
+  /** Row of each node in the columns below, plus one; 0 = none yet. */
+  private slotOf = new Int32Array(64);
+  private slots = 0;
   private base = new Float64Array(POSE * 64);
   private baseTime = new Float64Array(64);
   private stamp = new Int32Array(64);
   private pass = 0;
   private readonly mixed = new Float64Array(POSE);
 
+  /** `release` is handed each batch once it is not needed any more. */
+  constructor(private readonly release: (batch: PoseBatch) => void = () => undefined) {}
+
   /** Forgets everything: the next frame is shown at once. */
   reset(): void {
+    for (const { batch } of this.queue) this.release(batch);
     this.queue = [];
-    this.slotOf.clear();
+    this.slotOf.fill(0);
+    this.slots = 0;
   }
 
   /** Adds a frame that is due at `time` [ms, local clock]; times must not decrease. */
   push(batch: PoseBatch, time: number): void {
-    this.queue.push({ ids: batch.ids, poses: batch.poses, time });
+    this.queue.push({ batch, time });
   }
 
   /** Whether there is motion left to show. */
@@ -54,65 +57,70 @@ export class Timeline {
     this.pass++;
     let due = 0;
     while (due < this.queue.length && this.queue[due].time <= now) due++;
-    const late = this.queue.slice(0, due);
-    this.queue.splice(0, due);
+    const late = this.queue.splice(0, due);
     for (const frame of late) this.commit(frame);
     for (const frame of this.queue) this.approach(frame, now, sink);
-    for (let f = late.length - 1; f >= 0; f--) this.settle(late[f], sink);
+    for (let f = late.length - 1; f >= 0; f--) this.settle(late[f].batch, sink);
+    for (const { batch } of late) this.release(batch);
   }
 
-  private commit(frame: Pending): void {
-    for (let k = 0; k < frame.ids.length; k++) {
-      const slot = this.slot(frame.ids[k]);
-      for (let c = 0; c < POSE; c++) this.base[slot * POSE + c] = frame.poses[k * POSE + c];
-      this.baseTime[slot] = frame.time;
-    }
+  private commit({ batch, time }: Pending): void {
+    for (let k = 0; k < batch.n; k++) this.rest(this.slot(batch.ids[k]), batch, k, time);
+  }
+
+  private rest(slot: number, batch: PoseBatch, k: number, time: number): void {
+    for (let c = 0; c < POSE; c++) this.base[slot * POSE + c] = batch.poses[k * POSE + c];
+    this.baseTime[slot] = time;
   }
 
   /** Nodes of frames to come, on their way from the base pose. */
-  private approach(frame: Pending, now: number, sink: PoseSink): void {
-    for (let k = 0; k < frame.ids.length; k++) {
-      const known = this.slotOf.get(frame.ids[k]);
-      if (known === undefined) {
-        this.adopt(frame, k, sink);
+  private approach({ batch, time }: Pending, now: number, sink: PoseSink): void {
+    for (let k = 0; k < batch.n; k++) {
+      const node = batch.ids[k];
+      const known = node < this.slotOf.length ? this.slotOf[node] - 1 : -1;
+      if (known < 0) {
+        this.adopt(batch, time, k, sink);
         continue;
       }
       if (this.stamp[known] === this.pass) continue;
       this.stamp[known] = this.pass;
-      const start = Math.max(this.baseTime[known], frame.time - SPAN_MS);
-      const alpha = (now - start) / (frame.time - start);
-      if (alpha > 0) this.mix(frame, k, known * POSE, Math.min(alpha, 1), frame.time - start);
-      else this.mixed.set(this.base.subarray(known * POSE, known * POSE + POSE));
-      sink(frame.ids[k], this.mixed, 0);
+      const start = Math.max(this.baseTime[known], time - SPAN_MS);
+      const alpha = (now - start) / (time - start);
+      if (alpha > 0) this.mix(batch, k, known * POSE, Math.min(alpha, 1), time - start);
+      else this.hold(known * POSE);
+      sink(node, this.mixed, 0);
     }
   }
 
   /** A node seen for the first time has nowhere to come from: it is shown where it is. */
-  private adopt(frame: Pending, k: number, sink: PoseSink): void {
-    const slot = this.slot(frame.ids[k]);
-    for (let c = 0; c < POSE; c++) this.base[slot * POSE + c] = frame.poses[k * POSE + c];
-    this.baseTime[slot] = frame.time;
+  private adopt(batch: PoseBatch, time: number, k: number, sink: PoseSink): void {
+    const slot = this.slot(batch.ids[k]);
+    this.rest(slot, batch, k, time);
     this.stamp[slot] = this.pass;
-    sink(frame.ids[k], frame.poses, k * POSE);
+    sink(batch.ids[k], batch.poses, k * POSE);
   }
 
   /** Nodes that reached the end of what is known rest there. */
-  private settle(frame: Pending, sink: PoseSink): void {
-    for (let k = 0; k < frame.ids.length; k++) {
-      const slot = this.slot(frame.ids[k]);
+  private settle(batch: PoseBatch, sink: PoseSink): void {
+    for (let k = 0; k < batch.n; k++) {
+      const slot = this.slot(batch.ids[k]);
       if (this.stamp[slot] === this.pass) continue;
       this.stamp[slot] = this.pass;
-      sink(frame.ids[k], this.base, slot * POSE);
+      sink(batch.ids[k], this.base, slot * POSE);
     }
   }
 
-  private mix(frame: Pending, k: number, from: number, alpha: number, spanMs: number): void {
+  private hold(from: number): void {
+    for (let c = 0; c < POSE; c++) this.mixed[c] = this.base[from + c];
+  }
+
+  private mix(batch: PoseBatch, k: number, from: number, alpha: number, spanMs: number): void {
     const { base, mixed } = this;
-    const { poses } = frame;
+    const { poses } = batch;
     const to = k * POSE;
     const distance = Math.hypot(poses[to] - base[from], poses[to + 1] - base[from + 1], poses[to + 2] - base[from + 2]);
     if (distance > (JUMP_SPEED * spanMs) / 1000 && distance > 0.5) {
-      mixed.set(base.subarray(from, from + POSE));
+      this.hold(from);
       return;
     }
     for (let c = 0; c < POSE; c++) mixed[c] = base[from + c] + alpha * (poses[to + c] - base[from + c]);
@@ -120,13 +128,20 @@ export class Timeline {
   }
 
   private slot(node: number): number {
-    const known = this.slotOf.get(node);
-    if (known !== undefined) return known;
-    const slot = this.slotOf.size;
-    this.slotOf.set(node, slot);
+    if (node >= this.slotOf.length) this.widen(node);
+    const known = this.slotOf[node];
+    if (known > 0) return known - 1;
+    const slot = this.slots++;
+    this.slotOf[node] = slot + 1;
     if (slot >= this.baseTime.length) this.grow();
     this.stamp[slot] = 0;
     return slot;
+  }
+
+  private widen(node: number): void {
+    const slotOf = new Int32Array(2 * node + 1);
+    slotOf.set(this.slotOf);
+    this.slotOf = slotOf;
   }
 
   private grow(): void {
@@ -155,8 +170,9 @@ function mixQuaternion(
   const sign = dot < 0 ? -1 : 1;
   let norm = 0;
   for (let c = 0; c < 4; c++) {
-    out[3 + c] = (1 - alpha) * a[ai + c] + alpha * sign * b[bi + c];
-    norm += out[3 + c] ** 2;
+    const q = (1 - alpha) * a[ai + c] + alpha * sign * b[bi + c];
+    out[3 + c] = q;
+    norm += q * q;
   }
   norm = Math.sqrt(norm) || 1;
   for (let c = 0; c < 4; c++) out[3 + c] /= norm;

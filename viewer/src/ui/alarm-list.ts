@@ -42,6 +42,11 @@ export class AlarmList {
       .finally(() => (this.busy = false));
   }
 
+  /** Alarms have changed: the next `refresh` asks at once. */
+  changed(): void {
+    this.due = 0;
+  }
+
   private async poll(): Promise<void> {
     const status = await this.json("api/status");
     if (!status.alarms) {

@@ -19,7 +19,11 @@ export class Inspector {
   private lists: SignalList[] = [];
   private live: (() => void)[] = [];
 
-  constructor(private readonly onSelect: (path: string) => void) {}
+  /** `entityOf`: id of the entity that a node shows, null = none. */
+  constructor(
+    private readonly onSelect: (path: string) => void,
+    private readonly entityOf: (node: number) => bigint | null,
+  ) {}
 
   /** Shows a node; -1 shows the scene. */
   show(stage: StageView, store: Store, node: number): void {
@@ -79,6 +83,7 @@ export class Inspector {
     if (point >= 0) rows.push(["Point id", String(point)]);
     if (nodes.purpose[prim] && nodes.purpose[prim] !== "default") rows.push(["Purpose", nodes.purpose[prim]]);
     if (!nodes.visible[prim]) rows.push(["Visible", "no"]);
+    if (this.entityOf(node) !== null) rows.push(["Entity", this.entity(node)]);
     rows.push(...this.place(stage, node));
     return [
       h(
@@ -90,6 +95,12 @@ export class Inspector {
       this.facts(rows),
       ...this.signalGroups(store, this.groups(scene, store, prim)),
     ];
+  }
+
+  private entity(node: number): HTMLElement {
+    const text = h("span", { class: "mono" });
+    this.live.push(() => setText(text, String(this.entityOf(node) ?? "none")));
+    return text;
   }
 
   /** Position, heading and size, kept up to date. */

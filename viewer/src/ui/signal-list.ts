@@ -55,12 +55,22 @@ export class SignalList {
     return { signal, element, value, unit, age, line };
   }
 
+  /** What a signal says, and its unit: a text, the name of an enum's number, or a number. */
+  private reading(signal: number): [string, string] {
+    const meta = this.store.signals[signal];
+    const told = this.store.text[signal];
+    if (told !== undefined) return [told, ""];
+    const value = this.store.value[signal];
+    const named = (meta.labels as Record<string, string> | null | undefined)?.[String(value)];
+    return named === undefined ? formatValue(value, meta.unit, meta.type) : [named, ""];
+  }
+
   /** `nowMs`: the twin's time [ms since 1970]. */
   refresh(nowMs: number): void {
     for (const { signal, element, value, unit, age, line } of this.rows) {
       const meta = this.store.signals[signal];
       const grade = this.store.grade(signal, nowMs);
-      const [text, shownUnit] = formatValue(this.store.value[signal], meta.unit, meta.type);
+      const [text, shownUnit] = this.reading(signal);
       setText(value, text);
       setText(unit, shownUnit);
       setText(

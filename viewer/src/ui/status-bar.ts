@@ -4,7 +4,7 @@ import { byId, h, setData, setText } from "./dom.ts";
 export interface StatusFigures {
   readonly state: "live" | "loading" | "connecting" | "down" | "ended";
   readonly text: string;
-  readonly fields: readonly (readonly [name: string, value: string])[];
+  readonly fields: readonly (readonly [name: string, value: string, title?: string])[];
 }
 
 export class StatusBar {
@@ -16,7 +16,11 @@ export class StatusBar {
   refresh(figures: StatusFigures): void {
     setData(this.link, "state", figures.state);
     setText(this.linkText, figures.text);
-    for (const [name, value] of figures.fields) setText(this.field(name), value);
+    for (const [name, value, title = ""] of figures.fields) {
+      const field = this.field(name);
+      setText(field, value);
+      if (field.title !== title) field.title = title;
+    }
   }
 
   private field(name: string): HTMLElement {

@@ -19,7 +19,8 @@ export function figuresOf(app: App, now: number): StatusFigures {
     fields: [
       ["Round trip", Number.isFinite(link.clock.rtt) ? `${Math.max(1, Math.round(link.clock.rtt))} ms` : "–"],
       ["Data age", replay ? "replay" : Number.isFinite(lag) ? formatAge(Math.max(0, lag)) : "–"],
-      ["Ticks", `${app.tickRate.perSecond(now).toFixed(0)} /s`],
+      ["Latency", Number.isFinite(link.latency) ? `${Math.max(1, Math.round(link.latency))} ms` : "–"],
+      ["Ticks", ticks(app.tickRate.perSecond(now), link.session.hz), link.session.hzReason],
       ["Frames", frames(app.frameRate.perSecond(now))],
       ["Prims", scene ? formatCount(scene.primCount) : "–"],
       ["Instances", scene ? formatCount(scene.instances.count) : "–"],
@@ -27,6 +28,11 @@ export function figuresOf(app: App, now: number): StatusFigures {
       ["Server time", `${formatClock(serverMs)} UTC`],
     ],
   };
+}
+
+/** Rate of ticks, and the rate of the tier that the server put this viewer into. */
+function ticks(perSecond: number, hz: number): string {
+  return `${perSecond.toFixed(0)} /s${hz > 0 ? ` of ${Number(hz.toFixed(1))}` : ""}`;
 }
 
 function frames(perSecond: number): string {

@@ -6,14 +6,17 @@
  */
 import { Backoff } from "./backoff.ts";
 import { ClockSync } from "./clock-sync.ts";
-import { Session, type Effect, type Tick } from "./session.ts";
+import { Session, type Effect, type Interest, type Tick } from "./session.ts";
 
 const PING_MS = 2000;
+/** A connection that lived this long was a good one: the next attempt comes soon [ms]. */
+const GOOD_MS = 5000;
 
 export interface LinkHandlers {
   onFetch(epoch: string): void;
   onTick(tick: Tick): void;
   onNotice(level: string, text: string): void;
+  onAlarm(): void;
   onChange(): void;
 }
 
@@ -23,6 +26,11 @@ export class Link {
   /** When the next attempt is due [ms, performance.now()], or null. */
   retryAt: number | null = null;
   attempts = 0;
+  /** From the making of a tick at the server to its picture here, smoothed [ms]; NaN before the first. */
+  latency = Number.NaN;
+  /** Time that taking in messages has cost since the last acknowledgement [ms]. */
+  private decodeMs = 0;
+  private liveSince = Number.NaN;
   private socket: WebSocket | null = null;
   private readonly backoff = new Backoff();
   private pingTimer = 0;
@@ -39,22 +47,44 @@ export class Link {
     socket.binaryType = "arraybuffer";
     this.socket = socket;
     socket.onopen = () => this.run(this.session.opened());
-    socket.onmessage = (event: MessageEvent<string | ArrayBuffer>) => {
-      const { data } = event;
-      this.run(typeof data === "string" ? this.session.text(data) : this.session.binary(data));
-    };
+    socket.onmessage = (event: MessageEvent<string | ArrayBuffer>) => this.receive(event.data);
     socket.onclose = (event) => this.lost(event.code, event.reason);
     window.clearInterval(this.pingTimer);
     this.pingTimer = window.setInterval(() => this.run(this.session.ping(Date.now())), PING_MS);
     this.handlers.onChange();
   }
 
-  sceneLoaded(epoch: string, revision: number): void {
-    this.run(this.session.sceneLoaded(epoch, revision));
+  private receive(data: string | ArrayBuffer): void {
+    const begin = performance.now();
+    const effects = typeof data === "string" ? this.session.text(data) : this.session.binary(data);
+    this.decodeMs += performance.now() - begin;
+    this.run(effects);
   }
 
-  applied(seq: number): void {
-    this.run(this.session.applied(seq));
+  sceneLoaded(epoch: string, revision: number, nodes: number, signals: number): void {
+    this.run(this.session.sceneLoaded(epoch, revision, nodes, signals));
+  }
+
+  /** The ticks up to `seq` are on screen; `madeMs` tells when the newest was made, `applyMs` what showing it took. */
+  applied(seq: number, madeMs: number, fps: number, applyMs: number): void {
+    const age = this.clock.serverTime(Date.now()) - madeMs;
+    if (madeMs > 0 && Number.isFinite(age))
+      this.latency = Number.isNaN(this.latency) ? age : this.latency + 0.1 * (age - this.latency);
+    const pace = { fps: Math.round(fps * 10) / 10, applyMs: Math.round((this.decodeMs + applyMs) * 100) / 100 };
+    this.decodeMs = 0;
+    this.run(this.session.applied(seq, pace));
+  }
+
+  setInterest(interest: Interest | null): void {
+    this.run(this.session.setInterest(interest));
+  }
+
+  setRate(hz: number | null): void {
+    this.run(this.session.setRate(hz));
+  }
+
+  askDigest(): void {
+    this.run(this.session.askDigest());
   }
 
   setHidden(hidden: boolean): void {
@@ -89,6 +119,9 @@ export class Link {
       case "notice":
         this.handlers.onNotice(effect.level, effect.text);
         break;
+      case "alarm":
+        this.handlers.onAlarm();
+        break;
       case "close":
         this.socket?.close(effect.code, effect.reason.slice(0, 100));
         break;
@@ -97,7 +130,7 @@ export class Link {
 
   private afterSend(type: unknown): void {
     if (type !== "ready") return;
-    this.backoff.reset();
+    this.liveSince = performance.now();
     this.run(this.session.ping(Date.now()));
     this.handlers.onChange();
   }
@@ -105,7 +138,10 @@ export class Link {
   private lost(code: number, reason: string): void {
     window.clearInterval(this.pingTimer);
     this.clock.reset();
+    this.latency = Number.NaN;
     this.socket = null;
+    if (performance.now() - this.liveSince > GOOD_MS) this.backoff.reset();
+    this.liveSince = Number.NaN;
     if (this.session.closed(code, reason)) {
       const delay = this.backoff.delay();
       this.retryAt = performance.now() + delay;

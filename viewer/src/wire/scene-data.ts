@@ -91,6 +91,8 @@ export interface SignalJson {
   unit: string;
   type: string;
   maxAge?: number | null;
+  /** Names of an enum's numbers, by number or in order. */
+  labels?: Record<string, string> | string[] | null;
 }
 
 export interface SceneJson {

@@ -4,7 +4,22 @@
  * `link.ts` owns the socket and carries out the effects; tests drive this class directly. It remembers what the
  * viewer holds (epoch, revision, last applied tick), so that a new connection continues where the last one broke.
  */
-import { decode, FrameError, OP, type Frame } from "./protocol.ts";
+import type { PoseBatch } from "../core/pose-pool.ts";
+import { crc32OfText } from "./crc.ts";
+import { Mirror } from "./mirror.ts";
+import {
+  Decoder,
+  type DeltaFrame,
+  type Frame,
+  FrameError,
+  OP,
+  type PoseFrame,
+  type TickEndFrame,
+  VERSION,
+} from "./protocol.ts";
+
+/** Frames other than of poses. */
+export type ValueFrame = Exclude<Frame, PoseFrame | DeltaFrame | TickEndFrame>;
 
 /** All changes of one `seq`, to be applied together. */
 export interface Tick {
@@ -12,7 +27,28 @@ export interface Tick {
   readonly keyframe: boolean;
   /** [ms since 1970]; 0 = none yet. */
   readonly eventMs: number;
-  readonly frames: readonly Frame[];
+  /** When the server made it, by its clock [ms since 1970]. */
+  readonly madeMs: number;
+  /** Poses that it changed; to be given back to the mirror's pool. */
+  readonly poses: readonly PoseBatch[];
+  readonly frames: readonly ValueFrame[];
+  /** Rows that came as changes, and bodies that came compressed: for figures. */
+  readonly deltaRows: number;
+  readonly inflated: number;
+}
+
+/** What a client wants to hear of; absent or null parts do not filter. */
+export interface Interest {
+  readonly prims?: readonly string[] | null;
+  readonly labels?: readonly string[] | null;
+  readonly signals?: readonly string[] | null;
+  readonly view?: Record<string, unknown> | null;
+}
+
+/** How the viewer gets along, for the server's choice of a rate. */
+export interface Pace {
+  readonly fps: number;
+  readonly applyMs: number;
 }
 
 export type Effect =
@@ -21,13 +57,16 @@ export type Effect =
   | { readonly kind: "tick"; readonly tick: Tick }
   | { readonly kind: "pong"; readonly sent: number; readonly serverMs: number }
   | { readonly kind: "notice"; readonly level: string; readonly text: string }
+  | { readonly kind: "alarm"; readonly count: number }
   | { readonly kind: "close"; readonly code: number; readonly reason: string };
 
 export type Phase = "down" | "greeting" | "loading" | "live" | "ended";
 
 const RETRY = new Set([1001, 1005, 1006, 1011, 1012, 1013, 4408, 4429]);
-/** A message that breaks the protocol closes the connection with the code for it, and is not retried. */
+/** Closes a connection whose bytes do not fit together; a new one starts from a keyframe. */
 const BROKEN = 4400;
+const WANT = ["pose", "scalar", "style", "entity", "event"] as const;
+const CAPS = ["delta", "zstd", "digest"] as const;
 
 export class Session {
   phase: Phase = "down";
@@ -36,16 +75,41 @@ export class Session {
   /** The last tick that was applied, -1 = none: what `have` claims. */
   seq = -1;
   reason = "";
+  /** Sent with the greeting where the server wants one; never part of an address. */
+  token: string | null = null;
+  role = "";
+  /** What both sides can do. */
+  caps: readonly string[] = [];
+  /** Ticks a second that the server sends now, and why; 0 = not said. */
+  hz = 0;
+  hzReason = "";
+  /** Text messages and events of kinds that this viewer does not know. */
+  unknownMessages = 0;
+  /** Times that the state held was in doubt and everything was taken anew. */
+  resyncs = 0;
+  /** The server's digests so far and those that differed from what is held here. */
+  readonly digests = { checked: 0, wrong: 0 };
+  readonly mirror = new Mirror();
+  readonly decoder = new Decoder();
+  private rate: number | null = null;
+  private interest: Interest | null = null;
   private epochCrc = 0;
   private hidden = false;
   private partial: Frame[] = [];
+  /** Newest tick that came over this connection: no other may be acknowledged on it. */
+  private received = -1;
+  private broken = false;
 
   opened(): Effect[] {
     this.phase = "greeting";
     this.partial = [];
+    this.received = -1;
+    this.broken = false;
     const have =
       this.epoch !== null && this.seq >= 0 ? { epoch: this.epoch, revision: this.revision, seq: this.seq } : null;
-    return [send({ type: "hello", token: null, want: ["pose", "scalar", "style"], have })];
+    const { token, interest, rate } = this;
+    const protocol = { min: VERSION, max: VERSION };
+    return [send({ type: "hello", protocol, token, want: WANT, caps: CAPS, have, interest, rate })];
   }
 
   text(data: string): Effect[] {
@@ -55,26 +119,31 @@ export class Session {
         return this.welcome(message);
       case "event":
         return this.event(message);
+      case "tier":
+        this.hz = Number(message.hz) || 0;
+        this.hzReason = String(message.reason ?? "");
+        return [];
+      case "digest":
+        return this.compare(message);
       case "pong":
         return [{ kind: "pong", sent: Number(message.t), serverMs: Number(message.serverTimeNs) / 1e6 }];
       case "bye":
         this.reason = String(message.reason ?? "");
         return [];
       default:
+        this.unknownMessages++;
         return [];
     }
   }
 
   binary(data: ArrayBuffer): Effect[] {
     if (this.phase !== "live") return [];
-    let frames: Frame[];
     try {
-      frames = decode(data);
+      return this.decoder.decode(data).flatMap((frame) => this.frame(frame));
     } catch (error) {
-      if (error instanceof FrameError) return [{ kind: "close", code: BROKEN, reason: error.message }];
+      if (error instanceof FrameError) return this.doubt(error.message);
       throw error;
     }
-    return frames.flatMap((frame) => this.frame(frame));
   }
 
   private frame(frame: Frame): Effect[] {
@@ -83,15 +152,43 @@ export class Session {
       this.partial.push(frame);
       return [];
     }
-    const { seq, keyframe, eventNs } = frame.header;
+    const { seq, keyframe, eventNs, tickNs } = frame.header;
     const frames = this.partial.filter((part) => part.header.seq === seq);
     this.partial = [];
-    return [{ kind: "tick", tick: { seq, keyframe, eventMs: Number(eventNs) / 1e6, frames } }];
+    const poses = this.mirror.apply(seq, keyframe, [...frames, frame]);
+    this.decoder.free();
+    this.received = seq;
+    const tick: Tick = {
+      seq,
+      keyframe,
+      eventMs: Number(eventNs) / 1e6,
+      madeMs: Number(tickNs) / 1e6,
+      poses,
+      frames: frames.filter(isValueFrame),
+      deltaRows: frames.reduce((sum, { op, header }) => sum + (op === OP.delta ? header.n : 0), 0),
+      inflated: frames.filter(({ header }) => header.flags & 4).length,
+    };
+    return [{ kind: "tick", tick }];
+  }
+
+  /** What is held is not what the server thinks: the connection ends, and the next one starts from a keyframe. */
+  private doubt(reason: string): Effect[] {
+    this.resyncs++;
+    this.broken = true;
+    this.seq = this.mirror.seq = -1;
+    this.partial = [];
+    this.decoder.free();
+    this.phase = "down";
+    return [{ kind: "close", code: BROKEN, reason }];
   }
 
   private welcome(message: Json): Effect[] {
     const epoch = String(message.epoch);
-    this.epochCrc = crc32(epoch);
+    this.epochCrc = crc32OfText(epoch);
+    this.caps = Array.isArray(message.caps) ? message.caps.map(String) : [];
+    this.role = String(message.role ?? "");
+    this.hz = Number(message.rate) || 0;
+    this.hzReason = "";
     if (epoch === this.epoch && Number(message.revision) === this.revision) return this.ready();
     this.phase = "loading";
     return [{ kind: "fetch", epoch }];
@@ -100,19 +197,33 @@ export class Session {
   private event(message: Json): Effect[] {
     if (message.event === "notice")
       return [{ kind: "notice", level: String(message.level), text: String(message.text) }];
+    if (message.event === "alarm") return [{ kind: "alarm", count: Number(message.n) || 0 }];
+    if (message.event !== "scene") this.unknownMessages++;
     if (message.event !== "scene" || this.epoch === null) return [];
     this.phase = "loading";
     this.partial = [];
     return [{ kind: "fetch", epoch: this.epoch }];
   }
 
+  private compare(message: Json): Effect[] {
+    // Between its tick and the digest the server sends nothing else; a digest of another tick cannot be judged.
+    if (this.phase !== "live" || Number(message.seq) !== this.mirror.seq) return [];
+    this.digests.checked++;
+    if (String(message.sha256) === this.mirror.digest()) return [];
+    this.digests.wrong++;
+    return this.doubt(`what is held at tick ${this.mirror.seq} differs from the server's`);
+  }
+
   /** The scene was fetched and is shown; ids of ticks from now on refer to it. */
-  sceneLoaded(epoch: string, revision: number): Effect[] {
+  sceneLoaded(epoch: string, revision: number, nodes: number, signals: number): Effect[] {
     const same = epoch === this.epoch && revision === this.revision;
     this.epoch = epoch;
-    this.epochCrc = crc32(epoch);
+    this.epochCrc = crc32OfText(epoch);
     this.revision = revision;
-    if (!same) this.seq = -1;
+    if (!same) {
+      this.seq = -1;
+      this.mirror.reset(nodes, signals);
+    }
     return this.phase === "loading" ? this.ready() : [];
   }
 
@@ -124,9 +235,11 @@ export class Session {
   }
 
   /** The tick is on screen. */
-  applied(seq: number): Effect[] {
+  applied(seq: number, pace: Pace | null = null): Effect[] {
+    // A tick of a state that was given up is not claimed, and one of an earlier connection not acknowledged.
+    if (this.mirror.seq < 0) return [];
     this.seq = seq;
-    return this.phase === "live" ? [send({ type: "ack", seq })] : [];
+    return this.phase === "live" && seq <= this.received ? [send({ type: "ack", seq, ...pace })] : [];
   }
 
   setHidden(hidden: boolean): Effect[] {
@@ -135,18 +248,45 @@ export class Session {
     return this.phase === "live" ? [send({ type: hidden ? "pause" : "resume" })] : [];
   }
 
+  /** Restricts what comes; null: everything. Also holds for later connections. */
+  setInterest(interest: Interest | null): Effect[] {
+    this.interest = interest;
+    const { prims = null, labels = null, signals = null, view = null } = interest ?? {};
+    return this.greeted ? [send({ type: "interest", prims, labels, signals, view })] : [];
+  }
+
+  /** Most ticks a second that are wanted; null: as many as the server makes. */
+  setRate(hz: number | null): Effect[] {
+    this.rate = hz;
+    return this.greeted ? [send({ type: "rate", hz })] : [];
+  }
+
+  /** Asks the server for its digest after some tick; the answer is compared with what is held. */
+  askDigest(): Effect[] {
+    return this.phase === "live" && this.caps.includes("digest") ? [send({ type: "digest" })] : [];
+  }
+
   ping(now: number): Effect[] {
-    return this.phase === "live" || this.phase === "loading" ? [send({ type: "ping", t: now })] : [];
+    return this.greeted ? [send({ type: "ping", t: now })] : [];
+  }
+
+  private get greeted(): boolean {
+    return this.phase === "live" || this.phase === "loading";
   }
 
   /** The connection is gone; true where it is worth trying again. */
   closed(code: number, reason: string): boolean {
-    const retry = RETRY.has(code);
+    const retry = this.broken || RETRY.has(code);
     this.phase = retry ? "down" : "ended";
     this.partial = [];
+    this.decoder.free();
     if (reason) this.reason = reason;
     return retry;
   }
+}
+
+function isValueFrame(frame: Frame): frame is ValueFrame {
+  return frame.op !== OP.pose && frame.op !== OP.delta && frame.op !== OP.tickEnd;
 }
 
 type Json = Record<string, unknown>;
@@ -162,14 +302,4 @@ function parse(data: string): Json {
 
 function send(message: Json): Effect {
   return { kind: "send", message };
-}
-
-/** CRC-32 (IEEE) of a text's UTF-8 bytes. */
-export function crc32(text: string): number {
-  let crc = ~0;
-  for (const byte of new TextEncoder().encode(text)) {
-    crc ^= byte;
-    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);
-  }
-  return ~crc >>> 0;
 }

@@ -1,0 +1,37 @@
+"""What a live twin answers to the HTTP API and to gRPC: the sources of `sync.api`, one a file. `sources_of` puts them together.
+
+`history`, `datasets` and `package` touch files, `prims` and `package` touch pxr.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from twinstage.live.twin import LiveTwin
+    from twinstage.sync.api.calls import Sources
+
+
+def sources_of(live: "LiveTwin", datasets: Path | None = None) -> "Sources":
+    """Who answers for a twin. `datasets`: the folder whose datasets are shown. UserError where it is none."""
+    from twinstage.live.api.bindings import BindingDesk
+    from twinstage.live.api.datasets import DatasetShelf
+    from twinstage.live.api.health import HealthDesk
+    from twinstage.live.api.history import HistoryDesk
+    from twinstage.live.api.package import Packager
+    from twinstage.live.api.prims import PrimDesk
+    from twinstage.live.api.records import open_assets
+    from twinstage.live.api.values import ValueDesk
+    from twinstage.sync.api.calls import Sources
+
+    values = None if live.ingest is None or live.contract is None else ValueDesk(live)
+    assets = open_assets(live)
+    return Sources(
+        prims=PrimDesk(live, values, assets),
+        health=HealthDesk(live),
+        values=values,
+        bindings=None if values is None or live.bindings is None else BindingDesk(live, values),
+        history=None if live.recorder is None else HistoryDesk(live.recorder.folder),
+        assets=assets,
+        datasets=None if datasets is None else DatasetShelf(datasets),
+        package=Packager(live),
+    )

@@ -1,0 +1,134 @@
+"""Who answers which operation: one async function for each, whatever asks (HTTP, gRPC)."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from inspect import isawaitable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from pydantic import BaseModel
+
+from twinstage.sync.api.bindings import BindingSource
+from twinstage.sync.api.datasets import DatasetSource
+from twinstage.sync.api.health import Health, HealthSource
+from twinstage.sync.api.history import HistorySource
+from twinstage.sync.api.operation import Refused
+from twinstage.sync.api.prims import PrimSource
+from twinstage.sync.api.records import AssetSource
+from twinstage.sync.api.values import ValueSource
+
+if TYPE_CHECKING:
+    from twinstage.sync.alarms import AlarmSource
+
+Call = Callable[..., Awaitable[BaseModel]]
+"""Takes what is asked, and the body where there is one."""
+Calls = Mapping[str, Call]
+
+
+@dataclass(frozen=True, slots=True, weakref_slot=True)
+class PackageFile:
+    """A file that is there as long as someone holds this. `tag`: the same for the same content."""
+
+    path: Path
+    tag: str
+
+
+class PackageSource(Protocol):
+    """Who makes packages of the stage. Belongs to the server's event loop."""
+
+    async def package(self) -> PackageFile:
+        """The stage as it is now. Raises Refused (413, 503)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Who answers; None where this twin has nothing of the kind."""
+
+    prims: PrimSource
+    health: HealthSource
+    values: ValueSource | None = None
+    bindings: BindingSource | None = None
+    history: HistorySource | None = None
+    assets: AssetSource | None = None
+    datasets: DatasetSource | None = None
+    package: PackageSource | None = None
+
+
+_NO = {
+    "values": "this twin has no telemetry; `twinstage serve --bindings` connects some",
+    "bindings": "this twin has no bindings; `twinstage serve --bindings` names some",
+    "history": "this server keeps no history; `twinstage serve --history` makes one",
+    "assets": "the contract of this twin names no asset records",
+    "datasets": "this server shows no datasets; `twinstage serve --datasets` names their folder",
+    "alarms": "the contract of this twin has no alarms",
+}
+
+
+def calls_of(sources: Sources, alarms: "AlarmSource | None" = None) -> dict[str, Call]:
+    """Operations whose answer is a model."""
+    s = sources
+    return {
+        "getHealth": alive,
+        "getReadiness": _here(s.health, "readiness", "", takes=0),
+        "listPrims": _here(s.prims, "list_prims"),
+        "getPrim": _here(s.prims, "get_prim"),
+        "listValues": _here(s.values, "list_values", "values"),
+        "getValue": _here(s.values, "get_value", "values"),
+        "listBindings": _here(s.bindings, "list_bindings", "bindings"),
+        "getBinding": _here(s.bindings, "get_binding", "bindings"),
+        "listAssetRecords": _here(s.assets, "list_assets", "assets"),
+        "getAssetRecord": _here(s.assets, "get_asset", "assets"),
+        "getHistory": _away(s.history, "get_history", "history", takes=0),
+        "getReadings": _away(s.history, "get_range", "history"),
+        "getReadingsAsOf": _away(s.history, "get_as_of", "history"),
+        "getChart": _away(s.history, "get_chart", "history"),
+        "listDatasets": _away(s.datasets, "list_datasets", "datasets"),
+        "getDataset": _away(s.datasets, "get_dataset", "datasets"),
+        "listRecords": _away(s.datasets, "list_records", "datasets"),
+        "getRecord": _away(s.datasets, "get_record", "datasets"),
+        **_alarm_calls(alarms),
+    }
+
+
+async def alive(*asked: Any) -> Health:
+    """Whether the server lives."""
+    return Health()
+
+
+def _alarm_calls(alarms: "AlarmSource | None") -> dict[str, Call]:
+    if alarms is None:
+        return {name: _here(None, "", "alarms") for name in ("listAlarms", "listAlarmRecords", "actOnAlarms")}
+    from twinstage.sync.alarms import alarm_calls
+
+    return alarm_calls(alarms)
+
+
+def _here(source: object | None, method: str, what: str = "", *, takes: int = 1) -> Call:
+    """On the server's event loop, and so between two ticks. `takes`: how many of (asked, body) the method takes."""
+
+    async def call(*asked: Any) -> BaseModel:
+        answer: Any = _method(source, method, what)(*asked[:takes])
+        made: BaseModel = await answer if isawaitable(answer) else answer
+        return made
+
+    return call
+
+
+def _away(source: object | None, method: str, what: str, *, takes: int = 1) -> Call:
+    """On another thread."""
+
+    async def call(*asked: Any) -> BaseModel:
+        answer: BaseModel = await asyncio.to_thread(_method(source, method, what), *asked[:takes])
+        return answer
+
+    return call
+
+
+def _method(source: object | None, method: str, what: str) -> Callable[..., Any]:
+    """Raises Refused (404) where there is nobody to ask."""
+    if source is None:
+        raise Refused(404, _NO[what])
+    found: Callable[..., Any] = getattr(source, method)
+    return found

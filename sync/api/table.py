@@ -1,0 +1,17 @@
+"""All operations of a twin's server."""
+
+from twinstage.sync.api import alarms, bindings, datasets, health, history, others, prims, records, values
+from twinstage.sync.api.operation import Operation
+
+OPERATIONS: tuple[Operation, ...] = (
+    *prims.OPERATIONS,
+    *values.OPERATIONS,
+    *history.OPERATIONS,
+    *alarms.OPERATIONS,
+    *bindings.OPERATIONS,
+    *records.OPERATIONS,
+    *datasets.OPERATIONS,
+    *others.OPERATIONS,
+    *health.OPERATIONS,
+)
+BY_ID = {operation.id: operation for operation in OPERATIONS}
