@@ -296,9 +296,12 @@ def new_epoch(now_ns: int) -> str:
 def _usable(columns: TickColumns) -> Bool:
     """Which poses are finite numbers with a quaternion that has a direction, bool[n]."""
     pose = columns.pose
-    keep = np.asarray(np.abs(pose.rotation).max(axis=1, initial=0.0) > 1e-6, bool)
-    for column in (pose.translation, pose.rotation, pose.scale):
-        if column is not None:
+    quat = pose.rotation
+    keep: Bool = np.asarray(np.einsum("ij,ij->i", quat, quat) > 1e-12, bool)
+    for column in (pose.translation, quat, pose.scale):
+        if column is not None and not np.isfinite(column).all():
             keep &= np.isfinite(column).all(axis=1)
+    if np.abs(pose.translation).max(initial=0.0) < codec.FARTHEST:
+        return keep
     keep &= np.abs(pose.translation).max(axis=1, initial=0.0) < codec.FARTHEST
     return keep

@@ -3,9 +3,9 @@
 from typing import Literal
 
 _NS = 1_000_000_000
-PATIENCE_NS = 2 * _NS
-"""How long a client may miss ticks, or owe an acknowledgement, before it steps down."""
-FIRST_HOLD_NS = 1 * _NS
+PATIENCE_NS = 19 * _NS // 10
+"""How long a client may miss ticks, or owe an acknowledgement, before it steps down: two judgements."""
+FIRST_HOLD_NS = 9 * _NS // 10
 LONGEST_HOLD_NS = 30 * _NS
 _RELAPSE_NS = 10 * _NS
 _BAD, _GOOD = 0.25, 0.05
@@ -39,26 +39,24 @@ class Pace:
             self._good_since = None
             self._bad_since = begin if self._bad_since is None else self._bad_since
             if max(now_ns - self._bad_since, owes_ns) >= PATIENCE_NS:
-                return self._down(now_ns)
+                self._bad_since = None
+                return "down"
         elif missed <= _GOOD * told:
             self._bad_since = None
             self._good_since = begin if self._good_since is None else self._good_since
             if now_ns - self._good_since >= self._hold_ns:
-                return self._up(now_ns)
+                self._good_since = None
+                return "up"
         else:
             self._bad_since = self._good_since = None
         return ""
 
-    def _down(self, now_ns: int) -> Step:
-        relapse = now_ns - self._stepped_up_ns < _RELAPSE_NS
-        self._hold_ns = min(2 * self._hold_ns, LONGEST_HOLD_NS) if relapse else self._hold_ns
-        self._bad_since = None
-        return "down"
-
-    def _up(self, now_ns: int) -> Step:
-        self._good_since = None
-        self._stepped_up_ns = now_ns
-        return "up"
+    def stepped(self, step: Step, now_ns: int) -> None:
+        """The client has really stepped. Who falls back soon has to wait longer for the next try."""
+        if step == "up":
+            self._stepped_up_ns = now_ns
+        elif now_ns - self._stepped_up_ns < _RELAPSE_NS:
+            self._hold_ns = min(2 * self._hold_ns, LONGEST_HOLD_NS)
 
     def forgive(self, now_ns: int) -> None:
         """The client slept: what it missed does not count."""

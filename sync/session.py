@@ -22,7 +22,7 @@ from twinstage.sync import messages as m
 from twinstage.sync.access.roles import LOCAL, Identity, Refusal, Role
 from twinstage.sync.figures import Counters, StreamFigures
 from twinstage.sync.interest import complaint
-from twinstage.sync.pace import Pace
+from twinstage.sync.pace import Pace, Step
 from twinstage.sync.tiers import Tier
 from twinstage.sync.view import KINDS, View
 
@@ -353,18 +353,20 @@ class Session:
             self.notice("error", f"this client is too slow: {reason}")
             self.close(m.TOO_SLOW, reason)
             return
-        self._step(self._pace.judge(now_ns, owes))
+        self._step(self._pace.judge(now_ns, owes), now_ns)
         if self._wants_digest or self._view is None:
             self._wake()
 
-    def _step(self, step: str) -> None:
+    def _step(self, step: Step, now_ns: int) -> None:
         last = len(self._stream.tiers)
         if step == "down" and self._level < last:
+            self._pace.stepped(step, now_ns)
             self._stream.counters.steps_down += 1
             self._set_level(self._level + 1)
             few = "single catch-ups" if self._level == last else f"{self.tier.hz:g} ticks a second"
             self._say(m.Tier(self.rate, f"ticks were skipped or acknowledged late: {few} from now on"))
         elif step == "up" and self._level > self._asked:
+            self._pace.stepped(step, now_ns)
             self._stream.counters.steps_up += 1
             self._set_level(self._level - 1)
             self._say(m.Tier(self.rate, "kept up for a while"))

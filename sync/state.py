@@ -124,7 +124,7 @@ class State:
         quanta, words = codec.quanta_of(translation), codec.pack_quaternions(rotation)
         old = [column[rows] for column in self.pose.data]
         had = self.pose.seq[rows] > 0
-        differs = (quanta != old[0]).any(1) | (words != old[1]).any(1) | (scale != old[2]).any(1) | ~had
+        differs = _any(quanta != old[0]) | _any(words != old[1]) | _any(scale != old[2]) | ~had
         if not differs.all():
             rows, quanta, words, scale, had = (
                 rows[differs],
@@ -206,7 +206,7 @@ class State:
         if not len(rows):
             return []
         quanta, words, scale = (column[rows] for column in self.pose.data)
-        plain = (scale == 1).all(axis=1)
+        plain = ~_any(scale != 1)
         frames: list[bytes] = []
         for part, factors in ((plain, None), (~plain, scale)):
             if part.all():
@@ -251,13 +251,29 @@ def _moved(rows: np.ndarray, had: Bool, old: list[np.ndarray], new: list[np.ndar
     """Columns `old` and `new`: quanta, words, scale of those rows."""
     move = new[0] - old[0]
     turn = (new[1] - old[1]).view(np.int16)
-    reach = np.abs(move).max(axis=1, initial=0)
-    absolute = (
-        ~had | (new[2] != old[2]).any(1) | (np.abs(new[0]).max(axis=1, initial=0) > _EXACT) | (reach > _REACH)
-    )
+    reach = _greatest(move)
+    absolute = ~had | (_greatest(new[0]) > _EXACT) | (reach > _REACH)
+    scaled = new[2] != old[2]
+    if scaled.any():
+        absolute |= _any(scaled)
     far = (reach > _NEAR) & ~absolute
     if (
         0 < 8 * np.count_nonzero(far) <= len(rows)
     ):  # a few jumps must not make the columns of all others wider
         absolute |= far
     return Moved(rows, move, turn, absolute)
+
+
+def _any(columns: np.ndarray) -> Bool:
+    """Which rows of bool[n, k] hold a true one. For small k several times faster than numpy's reduction of an axis."""
+    out: Bool = columns[:, 0].copy()
+    for k in range(1, columns.shape[1]):
+        out |= columns[:, k]
+    return out
+
+
+def _greatest(columns: np.ndarray) -> np.ndarray:
+    """Greatest magnitude of each row of i8[n, 3]."""
+    size = np.abs(columns)
+    greatest: np.ndarray = np.maximum(np.maximum(size[:, 0], size[:, 1]), size[:, 2])
+    return greatest

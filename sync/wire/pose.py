@@ -101,7 +101,7 @@ def encode_packed(
 def _cells(quanta: I8) -> Iterator[tuple[np.ndarray | None, I8]]:
     """Rows (None: all) that share a frame, with the frame's origin in quanta."""
     far = np.abs(quanta) >= _REACH
-    if not far.any():
+    if not far.any():  # as good as always
         yield None, np.zeros(3, np.int64)
         return
     cell = np.where(far.any(axis=1, keepdims=True), np.floor_divide(quanta + _CELL // 2, _CELL), 0)

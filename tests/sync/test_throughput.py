@@ -60,7 +60,8 @@ async def work():
     deltas = hub.figures.frame_bytes["delta"]
     print(json.dumps({"published": hub.seq, "publish_ms": 1e3 * float(np.median(spent)),
         "encode_ms": 1e3 * float(np.median(encode)), "encodings": len(encode),
-        "deltas": deltas.count, "bytes_a_node": deltas.sum / max(1, deltas.count) / n, "last_x": (step + 1) * 0.01}), flush=True)
+        "deltas": deltas.count, "bytes_a_node": deltas.sum / max(1, deltas.count) / n,
+        "last_x": (step + 1) * 0.01}), flush=True)
 serve(create_app(hub), port=0, background=[work], duration=seconds + 6, on_ready=lambda url: print(url, flush=True))
 """
 
