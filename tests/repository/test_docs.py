@@ -8,7 +8,9 @@ import pytest
 PAGES = [
     "README.md",
     "CONTRIBUTING.md",
+    "docs/access.md",
     "docs/alarms.md",
+    "docs/api.md",
     "docs/architecture.md",
     "docs/cameras.md",
     "docs/contract.md",
