@@ -74,6 +74,7 @@ export class Player {
       else if (frame.op === OP.text) this.store.applyTexts(frame);
       else if (frame.op === OP.style) appearance.setStyle(frame.ids, frame.rgba);
       else if (frame.op === OP.visibility) appearance.setVisible(frame.ids, frame.visible);
+      else if (frame.op === OP.entity) for (const node of frame.ids) this.timeline.cut(node, due);
     }
     this.owed = tick;
     this.started = true;

@@ -79,7 +79,7 @@ export class Mirror {
    * Throws FrameError where the tick does not go on from what is held: nothing of it is then to be relied on.
    */
   apply(seq: number, keyframe: boolean, frames: readonly Frame[]): PoseBatch[] {
-    for (const frame of frames) this.checkBase(frame);
+    for (const frame of frames) this.check(frame, seq);
     if (keyframe) this.forget();
     const batches: PoseBatch[] = [];
     for (const frame of frames) {
@@ -91,11 +91,12 @@ export class Mirror {
     return batches;
   }
 
-  private checkBase({ op, header }: Frame): void {
+  private check({ op, header }: Frame, seq: number): void {
+    if (header.seq !== seq) throw new FrameError(`a frame of tick ${header.seq} within tick ${seq}`);
     if (header.keyframe && op !== OP.delta) return;
     const behind = (this.seq - header.baseSeq) | 0;
-    if (this.seq < 0 || behind < 0 || (op === OP.delta && (behind !== 0 || header.keyframe)))
-      throw new FrameError(`tick ${header.seq} builds on ${header.baseSeq}, but ${this.seq} is held`);
+    if (this.seq < 0 || seq < this.seq || behind < 0 || (op === OP.delta && (behind !== 0 || header.keyframe)))
+      throw new FrameError(`tick ${seq} builds on ${header.baseSeq}, but ${this.seq} is held`);
   }
 
   private place(frame: PoseFrame): PoseBatch {

@@ -171,7 +171,7 @@ export class Decoder {
 
   private inflate(stored: Uint8Array, header: Header): Uint8Array {
     const frame = outline(stored);
-    if (!frame) throw new FrameError("a compressed body is not one zstd frame that states its content size");
+    if (!frame || frame.size === 0) throw new FrameError("a compressed body is not one zstd frame that states its content size");
     checkSize(header, frame.size, null);
     const brief = header.op === OP.pose || header.op === OP.delta;
     const out = inflate(stored, frame, brief ? (size) => this.arena.take(size) : (size) => new Uint8Array(size));

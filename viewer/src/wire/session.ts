@@ -93,6 +93,8 @@ export class Session {
   readonly decoder = new Decoder();
   private rate: number | null = null;
   private interest: Interest | null = null;
+  /** Something was left out since the last keyframe: what is held is of different ticks. */
+  private narrowed = false;
   private epochCrc = 0;
   private hidden = false;
   private partial: Frame[] = [];
@@ -105,9 +107,10 @@ export class Session {
     this.partial = [];
     this.received = -1;
     this.broken = false;
-    const have =
-      this.epoch !== null && this.seq >= 0 ? { epoch: this.epoch, revision: this.revision, seq: this.seq } : null;
-    const { token, interest, rate } = this;
+    const { token, interest, rate, epoch, revision, seq } = this;
+    const whole = epoch !== null && seq >= 0 && !this.narrowed;
+    const have = whole ? { epoch, revision, seq } : null;
+    this.narrowed ||= interest !== null;
     const protocol = { min: VERSION, max: VERSION };
     return [send({ type: "hello", protocol, token, want: WANT, caps: CAPS, have, interest, rate })];
   }
@@ -153,11 +156,12 @@ export class Session {
       return [];
     }
     const { seq, keyframe, eventNs, tickNs } = frame.header;
-    const frames = this.partial.filter((part) => part.header.seq === seq);
+    const frames = this.partial;
     this.partial = [];
     const poses = this.mirror.apply(seq, keyframe, [...frames, frame]);
     this.decoder.free();
     this.received = seq;
+    if (keyframe) this.narrowed = this.interest !== null;
     const tick: Tick = {
       seq,
       keyframe,
@@ -251,6 +255,7 @@ export class Session {
   /** Restricts what comes; null: everything. Also holds for later connections. */
   setInterest(interest: Interest | null): Effect[] {
     this.interest = interest;
+    this.narrowed ||= interest !== null;
     const { prims = null, labels = null, signals = null, view = null } = interest ?? {};
     return this.greeted ? [send({ type: "interest", prims, labels, signals, view })] : [];
   }
