@@ -24,7 +24,7 @@ NOTHING, DRAWN, COVERED, UNKNOWN = range(4)
 hits some other triangle; or nothing at all, so it has to be cast."""
 
 _WORTH = 16_000
-"""Rays from which cells pay."""
+"""Pixels from which cells pay."""
 
 _RAYS_A_TRIANGLE = 25
 """Rays that a part has to be worth for each of its triangles, whose edges have to be drawn."""
@@ -63,28 +63,32 @@ class Cells:
         return Hits(t, triangle.astype(np.uint32), unknown, exact=True)
 
 
-def cells_of(camera: Camera, part: Part, rect: PixelRect, rays: int | np.integer) -> Cells | None:
-    """The cells of a rectangle; None where they would cost about as much as the `rays` that they can spare."""
-    if rays < max(_WORTH, _RAYS_A_TRIANGLE * len(part.bvh)):
+def cells_of(
+    camera: Camera, part: Part, rect: PixelRect, rays: int | np.integer, outline: int | np.integer
+) -> Cells | None:
+    """The cells of a rectangle; None where they would cost about as much as they can spare.
+
+    `rays`: pixels of it where the part may be; `outline`: those of them of which only needs to be known whether it is there.
+    """
+    if part.grid.direction is None or part.cutouts is not None or rays < _WORTH:
         return None
-    if part.grid.direction is None or part.cutouts is not None:
-        return None
-    lines = _lines(camera, part)
+    lines = _lines(camera, part) if rays >= _RAYS_A_TRIANGLE * len(part.bvh) else None
     crossed = None if lines is None else _crossed(lines, rect)
     if crossed is None or crossed.mean() > _MOST_CROSSED:
-        return None
+        if outline < _WORTH:
+            return None
+        crossed = np.ones((-(-rect.height // CELL), -(-rect.width // CELL)), bool)
     rows, columns = crossed.shape
     x, y = rect.x0 + CELL * np.arange(columns + 1.0), rect.y0 + CELL * np.arange(rows + 1.0)
-    triangle = _at_corners(camera, part, x, y)
-    corners = triangle[:-1, :-1], triangle[1:, :-1], triangle[:-1, 1:], triangle[1:, 1:]
-    known = ~crossed & (corners[0] >= _MISS)
-    for other in corners[1:]:
-        known &= other == corners[0]
-    kind = np.where(part.bvh.flat[corners[0]], DRAWN, COVERED)
-    kind[corners[0] == _MISS] = NOTHING
-    kind[~known] = UNKNOWN
-    wide = np.repeat(np.repeat(kind.astype(np.uint8), CELL, axis=1), CELL, axis=0)
-    return Cells(part, rect, wide[: rect.height, : rect.width], corners[0])
+    corners = _at_corners(camera, part, x, y)
+    first = corners[:-1, :-1]
+    same = (first == corners[1:, :-1]) & (first == corners[:-1, 1:]) & (first == corners[1:, 1:])
+    kind = np.full(crossed.shape, UNKNOWN, np.uint8)
+    kind[same & (first >= 0)] = COVERED  # a triangle is convex, whatever lies before it
+    kind[same & (first == _MISS) & ~crossed] = NOTHING
+    kind[same & (first >= 0) & ~crossed & part.bvh.flat[first]] = DRAWN
+    wide = np.repeat(np.repeat(kind, CELL, axis=1), CELL, axis=0)
+    return Cells(part, rect, wide[: rect.height, : rect.width], first)
 
 
 def _at_corners(camera: Camera, part: Part, x: F8, y: F8) -> I4:
