@@ -83,7 +83,7 @@ def test_what_is_known_of_a_cell_is_what_its_rays_say(hand, eager, seed):
         hits = cast_part(camera, part, rect)
         hit = np.isfinite(hits.t)
         assert (hit[found.hit]).all() and not hit[found.kind == cells.NOTHING].any()
-        row, column = np.nonzero(found.hit)
+        row, column = np.nonzero(found.kind == cells.DRAWN)
         known = found.hits(row, column)
         assert (known.triangle == hits.triangle[row, column]).all()
         assert np.allclose(known.t, hits.t[row, column], rtol=1e-4)
