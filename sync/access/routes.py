@@ -36,6 +36,7 @@ _VIEWER_FILES = (
         for ending in ("js", "css", "txt", "wasm", "svg", "png", "ico")
     ),
     Line("GET", "/assets/{name:path}", Role.VIEWER),
+    Line("GET", "/client/{name}", Role.VIEWER),
 )
 _DATA = tuple(
     Line(operation.method, path, PUBLIC if operation.role == "anyone" else ROLES[operation.role])
