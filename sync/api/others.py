@@ -165,5 +165,5 @@ OPERATIONS = (
         role="anyone",
         media=("text/html",),
     ),
-    Operation("getViewer", "/", "Server", "The viewer", role="anyone", media=("text/html",)),
+    Operation("getViewer", "/", "Server", "The viewer", media=("text/html",)),
 )
