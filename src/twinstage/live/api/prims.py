@@ -48,7 +48,8 @@ class PrimDesk:
         shown = snapshot.with_visibility(switched).prims.visible
         children = np.flatnonzero(snapshot.prims.parent == row).tolist()
         told = _told(scene, row, bool(shown[row]))
-        self._live.flush()
+        if not self._live.writing.locked():  # else what was written last is shown
+            self._live.flush()
         return PrimDetail(
             **told,
             local=pose_of(local_of(snapshot, pose, row)),
