@@ -67,7 +67,7 @@ class Packager:
         folder = Path(tempfile.mkdtemp(prefix="twinstage-package-"))
         try:
             await self._copy(folder)
-            await _in_child(folder)
+            await _in_child(folder, self._live.opened.path.parent)
             self._refuse_above((folder / OUT).stat().st_size)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
@@ -108,8 +108,8 @@ def _export(layers: dict[Path, Any], writing: Any) -> None:
             layer.Export(str(path))
 
 
-async def _in_child(folder: Path) -> None:
-    """Make the package of those files. Raises Refused (503)."""
+async def _in_child(folder: Path, home: Path) -> None:
+    """Make the package of those files; `home`: the stage's folder, which is not told. Raises Refused (503)."""
     child = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "twinstage.live.api.package_child", str(folder)),
         stdin=asyncio.subprocess.DEVNULL,
@@ -128,4 +128,5 @@ async def _in_child(folder: Path) -> None:
             await child.wait()
     if child.returncode:
         lines = said.decode("utf-8", "replace").strip().splitlines() or ["it said nothing"]
-        raise Refused(503, f"the package could not be made: {lines[-1][:500]}")
+        told = lines[-1].replace(f"{home}{os.sep}", "")[:500]
+        raise Refused(503, f"the package could not be made: {told}")
