@@ -42,6 +42,8 @@ PAGES = [
     "docs/usd-support.md",
     "docs/verify-rules.md",
     "docs/verify.md",
+    "clients/js/README.md",
+    "examples/unity_unreal.md",
 ]
 
 
