@@ -26,6 +26,8 @@ signals:
   - {id: recipe, source: plc, field: recipe, type: string}
   - {id: mode, source: plc, field: mode, type: enum, values: {idle: 0, running: 4}}
   - {id: what, source: plc, field: what, type: i64}
+alarms:
+  - {id: far, signal: x, above: 0.5, priority: high}
 """)
     (tmp_path / "bindings.yaml").write_text("""bindings: 1
 contract: contract.yaml
@@ -62,7 +64,10 @@ def test_texts_enum_names_entities_and_arrivals_reach_the_stream(live: LiveTwin)
     signals = {signal["id"]: signal for signal in scene_document(live.hub.scene)["signals"]}
     assert signals["mode"]["labels"] == {"0": "idle", "4": "running"} and "labels" not in signals["x"]
     assert live.ingest.received_ns == 1000 * NS - 30_000_000
-    assert len(session.take(1)) == 1
+    *told_first, tick = session.take(1)
+    assert isinstance(tick, bytes)
+    alarm = next(m for m in map(json.loads, told_first) if m["event"] == "alarm")
+    assert (alarm["n"], alarm["data"]["count"], alarm["data"]["records"][0]["alarm"]) == (1, 1, "far")
     session.receive(json.dumps({"type": "ack", "seq": live.hub.seq}), now_ns=2, wall_ns=1000 * NS + 5_000_000)
     told = live.hub.figures.apply_seconds
     assert (told.count, round(told.sum, 6)) == (1, 0.035)
