@@ -23,7 +23,7 @@ import numpy as np
 from _fanout_motion import Motion, make_motion, path_of
 
 HEADER = struct.Struct("<BBHIQqqqIIII")
-TICK_END, KEYFRAME = 5, 1
+TICK_END, DELTA, KEYFRAME = 5, 6, 1
 HELLO = {"type": "hello", "token": None, "want": None, "caps": ["delta", "zstd"], "have": None}
 
 
@@ -184,7 +184,8 @@ class Checker(asyncio.Protocol):
                 raise Wrong(f"version {version}, epoch {epoch:08x}, {len(body)} bytes")
             if found != crc:
                 raise Wrong(f"CRC of op {op} in tick {seq}")
-            if seq <= self.seq or (not flags & KEYFRAME and base > self.seq):
+            stands = self.seq & 0xFFFFFFFF
+            if seq <= self.seq or not (flags & KEYFRAME or base == stands or (base < stands and op != DELTA)):
                 raise Wrong(f"tick {seq} on {base} after tick {self.seq}")
             at = end + -end % 8
             if op == TICK_END:
@@ -436,18 +437,5 @@ def _fatal(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
 
 if __name__ == "__main__":
     import uvloop
-    from twinstage.sync.codec import HEADER_SIZE
-
-    if HEADER_SIZE == 40:  # TEMPORARY, until the new wire is merged
-        OLD = struct.Struct("<BBHIQqqII")
-
-        def old(self: Checker, body: memoryview) -> None:
-            self.bytes += len(body)
-            if body[len(body) - 40] == TICK_END:
-                _, _, _, _, seq, event, _, _, epoch = OLD.unpack_from(body, len(body) - 40)
-                assert epoch == self.epoch_crc
-                self._complete(seq, event)
-
-        Checker._binary = old
 
     uvloop.run(main())

@@ -32,9 +32,9 @@ from typing import Any
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
-from _common import figure
-from _fanout_motion import make_motion, path_of, write_stage
-from _fanout_viser import Seen, follow
+from _common import figure  # noqa: E402
+from _fanout_motion import make_motion, path_of, write_stage  # noqa: E402
+from _fanout_viser import Seen, follow  # noqa: E402
 
 WORST_M, WORST_DEG = 1e-3, 0.1
 

@@ -5,9 +5,9 @@
     python scripts/soak_live.py --fresh                       # forget what is there and begin anew
 
 `twinstage serve --history` runs in a process of its own, `_live_load` sends it what a plant sends, with its faults, and
-clients follow it. Each minute one JSON line goes to out/soak/live.jsonl. Started again before the end, it goes on: with the
-same history, whose twin must go on where it ended. In the end the server is killed with kill -9, and the last line says
-what was found. Exit 1 where
+clients follow it, good ones and bad ones (`_bad_clients`). Each minute one JSON line goes to out/soak/live.jsonl. Started
+again before the end, it goes on: with the same history, whose twin must go on where it ended. In the end the server is
+killed with kill -9, and the last line says what was found. Exit 1 where
 
  - the accounts are not exactly what was sent, or do not add up in any minute;
  - the history does not recover to the state hash that the live twin had, or lacks a reading;
@@ -26,6 +26,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,6 +36,7 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
+import _bad_clients as bad  # noqa: E402
 import _live_load as load  # noqa: E402
 
 SLOPE_MB_H = 5.0
@@ -68,10 +70,17 @@ BOX = """    def Cube "BoxN"
 
 @dataclass
 class Seen:
-    """What the clients of a minute saw. `lost`: how often one that should keep up lost the twin."""
+    """What the clients of a minute saw. `lost`: how often one that should keep up lost the twin; `late`: ages of its ticks
+    when they were applied [ms]; `did`: how often the bad ones came."""
 
     frames: int = 0
     lost: int = 0
+    late: list[float] = field(default_factory=list)
+    did: Counter[str] = field(default_factory=Counter)
+
+    def late_ms(self, percent: float) -> float:
+        """That percentile of the ages."""
+        return round(float(np.percentile(self.late, percent)), 1) if self.late else 0.0
 
 
 async def follower(url: str, seen: Seen) -> None:
@@ -83,16 +92,23 @@ async def follower(url: str, seen: Seen) -> None:
         try:
             async with connect(url) as client:
                 while True:
-                    await client.frame(timeout=30)
+                    tick = await client.frame(timeout=30)
                     seen.frames += 1
+                    seen.late.append((time.time_ns() - tick.tick_ns) / 1e6)
         except (TwinstageError, TimeoutError, OSError):
             seen.lost += 1
             await asyncio.sleep(1)
 
 
-CLIENTS: tuple[Callable[[str, Seen], Awaitable[None]], ...] = (follower,)
-"""Who is connected all the time, each until it is cancelled. Clients that misbehave (slow, silent, sending rubbish, cut
-off) belong here: whatever they do, the judgement of the minute is the same."""
+def misbehaving(client: Callable[[str, Counter[str]], Awaitable[None]]) -> "Client":
+    """A bad client, counted."""
+    return lambda url, seen: client(url, seen.did)
+
+
+Client = Callable[[str, Seen], Awaitable[None]]
+CLIENTS: tuple[Client, ...] = (*[follower] * 3, *map(misbehaving, bad.ALL))
+"""Who is connected all the time, each until it is cancelled. Whatever the bad ones do (slow, silent, sending rubbish, cut
+off), the judgement of the minute is the same."""
 
 
 async def followed(url: str, seconds: float) -> Seen:
@@ -257,6 +273,8 @@ class Run:
             "ticks_per_second": round((told["seq"] - seq) / seconds, 1),
             "frames": seen.frames,
             "lost": seen.lost,
+            "late_ms": [seen.late_ms(50), seen.late_ms(99)],
+            "bad": dict(seen.did),
             "behind_s": sent["behind_s"],
             "counts": counts,
             "balanced": counts["received"] == _sum(counts),
@@ -275,7 +293,10 @@ def wrong_in(row: Row) -> list[str]:
     if not row["balanced"]:
         out.append(f"minute {row['minute']}: the accounts do not add up: {row['counts']}")
     if not row["frames"]:
-        out.append(f"minute {row['minute']}: the client saw nothing")
+        out.append(f"minute {row['minute']}: the clients saw nothing")
+    missing = {client.__name__ for client in bad.ALL} - set(row["bad"])
+    if missing:
+        out.append(f"minute {row['minute']}: no client was {', '.join(sorted(missing))}")
     return out
 
 
@@ -320,7 +341,7 @@ def judged(run: Run, rows: list[Row]) -> Row:
     ]
     if (ticks := float(np.median([row["ticks_per_second"] for row in rows]))) < TICKS:
         slow.append(f"{ticks:g} ticks a second")
-    if out["found"] != sent:
+    if _moved(out["found"]) != _moved(sent) or out["found"]["history_only"] < sent["history_only"]:
         wrong.append("the accounts are not what was sent")
     if out["recovered_state"] != out["state"] or out["recovered_counts"] != counts:
         wrong.append("the history recovers to another state or to other counts")
@@ -329,6 +350,13 @@ def judged(run: Run, rows: list[Row]) -> Row:
     if long_s >= LONG_S and grown > SLOPE_MB_H:
         wrong.append(f"memory grows by {grown:.1f} MB an hour")
     return out | {"wrong": wrong, "slow": slow}
+
+
+def _moved(counts: dict[str, int]) -> dict[str, int]:
+    """The accounts but for what goes into the history only: when sender or twin stood still for longer than `idle_after`,
+    the source counted as silent, and what then came in disorder was late."""
+    both = counts["applied"] + counts["history_only"]
+    return {**counts, "applied": both, "history_only": 0}
 
 
 def recovered(folder: Path) -> Row:

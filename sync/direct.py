@@ -8,7 +8,6 @@ Another ASGI server knows nothing of this; `server` then takes the long way.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, MutableMapping
 from typing import Any
 
@@ -130,15 +129,15 @@ class DirectSocket(WebSocketsSansIOProtocol):
 
     def _frame(self, frame: bytes) -> None:
         """A whole frame. Short texts (acknowledgements) are read here, everything else by the library."""
-        if frame[0] == _TEXT and frame[1] & _MASKED and len(frame) < 6 + _SHORT and self.open:
-            if not self._fragmented and self.hear is not None:
-                try:
-                    text = apply_mask(frame[6:], frame[2:6]).decode()
-                except UnicodeDecodeError:
-                    pass  # the library closes with the right code
-                else:
-                    self.hear(text)
-                    return
+        short = len(frame) - 6 < _SHORT and frame[:2] == bytes((_TEXT, _MASKED | max(0, len(frame) - 6)))
+        if short and not self._fragmented and self.open and self.hear is not None:
+            try:
+                text = apply_mask(frame[6:], frame[2:6]).decode()
+            except UnicodeDecodeError:
+                pass  # the library closes with the right code
+            else:
+                self.hear(text)
+                return
         if not frame[0] & 0x08:  # not a ping, pong or close, which may come in between
             self._fragmented = not frame[0] & _FIN
         super().data_received(frame)
@@ -177,8 +176,6 @@ class Pump:
         self._now_ns = now_ns
         self._loop = asyncio.get_running_loop()
         self._session: Session | None = None
-        self._waiting: deque[str | bytes] = deque()
-        """The rest of a tick that did not fit."""
         self._scheduled = False
         self._cut: asyncio.TimerHandle | None = None
         self.done = asyncio.Event()
@@ -212,18 +209,12 @@ class Pump:
             session.close(1000, "the client left")
             self.done.set()
             return
-        room = socket.writable.is_set
-        while True:
-            while self._waiting and room():
-                socket.write(self._waiting.popleft())
-            if self._waiting or not room():
-                break
-            self._waiting.extend(session.take(self._now_ns()))
-            if not self._waiting:
-                break
+        room, message = socket.writable.is_set, None
+        while room() and (message := session.next_message(self._now_ns())) is not None:
+            socket.write(message)
         if session.closed is None:
             return
-        if room() and not self._waiting:
+        if message is None and room():
             self.done.set()
         elif self._cut is None:
             self._cut = self._loop.call_later(LAST_WORDS_S, socket.transport.abort)

@@ -10,6 +10,7 @@ PAGES = [
     "CONTRIBUTING.md",
     "docs/access.md",
     "docs/alarms.md",
+    "docs/api.md",
     "docs/architecture.md",
     "docs/cameras.md",
     "docs/contract.md",
@@ -41,6 +42,8 @@ PAGES = [
     "docs/usd-support.md",
     "docs/verify-rules.md",
     "docs/verify.md",
+    "clients/js/README.md",
+    "examples/unity_unreal.md",
 ]
 
 

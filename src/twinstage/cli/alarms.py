@@ -172,7 +172,7 @@ def _act(
         order["seconds"] = seconds
     answer = _ask(server, me, f"/api/alarms/{action}", order)
     for record in answer["done"]:
-        until = f" until {record['until']}" if "until" in record else ""
+        until = f" until {record['until']}" if record.get("until") else ""
         print(f"{record['alarm']}: {record['what'].replace('_', ' ')}{until}")
     if answer["refused"]:
         raise UserError("; ".join(item["reason"] for item in answer["refused"]))

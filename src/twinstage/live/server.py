@@ -155,6 +155,9 @@ def serve_live(
     door = open_access(choices, clock=live.clock)
     app = make_app(live, hosts={host, *hosts}, camera_engine=camera_engine, access=door, datasets=datasets)
     if grpc_port is not None:
+        from twinstage.sync.rpc.proto import classes
+
+        classes()  # a UserError where its packages are missing, before anything is served
         background.append(lambda: _answer_grpc(app, live, grpc_port))
     serve(
         app,
