@@ -12,7 +12,7 @@ from typing import Any
 
 from twinstage.base.clock import Clock
 from twinstage.base.errors import TwinstageError, UserError
-from twinstage.sync.access.roles import CALLER
+from twinstage.sync.access.roles import caller
 from twinstage.sync.api.calls import Calls
 from twinstage.sync.api.http import called, valid
 from twinstage.sync.api.operation import MOST_BYTES, Refused
@@ -133,8 +133,8 @@ def _follower(hub: Hub, clock: Clock) -> Callable[[Any, Any], AsyncIterator[Any]
     async def follow(request: Any, context: Any) -> AsyncIterator[Any]:
         """A session of the hub whose client is gRPC's flow control: what it takes counts as applied."""
         wake = asyncio.Event()
-        session = hub.connect(wake.set, now_ns=_now_ns())
-        session.who = CALLER.get() or session.who  # so that it ends when the caller's token does
+        who = caller()
+        session = hub.connect(wake.set, now_ns=_now_ns(), admit=lambda token: who)
 
         def say(**what: Any) -> None:
             session.receive(json.dumps(what), now_ns=_now_ns(), wall_ns=clock.now_ns())

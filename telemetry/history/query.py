@@ -127,7 +127,7 @@ class History:
     ) -> "pa.Table":
         """Readings of signals (none: of all) in a span of event time, ends included, sorted by signal and time.
 
-`known_ns`: only what had arrived by then. Derived signals of the newest contract may be named, see `derived`.
+        `known_ns`: only what had arrived by then. Derived signals of the newest contract may be named, see `derived`.
         `limit`, `offset`: so many rows, from that one on.
         """
         part = "" if limit is None else f" LIMIT {int(limit)} OFFSET {int(offset)}"
