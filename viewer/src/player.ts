@@ -9,8 +9,8 @@ import { type Grade, Store } from "./core/store.ts";
 import { Timeline } from "./core/timeline.ts";
 import { TwinTime } from "./core/twin-time.ts";
 import type { StageView } from "./view/stage-view.ts";
+import { OP } from "./wire/frames.ts";
 import type { Mirror } from "./wire/mirror.ts";
-import { OP } from "./wire/protocol.ts";
 import type { SceneData } from "./wire/scene-data.ts";
 import type { Tick } from "./wire/session.ts";
 

@@ -6,6 +6,7 @@ import { Latency } from "../src/core/latency.ts";
 import { Backoff } from "../src/wire/backoff.ts";
 import { ClockSync } from "../src/wire/clock-sync.ts";
 import { crc32, crc32OfText } from "../src/wire/crc.ts";
+import { digestOf } from "../src/wire/digest.ts";
 import { Session, type Effect } from "../src/wire/session.ts";
 import { frame, joined, message, poseBody } from "./wire.ts";
 
@@ -253,7 +254,7 @@ test("a digest that differs means that everything is taken anew", () => {
   const session = live();
   assert.deepEqual(sent(session.askDigest()), [{ type: "digest" }]);
   const answer = (seq: number, sha256: string): string => JSON.stringify({ type: "digest", seq, sha256 });
-  assert.deepEqual(session.text(answer(9, session.mirror.digest())), []);
+  assert.deepEqual(session.text(answer(9, digestOf(session.mirror))), []);
   assert.deepEqual(session.text(answer(8, "of another tick")), []);
   assert.deepEqual(session.digests, { checked: 1, wrong: 0 });
   assertResync(session, session.text(answer(9, "0".repeat(64))));

@@ -6,17 +6,10 @@
  */
 import type { PoseBatch } from "../core/pose-pool.ts";
 import { crc32OfText } from "./crc.ts";
+import { digestOf } from "./digest.ts";
+import { type DeltaFrame, FLAG_ZSTD, type Frame, FrameError, OP, type PoseFrame, type TickEndFrame } from "./frames.ts";
 import { Mirror } from "./mirror.ts";
-import {
-  Decoder,
-  type DeltaFrame,
-  type Frame,
-  FrameError,
-  OP,
-  type PoseFrame,
-  type TickEndFrame,
-  VERSION,
-} from "./protocol.ts";
+import { Decoder, VERSION } from "./protocol.ts";
 
 /** Frames other than of poses. */
 export type ValueFrame = Exclude<Frame, PoseFrame | DeltaFrame | TickEndFrame>;
@@ -170,7 +163,7 @@ export class Session {
       poses,
       frames: frames.filter(isValueFrame),
       deltaRows: frames.reduce((sum, { op, header }) => sum + (op === OP.delta ? header.n : 0), 0),
-      inflated: frames.filter(({ header }) => header.flags & 4).length,
+      inflated: frames.filter(({ header }) => header.flags & FLAG_ZSTD).length,
     };
     return [{ kind: "tick", tick }];
   }
@@ -213,7 +206,7 @@ export class Session {
     // Between its tick and the digest the server sends nothing else; a digest of another tick cannot be judged.
     if (this.phase !== "live" || Number(message.seq) !== this.mirror.seq) return [];
     this.digests.checked++;
-    if (String(message.sha256) === this.mirror.digest()) return [];
+    if (String(message.sha256) === digestOf(this.mirror)) return [];
     this.digests.wrong++;
     return this.doubt(`what is held at tick ${this.mirror.seq} differs from the server's`);
   }
