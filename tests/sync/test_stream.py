@@ -134,6 +134,22 @@ def test_who_missed_a_few_ticks_gets_their_sum_as_a_delta(make: ModuleType) -> N
     assert peer.ack().take().compared == 2
 
 
+def test_what_came_new_or_grew_among_missed_ticks_comes_whole(make: ModuleType) -> None:
+    hub = new_hub(make)
+    move(make, hub, [0, 1, 2], 0.0)
+    peer = Peer(hub).take().ack()
+    move(make, hub, [0, 1, 2, 3], 0.1)
+    move(make, hub, [0, 1], 0.2, scale=[[1, 1, 1], [2, 1, 1]])
+    move(make, hub, [0, 1, 2, 3], 0.3, scale=[[1, 1, 1], [2, 1, 1], [1, 1, 1], [1, 1, 1]])
+    peer.take().ack()
+    bodies = {frame.header.op: [] for frame in peer.ticks[-1]}
+    for frame in peer.ticks[-1]:
+        bodies[frame.header.op] += [] if frame.body is None else frame.body.index.tolist()
+    assert bodies == {codec.OP_POSE: [3, 1], codec.OP_DELTA: [0, 2], codec.OP_TICK_END: []}
+    peer.say(type="digest")
+    assert peer.take().compared == 1
+
+
 def test_scale_changes_and_far_moves_come_whole(make: ModuleType) -> None:
     hub = new_hub(make)
     nodes = list(range(7))
