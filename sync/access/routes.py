@@ -28,7 +28,7 @@ _OWN = (
     Line("GET POST DELETE", "/api/session", PUBLIC),
     Line("WEBSOCKET", "/ws", PUBLIC),  # asks for the token in its first message
 )
-_VIEWER = (Line("GET", "/", Role.VIEWER),)
+_VIEWER = (Line("GET", "/", Role.VIEWER), Line("GET", "/client/{name}", Role.VIEWER))
 _DATA = tuple(
     Line(operation.method, path, PUBLIC if operation.role == "anyone" else ROLES[operation.role])
     for operation in OPERATIONS

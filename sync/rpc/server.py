@@ -145,7 +145,7 @@ def _follower(hub: Hub, clock: Clock) -> Callable[[Any, Any], AsyncIterator[Any]
             while True:
                 wake.clear()
                 seq = 0
-                for part in session.take(_now_ns()):
+                while (part := session.next_message(_now_ns())) is not None:
                     if isinstance(part, str):
                         yield message(text=part)
                         told = json.loads(part)
