@@ -14,6 +14,7 @@ from twinstage.sync.access.access import offered_token, subprotocol_of
 from twinstage.sync.access.buckets import AddressBuckets, Bucket, is_loopback, neighbourhood
 from twinstage.sync.access.choices import AccessChoices
 from twinstage.sync.access.cookies import LIFETIME_S, CookieJar, cookie_name, read_cookie
+from twinstage.sync.access.limits import Limits
 from twinstage.sync.access.origins import Origins, parse_origin
 from twinstage.sync.access.roles import Role
 from twinstage.sync.access.routes import TABLE, Routes
@@ -229,6 +230,13 @@ def test_what_must_not_be_served_is_one_sentence(host: str, choices: AccessChoic
     with pytest.raises(UserError, match=sentence) as told:
         choices.check(host)
     assert "\n" not in str(told.value) and told.value.exit_code == 2
+
+
+def test_chosen_limits() -> None:
+    assert AccessChoices().limits == Limits()
+    limits = AccessChoices(max_clients=1000, max_clients_by_address=900).limits
+    assert (limits.clients, limits.connections) == (1000, 4000)
+    assert (limits.clients_by_address, limits.connections_by_address) == (900, 3600)
 
 
 def test_what_may_be_served() -> None:
