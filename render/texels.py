@@ -82,5 +82,5 @@ def _place(coordinate: F4, size: int, mode: str) -> np.ndarray:
         inside = 1 - np.abs(1 - (coordinate - 2 * np.floor(coordinate / 2)))
     else:
         inside = coordinate - np.floor(coordinate)
-    at = np.clip(inside * np.float32(size), 0, size - 1)  # what is not finite has no place
-    return np.asarray(np.nan_to_num(at, copy=False), np.intp)
+    at = np.fmax(inside * np.float32(size), 0)  # 0 for what is no number
+    return np.asarray(np.fmin(at, size - 1), np.intp)

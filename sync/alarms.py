@@ -1,6 +1,6 @@
 """Who looks after the alarms is handed in (`AlarmSource`); this module knows what is asked of it (`api.alarms`).
 
-An order is answered when what was done is as safe as the journal is. `by` is what the client says.
+An order is answered when what was done is as safe as the journal is. `by` is what the client says, and the name of its token.
 """
 
 import asyncio
@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from twinstage.base.errors import UserError
+from twinstage.sync.access.roles import signed
 from twinstage.sync.api.alarms import (
     ActAsk,
     Acted,
@@ -61,7 +62,7 @@ def alarm_calls(source: AlarmSource) -> "dict[str, Call]":
         return AlarmRecords(records=tuple(AlarmRecord.model_validate(record) for record in found))
 
     async def act(asked: ActAsk, order: Order) -> Acted:
-        return await acted(source, asked.action, order)
+        return await acted(source, asked.action, order.model_copy(update={"by": signed(order.by)}))
 
     return {"listAlarms": listing, "listAlarmRecords": journal, "actOnAlarms": act}
 

@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar
 
@@ -28,6 +29,8 @@ class SyncClient:
         url: str,
         *,
         timeout: float = 10.0,
+        token: str | None = None,
+        ca_file: str | Path | None = None,
         interest: m.Interest | None = None,
         rate: float | None = None,
     ) -> None:
@@ -35,7 +38,7 @@ class SyncClient:
         self._thread = threading.Thread(target=self._loop.run_forever, name="twinstage client", daemon=True)
         self._thread.start()
         self._link: AbstractAsyncContextManager[Client] = connect(
-            url, timeout=timeout, interest=interest, rate=rate
+            url, timeout=timeout, interest=interest, rate=rate, token=token, ca_file=ca_file
         )
         try:
             self._client = self._call(self._link.__aenter__())

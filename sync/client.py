@@ -13,12 +13,14 @@ builds up a backlog. `await client.digest()` compares all that it holds with the
 import asyncio
 import gzip
 import itertools
+import ssl
 import time
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -32,6 +34,7 @@ from websockets.typing import Subprotocol
 from twinstage.base.errors import TwinstageError, UserError
 from twinstage.scene.columns import F8
 from twinstage.sync import messages as m
+from twinstage.sync.access.credentials import client_context, token_text
 from twinstage.sync.clock import ClockOffset
 from twinstage.sync.codec import OP_TICK_END, Frame, FrameError, decode_counting
 from twinstage.sync.model import SceneModel, Tick, Value
@@ -76,8 +79,15 @@ class Client:
         interest: m.Interest | None = None,
         rate: float | None = None,
         caps: tuple[str, ...] = m.CAPS,
+        token: str | None = None,
+        ca_file: str | Path | None = None,
     ) -> None:
         self.http_url, self._socket_url = _addresses(url)
+        self._token = token
+        token_text(token)  # a reference that leads nowhere is told at once
+        self._tls = client_context(self.http_url, ca_file)
+        self.role = ""
+        """What the server lets this client do: viewer, operator or engineer."""
         self._want = want
         self._on_tick = on_tick
         self._on_event = on_event
@@ -232,10 +242,16 @@ class Client:
                 self._fail(str(refusal))
                 return
             except InvalidStatus as status:
-                if status.response.status_code == 403:
+                if status.response.status_code in (400, 401, 403):
                     sentence = bytes(status.response.body or b"").decode(errors="replace")
                     self._fail(sentence)
                     return
+            except UserError as error:  # the token's file or variable is gone
+                self._fail(str(error))
+                return
+            except ssl.SSLCertVerificationError as error:
+                self._fail(f"its certificate is not to be trusted: {error.verify_message}")
+                return
             except (OSError, ConnectionClosed, InvalidHandshake, FrameError, m.MessageError, EOFError):
                 pass
             except Exception as error:  # a defect, here or in `on_tick`: say so instead of falling silent
@@ -261,8 +277,10 @@ class Client:
             proxy=None,
             open_timeout=5,
             close_timeout=1,
+            ssl=self._tls,
         ) as socket:
             hello = m.Hello(
+                token=token_text(self._token),
                 want=list(self._want),
                 caps=list(self._caps),
                 have=self._have(),
@@ -344,6 +362,7 @@ class Client:
 
     async def _control(self, socket: ClientConnection, message: m.ServerMessage | m.Unknown) -> None:
         if isinstance(message, m.Welcome):
+            self.role = message.role
             self.welcome, self.tier = message, None
             self.reconnects += self._tick is not None
             await self._load(socket, message.epoch, message.revision)
@@ -380,7 +399,7 @@ class Client:
         """Fetches the scene unless that one is held, then asks for the stream."""
         held = self._model
         if held is None or (epoch or held.epoch, revision) != (held.epoch, held.revision):
-            body = await asyncio.to_thread(_fetch, self.http_url + "/api/scene")
+            body = await asyncio.to_thread(self._get, "/api/scene")
             self._model = SceneModel(msgspec.json.decode(body))
             self._filtered = self._interest != m.Interest()
         await socket.send(m.to_text(m.Ready(self.model.revision)))
@@ -388,7 +407,10 @@ class Client:
     async def geometry(self, prototype: int) -> bytes:
         """The GLB of a prototype of the scene."""
         url: str = self.scene["prototypes"][prototype]["url"]
-        return await asyncio.to_thread(_fetch, self.http_url + url)
+        return await asyncio.to_thread(self._get, url)
+
+    def _get(self, path: str) -> bytes:
+        return _fetch(self.http_url + path, token_text(self._token), self._tls)
 
     def nodes_of(self, tick: Tick) -> list[str]:
         """Prim paths whose pose a tick brought (points are left out)."""
@@ -407,13 +429,27 @@ async def connect(
     interest: m.Interest | None = None,
     rate: float | None = None,
     caps: tuple[str, ...] = m.CAPS,
+    token: str | None = None,
+    ca_file: str | Path | None = None,
 ) -> AsyncIterator[Client]:
     """A link that has its first state; `url` is the address of the viewer.
 
     `on_tick` is called after each applied tick, `on_event` at each event. `interest` and `rate` (ticks a second at most): as in
-    `Client`. `caps`: what of the protocol is used. Raises UserError where no twin answers within `timeout` [s].
+    `Client`. `caps`: what of the protocol is used. `token`: env:NAME, file:PATH, or the token itself; looked up again for each
+    connection, and never printed. `ca_file`: PEM certificate that vouches for the server's, where the system does not know it.
+    Raises UserError where no twin answers within `timeout` [s].
     """
-    client = Client(url, want, on_tick, on_event=on_event, interest=interest, rate=rate, caps=caps)
+    client = Client(
+        url,
+        want,
+        on_tick,
+        on_event=on_event,
+        interest=interest,
+        rate=rate,
+        caps=caps,
+        token=token,
+        ca_file=ca_file,
+    )
     task = asyncio.create_task(client.run())
     try:
         try:
@@ -437,9 +473,20 @@ def _addresses(url: str) -> tuple[str, str]:
     return http, urlunsplit(("wss" if secure else "ws", parts.netloc, "/ws", "", ""))
 
 
-def _fetch(url: str) -> bytes:
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """Elsewhere is no place for a token."""
+
+    def redirect_request(self, *args: Any, **more: Any) -> None:
+        return None
+
+
+def _fetch(url: str, token: str | None = None, tls: ssl.SSLContext | None = None) -> bytes:
     request = urllib.request.Request(url, headers={"Accept-Encoding": "gzip"})
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    if token:
+        request.add_unredirected_header("Authorization", f"Bearer {token}")
+    opener = urllib.request.build_opener(
+        _NoRedirects, urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=tls)
+    )
     try:
         with opener.open(request, timeout=60) as answer:
             body: bytes = answer.read()

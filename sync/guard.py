@@ -2,9 +2,12 @@
 
 import ipaddress
 import json
+from collections.abc import Callable
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from twinstage.sync.access.origins import Origins
 
 _POLICY = "; ".join(
     [
@@ -33,27 +36,54 @@ SECURITY_HEADERS = {
 class Guard:
     """Refuses foreign hosts (DNS rebinding) and foreign origins of websockets and of requests that change things.
 
-    Adds security headers.
+    Adds security headers. Pages of origins that were named may ask, too, with a token of their own: cookies stay here.
     """
 
-    def __init__(self, app: ASGIApp, allowed_hosts: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        allowed_hosts: frozenset[str] = frozenset(),
+        origins: Origins | None = None,
+        on_refusal: Callable[[Scope, str, str], None] | None = None,
+    ) -> None:
         self._app = app
         self._allowed = allowed_hosts | {"localhost"}
+        self._origins = origins or Origins()
+        self._on_refusal = on_refusal or (lambda scope, reason, sentence: None)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        host = headers.get("host", "")
-        if not self._known(host):
-            await _refuse(scope, send, f"this server does not go by the name {host!r}; --allow-host adds one")
-        elif scope["type"] == "websocket" and not _same_origin(headers.get("origin"), host):
-            await _refuse(scope, send, "pages of another origin may not open this websocket")
-        elif scope.get("method", "GET") not in _HARMLESS and not _same_origin(headers.get("origin"), host):
-            await _refuse(scope, send, "pages of another origin may not change anything here")
+        host, origin = headers.get("host", ""), headers.get("origin")
+        reason, sentence = self._fault(scope, host, origin)
+        named = origin if self._origins.named(origin) else None
+        if reason:
+            self._on_refusal(scope, reason, sentence)
+            await _refuse(scope, send, sentence)
+        elif named and scope.get("method") == "OPTIONS" and "access-control-request-method" in headers:
+            await _allow(send, named)
         else:
-            await self._app(scope, receive, _with_headers(send))
+            await self._app(scope, receive, _with_headers(send, named))
+
+    def _fault(self, scope: Scope, host: str, origin: str | None) -> tuple[str, str]:
+        """A word and a sentence about what is wrong with who asks; empty where nothing is."""
+        if not self._known(host):
+            return "host", f"this server does not go by the name {host!r}; --allow-host adds one"
+        if self._origins.may_ask(origin, host):
+            return "", ""
+        if scope["type"] == "websocket":
+            return (
+                "origin",
+                "pages of another origin may not open this websocket; --allow-origin names one that may",
+            )
+        if scope.get("method", "GET") not in _HARMLESS:
+            return (
+                "origin",
+                "pages of another origin may not change anything here; --allow-origin names one that may",
+            )
+        return "", ""
 
     def _known(self, host: str) -> bool:
         name = _host_name(host)
@@ -79,20 +109,33 @@ def _is_address(name: str) -> bool:
     return True
 
 
-def _same_origin(origin: str | None, host: str) -> bool:
-    """Programs send no Origin; a page's must name this very host and port."""
-    return origin is None or origin.lower() in (f"http://{host.lower()}", f"https://{host.lower()}")
-
-
-def _with_headers(send: Send) -> Send:
+def _with_headers(send: Send, origin: str | None) -> Send:
     async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
             for name, value in SECURITY_HEADERS.items():
                 headers.setdefault(name, value)
+            if origin is not None:
+                headers["Access-Control-Allow-Origin"] = origin
+                headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+                headers.add_vary_header("Origin")
         await send(message)
 
     return send_with_headers
+
+
+async def _allow(send: Send, origin: str) -> None:
+    """Answers the question that a browser asks before a page of a named origin sends its token, or changes something."""
+    headers = {
+        "access-control-allow-origin": origin,
+        "access-control-allow-methods": "GET, HEAD, POST, PUT, PATCH, DELETE",
+        "access-control-allow-headers": "authorization, content-type, if-none-match",
+        "access-control-max-age": "600",
+        "vary": "Origin",
+    }
+    pairs = [(name.encode(), value.encode()) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": 204, "headers": pairs})
+    await send({"type": "http.response.body", "body": b""})
 
 
 async def _refuse(scope: Scope, send: Send, sentence: str) -> None:

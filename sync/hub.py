@@ -20,8 +20,8 @@ from twinstage.scene.snapshot import Snapshot
 from twinstage.sync import codec
 from twinstage.sync.figures import Counters, StreamFigures
 from twinstage.sync.interest import Selector
-from twinstage.sync.messages import GOING_AWAY, TIERS, Interest, StageInfo
-from twinstage.sync.session import Session
+from twinstage.sync.messages import RESTARTING, TIERS, Interest, StageInfo
+from twinstage.sync.session import Admit, Session
 from twinstage.sync.state import State
 from twinstage.sync.tiers import Tier
 from twinstage.sync.view import Masks, View
@@ -248,9 +248,9 @@ class Hub:
 
     # ------------------------------------------------------------------ for clients
 
-    def connect(self, wake: Callable[[], None], *, now_ns: int) -> Session:
-        """A new client; `wake` is called when its session has something to send."""
-        session = Session(self, wake, now_ns=now_ns)
+    def connect(self, wake: Callable[[], None], *, now_ns: int, admit: Admit | None = None) -> Session:
+        """A new client; `wake` is called when its session has something to send, `admit` says who it is."""
+        session = Session(self, wake, now_ns=now_ns, admit=admit)
         self.sessions.add(session)
         return session
 
@@ -262,7 +262,7 @@ class Hub:
     def stop(self, reason: str) -> None:
         """Says goodbye to all clients; they will try to reconnect."""
         for session in self.sessions:
-            session.close(GOING_AWAY, reason)
+            session.close(RESTARTING, reason)
 
     def tick(self, base_seq: int | None, want: frozenset[str]) -> list[bytes]:
         """Messages with all changes after `base_seq` (None: a keyframe), absolute and plain, encoded once for all."""

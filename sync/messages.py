@@ -20,7 +20,9 @@ TIERS: Final = (60.0, 30.0, 10.0, 2.0)
 """Ticks a second of the tiers; the first one tells every tick."""
 
 GOING_AWAY: Final = 1001
+RESTARTING: Final = 1012
 BAD_MESSAGE: Final = 4400
+NOT_ADMITTED: Final = 4401
 NO_PROTOCOL: Final = 4406
 TOO_SLOW: Final = 4408
 OUT_OF_ORDER: Final = 4409
@@ -155,6 +157,8 @@ class Welcome(Struct, tag="welcome", rename="camel"):
     want: list[str]
     server_time_ns: str
     limits: Limits
+    role: str = "engineer"
+    """viewer, operator or engineer."""
     version: int = VERSION
     caps: list[str] = []
     rate: float = TIERS[0]

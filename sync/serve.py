@@ -8,6 +8,7 @@ import asyncio
 import errno
 import signal
 import socket
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 
@@ -15,6 +16,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from twinstage.base.errors import TwinstageError, UserError
+from twinstage.sync.access.door import door
 from twinstage.sync.cameras import CameraSource
 from twinstage.sync.direct import DirectSocket
 from twinstage.sync.hub import Hub
@@ -56,11 +58,11 @@ def _bind_sentence(error: OSError, host: str, port: int) -> str:
     return f"cannot listen on port {port} of {host}: {error.strerror}"
 
 
-def url_of(sock: socket.socket) -> str:
+def url_of(sock: socket.socket, *, secure: bool = False) -> str:
     """The address a browser opens."""
     host, port = sock.getsockname()[:2]
     name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
-    return f"http://{name}:{port}"
+    return f"http{'s' if secure else ''}://{name}:{port}"
 
 
 class _Server(uvicorn.Server):
@@ -69,6 +71,26 @@ class _Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
         yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn's, but that a TLS handshake has a time of its own (by default it is a minute)."""
+        context, self.config.ssl = self.config.ssl, None
+        if context is None or not sockets:
+            await super().startup(sockets)
+            return
+        await super().startup([])
+        seconds = self.config.app.state.access.limits.header_seconds  # type: ignore[union-attr]
+        for sock in sockets:
+            listening = await asyncio.get_running_loop().create_server(
+                self._connection, sock=sock, ssl=context, ssl_handshake_timeout=seconds
+            )
+            self.servers.append(listening)
+
+    def _connection(self) -> asyncio.Protocol:
+        made: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        return made
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         hub: Hub = self.config.app.state.hub  # type: ignore[union-attr]
@@ -92,27 +114,33 @@ class _Server(uvicorn.Server):
 
 @asynccontextmanager
 async def running(
-    app: FastAPI, *, host: str = "127.0.0.1", port: int = 8000, sock: socket.socket | None = None
+    app: FastAPI,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    sock: socket.socket | None = None,
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[str]:
     """Serves while the block runs; yields the address. UserError where the port is in use."""
     sock = sock or bind(host, port)
-    server = _Server(_config(app))
+    server = _Server(_config(app, tls))
     task = asyncio.create_task(server.serve(sockets=[sock]))
     try:
         while not server.started:
             if task.done():
                 raise TwinstageError("the server ended before it had started") from task.exception()
             await asyncio.sleep(0.005)
-        yield url_of(sock)
+        yield url_of(sock, secure=tls is not None)
     finally:
         server.should_exit = True
         await task
         sock.close()
 
 
-def _config(app: FastAPI) -> uvicorn.Config:
-    return uvicorn.Config(
+def _config(app: FastAPI, tls: ssl.SSLContext | None) -> uvicorn.Config:
+    config = uvicorn.Config(
         app,
+        http=door(app.state.access),
         ws=DirectSocket,
         ws_per_message_deflate=False,
         ws_max_size=MAX_MESSAGE_BYTES,
@@ -123,6 +151,9 @@ def _config(app: FastAPI) -> uvicorn.Config:
         proxy_headers=False,
         timeout_graceful_shutdown=2,
     )
+    config.load()
+    config.ssl = tls
+    return config
 
 
 def serve(
@@ -134,6 +165,7 @@ def serve(
     on_ready: Callable[[str], None] | None = None,
     duration: float | None = None,
     stop: asyncio.Event | None = None,
+    tls: ssl.SSLContext | None = None,
 ) -> None:
     """Serves until SIGINT, SIGTERM, `stop` or the end of `duration` [s].
 
@@ -143,7 +175,7 @@ def serve(
     """
     sock = bind(host, port)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_serve(app, sock, background, on_ready, duration, stop or asyncio.Event()))
+        runner.run(_serve(app, sock, background, on_ready, duration, stop or asyncio.Event(), tls))
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -162,6 +194,7 @@ async def _serve(
     on_ready: Callable[[str], None] | None,
     duration: float | None,
     stop: asyncio.Event,
+    tls: ssl.SSLContext | None,
 ) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -169,7 +202,7 @@ async def _serve(
             NotImplementedError, RuntimeError, ValueError
         ):  # not on Windows, not off the main thread
             loop.add_signal_handler(number, stop.set)
-    async with running(app, sock=sock) as url:
+    async with running(app, sock=sock, tls=tls) as url:
         if on_ready:
             on_ready(url)
         tasks = [asyncio.ensure_future(work()) for work in background]

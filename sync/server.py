@@ -21,6 +21,9 @@ from starlette.types import Scope
 
 from twinstage.base.clock import Clock, SystemClock
 from twinstage.base.errors import TwinstageError
+from twinstage.sync.access.access import Access
+from twinstage.sync.access.gate import Gate, address_of, refusal_teller, token_offered, who_of
+from twinstage.sync.access.signin import add_signin_routes
 from twinstage.sync.alarms import AlarmSource, alarm_calls
 from twinstage.sync.api.calls import Call, Sources, alive, calls_of
 from twinstage.sync.api.files import add_document_routes, add_file_routes
@@ -32,9 +35,8 @@ from twinstage.sync.direct import DirectSocket, Pump, direct_socket
 from twinstage.sync.guard import Guard
 from twinstage.sync.hub import Hub
 from twinstage.sync.messages import NO_PROTOCOL, PROTOCOL, TOO_MANY
-from twinstage.sync.session import Session
+from twinstage.sync.session import Admit, Session
 
-MAX_CLIENTS = 500
 _FOREVER = "public, max-age=31536000, immutable"
 _CHECK = "no-cache"
 
@@ -50,12 +52,12 @@ def create_app(
     status: StatusSource | None = None,
     clock: Clock | None = None,
     allowed_hosts: Collection[str] = (),
-    max_clients: int = MAX_CLIENTS,
     cameras: CameraSource | None = None,
     state: StateText | None = None,
     alarms: AlarmSource | None = None,
     metrics: MetricsPage | None = None,
     api: Sources | None = None,
+    access: Access | None = None,
 ) -> FastAPI:
     """The ASGI app of one twin.
 
@@ -65,19 +67,27 @@ def create_app(
         status: gives what `/api/status` says under `sources` and beside it.
         clock: time of day that clients are told; the system's where None.
         allowed_hosts: host names it answers to besides localhost and IP addresses.
-        max_clients: websockets at one time.
         cameras: renders `/camera/...`; without it there is no such route. It is closed when the server ends.
         state: gives the text of `/api/state`, a USD layer; without it there is no such route.
         alarms: looks after `/api/alarms`; without it there is no such route.
         metrics: gives the page of `/metrics` and its media type; without it there is no such route.
         api: who answers `/api/v1/...` and `/readyz`; without it there are no such routes. `app.state.calls` afterwards.
+        access: who may do what; `app.state.access` afterwards. Where None, no token is asked for.
     """
     wall = clock or SystemClock()
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=_lifespan)
     app.state.hub = hub
     app.state.rate = _Rate(hub)
     app.state.cameras = cameras
-    app.add_middleware(Guard, allowed_hosts=frozenset(name.lower() for name in allowed_hosts))
+    app.state.access = access = access or Access(clock=wall)
+    app.add_middleware(Gate, access=access)  # the last one added is the first one asked
+    app.add_middleware(
+        Guard,
+        allowed_hosts=frozenset(name.lower() for name in allowed_hosts),
+        origins=access.origins,
+        on_refusal=refusal_teller(access),
+    )
+    add_signin_routes(app, access)
     app.add_exception_handler(HTTPException, _plain_error)
     app.add_exception_handler(TwinstageError, _own_error)
     app.add_exception_handler(Refused, refused)
@@ -98,7 +108,7 @@ def create_app(
 
     @app.websocket("/ws")
     async def follow(socket: WebSocket) -> None:
-        await _follow(socket, hub, wall, max_clients)
+        await _follow(socket, hub, wall, access)
 
     if viewer_dir is None:
         app.add_api_route("/", _no_viewer, methods=["GET", "HEAD"])
@@ -243,22 +253,31 @@ class _ViewerFiles(StaticFiles):
 # ---------------------------------------------------------------------- websocket
 
 
-async def _follow(socket: WebSocket, hub: Hub, clock: Clock, max_clients: int) -> None:
+async def _follow(socket: WebSocket, hub: Hub, clock: Clock, access: Access) -> None:
     if PROTOCOL not in socket.scope.get("subprotocols", ()):
         await socket.accept()
         await socket.close(NO_PROTOCOL, f"this server speaks {PROTOCOL}: offer it as the subprotocol")
         return
     await socket.accept(PROTOCOL)
-    if len(hub.sessions) >= max_clients:
-        await socket.close(TOO_MANY, f"this server has its {max_clients} clients already")
-        return
-    direct = direct_socket(socket.scope)
-    if direct is not None:
-        await _follow_directly(direct, socket, hub, clock)
-        return
+    address = address_of(socket.scope)
+    with access.seat(address) as full:
+        if full is not None:
+            await socket.close(full.code, full.sentence)
+            return
+        admit = access.admission(who_of(socket.scope), token_offered(socket.scope), address, _now_ns)
+        direct = direct_socket(socket.scope)
+        if direct is not None:
+            await _follow_directly(direct, socket, hub, admit, clock, access)
+        else:
+            await _follow_through_asgi(socket, hub, admit, clock, access)
+
+
+async def _follow_through_asgi(
+    socket: WebSocket, hub: Hub, admit: Admit, clock: Clock, access: Access
+) -> None:
     wake = asyncio.Event()
-    session = hub.connect(wake.set, now_ns=_now_ns())
-    reader = asyncio.create_task(_read(socket, session, clock))
+    session = hub.connect(wake.set, now_ns=_now_ns(), admit=admit)
+    reader = asyncio.create_task(_read(socket, session, _hearing(session, clock, access)))
     try:
         await _write(socket, session, wake)
     except WebSocketDisconnect:
@@ -270,11 +289,13 @@ async def _follow(socket: WebSocket, hub: Hub, clock: Clock, max_clients: int) -
             await reader
 
 
-async def _follow_directly(direct: DirectSocket, socket: WebSocket, hub: Hub, clock: Clock) -> None:
+async def _follow_directly(
+    direct: DirectSocket, socket: WebSocket, hub: Hub, admit: Admit, clock: Clock, access: Access
+) -> None:
     """The short way, behind our own server."""
     pump = Pump(direct, _now_ns)
-    session = hub.connect(pump.wake, now_ns=_now_ns())
-    pump.attach(session, lambda message: session.receive(message, now_ns=_now_ns(), wall_ns=clock.now_ns()))
+    session = hub.connect(pump.wake, now_ns=_now_ns(), admit=admit)
+    pump.attach(session, _hearing(session, clock, access))
     try:
         await pump.done.wait()
     finally:
@@ -285,13 +306,26 @@ async def _follow_directly(direct: DirectSocket, socket: WebSocket, hub: Hub, cl
             await socket.close(*session.closed)
 
 
-async def _read(socket: WebSocket, session: Session, clock: Clock) -> None:
+def _hearing(session: Session, clock: Clock, access: Access) -> Callable[[str | bytes], None]:
+    """What takes a client's messages, as many a second as it may send."""
+    talk = access.talk(_now_ns())
+
+    def hear(message: str | bytes) -> None:
+        now_ns = _now_ns()
+        if not talk.take(now_ns) and not session.closed:
+            access.counts.limited["messages"] += 1
+            session.close(TOO_MANY, f"more than {access.limits.messages_per_second:g} messages a second")
+        session.receive(message, now_ns=now_ns, wall_ns=clock.now_ns())
+
+    return hear
+
+
+async def _read(socket: WebSocket, session: Session, hear: Callable[[str | bytes], None]) -> None:
     """Feeds the session until the client goes."""
     try:
         while (event := await socket.receive())["type"] != "websocket.disconnect":
             text = event.get("text")
-            message = event["bytes"] if text is None else text
-            session.receive(message, now_ns=_now_ns(), wall_ns=clock.now_ns())
+            hear(event["bytes"] if text is None else text)
     finally:
         session.lost = True
         session.close(1000, "the client left")
@@ -322,7 +356,7 @@ def _now_ns() -> int:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     hub: Hub = app.state.hub
-    keeper = asyncio.create_task(_keep(hub, app.state.rate))
+    keeper = asyncio.create_task(_keep(hub, app.state.rate, app.state.access))
     pacer = asyncio.create_task(_pace(hub))
     try:
         yield
@@ -333,12 +367,16 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
                 await task
 
 
-async def _keep(hub: Hub, rate: "_Rate") -> None:
-    """Closes clients that keep the server waiting, and measures the tick rate."""
+async def _keep(hub: Hub, rate: "_Rate", access: Access) -> None:
+    """Closes clients that keep the server waiting or whose token does not count any more, and measures the tick rate."""
     while True:
         rate.measure(_now_ns())
         for session in list(hub.sessions):
             session.expire(_now_ns())
+            gone = None if session.closed else access.still(session.who)
+            if gone is not None:
+                access.audit.signed_out(session.who, gone.reason)
+                session.close(gone.code, gone.sentence)
         await asyncio.sleep(1.0)
 
 

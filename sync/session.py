@@ -19,12 +19,15 @@ import numpy as np
 
 from twinstage.scene.columns import Bool
 from twinstage.sync import messages as m
+from twinstage.sync.access.roles import LOCAL, Identity, Refusal, Role
 from twinstage.sync.figures import Counters, StreamFigures
 from twinstage.sync.interest import complaint
 from twinstage.sync.pace import Pace, Step
 from twinstage.sync.tiers import Tier
 from twinstage.sync.view import KINDS, View
 
+Admit = Callable[[str | None], Identity | Refusal]
+"""Says who shows that token in a hello, or why it is not let in."""
 MAX_CONTROL = 64
 """Control messages that may wait for one client; more means that it does not read."""
 _NS = 1_000_000_000
@@ -76,8 +79,13 @@ class _Sent:
 class Session:
     """State of one connection. `closed` is (code, reason) once it has to end."""
 
-    def __init__(self, stream: Stream, wake: Callable[[], None], *, now_ns: int) -> None:
+    def __init__(
+        self, stream: Stream, wake: Callable[[], None], *, now_ns: int, admit: Admit | None = None
+    ) -> None:
         self._stream = stream
+        self._admit = admit
+        self.who = Identity(LOCAL, Role.ENGINEER)
+        """Who is at the other end, after the hello."""
         self._wake = wake
         self._opened_ns = now_ns
         self._control: deque[str] = deque()
@@ -174,6 +182,12 @@ class Session:
                 m.NO_PROTOCOL, f"the client speaks versions {theirs}, this server {m.VERSION} to {m.VERSION}"
             )
             return
+        if self._admit is not None:
+            who = self._admit(hello.token)
+            if isinstance(who, Refusal):
+                self.close(who.code, who.sentence)
+                return
+            self.who = who
         self._welcomed = True
         self._have = hello.have
         self.want = frozenset(m.CHANNELS if hello.want is None else set(hello.want) & set(m.CHANNELS))
@@ -190,6 +204,7 @@ class Session:
                 want=[channel for channel in m.CHANNELS if channel in self.want],
                 server_time_ns=str(wall_ns),
                 limits=m.Limits(),
+                role=self.who.role.word,
                 caps=[cap for cap in m.CAPS if cap in self.caps],
                 rate=self.tier.hz,
                 tiers=[tier.hz for tier in stream.tiers],

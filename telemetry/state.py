@@ -41,6 +41,20 @@ NEVER = np.iinfo(np.int64).min
 """`event_ns` of a signal that has no value yet."""
 
 
+_BY_SIGNAL = (
+    "numeric",
+    "event_ns",
+    "quality",
+    "ordinal",
+    "usable",
+    "reported",
+    "by_arrival",
+    "applied_ns",
+    "sequence",
+)
+"""Columns of a table that have a place for each signal."""
+
+
 class StateTable:
     """Last known values.
 
@@ -243,6 +257,21 @@ class StateTable:
                 array.shape
             )
         self._texts.update(zip(sorted(self._texts), data["texts"], strict=True))
+
+    def take_from(self, other: "StateTable", pairs: tuple[NDArray[np.intp], NDArray[np.uint32]]) -> None:
+        """Become what a table of another contract was, in the signals with these numbers there and here; of one type each."""
+        self.revision = other.revision
+        mine, theirs = self._arrays(), other._arrays()
+        for name in _BY_SIGNAL:
+            mine[name][pairs[1]] = theirs[name][pairs[0]]
+        for was, now in zip(pairs[0].tolist(), pairs[1].tolist(), strict=True):
+            kind, row, place = self.types[now], other._row[was], self._row[now]
+            if kind == "i64":
+                self.integers[place] = other.integers[row]
+            elif kind in self._vectors:
+                self._vectors[kind][place] = other._vectors[kind][row]
+            if now in self._texts:
+                self._texts[now] = other._texts[was]
 
     def arrived_at(self, now_ns: int) -> None:
         """Let every value that is there count as arrived now, for a table that was taken over from the past."""

@@ -1,4 +1,4 @@
-"""Which pixels show which material, for the `raycast` engine: the looks of a depth buffer."""
+"""Which pixels show which material, for the `raycast` engine: the plain colours and the looks of a depth buffer."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,18 +16,17 @@ _METAL_SHARE = 0.6
 
 @dataclass(frozen=True)
 class Look:
-    """What some pixels show: a material's row, with its image where the geometry has coordinates, or the colours of a part's
-    vertices: the part's place in the depth buffer, else -1."""
+    """What differs from pixel to pixel: the image of a material, by its row, or the colours of a part's vertices: the part's
+    place in the depth buffer, else -1."""
 
     material: int
-    textured: bool
     painted: int
 
 
 @dataclass(frozen=True)
 class _Varied:
     """The pixels that show such looks: flat indices, triangles in the parts' BVHs, weights of the corners f4[3, n], texture
-    coordinates f4[2, n]; the latter three are left empty for looks that are the same everywhere."""
+    coordinates f4[2, n]."""
 
     pixels: np.ndarray
     triangle: np.ndarray
@@ -59,14 +58,35 @@ class Spots:
         return _sum(planes, self.varied.weights.take(self.chosen, axis=1))
 
 
+# In both functions the triangles of all parts stand in one row, so that numpy meets each pixel once, not each part.
+
+
+def plain_colors(
+    zbuffer: ZBuffer, materials: Sequence[Material], name: str, chosen: Sequence[bool]
+) -> tuple[np.ndarray, F4]:
+    """The pixels of the chosen parts, and f4[3, n] what an input of their materials is without its image."""
+    begin = np.full(len(zbuffer.parts) + 1, -1, np.intp)
+    colors = [np.zeros((0, 3), np.float32)]
+    length = 0
+    for index in np.flatnonzero(chosen).tolist():
+        part = zbuffer.parts[index]
+        of_slot = np.array([plain(materials[row], name) for row in part.materials], np.float32)
+        begin[index] = length
+        colors.append(of_slot.take(_slots(part), axis=0))
+        length += len(part.bvh)
+    place = begin.take(zbuffer.part.ravel(), mode="wrap")
+    pixels = np.flatnonzero(place >= 0)
+    place = place.take(pixels)
+    place += zbuffer.box_triangle.reshape(-1).take(pixels)
+    table = np.concatenate(colors).T.copy()
+    return pixels, np.stack([plane.take(place) for plane in table])
+
+
 def looks(
     zbuffer: ZBuffer, materials: Sequence[Material], name: str, chosen: Sequence[bool]
 ) -> Iterator[tuple[Look, Spots]]:
-    """The looks of one input on the chosen ones of the buffer's parts, with their pixels.
-
-    The triangles of all parts stand in one row, so that numpy meets each pixel once, not each part.
-    """
-    number: dict[Look, int] = {}
+    """The looks of one input on the chosen ones of the buffer's parts, with their pixels."""
+    number: dict[Look | None, int] = {None: 0}
     begin = np.full(len(zbuffer.parts) + 1, -1, np.intp)
     numbers: list[np.ndarray] = []
     uvs: list[F4] = []
@@ -79,7 +99,7 @@ def looks(
         numbers.append(of_slot.take(_slots(part)) if len(worn) > 1 else np.full(len(bvh), of_slot[0]))
         uvs.append(np.zeros((3, 2, len(bvh)), np.float32) if part.prototype.uv is None else bvh.corner_uv)
         length += len(bvh)
-    if not number:
+    if not numbers:
         return
     place = begin.take(zbuffer.part.ravel(), mode="wrap")
     pixels = np.flatnonzero(place >= 0)
@@ -88,29 +108,22 @@ def looks(
     triangle = zbuffer.box_triangle.reshape(-1).take(pixels).astype(np.intp)
     place = place.take(pixels)
     place += triangle
-    of_number = list(number)
     shown = np.concatenate(numbers).take(place)
-    plain_at = np.array([not look.textured and look.painted < 0 for look in of_number]).take(shown)
-    some = np.flatnonzero(plain_at)
-    varied = _Varied(
-        pixels.take(some), triangle[:0], np.zeros((3, 0), np.float32), np.zeros((2, 0), np.float32)
-    )
-    for k, places in grouped(shown.take(some)):
-        yield of_number[k], Spots(varied, places)
-    some = np.flatnonzero(~plain_at)
+    some = np.flatnonzero(shown)
     pixels, triangle, place = pixels.take(some), triangle.take(some), place.take(some)
     weights = _weights(zbuffer, pixels)
     uv = np.stack([_sum([corner.take(place) for corner in axis], weights) for axis in _rows(uvs)])
     varied = _Varied(pixels, triangle, weights, uv)
+    of_number = list(number)
     for k, places in grouped(shown.take(some)):
-        yield of_number[k], Spots(varied, places)
+        look = of_number[k]
+        assert look is not None
+        yield look, Spots(varied, places)
 
 
 def varies(prototype: Prototype, material: Material) -> bool:
     """Whether the base colour may differ from place to place."""
-    return _painted(material, prototype) or (
-        prototype.uv is not None and material.texture("diffuseColor") is not None
-    )
+    return _look(0, prototype, 0, material, "diffuseColor") is not None
 
 
 def _painted(material: Material, prototype: Prototype) -> bool:
@@ -128,10 +141,12 @@ def plain(material: Material, name: str) -> tuple[float, ...]:
     return tuple(c * kept(material, name) for c in color)
 
 
-def _look(index: int, prototype: Prototype, row: int, material: Material, name: str) -> Look:
-    painted = name == "diffuseColor" and _painted(material, prototype)
-    textured = not painted and prototype.uv is not None and material.texture(name) is not None
-    return Look(row, textured, index if painted else -1)
+def _look(index: int, prototype: Prototype, row: int, material: Material, name: str) -> Look | None:
+    """The look of a material on a part; None where it is the same everywhere."""
+    if name == "diffuseColor" and _painted(material, prototype):
+        return Look(row, index)
+    textured = prototype.uv is not None and material.texture(name) is not None
+    return Look(row, -1) if textured else None
 
 
 def _rows(uvs: list[F4]) -> list[list[F4]]:

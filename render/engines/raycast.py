@@ -20,8 +20,9 @@ from twinstage.render.capture import STILL, Camera, Capture
 from twinstage.render.engines.base import ENGINES, EngineSettings
 from twinstage.render.engines.checks import check_camera, enough_memory
 from twinstage.render.engines.develop import develop
-from twinstage.render.engines.irradiance import Lights, irradiance
+from twinstage.render.engines.irradiance import irradiance
 from twinstage.render.engines.lamps import Lamp
+from twinstage.render.engines.lights import Lights
 from twinstage.render.engines.shading import Albedo
 from twinstage.render.engines.world import WorldBvh
 from twinstage.render.exposure import Part, parts

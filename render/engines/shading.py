@@ -5,7 +5,7 @@ Colours are held as planes f4[3, n]: numpy works on a plane several times as fas
 
 import numpy as np
 
-from twinstage.render.engines.looks import Look, Spots, kept, looks, plain, varies
+from twinstage.render.engines.looks import Look, Spots, kept, looks, plain, plain_colors, varies
 from twinstage.render.images import decode, linear_pixels, texture_values
 from twinstage.render.kept import KeptArrays
 from twinstage.render.lighting import emits
@@ -32,11 +32,13 @@ class Albedo:
         materials = snapshot.materials
         planes = light.reshape(3, -1)
         glowing = [any(emits(materials[row]) for row in part.materials) for part in zbuffer.parts]
+        pixels, glow = plain_colors(zbuffer, materials, "emissiveColor", glowing)
         for look, spots in looks(zbuffer, materials, "emissiveColor", glowing):
-            values = self._values(snapshot, zbuffer, look, spots, "emissiveColor")
-            pixels = spots.pixels
-            for k in range(3):
-                planes[k][pixels] += values[k]
+            glow[:, np.searchsorted(pixels, spots.pixels)] = self._values(
+                snapshot, zbuffer, look, spots, "emissiveColor"
+            )
+        for k in range(3):
+            planes[k][pixels] += glow[k]
 
     def mean_of_map(self, snapshot: Snapshot, light: Light | None) -> F8:
         """Mean linear rgb f8[3] of a light's map; ones where it has none."""
@@ -51,18 +53,20 @@ class Albedo:
         """Base colours of all pixels: first each part in the colour of its first slot, then what differs from that."""
         materials = snapshot.materials
         first = np.zeros((3, len(zbuffer.parts) + 1), np.float32)  # the last one is the background's
-        varied = []
+        several, varied = [], []
         for index, part in enumerate(zbuffer.parts):
             colors = {plain(materials[row], "diffuseColor") for row in part.materials}
             first[:, index] = plain(materials[part.materials[0]], "diffuseColor")
-            varied.append(
-                len(colors) > 1 or any(varies(part.prototype, materials[row]) for row in part.materials)
-            )
+            several.append(len(colors) > 1)
+            varied.append(any(varies(part.prototype, materials[row]) for row in part.materials))
         places = zbuffer.part.astype(np.intp)
         out = np.empty((3, *places.shape), np.float32)
         for k in range(3):
             first[k].take(places, mode="wrap", out=out[k])
         planes = out.reshape(3, -1)
+        pixels, plain_ones = plain_colors(zbuffer, materials, "diffuseColor", several)
+        for k in range(3):
+            planes[k][pixels] = plain_ones[k]
         for look, spots in looks(zbuffer, materials, "diffuseColor", varied):
             values = self._values(snapshot, zbuffer, look, spots, "diffuseColor")
             pixels = spots.pixels
@@ -71,13 +75,12 @@ class Albedo:
         return out
 
     def _values(self, snapshot: Snapshot, zbuffer: ZBuffer, look: Look, spots: Spots, name: str) -> F4:
-        """Linear rgb f4[3, n], or f4[3] where it is the same everywhere."""
+        """Linear rgb f4[3, n]."""
         if look.painted >= 0:
             return spots.color(zbuffer.parts[look.painted])
         material = snapshot.materials[look.material]
         source = material.texture(name)
-        if source is None or not look.textured:
-            return np.array(plain(material, name), np.float32)
+        assert source is not None
         image = self._image(snapshot.textures[source.texture], source)
         return colors_at(image, spots.uv, source, kept(material, name))
 

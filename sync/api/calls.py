@@ -68,7 +68,7 @@ _NO = {
 
 def calls_of(sources: Sources, alarms: "AlarmSource | None" = None) -> dict[str, Call]:
     """Operations whose answer is a model."""
-    s = sources
+    s, history, datasets = sources, Gate(), Gate()
     return {
         "getHealth": alive,
         "getReadiness": _here(s.health, "readiness", "", takes=0),
@@ -80,14 +80,14 @@ def calls_of(sources: Sources, alarms: "AlarmSource | None" = None) -> dict[str,
         "getBinding": _here(s.bindings, "get_binding", "bindings"),
         "listAssetRecords": _here(s.assets, "list_assets", "assets"),
         "getAssetRecord": _here(s.assets, "get_asset", "assets"),
-        "getHistory": _away(s.history, "get_history", "history", takes=0),
-        "getReadings": _away(s.history, "get_range", "history"),
-        "getReadingsAsOf": _away(s.history, "get_as_of", "history"),
-        "getChart": _away(s.history, "get_chart", "history"),
-        "listDatasets": _away(s.datasets, "list_datasets", "datasets"),
-        "getDataset": _away(s.datasets, "get_dataset", "datasets"),
-        "listRecords": _away(s.datasets, "list_records", "datasets"),
-        "getRecord": _away(s.datasets, "get_record", "datasets"),
+        "getHistory": _away(history, s.history, "get_history", "history", takes=0),
+        "getReadings": _away(history, s.history, "get_range", "history"),
+        "getReadingsAsOf": _away(history, s.history, "get_as_of", "history"),
+        "getChart": _away(history, s.history, "get_chart", "history"),
+        "listDatasets": _away(datasets, s.datasets, "list_datasets", "datasets"),
+        "getDataset": _away(datasets, s.datasets, "get_dataset", "datasets"),
+        "listRecords": _away(datasets, s.datasets, "list_records", "datasets"),
+        "getRecord": _away(datasets, s.datasets, "get_record", "datasets"),
         **_alarm_calls(alarms),
     }
 
@@ -116,12 +116,31 @@ def _here(source: object | None, method: str, what: str = "", *, takes: int = 1)
     return call
 
 
-def _away(source: object | None, method: str, what: str, *, takes: int = 1) -> Call:
+class Gate:
+    """Lets few through at a time, so that one subject never takes all threads, and few wait."""
+
+    def __init__(self, *, at_once: int = 2, most_waiting: int = 32) -> None:
+        self._places = asyncio.Semaphore(at_once)
+        self._most = at_once + most_waiting
+        self._inside = 0
+
+    async def run(self, work: Callable[..., BaseModel], *asked: Any) -> BaseModel:
+        """The answer of `work`, which runs on another thread. Raises Refused (503)."""
+        if self._inside >= self._most:
+            raise Refused(503, "too many ask for the same kind of thing at the same time; ask again")
+        self._inside += 1
+        try:
+            async with self._places:
+                return await asyncio.to_thread(work, *asked)
+        finally:
+            self._inside -= 1
+
+
+def _away(gate: Gate, source: object | None, method: str, what: str, *, takes: int = 1) -> Call:
     """On another thread."""
 
     async def call(*asked: Any) -> BaseModel:
-        answer: BaseModel = await asyncio.to_thread(_method(source, method, what), *asked[:takes])
-        return answer
+        return await gate.run(_method(source, method, what), *asked[:takes])
 
     return call
 

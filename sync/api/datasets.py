@@ -7,7 +7,8 @@ from pydantic import Field
 
 from twinstage.sync.api.operation import Model, Operation, Page, PageAsk
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}$", examples=["parcels"])]
+NAME = r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}$"
+Name = Annotated[str, Field(pattern=NAME, examples=["parcels"])]
 IMAGE_TYPES = {
     ".png": "image/png",
     ".jpg": "image/jpeg",

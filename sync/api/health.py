@@ -1,6 +1,6 @@
 """Whether the server lives, and whether the twin is ready."""
 
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from pydantic import ConfigDict, Field
 
@@ -21,7 +21,7 @@ class Check(Model):
     text: str = Field(description="How it is.", examples=["connected, heard 0.2 s ago"])
 
 
-_EXAMPLE = {
+_EXAMPLE: dict[str, Any] = {
     "ready": True,
     "checks": [
         {"name": "stage", "ok": True, "text": "workcell.usda, 812 prims"},

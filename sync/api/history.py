@@ -15,6 +15,7 @@ Moment = Annotated[
     str,
     Field(min_length=1, max_length=64, examples=["2026-11-24T09:14:00Z", "12.5"]),
 ]
+Offset = Annotated[str, Field(pattern=r"^[0-9]{1,12}$")]
 Signals = Annotated[tuple[Text, ...], Field(max_length=MOST_SIGNALS)]
 
 _MOMENT = "A date and time with its zone, or seconds from the beginning of the history"
@@ -84,9 +85,7 @@ class RangeAsk(Model):
     to: Moment | None = Field(None, description=f"{_MOMENT}; by default its end.")
     known_at: Moment | None = Field(None, description=_KNOWN + " Give it, so that pages go together.")
     limit: int = Field(1000, ge=1, le=MOST_ROWS, description="Most rows in the answer.")
-    after: Annotated[str, Field(pattern=r"^[0-9]{1,12}$")] | None = Field(
-        None, description="`next` of the page before."
-    )
+    after: Offset | None = Field(None, description="`next` of the page before.")
 
 
 class AsOfAsk(Model):
@@ -95,6 +94,8 @@ class AsOfAsk(Model):
     at: Moment | None = Field(None, description=f"{_MOMENT}; by default its end.")
     signal: Signals = Field((), description="Give it once for each signal; none is all of them.")
     known_at: Moment | None = Field(None, description=_KNOWN)
+    limit: int = Field(1000, ge=1, le=MOST_ROWS, description="Most rows in the answer.")
+    after: Offset | None = Field(None, description="`next` of the page before.")
 
 
 class ChartAsk(Model):
@@ -108,7 +109,7 @@ class ChartAsk(Model):
 
 
 class HistorySource(Protocol):
-    """Who knows the past. Methods may be called on any thread; they raise Refused (503) where too many ask at once."""
+    """Who knows the past. Methods may be called on any thread."""
 
     def get_history(self) -> HistorySummary:
         """What there is."""

@@ -9,12 +9,13 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from twinstage import __version__
 from twinstage.sync.api.examples import example_of
 from twinstage.sync.api.operation import Error, Operation
 from twinstage.sync.api.table import OPERATIONS
 
 Json = dict[str, Any]
+VERSION = "1.0.0"
+"""Of the API: the first number is that in the paths; the second grows when something is added."""
 
 _ABOUT = """What a running twin answers over HTTP. Over gRPC, `serve --grpc-port` answers the same.
 
@@ -66,7 +67,7 @@ def document() -> Json:
         "openapi": "3.1.0",
         "info": {
             "title": "Twinstage",
-            "version": __version__,
+            "version": VERSION,
             "summary": "A live twin: its prims, values, history, alarms, datasets.",
             "description": _ABOUT,
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},

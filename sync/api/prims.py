@@ -1,6 +1,6 @@
 """The prims of the stage, with where they are now."""
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from pydantic import ConfigDict, Field
 
@@ -12,7 +12,7 @@ AttributeValue = bool | int | float | str | tuple[float, ...] | None
 Row = tuple[float, float, float, float]
 
 
-_POSE = {
+_POSE: dict[str, Any] = {
     "matrix": [[1, 0, 0, 2.5], [0, 1, 0, -1], [0, 0, 1, 0], [0, 0, 0, 1]],
     "translation": [2.5, -1, 0],
     "rotation": [1, 0, 0, 0],

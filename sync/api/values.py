@@ -1,6 +1,6 @@
 """Values of signals as they are now."""
 
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from pydantic import ConfigDict, Field
 
@@ -9,7 +9,7 @@ from twinstage.sync.api.operation import Glob, Model, Ns, Operation, Page, PageA
 Level = Literal["good", "uncertain", "bad"]
 SignalValue = bool | int | float | str | tuple[float, ...] | None
 
-_EXAMPLE = {
+_EXAMPLE: dict[str, Any] = {
     "id": "agv1.x",
     "type": "f64",
     "unit": "m",

@@ -77,7 +77,9 @@ def _comment(text: str, indent: str) -> Iterator[str]:
 
 
 def _label(shape: Shape) -> str:
-    return "repeated " if shape.repeated else "optional " if shape.optional and shape.kind != "map" else ""
+    if shape.repeated:
+        return "repeated "
+    return "optional " if shape.optional and shape.kind != "map" and not shape.message else ""
 
 
 def _type(shape: Shape) -> str:

@@ -42,10 +42,11 @@ class Conditions:
             (k, _expression(s, self._index)) for k, s in enumerate(specs) if s.expr is not None
         ]
 
-    def look(self, state: StateTable, at_ns: int, held: Bool) -> Bool:
-        """Which conditions hold, bool[n]; `held`: which held before."""
+    def look(self, state: StateTable, at_ns: int, held: Bool, quality: U4 | None = None) -> Bool:
+        """Which conditions hold, bool[n]; `held`: which held before; `quality`: the effective ones, where they are known."""
         out = held.copy()
-        quality = state.effective_quality(at_ns)
+        if quality is None:
+            quality = state.effective_quality(at_ns)
         self._limits.look(state, quality, out)
         self._rates.look(state, quality, out)
         if len(self._watched):

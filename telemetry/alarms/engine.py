@@ -17,6 +17,7 @@ from twinstage.telemetry.alarms.flood import FloodWatch
 from twinstage.telemetry.alarms.machine import AlarmState, acknowledge, follow, quieted
 from twinstage.telemetry.alarms.records import AlarmRecord, What
 from twinstage.telemetry.alarms.spec import PRIORITIES, AlarmSpec
+from twinstage.telemetry.columns import U4
 from twinstage.telemetry.contract import Contract
 from twinstage.telemetry.state import StateTable
 
@@ -46,13 +47,16 @@ class AlarmEngine:
     def __len__(self) -> int:
         return len(self._specs)
 
-    def tick(self, state: StateTable, at_ns: int, mode: str | None = None) -> list[AlarmRecord]:
-        """Judge every alarm at `at_ns`; `mode`: the operating mode, None where there is none. Returns what happened."""
+    def tick(
+        self, state: StateTable, at_ns: int, mode: str | None = None, quality: U4 | None = None
+    ) -> list[AlarmRecord]:
+        """Judge every alarm at `at_ns`; `mode`: the operating mode, None where there is none; `quality`: the effective
+        qualities at that moment, u4[n], where somebody knows them already. Returns what happened."""
         if not self._specs:
             return []
         records = self._modes(at_ns, mode) + self._ends_of_shelves(at_ns)
         held = np.array([alarm.condition for alarm in self._alarms], bool)
-        holds = self._conditions.look(state, at_ns, held)
+        holds = self._conditions.look(state, at_ns, held, quality)
         for k, spec in enumerate(self._specs):
             alarm = self._alarms[k]
             if not holds[k] and not alarm.condition and alarm.state in ("normal", "returned"):

@@ -15,6 +15,12 @@ def checkpoint_bytes(ingest: Ingest) -> bytes:
     return _encode({"contract": ingest.contract.hash, "ingest": ingest.parts()})
 
 
+def checkpoint_parts(blob: bytes) -> dict[str, Any]:
+    """The parts of the ingest that was kept, of whatever contract."""
+    parts: dict[str, Any] = _decode(blob)["ingest"]
+    return parts
+
+
 def restore_checkpoint(ingest: Ingest, blob: bytes) -> None:
     """Make a new ingest what another of the same contract was. Raises ValueError for bytes of another contract."""
     data: dict[str, Any] = _decode(blob)

@@ -14,7 +14,7 @@ import errno
 import sqlite3
 import threading
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -238,12 +238,16 @@ class LogReader:
         sql = "SELECT first_ns FROM entries WHERE count = 0 AND first_ns IS NOT NULL ORDER BY first_ns"
         return [row[0] for row in self._db.execute(sql)]
 
-    def snapshot(self, contract: str, at_ns: int) -> bytes | None:
-        """The newest snapshot of a contract that serves a moment."""
-        sql = "SELECT crc, blob FROM snapshots WHERE contract = ? AND at_ns <= ? ORDER BY at_ns DESC, id DESC LIMIT 1"
-        for crc, blob in self._db.execute(sql, (contract, at_ns)):
+    def snapshot(self, contracts: Collection[str], at_ns: int) -> tuple[str, bytes] | None:
+        """The newest snapshot that serves a moment, of some contracts: the hash of its own, and its bytes."""
+        marks = ", ".join("?" * len(contracts))
+        sql = (
+            f"SELECT contract, crc, blob FROM snapshots WHERE contract IN ({marks}) AND at_ns <= ? "
+            "ORDER BY at_ns DESC, id DESC LIMIT 2"
+        )
+        for contract, crc, blob in self._db.execute(sql, (*contracts, at_ns)):
             if zlib.crc32(blob) == crc:
-                return bytes(blob)
+                return contract, bytes(blob)
         return None
 
     def query(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:

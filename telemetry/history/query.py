@@ -22,6 +22,7 @@ from twinstage.base.errors import UserError, did_you_mean
 from twinstage.telemetry.columns import EventColumns, joined, kinds_of
 from twinstage.telemetry.contract import Contract
 from twinstage.telemetry.history.archive import archived_upto, parts_of, store_of
+from twinstage.telemetry.history.changed import changed_state
 from twinstage.telemetry.history.hotlog import DATABASE, LogReader, Session
 from twinstage.telemetry.history.rename import Renumbering
 from twinstage.telemetry.history.rows import columns_of, rows_of, schema, table_of
@@ -174,17 +175,37 @@ class History:
 
         Signals are found by id, as in `recovery`. From the newest snapshot, and what was taken since.
         """
-        blob = self.log.snapshot(contract.hash, at_ns)
-        if blob is None:
-            table, marks = StateTable(contract), dict[str, int]()
-        else:
-            snapshot = bytes_snapshot(blob)
-            table, marks = state_of(snapshot, contract), snapshot.marks
+        table, marks = self._from_snapshot(contract, at_ns)
         due = self.taken(contract, {name: marks.get(name, FIRST) for name in contract.sources}, at_ns)
         if len(due):
             table.apply(due, at_ns)
         table.derive(at_ns)
         return table
+
+    def _from_snapshot(self, contract: Contract, at_ns: int) -> tuple[StateTable, dict[str, int]]:
+        """A state before a moment, and by source up to where its readings are in it."""
+        known = {session.contract: session for session in self.log.sessions().values()}
+        useful = [name for name, session in known.items() if self._covers(session, contract)]
+        found = self.log.snapshot({contract.hash, *useful}, at_ns)
+        if found is None:
+            return StateTable(contract), {}
+        name, snapshot = found[0], bytes_snapshot(found[1])
+        if name == contract.hash:
+            return state_of(snapshot, contract), snapshot.marks
+        past = state_of(snapshot, Contract.model_validate_json(known[name].text))
+        return changed_state(past, contract, Renumbering(known[name], contract)), snapshot.marks
+
+    def _covers(self, session: Session, contract: Contract) -> bool:
+        """Whether the states of an older contract have all that is known of today's signals: one that it lacks, no other
+        run had either."""
+        try:
+            Contract.model_validate_json(session.text)
+        except ValueError:  # written by another version
+            return False
+        number = np.arange(len(contract.signals))
+        lacking = np.setdiff1d(number, Renumbering(session, contract).pairs[1])
+        others = (Renumbering(other, contract).pairs[1] for other in self.log.sessions().values())
+        return not any(np.isin(lacking, kept).any() for kept in others)
 
     def taken(self, contract: Contract, since: dict[str, int], last_ns: int) -> EventColumns:
         """What moved the state, by source from a moment on (it included) up to another, in the order of `advance`."""

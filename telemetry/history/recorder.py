@@ -11,6 +11,7 @@ writing one history.
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic
 from typing import IO
@@ -122,7 +123,8 @@ class Recorder:
         """Where this run goes on, for people; where earlier runs are in the history."""
         received = self._received()
         until = f", up to {iso_ns(self.ingest.watermark_ns)}" if self.ingest.watermark_ns else ""
-        return f"the history {self.folder.name!r} goes on after {received} readings{until}"
+        changed = f"; {self.recovered.changed}" if self.recovered.changed else ""
+        return f"the history {self.folder.name!r} goes on after {received} readings{until}{changed}"
 
     def status(self) -> dict[str, object]:
         """The folder, how many entries are safe, and what keeps others from it ("": nothing)."""
@@ -194,4 +196,8 @@ def open_recorder(folder: Path, ingest: Ingest) -> Recorder:
         lock.close()
         raise
     ingest.journal = journal
-    return Recorder(folder, ingest, journal, lock, recovered)
+    recorder = Recorder(folder, ingest, journal, lock, recovered)
+    if recovered.changed:
+        with suppress(OSError):  # a full disk: told by the first commit
+            recorder.checkpoint()  # of today's contract, so that this is done once
+    return recorder

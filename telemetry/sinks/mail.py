@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
+from twinstage.base.errors import UserError
 from twinstage.telemetry.sinks.base import SINKS, Message, Security, SendError, Sink
 from twinstage.telemetry.sinks.secret import SecretRef, read_secret
 
@@ -19,7 +20,8 @@ _PORTS = {"starttls": 587, "tls": 465, "none": 25}
 
 @SINKS.register
 class EmailSink(Sink):
-    """A mail to `to`. `port`: the usual one of `security` where 0; `password`: with `user`, by reference; `timeout` [s]."""
+    """A mail to `to`. `port`: the usual one of `security` where 0; `password`: with `user`, by reference; `ca`: a PEM file
+    of whom to trust for the server's certificate, in place of the system's authorities; `timeout` [s]."""
 
     kind: Literal["email"] = "email"
     host: Annotated[str, Field(min_length=1)]
@@ -27,6 +29,7 @@ class EmailSink(Sink):
     security: Security = "starttls"
     user: str | None = None
     password: SecretRef | None = None
+    ca: str | None = None
     sender: Address
     to: Annotated[tuple[Address, ...], Field(min_length=1, max_length=100)]
     timeout: Annotated[float, Field(gt=0, le=60)] = 10.0
@@ -37,12 +40,19 @@ class EmailSink(Sink):
             raise ValueError("user and password come together")
         if self.user is not None and self.security == "none":
             raise ValueError("a password is not sent in the clear: security must be starttls or tls")
+        if self.ca is not None and self.security == "none":
+            raise ValueError("without TLS there is no certificate to check, so ca says nothing")
         return self
 
     def check(self) -> None:
-        """The password must be there."""
+        """The password must be there, and the certificates of `ca`."""
         if self.password is not None:
             read_secret(self.password)
+        if self.ca is not None:
+            try:
+                self._trust()
+            except (OSError, ssl.SSLError):
+                raise UserError(f"ca {self.ca!r} is no readable PEM file of certificates") from None
 
     def send(self, messages: Sequence[Message]) -> None:
         """One mail, taken over by the mail server."""
@@ -52,6 +62,9 @@ class EmailSink(Sink):
         except smtplib.SMTPResponseException as error:
             again = 400 <= error.smtp_code < 500  # the server's "try again later"
             raise SendError(f"{self.host} refused a mail with code {error.smtp_code}", again=again) from None
+        except ssl.SSLCertVerificationError as error:
+            why = error.verify_message.rstrip(".")
+            raise SendError(f"the certificate of {self.host} is not trusted: {why}", again=True) from None
         except (smtplib.SMTPException, OSError) as error:
             again = not isinstance(error, smtplib.SMTPRecipientsRefused)
             raise SendError(f"{self.host} did not take a mail: {type(error).__name__}", again=again) from None
@@ -71,19 +84,23 @@ class EmailSink(Sink):
     def _connected(self) -> smtplib.SMTP:
         port = self.port or _PORTS[self.security]
         if self.security == "tls":
-            context = ssl.create_default_context()
-            server: smtplib.SMTP = smtplib.SMTP_SSL(self.host, port, timeout=self.timeout, context=context)
+            server: smtplib.SMTP = smtplib.SMTP_SSL(
+                self.host, port, timeout=self.timeout, context=self._trust()
+            )
         else:
             server = smtplib.SMTP(self.host, port, timeout=self.timeout)
         try:
             if self.security == "starttls":
-                server.starttls(context=ssl.create_default_context())
+                server.starttls(context=self._trust())
             if self.user is not None and self.password is not None:
                 server.login(self.user, read_secret(self.password))
         except BaseException:
             server.close()
             raise
         return server
+
+    def _trust(self) -> ssl.SSLContext:
+        return ssl.create_default_context(cafile=self.ca)
 
 
 def _paragraph(message: Message) -> str:

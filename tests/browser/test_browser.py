@@ -83,6 +83,7 @@ def test_an_operator_s_first_minute(page: object, root: Path, tmp_path: Path) ->
     try:
         _sees_the_tree(page, port)
         _sees_a_link_move(page)
+        _follows_in_deltas(page)
         _picks_a_prim(page)
         first_epoch = page.evaluate("twinstage.epoch")  # type: ignore[attr-defined]
         assert _end(server) == 0
@@ -125,6 +126,20 @@ def _sees_a_link_move(page: object) -> None:
         arg=[link, before],
         timeout=20000,
     )
+
+
+def _follows_in_deltas(page: object) -> None:
+    """Changes instead of absolute poses, compressed bodies, and a state that is the server's by its own hash."""
+    page.wait_for_function("twinstage.wire.deltaRows > 0 && twinstage.wire.inflated > 0", timeout=15000)  # type: ignore[attr-defined]
+    page.evaluate("twinstage.verify()")  # type: ignore[attr-defined]
+    page.wait_for_function("twinstage.wire.digestsChecked > 0", timeout=15000)  # type: ignore[attr-defined]
+    wire = page.evaluate("twinstage.wire")  # type: ignore[attr-defined]
+    assert set(wire["caps"]) == {"delta", "zstd", "digest"}
+    trouble = ("digestsWrong", "resyncs", "unknownFrames", "unknownMessages")
+    assert [name for name in trouble if wire[name]] == []
+    page.wait_for_function("twinstage.stats.latency > 0 && twinstage.stats.hz > 0", timeout=15000)  # type: ignore[attr-defined]
+    shown = page.locator("#status").inner_text()  # type: ignore[attr-defined]
+    assert "Latency" in shown and "/s of" in shown
 
 
 def _picks_a_prim(page: object) -> None:

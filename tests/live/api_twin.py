@@ -80,7 +80,13 @@ def write_datasets(folder: Path) -> Path:
     for name in ("alpha", "beta"):
         for part in ("records", "images"):
             (root / name / part).mkdir(parents=True)
-        manifest = {"manifest": 1, "seed": 7, "frames": 2, "recipe_hash": "abc", "files": {"a": "b", "c": "d"}}
+        manifest = {
+            "manifest": 1,
+            "seed": 7,
+            "frames": 2,
+            "recipe_hash": "abc",
+            "files": {"a": "b", "c": "d"},
+        }
         (root / name / "manifest.json").write_text(json.dumps(manifest))
         for frame in range(2):
             record = {"frame": frame, "cameras": []}

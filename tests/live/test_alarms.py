@@ -349,3 +349,19 @@ def test_a_contract_without_alarms_has_no_routes(make: Make) -> None:
         assert (await client.get("/api/alarms")).status_code == 404
 
     asking(make(alarms=""), work)
+
+
+def test_qualities_are_computed_once_a_tick(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    twin = make(ALARMS + "  - {id: door.old, signal: door, stale: true, priority: low}\n")
+    assert twin.ingest is not None and twin.alarms is not None
+    asked, real = list[int](), twin.ingest.state.effective_quality
+
+    def counted(now_ns: int) -> Any:
+        asked.append(now_ns)
+        return real(now_ns)
+
+    monkeypatch.setattr(twin.ingest.state, "effective_quality", counted)
+    say(twin, 0, door=1, motor=1)
+    say(twin, 3, motor=90)
+    assert len(asked) == 2
+    assert {item.spec.id for item in twin.alarms.engine.active()} == {"motor/hot", "door.old"}

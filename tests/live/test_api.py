@@ -272,6 +272,10 @@ def test_history_in_pages_and_as_known(app: Any) -> None:
     assert seen == expected
     at = body(app, "/api/v1/history/as-of?at=0.45&signal=agv1.name")["readings"]
     assert [r["value"] for r in at] == ["run 4"]
+    first = body(app, "/api/v1/history/as-of?limit=2")
+    rest = body(app, f"/api/v1/history/as-of?limit=2&after={first['next']}")
+    names = [r["signal"] for page in (first, rest) for r in page["readings"]]
+    assert names == ["agv1.count", "agv1.name", "agv1.state", "agv1.x"] and rest["next"] is None
     known = quote("2023-11-14T22:13:20.25+00:00")
     at = body(app, f"/api/v1/history/as-of?signal=agv1.name&knownAt={known}")["readings"]
     assert [r["value"] for r in at] == ["run 2"]  # 20 ms on their way
@@ -397,6 +401,31 @@ def test_a_twin_without_telemetry_says_so(tmp_path: Path) -> None:
 def test_a_folder_of_datasets_that_is_not_there(twin: LiveTwin, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="there is no such folder"):
         make_app(twin, camera_engine=None, datasets=tmp_path / "no")
+
+
+def test_few_at_a_time_and_few_wait() -> None:
+    import threading
+
+    from twinstage.sync.api.calls import Gate
+    from twinstage.sync.api.health import Health
+
+    async def work() -> None:
+        gate, go = Gate(at_once=1, most_waiting=1), threading.Event()
+
+        def slow() -> Health:
+            go.wait(10)
+            return Health()
+
+        running = [asyncio.create_task(gate.run(slow)) for _ in range(2)]
+        await asyncio.sleep(0)
+        with pytest.raises(Refused, match="too many ask") as caught:
+            await gate.run(slow)
+        assert caught.value.status == 503
+        go.set()
+        assert [await one for one in running] == [Health(), Health()]
+        assert await gate.run(slow) == Health()
+
+    asyncio.run(work())
 
 
 def test_answers_hold_no_nan(twin: LiveTwin, app: Any) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from twinstage.render.camera import look_at
-from twinstage.render.engines import FromHits, irradiance, open_engine
+from twinstage.render.engines import FromHits, irradiance, nodes, open_engine
 from twinstage.render.engines.lamps import Lamp
 from twinstage.render.engines.raycast import first_hits
 from twinstage.render.engines.world import WorldBvh
@@ -200,6 +200,7 @@ class TestMoreSamples:
         snapshot = _yard(hand, [_sun(1.0), _lamp([2, -2, 4], 300.0, 0.3)])
         quick = _linear(snapshot, camera)
         monkeypatch.setattr(irradiance, "STEP", 1)
+        monkeypatch.setattr(nodes, "STEP", 1)
         slow = _linear(snapshot, camera)
         off = np.abs(quick - slow).max(-1) > 0.02 * slow.max(-1) + 0.002
         assert off.mean() < 0.04

@@ -8,7 +8,9 @@ import pytest
 PAGES = [
     "README.md",
     "CONTRIBUTING.md",
+    "docs/access.md",
     "docs/alarms.md",
+    "docs/api.md",
     "docs/architecture.md",
     "docs/cameras.md",
     "docs/contract.md",
@@ -40,6 +42,8 @@ PAGES = [
     "docs/usd-support.md",
     "docs/verify-rules.md",
     "docs/verify.md",
+    "clients/js/README.md",
+    "examples/unity_unreal.md",
 ]
 
 

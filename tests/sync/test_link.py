@@ -24,6 +24,8 @@ from websockets.exceptions import ConnectionClosed
 
 from twinstage.base.errors import UserError
 from twinstage.sync import codec
+from twinstage.sync.access.access import Access
+from twinstage.sync.access.limits import Limits
 from twinstage.sync.blocking import SyncClient
 from twinstage.sync.client import LinkError, connect
 from twinstage.sync.hub import Hub, SignalMeta
@@ -410,7 +412,9 @@ def test_breaches_end_with_their_close_codes(make: ModuleType) -> None:
                 return closed.rcvd.code, closed.rcvd.reason
 
     async def work() -> None:
-        async with running(create_app(new_hub(make), max_clients=1), port=0) as http_url:
+        async with running(
+            create_app(new_hub(make), access=Access(limits=Limits(clients=1))), port=0
+        ) as http_url:
             url = http_url.replace("http", "ws") + "/ws"
             assert (await code_after(url, "{"))[0] == 4400
             assert (await code_after(url, b"\0"))[0] == 4400
@@ -550,7 +554,7 @@ def test_a_signal_ends_the_server_cleanly_and_says_goodbye(number: int, root: Pa
                     while True:
                         last = await asyncio.wait_for(link.recv(), 5)
                 except ConnectionClosed as closed:
-                    assert closed.rcvd is not None and closed.rcvd.code == 1001
+                    assert closed.rcvd is not None and closed.rcvd.code == 1012
                 assert json.loads(last) == {"type": "bye", "reason": "the server is stopping"}
                 await asyncio.to_thread(program.wait, 5)
                 assert time.monotonic() - start < 3

@@ -87,7 +87,7 @@ export function makeHook(app: App): TwinstageHook {
         seq: session.seq,
         attempts,
         rtt: clock.rtt,
-        latency,
+        latency: latency.median(now),
         hz: session.hz,
         ticksPerSecond: app.tickRate.perSecond(now),
         framesPerSecond: app.frameRate.perSecond(now),

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { crc32 as nodeCrc32 } from "node:zlib";
+import { Latency } from "../src/core/latency.ts";
 import { Backoff } from "../src/wire/backoff.ts";
 import { ClockSync } from "../src/wire/clock-sync.ts";
 import { crc32, crc32OfText } from "../src/wire/crc.ts";
@@ -280,4 +281,13 @@ test("the server's clock comes from the shortest round trip", () => {
   clock.add(2000, 2010, 6005); // offset 4000
   assert.equal(clock.serverTime(3000), 7000);
   assert.equal(clock.rtt, 10);
+});
+
+test("the latency is the median of the last three seconds", () => {
+  const latency = new Latency();
+  assert.ok(Number.isNaN(latency.median(0)));
+  [900, 30, 20, 25].forEach((value, k) => latency.add(value, 1000 * k));
+  assert.equal(latency.median(3000), 30);
+  assert.equal(latency.median(3500), 25);
+  assert.ok(Number.isNaN(latency.median(9000)));
 });

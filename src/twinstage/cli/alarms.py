@@ -1,13 +1,16 @@
 """`twinstage alarms`: the alarms of a twin that is being served: who they are, what happened, and what operators do."""
 
 import getpass
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlencode
 
 import typer
 
 from twinstage.base.errors import UserError
-from twinstage.cli.common import HERE, Json, Server, print_json
+from twinstage.cli.common import HERE, CaFile, Json, Server, TokenFile, caller, print_json
+
+if TYPE_CHECKING:
+    from twinstage.live.remote import Caller
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -28,10 +31,12 @@ def list_alarms(
         bool, typer.Option("--all", help="All alarms, also those where nothing is wrong.")
     ] = False,
     server: Server = HERE,
+    token_file: TokenFile = None,
+    ca_file: CaFile = None,
     as_json: Json = False,
 ) -> None:
     """Active alarms, the most urgent first: those that nobody has acknowledged, then by priority and age."""
-    found = _ask(server, f"/api/alarms?{urlencode({'all': str(every).lower()})}")
+    found = _ask(server, caller(token_file, ca_file), f"/api/alarms?{urlencode({'all': str(every).lower()})}")
     if as_json:
         print_json(found)
         return
@@ -57,12 +62,14 @@ def journal(
         int | None, typer.Option("--before", help="Only those before this number.", show_default=False)
     ] = None,
     server: Server = HERE,
+    token_file: TokenFile = None,
+    ca_file: CaFile = None,
     as_json: Json = False,
 ) -> None:
     """What happened to alarms, the newest first."""
     asked = {"limit": limit, "before": before, "alarm": alarm}
     query = urlencode({name: value for name, value in asked.items() if value is not None})
-    found = _ask(server, f"/api/alarms/journal?{query}")
+    found = _ask(server, caller(token_file, ca_file), f"/api/alarms/journal?{query}")
     if as_json:
         print_json(found)
         return
@@ -86,9 +93,16 @@ def journal(
 
 
 @app.command("acknowledge")
-def acknowledge(alarms: Alarms, by: By = None, comment: Comment = "", server: Server = HERE) -> None:
+def acknowledge(
+    alarms: Alarms,
+    by: By = None,
+    comment: Comment = "",
+    server: Server = HERE,
+    token_file: TokenFile = None,
+    ca_file: CaFile = None,
+) -> None:
     """Say that you have seen alarms and look after them."""
-    _act(server, "acknowledge", alarms, by, comment)
+    _act(server, caller(token_file, ca_file), "acknowledge", alarms, by, comment)
 
 
 @app.command("shelve")
@@ -98,47 +112,76 @@ def shelve(
     by: By = None,
     comment: Comment = "",
     server: Server = HERE,
+    token_file: TokenFile = None,
+    ca_file: CaFile = None,
 ) -> None:
     """Silence alarms for a time, for example while somebody repairs what they tell of."""
-    _act(server, "shelve", alarms, by, comment, seconds=minutes * 60)
+    _act(server, caller(token_file, ca_file), "shelve", alarms, by, comment, seconds=minutes * 60)
 
 
 @app.command("unshelve")
-def unshelve(alarms: Alarms, by: By = None, comment: Comment = "", server: Server = HERE) -> None:
+def unshelve(
+    alarms: Alarms,
+    by: By = None,
+    comment: Comment = "",
+    server: Server = HERE,
+    token_file: TokenFile = None,
+    ca_file: CaFile = None,
+) -> None:
     """End the silence of shelved alarms before its time."""
-    _act(server, "unshelve", alarms, by, comment)
+    _act(server, caller(token_file, ca_file), "unshelve", alarms, by, comment)
 
 
 @app.command("out-of-service")
-def out_of_service(alarms: Alarms, by: By = None, comment: Comment = "", server: Server = HERE) -> None:
+def out_of_service(
+    alarms: Alarms,
+    by: By = None,
+    comment: Comment = "",
+    server: Server = HERE,
+    token_file: TokenFile = None,
+    ca_file: CaFile = None,
+) -> None:
     """Take alarms out of service until they are put back."""
-    _act(server, "out-of-service", alarms, by, comment)
+    _act(server, caller(token_file, ca_file), "out-of-service", alarms, by, comment)
 
 
 @app.command("in-service")
-def in_service(alarms: Alarms, by: By = None, comment: Comment = "", server: Server = HERE) -> None:
+def in_service(
+    alarms: Alarms,
+    by: By = None,
+    comment: Comment = "",
+    server: Server = HERE,
+    token_file: TokenFile = None,
+    ca_file: CaFile = None,
+) -> None:
     """Put alarms back into service."""
-    _act(server, "in-service", alarms, by, comment)
+    _act(server, caller(token_file, ca_file), "in-service", alarms, by, comment)
 
 
 def _act(
-    server: str, action: str, alarms: list[str], by: str | None, comment: str, seconds: float | None = None
+    server: str,
+    me: "Caller",
+    action: str,
+    alarms: list[str],
+    by: str | None,
+    comment: str,
+    seconds: float | None = None,
 ) -> None:
     order: dict[str, Any] = {"alarms": alarms, "by": by or getpass.getuser(), "comment": comment}
     if seconds is not None:
         order["seconds"] = seconds
-    answer = _ask(server, f"/api/alarms/{action}", order)
+    answer = _ask(server, me, f"/api/alarms/{action}", order)
     for record in answer["done"]:
-        until = f" until {record['until']}" if "until" in record else ""
+        until = f" until {record['until']}" if record.get("until") else ""
         print(f"{record['alarm']}: {record['what'].replace('_', ' ')}{until}")
     if answer["refused"]:
         raise UserError("; ".join(item["reason"] for item in answer["refused"]))
 
 
-def _ask(server: str, path: str, body: Any = None) -> Any:
+def _ask(server: str, me: "Caller", path: str, body: Any = None) -> Any:
     from twinstage.live.remote import ask
 
-    return ask(server, path, body)
+    return ask(server, path, body, me)
 
 
 def _state(alarm: dict[str, Any]) -> str:

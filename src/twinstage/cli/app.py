@@ -20,6 +20,7 @@ from twinstage.cli import (
     serve,
     synth,
     telemetry,
+    token,
     top,
 )
 
@@ -49,6 +50,7 @@ app.add_typer(assets.app, name="assets")
 app.add_typer(bind.app, name="bind")
 app.add_typer(alarms.app, name="alarms")
 app.add_typer(telemetry.app, name="telemetry")
+app.add_typer(token.app, name="token")
 
 
 def _version(value: bool) -> None:

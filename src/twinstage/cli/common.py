@@ -7,12 +7,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from twinstage.base.errors import UserError
 from twinstage.base.finding import Finding
+
+if TYPE_CHECKING:
+    from twinstage.live.remote import Caller
 
 AssetRoots = Annotated[
     list[Path] | None,
@@ -42,12 +45,68 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs inst
 Server = Annotated[
     str, typer.Option("--server", help="Address of the running server.", envvar="TWINSTAGE_SERVER")
 ]
+Tokens = Annotated[
+    Path | None,
+    typer.Option(
+        "--tokens",
+        help="Let in only who has a token of this file (`twinstage token create` makes one).",
+        show_default=False,
+    ),
+]
+TlsCert = Annotated[
+    Path | None,
+    typer.Option("--tls-cert", help="Serve over TLS with this certificate (PEM).", show_default=False),
+]
+TlsKey = Annotated[
+    Path | None, typer.Option("--tls-key", help="Private key of the certificate (PEM).", show_default=False)
+]
+NoAuth = Annotated[
+    bool,
+    typer.Option(
+        "--insecure-no-auth", help="Serve other machines without tokens: anybody may change this twin."
+    ),
+]
+NoTls = Annotated[
+    bool,
+    typer.Option(
+        "--insecure-no-tls",
+        help="Serve other machines without TLS: anybody on the way may read and change everything.",
+    ),
+]
+TokenFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--token-file",
+        help="File that holds your token for the server; without it, the environment's TWINSTAGE_TOKEN.",
+        show_default=False,
+    ),
+]
+CaFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--ca-file",
+        help="Certificate (PEM) that vouches for the server's, where the system does not know it.",
+        show_default=False,
+        envvar="TWINSTAGE_CA_FILE",
+    ),
+]
 HERE = "http://127.0.0.1:8000"
 """Where a twin is served unless it is told otherwise."""
 Host = Annotated[
     str, typer.Option("--host", help="Address to listen on. Only this machine, unless you say otherwise.")
 ]
 Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="Port to listen on; 0 takes a free one.")]
+
+
+def caller(token_file: Path | None, ca_file: Path | None) -> "Caller":
+    """Who asks a server, by what the flags and the environment say."""
+    import os
+
+    from twinstage.live.remote import Caller
+
+    if token_file is not None:
+        return Caller(f"file:{token_file}", ca_file)
+    return Caller("env:TWINSTAGE_TOKEN" if os.environ.get("TWINSTAGE_TOKEN") else None, ca_file)
 
 
 def variant_choices(texts: list[str] | None) -> tuple[tuple[str, str], ...]:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from twinstage.cli.common import Host, Port
+from twinstage.cli.common import Host, NoAuth, NoTls, Port, TlsCert, TlsKey, Tokens
 
 
 def demo(
@@ -26,6 +26,11 @@ def demo(
         typer.Option("--wait/--no-wait", help="Go on serving after the dataset is written (until Ctrl-C)."),
     ] = True,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the plant and of the dataset.")] = 0,
+    tokens: Tokens = None,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
+    insecure_no_auth: NoAuth = False,
+    insecure_no_tls: NoTls = False,
 ) -> None:
     """A live work cell at http://127.0.0.1:8000 and, from the same scene, a labelled dataset.
 
@@ -33,5 +38,7 @@ def demo(
     written to [bold]out/demo[/bold]; look at [bold]contact_sheet.png[/bold] there.
     """
     from twinstage.live.demo import run_demo
+    from twinstage.sync.access.choices import AccessChoices
 
-    run_demo(host=host, port=port, out=out, duration=duration, wait=wait, seed=seed)
+    access = AccessChoices(tokens, tls_cert, tls_key, insecure_no_auth, insecure_no_tls)
+    run_demo(host=host, port=port, out=out, duration=duration, wait=wait, seed=seed, access=access)

@@ -5,7 +5,18 @@ from typing import Annotated
 
 import typer
 
-from twinstage.cli.common import AssetRoots, Host, Port, Variants, variant_choices
+from twinstage.cli.common import (
+    AssetRoots,
+    Host,
+    NoAuth,
+    NoTls,
+    Port,
+    TlsCert,
+    TlsKey,
+    Tokens,
+    Variants,
+    variant_choices,
+)
 
 
 def serve(
@@ -72,6 +83,19 @@ def serve(
             show_default=False,
         ),
     ] = None,
+    tokens: Tokens = None,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
+    insecure_no_auth: NoAuth = False,
+    insecure_no_tls: NoTls = False,
+    allow_origin: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--allow-origin",
+            help="Pages of this origin may use the server, too, as in https://panel.example.com; give it once for each.",
+            show_default=False,
+        ),
+    ] = None,
     camera_engine: Annotated[
         str,
         typer.Option(
@@ -108,10 +132,17 @@ def serve(
     [bold]twinstage serve cell.usda --bindings bindings.yaml[/bold] lets the signals of the contract move it.
 
     Files that the stage refers to must lie in its own folder or below an [bold]--asset-root[/bold].
+
+    On this machine no token is needed. To serve other machines give [bold]--host[/bold], [bold]--tokens[/bold] and a
+    certificate.
     """
     from twinstage.live.server import serve_twin
     from twinstage.live.twin import TwinFiles
+    from twinstage.sync.access.choices import AccessChoices
 
+    access = AccessChoices(
+        tokens, tls_cert, tls_key, insecure_no_auth, insecure_no_tls, tuple(allow_origin or ())
+    )
     files = TwinFiles(
         stage=stage,
         bindings=bindings,
@@ -133,6 +164,7 @@ def serve(
         duration=duration,
         hosts=allow_host or (),
         camera_engine=_camera_engine(camera_engine),
+        access=access,
         datasets=datasets,
         grpc_port=grpc_port,
     )

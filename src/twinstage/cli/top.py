@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from twinstage.cli.common import HERE, Json, Server, print_json
+from twinstage.cli.common import HERE, CaFile, Json, Server, TokenFile, caller, print_json
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -18,12 +18,15 @@ def top(
     count: Annotated[
         int, typer.Option("--count", min=0, help="Looks to take; 0 for ever, until Ctrl-C.")
     ] = 0,
+    token_file: TokenFile = None,
+    ca_file: CaFile = None,
     as_json: Json = False,
 ) -> None:
     """Watch a twin that is being served: sources, rates, lateness, quality, quarantine, alarms, clients."""
     from twinstage.live.remote import ask
 
-    before, then = ask(server, "/api/status"), time.monotonic()
+    me = caller(token_file, ca_file)
+    before, then = ask(server, "/api/status", caller=me), time.monotonic()
     if as_json:
         print_json(before)
         return
@@ -34,7 +37,7 @@ def top(
     with Live(table(before, None, 0.0), console=console, refresh_per_second=4) as shown:
         while count == 0 or looks < count:
             time.sleep(every)
-            now, at = ask(server, "/api/status"), time.monotonic()
+            now, at = ask(server, "/api/status", caller=me), time.monotonic()
             shown.update(table(now, before, at - then))
             before, then, looks = now, at, looks + 1
 

@@ -22,6 +22,7 @@ from twinstage.telemetry.alarms.mode import mode_reader
 from twinstage.telemetry.alarms.records import AlarmRecord
 from twinstage.telemetry.alarms.spec import PRIORITIES
 from twinstage.telemetry.alarms.told import Teller
+from twinstage.telemetry.columns import U4
 from twinstage.telemetry.contract import Contract
 from twinstage.telemetry.state import StateTable
 
@@ -89,9 +90,9 @@ class AlarmDesk:
         self._last_failure = ""
         self.engine.restore(journal.records())
 
-    def tick(self, now_ns: int) -> list[AlarmRecord]:
-        """Judge all alarms; what happened."""
-        records = self.engine.tick(self._state, now_ns, self._mode())
+    def tick(self, now_ns: int, quality: U4 | None = None) -> list[AlarmRecord]:
+        """Judge all alarms, with the effective qualities where they are known; what happened."""
+        records = self.engine.tick(self._state, now_ns, self._mode(), quality)
         if records:
             self._tell(records)
         for outlet in self._outlets:

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from twinstage.assets.library import bundled
 from twinstage.base.clock import SystemClock
@@ -19,13 +20,27 @@ from twinstage.base.errors import TwinstageError, UserError
 from twinstage.live.server import announce, serve_live
 from twinstage.live.twin import TwinFiles, open_twin
 
+if TYPE_CHECKING:
+    from twinstage.sync.access.choices import AccessChoices
 
-def run_demo(*, host: str, port: int, out: Path, duration: float | None, wait: bool, seed: int) -> None:
+
+def run_demo(
+    *,
+    host: str,
+    port: int,
+    out: Path,
+    duration: float | None,
+    wait: bool,
+    seed: int,
+    access: "AccessChoices | None" = None,
+) -> None:
     """Serve the work cell and write the dataset.
 
     With `duration` [s] it ends after that time, but not before the dataset is written; with `wait=False` alone it ends
     as soon as the dataset is written; otherwise Ctrl-C ends it.
     """
+    if access is not None:
+        access.check(host)
     cell = bundled("workcell")
     there = _is_there(out, seed)
     files = TwinFiles(stage=cell / "workcell.usda", bindings=cell / "bindings.yaml")
@@ -41,7 +56,7 @@ def run_demo(*, host: str, port: int, out: Path, duration: float | None, wait: b
         await asyncio.gather(dataset, asyncio.sleep(least))
         over.set()
 
-    serve_live(live, host=host, port=port, on_ready=announce(live), beside=beside, stop=over)
+    serve_live(live, host=host, port=port, on_ready=announce(live), beside=beside, stop=over, access=access)
 
 
 async def _write_dataset(recipe: Path, out: Path, seed: int, there: bool) -> None:

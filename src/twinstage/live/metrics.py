@@ -14,17 +14,18 @@ if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
     from twinstage.live.twin import LiveTwin
+    from twinstage.sync.access.access import Access
 
 LEVELS = ("good", "uncertain", "bad")
 
 
-def metrics_page(live: "LiveTwin") -> tuple[bytes, str]:
+def metrics_page(live: "LiveTwin", access: "Access | None" = None) -> tuple[bytes, str]:
     """The page and its media type (OpenMetrics text)."""
     from prometheus_client import CollectorRegistry
     from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST, generate_latest
 
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Collector(live))
+    registry.register(_Collector(live, access))
     page: bytes = generate_latest(registry)  # type: ignore[no-untyped-call]
     return page, CONTENT_TYPE_LATEST
 
@@ -32,14 +33,19 @@ def metrics_page(live: "LiveTwin") -> tuple[bytes, str]:
 class _Collector:
     """Everything, made anew for each scrape."""
 
-    def __init__(self, live: "LiveTwin") -> None:
+    def __init__(self, live: "LiveTwin", access: "Access | None") -> None:
         self._live = live
+        self._access = access
 
     def collect(self) -> "Iterator[Metric]":
         """All families."""
         yield from self._ingest()
         yield from self._state()
         yield from self._stream()
+        if self._access is not None:
+            from twinstage.live.access_metrics import access_families
+
+            yield from access_families(self._access.counts)
 
     def _ingest(self) -> "Iterator[Metric]":
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily

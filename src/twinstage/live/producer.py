@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from twinstage.live.server import ServerThread
     from twinstage.scene.columns import TickColumns
     from twinstage.scene.export.own import OwnLayer
+    from twinstage.sync.access.choices import AccessChoices
 
 
 class Twin:
@@ -41,13 +42,19 @@ class Twin:
             raise UserError("this twin is not served yet: call serve() first")
         return self._server.url
 
-    def serve(self, *, host: str = "127.0.0.1", port: int = 8000) -> str:
-        """Start the server and return its address; port 0 takes a free one. UserError if the port is in use."""
+    def serve(
+        self, *, host: str = "127.0.0.1", port: int = 8000, access: "AccessChoices | None" = None
+    ) -> str:
+        """Start the server and return its address; port 0 takes a free one.
+
+        `access`: tokens and certificate, which every address but this machine's own needs (docs/access.md). UserError if
+        the port is in use, or that is missing.
+        """
         from twinstage.live.server import ServerThread
 
         if self._server is not None:
             raise UserError(f"this twin is already served at {self._server.url}")
-        self._server = ServerThread(self.live, host=host, port=port)
+        self._server = ServerThread(self.live, host=host, port=port, access=access)
         self._server.start()
         return self._server.url
 

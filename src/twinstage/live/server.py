@@ -17,6 +17,8 @@ from twinstage.observe import configure_logging
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from twinstage.sync.access.access import Access
+    from twinstage.sync.access.choices import AccessChoices
 
 log = logging.getLogger("twinstage.live")
 T = TypeVar("T")
@@ -39,17 +41,21 @@ def make_app(
     *,
     hosts: Collection[str] = (),
     camera_engine: str | None = "auto",
+    access: "Access | None" = None,
     datasets: Path | None = None,
 ) -> "FastAPI":
     """The ASGI app of a live twin; `hosts`: names it answers to besides localhost and IP addresses.
 
-    `camera_engine`: what renders `/camera/...`; None for no such pages. `datasets`: the folder whose datasets are shown.
+    `access`: who may do what; where None, no token is asked for. `camera_engine`: what renders `/camera/...`; None for no
+    such pages. `datasets`: the folder whose datasets are shown.
     """
     from twinstage.live.api import sources_of
     from twinstage.live.cameras.streams import CameraStreams
     from twinstage.live.states import state_text
+    from twinstage.sync.access.access import Access
     from twinstage.sync.server import create_app
 
+    access = access or Access(clock=live.clock)
     return create_app(
         live.hub,
         viewer_dir=viewer_dir(),
@@ -59,7 +65,8 @@ def make_app(
         state=lambda: state_text(live),
         cameras=None if camera_engine is None else CameraStreams(live.hub, engine=camera_engine),
         alarms=live.alarms,
-        metrics=lambda: metrics_page(live),
+        metrics=lambda: metrics_page(live, access),
+        access=access,
         api=sources_of(live, datasets),
     )
 
@@ -91,10 +98,13 @@ def serve_twin(
     duration: float | None = None,
     hosts: Collection[str] = (),
     camera_engine: str | None = "auto",
+    access: "AccessChoices | None" = None,
     datasets: Path | None = None,
     grpc_port: int | None = None,
 ) -> None:
     """Open the twin and serve it until Ctrl-C or the end of `duration` [s]."""
+    if access is not None:
+        access.check(host)
     live = open_twin(files, clock=SystemClock(), seed=seed, past_speed=speed)
     serve_live(
         live,
@@ -105,6 +115,7 @@ def serve_twin(
         on_ready=announce(live),
         hosts=hosts,
         camera_engine=camera_engine,
+        access=access,
         datasets=datasets,
         grpc_port=grpc_port,
     )
@@ -122,31 +133,51 @@ def serve_live(
     stop: asyncio.Event | None = None,
     hosts: Collection[str] = (),
     camera_engine: str | None = "auto",
+    access: "AccessChoices | None" = None,
     datasets: Path | None = None,
     grpc_port: int | None = None,
 ) -> None:
-    """Serve an open twin until Ctrl-C, the end of `duration` [s] or `stop`.
+    """Serve an open twin until Ctrl-C, the end of `duration` [s] or `stop`. UserError where `access` does not do for `host`.
 
     `beside` is one more coroutine function to run on the server's loop; if it raises, the server ends with its error.
     `grpc_port`: where this machine may ask the same over gRPC; None for nowhere.
     """
+    from twinstage.sync.access.access import open_access
+    from twinstage.sync.access.choices import AccessChoices
     from twinstage.sync.serve import serve
 
+    choices = access or AccessChoices()
+    choices.check(host)
     configure_logging()
     background: list[Callable[[], Awaitable[None]]] = [lambda: live.run(asyncio.Event(), speed=speed)]
     if beside is not None:
         background.append(beside)
-    app = make_app(live, hosts={host, *hosts}, camera_engine=camera_engine, datasets=datasets)
+    door = open_access(choices, clock=live.clock)
+    app = make_app(live, hosts={host, *hosts}, camera_engine=camera_engine, access=door, datasets=datasets)
     if grpc_port is not None:
+        from twinstage.sync.rpc.proto import classes
+
+        classes()  # a UserError where its packages are missing, before anything is served
         background.append(lambda: _answer_grpc(app, live, grpc_port))
-    serve(app, host=host, port=port, background=background, on_ready=on_ready, duration=duration, stop=stop)
+    serve(
+        app,
+        host=host,
+        port=port,
+        background=background,
+        on_ready=on_ready,
+        duration=duration,
+        stop=stop,
+        tls=choices.tls(),
+    )
 
 
 async def _answer_grpc(app: "FastAPI", live: LiveTwin, port: int) -> None:
     """Until cancelled. On this machine alone, whatever the host: it has no TLS."""
+    from twinstage.sync.access.rpc import interceptor
     from twinstage.sync.rpc.server import running_rpc
 
-    async with running_rpc(app.state.calls, live.hub, live.clock, port=port) as where:
+    doors = [interceptor(app.state.access)]
+    async with running_rpc(app.state.calls, live.hub, live.clock, port=port, interceptors=doors) as where:
         print(f"gRPC at {where}", flush=True)
         await asyncio.Event().wait()
 
@@ -171,12 +202,20 @@ def announce(live: LiveTwin) -> Callable[[str], None]:
 class ServerThread:
     """The server of a twin in a daemon thread, for programs that go on with something else."""
 
-    def __init__(self, live: LiveTwin, *, host: str, port: int) -> None:
+    def __init__(
+        self, live: LiveTwin, *, host: str, port: int, access: "AccessChoices | None" = None
+    ) -> None:
+        from twinstage.sync.access.access import open_access
+        from twinstage.sync.access.choices import AccessChoices
         from twinstage.sync.serve import bind, url_of
 
+        choices = access or AccessChoices()
+        choices.check(host)
         self._live = live
+        self._host = host
+        self._access, self._tls = open_access(choices, clock=live.clock), choices.tls()
         self._sock = bind(host, port)
-        self.url = url_of(self._sock)
+        self.url = url_of(self._sock, secure=self._tls is not None)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
         self._ready = threading.Event()
@@ -239,6 +278,7 @@ class ServerThread:
 
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
-        async with running(make_app(self._live), sock=self._sock):
+        app = make_app(self._live, hosts={self._host}, access=self._access)
+        async with running(app, sock=self._sock, tls=self._tls):
             self._ready.set()
             await self._live.run(self._stop)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from twinstage.scene.stage import OpenedStage
     from twinstage.scene.writer import ColumnWriter
     from twinstage.sync.hub import Hub
+    from twinstage.telemetry.columns import U4
     from twinstage.telemetry.contract import Contract
     from twinstage.telemetry.history.recorder import Recorder
     from twinstage.telemetry.ingest import Ingest
@@ -111,12 +112,13 @@ class LiveTwin:
             applied = self.ingest.advance(now_ns)
             if self.recorder is not None:
                 self.recorder.after_advance(applied)
+            aged = self.ingest.state.quality_changes(now_ns)
             if self.alarms is not None:
-                self.alarms.tick(now_ns)
+                self.alarms.tick(now_ns, self.ingest.state.reported)
             if self.ingest.restarts != self._restarts:
                 self._restarts = self.ingest.restarts
                 self.plan.reset()
-            parts.append(self._evaluate(self.plan, self.ingest, now_ns))
+            parts.append(self._evaluate(self.plan, self.ingest, now_ns, aged))
         pushed = self.edits.take(self.ordinal, now_ns)
         if pushed is not None:
             parts.append(pushed)
@@ -130,10 +132,10 @@ class LiveTwin:
             return columns
         return None
 
-    def _evaluate(self, plan: "BindingPlan", ingest: "Ingest", now_ns: int) -> TickColumns:
-        """The tick of the bindings; a value that outlived its `max_age` is told with the quality that it has by now."""
+    def _evaluate(self, plan: "BindingPlan", ingest: "Ingest", now_ns: int, aged: "U4") -> TickColumns:
+        """The tick of the bindings; a value that outlived its `max_age` (`aged`) is told with the quality that it has by
+        now."""
         state = ingest.state
-        aged = state.quality_changes(now_ns)
         return plan.evaluate(
             state,
             self.ordinal,

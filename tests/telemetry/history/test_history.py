@@ -561,3 +561,158 @@ def test_commits_do_not_wait_for_the_archive(tmp_path: Path, monkeypatch: pytest
 
     asyncio.run(lives())
     recorder.close()
+
+
+CHANGED = (
+    made.CONTRACT.replace(
+        "signals:\n",
+        "signals:\n  - {id: new, source: a, field: new}\n  - {id: oven.limit, source: b, field: x}\n",
+    )
+    .replace("{id: oven.count, source: a, field: n, type: i64}", "{id: oven.count, source: a, field: n}")
+    .replace("  - {id: door.open, source: b, field: door, type: bool}\n", "")
+    .replace("oven.x * 2", "oven.x * 3")
+)
+
+
+def test_a_contract_that_changed_goes_on_from_the_checkpoint_and_says_so(tmp_path: Path) -> None:
+    """Its entries are in the archive by now, so they cannot be told again."""
+    first, recorder = made.live(tmp_path, 20)
+    recorder.checkpoint()
+    recorder.close()
+    reader = LogReader(made.path(tmp_path))
+    compact(reader, all_=True)
+    assert len(list(reader.entries())) < 5
+    reader.close()
+    second = Ingest(made.contract(CHANGED))
+    again = open_recorder(tmp_path, second)
+    for name in ("oven.x", "oven.note", "axis"):
+        was, now = first.state.index(name), second.state.index(name)
+        assert second.state.event_ns[now] == first.state.event_ns[was]
+        assert second.state.quality[now] == first.state.quality[was]
+    assert (
+        second.state.numeric[second.state.index("oven.x")] == first.state.numeric[first.state.index("oven.x")]
+    )
+    assert second.state.text("oven.note") == first.state.text("oven.note") is not None
+    assert (second.state.vector("axis") == first.state.vector("axis")).all()
+    for name in ("oven.count", "new", "oven.limit"):
+        assert not second.state.has_value(name)
+    x = second.state.numeric[second.state.index("oven.x")]
+    assert second.state.numeric[second.state.index("twice")] == pytest.approx(3 * x)
+    said = again.welcome
+    assert "the contract has changed since: 3 of 5 signals go on where they were" in said
+    assert "begun anew, of another type, unit or values now: oven.count;" in said
+    assert "no longer asked for: door.open;" in said
+    assert "; new: new, oven.limit" in said
+    assert second.watermarks == first.watermarks
+    for counts in second.counters.values():
+        parts = ("applied", "history_only", "late", "duplicate", "quarantined", "pending")
+        assert counts["received"] == sum(counts[part] for part in parts)
+    pending = first.counters["a"]["pending"]
+    assert 0 < second.counters["a"]["pending"] <= pending
+    now = made.T0 + 30 * S
+    newest = int(first.state.event_ns[first.state.index("oven.x")])
+    second.offer("a", b'{"t": %d, "tag": "x", "v": 77}\n' % newest, now)
+    assert second.counters["a"]["duplicate"] == first.counters["a"]["duplicate"] + 1, (
+        "what came before is known"
+    )
+    second.finish("a", now)
+    second.finish("b", now)
+    second.advance(now)
+    again.close()
+    third = Ingest(made.contract(CHANGED))
+    once_more = open_recorder(tmp_path, third)
+    assert third.state.digest() == second.state.digest() and not once_more.recovered.changed
+    once_more.close()
+
+
+def test_an_enum_whose_codes_mean_something_else_begins_anew(tmp_path: Path) -> None:
+    text = made.CONTRACT.replace("type: i64}", "type: enum, values: [IDLE, RUN]}")
+    first = Ingest(made.contract(text))
+    recorder = open_recorder(tmp_path, first)
+    first.offer("a", b'{"t": %d, "tag": "n", "v": "RUN"}\n' % made.T0, made.T0)
+    first.finish("a", made.T0)
+    first.advance(made.T0)
+    recorder.close()
+    assert first.state.text("oven.count") == "RUN"
+    for values, goes_on in (("[IDLE, RUN]", True), ("[RUN, IDLE]", False)):
+        second = Ingest(made.contract(text.replace("[IDLE, RUN]", values) + "\nversion: b"))
+        again = open_recorder(tmp_path, second)
+        assert second.state.text("oven.count") == ("RUN" if goes_on else None)
+        assert ("begun anew" in again.welcome) == (not goes_on)
+        again.journal.close()
+        again._lock.close()
+
+
+def test_a_source_whose_clock_is_read_in_another_way_begins_anew(tmp_path: Path) -> None:
+    first, recorder = made.live(tmp_path, 5)
+    recorder.close()
+    text = made.CONTRACT.replace("lateness: 0.1,", "lateness: 0.1, clock: {epoch: now},")
+    second = Ingest(
+        made.contract(
+            text.replace(
+                "unit: ns}, name: tag, value: v}}\nsignals",
+                "unit: ns, epoch: relative}, name: tag, value: v}}\nsignals",
+            )
+        )
+    )
+    open_recorder(tmp_path, second).close()
+    parts = second.parts()["intakes"]
+    assert parts["b"]["first_ns"] is None and parts["b"]["base_ns"] is None
+    assert parts["a"]["first_ns"] == first.parts()["intakes"]["a"]["first_ns"]
+
+
+def test_a_checkpoint_that_this_version_cannot_read_is_told_from_the_log(tmp_path: Path) -> None:
+    first, recorder = made.live(tmp_path, 5)
+    recorder.close()
+    with sqlite3.connect(made.path(tmp_path)) as db:
+        db.execute("UPDATE sessions SET text = '{\"contract\": 0}'")
+    second = Ingest(made.contract(made.CONTRACT + "\nversion: b"))
+    again = open_recorder(tmp_path, second)
+    assert second.state.digest() == first.state.digest()
+    assert "its checkpoint cannot be read" in again.welcome
+    again.close()
+
+
+def test_seeking_under_a_changed_contract_starts_from_the_old_snapshots(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, recorder = made.live(
+        tmp_path,
+        30,
+        on_tick=lambda tick, now, ingest, recorder: recorder.snapshot() if tick % 100 == 99 else None,
+    )
+    recorder.close()
+    at = made.T0 + 25 * S
+    since = list[int]()
+    with History(tmp_path) as history:
+        taken = history.taken
+        monkeypatch.setattr(
+            history, "taken", lambda c, s, last: since.append(min(s.values())) or taken(c, s, last)
+        )
+        found = history.state_at(made.contract(CHANGED), at)
+        monkeypatch.setattr(history.log, "snapshot", lambda *_: None)
+        slow = history.state_at(made.contract(CHANGED), at)
+    assert found.digest() == slow.digest() and found.has_value("oven.x") and found.has_value("twice")
+    assert since[0] > made.T0 + 10 * S and since[1] < 0
+
+
+def test_a_snapshot_that_lacks_a_signal_which_an_earlier_run_had_serves_not(tmp_path: Path) -> None:
+    """x was there, was taken out for a while, and is back."""
+    made.live(tmp_path, 5)[1].close()
+    without = made.contract(
+        made.CONTRACT.replace("  - {id: oven.x, source: a, field: x, unit: mm}\n", "").partition("derived:")[
+            0
+        ]
+    )
+    second = Ingest(without)
+    recorder = open_recorder(tmp_path, second)
+    now = made.T0 + 9 * S
+    for source, line in (("a", b'"n", "v": 5'), ("b", b'"door", "v": true')):
+        second.offer(source, b'{"t": %d, "tag": %s}\n' % (now, line), now)
+        second.finish(source, now)
+    second.advance(now)
+    recorder.snapshot()
+    recorder.close()
+    with History(tmp_path) as history:
+        state = history.state_at(made.contract(), made.T0 + 10 * S)
+    assert state.has_value("oven.x") and state.numeric[state.index("oven.count")] == 5

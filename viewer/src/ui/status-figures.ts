@@ -10,6 +10,7 @@ export function figuresOf(app: App, now: number): StatusFigures {
   const [state, text] = linkState(app, now);
   const { scene, link } = app;
   const serverMs = link.clock.serverTime(Date.now());
+  const latency = link.latency.median(now);
   const twinMs = app.time.at(now);
   const lag = serverMs - twinMs + app.time.silence(now);
   const replay = Number.isFinite(lag) && Math.abs(lag) > LIVE_MS;
@@ -19,7 +20,7 @@ export function figuresOf(app: App, now: number): StatusFigures {
     fields: [
       ["Round trip", Number.isFinite(link.clock.rtt) ? `${Math.max(1, Math.round(link.clock.rtt))} ms` : "–"],
       ["Data age", replay ? "replay" : Number.isFinite(lag) ? formatAge(Math.max(0, lag)) : "–"],
-      ["Latency", Number.isFinite(link.latency) ? `${Math.max(1, Math.round(link.latency))} ms` : "–"],
+      ["Latency", Number.isFinite(latency) ? `${Math.max(1, Math.round(latency))} ms` : "–"],
       ["Ticks", ticks(app.tickRate.perSecond(now), link.session.hz), link.session.hzReason],
       ["Frames", frames(app.frameRate.perSecond(now))],
       ["Prims", scene ? formatCount(scene.primCount) : "–"],

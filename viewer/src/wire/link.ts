@@ -4,6 +4,7 @@
  * The only module that talks to the stream. The scene is fetched by the caller (`onFetch`), who then calls
  * `sceneLoaded`; ticks go to `onTick`, who calls `applied` once they are on screen.
  */
+import { Latency } from "../core/latency.ts";
 import { Backoff } from "./backoff.ts";
 import { ClockSync } from "./clock-sync.ts";
 import { Session, type Effect, type Interest, type Tick } from "./session.ts";
@@ -26,8 +27,8 @@ export class Link {
   /** When the next attempt is due [ms, performance.now()], or null. */
   retryAt: number | null = null;
   attempts = 0;
-  /** From the making of a tick at the server to its picture here, smoothed [ms]; NaN before the first. */
-  latency = Number.NaN;
+  /** From the making of a tick at the server to its picture here. */
+  readonly latency = new Latency();
   /** Time that taking in messages has cost since the last acknowledgement [ms]. */
   private decodeMs = 0;
   private liveSince = Number.NaN;
@@ -68,8 +69,7 @@ export class Link {
   /** The ticks up to `seq` are on screen; `madeMs` tells when the newest was made, `applyMs` what showing it took. */
   applied(seq: number, madeMs: number, fps: number, applyMs: number): void {
     const age = this.clock.serverTime(Date.now()) - madeMs;
-    if (madeMs > 0 && Number.isFinite(age))
-      this.latency = Number.isNaN(this.latency) ? age : this.latency + 0.1 * (age - this.latency);
+    if (madeMs > 0 && Number.isFinite(age)) this.latency.add(age, performance.now());
     const pace = { fps: Math.round(fps * 10) / 10, applyMs: Math.round((this.decodeMs + applyMs) * 100) / 100 };
     this.decodeMs = 0;
     this.run(this.session.applied(seq, pace));
@@ -138,7 +138,7 @@ export class Link {
   private lost(code: number, reason: string): void {
     window.clearInterval(this.pingTimer);
     this.clock.reset();
-    this.latency = Number.NaN;
+    this.latency.reset();
     this.socket = null;
     if (performance.now() - this.liveSince > GOOD_MS) this.backoff.reset();
     this.liveSince = Number.NaN;

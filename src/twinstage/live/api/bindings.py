@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from twinstage.base.errors import UserError
 from twinstage.live.api.values import ValueDesk
 from twinstage.sync.api.bindings import (
@@ -50,14 +52,14 @@ class BindingDesk:
     async def list_bindings(self, asked: BindingsAsk) -> BindingPage:
         """A page of bindings."""
         rows = await self._looked()
-        matches = path_matcher(asked.prim)
+        matches, now = path_matcher(asked.prim), self._values.qualities()
         found = [
             (number, state)
             for number, row in enumerate(rows)
             if (asked.kind is None or row.kind == asked.kind)
             and (asked.signal is None or asked.signal in row.signals)
             and (asked.prim is None or any(map(matches, row.prims)))
-            and (asked.state in (None, state := self._state(row)))
+            and (asked.state in (None, state := self._state(row, now)))
         ]
         start = _start(asked.after)
         page = [item for item in found if item[0] >= start][: asked.limit]
@@ -72,7 +74,7 @@ class BindingDesk:
             raise Refused(404, f"there is no binding {asked.index}; the file has {len(rows)}, from 0")
         row = rows[asked.index]
         return BindingDetail(
-            **self._told(asked.index, row, self._state(row)),
+            **self._told(asked.index, row, self._state(row, self._values.qualities())),
             where=self._bindings.where(asked.index),
             definition=self._bindings.bindings[asked.index].model_dump(mode="json", exclude_unset=True),
             values=tuple(self._values.of(row.signals[:MOST_SHOWN])),
@@ -97,10 +99,10 @@ class BindingDesk:
             "description": self._bindings.bindings[number].description,
         }
 
-    def _state(self, row: _Row) -> BindingState:
+    def _state(self, row: _Row, now: "tuple[np.ndarray, np.ndarray]") -> BindingState:
         if not row.signals:
             return "active"
-        quality, usable = self._values.qualities()
+        quality, usable = now
         which = [self._values.index_of(name) for name in row.signals]
         if not usable[which].all():
             return "waiting"

@@ -2,6 +2,7 @@
 count as not there."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from twinstage.base.errors import UserError
 from twinstage.live.api.paging import paged_names
 from twinstage.sync.api.datasets import (
     IMAGE_TYPES,
+    NAME,
     Dataset,
     DatasetAsk,
     DatasetDetail,
@@ -36,6 +38,7 @@ class DatasetShelf:
         if not root.is_dir():
             raise UserError(f"--datasets {root}: there is no such folder")
         self._root = root.resolve()
+        self._summaries: dict[tuple[str, int, int], dict[str, Any]] = {}
 
     def list_datasets(self, asked: DatasetsAsk) -> DatasetPage:
         """A page of datasets."""
@@ -74,7 +77,8 @@ class DatasetShelf:
         if (self._root / _MANIFEST).is_file():
             return [self._root]
         inside = (path for path in self._root.iterdir() if path.is_dir() and not path.name.startswith("."))
-        return [path for path in inside if self._is_inside(path / _MANIFEST)]
+        named = (path for path in inside if re.fullmatch(NAME, path.name))
+        return [path for path in named if self._is_inside(path / _MANIFEST)]
 
     def _folder(self, name: str) -> Path:
         for folder in self._folders():
@@ -93,9 +97,16 @@ class DatasetShelf:
         return real.is_file() and real.is_relative_to(self._root)
 
     def _summary(self, name: str) -> dict[str, Any]:
+        """Kept as long as the manifest stays what it is: it may be long."""
         try:
-            return _told(name, self._manifest(name))
-        except Refused:
+            found = self._file(name, _MANIFEST).stat()
+            key = name, found.st_mtime_ns, found.st_size
+            if key not in self._summaries:
+                if len(self._summaries) > 10_000:
+                    self._summaries.clear()
+                self._summaries[key] = _told(name, self._manifest(name))
+            return self._summaries[key]
+        except (Refused, OSError):
             return _told(name, {})
 
     def _manifest(self, name: str) -> dict[str, Any]:

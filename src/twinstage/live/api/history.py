@@ -1,6 +1,5 @@
-"""Questions to the history of a running twin. Methods run on any thread; at most two at a time."""
+"""Questions to the history of a running twin. Methods run on any thread."""
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,17 +22,12 @@ from twinstage.telemetry.history.moments import iso_ns, moment_ns
 if TYPE_CHECKING:
     from twinstage.telemetry.history.query import History
 
-AT_ONCE = 2
-PATIENCE_S = 20.0
-"""How long a question waits for those before it."""
-
 
 class HistoryDesk:
     """Implements `sync.api.history.HistorySource`."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._places = threading.BoundedSemaphore(AT_ONCE)
 
     def get_history(self) -> HistorySummary:
         """What there is."""
@@ -74,7 +68,10 @@ class HistoryDesk:
             self._known(history, asked.signal)
             at = ask.moment(asked.at, "at", 1)
             table = history.as_of(at, asked.signal, known_ns=ask.known(asked.known_at))
-            return self._readings(history, table.to_pylist(), None)
+            start = int(asked.after or 0)
+            more = start + asked.limit < table.num_rows
+            rows = table.slice(start, asked.limit).to_pylist()
+            return self._readings(history, rows, str(start + asked.limit) if more else None)
 
     def get_chart(self, asked: ChartAsk) -> Chart:
         """A signal for a chart."""
@@ -101,13 +98,8 @@ class HistoryDesk:
     def _opened(self) -> "Iterator[History]":
         from twinstage.telemetry.history.query import History
 
-        if not self._places.acquire(timeout=PATIENCE_S):
-            raise Refused(503, "too many questions to the history at the same time; ask again")
-        try:
-            with History(self._folder) as history:
-                yield history
-        finally:
-            self._places.release()
+        with History(self._folder) as history:
+            yield history
 
     def _known(self, history: "History", signals: Any) -> None:
         known = history.signals()

@@ -37,7 +37,7 @@ class ValueDesk:
         rows = [
             i
             for i, name in enumerate(state.signal_ids)
-            if matches(name)
+            if (asked.id is None or matches(name))
             and (asked.source is None or self._sources[i] == asked.source)
             and (asked.level is None or level(int(quality[i])) == asked.level)
         ]

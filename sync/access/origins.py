@@ -1,0 +1,57 @@
+"""Which pages may speak to a server: those that it served itself, and those of origins that were named.
+
+Programs send no `Origin` header; a browser always does with a websocket, and with what changes something.
+"""
+
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from twinstage.base.errors import UserError
+
+_PORTS = {"http": 80, "https": 443}
+
+
+def parse_origin(text: str) -> str:
+    """`https://name[:port]` in lower case, without a default port. UserError for anything else, `*` included."""
+    try:
+        parts = urlsplit(text.strip().lower())
+        port = parts.port
+    except ValueError:
+        raise UserError(_sentence(text)) from None
+    if (
+        parts.scheme not in _PORTS
+        or not parts.hostname
+        or parts.path.strip("/")
+        or parts.query
+        or parts.username
+    ):
+        raise UserError(_sentence(text))
+    name = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return f"{parts.scheme}://{name}" + ("" if port in (None, _PORTS[parts.scheme]) else f":{port}")
+
+
+def _sentence(text: str) -> str:
+    return (
+        f"--allow-origin {text!r} is no origin; one like https://panel.example.com was expected, each by name"
+    )
+
+
+class Origins:
+    """The allow-list of one server."""
+
+    def __init__(self, allowed: Iterable[str] = ()) -> None:
+        self._allowed = frozenset(map(parse_origin, allowed))
+
+    def may_ask(self, origin: str | None, host: str) -> bool:
+        """Whether a page of that origin may ask a server that it calls by that `Host`."""
+        if origin is None or self.own(origin, host):
+            return True
+        return self.named(origin)
+
+    def own(self, origin: str, host: str) -> bool:
+        """Whether the page came from the very host and port that it asks."""
+        return origin.lower() in (f"http://{host.lower()}", f"https://{host.lower()}")
+
+    def named(self, origin: str | None) -> bool:
+        """Whether the origin is one of those that were named. `null` never is."""
+        return origin is not None and origin.lower() in self._allowed
