@@ -17,6 +17,7 @@ from twinstage.scene.columns import (
     LabelColumns,
     SignalColumns,
     StyleColumns,
+    TextColumns,
     TickColumns,
     VisibilityColumns,
     frozen,
@@ -184,6 +185,7 @@ class BindingPlan:
             signals=_signals(state, quality, told, full),
             watermark_ns=watermark_ns,
             labels=self._labels(changed, inputs, full),
+            texts=_texts(state, quality, told, full),
         )
         return update_pools(self.pools, tick, changed, inputs, vectors, full) if self.pools else tick
 
@@ -234,6 +236,17 @@ def _signals(state: StateTable, quality: np.ndarray, told: np.ndarray, full: boo
     return SignalColumns(
         frozen(pick, np.uint32),
         frozen(state.numeric[pick], np.float64),
+        frozen(state.event_ns[pick], np.int64),
+        frozen(quality[pick], np.uint32),
+    )
+
+
+def _texts(state: StateTable, quality: np.ndarray, told: np.ndarray, full: bool) -> TextColumns:
+    strings = state.strings
+    pick = strings[(state.ordinal[strings] > 0) | told[strings] if full else told[strings]]
+    return TextColumns(
+        frozen(pick, np.uint32),
+        tuple(state.text(state.signal_ids[i]) or "" for i in pick.tolist()),
         frozen(state.event_ns[pick], np.int64),
         frozen(quality[pick], np.uint32),
     )

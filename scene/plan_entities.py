@@ -4,7 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from twinstage.scene.columns import AttributeColumns, PoseColumns, TickColumns, VisibilityColumns, frozen
+from twinstage.scene.columns import (
+    AttributeColumns,
+    EntityColumns,
+    PoseColumns,
+    TickColumns,
+    VisibilityColumns,
+    frozen,
+)
 from twinstage.scene.entities import EntityPool
 from twinstage.scene.movers import VectorSignals
 
@@ -26,6 +33,7 @@ def update_pools(
             pose=_with_poses(tick.pose, pool.slots[slots], trs),
             visibility=_with_visibility(tick.visibility, pool.slots[told], pool.alive[told]),
             attributes=_with_numbers(tick.attributes, pool.attributes[told], pool.id_of[told]),
+            entities=_with_entities(tick.entities, pool.slots[told], pool.id_of[told]),
         )
     return tick
 
@@ -63,3 +71,12 @@ def _with_numbers(columns: AttributeColumns, slots: np.ndarray, values: np.ndarr
     return AttributeColumns(
         frozen(slot[order], np.uint32), frozen(np.concatenate([columns.value, values])[order], np.float64)
     )
+
+
+def _with_entities(columns: EntityColumns, nodes: np.ndarray, entity: np.ndarray) -> EntityColumns:
+    if not len(nodes):
+        return columns
+    index = np.concatenate([columns.index.astype(np.int64), nodes])
+    order = np.argsort(index, kind="stable")
+    joined = np.concatenate([columns.entity, entity])[order]
+    return EntityColumns(frozen(index[order], np.uint32), frozen(joined, np.int64))

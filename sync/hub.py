@@ -19,8 +19,9 @@ from twinstage.scene.columns import Bool, PoseColumns, TickColumns, VisibilityCo
 from twinstage.scene.snapshot import Snapshot
 from twinstage.sync import codec
 from twinstage.sync.figures import Counters, StreamFigures
+from twinstage.sync.frustum import Places, seen
 from twinstage.sync.interest import Selector
-from twinstage.sync.messages import RESTARTING, TIERS, Interest, StageInfo
+from twinstage.sync.messages import RESTARTING, TIERS, Eye, Interest, StageInfo
 from twinstage.sync.session import Admit, Session
 from twinstage.sync.state import State
 from twinstage.sync.tiers import Tier
@@ -103,6 +104,7 @@ class Hub:
         )
         self._views: WeakValueDictionary[tuple[frozenset[str], bytes], View] = WeakValueDictionary()
         self._selector: Selector | None = None
+        self._places: Places | None = None
         self._digests: dict[View, str] = {}
 
     def _new_state(self, seq: int) -> State:
@@ -268,16 +270,39 @@ class Hub:
         """Messages with all changes after `base_seq` (None: a keyframe), absolute and plain, encoded once for all."""
         return self.tiers[0].messages(base_seq, self.view(want, Interest()), delta=False, zstd=False)
 
-    def view(self, want: frozenset[str], interest: Interest) -> View:
-        """What a client with those channels and that interest is shown; the same object for the same question."""
-        key = (want, msgspec.json.encode(interest))
+    def view(self, want: frozenset[str], interest: Interest, before: View | None = None) -> View:
+        """What a client with those channels and that interest is shown; the same object for the same question.
+
+        `before`: what it was shown so far; it stays where the client's camera sees no other nodes now.
+        """
+        key = (want, msgspec.json.encode(msgspec.structs.replace(interest, view=None)))
         view = self._views.get(key)
         if view is None:
-            if self._selector is None:
-                self._selector = Selector(self.scene.snapshot, [signal.id for signal in self.scene.signals])
-            nodes = self._selector.nodes(interest.prims, interest.labels)
-            view = self._views[key] = View(want, nodes, self._selector.signals(interest.signals))
-        return view
+            selector = self._select()
+            nodes = selector.nodes(interest.prims, interest.labels)
+            view = self._views[key] = View(want, nodes, selector.signals(interest.signals))
+        return view if interest.view is None else self._seen(view, interest.view, before)
+
+    def _seen(self, whole: View, eye: Eye, before: View | None) -> View:
+        """The part of a view that a camera may see."""
+        if self._places is None:
+            self._places = Places(self.scene.snapshot)
+        was = None if before is None else before.nodes
+        centre, radius = self._places.balls(lambda: self.newest()[0], self.clock.now_ns())
+        nodes = self._select().narrowed(whole.nodes, seen(eye, centre, radius, was))
+        if (
+            before is not None
+            and was is not None
+            and np.array_equal(was, nodes)
+            and before.signals is whole.signals
+        ):
+            return before
+        return View(whole.want, nodes, whole.signals)
+
+    def _select(self) -> Selector:
+        if self._selector is None:
+            self._selector = Selector(self.scene.snapshot, [signal.id for signal in self.scene.signals])
+        return self._selector
 
     def digest(self, view: View, held: Masks) -> str:
         """Hash of the newest state as far as it is shown, and of the rows that are `held` from before."""

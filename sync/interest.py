@@ -6,6 +6,7 @@ the scene and not with its square, and no glob can make it explode.
 """
 
 import fnmatch
+import math
 import re
 from collections.abc import Sequence
 
@@ -13,6 +14,7 @@ import numpy as np
 
 from twinstage.scene.columns import Bool
 from twinstage.scene.snapshot import Snapshot
+from twinstage.sync.messages import Eye
 
 MAX_GLOBS = 64
 MAX_GLOB_LENGTH = 512
@@ -46,6 +48,13 @@ class Selector:
         if labels is not None:
             prims &= self._labelled(labels)
         points = prims[self._instancer]
+        return np.concatenate([self.with_ancestors(prims), points])
+
+    def narrowed(self, nodes: Bool | None, seen: Bool) -> Bool:
+        """Of the nodes (None: all) those that are seen, with all nodes above them, bool[nodes]."""
+        chosen = seen if nodes is None else seen & nodes
+        prims, points = chosen[: len(self._parent)].copy(), chosen[len(self._parent) :]
+        prims[self._instancer[points]] = True
         return np.concatenate([self.with_ancestors(prims), points])
 
     def with_ancestors(self, prims: Bool) -> Bool:
@@ -112,6 +121,16 @@ def _closed(sets: np.ndarray, fits: Sequence[np.ndarray | None]) -> np.ndarray:
         if fit is None:
             sets = sets | ((sets >> i) & 1) << (i + 1)
     return sets
+
+
+def poor_eye(eye: Eye | None) -> str:
+    """Why a camera is not accepted; "" if it is."""
+    if eye is None:
+        return ""
+    numbers = (*eye.position, *eye.direction, eye.vertical_fov, eye.aspect, eye.far or 1.0)
+    good = all(math.isfinite(number) and abs(number) < 1e15 for number in numbers)
+    good = good and eye.vertical_fov > 0 and eye.aspect > 0 and any(eye.direction)
+    return "" if good else "a view needs finite numbers, a direction, a field of view and an aspect above 0"
 
 
 def complaint(globs: Sequence[str] | None) -> str:

@@ -21,7 +21,8 @@ from twinstage.scene.columns import Bool
 from twinstage.sync import messages as m
 from twinstage.sync.access.roles import LOCAL, Identity, Refusal, Role
 from twinstage.sync.figures import Counters, StreamFigures
-from twinstage.sync.interest import complaint
+from twinstage.sync.frustum import LOOK_EVERY_NS
+from twinstage.sync.interest import complaint, poor_eye
 from twinstage.sync.pace import Pace, Step
 from twinstage.sync.tiers import Tier
 from twinstage.sync.view import KINDS, View
@@ -58,8 +59,8 @@ class Stream(Protocol):
     @property
     def stage(self) -> m.StageInfo: ...
 
-    def view(self, want: frozenset[str], interest: m.Interest) -> View:
-        """What a client with those channels and that interest is shown; the same object for the same question."""
+    def view(self, want: frozenset[str], interest: m.Interest, before: View | None = None) -> View:
+        """What a client with those channels and that interest is shown, having been shown `before`."""
         ...
 
     def digest(self, view: View, held: Mapping[str, Bool]) -> str:
@@ -110,7 +111,7 @@ class Session:
         self._held: dict[str, Bool] = {}
         """Rows that it was told of earlier and that its interest has left: it still holds them as they were."""
         self._wants_digest = False
-        self._calm_ns = 0
+        self._calm_ns = self._look_ns = 0
         self._pace = Pace(now_ns)
         self._asked = self._level = 0
         self.want: frozenset[str] = frozenset(m.CHANNELS)
@@ -274,6 +275,7 @@ class Session:
 
     def _new_interest(self, interest: m.Interest) -> None:
         wrong = complaint(interest.prims) or complaint(interest.labels) or complaint(interest.signals)
+        wrong = wrong or poor_eye(interest.view)
         if wrong:
             self.close(m.BAD_MESSAGE, wrong)
             return
@@ -477,10 +479,12 @@ class Session:
 
     def _look_anew(self, tier: Tier, now_ns: int) -> dict[str, Bool] | None:
         """Turns to another view where the interest is another; returns the rows that enter, to be told whole."""
-        if self._view is not None or (self._shown is not None and now_ns < self._calm_ns):
+        seeing = self._interest.view is not None and now_ns >= self._look_ns
+        if (self._view is not None and not seeing) or (self._shown is not None and now_ns < self._calm_ns):
             return None
         old, base = self._shown, self._base
-        self._shown = self._view = new = self._stream.view(self.want, self._interest)
+        self._look_ns = now_ns + LOOK_EVERY_NS
+        self._shown = self._view = new = self._stream.view(self.want, self._interest, old)
         if old is None or base is None or old is new:
             return None
         entering: dict[str, Bool] = {}

@@ -79,6 +79,8 @@ class Ingest:
         quarantine: where refused records go.
         journal: who is told what the state depends on, or None.
         fed_by_sources: whether the contract's sources feed it; a playback of the past feeds itself.
+        received_ns: when the oldest of the readings arrived that `advance` applied last [ns since 1970, UTC]; None where it
+            applied none, or it is not known.
         signal_heard_ns: when a reading of each signal arrived last that was taken, late ones included [ns], i8[n]; NEVER
             before the first, and for derived signals.
     """
@@ -100,6 +102,7 @@ class Ingest:
         self.quarantine: Quarantine = QuarantineMemory() if quarantine is None else quarantine
         self.journal = journal
         self.restarts = 0
+        self.received_ns: int | None = None
         self.signal_heard_ns = np.full(len(self.state.signal_ids), NEVER, np.int64)
         self._on_applied = on_applied
         self._on_late = on_late
@@ -259,11 +262,14 @@ class Ingest:
             self._tell(CaughtUp(intake.name, now_ns))
 
     def _advance(self, now_ns: int) -> int:
-        parts = []
+        parts, self.received_ns = [], None
         for intake in self._intakes.values():
             released = intake.release()
             if len(released):
                 parts.append(released)
+                arrived = intake.received_ns(released)
+                if arrived is not None:
+                    self.received_ns = arrived if self.received_ns is None else min(arrived, self.received_ns)
                 self.restarts += intake.passed(int(released.event_ns[-1]))
         if not parts:
             return 0

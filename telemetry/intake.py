@@ -9,6 +9,7 @@ import numpy as np
 
 from twinstage.base.clock import NS
 from twinstage.telemetry.accounts import Accounts
+from twinstage.telemetry.arrivals import Arrivals
 from twinstage.telemetry.columns import I1, NOTHING, EventColumns, joined
 from twinstage.telemetry.contract import Contract, SourceSpec, utc
 from twinstage.telemetry.journal import Arrived
@@ -54,6 +55,7 @@ class Intake:
         self.heard_ns = 0
         self.accounts = Accounts()
         self.contradicted: dict[int, int] = {}
+        self._arrivals = Arrivals()
         self.order = SourceOrder(
             self.spec.lateness_ns,
             kinds=parts.kinds,
@@ -122,6 +124,10 @@ class Intake:
         released = self.order.release()
         self.accounts.add_known({"applied": len(released)})  # the journal is told of the moment instead
         return released
+
+    def received_ns(self, released: EventColumns) -> int | None:
+        """When the oldest of those readings arrived [ns since 1970, UTC]; None where it is not known."""
+        return self._arrivals.when(int(released.arrival.min()), waiting=bool(self.order.pending))
 
     def passed(self, newest_ns: int) -> int:
         """How many times a replay began again up to that event time."""
@@ -280,6 +286,8 @@ class Intake:
 
     def _arrived(self, judged: Judged, ingest_ns: int) -> Arrived | None:
         self.accounts.add(history_only=len(judged.history_only))
+        if len(judged.taken):
+            self._arrivals.note(int(judged.taken.arrival.max()), ingest_ns)
         news = self.accounts.news()
         if not news:
             return None

@@ -61,6 +61,7 @@ class StateTable:
     Attributes:
         signal_ids: in the order of the contract's quantities, derived ones last; every array below is indexed so.
         index_of: index of each signal id.
+        strings: indices of the string signals, ascending, i8[k].
         types: `f64`, `i64`, `bool`, `enum`, `string`, `vec[n]`, `quat`, `pose`.
         units: UCUM code of the SI unit of each value.
         numeric: scalar view, f8[n].
@@ -83,6 +84,7 @@ class StateTable:
         self.index_of: dict[str, int] = {name: i for i, name in enumerate(self.signal_ids)}
         self.types: tuple[str, ...] = tuple(signal.type for signal in signals)
         self.units: tuple[str, ...] = tuple(contract.si_unit(signal.id) for signal in signals)
+        self.strings: I8 = np.array([i for i, t in enumerate(self.types) if t == "string"], np.int64)
         self._derivations = Derivations(contract)
         self.max_age: F8 = np.array([s.max_age or np.inf for s in signals], dtype=np.float64)
         self.numeric: F8 = np.full(count, np.nan)

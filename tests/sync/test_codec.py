@@ -98,7 +98,7 @@ def test_the_encoder_gives_the_bytes_of_the_worked_example(vectors: Path, root: 
 
 def hex_of_the_text(text: str) -> str:
     """The bytes printed in the worked example of the protocol's text."""
-    example = text.split("## 6. A worked example")[1].split("```")[1]
+    example = text.split("## 7. A worked example")[1].split("```")[1]
     out = ""
     for line in example.strip().splitlines():
         assert int(line[:4], 16) == len(out) // 2, line

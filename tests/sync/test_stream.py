@@ -553,3 +553,39 @@ def test_ten_thousand_steps_of_deltas_lose_nothing(make: ModuleType, offset: flo
     )
     peer.say(type="digest")
     assert peer.take().compared == 1
+
+
+def test_a_view_is_told_of_what_its_camera_may_see_with_some_patience(make: ModuleType) -> None:
+    hub = new_hub(make)
+    move(make, hub, [0], 0.0)
+    hub.publish(make.tick(make.poses([1, 3], [[50, 0, 0], [-50, 0, 0]])))
+    ahead = {"position": [0, 0, 0], "direction": [1, 0, 0], "verticalFov": 0.8, "aspect": 1.5, "far": 200}
+    peer = Peer(hub, interest={"type": "interest", "view": ahead}).take().ack()
+    assert np.flatnonzero(peer.model._live).tolist() == [0, 1]
+
+    def told_of(x: float, y: float) -> list[int]:
+        step(hub, SECOND)
+        hub.publish(make.tick(make.poses([1, 3], [[x, y, 0], [-50 - x, 0, 0]])))
+        peer.take().ack()
+        bodies = [frame.body.index.tolist() for frame in peer.ticks[-1] if frame.header.op in (1, 6)]
+        return sorted(node for body in bodies for node in body)
+
+    assert told_of(51, 0) == [1]
+    assert told_of(50, 52) == [1]  # a little out of the picture: it stays for the time being
+    assert told_of(0, 50) == [] and told_of(0, 51) == []  # beside the camera
+    assert told_of(50, 52) == []  # where it was allowed to stay, but not to enter
+    assert told_of(50, 1) == [1]
+    assert told_of(500, 0) == []  # too far
+    step(hub, SECOND)
+    peer.say(type="interest", view={**ahead, "direction": [-1, 0, 0], "far": None})
+    peer.take().ack()
+    assert peer.model.local(3)[0, 3] == -550
+    peer.say(type="digest")
+    step(hub, SECOND)
+    assert peer.take().compared == 1
+
+
+def test_a_camera_without_a_direction_is_refused(make: ModuleType) -> None:
+    peer = Peer(new_hub(make))
+    peer.say(type="interest", view={"position": [0, 0, 0], "direction": [0, 0, 0]})
+    assert peer.session.closed and peer.session.closed[0] == 4400 and "direction" in peer.session.closed[1]

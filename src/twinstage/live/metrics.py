@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from twinstage.live.stream_metrics import stream_families
 from twinstage.telemetry.accounts import OUTCOMES
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class _Collector:
         """All families."""
         yield from self._ingest()
         yield from self._state()
-        yield from self._stream()
+        yield from stream_families(self._live.hub)
         if self._access is not None:
             from twinstage.live.access_metrics import access_families
 
@@ -107,20 +108,6 @@ class _Collector:
         yield GaugeMetricFamily(
             "twin_alarms_flooded", "1 during a flood of alarms.", value=float(told["flooded"])
         )
-
-    def _stream(self) -> "Iterator[Metric]":
-        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
-
-        hub = self._live.hub
-        yield GaugeMetricFamily(
-            "twin_sync_clients", "Clients that follow the stream.", value=len(hub.sessions)
-        )
-        yield CounterMetricFamily("twin_sync_ticks", "Ticks with something new.", value=hub.counters.ticks)
-        yield CounterMetricFamily(
-            "twin_sync_encoded_bytes", "Bytes encoded for all clients.", value=hub.counters.bytes_encoded
-        )
-        refused = "Poses that were no finite numbers; the prim kept its last one."
-        yield CounterMetricFamily("twin_sync_refused_poses", refused, value=hub.counters.refused_rows)
 
 
 def quality_counts(live: "LiveTwin") -> dict[str, int]:

@@ -126,7 +126,10 @@ class LiveTwin:
             return None
         columns = merge_ticks(parts)
         columns = replace(columns, pose=snap_pose(columns.pose))  # one truth: USD gets what the clients get
-        self.hub.publish(columns)  # a tick that says nothing new is not counted there
+        received_ns = None if self.ingest is None else self.ingest.received_ns
+        self.hub.publish(
+            columns, now_ns=now_ns, received_ns=received_ns
+        )  # a tick that says nothing new is not counted there
         if _says_anything(columns):
             self._unwritten.append(columns)
             return columns
@@ -300,7 +303,7 @@ def open_twin(
             findings = (*findings, Finding("history.goes_on", "info", "", recorder.welcome))
         if plan.findings:  # instances were opened up, so the stage is another one now
             snapshot = read_snapshot(opened)
-    hub = make_hub(snapshot, contract, ingest, plan, epoch=new_epoch(clock.now_ns()))
+    hub = make_hub(snapshot, contract, ingest, plan, epoch=new_epoch(clock.now_ns()), clock=clock)
     alarms = None
     if contract is not None and ingest is not None:
         from twinstage.live.alarms import open_desk
@@ -356,15 +359,18 @@ def make_hub(
     plan: "BindingPlan | None",
     *,
     epoch: str,
+    clock: Clock,
 ) -> "Hub":
     """The hub of a scene, told what its signals are called and which prims they move."""
     from twinstage.sync.hub import Hub, SignalMeta
 
     if contract is None or ingest is None or plan is None:
-        return Hub(snapshot, epoch=epoch)
+        return Hub(snapshot, epoch=epoch, clock=clock)
     state = ingest.state
     signals = [
-        SignalMeta(name, unit, kind)
-        for name, unit, kind in zip(state.signal_ids, state.units, state.types, strict=True)
+        SignalMeta(name, unit, kind, {code: label for label, code in signal.enum_codes.items()})
+        for name, unit, kind, signal in zip(
+            state.signal_ids, state.units, state.types, contract.quantities, strict=True
+        )
     ]
-    return Hub(snapshot, signals, plan.signals_by_prim, epoch=epoch)
+    return Hub(snapshot, signals, plan.signals_by_prim, epoch=epoch, clock=clock)
