@@ -67,10 +67,22 @@ class Bvh:
         return self.prototype.points.astype(np.float64) - self.centre
 
     @cached_property
-    def edges(self) -> np.ndarray:
-        """Pairs of vertices that an edge of a triangle joins, each once, i8[n, 2]."""
-        ends = self.triangles[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2).astype(np.int64)
-        return np.unique(np.sort(ends, axis=1), axis=0)
+    def edges(self) -> tuple[np.ndarray, np.ndarray]:
+        """Pairs of vertices that edges of triangles join, each once, i8[n, 2]; and the two triangles that meet there, i8[n, 2].
+
+        Vertices in one place are one. The triangles are -1 where not just two meet, or two that are wound differently.
+        """
+        _, row, place = np.unique(self.points, axis=0, return_index=True, return_inverse=True)
+        corners = place.reshape(-1)[self.triangles.astype(np.int64)]
+        begin, end = corners.reshape(-1), corners[:, [1, 2, 0]].reshape(-1)
+        key = np.minimum(begin, end) * len(row) + np.maximum(begin, end)
+        order = np.argsort(key, kind="stable")
+        first = np.flatnonzero(np.diff(key[order], prepend=-1))
+        one, count = order[first], np.diff(first, append=len(order))
+        other = order[np.minimum(first + 1, len(order) - 1)]
+        paired = (count == 2) & (begin[one] == end[other]) & (begin[one] != end[one])
+        sides = np.where(paired[:, None], np.stack([one, other], 1) // 3, -1)
+        return np.stack([row[begin[one]], row[end[one]]], 1), sides
 
     @cached_property
     def flat(self) -> Bool:

@@ -4,6 +4,9 @@ Before a pinhole that rests, edges of triangles are straight lines in the image.
 each triangle either covers all of it or none of it; and of two planes the one that is nearer at all four corners is nearer
 everywhere between. So four rays say what all pixels of such a cell meet: nothing, or that one triangle. Walls, floors and
 what is empty around a rack are spared nearly all of their rays. It changes no hit.
+
+Whether a pixel is covered at all changes only at the rim: where one triangle ends, or one that faces the camera meets one that
+does not. Where no such edge passes through a cell, its corners say whether all of it is covered, by whatever triangles.
 """
 
 from dataclasses import dataclass
@@ -24,7 +27,7 @@ NOTHING, DRAWN, COVERED, UNKNOWN = range(4)
 hits some other triangle; or nothing at all, so it has to be cast."""
 
 _WORTH = 16_000
-"""Rays from which cells pay."""
+"""Pixels from which cells pay."""
 
 _RAYS_A_TRIANGLE = 25
 """Rays that a part has to be worth for each of its triangles, whose edges have to be drawn."""
@@ -63,28 +66,34 @@ class Cells:
         return Hits(t, triangle.astype(np.uint32), unknown, exact=True)
 
 
-def cells_of(camera: Camera, part: Part, rect: PixelRect, rays: int | np.integer) -> Cells | None:
-    """The cells of a rectangle; None where they would cost about as much as the `rays` that they can spare."""
-    if rays < max(_WORTH, _RAYS_A_TRIANGLE * len(part.bvh)):
+def cells_of(
+    camera: Camera, part: Part, rect: PixelRect, rays: int | np.integer, outline: int | np.integer
+) -> Cells | None:
+    """The cells of a rectangle; None where they would cost about as much as they can spare.
+
+    `rays`: pixels of it where the part may be; `outline`: those of them of which only needs to be known whether it is there.
+    """
+    if part.grid.direction is None or part.cutouts is not None or rays < _WORTH:
         return None
-    if part.grid.direction is None or part.cutouts is not None:
+    shape = -(-rect.height // CELL), -(-rect.width // CELL)
+    crossed = rim = np.ones(shape, bool)
+    lines = _lines(camera, part) if rays >= _RAYS_A_TRIANGLE * len(part.bvh) else None
+    if lines is not None:
+        crossed, rim = _crossed(lines.ends, rect), _crossed(lines.ends[:, lines.rim], rect)
+    if (lines is None or crossed.mean() > _MOST_CROSSED) and outline < _WORTH:
         return None
-    lines = _lines(camera, part)
-    crossed = None if lines is None else _crossed(lines, rect)
-    if crossed is None or crossed.mean() > _MOST_CROSSED:
-        return None
-    rows, columns = crossed.shape
-    x, y = rect.x0 + CELL * np.arange(columns + 1.0), rect.y0 + CELL * np.arange(rows + 1.0)
-    triangle = _at_corners(camera, part, x, y)
-    corners = triangle[:-1, :-1], triangle[1:, :-1], triangle[:-1, 1:], triangle[1:, 1:]
-    known = ~crossed & (corners[0] >= _MISS)
-    for other in corners[1:]:
-        known &= other == corners[0]
-    kind = np.where(part.bvh.flat[corners[0]], DRAWN, COVERED)
-    kind[corners[0] == _MISS] = NOTHING
-    kind[~known] = UNKNOWN
-    wide = np.repeat(np.repeat(kind.astype(np.uint8), CELL, axis=1), CELL, axis=0)
-    return Cells(part, rect, wide[: rect.height, : rect.width], corners[0])
+    x, y = rect.x0 + CELL * np.arange(shape[1] + 1.0), rect.y0 + CELL * np.arange(shape[0] + 1.0)
+    corners = _at_corners(camera, part, x, y)
+    first, others = corners[:-1, :-1], (corners[1:, :-1], corners[:-1, 1:], corners[1:, 1:])
+    same, hit, missed = first >= 0, first != _MISS, first == _MISS
+    for other in others:
+        same, hit, missed = same & (other == first), hit & (other != _MISS), missed & (other == _MISS)
+    kind = np.full(shape, UNKNOWN, np.uint8)
+    kind[same | (hit & ~rim)] = COVERED  # a triangle is convex, whatever lies before it
+    kind[missed & ~rim] = NOTHING
+    kind[same & ~crossed & part.bvh.flat[first]] = DRAWN
+    wide = np.repeat(np.repeat(kind, CELL, axis=1), CELL, axis=0)
+    return Cells(part, rect, wide[: rect.height, : rect.width], first)
 
 
 def _at_corners(camera: Camera, part: Part, x: F8, y: F8) -> I4:
@@ -98,23 +107,35 @@ def _at_corners(camera: Camera, part: Part, x: F8, y: F8) -> I4:
     return out
 
 
-def _lines(camera: Camera, part: Part) -> F8 | None:
-    """Ends (x0, y0, x1, y1) f8[4, n] [px] of all edges of a part's triangles as they appear in the image, and of where the near
-    plane cuts triangles; None where the far plane cuts any."""
+@dataclass(frozen=True, slots=True)
+class _Lines:
+    """Edges in the image: `ends` (x0, y0, x1, y1) f8[4, n] [px]; `rim` bool[n]: those where the outline may be."""
+
+    ends: F8
+    rim: Bool
+
+
+def _lines(camera: Camera, part: Part) -> _Lines | None:
+    """All edges of a part's triangles as they appear in the image, and where the near plane cuts triangles; None where the far
+    plane cuts any."""
     assert part.grid.direction is not None
     # Directions are made of (x, y, 1), so points are t (x, y, 1) in their turn.
     points = np.linalg.inv(part.grid.direction) @ (part.bvh.points.T - part.grid.eye[:, None])
     if points[2].max() > camera.far or camera.near <= 0:
         return None
-    begin, end = points[:, part.bvh.edges.T].swapaxes(0, 1)
+    edges, sides = part.bvh.edges
+    front = part.grid.eye @ part.bvh.planes[:3] > part.bvh.planes[3]
+    rim = (sides[:, 0] < 0) | (front[sides[:, 0]] != front[sides[:, 1]])
+    begin, end = points[:, edges[:, 0]], points[:, edges[:, 1]]
     beyond = points[2] > camera.near
     if not beyond.all():
         cut = _cut_triangles(points, part.bvh.triangles, beyond, camera.near)
         seen = (begin[2] > camera.near) | (end[2] > camera.near)
-        begin, end = begin[:, seen], end[:, seen]
+        begin, end, rim = begin[:, seen], end[:, seen], rim[seen]
         begin, end = _from_near(begin, end, camera.near), _from_near(end, begin, camera.near)
         begin, end = np.concatenate([begin, cut[0]], 1), np.concatenate([end, cut[1]], 1)
-    return np.concatenate([begin[:2] / begin[2], end[:2] / end[2]])
+        rim = np.append(rim, np.ones(cut[0].shape[1], bool))
+    return _Lines(np.concatenate([begin[:2] / begin[2], end[:2] / end[2]]), rim)
 
 
 def _from_near(point: F8, other: F8, near: float) -> F8:

@@ -25,7 +25,7 @@ def draw_seen(zbuffer: ZBuffer, part: Part, rect: PixelRect) -> None:
         seen = zbuffer.reachable(rect, nearest)
         seen &= nearest < np.inf  # where nothing is drawn yet, all is reachable, even what is nowhere
         rays = np.count_nonzero(seen)
-        cells = cells_of(zbuffer.camera, part, rect, rays)
+        cells = cells_of(zbuffer.camera, part, rect, rays, 0)
         if cells is not None or rays < _FULL * rect.area:
             _draw_some(zbuffer, part, rect, seen, cells)
             return
@@ -43,7 +43,8 @@ def draw_whole(zbuffer: ZBuffer, part: Part, rect: PixelRect, outline: Bool) -> 
     nearest = part.footprint.over(rect)
     there, seen = nearest < np.inf, zbuffer.reachable(rect, nearest)
     seen &= there
-    cells = cells_of(camera, part, rect, np.count_nonzero(there))
+    rays = np.count_nonzero(there)
+    cells = cells_of(camera, part, rect, rays, rays - np.count_nonzero(seen))
     if cells is not None:
         outline |= cells.hit
         there &= cells.kind == UNKNOWN

@@ -143,21 +143,21 @@ def _table(part: Part, direction: F8, triangle: np.ndarray) -> list[np.ndarray]:
     return [row.take(triangle) for row in rows] if few else rows
 
 
-def pinhole_weights(part: Part, x: np.ndarray, y: np.ndarray, triangle: np.ndarray, t: F4) -> F4:
-    """Weights f4[n, 2] of the second and third corner of triangles where rays of a pinhole that rests meet them at t f4[n]."""
+def weight_table(part: Part) -> F4:
+    """f4[8, t]: a, b, c, d of the second corner of each triangle, then of the third, before a pinhole that rests.
+
+    The corner's weight where the ray through pixel position (x, y) meets the triangle is t (a x + b y + c) + d.
+    """
     assert part.grid.direction is not None
     a, b, c = part.bvh.corners(np.arange(len(part.bvh)))
     normal = np.cross(b - a, c - a, axis=0)
     area = np.einsum("in,in->n", normal, normal)
-    out, x, y = np.empty((len(triangle), 2), np.float32), x.astype(np.float32), y.astype(np.float32)
-    for k, side in enumerate((np.cross(c - a, normal, axis=0), np.cross(normal, b - a, axis=0))):
+    rows = []
+    for side in (np.cross(c - a, normal, axis=0), np.cross(normal, b - a, axis=0)):
         # 0 on the edge from the first corner to the other one, 1 at the corner that it is the weight of.
         slope = side / np.where(area > 0, area, 1.0)
-        start = np.einsum("in,in->n", slope, part.grid.eye[:, None] - a)
-        table = np.concatenate([part.grid.direction.T @ slope, start[None]]).astype(np.float32)
-        across, down, along, start = (row.take(triangle) for row in table)
-        out[:, k] = t * (across * x + down * y + along) + start
-    return out
+        rows += [*(part.grid.direction.T @ slope), np.einsum("in,in->n", slope, part.grid.eye[:, None] - a)]
+    return np.array(rows, np.float32)
 
 
 def planes_at(part: Part, triangle: np.ndarray) -> F8:

@@ -68,7 +68,8 @@ def _cover(camera: Camera, part: Part, rect: PixelRect, covered: Bool) -> None:
         covered |= covers(camera, part, rect)
         return
     open_ = part.footprint.mask(rect) & ~covered
-    cells = cells_of(camera, part, rect, np.count_nonzero(open_))
+    pixels = np.count_nonzero(open_)
+    cells = cells_of(camera, part, rect, pixels, pixels)
     if cells is not None:
         covered |= cells.hit
         open_ &= cells.kind == UNKNOWN

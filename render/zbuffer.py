@@ -18,7 +18,7 @@ from twinstage.render.footprints import MARGIN
 from twinstage.render.hits import DOUBT as DOUBT
 from twinstage.render.hits import Hits as Hits
 from twinstage.render.hits import cast_part as cast_part
-from twinstage.render.hits import exact_t, pinhole_weights
+from twinstage.render.hits import exact_t, weight_table
 from twinstage.render.ties import Claims, Pixels, joined, owner_key, reach, winners
 from twinstage.scene.columns import F4, I4, U4, Bool
 
@@ -77,16 +77,25 @@ class ZBuffer:
         pairs = self._settled()[0].barycentric.reshape(-1).view(np.uint64).take(pixels)
         weights = pairs.view(np.float32).reshape(-1, 2)
         missing = np.flatnonzero(np.isnan(weights[:, 0]))  # what whole cells see (`render.cells`)
-        for index, places in grouped(self.part.reshape(-1).take(pixels[missing])):
-            places = missing[places]
-            weights[places] = self._weights_of(self.parts[index], pixels[places])
+        if missing.size:
+            weights[missing] = self._weights_of(pixels.take(missing))
         return weights
 
-    def _weights_of(self, part: Part, pixels: np.ndarray) -> F4:
-        row = pixels // self.camera.width
-        x, y = (pixels - row * self.camera.width) + 0.5, row + 0.5
-        triangle, t = self.box_triangle.reshape(-1).take(pixels), self.depth.reshape(-1).take(pixels)
-        return pinhole_weights(part, x, y, triangle, t)
+    def _weights_of(self, pixels: np.ndarray) -> F4:
+        """Weights where no ray has told them: of parts before a pinhole that rests."""
+        part = self.part.reshape(-1).take(pixels)
+        seen = np.flatnonzero(np.bincount(part))
+        tables = [weight_table(self.parts[k]) for k in seen.tolist()]
+        first = np.zeros(len(self.parts), np.int64)
+        first[seen] = np.cumsum([0, *(table.shape[1] for table in tables[:-1])])
+        place = first.take(part) + self.box_triangle.reshape(-1).take(pixels)
+        t, row = self.depth.reshape(-1).take(pixels), pixels // self.camera.width
+        x, y = ((axis + 0.5).astype(np.float32) for axis in (pixels - row * self.camera.width, row))
+        table, out = np.concatenate(tables, axis=1), np.empty((len(pixels), 2), np.float32)
+        for k in range(2):
+            across, down, along, start = (row.take(place) for row in table[4 * k : 4 * k + 4])
+            out[:, k] = t * (across * x + down * y + along) + start
+        return out
 
     @property
     def box_triangle(self) -> U4:

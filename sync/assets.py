@@ -95,3 +95,11 @@ def find_viewer() -> Path | None:
         if (folder / "index.html").is_file():
             return folder
     return None
+
+
+def files_below(folder: Path | None) -> frozenset[str]:
+    """Paths, as URLs have them, of the files of a viewer; none where there is no folder."""
+    if folder is None:
+        return frozenset()
+    found = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    return frozenset("/" + name for name in found)

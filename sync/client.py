@@ -197,7 +197,10 @@ class Client:
         await self._send(m.Rate(hz))
 
     async def digest(self, timeout: float | None = 10.0) -> Digests:
-        """What the server and this client hold, hashed at the same tick. LinkError where the link is down or goes."""
+        """What the server and this client hold, hashed at the same tick; where they differ, the client begins anew.
+
+        LinkError where the link is down or goes before the answer, TimeoutError after `timeout` [s].
+        """
         asked: asyncio.Future[Digests] = asyncio.get_running_loop().create_future()
         self._asked.append(asked)
         if not await self._send(m.AskDigest()):
@@ -394,6 +397,8 @@ class Client:
         for asked in done:
             if not asked.done():
                 asked.set_result(digests)
+        if not digests.equal:
+            raise FrameError(f"what is held differs from the server's at tick {message.seq}")
 
     async def _load(self, socket: ClientConnection, epoch: str | None, revision: int) -> None:
         """Fetches the scene unless that one is held, then asks for the stream."""

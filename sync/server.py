@@ -23,13 +23,14 @@ from twinstage.base.clock import Clock, SystemClock
 from twinstage.base.errors import TwinstageError
 from twinstage.sync.access.access import Access
 from twinstage.sync.access.gate import Gate, address_of, refusal_teller, token_offered, who_of
+from twinstage.sync.access.routes import Routes
 from twinstage.sync.access.signin import add_signin_routes
 from twinstage.sync.alarms import AlarmSource, alarm_calls
 from twinstage.sync.api.calls import Call, Sources, alive, calls_of
 from twinstage.sync.api.files import add_document_routes, add_file_routes
 from twinstage.sync.api.http import add_calls, refused
 from twinstage.sync.api.operation import Refused
-from twinstage.sync.assets import Asset, AssetStore
+from twinstage.sync.assets import Asset, AssetStore, files_below
 from twinstage.sync.cameras import CameraSource, add_camera_routes
 from twinstage.sync.direct import DirectSocket, Pump, direct_socket
 from twinstage.sync.guard import Guard
@@ -80,7 +81,8 @@ def create_app(
     app.state.rate = _Rate(hub)
     app.state.cameras = cameras
     app.state.access = access = access or Access(clock=wall)
-    app.add_middleware(Gate, access=access)  # the last one added is the first one asked
+    routes = Routes(files=files_below(viewer_dir))
+    app.add_middleware(Gate, access=access, routes=routes)  # the last one added is the first one asked
     app.add_middleware(
         Guard,
         allowed_hosts=frozenset(name.lower() for name in allowed_hosts),

@@ -1,7 +1,5 @@
-// A client of a Twinstage twin (protocol twin.v1, docs/protocol.md) in one file, without dependencies. For browsers and
-// Node >= 20 (20 and 21: start with --experimental-websocket, or hand in a WebSocket class).
+// A client of a Twinstage twin (twin.v1, docs/protocol.md) for browsers and Node (20, 21: --experimental-websocket).
 const [U8, U16, U32, I32, I64] = [Uint8Array, Uint16Array, Uint32Array, Int32Array, BigInt64Array];
-const [F32, F64] = [Float32Array, Float64Array];
 const [HEADER, MOST_BODY] = [56, (1 << 18) - 56];
 const RETRY = new Set([1001, 1005, 1006, 1011, 1012, 1013, 4408, 4429]);
 const TABLE = I32.from({ length: 256 }, (_, crc) => {
@@ -9,8 +7,7 @@ const TABLE = I32.from({ length: 256 }, (_, crc) => {
   return crc;
 });
 
-/** Bytes that are not twin.v1, or that do not go on from what is held. */
-export class FrameError extends Error {}
+export class FrameError extends Error {} // bytes that are not twin.v1, or that do not go on from what is held
 
 function need(condition, text) {
   if (!condition) throw new FrameError(text);
@@ -34,7 +31,7 @@ export function crc32(data, before = 0) {
 /** By op: least and greatest size of a body, and what takes its columns out of (buffer, begin, n, flags, size). */
 const KINDS = {
   1: [(n, flags) => 32 + n * (flags & 2 ? 34 : 22), null, readPoses],
-  2: [(n) => 24 * n, null, (b, at, n) => ({ value: new F64(b, at, n), eventNsColumn: new I64(b, at + 8 * n, n),
+  2: [(n) => 24 * n, null, (b, at, n) => ({ value: new Float64Array(b, at, n), eventNsColumn: new I64(b, at + 8 * n, n),
     ids: new U32(b, at + 16 * n, n), quality: new U32(b, at + 20 * n, n) })],
   3: [(n) => 8 * n, null, (b, at, n) => ({ ids: new U32(b, at, n), rgba: new U8(b, at + 4 * n, 4 * n) })],
   4: [(n) => 5 * n, null, (b, at, n) => ({ ids: new U32(b, at, n), visible: new U8(b, at + 4 * n, n) })],
@@ -47,10 +44,10 @@ const KINDS = {
 /**
  * Frames of a binary message, each `{op, flags, n, seq, eventNs, watermarkNs, tickNs, baseSeq, epochCrc, ...columns}`.
  * @param {ArrayBuffer} message
- * @param {?function(Uint8Array, number): Uint8Array} inflate zstd: (stored bytes, size of the content) -> content
- * @returns {{frames: object[], skipped: number}} `skipped`: frames of kinds that are not known here
+ * @param {(stored: Uint8Array, size: number) => Uint8Array} [inflate] zstd; `size`: of the content
+ * @returns {{frames: any[], skipped: number}} `skipped`: frames of kinds that are not known here
  */
-export function decode(message, inflate = null) {
+export function decode(message, inflate) {
   const [view, frames] = [new DataView(message), []];
   let [skipped, next] = [0, 0];
   for (let at = 0; at < message.byteLength; at = next) {
@@ -89,8 +86,7 @@ function contentSize(data) {
   if (data.length < 9 || data[0] !== 0x28 || data[1] !== 0xb5 || data[2] !== 0x2f || data[3] !== 0xfd) return -1;
   const single = (data[4] >> 5) & 1;
   const bytes = [single, 2, 4, 8][data[4] >> 6];
-  let at = 6 - single + [0, 1, 2, 4][data[4] & 3];
-  let size = bytes === 2 ? 256 : bytes === 0 ? -1 : 0;
+  let [at, size] = [6 - single + [0, 1, 2, 4][data[4] & 3], bytes === 2 ? 256 : bytes === 0 ? -1 : 0];
   for (let k = 0; k < bytes; k++) size += data[at++] * 256 ** k;
   for (let block = 0; !(block & 1) && at < data.length; at += 3 + (((block >> 1) & 3) === 1 ? 1 : block >> 3))
     block = data[at] | (data[at + 1] << 8) | (data[at + 2] << 16);
@@ -98,11 +94,11 @@ function contentSize(data) {
 }
 
 function readPoses(buffer, at, n, flags) {
-  const [ox, oy, oz, quantum] = new F64(buffer, at, 4);
+  const [ox, oy, oz, quantum] = new Float64Array(buffer, at, 4);
   need(quantum > 0 && quantum <= 0.25e-3, `poses with the quantum ${quantum}`);
   need(Math.max(...[ox, oy, oz].map(Math.abs)) <= 2 ** 48, "poses around an impossible origin");
-  const translation = F64.from(new I32(buffer, at + 32 + 4 * n, 3 * n), (v, k) => [ox, oy, oz][k % 3] + v * quantum);
-  const scale = flags & 2 ? new F32(buffer, at + 32 + 16 * n, 3 * n) : null;
+  const translation = Float64Array.from(new I32(buffer, at + 32 + 4 * n, 3 * n), (v, k) => [ox, oy, oz][k % 3] + v * quantum);
+  const scale = flags & 2 ? new Float32Array(buffer, at + 32 + 16 * n, 3 * n) : null;
   const words = new U16(buffer, at + 32 + (scale ? 28 : 16) * n, 3 * n);
   return { ids: new U32(buffer, at + 32, n), translation, scale, words };
 }
@@ -110,9 +106,9 @@ function readPoses(buffer, at, n, flags) {
 const WIDTHS = ["124", "0124", "0124", "0124", "012", "012", "012", "0"];
 
 function readDelta(buffer, at, n, flags, size) {
-  const [quantum] = new F64(buffer, at, 1);
+  const [quantum] = new Float64Array(buffer, at, 1);
   const [widths, data] = [new U8(buffer, at + 8, 8), new U8(buffer, at + 16, size - 16)];
-  need(WIDTHS.every((allowed, c) => allowed.includes(widths[c])), `a delta has the widths ${widths}`);
+  need(WIDTHS.every((allowed, c) => allowed.includes(String(widths[c]))), `a delta has the widths ${widths}`);
   need(data.length === n * widths.reduce((sum, width) => sum + width), "a delta is not as long as its widths say");
   need(quantum > 0 && quantum <= 0.25e-3, `poses with the quantum ${quantum}`);
   const [ids, move, turn] = [new U32(n), new I32(3 * n), new I32(3 * n)];
@@ -150,19 +146,18 @@ export function quaternion(words, at = 0) {
 
 /** What was said of one scene, exactly as it came: maps by node or signal, without those that were never sent. */
 export class Model {
+  seq = -1;
+  /** @type {Map<number, {translation: Float64Array, words: Uint16Array, scale: Float32Array}>} */ poses = new Map();
+  /** @type {Map<number, Uint8Array>} sRGB rgba, alpha 0 = as authored */ styles = new Map();
+  /** @type {Map<number, number>} 1 or 0 */ visible = new Map();
+  /** @type {Map<number, {value: number, eventNs: bigint, quality: number}>} */ values = new Map();
+  /** @type {Map<number, {value: string, eventNs: bigint, quality: number}>} */ texts = new Map();
+  /** @type {Map<number, bigint>} */ entities = new Map();
+
   /** @param {number} nodes @param {number} signals how many the scene has */
   constructor(nodes, signals) {
-    [this.nodes, this.signals, this.seq] = [nodes, signals, -1];
-    this.#forget();
-  }
-
-  #forget() {
-    /** @type {Map<number, {translation: Float64Array, words: Uint16Array, scale: Float32Array}>} */ this.poses = new Map();
-    /** @type {Map<number, Uint8Array>} sRGB rgba, alpha 0 = as authored */ this.styles = new Map();
-    /** @type {Map<number, number>} 1 or 0 */ this.visible = new Map();
-    /** @type {Map<number, {value: number, eventNs: bigint, quality: number}>} */ this.values = new Map();
-    /** @type {Map<number, {value: string, eventNs: bigint, quality: number}>} */ this.texts = new Map();
-    /** @type {Map<number, bigint>} */ this.entities = new Map();
+    this.nodes = nodes;
+    this.signals = signals;
   }
 
   /** Takes in all frames of one tick, the last of them its end. FrameError: begin again from a keyframe. */
@@ -175,7 +170,7 @@ export class Model {
       const rows = f.op === 2 || f.op === 7 ? this.signals : this.nodes;
       need(f.ids.every((id) => id < rows), `tick ${seq} names rows that the scene does not have`);
     }
-    if (flags & 1) this.#forget();
+    if (flags & 1) Object.assign(this, new Model(this.nodes, this.signals));
     for (const f of frames) for (let k = 0; k < f.ids.length; k++) this.#take(f, f.ids[k], k);
     this.seq = seq;
   }
@@ -191,7 +186,7 @@ export class Model {
         pose.words[c] += f.turn[3 * k + c]; // modulo 2^16
       }
     } else if (f.op === 1) {
-      const scale = f.scale ? three(f.scale) : F32.of(1, 1, 1);
+      const scale = f.scale ? three(f.scale) : Float32Array.of(1, 1, 1);
       this.poses.set(id, { translation: three(f.translation), words: three(f.words), scale });
     } else if (f.op === 2) this.values.set(id, stamp(f.value[k]));
     else if (f.op === 3) this.styles.set(id, f.rgba.slice(4 * k, 4 * k + 4));
@@ -200,27 +195,32 @@ export class Model {
     else if (f.op === 8) this.entities.set(id, f.entity[k]);
   }
 
-  /** The bytes whose SHA-256 is the digest (docs/protocol.md). @returns {Uint8Array} */
+  /** The bytes whose SHA-256 is the digest (docs/protocol.md). */
   canonical() {
     const bytes = [];
     const add = (Type, values) => new U8(Type.from(values).buffer).forEach((byte) => bytes.push(byte));
     const section = (map, row) => {
       add(U32, [map.size]);
-      for (const [id, held] of [...map].sort(([a], [b]) => a - b)) row(held, add(U32, [id]));
+      for (const [id, held] of [...map].sort(([a], [b]) => a - b)) {
+        add(U32, [id]);
+        row(held);
+      }
     };
     section(this.poses, ({ translation, words, scale }) => {
       add(I64, Array.from(translation, (value) => BigInt(Math.round(value * 2 ** 14))));
-      add(F32, scale, add(U16, words));
+      add(U16, words);
+      add(Float32Array, scale);
     });
     section(this.styles, (rgba) => add(U8, rgba));
     section(this.visible, (shown) => add(U8, [shown]));
     section(this.values, ({ value, eventNs, quality }) => {
-      add(...(Number.isNaN(value) ? [I64, [0x7ff8n << 48n]] : [F64, [value]]));
-      add(U32, [quality], add(I64, [eventNs]));
+      add(I64, [Number.isNaN(value) ? 0x7ff8n << 48n : new I64(Float64Array.of(value).buffer)[0], eventNs]);
+      add(U32, [quality]);
     });
     section(this.texts, ({ value, quality }) => {
       const utf8 = new TextEncoder().encode(value);
-      add(U8, utf8, add(U32, [utf8.length]));
+      add(U32, [utf8.length]);
+      add(U8, utf8);
       add(U32, [quality]);
     });
     section(this.entities, (entity) => add(I64, [entity]));
@@ -242,7 +242,8 @@ export class Twin {
   #waiting = [];
 
   constructor(url, options) {
-    [this.url, this.options] = [new URL(url.endsWith("/") ? url : `${url}/`), options];
+    this.url = new URL(url.endsWith("/") ? url : `${url}/`);
+    this.options = options;
     this.#open();
   }
 
@@ -255,10 +256,9 @@ export class Twin {
     this.#become("greeting");
     const { token = null, want = null, rate = null, interest = null, inflate } = this.options;
     const caps = inflate ? ["delta", "digest", "zstd"] : ["delta", "digest"];
-    const { epoch, revision } = this.scene ?? {};
-    const have = this.model?.seq >= 0 ? { epoch, revision, seq: this.model.seq } : null;
-    socket.onopen = () =>
-      this.send({ type: "hello", protocol: { min: 1, max: 1 }, token, want, caps, have, interest, rate });
+    const [{ scene, model }, protocol] = [this, { min: 1, max: 1 }];
+    const have = model?.seq >= 0 ? { epoch: scene.epoch, revision: scene.revision, seq: model.seq } : null;
+    socket.onopen = () => this.send({ type: "hello", protocol, token, want, caps, have, interest, rate });
     socket.onmessage = ({ data }) => (typeof data === "string" ? this.#text(JSON.parse(data)) : this.#binary(data));
     socket.onclose = ({ code, reason }) => {
       const again = this.state !== "ended" && (this.#broken || RETRY.has(code));
@@ -279,8 +279,8 @@ export class Twin {
   }
 
   #text(message) {
-    const { type, event } = message;
-    if (type === "welcome" || type === "tier") this.tier = { hz: message.hz ?? message.rate ?? 0, reason: message.reason ?? "" };
+    const { type, event, hz, rate, reason = "" } = message;
+    if (type === "welcome" || type === "tier") this.tier = { hz: hz ?? rate ?? 0, reason };
     if (type === "welcome" || event === "scene") void this.#load(message.epoch ?? this.scene.epoch, message.revision);
     else if (type === "event" || type === "bye") this.options.onEvent?.(message);
     else if (type === "digest") void this.#compare(message.seq, message.sha256);
@@ -384,7 +384,7 @@ export class Twin {
  * Opens a link and waits for its first tick.
  * @param {string} url address of the twin's viewer
  * @param {{want?: string[], rate?: number, interest?: object, token?: string, WebSocket?: any,
- *   inflate?: (stored: Uint8Array, size: number) => Uint8Array, onTick?: (frames: object[], seq: number) => void,
+ *   inflate?: (stored: Uint8Array, size: number) => Uint8Array, onTick?: (frames: any[], seq: number) => void,
  *   onState?: (state: string, reason: string) => void, onEvent?: (message: object) => void}} [options]
  * @returns {Promise<Twin>}
  */

@@ -47,12 +47,11 @@ class Gate:
         CALLER.set(who if isinstance(who, Identity) else None)
         refused = self._denied(method, scope["path"], who)
         if refused is not None:
-            page = (
+            if (
                 refused.status == 401
                 and method == "GET"
                 and "text/html" in Headers(scope=scope).get("accept", "")
-            )
-            if page and refused.reason == "missing":
+            ):
                 await _redirect(send, _SIGN_IN)
             else:
                 await self._refuse(scope, send, refused, what, who if isinstance(who, Identity) else None)

@@ -68,6 +68,11 @@ CALLER: ContextVar[Identity | None] = ContextVar("twinstage_caller", default=Non
 """Who sent the request that is being answered, for those who write it down."""
 
 
+def caller() -> Identity:
+    """Who sent it; the local engineer where nobody was asked."""
+    return CALLER.get() or Identity(LOCAL, Role.ENGINEER)
+
+
 def signed(by: str) -> str:
     """A name that a client gives, with that of its token: a desk is shared, and what a client says may be wrong."""
     who = CALLER.get()

@@ -1,7 +1,7 @@
 """Which role each route asks for: the table of operations, and what is no operation. What is in no line is refused."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -28,28 +28,21 @@ _OWN = (
     Line("GET POST DELETE", "/api/session", PUBLIC),
     Line("WEBSOCKET", "/ws", PUBLIC),  # asks for the token in its first message
 )
-_VIEWER_FILES = (
-    Line("GET", "/", Role.VIEWER),
-    Line("GET", "/index.html", Role.VIEWER),
-    *(
-        Line("GET", f"/{{name}}.{ending}", Role.VIEWER)
-        for ending in ("js", "css", "txt", "wasm", "svg", "png", "ico")
-    ),
-    Line("GET", "/assets/{name:path}", Role.VIEWER),
-)
+_VIEWER = (Line("GET", "/", Role.VIEWER), Line("GET", "/client/{name}", Role.VIEWER))
 _DATA = tuple(
     Line(operation.method, path, PUBLIC if operation.role == "anyone" else ROLES[operation.role])
     for operation in OPERATIONS
     for path in operation.paths
 )
-TABLE: tuple[Line, ...] = (*_OWN, *_VIEWER_FILES, *_DATA)
+TABLE: tuple[Line, ...] = (*_OWN, *_VIEWER, *_DATA)
 
 
 class Routes:
-    """Answers `role(method, path)`; the first line that fits counts."""
+    """Answers `line(method, path)`; the first line that fits counts. `files`: paths of the viewer's own files."""
 
-    def __init__(self, table: Iterable[Line] = TABLE) -> None:
+    def __init__(self, table: Iterable[Line] = TABLE, files: Collection[str] = ()) -> None:
         self._lines = tuple((frozenset(line.methods.split()), _pattern(line.path), line) for line in table)
+        self._files = frozenset(files)
 
     def line(self, method: str, path: str) -> Line | None:
         """The line that a request falls under, if any."""
@@ -57,7 +50,10 @@ class Routes:
         for methods, pattern, line in self._lines:
             if method in methods and pattern.fullmatch(path):
                 return line
-        return None
+        return _FILE if method == "GET" and path in self._files else None
+
+
+_FILE = Line("GET", "a file of the viewer", Role.VIEWER)
 
 
 @lru_cache(maxsize=1000)

@@ -46,7 +46,10 @@ def add_signin_routes(app: FastAPI, access: Access) -> None:
     """The routes of this module."""
 
     async def page(request: Request) -> Response:
-        return _page() if access.asks and not _known(request) else _home()
+        who = who_of(request.scope)
+        if isinstance(who, Refusal):  # a cookie whose token has ended
+            return _page(who.sentence)
+        return _page() if access.asks and who is None else _home()
 
     async def sign_in(request: Request) -> Response:
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -87,10 +90,6 @@ def add_signin_routes(app: FastAPI, access: Access) -> None:
 def who_address(request: Request) -> str:
     """The address that a request came from."""
     return address_of(request.scope)
-
-
-def _known(request: Request) -> bool:
-    return isinstance(who_of(request.scope), Identity)
 
 
 def _me(access: Access, who: Identity | Refusal | None) -> dict[str, object]:

@@ -39,15 +39,18 @@ _TAGS = {
     "Scene": "What viewers load, and the stage as files.",
     "Cameras": "Pictures of the running twin.",
     "Server": "Health, figures, this document.",
+    "Session": "Who asks, where the server asks for tokens (docs/access.md).",
 }
 _MEANS = {
     400: "a parameter is wrong",
+    401: "a token is needed",
     403: "who asks may not do this",
     404: "there is no such thing",
     409: "this cannot be done now",
     413: "too large",
     415: "the body is no JSON",
     422: "what is asked is wrong",
+    429: "too often; ask again later",
     503: "not now; ask again",
 }
 
@@ -75,7 +78,17 @@ def document() -> Json:
         "servers": [{"url": "/"}],
         "tags": [{"name": name, "description": text} for name, text in _TAGS.items() if name in used],
         "paths": paths,
-        "components": {"schemas": {name: s for name, s in schemas.items() if name not in asks}},
+        "components": {
+            "schemas": {name: s for name, s in schemas.items() if name not in asks},
+            "securitySchemes": {
+                "token": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "`twinstage token create` makes one. Servers of this machine alone need none.",
+                }
+            },
+        },
+        "security": [{}, {"token": []}],
     }
 
 
@@ -126,6 +139,8 @@ def _operation(operation: Operation, number: int, schemas: Json, refs: Any) -> J
         "parameters": list(_parameters(operation, schemas)),
         "responses": _responses(operation, refs, schemas),
     }
+    if operation.role == "anyone":
+        out["security"] = []
     if operation.body is not None:
         out["requestBody"] = {
             "required": True,
@@ -166,9 +181,12 @@ def _responses(operation: Operation, refs: Any, schemas: Json) -> Json:
     else:
         content = {kind: {"schema": _file(kind)} for kind in operation.media}
     out: Json = {"200": {"description": operation.summary, "content": content}}
+    if not content:
+        out = {"204": {"description": "Done."}}
+    doors = () if operation.role == "anyone" else (401, 403)
     error = _content(refs[Error, "serialization"], schemas)
     asks_something = bool(operation.asks.model_fields or operation.body) and not operation.media
-    for status in sorted({*operation.errors, *((422,) if asks_something else ())}):
+    for status in sorted({*operation.errors, *doors, *((422,) if asks_something else ())}):
         text = _MEANS[status]
         same = operation.id == "getReadiness"
         out[str(status)] = {"description": text, "content": content if same else error}

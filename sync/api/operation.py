@@ -13,7 +13,6 @@ from twinstage.base.errors import TwinstageError
 Role = Literal["anyone", "viewer", "operator", "engineer"]
 """Who may do something, each may what those before it may: nobody is asked; who looks; who answers alarms; who changes the
 twin."""
-ROLES: tuple[Role, ...] = ("anyone", "viewer", "operator", "engineer")
 
 MOST_A_PAGE = 1000
 MOST_BYTES = 65_536
@@ -92,7 +91,7 @@ class Operation:
     tag: str
     summary: str
     role: Role = "viewer"
-    method: Literal["GET", "POST"] = "GET"
+    method: Literal["GET", "POST", "DELETE"] = "GET"
     asks: type[Model] = Nothing
     body: type[Model] | None = None
     answer: type[BaseModel] | None = None

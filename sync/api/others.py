@@ -104,7 +104,7 @@ OPERATIONS = (
         errors=(413, 503),
         aliases=("/stage.usdz",),
         description="The stage with its live layer, flattened, and the images that it names. It is made anew where something "
-        "changed since the last one; who asks meanwhile waits for the same one.",
+        "changed since the last one, which takes some seconds; who asks meanwhile waits for the same one.",
     ),
     Operation(
         "listCameras",
@@ -165,5 +165,5 @@ OPERATIONS = (
         role="anyone",
         media=("text/html",),
     ),
-    Operation("getViewer", "/", "Server", "The viewer", role="anyone", media=("text/html",)),
+    Operation("getViewer", "/", "Server", "The viewer", media=("text/html",)),
 )

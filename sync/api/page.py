@@ -115,12 +115,12 @@ def _article(doc: Json, path: str, method: str, operation: Json) -> Iterator[str
         content = operation["requestBody"]["content"]["application/json"]
         yield f"<h4>Body</h4><p>{_type(content['schema'])}</p>{_json(content.get('example'))}"
     yield "<h4>Answer</h4>"
-    for kind, content in operation["responses"]["200"]["content"].items():
+    for kind, content in operation["responses"].get("200", {}).get("content", {}).items():
         what = _type(content["schema"]) if "$ref" in content["schema"] else ""
         yield f"<p><code>{_esc(kind)}</code> {what}</p>{_json(content.get('example'))}"
     others = {k: v for k, v in operation["responses"].items() if k != "200"}
     if others:
-        yield "<h4>Errors</h4><dl>"
+        yield f"<h4>{'Errors' if '200' in operation['responses'] else 'Statuses'}</h4><dl>"
         yield "".join(f"<dt>{k}</dt><dd>{_esc(v['description'])}</dd>" for k, v in others.items())
         yield "</dl>"
     yield "</div></details></article>"

@@ -1,6 +1,17 @@
 """All operations of a twin's server."""
 
-from twinstage.sync.api import alarms, bindings, datasets, health, history, others, prims, records, values
+from twinstage.sync.api import (
+    alarms,
+    bindings,
+    datasets,
+    health,
+    history,
+    others,
+    prims,
+    records,
+    session,
+    values,
+)
 from twinstage.sync.api.operation import Operation
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -13,5 +24,6 @@ OPERATIONS: tuple[Operation, ...] = (
     *datasets.OPERATIONS,
     *others.OPERATIONS,
     *health.OPERATIONS,
+    *session.OPERATIONS,
 )
 BY_ID = {operation.id: operation for operation in OPERATIONS}

@@ -12,6 +12,7 @@ from typing import Any
 
 from twinstage.base.clock import Clock
 from twinstage.base.errors import TwinstageError, UserError
+from twinstage.sync.access.roles import caller
 from twinstage.sync.api.calls import Calls
 from twinstage.sync.api.http import called, valid
 from twinstage.sync.api.operation import MOST_BYTES, Refused
@@ -132,7 +133,8 @@ def _follower(hub: Hub, clock: Clock) -> Callable[[Any, Any], AsyncIterator[Any]
     async def follow(request: Any, context: Any) -> AsyncIterator[Any]:
         """A session of the hub whose client is gRPC's flow control: what it takes counts as applied."""
         wake = asyncio.Event()
-        session = hub.connect(wake.set, now_ns=_now_ns())
+        who = caller()
+        session = hub.connect(wake.set, now_ns=_now_ns(), admit=lambda token: who)
 
         def say(**what: Any) -> None:
             session.receive(json.dumps(what), now_ns=_now_ns(), wall_ns=clock.now_ns())
@@ -143,7 +145,7 @@ def _follower(hub: Hub, clock: Clock) -> Callable[[Any, Any], AsyncIterator[Any]
             while True:
                 wake.clear()
                 seq = 0
-                for part in session.take(_now_ns()):
+                while (part := session.next_message(_now_ns())) is not None:
                     if isinstance(part, str):
                         yield message(text=part)
                         told = json.loads(part)

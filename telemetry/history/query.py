@@ -23,6 +23,7 @@ from twinstage.telemetry.columns import EventColumns, joined, kinds_of
 from twinstage.telemetry.contract import Contract
 from twinstage.telemetry.history.archive import archived_upto, parts_of, store_of
 from twinstage.telemetry.history.changed import changed_state
+from twinstage.telemetry.history.derived import derived_rows, with_inputs
 from twinstage.telemetry.history.hotlog import DATABASE, LogReader, Session
 from twinstage.telemetry.history.rename import Renumbering
 from twinstage.telemetry.history.rows import columns_of, rows_of, schema, table_of
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
 
 FIRST, LAST = -(1 << 62), 1 << 62
 """Before and after everything."""
+
+MOST_INPUTS = 5_000_000
+"""Readings of which derived signals are computed at once."""
 
 _ROWS = "source, signal, event_ns, ingest_ns, sequence, value, whole, text, vector, quality, history_only"
 _STATE = [
@@ -91,6 +95,13 @@ class History:
                 out[name] = SignalSummary(name, kind, unit)
         return out
 
+    def derived(self) -> dict[str, SignalSummary]:
+        """Derived signals of the newest contract by id. They are computed from their inputs when they are asked for."""
+        if not self.log.sessions():
+            return {}
+        contract = self.contract()
+        return {s.id: SignalSummary(s.id, "f64", contract.si_unit(s.id)) for s in contract.derived}
+
     def span(self) -> tuple[int, int] | None:
         """First and last event time [ns]; None where there are no readings."""
         return self.log.span()
@@ -116,7 +127,8 @@ class History:
     ) -> "pa.Table":
         """Readings of signals (none: of all) in a span of event time, ends included, sorted by signal and time.
 
-        `known_ns`: only what had arrived by then. `limit`, `offset`: so many rows, from that one on.
+        `known_ns`: only what had arrived by then. Derived signals of the newest contract may be named, see `derived`.
+        `limit`, `offset`: so many rows, from that one on.
         """
         part = "" if limit is None else f" LIMIT {int(limit)} OFFSET {int(offset)}"
         where = f"WHERE {self._where(signals, first_ns, last_ns, known_ns)}"
@@ -124,6 +136,7 @@ class History:
             f"SELECT {_ROWS} FROM readings {where} ORDER BY signal, event_ns, sequence, arrival{part}",
             first_ns,
             last_ns,
+            self._derived(signals, first_ns, last_ns, known_ns),
         )
 
     def as_of(self, at_ns: int, signals: Sequence[str] = (), *, known_ns: int = LAST) -> "pa.Table":
@@ -153,7 +166,7 @@ class History:
             f"SELECT {first_ns} + b * {step} AS start_ns, coalesce(count, 0) AS count, min, max, last, quality "
             f"FROM range({-(-(last_ns - first_ns + 1) // step)}) t(b) LEFT JOIN found ON k = b ORDER BY b"
         )
-        return self._ask(sql, first_ns, last_ns)
+        return self._ask(sql, first_ns, last_ns, self._derived([signal], first_ns, last_ns, known_ns))
 
     def keys(self, signals: Sequence[str], first_ns: int, last_ns: int) -> "pa.Table":
         """What tells readings apart: signal, event_ns, sequence; in no order."""
@@ -264,7 +277,7 @@ class History:
         if known_ns != LAST:
             parts.append(f"ingest_ns <= {int(known_ns)}")
         if signals:
-            known = self.signals()
+            known = self.signals() | self.derived()
             for name in signals:
                 if name not in known:
                     raise UserError(f"the history has no signal {name!r}{did_you_mean(name, known)}")
@@ -272,13 +285,39 @@ class History:
             parts.append(f"signal IN ({quoted})")
         return " AND ".join(parts)
 
-    def _ask(self, sql: str, first_ns: int, last_ns: int) -> "pa.Table":
-        with self._readings(first_ns, last_ns) as (db, _):
+    def _derived(
+        self, signals: Sequence[str], first_ns: int, last_ns: int, known_ns: int
+    ) -> "pa.Table | None":
+        """Rows of those signals that are derived; None where none is."""
+        read = self.signals()
+        wanted = [name for name in signals if name not in read and name in self.derived()]
+        if not wanted:
+            return None
+        import pyarrow as pa
+
+        part = with_inputs(self.contract(), wanted)
+        inputs = [signal.id for signal in part.signals if signal.id in read]
+        if not inputs:
+            return None
+        since = self.as_of(first_ns - 1, inputs, known_ns=known_ns)
+        rows = self.range(inputs, first_ns, last_ns, known_ns=known_ns)
+        if rows.num_rows > MOST_INPUTS:
+            raise UserError(
+                f"{wanted[0]!r} is derived from {rows.num_rows} readings in that span, and at most {MOST_INPUTS} are computed "
+                "at once; ask for a shorter one"
+            )
+        return derived_rows(part, pa.concat_tables([since, rows]), wanted, first_ns)
+
+    def _ask(self, sql: str, first_ns: int, last_ns: int, more: "pa.Table | None" = None) -> "pa.Table":
+        """The answer to a question about `readings`, and rows like them that are computed."""
+        with self._readings(first_ns, last_ns, more) as (db, _):
             return db.sql(sql).to_arrow_table()
 
     @contextmanager
-    def _readings(self, first_ns: int, last_ns: int) -> Iterator[tuple[Any, Any]]:
-        """A DuckDB connection whose view `readings` holds what may lie in a span of event time."""
+    def _readings(
+        self, first_ns: int, last_ns: int, more: "pa.Table | None" = None
+    ) -> Iterator[tuple[Any, Any]]:
+        """A DuckDB connection whose view `readings` holds what may lie in a span of event time, and more."""
         import duckdb
 
         with self.log.one_view():
@@ -290,9 +329,11 @@ class History:
             db.register("hot", hot)
             if not store.local:
                 db.register_filesystem(store.fs)
-            db.execute(
-                f"CREATE TEMP VIEW readings AS {_union([store.duck_path(part.name) for part in parts])}"
-            )
+            union = _union([store.duck_path(part.name) for part in parts])
+            if more is not None:
+                db.register("computed", more)
+                union = f"{union} UNION ALL SELECT * FROM computed"
+            db.execute(f"CREATE TEMP VIEW readings AS {union}")
             yield db, hot
         finally:
             db.close()

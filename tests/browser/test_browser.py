@@ -5,6 +5,7 @@ answers a prim with live values, and a restart of the server is survived.
 """
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -137,9 +138,10 @@ def _follows_in_deltas(page: object) -> None:
     assert set(wire["caps"]) == {"delta", "zstd", "digest"}
     trouble = ("digestsWrong", "resyncs", "unknownFrames", "unknownMessages")
     assert [name for name in trouble if wire[name]] == []
-    page.wait_for_function("twinstage.stats.latency > 0 && twinstage.stats.hz > 0", timeout=15000)  # type: ignore[attr-defined]
+    page.wait_for_function("twinstage.stats.latency > 0", timeout=15000)  # type: ignore[attr-defined]
     shown = page.locator("#status").inner_text()  # type: ignore[attr-defined]
-    assert "Latency" in shown and "/s of" in shown
+    # How fast the server sends depends on how fast this machine draws.
+    assert "Latency" in shown and re.search(r"/s (of \d+|on demand)", shown)
 
 
 def _picks_a_prim(page: object) -> None:

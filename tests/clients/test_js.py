@@ -60,7 +60,7 @@ def test_the_client_passes_the_vectors(root: Path, node: str) -> None:
     folder = root.joinpath(*CLIENT)
     vectors = root / "tests" / "sync" / "vectors"
     done = subprocess.run(
-        [node, "--test", "--test-reporter=tap", "test/vectors.test.mjs"],
+        [node, "--test", "--test-reporter=tap", "test/vectors.test.mjs", "test/link.test.mjs"],
         cwd=folder,
         env={**os.environ, "TWIN_VECTORS": str(vectors)},
         capture_output=True,

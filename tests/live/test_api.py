@@ -100,6 +100,7 @@ ASKED = {
     "getStatus": "/api/v1/status",
     "getHealth": "/healthz",
     "getReadiness": "/readyz",
+    "getSession": "/api/session",
 }
 
 
@@ -148,7 +149,7 @@ def test_answers_are_what_the_document_says(app: Any, name: str) -> None:
         ("/api/v1/datasets/alpha/images/notes.txt", 404, "is no image"),
         ("/api/v1/datasets/alpha/images/..%2f..%2fsecret%2fkey.png", 404, ""),
         ("/api/v1/datasets/alpha/records/000009", 404, "has no records/000009.json"),
-        ("/api/v1/nothing", 404, "there is nothing at /api/v1/nothing"),
+        ("/api/v1/nothing", 404, "there is no GET /api/v1/nothing here"),
         ("/api/v1/alarms/journal?limit=0", 422, "limit: "),
     ],
 )
@@ -160,7 +161,7 @@ def test_errors_are_one_sentence(app: Any, path: str, status: int, text: str) ->
 
 def test_a_wrong_method_is_told(app: Any) -> None:
     answer = asking(app, lambda client: client.post("/api/v1/prims"))
-    assert (answer.status_code, answer.json()["error"]) == (405, "POST is not for this path")
+    assert (answer.status_code, answer.json()["error"]) == (404, "there is no POST /api/v1/prims here")
 
 
 # ---------------------------------------------------------------------- what they say
@@ -377,6 +378,45 @@ def test_a_new_tick_makes_a_new_package_and_the_old_file_goes(folder: Path, tmp_
         assert caught.value.status == 413
 
     asyncio.run(work())
+
+
+def test_a_package_has_the_variants_that_were_chosen_and_tells_why_it_failed(tmp_path: Path) -> None:
+    from twinstage.base.clock import ManualClock
+    from twinstage.live.twin import TwinFiles, open_twin
+
+    path = tmp_path / "s.usda"
+    path.write_text(
+        '#usda 1.0\n(defaultPrim = "A")\n'
+        'def Xform "A" (\n    variants = { string size = "low" }\n    prepend variantSets = "size"\n)\n{\n'
+        '    variantSet "size" = {\n'
+        '        "low" { def Cube "Low"\n{\n}\n }\n        "tall" { def Cube "Tall"\n{\n}\n }\n    }\n}\n'
+    )
+    files = TwinFiles(path, variants=(("/A{size}", "tall"),))
+    twin = open_twin(files, clock=ManualClock(START))
+
+    async def work() -> None:
+        made = await Packager(twin).package()
+        stage = Usd.Stage.Open(str(made.path))
+        assert [str(prim.GetPath()) for prim in stage.Traverse()] == ["/A", "/A/Tall"]
+        path.write_text("this is no stage any more")
+        with pytest.raises(Refused, match=r"could not be made: stage s\.usda ") as caught:
+            await Packager(twin).package()
+        assert caught.value.status == 503
+
+    asyncio.run(work())
+
+
+def test_ticks_go_on_while_the_layer_is_copied(tmp_path: Path) -> None:
+    twin = make_twin(tmp_path, history=False)
+    prim = twin.opened.stage.GetPrimAtPath("/Cell/Agv1")
+    twin.flush()
+    before = prim.GetAttribute("twin:x").Get()
+    with twin.writing:
+        say(twin, 2, x=500)
+        twin._flush_safely()  # as at every twelfth tick: it must not wait here
+        assert prim.GetAttribute("twin:x").Get() == before
+    twin._flush_safely()
+    assert prim.GetAttribute("twin:x").Get() == pytest.approx(500)
 
 
 def test_a_twin_without_telemetry_says_so(tmp_path: Path) -> None:

@@ -78,12 +78,12 @@ def test_what_is_known_of_a_cell_is_what_its_rays_say(hand, eager, seed):
     camera = look_at(rng.uniform(-2, 2, 3), rng.uniform(-1, 1, 3), width=W, height=H)
     rect, spared = PixelRect(-60, -40, 250, 190), {}
     for part in parts_in_view(snapshot, camera, rect, BvhCache()):
-        found = cells.cells_of(camera, part, rect, rect.area)
+        found = cells.cells_of(camera, part, rect, rect.area, 0)
         assert found is not None
         hits = cast_part(camera, part, rect)
         hit = np.isfinite(hits.t)
         assert (hit[found.hit]).all() and not hit[found.kind == cells.NOTHING].any()
-        row, column = np.nonzero(found.hit)
+        row, column = np.nonzero(found.kind == cells.DRAWN)
         known = found.hits(row, column)
         assert (known.triangle == hits.triangle[row, column]).all()
         assert np.allclose(known.t, hits.t[row, column], rtol=1e-4)
@@ -95,9 +95,9 @@ def test_cells_know_nothing_of_what_the_far_plane_cuts(hand, eager):
     snapshot = hand.snapshot([(hand.quad(40.0), hand.pose([0, 0, -1.5]), 0)])
     camera = look_at([0, 0, 0], [1, 0, -0.3], width=W, height=H)
     (part,) = parts_in_view(snapshot, camera, PixelRect(0, 0, W, H), BvhCache())
-    assert cells.cells_of(camera, part, PixelRect(0, 0, W, H), W * H) is not None
+    assert cells.cells_of(camera, part, PixelRect(0, 0, W, H), W * H, 0) is not None
     (part,) = parts_in_view(snapshot, replace(camera, far=15.0), PixelRect(0, 0, W, H), BvhCache())
-    assert cells.cells_of(replace(camera, far=15.0), part, PixelRect(0, 0, W, H), W * H) is None
+    assert cells.cells_of(replace(camera, far=15.0), part, PixelRect(0, 0, W, H), W * H, 0) is None
 
 
 def test_weights_of_cells_are_those_of_rays(hand, eager):

@@ -574,3 +574,106 @@ def test_the_client_needs_neither_usd_nor_a_web_framework() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+# ---------------------------------------------------------------------- digests, tiers and damage over real sockets
+
+
+def test_client_and_server_compare_what_they_hold(make: ModuleType) -> None:
+    async def work() -> None:
+        hub = new_hub(make)
+        async with (
+            running(create_app(hub), port=0) as url,
+            connect(url) as client,
+            connect(url, caps=()) as plain,
+        ):
+            for step in range(20):
+                hub.publish(make.tick(make.poses([1, 2, 4], [[step * 0.01, 0, 0]] * 3)))
+                await until(lambda: client.model.seq == hub.seq and plain.model.seq == hub.seq)
+            first, second = await client.digest(5), await plain.digest(5)
+            assert first.equal and second.equal and first.server == second.server and first.seq == 20
+            assert client.welcome is not None and client.welcome.caps == ["delta", "zstd", "digest"]
+            assert hub.figures.frame_bytes["delta"].count >= 15
+            hub.tiers[0].state.pose.data[0][1, 0] += 1  # one quantum, unseen by any client
+            hub.publish(make.tick(watermark_ns=5))
+            assert not (await client.digest(5)).equal
+            await until(lambda: client.reconnects == 1 and client.connected)  # and it begins anew
+            assert (await client.digest(5)).equal
+
+    run(work)
+
+
+def test_the_slower_tier_gets_the_last_state_from_a_server_that_has_gone_quiet(make: ModuleType) -> None:
+    async def work() -> None:
+        hub = new_hub(make)
+        async with running(create_app(hub), port=0) as url, connect(url, rate=2) as client:
+            for step in range(1, 4):
+                hub.publish(make.tick(make.poses([1], [[step, 0, 0]])))
+            await until(lambda: client.model.seq == hub.seq == 3, 3.0)
+            assert client.world("/World/A")[0, 3] == 3.0
+            await client.rate(None)
+            await until(lambda: client.tier is not None and client.tier.hz == 60)
+
+    run(work)
+
+
+def test_interest_follows_a_client_through_a_lost_connection(make: ModuleType) -> None:
+    async def work() -> None:
+        hub = new_hub(make)
+        async with running(create_app(hub), port=0) as url, connect(url) as client:
+            await client.interest(prims=["/World/A"])
+            hub.publish(make.tick(make.poses([1, 3], [[1, 0, 0], [3, 0, 0]])))
+            await until(lambda: client.model.seq == hub.seq and client.world("/World/A")[0, 3] == 1.0)
+            assert client.world("/World/C")[0, 3] == 0.0
+            next(iter(hub.sessions)).close(1001, "the link is cut by the test")
+            await until(lambda: client.reconnects == 1 and client.connected)
+            hub.publish(make.tick(make.poses([1, 3], [[2, 0, 0], [4, 0, 0]])))
+            await until(lambda: client.world("/World/A")[0, 3] == 2.0)
+            assert client.world("/World/C")[0, 3] == 0.0
+            assert (await client.digest(5)).equal
+            await client.interest()
+            await until(lambda: client.world("/World/C")[0, 3] == 4.0)
+            assert (await client.digest(5)).equal
+
+    run(work)
+
+
+def test_a_damaged_frame_ends_one_connection_with_a_code_and_the_client_begins_anew(make: ModuleType) -> None:
+    async def work() -> None:
+        hub = new_hub(make)
+        async with running(create_app(hub), port=0) as url, connect(url) as client:
+            hub.publish(make.tick(make.poses([1], [[1, 0, 0]])))
+            await until(lambda: client.model.seq == 1)
+            before, session = client.model, next(iter(hub.sessions))
+            tick = bytearray(hub.tick(None, frozenset({"pose"}))[0])
+            tick[70] ^= 4
+            session._rest.append(bytes(tick))
+            session._wake()
+            await until(lambda: client.reconnects == 1 and client.connected)
+            assert client.model is not before and client.world("/World/A")[0, 3] == 1.0
+            assert (await client.digest(5)).equal
+
+    run(work)
+
+
+def test_the_client_knows_how_far_the_clock_of_the_server_is_and_how_old_its_picture(
+    make: ModuleType,
+) -> None:
+    class Ahead:
+        def now_ns(self) -> int:
+            return time.time_ns() + 3_600_000_000_000
+
+    async def work() -> None:
+        hub = Hub(make.snapshot(PATHS, points=2), [SignalMeta("a.x", "m")], epoch="e1", clock=Ahead())
+        async with running(create_app(hub, clock=Ahead()), port=0) as url, connect(url) as client:
+            await until(lambda: client.clock_offset_ns is not None)
+            assert client.clock_offset_ns is not None
+            assert abs(client.clock_offset_ns - 3_600_000_000_000) < 200_000_000
+            event_ns = Ahead().now_ns() - 2_000_000_000
+            hub.publish(make.tick(make.poses([1], [[1, 0, 0]], event_ns=event_ns)))
+            await until(lambda: client.model.seq == 1)
+            age = client.age()
+            assert age is not None and 1.9 < age < 6
+            assert abs(client.latency_ns) < 3_000_000_000
+
+    run(work)

@@ -19,9 +19,11 @@ import numpy as np
 import pytest
 
 from twinstage.scene.columns import (
+    EntityColumns,
     PoseColumns,
     SignalColumns,
     StyleColumns,
+    TextColumns,
     TickColumns,
     VisibilityColumns,
     empty_pose,
@@ -381,6 +383,36 @@ def test_the_stream_is_exact_and_heals(browser: Any, server: tuple[Server, int],
         _until(page, "Math.abs(twinstage.values['arm.angle'].value + 1) < 1e-12")
         held = np.array(page.evaluate("twinstage.worldOf('/Cell/Arm/Link/Body')")).reshape(4, 4)
         np.testing.assert_allclose(held, _world_by_pxr("/Cell/Arm/Link/Body", -1.0), atol=2e-4)
+
+
+def test_texts_names_and_entities_are_shown(browser: Any, root: Path, snapshot: Snapshot) -> None:
+    signals = [
+        SignalMeta("arm.mode", "", "enum", {0: "idle", 3: "running"}),
+        SignalMeta("arm.order", "", "string"),
+    ]
+    hub = Hub(snapshot, signals, {"/Cell/Arm/Link": ["arm.mode", "arm.order"]}, epoch="words")
+    link = snapshot.prims.index_of["/Cell/Arm/Link"]
+    now = frozen(np.array([1_700_000_000_000_000_000]), np.int64)
+    good = frozen(np.array([0]), np.uint32)
+    hub.publish(
+        TickColumns(
+            empty_pose(1, 0),
+            signals=SignalColumns(good, frozen(np.array([3.0]), np.float64), now, good),
+            texts=TextColumns(frozen(np.array([1]), np.uint32), ("Förderer 7",), now, good),
+            entities=EntityColumns(frozen(np.array([link]), np.uint32), frozen(np.array([2**40]), np.int64)),
+        )
+    )
+    port = _free_port()
+    running = Server(hub, port, root / "viewer" / "dist")
+    try:
+        with _opened(browser, f"http://127.0.0.1:{port}/") as page:
+            assert page.evaluate("twinstage.values['arm.order'].value") == "Förderer 7"
+            page.evaluate("twinstage.select('/Cell/Arm/Link')")
+            _until(page, "document.querySelector('#inspector').innerText.includes('Förderer 7')")
+            shown = page.locator("#inspector").inner_text()
+            assert "running" in shown and str(2**40) in shown
+    finally:
+        running.end()
 
 
 def test_a_page_of_the_javascript_client(

@@ -62,7 +62,11 @@ export class App {
     quality: QualityChoice,
   ) {
     this.geometry = new GeometryCache(base);
-    this.alarms = new AlarmList(base, (text) => this.overlay.showNotice("error", text));
+    this.alarms = new AlarmList(
+      base,
+      () => this.link?.session.role !== "viewer",
+      (text) => this.overlay.showNotice("error", text),
+    );
     this.viewport = new Viewport(
       byId<HTMLCanvasElement>("canvas"),
       {

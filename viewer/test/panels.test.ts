@@ -106,6 +106,18 @@ test("trust follows quality and age", () => {
   assert.equal(store.grade(0, 4000), "none");
 });
 
+test("texts have an age and a quality as numbers have", () => {
+  const store = new Store([{ id: "a", unit: "", type: "string", maxAge: 2 }]);
+  const texts = { ids: Uint32Array.of(0), texts: ["run"], eventMs: Float64Array.of(1000), quality: Uint32Array.of(0) };
+  store.applyTexts(texts);
+  assert.equal(store.text[0], "run");
+  assert.equal(store.grade(0, 2900), "good");
+  assert.equal(store.grade(0, 3100), "stale");
+  store.forget();
+  assert.equal(store.text[0], undefined);
+  assert.equal(store.grade(0, 2900), "none");
+});
+
 test("history keeps the newest samples, one an event", () => {
   const store = new Store([{ id: "a", unit: "m", type: "f64", maxAge: 0 }]);
   for (let k = 0; k < HISTORY + 10; k++) {

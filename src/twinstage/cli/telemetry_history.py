@@ -97,7 +97,7 @@ def history(
         else:
             _summary(opened, folder, json_)
             return
-        units = {name: found.unit for name, found in opened.signals().items()}
+        units = {name: found.unit for name, found in (opened.signals() | opened.derived()).items()}
     _give(table, units, limit, out, json_)
 
 
@@ -121,6 +121,7 @@ def _summary(opened: "History", folder: Path, json_: bool) -> None:
                 "runs": runs,
                 "archive": store_of(opened.log).url,
                 "signals": signals,
+                "derived": {name: {"unit": one.unit} for name, one in opened.derived().items()},
             }
         )
         return
@@ -130,13 +131,15 @@ def _summary(opened: "History", folder: Path, json_: bool) -> None:
     print(
         f"hot log: {hot} readings; archive {store_of(opened.log).url}: {archived} readings in {len(parts)} files"
     )
-    width = max(len(row["signal"]) for row in rows)
+    width = max(len(name) for name in (*(row["signal"] for row in rows), *opened.derived()))
     for row in rows:
         late = f", {row['late']} late" if row["late"] else ""
         unit, kind = known[row["signal"]].unit, known[row["signal"]].type
         print(
             f"{row['signal']:{width}}  {kind:6} {unit:6} {row['count']} readings{late}, last {iso_ns(row['last_ns'])}"
         )
+    for name, one in opened.derived().items():
+        print(f"{name:{width}}  {one.type:6} {one.unit:6} derived: computed when asked for")
 
 
 def _give(table: "pa.Table", units: dict[str, str], limit: int, out: Path | None, json_: bool) -> None:

@@ -34,6 +34,7 @@ log = logging.getLogger("twinstage.alarms")
 _LEVELS = {"critical": "error", "high": "error", "medium": "warning", "low": "info"}
 _SHOWN = ("raised", "flood_began", "flood_ended")
 _MOST_SHOWN_AT_ONCE = 5
+_MOST_IN_ONE_EVENT = 20
 COMMIT_EVERY_S = 0.1
 
 
@@ -75,11 +76,13 @@ class AlarmDesk:
         journal: AlarmJournal,
         outlets: Sequence[Outlet] = (),
         notify: Callable[[str, str], None] = lambda level, text: None,
+        on_records: Callable[[Mapping[str, Any]], object] = lambda data: None,
     ) -> None:
         """Takes up what the journal tells of earlier runs."""
         self.engine = AlarmEngine(contract)
         self.journal = journal
         self.notify = notify
+        self._on_records = on_records
         self._state = state
         self._clock = clock
         self._outlets = tuple(outlets)
@@ -203,6 +206,10 @@ class AlarmDesk:
             self.notify(_LEVELS.get(record.priority, "warning"), self._teller.text(record))
         if len(shown) > _MOST_SHOWN_AT_ONCE:
             self.notify("error", f"and {len(shown) - _MOST_SHOWN_AT_ONCE} more alarms at the same time")
+        newest = [dict(self._teller.record(record)) for record in records[-_MOST_IN_ONE_EVENT:]]
+        self._on_records(
+            {"count": len(records), "records": newest}
+        )  # one event, however many: they must not pile up
         for record in records:
             log.info("%s", self._teller.text(record))
 
@@ -236,4 +243,12 @@ def open_desk(
     journal = open_journal(None if history is None else history / DATABASE)
     teller = Teller(contract)
     outlets = [Outlet(sink, teller) for sink in sinks]
-    return AlarmDesk(contract, state, clock=clock, journal=journal, outlets=outlets, notify=hub.notice)
+    return AlarmDesk(
+        contract,
+        state,
+        clock=clock,
+        journal=journal,
+        outlets=outlets,
+        notify=hub.notice,
+        on_records=lambda data: hub.event("alarm", data),
+    )

@@ -3,11 +3,13 @@
 What the twin had is what `export` writes; here it is the text of a layer that stands alone (`synth.start`).
 """
 
+import os
 import urllib.error
 import urllib.request
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from twinstage.base.clock import NS
 from twinstage.base.errors import TwinstageError, UserError
@@ -63,12 +65,21 @@ def _of_url(url: str) -> "Start":
     from twinstage.synth.start import MOST_BYTES, checked_start
 
     whole = url.rstrip("/") + ROUTE
+    request = urllib.request.Request(whole)
+    token = _token_for(url)
+    if token is not None:
+        request.add_unredirected_header("Authorization", f"Bearer {token}")
+    opener = urllib.request.build_opener()
     try:
-        with urllib.request.urlopen(
-            whole, timeout=_WAIT_S
+        with opener.open(
+            request, timeout=_WAIT_S
         ) as answer:  # http and https only: the recipe's model says so
             data = answer.read(MOST_BYTES + 1)
     except urllib.error.HTTPError as error:
+        if error.code in (401, 403):
+            raise UserError(
+                f"{whole} asks for a token: set TWINSTAGE_TOKEN, and TWINSTAGE_SERVER={url.rstrip('/')}"
+            ) from None
         raise TwinstageError(
             f"{whole} answered {error.code}; a running twin of this version was expected there"
         ) from None
@@ -78,6 +89,16 @@ def _of_url(url: str) -> "Start":
             f"no twin answers at {url} ({reason}); start it with `twinstage serve`"
         ) from None
     return checked_start(data.decode("utf-8", "replace"), f"the state of {url}")
+
+
+def _token_for(url: str) -> str | None:
+    """The environment's TWINSTAGE_TOKEN, for the very server that TWINSTAGE_SERVER names: a recipe may come from anybody."""
+    from twinstage.sync.access.credentials import token_text
+
+    named = os.environ.get("TWINSTAGE_SERVER", "")
+    if not os.environ.get("TWINSTAGE_TOKEN") or urlsplit(named)[:2] != urlsplit(url)[:2]:
+        return None
+    return token_text("env:TWINSTAGE_TOKEN")
 
 
 def _of_recording(spec: "StateSpec", stage: Path, folder: Path, roots: tuple[Path, ...]) -> "Start":

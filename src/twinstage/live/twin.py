@@ -7,6 +7,7 @@ an export or a render). So the stream and the stage hold one truth, and USD neve
 
 import asyncio
 import logging
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -85,6 +86,8 @@ class LiveTwin:
         self.opened = opened
         self.bindings = bindings
         self.sources: dict[str, SourceStatus] = {}
+        self.writing = threading.Lock()
+        """Held by who writes the live layer, and by who reads it on another thread."""
         self.recorder = recorder
         self.findings = findings
         self.snapshot = snapshot
@@ -149,14 +152,17 @@ class LiveTwin:
         )
 
     def flush(self) -> None:
-        """Write everything published so far into the USD live layer."""
-        if self._unwritten:
-            merged = merge_ticks(self._unwritten)
-            self._unwritten.clear()
-            self._writer.write(merged)
+        """Write everything published so far into the USD live layer; waits while somebody copies it (`writing`)."""
+        with self.writing:
+            if self._unwritten:
+                merged = merge_ticks(self._unwritten)
+                self._unwritten.clear()
+                self._writer.write(merged)
 
     def _flush_safely(self) -> None:
         """A write that USD refuses must not end the stream: it is logged and shown, and the stream goes on."""
+        if self.writing.locked():
+            return  # the next write has it all
         try:
             self.flush()
         except Exception as error:

@@ -405,3 +405,26 @@ def test_the_client_takes_its_token_by_reference(
                 assert "hunter2" not in str(told.value)
 
     run(work)
+
+
+def test_a_recipe_s_state_gets_the_token_only_where_the_user_named_that_server(
+    desk: Desk, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from twinstage.live.states import _of_url
+
+    viewer = desk.create("lab", Role.VIEWER)
+    monkeypatch.setenv("TWINSTAGE_TOKEN", viewer)
+    layer = '#usda 1.0\nover "World" {\n}\n'
+
+    async def work() -> None:
+        async with serve(desk.access(), state=lambda: layer) as url:
+            with pytest.raises(UserError, match=f"set TWINSTAGE_TOKEN, and TWINSTAGE_SERVER={url}"):
+                await asyncio.to_thread(_of_url, url)
+            monkeypatch.setenv("TWINSTAGE_SERVER", url + "/")
+            assert await asyncio.to_thread(_of_url, url) is not None
+            monkeypatch.setenv("TWINSTAGE_SERVER", url + ".evil.example")
+            with pytest.raises(UserError):
+                await asyncio.to_thread(_of_url, url)
+
+    run(work)
+    assert [line["event"] for line in desk.lines] == ["refused", "signed_in", "refused"]

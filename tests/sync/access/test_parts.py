@@ -173,13 +173,15 @@ def test_a_token_as_a_subprotocol() -> None:
         ("POST", "/api/scene", None),
         ("WEBSOCKET", "/other", None),
         ("GET", "/glb/a/b", None),
+        ("GET", "/other.js", None),
+        ("POST", "/app.js", None),
         ("GET", "//api/scene", None),
         ("GET", "/healthz/", None),
         ("DELETE", "/", None),
     ],
 )
 def test_what_is_not_listed_is_denied(method: str, path: str, role: str | None) -> None:
-    line = Routes(TABLE).line(method, path)
+    line = Routes(TABLE, files={"/app.js", "/assets/a/b.png"}).line(method, path)
     word = None if line is None else "anyone" if line.role is None else line.role.word
     assert word == role
 

@@ -21,9 +21,10 @@ export class AlarmList {
   private due = 0;
   private busy = false;
 
-  /** `onFailure` is told why an alarm could not be acknowledged. */
+  /** `onFailure` is told why an alarm could not be acknowledged; who may not (`mayAnswer`) sees no buttons. */
   constructor(
     private readonly base: string,
+    private readonly mayAnswer: () => boolean,
     private readonly onFailure: (text: string) => void,
   ) {
     this.element.addEventListener("click", (event) => {
@@ -60,11 +61,12 @@ export class AlarmList {
   private draw(alarms: readonly AlarmRow[]): void {
     this.panel.hidden = false;
     setText(byId("alarms-count"), String(alarms.length));
-    const key = JSON.stringify(alarms.map(({ id, state, value }) => [id, state, value?.toPrecision(3)]));
+    const may = this.mayAnswer();
+    const key = JSON.stringify([may, alarms.map(({ id, state, value }) => [id, state, value?.toPrecision(3)])]);
     if (key === this.drawn) return;
     this.drawn = key;
     const focused = (document.activeElement as HTMLElement | null)?.dataset.alarm;
-    const rows: HTMLElement[] = alarms.slice(0, MOST).map(row);
+    const rows: HTMLElement[] = alarms.slice(0, MOST).map((alarm) => row(alarm, may));
     if (alarms.length > MOST) rows.push(h("p", { class: "more" }, `and ${alarms.length - MOST} more`));
     if (!alarms.length) rows.push(h("p", { class: "more" }, "none is active"));
     this.element.replaceChildren(...rows);
@@ -91,7 +93,7 @@ export class AlarmList {
   }
 }
 
-function row(alarm: AlarmRow): HTMLElement {
+function row(alarm: AlarmRow, may: boolean): HTMLElement {
   const seen = alarm.state === "acknowledged";
   const text = alarm.message || alarm.id;
   const value = alarm.value === null ? "" : ` ${Number(alarm.value.toPrecision(3))} ${alarm.unit}`.trimEnd();
@@ -100,8 +102,8 @@ function row(alarm: AlarmRow): HTMLElement {
     { class: "alarm", role: "listitem", "data-priority": alarm.priority, "data-state": alarm.state },
     h("span", { class: "dot", "aria-hidden": "true" }),
     h("span", { class: "what", title: `${alarm.priority}, ${alarm.state}: ${alarm.id}${value}` }, text),
-    seen
-      ? h("span", { class: "seen" }, "seen")
+    seen || !may
+      ? h("span", { class: "seen" }, seen ? "seen" : "")
       : h("button", { type: "button", "data-alarm": alarm.id, "aria-label": `Acknowledge ${alarm.id}` }, "Ack"),
   );
 }

@@ -1,6 +1,7 @@
 /** The link's state in words and the figures of the status bar. */
 import { formatAge, formatClock, formatCount } from "../core/format.ts";
 import type { App } from "../app.ts";
+import type { Session } from "../wire/session.ts";
 import type { StatusFigures } from "./status-bar.ts";
 
 /** A live source's clock is never further than this from the server's; beyond it a recording plays [ms]. */
@@ -21,7 +22,7 @@ export function figuresOf(app: App, now: number): StatusFigures {
       ["Round trip", Number.isFinite(link.clock.rtt) ? `${Math.max(1, Math.round(link.clock.rtt))} ms` : "–"],
       ["Data age", replay ? "replay" : Number.isFinite(lag) ? formatAge(Math.max(0, lag)) : "–"],
       ["Latency", Number.isFinite(latency) ? `${Math.max(1, Math.round(latency))} ms` : "–"],
-      ["Ticks", ticks(app.tickRate.perSecond(now), link.session.hz), link.session.hzReason],
+      ["Ticks", ticks(app.tickRate.perSecond(now), link.session), link.session.hzReason],
       ["Frames", frames(app.frameRate.perSecond(now))],
       ["Prims", scene ? formatCount(scene.primCount) : "–"],
       ["Instances", scene ? formatCount(scene.instances.count) : "–"],
@@ -31,9 +32,10 @@ export function figuresOf(app: App, now: number): StatusFigures {
   };
 }
 
-/** Rate of ticks, and the rate of the tier that the server put this viewer into. */
-function ticks(perSecond: number, hz: number): string {
-  return `${perSecond.toFixed(0)} /s${hz > 0 ? ` of ${Number(hz.toFixed(1))}` : ""}`;
+/** Rate of ticks, and the rate of the tier that the server put this viewer into; 0: single ticks, each after an answer. */
+function ticks(perSecond: number, { hz, phase }: Session): string {
+  const limit = phase !== "live" ? "" : hz > 0 ? ` of ${Number(hz.toFixed(1))}` : " on demand";
+  return `${perSecond.toFixed(0)} /s${limit}`;
 }
 
 function frames(perSecond: number): string {

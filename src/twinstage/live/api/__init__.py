@@ -1,6 +1,6 @@
 """What a live twin answers to the HTTP API and to gRPC: the sources of `sync.api`, one a file. `sources_of` puts them together.
 
-`history`, `datasets` and `package` touch files, `prims` and `package` touch pxr.
+`history`, `datasets` and `package` touch files, `attributes` and `package` touch pxr, `package` a child process.
 """
 
 from pathlib import Path

@@ -1,24 +1,35 @@
-"""The stage with its live layer as one .usdz: frozen between two ticks, made on another thread, kept until a change."""
+"""The stage with its live layer as one .usdz. It is made by a child process, because flattening would hold up the ticks: here
+the session's layers are only copied into files, the large ones on another thread while the writer of the live layer waits.
+
+What was made is kept until something changes. Touches files, pxr and processes.
+"""
 
 import asyncio
+import json
 import os
 import shutil
+import sys
 import tempfile
 import weakref
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from twinstage.base.errors import UserError
 from twinstage.sync.api.calls import PackageFile
 from twinstage.sync.api.operation import Refused
 
 if TYPE_CHECKING:
     from twinstage.live.twin import LiveTwin
-    from twinstage.scene.export.own import OwnLayer
 
 MOST_BYTES = 1 << 30
 """Largest package [B]."""
 MOST_WAITING = 16
+PATIENCE_S = 300.0
+"""How long a package may take."""
+OUT = "stage.usdz"
+LARGE = ("live", "simulation", "bindings")
+"""Layers that only the writer of the live layer changes while a twin runs."""
+SMALL = ("ui", "randomization")
 
 
 class Packager:
@@ -46,8 +57,6 @@ class Packager:
             self._waiting -= 1
 
     async def _newest(self, asked: int) -> PackageFile:
-        from twinstage.live.export import freeze
-
         hub = self._live.hub
         key = hub.revision, hub.seq
         if self._made is not None and (self._made[0] == key or self._made[1] > asked):
@@ -55,10 +64,16 @@ class Packager:
         self._check()
         self._began += 1
         number = self._began
-        own = freeze(self._live)
-        path = await asyncio.to_thread(self._write, own)
-        made = PackageFile(path, f"{hub.epoch}-{key[0]}-{key[1]}")
-        weakref.finalize(made, shutil.rmtree, path.parent, True)
+        folder = Path(tempfile.mkdtemp(prefix="twinstage-package-"))
+        try:
+            await self._copy(folder)
+            await _in_child(folder, self._live.opened.path.parent)
+            self._refuse_above((folder / OUT).stat().st_size)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        made = PackageFile(folder / OUT, f"{hub.epoch}-{key[0]}-{key[1]}")
+        weakref.finalize(made, shutil.rmtree, folder, True)
         self._made = key, number, made
         return made
 
@@ -71,23 +86,47 @@ class Packager:
 
     def _refuse_above(self, size: int) -> None:
         if size > self._most:
-            raise Refused(
-                413, f"the package would have more than {self._most >> 20} MiB; use `twinstage export`"
-            )
+            text = f"the package would have more than {self._most >> 20} MiB; use `twinstage export`"
+            raise Refused(413, text)
 
-    def _write(self, own: "OwnLayer") -> Path:
-        from twinstage.scene.export.flat import write_package
-        from twinstage.scene.export.target import Target
+    async def _copy(self, folder: Path) -> None:
+        """The session's layers as files, all of one moment."""
+        live, opened = self._live, self._live.opened
+        job = {"stage": str(opened.path), "roots": list(opened.allowed.prefixes)}
+        (folder / "job.json").write_text(json.dumps(job))
+        live.flush()
+        small = {name: getattr(opened.layers, name) for name in SMALL}
+        for name, layer in {**small, "session": opened.stage.GetSessionLayer()}.items():
+            (folder / f"{name}.usda").write_text(layer.ExportToString(), encoding="utf-8")
+        large = {folder / f"{name}.usdc": getattr(opened.layers, name) for name in LARGE}
+        await asyncio.to_thread(_export, large, live.writing)
 
-        folder = Path(tempfile.mkdtemp(prefix="twinstage-package-"))
-        path = folder / "stage.usdz"
-        try:
-            write_package(own, Target(path))
-            self._refuse_above(path.stat().st_size)
-        except UserError as error:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise Refused(503, str(error)) from None
-        except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
-        return path
+
+def _export(layers: dict[Path, Any], writing: Any) -> None:
+    with writing:
+        for path, layer in layers.items():
+            layer.Export(str(path))
+
+
+async def _in_child(folder: Path, home: Path) -> None:
+    """Make the package of those files; `home`: the stage's folder, which is not told. Raises Refused (503)."""
+    child = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "twinstage.live.api.package_child", str(folder)),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            _, said = await child.communicate()
+    except TimeoutError:
+        raise Refused(503, f"the package was not made within {PATIENCE_S:g} s") from None
+    finally:
+        if child.returncode is None:
+            with suppress(ProcessLookupError):
+                child.kill()
+            await child.wait()
+    if child.returncode:
+        lines = said.decode("utf-8", "replace").strip().splitlines() or ["it said nothing"]
+        told = lines[-1].replace(f"{home}{os.sep}", "")[:500]
+        raise Refused(503, f"the package could not be made: {told}")

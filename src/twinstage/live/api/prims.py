@@ -16,7 +16,7 @@ from twinstage.sync.api.prims import Pose, Prim, PrimAsk, PrimDetail, PrimPage, 
 
 if TYPE_CHECKING:
     from twinstage.live.twin import LiveTwin
-    from twinstage.scene.columns import PoseColumns
+    from twinstage.scene.columns import PoseColumns, VisibilityColumns
     from twinstage.scene.snapshot import Snapshot
     from twinstage.sync.hub import Scene
 
@@ -35,15 +35,7 @@ class PrimDesk:
     async def list_prims(self, asked: PrimsAsk) -> PrimPage:
         """A page of prims."""
         scene, (_, switched) = self._live.hub.scene, self._live.hub.newest()
-        rows = await asyncio.to_thread(_found, scene, asked)
-        page, after = paged(rows, asked.limit, asked.after, scene.snapshot.prims.index_of)
-        shown = scene.snapshot.with_visibility(switched).prims.visible
-        return PrimPage(
-            total=len(rows),
-            next=None if after is None else scene.snapshot.prims.path[after],
-            revision=scene.revision,
-            prims=tuple(Prim(**_told(scene, row, bool(shown[row]))) for row in page),
-        )
+        return await asyncio.to_thread(_page, scene, switched, asked)
 
     def get_prim(self, asked: PrimAsk) -> PrimDetail:
         """One prim."""
@@ -56,7 +48,8 @@ class PrimDesk:
         shown = snapshot.with_visibility(switched).prims.visible
         children = np.flatnonzero(snapshot.prims.parent == row).tolist()
         told = _told(scene, row, bool(shown[row]))
-        self._live.flush()
+        if not self._live.writing.locked():  # else what was written last is shown
+            self._live.flush()
         return PrimDetail(
             **told,
             local=pose_of(local_of(snapshot, pose, row)),
@@ -70,6 +63,18 @@ class PrimDesk:
             values=tuple(self._values.of(told["signals"][:MOST_SHOWN])) if self._values else (),
             asset=self._assets.of_prim(path) if self._assets else None,
         )
+
+
+def _page(scene: "Scene", switched: "VisibilityColumns", asked: PrimsAsk) -> PrimPage:
+    rows = _found(scene, asked)
+    page, after = paged(rows, asked.limit, asked.after, scene.snapshot.prims.index_of)
+    shown = scene.snapshot.with_visibility(switched).prims.visible
+    return PrimPage(
+        total=len(rows),
+        next=None if after is None else scene.snapshot.prims.path[after],
+        revision=scene.revision,
+        prims=tuple(Prim(**_told(scene, row, bool(shown[row]))) for row in page),
+    )
 
 
 def _found(scene: "Scene", asked: PrimsAsk) -> list[int]:
