@@ -4,6 +4,7 @@ Each row holds the seq of its last change (and of its first). What a client lack
 whatever it missed: the cost of joining or catching up depends on the scene, never on the uptime, and no history is kept.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,7 +58,8 @@ class Column:
 class Moved:
     """How poses changed from one tick to the next.
 
-    rows [k] ascending; move i8[k, 3] in quanta; turn i2[k, 3], modulo 2^16; absolute bool[k]: what cannot go as a delta.
+    rows [k] ascending; move i4[k, 3] in quanta; turn i2[k, 3], modulo 2^16; absolute bool[k]: what cannot go as a delta (its
+    numbers mean nothing).
     """
 
     rows: np.ndarray
@@ -272,7 +274,25 @@ def _moved(rows: np.ndarray, had: Bool, old: list[np.ndarray], new: list[np.ndar
         0 < 8 * np.count_nonzero(far) <= len(rows)
     ):  # a few jumps must not make the columns of all others wider
         absolute |= far
-    return Moved(rows, move, turn, absolute)
+    return Moved(rows, move.astype(np.int32), turn, absolute)
+
+
+def joined(parts: Sequence[Moved]) -> Moved:
+    """How poses changed over several ticks, one after the other."""
+    first = parts[0]
+    if all(np.array_equal(first.rows, part.rows) for part in parts[1:]):
+        rows, places = first.rows, [slice(None)] * len(parts)
+    else:
+        rows = np.unique(np.concatenate([part.rows for part in parts]))
+        places = [np.searchsorted(rows, part.rows) for part in parts]  # type: ignore[misc]
+    move = np.zeros((len(rows), 3), np.int64)
+    turn, absolute = np.zeros((len(rows), 3), np.int16), np.zeros(len(rows), np.bool_)
+    for part, at in zip(parts, places, strict=True):
+        move[at] += part.move
+        turn[at] += part.turn
+        absolute[at] |= part.absolute
+    absolute |= _greatest(move) > _REACH
+    return Moved(rows, move.astype(np.int32), turn, absolute)
 
 
 def _any(columns: np.ndarray) -> Bool:
