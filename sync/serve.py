@@ -6,6 +6,7 @@ returns after SIGINT or SIGTERM, when all clients have been told.
 
 import asyncio
 import errno
+import gc
 import signal
 import socket
 import ssl
@@ -205,6 +206,10 @@ async def _serve(
     async with running(app, sock=sock, tls=tls) as url:
         if on_ready:
             on_ready(url)
+        # The scene and all modules stay: looking through them for garbage again and again would stop the stream each time,
+        # for 0.1 s and more.
+        gc.collect()
+        gc.freeze()
         tasks = [asyncio.ensure_future(work()) for work in background]
         try:
             await _until(stop, tasks, duration)
