@@ -79,8 +79,7 @@ class Feed:
             return
         self.live.edits.push(TickColumns(pose))
         self.live.tick(now_ns)
-        if tick % max(1, round(self.motion.hz / 5)) == 0:
-            self.live.flush()
+        self.live._write_safely(due=tick % self.live._write_every == 0)
 
     async def run(self) -> None:
         """Until it is told to stop."""

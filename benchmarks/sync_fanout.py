@@ -195,8 +195,8 @@ def describe(form: Form, windows: list[Window], what: str) -> str:
 
     last, a_tick = windows[-1].seen, middle(lambda each: 1e3 * each.cpu_s / max(1, each.ticks))
     return (
-        f"{what}; the stream alone, no telemetry, no USD; {form.window_s:g} s a window; server {middle(lambda each: each.server_cpu):.0%} of a core ({a_tick:.2f} ms a "
-        f"tick), all clients {middle(lambda each: each.client_cpu):.0%} of another; they waited for other programs "
+        f"{what}; the stream alone, no telemetry, no USD; {form.window_s:g} s a window; server "
+        f"{middle(lambda each: each.server_cpu):.0%} of a core ({a_tick:.2f} ms a tick), all clients {middle(lambda each: each.client_cpu):.0%} of another; they waited for other programs "
         f"{middle(lambda each: each.server_waited):.0%} and {middle(lambda each: each.client_waited):.0%} of the time; "
         f"{last['compared']} ticks compared with the motion: at most {last['error_mm']:.3f} mm, "
         f"{last['error_deg']:.4f} degrees; least of a client {last['applied_least']:.3f}; {load()}"
@@ -216,8 +216,9 @@ def bench_10k(form: Form) -> None:
     applied(
         name,
         windows,
-        f"{conditions}; the whole twin, which writes USD five times a second, too: {seen['applied']:.3f}, p50 {seen['p50']:.1f} ms, "
-        f"p99 {seen['p99']:.1f} ms, server {whole[0].server_cpu:.0%} of a core, {whole_late} ticks late",
+        f"{conditions}; the whole twin, which writes USD five times a second, too: {seen['applied']:.3f}, "
+        f"p50 {seen['p50']:.1f} ms, p99 {seen['p99']:.1f} ms, server {whole[0].server_cpu:.0%} of a core, "
+        f"{whole_late} ticks late",
     )
     conditions = describe(
         form, windows, "10,000 prims at 60 Hz to 50 clients, age of a tick when a client has it"
