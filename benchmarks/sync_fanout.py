@@ -196,7 +196,8 @@ def describe(form: Form, windows: list[Window], what: str) -> str:
     last, a_tick = windows[-1].seen, middle(lambda each: 1e3 * each.cpu_s / max(1, each.ticks))
     return (
         f"{what}; the stream alone, no telemetry, no USD; {form.window_s:g} s a window; server "
-        f"{middle(lambda each: each.server_cpu):.0%} of a core ({a_tick:.2f} ms a tick), all clients {middle(lambda each: each.client_cpu):.0%} of another; they waited for other programs "
+        f"{middle(lambda each: each.server_cpu):.0%} of a core ({a_tick:.2f} ms a tick), all clients "
+        f"{middle(lambda each: each.client_cpu):.0%} of another; they waited for other programs "
         f"{middle(lambda each: each.server_waited):.0%} and {middle(lambda each: each.client_waited):.0%} of the time; "
         f"{last['compared']} ticks compared with the motion: at most {last['error_mm']:.3f} mm, "
         f"{last['error_deg']:.4f} degrees; least of a client {last['applied_least']:.3f}; {load()}"
