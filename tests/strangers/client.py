@@ -431,7 +431,7 @@ class Client:
         code = self.socket.close_code
         self.closes.append((code, self.socket.close_reason))
         if code == 4400:
-            raise GivenUp(self.socket.close_reason)
+            raise GivenUp(f"4400: {self.socket.close_reason}")
         return 1005 if code == 1000 and not self.stopped else code
 
     async def greet(self):
