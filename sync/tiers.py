@@ -17,6 +17,9 @@ _SLACK_NS = 4_000_000
 _CHAIN = 4
 """Ticks back to which a client still gets deltas: those in between are added up."""
 
+_MOST_KEPT = 16
+"""Encodings of one tick that are kept for others."""
+
 
 class Listener(Protocol):
     """A client of a tier."""
@@ -95,6 +98,10 @@ class Tier:
         kind = "keyframe" if base is None else "absolute" if moved is None else "delta"
         self._on_encoded(kind, sum(map(len, messages)))
         if also is None:
+            if (
+                len(self._cache) >= _MOST_KEPT
+            ):  # clients that each lag in their own way must not pile up memory
+                del self._cache[next(iter(self._cache))]
             self._cache[key] = messages
         return messages
 
