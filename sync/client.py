@@ -43,6 +43,8 @@ _FIRST_DELAY_S = 0.25
 _LONGEST_DELAY_S = 5.0
 _MAX_MESSAGE = 8 << 20
 _FIRST_PINGS, _PING_EVERY_S = 4, 10.0
+_KEEPALIVE_S = 5.0
+"""Pings of the websocket itself, and how long each may go unanswered: a network that has forgotten a connection tells nobody."""
 
 
 class LinkError(TwinstageError):
@@ -280,6 +282,8 @@ class Client:
             proxy=None,
             open_timeout=5,
             close_timeout=1,
+            ping_interval=_KEEPALIVE_S,
+            ping_timeout=_KEEPALIVE_S,
             ssl=self._tls,
         ) as socket:
             hello = m.Hello(

@@ -1,9 +1,10 @@
-"""How far what clients hold is from the stage, and from what the telemetry said: 10 km from the origin, at the tool of an arm.
+"""How far what clients hold is from the stage, and from what the telemetry said: 10 km from the origin, at the tool of an
+arm, in centimetres with Y up and in metres with Z up.
 
-A live twin, its USD written through pxr, moves an arm of six joints on a gantry, a vehicle, and points; in centimetres with Y up
-and in metres with Z up. The judge is pxr's local-to-world at each tick, and for the tool also a chain composed here in float64
-from the angles as they were sent. The clients: the Python model in all tiers, catching up, joining late, coming again; then the
-client in Python, the one in JavaScript and the viewer's mirror over real sockets that break.
+A live twin, its USD written through pxr, moves an arm of six joints on a gantry, a vehicle, and points. The judge is pxr's
+local-to-world at each tick, and for the tool also a chain composed here in float64 from the angles as they were sent. The
+clients: the Python model in all tiers, catching up, joining late, coming again; then the client in Python, the one in
+JavaScript and the viewer's mirror over real sockets that break.
 """
 
 import asyncio

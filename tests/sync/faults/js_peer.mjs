@@ -1,4 +1,4 @@
-// The JavaScript client in Node: `node js_peer.mjs URL`.
+// The JavaScript client in Node: `node js_peer.mjs URL [PATIENCE_MS]`.
 import * as zlib from "node:zlib";
 import { connect } from "../../../clients/js/twin.js";
 import { answer, within } from "./peer.mjs";
@@ -8,6 +8,7 @@ const told = { keyframes: 0, seqs: [], ended: "" };
 const events = [];
 const link = connect(process.argv[2], {
   inflate,
+  patience: process.argv[3] && Number(process.argv[3]),
   onTick: (frames, seq) => {
     told.keyframes += frames.at(-1).flags & 1;
     told.seqs = [...told.seqs.slice(-999), seq];

@@ -133,8 +133,9 @@ def node() -> str:
 
 
 @contextlib.asynccontextmanager
-async def opened(kind: str, url: str, node: str) -> AsyncIterator[Any]:
-    """A client of that kind that has its first state."""
+async def opened(kind: str, url: str, node: str, *, patience_s: float | None = None) -> AsyncIterator[Any]:
+    """A client of that kind that has its first state. `patience_s`: after how long a silence a client in Node doubts its
+    connection, where that is not as it ships."""
     if kind == "python":
         seqs: list[int] = []
         keyframes: list[int] = []
@@ -154,6 +155,7 @@ async def opened(kind: str, url: str, node: str) -> AsyncIterator[Any]:
         *flags,
         str(script),
         url,
+        *([] if patience_s is None else [str(round(1000 * patience_s))]),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

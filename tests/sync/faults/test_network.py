@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any
 
 import proxy as network
+import pytest
 from motion import Motion
 from peers import KINDS, Peer, opened, settled, until
 
@@ -66,7 +67,7 @@ async def bystander(url: str) -> AsyncIterator[Bystander]:
 
 @contextlib.asynccontextmanager
 async def behind_proxies(
-    url: str, node: str, kinds: Sequence[str] = KINDS
+    url: str, node: str, kinds: Sequence[str] = KINDS, patience_s: float | None = None
 ) -> AsyncIterator[list[tuple[Any, network.Proxy]]]:
     """Clients of those kinds, each behind a network of its own."""
     port = int(url.rpartition(":")[2])
@@ -74,7 +75,7 @@ async def behind_proxies(
         out = []
         for kind in kinds:
             proxy = await stack.enter_async_context(network.running(port))
-            out.append((await stack.enter_async_context(opened(kind, proxy.url, node)), proxy))
+            out.append((await stack.enter_async_context(opened(kind, proxy.url, node, patience_s=patience_s)), proxy))
         yield out
 
 
@@ -191,6 +192,63 @@ def test_cuts_delays_and_thin_lines(make: ModuleType, node: str) -> None:
             await good.judged()
 
     asyncio.run(asyncio.wait_for(main(), 60))
+
+
+def test_a_connection_that_the_network_has_forgotten_is_noticed(
+    make: ModuleType, node: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No end of it is told: a client that only listens would show the same picture for ever and call it live."""
+    monkeypatch.setattr("twinstage.sync.client._KEEPALIVE_S", 0.3, raising=False)
+
+    async def main() -> None:
+        motion = Motion(make)
+        motion.tick()
+        async with (
+            running(create_app(motion.hub), port=0) as url,
+            motion.going(),
+            bystander(url) as good,
+            behind_proxies(url, node, patience_s=0.6) as clients,
+        ):
+
+            async def forgotten(peer: Peer, proxy: network.Proxy) -> None:
+                await went_on(peer)
+                before = await peer.counts()
+                proxy.forget()
+                await asyncio.sleep(0.1)
+                stood = (await peer.counts())["seq"]
+
+                async def noticed() -> bool:
+                    now = await peer.counts()
+                    return bool(now["connections"] > before["connections"] and now["seq"] > stood)
+
+                await until(noticed, f"{peer.kind} notices", 8)
+                await settled(peer)
+                after = await peer.counts()
+                assert after["keyframes"] == before["keyframes"], "it goes on from what it held"
+
+            await asyncio.gather(*(forgotten(peer, proxy) for peer, proxy in clients))
+            await good.judged()
+
+    asyncio.run(asyncio.wait_for(main(), 60))
+
+
+def test_a_quiet_server_is_not_taken_for_a_lost_one(
+    make: ModuleType, node: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("twinstage.sync.client._KEEPALIVE_S", 0.2, raising=False)
+
+    async def main() -> None:
+        motion = Motion(make)
+        motion.tick()
+        async with (
+            running(create_app(motion.hub), port=0) as url,
+            behind_proxies(url, node, patience_s=0.4) as clients,
+        ):
+            await asyncio.sleep(1.5)
+            for peer, _ in clients:
+                assert (await peer.counts())["connections"] == 1, peer.kind
+
+    asyncio.run(asyncio.wait_for(main(), 30))
 
 
 def test_a_wrong_version_in_the_handshake_ends_the_link_with_a_sentence(make: ModuleType, node: str) -> None:

@@ -1,4 +1,4 @@
-// The viewer's half of the wire in Node, without a page: `node --experimental-transform-types viewer_peer.mjs URL`.
+// The viewer's half of the wire in Node, without a page: `node --experimental-transform-types viewer_peer.mjs URL [PATIENCE_MS]`.
 // Its Link, Session, Mirror and matrices are the viewer's own source; only the browser around them is made up.
 import { registerHooks } from "node:module";
 import { answer, within } from "./peer.mjs";
@@ -59,7 +59,7 @@ const link = new Link(new URL("ws", url).href.replace("http", "ws"), {
   onAlarm() {},
   onCommand() {},
   onChange() {},
-});
+}, process.argv[3] && Number(process.argv[3]));
 link.connect();
 
 function local(node, out) {
