@@ -118,6 +118,10 @@ class Client:
         """What the server said at the last greeting."""
         self.tier: m.Tier | None = None
         """The pace that the server has changed to since, and why."""
+        self.events_missed = 0
+        """Events that happened while the link was down: ask `/api/alarms` how things stand when this grows."""
+        self._event = 0
+        """Number of the newest event that is known to have happened."""
         self.frames_skipped = 0
         """Frames of kinds that are not known here."""
         self.latency_ns = 0
@@ -369,6 +373,7 @@ class Client:
 
     async def _control(self, socket: ClientConnection, message: m.ServerMessage | m.Unknown) -> None:
         if isinstance(message, m.Welcome):
+            self._count_events(message)
             self.role = message.role
             self.welcome, self.tier = message, None
             self.reconnects += self._tick is not None
@@ -387,8 +392,17 @@ class Client:
             await self._load(socket, None, message.revision)
         elif isinstance(message, m.Event) and message.event == "notice":
             self.notices = [*self.notices[-99:], message.text]
-        if isinstance(message, m.Event) and self._on_event:
-            self._on_event(message)
+        if isinstance(message, m.Event):
+            self._event = max(self._event, message.n)
+            if self._on_event:
+                self._on_event(message)
+
+    def _count_events(self, message: m.Welcome) -> None:
+        """Within one connection none is lost; what happened between two is."""
+        if self.welcome is not None and "event" in message.want:
+            before = self._event if message.epoch == self.welcome.epoch else 0
+            self.events_missed += max(0, message.events - before)
+        self._event = message.events
 
     def _compare(self, message: m.Digest) -> None:
         """It comes right behind its tick."""

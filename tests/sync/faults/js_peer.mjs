@@ -24,7 +24,7 @@ link.then(
 
 await answer({
   digest: () => (twin && twin.state === "live" ? within(twin.verify(), 1500) : Promise.reject(new Error(`${twin?.state}`))),
-  counts: () => ({ ...told, ...twin?.counts, state: twin?.state ?? "none", seq: twin?.model?.seq ?? -1, events, tier: twin?.tier }),
+  counts: () => ({ ...told, ...twin?.counts, state: twin?.state ?? "none", seq: twin?.model?.seq ?? -1, events, tier: twin?.tier, welcome: twin?.welcome }),
   worlds: ({ paths }) => ({ seq: twin.model.seq, worlds: paths.map((path) => twin.world(twin.index.get(path))) }),
   nodes: ({ nodes }) => ({ seq: twin.model.seq, worlds: nodes.map((node) => twin.world(node)) }),
   send: ({ message }) => twin.send(message),

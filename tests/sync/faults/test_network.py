@@ -75,7 +75,9 @@ async def behind_proxies(
         out = []
         for kind in kinds:
             proxy = await stack.enter_async_context(network.running(port))
-            out.append((await stack.enter_async_context(opened(kind, proxy.url, node, patience_s=patience_s)), proxy))
+            out.append(
+                (await stack.enter_async_context(opened(kind, proxy.url, node, patience_s=patience_s)), proxy)
+            )
         yield out
 
 

@@ -233,10 +233,9 @@ export class Twin {
   /** down, greeting, loading, live or ended. */ state = "down";
   /** The document of /api/scene. */ scene = null;
   /** @type {?Model} */ model = null;
-  /** Ticks a second that the server sends now, and why. */ tier = { hz: 0, reason: "" };
+  /** Ticks a second that the server sends now, and why; its welcome. */ tier = { hz: 0, reason: "" }; welcome = null;
   counts = { connections: 0, ticks: 0, deltaRows: 0, resyncs: 0, skipped: 0, unknown: 0 };
-  #socket; #frames = []; #broken = false; #delay = 250; #waiting = [];
-  #narrowed = false; // some of the state is of older ticks: there is nothing to go on from
+  #socket; #frames = []; #broken = false; #delay = 250; #waiting = []; #narrowed = false; // narrowed: parts are of older ticks
 
   constructor(url, options) {
     this.url = new URL(url.endsWith("/") ? url : `${url}/`);
@@ -282,7 +281,8 @@ export class Twin {
 
   #text(message) {
     const { type, event, hz, rate, reason = "" } = message;
-    if (type === "welcome" || type === "tier") this.tier = { hz: hz ?? rate ?? 0, reason };
+    if (type === "welcome") [this.tier, this.welcome] = [{ hz: rate ?? 0, reason }, message];
+    else if (type === "tier") this.tier = { hz, reason };
     if (type === "welcome" || event === "scene") void this.#load(message.epoch ?? this.scene.epoch, message.revision);
     else if (type === "event" || type === "bye") this.options.onEvent?.(message);
     else if (type === "digest") void this.#compare(message.seq, message.sha256);
