@@ -44,7 +44,7 @@ _LONGEST_DELAY_S = 5.0
 _MAX_MESSAGE = 8 << 20
 _FIRST_PINGS, _PING_EVERY_S = 4, 10.0
 _KEEPALIVE_S = 5.0
-"""Pings of the websocket itself, and how long each may go unanswered: a network that has forgotten a connection tells nobody."""
+"""Time between pings of the websocket, and how long each may go unanswered: a network that forgets a connection tells nobody."""
 
 
 class LinkError(TwinstageError):

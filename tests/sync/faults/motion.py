@@ -58,16 +58,16 @@ class Motion:
         pose = make.poses(nodes, self.place[some], self.turn[some], scale, ordinal=self.count, event_ns=now)
         return self.hub.publish(make.tick(pose, **columns))
 
+    async def go(self) -> None:
+        """Ticks until it is cancelled."""
+        while True:
+            self.tick()
+            await asyncio.sleep(PERIOD_S)
+
     @contextlib.asynccontextmanager
     async def going(self) -> AsyncIterator[None]:
         """Ticks while the block runs."""
-
-        async def go() -> None:
-            while True:
-                self.tick()
-                await asyncio.sleep(PERIOD_S)
-
-        task = asyncio.create_task(go())
+        task = asyncio.create_task(self.go())
         try:
             yield
         finally:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from types import ModuleType
@@ -40,6 +41,8 @@ IN_THE_MIDDLE = [
 ]
 
 
+CUT_S = float(os.environ.get("TWIN_CUT_S", "0.4"))
+"""How long a network is cut, and silent; `make soak-stream` makes it the 30 s that an outage takes."""
 VIEWERS = 3
 """They share the faults: a viewer waits longer after each connection that did not live for some seconds."""
 
@@ -168,7 +171,7 @@ def test_cuts_delays_and_thin_lines(make: ModuleType, node: str) -> None:
                 await went_on(peer)
                 first = await peer.counts()
                 proxy.cut()
-                await asyncio.sleep(0.4)
+                await asyncio.sleep(CUT_S)
                 assert (await peer.counts())["state"] != "live"
                 proxy.restore()
                 await settled(peer)
@@ -176,7 +179,7 @@ def test_cuts_delays_and_thin_lines(make: ModuleType, node: str) -> None:
                 assert cut["connections"] > first["connections"] and cut["keyframes"] == first["keyframes"]
 
                 proxy.silence()
-                await asyncio.sleep(0.4)
+                await asyncio.sleep(CUT_S)
                 proxy.restore()
                 await settled(peer)
                 proxy.delay_s = 0.1
@@ -188,12 +191,14 @@ def test_cuts_delays_and_thin_lines(make: ModuleType, node: str) -> None:
                 await went_on(peer)
                 await settled(peer)
                 slow = await peer.counts()
-                assert (slow["connections"], slow["keyframes"]) == (cut["connections"], cut["keyframes"])
+                assert slow["keyframes"] == cut["keyframes"]
+                if CUT_S < 3:  # a longer silence is taken for a lost connection
+                    assert slow["connections"] == cut["connections"]
 
             await asyncio.gather(*(bad_line(peer, proxy) for peer, proxy in clients))
             await good.judged()
 
-    asyncio.run(asyncio.wait_for(main(), 60))
+    asyncio.run(asyncio.wait_for(main(), 60 + 4 * CUT_S))
 
 
 def test_a_connection_that_the_network_has_forgotten_is_noticed(

@@ -19,6 +19,7 @@ from peers import KINDS, Peer, opened, settled, until
 
 pytestmark = pytest.mark.timeout(120)
 COUNT = 12
+IDLE_S = 1.5
 STAGE = '#usda 1.0\n(\n    metersPerUnit = 1\n    upAxis = "Z"\n)\n' + "".join(
     f'def Xform "Box{k}" (kind = "component") {{}}\n' for k in range(COUNT)
 )
@@ -134,6 +135,23 @@ async def _agree(peers: list[Peer]) -> np.ndarray:
     return worlds[0]
 
 
+async def _idle(url: str, pid: int) -> None:
+    """With nothing to tell, a server sends no tick to its clients, and hardly works (it looks for readings 60 times a second)."""
+
+    def cpu() -> float:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    before, spent = await _status(url), cpu()
+    assert before["clients"] == len(KINDS)
+    await asyncio.sleep(IDLE_S)
+    share, after = (cpu() - spent) / IDLE_S, await _status(url)
+    for name in ("ticksSent", "bytesSent", "encodings", "ticks"):
+        assert after["counters"][name] == before["counters"][name], name
+    print(f"\nidle: {100 * share:.1f} % of a core")
+    assert share < 0.1
+
+
 def test_a_killed_server_comes_again_and_every_client_holds_what_it_then_says(
     tmp_path: Path, node: str
 ) -> None:
@@ -166,7 +184,7 @@ def test_a_killed_server_comes_again_and_every_client_holds_what_it_then_says(
                 feeding.cancel()
                 await asyncio.gather(feeding, return_exceptions=True)
             await feed.close()
-            async with _served(plain, port):  # it remembers nothing
+            async with _served(plain, port) as child:  # it remembers nothing
                 epochs.append((await _status(url))["epoch"])
                 np.testing.assert_array_equal(await _agree(peers), np.tile(np.eye(4), (COUNT, 1, 1)))
                 await feed.open()
@@ -174,6 +192,7 @@ def test_a_killed_server_comes_again_and_every_client_holds_what_it_then_says(
                 moved = await _agree(peers)
                 assert np.abs(moved[:, 0, 3]).min() > 0
                 await feed.close()
+                await _idle(url, child.pid)
             assert len(set(epochs)) == 3
             for peer in peers:
                 counts = await peer.counts()
