@@ -47,6 +47,7 @@ def counted(**counts: int) -> dict[str, int]:
         "pending",
         "unmapped",
         "blank",
+        "contradicting",
     )
     return dict.fromkeys(names, 0) | counts
 
