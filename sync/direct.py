@@ -183,6 +183,7 @@ class Pump:
         self._session: Session | None = None
         self._scheduled = False
         self._cut: asyncio.TimerHandle | None = None
+        self.failure: Exception | None = None
         self.done = asyncio.Event()
 
     def attach(self, session: Session, hear: _Hear) -> None:
@@ -206,9 +207,17 @@ class Pump:
 
     def _run(self) -> None:
         self._scheduled = False
-        session, socket = self._session, self._socket
-        if session is None or self.done.is_set():
+        if self._session is None or self.done.is_set():
             return
+        try:
+            self._move(self._session, self._socket)
+        except Exception as error:  # a defect: this connection ends, and whoever waits for `done` raises it
+            self.failure = error
+            self._session.lost = True
+            self._socket.transport.abort()
+            self.done.set()
+
+    def _move(self, session: Session, socket: DirectSocket) -> None:
         if not socket.open:
             session.lost = True
             session.close(1000, "the client left")
