@@ -422,10 +422,23 @@ class Client:
         """Fetches the scene unless that one is held, then asks for the stream."""
         held = self._model
         if held is None or (epoch or held.epoch, revision) != (held.epoch, held.revision):
-            body = await asyncio.to_thread(self._get, "/api/scene")
+            body = await self._fetched("/api/scene", socket)
             self._model = SceneModel(msgspec.json.decode(body))
             self._filtered = self._interest != m.Interest()
         await socket.send(m.to_text(m.Ready(self.model.revision)))
+
+    async def _fetched(self, path: str, socket: ClientConnection) -> bytes:
+        """A file of the server; OSError as soon as the stream is lost: the answer may be lost with it, and is not waited for."""
+        fetching = asyncio.create_task(asyncio.to_thread(self._get, path))
+        ending = asyncio.create_task(socket.wait_closed())
+        try:
+            await asyncio.wait((fetching, ending), return_when=asyncio.FIRST_COMPLETED)
+            if not fetching.done():
+                raise OSError(f"the link to {self.http_url} went while {path} was fetched")
+            return fetching.result()
+        finally:
+            for task in (fetching, ending):
+                task.cancel()
 
     async def geometry(self, prototype: int) -> bytes:
         """The GLB of a prototype of the scene."""

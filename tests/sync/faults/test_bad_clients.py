@@ -20,6 +20,7 @@ from twinstage.sync import codec, messages
 from twinstage.sync.hub import Hub
 from twinstage.sync.serve import bind, running
 from twinstage.sync.server import create_app
+from twinstage.sync.session import MAX_CONTROL_BYTES
 
 FRAME = SECOND // 60
 MOVING = 1_000
@@ -125,13 +126,33 @@ def test_a_client_that_does_not_read_its_alarms_is_closed_and_keeps_few_of_them(
     crowd.clients = [good, frozen]
     crowd.seconds(0.5)
     record = {"alarm": "motor/hot", "message": "x" * 500}
-    for _ in range(2000):
+    for k in range(2000):
         crowd.hub.event("alarm", {"count": 1, "records": [record]})
         good.run(FRAME)
-        frozen.run(FRAME)
+        if frozen.session.closed is None:
+            frozen.run(FRAME)
+        if k % 60 == 59:
+            for session in list(crowd.hub.sessions):
+                session.expire(good.now + k * FRAME)
     assert [m["n"] for m in good.control if m["type"] == "event"] == list(range(1, 2001))
-    assert frozen.session.closed == (messages.TOO_SLOW, "64 control messages wait unread")
-    assert frozen.most_queued < HIGH_WATER + codec.MESSAGE_BYTES + 64 * 1024
+    assert frozen.session.closed is not None and frozen.session.closed[0] == messages.TOO_SLOW
+    assert "control messages wait unread" in frozen.session.closed[1]
+    assert frozen.most_queued < HIGH_WATER + codec.MESSAGE_BYTES + MAX_CONTROL_BYTES
+
+
+def test_many_events_at_once_close_nobody_who_reads(make: ModuleType) -> None:
+    """A hundred of them between two turns of the loop, before any socket could take one."""
+    crowd = Crowd(make)
+    crowd.step()
+    good = LineClient(crowd.hub)
+    crowd.clients = [good]
+    crowd.seconds(0.5)
+    for k in range(500):
+        crowd.hub.event("command", {"number": k})
+    good.session.expire(good.now)
+    crowd.seconds(0.5)
+    assert good.session.closed is None
+    assert [m["n"] for m in good.control if m["type"] == "event"] == list(range(1, 501))
 
 
 def test_a_frozen_and_a_slow_socket_hold_no_more_than_one_tick(make: ModuleType) -> None:
