@@ -44,7 +44,7 @@ _LONGEST_DELAY_S = 5.0
 _MAX_MESSAGE = 8 << 20
 _FIRST_PINGS, _PING_EVERY_S = 4, 10.0
 _KEEPALIVE_S = 5.0
-"""Time between pings of the websocket, and how long each may go unanswered: a network that forgets a connection tells nobody."""
+"""Time between pings of the websocket, and how long each may go unanswered: a network that forgets a link tells nobody."""
 
 
 class LinkError(TwinstageError):
@@ -428,7 +428,7 @@ class Client:
         await socket.send(m.to_text(m.Ready(self.model.revision)))
 
     async def _fetched(self, path: str, socket: ClientConnection) -> bytes:
-        """A file of the server; OSError as soon as the stream is lost: the answer may be lost with it, and is not waited for."""
+        """A file of the server; OSError as soon as the stream is lost: the answer may be lost, too, and is not waited for."""
         fetching = asyncio.create_task(asyncio.to_thread(self._get, path))
         ending = asyncio.create_task(socket.wait_closed())
         try:
