@@ -43,6 +43,8 @@ _FIRST_DELAY_S = 0.25
 _LONGEST_DELAY_S = 5.0
 _MAX_MESSAGE = 8 << 20
 _FIRST_PINGS, _PING_EVERY_S = 4, 10.0
+_KEEPALIVE_S = 5.0
+"""Time between pings of the websocket, and how long each may go unanswered: a network that forgets a connection tells nobody."""
 
 
 class LinkError(TwinstageError):
@@ -116,6 +118,10 @@ class Client:
         """What the server said at the last greeting."""
         self.tier: m.Tier | None = None
         """The pace that the server has changed to since, and why."""
+        self.events_missed = 0
+        """Events that happened while the link was down: ask `/api/alarms` how things stand when this grows."""
+        self._event = 0
+        """Number of the newest event that is known to have happened."""
         self.frames_skipped = 0
         """Frames of kinds that are not known here."""
         self.latency_ns = 0
@@ -280,6 +286,8 @@ class Client:
             proxy=None,
             open_timeout=5,
             close_timeout=1,
+            ping_interval=_KEEPALIVE_S,
+            ping_timeout=_KEEPALIVE_S,
             ssl=self._tls,
         ) as socket:
             hello = m.Hello(
@@ -365,6 +373,7 @@ class Client:
 
     async def _control(self, socket: ClientConnection, message: m.ServerMessage | m.Unknown) -> None:
         if isinstance(message, m.Welcome):
+            self._count_events(message)
             self.role = message.role
             self.welcome, self.tier = message, None
             self.reconnects += self._tick is not None
@@ -383,8 +392,17 @@ class Client:
             await self._load(socket, None, message.revision)
         elif isinstance(message, m.Event) and message.event == "notice":
             self.notices = [*self.notices[-99:], message.text]
-        if isinstance(message, m.Event) and self._on_event:
-            self._on_event(message)
+        if isinstance(message, m.Event):
+            self._event = max(self._event, message.n)
+            if self._on_event:
+                self._on_event(message)
+
+    def _count_events(self, message: m.Welcome) -> None:
+        """Within one connection none is lost; what happened between two is."""
+        if self.welcome is not None and "event" in message.want:
+            before = self._event if message.epoch == self.welcome.epoch else 0
+            self.events_missed += max(0, message.events - before)
+        self._event = message.events
 
     def _compare(self, message: m.Digest) -> None:
         """It comes right behind its tick."""

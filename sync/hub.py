@@ -123,6 +123,11 @@ class Hub:
         return self._state.seq
 
     @property
+    def events(self) -> int:
+        """Number of the newest event, 0 = none yet."""
+        return self._events
+
+    @property
     def stage(self) -> StageInfo:
         """How the stage was authored."""
         stage = self.scene.snapshot.stage

@@ -57,6 +57,9 @@ class Stream(Protocol):
     def seq(self) -> int: ...
 
     @property
+    def events(self) -> int: ...
+
+    @property
     def stage(self) -> m.StageInfo: ...
 
     def view(self, want: frozenset[str], interest: m.Interest, before: View | None = None) -> View:
@@ -212,6 +215,7 @@ class Session:
                 rate=self.tier.hz,
                 tiers=[tier.hz for tier in stream.tiers],
                 stage=stream.stage,
+                events=stream.events,
             )
         )
 

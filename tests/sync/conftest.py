@@ -1,10 +1,17 @@
-"""The hand-made scenes, as a fixture."""
+"""The hand-made scenes, as a fixture; the helpers of `faults` on the path."""
 
 import importlib.util
+import sys
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).with_name("faults")))
+
+from peers import node
+
+__all__ = ["make", "node", "vectors"]
 
 
 @pytest.fixture(scope="session")
