@@ -112,14 +112,14 @@ def test_frames_may_come_in_any_pieces(make: ModuleType, step: int) -> None:
             ping = frame(b'{"type":"ping","t":1,"filler":"' + b"x" * 300 + b'"}')
             long_ping = frame(b'{"type":"ping","t":2,"filler":"' + b"x" * 60_000 + b'"}')
             said = (
-                frame(HELLO) + ping + frame(b"you?", 0x89) + frame(READY) + (long_ping if step > 49 else b"")
+                frame(HELLO) + ping + frame(b"you?", 0x89) + frame(READY) + (long_ping if step > 99 else b"")
             )
             await client.say(said[k : k + step] for k in range(0, len(said), step))
-            got = [await client.frame() for _ in range(5 if step > 49 else 4)]
+            got = [await client.frame() for _ in range(5 if step > 99 else 4)]
             texts = [json.loads(body) for first, body in got if first == 0x81]
             assert (0x8A, b"you?") in got
             assert [text["type"] for text in texts] == ["welcome"] + ["pong"] * (len(texts) - 1)
-            assert [text["t"] for text in texts[1:]] == ([1.0, 2.0] if step > 49 else [1.0])
+            assert [text["t"] for text in texts[1:]] == ([1.0, 2.0] if step > 99 else [1.0])
             assert [first for first, _ in got].count(0x82) == 1
             ack = frame(b'{"type":"ack","seq":1}')
             await client.say(ack[k : k + 1] for k in range(len(ack)))
