@@ -106,14 +106,14 @@ class Answers:
         base = int(have["seq"]) if same and int(have["seq"]) <= hub.seq else None
         view = hub.view(frozenset(CHANNELS), Interest())
         messages = hub.tiers[0].messages(base, view, delta=False, zstd=True)
-        after = int(have.get("events", 0)) if same else 0
+        missed = int(ask["n"]) if ask.get("epoch") == hub.epoch else self._publisher.n
         head = {
             "epoch": hub.epoch,
             "revision": hub.revision,
             "seq": hub.seq,
             "n": self._publisher.n,
             "ns": str(self._clock.now_ns()),
-            "events": [event for event in self._publisher.events if event[0] > after],
+            "told": [message for n, message in self._publisher.told if n > missed],
             "same": f"state.{hub.revision}.{hub.seq}.{base}",
         }
         return head, b"".join(messages)
