@@ -6,13 +6,18 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from twinstage.base.clock import SystemClock
+from twinstage.sync import codec
 from twinstage.sync.access.roles import Role
 from twinstage.sync.hub import Hub
+from twinstage.sync.messages import CHANNELS, Interest
 from twinstage.sync.relay.app import Relay
 from twinstage.sync.relay.choices import NatsChoices
+from twinstage.sync.relay.mirror import blank, read_mirror
 from twinstage.sync.relay.twin import Publishing
+from twinstage.sync.scene_json import scene_bytes
 from twinstage.sync.serve import running
 from twinstage.sync.server import create_app
+from twinstage.sync.tiers import Tier
 
 
 async def until(condition: Callable[[], bool], timeout: float = 10.0) -> None:
@@ -80,3 +85,44 @@ def behind(nats: Any) -> Callable[..., Any]:
             yield url, relay.hub
 
     return serve
+
+
+class Mirrored:
+    """A tap that keeps another hub in step without any I/O; with `holes`, some ticks are lost and made good later."""
+
+    def __init__(self, hub: Hub, *, holes: bool = False) -> None:
+        self.hub, self.holes = hub, holes
+        self.edge = Hub(blank(), epoch="", clock=hub.clock)
+        self._count = 0
+        hub.tap(self)
+        self.scene_replaced()
+
+    def changed(self, tier: Tier) -> None:
+        self._count += 1
+        if self.holes and self._count % 3:
+            return
+        if self.edge.seq != tier.previous:
+            self.catch_up()
+            return
+        view = self.hub.view(frozenset(CHANNELS), Interest())
+        ready = tier.messages(tier.previous, view, delta=True, zstd=True)
+        self.edge.absorb(codec.decode(b"".join(ready)), ready=ready)
+
+    def catch_up(self, base: int | None = -1) -> None:
+        """All that the hub knows and the edge lacks."""
+        base = self.edge.seq if base == -1 else base
+        view = self.hub.view(frozenset(CHANNELS), Interest())
+        messages = self.hub.tiers[0].messages(base, view, delta=False, zstd=True)
+        self.edge.absorb(codec.decode(b"".join(messages)))
+
+    def scene_replaced(self) -> None:
+        scene = read_mirror(scene_bytes(self.hub.scene))
+        about = {"epoch": scene.epoch, "revision": scene.revision}
+        self.edge.become(scene.snapshot, scene.signals, scene.bindings, **about)
+        self.catch_up(None)
+
+    def notice(self, level: str, text: str) -> None:
+        self.edge.notice(level, text)
+
+    def event(self, name: str, n: int, data: Any) -> None:
+        self.edge.event(name, data, n)
