@@ -33,6 +33,7 @@ from twinstage.sync.api.operation import Refused
 from twinstage.sync.assets import Asset, AssetStore, files_below
 from twinstage.sync.cameras import CameraSource, add_camera_routes
 from twinstage.sync.direct import DirectSocket, Pump, direct_socket
+from twinstage.sync.edits import Commands, EditSource, edit_calls
 from twinstage.sync.guard import Guard
 from twinstage.sync.hub import Hub
 from twinstage.sync.messages import NO_PROTOCOL, PROTOCOL, TOO_MANY
@@ -59,6 +60,7 @@ def create_app(
     metrics: MetricsPage | None = None,
     api: Sources | None = None,
     access: Access | None = None,
+    edits: EditSource | None = None,
 ) -> FastAPI:
     """The ASGI app of one twin.
 
@@ -74,6 +76,7 @@ def create_app(
         metrics: gives the page of `/metrics` and its media type; without it there is no such route.
         api: who answers `/api/v1/...` and `/readyz`; without it there are no such routes. `app.state.calls` afterwards.
         access: who may do what; `app.state.access` afterwards. Where None, no token is asked for.
+        edits: does what people want changed; without it nothing can be changed.
     """
     wall = clock or SystemClock()
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=_lifespan)
@@ -101,6 +104,11 @@ def create_app(
     if cameras is not None:
         add_camera_routes(app, cameras)
     app.state.calls = _calls(api, alarms)
+    if edits is not None:
+        commands = Commands(edits, access)
+        hub.take_command, hub.edits = commands.take, lambda: edits.version
+        app.state.calls = {**app.state.calls, **edit_calls(commands, _now_ns)}
+        _add_edit_routes(app, edits)
     add_calls(app, app.state.calls)
     add_document_routes(app)
     if api is not None:
@@ -177,6 +185,22 @@ def _add_state_route(app: FastAPI, state: StateText) -> None:
 
     for path in ("/api/v1/state", "/api/state"):
         app.add_api_route(path, layer, methods=["GET"])
+
+
+def _add_edit_routes(app: FastAPI, edits: EditSource) -> None:
+    async def layer() -> Response:  # on the loop, and so between two ticks
+        return Response(
+            edits.layer_text(), media_type="model/vnd.usda", headers={"cache-control": "no-store"}
+        )
+
+    async def bindings() -> Response:
+        text = edits.bindings_text()
+        if text is None:
+            raise HTTPException(404, "this twin has no bindings; `twinstage serve --bindings` names some")
+        return Response(text, media_type="application/yaml", headers={"cache-control": "no-store"})
+
+    app.add_api_route("/api/v1/edits/layer.usda", layer, methods=["GET"])
+    app.add_api_route("/api/v1/edits/bindings.yaml", bindings, methods=["GET"])
 
 
 def _add_metrics_route(app: FastAPI, metrics: MetricsPage) -> None:
