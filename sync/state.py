@@ -4,11 +4,12 @@ Each row holds the seq of its last change (and of its first). What a client lack
 whatever it missed: the cost of joining or catching up depends on the scene, never on the uptime, and no history is kept.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from twinstage.scene.columns import Bool, TickColumns
+from twinstage.scene.columns import Bool, PoseColumns, TickColumns
 from twinstage.sync import codec, digest
 from twinstage.sync.view import KINDS, Masks, View
 
@@ -29,13 +30,13 @@ class Column:
         self._newest_after = -1
 
     def store(self, after: int, seq: int, rows: np.ndarray, *values: np.ndarray) -> None:
-        """Rows (ascending) that change in tick `seq`, which follows tick `after`."""
+        """Rows (ascending) that change in tick `seq`, which follows tick `after`. Fields without values stay as they are."""
         self._newest, self._newest_after = rows, after
         if len(rows):
             self.seq[rows] = seq
             new = rows[self.first[rows] == 0]
             self.first[new] = seq
-            for column, value in zip(self.data, values, strict=True):
+            for column, value in zip(self.data, values, strict=False):
                 column[rows] = value
 
     def follow(self, newer: "Column", seq: int) -> np.ndarray:
@@ -57,7 +58,8 @@ class Column:
 class Moved:
     """How poses changed from one tick to the next.
 
-    rows [k] ascending; move i8[k, 3] in quanta; turn i2[k, 3], modulo 2^16; absolute bool[k]: what cannot go as a delta.
+    rows [k] ascending; move i4[k, 3] in quanta; turn i2[k, 3], modulo 2^16; absolute bool[k]: what cannot go as a delta (its
+    numbers mean nothing).
     """
 
     rows: np.ndarray
@@ -78,6 +80,8 @@ class State:
         self.signals = Column(np.full(signals, np.nan), times, quality)
         self.texts = Column(np.full(signals, b"", object), times.copy(), quality.copy())
         self.entities = Column(np.full(nodes, -1, np.int64))
+        self._scaled = False
+        """Whether there was ever a scale."""
         self.seq = 0
         self.event_ns = 0
         self.watermark_ns = 0
@@ -110,32 +114,29 @@ class State:
         return change
 
     def _take_poses(self, after: int, columns: TickColumns, usable: Bool, moved: bool) -> Moved | None:
-        pose = columns.pose
-        whole = bool(usable.all())
-        rows, translation, rotation = pose.index, pose.translation, pose.rotation
-        scale = np.ones((len(pose), 3), np.float32) if pose.scale is None else pose.scale
-        if not whole:
-            rows, translation, rotation, scale = (
-                rows[usable],
-                translation[usable],
-                rotation[usable],
-                scale[usable],
-            )
-        quanta, words = codec.quanta_of(translation), codec.pack_quaternions(rotation)
-        old = [column[rows] for column in self.pose.data]
-        had = self.pose.seq[rows] > 0
-        differs = _any(quanta != old[0]) | _any(words != old[1]) | _any(scale != old[2]) | ~had
+        rows, quanta, words, scale = _usable_poses(columns.pose, usable)
+        data = self.pose.data
+        if scale is not None:
+            self._scaled = True
+        elif self._scaled:
+            scale = np.ones((len(rows), 3), np.float32)
+        new = (
+            [quanta, words] if scale is None else [quanta, words, scale]
+        )  # without: every scale is and stays 1
+        old = [column.take(rows, axis=0) for column in data[: len(new)]]
+        had = self.pose.seq.take(rows) > 0
+        differs = ~had
+        for after_it, before_it in zip(new, old, strict=True):
+            differs |= _any(after_it != before_it)
         if not differs.all():
-            rows, quanta, words, scale, had = (
-                rows[differs],
-                quanta[differs],
-                words[differs],
-                scale[differs],
-                had[differs],
+            at = np.flatnonzero(differs)
+            rows, had = rows.take(at), had.take(at)
+            new, old = (
+                [column.take(at, axis=0) for column in new],
+                [column.take(at, axis=0) for column in old],
             )
-            old = [column[differs] for column in old]
-        change = _moved(rows, had, old, [quanta, words, scale]) if moved else None
-        self.pose.store(after, self.seq, rows, quanta, words, scale)
+        change = _moved(rows, had, old, new) if moved else None
+        self.pose.store(after, self.seq, rows, *new)
         return change
 
     def _take_others(self, after: int, columns: TickColumns) -> None:
@@ -220,9 +221,10 @@ class State:
         shown = view.shows("pose", moved.rows)
         whole = moved.rows[shown & moved.absolute]
         at = np.flatnonzero(shown & ~moved.absolute)
-        everything = len(at) == len(moved.rows)
         columns = (moved.rows, moved.move, moved.turn)
-        rows, move, turn = columns if everything else (column[at] for column in columns)
+        rows, move, turn = (
+            columns if len(at) == len(moved.rows) else (each.take(at, axis=0) for each in columns)
+        )
         frames = self._pose_frames(stamp, whole, zstd)
         return frames + (codec.encode_delta(stamp, rows, move, turn, zstd=zstd) if len(rows) else [])
 
@@ -247,21 +249,50 @@ class State:
         )
 
 
+def _usable_poses(
+    pose: PoseColumns, usable: Bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None]:
+    """Rows, quanta, words and scale (None: all 1) of the poses that count."""
+    part = slice(None) if usable.all() else usable
+    if pose.packed is None:
+        quanta, words = codec.quanta_of(pose.translation[part]), codec.pack_quaternions(pose.rotation[part])
+    else:
+        quanta, words = pose.packed[0][part], pose.packed[1][part]
+    return pose.index[part], quanta, words, None if pose.scale is None else pose.scale[part]
+
+
 def _moved(rows: np.ndarray, had: Bool, old: list[np.ndarray], new: list[np.ndarray]) -> Moved:
-    """Columns `old` and `new`: quanta, words, scale of those rows."""
+    """Columns `old` and `new`: quanta, words and, unless every scale is 1, scale of those rows."""
     move = new[0] - old[0]
     turn = (new[1] - old[1]).view(np.int16)
     reach = _greatest(move)
     absolute = ~had | (_greatest(new[0]) > _EXACT) | (reach > _REACH)
-    scaled = new[2] != old[2]
-    if scaled.any():
+    if len(new) > 2 and (scaled := new[2] != old[2]).any():
         absolute |= _any(scaled)
     far = (reach > _NEAR) & ~absolute
     if (
         0 < 8 * np.count_nonzero(far) <= len(rows)
     ):  # a few jumps must not make the columns of all others wider
         absolute |= far
-    return Moved(rows, move, turn, absolute)
+    return Moved(rows, move.astype(np.int32), turn, absolute)
+
+
+def joined(parts: Sequence[Moved]) -> Moved:
+    """How poses changed over several ticks, one after the other."""
+    first = parts[0]
+    if all(np.array_equal(first.rows, part.rows) for part in parts[1:]):
+        rows, places = first.rows, [slice(None)] * len(parts)
+    else:
+        rows = np.unique(np.concatenate([part.rows for part in parts]))
+        places = [np.searchsorted(rows, part.rows) for part in parts]  # type: ignore[misc]
+    move = np.zeros((len(rows), 3), np.int64)
+    turn, absolute = np.zeros((len(rows), 3), np.int16), np.zeros(len(rows), np.bool_)
+    for part, at in zip(parts, places, strict=True):
+        move[at] += part.move
+        turn[at] += part.turn
+        absolute[at] |= part.absolute
+    absolute |= _greatest(move) > _REACH
+    return Moved(rows, move.astype(np.int32), turn, absolute)
 
 
 def _any(columns: np.ndarray) -> Bool:
