@@ -1,6 +1,5 @@
 """Edits by people in a running twin: the ui layer is what a plain model says, and clients hold what pxr has."""
 
-import asyncio
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +15,6 @@ from pxr import Sdf, Usd, UsdGeom
 from twinstage.base.clock import NS
 from twinstage.live.twin import LiveTwin
 from twinstage.scene.read import read_snapshot
-from twinstage.sync.codec import snap_pose
 
 TABLE, TOP, MUG, DOOR, LAMP = "/Hall/Table", "/Hall/Table/Top", "/Hall/Table/Mug", "/Hall/Door", "/Hall/Lamp"
 
@@ -57,7 +55,8 @@ def composed(twin: LiveTwin) -> dict[str, np.ndarray]:
 def assert_one_truth(twin: LiveTwin) -> None:
     ours, theirs = held(twin), composed(twin)
     for path, matrix in theirs.items():
-        np.testing.assert_allclose(ours[path], matrix, atol=1e-5, err_msg=path)
+        # An authored pose that comes back is a row with quantised rotation (3.2e-5) at the clients.
+        np.testing.assert_allclose(ours[path], matrix, atol=2e-4, err_msg=path)
     snapshot, (_, shown) = twin.hub.scene.snapshot, twin.hub.newest()
     visible = snapshot.with_visibility(shown).prims.visible
     for k, path in enumerate(snapshot.prims.path):
@@ -444,23 +443,46 @@ fresh = itertools.count()
 def test_random_transactions_restarts_and_undo_end_in_the_layer_of_a_plain_model(
     tmp_path_factory: pytest.TempPathFactory, told: list[Any]
 ) -> None:
-    folder = tmp_path_factory.mktemp(f"model{next(fresh)}")
-    twin = make_twin(folder, history=True)
+    with Restarting(tmp_path_factory.mktemp(f"model{next(fresh)}")) as running:
+        follow(running, told)
+
+
+class Restarting:
+    """A twin with a history that can be ended and started again."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._at = folder, START
+        self.twin = make_twin(folder, history=True)
+
+    def __enter__(self) -> "Restarting":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.end()
+
+    def end(self) -> None:
+        assert self.twin.desk is not None and self.twin.recorder is not None
+        self.twin.desk.close()
+        self.twin.recorder.close()
+        if self.twin.alarms is not None:
+            self.twin.alarms.close()
+
+    def again(self) -> None:
+        self.end()
+        self._at += 1000 * NS
+        self.twin = make_twin(self._folder, history=True, at=self._at)
+        self.twin.tick(self._at)
+
+
+def follow(running: Restarting, told: list[Any]) -> None:
     model: dict[tuple[str, str], Any] = {}
     tops: list[tuple[str, int, dict[Any, Any], dict[Any, Any]]] = []  # author, version, before, after
-    undone: dict[str, list[Any]] = {"anna": [], "ben": []}
-    owner: dict[tuple[str, str], list[int]] = {}
-    at = START
     for who, (what, edits, lag) in told:
+        twin = running.twin
         if what == "restart":
-            assert twin.desk is not None and twin.recorder is not None and twin.ingest is not None
             before = ui(twin)
-            twin.desk.close()
-            twin.recorder.close()
-            at += 1000 * NS
-            twin = make_twin(folder, history=True, at=at)
-            twin.tick(at)
-            assert opinions(ui(twin)) == opinions(before)
+            running.again()
+            assert opinions(ui(running.twin)) == opinions(before)
             continue
         if what == "do":
             orders = [_order(one) for one in edits]
@@ -475,9 +497,6 @@ def test_random_transactions_restarts_and_undo_end_in_the_layer_of_a_plain_model
                 continue
             after = {_key(one): _value(one) for one in edits}
             tops.append((who.name, answer.version, {key: model.get(key) for key in keys}, after))
-            for key in keys:
-                owner.setdefault(key, []).append(answer.version)
-            undone[who.name].clear()
             model.update(after)
         else:
             answer = do(twin, who, command(what))
@@ -487,16 +506,11 @@ def test_random_transactions_restarts_and_undo_end_in_the_layer_of_a_plain_model
                 # What an undo or redo gives is judged by the ledger's own model; here it is taken from the journal.
                 record = twin.desk.ledger.recent[-1]  # type: ignore[union-attr]
                 for change in record.changes:
-                    model[change.path, _stored(change.property)] = _usd(change.property, change.after)
-                tops.append(
-                    (who.name, answer.version, {}, {(c.path, _stored(c.property)): 0 for c in record.changes})
-                )
+                    model[change.path, change.property] = _usd(change.property, change.after)
+                tops.append((who.name, answer.version, {}, {(c.path, c.property): 0 for c in record.changes}))
         wanted = {key: value for key, value in model.items() if value is not None}
         assert opinions(ui(twin)) == opinions(model_layer(wanted))
         assert_one_truth(twin)
-    assert twin.desk is not None and twin.recorder is not None
-    twin.desk.close()
-    twin.recorder.close()
 
 
 def _changed(tops: list[Any], key: tuple[str, str], base: int, who: str) -> bool:
@@ -534,10 +548,6 @@ def _value(one: Any) -> Any:
     return float(value)
 
 
-def _stored(name: str) -> str:
-    return name
-
-
 def _usd(name: str, value: Any) -> Any:
     from pxr import Gf
 
@@ -548,7 +558,3 @@ def _usd(name: str, value: Any) -> Any:
     if name == "visibility":
         return "inherited" if value else "invisible"
     return float(value["value"])
-
-
-def test_snapping_is_what_the_stream_does() -> None:
-    assert snap_pose is not None and asyncio is not None
