@@ -85,6 +85,8 @@ class Edge:
         self._trusted = True
         """Whether what is held may be built on."""
         self._told_apart = self._ever = False
+        self.edits = 0
+        """Number of the twin's newest transaction, as far as it was heard."""
         self._wanted = asyncio.Event()
         self._wanted.set()
         hub.closed_for = "this relay has no scene yet: its twin has not been heard"
@@ -150,8 +152,11 @@ class Edge:
                 parts, self._parts = self._parts, []
                 frames = codec.decode(b"".join(parts))
                 self.hub.absorb(frames, received_ns=feed.received_ns or None, ready=parts)
-        elif feed.kind != BEAT:
-            self._tell(json_object(feed.body))
+        else:
+            told = json_object(feed.body)
+            self.edits = max(self.edits, int(told.get("edits", 0)))
+            if feed.kind != BEAT:
+                self._tell(told)
 
     def _tell(self, told: dict[str, Any]) -> None:
         kind = told.get("type")
@@ -258,7 +263,7 @@ class Edge:
                 session.scene_replaced()
         self._ever = self._trusted = self.in_step = True
         hub.closed_for = self.why = ""
-        self._n = head["n"]
+        self._n, self.edits = head["n"], int(head["edits"])
         self._heard_s = time.monotonic()
         self._wanted.clear()
         for told in head["told"]:

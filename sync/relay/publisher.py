@@ -73,7 +73,7 @@ class Publisher:
 
     def event(self, name: str, n: int, data: Mapping[str, Any]) -> None:
         """Something happened."""
-        self._keep({"type": "event", "n": n, "event": name, "data": dict(data)})
+        self._keep({"type": "event", "n": n, "event": name, "data": dict(data), "edits": self._hub.edits()})
 
     # ------------------------------------------------------------------ to NATS
 
@@ -103,6 +103,7 @@ class Publisher:
                 "epoch": hub.epoch,
                 "revision": hub.revision,
                 "seq": hub.seq,
+                "edits": hub.edits(),
                 "ns": str(self._clock.now_ns()),
             }
             if self._sending:

@@ -1,17 +1,22 @@
 """Relays over a real NATS server: whatever is lost, killed or started anew, every client ends with the digest of the twin."""
 
 import asyncio
+import json
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from types import ModuleType
 from typing import Any
 
 import httpx
 import numpy as np
 import pytest
+from websockets.asyncio.client import connect as open_websocket
+from websockets.exceptions import ConnectionClosed
 
 from twinstage.base.errors import UserError
 from twinstage.scene.columns import EntityColumns, TextColumns, frozen
+from twinstage.sync import messages
 from twinstage.sync.access.access import Access
 from twinstage.sync.access.roles import Role
 from twinstage.sync.client import Client, connect
@@ -401,9 +406,6 @@ def test_what_was_corrupted_in_a_relay_is_found_by_the_digest_and_reaches_no_cli
 def test_without_a_twin_a_relay_says_so_and_takes_nobody_in(
     make: ModuleType, relays: ModuleType, nats: Any
 ) -> None:
-    from websockets.asyncio.client import connect as open_websocket
-    from websockets.exceptions import ConnectionClosed
-
     from twinstage.sync.relay.app import Relay
     from twinstage.sync.serve import running
 
@@ -488,13 +490,6 @@ def test_long_answers_come_in_pieces(
     run(work)
 
 
-class Desk:
-    """A stand-in for the twin's alarms: says who acted."""
-
-    def __init__(self) -> None:
-        self.acts: list[tuple[str, str]] = []
-
-
 def test_calls_go_to_the_twin_with_the_name_and_the_role_of_the_caller(
     make: ModuleType, relays: ModuleType, nats: Any, tmp_path: Any
 ) -> None:
@@ -545,27 +540,53 @@ def test_calls_go_to_the_twin_with_the_name_and_the_role_of_the_caller(
     run(work)
 
 
-def test_a_command_has_a_way_to_the_twin(make: ModuleType, relays: ModuleType, nats: Any) -> None:
+def test_a_command_goes_to_the_twin_and_its_answer_to_who_asked(
+    make: ModuleType, relays: ModuleType, nats: Any
+) -> None:
     async def work() -> None:
-        from twinstage.sync.access.roles import Identity
-        from twinstage.sync.relay.asking import Refusal
-
         hub, subject = new_hub(make), nats.subject()
-        alice = Identity("alice", Role.ENGINEER, "t1", "10.0.0.7")
+        seen: list[tuple[dict[str, Any], str]] = []
 
-        async def take(who: Identity, message: bytes) -> bytes:
-            return f"{who.name} {who.role.word} {message.decode()}".encode()
+        def take(fields: Any, who: Any, say: Callable[[messages.Answer], None], now_ns: int) -> None:
+            seen.append((dict(fields), f"{who.name} {who.role.word}"))
+            asyncio.get_running_loop().call_later(0.01, say, messages.Answer(fields["id"], True, 8))
 
         async with (
-            relays.published(hub, nats, subject, top=Role.OPERATOR) as twin,
-            relays.relayed(nats, subject) as (_, relay),
+            relays.published(hub, nats, subject, top=Role.OPERATOR),
+            relays.relayed(nats, subject) as (url, relay),
+            raw(url) as link,
         ):
-            with pytest.raises(Refusal, match="takes no commands"):
-                await relay.forward.command(alice, b"move")
-            twin.answers.on_command = take
-            assert await relay.forward.command(alice, b"move") == b"alice operator move"
+            await link.send('{"type":"command","id":"c1","do":"move","base":3}')
+            said = await answer(link)
+            assert (said["id"], said["ok"]) == ("c1", False) and "nothing can be changed" in said["error"]
+            hub.take_command, hub.edits = take, lambda: 8
+            await link.send('{"type":"command","id":"c2","do":"move","base":3}')
+            assert await answer(link) == {"type": "answer", "id": "c2", "ok": True, "version": 8}
+            fields = {key: seen[0][0].get(key) for key in ("id", "do", "base")}
+            assert fields == {"id": "c2", "do": "move", "base": 3} and seen[0][1] == "local operator"
+            hub.event("edit", {"version": 8})
+            await relays.until(lambda: relay.hub.edits() == 8)
 
     run(work)
+
+
+@asynccontextmanager
+async def raw(url: str) -> AsyncIterator[Any]:
+    """A websocket that has said hello and ready."""
+    where = url.replace("http", "ws") + "/ws"
+    async with open_websocket(where, subprotocols=["twin.v1"], compression=None, proxy=None) as link:
+        await link.send('{"type":"hello"}')
+        welcome = json.loads(await link.recv())
+        await link.send(json.dumps({"type": "ready", "revision": welcome["revision"]}))
+        yield link
+
+
+async def answer(link: Any) -> dict[str, Any]:
+    """The next answer to a command."""
+    while True:
+        message = await asyncio.wait_for(link.recv(), 10)
+        if isinstance(message, str) and (found := json.loads(message))["type"] == "answer":
+            return dict(found)
 
 
 def test_two_twins_under_one_name_are_refused(make: ModuleType, relays: ModuleType, nats: Any) -> None:
