@@ -23,6 +23,8 @@ from twinstage.sync.messages import CHANNELS, Interest
 from twinstage.sync.relay.envelope import CHUNK, EnvelopeError, pack, unpack
 from twinstage.sync.relay.publisher import Publisher
 
+FORWARDED = ("/api/", "/camera/", "/stage.usdz")
+"""Beginnings of the paths that a relay passes on."""
 COMMAND_S = 12.0
 """How long a command may take [s]."""
 MOST_ANSWER = 32 << 20
@@ -166,7 +168,7 @@ class Answers:
         """A call, as if the relay's client had made it here; this server's own gate decides whether its role may."""
         method, path, query = str(ask["method"]), str(ask["path"]), str(ask.get("query", ""))
         line = self._routes.line(method, path)
-        if line is None or line.role is None or path.endswith(".mjpg"):
+        if line is None or line.role is None or not path.startswith(FORWARDED) or path.endswith(".mjpg"):
             return {"error": f"there is no {method} {path[:200]} through a relay", "status": 404}, b""
         headers = [(str(k).encode("latin-1"), str(v).encode("latin-1")) for k, v in ask.get("headers", [])]
         headers.append((b"host", b"127.0.0.1"))
@@ -174,7 +176,7 @@ class Answers:
             headers.append((b"content-length", str(len(body)).encode()))
         scope: MutableMapping[str, Any] = {
             "type": "http",
-            "asgi": {"version": "3.0", "spec_version": "2.3"},
+            "asgi": {"version": "3.0", "spec_version": "2.4"},
             "http_version": "1.1",
             "method": method,
             "scheme": "http",
@@ -210,8 +212,8 @@ async def _called(app: FastAPI, scope: MutableMapping[str, Any], body: bytes) ->
 
     async def receive() -> dict[str, Any]:
         nonlocal asked
-        if asked:
-            return {"type": "http.disconnect"}
+        if asked:  # who asked stays: its going is not told
+            await asyncio.Event().wait()
         asked = True
         return {"type": "http.request", "body": body, "more_body": False}
 

@@ -11,6 +11,7 @@ from twinstage.sync import messages as m
 from twinstage.sync.access.roles import Identity, caller
 from twinstage.sync.api.operation import MOST_BYTES
 from twinstage.sync.api.table import OPERATIONS
+from twinstage.sync.relay.answers import FORWARDED
 from twinstage.sync.relay.asking import Asker, Refusal
 from twinstage.sync.relay.bus import NoAnswer
 
@@ -31,9 +32,9 @@ class Forward:
         self.calls = self.failed = 0
 
     def add_routes(self, app: FastAPI) -> None:
-        """Routes for all operations; those that the app answers itself come before these."""
+        """Routes for all calls and pictures; those that the app answers itself come before these."""
         for operation in OPERATIONS:
-            for path in operation.paths:
+            for path in (path for path in operation.paths if path.startswith(FORWARDED)):
                 methods: list[str] = ["GET", "HEAD"] if operation.method == "GET" else [operation.method]
                 app.add_api_route(path, self.call, methods=methods)
 

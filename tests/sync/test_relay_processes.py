@@ -137,7 +137,7 @@ def test_the_commands_of_the_manual_make_a_twin_and_a_relay(nats: Any, root: Pat
         while httpx.get(f"{url}/readyz", trust_env=False).status_code != 200:
             assert time.monotonic() < deadline
             time.sleep(0.05)
-        for path in ("/api/scene", "/api/v1/prims", "/", "/api/v1/openapi.json"):
+        for path in ("/api/scene", "/api/v1/prims", "/", "/openapi.json", "/api/v1/stage.usdz"):
             here, there = httpx.get(url + path, trust_env=False), httpx.get(own + path, trust_env=False)
             assert here.status_code == there.status_code, path
             assert here.content == there.content, path
