@@ -3,6 +3,7 @@
 from twinstage.sync.api import (
     alarms,
     bindings,
+    commands,
     datasets,
     health,
     history,
@@ -20,6 +21,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *history.OPERATIONS,
     *alarms.OPERATIONS,
     *bindings.OPERATIONS,
+    *commands.OPERATIONS,
     *records.OPERATIONS,
     *datasets.OPERATIONS,
     *others.OPERATIONS,

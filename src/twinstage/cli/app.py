@@ -16,6 +16,7 @@ from twinstage.cli import (
     doctor,
     export,
     openapi,
+    relay,
     render,
     serve,
     synth,
@@ -40,6 +41,7 @@ app = typer.Typer(
 )
 app.command("demo")(demo.demo)
 app.command("serve")(serve.serve)
+app.command("relay")(relay.relay)
 app.command("top")(top.top)
 app.command("export")(export.export)
 app.command("doctor")(doctor.doctor)
