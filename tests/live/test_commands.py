@@ -337,6 +337,43 @@ def test_edits_that_fit_no_more_stop_the_start_with_a_sentence(
     close(cleared)
 
 
+def test_the_command_line_lists_and_exports_edits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from pxr import Sdf
+
+    from twinstage.cli.app import run as twinstage
+    from twinstage.scene.bindings import load_bindings
+
+    twin = make_twin(tmp_path)
+
+    async def main() -> None:
+        async with served(twin) as url, connect(url) as client:
+            await client.move(TABLE, position=[1, 2, 3])
+            await client.command("unbind", key="1")
+            files = [str(tmp_path / "edits.usda"), str(tmp_path / "new.yaml")]
+            for arguments in (
+                ["list"],
+                ["list", "--prim", "/Hall/**", "--json"],
+                ["journal"],
+                ["export", "--out", files[0], "--bindings", files[1]],
+            ):
+                code = await asyncio.to_thread(twinstage, ["edits", *arguments, "--server", url])
+                assert code == 0, arguments
+            again = ["edits", "export", "--out", files[0], "--server", url]
+            assert await asyncio.to_thread(twinstage, again) == 2
+
+    run(main)
+    told = capsys.readouterr()
+    assert "version 2, 2 edits" in told.out and "binding:1 = removed" in told.out
+    assert "already there; --force" in told.err
+    layer = Sdf.Layer.FindOrOpen(str(tmp_path / "edits.usda"))
+    assert (
+        layer.GetAttributeAtPath(f"{TABLE}.xformOp:transform:ui")
+        and layer.pseudoRoot.GetInfo("upAxis") == "Y"
+    )
+    assert [binding.kind for binding in load_bindings(tmp_path / "new.yaml").bindings] == ["pose"]
+    close(twin)
+
+
 def test_the_blocking_client_sends_commands(tmp_path: Path) -> None:
     twin = make_twin(tmp_path)
 

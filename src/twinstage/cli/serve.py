@@ -73,7 +73,9 @@ def serve(
     ] = None,
     clear_edits: Annotated[
         bool,
-        typer.Option("--clear-edits", help="Take away what people edited in earlier runs (docs/commands.md)."),
+        typer.Option(
+            "--clear-edits", help="Take away what people edited in earlier runs (docs/commands.md)."
+        ),
     ] = False,
     speed: Annotated[
         float, typer.Option("--speed", min=0.01, help="Replay recordings this many times faster.")
