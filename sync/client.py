@@ -43,6 +43,8 @@ from twinstage.sync.model import SceneModel, Tick, Value
 _FIRST_DELAY_S = 0.25
 _LONGEST_DELAY_S = 5.0
 _MAX_MESSAGE = 8 << 20
+_MOST_UNDER_WAY = 16
+"""Commands that may wait for their answers at the same time."""
 _FIRST_PINGS, _PING_EVERY_S = 4, 10.0
 _KEEPALIVE_S = 5.0
 """Time between pings of the websocket, and how long each may go unanswered: a network that forgets a connection tells nobody."""
@@ -116,6 +118,7 @@ class Client:
         self._asked: list[asyncio.Future[Digests]] = []
         self._commands: dict[str, tuple[str, asyncio.Future[m.Answer]]] = {}
         """Text and answer to come of each command, by id: said again after a lost connection, and done once."""
+        self._places = asyncio.Semaphore(_MOST_UNDER_WAY)
         self.edits = 0
         """Number of the newest transaction that is known here: the `base` of the next command."""
         self._model: SceneModel | None = None
@@ -248,15 +251,15 @@ class Client:
         if len(text.encode()) > m.MAX_MESSAGE_BYTES:
             raise UserError(f"a command of more than {m.MAX_MESSAGE_BYTES} bytes; make several of it")
         asked: asyncio.Future[m.Answer] = asyncio.get_running_loop().create_future()
-        self._commands[ident] = text, asked
-        try:
-            if self._socket is not None:
-                with suppress(ConnectionClosed):
-                    await self._socket.send(text)
-            async with asyncio.timeout(timeout):
+        async with asyncio.timeout(timeout), self._places:
+            self._commands[ident] = text, asked
+            try:
+                if self._socket is not None:
+                    with suppress(ConnectionClosed):
+                        await self._socket.send(text)
                 answer = await asked
-        finally:
-            self._commands.pop(ident, None)
+            finally:
+                self._commands.pop(ident, None)
         if not answer.ok:
             raise CommandError(answer)
         return answer
