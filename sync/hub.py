@@ -23,7 +23,7 @@ from twinstage.sync.frustum import Places, seen
 from twinstage.sync.interest import Selector
 from twinstage.sync.messages import RESTARTING, TIERS, Eye, Interest, StageInfo
 from twinstage.sync.session import Admit, Session
-from twinstage.sync.state import State
+from twinstage.sync.state import Moved, PackedPoses, State
 from twinstage.sync.tiers import Tier
 from twinstage.sync.view import Masks, View
 
@@ -97,14 +97,20 @@ class Hub:
     ) -> None:
         by_path = {path: tuple(ids) for path, ids in bindings.items()}
         self.scene = Scene(snapshot, tuple(signals), by_path, self.epoch, revision)
-        self._state = self._new_state(seq)
-        self.tiers = tuple(
-            Tier(hz, self._state if i == 0 else self._new_state(seq), self.epoch_crc, self._encoded)
-            for i, hz in enumerate(self._rates)
-        )
+        self.floor = 0
+        """Who holds only older ticks needs a keyframe."""
+        self._set_state(self._new_state(seq))
         self._views: WeakValueDictionary[tuple[frozenset[str], bytes], View] = WeakValueDictionary()
         self._selector: Selector | None = None
         self._places: Places | None = None
+
+    def _set_state(self, state: State, *, untold: bool = False) -> None:
+        """`untold`: the slower tiers have yet to tell what is in it."""
+        self._state, seq = state, state.seq - untold
+        self.tiers = tuple(
+            Tier(hz, state if i == 0 else self._new_state(seq), self.epoch_crc, self._encoded)
+            for i, hz in enumerate(self._rates)
+        )
         self._digests: dict[View, str] = {}
 
     def _new_state(self, seq: int) -> State:
@@ -159,10 +165,23 @@ class Hub:
             return self.seq
         self._check(columns)
         keep = _usable(columns)
-        self.counters.ticks += 1
         self.counters.refused_rows += int(len(keep) - np.count_nonzero(keep))
-        before = state.seq
-        moved = state.take(before + 1, columns, keep, now, moved=bool(self.tiers[0].listeners))
+        moved = state.take(state.seq + 1, columns, keep, now, moved=bool(self.tiers[0].listeners))
+        return self._told(state.seq - 1, moved, now, received_ns)
+
+    def publish_packed(self, columns: TickColumns, poses: PackedPoses, *, now_ns: int | None = None) -> int:
+        """One tick of another hub, its poses in the numbers that travelled, so that both hold the same to the bit.
+
+        The poses in `columns` do not count. Raises UserError as `publish` does.
+        """
+        state = self._state
+        now = self.clock.now_ns() if now_ns is None else now_ns
+        self._check(columns, poses.rows)
+        moved = state.take_packed(state.seq + 1, columns, poses, now, moved=bool(self.tiers[0].listeners))
+        return self._told(state.seq - 1, moved, now, None)
+
+    def _told(self, before: int, moved: Moved | None, now: int, received_ns: int | None) -> int:
+        self.counters.ticks += 1
         self._digests.clear()
         for tier in self.tiers:
             tier.arrived(received_ns)
@@ -170,6 +189,21 @@ class Hub:
         if self.advance(now) is not None and self.on_pending is not None:
             self.on_pending()
         return self.seq
+
+    def begin_again(self, state: State, *, now_ns: int | None = None) -> int:
+        """Becomes what `state` is, and nothing of what was told before counts any more: all clients get a keyframe.
+
+        For jumps in time, of the same scene. `state` is taken over. Returns the new seq.
+        """
+        seq = self.seq + 1
+        state.restamp(seq, self.clock.now_ns() if now_ns is None else now_ns)
+        self._set_state(state, untold=True)
+        self.floor = seq
+        for session in self.sessions:
+            session.begin_again()
+        if self.advance(now_ns) is not None and self.on_pending is not None:
+            self.on_pending()
+        return seq
 
     def advance(self, now_ns: int | None = None) -> int | None:
         """Lets the slower tiers tell what is due; returns the time until the next one is [ns], None = nothing waits."""
@@ -183,10 +217,10 @@ class Hub:
                 waits.append(wait)
         return min(waits, default=None)
 
-    def _check(self, columns: TickColumns) -> None:
+    def _check(self, columns: TickColumns, poses: np.ndarray | None = None) -> None:
         nodes, signals = self.scene.snapshot.node_count, len(self.scene.signals)
         sized = {
-            "pose": (columns.pose.index, nodes),
+            "pose": (columns.pose.index if poses is None else poses, nodes),
             "style": (columns.style.index, nodes),
             "visibility": (columns.visibility.index, nodes),
             "signal": (columns.signals.signal, signals),

@@ -30,7 +30,7 @@ from twinstage.sync.api.calls import Call, Sources, alive, calls_of
 from twinstage.sync.api.files import add_document_routes, add_file_routes
 from twinstage.sync.api.http import add_calls, refused
 from twinstage.sync.api.operation import Refused
-from twinstage.sync.assets import Asset, AssetStore, files_below
+from twinstage.sync.assets import Asset, Assets, AssetStore, files_below
 from twinstage.sync.cameras import CameraSource, add_camera_routes
 from twinstage.sync.direct import DirectSocket, Pump, direct_socket
 from twinstage.sync.guard import Guard
@@ -59,6 +59,7 @@ def create_app(
     metrics: MetricsPage | None = None,
     api: Sources | None = None,
     access: Access | None = None,
+    assets: Assets | None = None,
 ) -> FastAPI:
     """The ASGI app of one twin.
 
@@ -74,6 +75,7 @@ def create_app(
         metrics: gives the page of `/metrics` and its media type; without it there is no such route.
         api: who answers `/api/v1/...` and `/readyz`; without it there are no such routes. `app.state.calls` afterwards.
         access: who may do what; `app.state.access` afterwards. Where None, no token is asked for.
+        assets: gives the scene and its files; by default they are made of the hub's snapshot.
     """
     wall = clock or SystemClock()
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=_lifespan)
@@ -94,7 +96,7 @@ def create_app(
     app.add_exception_handler(TwinstageError, _own_error)
     app.add_exception_handler(Refused, refused)
     app.add_exception_handler(Exception, _defect)
-    _add_asset_routes(app, AssetStore(hub))
+    _add_asset_routes(app, assets or AssetStore(hub))
     _add_status_routes(app, hub, status)
     if state is not None:
         _add_state_route(app, state)
@@ -128,7 +130,7 @@ def _calls(api: Sources | None, alarms: AlarmSource | None) -> Mapping[str, Call
     return {"getHealth": alive} | ({} if alarms is None else alarm_calls(alarms))
 
 
-def _add_asset_routes(app: FastAPI, store: AssetStore) -> None:
+def _add_asset_routes(app: FastAPI, store: Assets) -> None:
     async def scene(request: Request) -> Response:
         return _answer(request, await asyncio.to_thread(store.scene), _CHECK)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from twinstage.scene.columns import Bool, TickColumns
+from twinstage.scene.columns import Bool, PoseColumns, TickColumns
 from twinstage.sync import codec, digest
 from twinstage.sync.view import KINDS, Masks, View
 
@@ -48,6 +48,12 @@ class Column:
                 column[rows] = value[rows]
         return rows
 
+    def restamp(self, seq: int) -> None:
+        """Whatever was told was told at `seq`."""
+        told = np.flatnonzero(self.seq > 0)
+        self.seq[told] = self.first[told] = seq
+        self._newest, self._newest_after = told, seq - 1
+
     def since(self, base: int) -> np.ndarray:
         """Rows changed after tick `base`, ascending."""
         return self._newest if base == self._newest_after else np.flatnonzero(self.seq > base)
@@ -64,6 +70,23 @@ class Moved:
     move: np.ndarray
     turn: np.ndarray
     absolute: Bool
+
+
+@dataclass(frozen=True, slots=True)
+class PackedPoses:
+    """Poses as they travel: node rows [n] ascending, translations in quanta i8[n, 3], packed rotations u2[n, 3], scales.
+
+    scale: f4[n, 3]; event_ns: source time of the newest change [ns since 1970]; None leaves what is held.
+    """
+
+    rows: np.ndarray
+    quanta: np.ndarray
+    words: np.ndarray
+    scale: np.ndarray
+    event_ns: int | None = None
+
+    def __len__(self) -> int:
+        return len(self.rows)
 
 
 class State:
@@ -97,31 +120,34 @@ class State:
 
         Returns how the poses changed if `moved` asks for it.
         """
+        return self.take_packed(seq, columns, _packed(columns.pose, usable), tick_ns, moved=moved)
+
+    def take_packed(
+        self, seq: int, columns: TickColumns, poses: PackedPoses, tick_ns: int, *, moved: bool
+    ) -> Moved | None:
+        """The same of poses that travelled already; those in `columns` do not count."""
         after, self.seq, self.tick_ns = self.seq, seq, tick_ns
-        change = self._take_poses(after, columns, usable, moved)
+        change = self._take_poses(after, poses, moved)
         style, shown, signals = columns.style, columns.visibility, columns.signals
         self.style.store(after, seq, style.index, style.rgba)
         self.visibility.store(after, seq, shown.index, shown.visible)
         self.signals.store(after, seq, signals.signal, signals.value, signals.event_ns, signals.quality)
         self._take_others(after, columns)
-        if len(columns.pose):  # not the maximum: a source's clock may be set back, and a replay may loop
-            self.event_ns = columns.pose.event_ns
+        if (
+            poses.event_ns is not None
+        ):  # not the maximum: a source's clock may be set back, and a replay may loop
+            self.event_ns = poses.event_ns
         self.watermark_ns = columns.watermark_ns
         return change
 
-    def _take_poses(self, after: int, columns: TickColumns, usable: Bool, moved: bool) -> Moved | None:
-        pose = columns.pose
-        whole = bool(usable.all())
-        rows, translation, rotation = pose.index, pose.translation, pose.rotation
-        scale = np.ones((len(pose), 3), np.float32) if pose.scale is None else pose.scale
-        if not whole:
-            rows, translation, rotation, scale = (
-                rows[usable],
-                translation[usable],
-                rotation[usable],
-                scale[usable],
-            )
-        quanta, words = codec.quanta_of(translation), codec.pack_quaternions(rotation)
+    def restamp(self, seq: int, tick_ns: int) -> None:
+        """Now counts as one tick, number `seq`."""
+        self.seq, self.tick_ns = seq, tick_ns
+        for kind in KINDS:
+            self.column(kind).restamp(seq)
+
+    def _take_poses(self, after: int, poses: PackedPoses, moved: bool) -> Moved | None:
+        rows, quanta, words, scale = poses.rows, poses.quanta, poses.words, poses.scale
         old = [column[rows] for column in self.pose.data]
         had = self.pose.seq[rows] > 0
         differs = _any(quanta != old[0]) | _any(words != old[1]) | _any(scale != old[2]) | ~had
@@ -245,6 +271,21 @@ class State:
             digest.text_rows(texts, text.tolist(), quality),
             digest.entity_rows(*columns("entities")),
         )
+
+
+def _packed(pose: PoseColumns, usable: Bool) -> PackedPoses:
+    """Poses in the numbers that travel; `usable`: which of them count."""
+    rows, translation, rotation = pose.index, pose.translation, pose.rotation
+    scale = np.ones((len(pose), 3), np.float32) if pose.scale is None else pose.scale
+    if not usable.all():
+        rows, translation, rotation, scale = (
+            rows[usable],
+            translation[usable],
+            rotation[usable],
+            scale[usable],
+        )
+    event_ns = pose.event_ns if len(pose) else None
+    return PackedPoses(rows, codec.quanta_of(translation), codec.pack_quaternions(rotation), scale, event_ns)
 
 
 def _moved(rows: np.ndarray, had: Bool, old: list[np.ndarray], new: list[np.ndarray]) -> Moved:

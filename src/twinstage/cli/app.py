@@ -15,7 +15,9 @@ from twinstage.cli import (
     demo,
     doctor,
     export,
+    open,
     openapi,
+    record,
     render,
     serve,
     synth,
@@ -41,6 +43,8 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.command("serve")(serve.serve)
 app.command("top")(top.top)
+app.command("record")(record.record)
+app.command("open")(open.open_)
 app.command("export")(export.export)
 app.command("doctor")(doctor.doctor)
 app.command("render")(render.render)
