@@ -51,7 +51,7 @@ class Form:
     viser_s: float = 8.0
 
 
-QUICK = Form(samples=3, window_s=3.0, clean_s=4.0, bad_s=14.0, latency_s=4.0, viser_s=4.0)
+QUICK = Form(samples=3, window_s=2.5, clean_s=3.0, bad_s=10.0, latency_s=3.5, viser_s=3.0)
 
 
 class Child:
@@ -93,6 +93,8 @@ class Child:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
 
 
 def pin(process: int, core: int) -> None:
@@ -116,11 +118,11 @@ def load() -> str:
 
 
 @contextlib.contextmanager
-def stage(prims: int, hz: float, *, boxes: bool) -> Iterator[tuple[Child, Child]]:
+def stage(prims: int, hz: float, *, boxes: bool, twin: bool = False) -> Iterator[tuple[Child, Child]]:
     """Server and (still no) clients of a scene."""
     with tempfile.TemporaryDirectory() as folder:
         path = write_stage(Path(folder) / "plant.usda", make_motion(prims, hz), boxes=boxes)
-        server = Child("_fanout_server.py", path, prims, hz, core=0)
+        server = Child("_fanout_server.py", path, prims, hz, *["twin"] * twin, core=0)
         try:
             clients = Child("_fanout_clients.py", server.hear()["url"], core=1)
             try:
@@ -168,33 +170,37 @@ def watch(server: Child, clients: Child, seconds: float) -> Window:
 
 
 def crowd(
-    form: Form, name: str, prims: int, hz: float, count: int, *, boxes: bool, every: int
-) -> list[Window]:
-    """All windows of a scene with a crowd; prints its ticks_applied."""
-    with stage(prims, hz, boxes=boxes) as (server, clients):
+    form: Form, prims: int, hz: float, count: int, *, boxes: bool, every: int, twin: bool = False
+) -> tuple[list[Window], int]:
+    """All windows of a scene with a crowd, and how many ticks the server began late."""
+    with stage(prims, hz, boxes=boxes, twin=twin) as (server, clients):
         server.tell("go")
         clients.do("judge", prims=prims, hz=hz, every=every)
         clients.do("connect", clients=count - 1)
         time.sleep(1.0)
         windows = [watch(server, clients, form.window_s) for _ in range(form.samples)]
-        late = server.tell("stat")["late"]
-    conditions = describe(
-        form, windows, f"{prims:,} prims at {hz:g} Hz to {count} clients, {late} ticks late"
-    )
+        return windows, server.tell("stat")["late"]
+
+
+def applied(name: str, windows: list[Window], conditions: str) -> None:
+    """Prints ticks_applied of a scene."""
     figure(f"sync.{name}.ticks_applied", [each.seen["applied"] for each in windows], "fraction", conditions)
-    return windows
 
 
 def describe(form: Form, windows: list[Window], what: str) -> str:
     """The conditions of a crowd."""
-    last = windows[-1].seen
-    middle = lambda values: statistics.median(values)  # noqa: E731
+
+    def middle(value: Callable[[Window], float]) -> float:
+        return statistics.median(value(each) for each in windows)
+
+    last, a_tick = windows[-1].seen, middle(lambda each: 1e3 * each.cpu_s / max(1, each.ticks))
     return (
-        f"{what}; {form.window_s:g} s a window; server {middle([w.server_cpu for w in windows]):.0%} of a core "
-        f"({1e3 * middle([w.cpu_s / max(1, w.ticks) for w in windows]):.2f} ms a tick), all clients "
-        f"{middle([w.client_cpu for w in windows]):.0%} of another; they waited for other programs "
-        f"{middle([w.server_waited for w in windows]):.0%} and {middle([w.client_waited for w in windows]):.0%} of the time; {last['compared']} ticks compared with the motion: at most "
-        f"{last['error_mm']:.3f} mm, {last['error_deg']:.4f} degrees; least of a client {last['applied_least']:.3f}; {load()}"
+        f"{what}; the stream alone, no telemetry, no USD; {form.window_s:g} s a window; server "
+        f"{middle(lambda each: each.server_cpu):.0%} of a core ({a_tick:.2f} ms a tick), all clients "
+        f"{middle(lambda each: each.client_cpu):.0%} of another; they waited for other programs "
+        f"{middle(lambda each: each.server_waited):.0%} and {middle(lambda each: each.client_waited):.0%} of the time; "
+        f"{last['compared']} ticks compared with the motion: at most {last['error_mm']:.3f} mm, "
+        f"{last['error_deg']:.4f} degrees; least of a client {last['applied_least']:.3f}; {load()}"
     )
 
 
@@ -204,7 +210,17 @@ def describe(form: Form, windows: list[Window], what: str) -> str:
 def bench_10k(form: Form) -> None:
     """Fifty clients, all figures of them."""
     name = "10k_60hz_50_clients"
-    windows = crowd(form, name, 10_000, 60, 50, boxes=True, every=10)
+    windows, late = crowd(form, 10_000, 60, 50, boxes=True, every=10)
+    whole, whole_late = crowd(replace(form, samples=1), 10_000, 60, 50, boxes=True, every=10, twin=True)
+    conditions = describe(form, windows, f"10,000 prims at 60 Hz to 50 clients, {late} ticks late")
+    seen = whole[0].seen
+    applied(
+        name,
+        windows,
+        f"{conditions}; the whole twin, which writes USD five times a second, too: {seen['applied']:.3f}, "
+        f"p50 {seen['p50']:.1f} ms, p99 {seen['p99']:.1f} ms, server {whole[0].server_cpu:.0%} of a core, "
+        f"{whole_late} ticks late",
+    )
     conditions = describe(
         form, windows, "10,000 prims at 60 Hz to 50 clients, age of a tick when a client has it"
     )
@@ -226,12 +242,12 @@ def bench_cpu(form: Form) -> None:
         windows = [watch(server, clients, form.window_s) for _ in range(form.samples)]
     ours = [10_000 * each.seen["ticks"] / each.cpu_s for each in windows]
     peer, batch = viser_peer("nodes", form), viser_peer("batched", replace(form, viser_s=form.viser_s / 2))
-    theirs, array = statistics.median(peer.per_cpu_s), statistics.median(batch.per_cpu_s)
+    middle, theirs, array = (statistics.median(each) for each in (ours, peer.per_cpu_s, batch.per_cpu_s))
     conditions = (
-        f"10,000 prims at 60 Hz, one client; {statistics.median(ours):,.0f} pose sets a second of server CPU against "
-        f"{theirs:,.0f} of viser with a node a prim, tick after tick, each once its client has the last one; with all prims in one of its batched meshes, in which none can be picked, "
-        f"hidden or moved alone, viser sends {array:,.0f} (our ratio {statistics.median(ours) / array:.2f}) of "
-        f"{statistics.median(batch.bytes_per_pose):.0f} B each; {load()}"
+        f"10,000 prims at 60 Hz, one client; {middle:,.0f} pose sets a second of server CPU against {theirs:,.0f} of viser "
+        f"with a node a prim, tick after tick, each once its client has the last one; with all prims in one of its batched "
+        f"meshes, in which none can be picked, hidden or moved alone, viser sends {array:,.0f} (our ratio "
+        f"{middle / array:.2f}) of {statistics.median(batch.bytes_per_pose):.0f} B each; {load()}"
     )
     more = {"peer": peer.name, "peer_value": round(theirs, 1)}
     name = "sync.distinct_pose_sets_per_server_cpu_second_ratio_to_viser"
@@ -241,12 +257,16 @@ def bench_cpu(form: Form) -> None:
 
 def bench_100k(form: Form) -> None:
     """Ten clients."""
-    crowd(form, "100k_10hz_10_clients", 100_000, 10, 10, boxes=False, every=5)
+    windows, late = crowd(form, 100_000, 10, 10, boxes=False, every=5)
+    what = f"100,000 prims at 10 Hz to 10 clients, {late} ticks late"
+    applied("100k_10hz_10_clients", windows, describe(form, windows, what))
 
 
 def bench_1k(form: Form) -> None:
     """Two hundred clients."""
-    crowd(form, "1k_30hz_200_clients", 1_000, 30, 200, boxes=False, every=10)
+    windows, late = crowd(form, 1_000, 30, 200, boxes=False, every=10)
+    what = f"1,000 prims at 30 Hz to 200 clients, {late} ticks late"
+    applied("1k_30hz_200_clients", windows, describe(form, windows, what))
 
 
 def bench_encode(form: Form) -> None:
@@ -364,7 +384,7 @@ def viser_peer(way: str, form: Form) -> Peer:
         return tick
 
     async def all_of_it() -> None:
-        for _ in range(form.samples):
+        for _ in range(form.samples if way == "nodes" else 1):
             await join()
         tick = 0
         for _ in range(form.samples):
@@ -428,16 +448,20 @@ def bench_event(form: Form) -> None:
             for _ in range(form.samples):
                 command = [sys.executable, "-c", PRODUCER, *map(str, (port, form.latency_s, RATE, SIGNALS))]
                 clients.do("mark")
-                waited = waited_s(process)
+                both = (process, clients.process.pid)
+                waited = [waited_s(each) for each in both]
                 subprocess.run(command, check=True)
-                waits.append((waited_s(process) - waited) / form.latency_s)
+                waits.append(
+                    [(waited_s(each) - was) / form.latency_s for each, was in zip(both, waited, strict=True)]
+                )
                 runs.append(clients.do("ages"))
             clients.do("quit")
             clients.end()
+    server, client = (statistics.median(shares) for shares in zip(*waits, strict=True))
     conditions = (
-        f"{RATE:,} readings/s as JSON lines over TCP, {SIGNALS:,} signals that move as many prims, lateness 0, ticks at 60 Hz, "
-        f"`twinstage serve` on one core, {form.latency_s:g} s a run, {runs[-1]['rows']:,} values seen in the last one; the server "
-        f"waited for other programs {statistics.median(waits):.0%} of the time; {load()}"
+        f"{RATE:,} readings/s as JSON lines over TCP, {SIGNALS:,} signals that move as many prims, lateness 0, ticks at "
+        f"60 Hz, `twinstage serve` on one core, {form.latency_s:g} s a run, {runs[-1]['rows']:,} values seen in the last one; "
+        f"server and client waited for other programs {server:.0%} and {client:.0%} of the time; {load()}"
     )
     for share in ("p50", "p99"):
         figure(f"sync.event_to_client_{share}_5k_events", [run[share] for run in runs], "ms", conditions)

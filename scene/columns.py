@@ -41,6 +41,8 @@ class PoseColumns:
         translation: [m], f8[n, 3].
         rotation: unit quaternions wxyz, f4[n, 4].
         scale: f4[n, 3], or None where every scale is 1.
+        packed: the same translations and rotations as the stream's whole numbers, i8[n, 3] and u2[n, 3], where they have been
+            rounded to them already (`sync.codec.snap_pose`); else None.
     """
 
     ordinal: int
@@ -49,6 +51,7 @@ class PoseColumns:
     translation: F8
     rotation: F4
     scale: F4 | None = None
+    packed: tuple[I8, NDArray[np.uint16]] | None = None
 
     def __len__(self) -> int:
         return len(self.index)

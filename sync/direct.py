@@ -12,7 +12,6 @@ from collections.abc import Callable, MutableMapping
 from typing import Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.frames import apply_mask
 
 from twinstage.sync.session import Session
 
@@ -132,7 +131,7 @@ class DirectSocket(WebSocketsSansIOProtocol):
         short = len(frame) - 6 < _SHORT and frame[:2] == bytes((_TEXT, _MASKED | max(0, len(frame) - 6)))
         if short and not self._fragmented and self.open and self.hear is not None:
             try:
-                text = apply_mask(frame[6:], frame[2:6]).decode()
+                text = _unmasked(frame[6:], frame[2:6]).decode()
             except UnicodeDecodeError:
                 pass  # the library closes with the right code
             else:
@@ -141,6 +140,12 @@ class DirectSocket(WebSocketsSansIOProtocol):
         if not frame[0] & 0x08:  # not a ping, pong or close, which may come in between
             self._fragmented = not frame[0] & _FIN
         super().data_received(frame)
+
+
+def _unmasked(body: bytes, key: bytes) -> bytes:
+    n = len(body)
+    mask = (key * (n // 4 + 1))[:n]
+    return (int.from_bytes(body, "little") ^ int.from_bytes(mask, "little")).to_bytes(n, "little")
 
 
 def _frame_end(data: bytes, at: int) -> int:

@@ -23,7 +23,7 @@ from twinstage.sync.frustum import Places, seen
 from twinstage.sync.interest import Selector
 from twinstage.sync.messages import RESTARTING, TIERS, Eye, Interest, StageInfo
 from twinstage.sync.session import Admit, Session
-from twinstage.sync.state import Moved, PackedPoses, State
+from twinstage.sync.state import State
 from twinstage.sync.tiers import Tier
 from twinstage.sync.view import Masks, View
 
@@ -165,23 +165,10 @@ class Hub:
             return self.seq
         self._check(columns)
         keep = _usable(columns)
-        self.counters.refused_rows += int(len(keep) - np.count_nonzero(keep))
-        moved = state.take(state.seq + 1, columns, keep, now, moved=bool(self.tiers[0].listeners))
-        return self._told(state.seq - 1, moved, now, received_ns)
-
-    def publish_packed(self, columns: TickColumns, poses: PackedPoses, *, now_ns: int | None = None) -> int:
-        """One tick of another hub, its poses in the numbers that travelled, so that both hold the same to the bit.
-
-        The poses in `columns` do not count. Raises UserError as `publish` does.
-        """
-        state = self._state
-        now = self.clock.now_ns() if now_ns is None else now_ns
-        self._check(columns, poses.rows)
-        moved = state.take_packed(state.seq + 1, columns, poses, now, moved=bool(self.tiers[0].listeners))
-        return self._told(state.seq - 1, moved, now, None)
-
-    def _told(self, before: int, moved: Moved | None, now: int, received_ns: int | None) -> int:
         self.counters.ticks += 1
+        self.counters.refused_rows += int(len(keep) - np.count_nonzero(keep))
+        before = state.seq
+        moved = state.take(before + 1, columns, keep, now, moved=bool(self.tiers[0].listeners))
         self._digests.clear()
         for tier in self.tiers:
             tier.arrived(received_ns)
@@ -217,10 +204,10 @@ class Hub:
                 waits.append(wait)
         return min(waits, default=None)
 
-    def _check(self, columns: TickColumns, poses: np.ndarray | None = None) -> None:
+    def _check(self, columns: TickColumns) -> None:
         nodes, signals = self.scene.snapshot.node_count, len(self.scene.signals)
         sized = {
-            "pose": (columns.pose.index if poses is None else poses, nodes),
+            "pose": (columns.pose.index, nodes),
             "style": (columns.style.index, nodes),
             "visibility": (columns.visibility.index, nodes),
             "signal": (columns.signals.signal, signals),

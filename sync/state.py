@@ -4,6 +4,7 @@ Each row holds the seq of its last change (and of its first). What a client lack
 whatever it missed: the cost of joining or catching up depends on the scene, never on the uptime, and no history is kept.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,13 +30,13 @@ class Column:
         self._newest_after = -1
 
     def store(self, after: int, seq: int, rows: np.ndarray, *values: np.ndarray) -> None:
-        """Rows (ascending) that change in tick `seq`, which follows tick `after`."""
+        """Rows (ascending) that change in tick `seq`, which follows tick `after`. Fields without values stay as they are."""
         self._newest, self._newest_after = rows, after
         if len(rows):
             self.seq[rows] = seq
             new = rows[self.first[rows] == 0]
             self.first[new] = seq
-            for column, value in zip(self.data, values, strict=True):
+            for column, value in zip(self.data, values, strict=False):
                 column[rows] = value
 
     def follow(self, newer: "Column", seq: int) -> np.ndarray:
@@ -63,30 +64,14 @@ class Column:
 class Moved:
     """How poses changed from one tick to the next.
 
-    rows [k] ascending; move i8[k, 3] in quanta; turn i2[k, 3], modulo 2^16; absolute bool[k]: what cannot go as a delta.
+    rows [k] ascending; move i4[k, 3] in quanta; turn i2[k, 3], modulo 2^16; absolute bool[k]: what cannot go as a delta (its
+    numbers mean nothing).
     """
 
     rows: np.ndarray
     move: np.ndarray
     turn: np.ndarray
     absolute: Bool
-
-
-@dataclass(frozen=True, slots=True)
-class PackedPoses:
-    """Poses as they travel: node rows [n] ascending, translations in quanta i8[n, 3], packed rotations u2[n, 3], scales.
-
-    scale: f4[n, 3]; event_ns: source time of the newest change [ns since 1970]; None leaves what is held.
-    """
-
-    rows: np.ndarray
-    quanta: np.ndarray
-    words: np.ndarray
-    scale: np.ndarray
-    event_ns: int | None = None
-
-    def __len__(self) -> int:
-        return len(self.rows)
 
 
 class State:
@@ -101,6 +86,8 @@ class State:
         self.signals = Column(np.full(signals, np.nan), times, quality)
         self.texts = Column(np.full(signals, b"", object), times.copy(), quality.copy())
         self.entities = Column(np.full(nodes, -1, np.int64))
+        self._scaled = False
+        """Whether there was ever a scale."""
         self.seq = 0
         self.event_ns = 0
         self.watermark_ns = 0
@@ -120,23 +107,15 @@ class State:
 
         Returns how the poses changed if `moved` asks for it.
         """
-        return self.take_packed(seq, columns, _packed(columns.pose, usable), tick_ns, moved=moved)
-
-    def take_packed(
-        self, seq: int, columns: TickColumns, poses: PackedPoses, tick_ns: int, *, moved: bool
-    ) -> Moved | None:
-        """The same of poses that travelled already; those in `columns` do not count."""
         after, self.seq, self.tick_ns = self.seq, seq, tick_ns
-        change = self._take_poses(after, poses, moved)
+        change = self._take_poses(after, columns, usable, moved)
         style, shown, signals = columns.style, columns.visibility, columns.signals
         self.style.store(after, seq, style.index, style.rgba)
         self.visibility.store(after, seq, shown.index, shown.visible)
         self.signals.store(after, seq, signals.signal, signals.value, signals.event_ns, signals.quality)
         self._take_others(after, columns)
-        if (
-            poses.event_ns is not None
-        ):  # not the maximum: a source's clock may be set back, and a replay may loop
-            self.event_ns = poses.event_ns
+        if len(columns.pose):  # not the maximum: a source's clock may be set back, and a replay may loop
+            self.event_ns = columns.pose.event_ns
         self.watermark_ns = columns.watermark_ns
         return change
 
@@ -146,22 +125,41 @@ class State:
         for kind in KINDS:
             self.column(kind).restamp(seq)
 
-    def _take_poses(self, after: int, poses: PackedPoses, moved: bool) -> Moved | None:
-        rows, quanta, words, scale = poses.rows, poses.quanta, poses.words, poses.scale
-        old = [column[rows] for column in self.pose.data]
-        had = self.pose.seq[rows] > 0
-        differs = _any(quanta != old[0]) | _any(words != old[1]) | _any(scale != old[2]) | ~had
+    def copy(self) -> "State":
+        """The same, for someone who will change it."""
+        out = State(len(self.pose.seq), len(self.signals.seq))
+        for kind in KINDS:
+            new, old = out.column(kind), self.column(kind)
+            rows = np.flatnonzero(old.seq > 0)
+            new.store(0, max(self.seq, 1), rows, *(column[rows] for column in old.data))
+        out.seq, out.event_ns, out._scaled = self.seq, self.event_ns, self._scaled
+        out.watermark_ns, out.tick_ns = self.watermark_ns, self.tick_ns
+        return out
+
+    def _take_poses(self, after: int, columns: TickColumns, usable: Bool, moved: bool) -> Moved | None:
+        rows, quanta, words, scale = _usable_poses(columns.pose, usable)
+        data = self.pose.data
+        if scale is not None:
+            self._scaled = True
+        elif self._scaled:
+            scale = np.ones((len(rows), 3), np.float32)
+        new = (
+            [quanta, words] if scale is None else [quanta, words, scale]
+        )  # without: every scale is and stays 1
+        old = [column.take(rows, axis=0) for column in data[: len(new)]]
+        had = self.pose.seq.take(rows) > 0
+        differs = ~had
+        for after_it, before_it in zip(new, old, strict=True):
+            differs |= _any(after_it != before_it)
         if not differs.all():
-            rows, quanta, words, scale, had = (
-                rows[differs],
-                quanta[differs],
-                words[differs],
-                scale[differs],
-                had[differs],
+            at = np.flatnonzero(differs)
+            rows, had = rows.take(at), had.take(at)
+            new, old = (
+                [column.take(at, axis=0) for column in new],
+                [column.take(at, axis=0) for column in old],
             )
-            old = [column[differs] for column in old]
-        change = _moved(rows, had, old, [quanta, words, scale]) if moved else None
-        self.pose.store(after, self.seq, rows, quanta, words, scale)
+        change = _moved(rows, had, old, new) if moved else None
+        self.pose.store(after, self.seq, rows, *new)
         return change
 
     def _take_others(self, after: int, columns: TickColumns) -> None:
@@ -246,9 +244,10 @@ class State:
         shown = view.shows("pose", moved.rows)
         whole = moved.rows[shown & moved.absolute]
         at = np.flatnonzero(shown & ~moved.absolute)
-        everything = len(at) == len(moved.rows)
         columns = (moved.rows, moved.move, moved.turn)
-        rows, move, turn = columns if everything else (column[at] for column in columns)
+        rows, move, turn = (
+            columns if len(at) == len(moved.rows) else (each.take(at, axis=0) for each in columns)
+        )
         frames = self._pose_frames(stamp, whole, zstd)
         return frames + (codec.encode_delta(stamp, rows, move, turn, zstd=zstd) if len(rows) else [])
 
@@ -273,36 +272,50 @@ class State:
         )
 
 
-def _packed(pose: PoseColumns, usable: Bool) -> PackedPoses:
-    """Poses in the numbers that travel; `usable`: which of them count."""
-    rows, translation, rotation = pose.index, pose.translation, pose.rotation
-    scale = np.ones((len(pose), 3), np.float32) if pose.scale is None else pose.scale
-    if not usable.all():
-        rows, translation, rotation, scale = (
-            rows[usable],
-            translation[usable],
-            rotation[usable],
-            scale[usable],
-        )
-    event_ns = pose.event_ns if len(pose) else None
-    return PackedPoses(rows, codec.quanta_of(translation), codec.pack_quaternions(rotation), scale, event_ns)
+def _usable_poses(
+    pose: PoseColumns, usable: Bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None]:
+    """Rows, quanta, words and scale (None: all 1) of the poses that count."""
+    part = slice(None) if usable.all() else usable
+    if pose.packed is None:
+        quanta, words = codec.quanta_of(pose.translation[part]), codec.pack_quaternions(pose.rotation[part])
+    else:
+        quanta, words = pose.packed[0][part], pose.packed[1][part]
+    return pose.index[part], quanta, words, None if pose.scale is None else pose.scale[part]
 
 
 def _moved(rows: np.ndarray, had: Bool, old: list[np.ndarray], new: list[np.ndarray]) -> Moved:
-    """Columns `old` and `new`: quanta, words, scale of those rows."""
+    """Columns `old` and `new`: quanta, words and, unless every scale is 1, scale of those rows."""
     move = new[0] - old[0]
     turn = (new[1] - old[1]).view(np.int16)
     reach = _greatest(move)
     absolute = ~had | (_greatest(new[0]) > _EXACT) | (reach > _REACH)
-    scaled = new[2] != old[2]
-    if scaled.any():
+    if len(new) > 2 and (scaled := new[2] != old[2]).any():
         absolute |= _any(scaled)
     far = (reach > _NEAR) & ~absolute
     if (
         0 < 8 * np.count_nonzero(far) <= len(rows)
     ):  # a few jumps must not make the columns of all others wider
         absolute |= far
-    return Moved(rows, move, turn, absolute)
+    return Moved(rows, move.astype(np.int32), turn, absolute)
+
+
+def joined(parts: Sequence[Moved]) -> Moved:
+    """How poses changed over several ticks, one after the other."""
+    first = parts[0]
+    if all(np.array_equal(first.rows, part.rows) for part in parts[1:]):
+        rows, places = first.rows, [slice(None)] * len(parts)
+    else:
+        rows = np.unique(np.concatenate([part.rows for part in parts]))
+        places = [np.searchsorted(rows, part.rows) for part in parts]  # type: ignore[misc]
+    move = np.zeros((len(rows), 3), np.int64)
+    turn, absolute = np.zeros((len(rows), 3), np.int16), np.zeros(len(rows), np.bool_)
+    for part, at in zip(parts, places, strict=True):
+        move[at] += part.move
+        turn[at] += part.turn
+        absolute[at] |= part.absolute
+    absolute |= _greatest(move) > _REACH
+    return Moved(rows, move.astype(np.int32), turn, absolute)
 
 
 def _any(columns: np.ndarray) -> Bool:

@@ -4,14 +4,21 @@ A tier holds the state as it was at its last emission, so that who takes it late
 step. The fastest tier tells every tick and needs no copy of its own. A tier without clients costs nothing.
 """
 
+from collections import deque
 from collections.abc import Callable
+from itertools import islice
 from typing import Protocol
 
-from twinstage.sync.state import Moved, State
+from twinstage.sync.state import Moved, State, joined
 from twinstage.sync.view import Masks, View
 
 _SLACK_NS = 4_000_000
 """A tick that comes this much early is not kept for the next one [ns]."""
+_CHAIN = 4
+"""Ticks back to which a client still gets deltas: those in between are added up."""
+
+_MOST_KEPT = 16
+"""Encodings of one tick that are kept for others."""
 
 
 class Listener(Protocol):
@@ -38,7 +45,8 @@ class Tier:
         self._period_ns = int(1e9 / hz)
         self._told_ns = 0
         self._epoch_crc = epoch_crc
-        self._moved: Moved | None = None
+        self._chain: deque[tuple[int, Moved]] = deque(maxlen=_CHAIN)
+        """The last ticks told: the one that each builds on, and how the poses changed."""
         self._cache: dict[tuple[int | None, bool, bool, View], list[bytes]] = {}
         self._on_encoded = on_encoded
 
@@ -67,7 +75,11 @@ class Tier:
 
     def tell(self, previous: int, moved: Moved | None, now_ns: int) -> None:
         """Its state stands at another tick than `previous`; `moved`: the poses that changed in between."""
-        self.previous, self._moved, self._told_ns = previous, moved, now_ns
+        self.previous, self._told_ns = previous, now_ns
+        if moved is None:
+            self._chain.clear()
+        else:
+            self._chain.append((previous, moved))
         self.received_ns, self._pending_received_ns = self._pending_received_ns, None
         self._cache.clear()
         for listener in self.listeners:
@@ -77,13 +89,24 @@ class Tier:
         self, base: int | None, view: View, *, delta: bool, zstd: bool, also: Masks | None = None
     ) -> list[bytes]:
         """Messages of its tick for a client that stands at `base` (None: nowhere), encoded once for all alike."""
-        moved = self._moved if delta and base == self.previous and also is None else None
-        key = (base, moved is not None, zstd, view)
+        linked = delta and also is None and any(base == begin for begin, _ in self._chain)
+        key = (base, linked, zstd, view)
         if also is None and key in self._cache:
             return self._cache[key]
+        moved = self._since(base) if linked else None
         messages = self.state.encode(self._epoch_crc, base, view, moved=moved, also=also, zstd=zstd)
         kind = "keyframe" if base is None else "absolute" if moved is None else "delta"
         self._on_encoded(kind, sum(map(len, messages)))
         if also is None:
+            if (
+                len(self._cache) >= _MOST_KEPT
+            ):  # clients that each lag in their own way must not pile up memory
+                del self._cache[next(iter(self._cache))]
             self._cache[key] = messages
         return messages
+
+    def _since(self, base: int | None) -> Moved:
+        """How poses changed since a tick of the chain."""
+        start = next(i for i, (begin, _) in enumerate(self._chain) if begin == base)
+        parts = [moved for _, moved in islice(self._chain, start, None)]
+        return parts[0] if len(parts) == 1 else joined(parts)

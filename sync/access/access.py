@@ -7,7 +7,7 @@ a `Refusal`. `now_ns` is the time of a clock that does not jump.
 import base64
 import binascii
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -128,10 +128,10 @@ class Access:
         known = self._current()
         return self._unreadable() or judge(known, text, self.now())
 
-    def _current(self) -> "dict[str, Token]":
+    def _current(self) -> Mapping[str, Token]:
         if self._tokens is None:
             return {}
-        known = dict(self._tokens.current())
+        known = self._tokens.current()
         if self._tokens.problem != self._problem:
             self._problem = self._tokens.problem
             self.audit.tokens_read(self._problem)
@@ -245,6 +245,7 @@ def open_access(
 ) -> Access:
     """The access that a user chose; UserError where the token file cannot be used."""
     origins = Origins(choices.origins)
+    limits = limits or choices.limits
     if choices.tokens is None:
         return Access(limits=limits, origins=origins, clock=clock, audit=audit)
     tokens = WatchedTokens(choices.tokens)

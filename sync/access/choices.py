@@ -1,11 +1,12 @@
 """What a user says about access when a server starts, and whether that is safe for the address it listens on."""
 
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from twinstage.base.errors import UserError
 from twinstage.sync.access.buckets import is_loopback
+from twinstage.sync.access.limits import Limits
 from twinstage.sync.access.origins import Origins
 
 
@@ -19,6 +20,22 @@ class AccessChoices:
     no_auth: bool = False
     no_tls: bool = False
     origins: tuple[str, ...] = ()
+    max_clients: int | None = None
+    max_clients_by_address: int | None = None
+
+    @property
+    def limits(self) -> Limits:
+        """The usual limits, but for those that were chosen; more clients may have more connections."""
+        usual = Limits()
+        clients = self.max_clients or usual.clients
+        here = self.max_clients_by_address or usual.clients_by_address
+        return replace(
+            usual,
+            clients=clients,
+            clients_by_address=here,
+            connections=max(usual.connections, 4 * clients),
+            connections_by_address=max(usual.connections_by_address, 4 * here),
+        )
 
     def check(self, host: str) -> None:
         """UserError where that address must not be served like this, choices contradict each other, or a file is of no use."""

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import msgspec
 
 from twinstage.base.errors import UserError
+from twinstage.scene.columns import TickColumns
 from twinstage.sync.codec import FrameError
 from twinstage.sync.hub import Hub
 from twinstage.sync.recording.archive import Archive, Step
@@ -93,7 +94,7 @@ class Playback:
                 self._next = step
                 break
             self._follow_silently(step)
-        self.hub.begin_again(self._replica.copy(), now_ns=now_ns)
+        self.hub.begin_again(self._replica.state.copy(), now_ns=now_ns)
         self._position_ns, self._told_ns = at_ns, now_ns
         self._ended = self._behind = False
 
@@ -143,10 +144,9 @@ class Playback:
             if (step.mark.scene, step.mark.seq) == (self.scene, self._replica.seq):
                 return  # it stands there already
             self._take_keyframe(step)
-            self.hub.begin_again(self._replica.copy(), now_ns=now_ns)
+            self.hub.begin_again(self._replica.state.copy(), now_ns=now_ns)
         elif step.frames:
-            columns, poses = self._apply(step)
-            self.hub.publish_packed(columns, poses, now_ns=now_ns)
+            self.hub.publish(self._apply(step), now_ns=now_ns)
 
     def _follow_silently(self, step: Step) -> None:
         if step.keyframe:
@@ -164,7 +164,7 @@ class Playback:
         self._replica = self._new_replica()
         self._apply(step)
 
-    def _apply(self, step: Step) -> Any:
+    def _apply(self, step: Step) -> TickColumns:
         try:
             made = self._replica.apply(step.frames)
         except FrameError as error:

@@ -9,6 +9,7 @@ import numpy as np
 
 from twinstage.scene.columns import (
     EntityColumns,
+    PoseColumns,
     SignalColumns,
     StyleColumns,
     TextColumns,
@@ -17,13 +18,22 @@ from twinstage.scene.columns import (
     empty_pose,
     frozen,
 )
-from twinstage.sync.codec import QUANTUM, DeltaBody, EntityBody, Frame, FrameError, PoseBody, TextBody
+from twinstage.sync.codec import (
+    QUANTUM,
+    DeltaBody,
+    EntityBody,
+    Frame,
+    FrameError,
+    Header,
+    PoseBody,
+    TextBody,
+    quanta_of,
+    unpack_quaternions,
+)
 from twinstage.sync.messages import CHANNELS
-from twinstage.sync.state import PackedPoses, State
-from twinstage.sync.view import KINDS, View
+from twinstage.sync.state import State
+from twinstage.sync.view import View
 
-Changes = tuple[TickColumns, PackedPoses]
-"""What a tick says: everything but poses (those in the columns are empty), and the poses."""
 _EVERYTHING = View(frozenset(CHANNELS))
 
 
@@ -39,17 +49,16 @@ class Replica:
         """The tick that it stands at."""
         return self.state.seq
 
-    def apply(self, frames: Sequence[Frame]) -> Changes:
-        """All frames of one tick, its end included; FrameError where they do not fit what is held."""
+    def apply(self, frames: Sequence[Frame]) -> TickColumns:
+        """All frames of one tick, its end included; FrameError where they do not fit what is held. Returns what they say."""
         head = frames[-1].header
         if head.keyframe:
             self.state = State(self._nodes, self._signals)
         elif head.seq < self.seq or not self._follows(head.base_seq, frames):
             raise FrameError(f"tick {head.seq} builds on {head.base_seq}, but the last one was {self.seq}")
         bodies = [frame.body for frame in frames]
-        poses = self._poses(bodies, head.event_ns)
         columns = TickColumns(
-            pose=empty_pose(head.seq, head.event_ns),
+            pose=self._poses(bodies, head),
             visibility=_shown(bodies),
             style=_styles(bodies),
             signals=_signal_rows(bodies),
@@ -57,34 +66,40 @@ class Replica:
             entities=_entities(bodies),
             watermark_ns=head.watermark_ns,
         )
-        self._check(columns, poses)
-        self.state.take_packed(head.seq, columns, poses, head.tick_ns, moved=False)
-        return columns, poses
+        self._check(columns)
+        usable = np.ones(len(columns.pose), np.bool_)
+        self.state.take(head.seq, columns, usable, head.tick_ns, moved=False)
+        self.state.event_ns = head.event_ns
+        return columns
 
     def _follows(self, base: int, frames: Sequence[Frame]) -> bool:
         """Whether a tick with that base says all that is missing, and its changes are changes of what is held."""
         behind = (self.seq - base) & 0xFFFFFFFF
         return behind == 0 or (behind < 1 << 31 and not any(isinstance(f.body, DeltaBody) for f in frames))
 
-    def _poses(self, bodies: Sequence[object], event_ns: int) -> PackedPoses:
+    def _poses(self, bodies: Sequence[object], head: Header) -> PoseColumns:
         parts: list[tuple[np.ndarray, ...]] = []
         for body in bodies:
             if isinstance(body, PoseBody):
                 scale = np.ones((len(body), 3), np.float32) if body.scale is None else body.scale
-                quanta = np.rint(body.translation / QUANTUM).astype(np.int64)
-                parts.append((body.index, quanta, body.words, scale))
+                parts.append((body.index, quanta_of(body.translation), body.words, scale))
             elif isinstance(body, DeltaBody):
                 parts.append(self._moved(body))
         if not parts:
-            none = np.empty((0, 3))
-            return PackedPoses(
-                np.empty(0, np.uint32), none.astype(np.int64), none.astype(np.uint16), none, event_ns
-            )
+            return empty_pose(head.seq, head.event_ns)
         rows, quanta, words, scale = (np.concatenate(column) for column in zip(*parts, strict=True))
         if len(parts) > 1:
             order = np.argsort(rows, kind="stable")
             rows, quanta, words, scale = rows[order], quanta[order], words[order], scale[order]
-        return PackedPoses(rows, quanta, words, scale, event_ns)
+        return PoseColumns(
+            head.seq,
+            head.event_ns,
+            frozen(rows, np.uint32),
+            frozen(quanta * QUANTUM, np.float64),
+            frozen(unpack_quaternions(words), np.float32),
+            frozen(scale, np.float32),
+            (frozen(quanta, np.int64), frozen(words, np.uint16)),
+        )
 
     def _moved(self, body: DeltaBody) -> tuple[np.ndarray, ...]:
         self._known(body.index, self._nodes, "node")
@@ -94,8 +109,13 @@ class Replica:
         steps = np.rint(body.move * (body.quantum / QUANTUM)).astype(np.int64)
         return body.index, quanta + steps, words + body.turn, scale
 
-    def _check(self, columns: TickColumns, poses: PackedPoses) -> None:
-        for rows in (poses.rows, columns.visibility.index, columns.style.index, columns.entities.index):
+    def _check(self, columns: TickColumns) -> None:
+        for rows in (
+            columns.pose.index,
+            columns.visibility.index,
+            columns.style.index,
+            columns.entities.index,
+        ):
             self._known(rows, self._nodes, "node")
         for rows in (columns.signals.signal, columns.texts.signal):
             self._known(rows, self._signals, "signal")
@@ -112,17 +132,6 @@ class Replica:
     def digest(self) -> str:
         """SHA-256 (hex) of all that is held: section 6 of docs/protocol.md."""
         return self.state.digest(_EVERYTHING, {})
-
-    def copy(self) -> State:
-        """What is held, for someone who will change it."""
-        out, mine = State(self._nodes, self._signals), self.state
-        for kind in KINDS:
-            new, old = out.column(kind), mine.column(kind)
-            rows = np.flatnonzero(old.seq > 0)
-            new.store(0, max(mine.seq, 1), rows, *(column[rows] for column in old.data))
-        out.seq, out.event_ns = mine.seq, mine.event_ns
-        out.watermark_ns, out.tick_ns = mine.watermark_ns, mine.tick_ns
-        return out
 
 
 def _shown(bodies: Sequence[object]) -> VisibilityColumns:

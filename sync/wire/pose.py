@@ -14,13 +14,14 @@ import numpy as np
 from twinstage.scene.columns import F4, F8, I8, U4, PoseColumns, frozen
 from twinstage.sync.wire.header import FLAG_SCALE, MAX_BODY, OP_POSE, FrameError, Header, Stamp, seal
 from twinstage.sync.wire.reader import Reader
-from twinstage.sync.wire.rotation import pack_quaternions, unpack_quaternions
+from twinstage.sync.wire.rotation import dropped, pack_quaternions, unpack_quaternions
 
 QUANTUM = 2.0**-14
 """Step of translations [m]: half of it, 31 micrometres, is the greatest error per axis."""
 FARTHEST = 2.0**48
 """Translations beyond are refused, on every axis [m]."""
 MAX_QUANTUM = 0.25e-3
+_EXACT = 1 << 52
 _CELL = 1 << 30
 """Edge of the cells that far nodes are sorted into [quanta]; a cell's centre is its frame's origin."""
 _REACH = (1 << 31) - (1 << 14)
@@ -53,13 +54,26 @@ def quanta_of(translation: np.ndarray) -> I8:
 def snap_pose(pose: PoseColumns) -> PoseColumns:
     """The poses as every client will hold them, whatever else is in their frames.
 
-    Written into the stage, they make stage and clients one: what is left between them is the rounding of floats.
+    Written into the stage, they make stage and clients one: what is left between them is the rounding of floats. They bring
+    their whole numbers along (`packed`), so that nobody has to work them out again.
     """
-    rotation = pose.rotation
-    for _ in range(2):  # a near tie of the two largest components may change places once
-        rotation = frozen(unpack_quaternions(pack_quaternions(rotation)), np.float32)
-    translation = frozen(np.rint(pose.translation / QUANTUM) * QUANTUM, np.float64)
-    return replace(pose, translation=translation, rotation=rotation)
+    words = pack_quaternions(pose.rotation)
+    rotation = unpack_quaternions(words).astype(np.float32)
+    # A near tie of the two largest components may change places once.
+    moved = np.flatnonzero(np.abs(rotation).argmax(axis=1) != dropped(words))
+    if len(moved):
+        words[moved] = pack_quaternions(rotation[moved])
+        rotation[moved] = unpack_quaternions(words[moved])
+    steps = np.rint(pose.translation / QUANTUM)
+    near = bool(np.abs(steps).max(initial=0.0) <= _EXACT)  # not where one is not a number
+    packed = (frozen(steps.astype(np.int64), np.int64), frozen(words, np.uint16)) if near else None
+    steps *= QUANTUM
+    return replace(
+        pose,
+        translation=frozen(steps, np.float64),
+        rotation=frozen(rotation, np.float32),
+        packed=packed,
+    )
 
 
 def encode_pose(

@@ -6,38 +6,49 @@ from twinstage.scene.columns import F8
 
 _HALF = 16383
 _UNIT = _HALF * np.sqrt(2.0)
-_OTHERS = np.array([[1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, 2]])
-_FLAT = _OTHERS.astype(np.intp)
+_OTHERS = np.array([[1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, 2]], np.intp)
 
 
 def pack_quaternions(quat: np.ndarray) -> np.ndarray:
     """Quaternions wxyz [n, 4] as smallest-three u16[n, 3]; the rotation errs by 0.0086 degrees at most."""
     q = np.asarray(quat, np.float64)
-    n = len(q)
-    magnitude = np.abs(q)
-    largest = magnitude.argmax(axis=1)
-    first = np.arange(n) * 4
-    top = q.ravel()[first + largest]
+    flat, first = q.ravel(), np.arange(0, 4 * len(q), 4)
+    largest = np.abs(q).argmax(axis=1)
     norm = np.sqrt(np.einsum("ij,ij->i", q, q))
-    kept = q.ravel()[first[:, None] + _FLAT[largest]]
-    kept *= (np.copysign(_UNIT, top) / norm)[:, None]
-    words = np.rint(kept, out=kept).astype(np.int32)
-    words += _HALF
-    np.clip(words, 0, 2 * _HALF, out=words)
-    words[:, 0] |= (largest & 1) << 15
-    words[:, 1] |= (largest >> 1) << 15
-    packed: np.ndarray = words.astype("<u2")
+    others = _OTHERS.take(largest, axis=0)
+    others += first[:, None]
+    kept = flat.take(others)
+    kept *= (np.copysign(_UNIT, flat.take(first + largest)) / norm)[:, None]
+    np.rint(kept, out=kept)
+    kept += _HALF
+    np.clip(kept, 0, 2 * _HALF, out=kept)
+    packed: np.ndarray = kept.astype("<u2")
+    which = largest.astype(np.uint16)
+    packed[:, 0] |= (which & 1) << 15
+    packed[:, 1] |= (which >> 1) << 15
     return packed
 
 
 def unpack_quaternions(words: np.ndarray) -> F8:
     """Unit quaternions wxyz f8[n, 4] of smallest-three u16[n, 3]; the dropped component is positive."""
-    w = np.asarray(words).astype(np.int32)
-    largest = (w[:, 0] >> 15) | ((w[:, 1] >> 15) << 1)
-    small = ((w & 0x7FFF) - _HALF) / _UNIT
-    out = np.empty((len(w), 4))
-    first = np.arange(len(w)) * 4
-    flat = out.ravel()
-    flat[first[:, None] + _FLAT[largest]] = small
-    flat[first + largest] = np.sqrt(np.maximum(0.0, 1.0 - np.einsum("ij,ij->i", small, small)))
+    columns = np.ascontiguousarray(np.asarray(words).T)
+    which = (columns[0] >> 15) | ((columns[1] >> 15) << 1)
+    small = (columns & 0x7FFF).astype(np.float64)
+    small -= _HALF
+    small /= _UNIT
+    a, b, c = small
+    most = 1.0 - (a * a + b * b + c * c)
+    np.maximum(most, 0.0, out=most)
+    np.sqrt(most, out=most)
+    out = np.empty((len(which), 4))
+    out[:, 0] = np.where(which == 0, most, a)
+    out[:, 1] = np.where(which == 1, most, np.where(which == 0, a, b))
+    out[:, 2] = np.where(which == 2, most, np.where(which == 3, c, b))
+    out[:, 3] = np.where(which == 3, most, c)
     return out
+
+
+def dropped(words: np.ndarray) -> np.ndarray:
+    """Index of the component that was left out, of smallest-three u16[n, 3]."""
+    found: np.ndarray = (words[:, 0] >> 15) | ((words[:, 1] >> 15) << 1)
+    return found

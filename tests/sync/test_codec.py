@@ -255,3 +255,27 @@ def test_snapped_poses_are_what_a_client_decodes(seed: int, n: int) -> None:
         # float32 quaternions: what is left is far below the 0.0086 degrees of the codec itself
         assert abs(abs(np.dot(rotation, snapped.rotation[i].astype(float))) - 1) < 1e-6
         np.testing.assert_allclose(np.abs(rotation), np.abs(snapped.rotation[i]), atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["random", "ties", "near ties"])
+def test_snapped_poses_are_what_the_whole_numbers_say_that_they_bring(kind: str) -> None:
+    rng = np.random.default_rng(5)
+    n = 4000
+    turn = rng.normal(size=(n, 4)) if kind == "random" else rng.choice([-0.5, 0.5, 0.0, np.sqrt(0.5)], (n, 4))
+    turn[np.abs(turn).max(axis=1) == 0] = (1, 0, 0, 0)
+    turn += rng.normal(size=(n, 4)) * (1e-6 if kind == "near ties" else 0)
+    where = rng.normal(size=(n, 3)) * 1e4
+    index, rotation = frozen(np.arange(n), np.uint32), frozen(turn, np.float32)
+    snapped = codec.snap_pose(PoseColumns(1, 0, index, frozen(where, np.float64), rotation))
+    assert snapped.packed is not None
+    quanta, words = snapped.packed
+    np.testing.assert_array_equal(quanta, codec.quanta_of(snapped.translation))
+    np.testing.assert_array_equal(codec.unpack_quaternions(words).astype(np.float32), snapped.rotation)
+    if kind == "random":  # where two are the largest, packing again may leave out the other one
+        np.testing.assert_array_equal(words, codec.pack_quaternions(snapped.rotation))
+
+
+def test_a_pose_that_is_no_number_brings_no_whole_numbers() -> None:
+    index, rotation = frozen(np.arange(2), np.uint32), frozen([[1, 0, 0, 0]] * 2, np.float32)
+    where = frozen([[0, 0, np.nan], [1, 2, 3]], np.float64)
+    assert codec.snap_pose(PoseColumns(1, 0, index, where, rotation)).packed is None

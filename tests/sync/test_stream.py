@@ -113,6 +113,43 @@ def test_who_is_in_step_gets_deltas_and_a_node_that_is_new_comes_whole(make: Mod
     assert peer.model.local(1)[0, 3] == round(2.01 / codec.QUANTUM) * codec.QUANTUM
 
 
+def test_who_missed_a_few_ticks_gets_their_sum_as_a_delta(make: ModuleType) -> None:
+    hub = new_hub(make)
+    everything = list(range(7))
+    move(make, hub, everything, 0.0)
+    peer = Peer(hub).take().ack()
+    random = np.random.Generator(np.random.Philox(6))
+    for rows in ([0, 1, 2], [2, 3], [1, 2, 6], everything):
+        move(make, hub, rows, float(random.normal()), rotation=random.normal(size=(len(rows), 4)))
+    peer.take().ack()
+    assert peer.ops() == [codec.OP_DELTA, codec.OP_TICK_END] and peer.seqs == [1, 5]
+    peer.say(type="digest")
+    assert peer.take().ack().compared == 1
+    for k in range(5):
+        move(make, hub, [0, 1], 0.1 * k)
+    peer.take()
+    assert peer.ops() == [codec.OP_POSE, codec.OP_TICK_END]  # too far back
+    step(hub, SECOND)
+    peer.say(type="digest")
+    assert peer.ack().take().compared == 2
+
+
+def test_what_came_new_or_grew_among_missed_ticks_comes_whole(make: ModuleType) -> None:
+    hub = new_hub(make)
+    move(make, hub, [0, 1, 2], 0.0)
+    peer = Peer(hub).take().ack()
+    move(make, hub, [0, 1, 2, 3], 0.1)
+    move(make, hub, [0, 1], 0.2, scale=[[1, 1, 1], [2, 1, 1]])
+    move(make, hub, [0, 1, 2, 3], 0.3, scale=[[1, 1, 1], [2, 1, 1], [1, 1, 1], [1, 1, 1]])
+    peer.take().ack()
+    bodies = {frame.header.op: [] for frame in peer.ticks[-1]}
+    for frame in peer.ticks[-1]:
+        bodies[frame.header.op] += [] if frame.body is None else frame.body.index.tolist()
+    assert bodies == {codec.OP_POSE: [3, 1], codec.OP_DELTA: [0, 2], codec.OP_TICK_END: []}
+    peer.say(type="digest")
+    assert peer.take().compared == 1
+
+
 def test_scale_changes_and_far_moves_come_whole(make: ModuleType) -> None:
     hub = new_hub(make)
     nodes = list(range(7))

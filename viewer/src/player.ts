@@ -9,8 +9,8 @@ import { type Grade, Store } from "./core/store.ts";
 import { Timeline } from "./core/timeline.ts";
 import { TwinTime } from "./core/twin-time.ts";
 import type { StageView } from "./view/stage-view.ts";
+import { OP } from "./wire/frames.ts";
 import type { Mirror } from "./wire/mirror.ts";
-import { OP } from "./wire/protocol.ts";
 import type { SceneData } from "./wire/scene-data.ts";
 import type { Tick } from "./wire/session.ts";
 
@@ -74,6 +74,7 @@ export class Player {
       else if (frame.op === OP.text) this.store.applyTexts(frame);
       else if (frame.op === OP.style) appearance.setStyle(frame.ids, frame.rgba);
       else if (frame.op === OP.visibility) appearance.setVisible(frame.ids, frame.visible);
+      else if (frame.op === OP.entity) for (const node of frame.ids) this.timeline.cut(node, due);
     }
     this.owed = tick;
     this.started = true;

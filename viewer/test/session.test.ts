@@ -6,6 +6,7 @@ import { Latency } from "../src/core/latency.ts";
 import { Backoff } from "../src/wire/backoff.ts";
 import { ClockSync } from "../src/wire/clock-sync.ts";
 import { crc32, crc32OfText } from "../src/wire/crc.ts";
+import { digestOf } from "../src/wire/digest.ts";
 import { Session, type Effect } from "../src/wire/session.ts";
 import { frame, joined, message, poseBody } from "./wire.ts";
 
@@ -187,6 +188,35 @@ test("changes are taken only on top of the tick that they build on", () => {
   assertResync(session, session.binary(message([1, 5], 12, "e1", false, 11)));
 });
 
+test("frames of two ticks in one, and a tick that is older, are refused", () => {
+  for (const [seq, base] of [[8, 7], [9, 12]] as const) {
+    const session = live();
+    assertResync(session, session.binary(message([1, 5], seq, "e1", false, base)));
+  }
+  const session = live();
+  const parts = [message([1], 10, "e1"), message([5], 11, "e1", false, 9)].map((part) => new Uint8Array(part));
+  assertResync(session, session.binary(joined(parts)));
+  assert.equal(live().binary(message([1, 5], 9, "e1", false, 8)).length, 1); // the same tick again, as after a resume
+});
+
+test("a state of which something was left out is not claimed", () => {
+  const session = live();
+  const have = (): unknown => {
+    session.closed(1006, "");
+    const [hello] = sent(session.opened());
+    session.text(welcome("e1"));
+    return hello["have"];
+  };
+  assert.notEqual(have(), null);
+  session.setInterest({ prims: ["/A"] });
+  assert.equal(have(), null);
+  session.setInterest(null);
+  assert.equal(have(), null);
+  session.binary(message([5], 20, "e1", true));
+  session.applied(20);
+  assert.deepEqual(have(), { epoch: "e1", revision: 0, seq: 20 });
+});
+
 test("frames and messages of a later protocol are skipped and counted", () => {
   const session = live();
   const later = frame(77, Uint8Array.from([1, 2, 3]), { seq: 10, n: 9 });
@@ -224,7 +254,7 @@ test("a digest that differs means that everything is taken anew", () => {
   const session = live();
   assert.deepEqual(sent(session.askDigest()), [{ type: "digest" }]);
   const answer = (seq: number, sha256: string): string => JSON.stringify({ type: "digest", seq, sha256 });
-  assert.deepEqual(session.text(answer(9, session.mirror.digest())), []);
+  assert.deepEqual(session.text(answer(9, digestOf(session.mirror))), []);
   assert.deepEqual(session.text(answer(8, "of another tick")), []);
   assert.deepEqual(session.digests, { checked: 1, wrong: 0 });
   assertResync(session, session.text(answer(9, "0".repeat(64))));

@@ -95,6 +95,19 @@ test("many nodes are kept apart when the columns grow", () => {
   for (let node = 0; node < 500; node++) assert.equal(poses.get(node)?.[0], node / 100);
 });
 
+test("a node that becomes something else is not moved there", () => {
+  const timeline = new Timeline();
+  timeline.cut(4, 50); // not seen yet
+  timeline.push(batch({ 4: at(0), 5: at(0) }), 0);
+  sampled(timeline, 0);
+  timeline.push(batch({ 4: at(0.4), 5: at(0.4) }), 100);
+  timeline.cut(4, 100);
+  timeline.push(batch({ 4: at(0.8), 5: at(0.8) }), 200);
+  assert.deepEqual([4, 5].map((node) => x(sampled(timeline, 50 + node / 1e6), node)), [0, 0.4 * (0.50000005)]);
+  assert.equal(x(sampled(timeline, 100)), 0.4);
+  assert.ok(Math.abs((x(sampled(timeline, 150)) ?? NaN) - 0.6) < 1e-12);
+});
+
 test("batches are given back once, when they are shown or forgotten", () => {
   const released: PoseBatch[] = [];
   const timeline = new Timeline((given) => released.push(given));

@@ -93,6 +93,17 @@ for (const [name, bad] of [["a delta on another tick", wrong], ["half a frame", 
     twin.close();
   });
 
+test("what an interest left out is not claimed", async () => {
+  const [link, socket] = await greeted({});
+  socket.say(first);
+  const twin = await link;
+  twin.send({ type: "interest", prims: ["/A"] });
+  socket.close(1012);
+  await soon(300);
+  assert.equal(Socket.all.at(-1).sent[0].have, null);
+  twin.close();
+});
+
 test("a refusal ends the link", async () => {
   const [link, socket] = await greeted({});
   socket.close(4401, "this server asks for a token");

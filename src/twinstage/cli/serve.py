@@ -96,6 +96,26 @@ def serve(
             show_default=False,
         ),
     ] = None,
+    max_clients: Annotated[
+        int | None,
+        typer.Option(
+            "--max-clients",
+            min=1,
+            max=100_000,
+            help="Viewers at one time; 500 if you say nothing.",
+            show_default=False,
+        ),
+    ] = None,
+    max_clients_per_address: Annotated[
+        int | None,
+        typer.Option(
+            "--max-clients-per-address",
+            min=1,
+            max=100_000,
+            help="Viewers of one address at one time; 64 if you say nothing.",
+            show_default=False,
+        ),
+    ] = None,
     camera_engine: Annotated[
         str,
         typer.Option(
@@ -141,7 +161,14 @@ def serve(
     from twinstage.sync.access.choices import AccessChoices
 
     access = AccessChoices(
-        tokens, tls_cert, tls_key, insecure_no_auth, insecure_no_tls, tuple(allow_origin or ())
+        tokens,
+        tls_cert,
+        tls_key,
+        insecure_no_auth,
+        insecure_no_tls,
+        tuple(allow_origin or ()),
+        max_clients,
+        max_clients_per_address,
     )
     files = TwinFiles(
         stage=stage,

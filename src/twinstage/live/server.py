@@ -265,8 +265,11 @@ class ServerThread:
             raise TwinstageError(f"the server ended: {failure!r}") from failure
 
     def _main(self) -> None:
+        from twinstage.sync.serve import loop_factory
+
         try:
-            asyncio.run(self._serve())
+            with asyncio.Runner(loop_factory=loop_factory()) as runner:
+                runner.run(self._serve())
         except Exception as error:  # for the thread that started us, at its next call
             self._failure = error
             log.error("the server at %s ended: %s", self.url, error)

@@ -84,5 +84,5 @@ def serve(make: ModuleType) -> Serve:
     return serving
 
 
-def run(work: Callable[[], Any]) -> None:
-    asyncio.run(asyncio.wait_for(work(), 30))
+def run(work: Callable[[], Any], seconds: float = 30) -> None:
+    asyncio.run(asyncio.wait_for(work(), seconds))

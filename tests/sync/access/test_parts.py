@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from access_desk import NOON
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from twinstage.base.errors import UserError
@@ -14,6 +14,7 @@ from twinstage.sync.access.access import offered_token, subprotocol_of
 from twinstage.sync.access.buckets import AddressBuckets, Bucket, is_loopback, neighbourhood
 from twinstage.sync.access.choices import AccessChoices
 from twinstage.sync.access.cookies import LIFETIME_S, CookieJar, cookie_name, read_cookie
+from twinstage.sync.access.limits import Limits
 from twinstage.sync.access.origins import Origins, parse_origin
 from twinstage.sync.access.roles import Role
 from twinstage.sync.access.routes import TABLE, Routes
@@ -23,7 +24,8 @@ from twinstage.sync.access.urls import has_token
 S = 1_000_000_000
 
 
-@given(st.lists(st.integers(0, 2 * S), max_size=60), st.integers(1, 50), st.integers(1, 20))
+@settings(suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(st.integers(0, 2 * S), max_size=20), st.integers(1, 50), st.integers(1, 20))
 def test_a_bucket_never_grants_more_than_it_may(waits: list[int], rate: int, burst: int) -> None:
     bucket, now, granted = Bucket(rate, burst, 0), 0, 0
     for wait in waits:
@@ -228,6 +230,13 @@ def test_what_must_not_be_served_is_one_sentence(host: str, choices: AccessChoic
     with pytest.raises(UserError, match=sentence) as told:
         choices.check(host)
     assert "\n" not in str(told.value) and told.value.exit_code == 2
+
+
+def test_chosen_limits() -> None:
+    assert AccessChoices().limits == Limits()
+    limits = AccessChoices(max_clients=1000, max_clients_by_address=900).limits
+    assert (limits.clients, limits.connections) == (1000, 4000)
+    assert (limits.clients_by_address, limits.connections_by_address) == (900, 3600)
 
 
 def test_what_may_be_served() -> None:

@@ -716,3 +716,29 @@ def test_a_snapshot_that_lacks_a_signal_which_an_earlier_run_had_serves_not(tmp_
     with History(tmp_path) as history:
         state = history.state_at(made.contract(), made.T0 + 10 * S)
     assert state.has_value("oven.x") and state.numeric[state.index("oven.count")] == 5
+
+
+def test_the_archive_is_written_by_one_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory that a thread has given back stays with it, so threads that take turns made a twin grow."""
+    monkeypatch.setattr(recorder_module, "COMMIT_S", 0.001)
+    monkeypatch.setattr(recorder_module, "COMPACT_S", 0.002)
+    ingest, threads = Ingest(made.contract()), list[int]()
+    recorder = open_recorder(tmp_path, ingest)
+
+    def noted(*_: object) -> int:
+        threads.append(threading.get_ident())
+        return 0
+
+    monkeypatch.setattr(recorder_module, "compact_file", noted)
+
+    async def lives() -> None:
+        stop = asyncio.Event()
+        beside = asyncio.create_task(recorder.run(stop))
+        while len(threads) < 20:
+            await asyncio.gather(asyncio.sleep(0.002), asyncio.to_thread(threading.get_ident))
+        stop.set()
+        await beside
+
+    asyncio.run(lives())
+    recorder.close()
+    assert len(set(threads)) == 1

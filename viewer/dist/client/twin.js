@@ -81,16 +81,16 @@ function readBody(stored, { op, n, flags }, inflate) {
   return read(body.buffer, 0, n, flags, size);
 }
 
-/** Content size that a zstd frame states; -1 where the data is not exactly one frame that states it. */
+/** Content size that a zstd frame states; -1 where the data is not exactly one frame that states it, without dictionary. */
 function contentSize(data) {
-  if (data.length < 9 || data[0] !== 0x28 || data[1] !== 0xb5 || data[2] !== 0x2f || data[3] !== 0xfd) return -1;
+  if (data.length < 9 || data[0] !== 0x28 || data[1] !== 0xb5 || data[2] !== 0x2f || data[3] !== 0xfd || data[4] & 3) return -1;
   const single = (data[4] >> 5) & 1;
   const bytes = [single, 2, 4, 8][data[4] >> 6];
-  let [at, size] = [6 - single + [0, 1, 2, 4][data[4] & 3], bytes === 2 ? 256 : bytes === 0 ? -1 : 0];
+  let [at, size] = [6 - single, bytes === 2 ? 256 : bytes === 0 ? -1 : 0];
   for (let k = 0; k < bytes; k++) size += data[at++] * 256 ** k;
   for (let block = 0; !(block & 1) && at < data.length; at += 3 + (((block >> 1) & 3) === 1 ? 1 : block >> 3))
     block = data[at] | (data[at + 1] << 8) | (data[at + 2] << 16);
-  return at + (data[4] & 4) === data.length ? size : -1; // a checksum has four bytes
+  return at + (data[4] & 4) === data.length && size > 0 ? size : -1; // a checksum has four bytes
 }
 
 function readPoses(buffer, at, n, flags) {
@@ -165,8 +165,8 @@ export class Model {
     const { seq, flags } = frames[frames.length - 1];
     for (const f of frames) {
       const behind = (this.seq - f.baseSeq) | 0;
-      const follows = f.flags & 1 ? f.op !== 6 : this.seq >= 0 && (f.op === 6 ? behind === 0 : behind >= 0);
-      need(follows, `tick ${seq} builds on ${f.baseSeq}, but ${this.seq} is held`);
+      const next = this.seq >= 0 && seq >= this.seq && (f.op === 6 ? behind === 0 : behind >= 0);
+      need(f.seq === seq && (f.flags & 1 ? f.op !== 6 : next), `tick ${seq} builds on ${f.baseSeq}, but ${this.seq} is held`);
       const rows = f.op === 2 || f.op === 7 ? this.signals : this.nodes;
       need(f.ids.every((id) => id < rows), `tick ${seq} names rows that the scene does not have`);
     }
@@ -238,6 +238,7 @@ export class Twin {
   #socket;
   #frames = [];
   #broken = false;
+  #narrowed = false; // some of the state is of older ticks: there is nothing to go on from
   #delay = 250;
   #waiting = [];
 
@@ -257,7 +258,7 @@ export class Twin {
     const { token = null, want = null, rate = null, interest = null, inflate } = this.options;
     const caps = inflate ? ["delta", "digest", "zstd"] : ["delta", "digest"];
     const [{ scene, model }, protocol] = [this, { min: 1, max: 1 }];
-    const have = model?.seq >= 0 ? { epoch: scene.epoch, revision: scene.revision, seq: model.seq } : null;
+    const have = model?.seq >= 0 && !this.#narrowed ? { epoch: scene.epoch, revision: scene.revision, seq: model.seq } : null;
     socket.onopen = () => this.send({ type: "hello", protocol, token, want, caps, have, interest, rate });
     socket.onmessage = ({ data }) => (typeof data === "string" ? this.#text(JSON.parse(data)) : this.#binary(data));
     socket.onclose = ({ code, reason }) => {
@@ -270,6 +271,7 @@ export class Twin {
 
   /** Sends a message of the protocol: `{type: "pause"}`, `{type: "rate", hz: 10}`, `{type: "interest", prims: ["/A/**"]}`. */
   send(message) {
+    this.#narrowed ||= Boolean(message.interest) || message.type === "interest";
     if (this.#socket.readyState === 1) this.#socket.send(JSON.stringify(message));
   }
 
@@ -314,7 +316,14 @@ export class Twin {
       this.counts.skipped += skipped;
       for (const frame of frames.filter(({ epochCrc }) => epochCrc === crc)) {
         this.#frames.push(frame);
-        if (frame.op === 5) this.#tick(this.#frames.splice(0).filter(({ seq }) => seq === frame.seq), frame.seq);
+        if (frame.op !== 5) continue;
+        const tick = this.#frames.splice(0);
+        this.model.apply(tick);
+        this.#delay = 250;
+        this.counts.ticks++;
+        for (const { op, n } of tick) this.counts.deltaRows += op === 6 ? n : 0;
+        this.options.onTick?.(tick, frame.seq);
+        this.send({ type: "ack", seq: frame.seq });
       }
     } catch (error) {
       if (!(error instanceof FrameError)) throw error;
@@ -324,15 +333,6 @@ export class Twin {
       this.#become("down", error.message);
       this.#socket.close(4400, error.message.slice(0, 100));
     }
-  }
-
-  #tick(frames, seq) {
-    this.model.apply(frames);
-    this.#delay = 250;
-    this.counts.ticks++;
-    for (const { op, n } of frames) this.counts.deltaRows += op === 6 ? n : 0;
-    this.options.onTick?.(frames, seq);
-    this.send({ type: "ack", seq });
   }
 
   async #compare(seq, theirs) {

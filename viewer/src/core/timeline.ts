@@ -28,6 +28,8 @@ export class Timeline {
   private base = new Float64Array(POSE * 64);
   private baseTime = new Float64Array(64);
   private stamp = new Int32Array(64);
+  /** When a node next jumps: nothing leads from the pose before to that one. */
+  private cutTime = new Float64Array(64);
   private pass = 0;
   private readonly mixed = new Float64Array(POSE);
 
@@ -45,6 +47,12 @@ export class Timeline {
   /** Adds a frame that is due at `time` [ms, local clock]; times must not decrease. */
   push(batch: PoseBatch, time: number): void {
     this.queue.push({ batch, time });
+  }
+
+  /** The node is something else from the frame of that `time` on: it is not moved there, it is there. */
+  cut(node: number, time: number): void {
+    const known = node < this.slotOf.length ? this.slotOf[node] - 1 : -1;
+    if (known >= 0) this.cutTime[known] = time;
   }
 
   /** Whether there is motion left to show. */
@@ -86,7 +94,7 @@ export class Timeline {
       this.stamp[known] = this.pass;
       const start = Math.max(this.baseTime[known], time - SPAN_MS);
       const alpha = (now - start) / (time - start);
-      if (alpha > 0) this.mix(batch, k, known * POSE, Math.min(alpha, 1), time - start);
+      if (alpha > 0 && this.cutTime[known] !== time) this.mix(batch, k, known * POSE, Math.min(alpha, 1), time - start);
       else this.hold(known * POSE);
       sink(node, this.mixed, 0);
     }
@@ -135,6 +143,7 @@ export class Timeline {
     this.slotOf[node] = slot + 1;
     if (slot >= this.baseTime.length) this.grow();
     this.stamp[slot] = 0;
+    this.cutTime[slot] = Number.NaN;
     return slot;
   }
 
@@ -152,7 +161,9 @@ export class Timeline {
     baseTime.set(this.baseTime);
     const stamp = new Int32Array(n);
     stamp.set(this.stamp);
-    [this.base, this.baseTime, this.stamp] = [base, baseTime, stamp];
+    const cutTime = new Float64Array(n);
+    cutTime.set(this.cutTime);
+    [this.base, this.baseTime, this.stamp, this.cutTime] = [base, baseTime, stamp, cutTime];
   }
 }
 

@@ -15,14 +15,14 @@ interface Outline {
   readonly checksum: boolean;
 }
 
-/** Reads the frame's header and walks over its blocks; null where the data is not exactly one frame that states its size. */
+/** Reads the frame's header and walks over its blocks; null where the data is not exactly one frame that states its size and needs no dictionary. */
 export function outline(data: Uint8Array): Outline | null {
   if (data.length < 9 || data[0] !== 0x28 || data[1] !== 0xb5 || data[2] !== 0x2f || data[3] !== 0xfd) return null;
   const descriptor = data[4];
   const single = (descriptor >> 5) & 1;
   const bytes = [single, 2, 4, 8][descriptor >> 6];
   let at = 5 + (1 - single) + [0, 1, 2, 4][descriptor & 3];
-  if (bytes === 0 || at + bytes > data.length) return null;
+  if (bytes === 0 || (descriptor & 3) !== 0 || at + bytes > data.length) return null;
   let size = bytes === 2 ? 256 : 0;
   for (let k = bytes - 1, low = 0; k >= 0; k--) {
     low = low * 256 + data[at + k];

@@ -6,9 +6,9 @@
  */
 import { POSE } from "../core/matrix.ts";
 import { type PoseBatch, PosePool } from "../core/pose-pool.ts";
+import { DeltaColumns } from "./delta.ts";
 import {
   type DeltaFrame,
-  DeltaColumns,
   type EntityFrame,
   type Frame,
   FrameError,
@@ -17,13 +17,9 @@ import {
   type SignalFrame,
   type StyleFrame,
   type TextFrame,
-  unpackQuaternion,
   type VisibilityFrame,
-} from "./protocol.ts";
-import { sha256 } from "./sha256.ts";
-
-/** Digests count translations in steps of this [m]. */
-const STEP = 2 ** -14;
+} from "./frames.ts";
+import { unpackQuaternion } from "./quaternion.ts";
 
 export class Mirror {
   /** The newest tick taken in whole, -1 = none. */
@@ -41,11 +37,12 @@ export class Mirror {
   shown = new Uint8Array(0);
   /** Entity that a node shows, where `shown`; -1 none. */
   entity = new BigInt64Array(0);
-  private seen = new Uint8Array(0);
-  private value = new Float64Array(0);
-  private eventNs = new BigInt64Array(0);
-  private quality = new Uint32Array(0);
-  private texts = new Map<number, { text: string; quality: number }>();
+  /** Signals that were sent, and their values; texts lie apart. */
+  seen = new Uint8Array(0);
+  value = new Float64Array(0);
+  eventNs = new BigInt64Array(0);
+  quality = new Uint32Array(0);
+  texts = new Map<number, { text: string; quality: number }>();
   private readonly delta = new DeltaColumns();
 
   /** Another scene, of which nothing was said yet. */
@@ -79,7 +76,7 @@ export class Mirror {
    * Throws FrameError where the tick does not go on from what is held: nothing of it is then to be relied on.
    */
   apply(seq: number, keyframe: boolean, frames: readonly Frame[]): PoseBatch[] {
-    for (const frame of frames) this.checkBase(frame);
+    for (const frame of frames) this.check(frame, seq);
     if (keyframe) this.forget();
     const batches: PoseBatch[] = [];
     for (const frame of frames) {
@@ -91,11 +88,12 @@ export class Mirror {
     return batches;
   }
 
-  private checkBase({ op, header }: Frame): void {
+  private check({ op, header }: Frame, seq: number): void {
+    if (header.seq !== seq) throw new FrameError(`a frame of tick ${header.seq} within tick ${seq}`);
     if (header.keyframe && op !== OP.delta) return;
     const behind = (this.seq - header.baseSeq) | 0;
-    if (this.seq < 0 || behind < 0 || (op === OP.delta && (behind !== 0 || header.keyframe)))
-      throw new FrameError(`tick ${header.seq} builds on ${header.baseSeq}, but ${this.seq} is held`);
+    if (this.seq < 0 || seq < this.seq || behind < 0 || (op === OP.delta && (behind !== 0 || header.keyframe)))
+      throw new FrameError(`tick ${seq} builds on ${header.baseSeq}, but ${this.seq} is held`);
   }
 
   private place(frame: PoseFrame): PoseBatch {
@@ -198,133 +196,8 @@ export class Mirror {
       this.entity[id] = entities[k];
     });
   }
-
-  /** SHA-256 of everything held, as the server makes it (docs/protocol.md); lower-case hex. */
-  digest(): string {
-    return sha256(this.canonical());
-  }
-
-  private canonical(): Uint8Array {
-    const encoder = new TextEncoder();
-    const texts = [...this.texts]
-      .sort(([a], [b]) => a - b)
-      .map(([id, { text, quality }]) => ({ id, bytes: encoder.encode(text), quality }));
-    const rows = [this.posed, this.styled, this.switched, this.seen, this.shown].map(rowsOf);
-    const [posed, styled, switched, seen, shown] = rows;
-    const size =
-      24 +
-      posed.length * 46 +
-      styled.length * 8 +
-      switched.length * 5 +
-      seen.length * 24 +
-      texts.reduce((sum, { bytes }) => sum + 12 + bytes.length, 0) +
-      shown.length * 12;
-    const out = new Writer(size);
-    out.u32(posed.length);
-    for (const id of posed) {
-      out.u32(id);
-      for (let c = 0; c < 3; c++) out.i64(Math.round(this.translation[3 * id + c] / STEP));
-      for (let c = 0; c < 3; c++) out.u16(this.words[3 * id + c]);
-      for (let c = 0; c < 3; c++) out.f32(this.scale[3 * id + c]);
-    }
-    out.u32(styled.length);
-    for (const id of styled) {
-      out.u32(id);
-      out.bytes(this.rgba.subarray(4 * id, 4 * id + 4));
-    }
-    out.u32(switched.length);
-    for (const id of switched) {
-      out.u32(id);
-      out.u8(this.visible[id]);
-    }
-    out.u32(seen.length);
-    for (const id of seen) {
-      out.u32(id);
-      out.f64(this.value[id]);
-      out.big(this.eventNs[id]);
-      out.u32(this.quality[id]);
-    }
-    out.u32(texts.length);
-    for (const { id, bytes, quality } of texts) {
-      out.u32(id);
-      out.u32(bytes.length);
-      out.bytes(bytes);
-      out.u32(quality);
-    }
-    out.u32(shown.length);
-    for (const id of shown) {
-      out.u32(id);
-      out.big(this.entity[id]);
-    }
-    return out.data;
-  }
-}
-
-function rowsOf(flags: Uint8Array): number[] {
-  const rows: number[] = [];
-  for (let id = 0; id < flags.length; id++) if (flags[id]) rows.push(id);
-  return rows;
 }
 
 function unknownRow(kind: string, id: number): FrameError {
   return new FrameError(`a tick names ${kind} ${id}, which the scene or this viewer does not hold`);
-}
-
-/** Little-endian values one after the other. */
-class Writer {
-  readonly data: Uint8Array;
-  private readonly view: DataView;
-  private at = 0;
-
-  constructor(size: number) {
-    this.data = new Uint8Array(size);
-    this.view = new DataView(this.data.buffer);
-  }
-
-  u8(value: number): void {
-    this.view.setUint8(this.at++, value);
-  }
-
-  u16(value: number): void {
-    this.view.setUint16(this.at, value, true);
-    this.at += 2;
-  }
-
-  u32(value: number): void {
-    this.view.setUint32(this.at, value, true);
-    this.at += 4;
-  }
-
-  /** A whole number of less than 2^53. */
-  i64(value: number): void {
-    const high = Math.floor(value / 4294967296);
-    this.u32(value - high * 4294967296);
-    this.u32(high);
-  }
-
-  big(value: bigint): void {
-    this.view.setBigInt64(this.at, value, true);
-    this.at += 8;
-  }
-
-  f32(value: number): void {
-    this.view.setFloat32(this.at, value, true);
-    this.at += 4;
-  }
-
-  /** All numbers that are none look the same. */
-  f64(value: number): void {
-    if (Number.isNaN(value)) {
-      this.u32(0);
-      this.u32(0x7ff80000);
-      return;
-    }
-    this.view.setFloat64(this.at, value, true);
-    this.at += 8;
-  }
-
-  bytes(value: Uint8Array): void {
-    this.data.set(value, this.at);
-    this.at += value.length;
-  }
 }

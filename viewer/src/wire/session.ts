@@ -6,17 +6,10 @@
  */
 import type { PoseBatch } from "../core/pose-pool.ts";
 import { crc32OfText } from "./crc.ts";
+import { digestOf } from "./digest.ts";
+import { type DeltaFrame, FLAG_ZSTD, type Frame, FrameError, OP, type PoseFrame, type TickEndFrame } from "./frames.ts";
 import { Mirror } from "./mirror.ts";
-import {
-  Decoder,
-  type DeltaFrame,
-  type Frame,
-  FrameError,
-  OP,
-  type PoseFrame,
-  type TickEndFrame,
-  VERSION,
-} from "./protocol.ts";
+import { Decoder, VERSION } from "./protocol.ts";
 
 /** Frames other than of poses. */
 export type ValueFrame = Exclude<Frame, PoseFrame | DeltaFrame | TickEndFrame>;
@@ -93,6 +86,8 @@ export class Session {
   readonly decoder = new Decoder();
   private rate: number | null = null;
   private interest: Interest | null = null;
+  /** Something was left out since the last keyframe: what is held is of different ticks. */
+  private narrowed = false;
   private epochCrc = 0;
   private hidden = false;
   private partial: Frame[] = [];
@@ -105,9 +100,10 @@ export class Session {
     this.partial = [];
     this.received = -1;
     this.broken = false;
-    const have =
-      this.epoch !== null && this.seq >= 0 ? { epoch: this.epoch, revision: this.revision, seq: this.seq } : null;
-    const { token, interest, rate } = this;
+    const { token, interest, rate, epoch, revision, seq } = this;
+    const whole = epoch !== null && seq >= 0 && !this.narrowed;
+    const have = whole ? { epoch, revision, seq } : null;
+    this.narrowed ||= interest !== null;
     const protocol = { min: VERSION, max: VERSION };
     return [send({ type: "hello", protocol, token, want: WANT, caps: CAPS, have, interest, rate })];
   }
@@ -153,11 +149,12 @@ export class Session {
       return [];
     }
     const { seq, keyframe, eventNs, tickNs } = frame.header;
-    const frames = this.partial.filter((part) => part.header.seq === seq);
+    const frames = this.partial;
     this.partial = [];
     const poses = this.mirror.apply(seq, keyframe, [...frames, frame]);
     this.decoder.free();
     this.received = seq;
+    if (keyframe) this.narrowed = this.interest !== null;
     const tick: Tick = {
       seq,
       keyframe,
@@ -166,7 +163,7 @@ export class Session {
       poses,
       frames: frames.filter(isValueFrame),
       deltaRows: frames.reduce((sum, { op, header }) => sum + (op === OP.delta ? header.n : 0), 0),
-      inflated: frames.filter(({ header }) => header.flags & 4).length,
+      inflated: frames.filter(({ header }) => header.flags & FLAG_ZSTD).length,
     };
     return [{ kind: "tick", tick }];
   }
@@ -209,7 +206,7 @@ export class Session {
     // Between its tick and the digest the server sends nothing else; a digest of another tick cannot be judged.
     if (this.phase !== "live" || Number(message.seq) !== this.mirror.seq) return [];
     this.digests.checked++;
-    if (String(message.sha256) === this.mirror.digest()) return [];
+    if (String(message.sha256) === digestOf(this.mirror)) return [];
     this.digests.wrong++;
     return this.doubt(`what is held at tick ${this.mirror.seq} differs from the server's`);
   }
@@ -251,6 +248,7 @@ export class Session {
   /** Restricts what comes; null: everything. Also holds for later connections. */
   setInterest(interest: Interest | null): Effect[] {
     this.interest = interest;
+    this.narrowed ||= interest !== null;
     const { prims = null, labels = null, signals = null, view = null } = interest ?? {};
     return this.greeted ? [send({ type: "interest", prims, labels, signals, view })] : [];
   }
