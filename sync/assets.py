@@ -12,7 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Protocol
 
 from twinstage.scene.glb import bake_prototype
 from twinstage.sync.hub import Hub
@@ -37,22 +36,6 @@ def make_asset(data: bytes, content_type: str, *, compress: bool) -> Asset:
     zipped = gzip.compress(data, 6, mtime=0) if compress and len(data) > 512 else None
     etag = f'"{hashlib.sha256(data).hexdigest()[:32]}"'
     return Asset(data, zipped, content_type, etag)
-
-
-class Assets(Protocol):
-    """Who gives the scene and its files. Methods may be called on a worker thread."""
-
-    def scene(self) -> Asset:
-        """The scene document of the present revision."""
-        ...
-
-    def geometry(self, digest: str) -> Asset | None:
-        """The GLB of the prototype with that hash, or None."""
-        ...
-
-    def texture(self, digest: str) -> Asset | None:
-        """The image with that hash, or None."""
-        ...
 
 
 class AssetStore:

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from fastapi import FastAPI, Request, WebSocket, WebSocketDisconnect
 from fastapi.responses import HTMLResponse, JSONResponse, Response
@@ -30,12 +30,12 @@ from twinstage.sync.api.calls import Call, Sources, alive, calls_of
 from twinstage.sync.api.files import add_document_routes, add_file_routes
 from twinstage.sync.api.http import add_calls, refused
 from twinstage.sync.api.operation import Refused
-from twinstage.sync.assets import Asset, Assets, AssetStore, files_below
+from twinstage.sync.assets import Asset, AssetStore, files_below
 from twinstage.sync.cameras import CameraSource, add_camera_routes
 from twinstage.sync.direct import DirectSocket, Pump, direct_socket
 from twinstage.sync.guard import Guard
 from twinstage.sync.hub import Hub
-from twinstage.sync.messages import NO_PROTOCOL, PROTOCOL, TOO_MANY
+from twinstage.sync.messages import NO_PROTOCOL, PROTOCOL, TOO_MANY, TRY_LATER
 from twinstage.sync.session import Admit, Session
 
 _FOREVER = "public, max-age=31536000, immutable"
@@ -44,6 +44,16 @@ _CHECK = "no-cache"
 StatusSource = Callable[[], Mapping[str, Any]]
 StateText = Callable[[], str]
 MetricsPage = Callable[[], tuple[bytes, str]]
+
+
+class FileSource(Protocol):
+    """Who has the scene document, geometry and textures; None where there is no such file."""
+
+    async def scene(self) -> Asset: ...
+
+    async def geometry(self, digest: str) -> Asset | None: ...
+
+    async def texture(self, digest: str) -> Asset | None: ...
 
 
 def create_app(
@@ -59,7 +69,8 @@ def create_app(
     metrics: MetricsPage | None = None,
     api: Sources | None = None,
     access: Access | None = None,
-    assets: Assets | None = None,
+    files: FileSource | None = None,
+    more: Callable[[FastAPI], None] | None = None,
 ) -> FastAPI:
     """The ASGI app of one twin.
 
@@ -75,7 +86,8 @@ def create_app(
         metrics: gives the page of `/metrics` and its media type; without it there is no such route.
         api: who answers `/api/v1/...` and `/readyz`; without it there are no such routes. `app.state.calls` afterwards.
         access: who may do what; `app.state.access` afterwards. Where None, no token is asked for.
-        assets: gives the scene and its files; by default they are made of the hub's snapshot.
+        files: who has the scene and the files that it names; where None, they are made from the hub's scene.
+        more: adds routes, which come after all others but the viewer's files.
     """
     wall = clock or SystemClock()
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=_lifespan)
@@ -96,7 +108,7 @@ def create_app(
     app.add_exception_handler(TwinstageError, _own_error)
     app.add_exception_handler(Refused, refused)
     app.add_exception_handler(Exception, _defect)
-    _add_asset_routes(app, assets or AssetStore(hub))
+    _add_asset_routes(app, files or _Baked(AssetStore(hub)))
     _add_status_routes(app, hub, status)
     if state is not None:
         _add_state_route(app, state)
@@ -114,6 +126,8 @@ def create_app(
     async def follow(socket: WebSocket) -> None:
         await _follow(socket, hub, wall, access)
 
+    if more is not None:
+        more(app)
     if viewer_dir is None:
         app.add_api_route("/", _no_viewer, methods=["GET", "HEAD"])
     else:
@@ -130,17 +144,33 @@ def _calls(api: Sources | None, alarms: AlarmSource | None) -> Mapping[str, Call
     return {"getHealth": alive} | ({} if alarms is None else alarm_calls(alarms))
 
 
-def _add_asset_routes(app: FastAPI, store: Assets) -> None:
+class _Baked:
+    """The files of this process's own scene."""
+
+    def __init__(self, store: AssetStore) -> None:
+        self._store = store
+
+    async def scene(self) -> Asset:
+        return await asyncio.to_thread(self._store.scene)
+
+    async def geometry(self, digest: str) -> Asset | None:
+        return await asyncio.to_thread(self._store.geometry, digest)
+
+    async def texture(self, digest: str) -> Asset | None:
+        return self._store.texture(digest)
+
+
+def _add_asset_routes(app: FastAPI, store: FileSource) -> None:
     async def scene(request: Request) -> Response:
-        return _answer(request, await asyncio.to_thread(store.scene), _CHECK)
+        return _answer(request, await store.scene(), _CHECK)
 
     async def geometry(digest: str, request: Request) -> Response:
-        asset = await asyncio.to_thread(store.geometry, digest)
+        asset = await store.geometry(digest)
         return _answer(request, _found(asset, f"no prototype has the hash {digest!r}"), _FOREVER)
 
     async def texture(digest: str, request: Request) -> Response:
         return _answer(
-            request, _found(store.texture(digest), f"no texture has the hash {digest!r}"), _FOREVER
+            request, _found(await store.texture(digest), f"no texture has the hash {digest!r}"), _FOREVER
         )
 
     for path in ("/api/v1/scene", "/api/scene"):
@@ -263,6 +293,9 @@ async def _follow(socket: WebSocket, hub: Hub, clock: Clock, access: Access) -> 
         await socket.close(NO_PROTOCOL, f"this server speaks {PROTOCOL}: offer it as the subprotocol")
         return
     await socket.accept(PROTOCOL)
+    if hub.closed_for:
+        await socket.close(TRY_LATER, hub.closed_for)
+        return
     address = address_of(socket.scope)
     with access.seat(address) as full:
         if full is not None:

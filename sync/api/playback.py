@@ -66,6 +66,7 @@ OPERATIONS = (
         answer=Playback,
         errors=(404,),
         description="Of `twinstage open`; other servers answer 404.",
+        rpc=False,
     ),
     Operation(
         "controlPlayback",
@@ -78,5 +79,6 @@ OPERATIONS = (
         answer=Playback,
         errors=(403, 404, 413, 415),
         description="For all who watch: there is one playback a server. A jump is shown at once, also while it is paused.",
+        rpc=False,
     ),
 )

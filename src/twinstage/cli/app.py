@@ -18,6 +18,7 @@ from twinstage.cli import (
     open,
     openapi,
     record,
+    relay,
     render,
     serve,
     synth,
@@ -42,6 +43,7 @@ app = typer.Typer(
 )
 app.command("demo")(demo.demo)
 app.command("serve")(serve.serve)
+app.command("relay")(relay.relay)
 app.command("top")(top.top)
 app.command("record")(record.record)
 app.command("open")(open.open_)

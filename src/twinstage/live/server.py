@@ -17,6 +17,7 @@ from twinstage.observe import configure_logging
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from twinstage.live.relay import PublishChoices
     from twinstage.sync.access.access import Access
     from twinstage.sync.access.choices import AccessChoices
 
@@ -101,6 +102,7 @@ def serve_twin(
     access: "AccessChoices | None" = None,
     datasets: Path | None = None,
     grpc_port: int | None = None,
+    publish: "PublishChoices | None" = None,
 ) -> None:
     """Open the twin and serve it until Ctrl-C or the end of `duration` [s]."""
     if access is not None:
@@ -118,6 +120,7 @@ def serve_twin(
         access=access,
         datasets=datasets,
         grpc_port=grpc_port,
+        publish=publish,
     )
 
 
@@ -136,11 +139,12 @@ def serve_live(
     access: "AccessChoices | None" = None,
     datasets: Path | None = None,
     grpc_port: int | None = None,
+    publish: "PublishChoices | None" = None,
 ) -> None:
     """Serve an open twin until Ctrl-C, the end of `duration` [s] or `stop`. UserError where `access` does not do for `host`.
 
     `beside` is one more coroutine function to run on the server's loop; if it raises, the server ends with its error.
-    `grpc_port`: where this machine may ask the same over gRPC; None for nowhere.
+    `grpc_port`: where this machine may ask the same over gRPC; None for nowhere. `publish`: where relays hear it.
     """
     from twinstage.sync.access.access import open_access
     from twinstage.sync.access.choices import AccessChoices
@@ -159,6 +163,10 @@ def serve_live(
 
         classes()  # a UserError where its packages are missing, before anything is served
         background.append(lambda: _answer_grpc(app, live, grpc_port))
+    if publish is not None:
+        from twinstage.live.relay import publishing
+
+        background.append(publishing(live, app, publish))
     serve(
         app,
         host=host,

@@ -1,4 +1,4 @@
-"""A recording over HTTP: its playback (`sync.api.playback`), its scene and files (`sync.assets`), its package, its health."""
+"""A recording over HTTP: its playback (`sync.api.playback`), its scene and files, its package, its health."""
 
 import shutil
 import tempfile
@@ -99,23 +99,23 @@ class PlaybackDesk:
 
 
 class RecordedAssets:
-    """Implements `sync.assets.Assets`: the scene and its files as they were recorded."""
+    """Implements `sync.server.FileSource`: the scene and its files as they were recorded."""
 
     def __init__(self, playback: Playback) -> None:
         self._playback = playback
         self._scene: tuple[int, Asset] | None = None
 
-    def scene(self) -> Asset:
+    async def scene(self) -> Asset:
         revision = self._playback.hub.revision
         if self._scene is None or self._scene[0] != revision:
             self._scene = revision, make_asset(scene_of(self._playback), "application/json", compress=True)
         return self._scene[1]
 
-    def geometry(self, digest: str) -> Asset | None:
+    async def geometry(self, digest: str) -> Asset | None:
         data = self._playback.archive.file(f"glb/{digest}.glb")
         return None if data is None else make_asset(data, "model/gltf-binary", compress=True)
 
-    def texture(self, digest: str) -> Asset | None:
+    async def texture(self, digest: str) -> Asset | None:
         data = self._playback.archive.file(f"texture/{digest}")
         return None if data is None else Asset(data, None, image_type(data), f'"{digest}"')
 

@@ -72,7 +72,7 @@ class OpenedRecording:
             clock=self.clock,
             allowed_hosts=hosts,
             access=access,
-            assets=RecordedAssets(self.playback),
+            files=RecordedAssets(self.playback),
             api=Sources(
                 prims=None, health=desk, playback=desk, package=RecordedPackage(self.archive, self.hub.epoch)
             ),
