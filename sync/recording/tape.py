@@ -89,6 +89,8 @@ class Tape:
         self._last_ns = 0
         self._key_ns = self._flush_ns = 0
         self.ticks = 0
+        self.event_span: tuple[int, int] | None = None
+        """First and last source time of what the ticks told [ns since 1970]."""
         self.first_ns = 0
 
     @property
@@ -132,7 +134,9 @@ class Tape:
         if replica is None or not frames or frames[-1].header.epoch_crc != epoch_crc(self._epoch):
             return
         head = frames[-1].header
-        replica.apply(frames)
+        told = replica.apply(frames).signals.event_ns
+        if not head.keyframe:
+            self._happened(head.event_ns, *((int(told.min()), int(told.max())) if len(told) else ()))
         at_ns = self._at(head.tick_ns)
         self.ticks += 1
         if not head.keyframe:
@@ -142,6 +146,10 @@ class Tape:
             self._keyframe(replica, messages if head.keyframe else None, at_ns, head.tick_ns)
         elif at_ns - self._flush_ns >= FLUSH_S * _NS or self._writer.waiting >= CHUNK_BYTES:
             self._flush(at_ns)
+
+    def _happened(self, *event_ns: int) -> None:
+        times = [*(self.event_span or ()), *(ns for ns in event_ns if ns > 0)]
+        self.event_span = (min(times), max(times)) if times else None
 
     def _keyframe(self, replica: Replica, messages: Sequence[bytes] | None, at_ns: int, tick_ns: int) -> None:
         """At the beginning of a chunk of its own."""

@@ -39,12 +39,14 @@ export class Link {
   constructor(
     private readonly url: string,
     private readonly handlers: LinkHandlers,
+    /** Opens the connection; a page that holds a recording has another way. */
+    private readonly open: (url: string) => WebSocket = (address) => new WebSocket(address, "twin.v1"),
   ) {}
 
   connect(): void {
     this.retryAt = null;
     this.attempts++;
-    const socket = new WebSocket(this.url, "twin.v1");
+    const socket = this.open(this.url);
     socket.binaryType = "arraybuffer";
     this.socket = socket;
     socket.onopen = () => this.run(this.session.opened());

@@ -15,14 +15,21 @@ Fetch = Callable[[str], Awaitable[bytes]]
 _URL = re.compile(r"^/(glb/[0-9a-f]{1,128}\.glb|texture/[0-9a-f]{1,128})$")
 
 
-def new_recording(path: Path, *, force: bool = False) -> IO[bytes]:
-    """An empty file. Raises UserError where one is there, or it cannot be made."""
+def check_new(path: Path, *, force: bool = False) -> None:
+    """Raises UserError where a recording must not be made."""
     if path.suffix not in (".twinrec", ".mcap"):
         raise UserError(f"{path} should end in .twinrec (or .mcap, which it is)")
+    if path.exists() and not force:
+        raise UserError(f"{path} exists already; choose another name or delete it")
+    if not path.parent.is_dir():
+        raise UserError(f"{path} cannot be written: there is no folder {path.parent}")
+
+
+def new_recording(path: Path, *, force: bool = False) -> IO[bytes]:
+    """An empty file. Raises UserError where one is there, or it cannot be made."""
+    check_new(path, force=force)
     try:
         return path.open("wb" if force else "xb")
-    except FileExistsError:
-        raise UserError(f"{path} exists already; choose another name or give --force") from None
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror}") from None
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from twinstage.live.recording.files import LIBRARY, attach, failed, new_recording
+from twinstage.live.recording.history import fetch_history
 from twinstage.sync import messages as m
 from twinstage.sync.client import Client, LinkError, connect
 from twinstage.sync.codec import Frame
@@ -144,6 +145,9 @@ async def _follow(
             notes.append(f"it ended at {choices.most_bytes >> 20} MiB, the most that was allowed")
         if package is not None and not stop.is_set():
             await package
+        if choices.history:
+            missing = await fetch_history(keeper.tape, client.fetch)
+            notes += [missing] if missing else []
     finally:
         if package is not None:
             package.cancel()
