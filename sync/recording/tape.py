@@ -4,6 +4,7 @@ Who records hands over what it hears; times come with it. What was said up to th
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import IO, Any
 
 import msgspec
@@ -50,6 +51,37 @@ class Mark(msgspec.Struct, frozen=True):
     end: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """Ids of a recording's channels, and how those of ours are written."""
+
+    ticks: int
+    keyframes: int
+    marks: int
+    events: int
+
+    def mark(self, writer: McapWriter, mark: Mark, at_ns: int) -> None:
+        """Writes a mark."""
+        writer.message(self.marks, msgspec.json.encode(mark), log_ns=at_ns, sequence=mark.seq)
+
+    def event(self, writer: McapWriter, event: Mapping[str, Any], at_ns: int) -> None:
+        """Writes an event: its name and its data."""
+        writer.message(self.events, msgspec.json.encode(event), log_ns=at_ns)
+
+
+def declare(writer: McapWriter) -> Topics:
+    """Declares the channels of a recording."""
+    wire = writer.schema("twin.v1.Message", WIRE, b"docs/protocol.md, section 5: frames back to back")
+    mark = writer.schema("twinstage.Mark", "jsonschema", msgspec.json.encode(_MARK_SCHEMA))
+    event = writer.schema("twinstage.Event", "jsonschema", b'{"type":"object"}')
+    return Topics(
+        writer.channel(TICKS, WIRE, wire),
+        writer.channel(KEYFRAMES, WIRE, wire),
+        writer.channel(MARKS, "json", mark),
+        writer.channel(EVENTS, "json", event),
+    )
+
+
 class Tape:
     """Writes one recording.
 
@@ -75,13 +107,7 @@ class Tape:
             "twinstage",
             {"version": VERSION, "protocol": WIRE, "keyframeSeconds": format(keyframe_seconds, "g")},
         )
-        wire = writer.schema("twin.v1.Message", WIRE, b"docs/protocol.md, section 5: frames back to back")
-        mark = writer.schema("twinstage.Mark", "jsonschema", msgspec.json.encode(_MARK_SCHEMA))
-        event = writer.schema("twinstage.Event", "jsonschema", b'{"type":"object"}')
-        self._ticks = writer.channel(TICKS, WIRE, wire)
-        self._keyframes = writer.channel(KEYFRAMES, WIRE, wire)
-        self._marks = writer.channel(MARKS, "json", mark)
-        self._events = writer.channel(EVENTS, "json", event)
+        self._topics = declare(writer)
         self._files: set[str] = set()
         self._scenes = 0
         self._replica: Replica | None = None
@@ -141,7 +167,7 @@ class Tape:
         self.ticks += 1
         if not head.keyframe:
             for message in messages:
-                self._say(self._ticks, message, head.seq, at_ns, head.tick_ns)
+                self._say(self._topics.ticks, message, head.seq, at_ns, head.tick_ns)
         if head.keyframe or at_ns - self._key_ns >= self._keyframe_ns:
             self._keyframe(replica, messages if head.keyframe else None, at_ns, head.tick_ns)
         elif at_ns - self._flush_ns >= FLUSH_S * _NS or self._writer.waiting >= CHUNK_BYTES:
@@ -156,15 +182,15 @@ class Tape:
         self._flush(at_ns)
         self._key_ns = at_ns
         mark = Mark(self._scenes - 1, self._epoch, self._revision, replica.seq, replica.digest())
-        self._say(self._marks, msgspec.json.encode(mark), replica.seq, at_ns, tick_ns)
+        self._topics.mark(self._writer, mark, at_ns)
         for message in messages or replica.keyframe(epoch_crc(self._epoch)):
-            self._say(self._keyframes, message, replica.seq, at_ns, tick_ns)
+            self._say(self._topics.keyframes, message, replica.seq, at_ns, tick_ns)
 
     def event(self, name: str, data: Mapping[str, Any], now_ns: int) -> None:
         """Something that happened beside the ticks; `now_ns`: the server's time of day."""
         if self.first_ns:
             at_ns = self._at(now_ns)
-            self._say(self._events, msgspec.json.encode({"event": name, "data": data}), 0, at_ns, now_ns)
+            self._topics.event(self._writer, {"event": name, "data": data}, at_ns)
 
     def flush(self) -> None:
         """Hands everything to the operating system."""
@@ -178,7 +204,7 @@ class Tape:
             mark = Mark(
                 self._scenes - 1, self._epoch, self._revision, replica.seq, replica.digest(), end=True
             )
-            self._say(self._marks, msgspec.json.encode(mark), replica.seq, at_ns, at_ns)
+            self._topics.mark(self._writer, mark, at_ns)
         self._writer.finish()
 
     def _flush(self, at_ns: int) -> None:
