@@ -22,7 +22,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
@@ -81,6 +81,18 @@ class Digests:
         return self.server == self.client
 
 
+class Tap(Protocol):
+    """Someone who keeps what comes."""
+
+    def scene(self, document: bytes) -> None:
+        """What follows is of this scene; called again where it is the same after a new connection to another run."""
+        ...
+
+    def tick(self, messages: list[bytes], frames: list[Frame]) -> None:
+        """A whole tick was applied: the messages that it came in, and its frames."""
+        ...
+
+
 class Client:
     """One link to a twin; made by `connect`."""
 
@@ -96,7 +108,10 @@ class Client:
         caps: tuple[str, ...] = m.CAPS,
         token: str | None = None,
         ca_file: str | Path | None = None,
+        tap: Tap | None = None,
     ) -> None:
+        self._tap = tap
+        self._raw: list[bytes] = []
         self.http_url, self._socket_url = _addresses(url)
         self._token = token
         token_text(token)  # a reference that leads nowhere is told at once
@@ -424,7 +439,7 @@ class Client:
         return m.Have(model.epoch, model.seq, model.revision) if known and model else None
 
     async def _listen(self, socket: ClientConnection) -> None:
-        self._frames = []
+        self._frames, self._raw = [], []
         spent = 0
         while True:
             message = await socket.recv()
@@ -435,6 +450,8 @@ class Client:
             frames, skipped = decode_counting(message)
             spent += time.perf_counter_ns() - begin
             self.frames_skipped += skipped
+            if self._tap is not None:
+                self._raw.append(message)
             for frame in frames:
                 self._frames.append(frame)
                 if frame.header.op == OP_TICK_END:
@@ -444,9 +461,12 @@ class Client:
 
     async def _apply(self, socket: ClientConnection, frames: list[Frame], spent_ns: int) -> None:
         begin = time.perf_counter_ns()
+        raw, self._raw = self._raw, []
         tick = self.model.apply(frames)
         if tick is None:
             return
+        if self._tap is not None:
+            self._tap.tick(raw, frames)
         self.apply_ns = spent_ns + time.perf_counter_ns() - begin
         self.latency_ns = self.server_now_ns() - tick.tick_ns
         self._tick = tick
@@ -483,7 +503,7 @@ class Client:
         elif isinstance(message, m.Event) and message.event == "edit":
             self.edits = max(self.edits, int((message.data or {}).get("version", 0)))
         elif isinstance(message, m.Event) and message.event == "scene":
-            self._frames = []
+            self._frames, self._raw = [], []
             await self._load(socket, None, message.revision)
         elif isinstance(message, m.Event) and message.event == "notice":
             self.notices = [*self.notices[-99:], message.text]
@@ -519,8 +539,14 @@ class Client:
         if held is None or (epoch or held.epoch, revision) != (held.epoch, held.revision):
             body = await asyncio.to_thread(self._get, "/api/scene")
             self._model = SceneModel(msgspec.json.decode(body))
+            if self._tap is not None:
+                self._tap.scene(body)
             self._filtered = self._interest != m.Interest()
         await socket.send(m.to_text(m.Ready(self.model.revision)))
+
+    async def fetch(self, path: str) -> bytes:
+        """What the server has at a path, as `/glb/....glb`. OSError where it has nothing there."""
+        return await asyncio.to_thread(self._get, path)
 
     async def geometry(self, prototype: int) -> bytes:
         """The GLB of a prototype of the scene."""
@@ -549,12 +575,14 @@ async def connect(
     caps: tuple[str, ...] = m.CAPS,
     token: str | None = None,
     ca_file: str | Path | None = None,
+    tap: Tap | None = None,
 ) -> AsyncIterator[Client]:
     """A link that has its first state; `url` is the address of the viewer.
 
     `on_tick` is called after each applied tick, `on_event` at each event. `interest` and `rate` (ticks a second at most): as in
     `Client`. `caps`: what of the protocol is used. `token`: env:NAME, file:PATH, or the token itself; looked up again for each
-    connection, and never printed. `ca_file`: PEM certificate that vouches for the server's, where the system does not know it.
+    connection, and never printed. `tap`: who keeps all that comes.
+    `ca_file`: PEM certificate that vouches for the server's, where the system does not know it.
     Raises UserError where no twin answers within `timeout` [s].
     """
     client = Client(
@@ -567,6 +595,7 @@ async def connect(
         caps=caps,
         token=token,
         ca_file=ca_file,
+        tap=tap,
     )
     task = asyncio.create_task(client.run())
     try:

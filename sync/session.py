@@ -62,6 +62,9 @@ class Stream(Protocol):
     @property
     def seq(self) -> int: ...
 
+    floor: int
+    """Who holds only older ticks needs a keyframe."""
+
     @property
     def events(self) -> int: ...
 
@@ -263,7 +266,7 @@ class Session:
             have is None
             or have.epoch != stream.epoch
             or have.revision != stream.revision
-            or have.seq > stream.seq
+            or not stream.floor <= have.seq <= stream.seq
             or self._interest != _ALL
         ):
             return None
@@ -420,6 +423,14 @@ class Session:
         self._rest.clear()
         self._listen()
         self._say(m.Event("scene", revision=self._stream.revision))
+
+    def begin_again(self) -> None:
+        """What was told so far does not count any more: a keyframe is next. What is half sent is sent to its end."""
+        self._have = None
+        if self._streaming:
+            self._base, self._fresh = None, True
+            self._listen()
+        self._wake()
 
     def notice(self, level: str, text: str) -> None:
         """Text for the user: level info, warning or error."""

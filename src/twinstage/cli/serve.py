@@ -144,6 +144,14 @@ def serve(
             show_default=False,
         ),
     ] = None,
+    record: Annotated[
+        Path | None,
+        typer.Option(
+            "--record",
+            help="Keep all that viewers are told in this file (.twinrec); `twinstage open` plays it.",
+            show_default=False,
+        ),
+    ] = None,
     duration: Annotated[
         float | None,
         typer.Option("--duration", min=0, help="Stop after that many seconds; without it, at Ctrl-C."),
@@ -207,6 +215,7 @@ def serve(
         camera_engine=_camera_engine(camera_engine),
         access=access,
         datasets=datasets,
+        record=record,
         grpc_port=grpc_port,
         publish=published,
     )
