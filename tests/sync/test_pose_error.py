@@ -253,7 +253,8 @@ class Follower:
         """The connection breaks, with ticks under way, and a new one follows."""
         self.hub.disconnect(self.session)
         model = self.model
-        self.open({"epoch": model.epoch, "revision": model.revision, "seq": model.seq} if knowing else None)
+        have = {"epoch": model.epoch, "revision": model.revision, "seq": model.seq}
+        self.open(have if knowing and self.keyframes else None)
 
     def say(self, **message: object) -> None:
         self.session.receive(json.dumps(message), now_ns=self.plant.now, wall_ns=self.plant.now)

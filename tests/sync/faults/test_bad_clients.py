@@ -283,19 +283,22 @@ def join_cost_after(make: ModuleType, count: int) -> None:
 
 
 def test_another_epoch_makes_what_was_held_worthless(make: ModuleType) -> None:
-    old, new = Motion(make, 20, epoch="first"), Motion(make, 20, epoch="second", seed=9)
-    for _ in range(5):
-        old.tick()
-        new.tick()
-    for motion in (old, new):
+    """The same client comes again: to the same run, to another one, and to the same with a seq that it never had."""
+    motions = {epoch: Motion(make, 20, epoch=epoch, seed=9) for epoch in ("first", "second")}
+    for motion in motions.values():
         motion.hub.clock = ManualClock(SECOND)
-    held = {"epoch": "first", "revision": 0, "seq": 3}
-    same, other = LineClient(old.hub, have=held), LineClient(new.hub, have=held)
-    for client in (same, other):
-        client.model.seq = 3
-        client._frames = []
+        for _ in range(5):
+            motion.tick()
+    client = LineClient(motions["first"].hub)
+    client.run(FRAME)
+    motions["first"].tick()
+    for epoch, seq, keyframes in (("first", 5, 1), ("second", 6, 2), ("first", 6, 3), ("first", 99, 4)):
+        client.session.close(1000, "a cut")
+        have = {"epoch": client.model.epoch, "revision": 0, "seq": seq}
+        client = client.again(motions[epoch].hub, have)
         client.run(FRAME)
-    assert (same.keyframes, other.keyframes) == (0, 1)
-    future = LineClient(old.hub, have={"epoch": "first", "revision": 0, "seq": 99})
-    future.run(FRAME)
-    assert future.keyframes == 1, "a seq that this run never had"
+        assert client.keyframes == keyframes, (epoch, seq)
+        client.say(type="digest")
+        client.hub.clock.advance(SECOND)  # type: ignore[attr-defined]
+        client.run(FRAME)
+        assert client.compared == 1

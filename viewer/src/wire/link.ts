@@ -43,13 +43,14 @@ export class Link {
   constructor(
     private readonly url: string,
     private readonly handlers: LinkHandlers,
-    private readonly patienceMs = PATIENCE_MS,
+    /** Opens the connection; a page that holds a recording has another way. */
+    private readonly open: (url: string) => WebSocket = (address) => new WebSocket(address, "twin.v1"),
   ) {}
 
   connect(): void {
     this.retryAt = null;
     this.attempts++;
-    const socket = new WebSocket(this.url, "twin.v1");
+    const socket = this.open(this.url);
     socket.binaryType = "arraybuffer";
     this.socket = socket;
     socket.onopen = () => this.run(this.session.opened());
@@ -57,7 +58,7 @@ export class Link {
     socket.onclose = (event) => this.lost(event.code, event.reason);
     window.clearInterval(this.pingTimer);
     this.unheard = 0;
-    this.pingTimer = window.setInterval(() => this.watch(socket), this.patienceMs / MOST_UNHEARD);
+    this.pingTimer = window.setInterval(() => this.watch(socket), PATIENCE_MS / MOST_UNHEARD);
     this.handlers.onChange();
   }
 
