@@ -279,7 +279,7 @@ async def _follow_through_asgi(
 ) -> None:
     wake = asyncio.Event()
     session = hub.connect(wake.set, now_ns=_now_ns(), admit=admit)
-    reader = asyncio.create_task(_read(socket, session, _hearing(session, clock, access)))
+    reader = asyncio.create_task(_read(socket, session, _hearing(session, clock, access)[0]))
     try:
         await _write(socket, session, wake)
     except WebSocketDisconnect:
@@ -297,7 +297,7 @@ async def _follow_directly(
     """The short way, behind our own server."""
     pump = Pump(direct, _now_ns)
     session = hub.connect(pump.wake, now_ns=_now_ns(), admit=admit)
-    pump.attach(session, _hearing(session, clock, access))
+    pump.attach(session, *_hearing(session, clock, access))
     try:
         await pump.done.wait()
     finally:
@@ -308,18 +308,22 @@ async def _follow_directly(
             await socket.close(*session.closed)
 
 
-def _hearing(session: Session, clock: Clock, access: Access) -> Callable[[str | bytes], None]:
-    """What takes a client's messages, as many a second as it may send."""
+def _hearing(
+    session: Session, clock: Clock, access: Access
+) -> tuple[Callable[[str | bytes], None], Callable[[], None]]:
+    """What takes a client's messages, as many a second as it may send; and what counts pieces and pings among them."""
     talk = access.talk(_now_ns())
 
-    def hear(message: str | bytes) -> None:
-        now_ns = _now_ns()
-        if not talk.take(now_ns) and not session.closed:
+    def toll() -> None:
+        if not talk.take(_now_ns()) and not session.closed:
             access.counts.limited["messages"] += 1
             session.close(TOO_MANY, f"more than {access.limits.messages_per_second:g} messages a second")
-        session.receive(message, now_ns=now_ns, wall_ns=clock.now_ns())
 
-    return hear
+    def hear(message: str | bytes) -> None:
+        toll()
+        session.receive(message, now_ns=_now_ns(), wall_ns=clock.now_ns())
+
+    return hear, toll
 
 
 async def _read(socket: WebSocket, session: Session, hear: Callable[[str | bytes], None]) -> None:
