@@ -34,12 +34,22 @@ def open_hub(stage: Path) -> Any:
     return Hub(read_snapshot(open_files(TwinFiles(stage), probe=False)), epoch=new_epoch(time.time_ns()))
 
 
+def open_live(stage: Path) -> Any:
+    """The whole twin of a stage."""
+    from twinstage.base.clock import SystemClock
+    from twinstage.live.twin import TwinFiles, open_twin
+
+    return open_twin(TwinFiles(stage), clock=SystemClock())
+
+
 @dataclass
 class Feed:
     """Hands the hub tick after tick of the motion, as the twin's loop does."""
 
     hub: Any
     motion: Motion
+    live: Any = None
+    """The whole twin, if it is to take part: it writes USD five times a second, too."""
     table: list[tuple[Any, Any, Any]] = field(init=False)
     running: bool = False
     late: int = 0
@@ -62,9 +72,14 @@ class Feed:
         from twinstage.scene.columns import PoseColumns, TickColumns
         from twinstage.sync.codec import snap_pose
 
-        tick = self.hub.seq + 1
-        rows, where, turn = self.table[tick % self.motion.period]
-        self.hub.publish(TickColumns(snap_pose(PoseColumns(tick, time.time_ns(), rows, where, turn))))
+        tick, now_ns = self.hub.seq + 1, time.time_ns()
+        pose = PoseColumns(tick, now_ns, *self.table[tick % self.motion.period])
+        if self.live is None:
+            self.hub.publish(TickColumns(snap_pose(pose)))
+            return
+        self.live.edits.push(TickColumns(pose))
+        self.live.tick(now_ns)
+        self.live._write_safely(due=tick % self.live._write_every == 0)
 
     async def run(self) -> None:
         """Until it is told to stop."""
@@ -115,13 +130,14 @@ async def obey(feed: Feed, stop: asyncio.Event) -> None:
 
 
 def main() -> None:
-    """STAGE PRIMS HZ."""
+    """STAGE PRIMS HZ [twin]."""
     from twinstage.sync.serve import serve
     from twinstage.sync.server import create_app
 
     stage, prims, hz = Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
-    hub = open_hub(stage)
-    feed, stop = Feed(hub, make_motion(prims, hz)), asyncio.Event()
+    live = open_live(stage) if "twin" in sys.argv else None
+    hub = open_hub(stage) if live is None else live.hub
+    feed, stop = Feed(hub, make_motion(prims, hz), live), asyncio.Event()
     serve(
         create_app(hub),
         port=0,

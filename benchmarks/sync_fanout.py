@@ -118,11 +118,11 @@ def load() -> str:
 
 
 @contextlib.contextmanager
-def stage(prims: int, hz: float, *, boxes: bool) -> Iterator[tuple[Child, Child]]:
+def stage(prims: int, hz: float, *, boxes: bool, twin: bool = False) -> Iterator[tuple[Child, Child]]:
     """Server and (still no) clients of a scene."""
     with tempfile.TemporaryDirectory() as folder:
         path = write_stage(Path(folder) / "plant.usda", make_motion(prims, hz), boxes=boxes)
-        server = Child("_fanout_server.py", path, prims, hz, core=0)
+        server = Child("_fanout_server.py", path, prims, hz, *["twin"] * twin, core=0)
         try:
             clients = Child("_fanout_clients.py", server.hear()["url"], core=1)
             try:
@@ -170,21 +170,21 @@ def watch(server: Child, clients: Child, seconds: float) -> Window:
 
 
 def crowd(
-    form: Form, name: str, prims: int, hz: float, count: int, *, boxes: bool, every: int
-) -> list[Window]:
-    """All windows of a scene with a crowd; prints its ticks_applied."""
-    with stage(prims, hz, boxes=boxes) as (server, clients):
+    form: Form, prims: int, hz: float, count: int, *, boxes: bool, every: int, twin: bool = False
+) -> tuple[list[Window], int]:
+    """All windows of a scene with a crowd, and how many ticks the server began late."""
+    with stage(prims, hz, boxes=boxes, twin=twin) as (server, clients):
         server.tell("go")
         clients.do("judge", prims=prims, hz=hz, every=every)
         clients.do("connect", clients=count - 1)
         time.sleep(1.0)
         windows = [watch(server, clients, form.window_s) for _ in range(form.samples)]
-        late = server.tell("stat")["late"]
-    conditions = describe(
-        form, windows, f"{prims:,} prims at {hz:g} Hz to {count} clients, {late} ticks late"
-    )
+        return windows, server.tell("stat")["late"]
+
+
+def applied(name: str, windows: list[Window], conditions: str) -> None:
+    """Prints ticks_applied of a scene."""
     figure(f"sync.{name}.ticks_applied", [each.seen["applied"] for each in windows], "fraction", conditions)
-    return windows
 
 
 def describe(form: Form, windows: list[Window], what: str) -> str:
@@ -195,8 +195,9 @@ def describe(form: Form, windows: list[Window], what: str) -> str:
 
     last, a_tick = windows[-1].seen, middle(lambda each: 1e3 * each.cpu_s / max(1, each.ticks))
     return (
-        f"{what}; {form.window_s:g} s a window; server {middle(lambda each: each.server_cpu):.0%} of a core ({a_tick:.2f} ms a "
-        f"tick), all clients {middle(lambda each: each.client_cpu):.0%} of another; they waited for other programs "
+        f"{what}; the stream alone, no telemetry, no USD; {form.window_s:g} s a window; server "
+        f"{middle(lambda each: each.server_cpu):.0%} of a core ({a_tick:.2f} ms a tick), all clients "
+        f"{middle(lambda each: each.client_cpu):.0%} of another; they waited for other programs "
         f"{middle(lambda each: each.server_waited):.0%} and {middle(lambda each: each.client_waited):.0%} of the time; "
         f"{last['compared']} ticks compared with the motion: at most {last['error_mm']:.3f} mm, "
         f"{last['error_deg']:.4f} degrees; least of a client {last['applied_least']:.3f}; {load()}"
@@ -209,7 +210,17 @@ def describe(form: Form, windows: list[Window], what: str) -> str:
 def bench_10k(form: Form) -> None:
     """Fifty clients, all figures of them."""
     name = "10k_60hz_50_clients"
-    windows = crowd(form, name, 10_000, 60, 50, boxes=True, every=10)
+    windows, late = crowd(form, 10_000, 60, 50, boxes=True, every=10)
+    whole, whole_late = crowd(replace(form, samples=1), 10_000, 60, 50, boxes=True, every=10, twin=True)
+    conditions = describe(form, windows, f"10,000 prims at 60 Hz to 50 clients, {late} ticks late")
+    seen = whole[0].seen
+    applied(
+        name,
+        windows,
+        f"{conditions}; the whole twin, which writes USD five times a second, too: {seen['applied']:.3f}, "
+        f"p50 {seen['p50']:.1f} ms, p99 {seen['p99']:.1f} ms, server {whole[0].server_cpu:.0%} of a core, "
+        f"{whole_late} ticks late",
+    )
     conditions = describe(
         form, windows, "10,000 prims at 60 Hz to 50 clients, age of a tick when a client has it"
     )
@@ -246,12 +257,16 @@ def bench_cpu(form: Form) -> None:
 
 def bench_100k(form: Form) -> None:
     """Ten clients."""
-    crowd(form, "100k_10hz_10_clients", 100_000, 10, 10, boxes=False, every=5)
+    windows, late = crowd(form, 100_000, 10, 10, boxes=False, every=5)
+    what = f"100,000 prims at 10 Hz to 10 clients, {late} ticks late"
+    applied("100k_10hz_10_clients", windows, describe(form, windows, what))
 
 
 def bench_1k(form: Form) -> None:
     """Two hundred clients."""
-    crowd(form, "1k_30hz_200_clients", 1_000, 30, 200, boxes=False, every=10)
+    windows, late = crowd(form, 1_000, 30, 200, boxes=False, every=10)
+    what = f"1,000 prims at 30 Hz to 200 clients, {late} ticks late"
+    applied("1k_30hz_200_clients", windows, describe(form, windows, what))
 
 
 def bench_encode(form: Form) -> None:

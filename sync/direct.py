@@ -121,8 +121,8 @@ class DirectSocket(WebSocketsSansIOProtocol):
     def handle_close(self, event: Any) -> None:
         if not self.close_sent:
             assert self.conn.close_rcvd is not None
-            told = {"code": self.conn.close_rcvd.code, "reason": self.conn.close_rcvd.reason}
-            self.queue.put_nowait({"type": "websocket.disconnect", **told})  # type: ignore[typeddict-item]
+            code, reason = self.conn.close_rcvd.code, self.conn.close_rcvd.reason
+            self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
         if not self._ended:
             self._end()
 
@@ -256,6 +256,7 @@ class Pump:
         self._scheduled = False
         self._cut: asyncio.TimerHandle | None = None
         self._later: asyncio.TimerHandle | None = None
+        self.failure: Exception | None = None
         self.done = asyncio.Event()
 
     def attach(self, session: Session, hear: _Hear, toll: Callable[[], object]) -> None:
@@ -283,9 +284,17 @@ class Pump:
 
     def _run(self) -> None:
         self._scheduled = False
-        session, socket = self._session, self._socket
-        if session is None or self.done.is_set():
+        if self._session is None or self.done.is_set():
             return
+        try:
+            self._move(self._session, self._socket)
+        except Exception as error:  # a defect: this connection ends, and whoever waits for `done` raises it
+            self.failure = error
+            self._session.lost = True
+            self._socket.transport.abort()
+            self.done.set()
+
+    def _move(self, session: Session, socket: DirectSocket) -> None:
         if not socket.open:
             session.lost = True
             session.close(1000, "the client left")

@@ -303,6 +303,8 @@ async def _follow_directly(
     finally:
         pump.detach()
         hub.disconnect(session)
+    if pump.failure is not None:
+        raise pump.failure
     if session.closed and not session.lost:
         with suppress(WebSocketDisconnect):
             await socket.close(*session.closed)

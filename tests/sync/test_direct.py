@@ -222,3 +222,30 @@ def test_a_client_that_does_not_read_is_cut_off_and_forgotten(make: ModuleType) 
                 await until(lambda: not hub.sessions)
 
     run(work)
+
+
+def test_a_defect_ends_one_connection_and_is_told(
+    make: ModuleType, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def work() -> None:
+        hub = new_hub(make)
+        async with running(create_app(hub), port=0) as url, raw(url) as client, raw(url) as other:
+            moved(make, hub, 1.0)
+            await other.say([frame(HELLO), frame(READY)])
+            await client.say([frame(HELLO)])
+            await until(lambda: len(hub.sessions) == 2)
+            assert json.loads((await client.frame())[1])["type"] == "welcome"
+            broken = next(session for session in hub.sessions if not session.ticks_sent)
+
+            def fail(now_ns: int) -> None:
+                raise ZeroDivisionError("a defect")
+
+            monkeypatch.setattr(broken, "next_message", fail)
+            await client.say([frame(READY)])
+            with pytest.raises((asyncio.IncompleteReadError, ConnectionResetError)):
+                await client.frame()
+            await until(lambda: len(hub.sessions) == 1)
+            assert (await other.frame())[0] == 0x81 and (await other.frame())[0] == 0x82
+
+    run(work)
+    assert "a defect" in caplog.text

@@ -1,8 +1,8 @@
 """One live twin: a stage, its telemetry, its bindings, and the two consumers of each tick.
 
 Sixty times a second `tick` asks the ingest what has become due, evaluates the bindings once, and hands the same columns
-to the hub (at once) and to the USD writer (at most five times a second, and whenever `flush` is called: before a save,
-an export or a render). So the stream and the stage hold one truth, and USD never slows the stream.
+to the hub (at once) and to the USD writer (each prim at most five times a second, and all of them whenever `flush` is
+called: before a save, an export or a render). So the stream and the stage hold one truth, and USD never slows the stream.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from twinstage.base.errors import UserError
 from twinstage.base.finding import Finding
 from twinstage.live.edits import ProducerEdits
 from twinstage.live.past import go_to, open_past
+from twinstage.live.unwritten import Unwritten
 from twinstage.live.wiring import load_wiring, with_recordings
 from twinstage.scene.columns import TickColumns
 from twinstage.scene.merge import merge_ticks
@@ -102,8 +103,8 @@ class LiveTwin:
         self.seed = seed
         self.ordinal = 0
         self.edits = ProducerEdits(snapshot, movable=opened_movable(opened))
-        self._writer = writer
-        self._unwritten: list[TickColumns] = []
+        self._write_every = max(1, round(self.settings.tick_hz / self.settings.usd_hz))
+        self._unwritten = Unwritten(writer, self._write_every)
         self._restarts = 0
         self._last_failure = ""
 
@@ -134,7 +135,7 @@ class LiveTwin:
             columns, now_ns=now_ns, received_ns=received_ns
         )  # a tick that says nothing new is not counted there
         if _says_anything(columns):
-            self._unwritten.append(columns)
+            self._unwritten.add(columns)
             return columns
         return None
 
@@ -154,23 +155,33 @@ class LiveTwin:
     def flush(self) -> None:
         """Write everything published so far into the USD live layer; waits while somebody copies it (`writing`)."""
         with self.writing:
-            if self._unwritten:
-                merged = merge_ticks(self._unwritten)
-                self._unwritten.clear()
-                self._writer.write(merged)
+            self._unwritten.write_all()
 
-    def _flush_safely(self) -> None:
-        """A write that USD refuses must not end the stream: it is logged and shown, and the stream goes on."""
+    def _write_safely(self, *, due: bool) -> None:
+        """The next portion. What USD refuses must not end the stream: it is logged and shown, and the stream goes on."""
         if self.writing.locked():
             return  # the next write has it all
         try:
+            with self.writing:
+                self._unwritten.write_some(due=due)
+        except Exception as error:
+            self._not_taken(error)
+
+    def _flush_safely(self) -> None:
+        """Everything, unless somebody copies the layer just now."""
+        if self.writing.locked():
+            return
+        try:
             self.flush()
         except Exception as error:
-            text = f"the stage did not take the last values: {error}"
-            if text != self._last_failure:
-                self._last_failure = text
-                log.error(text)
-                self.hub.notice("error", text)
+            self._not_taken(error)
+
+    def _not_taken(self, error: Exception) -> None:
+        text = f"the stage did not take the last values: {error}"
+        if text != self._last_failure:
+            self._last_failure = text
+            log.error(text)
+            self.hub.notice("error", text)
 
     async def run(self, stop: asyncio.Event, *, speed: float = 1.0) -> None:
         """Run sources, ticks and USD writes until `stop` is set."""
@@ -225,14 +236,12 @@ class LiveTwin:
     async def _tick_forever(self, stop: asyncio.Event) -> None:
         loop = asyncio.get_running_loop()
         period = 1.0 / self.settings.tick_hz
-        write_every = max(1, round(self.settings.tick_hz / self.settings.usd_hz))
         due = loop.time()
         count = 0
         while not stop.is_set():
             self.tick(self.clock.now_ns())
             count += 1
-            if count % write_every == 0:
-                self._flush_safely()
+            self._write_safely(due=count % self._write_every == 0)
             due += period
             delay = due - loop.time()
             if delay < -1.0:  # the machine was asleep or overloaded: do not race to catch up
