@@ -220,7 +220,10 @@ def _accepts_gzip(accepted: str) -> bool:
 
 async def _plain_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    plain = {404: f"there is nothing at {request.url.path}", 405: f"{request.method} is not for this path"}
+    plain = {
+        404: f"there is nothing at {request.url.path[:200]!r}",
+        405: f"{request.method} is not for this path",
+    }
     told = error.detail == HTTPStatus(error.status_code).phrase
     text = plain.get(error.status_code, error.detail) if told else error.detail
     return JSONResponse({"error": str(text)}, status_code=error.status_code, headers=error.headers)

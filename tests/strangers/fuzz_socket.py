@@ -167,7 +167,8 @@ async def fuzz_sockets(connections: int, seed: int, *, at_once: int = 8) -> Met:
                 batch = []
                 for _ in range(min(at_once, connections - met.connections)):
                     mine = Random(f"socket {seed} {met.connections}")
-                    data = Breaker(mine, Talker(mine)).connection()
+                    data, count = Breaker(mine, Talker(mine)).connection()
+                    met.messages += count
                     head = UPGRADE if random.random() < 0.93 else random.choice(HEADS)
                     batch.append((data, head, one_connection(port, data, head, mine)))
                     met.connections += 1
@@ -193,7 +194,6 @@ async def fuzz_sockets(connections: int, seed: int, *, at_once: int = 8) -> Met:
 def judge(met: Met, data: bytes, head: bytes, end: str) -> None:
     """A connection ends by a code, by the client's own close, or not at all."""
     met.ends[end] += 1
-    met.messages += len(data) // 60 + 1
     known = (
         end in ("open", "none")
         or end.startswith("HTTP 4")

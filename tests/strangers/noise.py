@@ -101,6 +101,8 @@ class Talker:
 
     def __init__(self, random: Random) -> None:
         self.random = random
+        self.manners = 0.4
+        """Share of its messages that are right."""
         self.seq = 0
         """Newest tick that it was sent: so that acks are right now and then."""
 
@@ -108,11 +110,12 @@ class Talker:
         """What one client says: mostly something decent first, or its session would end before it began."""
         random = self.random
         out: list[str | bytes] = []
+        self.manners = random.choice([0.97, 0.97, 0.9, 0.4])
         if random.random() < 0.9:
             out.append(self.hello())
             if random.random() < 0.9:
                 out.append('{"type":"ready","revision":0}')
-        return [*out, *(self.message() for _ in range(random.randrange(1, 40)))]
+        return [*out, *(self.message() for _ in range(random.randrange(1, 60)))]
 
     def hello(self) -> str:
         caps = [cap for cap in ("delta", "zstd", "digest", "more") if self.random.random() < 0.6]
@@ -122,14 +125,12 @@ class Talker:
         return json.dumps(hello)
 
     def message(self) -> str | bytes:
-        kind = self.random.random()
-        if kind < 0.45:
+        if self.random.random() < self.manners:
             return json.dumps(self.decent())
-        if kind < 0.65:
-            return json.dumps(self.odd())
-        if kind < 0.85:
-            return self.scratched(json.dumps(self.decent() if kind < 0.75 else self.odd()))
-        return self.rubbish()
+        kind = self.random.randrange(4)
+        if kind < 2:
+            return json.dumps(self.odd()) if kind else self.rubbish()
+        return self.scratched(json.dumps(self.decent() if kind == 2 else self.odd()))
 
     def decent(self) -> dict[str, Any]:
         """A message as the page has it."""
@@ -354,12 +355,12 @@ class Breaker:
             return ws_frame(random, body, random.choice([0x00, 0x80]))
         return random.randbytes(random.randrange(1, 400))
 
-    def connection(self) -> bytes:
-        """All that one client sends; the end may be missing."""
+    def connection(self) -> tuple[bytes, int]:
+        """All that one client sends, and how many messages and frames that is; the end may be missing."""
         random = self.random
         said = [] if random.random() < 0.1 else [ws_frame(random, self.talker.hello().encode())]
         if random.random() < 0.9:
             said.append(ws_frame(random, b'{"type":"ready","revision":0}'))
         said += [self.frame() for _ in range(random.randrange(1, 14))]
         data = b"".join(said)
-        return data[: random.randrange(len(data))] if random.random() < 0.3 else data
+        return (data[: random.randrange(len(data))] if random.random() < 0.3 else data), len(said)
