@@ -48,8 +48,7 @@ class DirectSocket(WebSocketsSansIOProtocol):
     early = False
     """Whether the client spoke before it was answered: then only the library knows where in a frame it is."""
     _rest = b""
-    _pieces = 0
-    """Of a message whose end has not come."""
+    _fragmented = False
     _asked = False
     _ended = False
     """The close was said by both, or the client's bytes made no sense: what comes now is thrown away."""
@@ -128,9 +127,22 @@ class DirectSocket(WebSocketsSansIOProtocol):
 
     def handle_ping(self) -> None:
         """Who sends pings and does not read the pongs gets none, instead of a heap of them."""
+        self._count()
         pongs = b"".join(self.conn.data_to_send())
         if self.writable.is_set():
             self.transport.write(pongs)
+
+    def handle_cont(self, event: Any) -> None:
+        super().handle_cont(event)
+        self._count()
+        if len(self.frames) > _MOST_PIECES and not self._ended:
+            self.conn.fail(1009, f"a message in more than {_MOST_PIECES} pieces")
+            self.handle_parser_exception()
+
+    def _count(self) -> None:
+        """On the long way; on the short one `_frame` counts."""
+        if self.hear is None and self.toll is not None:
+            self.toll()
 
     def handle_parser_exception(self) -> None:
         if self._ended:
@@ -194,7 +206,7 @@ class DirectSocket(WebSocketsSansIOProtocol):
         if self.hear is _deaf and frame[0] & 0x0F != _CLOSE:
             return
         short = len(frame) - 6 < _SHORT and frame[:2] == bytes((_TEXT, _MASKED | max(0, len(frame) - 6)))
-        if short and not self._pieces and self.open and self.hear is not None:
+        if short and not self._fragmented and self.open and self.hear is not None:
             try:
                 text = _unmasked(frame[6:], frame[2:6]).decode()
             except UnicodeDecodeError:
@@ -204,14 +216,10 @@ class DirectSocket(WebSocketsSansIOProtocol):
                 return
         control, whole = frame[0] & 0x08, frame[0] & _FIN
         if not control:  # a ping, pong or close may come in between
-            self._pieces = 0 if whole else self._pieces + 1
+            self._fragmented = not whole
         if self.toll is not None and (control or not whole):
             self.toll()
-        if self._pieces > _MOST_PIECES and not self._ended:
-            self.conn.fail(1009, f"a message in more than {_MOST_PIECES} pieces")
-            self.handle_parser_exception()
-        if not self._ended:
-            super().data_received(frame)
+        super().data_received(frame)
 
 
 def _unmasked(body: bytes, key: bytes) -> bytes:
@@ -233,6 +241,13 @@ def _frame_end(data: bytes, at: int) -> int:
         n = int.from_bytes(data[at + 2 : at + 10], "big") if len(data) - at >= 10 else 0
         head += 8
     return at + head + n
+
+
+def count_frames(scope: MutableMapping[str, Any], toll: Callable[[], object]) -> None:
+    """Sets `toll` for a connection that goes the long way; nothing behind another server."""
+    found = scope.get("extensions", {}).get(EXTENSION)
+    if isinstance(found, DirectSocket):
+        found.toll = toll
 
 
 def direct_socket(scope: MutableMapping[str, Any]) -> DirectSocket | None:

@@ -28,6 +28,8 @@ from twinstage.sync.tiers import Tier
 from twinstage.sync.view import KINDS, View
 
 Admit = Callable[[str | None], Identity | Refusal]
+TakeCommand = Callable[[Mapping[str, Any], Identity, Callable[[m.Answer], None], int], None]
+"""Does what somebody wants, and calls back with what became of it, at once or later; last, the time."""
 """Says who shows that token in a hello, or why it is not let in."""
 MAX_CONTROL = 64
 """Control messages that may wait for one client; more means that it does not read."""
@@ -46,6 +48,10 @@ class Stream(Protocol):
     figures: StreamFigures
     tiers: tuple[Tier, ...]
     """Fastest first; its state is the newest there is."""
+    take_command: TakeCommand | None
+    """None: nothing can be changed through this server."""
+    edits: Callable[[], int]
+    """Number of the newest transaction."""
 
     @property
     def epoch(self) -> str: ...
@@ -55,6 +61,12 @@ class Stream(Protocol):
 
     @property
     def seq(self) -> int: ...
+
+    floor: int
+    """Who holds only older ticks needs a keyframe."""
+
+    @property
+    def events(self) -> int: ...
 
     @property
     def stage(self) -> m.StageInfo: ...
@@ -145,7 +157,21 @@ class Session:
         if isinstance(parsed, m.Unknown):
             self._stream.counters.ignored_messages += 1
             return
+        if isinstance(parsed, m.Command) and self._welcomed:
+            self._command(parsed.id, message, now_ns)
+            return
         self._handle(parsed, now_ns, wall_ns)
+
+    def _command(self, ident: str, message: str, now_ns: int) -> None:
+        take = self._stream.take_command
+        if take is None:
+            self._say(
+                m.Answer(
+                    ident[:64], False, 0, code="refused", error="nothing can be changed through this server"
+                )
+            )
+            return
+        take(m.fields_of(message), self.who, self._say, now_ns)
 
     def _handle(self, message: m.ClientMessage, now_ns: int, wall_ns: int) -> None:
         if isinstance(message, m.Hello):
@@ -212,6 +238,8 @@ class Session:
                 rate=self.tier.hz,
                 tiers=[tier.hz for tier in stream.tiers],
                 stage=stream.stage,
+                events=stream.events,
+                edits=stream.edits(),
             )
         )
 
@@ -238,7 +266,7 @@ class Session:
             have is None
             or have.epoch != stream.epoch
             or have.revision != stream.revision
-            or have.seq > stream.seq
+            or not stream.floor <= have.seq <= stream.seq
             or self._interest != _ALL
         ):
             return None
@@ -395,6 +423,14 @@ class Session:
         self._rest.clear()
         self._listen()
         self._say(m.Event("scene", revision=self._stream.revision))
+
+    def begin_again(self) -> None:
+        """What was told so far does not count any more: a keyframe is next. What is half sent is sent to its end."""
+        self._have = None
+        if self._streaming:
+            self._base, self._fresh = None, True
+            self._listen()
+        self._wake()
 
     def notice(self, level: str, text: str) -> None:
         """Text for the user: level info, warning or error."""

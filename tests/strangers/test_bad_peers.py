@@ -21,7 +21,7 @@ from tests.strangers.fuzz_socket import (
 from tests.strangers.noise import ws_frame
 from tests.sync import make
 
-from twinstage.sync import direct
+from twinstage.sync import direct, server
 from twinstage.sync.direct import DirectSocket
 from twinstage.sync.hub import Hub
 from twinstage.sync.serve import running
@@ -40,8 +40,10 @@ def port_of(url: str) -> int:
 
 
 @asynccontextmanager
-async def peer(url: str) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    """A websocket of bytes, welcomed; the reader takes 64 KiB at most ahead of who reads."""
+async def peer(
+    url: str, *, early: bool = False
+) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """A websocket of bytes, welcomed; it takes 64 KiB at most ahead of who reads."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port_of(url), limit=1 << 15)
     try:
         writer.write(UPGRADE)
@@ -74,6 +76,14 @@ async def good(client: Client, hub: Hub) -> None:
     assert (seq, theirs, client.connections) == (own, mine, 1)
 
 
+@pytest.fixture(params=["the short way", "the long way"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How the server talks to its sockets: the long way is that of a client that spoke too early."""
+    if request.param == "the long way":
+        monkeypatch.setattr(server, "direct_socket", lambda scope: None)
+
+
+@pytest.mark.usefixtures("way")
 def test_a_flood_of_pings_is_too_many_messages() -> None:
     async def work() -> None:
         hub = new_hub()
@@ -104,6 +114,7 @@ def test_pongs_that_nobody_reads_are_not_heaped_up(sockets: list[DirectSocket]) 
     run(work)
 
 
+@pytest.mark.usefixtures("way")
 def test_a_message_of_endless_empty_pieces_is_refused() -> None:
     async def work() -> None:
         hub = new_hub()
@@ -118,6 +129,7 @@ def test_a_message_of_endless_empty_pieces_is_refused() -> None:
     run(work)
 
 
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize(
     ("bad", "code"),
     [

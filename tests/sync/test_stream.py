@@ -475,6 +475,7 @@ taken = st.one_of(
 operations = st.lists(st.one_of(published, published, taken, taken, asked), min_size=10, max_size=70)
 
 
+@pytest.mark.parametrize("way", ["twin", "relay", "relay with holes"])
 @given(operations, st.sampled_from([["delta", "zstd"], ["delta"], []]), interests)
 @settings(deadline=None, max_examples=150)
 @example(
@@ -486,10 +487,12 @@ operations = st.lists(st.one_of(published, published, taken, taken, asked), min_
     [("move", [1], 1), ("both", 0, 0), ("move", [1], 2), ("move", [3], 3), ("both", 0, 0)], ["delta"], {}
 )
 def test_whatever_happens_a_client_ends_with_the_digest_of_the_hub(
-    make: ModuleType, script: list, caps: list[str], interest: dict
+    make: ModuleType, relays: ModuleType, way: str, script: list, caps: list[str], interest: dict
 ) -> None:
     hub = new_hub(make)
-    peer = Peer(hub, caps=caps, interest={"type": "interest", **interest})
+    mirrored = None if way == "twin" else relays.Mirrored(hub, holes=way == "relay with holes")
+    edge = hub if mirrored is None else mirrored.edge
+    peer = Peer(edge, caps=caps, interest={"type": "interest", **interest})
     filtered = bool(interest)
     for count, (what, row, value) in enumerate(script):
         if what == "move":
@@ -520,6 +523,7 @@ def test_whatever_happens_a_client_ends_with_the_digest_of_the_hub(
             peer.say(type="rate", hz=row)
         elif what == "wait":
             step(hub, row * FRAME)
+            edge.advance()
             peer.session.expire(peer.now)
         elif what == "both":
             peer.take().ack()
@@ -536,23 +540,30 @@ def test_whatever_happens_a_client_ends_with_the_digest_of_the_hub(
             peer.say(type="ready", revision=hub.revision)
             filtered = bool(interest)
         elif what == "drop":
-            hub.disconnect(peer.session)
+            edge.disconnect(peer.session)
             model, again = peer.model, {}
             if not filtered and model.seq and peer.ticks:
                 again = {"have": {"epoch": "e1", "revision": hub.revision, "seq": model.seq}}
             else:
                 model, filtered = None, bool(interest)
             wish = {"type": "interest", **interest}
-            peer = Peer(hub, model=model, caps=caps, interest=wish, **again)
+            peer = Peer(edge, model=model, caps=caps, interest=wish, **again)
         else:
             peer.say(type=what)
     assert peer.session.closed is None
+    if mirrored is not None:
+        mirrored.catch_up()
+        whole = hub.view(frozenset(messages.CHANNELS), messages.Interest())
+        assert edge.digest(edge.view(frozenset(messages.CHANNELS), messages.Interest()), {}) == hub.digest(
+            whole, {}
+        )
     peer.say(type="resume")
     before = peer.compared
     peer.say(type="digest")
     for _ in range(8):
         peer.take().ack()
         step(hub, SECOND)
+        edge.advance()
         peer.session.expire(peer.now)
     assert peer.session.closed is None
     assert peer.compared > before and peer.model.seq == hub.seq

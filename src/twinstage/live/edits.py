@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -115,6 +115,25 @@ class ProducerEdits:
             self._check_nodes(index)
         with self._lock:
             self._pushed.append(columns)
+
+    def push_all(self, columns: TickColumns) -> None:
+        """Columns that were told before, as they are."""
+        with self._lock:
+            self._pushed.append(columns)
+
+    def use(self, snapshot: "Snapshot") -> None:
+        """Another scene from now on; what was set a moment ago stays set, what was pushed as columns is void."""
+        with self._lock:
+            old, known = self._snapshot.prims.path, snapshot.prims.index_of
+
+            def moved(rows: "dict[int, Any]") -> "dict[int, Any]":
+                pairs = ((known.get(old[node]), value) for node, value in rows.items() if node < len(old))
+                return {node: value for node, value in pairs if node is not None}
+
+            self._poses, self._last = moved(self._poses), moved(self._last)
+            self._visible, self._color = moved(self._visible), moved(self._color)
+            self._pushed.clear()
+            self._snapshot = snapshot
 
     def _check_nodes(self, index: np.ndarray) -> None:
         count, proxies = self._snapshot.node_count, self._snapshot.prims.proxy
