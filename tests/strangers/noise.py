@@ -115,11 +115,26 @@ class Talker:
             out.append(self.hello())
             if random.random() < 0.9:
                 out.append('{"type":"ready","revision":0}')
+        if random.random() < 0.05:  # a flood of one kind
+            flood = random.choice(
+                [
+                    '{"type":"ping","t":1}',
+                    '{"type":"digest"}',
+                    '{"type":"rate","hz":5}',
+                    '{"type":"ready","revision":7}',
+                ]
+            )
+            return [*out, *[flood] * 100]
         return [*out, *(self.message() for _ in range(random.randrange(1, 60)))]
 
     def hello(self) -> str:
         caps = [cap for cap in ("delta", "zstd", "digest", "more") if self.random.random() < 0.6]
         hello: dict[str, Any] = {"type": "hello", "caps": caps}
+        if self.random.random() < 0.05:
+            hello["protocol"] = {
+                "min": self.random.choice([-1, 2, 10**400]),
+                "max": self.random.choice([1, 10**400]),
+            }
         if self.random.random() < 0.3:
             hello["have"] = {"epoch": "e1", "revision": 0, "seq": self.random.randrange(50)}
         return json.dumps(hello)
@@ -164,7 +179,10 @@ class Talker:
         view = None
         if random.random() < 0.4:
             direction = [random.choice([0, 1, -1, 1e-300, 1e14]) for _ in range(3)]
-            view = {"position": [random.choice([0, 1, 1e14]) for _ in range(3)], "direction": direction}
+            view = {
+                "position": [random.choice([0, 1, 1e14, 1e300]) for _ in range(3)],
+                "direction": direction,
+            }
             view |= {
                 "verticalFov": random.choice([0.8, 1e-12, 7, 3.2]),
                 "aspect": random.choice([1, 1e-9, 1e9]),
