@@ -34,10 +34,10 @@ class Following:
             "cpu": usage.ru_utime + usage.ru_stime,
             "time": time.monotonic(),
             "rss": resident_mb(),
-            "in_step": relay.edge.in_step,
-            "gaps": relay.edge.counts.gaps,
-            "bytes": relay.edge.counts.bytes,
-            "messages": relay.edge.counts.messages,
+            "in_step": relay.link.edge.in_step,
+            "gaps": relay.link.edge.counts.gaps,
+            "bytes": relay.link.edge.counts.bytes,
+            "messages": relay.link.edge.counts.messages,
             "clients": len(relay.hub.sessions),
         }
 

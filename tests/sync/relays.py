@@ -66,7 +66,7 @@ async def relayed(nats: Any, subject: str, **more: Any) -> AsyncIterator[tuple[s
     """A relay that is in step."""
     relay = Relay(NatsChoices(nats.url, subject), **more)
     async with beside(relay.run) as tasks:
-        await until(lambda: relay.edge.in_step or any(task.done() for task in tasks))
+        await until(lambda: relay.in_step or any(task.done() for task in tasks))
         async with running(relay.app, port=0) as url:
             yield url, relay
 
