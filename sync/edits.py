@@ -28,7 +28,7 @@ from twinstage.sync.api.operation import Refused
 if TYPE_CHECKING:
     from twinstage.sync.api.calls import Call
 
-COMMANDS_PER_SECOND, COMMAND_BURST = 60.0, 300.0
+COMMANDS_PER_SECOND, COMMAND_BURST = 60.0, 40.0
 """Of one token, or of one address without tokens."""
 _STATUS: Mapping[str, int] = {"conflict": 409, "refused": 409, "invalid": 422, "forbidden": 403}
 

@@ -133,14 +133,20 @@ class Hub:
     ) -> None:
         by_path = {path: tuple(ids) for path, ids in bindings.items()}
         self.scene = Scene(snapshot, tuple(signals), by_path, self.epoch, revision)
-        self._state = self._new_state(seq)
-        self.tiers = tuple(
-            Tier(hz, self._state if i == 0 else self._new_state(seq), self.epoch_crc, self._encoded)
-            for i, hz in enumerate(self._rates)
-        )
+        self.floor = 0
+        """Who holds only older ticks needs a keyframe."""
+        self._set_state(self._new_state(seq))
         self._views: WeakValueDictionary[tuple[frozenset[str], bytes], View] = WeakValueDictionary()
         self._selector: Selector | None = None
         self._places: Places | None = None
+
+    def _set_state(self, state: State, *, untold: bool = False) -> None:
+        """`untold`: the slower tiers have yet to tell what is in it."""
+        self._state, seq = state, state.seq - untold
+        self.tiers = tuple(
+            Tier(hz, state if i == 0 else self._new_state(seq), self.epoch_crc, self._encoded)
+            for i, hz in enumerate(self._rates)
+        )
         self._digests: dict[View, str] = {}
         for tap in self.taps:
             self.tiers[0].listeners.add(tap)
@@ -159,6 +165,11 @@ class Hub:
     def seq(self) -> int:
         """The newest tick."""
         return self._state.seq
+
+    @property
+    def events(self) -> int:
+        """Number of the newest event, 0 = none yet."""
+        return self._events
 
     @property
     def stage(self) -> StageInfo:
@@ -208,6 +219,21 @@ class Hub:
         if self.advance(now) is not None and self.on_pending is not None:
             self.on_pending()
         return self.seq
+
+    def begin_again(self, state: State, *, now_ns: int | None = None) -> int:
+        """Becomes what `state` is, and nothing of what was told before counts any more: all clients get a keyframe.
+
+        For jumps in time, of the same scene. `state` is taken over. Returns the new seq.
+        """
+        seq = self.seq + 1
+        state.restamp(seq, self.clock.now_ns() if now_ns is None else now_ns)
+        self._set_state(state, untold=True)
+        self.floor = seq
+        for session in self.sessions:
+            session.begin_again()
+        if self.advance(now_ns) is not None and self.on_pending is not None:
+            self.on_pending()
+        return seq
 
     def advance(self, now_ns: int | None = None) -> int | None:
         """Lets the slower tiers tell what is due; returns the time until the next one is [ns], None = nothing waits."""

@@ -155,7 +155,7 @@ class StageInfo(Struct, rename="camel"):
 
 
 class Welcome(Struct, tag="welcome", rename="camel"):
-    """Answer to a hello. `rate`: ticks a second of the client's tier."""
+    """Answer to a hello. `rate`: ticks a second of the client's tier. `events`: number of the newest event of this run."""
 
     protocol: str
     epoch: str
@@ -171,6 +171,7 @@ class Welcome(Struct, tag="welcome", rename="camel"):
     rate: float = TIERS[0]
     tiers: list[float] = []
     stage: StageInfo | None = None
+    events: int = 0
     edits: int = 0
     """Number of the newest transaction: the `base` of a first command."""
 

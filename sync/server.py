@@ -362,6 +362,8 @@ async def _follow_directly(
     finally:
         pump.detach()
         hub.disconnect(session)
+    if pump.failure is not None:
+        raise pump.failure
     if session.closed and not session.lost:
         with suppress(WebSocketDisconnect):
             await socket.close(*session.closed)
@@ -404,7 +406,10 @@ async def _write(socket: WebSocket, session: Session, wake: asyncio.Event) -> No
         if session.closed and not session.lost:
             await socket.close(*session.closed)
             return
-        await wake.wait()
+        wait_ns = session.wait_ns(_now_ns())
+        with suppress(TimeoutError):
+            async with asyncio.timeout(None if wait_ns is None else wait_ns / 1e9):
+                await wake.wait()
 
 
 def _now_ns() -> int:

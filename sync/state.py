@@ -56,6 +56,12 @@ class Column:
                 column[rows] = value[rows]
         return rows
 
+    def restamp(self, seq: int) -> None:
+        """Whatever was told was told at `seq`."""
+        told = np.flatnonzero(self.seq > 0)
+        self.seq[told] = self.first[told] = seq
+        self._newest, self._newest_after = told, seq - 1
+
     def since(self, base: int) -> np.ndarray:
         """Rows changed after tick `base`, ascending."""
         return self._newest if base == self._newest_after else np.flatnonzero(self.seq > base)
@@ -180,6 +186,23 @@ class State:
             self.event_ns = columns.pose.event_ns
         self.watermark_ns = columns.watermark_ns
         return change
+
+    def restamp(self, seq: int, tick_ns: int) -> None:
+        """Now counts as one tick, number `seq`."""
+        self.seq, self.tick_ns = seq, tick_ns
+        for kind in KINDS:
+            self.column(kind).restamp(seq)
+
+    def copy(self) -> "State":
+        """The same, for someone who will change it."""
+        out = State(len(self.pose.seq), len(self.signals.seq))
+        for kind in KINDS:
+            new, old = out.column(kind), self.column(kind)
+            rows = np.flatnonzero(old.seq > 0)
+            new.store(0, max(self.seq, 1), rows, *(column[rows] for column in old.data))
+        out.seq, out.event_ns, out._scaled = self.seq, self.event_ns, self._scaled
+        out.watermark_ns, out.tick_ns = self.watermark_ns, self.tick_ns
+        return out
 
     def _take_poses(self, after: int, columns: TickColumns, usable: Bool, moved: bool) -> Moved | None:
         rows, quanta, words, scale = _usable_poses(columns.pose, usable)

@@ -134,12 +134,20 @@ def write_files(folder: Path) -> None:
         (folder / name).write_text(text)
 
 
-def make_twin(folder: Path, *, wired: bool = True, history: bool = False, at: int = START) -> LiveTwin:
+def make_twin(
+    folder: Path,
+    *,
+    wired: bool = True,
+    history: bool = False,
+    at: int = START,
+    clear_edits: bool = False,
+) -> LiveTwin:
     write_files(folder)
     files = TwinFiles(
         folder / "hall.usda",
         folder / "bindings.yaml" if wired else None,
         history=folder / "history" if history else None,
+        clear_edits=clear_edits,
     )
     return open_twin(files, clock=ManualClock(at))
 

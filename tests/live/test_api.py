@@ -97,6 +97,8 @@ ASKED = {
     "listRecords": "/api/v1/datasets/alpha/records",
     "getRecord": "/api/v1/datasets/alpha/records/000001",
     "listCameras": "/api/v1/cameras",
+    "listEdits": "/api/v1/edits",
+    "listTransactions": "/api/v1/edits/journal",
     "getStatus": "/api/v1/status",
     "getHealth": "/healthz",
     "getReadiness": "/readyz",
@@ -105,7 +107,8 @@ ASKED = {
 
 
 def test_every_operation_is_asked() -> None:
-    assert set(ASKED) == {op.id for op in OPERATIONS if op.answer is not None and op.method == "GET"}
+    others = {"getPlayback"}  # of recordings: tests/live/test_recording.py
+    assert set(ASKED) == {op.id for op in OPERATIONS if op.answer is not None and op.method == "GET"} - others
 
 
 @pytest.mark.parametrize("name", ASKED)

@@ -1,4 +1,4 @@
-"""The hand-made scenes, a real NATS server, and servers of both kinds, as fixtures."""
+"""The hand-made scenes, a real NATS server, and servers of both kinds, as fixtures; the helpers of `faults` on the path."""
 
 import importlib.util
 import itertools
@@ -12,6 +12,12 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).with_name("faults")))
+
+from peers import node
+
+__all__ = ["make", "node", "vectors"]
 
 
 def _module(name: str) -> ModuleType:

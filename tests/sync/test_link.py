@@ -656,7 +656,7 @@ def test_a_damaged_frame_ends_one_connection_with_a_code_and_the_client_begins_a
             tick[70] ^= 4
             session._rest.append(bytes(tick))
             session._wake()
-            await until(lambda: client.reconnects == 1 and client.connected)
+            await until(lambda: client.reconnects == 1 and client.connected and client.model.seq == 1)
             assert client.model is not before and client.world("/World/A")[0, 3] == 1.0
             assert (await client.digest(5)).equal
 

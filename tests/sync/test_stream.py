@@ -637,3 +637,30 @@ def test_a_camera_without_a_direction_is_refused(make: ModuleType) -> None:
     peer = Peer(new_hub(make))
     peer.say(type="interest", view={"position": [0, 0, 0], "direction": [0, 0, 0]})
     assert peer.session.closed and peer.session.closed[0] == 4400 and "direction" in peer.session.closed[1]
+
+
+def test_a_wish_that_has_to_wait_tells_for_how_long(make: ModuleType) -> None:
+    hub = new_hub(make)
+    peer = Peer(hub).take().ack()
+    peer.say(type="digest")
+    peer.take().ack()
+    assert peer.session.wait_ns(peer.now) is None and peer.compared == 1
+    peer.say(type="digest")
+    peer.take()
+    wait = peer.session.wait_ns(peer.now)
+    assert wait == SECOND // 4 and peer.compared == 1
+    step(hub, wait)
+    assert peer.session.wait_ns(peer.now) is None
+    assert peer.take().ack().compared == 2
+    peer.say(type="interest", prims=["/World/A"])
+    peer.take()
+    assert peer.session.wait_ns(peer.now) == SECOND // 4
+    peer.say(type="pause")
+    assert peer.session.wait_ns(peer.now) is None
+
+
+@pytest.mark.parametrize("hz", [0, -1.5])
+def test_a_rate_that_is_none_is_refused_in_the_hello_too(make: ModuleType, hz: float) -> None:
+    peer = Peer(new_hub(make), rate=hz).take()
+    assert peer.session.closed and peer.session.closed[0] == 4400
+    assert [m["type"] for m in peer.control] == ["bye"]

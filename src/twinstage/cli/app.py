@@ -14,8 +14,11 @@ from twinstage.cli import (
     bind,
     demo,
     doctor,
+    edits,
     export,
+    open,
     openapi,
+    record,
     relay,
     render,
     serve,
@@ -43,6 +46,8 @@ app.command("demo")(demo.demo)
 app.command("serve")(serve.serve)
 app.command("relay")(relay.relay)
 app.command("top")(top.top)
+app.command("record")(record.record)
+app.command("open")(open.open_)
 app.command("export")(export.export)
 app.command("doctor")(doctor.doctor)
 app.command("render")(render.render)
@@ -51,6 +56,7 @@ app.add_typer(synth.app, name="synth")
 app.add_typer(assets.app, name="assets")
 app.add_typer(bind.app, name="bind")
 app.add_typer(alarms.app, name="alarms")
+app.add_typer(edits.app, name="edits")
 app.add_typer(telemetry.app, name="telemetry")
 app.add_typer(token.app, name="token")
 

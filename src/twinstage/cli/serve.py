@@ -79,6 +79,12 @@ def serve(
         Path | None,
         typer.Option("--notify", help="notify.yaml: whom to tell of alarms, and how.", show_default=False),
     ] = None,
+    clear_edits: Annotated[
+        bool,
+        typer.Option(
+            "--clear-edits", help="Take away what people edited in earlier runs (docs/commands.md)."
+        ),
+    ] = False,
     speed: Annotated[
         float, typer.Option("--speed", min=0.01, help="Replay recordings this many times faster.")
     ] = 1.0,
@@ -138,6 +144,14 @@ def serve(
             show_default=False,
         ),
     ] = None,
+    record: Annotated[
+        Path | None,
+        typer.Option(
+            "--record",
+            help="Keep all that viewers are told in this file (.twinrec); `twinstage open` plays it.",
+            show_default=False,
+        ),
+    ] = None,
     duration: Annotated[
         float | None,
         typer.Option("--duration", min=0, help="Stop after that many seconds; without it, at Ctrl-C."),
@@ -188,6 +202,7 @@ def serve(
         past=replay,
         past_from=from_,
         notify=notify,
+        clear_edits=clear_edits,
     )
     serve_twin(
         files,
@@ -200,6 +215,7 @@ def serve(
         camera_engine=_camera_engine(camera_engine),
         access=access,
         datasets=datasets,
+        record=record,
         grpc_port=grpc_port,
         publish=published,
     )

@@ -4,7 +4,7 @@ import asyncio
 import concurrent.futures
 import logging
 import threading
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -104,6 +104,7 @@ def serve_twin(
     datasets: Path | None = None,
     grpc_port: int | None = None,
     publish: "PublishChoices | None" = None,
+    record: Path | None = None,
 ) -> None:
     """Open the twin and serve it until Ctrl-C or the end of `duration` [s]."""
     if access is not None:
@@ -122,6 +123,7 @@ def serve_twin(
         datasets=datasets,
         grpc_port=grpc_port,
         publish=publish,
+        record=record,
     )
 
 
@@ -141,11 +143,13 @@ def serve_live(
     datasets: Path | None = None,
     grpc_port: int | None = None,
     publish: "PublishChoices | None" = None,
+    record: Path | None = None,
 ) -> None:
     """Serve an open twin until Ctrl-C, the end of `duration` [s] or `stop`. UserError where `access` does not do for `host`.
 
     `beside` is one more coroutine function to run on the server's loop; if it raises, the server ends with its error.
     `grpc_port`: where this machine may ask the same over gRPC; None for nowhere. `publish`: where relays hear it.
+    `record`: the file that keeps all that viewers are told.
     """
     from twinstage.sync.access.access import open_access
     from twinstage.sync.access.choices import AccessChoices
@@ -168,6 +172,10 @@ def serve_live(
         from twinstage.live.relay import publishing
 
         background.append(publishing(live, app, publish))
+    if record is not None:
+        from twinstage.live.recording.beside import record_live
+
+        background.append(record_live(live, record).run)
     serve(
         app,
         host=host,
@@ -264,6 +272,12 @@ class ServerThread:
             return work()
         self._loop.call_soon_threadsafe(do)
         return done.result(60)
+
+    def start_task(self, work: Callable[[], Coroutine[Any, Any, None]]) -> "concurrent.futures.Future[None]":
+        """Do something beside the server, on its loop, until it ends, the future is cancelled, or the server ends."""
+        self.raise_failure()
+        assert self._loop is not None
+        return asyncio.run_coroutine_threadsafe(work(), self._loop)
 
     def raise_failure(self) -> None:
         """Raise what ended the server, if something did."""

@@ -48,7 +48,7 @@ class TwinFiles:
     """What a user names on the command line. `recordings`: files in place of the contract's, by source ("": its only one).
     `history`: the folder in which everything that happens is kept; `past`: one from which it is told again, instead of by
     the contract's sources, from the moment `past_from` on (text as a user gives it, or ns).
-    `notify`: the file that says whom to tell of alarms."""
+    `notify`: the file that says whom to tell of alarms. `clear_edits`: take away what people edited in earlier runs."""
 
     stage: Path
     bindings: Path | None = None
@@ -61,6 +61,7 @@ class TwinFiles:
     past: Path | None = None
     past_from: str | int | None = None
     notify: Path | None = None
+    clear_edits: bool = False
 
 
 class LiveTwin:
@@ -241,14 +242,18 @@ class LiveTwin:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             self._flush_safely()
-            if self.alarms is not None:
-                self.alarms.close()
-            if self.desk is not None:
-                self.desk.close()
-            if self.ingest is not None:
-                self.ingest.close()
-            if self.recorder is not None:
-                self._close_history(self.recorder)
+            self.let_go()
+
+    def let_go(self) -> None:
+        """Close journals and history; what was told is safe then."""
+        if self.alarms is not None:
+            self.alarms.close()
+        if self.desk is not None:
+            self.desk.close()
+        if self.ingest is not None:
+            self.ingest.close()
+        if self.recorder is not None:
+            self._close_history(self.recorder)
 
     def _close_history(self, recorder: "Recorder") -> None:
         try:
@@ -368,7 +373,11 @@ def open_twin(
     )
     from twinstage.live.commands.desk import open_edits
 
-    live.desk = open_edits(live, files.history)
+    try:
+        live.desk = open_edits(live, files.history, clear=files.clear_edits)
+    except UserError:
+        live.let_go()
+        raise
     if past is not None:
         go_to(live, *past, past_speed)
     return live

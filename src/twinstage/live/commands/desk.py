@@ -15,6 +15,7 @@ from twinstage.base.errors import TwinstageError, UserError
 from twinstage.base.finding import Finding
 from twinstage.live.commands.effects import Effects
 from twinstage.live.commands.orders import Invalid, Orders
+from twinstage.live.commands.wires import keys_of
 from twinstage.scene.columns import TickColumns
 from twinstage.sync.access.roles import Identity
 from twinstage.sync.api.alarms import Order
@@ -44,6 +45,8 @@ log = logging.getLogger("twinstage.edits")
 
 MOST_TOLD = 100
 """Properties that one event names."""
+MOST_IN_ONE_EVENT = 20
+"""Transactions that one event names, the last of a tick."""
 _MOST_ALARM_IDS = 1000
 
 
@@ -58,6 +61,7 @@ class EditDesk:
         self._journal = journal
         self._effects = Effects(live)
         self._alarm_answers: OrderedDict[tuple[str, str], Answer] = OrderedDict()
+        self._untold: list[Record] = []
         self._failure = ""
 
     # ------------------------------------------------------------------ the twin
@@ -66,8 +70,19 @@ class EditDesk:
         """Give what the ledger tells its effect. UserError where the stage or the bindings do not take it."""
         self._effects.apply(self.ledger.values())
 
+    def clear(self) -> None:
+        """Take away all edits that are told and have no effect yet."""
+        now = self._live.clock.now_ns()
+        nothing = dict.fromkeys(self.ledger.values())
+        ident = f"clear-{self.ledger.version}"
+        record = self.ledger.edit("twinstage", ident, nothing, base=None, at_ns=now)
+        self.ledger.accept(record)
+        self._tell(record)
+
     def shown(self, columns: TickColumns | None, ordinal: int, now_ns: int) -> TickColumns | None:
         """A tick as viewers are to have it."""
+        if self._untold:
+            self._event()
         return self._effects.shown(columns, ordinal, now_ns)
 
     def close(self) -> None:
@@ -145,17 +160,25 @@ class EditDesk:
                 self._journal.tell(record.version, record.at_ns, to_text(record))
             except OSError as error:
                 self._failed(str(error.strerror or error))
-        paths = [[change.path, change.property] for change in record.changes[:MOST_TOLD]]
-        self._live.hub.event(
-            "edit",
-            {
-                "version": record.version,
-                "author": record.author,
-                "did": record.did,
-                "count": len(record.changes),
-                "edits": paths,
-            },
-        )
+        self._untold.append(record)
+
+    def _event(self) -> None:
+        """One event a tick, however many transactions: they must not pile up at slow clients."""
+        room, told = MOST_TOLD, []
+        for record in self._untold[-MOST_IN_ONE_EVENT:]:
+            paths = [[change.path, change.property] for change in record.changes[:room]]
+            room -= len(paths)
+            told.append(
+                {
+                    "version": record.version,
+                    "author": record.author,
+                    "did": record.did,
+                    "count": len(record.changes),
+                    "edits": paths,
+                }
+            )
+        self._untold.clear()
+        self._live.hub.event("edit", {"version": self.version, "transactions": told})
 
     def _safe(self, answer: Answer) -> Answer | Awaitable[Answer]:
         journal = self._journal
@@ -237,6 +260,11 @@ class EditDesk:
 
         return edits_text(self._live.opened)
 
+    def binding_keys(self) -> list[str] | None:
+        """Keys of the twin's bindings in their order; None where it has none."""
+        file = self._effects.file
+        return None if file is None else keys_of(file, self.ledger.values())
+
     def bindings_text(self) -> str | None:
         """A bindings file with the edits in it."""
         from twinstage.scene.stored import as_yaml
@@ -244,8 +272,11 @@ class EditDesk:
         return None if self._live.bindings is None else as_yaml(self._live.bindings)
 
 
-def open_edits(live: "LiveTwin", history: Path | None) -> EditDesk:
-    """The desk of a twin, with what the history of that folder tells. UserError where the journal is damaged."""
+def open_edits(live: "LiveTwin", history: Path | None, *, clear: bool = False) -> EditDesk:
+    """The desk of a twin, with what the history of that folder tells. UserError where the journal is damaged.
+
+    `clear`: take all edits away first, as a transaction like any other.
+    """
     if history is None:
         return EditDesk(live)
     from twinstage.telemetry.history.edits import MOST_IN_FILE, EditJournal
@@ -255,6 +286,7 @@ def open_edits(live: "LiveTwin", history: Path | None) -> EditDesk:
     try:
         ledger = restored(from_text(text) for _, text in journal.rows())
     except (ValueError, KeyError) as error:
+        journal.close()
         raise UserError(f"the journal of edits {str(journal.path)!r} is damaged: {error}") from None
     if len(journal) > MOST_IN_FILE:
         record = ledger.fold(live.clock.now_ns())
@@ -263,12 +295,16 @@ def open_edits(live: "LiveTwin", history: Path | None) -> EditDesk:
         except OSError as error:
             log.error("%s", error.strerror or error)
     desk = EditDesk(live, ledger, journal)
+    if clear and ledger.values():
+        desk.clear()
     if ledger.values():
         try:
             desk.restore()
         except UserError as error:
+            desk.close()
             raise UserError(
-                f"the edits kept in {str(history)!r} do not fit this stage and these bindings any more: {error}"
+                f"the edits kept in {str(history)!r} do not fit this stage and these bindings any more; "
+                f"--clear-edits takes them away: {error}"
             ) from None
         count = len(ledger.values())
         told = Finding("edits.go_on", "info", "", f"{count} edits by people, up to version {ledger.version}")
