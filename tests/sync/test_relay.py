@@ -172,6 +172,28 @@ def test_a_replaced_scene_comes_through_with_what_was_told_meanwhile(
     run(work)
 
 
+def test_the_client_that_a_stranger_wrote_from_the_protocol_alone_follows_a_relay(
+    make: ModuleType, relays: ModuleType, nats: Any
+) -> None:
+    from tests.strangers.client import Client as Stranger
+
+    async def work() -> None:
+        hub, subject = new_hub(make), nats.subject()
+        plant = Plant(make, hub)
+        async with relays.published(hub, nats, subject), relays.relayed(nats, subject) as (url, _):
+            client = Stranger(url)
+            async with relays.beside(client.run):
+                await relays.until(lambda: client.streaming)
+                await plant.steps(40)
+                await relays.until(lambda: client.copy is not None and client.copy.seq == 40)
+                assert (await client.digest()) == (40, digest_of(hub), 40, digest_of(hub))
+                assert client.deltas > 10 and client.keyframes == 1
+                assert client.refusals == []
+                await client.stop()
+
+    run(work)
+
+
 # ---------------------------------------------------------------------- faults
 
 
@@ -598,6 +620,17 @@ def test_two_twins_under_one_name_are_refused(make: ModuleType, relays: ModuleTy
                 async with relays.published(new_hub(make), nats, subject):
                     await asyncio.sleep(0)
                     await relays.until(lambda: False, 2.0)
+
+    run(work)
+
+
+def test_a_nats_server_that_takes_too_short_messages_is_told_at_once(
+    make: ModuleType, relays: ModuleType, narrow_nats: Any
+) -> None:
+    async def work() -> None:
+        with pytest.raises(UserError, match="max_payload"):
+            async with relays.relayed(narrow_nats, "t"):
+                pass
 
     run(work)
 

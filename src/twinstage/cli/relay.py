@@ -35,7 +35,8 @@ def relay(
         list[str] | None,
         typer.Option(
             "--join",
-            help="Show several twins as one: PRIM=SUBJECT, as in /Plant/Line1=line1; give it once for each.",
+            help="Show several twins as one, instead of --publish-subject: PRIM=SUBJECT, as in /Plant/Line1=line1; "
+            "give it once for each.",
             show_default=False,
         ),
     ] = None,
