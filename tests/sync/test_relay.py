@@ -375,6 +375,31 @@ def test_nats_that_is_restarted_costs_viewers_nothing_but_time(
     run(work)
 
 
+def test_a_twin_that_falls_silent_is_told_to_viewers_and_so_is_its_return(
+    make: ModuleType, relays: ModuleType, nats: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("twinstage.sync.relay.edge.SILENT_S", 1.5)
+
+    async def work() -> None:
+        hub, subject = new_hub(make), nats.subject()
+        plant = Plant(make, hub)
+        going = relays.published(hub, nats, subject)
+        await going.__aenter__()
+        async with relays.relayed(nats, subject) as (url, relay), connect(url) as client:
+            await plant.steps(10)
+            await all_equal(relays, hub, client)
+            await going.__aexit__(None, None, None)
+            await relays.until(lambda: any("last state" in text for text in client.notices))
+            assert not relay.readiness().ready and relay.link.bus.problem == "" and client.model.seq == 10
+            await plant.steps(10)  # it was only out of reach: the same epoch goes on
+            async with relays.published(hub, nats, subject):
+                await all_equal(relays, hub, client)
+                await relays.until(lambda: any("heard again" in text for text in client.notices))
+                assert client.reconnects == 0 and relay.readiness().ready
+
+    run(work)
+
+
 def test_a_twin_that_is_started_anew_is_another_epoch_for_all_clients(
     make: ModuleType, relays: ModuleType, nats: Any
 ) -> None:
