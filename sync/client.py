@@ -22,7 +22,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
@@ -46,6 +46,8 @@ _MAX_MESSAGE = 8 << 20
 _MOST_UNDER_WAY = 16
 """Commands that may wait for their answers at the same time."""
 _FIRST_PINGS, _PING_EVERY_S = 4, 10.0
+_KEEPALIVE_S = 5.0
+"""Time between pings of the websocket, and how long each may go unanswered: a network that forgets a connection tells nobody."""
 
 
 class LinkError(TwinstageError):
@@ -79,6 +81,18 @@ class Digests:
         return self.server == self.client
 
 
+class Tap(Protocol):
+    """Someone who keeps what comes."""
+
+    def scene(self, document: bytes) -> None:
+        """What follows is of this scene; called again where it is the same after a new connection to another run."""
+        ...
+
+    def tick(self, messages: list[bytes], frames: list[Frame]) -> None:
+        """A whole tick was applied: the messages that it came in, and its frames."""
+        ...
+
+
 class Client:
     """One link to a twin; made by `connect`."""
 
@@ -94,7 +108,10 @@ class Client:
         caps: tuple[str, ...] = m.CAPS,
         token: str | None = None,
         ca_file: str | Path | None = None,
+        tap: Tap | None = None,
     ) -> None:
+        self._tap = tap
+        self._raw: list[bytes] = []
         self.http_url, self._socket_url = _addresses(url)
         self._token = token
         token_text(token)  # a reference that leads nowhere is told at once
@@ -134,6 +151,10 @@ class Client:
         """What the server said at the last greeting."""
         self.tier: m.Tier | None = None
         """The pace that the server has changed to since, and why."""
+        self.events_missed = 0
+        """Events that happened while the link was down: ask `/api/alarms` how things stand when this grows."""
+        self._event = 0
+        """Number of the newest event that is known to have happened."""
         self.frames_skipped = 0
         """Frames of kinds that are not known here."""
         self.latency_ns = 0
@@ -365,6 +386,8 @@ class Client:
             proxy=None,
             open_timeout=5,
             close_timeout=1,
+            ping_interval=_KEEPALIVE_S,
+            ping_timeout=_KEEPALIVE_S,
             ssl=self._tls,
         ) as socket:
             hello = m.Hello(
@@ -416,7 +439,7 @@ class Client:
         return m.Have(model.epoch, model.seq, model.revision) if known and model else None
 
     async def _listen(self, socket: ClientConnection) -> None:
-        self._frames = []
+        self._frames, self._raw = [], []
         spent = 0
         while True:
             message = await socket.recv()
@@ -427,6 +450,8 @@ class Client:
             frames, skipped = decode_counting(message)
             spent += time.perf_counter_ns() - begin
             self.frames_skipped += skipped
+            if self._tap is not None:
+                self._raw.append(message)
             for frame in frames:
                 self._frames.append(frame)
                 if frame.header.op == OP_TICK_END:
@@ -436,9 +461,12 @@ class Client:
 
     async def _apply(self, socket: ClientConnection, frames: list[Frame], spent_ns: int) -> None:
         begin = time.perf_counter_ns()
+        raw, self._raw = self._raw, []
         tick = self.model.apply(frames)
         if tick is None:
             return
+        if self._tap is not None:
+            self._tap.tick(raw, frames)
         self.apply_ns = spent_ns + time.perf_counter_ns() - begin
         self.latency_ns = self.server_now_ns() - tick.tick_ns
         self._tick = tick
@@ -450,6 +478,7 @@ class Client:
 
     async def _control(self, socket: ClientConnection, message: m.ServerMessage | m.Unknown) -> None:
         if isinstance(message, m.Welcome):
+            self._count_events(message)
             self.role = message.role
             self.welcome, self.tier = message, None
             self.reconnects += self._tick is not None
@@ -474,12 +503,21 @@ class Client:
         elif isinstance(message, m.Event) and message.event == "edit":
             self.edits = max(self.edits, int((message.data or {}).get("version", 0)))
         elif isinstance(message, m.Event) and message.event == "scene":
-            self._frames = []
+            self._frames, self._raw = [], []
             await self._load(socket, None, message.revision)
         elif isinstance(message, m.Event) and message.event == "notice":
             self.notices = [*self.notices[-99:], message.text]
-        if isinstance(message, m.Event) and self._on_event:
-            self._on_event(message)
+        if isinstance(message, m.Event):
+            self._event = max(self._event, message.n)
+            if self._on_event:
+                self._on_event(message)
+
+    def _count_events(self, message: m.Welcome) -> None:
+        """Within one connection none is lost; what happened between two is."""
+        if self.welcome is not None and "event" in message.want:
+            before = self._event if message.epoch == self.welcome.epoch else 0
+            self.events_missed += max(0, message.events - before)
+        self._event = message.events
 
     def _compare(self, message: m.Digest) -> None:
         """It comes right behind its tick."""
@@ -501,8 +539,14 @@ class Client:
         if held is None or (epoch or held.epoch, revision) != (held.epoch, held.revision):
             body = await asyncio.to_thread(self._get, "/api/scene")
             self._model = SceneModel(msgspec.json.decode(body))
+            if self._tap is not None:
+                self._tap.scene(body)
             self._filtered = self._interest != m.Interest()
         await socket.send(m.to_text(m.Ready(self.model.revision)))
+
+    async def fetch(self, path: str) -> bytes:
+        """What the server has at a path, as `/glb/....glb`. OSError where it has nothing there."""
+        return await asyncio.to_thread(self._get, path)
 
     async def geometry(self, prototype: int) -> bytes:
         """The GLB of a prototype of the scene."""
@@ -531,12 +575,14 @@ async def connect(
     caps: tuple[str, ...] = m.CAPS,
     token: str | None = None,
     ca_file: str | Path | None = None,
+    tap: Tap | None = None,
 ) -> AsyncIterator[Client]:
     """A link that has its first state; `url` is the address of the viewer.
 
     `on_tick` is called after each applied tick, `on_event` at each event. `interest` and `rate` (ticks a second at most): as in
     `Client`. `caps`: what of the protocol is used. `token`: env:NAME, file:PATH, or the token itself; looked up again for each
-    connection, and never printed. `ca_file`: PEM certificate that vouches for the server's, where the system does not know it.
+    connection, and never printed. `tap`: who keeps all that comes.
+    `ca_file`: PEM certificate that vouches for the server's, where the system does not know it.
     Raises UserError where no twin answers within `timeout` [s].
     """
     client = Client(
@@ -549,6 +595,7 @@ async def connect(
         caps=caps,
         token=token,
         ca_file=ca_file,
+        tap=tap,
     )
     task = asyncio.create_task(client.run())
     try:

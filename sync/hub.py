@@ -7,7 +7,7 @@ A hub belongs to one event loop: call its methods on that loop's thread.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 from weakref import WeakValueDictionary
 
 import msgspec
@@ -32,7 +32,7 @@ from twinstage.sync import codec
 from twinstage.sync.figures import Counters, StreamFigures
 from twinstage.sync.frustum import Places, seen
 from twinstage.sync.interest import Selector
-from twinstage.sync.messages import RESTARTING, TIERS, Eye, Interest, StageInfo
+from twinstage.sync.messages import CHANNELS, RESTARTING, TIERS, Eye, Interest, StageInfo
 from twinstage.sync.session import Admit, Session, TakeCommand
 from twinstage.sync.state import Column, State
 from twinstage.sync.tiers import Tier
@@ -64,6 +64,26 @@ class Scene:
     revision: int
 
 
+class Tap(Protocol):
+    """Takes every tick of the fastest tier, and all else that viewers are told, to somewhere else."""
+
+    def changed(self, tier: Tier) -> None:
+        """The fastest tier has told a tick."""
+        ...
+
+    def scene_replaced(self) -> None:
+        """Node ids are void."""
+        ...
+
+    def notice(self, level: str, text: str) -> None:
+        """A text for all viewers."""
+        ...
+
+    def event(self, name: str, n: int, data: Mapping[str, Any]) -> None:
+        """Something happened, number n."""
+        ...
+
+
 class Hub:
     """Latest state of one twin and its clients; implements `session.Stream`.
 
@@ -92,6 +112,9 @@ class Hub:
         self.counters = Counters()
         self.figures = StreamFigures()
         self.sessions: set[Session] = set()
+        self.taps: list[Tap] = []
+        self.closed_for = ""
+        """Why nobody can follow it now, in one sentence; "" where everybody can."""
         self.on_pending: Callable[[], None] | None = None
         """Called when a tier has something to tell later; whoever keeps the time calls `advance` then."""
         self.take_command: TakeCommand | None = None
@@ -112,15 +135,23 @@ class Hub:
     ) -> None:
         by_path = {path: tuple(ids) for path, ids in bindings.items()}
         self.scene = Scene(snapshot, tuple(signals), by_path, self.epoch, revision)
-        self._state = self._new_state(seq)
-        self.tiers = tuple(
-            Tier(hz, self._state if i == 0 else self._new_state(seq), self.epoch_crc, self._encoded)
-            for i, hz in enumerate(self._rates)
-        )
+        self.floor = 0
+        """Who holds only older ticks needs a keyframe."""
+        self._set_state(self._new_state(seq))
         self._views: WeakValueDictionary[tuple[frozenset[str], bytes], View] = WeakValueDictionary()
         self._selector: Selector | None = None
         self._places: Places | None = None
+
+    def _set_state(self, state: State, *, untold: bool = False) -> None:
+        """`untold`: the slower tiers have yet to tell what is in it."""
+        self._state, seq = state, state.seq - untold
+        self.tiers = tuple(
+            Tier(hz, state if i == 0 else self._new_state(seq), self.epoch_crc, self._encoded)
+            for i, hz in enumerate(self._rates)
+        )
         self._digests: dict[View, str] = {}
+        for tap in self.taps:
+            self.tiers[0].listeners.add(tap)
 
     def _new_state(self, seq: int) -> State:
         state = State(self.scene.snapshot.node_count, len(self.scene.signals))
@@ -136,6 +167,11 @@ class Hub:
     def seq(self) -> int:
         """The newest tick."""
         return self._state.seq
+
+    @property
+    def events(self) -> int:
+        """Number of the newest event, 0 = none yet."""
+        return self._events
 
     @property
     def stage(self) -> StageInfo:
@@ -185,6 +221,21 @@ class Hub:
         if self.advance(now) is not None and self.on_pending is not None:
             self.on_pending()
         return self.seq
+
+    def begin_again(self, state: State, *, now_ns: int | None = None) -> int:
+        """Becomes what `state` is, and nothing of what was told before counts any more: all clients get a keyframe.
+
+        For jumps in time, of the same scene. `state` is taken over. Returns the new seq.
+        """
+        seq = self.seq + 1
+        state.restamp(seq, self.clock.now_ns() if now_ns is None else now_ns)
+        self._set_state(state, untold=True)
+        self.floor = seq
+        for session in self.sessions:
+            session.begin_again()
+        if self.advance(now_ns) is not None and self.on_pending is not None:
+            self.on_pending()
+        return seq
 
     def advance(self, now_ns: int | None = None) -> int | None:
         """Lets the slower tiers tell what is due; returns the time until the next one is [ns], None = nothing waits."""
@@ -280,21 +331,80 @@ class Hub:
             max(old.revision + 1, snapshot.revision),
             self.seq,
         )
-        for session in self.sessions:
-            session.scene_replaced()
+        for follower in (*self.sessions, *self.taps):
+            follower.scene_replaced()
         return self.revision
+
+    def tap(self, tap: Tap) -> None:
+        """From now on all ticks and all else go there, too."""
+        self.taps.append(tap)
+        self.tiers[0].listeners.add(tap)
 
     def notice(self, level: str, text: str) -> None:
         """Shows a text to all viewers: level info, warning or error."""
-        for session in self.sessions:
-            session.notice(level, text)
+        for follower in (*self.sessions, *self.taps):
+            follower.notice(level, text)
 
-    def event(self, name: str, data: Mapping[str, Any]) -> int:
-        """Tells all clients that want events that something happened; returns the number of the event."""
-        self._events += 1
-        for session in self.sessions:
-            session.event(name, self._events, data)
+    def event(self, name: str, data: Mapping[str, Any], n: int | None = None) -> int:
+        """Tells all clients that want events that something happened; returns the event's number, `n` where it has one."""
+        self._events = self._events + 1 if n is None else n
+        for follower in (*self.sessions, *self.taps):
+            follower.event(name, self._events, data)
         return self._events
+
+    # ------------------------------------------------------------------ from another hub
+
+    def become(
+        self,
+        snapshot: Snapshot,
+        signals: Sequence[SignalMeta],
+        bindings: Mapping[str, Sequence[str]],
+        *,
+        epoch: str,
+        revision: int,
+    ) -> None:
+        """Another hub's scene from now on; its keyframe is to be absorbed next. Of another epoch, all clients come anew."""
+        restarted = epoch != self.epoch
+        self.epoch, self.epoch_crc = epoch, codec.epoch_crc(epoch)
+        self._set_scene(snapshot, signals, bindings, revision, 0 if restarted else self.seq)
+        if restarted:
+            self._events = 0
+            self.stop("the twin has been started anew")
+        else:
+            for session in self.sessions:
+                session.scene_replaced()
+
+    def absorb(
+        self,
+        frames: Sequence[codec.Frame],
+        *,
+        now_ns: int | None = None,
+        received_ns: int | None = None,
+        ready: list[bytes] | None = None,
+    ) -> int:
+        """Takes in one tick of another hub of the same epoch and revision, with its seq; returns it.
+
+        `ready`: its messages, if they are those for everybody who stands at the tick before. FrameError where the tick does not
+        build on what is held here; nothing is changed then.
+        """
+        now = self.clock.now_ns() if now_ns is None else now_ns
+        state, header = self._state, frames[-1].header
+        base_fits = header.keyframe or header.base_seq == state.seq & 0xFFFFFFFF
+        if header.epoch_crc != self.epoch_crc or not base_fits or header.seq < state.seq:
+            raise codec.FrameError(
+                f"tick {header.seq} builds on {header.base_seq}, but the last one was {state.seq}"
+            )
+        before = state.seq
+        moved = state.take_frames(frames, moved=bool(self.tiers[0].listeners))
+        self.counters.ticks += 1
+        self._digests.clear()
+        for tier in self.tiers:
+            tier.arrived(received_ns)
+        everything = self.view(frozenset(CHANNELS), Interest())
+        self.tiers[0].tell(before, moved, now, None if ready is None else (everything, ready))
+        if self.advance(now) is not None and self.on_pending is not None:
+            self.on_pending()
+        return self.seq
 
     # ------------------------------------------------------------------ for clients
 

@@ -21,13 +21,14 @@ TIERS: Final = (60.0, 30.0, 10.0, 2.0)
 
 GOING_AWAY: Final = 1001
 RESTARTING: Final = 1012
+TRY_LATER: Final = 1013
 BAD_MESSAGE: Final = 4400
 NOT_ADMITTED: Final = 4401
 NO_PROTOCOL: Final = 4406
 TOO_SLOW: Final = 4408
 OUT_OF_ORDER: Final = 4409
 TOO_MANY: Final = 4429
-RETRY: Final = frozenset({1001, 1005, 1006, 1011, 1012, 1013, TOO_SLOW, TOO_MANY})
+RETRY: Final = frozenset({1001, 1005, 1006, 1011, 1012, TRY_LATER, TOO_SLOW, TOO_MANY})
 """Close codes after which a client tries again."""
 
 Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
@@ -154,7 +155,7 @@ class StageInfo(Struct, rename="camel"):
 
 
 class Welcome(Struct, tag="welcome", rename="camel"):
-    """Answer to a hello. `rate`: ticks a second of the client's tier."""
+    """Answer to a hello. `rate`: ticks a second of the client's tier. `events`: number of the newest event of this run."""
 
     protocol: str
     epoch: str
@@ -170,6 +171,7 @@ class Welcome(Struct, tag="welcome", rename="camel"):
     rate: float = TIERS[0]
     tiers: list[float] = []
     stage: StageInfo | None = None
+    events: int = 0
     edits: int = 0
     """Number of the newest transaction: the `base` of a first command."""
 

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from fastapi import FastAPI, Request, WebSocket, WebSocketDisconnect
 from fastapi.responses import HTMLResponse, JSONResponse, Response
@@ -36,7 +36,7 @@ from twinstage.sync.direct import DirectSocket, Pump, direct_socket
 from twinstage.sync.edits import Commands, EditSource, edit_calls
 from twinstage.sync.guard import Guard
 from twinstage.sync.hub import Hub
-from twinstage.sync.messages import NO_PROTOCOL, PROTOCOL, TOO_MANY
+from twinstage.sync.messages import NO_PROTOCOL, PROTOCOL, TOO_MANY, TRY_LATER
 from twinstage.sync.session import Admit, Session
 
 _FOREVER = "public, max-age=31536000, immutable"
@@ -45,6 +45,16 @@ _CHECK = "no-cache"
 StatusSource = Callable[[], Mapping[str, Any]]
 StateText = Callable[[], str]
 MetricsPage = Callable[[], tuple[bytes, str]]
+
+
+class FileSource(Protocol):
+    """Who has the scene document, geometry and textures; None where there is no such file."""
+
+    async def scene(self) -> Asset: ...
+
+    async def geometry(self, digest: str) -> Asset | None: ...
+
+    async def texture(self, digest: str) -> Asset | None: ...
 
 
 def create_app(
@@ -60,6 +70,8 @@ def create_app(
     metrics: MetricsPage | None = None,
     api: Sources | None = None,
     access: Access | None = None,
+    files: FileSource | None = None,
+    more: Callable[[FastAPI], None] | None = None,
     edits: EditSource | None = None,
 ) -> FastAPI:
     """The ASGI app of one twin.
@@ -76,6 +88,8 @@ def create_app(
         metrics: gives the page of `/metrics` and its media type; without it there is no such route.
         api: who answers `/api/v1/...` and `/readyz`; without it there are no such routes. `app.state.calls` afterwards.
         access: who may do what; `app.state.access` afterwards. Where None, no token is asked for.
+        files: who has the scene and the files that it names; where None, they are made from the hub's scene.
+        more: adds routes, which come after all others but the viewer's files.
         edits: does what people want changed; without it nothing can be changed.
     """
     wall = clock or SystemClock()
@@ -97,7 +111,7 @@ def create_app(
     app.add_exception_handler(TwinstageError, _own_error)
     app.add_exception_handler(Refused, refused)
     app.add_exception_handler(Exception, _defect)
-    _add_asset_routes(app, AssetStore(hub))
+    _add_asset_routes(app, files or _Baked(AssetStore(hub)))
     _add_status_routes(app, hub, status)
     if state is not None:
         _add_state_route(app, state)
@@ -120,6 +134,8 @@ def create_app(
     async def follow(socket: WebSocket) -> None:
         await _follow(socket, hub, wall, access)
 
+    if more is not None:
+        more(app)
     if viewer_dir is None:
         app.add_api_route("/", _no_viewer, methods=["GET", "HEAD"])
     else:
@@ -136,17 +152,33 @@ def _calls(api: Sources | None, alarms: AlarmSource | None) -> Mapping[str, Call
     return {"getHealth": alive} | ({} if alarms is None else alarm_calls(alarms))
 
 
-def _add_asset_routes(app: FastAPI, store: AssetStore) -> None:
+class _Baked:
+    """The files of this process's own scene."""
+
+    def __init__(self, store: AssetStore) -> None:
+        self._store = store
+
+    async def scene(self) -> Asset:
+        return await asyncio.to_thread(self._store.scene)
+
+    async def geometry(self, digest: str) -> Asset | None:
+        return await asyncio.to_thread(self._store.geometry, digest)
+
+    async def texture(self, digest: str) -> Asset | None:
+        return self._store.texture(digest)
+
+
+def _add_asset_routes(app: FastAPI, store: FileSource) -> None:
     async def scene(request: Request) -> Response:
-        return _answer(request, await asyncio.to_thread(store.scene), _CHECK)
+        return _answer(request, await store.scene(), _CHECK)
 
     async def geometry(digest: str, request: Request) -> Response:
-        asset = await asyncio.to_thread(store.geometry, digest)
+        asset = await store.geometry(digest)
         return _answer(request, _found(asset, f"no prototype has the hash {digest!r}"), _FOREVER)
 
     async def texture(digest: str, request: Request) -> Response:
         return _answer(
-            request, _found(store.texture(digest), f"no texture has the hash {digest!r}"), _FOREVER
+            request, _found(await store.texture(digest), f"no texture has the hash {digest!r}"), _FOREVER
         )
 
     for path in ("/api/v1/scene", "/api/scene"):
@@ -285,6 +317,9 @@ async def _follow(socket: WebSocket, hub: Hub, clock: Clock, access: Access) -> 
         await socket.close(NO_PROTOCOL, f"this server speaks {PROTOCOL}: offer it as the subprotocol")
         return
     await socket.accept(PROTOCOL)
+    if hub.closed_for:
+        await socket.close(TRY_LATER, hub.closed_for)
+        return
     address = address_of(socket.scope)
     with access.seat(address) as full:
         if full is not None:
@@ -327,6 +362,8 @@ async def _follow_directly(
     finally:
         pump.detach()
         hub.disconnect(session)
+    if pump.failure is not None:
+        raise pump.failure
     if session.closed and not session.lost:
         with suppress(WebSocketDisconnect):
             await socket.close(*session.closed)
@@ -369,7 +406,10 @@ async def _write(socket: WebSocket, session: Session, wake: asyncio.Event) -> No
         if session.closed and not session.lost:
             await socket.close(*session.closed)
             return
-        await wake.wait()
+        wait_ns = session.wait_ns(_now_ns())
+        with suppress(TimeoutError):
+            async with asyncio.timeout(None if wait_ns is None else wait_ns / 1e9):
+                await wake.wait()
 
 
 def _now_ns() -> int:

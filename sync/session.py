@@ -62,6 +62,12 @@ class Stream(Protocol):
     @property
     def seq(self) -> int: ...
 
+    floor: int
+    """Who holds only older ticks needs a keyframe."""
+
+    @property
+    def events(self) -> int: ...
+
     @property
     def stage(self) -> m.StageInfo: ...
 
@@ -209,6 +215,8 @@ class Session:
                 self.close(who.code, who.sentence)
                 return
             self.who = who
+        if self._poor_rate(hello.rate):
+            return
         self._welcomed = True
         self._have = hello.have
         self.want = frozenset(m.CHANNELS if hello.want is None else set(hello.want) & set(m.CHANNELS))
@@ -230,6 +238,7 @@ class Session:
                 rate=self.tier.hz,
                 tiers=[tier.hz for tier in stream.tiers],
                 stage=stream.stage,
+                events=stream.events,
                 edits=stream.edits(),
             )
         )
@@ -257,7 +266,7 @@ class Session:
             have is None
             or have.epoch != stream.epoch
             or have.revision != stream.revision
-            or have.seq > stream.seq
+            or not stream.floor <= have.seq <= stream.seq
             or self._interest != _ALL
         ):
             return None
@@ -304,9 +313,15 @@ class Session:
             self._interest, self._view = interest, None
             self._wake()
 
-    def _new_rate(self, hz: float | None) -> None:
-        if hz is not None and not hz > 0:
+    def _poor_rate(self, hz: float | None) -> bool:
+        """Whether that is no rate; it closes the session."""
+        poor = hz is not None and not hz > 0
+        if poor:
             self.close(m.BAD_MESSAGE, f"a rate of {hz:g} Hz; pause ends the stream for a while")
+        return poor
+
+    def _new_rate(self, hz: float | None) -> None:
+        if self._poor_rate(hz):
             return
         before, self._asked = self._level, self._level_of(hz)
         self._set_level(self._asked)
@@ -409,6 +424,14 @@ class Session:
         self._listen()
         self._say(m.Event("scene", revision=self._stream.revision))
 
+    def begin_again(self) -> None:
+        """What was told so far does not count any more: a keyframe is next. What is half sent is sent to its end."""
+        self._have = None
+        if self._streaming:
+            self._base, self._fresh = None, True
+            self._listen()
+        self._wake()
+
     def notice(self, level: str, text: str) -> None:
         """Text for the user: level info, warning or error."""
         if self._welcomed:
@@ -464,10 +487,18 @@ class Session:
             out.append(message)
         return out
 
+    @property
+    def _wishes(self) -> bool:
+        wishes = self._wants_digest or (self._view is None and self._shown is not None)
+        return wishes and self._streaming and not self._paused and self.closed is None
+
+    def wait_ns(self, now_ns: int) -> int | None:
+        """Time until a wish of the client may be granted: its transport then takes up again without being woken."""
+        return self._calm_ns - now_ns if self._wishes and now_ns < self._calm_ns else None
+
     def _grant_wishes(self, now_ns: int) -> None:
         """A digest or another interest brings a tick of its own, a few times a second at most."""
-        wishes = self._wants_digest or (self._view is None and self._shown is not None)
-        if wishes and now_ns >= self._calm_ns and self._streaming and not self._paused:
+        if self._wishes and now_ns >= self._calm_ns:
             self._fresh = True
 
     def _next_tick(self, now_ns: int) -> list[str | bytes]:

@@ -9,7 +9,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from twinstage.scene.columns import Bool, PoseColumns, TickColumns
+from twinstage.scene.columns import (
+    Bool,
+    PoseColumns,
+    SignalColumns,
+    StyleColumns,
+    TickColumns,
+    VisibilityColumns,
+)
 from twinstage.sync import codec, digest
 from twinstage.sync.view import KINDS, Masks, View
 
@@ -49,6 +56,12 @@ class Column:
                 column[rows] = value[rows]
         return rows
 
+    def restamp(self, seq: int) -> None:
+        """Whatever was told was told at `seq`."""
+        told = np.flatnonzero(self.seq > 0)
+        self.seq[told] = self.first[told] = seq
+        self._newest, self._newest_after = told, seq - 1
+
     def since(self, base: int) -> np.ndarray:
         """Rows changed after tick `base`, ascending."""
         return self._newest if base == self._newest_after else np.flatnonzero(self.seq > base)
@@ -66,6 +79,67 @@ class Moved:
     move: np.ndarray
     turn: np.ndarray
     absolute: Bool
+
+
+class Told:
+    """The rows of a tick's frames by kind, ready to be stored: frames of one kind joined, ids ascending."""
+
+    def __init__(self, frames: Sequence[codec.Frame], held: "State") -> None:
+        self.scaled = False
+        self._held = held
+        self._parts: dict[str, list[tuple[np.ndarray, ...]]] = {kind: [] for kind in KINDS}
+        for frame in frames:
+            self._add(frame)
+
+    def columns(self, kind: str) -> tuple[np.ndarray, ...]:
+        """Rows [k] ascending, and the columns of that kind."""
+        parts = self._parts[kind]
+        if not parts:
+            empty = np.empty(0, np.intp)
+            return (empty, *(column[empty] for column in self._held.column(kind).data))
+        joined = parts[0] if len(parts) == 1 else tuple(map(np.concatenate, zip(*parts, strict=True)))
+        rows = joined[0].astype(np.intp)
+        if len(rows) and int(rows.max()) >= len(self._held.column(kind).seq):
+            raise codec.FrameError(f"a frame of {kind} names row {int(rows.max())}, which this scene has not")
+        if len(parts) > 1:
+            order = np.argsort(rows, kind="stable")
+            return (rows[order], *(column[order] for column in joined[1:]))
+        return (rows, *joined[1:])
+
+    def _add(self, frame: codec.Frame) -> None:
+        body = frame.body
+        if isinstance(body, codec.PoseBody):
+            self.scaled |= body.scale is not None
+            scale = np.ones((len(body), 3), np.float32) if body.scale is None else body.scale
+            self._parts["pose"].append(
+                (body.index, codec.quanta_of(body.translation), np.asarray(body.words), scale)
+            )
+        elif isinstance(body, codec.DeltaBody):
+            self._add_delta(body, frame.header)
+        elif isinstance(body, StyleColumns):
+            self._parts["style"].append((body.index, body.rgba))
+        elif isinstance(body, VisibilityColumns):
+            self._parts["visibility"].append((body.index, body.visible))
+        elif isinstance(body, SignalColumns):
+            self._parts["signals"].append((body.signal, body.value, body.event_ns, body.quality))
+        elif isinstance(body, codec.TextBody):
+            text = np.empty(len(body), object)
+            text[:] = [codec.utf8(one) for one in body.text]
+            self._parts["texts"].append((body.signal, text, body.event_ns, body.quality))
+        elif isinstance(body, codec.EntityBody):
+            self._parts["entities"].append((body.index, body.entity))
+
+    def _add_delta(self, body: codec.DeltaBody, header: codec.Header) -> None:
+        held = self._held
+        if header.keyframe or header.base_seq != held.seq & 0xFFFFFFFF:
+            raise codec.FrameError(f"a delta on tick {header.base_seq}, but the last one was {held.seq}")
+        rows = body.index
+        if len(rows) and int(rows.max()) >= len(held.pose.seq):
+            raise codec.FrameError(f"a delta names node {int(rows.max())}, which this scene has not")
+        if not (held.pose.seq[rows] > 0).all() or body.quantum != codec.QUANTUM:
+            raise codec.FrameError(f"a delta of tick {header.seq} builds on poses that are not held")
+        quanta, words, scale = (column[rows] for column in held.pose.data)
+        self._parts["pose"].append((rows, quanta + body.move, words + body.turn, scale))
 
 
 class State:
@@ -113,6 +187,23 @@ class State:
         self.watermark_ns = columns.watermark_ns
         return change
 
+    def restamp(self, seq: int, tick_ns: int) -> None:
+        """Now counts as one tick, number `seq`."""
+        self.seq, self.tick_ns = seq, tick_ns
+        for kind in KINDS:
+            self.column(kind).restamp(seq)
+
+    def copy(self) -> "State":
+        """The same, for someone who will change it."""
+        out = State(len(self.pose.seq), len(self.signals.seq))
+        for kind in KINDS:
+            new, old = out.column(kind), self.column(kind)
+            rows = np.flatnonzero(old.seq > 0)
+            new.store(0, max(self.seq, 1), rows, *(column[rows] for column in old.data))
+        out.seq, out.event_ns, out._scaled = self.seq, self.event_ns, self._scaled
+        out.watermark_ns, out.tick_ns = self.watermark_ns, self.tick_ns
+        return out
+
     def _take_poses(self, after: int, columns: TickColumns, usable: Bool, moved: bool) -> Moved | None:
         rows, quanta, words, scale = _usable_poses(columns.pose, usable)
         data = self.pose.data
@@ -145,6 +236,28 @@ class State:
         told[:] = [codec.utf8(text) for text in texts.text]
         self.texts.store(after, self.seq, texts.signal, told, texts.event_ns, texts.quality)
         self.entities.store(after, self.seq, entities.index, entities.entity)
+
+    def take_frames(self, frames: Sequence[codec.Frame], *, moved: bool) -> Moved | None:
+        """One tick in as another server told it, whole numbers and all: what it holds afterwards is the same, bit by bit.
+
+        Every row that is told counts as changed. FrameError where a delta does not build on what is held, or an id is unknown.
+        """
+        told = Told(frames, self)
+        columns = {
+            kind: told.columns(kind) for kind in KINDS
+        }  # whatever is wrong shows here, before anything is changed
+        header = frames[-1].header
+        after, self.seq, self.tick_ns = self.seq, header.seq, header.tick_ns
+        self.event_ns, self.watermark_ns = header.event_ns, header.watermark_ns
+        self._scaled |= told.scaled
+        rows, *new = columns["pose"]
+        change = None
+        if moved:
+            old = [column[rows] for column in self.pose.data]
+            change = _moved(rows, self.pose.seq[rows] > 0, old, new)
+        for kind, (rows, *new) in columns.items():
+            self.column(kind).store(after, self.seq, rows, *new)
+        return change
 
     def follow(self, newer: "State") -> Moved:
         """Becomes what `newer` is now, and tells how the poses changed."""

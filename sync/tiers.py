@@ -73,8 +73,14 @@ class Tier:
         previous = self.state.seq
         self.tell(previous, self.state.follow(newest), now_ns)
 
-    def tell(self, previous: int, moved: Moved | None, now_ns: int) -> None:
-        """Its state stands at another tick than `previous`; `moved`: the poses that changed in between."""
+    def tell(
+        self, previous: int, moved: Moved | None, now_ns: int, ready: tuple[View, list[bytes]] | None = None
+    ) -> None:
+        """Its state stands at another tick than `previous`; `moved`: the poses that changed in between.
+
+        `ready`: a view and the messages of the tick for who stands at `previous` and takes deltas and zstd, where another
+        server has encoded them.
+        """
         self.previous, self._told_ns = previous, now_ns
         if moved is None:
             self._chain.clear()
@@ -82,6 +88,8 @@ class Tier:
             self._chain.append((previous, moved))
         self.received_ns, self._pending_received_ns = self._pending_received_ns, None
         self._cache.clear()
+        if ready is not None and moved is not None:
+            self._cache[previous, True, True, ready[0]] = ready[1]
         for listener in self.listeners:
             listener.changed(self)
 

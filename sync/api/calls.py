@@ -14,6 +14,7 @@ from twinstage.sync.api.datasets import DatasetSource
 from twinstage.sync.api.health import Health, HealthSource
 from twinstage.sync.api.history import HistorySource
 from twinstage.sync.api.operation import Refused
+from twinstage.sync.api.playback import PlaybackSource
 from twinstage.sync.api.prims import PrimSource
 from twinstage.sync.api.records import AssetSource
 from twinstage.sync.api.values import ValueSource
@@ -46,7 +47,7 @@ class PackageSource(Protocol):
 class Sources:
     """Who answers; None where this twin has nothing of the kind."""
 
-    prims: PrimSource
+    prims: PrimSource | None
     health: HealthSource
     values: ValueSource | None = None
     bindings: BindingSource | None = None
@@ -54,9 +55,12 @@ class Sources:
     assets: AssetSource | None = None
     datasets: DatasetSource | None = None
     package: PackageSource | None = None
+    playback: PlaybackSource | None = None
 
 
 _NO = {
+    "prims": "a recording answers nothing about prims; `/api/v1/scene` has them all",
+    "playback": "this server plays no recording; `twinstage open` does",
     "values": "this twin has no telemetry; `twinstage serve --bindings` connects some",
     "bindings": "this twin has no bindings; `twinstage serve --bindings` names some",
     "history": "this server keeps no history; `twinstage serve --history` makes one",
@@ -72,8 +76,8 @@ def calls_of(sources: Sources, alarms: "AlarmSource | None" = None) -> dict[str,
     return {
         "getHealth": alive,
         "getReadiness": _here(s.health, "readiness", "", takes=0),
-        "listPrims": _here(s.prims, "list_prims"),
-        "getPrim": _here(s.prims, "get_prim"),
+        "listPrims": _here(s.prims, "list_prims", "prims"),
+        "getPrim": _here(s.prims, "get_prim", "prims"),
         "listValues": _here(s.values, "list_values", "values"),
         "getValue": _here(s.values, "get_value", "values"),
         "listBindings": _here(s.bindings, "list_bindings", "bindings"),
@@ -88,6 +92,8 @@ def calls_of(sources: Sources, alarms: "AlarmSource | None" = None) -> dict[str,
         "getDataset": _away(datasets, s.datasets, "get_dataset", "datasets"),
         "listRecords": _away(datasets, s.datasets, "list_records", "datasets"),
         "getRecord": _away(datasets, s.datasets, "get_record", "datasets"),
+        "getPlayback": _here(s.playback, "get_playback", "playback", takes=0),
+        "controlPlayback": _ordered(s.playback),
         **_alarm_calls(alarms),
     }
 
@@ -111,6 +117,14 @@ def _here(source: object | None, method: str, what: str = "", *, takes: int = 1)
     async def call(*asked: Any) -> BaseModel:
         answer: Any = _method(source, method, what)(*asked[:takes])
         made: BaseModel = await answer if isawaitable(answer) else answer
+        return made
+
+    return call
+
+
+def _ordered(playback: PlaybackSource | None) -> Call:
+    async def call(*asked: Any) -> BaseModel:
+        made: BaseModel = _method(playback, "control_playback", "playback")(asked[-1])
         return made
 
     return call

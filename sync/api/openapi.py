@@ -39,6 +39,7 @@ _TAGS = {
     "Edits": "What people change (docs/commands.md).",
     "Scene": "What viewers load, and the stage as files.",
     "Cameras": "Pictures of the running twin.",
+    "Playback": "A recording that is played (docs/recording.md).",
     "Server": "Health, figures, this document.",
     "Session": "Who asks, where the server asks for tokens (docs/access.md).",
 }

@@ -107,7 +107,8 @@ ASKED = {
 
 
 def test_every_operation_is_asked() -> None:
-    assert set(ASKED) == {op.id for op in OPERATIONS if op.answer is not None and op.method == "GET"}
+    others = {"getPlayback"}  # of recordings: tests/live/test_recording.py
+    assert set(ASKED) == {op.id for op in OPERATIONS if op.answer is not None and op.method == "GET"} - others
 
 
 @pytest.mark.parametrize("name", ASKED)

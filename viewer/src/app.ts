@@ -20,6 +20,7 @@ import { StageView } from "./view/stage-view.ts";
 import { Textures } from "./view/textures.ts";
 import { Viewport } from "./view/viewport.ts";
 import { Link } from "./wire/link.ts";
+import type { Recorded } from "./wire/recorded.ts";
 import { readScene, type SceneData, type SceneJson } from "./wire/scene-data.ts";
 import type { Tick } from "./wire/session.ts";
 
@@ -60,6 +61,8 @@ export class App {
   constructor(
     private readonly base: string,
     quality: QualityChoice,
+    /** What is played instead of a live twin, or null. */
+    readonly recorded: Recorded | null = null,
   ) {
     this.geometry = new GeometryCache(base);
     this.alarms = new AlarmList(
@@ -79,13 +82,14 @@ export class App {
     this.textures = new Textures(base, this.viewport.lean ? 1 : 8);
     const url = new URL("ws", base);
     url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
-    this.link = new Link(url.href, {
-      onFetch: (epoch) => void this.fetchScene(epoch),
-      onTick: (tick) => this.receive(tick),
-      onNotice: (level, text) => this.overlay.showNotice(level, text),
+    const handlers = {
+      onFetch: (epoch: string) => void this.fetchScene(epoch),
+      onTick: (tick: Tick) => this.receive(tick),
+      onNotice: (level: string, text: string) => this.overlay.showNotice(level, text),
       onAlarm: () => this.alarms.changed(),
       onChange: () => this.refreshPanels(),
-    });
+    };
+    this.link = recorded ? new Link(url.href, handlers, () => recorded.connect()) : new Link(url.href, handlers);
     bindInput(this);
     byId("canvas").addEventListener("webglcontextlost", () =>
       this.overlay.showNotice("error", "The graphics driver dropped the picture. Reload the page."),

@@ -15,12 +15,15 @@
  *              digestsChecked, digestsWrong}: totals of the stream
  * interest    restricts what comes: {prims: [path globs], labels, signals: [id globs], view}; null for everything
  * rate        asks for at most so many ticks a second; null for all
+ * recorded    the recording in the page: {seconds, position [s], playing, loop, speed, play(), pause(), seek(s)}; else null
  * verify      asks the server for its digest, which is compared with what is held (wire.digestsChecked then grows)
  */
 import type { App } from "./app.ts";
+import type { Recorded } from "./wire/recorded.ts";
 import type { Interest, Phase } from "./wire/session.ts";
 
 export interface TwinstageHook {
+  readonly recorded: Recorded | null;
   readonly ready: boolean;
   readonly epoch: string | null;
   readonly selected: string | null;
@@ -58,6 +61,9 @@ export interface TwinstageHook {
 
 export function makeHook(app: App): TwinstageHook {
   return {
+    get recorded() {
+      return app.recorded;
+    },
     get ready() {
       return app.ready;
     },

@@ -5,6 +5,8 @@
  */
 import { App } from "./app.ts";
 import { chosenQuality } from "./view/quality.ts";
+import { addPlaybackBar } from "./ui/playback-bar.ts";
+import { openEmbedded } from "./wire/recorded.ts";
 import { makeHook, type TwinstageHook } from "./hook.ts";
 
 declare global {
@@ -14,7 +16,11 @@ declare global {
 }
 
 try {
-  window.twinstage = makeHook(new App(new URL(".", window.location.href).href, chosenQuality(window.location.search)));
+  const recorded = await openEmbedded();
+  if (recorded) window.fetch = recorded.fetch;
+  const base = new URL(".", window.location.href).href;
+  window.twinstage = makeHook(new App(base, chosenQuality(window.location.search), recorded));
+  if (recorded) addPlaybackBar(recorded);
 } catch (error) {
   const banner = document.getElementById("banner") as HTMLElement;
   banner.hidden = false;

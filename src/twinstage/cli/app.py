@@ -16,7 +16,10 @@ from twinstage.cli import (
     doctor,
     edits,
     export,
+    open,
     openapi,
+    record,
+    relay,
     render,
     serve,
     synth,
@@ -41,7 +44,10 @@ app = typer.Typer(
 )
 app.command("demo")(demo.demo)
 app.command("serve")(serve.serve)
+app.command("relay")(relay.relay)
 app.command("top")(top.top)
+app.command("record")(record.record)
+app.command("open")(open.open_)
 app.command("export")(export.export)
 app.command("doctor")(doctor.doctor)
 app.command("render")(render.render)

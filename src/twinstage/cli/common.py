@@ -90,6 +90,63 @@ CaFile = Annotated[
         envvar="TWINSTAGE_CA_FILE",
     ),
 ]
+AllowHost = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allow-host",
+        help="A name by which browsers may ask for this server, besides localhost and IP addresses.",
+        show_default=False,
+    ),
+]
+AllowOrigin = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allow-origin",
+        help="Pages of this origin may use the server, too, as in https://panel.example.com; give it once for each.",
+        show_default=False,
+    ),
+]
+MaxClients = Annotated[
+    int | None,
+    typer.Option(
+        "--max-clients",
+        min=1,
+        max=100_000,
+        help="Viewers at one time; 500 if you say nothing.",
+        show_default=False,
+    ),
+]
+MaxClientsPerAddress = Annotated[
+    int | None,
+    typer.Option(
+        "--max-clients-per-address",
+        min=1,
+        max=100_000,
+        help="Viewers of one address at one time; 64 if you say nothing.",
+        show_default=False,
+    ),
+]
+Subject = Annotated[str, typer.Option("--publish-subject", help="First part of the twin's NATS subjects.")]
+NatsCredentials = Annotated[
+    str | None,
+    typer.Option(
+        "--nats-credentials",
+        help="env:NAME or file:PATH that holds a token, USER:PASSWORD, or NATS credentials.",
+        show_default=False,
+    ),
+]
+NatsCa = Annotated[
+    Path | None,
+    typer.Option(
+        "--nats-ca-file",
+        help="Certificate (PEM) that vouches for the one of NATS, where the system does not know it.",
+        show_default=False,
+    ),
+]
+InsecureNats = Annotated[
+    bool,
+    typer.Option("--insecure-nats", help="Use NATS on another machine without TLS or without credentials."),
+]
 HERE = "http://127.0.0.1:8000"
 """Where a twin is served unless it is told otherwise."""
 Host = Annotated[

@@ -10,11 +10,29 @@ from twinstage.cli.common import AssetRoots, Json, Variants, print_json, variant
 
 
 def export(
-    stage: Annotated[Path, typer.Argument(help="The USD stage of the twin.", show_default=False)],
-    out: Annotated[
-        Path,
-        typer.Option("--out", help="The file to write: .usda, .usdc, .usdz or .glb.", show_default=False),
+    stage: Annotated[
+        Path, typer.Argument(help="The USD stage of the twin, or a recording (.twinrec).", show_default=False)
     ],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            help="The file to write: .usda, .usdc, .usdz or .glb; of a recording .html or .mcap.",
+            show_default=False,
+        ),
+    ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            "--html", help="Of a recording: one page that plays it without a server.", show_default=False
+        ),
+    ] = None,
+    rate: Annotated[
+        float,
+        typer.Option(
+            "--rate", min=0.1, max=1000, help="Of a recording as .mcap: transforms a second at most."
+        ),
+    ] = 10.0,
     bindings: Annotated[
         Path | None, typer.Option("--bindings", help="bindings.yaml of the twin.", show_default=False)
     ] = None,
@@ -77,6 +95,8 @@ def export(
 ) -> None:
     """Write the state of a twin, or a recorded window, to a file that plain OpenUSD or any glTF viewer opens.
 
+    [bold]twinstage export shift.twinrec --html shift.html[/bold] writes a page that plays a recording without a server.
+
     [bold]twinstage export cell.usda --bindings bindings.yaml --at 12.5 --out state.usda[/bold]
     [bold]twinstage export cell.usda --bindings bindings.yaml --window 0 60 --clips --out hour.usda[/bold]
 
@@ -85,6 +105,11 @@ def export(
     from twinstage.live.export import ExportOptions, export_files
     from twinstage.live.twin import TwinFiles
 
+    if html is not None or stage.suffix in (".twinrec", ".mcap"):
+        _export_recording(stage, html, out, window, rate, force, json_)
+        return
+    if out is None:
+        raise UserError("--out is missing: the file to write")
     if compress is not None:
         raise UserError(
             f"--compress {compress}: GLB files are written without meshopt or KTX2; compress {out.name} afterwards, for "
@@ -115,3 +140,30 @@ def export(
     frames = f", {done.frames} frames" if done.frames else ""
     chunks = f" in {done.clips} clips" if done.clips else ""
     print(f"{done.path}: {done.form}{frames}{chunks}, {done.bytes / 1024:.1f} kB")
+
+
+def _export_recording(
+    recording: Path,
+    html: Path | None,
+    out: Path | None,
+    window: tuple[float, float] | None,
+    rate: float,
+    force: bool,
+    json_: bool,
+) -> None:
+    from twinstage.live.recording.convert import convert
+
+    if html is not None and html.suffix != ".html":
+        raise UserError(f"--html {html}: the page's name should end in .html")
+    wanted = [path for path in (html, out) if path is not None]
+    if not wanted:
+        raise UserError("a recording becomes --html FILE.html or --out FILE.mcap")
+    made = [convert(recording, path, window=window, rate=rate, force=force) for path in wanted]
+    if json_:
+        files = [{"path": one.path, "bytes": one.bytes, "notes": one.notes} for one in made]
+        print_json({"files": files})
+        return
+    for one in made:
+        for note in one.notes:
+            print(f"note: {note}")
+        print(f"{one.path}: {one.bytes / 1024:.1f} kB")

@@ -6,11 +6,19 @@ from typing import Annotated
 import typer
 
 from twinstage.cli.common import (
+    AllowHost,
+    AllowOrigin,
     AssetRoots,
     Host,
+    InsecureNats,
+    MaxClients,
+    MaxClientsPerAddress,
+    NatsCa,
+    NatsCredentials,
     NoAuth,
     NoTls,
     Port,
+    Subject,
     TlsCert,
     TlsKey,
     Tokens,
@@ -81,47 +89,15 @@ def serve(
         float, typer.Option("--speed", min=0.01, help="Replay recordings this many times faster.")
     ] = 1.0,
     seed: Annotated[int, typer.Option("--seed", help="Seed of simulated sources.")] = 0,
-    allow_host: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--allow-host",
-            help="A name by which browsers may ask for this server, besides localhost and IP addresses.",
-            show_default=False,
-        ),
-    ] = None,
+    allow_host: AllowHost = None,
     tokens: Tokens = None,
     tls_cert: TlsCert = None,
     tls_key: TlsKey = None,
     insecure_no_auth: NoAuth = False,
     insecure_no_tls: NoTls = False,
-    allow_origin: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--allow-origin",
-            help="Pages of this origin may use the server, too, as in https://panel.example.com; give it once for each.",
-            show_default=False,
-        ),
-    ] = None,
-    max_clients: Annotated[
-        int | None,
-        typer.Option(
-            "--max-clients",
-            min=1,
-            max=100_000,
-            help="Viewers at one time; 500 if you say nothing.",
-            show_default=False,
-        ),
-    ] = None,
-    max_clients_per_address: Annotated[
-        int | None,
-        typer.Option(
-            "--max-clients-per-address",
-            min=1,
-            max=100_000,
-            help="Viewers of one address at one time; 64 if you say nothing.",
-            show_default=False,
-        ),
-    ] = None,
+    allow_origin: AllowOrigin = None,
+    max_clients: MaxClients = None,
+    max_clients_per_address: MaxClientsPerAddress = None,
     camera_engine: Annotated[
         str,
         typer.Option(
@@ -147,6 +123,35 @@ def serve(
             show_default=False,
         ),
     ] = None,
+    publish: Annotated[
+        str | None,
+        typer.Option(
+            "--publish",
+            help="Send each tick to this NATS server, too, for `twinstage relay`: nats://HOST:PORT. Needs the extra nats.",
+            show_default=False,
+        ),
+    ] = None,
+    publish_subject: Subject = "twinstage",
+    nats_credentials: NatsCredentials = None,
+    nats_ca_file: NatsCa = None,
+    insecure_nats: InsecureNats = False,
+    relay_role: Annotated[
+        str | None,
+        typer.Option(
+            "--relay-role",
+            help="Highest role of who comes through a relay: viewer, operator or engineer. "
+            "By default viewer where there are --tokens, otherwise engineer.",
+            show_default=False,
+        ),
+    ] = None,
+    record: Annotated[
+        Path | None,
+        typer.Option(
+            "--record",
+            help="Keep all that viewers are told in this file (.twinrec); `twinstage open` plays it.",
+            show_default=False,
+        ),
+    ] = None,
     duration: Annotated[
         float | None,
         typer.Option("--duration", min=0, help="Stop after that many seconds; without it, at Ctrl-C."),
@@ -162,10 +167,20 @@ def serve(
     On this machine no token is needed. To serve other machines give [bold]--host[/bold], [bold]--tokens[/bold] and a
     certificate.
     """
+    from twinstage.live.relay import PublishChoices
     from twinstage.live.server import serve_twin
     from twinstage.live.twin import TwinFiles
     from twinstage.sync.access.choices import AccessChoices
+    from twinstage.sync.access.roles import role_named
 
+    top = "viewer" if tokens is not None else "engineer"
+    published = None
+    if publish is not None:
+        from twinstage.sync.relay.choices import NatsChoices
+
+        nats = NatsChoices(publish, publish_subject, nats_credentials, nats_ca_file, insecure_nats)
+        nats.check()
+        published = PublishChoices(nats, role_named(relay_role or top))
     access = AccessChoices(
         tokens,
         tls_cert,
@@ -200,7 +215,9 @@ def serve(
         camera_engine=_camera_engine(camera_engine),
         access=access,
         datasets=datasets,
+        record=record,
         grpc_port=grpc_port,
+        publish=published,
     )
 
 

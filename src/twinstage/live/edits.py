@@ -5,6 +5,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -37,12 +38,16 @@ class ProducerEdits:
         """`movable` says whether the prim of a path has a transform of its own (UsdGeomXformable)."""
         self._snapshot = snapshot
         self._movable = movable or (lambda path: True)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._poses: dict[int, Pose] = {}
         self._last: dict[int, Pose] = {}  # so that a later call may leave parts out
         self._visible: dict[int, bool] = {}
         self._color: dict[int, tuple[int, int, int, int]] = {}
         self._pushed: list[TickColumns] = []
+
+    def together(self) -> AbstractContextManager[bool]:
+        """Keeps the tick from taking anything until the `with` block ends, so that what is set in it comes in one tick."""
+        return self._lock
 
     def node(self, prim_path: str) -> int:
         """The node of a prim that may be changed; UserError where there is none."""

@@ -11,6 +11,7 @@
 ticks the newest value of each prim wins.
 """
 
+import concurrent.futures
 import contextlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,6 +23,7 @@ from twinstage.base.errors import UserError
 from twinstage.live.twin import LiveTwin, TwinFiles, open_twin
 
 if TYPE_CHECKING:
+    from twinstage.live.recording.beside import Beside
     from twinstage.live.server import ServerThread
     from twinstage.scene.columns import TickColumns
     from twinstage.scene.export.own import OwnLayer
@@ -34,6 +36,7 @@ class Twin:
     def __init__(self, live: LiveTwin) -> None:
         self.live = live
         self._server: ServerThread | None = None
+        self._recording: tuple[Beside, concurrent.futures.Future[None]] | None = None
 
     @property
     def url(self) -> str:
@@ -69,7 +72,7 @@ class Twin:
         visible: bool | None = None,
         color: str | None = None,
     ) -> None:
-        """Change a prim.
+        """Change a prim: all of it in one tick.
 
         Args:
             prim: its Sdf path.
@@ -90,12 +93,14 @@ class Twin:
                     f"a pose is x, y, z, qw, qx, qy, qz, but {prim} was given {len(pose)} numbers"
                 )
             position, rotation = pose[:3], pose[3:]
-        if position is not None or rotation is not None or scale is not None:
-            edits.set_pose(prim, position=position, rotation=rotation, scale=scale)
-        if visible is not None:
-            edits.set_visible(prim, visible)
-        if color is not None:
-            edits.set_color(prim, _rgba(color, prim))
+        rgba = None if color is None else _rgba(color, prim)
+        with edits.together():
+            if position is not None or rotation is not None or scale is not None:
+                edits.set_pose(prim, position=position, rotation=rotation, scale=scale)
+            if visible is not None:
+                edits.set_visible(prim, visible)
+            if rgba is not None:
+                edits.set_color(prim, rgba)
 
     def publish(self, columns: "TickColumns") -> None:
         """Hand over many poses, colours and visibilities at once, as columns (see `scene.columns`)."""
@@ -135,6 +140,31 @@ class Twin:
         own = state() if self._server is None else self._server.call(state)
         return write_own(own, options).path
 
+    def record(self, out: str | Path, *, force: bool = False) -> None:
+        """Keep all that viewers are told from now on in one file, until `stop_recording` or `close`.
+
+        `twinstage open FILE` plays it. `force`: replace a file that is there. UserError before `serve`, where a recording runs
+        already, or the file cannot be made.
+        """
+        from twinstage.live.recording.beside import record_live
+
+        if self._server is None:
+            raise UserError("this twin is not served yet: call serve() first")
+        if self._recording is not None and not self._recording[1].done():
+            raise UserError("this twin is being recorded already: call stop_recording() first")
+        server = self._server
+        beside = record_live(self.live, Path(out), force=force)
+        self._recording = beside, server.start_task(beside.run)
+
+    def stop_recording(self) -> None:
+        """End the recording, if there is one; its file is whole then."""
+        recording, self._recording = self._recording, None
+        if recording is None or self._server is None:
+            return
+        beside, task = recording
+        task.cancel()
+        beside.closed.wait(60)
+
     def wait(self, seconds: float | None = None) -> None:
         """Keep the program alive until Ctrl-C, or for `seconds`; then close. Raises what ended the server, if it failed."""
         if self._server is None:
@@ -145,6 +175,7 @@ class Twin:
 
     def close(self) -> None:
         """Stop the server, if it runs. Raises what ended it, if it had failed."""
+        self.stop_recording()
         server, self._server = self._server, None
         if server is not None:
             server.stop()

@@ -4,7 +4,7 @@ import asyncio
 import concurrent.futures
 import logging
 import threading
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,6 +17,7 @@ from twinstage.observe import configure_logging
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from twinstage.live.relay import PublishChoices
     from twinstage.sync.access.access import Access
     from twinstage.sync.access.choices import AccessChoices
 
@@ -102,6 +103,8 @@ def serve_twin(
     access: "AccessChoices | None" = None,
     datasets: Path | None = None,
     grpc_port: int | None = None,
+    publish: "PublishChoices | None" = None,
+    record: Path | None = None,
 ) -> None:
     """Open the twin and serve it until Ctrl-C or the end of `duration` [s]."""
     if access is not None:
@@ -119,6 +122,8 @@ def serve_twin(
         access=access,
         datasets=datasets,
         grpc_port=grpc_port,
+        publish=publish,
+        record=record,
     )
 
 
@@ -137,11 +142,14 @@ def serve_live(
     access: "AccessChoices | None" = None,
     datasets: Path | None = None,
     grpc_port: int | None = None,
+    publish: "PublishChoices | None" = None,
+    record: Path | None = None,
 ) -> None:
     """Serve an open twin until Ctrl-C, the end of `duration` [s] or `stop`. UserError where `access` does not do for `host`.
 
     `beside` is one more coroutine function to run on the server's loop; if it raises, the server ends with its error.
-    `grpc_port`: where this machine may ask the same over gRPC; None for nowhere.
+    `grpc_port`: where this machine may ask the same over gRPC; None for nowhere. `publish`: where relays hear it.
+    `record`: the file that keeps all that viewers are told.
     """
     from twinstage.sync.access.access import open_access
     from twinstage.sync.access.choices import AccessChoices
@@ -160,6 +168,14 @@ def serve_live(
 
         classes()  # a UserError where its packages are missing, before anything is served
         background.append(lambda: _answer_grpc(app, live, grpc_port))
+    if publish is not None:
+        from twinstage.live.relay import publishing
+
+        background.append(publishing(live, app, publish))
+    if record is not None:
+        from twinstage.live.recording.beside import record_live
+
+        background.append(record_live(live, record).run)
     serve(
         app,
         host=host,
@@ -256,6 +272,12 @@ class ServerThread:
             return work()
         self._loop.call_soon_threadsafe(do)
         return done.result(60)
+
+    def start_task(self, work: Callable[[], Coroutine[Any, Any, None]]) -> "concurrent.futures.Future[None]":
+        """Do something beside the server, on its loop, until it ends, the future is cancelled, or the server ends."""
+        self.raise_failure()
+        assert self._loop is not None
+        return asyncio.run_coroutine_threadsafe(work(), self._loop)
 
     def raise_failure(self) -> None:
         """Raise what ended the server, if something did."""

@@ -102,9 +102,7 @@ def test_the_ledger_does_what_a_model_with_the_whole_past_does(told: list[Any]) 
         except Impossible:
             outcome = "impossible"
         wanted = (
-            model.edit(author, argument, base)
-            if what == "edit"
-            else getattr(model, what)(author, argument)
+            model.edit(author, argument, base) if what == "edit" else getattr(model, what)(author, argument)
         )
         assert outcome == wanted, (what, argument, base)
         assert ledger.version == model.version

@@ -46,7 +46,7 @@ function linkState(app: App, now: number): [StatusFigures["state"], string] {
   const { session, retryAt } = app.link;
   switch (session.phase) {
     case "live":
-      return ["live", "Live"];
+      return ["live", app.recorded ? "Recording" : "Live"];
     case "loading":
       return ["loading", "Loading scene"];
     case "ended":

@@ -1,0 +1,75 @@
+"""`twinstage relay`: more viewers for a twin, on a server of its own."""
+
+from typing import Annotated
+
+import typer
+
+from twinstage.cli.common import (
+    AllowHost,
+    AllowOrigin,
+    Host,
+    InsecureNats,
+    MaxClients,
+    MaxClientsPerAddress,
+    NatsCa,
+    NatsCredentials,
+    NoAuth,
+    NoTls,
+    Port,
+    Subject,
+    TlsCert,
+    TlsKey,
+    Tokens,
+)
+
+
+def relay(
+    nats: Annotated[
+        str, typer.Argument(help="Where NATS is: nats://HOST:PORT or tls://HOST:PORT.", show_default=False)
+    ],
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+    subject: Subject = "twinstage",
+    nats_credentials: NatsCredentials = None,
+    nats_ca_file: NatsCa = None,
+    insecure_nats: InsecureNats = False,
+    allow_host: AllowHost = None,
+    tokens: Tokens = None,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
+    insecure_no_auth: NoAuth = False,
+    insecure_no_tls: NoTls = False,
+    allow_origin: AllowOrigin = None,
+    max_clients: MaxClients = None,
+    max_clients_per_address: MaxClientsPerAddress = None,
+    duration: Annotated[
+        float | None,
+        typer.Option("--duration", min=0, help="Stop after that many seconds; without it, at Ctrl-C."),
+    ] = None,
+) -> None:
+    """Serve a twin that [bold]twinstage serve --publish[/bold] sends to NATS, to viewers of its own.
+
+    A relay keeps nothing on disk: start as many as there are viewers for, and put any load balancer before them. It is ready
+    (/readyz) while it is in step with the twin, and keeps showing the last state while the twin is away.
+    """
+    from twinstage.live.relay import serve_relay
+    from twinstage.sync.access.choices import AccessChoices
+    from twinstage.sync.relay.choices import NatsChoices
+
+    serve_relay(
+        NatsChoices(nats, subject, nats_credentials, nats_ca_file, insecure_nats),
+        host=host,
+        port=port,
+        hosts=allow_host or (),
+        access=AccessChoices(
+            tokens,
+            tls_cert,
+            tls_key,
+            insecure_no_auth,
+            insecure_no_tls,
+            tuple(allow_origin or ()),
+            max_clients,
+            max_clients_per_address,
+        ),
+        duration=duration,
+    )

@@ -1,0 +1,117 @@
+"""Calls that only the twin can answer: passed on with the caller's name and role, and answered with what the twin says."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse, Response
+
+from twinstage.sync import messages as m
+from twinstage.sync.access.roles import Identity, caller
+from twinstage.sync.api.operation import MOST_BYTES
+from twinstage.sync.api.table import OPERATIONS
+from twinstage.sync.relay.answers import FORWARDED
+from twinstage.sync.relay.asking import Asker, Refusal
+from twinstage.sync.relay.bus import NoAnswer
+
+CALL_TIMEOUT_S = 15.0
+MOST_AT_ONCE = 32
+MOST_ANSWER = 32 << 20
+_PASSED = ("accept", "content-type", "if-none-match")
+_FRESH = {"cache-control": "no-store"}
+
+
+class Forward:
+    """Passes calls on; few at a time, so that one relay never takes all of its twin."""
+
+    def __init__(self, asker: Asker) -> None:
+        self._asker = asker
+        self._inside = 0
+        self._commands: set[asyncio.Future[None]] = set()
+        self.calls = self.failed = 0
+
+    def add_routes(self, app: FastAPI) -> None:
+        """Routes for all calls and pictures; those that the app answers itself come before these."""
+        for operation in OPERATIONS:
+            for path in (path for path in operation.paths if path.startswith(FORWARDED)):
+                methods: list[str] = ["GET", "HEAD"] if operation.method == "GET" else [operation.method]
+                app.add_api_route(path, self.call, methods=methods)
+
+    async def call(self, request: Request) -> Response:
+        """One call."""
+        if self._inside >= MOST_AT_ONCE:
+            return _sorry(503, "too many ask this relay's twin at the same time; ask again")
+        self._inside += 1
+        self.calls += 1
+        try:
+            body = bytearray()
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > MOST_BYTES:
+                    return _sorry(413, f"the body is longer than {MOST_BYTES} bytes")
+            return await self._passed_on(request, bytes(body))
+        except Refusal as error:
+            return _sorry(error.status, str(error))
+        except (TimeoutError, NoAnswer):
+            self.failed += 1
+            return _sorry(
+                503, "the twin cannot be reached now: this relay shows its last state, and cannot answer that"
+            )
+        finally:
+            self._inside -= 1
+
+    async def _passed_on(self, request: Request, body: bytes) -> Response:
+        ask = {
+            "op": "http",
+            "method": request.method,
+            "path": request.url.path,
+            "query": request.url.query,
+            "headers": [(name, request.headers[name]) for name in _PASSED if name in request.headers],
+            "who": described(caller()),
+        }
+        head, data = await self._asker.ask(ask, body, timeout_s=CALL_TIMEOUT_S, most=MOST_ANSWER)
+        headers: Mapping[str, str] = {str(name): str(value) for name, value in head.get("headers", [])}
+        return Response(data, status_code=int(head["status"]), headers=dict(headers))
+
+    def take_command(
+        self, fields: Mapping[str, Any], who: Identity, say: Callable[[m.Answer], None], now_ns: int
+    ) -> None:
+        """A hub's `take_command`: the twin does it, and its answer goes back to the client that asked."""
+        if len(self._commands) >= MOST_AT_ONCE:
+            say(_refused(fields, "too many ask this relay's twin at the same time; ask again"))
+            return
+        task = asyncio.ensure_future(self._command(fields, who, say))
+        self._commands.add(task)
+        task.add_done_callback(self._commands.discard)
+
+    async def _command(
+        self, fields: Mapping[str, Any], who: Identity, say: Callable[[m.Answer], None]
+    ) -> None:
+        ask = {"op": "command", "who": described(who), "fields": fields}
+        try:
+            _, data = await self._asker.ask(ask, timeout_s=CALL_TIMEOUT_S, most=MOST_BYTES)
+            answer = m.from_server(data.decode())
+        except (Refusal, NoAnswer, m.MessageError, UnicodeDecodeError) as error:
+            self.failed += not isinstance(error, Refusal)
+            say(
+                _refused(
+                    fields, f"the relay could not pass this on, and nobody knows whether it was done: {error}"
+                )
+            )
+            return
+        if isinstance(answer, m.Answer):
+            say(answer)
+
+
+def _refused(fields: Mapping[str, Any], sentence: str) -> m.Answer:
+    return m.Answer(str(fields.get("id", ""))[:64], False, 0, code="refused", error=sentence)
+
+
+def described(who: Identity) -> dict[str, Any]:
+    """Who asks, for the twin."""
+    return {"name": who.name, "role": who.role.word, "token": who.token_id, "address": who.address}
+
+
+def _sorry(status: int, sentence: str) -> Response:
+    return JSONResponse({"error": sentence}, status_code=status, headers=_FRESH)
