@@ -8,6 +8,7 @@ import errno
 import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 from twinstage.base.errors import UserError
@@ -84,6 +85,10 @@ class EditJournal:
                 raise OSError(
                     errno.EIO, f"the journal of edits {str(self.path)!r} cannot be written: {error}"
                 ) from error
+
+    def closing(self) -> "closing[EditJournal]":
+        """For a `with`: closed at its end."""
+        return closing(self)
 
     def close(self) -> None:
         """Commit and let go. May be called more than once."""

@@ -80,7 +80,7 @@ class Effects:
 
     def rules(self) -> Rules:
         """For orders as the stage is now."""
-        return Rules(self._live.opened, self._live.snapshot, self._known_surfaces())
+        return Rules(self._live.opened, self._live.snapshot, self._known_surfaces)
 
     def local(self, path: str) -> F8:
         """parent_from_prim f8[4, 4] [m] as it is now."""
