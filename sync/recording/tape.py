@@ -127,7 +127,7 @@ class Tape:
     @property
     def full(self) -> bool:
         """Whether it has to end."""
-        return self._writer.size + self._writer.waiting >= self._most
+        return self._writer.size >= self._most
 
     @property
     def seconds(self) -> float:

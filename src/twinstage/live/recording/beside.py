@@ -56,6 +56,7 @@ class Beside:
         self.closed = threading.Event()
         """The file is whole."""
         self._assets = AssetStore(hub)
+        self._work: asyncio.Future[None] | None = None
         self._raw: list[bytes] = []
         self._frames: list[Frame] = []
         self._ready: list[tuple[str, str, bytes]] = []
@@ -68,7 +69,6 @@ class Beside:
         """
         self._file = new_recording(self.path, force=self._force)
         self.tape = Tape(self._file, library=LIBRARY, keyframe_seconds=self._keyframe_seconds)
-        self._work: asyncio.Future[None] | None = None
         wake = asyncio.Event()
         session = self._hub.connect(wake.set, now_ns=_now_ns())
         self._tell(session, _HELLO)
