@@ -211,6 +211,10 @@ class Tape:
         self._writer.flush()
         self._flush_ns = at_ns
 
+    def at_least(self, server_ns: int) -> None:
+        """It is that late by the server's clock: the first keyframe may be of a tick that was made long ago."""
+        self._last_ns = max(self._last_ns, server_ns)
+
     def _at(self, tick_ns: int) -> int:
         """Times never fall, so that any moment can be found by halving."""
         self._last_ns = max(self._last_ns, tick_ns)

@@ -36,7 +36,8 @@ def test_another_reader_reads_it_all(make: ModuleType) -> None:
     assert PNG in files.values() and any(name.startswith("glb/") for name in files)
     assert [note.name for note in reader.iter_metadata()] == ["twinstage"]
     kinds = [
-        type(record).__name__ for record in StreamReader(io.BytesIO(data), validate_crcs=True, emit_chunks=True).records
+        type(record).__name__
+        for record in StreamReader(io.BytesIO(data), validate_crcs=True, emit_chunks=True).records
     ]
     assert kinds[-1] == "Footer" and kinds.count("Chunk") == len(summary.chunk_indexes)
 
@@ -66,7 +67,9 @@ def test_cut_anywhere_it_holds_what_was_whole_or_says_why_not(make: ModuleType, 
         try:
             archive = Archive(path)
         except UserError as error:
-            assert str(path) in str(error) and not counts  # too short for a keyframe, never again once it has one
+            assert (
+                str(path) in str(error) and not counts
+            )  # too short for a keyframe, never again once it has one
             continue
         counts.append(len({step.frames[-1].header.seq for step in archive.steps() if step.frames}))
         archive.close()

@@ -38,7 +38,9 @@ def messages(data: bytes) -> dict[str, list[tuple[int, Any]]]:
             for file in pb.FileDescriptorSet.FromString(schema.data).file:
                 pool.Add(file)
             kinds[schema.id] = message_factory.GetMessageClass(pool.FindMessageTypeByName(schema.name))
-        out.setdefault(channel.topic, []).append((message.log_time, kinds[schema.id].FromString(message.data)))
+        out.setdefault(channel.topic, []).append(
+            (message.log_time, kinds[schema.id].FromString(message.data))
+        )
     return out
 
 
@@ -62,7 +64,9 @@ def test_frames_are_where_a_client_has_them(make: ModuleType, tmp_path: Path) ->
     paths = ["/World", "/World/A", "/World/A/B", "/World/C"]
     assert [f.child_frame_id for f in told["/tf_static"][0][1].transforms] == ["/World"]
     for at, message in told["/tf"]:
-        assert [f.child_frame_id for f in message.transforms] == paths[1:]  # B hangs below A, so it moves, too
+        assert [f.child_frame_id for f in message.transforms] == paths[
+            1:
+        ]  # B hangs below A, so it moves, too
         for frame in message.transforms:
             assert frame.parent_frame_id == "world"
             assert frame.timestamp.seconds * NS + frame.timestamp.nanos == at

@@ -1,4 +1,4 @@
-"""Playing: what clients of the playing hub hold is what clients of the recorded hub held, tick by tick, wherever one jumps to."""
+"""Playing: clients of the playing hub hold what clients of the recorded hub held, tick by tick, wherever one jumps to."""
 
 import random
 from collections.abc import Iterator
