@@ -109,7 +109,7 @@ class Bvh:
     def pieces(self) -> tuple[F8, F8]:
         """Middles and half extents f8[n, 3] of a few boxes in the box's frame that hold all triangles (`render.footprints`)."""
         corners = np.stack(self.corners(np.arange(len(self.triangles))))
-        return split(corners.min(0).T, corners.max(0).T)
+        return split(corners.min(0), corners.max(0))
 
     @cached_property
     def corner_uv(self) -> F4:

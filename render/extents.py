@@ -1,11 +1,12 @@
 """How large things are and where: boxes of objects in their own axes, boxes of prims in the world. numpy only."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from twinstage.render.recent import Recent
-from twinstage.render.thin import inverse
+from twinstage.render.thin import inverses
 from twinstage.scene.columns import F8
 from twinstage.scene.snapshot import Prototype, Snapshot
 
@@ -46,16 +47,24 @@ class Bounds:
 
     def of_instances(self, snapshot: Snapshot, rows: np.ndarray, frame: np.ndarray) -> Box | None:
         """The box of these instances in the axes of `frame` (world_from_frame f8[4, 4]); None where there is no vertex."""
-        low, high = np.full(3, np.inf), np.full(3, -np.inf)
-        back = inverse(frame)
-        for row in rows:
-            prototype = snapshot.prototypes[int(snapshot.instances.prototype[row])]
+        return self.of_each(snapshot, [rows], np.asarray(frame)[None])[0]
+
+    def of_each(self, snapshot: Snapshot, parts: Sequence[np.ndarray], frames: np.ndarray) -> list[Box | None]:
+        """The same of several sets of instances, each in a frame of its own, f8[n, 4, 4]."""
+        rows = np.concatenate([np.zeros(0, np.int64), *parts]).astype(np.int64)
+        owner = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+        # Rounded, so that the same relative pose reached by way of different worlds is found again. The rounded
+        # matrix is also what the box is computed with: the result must not depend on which frame came first.
+        matrices = np.round(inverses(frames)[owner] @ snapshot.instance_world[rows], 9) + 0.0
+        low, high = np.full((len(parts), 3), np.inf), np.full((len(parts), 3), -np.inf)
+        kinds = snapshot.instances.prototype[rows].tolist()
+        for part, kind, matrix in zip(owner.tolist(), kinds, matrices, strict=True):
+            prototype = snapshot.prototypes[kind]
             if len(prototype.points):
-                near, far = self._of_prototype(
-                    prototype, back @ snapshot.instance_world[row], len(snapshot.instances)
-                )
-                low, high = np.minimum(low, near), np.maximum(high, far)
-        return None if low[0] > high[0] else Box(low, high)
+                near, far = self._of_prototype(prototype, matrix, len(snapshot.instances))
+                np.minimum(low[part], near, out=low[part])
+                np.maximum(high[part], far, out=high[part])
+        return [None if a[0] > b[0] else Box(a, b) for a, b in zip(low, high, strict=True)]
 
     def of_prim(self, snapshot: Snapshot, prim: int) -> Box | None:
         """The world box of all that is drawn at or below the prim."""
@@ -67,10 +76,7 @@ class Bounds:
             snapshot, np.flatnonzero(snapshot.instances.object == index), object_world(snapshot, index)
         )
 
-    def _of_prototype(self, prototype: Prototype, frame_from_gprim: np.ndarray, room: int) -> tuple[F8, F8]:
-        # Rounded, so that the same relative pose reached by way of different worlds is found again. The rounded
-        # matrix is also what the box is computed with: the result must not depend on which frame came first.
-        matrix = np.round(frame_from_gprim, 9) + 0.0
+    def _of_prototype(self, prototype: Prototype, matrix: F8, room: int) -> tuple[F8, F8]:
         key = (prototype.hash, matrix.tobytes())
         return self._recent.get(key, lambda: _measured(prototype, matrix), room)
 

@@ -43,17 +43,21 @@ def _squashed(linear: np.ndarray) -> tuple[Bool, F8]:
 
 def inverse(matrix: np.ndarray) -> F8:
     """Inverse of a matrix f8[4, 4]; of one that is flat, the point of each preimage that is nearest to the origin's plane."""
-    linear = matrix[:3, :3]
-    with np.errstate(invalid="ignore", over="ignore"):
-        longest = 1.7321 * np.abs(linear).max()  # no column is longer
-        plainly_solid = np.abs(np.linalg.det(linear)) > 1e-6 * longest**3
-    if plainly_solid or not flat(linear[None])[0]:
-        out: F8 = np.linalg.inv(matrix)
-        return out
-    back = np.eye(4)
-    back[:3, :3] = np.linalg.pinv(matrix[:3, :3], rcond=THIN)
-    back[:3, 3] = -back[:3, :3] @ matrix[:3, 3]
-    return back
+    out: F8 = inverses(np.asarray(matrix)[None])[0]
+    return out
+
+
+def inverses(matrices: np.ndarray) -> F8:
+    """The same of f8[n, 4, 4]."""
+    sheets = flat(matrices[:, :3, :3])
+    out = np.empty(matrices.shape)
+    out[~sheets] = np.linalg.inv(matrices[~sheets])
+    for k in np.flatnonzero(sheets).tolist():
+        back = np.eye(4)
+        back[:3, :3] = np.linalg.pinv(matrices[k, :3, :3], rcond=THIN)
+        back[:3, 3] = -back[:3, :3] @ matrices[k, :3, 3]
+        out[k] = back
+    return out
 
 
 def moved_out(prototype: Prototype, linear: np.ndarray) -> Prototype:

@@ -67,6 +67,11 @@ class ColumnWriter:
         """Instances that had to be opened up for nodes that no binding names."""
         return tuple(self._binder.findings)
 
+    @property
+    def written(self) -> tuple[frozenset[int], frozenset[int], frozenset[int]]:
+        """Nodes whose poses, visibility and colours have specs in the layer."""
+        return frozenset(self._transforms), frozenset(self._visibility), frozenset(self._colors)
+
     def write(self, columns: TickColumns) -> None:
         """Write one tick. Attribute slots are those of the plan that the writer was made for."""
         from pxr import Sdf

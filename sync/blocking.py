@@ -2,11 +2,11 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Literal, ParamSpec, TypeVar
 
 from twinstage.scene.columns import F8
 from twinstage.sync import messages as m
@@ -107,6 +107,42 @@ class SyncClient:
     def digest(self, timeout: float | None = 10.0) -> Digests:
         """What the server and this client hold, hashed at the same tick."""
         return self._call(self._client.digest(timeout))
+
+    def command(
+        self, kind: str, *, base: int | None = None, timeout: float | None = 10.0, **fields: Any
+    ) -> m.Answer:
+        """Have something changed (docs/commands.md); CommandError where it is not done."""
+        return self._call(self._client.command(kind, base=base, timeout=timeout, **fields))
+
+    def move(
+        self,
+        path: str,
+        *,
+        position: Sequence[float] | None = None,
+        rotation: Sequence[float] | None = None,
+        scale: Sequence[float] | None = None,
+        frame: Literal["parent", "world"] = "parent",
+        base: int | None = None,
+    ) -> m.Answer:
+        """Move a prim: x, y, z [m], w, x, y, z, factors; what is left out stays."""
+        work = self._client.move(
+            path, position=position, rotation=rotation, scale=scale, frame=frame, base=base
+        )
+        return self._call(work)
+
+    def set(
+        self, path: str, property: str, value: Any, *, value_type: str | None = None, base: int | None = None
+    ) -> m.Answer:
+        """Set a property, in SI; `value_type`: USD type of a new one."""
+        return self._call(self._client.set(path, property, value, value_type=value_type, base=base))
+
+    def undo(self, of: int | None = None) -> m.Answer:
+        """Take back the newest of one's own transactions, or that of version `of`."""
+        return self._call(self._client.undo(of))
+
+    def redo(self, of: int | None = None) -> m.Answer:
+        """Do again what was taken back last, or version `of`."""
+        return self._call(self._client.redo(of))
 
     def _call(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()

@@ -17,11 +17,12 @@ import ssl
 import time
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator, Callable
+import uuid
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
@@ -42,11 +43,25 @@ from twinstage.sync.model import SceneModel, Tick, Value
 _FIRST_DELAY_S = 0.25
 _LONGEST_DELAY_S = 5.0
 _MAX_MESSAGE = 8 << 20
+_MOST_UNDER_WAY = 16
+"""Commands that may wait for their answers at the same time."""
 _FIRST_PINGS, _PING_EVERY_S = 4, 10.0
+_KEEPALIVE_S = 5.0
+"""Time between pings of the websocket, and how long each may go unanswered: a network that forgets a connection tells nobody."""
 
 
 class LinkError(TwinstageError):
     """The server ended the link for good, or never answered."""
+
+
+class CommandError(TwinstageError):
+    """A command that was not done. `code`: conflict, refused, invalid or forbidden; `current`: what stands in its way."""
+
+    def __init__(self, answer: m.Answer) -> None:
+        super().__init__(answer.error)
+        self.code = answer.code
+        self.current = answer.current
+        self.answer = answer
 
 
 class _Refused(Exception):
@@ -120,6 +135,11 @@ class Client:
         self._clock = ClockOffset()
         self._pings: dict[float, int] = {}
         self._asked: list[asyncio.Future[Digests]] = []
+        self._commands: dict[str, tuple[str, asyncio.Future[m.Answer]]] = {}
+        """Text and answer to come of each command, by id: said again after a lost connection, and done once."""
+        self._places = asyncio.Semaphore(_MOST_UNDER_WAY)
+        self.edits = 0
+        """Number of the newest transaction that is known here: the `base` of the next command."""
         self._model: SceneModel | None = None
         self._seen = -1
         self._tick: Tick | None = None
@@ -135,6 +155,10 @@ class Client:
         """What the server said at the last greeting."""
         self.tier: m.Tier | None = None
         """The pace that the server has changed to since, and why."""
+        self.events_missed = 0
+        """Events that happened while the link was down: ask `/api/alarms` how things stand when this grows."""
+        self._event = 0
+        """Number of the newest event that is known to have happened."""
         self.frames_skipped = 0
         """Frames of kinds that are not known here."""
         self.latency_ns = 0
@@ -228,6 +252,70 @@ class Client:
         async with asyncio.timeout(timeout):
             return await asked
 
+    async def command(
+        self, kind: str, *, base: int | None = None, timeout: float | None = 10.0, **fields: Any
+    ) -> m.Answer:
+        """Have something changed (docs/commands.md); the fields are those of the message `command`.
+
+        `base`: the version that it is based on (`client.edits`); None: whatever there is. A connection that is lost
+        meanwhile does no harm. Raises CommandError where it is not done, TimeoutError after `timeout` [s], LinkError where
+        the link has ended.
+        """
+        if self._failure:
+            raise self._failure
+        ident = uuid.uuid4().hex
+        told = {name: value for name, value in fields.items() if value is not None}
+        message = {"type": "command", "id": ident, "kind": kind, "base": base, **told}
+        text = msgspec.json.encode(message).decode()
+        if len(text.encode()) > m.MAX_MESSAGE_BYTES:
+            raise UserError(f"a command of more than {m.MAX_MESSAGE_BYTES} bytes; make several of it")
+        asked: asyncio.Future[m.Answer] = asyncio.get_running_loop().create_future()
+        async with asyncio.timeout(timeout), self._places:
+            self._commands[ident] = text, asked
+            try:
+                if self._socket is not None:
+                    with suppress(ConnectionClosed):
+                        await self._socket.send(text)
+                answer = await asked
+            finally:
+                self._commands.pop(ident, None)
+        if not answer.ok:
+            raise CommandError(answer)
+        return answer
+
+    async def move(
+        self,
+        path: str,
+        *,
+        position: Sequence[float] | None = None,
+        rotation: Sequence[float] | None = None,
+        scale: Sequence[float] | None = None,
+        frame: Literal["parent", "world"] = "parent",
+        base: int | None = None,
+    ) -> m.Answer:
+        """Move a prim: x, y, z [m], w, x, y, z, factors; what is left out stays."""
+        parts: dict[str, Any] = {
+            name: None if part is None else [float(v) for v in part]
+            for name, part in (("position", position), ("rotation", rotation), ("scale", scale))
+        }
+        return await self.command("move", base=base, path=path, frame=frame, **parts)
+
+    async def set(
+        self, path: str, property: str, value: Any, *, value_type: str | None = None, base: int | None = None
+    ) -> m.Answer:
+        """Set a property, in SI; `value_type`: USD type of a new one."""
+        return await self.command(
+            "set", base=base, path=path, property=property, value=value, valueType=value_type
+        )
+
+    async def undo(self, of: int | None = None) -> m.Answer:
+        """Take back the newest of one's own transactions, or that of version `of`."""
+        return await self.command("undo", of=of)
+
+    async def redo(self, of: int | None = None) -> m.Answer:
+        """Do again what was taken back last, or version `of`."""
+        return await self.command("redo", of=of)
+
     async def _send(self, message: msgspec.Struct) -> bool:
         """Whether there was a link to send it on."""
         if self._socket is None:
@@ -287,6 +375,9 @@ class Client:
     def _fail(self, reason: str, cause: Exception | None = None) -> None:
         self._failure = LinkError(f"the link to {self.http_url} has ended: {reason}")
         self._failure.__cause__ = cause
+        for _, asked in self._commands.values():
+            if not asked.done():
+                asked.set_exception(self._failure)
         self._changed.set()
 
     async def _connection(self) -> None:
@@ -299,6 +390,8 @@ class Client:
             proxy=None,
             open_timeout=5,
             close_timeout=1,
+            ping_interval=_KEEPALIVE_S,
+            ping_timeout=_KEEPALIVE_S,
             ssl=self._tls,
         ) as socket:
             hello = m.Hello(
@@ -389,6 +482,7 @@ class Client:
 
     async def _control(self, socket: ClientConnection, message: m.ServerMessage | m.Unknown) -> None:
         if isinstance(message, m.Welcome):
+            self._count_events(message)
             self.role = message.role
             self.welcome, self.tier = message, None
             self.reconnects += self._tick is not None
@@ -396,6 +490,9 @@ class Client:
                 self._tap.welcomed(int(message.server_time_ns))
             await self._load(socket, message.epoch, message.revision)
             self.connected, self._socket = True, socket
+            self.edits = message.edits
+            for text, _ in list(self._commands.values()):
+                await socket.send(text)
         elif isinstance(message, m.Pong):
             sent_ns = self._pings.pop(message.t, None)
             if sent_ns is not None:
@@ -404,13 +501,29 @@ class Client:
             self.tier = message
         elif isinstance(message, m.Digest):
             self._compare(message)
+        elif isinstance(message, m.Answer):
+            self.edits = max(self.edits, message.version)
+            _, asked = self._commands.get(message.id, ("", None))
+            if asked is not None and not asked.done():
+                asked.set_result(message)
+        elif isinstance(message, m.Event) and message.event == "edit":
+            self.edits = max(self.edits, int((message.data or {}).get("version", 0)))
         elif isinstance(message, m.Event) and message.event == "scene":
             self._frames, self._raw = [], []
             await self._load(socket, None, message.revision)
         elif isinstance(message, m.Event) and message.event == "notice":
             self.notices = [*self.notices[-99:], message.text]
-        if isinstance(message, m.Event) and self._on_event:
-            self._on_event(message)
+        if isinstance(message, m.Event):
+            self._event = max(self._event, message.n)
+            if self._on_event:
+                self._on_event(message)
+
+    def _count_events(self, message: m.Welcome) -> None:
+        """Within one connection none is lost; what happened between two is."""
+        if self.welcome is not None and "event" in message.want:
+            before = self._event if message.epoch == self.welcome.epoch else 0
+            self.events_missed += max(0, message.events - before)
+        self._event = message.events
 
     def _compare(self, message: m.Digest) -> None:
         """It comes right behind its tick."""

@@ -183,6 +183,8 @@ class Pump:
         self._session: Session | None = None
         self._scheduled = False
         self._cut: asyncio.TimerHandle | None = None
+        self.failure: Exception | None = None
+        self._later: asyncio.TimerHandle | None = None
         self.done = asyncio.Event()
 
     def attach(self, session: Session, hear: _Hear) -> None:
@@ -201,14 +203,23 @@ class Pump:
     def detach(self) -> None:
         """The long way again, for the close."""
         self._socket.hear = self._socket.changed = None
-        if self._cut is not None:
-            self._cut.cancel()
+        for timer in (self._cut, self._later):
+            if timer is not None:
+                timer.cancel()
 
     def _run(self) -> None:
         self._scheduled = False
-        session, socket = self._session, self._socket
-        if session is None or self.done.is_set():
+        if self._session is None or self.done.is_set():
             return
+        try:
+            self._move(self._session, self._socket)
+        except Exception as error:  # a defect: this connection ends, and whoever waits for `done` raises it
+            self.failure = error
+            self._session.lost = True
+            self._socket.transport.abort()
+            self.done.set()
+
+    def _move(self, session: Session, socket: DirectSocket) -> None:
         if not socket.open:
             session.lost = True
             session.close(1000, "the client left")
@@ -218,8 +229,16 @@ class Pump:
         while room() and (message := session.next_message(self._now_ns())) is not None:
             socket.write(message)
         if session.closed is None:
+            self._come_again(session.wait_ns(self._now_ns()))
             return
         if message is None and room():
             self.done.set()
         elif self._cut is None:
             self._cut = self._loop.call_later(LAST_WORDS_S, socket.transport.abort)
+
+    def _come_again(self, wait_ns: int | None) -> None:
+        if self._later is not None:
+            self._later.cancel()
+            self._later = None
+        if wait_ns is not None:
+            self._later = self._loop.call_later(wait_ns / 1e9, self.wake)

@@ -15,15 +15,24 @@ import numpy as np
 
 from twinstage.base.clock import Clock, SystemClock
 from twinstage.base.errors import UserError
-from twinstage.scene.columns import Bool, PoseColumns, TickColumns, VisibilityColumns
+from twinstage.scene.columns import (
+    Bool,
+    EntityColumns,
+    PoseColumns,
+    SignalColumns,
+    StyleColumns,
+    TextColumns,
+    TickColumns,
+    VisibilityColumns,
+)
 from twinstage.scene.snapshot import Snapshot
 from twinstage.sync import codec
 from twinstage.sync.figures import Counters, StreamFigures
 from twinstage.sync.frustum import Places, seen
 from twinstage.sync.interest import Selector
 from twinstage.sync.messages import CHANNELS, RESTARTING, TIERS, Eye, Interest, StageInfo
-from twinstage.sync.session import Admit, Session
-from twinstage.sync.state import State
+from twinstage.sync.session import Admit, Session, TakeCommand
+from twinstage.sync.state import Column, State
 from twinstage.sync.tiers import Tier
 from twinstage.sync.view import Masks, View
 
@@ -106,6 +115,10 @@ class Hub:
         """Why nobody can follow it now, in one sentence; "" where everybody can."""
         self.on_pending: Callable[[], None] | None = None
         """Called when a tier has something to tell later; whoever keeps the time calls `advance` then."""
+        self.take_command: TakeCommand | None = None
+        """Does what clients want changed; None: nothing can be changed through this hub."""
+        self.edits: Callable[[], int] = lambda: 0
+        """Number of the newest transaction."""
         self._rates = tuple(tiers)
         self._events = 0
         self._set_scene(snapshot, signals, bindings or {}, snapshot.revision, 0)
@@ -152,6 +165,11 @@ class Hub:
     def seq(self) -> int:
         """The newest tick."""
         return self._state.seq
+
+    @property
+    def events(self) -> int:
+        """Number of the newest event, 0 = none yet."""
+        return self._events
 
     @property
     def stage(self) -> StageInfo:
@@ -259,6 +277,31 @@ class Hub:
             PoseColumns(self.seq, self._state.event_ns, rows.astype(np.uint32), translation, rotation, scale),
             VisibilityColumns(switched.astype(np.uint32), shown.data[0][switched]),
         )
+
+    def latest(self) -> TickColumns:
+        """All rows that were told since the scene was set, as one tick: what another scene with the same nodes begins with."""
+        state = self._state
+        pose, shown = self.newest()
+
+        def rows(column: Column) -> tuple[np.ndarray, ...]:
+            at = np.flatnonzero(column.seq > 0)
+            return (at.astype(np.uint32), *(data[at] for data in column.data))
+
+        texts, text, text_ns, text_quality = rows(state.texts)
+        return TickColumns(
+            pose=pose,
+            visibility=shown,
+            style=StyleColumns(*rows(state.style)),
+            signals=SignalColumns(*rows(state.signals)),
+            watermark_ns=state.watermark_ns,
+            texts=TextColumns(texts, tuple(_text(one) for one in text.tolist()), text_ns, text_quality),
+            entities=EntityColumns(*rows(state.entities)),
+        )
+
+    @property
+    def event_ns(self) -> int:
+        """Source time of the newest pose change [ns since 1970, UTC]; 0 before the first."""
+        return self._state.event_ns
 
     def replace_scene(
         self,
@@ -421,6 +464,10 @@ class Hub:
 def new_epoch(now_ns: int) -> str:
     """A name for a server's run from the time of its start."""
     return format(now_ns, "x")
+
+
+def _text(stored: "str | bytes") -> str:
+    return stored if isinstance(stored, str) else stored.decode()
 
 
 def _usable(columns: TickColumns) -> Bool:

@@ -109,6 +109,12 @@ class AskDigest(Struct, tag="digest"):
     """Asks for the hash of what it should hold."""
 
 
+class Command(Struct, tag="command"):
+    """Something is to be changed; its other fields are those of `sync.api.commands.Command`."""
+
+    id: str
+
+
 class Pause(Struct, tag="pause"):
     """No ticks until `resume`."""
 
@@ -123,7 +129,7 @@ class Ping(Struct, tag="ping"):
     t: float
 
 
-ClientMessage = Hello | Ready | Ack | Pause | Resume | Ping | Interest | Rate | AskDigest
+ClientMessage = Hello | Ready | Ack | Pause | Resume | Ping | Interest | Rate | AskDigest | Command
 
 
 class Unknown(Struct):
@@ -149,7 +155,7 @@ class StageInfo(Struct, rename="camel"):
 
 
 class Welcome(Struct, tag="welcome", rename="camel"):
-    """Answer to a hello. `rate`: ticks a second of the client's tier."""
+    """Answer to a hello. `rate`: ticks a second of the client's tier. `events`: number of the newest event of this run."""
 
     protocol: str
     epoch: str
@@ -165,6 +171,9 @@ class Welcome(Struct, tag="welcome", rename="camel"):
     rate: float = TIERS[0]
     tiers: list[float] = []
     stage: StageInfo | None = None
+    events: int = 0
+    edits: int = 0
+    """Number of the newest transaction: the `base` of a first command."""
 
 
 class Tier(Struct, tag="tier"):
@@ -199,13 +208,27 @@ class Event(Struct, tag="event", omit_defaults=True):
     data: dict[str, Any] | None = None
 
 
+class Answer(Struct, tag="answer", omit_defaults=True):
+    """What became of the command of that id. `code`: conflict, refused, invalid or forbidden, with one sentence in `error`."""
+
+    id: str
+    ok: bool
+    version: int
+    undo: int = 0
+    redo: int = 0
+    kept: bool = True
+    code: str = ""
+    error: str = ""
+    current: dict[str, Any] | None = None
+
+
 class Bye(Struct, tag="bye"):
     """Last message before the server closes."""
 
     reason: str
 
 
-ServerMessage = Welcome | Pong | Event | Bye | Tier | Digest
+ServerMessage = Welcome | Pong | Event | Bye | Tier | Digest | Answer
 
 _decode_client: "msgspec.json.Decoder[ClientMessage]" = msgspec.json.Decoder(ClientMessage)
 _decode_server: "msgspec.json.Decoder[ServerMessage]" = msgspec.json.Decoder(ServerMessage)
@@ -225,6 +248,12 @@ def from_client(text: str) -> ClientMessage | Unknown:
     """Reads a client's message; MessageError with a sentence where it is not one."""
     message: ClientMessage | Unknown = _read(_decode_client, text, _CLIENT_TYPES)
     return message
+
+
+def fields_of(text: str) -> dict[str, Any]:
+    """All fields of a message that was read already."""
+    fields: dict[str, Any] = msgspec.json.decode(text)
+    return fields
 
 
 def from_server(text: str) -> ServerMessage | Unknown:

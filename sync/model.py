@@ -82,6 +82,7 @@ class SceneModel:
         self.event_ns = 0
         self.watermark_ns = 0
         self.tick_ns = 0
+        self._begun = False
         self._reset()
 
     def _reset(self) -> None:
@@ -117,6 +118,7 @@ class SceneModel:
             raise FrameError(f"frames of other ticks within tick {header.seq}")
         if header.keyframe:
             self._reset()
+            self._begun = True
         else:
             self._check_base(header)
         for frame in frames:
@@ -128,6 +130,8 @@ class SceneModel:
         return Tick(header.seq, header.event_ns, header.watermark_ns, header.keyframe, nodes, header.tick_ns)
 
     def _check_base(self, header: Header) -> None:
+        if not self._begun:
+            raise FrameError(f"the first tick that is told, {header.seq}, is no keyframe")
         if (self.seq - header.base_seq) & 0xFFFFFFFF >= 1 << 31:
             raise FrameError(
                 f"tick {header.seq} builds on {header.base_seq}, but the last one was {self.seq}"

@@ -33,6 +33,7 @@ from twinstage.sync.api.operation import Refused
 from twinstage.sync.assets import Asset, AssetStore, files_below
 from twinstage.sync.cameras import CameraSource, add_camera_routes
 from twinstage.sync.direct import DirectSocket, Pump, direct_socket
+from twinstage.sync.edits import Commands, EditSource, edit_calls
 from twinstage.sync.guard import Guard
 from twinstage.sync.hub import Hub
 from twinstage.sync.messages import NO_PROTOCOL, PROTOCOL, TOO_MANY, TRY_LATER
@@ -71,6 +72,7 @@ def create_app(
     access: Access | None = None,
     files: FileSource | None = None,
     more: Callable[[FastAPI], None] | None = None,
+    edits: EditSource | None = None,
 ) -> FastAPI:
     """The ASGI app of one twin.
 
@@ -88,6 +90,7 @@ def create_app(
         access: who may do what; `app.state.access` afterwards. Where None, no token is asked for.
         files: who has the scene and the files that it names; where None, they are made from the hub's scene.
         more: adds routes, which come after all others but the viewer's files.
+        edits: does what people want changed; without it nothing can be changed.
     """
     wall = clock or SystemClock()
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=_lifespan)
@@ -115,6 +118,11 @@ def create_app(
     if cameras is not None:
         add_camera_routes(app, cameras)
     app.state.calls = _calls(api, alarms)
+    if edits is not None:
+        commands = Commands(edits, access)
+        hub.take_command, hub.edits = commands.take, lambda: edits.version
+        app.state.calls = {**app.state.calls, **edit_calls(commands, _now_ns)}
+        _add_edit_routes(app, edits)
     add_calls(app, app.state.calls)
     add_document_routes(app)
     if api is not None:
@@ -209,6 +217,22 @@ def _add_state_route(app: FastAPI, state: StateText) -> None:
 
     for path in ("/api/v1/state", "/api/state"):
         app.add_api_route(path, layer, methods=["GET"])
+
+
+def _add_edit_routes(app: FastAPI, edits: EditSource) -> None:
+    async def layer() -> Response:  # on the loop, and so between two ticks
+        return Response(
+            edits.layer_text(), media_type="model/vnd.usda", headers={"cache-control": "no-store"}
+        )
+
+    async def bindings() -> Response:
+        text = edits.bindings_text()
+        if text is None:
+            raise HTTPException(404, "this twin has no bindings; `twinstage serve --bindings` names some")
+        return Response(text, media_type="application/yaml", headers={"cache-control": "no-store"})
+
+    app.add_api_route("/api/v1/edits/layer.usda", layer, methods=["GET"])
+    app.add_api_route("/api/v1/edits/bindings.yaml", bindings, methods=["GET"])
 
 
 def _add_metrics_route(app: FastAPI, metrics: MetricsPage) -> None:
@@ -338,6 +362,8 @@ async def _follow_directly(
     finally:
         pump.detach()
         hub.disconnect(session)
+    if pump.failure is not None:
+        raise pump.failure
     if session.closed and not session.lost:
         with suppress(WebSocketDisconnect):
             await socket.close(*session.closed)
@@ -380,7 +406,10 @@ async def _write(socket: WebSocket, session: Session, wake: asyncio.Event) -> No
         if session.closed and not session.lost:
             await socket.close(*session.closed)
             return
-        await wake.wait()
+        wait_ns = session.wait_ns(_now_ns())
+        with suppress(TimeoutError):
+            async with asyncio.timeout(None if wait_ns is None else wait_ns / 1e9):
+                await wake.wait()
 
 
 def _now_ns() -> int:

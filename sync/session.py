@@ -28,6 +28,8 @@ from twinstage.sync.tiers import Tier
 from twinstage.sync.view import KINDS, View
 
 Admit = Callable[[str | None], Identity | Refusal]
+TakeCommand = Callable[[Mapping[str, Any], Identity, Callable[[m.Answer], None], int], None]
+"""Does what somebody wants, and calls back with what became of it, at once or later; last, the time."""
 """Says who shows that token in a hello, or why it is not let in."""
 MAX_CONTROL = 64
 """Control messages that may wait for one client; more means that it does not read."""
@@ -46,6 +48,10 @@ class Stream(Protocol):
     figures: StreamFigures
     tiers: tuple[Tier, ...]
     """Fastest first; its state is the newest there is."""
+    take_command: TakeCommand | None
+    """None: nothing can be changed through this server."""
+    edits: Callable[[], int]
+    """Number of the newest transaction."""
 
     @property
     def epoch(self) -> str: ...
@@ -58,6 +64,9 @@ class Stream(Protocol):
 
     floor: int
     """Who holds only older ticks needs a keyframe."""
+
+    @property
+    def events(self) -> int: ...
 
     @property
     def stage(self) -> m.StageInfo: ...
@@ -148,7 +157,21 @@ class Session:
         if isinstance(parsed, m.Unknown):
             self._stream.counters.ignored_messages += 1
             return
+        if isinstance(parsed, m.Command) and self._welcomed:
+            self._command(parsed.id, message, now_ns)
+            return
         self._handle(parsed, now_ns, wall_ns)
+
+    def _command(self, ident: str, message: str, now_ns: int) -> None:
+        take = self._stream.take_command
+        if take is None:
+            self._say(
+                m.Answer(
+                    ident[:64], False, 0, code="refused", error="nothing can be changed through this server"
+                )
+            )
+            return
+        take(m.fields_of(message), self.who, self._say, now_ns)
 
     def _handle(self, message: m.ClientMessage, now_ns: int, wall_ns: int) -> None:
         if isinstance(message, m.Hello):
@@ -192,6 +215,8 @@ class Session:
                 self.close(who.code, who.sentence)
                 return
             self.who = who
+        if self._poor_rate(hello.rate):
+            return
         self._welcomed = True
         self._have = hello.have
         self.want = frozenset(m.CHANNELS if hello.want is None else set(hello.want) & set(m.CHANNELS))
@@ -213,6 +238,8 @@ class Session:
                 rate=self.tier.hz,
                 tiers=[tier.hz for tier in stream.tiers],
                 stage=stream.stage,
+                events=stream.events,
+                edits=stream.edits(),
             )
         )
 
@@ -286,9 +313,15 @@ class Session:
             self._interest, self._view = interest, None
             self._wake()
 
-    def _new_rate(self, hz: float | None) -> None:
-        if hz is not None and not hz > 0:
+    def _poor_rate(self, hz: float | None) -> bool:
+        """Whether that is no rate; it closes the session."""
+        poor = hz is not None and not hz > 0
+        if poor:
             self.close(m.BAD_MESSAGE, f"a rate of {hz:g} Hz; pause ends the stream for a while")
+        return poor
+
+    def _new_rate(self, hz: float | None) -> None:
+        if self._poor_rate(hz):
             return
         before, self._asked = self._level, self._level_of(hz)
         self._set_level(self._asked)
@@ -454,10 +487,18 @@ class Session:
             out.append(message)
         return out
 
+    @property
+    def _wishes(self) -> bool:
+        wishes = self._wants_digest or (self._view is None and self._shown is not None)
+        return wishes and self._streaming and not self._paused and self.closed is None
+
+    def wait_ns(self, now_ns: int) -> int | None:
+        """Time until a wish of the client may be granted: its transport then takes up again without being woken."""
+        return self._calm_ns - now_ns if self._wishes and now_ns < self._calm_ns else None
+
     def _grant_wishes(self, now_ns: int) -> None:
         """A digest or another interest brings a tick of its own, a few times a second at most."""
-        wishes = self._wants_digest or (self._view is None and self._shown is not None)
-        if wishes and now_ns >= self._calm_ns and self._streaming and not self._paused:
+        if self._wishes and now_ns >= self._calm_ns:
             self._fresh = True
 
     def _next_tick(self, now_ns: int) -> list[str | bytes]:

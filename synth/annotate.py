@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from twinstage.render.capture import Camera, Capture, ObjectMask
-from twinstage.render.extents import SHARED_BOUNDS, Bounds, object_nodes, transform
+from twinstage.render.extents import SHARED_BOUNDS, Bounds, object_nodes
 from twinstage.render.full_boxes import Limits, full_boxes
 from twinstage.render.hull import smallest_rectangles
 from twinstage.render.keypoints import SeenKeypoints, seen_keypoints
@@ -134,7 +134,11 @@ class ObjectRecords:
             _full_box(mask["bbox_amodal"], box)
             for mask, box in zip(masks, full_boxes(self.snapshot, self.camera, drawn), strict=True)
         ]
-        return [self._record(k, item, masks[k] | {"bbox_full": boxes[k]}) for k, item in enumerate(self.seen)]
+        spaces = self._spaces()
+        return [
+            self._record(k, item, spaces[k], masks[k] | {"bbox_full": boxes[k]})
+            for k, item in enumerate(self.seen)
+        ]
 
     def _rigid(self, k: int) -> bool:
         """Whether the k-th object is neither mirrored nor squashed."""
@@ -156,7 +160,9 @@ class ObjectRecords:
         asked = [row for row in index.tolist() if self.classes[self.class_of[row]].keypoints]
         return seen_keypoints(self.snapshot, self.camera, np.array(asked)) if asked else None
 
-    def _record(self, k: int, item: ObjectMask, masks: dict[str, Any]) -> dict[str, Any]:
+    def _record(
+        self, k: int, item: ObjectMask, space: dict[str, Any], masks: dict[str, Any]
+    ) -> dict[str, Any]:
         scene_object, name = self.snapshot.objects[item.object], self.class_of[item.object]
         model = self.models[k]
         out = {
@@ -164,7 +170,7 @@ class ObjectRecords:
             "prim_path": scene_object.prim_path,
             "point_id": scene_object.point_id,
             "class": name,
-            **self._space(k, item.object),
+            **space,
             "pose": _pose(self.poses, k) if self._rigid(k) else None,
             "model": None if model is None else model.name,
             "cutout": self._cutout(item.object),
@@ -175,15 +181,19 @@ class ObjectRecords:
         # What moves while the shutter is open is not where its pose and its 3D box are in all rows of the picture.
         return out | ({"moves": True} if self.moves[k] else {})
 
-    def _space(self, k: int, row: int) -> dict[str, Any]:
-        box = self.bounds.of_instances(self.snapshot, self.parts.of(row), self.world[k])
-        assert box is not None  # it has a silhouette, so it has vertices
-        corners = transform(self.world[k], box.corners)
-        return {
-            "world_from_object": rows(self.world[k]),
-            "size": [float(np.linalg.norm(corners[i] - corners[0])) for i in (4, 2, 1)],
-            "bbox_3d": rows(corners),
-        }
+    def _spaces(self) -> list[dict[str, Any]]:
+        """Where each object is and how large, all at once: numpy calls cost more than what they do for one."""
+        if not self.seen:
+            return []
+        parts = [self.parts.of(item.object) for item in self.seen]
+        boxes = [box for box in self.bounds.of_each(self.snapshot, parts, self.world) if box is not None]
+        assert len(boxes) == len(self.seen)  # each has a silhouette, so it has vertices
+        corners = np.stack([box.corners for box in boxes])
+        corners = corners @ self.world[:, :3, :3].swapaxes(1, 2) + self.world[:, None, :3, 3]
+        edges = corners[:, [4, 2, 1]] - corners[:, :1]
+        size = np.sqrt(edges[..., None, :] @ edges[..., None])[..., 0, 0]
+        columns = zip(rows(self.world), size.tolist(), rows(corners), strict=True)
+        return [{"world_from_object": world, "size": edge, "bbox_3d": box} for world, edge, box in columns]
 
     def _keypoint_records(self, row: int, names: Sequence[str]) -> list[dict[str, Any]]:
         """Those that the object has, in the order of the class's names."""

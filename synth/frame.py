@@ -54,11 +54,13 @@ class FrameSummary:
 
 @dataclass(frozen=True, slots=True)
 class _Attempt:
-    """An attempt that is kept. `pictures`: those that were rendered already, by camera's place."""
+    """An attempt that is kept. `annotations`: objects over its cameras; `pictures`: those that were rendered already, by
+    camera's place."""
 
     number: int
     made: Randomized
     views: Sequence[View]
+    annotations: int
     pictures: dict[int, Photo]
 
 
@@ -133,8 +135,8 @@ class FrameMaker:
                 refusals.append(found)
                 continue
             self._write(out, job, found, refusals)
-            count = sum(len(sights(self.recipe, found.made, view)) for view in found.views)
-            return FrameSummary(frame, count, number + 1, None, tuple(r.rule for r in refusals))
+            rules = tuple(r.rule for r in refusals)
+            return FrameSummary(frame, found.annotations, number + 1, None, rules)
         record = self._record(job, self.recipe.accept.attempts - 1, refusals, None, [])
         write_atomic(out / record_path(frame), canonical_json(record))
         rules = tuple(r.rule for r in refusals)
@@ -147,7 +149,8 @@ class FrameMaker:
             return Refusal(rejected.rule, str(rejected))
         accept, staged = self.recipe.accept, self.scenes[job.scene]
         views = [look(self.recipe, staged, made, spec) for spec in self.recipe.cameras]
-        refused = refusal(accept, [sights(self.recipe, made, view) for view in views])
+        seen = [sights(self.recipe, made, view) for view in views]
+        refused = refusal(accept, seen)
         if refused is not None:
             return refused
         pictures: dict[int, Photo] = {}
@@ -156,7 +159,7 @@ class FrameMaker:
             dark = exposure_refusal(accept, [found.rgb for found in pictures.values()])
             if dark is not None:
                 return dark
-        return _Attempt(number, made, views, pictures)
+        return _Attempt(number, made, views, sum(map(len, seen)), pictures)
 
     def randomized(
         self, frame: int, attempt: int = 0, split: str | None = None, scene: int = 0

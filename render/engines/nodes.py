@@ -18,7 +18,7 @@ from twinstage.render.zbuffer import ZBuffer
 from twinstage.scene.columns import F4, I4, U1, Bool
 
 STEP = 4
-MATTERS = 0.25
+MATTERS = 0.35
 """A lamp that gives a node more than this share of its light matters there."""
 
 _ALIKE = np.float32(0.85)

@@ -9,7 +9,7 @@ from twinstage.base.errors import UserError, did_you_mean
 
 
 class Role(IntEnum):
-    """`viewer` looks, `operator` also answers alarms and moves things, `engineer` also changes bindings."""
+    """`viewer` looks, `operator` also answers alarms, `engineer` also edits the scene and changes bindings."""
 
     VIEWER = 1
     OPERATOR = 2

@@ -26,6 +26,7 @@ class Binding(Model):
         description="waiting: a signal has no value yet; bad or uncertain: the worst quality of its signals; else active."
     )
     description: str = ""
+    key: str = Field(default="", description="By which it is changed or taken away (docs/commands.md).")
 
 
 class BindingDetail(Binding):

@@ -3,6 +3,7 @@
 from twinstage.sync.api import (
     alarms,
     bindings,
+    commands,
     datasets,
     health,
     history,
@@ -21,6 +22,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *history.OPERATIONS,
     *alarms.OPERATIONS,
     *bindings.OPERATIONS,
+    *commands.OPERATIONS,
     *records.OPERATIONS,
     *datasets.OPERATIONS,
     *playback.OPERATIONS,

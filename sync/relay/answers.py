@@ -7,12 +7,13 @@ question with `offset` and the `id` of the first answer brings the next piece.
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import MutableMapping
 from typing import Any
 
 from fastapi import FastAPI
 
 from twinstage.base.clock import Clock
+from twinstage.sync import messages as m
 from twinstage.sync.access.gate import CALLED_BY
 from twinstage.sync.access.roles import ROLES, Identity, Role
 from twinstage.sync.access.routes import Routes
@@ -22,12 +23,14 @@ from twinstage.sync.messages import CHANNELS, Interest
 from twinstage.sync.relay.envelope import CHUNK, EnvelopeError, pack, unpack
 from twinstage.sync.relay.publisher import Publisher
 
+FORWARDED = ("/api/", "/camera/", "/stage.usdz")
+"""Beginnings of the paths that a relay passes on."""
+COMMAND_S = 12.0
+"""How long a command may take [s]."""
 MOST_ANSWER = 32 << 20
 """Longest answer to a call [B]."""
 _KEPT, _KEPT_S = 8, 60.0
 """Long answers that are kept while they are taken, and for how long [s]."""
-
-OnCommand = Callable[[Identity, bytes], Awaitable[bytes]]
 
 
 class Answers:
@@ -42,8 +45,6 @@ class Answers:
         self._routes = Routes()
         self._kept: OrderedDict[str, tuple[float, bytes]] = OrderedDict()
         self._made = 0
-        self.on_command: OnCommand | None = None
-        """Takes a message of the command channel from a relay's client, and gives the answer for that client."""
         self.asked = 0
 
     async def answer(self, question: bytes) -> bytes:
@@ -66,6 +67,8 @@ class Answers:
             return pack({"error": f"there is no question {ask.get('op')!r}", "status": 404})
         try:
             head, data = await work(ask, body)
+        except TimeoutError:
+            return pack({"error": "that took too long", "status": 503})
         except (KeyError, TypeError, ValueError) as error:
             return pack({"error": f"a question that is not understood: {error}", "status": 400})
         return self._whole(head, data)
@@ -106,14 +109,15 @@ class Answers:
         base = int(have["seq"]) if same and int(have["seq"]) <= hub.seq else None
         view = hub.view(frozenset(CHANNELS), Interest())
         messages = hub.tiers[0].messages(base, view, delta=False, zstd=True)
-        after = int(have.get("events", 0)) if same else 0
+        missed = int(ask["n"]) if ask.get("epoch") == hub.epoch else self._publisher.n
         head = {
             "epoch": hub.epoch,
             "revision": hub.revision,
             "seq": hub.seq,
             "n": self._publisher.n,
+            "edits": hub.edits(),
             "ns": str(self._clock.now_ns()),
-            "events": [event for event in self._publisher.events if event[0] > after],
+            "told": [message for n, message in self._publisher.told if n > missed],
             "same": f"state.{hub.revision}.{hub.seq}.{base}",
         }
         return head, b"".join(messages)
@@ -145,15 +149,26 @@ class Answers:
         return head, found.data if found.zipped is None else found.zipped
 
     async def _command(self, ask: dict[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
-        if self.on_command is None:
-            return {"error": "this twin takes no commands", "status": 404}, b""
-        return {}, await self.on_command(self._who(ask), body)
+        """What a relay's client wants changed, as if it had said so here."""
+        take = self._hub.take_command
+        if take is None:
+            return {"error": "nothing can be changed through this server", "status": 404}, b""
+        done: asyncio.Future[m.Answer] = asyncio.get_running_loop().create_future()
+
+        def told(answer: m.Answer) -> None:
+            if not done.done():
+                done.set_result(answer)
+
+        fields: dict[str, Any] = dict(ask["fields"])
+        take(fields, self._who(ask), told, int(asyncio.get_running_loop().time() * 1e9))
+        async with asyncio.timeout(COMMAND_S):
+            return {}, m.to_text(await done).encode()
 
     async def _http(self, ask: dict[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
         """A call, as if the relay's client had made it here; this server's own gate decides whether its role may."""
         method, path, query = str(ask["method"]), str(ask["path"]), str(ask.get("query", ""))
         line = self._routes.line(method, path)
-        if line is None or line.role is None or path.endswith(".mjpg"):
+        if line is None or line.role is None or not path.startswith(FORWARDED) or path.endswith(".mjpg"):
             return {"error": f"there is no {method} {path[:200]} through a relay", "status": 404}, b""
         headers = [(str(k).encode("latin-1"), str(v).encode("latin-1")) for k, v in ask.get("headers", [])]
         headers.append((b"host", b"127.0.0.1"))
@@ -161,7 +176,7 @@ class Answers:
             headers.append((b"content-length", str(len(body)).encode()))
         scope: MutableMapping[str, Any] = {
             "type": "http",
-            "asgi": {"version": "3.0", "spec_version": "2.3"},
+            "asgi": {"version": "3.0", "spec_version": "2.4"},
             "http_version": "1.1",
             "method": method,
             "scheme": "http",
@@ -197,8 +212,8 @@ async def _called(app: FastAPI, scope: MutableMapping[str, Any], body: bytes) ->
 
     async def receive() -> dict[str, Any]:
         nonlocal asked
-        if asked:
-            return {"type": "http.disconnect"}
+        if asked:  # who asked stays: its going is not told
+            await asyncio.Event().wait()
         asked = True
         return {"type": "http.request", "body": body, "more_body": False}
 

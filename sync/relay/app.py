@@ -55,6 +55,7 @@ class Relay:
         self.files = RelayFiles(asker)
         self.edge = Edge(self.hub, asker, self.files, self.clock)
         self.forward = Forward(asker)
+        self.hub.take_command, self.hub.edits = self.forward.take_command, lambda: self.edge.edits
         self.access = access or Access(clock=clock)
         page = metrics
         self.app: FastAPI = create_app(

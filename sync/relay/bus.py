@@ -63,6 +63,7 @@ class NatsBus:
         self.problem = "not connected yet"
         """Why there is no connection; "" where there is one."""
         self.reconnects = 0
+        self._ending = False
 
     @property
     def connected(self) -> bool:
@@ -102,7 +103,7 @@ class NatsBus:
             self._now("")
             await asyncio.Event().wait()
         finally:
-            self._client = None
+            self._client, self._ending = None, True
             for task in self._answering:
                 task.cancel()
             with suppress(Exception):  # whatever it is, it must not hide why we end
@@ -165,7 +166,7 @@ class NatsBus:
         self._now("")
 
     def _now(self, problem: str) -> None:
-        if problem != self.problem:
+        if problem != self.problem and not self._ending:
             self.problem = problem
             where = self._choices.url
             if problem:

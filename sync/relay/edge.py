@@ -85,9 +85,10 @@ class Edge:
         self._trusted = True
         """Whether what is held may be built on."""
         self._told_apart = self._ever = False
+        self.edits = 0
+        """Number of the twin's newest transaction, as far as it was heard."""
         self._wanted = asyncio.Event()
         self._wanted.set()
-        self._events = 0
         hub.closed_for = "this relay has no scene yet: its twin has not been heard"
 
     # ------------------------------------------------------------------ the feed
@@ -151,24 +152,22 @@ class Edge:
                 parts, self._parts = self._parts, []
                 frames = codec.decode(b"".join(parts))
                 self.hub.absorb(frames, received_ns=feed.received_ns or None, ready=parts)
-        elif feed.kind != BEAT:
-            self._tell(json_object(feed.body))
+        else:
+            told = json_object(feed.body)
+            self.edits = max(self.edits, int(told.get("edits", 0)))
+            if feed.kind != BEAT:
+                self._tell(told)
 
     def _tell(self, told: dict[str, Any]) -> None:
         kind = told.get("type")
         if kind == "event":
-            self._event(told["n"], told["event"], told["data"])
+            self.hub.event(told["event"], told["data"], told["n"])
         elif kind == "notice":
             self.hub.notice(told["level"], told["text"])
         elif kind == "scene":
             self._lost("the scene was replaced")
         elif kind == "digest":
             self._compare(told["seq"], told["sha256"])
-
-    def _event(self, n: int, name: str, data: dict[str, Any]) -> None:
-        if n > self._events:
-            self._events = n
-            self.hub.event(name, data, n)
 
     def _compare(self, seq: int, sha256: str) -> None:
         """What the twin holds against what is held here, at the same tick."""
@@ -225,7 +224,9 @@ class Edge:
         self._become(head, frames, scene)
 
     async def _state(self, have: dict[str, Any] | None) -> tuple[dict[str, Any], bytes]:
-        return await self._asker.ask({"op": "state", "have": have}, on_first=self._timed())
+        return await self._asker.ask(
+            {"op": "state", "have": have, "epoch": self.hub.epoch, "n": self._n}, on_first=self._timed()
+        )
 
     def _timed(self) -> Callable[[dict[str, Any]], None]:
         """Measures the twin's clock by an answer."""
@@ -236,7 +237,7 @@ class Edge:
         if not self._ever or not self._trusted:
             return None
         hub = self.hub
-        return {"epoch": hub.epoch, "revision": hub.revision, "seq": hub.seq, "events": self._events}
+        return {"epoch": hub.epoch, "revision": hub.revision, "seq": hub.seq}
 
     def _become(
         self, head: dict[str, Any], frames: list[codec.Frame], scene: tuple[Fetched, Mirror] | None
@@ -248,8 +249,6 @@ class Edge:
             self._files.scene_is(fetched, mirror.files)
             restarted = self._ever and mirror.epoch != hub.epoch
             self.counts.restarts += restarted
-            if mirror.epoch != hub.epoch:
-                self._events = 0
             hub.become(
                 mirror.snapshot,
                 mirror.signals,
@@ -259,12 +258,16 @@ class Edge:
             )
         if frames[-1].header.keyframe or frames[-1].header.seq > hub.seq:
             hub.absorb(frames)
-        for n, name, data in head["events"]:
-            self._event(n, name, data)
+        if self._ever and not self._trusted:  # clients hold it, too, and cannot know: they begin anew
+            for session in hub.sessions:
+                session.scene_replaced()
         self._ever = self._trusted = self.in_step = True
         hub.closed_for = self.why = ""
-        self._n = head["n"]
+        self._n, self.edits = head["n"], int(head["edits"])
+        self._heard_s = time.monotonic()
         self._wanted.clear()
+        for told in head["told"]:
+            self._tell(told)
         self.counts.caught_up += 1
         waiting, self._buffer, self._buffered = self._buffer, deque(), 0
         while waiting and self.in_step:

@@ -1,14 +1,17 @@
 """Calls that only the twin can answer: passed on with the caller's name and role, and answered with what the twin says."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 
+from twinstage.sync import messages as m
 from twinstage.sync.access.roles import Identity, caller
 from twinstage.sync.api.operation import MOST_BYTES
 from twinstage.sync.api.table import OPERATIONS
+from twinstage.sync.relay.answers import FORWARDED
 from twinstage.sync.relay.asking import Asker, Refusal
 from twinstage.sync.relay.bus import NoAnswer
 
@@ -25,12 +28,13 @@ class Forward:
     def __init__(self, asker: Asker) -> None:
         self._asker = asker
         self._inside = 0
+        self._commands: set[asyncio.Future[None]] = set()
         self.calls = self.failed = 0
 
     def add_routes(self, app: FastAPI) -> None:
-        """Routes for all operations; those that the app answers itself come before these."""
+        """Routes for all calls and pictures; those that the app answers itself come before these."""
         for operation in OPERATIONS:
-            for path in operation.paths:
+            for path in (path for path in operation.paths if path.startswith(FORWARDED)):
                 methods: list[str] = ["GET", "HEAD"] if operation.method == "GET" else [operation.method]
                 app.add_api_route(path, self.call, methods=methods)
 
@@ -70,12 +74,38 @@ class Forward:
         headers: Mapping[str, str] = {str(name): str(value) for name, value in head.get("headers", [])}
         return Response(data, status_code=int(head["status"]), headers=dict(headers))
 
-    async def command(self, who: Identity, message: bytes) -> bytes:
-        """A message of the command channel to the twin, and its answer. Raises NoAnswer, Refusal."""
-        _, data = await self._asker.ask(
-            {"op": "command", "who": described(who)}, message, timeout_s=CALL_TIMEOUT_S, most=MOST_BYTES
-        )
-        return data
+    def take_command(
+        self, fields: Mapping[str, Any], who: Identity, say: Callable[[m.Answer], None], now_ns: int
+    ) -> None:
+        """A hub's `take_command`: the twin does it, and its answer goes back to the client that asked."""
+        if len(self._commands) >= MOST_AT_ONCE:
+            say(_refused(fields, "too many ask this relay's twin at the same time; ask again"))
+            return
+        task = asyncio.ensure_future(self._command(fields, who, say))
+        self._commands.add(task)
+        task.add_done_callback(self._commands.discard)
+
+    async def _command(
+        self, fields: Mapping[str, Any], who: Identity, say: Callable[[m.Answer], None]
+    ) -> None:
+        ask = {"op": "command", "who": described(who), "fields": fields}
+        try:
+            _, data = await self._asker.ask(ask, timeout_s=CALL_TIMEOUT_S, most=MOST_BYTES)
+            answer = m.from_server(data.decode())
+        except (Refusal, NoAnswer, m.MessageError, UnicodeDecodeError) as error:
+            self.failed += not isinstance(error, Refusal)
+            say(
+                _refused(
+                    fields, f"the relay could not pass this on, and nobody knows whether it was done: {error}"
+                )
+            )
+            return
+        if isinstance(answer, m.Answer):
+            say(answer)
+
+
+def _refused(fields: Mapping[str, Any], sentence: str) -> m.Answer:
+    return m.Answer(str(fields.get("id", ""))[:64], False, 0, code="refused", error=sentence)
 
 
 def described(who: Identity) -> dict[str, Any]:

@@ -22,8 +22,8 @@ DIGEST_S = 10.0
 """Least time between two digests [s]; longer where one takes more than a thousandth of it."""
 MOST_WAITING = 64 << 20
 """Bytes that may wait to be sent; then they are dropped, and relays ask for the state [B]."""
-KEPT_EVENTS = 256
-"""Last events that a relay is told again that has missed some."""
+KEPT_TOLD = 256
+"""Last events and notices, for a relay that has missed some."""
 
 
 class Publisher:
@@ -34,7 +34,8 @@ class Publisher:
         self.subject = f"{subject}.feed"
         self.n = 0
         """Number of the last message."""
-        self.events: deque[tuple[int, str, dict[str, Any]]] = deque(maxlen=KEPT_EVENTS)
+        self.told: deque[tuple[int, dict[str, Any]]] = deque(maxlen=KEPT_TOLD)
+        """Last events and notices, with their numbers."""
         self.published_bytes = self.published_messages = self.dropped = 0
         self._view: View | None = None
         self._waiting: deque[bytes] = deque()
@@ -68,12 +69,11 @@ class Publisher:
 
     def notice(self, level: str, text: str) -> None:
         """A text for all viewers."""
-        self._tell({"type": "notice", "level": level, "text": text})
+        self._keep({"type": "notice", "level": level, "text": text})
 
     def event(self, name: str, n: int, data: Mapping[str, Any]) -> None:
         """Something happened."""
-        self.events.append((n, name, dict(data)))
-        self._tell({"type": "event", "n": n, "event": name, "data": data})
+        self._keep({"type": "event", "n": n, "event": name, "data": dict(data), "edits": self._hub.edits()})
 
     # ------------------------------------------------------------------ to NATS
 
@@ -103,6 +103,7 @@ class Publisher:
                 "epoch": hub.epoch,
                 "revision": hub.revision,
                 "seq": hub.seq,
+                "edits": hub.edits(),
                 "ns": str(self._clock.now_ns()),
             }
             if self._sending:
@@ -118,6 +119,10 @@ class Publisher:
         whole = self._hub.view(frozenset(CHANNELS), Interest())
         self._tell({"type": "digest", "seq": seq, "sha256": self._hub.digest(whole, {})})
         self._hash_after = begin + max(DIGEST_S, 1000 * (time.monotonic() - begin))
+
+    def _keep(self, message: dict[str, Any]) -> None:
+        self._tell(message)
+        self.told.append((self.n, message))
 
     def _tell(self, message: dict[str, Any]) -> None:
         self._put(TOLD, msgspec.json.encode(message))

@@ -97,6 +97,8 @@ ASKED = {
     "listRecords": "/api/v1/datasets/alpha/records",
     "getRecord": "/api/v1/datasets/alpha/records/000001",
     "listCameras": "/api/v1/cameras",
+    "listEdits": "/api/v1/edits",
+    "listTransactions": "/api/v1/edits/journal",
     "getStatus": "/api/v1/status",
     "getHealth": "/healthz",
     "getReadiness": "/readyz",

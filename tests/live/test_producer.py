@@ -4,6 +4,8 @@ import asyncio
 import signal
 import subprocess
 import sys
+import threading
+import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -155,3 +157,23 @@ def test_the_program_of_the_readme_serves_until_ctrl_c(twin: Twin, tmp_path: Pat
     out, _ = child.communicate(timeout=20)
     assert child.returncode == 0
     assert out.strip() == "ended"
+
+
+def test_a_pose_and_a_colour_set_at_once_come_in_one_tick(
+    twin: Twin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edits, taken = twin.live.edits, []
+    set_color = edits.set_color
+
+    def late(prim: str, rgba: tuple[int, int, int, int]) -> None:
+        tick = threading.Thread(target=lambda: taken.append(edits.take(1, 0)))
+        tick.start()  # the tick comes between the two parts, and has to wait
+        tick.join(0.05)
+        set_color(prim, rgba)
+
+    monkeypatch.setattr(edits, "set_color", late)
+    twin.set("/Cell/AGV1", position=(1.0, 2.0, 3.0), color="#ff8000")
+    while not taken:
+        time.sleep(0.001)
+    assert taken[0] is not None
+    assert (len(taken[0].pose), len(taken[0].style)) == (1, 1)

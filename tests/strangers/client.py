@@ -189,7 +189,7 @@ def read(frame, body):
 
 
 def quantum_of(value):
-    if not (value > 0 and math.isfinite(value)):
+    if not 0 < value <= 0.25e-3:
         raise Refused(f"a quantum of {value}")
     return value
 
@@ -209,7 +209,7 @@ def read_poses(frame, body):
 def read_deltas(n, body):
     quantum, *widths = struct.unpack_from("<d8B", body)
     quantum_of(quantum)
-    wrong = widths[0] not in (1, 2, 4) or any(w not in (0, 1, 2, 4) for w in widths[1:4])
+    wrong = widths[7] or widths[0] not in (1, 2, 4) or any(w not in (0, 1, 2, 4) for w in widths[1:4])
     if wrong or any(w not in (0, 1, 2) for w in widths[4:7]) or len(body) != 16 + n * sum(widths[:7]):
         raise Refused(f"widths {widths} for {n} rows in {len(body)} bytes")
     at, told = 16, []
@@ -500,8 +500,8 @@ class Client:
 
     async def on_digest(self, message):
         mine = self.copy.digest()
-        if self.digests:
-            future = self.digests.pop(0)
+        asked, self.digests = self.digests, []
+        for future in asked:  # one answer may be to several questions
             if not future.done():
                 future.set_result((message["seq"], message["sha256"], self.copy.seq, mine))
         if (message["seq"], message["sha256"]) != (self.copy.seq, mine):
@@ -519,7 +519,7 @@ class Client:
         self.streaming = True
         if self.paused:
             await self.send(type="pause")
-        for _ in self.digests:
+        if self.digests:
             await self.send(type="digest")
 
     # what its user may ask

@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -11,12 +12,14 @@ import pytest
 from pxr import Gf, Usd, UsdGeom
 from tests.strangers.client import Client, GivenUp
 from tests.sync import make
+from tests.sync.access.access_desk import Desk
 
 from twinstage.base.clock import NS, ManualClock, SystemClock
 from twinstage.live.server import make_app
 from twinstage.live.twin import LiveTwin, TwinFiles, open_twin
 from twinstage.scene.columns import EntityColumns, PoseColumns, TextColumns, TickColumns, frozen
 from twinstage.sim.plant.plant import Plant
+from twinstage.sync.access.roles import Role
 from twinstage.sync.hub import Hub, SignalMeta
 from twinstage.sync.serve import bind, running
 from twinstage.sync.server import create_app
@@ -105,8 +108,8 @@ def test_the_work_cell(root: Path) -> None:
         plant, random, now = Plant(seed=3, start_ns=START), np.random.default_rng(5), START
         async with running(make_app(twin), port=0) as url, Following(url) as client:
             await client.until(lambda c: c.ticks > 0)
-            for _ in range(8):
-                for _ in range(8):
+            for _ in range(6):
+                for _ in range(6):
                     now += int(random.uniform(0.02, 1.5) * NS)
                     for arrival, source, line in plant.advance(now):
                         twin.ingest.offer(source, line if line.endswith(b"\n") else line + b"\n", arrival)
@@ -411,6 +414,41 @@ def test_a_tier_that_the_server_chose(monkeypatch: pytest.MonkeyPatch) -> None:
     run(work)
 
 
+def test_an_idle_twin_answers_digests_four_times_a_second() -> None:
+    async def work() -> None:
+        hub = new_hub()
+        change(hub, 0)
+        async with running(create_app(hub), port=0) as url, Following(url) as client:
+            await caught_up(client, hub)
+            begin = time.monotonic()
+            for _ in range(4):
+                first, second = await asyncio.gather(client.digest(), client.digest())
+                assert first[1] == second[1] == second[3]
+            assert time.monotonic() - begin < 1.8  # once a second it would be 3
+
+    run(work)
+
+
+def test_a_token_in_the_hello(tmp_path: Path) -> None:
+    """And one that does not count ends the link for good."""
+    desk = Desk(tmp_path / "tokens.json", SystemClock())
+    token = desk.create("desk", Role.VIEWER)
+
+    async def work() -> None:
+        hub = new_hub()
+        change(hub, 0)
+        app = create_app(hub, access=desk.access())
+        async with running(app, port=0) as url:
+            async with Following(url, token=token) as client:
+                await caught_up(client, hub)
+                await same(client)
+                assert client.welcome["role"] == "viewer"
+            with pytest.raises(GivenUp, match="4401"):
+                await Client(url, token=token[:-2] + "??").run()
+
+    run(work)
+
+
 def test_a_copy_that_differs_is_noticed_and_mended() -> None:
     async def work() -> None:
         hub = new_hub()
@@ -430,7 +468,13 @@ def test_a_copy_that_differs_is_noticed_and_mended() -> None:
 
 @pytest.mark.parametrize(
     ("hello", "code"),
-    [({"protocol": {"min": 2, "max": 3}}, "4406"), ({"rate": "fast"}, "4400"), ({"type": "ready"}, "4409")],
+    [
+        ({"protocol": {"min": 2, "max": 3}}, "4406"),
+        ({"rate": "fast"}, "4400"),
+        ({"rate": 0}, "4400"),
+        ({"interest": {"view": {"position": [0, 0, 0], "direction": [0, 0, 0]}}}, "4400"),
+        ({"type": "ready"}, "4409"),
+    ],
 )
 def test_codes_after_which_one_does_not_come_again(hello: dict, code: str) -> None:
     async def work() -> None:

@@ -112,14 +112,14 @@ def test_frames_may_come_in_any_pieces(make: ModuleType, step: int) -> None:
             ping = frame(b'{"type":"ping","t":1,"filler":"' + b"x" * 300 + b'"}')
             long_ping = frame(b'{"type":"ping","t":2,"filler":"' + b"x" * 60_000 + b'"}')
             said = (
-                frame(HELLO) + ping + frame(b"you?", 0x89) + frame(READY) + (long_ping if step > 49 else b"")
+                frame(HELLO) + ping + frame(b"you?", 0x89) + frame(READY) + (long_ping if step > 99 else b"")
             )
             await client.say(said[k : k + step] for k in range(0, len(said), step))
-            got = [await client.frame() for _ in range(5 if step > 49 else 4)]
+            got = [await client.frame() for _ in range(5 if step > 99 else 4)]
             texts = [json.loads(body) for first, body in got if first == 0x81]
             assert (0x8A, b"you?") in got
             assert [text["type"] for text in texts] == ["welcome"] + ["pong"] * (len(texts) - 1)
-            assert [text["t"] for text in texts[1:]] == ([1.0, 2.0] if step > 49 else [1.0])
+            assert [text["t"] for text in texts[1:]] == ([1.0, 2.0] if step > 99 else [1.0])
             assert [first for first, _ in got].count(0x82) == 1
             ack = frame(b'{"type":"ack","seq":1}')
             await client.say(ack[k : k + 1] for k in range(len(ack)))
@@ -222,3 +222,30 @@ def test_a_client_that_does_not_read_is_cut_off_and_forgotten(make: ModuleType) 
                 await until(lambda: not hub.sessions)
 
     run(work)
+
+
+def test_a_defect_ends_one_connection_and_is_told(
+    make: ModuleType, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def work() -> None:
+        hub = new_hub(make)
+        async with running(create_app(hub), port=0) as url, raw(url) as client, raw(url) as other:
+            moved(make, hub, 1.0)
+            await other.say([frame(HELLO), frame(READY)])
+            await client.say([frame(HELLO)])
+            await until(lambda: len(hub.sessions) == 2)
+            assert json.loads((await client.frame())[1])["type"] == "welcome"
+            broken = next(session for session in hub.sessions if not session.ticks_sent)
+
+            def fail(now_ns: int) -> None:
+                raise ZeroDivisionError("a defect")
+
+            monkeypatch.setattr(broken, "next_message", fail)
+            await client.say([frame(READY)])
+            with pytest.raises((asyncio.IncompleteReadError, ConnectionResetError)):
+                await client.frame()
+            await until(lambda: len(hub.sessions) == 1)
+            assert (await other.frame())[0] == 0x81 and (await other.frame())[0] == 0x82
+
+    run(work)
+    assert "a defect" in caplog.text

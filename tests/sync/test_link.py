@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from types import ModuleType
 
@@ -32,6 +32,7 @@ from twinstage.sync.hub import Hub, SignalMeta
 from twinstage.sync.serve import bind, running, serve
 from twinstage.sync.server import create_app
 
+Serving = Callable[..., AbstractAsyncContextManager[tuple[str, Hub]]]
 PATHS = ["/World", "/World/A", "/World/A/B", "/World/C"]
 
 
@@ -72,10 +73,10 @@ def run(work: Callable[[], Awaitable[None]]) -> None:
     asyncio.run(asyncio.wait_for(work(), 30))
 
 
-def test_a_client_holds_what_the_twin_published(make: ModuleType) -> None:
+def test_a_client_holds_what_the_twin_published(make: ModuleType, serving: Serving) -> None:
     async def work() -> None:
         hub = new_hub(make, local=np.tile(make.translation(0, 0, 1), (4, 1, 1)))
-        async with running(create_app(hub), port=0) as url, connect(url) as client:
+        async with serving(hub) as (url, edge), connect(url) as client:
             half = np.sqrt(0.5)
             hub.publish(
                 make.tick(
@@ -98,7 +99,7 @@ def test_a_client_holds_what_the_twin_published(make: ModuleType) -> None:
             assert client.visible("/World/A") and not client.visible("/World/C", 100)
             tick = await client.frame()
             assert (tick.seq, tick.watermark_ns, tick.nodes.tolist()) == (1, 99, [1, 5])
-            await until(lambda: next(iter(hub.sessions)).acked_seq == 1)
+            await until(lambda: next(iter(edge.sessions)).acked_seq == 1)
             with pytest.raises(UserError, match="no prim '/World/D'"):
                 client.world("/World/D")
             with pytest.raises(UserError, match=r"no signal 'a.z'; did you mean 'a.x'"):
@@ -131,15 +132,15 @@ def test_a_client_survives_a_restart_of_the_server(make: ModuleType) -> None:
     run(work)
 
 
-def test_a_lost_connection_is_caught_up_without_a_keyframe(make: ModuleType) -> None:
+def test_a_lost_connection_is_caught_up_without_a_keyframe(make: ModuleType, serving: Serving) -> None:
     async def work() -> None:
         hub = new_hub(make)
         ticks = []
-        async with running(create_app(hub), port=0) as url, connect(url, on_tick=ticks.append) as client:
+        async with serving(hub) as (url, edge), connect(url, on_tick=ticks.append) as client:
             hub.publish(make.tick(make.poses([1], [[1, 0, 0]])))
             await until(lambda: client.model.seq == 1)
             model = client.model
-            next(iter(hub.sessions)).close(1001, "the link is cut by the test")
+            next(iter(edge.sessions)).close(1001, "the link is cut by the test")
             await until(lambda: not client.connected)
             hub.publish(make.tick(make.poses([3], [[3, 0, 0]])))
             await until(lambda: client.model.seq == 2)
@@ -149,10 +150,12 @@ def test_a_lost_connection_is_caught_up_without_a_keyframe(make: ModuleType) -> 
     run(work)
 
 
-def test_a_slow_client_does_not_slow_a_fast_one_and_gets_the_latest_state(make: ModuleType) -> None:
+def test_a_slow_client_does_not_slow_a_fast_one_and_gets_the_latest_state(
+    make: ModuleType, serving: Serving
+) -> None:
     async def work() -> None:
         hub = new_hub(make)
-        async with running(create_app(hub), port=0) as url, connect(url) as fast, raw(url) as slow:
+        async with serving(hub) as (url, _), connect(url) as fast, raw(url) as slow:
             seqs = [seq_of(await slow.recv())]
             for step in range(1, 61):
                 hub.publish(make.tick(make.poses([1 + step % 3], [[step, 0, 0]])))
@@ -174,7 +177,7 @@ def test_a_slow_client_does_not_slow_a_fast_one_and_gets_the_latest_state(make: 
     run(work)
 
 
-def test_a_client_whose_socket_is_full_holds_nobody_up(make: ModuleType) -> None:
+def test_a_client_whose_socket_is_full_holds_nobody_up(make: ModuleType, serving: Serving) -> None:
     async def work() -> None:
         n = 5_000
         paths = ["/W", *(f"/W/n{i:05d}" for i in range(n))]
@@ -236,10 +239,10 @@ async def stuck_client(url: str) -> tuple[asyncio.StreamReader, asyncio.StreamWr
     return reader, writer
 
 
-def test_a_replaced_scene_reaches_the_client(make: ModuleType) -> None:
+def test_a_replaced_scene_reaches_the_client(make: ModuleType, serving: Serving) -> None:
     async def work() -> None:
         hub = new_hub(make)
-        async with running(create_app(hub), port=0) as url, connect(url) as client:
+        async with serving(hub) as (url, _), connect(url) as client:
             assert hub.replace_scene(make.snapshot(["/Other", "/Other/X"])) == 1
             hub.publish(make.tick(make.poses([1], [[4, 0, 0]])))
             hub.notice("warning", "the scene was edited")
@@ -396,7 +399,7 @@ def test_foreign_hosts_are_refused_over_http_too(make: ModuleType) -> None:
     run(work)
 
 
-def test_breaches_end_with_their_close_codes(make: ModuleType) -> None:
+def test_breaches_end_with_their_close_codes(make: ModuleType, serving: Serving) -> None:
     async def code_after(
         url: str, *sent: str | bytes, subprotocols: list[str] | None = None
     ) -> tuple[int, str]:
@@ -579,11 +582,11 @@ def test_the_client_needs_neither_usd_nor_a_web_framework() -> None:
 # ---------------------------------------------------------------------- digests, tiers and damage over real sockets
 
 
-def test_client_and_server_compare_what_they_hold(make: ModuleType) -> None:
+def test_client_and_server_compare_what_they_hold(make: ModuleType, serving: Serving) -> None:
     async def work() -> None:
         hub = new_hub(make)
         async with (
-            running(create_app(hub), port=0) as url,
+            serving(hub) as (url, edge),
             connect(url) as client,
             connect(url, caps=()) as plain,
         ):
@@ -594,7 +597,7 @@ def test_client_and_server_compare_what_they_hold(make: ModuleType) -> None:
             assert first.equal and second.equal and first.server == second.server and first.seq == 20
             assert client.welcome is not None and client.welcome.caps == ["delta", "zstd", "digest"]
             assert hub.figures.frame_bytes["delta"].count >= 15
-            hub.tiers[0].state.pose.data[0][1, 0] += 1  # one quantum, unseen by any client
+            edge.tiers[0].state.pose.data[0][1, 0] += 1  # one quantum, unseen by any client
             hub.publish(make.tick(watermark_ns=5))
             assert not (await client.digest(5)).equal
             await until(lambda: client.reconnects == 1 and client.connected)  # and it begins anew
@@ -603,10 +606,12 @@ def test_client_and_server_compare_what_they_hold(make: ModuleType) -> None:
     run(work)
 
 
-def test_the_slower_tier_gets_the_last_state_from_a_server_that_has_gone_quiet(make: ModuleType) -> None:
+def test_the_slower_tier_gets_the_last_state_from_a_server_that_has_gone_quiet(
+    make: ModuleType, serving: Serving
+) -> None:
     async def work() -> None:
         hub = new_hub(make)
-        async with running(create_app(hub), port=0) as url, connect(url, rate=2) as client:
+        async with serving(hub) as (url, _), connect(url, rate=2) as client:
             for step in range(1, 4):
                 hub.publish(make.tick(make.poses([1], [[step, 0, 0]])))
             await until(lambda: client.model.seq == hub.seq == 3, 3.0)
@@ -617,15 +622,15 @@ def test_the_slower_tier_gets_the_last_state_from_a_server_that_has_gone_quiet(m
     run(work)
 
 
-def test_interest_follows_a_client_through_a_lost_connection(make: ModuleType) -> None:
+def test_interest_follows_a_client_through_a_lost_connection(make: ModuleType, serving: Serving) -> None:
     async def work() -> None:
         hub = new_hub(make)
-        async with running(create_app(hub), port=0) as url, connect(url) as client:
+        async with serving(hub) as (url, edge), connect(url) as client:
             await client.interest(prims=["/World/A"])
             hub.publish(make.tick(make.poses([1, 3], [[1, 0, 0], [3, 0, 0]])))
             await until(lambda: client.model.seq == hub.seq and client.world("/World/A")[0, 3] == 1.0)
             assert client.world("/World/C")[0, 3] == 0.0
-            next(iter(hub.sessions)).close(1001, "the link is cut by the test")
+            next(iter(edge.sessions)).close(1001, "the link is cut by the test")
             await until(lambda: client.reconnects == 1 and client.connected)
             hub.publish(make.tick(make.poses([1, 3], [[2, 0, 0], [4, 0, 0]])))
             await until(lambda: client.world("/World/A")[0, 3] == 2.0)
@@ -638,18 +643,20 @@ def test_interest_follows_a_client_through_a_lost_connection(make: ModuleType) -
     run(work)
 
 
-def test_a_damaged_frame_ends_one_connection_with_a_code_and_the_client_begins_anew(make: ModuleType) -> None:
+def test_a_damaged_frame_ends_one_connection_with_a_code_and_the_client_begins_anew(
+    make: ModuleType, serving: Serving
+) -> None:
     async def work() -> None:
         hub = new_hub(make)
-        async with running(create_app(hub), port=0) as url, connect(url) as client:
+        async with serving(hub) as (url, edge), connect(url) as client:
             hub.publish(make.tick(make.poses([1], [[1, 0, 0]])))
             await until(lambda: client.model.seq == 1)
-            before, session = client.model, next(iter(hub.sessions))
-            tick = bytearray(hub.tick(None, frozenset({"pose"}))[0])
+            before, session = client.model, next(iter(edge.sessions))
+            tick = bytearray(edge.tick(None, frozenset({"pose"}))[0])
             tick[70] ^= 4
             session._rest.append(bytes(tick))
             session._wake()
-            await until(lambda: client.reconnects == 1 and client.connected)
+            await until(lambda: client.reconnects == 1 and client.connected and client.model.seq == 1)
             assert client.model is not before and client.world("/World/A")[0, 3] == 1.0
             assert (await client.digest(5)).equal
 
@@ -658,6 +665,7 @@ def test_a_damaged_frame_ends_one_connection_with_a_code_and_the_client_begins_a
 
 def test_the_client_knows_how_far_the_clock_of_the_server_is_and_how_old_its_picture(
     make: ModuleType,
+    serving: Serving,
 ) -> None:
     class Ahead:
         def now_ns(self) -> int:
@@ -665,7 +673,7 @@ def test_the_client_knows_how_far_the_clock_of_the_server_is_and_how_old_its_pic
 
     async def work() -> None:
         hub = Hub(make.snapshot(PATHS, points=2), [SignalMeta("a.x", "m")], epoch="e1", clock=Ahead())
-        async with running(create_app(hub, clock=Ahead()), port=0) as url, connect(url) as client:
+        async with serving(hub, clock=Ahead()) as (url, _), connect(url) as client:
             await until(lambda: client.clock_offset_ns is not None)
             assert client.clock_offset_ns is not None
             assert abs(client.clock_offset_ns - 3_600_000_000_000) < 200_000_000

@@ -475,6 +475,7 @@ taken = st.one_of(
 operations = st.lists(st.one_of(published, published, taken, taken, asked), min_size=10, max_size=70)
 
 
+@pytest.mark.parametrize("way", ["twin", "relay", "relay with holes"])
 @given(operations, st.sampled_from([["delta", "zstd"], ["delta"], []]), interests)
 @settings(deadline=None, max_examples=150)
 @example(
@@ -486,10 +487,12 @@ operations = st.lists(st.one_of(published, published, taken, taken, asked), min_
     [("move", [1], 1), ("both", 0, 0), ("move", [1], 2), ("move", [3], 3), ("both", 0, 0)], ["delta"], {}
 )
 def test_whatever_happens_a_client_ends_with_the_digest_of_the_hub(
-    make: ModuleType, script: list, caps: list[str], interest: dict
+    make: ModuleType, relays: ModuleType, way: str, script: list, caps: list[str], interest: dict
 ) -> None:
     hub = new_hub(make)
-    peer = Peer(hub, caps=caps, interest={"type": "interest", **interest})
+    mirrored = None if way == "twin" else relays.Mirrored(hub, holes=way == "relay with holes")
+    edge = hub if mirrored is None else mirrored.edge
+    peer = Peer(edge, caps=caps, interest={"type": "interest", **interest})
     filtered = bool(interest)
     for count, (what, row, value) in enumerate(script):
         if what == "move":
@@ -520,6 +523,7 @@ def test_whatever_happens_a_client_ends_with_the_digest_of_the_hub(
             peer.say(type="rate", hz=row)
         elif what == "wait":
             step(hub, row * FRAME)
+            edge.advance()
             peer.session.expire(peer.now)
         elif what == "both":
             peer.take().ack()
@@ -536,23 +540,30 @@ def test_whatever_happens_a_client_ends_with_the_digest_of_the_hub(
             peer.say(type="ready", revision=hub.revision)
             filtered = bool(interest)
         elif what == "drop":
-            hub.disconnect(peer.session)
+            edge.disconnect(peer.session)
             model, again = peer.model, {}
             if not filtered and model.seq and peer.ticks:
                 again = {"have": {"epoch": "e1", "revision": hub.revision, "seq": model.seq}}
             else:
                 model, filtered = None, bool(interest)
             wish = {"type": "interest", **interest}
-            peer = Peer(hub, model=model, caps=caps, interest=wish, **again)
+            peer = Peer(edge, model=model, caps=caps, interest=wish, **again)
         else:
             peer.say(type=what)
     assert peer.session.closed is None
+    if mirrored is not None:
+        mirrored.catch_up()
+        whole = hub.view(frozenset(messages.CHANNELS), messages.Interest())
+        assert edge.digest(edge.view(frozenset(messages.CHANNELS), messages.Interest()), {}) == hub.digest(
+            whole, {}
+        )
     peer.say(type="resume")
     before = peer.compared
     peer.say(type="digest")
     for _ in range(8):
         peer.take().ack()
         step(hub, SECOND)
+        edge.advance()
         peer.session.expire(peer.now)
     assert peer.session.closed is None
     assert peer.compared > before and peer.model.seq == hub.seq
@@ -626,3 +637,30 @@ def test_a_camera_without_a_direction_is_refused(make: ModuleType) -> None:
     peer = Peer(new_hub(make))
     peer.say(type="interest", view={"position": [0, 0, 0], "direction": [0, 0, 0]})
     assert peer.session.closed and peer.session.closed[0] == 4400 and "direction" in peer.session.closed[1]
+
+
+def test_a_wish_that_has_to_wait_tells_for_how_long(make: ModuleType) -> None:
+    hub = new_hub(make)
+    peer = Peer(hub).take().ack()
+    peer.say(type="digest")
+    peer.take().ack()
+    assert peer.session.wait_ns(peer.now) is None and peer.compared == 1
+    peer.say(type="digest")
+    peer.take()
+    wait = peer.session.wait_ns(peer.now)
+    assert wait == SECOND // 4 and peer.compared == 1
+    step(hub, wait)
+    assert peer.session.wait_ns(peer.now) is None
+    assert peer.take().ack().compared == 2
+    peer.say(type="interest", prims=["/World/A"])
+    peer.take()
+    assert peer.session.wait_ns(peer.now) == SECOND // 4
+    peer.say(type="pause")
+    assert peer.session.wait_ns(peer.now) is None
+
+
+@pytest.mark.parametrize("hz", [0, -1.5])
+def test_a_rate_that_is_none_is_refused_in_the_hello_too(make: ModuleType, hz: float) -> None:
+    peer = Peer(new_hub(make), rate=hz).take()
+    assert peer.session.closed and peer.session.closed[0] == 4400
+    assert [m["type"] for m in peer.control] == ["bye"]

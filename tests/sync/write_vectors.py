@@ -312,6 +312,11 @@ def tampered(frame: bytes, **fields: int) -> bytes:
     return head + struct.pack("<I", zlib.crc32(head + frame[56 : 56 + size])) + frame[56:]
 
 
+def pose_head(*, y: float = 0.0, quantum: float = QUANTUM) -> bytes:
+    """A frame of poses without rows."""
+    return header(1, 0, struct.pack("<4d", 0.0, y, 0.0, quantum))[0]
+
+
 ONE_POSE = pose([1], [[0.0, 0.0, 0.0]], [IDENTITY])[0]
 STILL = [[0, 0, 0]]
 BROKEN: dict[str, tuple[str, bytes]] = {
@@ -330,6 +335,18 @@ BROKEN: dict[str, tuple[str, bytes]] = {
     "size_beyond_message": ("a body that is longer than the message", tampered(ONE_POSE, size=1 << 20)),
     "tick_end_with_body": ("an end of tick with a body", header(5, 0, bytes(8))[0]),
     "pose_quantum_zero": ("a pose frame whose quantum is 0", header(1, 0, bytes(32))[0]),
+    "pose_quantum_too_coarse": ("a quantum of a millimetre", pose_head(quantum=1e-3)),
+    "pose_quantum_nan": ("a quantum that is not a number", pose_head(quantum=math.nan)),
+    "pose_origin_too_far": ("an origin at 2^49 m", pose_head(y=2.0**49)),
+    "pose_origin_nan": ("an origin that is not a number", pose_head(y=math.nan)),
+    "delta_quantum_zero": (
+        "a delta whose quantum is 0",
+        header(6, 0, struct.pack("<d8B", 0.0, 1, *[0] * 7))[0],
+    ),
+    "delta_last_byte": (
+        "the byte behind the widths is not 0",
+        header(6, 0, struct.pack("<d8B", QUANTUM, 1, *[0] * 6, 1))[0],
+    ),
     "zstd_bomb": (
         "a small zstd frame that states 1 TiB",
         header(1, 1, zstd_repeat(0, 100_000, 1 << 40), flags=ZSTD)[0],
@@ -452,8 +469,11 @@ class Held:
         return hashlib.sha256(out).hexdigest()
 
 
+FIRST = {"seq": 10, "base": 0, "flags": 1}
+
+
 def _first() -> list[tuple[bytes, Row]]:
-    stamp = {"seq": 10, "base": 0, "flags": 1}
+    stamp = FIRST
     return [
         pose(
             [1, 2, 5],
@@ -508,6 +528,57 @@ CHAINS: dict[str, tuple[str, list[list[tuple[bytes, Row]]], str]] = {
             ],
         ],
         "",
+    ),
+    "chain_keyframe_forgets": (
+        "a keyframe forgets every kind of row; a text may begin with a byte order mark, which is part of it",
+        [
+            [
+                *_first()[:-1],
+                style([5], [[255, 0, 0, 255]], **FIRST),
+                visibility([1], [False], **FIRST),
+                texts([4], ["\ufeffBOM"], [6], [0], **FIRST),
+                entities([5], [41], **FIRST),
+                end(**FIRST),
+            ],
+            [signals([1], [0.5], [7], [0], seq=11, base=0, flags=1), end(seq=11, base=0, flags=1)],
+        ],
+        "",
+    ),
+    "chain_begins_in_the_middle": (
+        "the first tick that a client gets is no keyframe",
+        [[pose([1], [[1.0, 0.0, 0.0]], [IDENTITY], seq=1, base=0), end(seq=1, base=0)]],
+        "keyframe",
+    ),
+    "chain_unknown_node": (
+        "a pose of a node that the scene does not have",
+        [[pose([8], [[1.0, 0.0, 0.0]], [IDENTITY], **FIRST), end(**FIRST)]],
+        "node",
+    ),
+    "chain_unknown_signal": (
+        "a text of a signal that the scene does not have",
+        [[texts([5], ["?"], [6], [0], **FIRST), end(**FIRST)]],
+        "signal",
+    ),
+    "chain_older_tick": (
+        "a tick that is older than the last one",
+        [_first(), [style([1], [[1, 1, 1, 1]], seq=9, base=8), end(seq=9, base=8)]],
+        "seq",
+    ),
+    "chain_two_ticks_in_one": (
+        "frames of two ticks before one end",
+        [_first(), [style([1], [[1, 1, 1, 1]], seq=11, base=10), end(seq=12, base=10)]],
+        "seq",
+    ),
+    "chain_delta_in_keyframe": (
+        "a delta has no place in a keyframe",
+        [
+            _first(),
+            [
+                delta([1], [[1, 0, 0]], STILL, [1, 1, 0, 0, 0, 0, 0], seq=12, base=10, flags=1),
+                end(seq=12, base=10, flags=1),
+            ],
+        ],
+        "delta",
     ),
     "chain_wrong_base": (
         "a delta on another tick than the last one: close, and begin anew without `have`",

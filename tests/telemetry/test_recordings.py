@@ -47,6 +47,7 @@ def counted(**counts: int) -> dict[str, int]:
         "pending",
         "unmapped",
         "blank",
+        "contradicting",
     )
     return dict.fromkeys(names, 0) | counts
 
@@ -151,7 +152,9 @@ def test_nab_times_without_a_zone_are_refused_unless_the_contract_names_one(shar
         stamps = [row["timestamp"] for row in csv.DictReader(file)]
     twice = len(stamps) - len(set(stamps))
     assert twice == 12  # one hour of 2014-01-07 stands in the file twice
-    assert ingest.counters["s"] == counted(received=22_695, applied=22_695 - twice, duplicate=twice)
+    assert ingest.counters["s"] == counted(
+        received=22_695, applied=22_695 - twice, duplicate=twice, contradicting=twice
+    )
     assert applied[0].source_timestamp == 1_386_036_900 * NS  # 21:15 in New York is 02:15 UTC on the 3rd
     assert applied[0].value == pytest.approx((73.96732207 + 459.67) * 5 / 9)
     assert ingest.state.stale(1 + 600 * NS).tolist() == [

@@ -14,6 +14,7 @@ from twinstage.cli import (
     bind,
     demo,
     doctor,
+    edits,
     export,
     open,
     openapi,
@@ -55,6 +56,7 @@ app.add_typer(synth.app, name="synth")
 app.add_typer(assets.app, name="assets")
 app.add_typer(bind.app, name="bind")
 app.add_typer(alarms.app, name="alarms")
+app.add_typer(edits.app, name="edits")
 app.add_typer(telemetry.app, name="telemetry")
 app.add_typer(token.app, name="token")
 

@@ -79,6 +79,12 @@ def serve(
         Path | None,
         typer.Option("--notify", help="notify.yaml: whom to tell of alarms, and how.", show_default=False),
     ] = None,
+    clear_edits: Annotated[
+        bool,
+        typer.Option(
+            "--clear-edits", help="Take away what people edited in earlier runs (docs/commands.md)."
+        ),
+    ] = False,
     speed: Annotated[
         float, typer.Option("--speed", min=0.01, help="Replay recordings this many times faster.")
     ] = 1.0,
@@ -196,6 +202,7 @@ def serve(
         past=replay,
         past_from=from_,
         notify=notify,
+        clear_edits=clear_edits,
     )
     serve_twin(
         files,

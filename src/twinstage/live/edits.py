@@ -5,8 +5,9 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -37,12 +38,16 @@ class ProducerEdits:
         """`movable` says whether the prim of a path has a transform of its own (UsdGeomXformable)."""
         self._snapshot = snapshot
         self._movable = movable or (lambda path: True)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._poses: dict[int, Pose] = {}
         self._last: dict[int, Pose] = {}  # so that a later call may leave parts out
         self._visible: dict[int, bool] = {}
         self._color: dict[int, tuple[int, int, int, int]] = {}
         self._pushed: list[TickColumns] = []
+
+    def together(self) -> AbstractContextManager[bool]:
+        """Keeps the tick from taking anything until the `with` block ends, so that what is set in it comes in one tick."""
+        return self._lock
 
     def node(self, prim_path: str) -> int:
         """The node of a prim that may be changed; UserError where there is none."""
@@ -110,6 +115,25 @@ class ProducerEdits:
             self._check_nodes(index)
         with self._lock:
             self._pushed.append(columns)
+
+    def push_all(self, columns: TickColumns) -> None:
+        """Columns that were told before, as they are."""
+        with self._lock:
+            self._pushed.append(columns)
+
+    def use(self, snapshot: "Snapshot") -> None:
+        """Another scene from now on; what was set a moment ago stays set, what was pushed as columns is void."""
+        with self._lock:
+            old, known = self._snapshot.prims.path, snapshot.prims.index_of
+
+            def moved(rows: "dict[int, Any]") -> "dict[int, Any]":
+                pairs = ((known.get(old[node]), value) for node, value in rows.items() if node < len(old))
+                return {node: value for node, value in pairs if node is not None}
+
+            self._poses, self._last = moved(self._poses), moved(self._last)
+            self._visible, self._color = moved(self._visible), moved(self._color)
+            self._pushed.clear()
+            self._snapshot = snapshot
 
     def _check_nodes(self, index: np.ndarray) -> None:
         count, proxies = self._snapshot.node_count, self._snapshot.prims.proxy

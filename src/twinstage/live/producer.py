@@ -72,7 +72,7 @@ class Twin:
         visible: bool | None = None,
         color: str | None = None,
     ) -> None:
-        """Change a prim.
+        """Change a prim: all of it in one tick.
 
         Args:
             prim: its Sdf path.
@@ -93,12 +93,14 @@ class Twin:
                     f"a pose is x, y, z, qw, qx, qy, qz, but {prim} was given {len(pose)} numbers"
                 )
             position, rotation = pose[:3], pose[3:]
-        if position is not None or rotation is not None or scale is not None:
-            edits.set_pose(prim, position=position, rotation=rotation, scale=scale)
-        if visible is not None:
-            edits.set_visible(prim, visible)
-        if color is not None:
-            edits.set_color(prim, _rgba(color, prim))
+        rgba = None if color is None else _rgba(color, prim)
+        with edits.together():
+            if position is not None or rotation is not None or scale is not None:
+                edits.set_pose(prim, position=position, rotation=rotation, scale=scale)
+            if visible is not None:
+                edits.set_visible(prim, visible)
+            if rgba is not None:
+                edits.set_color(prim, rgba)
 
     def publish(self, columns: "TickColumns") -> None:
         """Hand over many poses, colours and visibilities at once, as columns (see `scene.columns`)."""

@@ -36,6 +36,14 @@ def ask(server: str, path: str, body: Any = None, caller: Caller = NOBODY) -> An
 
     Raises UserError for what the server refuses, TwinstageError where there is no such server.
     """
+    try:
+        return json.loads(fetch(server, path, body, caller))
+    except ValueError:
+        raise TwinstageError(f"what answers at {server} is not Twinstage") from None
+
+
+def fetch(server: str, path: str, body: Any = None, caller: Caller = NOBODY) -> bytes:
+    """The same as it came."""
     parts = urlsplit(server)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise UserError(f"{server!r} is no address of a server; http://HOST:PORT was expected")
@@ -50,15 +58,13 @@ def ask(server: str, path: str, body: Any = None, caller: Caller = NOBODY) -> An
         with build_opener(_NoRedirects, ProxyHandler({}), HTTPSHandler(context=tls)).open(
             request, timeout=TIMEOUT_S
         ) as answer:
-            return json.loads(answer.read(MOST_BYTES))
+            return bytes(answer.read(MOST_BYTES))
     except HTTPError as error:
         with error:
             raise _refusal(server, error.code, error.read(MOST_BYTES)) from None
     except (URLError, OSError) as error:
         reason = getattr(error, "reason", None) or error
         raise TwinstageError(f"no server answers at {server}: {reason}") from None
-    except ValueError:
-        raise TwinstageError(f"what answers at {server} is not Twinstage") from None
 
 
 def _refusal(server: str, status: int, body: bytes) -> TwinstageError:

@@ -69,6 +69,7 @@ def make_app(
         metrics=lambda: metrics_page(live, access),
         access=access,
         api=sources_of(live, datasets),
+        edits=live.desk,
     )
 
 

@@ -27,6 +27,7 @@ from twinstage.sync.codec import snap_pose
 
 if TYPE_CHECKING:
     from twinstage.live.alarms import AlarmDesk
+    from twinstage.live.commands.desk import EditDesk
     from twinstage.scene.bindings import Bindings
     from twinstage.scene.plan import BindingPlan
     from twinstage.scene.snapshot import Snapshot
@@ -47,7 +48,7 @@ class TwinFiles:
     """What a user names on the command line. `recordings`: files in place of the contract's, by source ("": its only one).
     `history`: the folder in which everything that happens is kept; `past`: one from which it is told again, instead of by
     the contract's sources, from the moment `past_from` on (text as a user gives it, or ns).
-    `notify`: the file that says whom to tell of alarms."""
+    `notify`: the file that says whom to tell of alarms. `clear_edits`: take away what people edited in earlier runs."""
 
     stage: Path
     bindings: Path | None = None
@@ -60,6 +61,7 @@ class TwinFiles:
     past: Path | None = None
     past_from: str | int | None = None
     notify: Path | None = None
+    clear_edits: bool = False
 
 
 class LiveTwin:
@@ -86,6 +88,8 @@ class LiveTwin:
     ) -> None:
         self.opened = opened
         self.bindings = bindings
+        self.desk: EditDesk | None = None
+        """Keeps the edits of people, where they may make some."""
         self.sources: dict[str, SourceStatus] = {}
         self.writing = threading.Lock()
         """Held by who writes the live layer, and by who reads it on another thread."""
@@ -104,7 +108,7 @@ class LiveTwin:
         self.ordinal = 0
         self.edits = ProducerEdits(snapshot, movable=opened_movable(opened))
         self._write_every = max(1, round(self.settings.tick_hz / self.settings.usd_hz))
-        self._unwritten = Unwritten(writer, self._write_every)
+        self._writer, self._unwritten = writer, Unwritten(writer, self._write_every)
         self._restarts = 0
         self._last_failure = ""
 
@@ -126,18 +130,36 @@ class LiveTwin:
         pushed = self.edits.take(self.ordinal, now_ns)
         if pushed is not None:
             parts.append(pushed)
-        if not parts:
+        columns = merge_ticks(parts) if parts else None
+        if columns is not None:
+            columns = replace(columns, pose=snap_pose(columns.pose))  # USD gets what the clients get
+            if _says_anything(columns):
+                self._unwritten.add(columns)
+        shown = columns if self.desk is None else self.desk.shown(columns, self.ordinal, now_ns)
+        if shown is None:
             return None
-        columns = merge_ticks(parts)
-        columns = replace(columns, pose=snap_pose(columns.pose))  # one truth: USD gets what the clients get
         received_ns = None if self.ingest is None else self.ingest.received_ns
         self.hub.publish(
-            columns, now_ns=now_ns, received_ns=received_ns
+            shown, now_ns=now_ns, received_ns=received_ns
         )  # a tick that says nothing new is not counted there
-        if _says_anything(columns):
-            self._unwritten.add(columns)
-            return columns
-        return None
+        return shown if _says_anything(shown) else None
+
+    @property
+    def written(self) -> tuple[frozenset[int], frozenset[int], frozenset[int]]:
+        """Nodes whose poses, visibility and colours are in the live layer."""
+        return self._writer.written
+
+    def use(
+        self,
+        snapshot: "Snapshot",
+        plan: "BindingPlan | None",
+        bindings: "Bindings | None",
+        writer: "ColumnWriter",
+    ) -> None:
+        """Another scene and other bindings from now on; the live layer is empty. Whoever calls holds `writing`."""
+        self.snapshot, self.plan, self.bindings = snapshot, plan, bindings
+        self._writer, self._unwritten = writer, Unwritten(writer, self._write_every)
+        self.edits.use(snapshot)
 
     def _evaluate(self, plan: "BindingPlan", ingest: "Ingest", now_ns: int, aged: "U4") -> TickColumns:
         """The tick of the bindings; a value that outlived its `max_age` (`aged`) is told with the quality that it has by
@@ -220,12 +242,18 @@ class LiveTwin:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             self._flush_safely()
-            if self.alarms is not None:
-                self.alarms.close()
-            if self.ingest is not None:
-                self.ingest.close()
-            if self.recorder is not None:
-                self._close_history(self.recorder)
+            self.let_go()
+
+    def let_go(self) -> None:
+        """Close journals and history; what was told is safe then."""
+        if self.alarms is not None:
+            self.alarms.close()
+        if self.desk is not None:
+            self.desk.close()
+        if self.ingest is not None:
+            self.ingest.close()
+        if self.recorder is not None:
+            self._close_history(self.recorder)
 
     def _close_history(self, recorder: "Recorder") -> None:
         try:
@@ -343,6 +371,13 @@ def open_twin(
         recorder=recorder,
         bindings=None if wiring is None else wiring.bindings,
     )
+    from twinstage.live.commands.desk import open_edits
+
+    try:
+        live.desk = open_edits(live, files.history, clear=files.clear_edits)
+    except UserError:
+        live.let_go()
+        raise
     if past is not None:
         go_to(live, *past, past_speed)
     return live

@@ -233,14 +233,9 @@ export class Twin {
   /** down, greeting, loading, live or ended. */ state = "down";
   /** The document of /api/scene. */ scene = null;
   /** @type {?Model} */ model = null;
-  /** Ticks a second that the server sends now, and why. */ tier = { hz: 0, reason: "" };
+  /** Ticks a second that the server sends now, and why; its welcome. */ tier = { hz: 0, reason: "" }; welcome = null;
   counts = { connections: 0, ticks: 0, deltaRows: 0, resyncs: 0, skipped: 0, unknown: 0 };
-  #socket;
-  #frames = [];
-  #broken = false;
-  #narrowed = false; // some of the state is of older ticks: there is nothing to go on from
-  #delay = 250;
-  #waiting = [];
+  #socket; #frames = []; #broken = false; #delay = 250; #waiting = []; #narrowed = false; // narrowed: parts are of older ticks
 
   constructor(url, options) {
     this.url = new URL(url.endsWith("/") ? url : `${url}/`);
@@ -251,17 +246,21 @@ export class Twin {
   #open() {
     const address = new URL("ws", this.url).href.replace("http", "ws");
     const socket = new (this.options.WebSocket ?? WebSocket)(address, "twin.v1");
-    socket.binaryType = "arraybuffer";
-    [this.#socket, this.#broken] = [socket, false];
+    [socket.binaryType, this.#socket, this.#broken] = ["arraybuffer", socket, false];
     this.counts.connections++;
     this.#become("greeting");
-    const { token = null, want = null, rate = null, interest = null, inflate } = this.options;
+    const { token = null, want = null, rate = null, interest = null, inflate, patience = 10_000 } = this.options;
     const caps = inflate ? ["delta", "digest", "zstd"] : ["delta", "digest"];
     const [{ scene, model }, protocol] = [this, { min: 1, max: 1 }];
     const have = model?.seq >= 0 && !this.#narrowed ? { epoch: scene.epoch, revision: scene.revision, seq: model.seq } : null;
     socket.onopen = () => this.send({ type: "hello", protocol, token, want, caps, have, interest, rate });
-    socket.onmessage = ({ data }) => (typeof data === "string" ? this.#text(JSON.parse(data)) : this.#binary(data));
+    let mute = 0; // pings since the last message: a network that has forgotten a connection tells nobody
+    const lost = () => (socket.close(), socket.onclose?.({ code: 1006, reason: "nothing is heard any more" }));
+    const watch = setInterval(() => (++mute > 4 ? lost() : this.send({ type: "ping", t: mute })), patience / 4);
+    socket.onmessage = ({ data }) => (mute = 0, typeof data === "string" ? this.#text(JSON.parse(data)) : this.#binary(data));
     socket.onclose = ({ code, reason }) => {
+      clearInterval(watch);
+      socket.onmessage = socket.onclose = null;
       const again = this.state !== "ended" && (this.#broken || RETRY.has(code));
       this.#become(again ? "down" : "ended", reason);
       if (again) setTimeout(() => this.state === "down" && this.#open(), this.#delay);
@@ -282,7 +281,8 @@ export class Twin {
 
   #text(message) {
     const { type, event, hz, rate, reason = "" } = message;
-    if (type === "welcome" || type === "tier") this.tier = { hz: hz ?? rate ?? 0, reason };
+    if (type === "welcome") [this.tier, this.welcome] = [{ hz: rate ?? 0, reason }, message];
+    else if (type === "tier") this.tier = { hz, reason };
     if (type === "welcome" || event === "scene") void this.#load(message.epoch ?? this.scene.epoch, message.revision);
     else if (type === "event" || type === "bye") this.options.onEvent?.(message);
     else if (type === "digest") void this.#compare(message.seq, message.sha256);
@@ -383,7 +383,7 @@ export class Twin {
 /**
  * Opens a link and waits for its first tick.
  * @param {string} url address of the twin's viewer
- * @param {{want?: string[], rate?: number, interest?: object, token?: string, WebSocket?: any,
+ * @param {{want?: string[], rate?: number, interest?: object, token?: string, WebSocket?: any, patience?: number,
  *   inflate?: (stored: Uint8Array, size: number) => Uint8Array, onTick?: (frames: any[], seq: number) => void,
  *   onState?: (state: string, reason: string) => void, onEvent?: (message: object) => void}} [options]
  * @returns {Promise<Twin>}

@@ -9,7 +9,9 @@ import { Backoff } from "./backoff.ts";
 import { ClockSync } from "./clock-sync.ts";
 import { Session, type Effect, type Interest, type Tick } from "./session.ts";
 
-const PING_MS = 2000;
+/** Pings that go unanswered, with nothing else heard since, before the connection counts as lost. */
+const MOST_UNHEARD = 5;
+const PATIENCE_MS = 10_000;
 /** A connection that lived this long was a good one: the next attempt comes soon [ms]. */
 const GOOD_MS = 5000;
 
@@ -35,6 +37,8 @@ export class Link {
   private socket: WebSocket | null = null;
   private readonly backoff = new Backoff();
   private pingTimer = 0;
+  /** Pings since the last message: a network that has forgotten a connection tells nobody. */
+  private unheard = 0;
 
   constructor(
     private readonly url: string,
@@ -53,11 +57,24 @@ export class Link {
     socket.onmessage = (event: MessageEvent<string | ArrayBuffer>) => this.receive(event.data);
     socket.onclose = (event) => this.lost(event.code, event.reason);
     window.clearInterval(this.pingTimer);
-    this.pingTimer = window.setInterval(() => this.run(this.session.ping(Date.now())), PING_MS);
+    this.unheard = 0;
+    this.pingTimer = window.setInterval(() => this.watch(socket), PATIENCE_MS / MOST_UNHEARD);
     this.handlers.onChange();
   }
 
+  /** Pings; gives up a connection on which nothing comes any more. Counted, not timed: a hidden tab's timers are slow. */
+  private watch(socket: WebSocket): void {
+    if (++this.unheard <= MOST_UNHEARD) {
+      this.run(this.session.ping(Date.now()));
+      return;
+    }
+    socket.onmessage = socket.onclose = null; // its own end may come much later
+    socket.close();
+    this.lost(1006, "nothing is heard from the server any more");
+  }
+
   private receive(data: string | ArrayBuffer): void {
+    this.unheard = 0;
     const begin = performance.now();
     const effects = typeof data === "string" ? this.session.text(data) : this.session.binary(data);
     this.decodeMs += performance.now() - begin;

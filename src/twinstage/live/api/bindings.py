@@ -43,11 +43,16 @@ class BindingDesk:
 
     def __init__(self, live: "LiveTwin", values: ValueDesk) -> None:
         assert live.bindings is not None and live.ingest is not None
-        self._bindings = live.bindings
         self._live = live
         self._values = values
         self._known = live.ingest.state.index_of
         self._rows: list[_Row] = []
+        self._looked_at: tuple[Bindings, Snapshot] | None = None
+
+    @property
+    def _bindings(self) -> "Bindings":
+        assert self._live.bindings is not None
+        return self._live.bindings
 
     async def list_bindings(self, asked: BindingsAsk) -> BindingPage:
         """A page of bindings."""
@@ -81,14 +86,16 @@ class BindingDesk:
         )
 
     async def _looked(self) -> list[_Row]:
-        if not self._rows:
-            snapshot = self._live.snapshot
-            self._rows = await asyncio.to_thread(rows_of, self._bindings, snapshot, self._known)
+        wanted = self._bindings, self._live.snapshot  # people may change both
+        if self._looked_at is None or any(a is not b for a, b in zip(wanted, self._looked_at, strict=True)):
+            self._rows = await asyncio.to_thread(rows_of, *wanted, self._known)
+            self._looked_at = wanted
         return self._rows
 
     def _told(self, number: int, row: _Row, state: BindingState) -> dict[str, Any]:
         return {
             "index": number,
+            "key": self._key(number),
             "kind": row.kind,
             "target": row.target,
             "prims": row.prims[:MOST_SHOWN],
@@ -98,6 +105,11 @@ class BindingDesk:
             "state": state,
             "description": self._bindings.bindings[number].description,
         }
+
+    def _key(self, number: int) -> str:
+        desk = self._live.desk
+        keys = None if desk is None else desk.binding_keys()
+        return str(number) if keys is None or number >= len(keys) else keys[number]
 
     def _state(self, row: _Row, now: "tuple[np.ndarray, np.ndarray]") -> BindingState:
         if not row.signals:

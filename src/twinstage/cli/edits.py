@@ -1,0 +1,106 @@
+"""`twinstage edits`: what people changed in a twin that is being served, and the same as files for its designers."""
+
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlencode
+
+import typer
+
+from twinstage.base.errors import UserError
+from twinstage.cli.common import HERE, CaFile, Json, Server, TokenFile, caller, print_json
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="What people changed in a twin that `twinstage serve` is running (docs/commands.md).",
+)
+
+
+@app.command("list")
+def list_edits(
+    prim: Annotated[
+        str | None,
+        typer.Option("--prim", help="Only of paths like this: * in one part, ** across.", show_default=False),
+    ] = None,
+    server: Server = HERE,
+    token_file: TokenFile = None,
+    ca_file: CaFile = None,
+    as_json: Json = False,
+) -> None:
+    """Edits that stand: property, value, who and in which version."""
+    from twinstage.live.remote import ask
+
+    query = f"?{urlencode({'prim': prim})}" if prim else ""
+    found = ask(server, f"/api/v1/edits{query}", None, caller(token_file, ca_file))
+    if as_json:
+        print_json(found)
+        return
+    print(f"version {found['version']}, {found['total']} edits")
+    for edit in found["edits"]:
+        where = f"{edit['path']} " if edit["path"] else ""
+        print(f"{edit['version']:>6}  {edit['author']:<16} {where}{edit['property']} = {edit['value']}")
+
+
+@app.command("journal")
+def journal(
+    limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="How many transactions.")] = 50,
+    server: Server = HERE,
+    token_file: TokenFile = None,
+    ca_file: CaFile = None,
+    as_json: Json = False,
+) -> None:
+    """The last transactions, the newest first."""
+    from twinstage.live.remote import ask
+
+    found = ask(server, f"/api/v1/edits/journal?limit={limit}", None, caller(token_file, ca_file))
+    if as_json:
+        print_json(found)
+        return
+    for one in found["transactions"]:
+        of = "" if one["of"] is None else f" of {one['of']}"
+        changed = ", ".join(f"{c['path']} {c['property']}".strip() for c in one["changes"][:3])
+        more = f" and {len(one['changes']) - 3} more" if len(one["changes"]) > 3 else ""
+        print(f"{one['version']:>6}  {one['at']}  {one['author']:<16} {one['did']}{of}: {changed}{more}")
+
+
+@app.command("export")
+def export(
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="A .usda file for what was changed on the stage.", show_default=False),
+    ] = None,
+    bindings: Annotated[
+        Path | None,
+        typer.Option(
+            "--bindings", help="A .yaml file for the bindings, changes included.", show_default=False
+        ),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
+    server: Server = HERE,
+    token_file: TokenFile = None,
+    ca_file: CaFile = None,
+) -> None:
+    """Write the edits as a small USD layer that a designer can review, and the bindings as a file."""
+    from twinstage.live.remote import fetch
+
+    wanted = [
+        (path, ending, route)
+        for path, ending, route in (
+            (out, ".usda", "/api/v1/edits/layer.usda"),
+            (bindings, ".yaml", "/api/v1/edits/bindings.yaml"),
+        )
+        if path is not None
+    ]
+    if not wanted:
+        raise UserError("say where to: --out edits.usda, --bindings bindings.yaml, or both")
+    for path, ending, _ in wanted:
+        if path.suffix != ending:
+            raise UserError(f"{path} must end in {ending}")
+        if path.exists() and not force:
+            raise UserError(f"{path} is already there; --force replaces it")
+    for path, _, route in wanted:
+        data = fetch(server, route, None, caller(token_file, ca_file))
+        try:
+            path.write_bytes(data)
+        except OSError as error:
+            raise UserError(f"{path} cannot be written: {error.strerror or error}") from None
+        print(path)

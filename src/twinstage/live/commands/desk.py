@@ -1,0 +1,346 @@
+"""The desk of edits: numbers transactions, keeps them in the history, tells everybody, and answers.
+
+A transaction is done at once, between two ticks; where there is a history, it is answered when it is safe there.
+"""
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Awaitable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from twinstage.base.errors import TwinstageError, UserError
+from twinstage.base.finding import Finding
+from twinstage.live.commands.effects import Effects
+from twinstage.live.commands.orders import Invalid, Orders
+from twinstage.live.commands.wires import keys_of
+from twinstage.scene.columns import TickColumns
+from twinstage.sync.access.roles import Identity
+from twinstage.sync.api.alarms import Order
+from twinstage.sync.api.commands import (
+    Answer,
+    Changed,
+    Code,
+    Command,
+    Current,
+    Edits,
+    EditsAsk,
+    Transaction,
+    Transactions,
+    TransactionsAsk,
+    shown_value,
+)
+from twinstage.sync.api.globs import path_matcher
+from twinstage.sync.api.operation import Refused
+from twinstage.sync.commands.ledger import Conflict, Ledger, restored
+from twinstage.sync.commands.records import Key, Record, from_text, to_text
+
+if TYPE_CHECKING:
+    from twinstage.live.twin import LiveTwin
+    from twinstage.telemetry.history.edits import EditJournal
+
+log = logging.getLogger("twinstage.edits")
+
+MOST_TOLD = 100
+"""Properties that one event names."""
+MOST_IN_ONE_EVENT = 20
+"""Transactions that one event names, the last of a tick."""
+_MOST_ALARM_IDS = 1000
+
+
+class EditDesk:
+    """Implements `sync.edits.EditSource`."""
+
+    def __init__(
+        self, live: "LiveTwin", ledger: Ledger | None = None, journal: "EditJournal | None" = None
+    ) -> None:
+        self._live = live
+        self.ledger = ledger or Ledger()
+        self._journal = journal
+        self._effects = Effects(live)
+        self._alarm_answers: OrderedDict[tuple[str, str], Answer] = OrderedDict()
+        self._untold: list[Record] = []
+        self._failure = ""
+
+    # ------------------------------------------------------------------ the twin
+
+    def restore(self) -> None:
+        """Give what the ledger tells its effect. UserError where the stage or the bindings do not take it."""
+        self._effects.apply(self.ledger.values())
+
+    def clear(self) -> None:
+        """Take away all edits that are told and have no effect yet."""
+        now = self._live.clock.now_ns()
+        nothing = dict.fromkeys(self.ledger.values())
+        ident = f"clear-{self.ledger.version}"
+        record = self.ledger.edit("twinstage", ident, nothing, base=None, at_ns=now)
+        self.ledger.accept(record)
+        self._tell(record)
+
+    def shown(self, columns: TickColumns | None, ordinal: int, now_ns: int) -> TickColumns | None:
+        """A tick as viewers are to have it."""
+        if self._untold:
+            self._event()
+        return self._effects.shown(columns, ordinal, now_ns)
+
+    def close(self) -> None:
+        """Keep what is left to keep."""
+        if self._journal is not None:
+            try:
+                self._journal.close()
+            except OSError as error:
+                log.error("%s", error.strerror or error)
+
+    # ------------------------------------------------------------------ commands
+
+    @property
+    def version(self) -> int:
+        """Number of the newest transaction."""
+        return self.ledger.version
+
+    def command(self, command: Command, who: Identity) -> Answer | Awaitable[Answer]:
+        """Do it at once; the answer, or what gives it when it is safe."""
+        if command.kind == "alarm":
+            return self._alarm(command, who)
+        known = self.ledger.done_before(who.name, command.id)
+        if known is not None:
+            return self._safe(self._done(command.id, who.name, known))
+        try:
+            record = self._proposed(command, who.name)
+            self._effects.apply({change.key(): change.after for change in record.changes})
+        except Conflict as error:
+            return self._no(command, "conflict", str(error), _current(error.key, error.cell))
+        except Invalid as error:
+            return self._no(command, "invalid", str(error))
+        except UserError as error:
+            return self._no(command, "refused", str(error))
+        except TwinstageError as error:
+            log.error("a command was not done: %s", error)
+            return self._no(command, "refused", str(error))
+        self.ledger.accept(record)
+        self._tell(record)
+        return self._safe(self._done(command.id, who.name, record.version))
+
+    def _proposed(self, command: Command, author: str) -> Record:
+        ledger, now = self.ledger, self._live.clock.now_ns()
+        if command.base is not None and command.base > ledger.version:
+            raise Invalid(f"base {command.base} is newer than this twin's version {ledger.version}")
+        if command.kind == "undo":
+            return ledger.undo(author, command.id, of=command.of, at_ns=now)
+        if command.kind == "redo":
+            return ledger.redo(author, command.id, of=command.of, at_ns=now)
+        edits = command.edits if command.kind == "transaction" else (command,)
+        if not edits:
+            raise Invalid("a transaction needs edits")
+        self._live.flush()
+        values = Orders(self._effects, ledger).read(edits)
+        return ledger.edit(author, command.id, values, base=command.base, at_ns=now)
+
+    def _done(self, ident: str, author: str, version: int) -> Answer:
+        return Answer(
+            id=ident,
+            ok=True,
+            version=version,
+            undo=self.ledger.undoable(author),
+            redo=self.ledger.redoable(author),
+        )
+
+    def _no(self, command: Command, code: Code, sentence: str, current: Current | None = None) -> Answer:
+        return Answer(
+            id=command.id, ok=False, version=self.version, code=code, error=sentence, current=current
+        )
+
+    # ------------------------------------------------------------------ telling and keeping
+
+    def _tell(self, record: Record) -> None:
+        if self._journal is not None:
+            try:
+                self._journal.tell(record.version, record.at_ns, to_text(record))
+            except OSError as error:
+                self._failed(str(error.strerror or error))
+        self._untold.append(record)
+
+    def _event(self) -> None:
+        """One event a tick, however many transactions: they must not pile up at slow clients."""
+        room, told = MOST_TOLD, []
+        for record in self._untold[-MOST_IN_ONE_EVENT:]:
+            paths = [[change.path, change.property] for change in record.changes[:room]]
+            room -= len(paths)
+            told.append(
+                {
+                    "version": record.version,
+                    "author": record.author,
+                    "did": record.did,
+                    "count": len(record.changes),
+                    "edits": paths,
+                }
+            )
+        self._untold.clear()
+        self._live.hub.event("edit", {"version": self.version, "transactions": told})
+
+    def _safe(self, answer: Answer) -> Answer | Awaitable[Answer]:
+        journal = self._journal
+        if journal is None:
+            return answer
+
+        async def kept() -> Answer:
+            try:
+                await asyncio.to_thread(journal.commit)
+                self._failure = ""
+            except OSError as error:
+                self._failed(str(error.strerror or error))
+                return answer.model_copy(update={"kept": False})
+            return answer
+
+        return kept()
+
+    def _failed(self, text: str) -> None:
+        if text != self._failure:
+            self._failure = text
+            log.error("%s", text)
+            self._live.hub.notice("error", f"edits are done but not kept: {text}")
+
+    # ------------------------------------------------------------------ alarms
+
+    def _alarm(self, command: Command, who: Identity) -> Answer | Awaitable[Answer]:
+        known = self._alarm_answers.get((who.name, command.id))
+        if known is not None:
+            return known
+        if command.action is None or not command.alarms:
+            return self._no(command, "invalid", "a command of kind alarm needs action and alarms")
+        if self._live.alarms is None:
+            return self._no(command, "refused", "the contract of this twin has no alarms")
+        return self._answered(command, who)
+
+    async def _answered(self, command: Command, who: Identity) -> Answer:
+        from twinstage.sync.alarms import acted
+
+        assert self._live.alarms is not None and command.action is not None
+        by = command.by or who.name
+        if command.by and who.token_id and command.by != who.name:
+            by = f"{command.by} ({who.name})"
+        order = Order(alarms=command.alarms, by=by[:100], comment=command.comment, seconds=command.seconds)
+        try:
+            done = await acted(self._live.alarms, command.action, order)
+        except Refused as error:
+            return self._no(command, "invalid" if error.status == 422 else "refused", str(error))
+        except TwinstageError as error:
+            return self._no(command, "refused", str(error))
+        answer = self._done(command.id, who.name, self.version)
+        if done.refused:
+            left = "; ".join(f"{one.alarm}: {one.reason}" for one in done.refused[:5])
+            answer = answer.model_copy(update={"error": f"not all was done: {left}"})
+        self._alarm_answers[who.name, command.id] = answer
+        while len(self._alarm_answers) > _MOST_ALARM_IDS:
+            self._alarm_answers.popitem(last=False)
+        return answer
+
+    # ------------------------------------------------------------------ questions
+
+    def edits(self, asked: EditsAsk) -> Edits:
+        """What stands."""
+        matches = path_matcher(asked.prim)
+        found = [
+            _current(key, cell)
+            for key, cell in sorted(self.ledger.cells.items())
+            if cell.value is not None and (asked.prim is None or matches(key.path))
+        ]
+        return Edits(version=self.version, total=len(found), edits=tuple(found[: asked.limit]))
+
+    def transactions(self, asked: TransactionsAsk) -> Transactions:
+        """What was done last, the newest first."""
+        newest = list(self.ledger.recent)[: -asked.limit - 1 : -1]
+        return Transactions(transactions=tuple(_transaction(record) for record in newest))
+
+    def layer_text(self) -> str:
+        """The ui layer as usda, with the units and axes of the stage."""
+        from twinstage.scene.export.edits import edits_text
+
+        return edits_text(self._live.opened)
+
+    def binding_keys(self) -> list[str] | None:
+        """Keys of the twin's bindings in their order; None where it has none."""
+        file = self._effects.file
+        return None if file is None else keys_of(file, self.ledger.values())
+
+    def bindings_text(self) -> str | None:
+        """A bindings file with the edits in it."""
+        from twinstage.scene.stored import as_yaml
+
+        return None if self._live.bindings is None else as_yaml(self._live.bindings)
+
+
+def open_edits(live: "LiveTwin", history: Path | None, *, clear: bool = False) -> EditDesk:
+    """The desk of a twin, with what the history of that folder tells. UserError where the journal is damaged.
+
+    `clear`: take all edits away first, as a transaction like any other.
+    """
+    if history is None:
+        return EditDesk(live)
+    from twinstage.telemetry.history.edits import MOST_IN_FILE, EditJournal
+    from twinstage.telemetry.history.hotlog import DATABASE
+
+    journal = EditJournal(history / DATABASE)
+    try:
+        ledger = restored(from_text(text) for _, text in journal.rows())
+    except (ValueError, KeyError) as error:
+        journal.close()
+        raise UserError(f"the journal of edits {str(journal.path)!r} is damaged: {error}") from None
+    if len(journal) > MOST_IN_FILE:
+        record = ledger.fold(live.clock.now_ns())
+        try:
+            journal.replace(record.version, record.at_ns, to_text(record))
+        except OSError as error:
+            log.error("%s", error.strerror or error)
+    desk = EditDesk(live, ledger, journal)
+    if clear and ledger.values():
+        desk.clear()
+    if ledger.values():
+        try:
+            desk.restore()
+        except UserError as error:
+            desk.close()
+            raise UserError(
+                f"the edits kept in {str(history)!r} do not fit this stage and these bindings any more; "
+                f"--clear-edits takes them away: {error}"
+            ) from None
+        count = len(ledger.values())
+        told = Finding("edits.go_on", "info", "", f"{count} edits by people, up to version {ledger.version}")
+        live.findings = (*live.findings, told)
+    return desk
+
+
+def _current(key: Key, cell: Any) -> Current:
+    if cell is None:
+        return Current(path=key.path, property=key.property, value=None, version=0, author="")
+    return Current(
+        path=key.path,
+        property=key.property,
+        value=shown_value(cell.value),
+        version=cell.version,
+        author=cell.author,
+    )
+
+
+def _transaction(record: Record) -> Transaction:
+    at = datetime.fromtimestamp(record.at_ns / 1e9, UTC).isoformat(timespec="milliseconds")
+    assert record.did != "fold"
+    return Transaction(
+        version=record.version,
+        at=at.replace("+00:00", "Z"),
+        author=record.author,
+        id=record.id,
+        did=record.did,
+        of=record.of or None,
+        changes=tuple(
+            Changed(
+                path=change.path,
+                property=change.property,
+                before=shown_value(change.before),
+                after=shown_value(change.after),
+            )
+            for change in record.changes
+        ),
+    )
