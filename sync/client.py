@@ -84,6 +84,10 @@ class Digests:
 class Tap(Protocol):
     """Someone who keeps what comes."""
 
+    def welcomed(self, server_ns: int) -> None:
+        """A connection begins; the server's time of day [ns since 1970]."""
+        ...
+
     def scene(self, document: bytes) -> None:
         """What follows is of this scene; called again where it is the same after a new connection to another run."""
         ...
@@ -482,6 +486,8 @@ class Client:
             self.role = message.role
             self.welcome, self.tier = message, None
             self.reconnects += self._tick is not None
+            if self._tap is not None:
+                self._tap.welcomed(int(message.server_time_ns))
             await self._load(socket, message.epoch, message.revision)
             self.connected, self._socket = True, socket
             self.edits = message.edits
