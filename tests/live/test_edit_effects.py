@@ -564,3 +564,78 @@ def _value(one: Any) -> Any:
     if kind == "visibility":
         return "inherited" if value else "invisible"
     return float(value)
+
+
+STOP = "/Hall/Door/Stop"
+anything = st.one_of(
+    st.sampled_from(["yes", "no"]).map(
+        lambda name: {"kind": "variant", "path": DOOR, "variantSet": "open", "variant": name}
+    ),
+    st.tuples(st.sampled_from([DOOR, TABLE, STOP]), st.sampled_from(["x", "z"])).map(
+        lambda told: {
+            "kind": "bind",
+            "binding": {"kind": "pose", "prim": told[0], "position": {told[1]: "crane.y"}},
+        }
+    ),
+    st.sampled_from(["0", "1", "pose /Hall/Table", "pose /Hall/Door"]).map(
+        lambda key: {"kind": "unbind", "key": key}
+    ),
+    st.tuples(st.sampled_from([DOOR, TABLE, STOP, "/Hall/Crane", MUG]), st.integers(-60, 60)).map(
+        lambda told: {"kind": "move", "path": told[0], "position": [told[1] / 64, 0, 0], "frame": "world"}
+    ),
+    st.tuples(st.sampled_from(["/Hall/Crane/Hook", TABLE, STOP]), st.booleans()).map(
+        lambda told: {"kind": "visibility", "path": told[0], "visible": told[1]}
+    ),
+    st.integers(0, 5).map(
+        lambda n: {"kind": "set", "path": LAMP, "property": "inputs:intensity", "value": n}
+    ),
+    st.floats(0, 1).map(
+        lambda share: {
+            "kind": "set",
+            "path": "/Hall/Looks/Red",
+            "property": "inputs:roughness",
+            "value": share,
+        }
+    ),
+    st.sampled_from(["#000000", "#336699"]).map(
+        lambda color: {"kind": "set", "path": TOP, "property": "primvars:displayColor", "value": color}
+    ),
+    st.sampled_from([["desk"], []]).map(
+        lambda labels: {"kind": "set", "path": TOP, "property": "semantics:labels:class", "value": labels}
+    ),
+    st.sampled_from([{"kind": "undo"}, {"kind": "redo"}]),
+    st.integers(-5, 5).map(lambda n: {"say": float(n)}),
+)
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(anything, min_size=3, max_size=15))
+def test_whatever_one_does_clients_hold_what_the_stage_has_and_undo_leads_back(
+    tmp_path_factory: pytest.TempPathFactory, told: list[Any]
+) -> None:
+    twin = make_twin(tmp_path_factory.mktemp(f"any{next(fresh)}"))
+    assert twin.desk is not None
+    say(twin, x=1.0, y=2.0, load=100)
+    for one in told:
+        if "say" in one:
+            say(twin, x=one["say"], y=one["say"] + 1, load=490 + 5 * one["say"])
+        else:
+            answer = do(twin, ANNA, command(**one))
+            assert answer.ok or answer.code in ("refused", "conflict"), answer
+        assert_one_truth(twin)
+        read = read_snapshot(twin.opened)
+        scene = twin.hub.scene.snapshot
+        assert scene.lights == read.lights and set(scene.materials) == set(read.materials)
+        assert list(scene.prims.path) == list(read.prims.path)
+        assert scene.prims.labels[scene.prims.index_of[TOP]] == read.prims.labels[read.prims.index_of[TOP]]
+        colour = twin.opened.stage.GetPrimAtPath(TOP).GetAttribute("primvars:displayColor").Get()
+        style = twin.hub.latest().style
+        painted = style.rgba[style.index == scene.prims.index_of[TOP]]
+        assert bool(len(painted) and painted[0, 3]) == bool(colour)
+    while (answer := do(twin, ANNA, command("undo"))).ok:
+        pass
+    assert "nothing to undo" in str(answer.error)
+    assert ui(twin).strip() == "#usda 1.0"
+    assert twin.bindings is not None and [b.kind for b in twin.bindings.bindings] == ["pose", "visibility"]
+    assert_one_truth(twin)
+    twin.desk.close()

@@ -226,6 +226,8 @@ class Effects:
         return merge_ticks(parts) if parts else None
 
     def _masked(self, columns: TickColumns) -> TickColumns:
+        if not any(len(nodes) for nodes in self._masks.values()):
+            return columns
         pose, shown, style = columns.pose, columns.visibility, columns.style
         keep = [
             ~np.isin(index, self._masks[kind])
