@@ -328,6 +328,28 @@ def test_bindings_are_added_changed_and_taken_away_while_values_come_in(twin: Li
     assert_one_truth(twin)
 
 
+def test_what_a_binding_of_the_world_counts_on_stays_where_it_is(twin: LiveTwin) -> None:
+    """Else a thing that telemetry puts at x, y of the world would stand elsewhere, and nobody would be told."""
+    say(twin, y=2.0)
+    binding = {"kind": "pose", "prim": MUG, "frame": "world", "position": {"x": "crane.y"}}
+    did(twin, ANNA, "bind", binding=binding)
+    np.testing.assert_allclose(held(twin)[MUG][0, 3], 2.0, atol=1e-4)
+    for path in (TABLE, "/Hall"):
+        answer = refused(twin, BEN, "move", path=path, position=[0, 0, 0])
+        assert "counts on where" in str(answer.error)
+    did(twin, BEN, "move", path=TOP, position=[0, 0, 0])
+    did(twin, ANNA, "undo")
+    did(twin, BEN, "move", path=TABLE, position=[0, 0, 0])
+    assert "counts on where" in str(refused(twin, ANNA, "bind", binding=binding).error)
+    for path in (TABLE, TOP):
+        did(twin, BEN, "clear", path=path, property="pose")
+    # Relative to a prim beside it, what holds both may be moved, and neither alone.
+    did(twin, ANNA, "bind", binding=binding | {"frame": TOP})
+    did(twin, BEN, "move", path=TABLE, position=[1, 1, 1])
+    assert_one_truth(twin)
+    assert "counts on where" in str(refused(twin, BEN, "move", path=TOP, position=[1, 0, 0]).error)
+
+
 def test_a_prim_that_was_moved_by_hand_cannot_be_bound(twin: LiveTwin) -> None:
     did(twin, ANNA, "move", path=TABLE, position=[1, 0, 0])
     answer = refused(twin, BEN, "bind", binding={"kind": "pose", "prim": TABLE, "position": {"x": "crane.y"}})
