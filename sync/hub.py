@@ -373,6 +373,8 @@ class Hub:
         else:
             for session in self.sessions:
                 session.scene_replaced()
+        for tap in self.taps:
+            tap.scene_replaced()
 
     def absorb(
         self,

@@ -130,7 +130,7 @@ def _packed(archive: Archive, window: tuple[float, float] | None, most: int) -> 
         if step.at_ns >= start_ns and (key_ns is None or step.keyframe or step.at_ns - key_ns >= apart_ns):
             if key_ns is not None and not step.keyframe:
                 ticks.append(_row(data, at_ms, 0, replica.seq, step.messages))
-            kind = 2 if step.keyframe else 1
+            kind = 2 if step.keyframe or key_ns is None else 1
             ticks.append(_row(data, at_ms, kind, replica.seq, replica.keyframe(crc)))
             key_ns = step.at_ns
         elif step.at_ns >= start_ns:

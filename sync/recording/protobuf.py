@@ -4,7 +4,7 @@ Pure. https://protobuf.dev/programming-guides/encoding
 """
 
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 DOUBLE, STRING, MESSAGE, BYTES, ENUM, BOOL, INT32, INT64 = 1, 9, 11, 12, 14, 8, 5, 3
 """Types of fields, by their numbers in descriptor.proto."""
@@ -40,7 +40,7 @@ def double(number: int, value: float) -> bytes:
     return varint(number << 3 | 1) + struct.pack("<d", value)
 
 
-def doubles(values: Sequence[float]) -> bytes:
+def doubles(values: Iterable[float]) -> bytes:
     """A message whose fields 1, 2, ... are numbers: a vector, a quaternion, a colour."""
     return b"".join(double(i + 1, float(value)) for i, value in enumerate(values))
 

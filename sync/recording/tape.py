@@ -127,7 +127,7 @@ class Tape:
     @property
     def full(self) -> bool:
         """Whether it has to end."""
-        return self._writer.size + self._writer.waiting >= self._most
+        return self._writer.size >= self._most
 
     @property
     def seconds(self) -> float:
@@ -210,6 +210,10 @@ class Tape:
     def _flush(self, at_ns: int) -> None:
         self._writer.flush()
         self._flush_ns = at_ns
+
+    def at_least(self, server_ns: int) -> None:
+        """It is that late by the server's clock: the first keyframe may be of a tick that was made long ago."""
+        self._last_ns = max(self._last_ns, server_ns)
 
     def _at(self, tick_ns: int) -> int:
         """Times never fall, so that any moment can be found by halving."""

@@ -37,6 +37,7 @@ PAGES = [
     "docs/render.md",
     "docs/render-comparison.md",
     "docs/safety.md",
+    "docs/scaling.md",
     "docs/sensors.md",
     "docs/state.md",
     "docs/telemetry.md",
@@ -50,7 +51,7 @@ PAGES = [
 
 READMES = [
     f"examples/{name}/README.md"
-    for name in ("recordings", "time_series", "palletizer", "bin_picking", "parcels", "randomizers")
+    for name in ("recordings", "time_series", "palletizer", "bin_picking", "parcels", "randomizers", "relay")
 ]
 
 

@@ -162,6 +162,7 @@ class Twin:
         if recording is None or self._server is None:
             return
         beside, task = recording
+        beside.started.wait(60)
         task.cancel()
         beside.closed.wait(60)
 

@@ -3,7 +3,9 @@
 import asyncio
 import logging
 import threading
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,21 +43,26 @@ class Beside:
         clock: Clock,
         package: PackageSource | None = None,
         history: Path | None = None,
+        commit: Callable[[], object] = lambda: None,
         keyframe_seconds: float = KEYFRAME_S,
         force: bool = False,
     ) -> None:
-        """Raises UserError where the file must not be made. `history`: the folder whose readings of that time are kept, too."""
+        """Raises UserError where the file must not be made. `history`: the folder whose readings of that time are kept, too,
+        after `commit`."""
         self.path = out
         check_new(out, force=force)
         self._hub = hub
         self._clock = clock
         self._package = package
-        self._history = history
+        self._history, self._commit = history, commit
         self._force = force
         self._keyframe_seconds = keyframe_seconds
         self.closed = threading.Event()
         """The file is whole."""
+        self.started = threading.Event()
+        """The first keyframe is in it, or nothing will be."""
         self._assets = AssetStore(hub)
+        self._work: asyncio.Future[None] | None = None
         self._raw: list[bytes] = []
         self._frames: list[Frame] = []
         self._ready: list[tuple[str, str, bytes]] = []
@@ -68,7 +75,6 @@ class Beside:
         """
         self._file = new_recording(self.path, force=self._force)
         self.tape = Tape(self._file, library=LIBRARY, keyframe_seconds=self._keyframe_seconds)
-        self._work: asyncio.Future[None] | None = None
         wake = asyncio.Event()
         session = self._hub.connect(wake.set, now_ns=_now_ns())
         self._tell(session, _HELLO)
@@ -89,6 +95,7 @@ class Beside:
                 with suppress(Exception):
                     await self._work
             self._close()
+            self.started.set()
             self.closed.set()
 
     async def _hear(self, session: Session, message: str | bytes) -> None:
@@ -100,11 +107,13 @@ class Beside:
                 raw, frames, self._raw, self._frames = self._raw, self._frames, [], []
                 self._work = asyncio.ensure_future(asyncio.to_thread(self._keep, raw, frames))
                 await asyncio.shield(self._work)
+                self.started.set()
                 self._tell(session, m.Ack(seq))
             return
         told = m.from_server(message)
         if isinstance(told, m.Welcome) or (isinstance(told, m.Event) and told.event == "scene"):
             self._raw, self._frames = [], []
+            self.tape.at_least(self._clock.now_ns())
             document = await self._scene()
             self._tell(session, m.Ready(int(document["revision"])))
         elif isinstance(told, m.Event) and told.event != "notice":
@@ -159,6 +168,7 @@ class Beside:
         for file in self._ready:
             self.tape.file(*file)
         if self._history is not None:
+            self._commit()
             missing = keep_history(self.tape, self._history)
             if missing:
                 log.warning("the recording is %s", missing)
@@ -171,8 +181,9 @@ def record_live(live: "LiveTwin", out: Path, *, force: bool = False) -> Beside:
     """A recording of a twin of this process; to be run on its server's loop. Raises UserError where the file cannot be made."""
     from twinstage.live.api.package import Packager
 
-    history = None if live.recorder is None else live.recorder.folder
-    return Beside(live.hub, out, clock=live.clock, package=Packager(live), history=history, force=force)
+    made = partial(Beside, live.hub, out, clock=live.clock, package=Packager(live), force=force)
+    recorder = live.recorder
+    return made() if recorder is None else made(history=recorder.folder, commit=recorder.commit)
 
 
 def _now_ns() -> int:

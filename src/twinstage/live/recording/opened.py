@@ -42,8 +42,7 @@ class OpenedRecording:
         self.playback = Playback(self.archive, self.hub, speed=choices.speed, loop=choices.loop)
         self.changed = asyncio.Event()
         self.playback.seek(self._begin(choices.at), self.clock.now_ns())
-        if choices.paused:
-            self.playback.pause(self.clock.now_ns())
+        self.playback.paused = choices.paused
 
     def _begin(self, at: str | None) -> int:
         if at is None:

@@ -51,6 +51,9 @@ class _Keeper:
         self.documents: list[dict[str, Any]] = []
         """Scenes whose files are still to be fetched."""
 
+    def welcomed(self, server_ns: int) -> None:
+        self.tape.at_least(server_ns)
+
     def scene(self, document: bytes) -> None:
         self.documents.append(self.tape.scene(document))
 
@@ -111,7 +114,7 @@ async def _record(
                 latest.append(client)
                 on_start()
                 await _follow(client, keeper, choices, stop, notes)
-                tape.close(client.server_now_ns())
+                tape.close(client.server_now_ns() if client.clock_offset_ns is not None else None)
         except OSError as error:
             raise failed(out, error) from None
         except BaseException:
