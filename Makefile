@@ -46,7 +46,7 @@ soak: .venv/.ready-test  ## one hour of the live cell under watch (ARGS="--minut
 soak-fuzz: .venv/.ready-test  ## 20,000 hostile and damaged stages through the limited child (ARGS="--seed 2 --cases 500"); resumable
 	$(BIN)/python scripts/soak_fuzz.py $(ARGS)
 
-soak-stream: .venv/.ready-test  ## a million damaged messages of the stream against decoder and client, then every fault of the network with outages of 30 s (ARGS="--fresh --cases 50000"); resumable
+soak-stream: .venv/.ready-test  ## two million broken messages of the stream, from servers and from clients, then every fault of the network with outages of 30 s (ARGS="--fresh --cases 50000 --only server"); resumable
 	@$(BIN)/python scripts/soak_stream.py $(ARGS)
 	TWIN_CUT_S=30 TWIN_JOIN_TICKS=100000 $(BIN)/python -m pytest -q -s tests/sync/faults tests/sync/test_pose_error.py
 

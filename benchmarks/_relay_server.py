@@ -1,6 +1,6 @@
 """The servers of `relay`: a twin that publishes the motion, and a relay. They obey JSON lines as `_fanout_server` does.
 
-`twin STAGE PRIMS HZ NATS SUBJECT` (NATS: an address, or - for a twin that does not publish) or `relay NATS SUBJECT`.
+`twin STAGE PRIMS HZ NATS SUBJECT` (NATS: an address, or - for a twin that does not publish) or `relay NATS SUBJECT...`.
 """
 
 import asyncio
@@ -34,10 +34,9 @@ class Following:
             "cpu": usage.ru_utime + usage.ru_stime,
             "time": time.monotonic(),
             "rss": resident_mb(),
-            "in_step": relay.edge.in_step,
-            "gaps": relay.edge.counts.gaps,
-            "bytes": relay.edge.counts.bytes,
-            "messages": relay.edge.counts.messages,
+            "in_step": relay.in_step,
+            "gaps": sum(link.edge.counts.gaps for link in relay.links.values()),
+            "bytes": sum(link.edge.counts.bytes for link in relay.links.values()),
             "clients": len(relay.hub.sessions),
         }
 
@@ -57,12 +56,13 @@ def twin(stage: str, prims: str, hz: str, nats: str, subject: str) -> tuple[Any,
     return app, beside, Feed(hub, make_motion(int(prims), float(hz)))
 
 
-def follower(nats: str, subject: str) -> tuple[Any, list[Any], Any]:
-    """The same of a relay."""
+def follower(nats: str, *subjects: str) -> tuple[Any, list[Any], Any]:
+    """The same of a relay; of several twins, if there are several subjects."""
     from twinstage.sync.relay.app import Relay
     from twinstage.sync.relay.choices import NatsChoices
 
-    relay = Relay(NatsChoices(nats, subject))
+    join = {f"/P{k}": subject for k, subject in enumerate(subjects)} if len(subjects) > 1 else None
+    relay = Relay(NatsChoices(nats, subjects[0]), join=join)
     return relay.app, [relay.run], Following(relay)
 
 

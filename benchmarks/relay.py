@@ -7,7 +7,8 @@ twin_cpu_per_tick: the twin's processor time, by how many relays there are. rela
 alone, and relay_cpu_per_client_tick what each client adds. nats_cpu_per_relay_tick: the NATS server's, each relay. hop: p50
 of the age of a tick on its completion at a client behind a relay, less that of a client of the twin. feed_bytes_per_tick:
 what one relay hears, client_bytes_per_tick what one client hears.
-shards: the same prims as 1, 2 and 4 twins, each with a subject of its own; processor time of all and of the busiest.
+shards: the same prims as 1, 2 and 4 twins, each with a subject of its own, and one relay that joins them; processor time of
+all twins, of the busiest, and of the relay.
 size: one process, no network: what publishing, encoding and taking in a tick costs by the number of prims, how long a keyframe
 is, and what it takes to join.
 """
@@ -104,11 +105,11 @@ def crowd(server: Child, core: int) -> Iterator[Child]:
         clients.end()
 
 
-def follow(stack: contextlib.ExitStack, url: str, subjects: list[str]) -> list[Child]:
-    """Relays that are in step."""
+def follow(stack: contextlib.ExitStack, url: str, subjects: list[list[str]]) -> list[Child]:
+    """Relays that are in step; more than one subject: a relay of several twins."""
     relays = []
-    for k, subject in enumerate(subjects):
-        relays.append(Child("_relay_server.py", "relay", url, subject, core=k + 1))
+    for k, several_of_one in enumerate(subjects):
+        relays.append(Child("_relay_server.py", "relay", url, *several_of_one, core=k + 1))
         stack.callback(relays[-1].end)
     for relay in relays:
         relay.where = relay.hear()["url"]  # type: ignore[attr-defined]
@@ -125,11 +126,13 @@ class Window:
     cpu: list[float]
     nats_cpu: float
     feed_bytes: float
+    joined_cpu: float
+    """The last server's processor time in a second [ms]."""
     seen: list[dict[str, Any]]
 
 
 def measure(form: Form, servers: list[Child], clients: list[Child], nats_cpu: Cpu) -> Window:
-    """`servers`: the twin, then the relays."""
+    """`servers`: the twins, then the relays; the clients are those of the last ones, in their order."""
     for each in clients:
         each.do("mark")
     begun, before = nats_cpu(), [server.tell("stat") for server in servers]
@@ -137,17 +140,21 @@ def measure(form: Form, servers: list[Child], clients: list[Child], nats_cpu: Cp
     after, ended = [server.tell("stat") for server in servers], nats_cpu()
     time.sleep(0.3)
     ticks = after[0]["seq"] - before[0]["seq"]
-    seen = [each.do("report", first=before[0]["seq"], last=after[0]["seq"]) for each in clients]
+    pairs = list(zip(before, after, strict=True))
+    served = pairs[len(pairs) - len(clients) :]
+    seen = [
+        each.do("report", first=a["seq"], last=b["seq"]) for each, (a, b) in zip(clients, served, strict=True)
+    ]
     for told in seen:
         if told["gone"]:
             sys.exit(f"clients were closed: {told['gone']}")
-    pairs = list(zip(before, after, strict=True))
     heard = [(b["bytes"] - a["bytes"]) / max(1, b["seq"] - a["seq"]) for a, b in pairs if "bytes" in a]
     return Window(
         ticks,
         [1e3 * (b["cpu"] - a["cpu"]) / max(1, b["seq"] - a["seq"]) for a, b in pairs],
         1e3 * (ended - begun) / max(1, ticks),
         statistics.mean(heard) if heard else 0.0,
+        1e3 * (after[-1]["cpu"] - before[-1]["cpu"]) / (after[-1]["time"] - before[-1]["time"]),
         seen,
     )
 
@@ -178,7 +185,7 @@ def relays(form: Form) -> None:
             contextlib.ExitStack() as stack,
         ):
             twin.tell("go")
-            edges = follow(stack, url, ["bench"] * count)
+            edges = follow(stack, url, [["bench"]] * count)
             crowds = [stack.enter_context(crowd(edge, k)) for k, edge in enumerate(edges)]
             for each in crowds:
                 each.do("connect", clients=1)
@@ -261,14 +268,22 @@ def shards(form: Form) -> None:
         with nats() as (url, nats_cpu), contextlib.ExitStack() as stack:
             each = form.prims // count
             twins = [stack.enter_context(plant(form, url, f"part{k}", each, k)) for k in range(count)]
-            edges = follow(stack, url, [f"part{k}" for k in range(count)])
+            joined = follow(stack, url, [[f"part{k}" for k in range(count)]])[0]
+            clients = stack.enter_context(crowd(joined, 1))
             for twin in twins:
                 twin.tell("go")
-            windows = several(form, [*twins, *edges], [], nats_cpu)
-        what = f"{form.prims} prims, all move, {form.hz:g} Hz, as {count} twin(s) of {each}; a relay each; {load()}"
+            clients.do("connect", clients=1)
+            windows = several(form, [*twins, joined], [clients], nats_cpu)
+        what = f"{form.prims} prims, all move, {form.hz:g} Hz, as {count} twin(s), one relay of all, one client; {load()}"
         name = f"{count}_shard{'s' if count > 1 else ''}"
         figure(f"relay.all_twins_cpu_per_tick.{name}", [sum(w.cpu[:count]) for w in windows], "ms", what)
         figure(f"relay.busiest_twin_cpu_per_tick.{name}", [max(w.cpu[:count]) for w in windows], "ms", what)
+        figure(
+            f"relay.joined_cpu_per_second.{name}",
+            [window.joined_cpu for window in windows],
+            "ms",
+            f"{what}; processor time of the relay in a second of {form.hz:g} ticks of each twin",
+        )
 
 
 # ---------------------------------------------------------------------- size

@@ -49,7 +49,9 @@ class Bounds:
         """The box of these instances in the axes of `frame` (world_from_frame f8[4, 4]); None where there is no vertex."""
         return self.of_each(snapshot, [rows], np.asarray(frame)[None])[0]
 
-    def of_each(self, snapshot: Snapshot, parts: Sequence[np.ndarray], frames: np.ndarray) -> list[Box | None]:
+    def of_each(
+        self, snapshot: Snapshot, parts: Sequence[np.ndarray], frames: np.ndarray
+    ) -> list[Box | None]:
         """The same of several sets of instances, each in a frame of its own, f8[n, 4, 4]."""
         rows = np.concatenate([np.zeros(0, np.int64), *parts]).astype(np.int64)
         owner = np.repeat(np.arange(len(parts)), [len(part) for part in parts])

@@ -66,7 +66,12 @@ def _filtered(rows: U1, step: int) -> U1:
 def _chunk(name: bytes, data: bytes) -> bytes:
     from zlib_ng import zlib_ng
 
-    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib_ng.crc32(data, zlib_ng.crc32(name)))
+    return (
+        struct.pack(">I", len(data))
+        + name
+        + data
+        + struct.pack(">I", zlib_ng.crc32(data, zlib_ng.crc32(name)))
+    )
 
 
 _EXR_TYPES = {"<u4": 0, "<f2": 1, "<f4": 2}

@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from twinstage.scene.columns import (
     F4,
+    I8,
     AttributeColumns,
     EntityColumns,
     LabelColumns,
@@ -17,6 +19,8 @@ from twinstage.scene.columns import (
     VisibilityColumns,
     frozen,
 )
+
+U2 = NDArray[np.uint16]
 
 
 def merge_ticks(ticks: Sequence[TickColumns]) -> TickColumns:
@@ -56,7 +60,18 @@ def _merge_pose(poses: Sequence[PoseColumns]) -> PoseColumns:
         translation=frozen(np.concatenate([pose.translation for pose in poses])[rows], np.float64),
         rotation=frozen(np.concatenate([pose.rotation for pose in poses])[rows], np.float32),
         scale=scale,
+        packed=_merge_packed(poses, rows),
     )
+
+
+def _merge_packed(poses: Sequence[PoseColumns], rows: np.ndarray) -> tuple[I8, U2] | None:
+    """The whole numbers, where all ticks have them."""
+    parts = [pose.packed for pose in poses if pose.packed is not None]
+    if len(parts) < len(poses):
+        return None
+    return np.concatenate([part[0] for part in parts])[rows], np.concatenate([part[1] for part in parts])[
+        rows
+    ]
 
 
 def _merge_visibility(parts: Sequence[VisibilityColumns]) -> VisibilityColumns:

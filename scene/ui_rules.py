@@ -4,8 +4,9 @@ Every refusal is a UserError with one sentence. Touches pxr.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -87,13 +88,22 @@ class Bound:
 
 
 class Rules:
-    """Checks orders. `surfaces`: path of the preview surface by path of its material."""
+    """Checks orders. `surfaces` gives the path of the preview surface by path of its material; it may have to look for it."""
 
-    def __init__(self, opened: OpenedStage, snapshot: Snapshot, surfaces: Mapping[str, str]) -> None:
+    def __init__(
+        self, opened: OpenedStage, snapshot: Snapshot, surfaces: Callable[[], Mapping[str, str]]
+    ) -> None:
         self._opened = opened
         self._snapshot = snapshot
-        self._surfaces = surfaces
-        self._materials = {surface: material for material, surface in surfaces.items()}
+        self._find = surfaces
+
+    @cached_property
+    def _surfaces(self) -> Mapping[str, str]:
+        return self._find()
+
+    @cached_property
+    def _materials(self) -> Mapping[str, str]:
+        return {surface: material for material, surface in self._surfaces.items()}
 
     def prim(self, path: str) -> Any:
         """A prim that can be edited."""
@@ -205,8 +215,7 @@ class Rules:
         """USD type of an attribute that may be set, None for one that is to be made."""
         from pxr import UsdLux
 
-        surface = path in self._surfaces or path in self._materials
-        if surface and name.startswith("inputs:"):
+        if name.startswith("inputs:") and (path in self._surfaces or path in self._materials):
             if name not in MATERIAL_FIELDS:
                 known = [*MATERIAL_FIELDS]
                 raise UserError(f"{path} has no input {name!r} that can be set{did_you_mean(name, known)}")

@@ -26,7 +26,7 @@ def is_structural(name: str) -> bool:
     return name.startswith((VARIANT, LABELS))
 
 
-def is_look(name: str, value: Any) -> bool:
+def is_look(name: str) -> bool:
     """Whether an edit changes a light or a material."""
     return name in LIGHT_TYPES or name in MATERIAL_FIELDS
 

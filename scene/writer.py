@@ -72,6 +72,10 @@ class ColumnWriter:
         """Nodes whose poses, visibility and colours have specs in the layer."""
         return frozenset(self._transforms), frozenset(self._visibility), frozenset(self._colors)
 
+    def writes(self, node: int) -> bool:
+        """Whether the layer may hold something of that node."""
+        return node in self._transforms or node in self._visibility or node in self._colors
+
     def write(self, columns: TickColumns) -> None:
         """Write one tick. Attribute slots are those of the plan that the writer was made for."""
         from pxr import Sdf

@@ -47,7 +47,7 @@ _MOST_UNDER_WAY = 16
 """Commands that may wait for their answers at the same time."""
 _FIRST_PINGS, _PING_EVERY_S = 4, 10.0
 _KEEPALIVE_S = 5.0
-"""Time between pings of the websocket, and how long each may go unanswered: a network that forgets a connection tells nobody."""
+"""Time between pings of the websocket, and how long each may go unanswered: a network that forgets a link tells nobody."""
 
 
 class LinkError(TwinstageError):
@@ -543,12 +543,25 @@ class Client:
         """Fetches the scene unless that one is held, then asks for the stream."""
         held = self._model
         if held is None or (epoch or held.epoch, revision) != (held.epoch, held.revision):
-            body = await asyncio.to_thread(self._get, "/api/scene")
+            body = await self._fetched("/api/scene", socket)
             self._model = SceneModel(msgspec.json.decode(body))
             if self._tap is not None:
                 self._tap.scene(body)
             self._filtered = self._interest != m.Interest()
         await socket.send(m.to_text(m.Ready(self.model.revision)))
+
+    async def _fetched(self, path: str, socket: ClientConnection) -> bytes:
+        """A file of the server; OSError as soon as the stream is lost: the answer may be lost, too, and is not waited for."""
+        fetching = asyncio.create_task(asyncio.to_thread(self._get, path))
+        ending = asyncio.create_task(socket.wait_closed())
+        try:
+            await asyncio.wait((fetching, ending), return_when=asyncio.FIRST_COMPLETED)
+            if not fetching.done():
+                raise OSError(f"the link to {self.http_url} went while {path} was fetched")
+            return fetching.result()
+        finally:
+            for task in (fetching, ending):
+                task.cancel()
 
     async def fetch(self, path: str) -> bytes:
         """What the server has at a path, as `/glb/....glb`. OSError where it has nothing there."""

@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Callable, MutableMapping
 from typing import Any
 
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from twinstage.sync.session import Session
@@ -19,10 +20,20 @@ EXTENSION = "twinstage.direct"
 """Where the socket of a connection is found in its ASGI scope, under `extensions`."""
 LAST_WORDS_S = 1.0
 """Time that a client has to take what was sent before the close [s]; then the connection is cut."""
+_BAD_REQUEST = (
+    b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: 51\r\n\r\n"
+    b'{"error": "a header of the handshake is not ASCII"}'
+)
 _TEXT, _BINARY = 0x81, 0x82
-_FIN, _MASKED = 0x80, 0x80
+_FIN, _MASKED, _CLOSE = 0x80, 0x80, 0x08
 _SHORT = 126
+_MOST_PIECES = 1024
+"""Of one message; more are refused, however short they are."""
 _Hear = Callable[[str | bytes], None]
+
+
+def _deaf(message: str | bytes) -> None:
+    """Hears a connection that is being closed."""
 
 
 class DirectSocket(WebSocketsSansIOProtocol):
@@ -30,6 +41,8 @@ class DirectSocket(WebSocketsSansIOProtocol):
 
     hear: _Hear | None = None
     """Takes the client's messages as they arrive, if it is set."""
+    toll: Callable[[], object] | None = None
+    """Called for each control frame and each piece of a message, which cost time as messages do."""
     changed: Callable[[], None] | None = None
     """Called when there is room to write again, or the connection is gone."""
     early = False
@@ -37,16 +50,33 @@ class DirectSocket(WebSocketsSansIOProtocol):
     _rest = b""
     _fragmented = False
     _asked = False
+    _ended = False
+    """The close was said by both, or the client's bytes made no sense: what comes now is thrown away."""
 
     # ------------------------------------------------------------------ what uvicorn calls
 
     def handle_connect(self, event: Any) -> None:
-        super().handle_connect(event)
+        try:
+            super().handle_connect(event)
+        except UnicodeError:  # the library means to quote a header that is no text
+            self.handshake_complete = self.close_sent = True
+            self.transport.write(_BAD_REQUEST)
+            self.transport.close()
+            return
         scope: MutableMapping[str, Any] | None = getattr(self, "scope", None)
         if scope is not None:  # not where the handshake was refused
             scope["extensions"][EXTENSION] = self
 
+    async def send(self, message: Any) -> None:
+        if self._ended:  # a moment ago: the app does not know it yet
+            raise ClientDisconnected
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body" and not message.get("more_body", False):
+            self.handshake_complete = True  # it was refused; uvicorn would log it as an error of ours
+
     def data_received(self, data: bytes) -> None:
+        if self._ended:
+            return
         data, self._rest = self._rest + data if self._rest else data, b""
         if self.hear is None:
             self.early = self._asked or not data.endswith(b"\r\n\r\n")
@@ -88,11 +118,56 @@ class DirectSocket(WebSocketsSansIOProtocol):
         self._tell()
 
     def handle_close(self, event: Any) -> None:
-        super().handle_close(event)
-        self._tell()
+        if not self.close_sent:
+            assert self.conn.close_rcvd is not None
+            code, reason = self.conn.close_rcvd.code, self.conn.close_rcvd.reason
+            self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
+        if not self._ended:
+            self._end()
+
+    def handle_ping(self) -> None:
+        """Who sends pings and does not read the pongs gets none, instead of a heap of them."""
+        self._count()
+        pongs = b"".join(self.conn.data_to_send())
+        if self.writable.is_set():
+            self.transport.write(pongs)
+
+    def handle_cont(self, event: Any) -> None:
+        super().handle_cont(event)
+        self._count()
+        if len(self.frames) > _MOST_PIECES and not self._ended:
+            self.conn.fail(1009, f"a message in more than {_MOST_PIECES} pieces")
+            self.handle_parser_exception()
+
+    def _count(self) -> None:
+        """On the long way; on the short one `_frame` counts."""
+        if self.hear is None and self.toll is not None:
+            self.toll()
 
     def handle_parser_exception(self) -> None:
-        super().handle_parser_exception()
+        if self._ended:
+            return
+        assert self.conn.close_sent is not None
+        code, reason = self.conn.close_sent.code, self.conn.close_sent.reason
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
+        self._end()
+
+    def _end(self) -> None:
+        """Says the code, and then lets the client read it: a close with bytes unread would reach it as a mere reset.
+
+        It has a second for that, whether it reads or not.
+        """
+        self._ended = True
+        self.stop_keepalive()
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        else:  # TLS
+            self.transport.close()
+        if self.close_timer is not None:
+            self.close_timer.cancel()
+        self.close_timer = self.loop.call_later(LAST_WORDS_S, self.transport.abort)
         self._tell()
 
     def keepalive_timeout(self) -> None:
@@ -128,6 +203,8 @@ class DirectSocket(WebSocketsSansIOProtocol):
 
     def _frame(self, frame: bytes) -> None:
         """A whole frame. Short texts (acknowledgements) are read here, everything else by the library."""
+        if self.hear is _deaf and frame[0] & 0x0F != _CLOSE:
+            return
         short = len(frame) - 6 < _SHORT and frame[:2] == bytes((_TEXT, _MASKED | max(0, len(frame) - 6)))
         if short and not self._fragmented and self.open and self.hear is not None:
             try:
@@ -137,8 +214,11 @@ class DirectSocket(WebSocketsSansIOProtocol):
             else:
                 self.hear(text)
                 return
-        if not frame[0] & 0x08:  # not a ping, pong or close, which may come in between
-            self._fragmented = not frame[0] & _FIN
+        control, whole = frame[0] & 0x08, frame[0] & _FIN
+        if not control:  # a ping, pong or close may come in between
+            self._fragmented = not whole
+        if self.toll is not None and (control or not whole):
+            self.toll()
         super().data_received(frame)
 
 
@@ -163,6 +243,13 @@ def _frame_end(data: bytes, at: int) -> int:
     return at + head + n
 
 
+def count_frames(scope: MutableMapping[str, Any], toll: Callable[[], object]) -> None:
+    """Sets `toll` for a connection that goes the long way; nothing behind another server."""
+    found = scope.get("extensions", {}).get(EXTENSION)
+    if isinstance(found, DirectSocket):
+        found.toll = toll
+
+
 def direct_socket(scope: MutableMapping[str, Any]) -> DirectSocket | None:
     """The socket of that connection; None behind another server, or of a client that spoke too early."""
     found = scope.get("extensions", {}).get(EXTENSION)
@@ -183,15 +270,15 @@ class Pump:
         self._session: Session | None = None
         self._scheduled = False
         self._cut: asyncio.TimerHandle | None = None
-        self.failure: Exception | None = None
         self._later: asyncio.TimerHandle | None = None
+        self.failure: Exception | None = None
         self.done = asyncio.Event()
 
-    def attach(self, session: Session, hear: _Hear) -> None:
-        """From now on messages go straight to `hear` and come straight from the session."""
+    def attach(self, session: Session, hear: _Hear, toll: Callable[[], object]) -> None:
+        """From now on messages go straight to `hear` and come straight from the session; see `toll` of the socket."""
         self._session = session
         self._socket.changed = self.wake
-        self._socket.hear = hear
+        self._socket.hear, self._socket.toll = hear, toll
         self.wake()
 
     def wake(self) -> None:
@@ -201,8 +288,11 @@ class Pump:
             self._loop.call_soon(self._run)
 
     def detach(self) -> None:
-        """The long way again, for the close."""
-        self._socket.hear = self._socket.changed = None
+        """Nobody listens any more; the long way again, for the close. A client that does not take it in time is cut off."""
+        socket = self._socket
+        socket.hear, socket.toll, socket.changed = _deaf, None, None
+        if not socket.disconnected:
+            self._loop.call_later(socket.close_timeout + LAST_WORDS_S, socket.transport.abort)
         for timer in (self._cut, self._later):
             if timer is not None:
                 timer.cancel()

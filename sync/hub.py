@@ -16,6 +16,7 @@ import numpy as np
 from twinstage.base.clock import Clock, SystemClock
 from twinstage.base.errors import UserError
 from twinstage.scene.columns import (
+    F8,
     Bool,
     EntityColumns,
     PoseColumns,
@@ -26,6 +27,7 @@ from twinstage.scene.columns import (
     VisibilityColumns,
 )
 from twinstage.scene.snapshot import Snapshot
+from twinstage.scene.transforms import compose_trs
 from twinstage.sync import codec
 from twinstage.sync.figures import Counters, StreamFigures
 from twinstage.sync.frustum import Places, seen
@@ -298,6 +300,14 @@ class Hub:
             entities=EntityColumns(*rows(state.entities)),
         )
 
+    def local(self, node: int) -> F8:
+        """parent_from_node f8[4, 4] [m] as viewers have it."""
+        pose = self._state.pose
+        if not pose.seq[node]:
+            return np.array(self.scene.snapshot.node_local[node])
+        quanta, words, scale = (column[node : node + 1] for column in pose.data)
+        return np.asarray(compose_trs(quanta * codec.QUANTUM, codec.unpack_quaternions(words), scale)[0])
+
     @property
     def event_ns(self) -> int:
         """Source time of the newest pose change [ns since 1970, UTC]; 0 before the first."""
@@ -363,6 +373,8 @@ class Hub:
         else:
             for session in self.sessions:
                 session.scene_replaced()
+        for tap in self.taps:
+            tap.scene_replaced()
 
     def absorb(
         self,

@@ -19,6 +19,8 @@ from twinstage.sync.messages import Eye
 MAX_GLOBS = 64
 MAX_GLOB_LENGTH = 512
 MAX_SEGMENTS = 60
+MAX_WILD = 64
+"""Different segments with wildcards in one interest: each is held against all names of the scene."""
 
 
 class Selector:
@@ -73,37 +75,47 @@ class Selector:
         return np.array([any(test(name) for test in tests) for name in self._signals], np.bool_)
 
     def _globbed(self, globs: Sequence[str]) -> Bool:
-        out = np.zeros(len(self._parent), np.bool_)
+        out, known = np.zeros(len(self._parent), np.bool_), dict[str, Bool]()
         for glob in globs:
-            out |= self._matched(glob)
+            out |= self._matched(glob, known)
         return out
 
-    def _matched(self, glob: str) -> Bool:
-        """Bit i of a prim's set: the names down to it can be the first i segments."""
-        segments = [part for part in glob.split("/") if part]
+    def _matched(self, glob: str, known: dict[str, Bool]) -> Bool:
+        """Bit i of a prim's set: the names down to it can be the first i segments.
+
+        All bits of a level step at once, so the cost does not grow with the segments. `known`: which names fit which segment.
+        """
+        parts = [part for part in glob.split("/") if part]
+        segments = [part for i, part in enumerate(parts) if part != "**" or i == 0 or parts[i - 1] != "**"]
         if len(segments) > MAX_SEGMENTS:
             return np.zeros(len(self._parent), np.bool_)
-        fits = [None if part == "**" else self._fits(part) for part in segments]
+        stars = sum(1 << i for i, part in enumerate(segments) if part == "**")
+        fits = np.zeros(len(self._names), np.int64)
+        for i, part in enumerate(segments):
+            if part == "**":
+                continue
+            if part not in known:
+                known[part] = self._fits(part)
+            fits |= known[part].astype(np.int64) << i
+        start = 1 | (stars & 1) << 1  # `**` may stand for no name at all
         sets = np.zeros(len(self._parent), np.int64)
-        start = _closed(np.ones(1, np.int64), fits)[0]
         for level in self._levels:
             parent = self._parent[level]
             above = np.where(parent < 0, start, sets[np.maximum(parent, 0)])
-            below = np.zeros(len(level), np.int64)
-            for i, fit in enumerate(fits):
-                reached = (above >> i) & 1
-                below |= reached << i if fit is None else (reached & fit[self._name[level]]) << (i + 1)
-            sets[level] = _closed(below, fits)
-        out: Bool = (sets >> len(fits)) & 1 > 0
+            below = (above & stars) | (above & fits[self._name[level]]) << 1
+            sets[level] = below | (below & stars) << 1
+        out: Bool = (sets >> len(segments)) & 1 > 0
         return out
 
-    def _fits(self, segment: str) -> np.ndarray:
-        """Which of the distinct names fit one segment, i8[names]."""
-        if not set(segment) & set("*?["):
-            fits: np.ndarray = (self._names == segment).astype(np.int64)
+    def _fits(self, segment: str) -> Bool:
+        """Which of the distinct names fit one segment, bool[names]."""
+        if segment == "*":
+            return np.ones(len(self._names), np.bool_)
+        if not is_wild(segment):
+            fits: Bool = np.asarray(self._names == segment, np.bool_)
             return fits
         test = re.compile(fnmatch.translate(segment)).match
-        return np.array([test(name) is not None for name in self._names.tolist()], np.int64)
+        return np.array([test(name) is not None for name in self._names.tolist()], np.bool_)
 
     def _labelled(self, labels: Sequence[str]) -> Bool:
         """Prims with one of the labels, and all below them."""
@@ -115,12 +127,9 @@ class Selector:
         return out
 
 
-def _closed(sets: np.ndarray, fits: Sequence[np.ndarray | None]) -> np.ndarray:
-    """`**` may stand for no name at all."""
-    for i, fit in enumerate(fits):
-        if fit is None:
-            sets = sets | ((sets >> i) & 1) << (i + 1)
-    return sets
+def is_wild(segment: str) -> bool:
+    """Whether a segment of a glob stands for more than one name."""
+    return not set(segment).isdisjoint("*?[")
 
 
 def poor_eye(eye: Eye | None) -> str:
@@ -140,6 +149,11 @@ def complaint(globs: Sequence[str] | None) -> str:
     if len(globs) > MAX_GLOBS:
         return f"an interest names {len(globs)} patterns, at most {MAX_GLOBS} are accepted"
     longest = max(map(len, globs), default=0)
+    if longest > MAX_GLOB_LENGTH:
+        return f"a pattern has {longest} characters, at most {MAX_GLOB_LENGTH}"
+    wild = len({part for glob in globs for part in glob.split("/") if is_wild(part)} - {"*", "**"})
     return (
-        f"a pattern has {longest} characters, at most {MAX_GLOB_LENGTH}" if longest > MAX_GLOB_LENGTH else ""
+        f"an interest has {wild} different names with wildcards, at most {MAX_WILD}"
+        if wild > MAX_WILD
+        else ""
     )

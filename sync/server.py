@@ -32,7 +32,7 @@ from twinstage.sync.api.http import add_calls, refused
 from twinstage.sync.api.operation import Refused
 from twinstage.sync.assets import Asset, AssetStore, files_below
 from twinstage.sync.cameras import CameraSource, add_camera_routes
-from twinstage.sync.direct import DirectSocket, Pump, direct_socket
+from twinstage.sync.direct import DirectSocket, Pump, count_frames, direct_socket
 from twinstage.sync.edits import Commands, EditSource, edit_calls
 from twinstage.sync.guard import Guard
 from twinstage.sync.hub import Hub
@@ -276,7 +276,10 @@ def _accepts_gzip(accepted: str) -> bool:
 
 async def _plain_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    plain = {404: f"there is nothing at {request.url.path}", 405: f"{request.method} is not for this path"}
+    plain = {
+        404: f"there is nothing at {request.url.path[:200]!r}",
+        405: f"{request.method} is not for this path",
+    }
     told = error.detail == HTTPStatus(error.status_code).phrase
     text = plain.get(error.status_code, error.detail) if told else error.detail
     return JSONResponse({"error": str(text)}, status_code=error.status_code, headers=error.headers)
@@ -338,7 +341,9 @@ async def _follow_through_asgi(
 ) -> None:
     wake = asyncio.Event()
     session = hub.connect(wake.set, now_ns=_now_ns(), admit=admit)
-    reader = asyncio.create_task(_read(socket, session, _hearing(session, clock, access)))
+    hear, toll = _hearing(session, clock, access)
+    count_frames(socket.scope, toll)
+    reader = asyncio.create_task(_read(socket, session, hear))
     try:
         await _write(socket, session, wake)
     except WebSocketDisconnect:
@@ -356,7 +361,7 @@ async def _follow_directly(
     """The short way, behind our own server."""
     pump = Pump(direct, _now_ns)
     session = hub.connect(pump.wake, now_ns=_now_ns(), admit=admit)
-    pump.attach(session, _hearing(session, clock, access))
+    pump.attach(session, *_hearing(session, clock, access))
     try:
         await pump.done.wait()
     finally:
@@ -369,18 +374,22 @@ async def _follow_directly(
             await socket.close(*session.closed)
 
 
-def _hearing(session: Session, clock: Clock, access: Access) -> Callable[[str | bytes], None]:
-    """What takes a client's messages, as many a second as it may send."""
+def _hearing(
+    session: Session, clock: Clock, access: Access
+) -> tuple[Callable[[str | bytes], None], Callable[[], None]]:
+    """What takes a client's messages, as many a second as it may send; and what counts pieces and pings among them."""
     talk = access.talk(_now_ns())
 
-    def hear(message: str | bytes) -> None:
-        now_ns = _now_ns()
-        if not talk.take(now_ns) and not session.closed:
+    def toll() -> None:
+        if not talk.take(_now_ns()) and not session.closed:
             access.counts.limited["messages"] += 1
             session.close(TOO_MANY, f"more than {access.limits.messages_per_second:g} messages a second")
-        session.receive(message, now_ns=now_ns, wall_ns=clock.now_ns())
 
-    return hear
+    def hear(message: str | bytes) -> None:
+        toll()
+        session.receive(message, now_ns=_now_ns(), wall_ns=clock.now_ns())
+
+    return hear, toll
 
 
 async def _read(socket: WebSocket, session: Session, hear: Callable[[str | bytes], None]) -> None:

@@ -32,7 +32,9 @@ TakeCommand = Callable[[Mapping[str, Any], Identity, Callable[[m.Answer], None],
 """Does what somebody wants, and calls back with what became of it, at once or later; last, the time."""
 """Says who shows that token in a hello, or why it is not let in."""
 MAX_CONTROL = 64
-"""Control messages that may wait for one client; more means that it does not read."""
+"""Control messages that may wait for one client for a second; more means that it does not read."""
+MAX_CONTROL_BYTES = 1 << 18
+"""What they may hold at any moment [B]: many may come at once, before any client could take one."""
 _NS = 1_000_000_000
 _CALM_NS = _NS // 4
 """Least time between two ticks that a client asks for by changing its interest or wanting a digest [ns]."""
@@ -129,6 +131,8 @@ class Session:
         self.want: frozenset[str] = frozenset(m.CHANNELS)
         self.caps: frozenset[str] = frozenset()
         self.closed: tuple[int, str] | None = None
+        self._crowded = False
+        """Whether too many control messages waited when it was looked at last."""
         self.lost = False
         """Set by the transport when the connection is gone, so that there is nobody to say goodbye to."""
         self.ticks_sent = 0
@@ -378,6 +382,10 @@ class Session:
 
     def expire(self, now_ns: int) -> None:
         """To be called about once a second: steps down or up, closes a client that keeps the server waiting too long."""
+        crowded, self._crowded = self._crowded, len(self._control) > MAX_CONTROL
+        if crowded and self._crowded:
+            self._unread()
+            return
         if not self._welcomed:
             if now_ns - self._opened_ns > m.HELLO_TIMEOUT_S * _NS:
                 self.close(m.TOO_SLOW, f"no hello within {m.HELLO_TIMEOUT_S:g} s")
@@ -554,13 +562,17 @@ class Session:
     def _say(self, message: m.ServerMessage) -> None:
         if self.closed:
             return
-        if len(self._control) >= MAX_CONTROL:
+        self._control.append(m.to_text(message))
+        if len(self._control) > MAX_CONTROL and sum(map(len, self._control)) > MAX_CONTROL_BYTES:
+            self._unread()
+        self._wake()
+
+    def _unread(self) -> None:
+        if self.closed is None:
+            count = len(self._control)
             self._control.clear()
             self._stream.counters.closed_slow += 1
-            self.close(m.TOO_SLOW, f"{MAX_CONTROL} control messages wait unread")
-            return
-        self._control.append(m.to_text(message))
-        self._wake()
+            self.close(m.TOO_SLOW, f"{count} control messages wait unread")
 
 
 def _short(reason: str) -> str:

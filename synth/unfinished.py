@@ -19,7 +19,17 @@ from twinstage.base.errors import TwinstageError, UserError
 from twinstage.synth import dataset as layout
 from twinstage.synth.canonical import TEMPORARY, canonical_json, sha256_hex, write_atomic
 
-_LIBRARIES = ("numpy", "pillow", "pycocotools", "usd-core", "mujoco", "mitsuba", "open3d", "open3d-cpu", "zlib-ng")
+_LIBRARIES = (
+    "numpy",
+    "pillow",
+    "pycocotools",
+    "usd-core",
+    "mujoco",
+    "mitsuba",
+    "open3d",
+    "open3d-cpu",
+    "zlib-ng",
+)
 
 _WORDS = {
     "frames_hash": "another recipe, seed or number of frames",

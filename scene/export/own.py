@@ -59,7 +59,7 @@ def own_layer(opened: OpenedStage, note: dict[str, Any] | None = None) -> OwnLay
     layer.documentation = ""
     layer.comment = ""
     layer.customLayerData = {"twinstage": {"stage": opened.path.name, **(note or {})}}
-    return OwnLayer(layer, opened, _paints(opened.layers.live))
+    return OwnLayer(layer, opened, _paints(opened.layers.live) | _paints(opened.layers.ui))
 
 
 def _copy_metadata(root: Any, layer: Any) -> None:
@@ -71,7 +71,7 @@ def _copy_metadata(root: Any, layer: Any) -> None:
 
 
 def _paints(live: Any) -> dict[str, tuple[float, float, float]]:
-    """Linear rgb by path of the prims that a live style paints."""
+    """Linear rgb by path of the prims that a layer paints: `live` by a style, `ui` by hand."""
     found: dict[str, tuple[float, float, float]] = {}
 
     def look(path: Any) -> None:

@@ -90,7 +90,7 @@ class Gate:
         if who is None:
             return self._access.missing()
         if line is None:
-            return Refusal("route", f"there is no {method} {path[:200]} here", 404)
+            return Refusal("route", f"there is no {method} for {path[:200]!r} here", 404)
         if who.may(line.role or Role.ENGINEER):
             return None
         needed = (line.role or Role.ENGINEER).word

@@ -8,21 +8,18 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from twinstage.base.clock import Clock
+from twinstage.base.clock import Clock, SystemClock
 from twinstage.sync.access.access import Access
 from twinstage.sync.api.calls import Call
 from twinstage.sync.api.health import Check, Readiness
 from twinstage.sync.api.http import add_call
 from twinstage.sync.api.table import BY_ID
 from twinstage.sync.hub import Hub
-from twinstage.sync.relay.asking import Asker
-from twinstage.sync.relay.bus import Hear, NatsBus
 from twinstage.sync.relay.choices import NatsChoices
-from twinstage.sync.relay.edge import Edge, TwinClock
-from twinstage.sync.relay.files import RelayFiles
 from twinstage.sync.relay.forward import Forward
-from twinstage.sync.relay.mirror import blank
-from twinstage.sync.server import create_app
+from twinstage.sync.relay.joined import Joined
+from twinstage.sync.relay.link import Link, Through, whole
+from twinstage.sync.server import FileSource, create_app
 
 MetricsOf = Callable[["Relay"], tuple[bytes, str]]
 
@@ -34,73 +31,72 @@ class Relay:
         self,
         choices: NatsChoices,
         *,
+        join: Mapping[str, str] | None = None,
         viewer_dir: Path | None = None,
         hosts: Collection[str] = (),
         access: Access | None = None,
         metrics: MetricsOf | None = None,
         clock: Clock | None = None,
-        through: Callable[[Hear], Hear] = lambda hear: hear,
+        through: Through = whole,
     ) -> None:
-        """`through`: what the feed passes on its way in, for tests that lose some of it."""
-        self.clock = TwinClock(clock)
-        self.hub = Hub(blank(), epoch="", clock=self.clock)
-        subject = choices.subject
-        self.bus = NatsBus(
-            choices,
-            name="twinstage relay",
-            hear=(f"{subject}.feed", through(lambda data: self.edge.heard(data))),
-            changed=lambda: self.edge.nudge(),
-        )
-        asker = Asker(self.bus, subject)
-        self.files = RelayFiles(asker)
-        self.edge = Edge(self.hub, asker, self.files, self.clock)
-        self.forward = Forward(asker)
-        self.hub.take_command, self.hub.edits = self.forward.take_command, lambda: self.edge.edits
+        """`join`: several twins instead of one, NATS subjects by the prim path below which a twin is shown."""
+        self.forward: Forward | None = None
+        self.hub: Hub
+        files: FileSource
+        time: Clock = clock or SystemClock()
+        if join:
+            joined = Joined(choices, join, clock=clock, through=through)
+            self.links = {part.prefix: part.link for part in joined.parts}
+            self.hub, files = joined.hub, joined
+        else:
+            link = Link(choices, clock=clock, through=through)
+            self.links = {"twin": link}
+            self.hub, files, time = link.hub, link.files, link.clock
+            self.forward = Forward(link.asker)
+            self.hub.take_command, self.hub.edits = self.forward.take_command, lambda: link.edge.edits
         self.access = access or Access(clock=clock)
         page = metrics
         self.app: FastAPI = create_app(
             self.hub,
             viewer_dir=viewer_dir,
             status=self.status,
-            clock=self.clock,
+            clock=time,
             allowed_hosts=hosts,
             metrics=None if page is None else lambda: page(self),
             access=self.access,
-            files=self.files,
+            files=files,
             more=self._more_routes,
         )
 
+    @property
+    def link(self) -> Link:
+        """The first twin."""
+        return next(iter(self.links.values()))
+
+    @property
+    def in_step(self) -> bool:
+        """With all twins."""
+        return all(link.edge.in_step for link in self.links.values())
+
     async def run(self) -> None:
-        """Follows the twin until cancelled."""
-        await asyncio.gather(self.bus.run(), self.edge.run())
+        """Follows the twins until cancelled."""
+        await asyncio.gather(*(link.run() for link in self.links.values()))
 
     def readiness(self) -> Readiness:
-        """Ready is who is in step with the twin."""
-        edge, silent = self.edge, self.edge.silent_s
-        heard = "not heard yet" if silent == float("inf") else f"heard {silent:.1f} s ago"
-        checks = (
-            Check(name="nats", ok=self.bus.connected, text=self.bus.problem or "connected"),
-            Check(
-                name="twin",
-                ok=edge.in_step,
-                text=f"in step, {heard}" if edge.in_step else f"{edge.why}; {heard}",
-            ),
-        )
-        return Readiness(ready=all(check.ok for check in checks), checks=checks)
+        """Ready is who is in step with its twins."""
+        bus = self.link.bus
+        checks = [Check(name="nats", ok=bus.connected, text=bus.problem or "connected")]
+        for name, link in self.links.items():
+            edge, silent = link.edge, link.edge.silent_s
+            heard = "not heard yet" if silent == float("inf") else f"heard {silent:.1f} s ago"
+            text = f"in step, {heard}" if edge.in_step else f"{edge.why}; {heard}"
+            checks.append(Check(name=name, ok=edge.in_step, text=text))
+        return Readiness(ready=all(check.ok for check in checks), checks=tuple(checks))
 
     def status(self) -> Mapping[str, Any]:
         """What `/api/status` says beside what every server says."""
-        silent = self.edge.silent_s
-        counts = {name: value for name, value in asdict(self.edge.counts).items()}
-        return {
-            "relay": {
-                "inStep": self.edge.in_step,
-                "why": self.edge.why,
-                "silentSeconds": None if silent == float("inf") else round(silent, 3),
-                "clockOffsetNs": str(self.clock.offset.offset_ns or 0),
-                **counts,
-            }
-        }
+        twins = {name: _status_of(link) for name, link in self.links.items()}
+        return {"relay": {"inStep": self.in_step, "twins": twins}}
 
     def _more_routes(self, app: FastAPI) -> None:
         async def readiness(*asked: Any) -> Readiness:
@@ -108,4 +104,18 @@ class Relay:
 
         ready: Call = readiness
         add_call(app, BY_ID["getReadiness"], ready)
-        self.forward.add_routes(app)
+        if self.forward is not None:
+            self.forward.add_routes(app)
+
+
+def _status_of(link: Link) -> Mapping[str, Any]:
+    silent = link.edge.silent_s
+    return {
+        "inStep": link.edge.in_step,
+        "why": link.edge.why,
+        "epoch": link.hub.epoch,
+        "seq": link.hub.seq,
+        "silentSeconds": None if silent == float("inf") else round(silent, 3),
+        "clockOffsetNs": str(link.clock.offset.offset_ns or 0),
+        **asdict(link.edge.counts),
+    }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from twinstage.base.errors import UserError
 from twinstage.sync.relay.choices import NatsChoices
-from twinstage.sync.relay.envelope import pack
+from twinstage.sync.relay.envelope import CHUNK, pack
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("twinstage.relay")
 Hear = Callable[[bytes], None]
 Answer = Callable[[bytes], Awaitable[bytes]]
+LEAST_PAYLOAD = CHUNK + (1 << 16)
+"""Longest message that NATS has to take [B]."""
 MOST_AT_ONCE = 64
 """Questions that are answered at the same time; more get no answer."""
 _PENDING_BYTES = 64 << 20
@@ -88,6 +90,11 @@ class NatsBus:
                 max_outstanding_pings=2,
                 **self._choices.options(),
             )
+            if client.max_payload < LEAST_PAYLOAD:
+                raise UserError(
+                    f"NATS at {self._choices.url} takes messages of {client.max_payload} bytes at most; "
+                    f"`max_payload` must be {LEAST_PAYLOAD} or more (1MB is its usual value)"
+                )
             if self._hear is not None:
                 subject, hear = self._hear
 

@@ -39,16 +39,16 @@ class TwinClock:
     """The twin's time of day, as far as can be told from here: what this relay's clients are told as the server's."""
 
     def __init__(self, own: Clock | None = None) -> None:
-        self._own = own or SystemClock()
+        self.own = own or SystemClock()
         self.offset = ClockOffset()
 
     def now_ns(self) -> int:
         """Nanoseconds since 1970, UTC."""
-        return self._own.now_ns() + (self.offset.offset_ns or 0)
+        return self.own.now_ns() + (self.offset.offset_ns or 0)
 
     def local_ns(self) -> int:
         """This machine's."""
-        return self._own.now_ns()
+        return self.own.now_ns()
 
 
 @dataclass(slots=True)
@@ -259,8 +259,8 @@ class Edge:
         if frames[-1].header.keyframe or frames[-1].header.seq > hub.seq:
             hub.absorb(frames)
         if self._ever and not self._trusted:  # clients hold it, too, and cannot know: they begin anew
-            for session in hub.sessions:
-                session.scene_replaced()
+            for follower in (*hub.sessions, *hub.taps):
+                follower.scene_replaced()
         self._ever = self._trusted = self.in_step = True
         hub.closed_for = self.why = ""
         self._n, self.edits = head["n"], int(head["edits"])

@@ -41,6 +41,11 @@ class RelayFiles:
         self._ahead: asyncio.Task[None] | None = None
         self.fetched_bytes = 0
 
+    @property
+    def document(self) -> bytes | None:
+        """The scene document, if there is one."""
+        return None if self._scene is None else self._scene.data
+
     # ------------------------------------------------------------------ for the edge
 
     async def fetch_scene(self) -> Fetched:

@@ -83,17 +83,30 @@ def _handlers(grpc: Any, calls: Calls, hub: Hub, clock: Clock) -> Any:
     handlers = {
         method.name: grpc.unary_unary_rpc_method_handler(
             _unary(grpc, method, calls),
-            request_deserializer=known[method.request.name].FromString,
+            request_deserializer=_read_as(known[method.request.name]),
             response_serializer=known[method.answer.name].SerializeToString,
         )
         for method in methods()
     }
     handlers["Follow"] = grpc.unary_stream_rpc_method_handler(
-        _follower(hub, clock),
-        request_deserializer=known["FollowRequest"].FromString,
+        _follower(grpc, hub, clock),
+        request_deserializer=_read_as(known["FollowRequest"]),
         response_serializer=known["FollowMessage"].SerializeToString,
     )
     return grpc.method_handlers_generic_handler(SERVICE, handlers)
+
+
+def _read_as(message: Any) -> Callable[[bytes], Any]:
+    """Reads a request; None where the bytes are none, which grpcio would log as a defect of ours."""
+    from google.protobuf.message import DecodeError
+
+    def read(data: bytes) -> Any:
+        try:
+            return message.FromString(data)
+        except DecodeError:
+            return None
+
+    return read
 
 
 def _unary(grpc: Any, method: Method, calls: Calls) -> Callable[[Any, Any], Awaitable[Any]]:
@@ -101,8 +114,10 @@ def _unary(grpc: Any, method: Method, calls: Calls) -> Callable[[Any, Any], Awai
     models = [operation.asks, *([operation.body] if operation.body is not None else [])]
 
     async def handle(request: Any, context: Any) -> Any:
-        data = taken(request, method.request)
         try:
+            if request is None:
+                raise Refused(400, f"this is no {method.request.name}")
+            data = taken(request, method.request)
             if operation.id not in calls:
                 raise Refused(404, "this server does not answer that")
             parts = [
@@ -127,11 +142,13 @@ def _unary(grpc: Any, method: Method, calls: Calls) -> Callable[[Any, Any], Awai
     return handle
 
 
-def _follower(hub: Hub, clock: Clock) -> Callable[[Any, Any], AsyncIterator[Any]]:
+def _follower(grpc: Any, hub: Hub, clock: Clock) -> Callable[[Any, Any], AsyncIterator[Any]]:
     message = classes()["FollowMessage"]
 
     async def follow(request: Any, context: Any) -> AsyncIterator[Any]:
         """A session of the hub whose client is gRPC's flow control: what it takes counts as applied."""
+        if request is None:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "this is no FollowRequest")
         wake = asyncio.Event()
         who = caller()
         session = hub.connect(wake.set, now_ns=_now_ns(), admit=lambda token: who)

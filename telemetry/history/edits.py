@@ -8,6 +8,7 @@ import errno
 import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 from twinstage.base.errors import UserError
@@ -42,13 +43,18 @@ class EditJournal:
     def __len__(self) -> int:
         return int(self._db.execute("SELECT count(*) FROM edits").fetchone()[0])
 
+    @property
+    def full(self) -> bool:
+        """Whether as much waits as may."""
+        return len(self._waiting) >= MOST_WAITING
+
     def rows(self) -> Iterator[tuple[int, str]]:
         """Version and text of all rows, the oldest first."""
         yield from self._db.execute("SELECT version, record FROM edits ORDER BY version")
 
     def tell(self, version: int, at_ns: int, text: str) -> None:
         """Take a row; it is safe after the next `commit`. Raises OSError where too many wait."""
-        if len(self._waiting) >= MOST_WAITING:
+        if self.full:
             raise OSError(errno.ENOSPC, f"{MOST_WAITING} edits wait to be written to {str(self.path)!r}")
         self._waiting.append((version, at_ns, text))
 
@@ -79,6 +85,10 @@ class EditJournal:
                 raise OSError(
                     errno.EIO, f"the journal of edits {str(self.path)!r} cannot be written: {error}"
                 ) from error
+
+    def closing(self) -> "closing[EditJournal]":
+        """For a `with`: closed at its end."""
+        return closing(self)
 
     def close(self) -> None:
         """Commit and let go. May be called more than once."""

@@ -18,6 +18,8 @@ PAGE = Path("examples", "unity_unreal.md")
 # Refused before any body is looked at: the fragments read only poses.
 BROKEN = ("cut_header", "cut_body", "cut_padding", "other_version", "bad_crc", "bad_crc_header")
 BROKEN += ("size_beyond_message", "zstd_bomb", "zstd_garbage")
+OF_THE_SCENE = ("chain_unknown_node", "chain_unknown_signal")
+"""Which ids there are, only the scene says, and that the fragments leave to who uses them."""
 
 CPP_MAIN = """
 #include <cstdio>
@@ -148,7 +150,7 @@ def test_the_fragments_hold_what_the_vectors_say(
     vectors = root / "tests" / "sync" / "vectors"
     lines: list[str] = []
     expected: list[Any] = []
-    chains = sorted(vectors.glob("chain_*.json"))
+    chains = [path for path in sorted(vectors.glob("chain_*.json")) if path.stem not in OF_THE_SCENE]
     assert len(chains) >= 4
     for path in chains:
         lines.append("new")

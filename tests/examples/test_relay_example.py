@@ -146,7 +146,7 @@ def test_twin_and_relay_work_with_these_permissions_and_a_relay_cannot_be_the_tw
         twin = Publishing(hub, create_app(hub), NatsChoices(url, credentials="env:NATS_TWIN"), hub.clock)
         relay = Relay(NatsChoices(url, credentials="env:NATS_RELAY"))
         async with relays.beside(twin.run, relay.run), running(relay.app, port=0) as where:
-            await relays.until(lambda: relay.edge.in_step)
+            await relays.until(lambda: relay.link.edge.in_step)
             async with connect(where) as client:
                 hub.publish(make.tick(make.poses([1], [[3, 0, 0]])))
                 await relays.until(lambda: client.model.seq == 1)
@@ -156,13 +156,13 @@ def test_twin_and_relay_work_with_these_permissions_and_a_relay_cannot_be_the_tw
                     refused.append(str(error).lower())
 
                 thief = await nats.connect(url, user="relay", password="for-relays", error_cb=note)
-                heard = relay.edge.counts.messages
+                heard = relay.link.edge.counts.messages
                 await thief.publish("twinstage.feed", b"I am the twin")
                 await thief.subscribe("twinstage.ask")
                 await thief.flush()
                 await relays.until(lambda: len(refused) == 2)
                 assert all("permissions violation" in text for text in refused)
-                assert relay.edge.counts.refused == 0 and relay.edge.counts.messages >= heard
+                assert relay.link.edge.counts.refused == 0 and relay.link.edge.counts.messages >= heard
                 await thief.close()
 
     asyncio.run(asyncio.wait_for(work(), 30))

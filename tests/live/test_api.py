@@ -152,7 +152,7 @@ def test_answers_are_what_the_document_says(app: Any, name: str) -> None:
         ("/api/v1/datasets/alpha/images/notes.txt", 404, "is no image"),
         ("/api/v1/datasets/alpha/images/..%2f..%2fsecret%2fkey.png", 404, ""),
         ("/api/v1/datasets/alpha/records/000009", 404, "has no records/000009.json"),
-        ("/api/v1/nothing", 404, "there is no GET /api/v1/nothing here"),
+        ("/api/v1/nothing", 404, "there is no GET for '/api/v1/nothing' here"),
         ("/api/v1/alarms/journal?limit=0", 422, "limit: "),
     ],
 )
@@ -164,7 +164,7 @@ def test_errors_are_one_sentence(app: Any, path: str, status: int, text: str) ->
 
 def test_a_wrong_method_is_told(app: Any) -> None:
     answer = asking(app, lambda client: client.post("/api/v1/prims"))
-    assert (answer.status_code, answer.json()["error"]) == (404, "there is no POST /api/v1/prims here")
+    assert (answer.status_code, answer.json()["error"]) == (404, "there is no POST for '/api/v1/prims' here")
 
 
 # ---------------------------------------------------------------------- what they say

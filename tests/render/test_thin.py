@@ -7,7 +7,7 @@ from twinstage.render.aovs import MAKERS
 from twinstage.render.boxes import box_3d
 from twinstage.render.camera import look_at
 from twinstage.render.labels import label_pass
-from twinstage.render.thin import flat, inverse, solid
+from twinstage.render.thin import flat, inverse, inverses, solid
 
 STILL = [name for name in MAKERS if name != "motion" and not name.startswith("flow")]
 
@@ -25,6 +25,11 @@ def test_flat_is_a_plane_no_line_no_point_and_nothing_thick() -> None:
     whole[:3, :3], whole[:3, 3] = sheet, (1, 2, 3)
     there = whole @ np.array([0.3, -0.2, 0.5, 1])
     assert np.allclose(whole @ inverse(whole) @ there, there)
+    solid_one = np.eye(4)
+    solid_one[:3, :3] = np.diag([-1.0, 2, 3])
+    both = inverses(np.stack([whole, solid_one, whole]))
+    assert np.allclose(both[1] @ solid_one, np.eye(4))
+    assert np.array_equal(both[0], inverse(whole)) and np.array_equal(both[2], both[0])
 
 
 @pytest.mark.parametrize("squash", [np.diag([1.0, 1, 0]), np.array([[1.0, 0, 0.4], [0, 1, 0.2], [0, 0, 0]])])

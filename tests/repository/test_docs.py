@@ -38,6 +38,7 @@ PAGES = [
     "docs/render.md",
     "docs/render-comparison.md",
     "docs/safety.md",
+    "docs/scaling.md",
     "docs/sensors.md",
     "docs/state.md",
     "docs/telemetry.md",
@@ -51,7 +52,7 @@ PAGES = [
 
 READMES = [
     f"examples/{name}/README.md"
-    for name in ("recordings", "time_series", "palletizer", "bin_picking", "parcels", "randomizers")
+    for name in ("recordings", "time_series", "palletizer", "bin_picking", "parcels", "randomizers", "relay")
 ]
 
 

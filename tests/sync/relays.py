@@ -44,9 +44,9 @@ async def beside(*works: Callable[[], Awaitable[None]]) -> AsyncIterator[list["a
 
 
 @asynccontextmanager
-async def alone(hub: Hub, **more: Any) -> AsyncIterator[tuple[str, Hub]]:
+async def alone(hub: Hub, *, sock: Any = None, **more: Any) -> AsyncIterator[tuple[str, Hub]]:
     """The hub's own server."""
-    async with running(create_app(hub, **more), port=0) as url:
+    async with running(create_app(hub, **more), port=0, sock=sock) as url:
         yield url, hub
 
 
@@ -62,12 +62,14 @@ async def published(
 
 
 @asynccontextmanager
-async def relayed(nats: Any, subject: str, **more: Any) -> AsyncIterator[tuple[str, Relay]]:
+async def relayed(
+    nats: Any, subject: str, *, sock: Any = None, **more: Any
+) -> AsyncIterator[tuple[str, Relay]]:
     """A relay that is in step."""
     relay = Relay(NatsChoices(nats.url, subject), **more)
     async with beside(relay.run) as tasks:
-        await until(lambda: relay.edge.in_step or any(task.done() for task in tasks))
-        async with running(relay.app, port=0) as url:
+        await until(lambda: relay.in_step or any(task.done() for task in tasks))
+        async with running(relay.app, port=0, sock=sock) as url:
             yield url, relay
 
 
@@ -75,11 +77,13 @@ def behind(nats: Any) -> Callable[..., Any]:
     """Serves a hub through one relay."""
 
     @asynccontextmanager
-    async def serve(hub: Hub, *, viewer_dir: Any = None, **more: Any) -> AsyncIterator[tuple[str, Hub]]:
+    async def serve(
+        hub: Hub, *, viewer_dir: Any = None, access: Any = None, sock: Any = None, **more: Any
+    ) -> AsyncIterator[tuple[str, Hub]]:
         subject = nats.subject()
         async with (
             published(hub, nats, subject, **more) as twin,
-            relayed(nats, subject, viewer_dir=viewer_dir) as (url, relay),
+            relayed(nats, subject, viewer_dir=viewer_dir, access=access, sock=sock) as (url, relay),
         ):
             twin.publisher._hash_after = float("inf")  # what a test breaks on purpose stays broken
             yield url, relay.hub

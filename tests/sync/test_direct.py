@@ -13,7 +13,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from twinstage.sync import direct
+from twinstage.sync import server
 from twinstage.sync.hub import Hub
 from twinstage.sync.serve import running
 from twinstage.sync.server import create_app
@@ -174,7 +174,7 @@ def test_what_is_wrong_closes_with_its_code(make: ModuleType, bad: bytes, code: 
 
 
 def test_another_server_takes_the_long_way(make: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(direct, "EXTENSION", "nobody.knows")
+    monkeypatch.setattr(server, "direct_socket", lambda scope: None)
     test_frames_may_come_in_any_pieces(make, 7)
 
 

@@ -1,6 +1,7 @@
 """Globs over prim paths against regular expressions written apart, labels and ancestors; clock offsets; histograms."""
 
 import re
+import time
 from types import ModuleType
 
 import numpy as np
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from twinstage.sync.clock import ClockOffset
 from twinstage.sync.figures import Histogram
-from twinstage.sync.interest import Selector
+from twinstage.sync.interest import Selector, complaint
 
 PATHS = (
     "/Plant",
@@ -107,3 +108,25 @@ def test_histograms_count_up_to_and_with_their_bounds() -> None:
         histogram.observe(value)
     assert (histogram.counts, histogram.sum, histogram.count) == ([2, 1, 1], 10.0, 4)
     assert histogram.quantile(0.5) == 1.0 and np.isinf(histogram.quantile(1.0))
+
+
+def test_a_glob_of_many_segments_costs_no_more_than_a_short_one(make: ModuleType) -> None:
+    """Else one message could stop the stream of everybody: 64 such globs took 28 s on 100,000 prims."""
+    paths = ["/W", *(f"/W/A{i}" for i in range(50)), *(f"/W/A{i // 200}/N{i % 200}" for i in range(10_000))]
+    selector = Selector(make.snapshot(sorted(paths)), [])
+
+    def cost(glob: str) -> float:
+        spent = []
+        for _ in range(5):
+            begin = time.process_time()
+            selector.nodes([glob], None)
+            spent.append(time.process_time() - begin)
+        return min(spent)
+
+    assert cost("/" + "/".join(["**", "*"] * 30)) < 10 * cost("/W/A1/*")  # it was 60 times as much
+
+
+def test_too_many_names_with_wildcards_are_refused() -> None:
+    globs = [f"/W/**/*/a{i}*/b{i}?" for i in range(33)]
+    assert "66 different names with wildcards, at most 64" in complaint(globs)
+    assert complaint(globs[:32]) == "" == complaint(["/" + "/".join(["**", "*"] * 30)] * 64)

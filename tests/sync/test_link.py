@@ -185,13 +185,13 @@ def test_a_client_whose_socket_is_full_holds_nobody_up(make: ModuleType, serving
         index = np.arange(1, n + 1)
         sock = bind("127.0.0.1", 0)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
-        async with running(create_app(hub), sock=sock) as url, connect(url) as fast:
+        async with serving(hub, sock=sock) as (url, edge), connect(url) as fast:
             reader, writer = await stuck_client(url)
             for step in range(1, 11):
                 hub.publish(make.tick(make.poses(index, np.full((n, 3), float(step)))))
                 await until(lambda step=step: fast.model.seq == step, 2.0)
-            assert len(hub.sessions) == 2
-            assert min(session.ticks_sent for session in hub.sessions) <= 2
+            assert len(edge.sessions) == 2
+            assert min(session.ticks_sent for session in edge.sessions) <= 2
             writer.close()
             del reader
 
@@ -415,9 +415,7 @@ def test_breaches_end_with_their_close_codes(make: ModuleType, serving: Serving)
                 return closed.rcvd.code, closed.rcvd.reason
 
     async def work() -> None:
-        async with running(
-            create_app(new_hub(make), access=Access(limits=Limits(clients=1))), port=0
-        ) as http_url:
+        async with serving(new_hub(make), access=Access(limits=Limits(clients=1))) as (http_url, _):
             url = http_url.replace("http", "ws") + "/ws"
             assert (await code_after(url, "{"))[0] == 4400
             assert (await code_after(url, b"\0"))[0] == 4400

@@ -111,9 +111,9 @@ def test_a_relay_has_the_epoch_revision_ticks_and_bits_of_its_twin(
             for _ in range(60):
                 seq = plant.step()
                 await relays.until(lambda seq=seq: relay.hub.seq == seq and client.model.seq == seq)
-                assert relay.edge.digest() == digest_of(hub), seq
+                assert relay.link.edge.digest() == digest_of(hub), seq
             await all_equal(relays, hub, client, plain)
-            assert client.model.paths == PATHS and relay.edge.counts.gaps == 0
+            assert client.model.paths == PATHS and relay.link.edge.counts.gaps == 0
             assert relay.hub.stage == hub.stage and client.welcome.epoch == "e1"
             # What the twin has encoded goes on as it is.
             assert relay.hub.figures.frame_bytes["delta"].count == 0
@@ -167,7 +167,29 @@ def test_a_replaced_scene_comes_through_with_what_was_told_meanwhile(
             await all_equal(relays, hub, client)
             assert client.world("/Other/X2")[0, 3] == 6.0 and relay.hub.revision == 3
             await relays.until(lambda: client.notices == ["scene 0", "scene 1", "scene 2"])
-            assert relay.edge.counts.restarts == 0
+            assert relay.link.edge.counts.restarts == 0
+
+    run(work)
+
+
+def test_the_client_that_a_stranger_wrote_from_the_protocol_alone_follows_a_relay(
+    make: ModuleType, relays: ModuleType, nats: Any
+) -> None:
+    from tests.strangers.client import Client as Stranger
+
+    async def work() -> None:
+        hub, subject = new_hub(make), nats.subject()
+        plant = Plant(make, hub)
+        async with relays.published(hub, nats, subject), relays.relayed(nats, subject) as (url, _):
+            client = Stranger(url)
+            async with relays.beside(client.run):
+                await relays.until(lambda: client.streaming)
+                await plant.steps(40)
+                await relays.until(lambda: client.copy is not None and client.copy.seq == 40)
+                assert (await client.digest()) == (40, digest_of(hub), 40, digest_of(hub))
+                assert client.deltas > 10 and client.keyframes == 1
+                assert client.refusals == []
+                await client.stop()
 
     run(work)
 
@@ -211,8 +233,8 @@ def test_lost_messages_between_twin_and_relay_are_noticed_and_made_good(
             await plant.steps(250)
             losing = False
             await all_equal(relays, hub, client, plain)
-            assert relay.edge.counts.gaps > 5 and relay.edge.counts.caught_up > 5
-            assert relay.edge.counts.refused > 0
+            assert relay.link.edge.counts.gaps > 5 and relay.link.edge.counts.caught_up > 5
+            assert relay.link.edge.counts.refused > 0
 
     run(work)
 
@@ -241,7 +263,7 @@ def test_the_last_message_that_was_lost_is_noticed_by_the_next_beat(
         ):
             hub.publish(make.tick(make.poses([1], [[1, 0, 0]])))
             await all_equal(relays, hub, client)
-            assert lost == 1 and relay.edge.counts.gaps == 1
+            assert lost == 1 and relay.link.edge.counts.gaps == 1
 
     run(work)
 
@@ -270,7 +292,7 @@ def test_a_killed_relay_leaves_its_clients_to_another_one_that_goes_on_where_the
                 assert client.model is model  # `have` was good
                 after = [tick for tick in ticks if tick.seq > seq]
                 assert after and not any(tick.keyframe for tick in after)
-            assert second.edge.counts.gaps == 0
+            assert second.link.edge.counts.gaps == 0
 
     run(work)
 
@@ -304,7 +326,7 @@ def test_clients_that_move_to_and_fro_between_relays_that_lost_different_ticks_h
             hub.publish(make.tick(make.poses([1], [[1, 0, 0]]), style=make.styles([1], [[9, 9, 9, 9]])))
             deaf = False
             hub.publish(make.tick(make.poses([3], [[3, 0, 0]])))
-            await relays.until(lambda: relay.hub.seq == 4 and relay.edge.in_step)
+            await relays.until(lambda: relay.hub.seq == 4 and relay.link.edge.in_step)
             for session in list(good.hub.sessions):
                 session.close(1001, "moved by the test")
             await all_equal(relays, hub, client)
@@ -331,7 +353,7 @@ def test_nats_that_is_restarted_costs_viewers_nothing_but_time(
             await all_equal(relays, hub, client)
             assert (await http.get("/readyz")).json()["ready"] is True
             await asyncio.to_thread(own_nats.stop)
-            await relays.until(lambda: not relay.bus.connected)
+            await relays.until(lambda: not relay.link.bus.connected)
             await plant.steps(30)  # the twin goes on; nobody hears it
             ready = await http.get("/readyz")
             assert ready.status_code == 503 and not ready.json()["checks"][0]["ok"]
@@ -345,10 +367,35 @@ def test_nats_that_is_restarted_costs_viewers_nothing_but_time(
             await asyncio.to_thread(own_nats.start)
             await all_equal(relays, hub, client)
             await relays.until(lambda: any("heard again" in text for text in client.notices))
-            assert client.reconnects == 0 and relay.edge.counts.restarts == 0
+            assert client.reconnects == 0 and relay.link.edge.counts.restarts == 0
             assert (await http.get("/readyz")).json()["ready"] is True
             await plant.steps(10)
             await all_equal(relays, hub, client)
+
+    run(work)
+
+
+def test_a_twin_that_falls_silent_is_told_to_viewers_and_so_is_its_return(
+    make: ModuleType, relays: ModuleType, nats: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("twinstage.sync.relay.edge.SILENT_S", 1.5)
+
+    async def work() -> None:
+        hub, subject = new_hub(make), nats.subject()
+        plant = Plant(make, hub)
+        going = relays.published(hub, nats, subject)
+        await going.__aenter__()
+        async with relays.relayed(nats, subject) as (url, relay), connect(url) as client:
+            await plant.steps(10)
+            await all_equal(relays, hub, client)
+            await going.__aexit__(None, None, None)
+            await relays.until(lambda: any("last state" in text for text in client.notices))
+            assert not relay.readiness().ready and relay.link.bus.problem == "" and client.model.seq == 10
+            await plant.steps(10)  # it was only out of reach: the same epoch goes on
+            async with relays.published(hub, nats, subject):
+                await all_equal(relays, hub, client)
+                await relays.until(lambda: any("heard again" in text for text in client.notices))
+                assert client.reconnects == 0 and relay.readiness().ready
 
     run(work)
 
@@ -371,7 +418,7 @@ def test_a_twin_that_is_started_anew_is_another_epoch_for_all_clients(
         async with relays.published(second, nats, subject):
             await plant.steps(5)
             await all_equal(relays, second, client)
-            assert client.model.epoch == "second" and relay.edge.counts.restarts == 1
+            assert client.model.epoch == "second" and relay.link.edge.counts.restarts == 1
             await link.__aexit__(None, None, None)
             await going.__aexit__(None, None, None)
 
@@ -395,10 +442,10 @@ def test_what_was_corrupted_in_a_relay_is_found_by_the_digest_and_reaches_no_cli
             async with connect(url) as late:
                 assert late.model.digest() != digest_of(hub)
                 twin.publisher._hash_after, twin.publisher._hashed_seq = 0.0, -1
-                await relays.until(lambda: relay.edge.counts.digests_other == 1)
+                await relays.until(lambda: relay.link.edge.counts.digests_other == 1)
                 await relays.until(lambda: late.model.digest() == digest_of(hub) == client.model.digest())
             twin.publisher._hash_after, twin.publisher._hashed_seq = 0.0, -1
-            await relays.until(lambda: relay.edge.counts.digests_equal >= 1)
+            await relays.until(lambda: relay.link.edge.counts.digests_equal >= 1)
 
     run(work)
 
@@ -416,7 +463,7 @@ def test_without_a_twin_a_relay_says_so_and_takes_nobody_in(
             running(relay.app, port=0) as url,
             httpx.AsyncClient(base_url=url, trust_env=False) as http,
         ):
-            await relays.until(lambda: "nobody publishes there" in relay.edge.why)
+            await relays.until(lambda: "nobody publishes there" in relay.link.edge.why)
             assert (await http.get("/healthz")).status_code == 200
             ready = await http.get("/readyz")
             assert ready.status_code == 503 and "nobody publishes there" in ready.json()["checks"][1]["text"]
@@ -446,7 +493,7 @@ def test_files_are_those_of_the_twin_and_stay_when_it_is_gone(
                 relays.relayed(nats, subject) as (url, relay),
                 httpx.AsyncClient(base_url=url, trust_env=False) as http,
             ):
-                await relays.until(lambda: len(relay.files._kept) == 2)
+                await relays.until(lambda: len(relay.link.files._kept) == 2)
                 await twin.__aexit__(None, None, None)
                 scene = (await there.get("/api/scene")).json()
                 paths = [
@@ -535,7 +582,7 @@ def test_calls_go_to_the_twin_with_the_name_and_the_role_of_the_caller(
                 assert (await http.get("/api/v1/prims")).status_code == 404  # the twin's own answer
                 assert relay.forward.failed == 0
                 status = (await http.get("/api/status")).json()
-                assert status["relay"]["inStep"] is True and status["epoch"] == "e1"
+                assert status["relay"]["twins"]["twin"]["inStep"] is True and status["epoch"] == "e1"
 
     run(work)
 
@@ -598,6 +645,17 @@ def test_two_twins_under_one_name_are_refused(make: ModuleType, relays: ModuleTy
                 async with relays.published(new_hub(make), nats, subject):
                     await asyncio.sleep(0)
                     await relays.until(lambda: False, 2.0)
+
+    run(work)
+
+
+def test_a_nats_server_that_takes_too_short_messages_is_told_at_once(
+    make: ModuleType, relays: ModuleType, narrow_nats: Any
+) -> None:
+    async def work() -> None:
+        with pytest.raises(UserError, match="max_payload"):
+            async with relays.relayed(narrow_nats, "t"):
+                pass
 
     run(work)
 

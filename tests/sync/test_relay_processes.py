@@ -143,7 +143,7 @@ def test_the_commands_of_the_manual_make_a_twin_and_a_relay(nats: Any, root: Pat
             assert here.content == there.content, path
         assert "#usda 1.0" in httpx.get(f"{url}/api/state", trust_env=False).text
         metrics = httpx.get(f"{url}/metrics", trust_env=False).text
-        assert "twin_relay_in_step 1.0" in metrics and "twin_sync_clients 0.0" in metrics
+        assert 'twin_relay_in_step{twin="twin"} 1.0' in metrics and "twin_sync_clients 0.0" in metrics
         assert httpx.get(f"{url}/api/status", trust_env=False).json()["relay"]["inStep"] is True
 
 

@@ -14,7 +14,7 @@ from twinstage.sync import codec, messages
 from twinstage.sync.hub import Hub, SignalMeta
 from twinstage.sync.model import SceneModel
 from twinstage.sync.scene_json import scene_bytes
-from twinstage.sync.session import MAX_CONTROL, Session
+from twinstage.sync.session import MAX_CONTROL, MAX_CONTROL_BYTES, Session
 
 SECOND = 1_000_000_000
 
@@ -312,8 +312,19 @@ def test_notices_do_not_pile_up_for_a_client_that_does_not_read(hub: Hub) -> Non
     peer = Peer(hub)
     for i in range(MAX_CONTROL + 5):
         hub.notice("info", str(i))
+    peer.session.expire(SECOND)
+    assert peer.session.closed is None  # they may all have come at once, a moment ago
+    peer.session.expire(2 * SECOND)
     assert peer.session.closed and peer.session.closed[0] == 4408
     assert len(peer.session.take(0)) <= 2
+
+
+def test_what_may_wait_for_a_client_at_any_moment_is_bounded_in_bytes(hub: Hub) -> None:
+    peer = Peer(hub)
+    for _ in range(1000):
+        hub.notice("info", "x" * 1000)
+        assert sum(map(len, peer.session._control)) <= MAX_CONTROL_BYTES + 2000
+    assert peer.session.closed and peer.session.closed[0] == 4408
 
 
 def test_poses_that_are_no_numbers_hold_the_last_pose(make: ModuleType, hub: Hub) -> None:

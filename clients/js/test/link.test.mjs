@@ -31,7 +31,7 @@ class Socket {
   }
   close(code, reason = "") {
     this.closed = code;
-    queueMicrotask(() => this.onclose({ code, reason }));
+    queueMicrotask(() => this.onclose?.({ code, reason }));
   }
   say(message) {
     this.onmessage({ data: message instanceof ArrayBuffer ? message : JSON.stringify(message) });
@@ -101,6 +101,28 @@ test("what an interest left out is not claimed", async () => {
   socket.close(1012);
   await soon(300);
   assert.equal(Socket.all.at(-1).sent[0].have, null);
+  twin.close();
+});
+
+test("a question to a link that goes is answered, too", async () => {
+  const [link, socket] = await greeted({});
+  socket.say(first);
+  const twin = await link;
+  const asked = twin.verify();
+  socket.close(1012);
+  assert.deepEqual(await asked, { seq: -1, ours: "", theirs: "", equal: false });
+  twin.close();
+});
+
+test("a connection on which nothing is heard is given up for another one", async () => {
+  const [link, socket] = await greeted({ patience: 40 });
+  socket.say(first);
+  const twin = await link;
+  socket.close = () => undefined; // a network that has forgotten it tells nobody
+  await soon(400);
+  assert.ok(socket.sent.filter(({ type }) => type === "ping").length >= 4);
+  assert.notEqual(Socket.all.at(-1), socket);
+  assert.deepEqual(Socket.all.at(-1).sent[0].have, { epoch: "e1", revision: 0, seq: 10 });
   twin.close();
 });
 

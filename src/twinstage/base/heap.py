@@ -14,8 +14,9 @@ import gc
 from collections.abc import Callable
 from functools import cache
 
-EVERY = 10
-"""Calls of `tidy_heap` between two times that it works: 2 to 5 ms each time. In between the heap wanders on by some MB."""
+EVERY = 40
+"""Calls of `tidy_heap` between two times that it works: 2 to 5 ms each time, and the next picture gets its pages anew, which
+is 20 ms at 640x480. In between the heap wanders on by some MB."""
 
 _calls = 0
 

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from twinstage.base.errors import UserError
 from twinstage.cli.common import (
     AllowHost,
     AllowOrigin,
@@ -30,6 +31,15 @@ def relay(
     host: Host = "127.0.0.1",
     port: Port = 8000,
     subject: Subject = "twinstage",
+    join: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--join",
+            help="Show several twins as one, instead of --publish-subject: PRIM=SUBJECT, as in /Plant/Line1=line1; "
+            "give it once for each.",
+            show_default=False,
+        ),
+    ] = None,
     nats_credentials: NatsCredentials = None,
     nats_ca_file: NatsCa = None,
     insecure_nats: InsecureNats = False,
@@ -58,6 +68,7 @@ def relay(
 
     serve_relay(
         NatsChoices(nats, subject, nats_credentials, nats_ca_file, insecure_nats),
+        join=_joins(join),
         host=host,
         port=port,
         hosts=allow_host or (),
@@ -73,3 +84,14 @@ def relay(
         ),
         duration=duration,
     )
+
+
+def _joins(texts: list[str] | None) -> dict[str, str]:
+    """NATS subjects by prim path."""
+    out: dict[str, str] = {}
+    for text in texts or ():
+        prefix, equals, subject = text.partition("=")
+        if not equals or prefix in out:
+            raise UserError(f"--join {text!r} is not of the form PRIM=SUBJECT, with another prim each time")
+        out[prefix] = subject
+    return out

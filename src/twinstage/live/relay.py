@@ -1,7 +1,7 @@
 """`twinstage relay` as a whole program, with its metrics, and the publishing that `twinstage serve` does beside its work."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -50,6 +50,7 @@ def publishing(live: "LiveTwin", app: "FastAPI", choices: PublishChoices) -> "Ca
 def serve_relay(
     choices: "NatsChoices",
     *,
+    join: "Mapping[str, str] | None" = None,
     host: str,
     port: int,
     hosts: Collection[str] = (),
@@ -57,7 +58,10 @@ def serve_relay(
     duration: float | None = None,
     stop: asyncio.Event | None = None,
 ) -> None:
-    """Follow a twin through NATS and serve it until Ctrl-C, the end of `duration` [s] or `stop`."""
+    """Follow a twin through NATS and serve it until Ctrl-C, the end of `duration` [s] or `stop`.
+
+    `join`: several twins instead, NATS subjects by the prim path below which each is shown.
+    """
     from twinstage.live.server import viewer_dir
     from twinstage.sync.access.access import open_access
     from twinstage.sync.access.choices import AccessChoices
@@ -69,18 +73,20 @@ def serve_relay(
     configure_logging()
     relay = Relay(
         choices,
+        join=join,
         viewer_dir=viewer_dir(),
         hosts={host, *hosts},
         access=open_access(given),
         metrics=relay_page,
     )
+    what = f"relay of {', '.join((join or {}).values()) or choices.subject}"
     serve(
         relay.app,
         host=host,
         port=port,
         background=[relay.run],
         on_ready=lambda url: print(
-            f"relay of {choices.subject!r} at {choices.url}, serving at {url}  (Ctrl-C ends it)", flush=True
+            f"{what} at {choices.url}, serving at {url}  (Ctrl-C ends it)", flush=True
         ),
         duration=duration,
         stop=stop,
@@ -115,15 +121,21 @@ class _Collector:
         relay = self._relay
         yield from stream_families(relay.hub)
         yield from access_families(relay.access.counts)
-        yield GaugeMetricFamily(
-            "twin_relay_in_step", "1 while it is in step.", value=float(relay.edge.in_step)
+        step = GaugeMetricFamily("twin_relay_in_step", "1 while it is in step.", labels=["twin"])
+        silence = GaugeMetricFamily(
+            "twin_relay_silence_seconds", "Since a twin was heard last.", labels=["twin"]
         )
-        yield GaugeMetricFamily(
-            "twin_relay_silence_seconds", "Since the twin was heard last.", value=relay.edge.silent_s
-        )
-        for name, value in asdict(relay.edge.counts).items():
-            yield CounterMetricFamily(*_COUNTERS[name], value=value)
-        calls = CounterMetricFamily("twin_relay_calls", "Calls passed on to the twin.", labels=["outcome"])
-        calls.add_metric(["answered"], relay.forward.calls - relay.forward.failed)
-        calls.add_metric(["failed"], relay.forward.failed)
-        yield calls
+        counted = {name: CounterMetricFamily(*about, labels=["twin"]) for name, about in _COUNTERS.items()}
+        for twin, link in relay.links.items():
+            step.add_metric([twin], float(link.edge.in_step))
+            silence.add_metric([twin], link.edge.silent_s)
+            for name, value in asdict(link.edge.counts).items():
+                counted[name].add_metric([twin], value)
+        yield from (step, silence, *counted.values())
+        if relay.forward is not None:
+            calls = CounterMetricFamily(
+                "twin_relay_calls", "Calls passed on to the twin.", labels=["outcome"]
+            )
+            calls.add_metric(["answered"], relay.forward.calls - relay.forward.failed)
+            calls.add_metric(["failed"], relay.forward.failed)
+            yield calls

@@ -149,6 +149,11 @@ class LiveTwin:
         """Nodes whose poses, visibility and colours are in the live layer."""
         return self._writer.written
 
+    def settle(self, node: int) -> None:
+        """Bring the live layer up to date, if it may hold something of that node."""
+        if self._writer.writes(node) or self._unwritten.holds(node):
+            self.flush()
+
     def use(
         self,
         snapshot: "Snapshot",

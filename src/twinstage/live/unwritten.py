@@ -32,6 +32,14 @@ class Unwritten:
         """One more tick."""
         self._ticks.append(columns)
 
+    def holds(self, node: int) -> bool:
+        """Whether something of that node is on its way."""
+        return any(
+            node in index
+            for tick in (*self._portions, *self._ticks)
+            for index in (tick.pose.index, tick.visibility.index, tick.style.index)
+        )
+
     def write_all(self) -> None:
         """Everything, at once."""
         parts = [*self._portions, *self._ticks]

@@ -39,6 +39,14 @@ class LineClient:
         self.say(type="hello", **{"caps": ["delta", "zstd", "digest"], **hello})
         self.say(type="ready", revision=hub.revision)
 
+    def again(self, hub: Hub, have: dict[str, Any]) -> "LineClient":
+        """The same client on a new connection, perhaps to another run; it keeps what it holds of the same."""
+        made = LineClient(hub, have=have)
+        made.keyframes = self.keyframes
+        if hub.epoch == self.model.epoch:
+            made.model = self.model
+        return made
+
     @property
     def now(self) -> int:
         return self.hub.clock.now_ns()

@@ -6,6 +6,7 @@ single messages of a stream whose bytes are otherwise untouched. One proxy a cli
 
 import asyncio
 import contextlib
+import json
 import socket
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -77,6 +78,8 @@ class Proxy:
         """Of what goes to the client."""
         self.hook: Hook | None = None
         self.rewrite: Rewrite | None = None
+        self.lost_request: bytes | None = None
+        """Once: the connection of the next request for that path is forgotten, and all streams with it."""
         self._up = asyncio.Event()
         self._up.set()
         self._refusing = False
@@ -155,8 +158,13 @@ class Proxy:
             not link.stream
         ):  # a connection may be used for several requests, the last of them for the stream
             head = await reader.readuntil(b"\r\n\r\n")
-            link.stream = b" /ws " in head.split(b"\r\n", 1)[0]
+            line = head.split(b"\r\n", 1)[0]
+            link.stream = b" /ws " in line
             await self._up.wait()
+            if self.lost_request is not None and self.lost_request in line:
+                self.lost_request = None
+                self.forget()
+                return
             link.server.write(head)
         async for message in _messages(_Source(reader)):
             await self._up.wait()
@@ -328,6 +336,20 @@ async def swap(link: Link, message: Message) -> None:
 
 async def lose(link: Link, message: Message) -> None:
     """The tick never comes."""
+
+
+class Lie:
+    """A hook that makes the next digest another one."""
+
+    done = False
+
+    async def __call__(self, link: Link, message: Message) -> None:
+        if message.opcode == TEXT and b'"sha256"' in message.payload and not self.done:
+            self.done = True
+            told = json.loads(message.payload)
+            await link.tell(json.dumps(told | {"sha256": "0" * 64}).encode(), TEXT)
+        else:
+            await link.raw(message.raw)
 
 
 class Replay:

@@ -20,6 +20,7 @@ from twinstage.sync import codec, messages
 from twinstage.sync.hub import Hub
 from twinstage.sync.serve import bind, running
 from twinstage.sync.server import create_app
+from twinstage.sync.session import MAX_CONTROL_BYTES
 
 FRAME = SECOND // 60
 MOVING = 1_000
@@ -125,13 +126,33 @@ def test_a_client_that_does_not_read_its_alarms_is_closed_and_keeps_few_of_them(
     crowd.clients = [good, frozen]
     crowd.seconds(0.5)
     record = {"alarm": "motor/hot", "message": "x" * 500}
-    for _ in range(2000):
+    for k in range(2000):
         crowd.hub.event("alarm", {"count": 1, "records": [record]})
         good.run(FRAME)
-        frozen.run(FRAME)
+        if frozen.session.closed is None:
+            frozen.run(FRAME)
+        if k % 60 == 59:
+            for session in list(crowd.hub.sessions):
+                session.expire(good.now + k * FRAME)
     assert [m["n"] for m in good.control if m["type"] == "event"] == list(range(1, 2001))
-    assert frozen.session.closed == (messages.TOO_SLOW, "64 control messages wait unread")
-    assert frozen.most_queued < HIGH_WATER + codec.MESSAGE_BYTES + 64 * 1024
+    assert frozen.session.closed is not None and frozen.session.closed[0] == messages.TOO_SLOW
+    assert "control messages wait unread" in frozen.session.closed[1]
+    assert frozen.most_queued < HIGH_WATER + codec.MESSAGE_BYTES + MAX_CONTROL_BYTES
+
+
+def test_many_events_at_once_close_nobody_who_reads(make: ModuleType) -> None:
+    """A hundred of them between two turns of the loop, before any socket could take one."""
+    crowd = Crowd(make)
+    crowd.step()
+    good = LineClient(crowd.hub)
+    crowd.clients = [good]
+    crowd.seconds(0.5)
+    for k in range(500):
+        crowd.hub.event("command", {"number": k})
+    good.session.expire(good.now)
+    crowd.seconds(0.5)
+    assert good.session.closed is None
+    assert [m["n"] for m in good.control if m["type"] == "event"] == list(range(1, 501))
 
 
 def test_a_frozen_and_a_slow_socket_hold_no_more_than_one_tick(make: ModuleType) -> None:
@@ -262,19 +283,22 @@ def join_cost_after(make: ModuleType, count: int) -> None:
 
 
 def test_another_epoch_makes_what_was_held_worthless(make: ModuleType) -> None:
-    old, new = Motion(make, 20, epoch="first"), Motion(make, 20, epoch="second", seed=9)
-    for _ in range(5):
-        old.tick()
-        new.tick()
-    for motion in (old, new):
+    """The same client comes again: to the same run, to another one, and to the same with a seq that it never had."""
+    motions = {epoch: Motion(make, 20, epoch=epoch, seed=9) for epoch in ("first", "second")}
+    for motion in motions.values():
         motion.hub.clock = ManualClock(SECOND)
-    held = {"epoch": "first", "revision": 0, "seq": 3}
-    same, other = LineClient(old.hub, have=held), LineClient(new.hub, have=held)
-    for client in (same, other):
-        client.model.seq = 3
-        client._frames = []
+        for _ in range(5):
+            motion.tick()
+    client = LineClient(motions["first"].hub)
+    client.run(FRAME)
+    motions["first"].tick()
+    for epoch, seq, keyframes in (("first", 5, 1), ("second", 6, 2), ("first", 6, 3), ("first", 99, 4)):
+        client.session.close(1000, "a cut")
+        have = {"epoch": client.model.epoch, "revision": 0, "seq": seq}
+        client = client.again(motions[epoch].hub, have)
         client.run(FRAME)
-    assert (same.keyframes, other.keyframes) == (0, 1)
-    future = LineClient(old.hub, have={"epoch": "first", "revision": 0, "seq": 99})
-    future.run(FRAME)
-    assert future.keyframes == 1, "a seq that this run never had"
+        assert client.keyframes == keyframes, (epoch, seq)
+        client.say(type="digest")
+        client.hub.clock.advance(SECOND)  # type: ignore[attr-defined]
+        client.run(FRAME)
+        assert client.compared == 1

@@ -14,6 +14,7 @@ import pytest
 from motion import Motion
 from peers import KINDS, Peer, opened, settled, until
 
+from twinstage.base.errors import TwinstageError
 from twinstage.sync.client import Client, connect
 from twinstage.sync.serve import running
 from twinstage.sync.server import create_app
@@ -256,6 +257,61 @@ def test_a_quiet_server_is_not_taken_for_a_lost_one(
                 assert (await peer.counts())["connections"] == 1, peer.kind
 
     asyncio.run(asyncio.wait_for(main(), 30))
+
+
+def test_a_state_that_is_not_the_server_s_is_given_up(make: ModuleType, node: str) -> None:
+    """The hash is what finds what no checksum can; here it is the hash itself that was changed on its way."""
+
+    async def main() -> None:
+        motion = Motion(make)
+        motion.tick()
+        async with (
+            running(create_app(motion.hub), port=0) as url,
+            motion.going(),
+            behind_proxies(url, node) as clients,
+        ):
+
+            async def lied_to(peer: Peer, proxy: network.Proxy) -> None:
+                await settled(peer)
+                before = await peer.counts()
+                proxy.hook = hook = network.Lie()
+                while not hook.done:
+                    with contextlib.suppress(TwinstageError, RuntimeError, TimeoutError):
+                        assert not (await peer.digest())["equal"]
+
+                async def anew() -> bool:
+                    now = await peer.counts()
+                    return bool(now["state"] == "live" and now["keyframes"] == before["keyframes"] + 1)
+
+                await until(anew, f"{peer.kind} begins anew", 8)
+                await settled(peer)
+
+            await asyncio.gather(*(lied_to(peer, proxy) for peer, proxy in clients))
+
+    asyncio.run(asyncio.wait_for(main(), 40))
+
+
+def test_a_scene_that_is_lost_on_its_way_is_asked_for_again(
+    make: ModuleType, node: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The network forgets everything while the scene is fetched."""
+    monkeypatch.setattr("twinstage.sync.client._KEEPALIVE_S", 0.3)
+
+    async def main() -> None:
+        motion = Motion(make)
+        motion.tick()
+        async with running(create_app(motion.hub), port=0) as url, motion.going():
+
+            async def joined(kind: str) -> None:
+                async with network.running(int(url.rpartition(":")[2])) as proxy:
+                    proxy.lost_request = b" /api/scene "
+                    async with opened(kind, proxy.url, node, patience_s=0.6) as peer:
+                        assert proxy.lost_request is None and proxy.accepted >= 3
+                        await settled(peer)
+
+            await asyncio.gather(*map(joined, KINDS))
+
+    asyncio.run(asyncio.wait_for(main(), 40))
 
 
 def test_a_wrong_version_in_the_handshake_ends_the_link_with_a_sentence(make: ModuleType, node: str) -> None:

@@ -18,7 +18,13 @@ from twinstage.sync.serve import running
 from twinstage.sync.server import create_app
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
-ARGUMENTS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--disable-quic", "--no-first-run"]
+ARGUMENTS = [
+    "--no-sandbox",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+    "--disable-quic",
+    "--no-first-run",
+]
 
 
 def _chromium() -> str:
@@ -65,7 +71,11 @@ def test_the_page_heals_from_a_damaged_frame_a_cut_and_a_silence(make: ModuleTyp
             await page.goto(proxy.url)
 
             async def live() -> bool:
-                return bool(await page.evaluate("!!(window.twinstage && twinstage.ready && twinstage.link === 'live')"))
+                return bool(
+                    await page.evaluate(
+                        "!!(window.twinstage && twinstage.ready && twinstage.link === 'live')"
+                    )
+                )
 
             await until(live, "the page is there", 40)
             await _agrees(page)
@@ -94,7 +104,9 @@ def test_the_page_heals_from_a_damaged_frame_a_cut_and_a_silence(make: ModuleTyp
             await asyncio.sleep(0.5)
             proxy.restore()
             await _agrees(page)
-            assert await page.evaluate("twinstage.wire.keyframes") == keyframes, "it caught up from what it held"
+            assert await page.evaluate("twinstage.wire.keyframes") == keyframes, (
+                "it caught up from what it held"
+            )
             assert good.reconnects == 0 and (await good.digest()).equal
             moving.cancel()
             await asyncio.gather(moving, return_exceptions=True)

@@ -136,7 +136,7 @@ async def _agree(peers: list[Peer]) -> np.ndarray:
 
 
 async def _idle(url: str, pid: int) -> None:
-    """With nothing to tell, a server sends no tick to its clients, and hardly works (it looks for readings 60 times a second)."""
+    """With nothing to tell, a server sends no tick, and hardly works (it looks for readings 60 times a second)."""
 
     def cpu() -> float:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

@@ -9,9 +9,7 @@ const TABLE = I32.from({ length: 256 }, (_, crc) => {
 
 export class FrameError extends Error {} // bytes that are not twin.v1, or that do not go on from what is held
 
-function need(condition, text) {
-  if (!condition) throw new FrameError(text);
-}
+function need(condition, text) { if (!condition) throw new FrameError(text); }
 
 function attempt(call, text) {
   try {
@@ -202,14 +200,12 @@ export class Model {
     const section = (map, row) => {
       add(U32, [map.size]);
       for (const [id, held] of [...map].sort(([a], [b]) => a - b)) {
-        add(U32, [id]);
-        row(held);
+        add(U32, [id]), row(held);
       }
     };
     section(this.poses, ({ translation, words, scale }) => {
       add(I64, Array.from(translation, (value) => BigInt(Math.round(value * 2 ** 14))));
-      add(U16, words);
-      add(Float32Array, scale);
+      add(U16, words), add(Float32Array, scale);
     });
     section(this.styles, (rgba) => add(U8, rgba));
     section(this.visible, (shown) => add(U8, [shown]));
@@ -219,9 +215,7 @@ export class Model {
     });
     section(this.texts, ({ value, quality }) => {
       const utf8 = new TextEncoder().encode(value);
-      add(U32, [utf8.length]);
-      add(U8, utf8);
-      add(U32, [quality]);
+      add(U32, [utf8.length]), add(U8, utf8), add(U32, [quality]);
     });
     section(this.entities, (entity) => add(I64, [entity]));
     return U8.from(bytes);
@@ -261,6 +255,7 @@ export class Twin {
     socket.onclose = ({ code, reason }) => {
       clearInterval(watch);
       socket.onmessage = socket.onclose = null;
+      for (const tell of this.#waiting.splice(0)) tell({ seq: -1, ours: "", theirs: "", equal: false });
       const again = this.state !== "ended" && (this.#broken || RETRY.has(code));
       this.#become(again ? "down" : "ended", reason);
       if (again) setTimeout(() => this.state === "down" && this.#open(), this.#delay);
@@ -327,12 +322,16 @@ export class Twin {
       }
     } catch (error) {
       if (!(error instanceof FrameError)) throw error;
-      // What is held is not what the server thinks: the next connection starts from a keyframe.
-      this.counts.resyncs++;
-      [this.model.seq, this.#broken] = [-1, true];
-      this.#become("down", error.message);
-      this.#socket.close(4400, error.message.slice(0, 100));
+      this.#doubt(error.message);
     }
+  }
+
+  /** What is held is not what the server thinks: the next connection starts from a keyframe. */
+  #doubt(reason) {
+    this.counts.resyncs++;
+    [this.model.seq, this.#broken] = [-1, true];
+    this.#become("down", reason);
+    this.#socket.close(4400, reason.slice(0, 100));
   }
 
   async #compare(seq, theirs) {
@@ -340,9 +339,10 @@ export class Twin {
     const hash = await crypto.subtle.digest("SHA-256", this.model.canonical()); // browsers: https or localhost only
     const ours = Array.from(new U8(hash), (byte) => byte.toString(16).padStart(2, "0")).join("");
     for (const tell of told) tell({ seq, ours, theirs, equal: same && ours === theirs });
+    if (same && ours !== theirs && this.state === "live") this.#doubt(`what is held differs from the server's at tick ${seq}`);
   }
 
-  /** Compares what is held with the server. @returns {Promise<{seq: number, ours: string, theirs: string, equal: boolean}>} */
+  /** Compares what is held with the server's; seq -1: no answer. @returns {Promise<{seq: number, equal: boolean}>} */
   verify() {
     this.send({ type: "digest" });
     return new Promise((tell) => this.#waiting.push(tell));

@@ -107,6 +107,8 @@ class EditDesk:
         known = self.ledger.done_before(who.name, command.id)
         if known is not None:
             return self._safe(self._done(command.id, who.name, known))
+        if self._journal is not None and self._journal.full:
+            return self._no(command, "refused", "earlier edits cannot be written, so no more are taken")
         try:
             record = self._proposed(command, who.name)
             self._effects.apply({change.key(): change.after for change in record.changes})
@@ -134,7 +136,6 @@ class EditDesk:
         edits = command.edits if command.kind == "transaction" else (command,)
         if not edits:
             raise Invalid("a transaction needs edits")
-        self._live.flush()
         values = Orders(self._effects, ledger).read(edits)
         return ledger.edit(author, command.id, values, base=command.base, at_ns=now)
 
@@ -292,6 +293,7 @@ def open_edits(live: "LiveTwin", history: Path | None, *, clear: bool = False) -
         record = ledger.fold(live.clock.now_ns())
         try:
             journal.replace(record.version, record.at_ns, to_text(record))
+            ledger = restored([record])
         except OSError as error:
             log.error("%s", error.strerror or error)
     desk = EditDesk(live, ledger, journal)

@@ -5,7 +5,7 @@ scene at the next tick, at most twice a second; one of a variant, of labels or o
 is it known whether it can be. Touches pxr.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,7 @@ from twinstage.scene.columns import (
     frozen,
 )
 from twinstage.scene.merge import merge_ticks
-from twinstage.scene.transforms import decompose_trs
+from twinstage.scene.transforms import compose_trs, decompose_trs
 from twinstage.scene.ui_layer import COLOR, POSE, VISIBILITY, UiLayer
 from twinstage.scene.ui_rules import SHEAR, Bound, Rules
 from twinstage.sync.codec import snap_pose
@@ -80,20 +80,36 @@ class Effects:
 
     def rules(self) -> Rules:
         """For orders as the stage is now."""
-        return Rules(self._live.opened, self._live.snapshot, self._known_surfaces())
+        return Rules(self._live.opened, self._live.snapshot, self._known_surfaces)
 
     def local(self, path: str) -> F8:
-        """parent_from_prim f8[4, 4] [m] as the stage has it."""
+        """parent_from_prim f8[4, 4] [m] as it is now."""
+        told = self._values.get((path, POSE))
+        node = self._live.snapshot.prims.index_of.get(path)
+        if told is not None:
+            return _matrix(told)
+        if node is None or path in self._touched[POSE]:
+            return self._composed(path)
+        return self._live.hub.local(node)
+
+    def _composed(self, path: str) -> F8:
+        """The same by the stage."""
         from pxr import UsdGeom
 
-        prim = self._live.opened.stage.GetPrimAtPath(path)
-        xformable = UsdGeom.Xformable(prim)
+        xformable = UsdGeom.Xformable(self._live.opened.stage.GetPrimAtPath(path))
         if not xformable:
             return np.eye(4)
+        self._settle(path)
         matrix = self._conversion.matrices(np.array(xformable.GetLocalTransformation(self._time())))[0]
         if path.count("/") == 1 or xformable.GetResetXformStack():
             matrix = self._conversion.world @ matrix
         return np.asarray(matrix)
+
+    def _settle(self, path: str) -> None:
+        """Bring the live layer up to date where it may speak of that prim. All of it costs tens of milliseconds."""
+        node = self._live.snapshot.prims.index_of.get(path)
+        if node is not None:
+            self._live.settle(node)
 
     def in_world(self, path: str) -> bool:
         """Whether a prim's pose is one of the world."""
@@ -128,6 +144,7 @@ class Effects:
         try:
             self._put(changes)
             self._straight(changes)
+            self._lit(changes)
             if structural:
                 self._rebuild(read=any(is_structural(name) for _, name in changes))
         except Exception:
@@ -147,9 +164,18 @@ class Effects:
         """UserError where transform ops that were set now shear a prim: no viewer could show that."""
         for (path, name), value in changes.items():
             if value is not None and name.startswith("xformOp:"):
-                *_, shear = decompose_trs(self.local(path)[None])
+                *_, shear = decompose_trs(self._composed(path)[None])
                 if shear[0] > SHEAR:
                     raise UserError(f"{name} would shear {path}, which viewers cannot show; move it instead")
+
+    def _lit(self, changes: Values) -> None:
+        """UserError where a light or a material does not take what it is to have now."""
+        from twinstage.scene.ui_scene import is_look, with_looks
+
+        paths = {path for (path, name), value in changes.items() if value is not None and is_look(name)}
+        if paths:
+            some = {key: value for key, value in self._values.items() if key[0] in paths}
+            with_looks(self._base, self._live.opened, some)
 
     def _put(self, changes: Mapping[tuple[str, str], Any]) -> None:
         if any(name.startswith("inputs:") for _, name in changes):
@@ -170,7 +196,7 @@ class Effects:
             kind = POSE if name.startswith("xformOp:") else name
             if kind in self._touched:
                 self._touched[kind].add(path)
-            self._looks_due |= is_look(name, None)
+            self._looks_due |= is_look(name)
         self._mask()
 
     def _mask(self) -> None:
@@ -216,7 +242,6 @@ class Effects:
 
     def _rows(self, ordinal: int, now_ns: int) -> TickColumns:
         """What the composed stage says of all that was edited since the last tick."""
-        self._live.flush()
         index = self._live.snapshot.prims.index_of
         found = {kind: sorted(index[p] for p in paths if p in index) for kind, paths in self._touched.items()}
         for paths in self._touched.values():
@@ -234,7 +259,7 @@ class Effects:
         if not nodes:
             return empty_pose(ordinal, event_ns)
         paths = self._live.snapshot.prims.path
-        t, q, s, shear = decompose_trs(np.array([self.local(paths[node]) for node in nodes]))
+        t, q, s, shear = decompose_trs(np.array([self._pose_now(paths[node]) for node in nodes]))
         if shear.max() > SHEAR:  # an authored pose that rows cannot say: it comes with the scene
             self._looks_due = True
             plain = shear <= SHEAR
@@ -253,13 +278,19 @@ class Effects:
             )
         )
 
+    def _pose_now(self, path: str) -> F8:
+        told = self._values.get((path, POSE))
+        return self._composed(path) if told is None else _matrix(told)
+
     def _visibilities(self, nodes: list[int]) -> VisibilityColumns:
-        stage, paths = self._live.opened.stage, self._live.snapshot.prims.path
-        shown = [
-            stage.GetPrimAtPath(paths[node]).GetAttribute("visibility").Get(self._time()) != "invisible"
-            for node in nodes
-        ]
+        paths = self._live.snapshot.prims.path
+        shown = [self._shows(paths[node]) for node in nodes]
         return VisibilityColumns(frozen(np.array(nodes), np.uint32), frozen(np.array(shown), np.bool_))
+
+    def _shows(self, path: str) -> bool:
+        self._settle(path)
+        prim = self._live.opened.stage.GetPrimAtPath(path)
+        return bool(prim.GetAttribute("visibility").Get(self._time()) != "invisible")
 
     def _styles(self, nodes: list[int]) -> StyleColumns:
         from twinstage.scene.style import parse_color
@@ -277,6 +308,7 @@ class Effects:
         """The colour that the live layer gives a prim; alpha 0 for none."""
         from twinstage.scene.color import srgb_from_linear
 
+        self._settle(path)
         spec = self._live.opened.layers.live.GetAttributeAtPath(f"{path}.{COLOR}")
         if not spec or spec.default is None or not len(spec.default):
             return 0, 0, 0, 0
@@ -307,6 +339,12 @@ class Effects:
 
         `read`: whether the stage itself is another one. UserError, and nothing changed, where it cannot be.
         """
+        self._live.flush()
+        with self._live.writing:
+            self._rebuild_alone(read)
+
+    def _rebuild_alone(self, read: bool) -> None:
+        """The same while nobody copies the session's layers."""
         from pxr import Sdf
 
         from twinstage.scene.asset_paths import check_used_layers
@@ -314,7 +352,6 @@ class Effects:
         from twinstage.scene.ui_scene import fork, surfaces_of, with_looks
 
         live = self._live
-        live.flush()
         kept = Sdf.Layer.CreateAnonymous("bindings.usda")
         kept.TransferContent(live.opened.layers.bindings)
         try:
@@ -361,17 +398,21 @@ class Effects:
         from twinstage.scene.writer import ColumnWriter
 
         live = self._live
-        with live.writing:
-            self._layer.layer.Clear()  # preview surfaces may be elsewhere now
-            for (path, name), value in self._values.items():
-                if not is_binding(name):
-                    self._layer.put(path, name, value)
-            with Sdf.ChangeBlock():
-                live.opened.layers.live.Clear()
-            if plan is not None:
-                plan.reset()  # so that its next tick is a whole one
-            live.use(snapshot, plan, bindings, ColumnWriter(live.opened, snapshot, plan))
+        self._layer.layer.Clear()  # preview surfaces may be elsewhere now
+        for (path, name), value in self._values.items():
+            if not is_binding(name):
+                self._layer.put(path, name, value)
+        with Sdf.ChangeBlock():
+            live.opened.layers.live.Clear()
+        if plan is not None:
+            plan.reset()  # so that its next tick is a whole one
+        live.use(snapshot, plan, bindings, ColumnWriter(live.opened, snapshot, plan))
         live.hub.replace_scene(snapshot, bindings=None if plan is None else plan.signals_by_prim)
+
+
+def _matrix(pose: Sequence[float]) -> F8:
+    numbers = np.array(pose, np.float64)[None]
+    return np.asarray(compose_trs(numbers[:, :3], numbers[:, 3:7], numbers[:, 7:])[0])
 
 
 def _some(pose: PoseColumns, keep: np.ndarray) -> PoseColumns:
