@@ -21,6 +21,7 @@ _FILE = re.compile(
 )
 _MOST_SCENES = 1000
 _NS = 1_000_000_000
+_LAST_NS = 7_258_118_400 * _NS
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,8 @@ class Archive:
         self._keys = [i for i, chunk in enumerate(self._chunks) if self._key in chunk.indexes]
         if not self._keys:
             raise UserError(f"{self.path} holds no whole keyframe: the recording ended too early")
+        if not 0 < self.start_ns <= self.end_ns < _LAST_NS:
+            raise UserError(f"{self.path} is damaged: its times lie outside 1970 to 2200")
         names = sorted(name for name in self.mcap.files if name.startswith("scene/"))
         if not names or len(names) > _MOST_SCENES:
             raise UserError(f"{self.path} holds {len(names)} scenes; 1 to {_MOST_SCENES} are expected")

@@ -16,6 +16,8 @@ from twinstage.sync.recording import records as r
 MOST_FILE = 2 << 30
 """Largest attachment that is read [B]."""
 MOST_SUMMARY = 256 << 20
+MOST_RECORDS = 5_000_000
+"""Outside of chunks, where there is no index."""
 _MOST_SMALL = 1 << 20
 _TAIL = r.HEAD.size + 20 + len(r.MAGIC)
 _FIXED = 8 + 8
@@ -103,8 +105,11 @@ class McapFile:
         for table in (self.schemas, self.channels, self.files):
             table.clear()
         self.chunks.clear()
-        at = len(r.MAGIC)
+        at, count = len(r.MAGIC), 0
         while at + r.HEAD.size <= self._size:
+            count += 1
+            if count > MOST_RECORDS:
+                raise r.RecordError(f"it has no index and more than {MOST_RECORDS} records")
             opcode, length = r.HEAD.unpack(self._bytes(at, r.HEAD.size))
             end = at + r.HEAD.size + length
             if opcode == r.DATA_END:

@@ -32,6 +32,7 @@ PAGES = [
     "docs/pictures.md",
     "docs/protocol.md",
     "docs/randomizers.md",
+    "docs/recording.md",
     "docs/records.md",
     "docs/recipes.md",
     "docs/render.md",

@@ -7,7 +7,7 @@ from types import ModuleType
 
 import msgspec
 import pytest
-from tapes import NS, SIGNALS, T0, Keeper, Viewer, opened, record
+from tapes import NS, SIGNALS, T0, Keeper, Viewer, motion, opened, record
 
 from twinstage.base.errors import UserError
 from twinstage.sync.hub import Hub
@@ -159,6 +159,30 @@ def test_a_recording_goes_on_after_the_scene_was_replaced(make: ModuleType, tmp_
         playback.seek(T0 + NS, NOW)
         playback.advance(NOW + 4 * NS)  # plays across the change
         assert digest(viewer) == held[T0 + 5 * NS]
+
+
+def test_a_server_that_restarted_goes_on_in_the_same_file(make: ModuleType, tmp_path: Path) -> None:
+    again: list[Keeper] = []
+
+    def restart(i: int, hub: Hub, keeper: Keeper) -> None:
+        if i == 59:
+            other = Hub(make.snapshot(), SIGNALS, epoch="another run")
+            other.publish(motion(make, 7), now_ns=T0 + 6 * NS)
+            again.append(Keeper(other, keeper.tape))
+            other.publish(motion(make, 8), now_ns=T0 + 7 * NS)
+            again[0].drain()
+
+    data, held = record(make, on_tick=restart)
+    with opened(tmp_path / "a.twinrec", data) as archive:
+        playback = Playback(archive, hub_of(archive, "played"))
+        playback.seek(T0, NOW)
+        viewer = Viewer(playback.hub)
+        playback.advance(NOW + 59 * NS // 10)
+        assert digest(viewer) == held[T0 + 59 * NS // 10]
+        playback.advance(NOW + 8 * NS)
+        assert again[0].model is not None and digest(viewer) == again[0].model.digest()
+        playback.seek(T0 + NS, NOW)
+        assert digest(viewer) == held[T0 + NS]
 
 
 def test_events_are_told_again(make: ModuleType, tmp_path: Path) -> None:

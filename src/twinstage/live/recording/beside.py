@@ -90,7 +90,10 @@ class Beside:
             self._hub.notice("error", f"the recording ended: {error.strerror or error}")
         finally:
             self._hub.disconnect(session)
+            if not package.done():
+                log.warning("the recording is without the stage's package: it ended before that was made")
             package.cancel()
+            await asyncio.gather(package, return_exceptions=True)  # its child process ends, too
             if self._work is not None:
                 with suppress(Exception):
                     await self._work

@@ -50,15 +50,31 @@ class _Keeper:
         self.tape = tape
         self.documents: list[dict[str, Any]] = []
         """Scenes whose files are still to be fetched."""
+        self.over = False
+        """Only files are awaited."""
+        self.end_ns: int | None = None
 
     def welcomed(self, server_ns: int) -> None:
         self.tape.at_least(server_ns)
 
     def scene(self, document: bytes) -> None:
-        self.documents.append(self.tape.scene(document))
+        if not self.over:
+            self.documents.append(self.tape.scene(document))
 
     def tick(self, messages: list[bytes], frames: list[Frame]) -> None:
-        self.tape.tick(messages, frames)
+        if not self.over:
+            self.tape.tick(messages, frames)
+
+    async def attach(self, client: Client, notes: list[str]) -> None:
+        """Fetches the files of new scenes."""
+        while self.documents:
+            notes += await attach(self.tape, self.documents.pop(0), client.fetch)
+
+    def end(self, client: Client) -> None:
+        """Nothing more is kept of what happens."""
+        if not self.over:
+            self.over = True
+            self.end_ns = client.server_now_ns() if client.clock_offset_ns is not None else None
 
 
 def record(
@@ -102,7 +118,7 @@ async def _record(
         latest: list[Client] = []
 
         def happened(event: m.Event) -> None:
-            if event.event not in ("scene", "notice"):
+            if event.event not in ("scene", "notice") and not keeper.over:
                 now_ns = latest[0].server_now_ns() if latest else 0
                 tape.event(event.event, event.data or {}, now_ns)
 
@@ -114,7 +130,7 @@ async def _record(
                 latest.append(client)
                 on_start()
                 await _follow(client, keeper, choices, stop, notes)
-                tape.close(client.server_now_ns() if client.clock_offset_ns is not None else None)
+                tape.close(keeper.end_ns)
         except OSError as error:
             raise failed(out, error) from None
         except BaseException:
@@ -136,14 +152,15 @@ async def _follow(
     package = asyncio.create_task(_package(client, keeper.tape, notes)) if choices.stage else None
     try:
         while not stop.is_set() and not keeper.tape.full:
-            while keeper.documents:
-                notes += await attach(keeper.tape, keeper.documents.pop(0), client.fetch)
+            await keeper.attach(client, notes)
             left = None if choices.duration is None else begun + choices.duration - loop.time()
             if left is not None and left <= 0:
                 break
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), min(_LOOK_S, left or _LOOK_S))
             await _alive(client)
+        keeper.end(client)
+        await keeper.attach(client, notes)
         if keeper.tape.full:
             notes.append(f"it ended at {choices.most_bytes >> 20} MiB, the most that was allowed")
         if package is not None and not stop.is_set():
