@@ -1,6 +1,6 @@
 """Who does what people want is handed in (`EditSource`); this module checks what they say and what they may.
 
-`take_commands` is what the websocket feeds, `edit_calls` what HTTP calls. Both give the same answers.
+`Commands.take` is what the websocket feeds, `edit_calls` what HTTP calls. Both give the same answers.
 """
 
 import asyncio
