@@ -95,6 +95,7 @@ def build_pose_stage(
     bound = {*(r.node for r in joints), *(r.node for r in poses), *attachments.nodes}
     joints = [*joints, *_dragged_along(scene, binder, inputs, joints, bound)]
     bound |= {r.node for r in joints}
+    anchors = _anchors(scene, [*joints, *poses], attachments, bound)
     joints = [replace(r, frame=_joint_frame(scene, r, bound)) for r in joints]
     poses = [replace(r, frame=_pose_frame(scene, r, bound)) for r in poses]
     joint_free = np.array([r.frame == scene.parent[r.node] for r in joints], bool)
@@ -142,7 +143,28 @@ def build_pose_stage(
         attach_level=max((levels.level_of[n] for n in grips), default=0),
         joint_smoother=Smoother([r.smooth for r in joints]),
         pose_smoother=Smoother([r.smooth for r in poses]),
+        anchors=np.array(sorted(anchors), np.int64),
     )
+
+
+def _anchors(
+    scene: Scene,
+    requests: "list[JointRequest | PoseRequest]",
+    attachments: Attachments,
+    bound: set[int],
+) -> set[int]:
+    """Nodes that no binding moves, and of which one counts on their place: what lies between a frame and a parent."""
+    pairs = [(r.frame, int(scene.parent[r.node])) for r in requests]
+    pairs = [
+        (frame, parent)
+        for (frame, parent), r in zip(pairs, requests, strict=True)
+        if isinstance(r, PoseRequest) or (frame != WORLD and frame not in scene.chain(r.node))
+    ]
+    pairs += [(grip.frame, int(scene.parent[node])) for grip in attachments.grips for node in grip.candidates]
+    found: set[int] = set()
+    for frame, parent in set(pairs):
+        found |= set(scene.chain(frame)) ^ set(scene.chain(parent))
+    return found - bound
 
 
 def _joint_frame(scene: Scene, r: JointRequest, bound: set[int]) -> int:

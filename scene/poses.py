@@ -4,7 +4,7 @@ The store holds what was last given out, rotations and scales already rounded to
 composed from the rounded values: so whoever composes the columns gets exactly what followers were placed by.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -60,7 +60,8 @@ class _Told:
 class PoseStage:
     """All bound nodes' poses.
 
-    `nodes` i8[b] sorted. `*_free`: mover rows that need no other node; `*_framed[level]`: those that do.
+    `nodes` i8[b] sorted. `*_free`: mover rows that need no other node; `*_framed[level]`: those that do. `anchors` i8
+    sorted: nodes that nothing here moves, and whose authored place is counted on.
     """
 
     nodes: I8
@@ -79,6 +80,7 @@ class PoseStage:
     attach_level: int
     joint_smoother: Smoother
     pose_smoother: Smoother
+    anchors: I8 = field(default_factory=lambda: np.empty(0, np.int64))
 
     def __post_init__(self) -> None:
         self._follows = bool(self.attachments.grips) or any(

@@ -39,7 +39,10 @@ MAY = (
 
 @dataclass(frozen=True)
 class Bound:
-    """What the bindings drive, by prim path: poses, visibility, colours; attribute paths; (path, taxonomy) of labels."""
+    """What the bindings drive, by prim path: poses, visibility, colours; attribute paths; (path, taxonomy) of labels.
+
+    `anchors`: prims that bindings do not move, but on whose place they count.
+    """
 
     signals: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     poses: frozenset[str] = frozenset()
@@ -47,6 +50,7 @@ class Bound:
     colors: frozenset[str] = frozenset()
     attributes: frozenset[str] = frozenset()
     labels: frozenset[tuple[str, str]] = frozenset()
+    anchors: frozenset[str] = frozenset()
 
     @staticmethod
     def of(plan: "BindingPlan | None", snapshot: Snapshot) -> "Bound":
@@ -64,10 +68,13 @@ class Bound:
             paths(plan.styles.node),
             frozenset(path for path, _ in plan.attributes),
             frozenset((slot.path, slot.taxonomy) for slot in plan.labels),
+            paths(plan.poses.anchors),
         )
 
     def complaint(self, path: str, name: str) -> str | None:
         """Why a property cannot be edited; None where no binding drives it."""
+        if path in self.anchors and (name == POSE or name.startswith("xformOp:")):
+            return f"a binding with a frame counts on where {path} stands, so it cannot be moved by hand"
         driven = {
             POSE: ("moved", path in self.poses),
             VISIBILITY: ("shown and hidden", path in self.shown),

@@ -113,6 +113,8 @@ class Hub:
         self.figures = StreamFigures()
         self.sessions: set[Session] = set()
         self.taps: list[Tap] = []
+        self.standing = ""
+        """A warning that holds now: told to who comes; "" for none."""
         self.closed_for = ""
         """Why nobody can follow it now, in one sentence; "" where everybody can."""
         self.on_pending: Callable[[], None] | None = None

@@ -54,6 +54,8 @@ class Stream(Protocol):
     """None: nothing can be changed through this server."""
     edits: Callable[[], int]
     """Number of the newest transaction."""
+    standing: str
+    """A warning that holds now, for who comes now; "" for none."""
 
     @property
     def epoch(self) -> str: ...
@@ -246,6 +248,8 @@ class Session:
                 edits=stream.edits(),
             )
         )
+        if stream.standing:
+            self.notice("warning", stream.standing)
 
     def _ready(self, ready: m.Ready, now_ns: int) -> None:
         if ready.revision != self._stream.revision:

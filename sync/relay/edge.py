@@ -30,6 +30,7 @@ from twinstage.sync.relay.mirror import Mirror, read_mirror
 log = logging.getLogger("twinstage.relay")
 SILENT_S = 3.5
 """Without a sign of life for this long, the twin counts as gone [s]."""
+APART = "the twin cannot be reached: what is shown is its last state"
 _LOOK_S = 0.25
 _AGAIN_S = 0.5
 _MOST_BUFFERED = 64 << 20
@@ -289,9 +290,10 @@ class Edge:
                 self._lost("nothing is heard from the twin")
             if apart and self._ever and not self._told_apart:
                 self._told_apart = True
-                self.hub.notice("warning", "the twin cannot be reached: what is shown is its last state")
+                self.hub.standing = APART
+                self.hub.notice("warning", APART)
             elif self._told_apart and self.in_step:
-                self._told_apart = False
+                self._told_apart, self.hub.standing = False, ""
                 self.hub.notice("info", "the twin is heard again")
 
     async def _keep_time(self) -> None:

@@ -49,7 +49,13 @@ class Part:
         self._joined.rebuild()
 
     def notice(self, level: str, text: str) -> None:
-        """Told with the part's name."""
+        """Told with the part's name; what still holds is told to who comes later, too."""
+        standing = [
+            f"{part.prefix}: {part.link.hub.standing}"
+            for part in self._joined.parts
+            if part.link.hub.standing
+        ]
+        self._joined.hub.standing = "; ".join(standing)
         self._joined.hub.notice(level, f"{self.prefix}: {text}")
 
     def event(self, name: str, n: int, data: Mapping[str, Any]) -> None:

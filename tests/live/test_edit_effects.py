@@ -328,6 +328,28 @@ def test_bindings_are_added_changed_and_taken_away_while_values_come_in(twin: Li
     assert_one_truth(twin)
 
 
+def test_what_a_binding_of_the_world_counts_on_stays_where_it_is(twin: LiveTwin) -> None:
+    """Else a thing that telemetry puts at x, y of the world would stand elsewhere, and nobody would be told."""
+    say(twin, y=2.0)
+    binding = {"kind": "pose", "prim": MUG, "frame": "world", "position": {"x": "crane.y"}}
+    did(twin, ANNA, "bind", binding=binding)
+    np.testing.assert_allclose(held(twin)[MUG][0, 3], 2.0, atol=1e-4)
+    for path in (TABLE, "/Hall"):
+        answer = refused(twin, BEN, "move", path=path, position=[0, 0, 0])
+        assert "counts on where" in str(answer.error)
+    did(twin, BEN, "move", path=TOP, position=[0, 0, 0])
+    did(twin, ANNA, "undo")
+    did(twin, BEN, "move", path=TABLE, position=[0, 0, 0])
+    assert "counts on where" in str(refused(twin, ANNA, "bind", binding=binding).error)
+    for path in (TABLE, TOP):
+        did(twin, BEN, "clear", path=path, property="pose")
+    # Relative to a prim beside it, what holds both may be moved, and neither alone.
+    did(twin, ANNA, "bind", binding=binding | {"frame": TOP})
+    did(twin, BEN, "move", path=TABLE, position=[1, 1, 1])
+    assert_one_truth(twin)
+    assert "counts on where" in str(refused(twin, BEN, "move", path=TOP, position=[1, 0, 0]).error)
+
+
 def test_a_prim_that_was_moved_by_hand_cannot_be_bound(twin: LiveTwin) -> None:
     did(twin, ANNA, "move", path=TABLE, position=[1, 0, 0])
     answer = refused(twin, BEN, "bind", binding={"kind": "pose", "prim": TABLE, "position": {"x": "crane.y"}})
@@ -564,3 +586,78 @@ def _value(one: Any) -> Any:
     if kind == "visibility":
         return "inherited" if value else "invisible"
     return float(value)
+
+
+STOP = "/Hall/Door/Stop"
+anything = st.one_of(
+    st.sampled_from(["yes", "no"]).map(
+        lambda name: {"kind": "variant", "path": DOOR, "variantSet": "open", "variant": name}
+    ),
+    st.tuples(st.sampled_from([DOOR, TABLE, STOP]), st.sampled_from(["x", "z"])).map(
+        lambda told: {
+            "kind": "bind",
+            "binding": {"kind": "pose", "prim": told[0], "position": {told[1]: "crane.y"}},
+        }
+    ),
+    st.sampled_from(["0", "1", "pose /Hall/Table", "pose /Hall/Door"]).map(
+        lambda key: {"kind": "unbind", "key": key}
+    ),
+    st.tuples(st.sampled_from([DOOR, TABLE, STOP, "/Hall/Crane", MUG]), st.integers(-60, 60)).map(
+        lambda told: {"kind": "move", "path": told[0], "position": [told[1] / 64, 0, 0], "frame": "world"}
+    ),
+    st.tuples(st.sampled_from(["/Hall/Crane/Hook", TABLE, STOP]), st.booleans()).map(
+        lambda told: {"kind": "visibility", "path": told[0], "visible": told[1]}
+    ),
+    st.integers(0, 5).map(
+        lambda n: {"kind": "set", "path": LAMP, "property": "inputs:intensity", "value": n}
+    ),
+    st.floats(0, 1).map(
+        lambda share: {
+            "kind": "set",
+            "path": "/Hall/Looks/Red",
+            "property": "inputs:roughness",
+            "value": share,
+        }
+    ),
+    st.sampled_from(["#000000", "#336699"]).map(
+        lambda color: {"kind": "set", "path": TOP, "property": "primvars:displayColor", "value": color}
+    ),
+    st.sampled_from([["desk"], []]).map(
+        lambda labels: {"kind": "set", "path": TOP, "property": "semantics:labels:class", "value": labels}
+    ),
+    st.sampled_from([{"kind": "undo"}, {"kind": "redo"}]),
+    st.integers(-5, 5).map(lambda n: {"say": float(n)}),
+)
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(anything, min_size=3, max_size=15))
+def test_whatever_one_does_clients_hold_what_the_stage_has_and_undo_leads_back(
+    tmp_path_factory: pytest.TempPathFactory, told: list[Any]
+) -> None:
+    twin = make_twin(tmp_path_factory.mktemp(f"any{next(fresh)}"))
+    assert twin.desk is not None
+    say(twin, x=1.0, y=2.0, load=100)
+    for one in told:
+        if "say" in one:
+            say(twin, x=one["say"], y=one["say"] + 1, load=490 + 5 * one["say"])
+        else:
+            answer = do(twin, ANNA, command(**one))
+            assert answer.ok or answer.code in ("refused", "conflict"), answer
+        assert_one_truth(twin)
+        read = read_snapshot(twin.opened)
+        scene = twin.hub.scene.snapshot
+        assert scene.lights == read.lights and set(scene.materials) == set(read.materials)
+        assert list(scene.prims.path) == list(read.prims.path)
+        assert scene.prims.labels[scene.prims.index_of[TOP]] == read.prims.labels[read.prims.index_of[TOP]]
+        colour = twin.opened.stage.GetPrimAtPath(TOP).GetAttribute("primvars:displayColor").Get()
+        style = twin.hub.latest().style
+        painted = style.rgba[style.index == scene.prims.index_of[TOP]]
+        assert bool(len(painted) and painted[0, 3]) == bool(colour)
+    while (answer := do(twin, ANNA, command("undo"))).ok:
+        pass
+    assert "nothing to undo" in str(answer.error)
+    assert ui(twin).strip() == "#usda 1.0"
+    assert twin.bindings is not None and [b.kind for b in twin.bindings.bindings] == ["pose", "visibility"]
+    assert_one_truth(twin)
+    twin.desk.close()

@@ -22,6 +22,7 @@ from twinstage.base.clock import ManualClock
 from twinstage.scene.columns import EntityColumns, TextColumns, frozen
 from twinstage.sync.hub import Hub, SignalMeta
 from twinstage.sync.scene_json import scene_bytes
+from twinstage.sync.session import MAX_CONTROL, MAX_CONTROL_BYTES
 
 SECOND = 1_000_000_000
 PATHS = ("/World", "/World/A", "/World/A/B", "/World/C")
@@ -125,7 +126,8 @@ class Victim:
             for told in self.session.take(now):
                 if isinstance(told, bytes):
                     self.talker.seq = stranger.decode(told)[0][-1].seq
-        assert len(self.session._control) <= 66
+        waiting = self.session._control
+        assert len(waiting) <= MAX_CONTROL + 2 or sum(map(len, waiting)) <= MAX_CONTROL_BYTES
         assert len(self.session._under_way) <= 2
 
     def end(self) -> int:

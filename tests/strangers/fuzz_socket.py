@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
+import os
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from random import Random
 
 from tests.strangers.client import Client
@@ -52,6 +54,8 @@ class Met:
     ticks: int = 0
     """That the good client applied."""
     digests: int = 0
+    grown_mib: float = 0.0
+    """Memory of the process at the end against after a fifth of the connections."""
 
 
 class Complaints(logging.Handler):
@@ -161,7 +165,7 @@ async def fuzz_sockets(connections: int, seed: int, *, at_once: int = 8) -> Met:
     change(hub, 0)
     with complaints() as lines:
         async with watched(hub) as (url, good):
-            port = int(url.rpartition(":")[2])
+            port, first = int(url.rpartition(":")[2]), 0.0
             asyncio.get_running_loop().set_exception_handler(lambda _, context: lines.append(str(context)))
             while met.connections < connections:
                 batch = []
@@ -181,7 +185,9 @@ async def fuzz_sockets(connections: int, seed: int, *, at_once: int = 8) -> Met:
                 if (seq, theirs) != (own, mine_) or good.connections != 1:
                     met.failures.append(f"the good client lost its way: {good.closes} {good.refusals}")
                 met.digests += 1
-            met.ticks = good.ticks
+                if not first and met.connections >= connections // 5:
+                    first = resident_mib()
+            met.ticks, met.grown_mib = good.ticks, resident_mib() - first if first else 0.0
             deadline = asyncio.get_running_loop().time() + 5
             while len(hub.sessions) > 1 and asyncio.get_running_loop().time() < deadline:
                 await asyncio.sleep(0.01)
@@ -189,6 +195,11 @@ async def fuzz_sockets(connections: int, seed: int, *, at_once: int = 8) -> Met:
                 met.failures.append(f"{len(hub.sessions)} sessions are left")
     met.failures += lines
     return met
+
+
+def resident_mib() -> float:
+    """Memory of this process now."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def judge(met: Met, data: bytes, head: bytes, end: str) -> None:

@@ -52,7 +52,7 @@ def vectors() -> Path:
 class Nats:
     """The real server, on a port of this machine that stays the same when it is started again."""
 
-    def __init__(self, folder: Path, settings: str = "") -> None:
+    def __init__(self, folder: Path, settings: str = "max_payload: 1MB\n") -> None:
         self._folder = folder
         (folder / "nats.conf").write_text(settings)
         self._port = -1

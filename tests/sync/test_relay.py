@@ -390,12 +390,16 @@ def test_a_twin_that_falls_silent_is_told_to_viewers_and_so_is_its_return(
             await all_equal(relays, hub, client)
             await going.__aexit__(None, None, None)
             await relays.until(lambda: any("last state" in text for text in client.notices))
+            async with connect(url) as late:
+                await relays.until(lambda: any("last state" in text for text in late.notices))
             assert not relay.readiness().ready and relay.link.bus.problem == "" and client.model.seq == 10
             await plant.steps(10)  # it was only out of reach: the same epoch goes on
             async with relays.published(hub, nats, subject):
                 await all_equal(relays, hub, client)
                 await relays.until(lambda: any("heard again" in text for text in client.notices))
                 assert client.reconnects == 0 and relay.readiness().ready
+                async with connect(url) as after:
+                    assert after.model.seq == 20 and after.notices == []
 
     run(work)
 

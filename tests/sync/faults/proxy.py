@@ -10,7 +10,7 @@ import json
 import socket
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 TEXT, BINARY, CLOSE = 1, 2, 8
 TICK_END = 5
@@ -41,7 +41,6 @@ class Link:
     """Nothing passes any more, and nobody is told: what a router does that has forgotten the connection."""
     told: int = 0
     """Binary messages to the client so far."""
-    held: list[bytes] = field(default_factory=list)
 
     async def tell(self, payload: bytes, opcode: int = BINARY) -> None:
         """A whole message to the client."""
@@ -294,8 +293,6 @@ class Once:
             await self._act(link, message)
         else:
             await link.raw(message.raw)
-            while link.held:
-                await link.tell(link.held.pop(0))
 
 
 async def half_then_cut(link: Link, message: Message) -> None:
@@ -329,13 +326,33 @@ async def repeat(link: Link, message: Message) -> None:
     await link.tell(message.payload)
 
 
-async def swap(link: Link, message: Message) -> None:
-    """The tick comes after the next one."""
-    link.held.append(message.payload)
-
-
 async def lose(link: Link, message: Message) -> None:
     """The tick never comes."""
+
+
+class Swap:
+    """A hook that sends a tick after the next one. Where no next one comes (the client is at single catch-ups), it lets it go
+    and tries the next."""
+
+    def __init__(self, after: int = 3) -> None:
+        self._after = after
+        self._held: bytes | None = None
+        self.done = False
+
+    async def __call__(self, link: Link, message: Message) -> None:
+        if self.done or not message.ends_tick or link.told <= self._after:
+            await link.raw(message.raw)
+        elif self._held is None:
+            self._held = message.raw
+            asyncio.get_running_loop().call_later(0.3, self._let_go, link)
+        else:
+            held, self._held, self.done = self._held, None, True
+            await link.raw(message.raw + held)
+
+    def _let_go(self, link: Link) -> None:
+        if self._held is not None:
+            link.client.write(self._held)
+            self._held = None
 
 
 class Lie:

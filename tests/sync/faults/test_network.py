@@ -36,7 +36,7 @@ IN_THE_MIDDLE = [
     Fault("a bit damaged", lambda: network.Once(network.damage), keyframe=True),
     Fault("frames of version 2", lambda: network.Once(network.other_version), keyframe=True),
     Fault("a tick lost", lambda: network.Once(network.lose), keyframe=True),
-    Fault("two ticks swapped", lambda: network.Once(network.swap), keyframe=True),
+    Fault("two ticks swapped", lambda: network.Swap(), keyframe=True),
     Fault("a tick twice", lambda: network.Once(network.repeat), keyframe=None, reconnects=False),
     Fault("an old tick replayed", lambda: network.Replay(), keyframe=True),
 ]

@@ -59,7 +59,7 @@ const link = new Link(new URL("ws", url).href.replace("http", "ws"), {
   onAlarm() {},
   onCommand() {},
   onChange() {},
-}, process.argv[3] && Number(process.argv[3]));
+}, undefined, process.argv[3] && Number(process.argv[3]));
 link.connect();
 
 function local(node, out) {

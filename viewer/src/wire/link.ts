@@ -45,6 +45,7 @@ export class Link {
     private readonly handlers: LinkHandlers,
     /** Opens the connection; a page that holds a recording has another way. */
     private readonly open: (url: string) => WebSocket = (address) => new WebSocket(address, "twin.v1"),
+    private readonly patienceMs = PATIENCE_MS,
   ) {}
 
   connect(): void {
@@ -58,7 +59,7 @@ export class Link {
     socket.onclose = (event) => this.lost(event.code, event.reason);
     window.clearInterval(this.pingTimer);
     this.unheard = 0;
-    this.pingTimer = window.setInterval(() => this.watch(socket), PATIENCE_MS / MOST_UNHEARD);
+    this.pingTimer = window.setInterval(() => this.watch(socket), this.patienceMs / MOST_UNHEARD);
     this.handlers.onChange();
   }
 

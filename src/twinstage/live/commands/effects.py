@@ -153,12 +153,12 @@ class Effects:
         if not structural:
             self._note(changes)
 
-    def _check(self, values: Values, bound: Bound) -> None:
-        """UserError where a binding drives what is edited."""
+    def _check(self, values: Values, bound: Bound, more: str = "") -> None:
+        """UserError where a binding drives what is edited; `more` ends its sentence."""
         for (path, name), value in values.items():
             complaint = None if value is None else bound.complaint(path, name)
             if complaint:
-                raise UserError(complaint)
+                raise UserError(complaint + more)
 
     def _straight(self, changes: Values) -> None:
         """UserError where transform ops that were set now shear a prim: no viewer could show that."""
@@ -226,6 +226,8 @@ class Effects:
         return merge_ticks(parts) if parts else None
 
     def _masked(self, columns: TickColumns) -> TickColumns:
+        if not any(len(nodes) for nodes in self._masks.values()):
+            return columns
         pose, shown, style = columns.pose, columns.visibility, columns.style
         keep = [
             ~np.isin(index, self._masks[kind])
@@ -362,7 +364,7 @@ class Effects:
             if plan is not None and plan.findings:  # instances were opened up
                 base = read_snapshot(own)
             bound = Bound.of(plan, base)
-            self._check(self._values, bound)
+            self._check(self._values, bound, "; an edit of it stands, which has to be cleared first")
             surfaces = surfaces_of(own.stage)
             snapshot = with_looks(base, live.opened, self._values)
         except Exception:
