@@ -39,7 +39,12 @@ from twinstage.sync.wire.pose import (
     snap_pose,
 )
 from twinstage.sync.wire.rotation import pack_quaternions, unpack_quaternions
-from twinstage.sync.wire.texts import MAX_TEXT, EntityBody, TextBody, encode_entities, encode_texts, utf8
+from twinstage.sync.wire.texts import (
+    MAX_TEXT,
+    encode_entities,
+    encode_texts,
+    utf8,
+)
 from twinstage.sync.wire.values import encode_signals, encode_style, encode_visibility
 
 __all__ = [
@@ -64,13 +69,11 @@ __all__ = [
     "VERSION",
     "Body",
     "DeltaBody",
-    "EntityBody",
     "Frame",
     "FrameError",
     "Header",
     "PoseBody",
     "Stamp",
-    "TextBody",
     "decode",
     "decode_counting",
     "encode_delta",

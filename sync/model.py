@@ -8,19 +8,24 @@ import numpy as np
 
 from twinstage.base.errors import UserError, did_you_mean
 from twinstage.base.quality import BAD_NO_DATA
-from twinstage.scene.columns import F8, SignalColumns, StyleColumns, VisibilityColumns
+from twinstage.scene.columns import (
+    F8,
+    EntityColumns,
+    SignalColumns,
+    StyleColumns,
+    TextColumns,
+    VisibilityColumns,
+)
 from twinstage.scene.transforms import compose_trs
 from twinstage.sync import digest
 from twinstage.sync.codec import (
     QUANTUM,
     Body,
     DeltaBody,
-    EntityBody,
     Frame,
     FrameError,
     Header,
     PoseBody,
-    TextBody,
     epoch_crc,
     unpack_quaternions,
 )
@@ -162,11 +167,11 @@ class SceneModel:
             at = _known(body.index, self.node_count, "node")
             self._switched[at] = True
             self._visible[at] = body.visible
-        elif isinstance(body, TextBody):
+        elif isinstance(body, TextColumns):
             _known(body.signal, len(self.signal_ids), "signal")
             rows = zip(body.text, body.event_ns.tolist(), body.quality.tolist(), strict=True)
             self._texts.update(zip(body.signal.tolist(), rows, strict=True))
-        elif isinstance(body, EntityBody):
+        elif isinstance(body, EntityColumns):
             _known(body.index, self.node_count, "node")
             self._entities.update(zip(body.index.tolist(), body.entity.tolist(), strict=True))
 

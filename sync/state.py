@@ -11,9 +11,11 @@ import numpy as np
 
 from twinstage.scene.columns import (
     Bool,
+    EntityColumns,
     PoseColumns,
     SignalColumns,
     StyleColumns,
+    TextColumns,
     TickColumns,
     VisibilityColumns,
 )
@@ -122,11 +124,11 @@ class Told:
             self._parts["visibility"].append((body.index, body.visible))
         elif isinstance(body, SignalColumns):
             self._parts["signals"].append((body.signal, body.value, body.event_ns, body.quality))
-        elif isinstance(body, codec.TextBody):
+        elif isinstance(body, TextColumns):
             text = np.empty(len(body), object)
             text[:] = [codec.utf8(one) for one in body.text]
             self._parts["texts"].append((body.signal, text, body.event_ns, body.quality))
-        elif isinstance(body, codec.EntityBody):
+        elif isinstance(body, EntityColumns):
             self._parts["entities"].append((body.index, body.entity))
 
     def _add_delta(self, body: codec.DeltaBody, header: codec.Header) -> None:

@@ -11,8 +11,8 @@ import msgspec
 
 from twinstage.base.errors import UserError
 from twinstage.sync.codec import OP_TICK_END, Frame, FrameError, decode
+from twinstage.sync.document import read_document
 from twinstage.sync.recording import tape
-from twinstage.sync.recording.document import read_document
 from twinstage.sync.recording.reader import McapFile
 from twinstage.sync.recording.records import ChunkPlace, Message
 

@@ -17,9 +17,9 @@ from twinstage.scene.columns import F8, PoseColumns, frozen
 from twinstage.scene.snapshot import Snapshot
 from twinstage.scene.transforms import decompose_trs
 from twinstage.sync.codec import QUANTUM, DeltaBody, FrameError, PoseBody, unpack_quaternions
+from twinstage.sync.document import snapshot_of
 from twinstage.sync.recording import protobuf as pb
 from twinstage.sync.recording.archive import Archive, Step
-from twinstage.sync.recording.document import snapshot_of
 from twinstage.sync.recording.replica import Replica
 from twinstage.sync.recording.tape import CHUNK_BYTES, MOST_CHUNK, Topics, declare
 from twinstage.sync.recording.writer import McapWriter

@@ -13,9 +13,9 @@ import msgspec
 from twinstage.base.errors import UserError
 from twinstage.scene.columns import TickColumns
 from twinstage.sync.codec import FrameError
+from twinstage.sync.document import bindings_of, signals_of, snapshot_of
 from twinstage.sync.hub import Hub
 from twinstage.sync.recording.archive import Archive, Step
-from twinstage.sync.recording.document import bindings_of, signals_of, snapshot_of
 from twinstage.sync.recording.replica import Replica
 
 Status = Literal["playing", "paused", "buffering", "ended"]

@@ -21,12 +21,10 @@ from twinstage.scene.columns import (
 from twinstage.sync.codec import (
     QUANTUM,
     DeltaBody,
-    EntityBody,
     Frame,
     FrameError,
     Header,
     PoseBody,
-    TextBody,
     quanta_of,
     unpack_quaternions,
 )
@@ -159,7 +157,7 @@ def _signal_rows(bodies: Sequence[object]) -> SignalColumns:
 
 
 def _texts(bodies: Sequence[object]) -> TextColumns:
-    parts = [body for body in bodies if isinstance(body, TextBody)]
+    parts = [body for body in bodies if isinstance(body, TextColumns)]
     return TextColumns(
         _joined([part.signal for part in parts], np.uint32),
         tuple(text for part in parts for text in part.text),
@@ -169,7 +167,7 @@ def _texts(bodies: Sequence[object]) -> TextColumns:
 
 
 def _entities(bodies: Sequence[object]) -> EntityColumns:
-    parts = [body for body in bodies if isinstance(body, EntityBody)]
+    parts = [body for body in bodies if isinstance(body, EntityColumns)]
     return EntityColumns(
         _joined([part.index for part in parts], np.uint32), _joined([part.entity for part in parts], np.int64)
     )

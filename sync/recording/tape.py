@@ -10,7 +10,7 @@ from typing import IO, Any
 import msgspec
 
 from twinstage.sync.codec import Frame, epoch_crc
-from twinstage.sync.recording.document import read_document
+from twinstage.sync.document import read_document
 from twinstage.sync.recording.replica import Replica
 from twinstage.sync.recording.writer import McapWriter
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from twinstage.scene.columns import SignalColumns, StyleColumns, VisibilityColumns
+from twinstage.scene.columns import EntityColumns, SignalColumns, StyleColumns, TextColumns, VisibilityColumns
 from twinstage.sync.wire import delta, header, pose, texts, values
 from twinstage.sync.wire.header import FrameError, Header, Stamp
 
@@ -14,8 +14,8 @@ Body: TypeAlias = (
     | SignalColumns
     | StyleColumns
     | VisibilityColumns
-    | texts.TextBody
-    | texts.EntityBody
+    | TextColumns
+    | EntityColumns
     | None
 )
 _Size = Callable[[int, int], tuple[int, int]]

@@ -1,11 +1,10 @@
 """ops 7 and 8: the texts of string signals, and which entity a node shows."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-from twinstage.scene.columns import I8, U4
+from twinstage.scene.columns import I8, U4, EntityColumns, TextColumns
 from twinstage.sync.wire.header import MAX_BODY, OP_ENTITY, OP_TEXT, FrameError, Header, Stamp, seal
 from twinstage.sync.wire.reader import Reader
 from twinstage.sync.wire.values import parts_of
@@ -13,30 +12,6 @@ from twinstage.sync.wire.values import parts_of
 MAX_TEXT = 1 << 14
 """Longest text of a signal in UTF-8 [B]; longer ones are cut at a character."""
 _ROW = 20
-
-
-@dataclass(frozen=True, slots=True)
-class TextBody:
-    """A decoded op 7: signal ids u4[n] ascending, their texts, event times i8[n], quality u4[n]."""
-
-    signal: U4
-    text: tuple[str, ...]
-    event_ns: I8
-    quality: U4
-
-    def __len__(self) -> int:
-        return len(self.signal)
-
-
-@dataclass(frozen=True, slots=True)
-class EntityBody:
-    """A decoded op 8: node ids u4[n] ascending, the entity each shows i8[n] (-1 none)."""
-
-    index: U4
-    entity: I8
-
-    def __len__(self) -> int:
-        return len(self.index)
 
 
 def utf8(text: str) -> bytes:
@@ -89,7 +64,7 @@ def text_size(n: int, flags: int) -> tuple[int, int]:
     return _ROW * n, max(_ROW * n, MAX_BODY)
 
 
-def read_texts(body: memoryview | bytes, header: Header) -> TextBody:
+def read_texts(body: memoryview | bytes, header: Header) -> TextColumns:
     """The columns of an op 7; FrameError where the ends do not fit or a text is not UTF-8."""
     reader, n = Reader(body), header.n
     event_ns, signal = reader.take("<i8", n), reader.take("<u4", n)
@@ -102,11 +77,11 @@ def read_texts(body: memoryview | bytes, header: Header) -> TextBody:
         text = tuple(data[a:b].decode() for a, b in zip(starts.tolist(), ends.tolist(), strict=True))
     except UnicodeDecodeError as error:
         raise FrameError(f"a text is not UTF-8: {error.reason}") from None
-    return TextBody(signal, text, event_ns, quality)
+    return TextColumns(signal, text, event_ns, quality)
 
 
-def read_entities(body: memoryview | bytes, header: Header) -> EntityBody:
+def read_entities(body: memoryview | bytes, header: Header) -> EntityColumns:
     """The columns of an op 8."""
     reader = Reader(body)
     entity = reader.take("<i8", header.n)
-    return EntityBody(reader.take("<u4", header.n), entity)
+    return EntityColumns(reader.take("<u4", header.n), entity)

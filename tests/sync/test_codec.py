@@ -11,7 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from twinstage.scene.columns import PoseColumns, SignalColumns, StyleColumns, VisibilityColumns, frozen
+from twinstage.scene.columns import (
+    EntityColumns,
+    PoseColumns,
+    SignalColumns,
+    StyleColumns,
+    TextColumns,
+    VisibilityColumns,
+    frozen,
+)
 from twinstage.scene.transforms import quat_to_matrix
 from twinstage.sync import codec
 
@@ -49,10 +57,10 @@ def columns_of(frame: codec.Frame) -> dict:
     elif isinstance(body, codec.DeltaBody):
         row |= {"ids": body.index.tolist(), "quantum": body.quantum, "move": body.move.tolist()}
         row["turn"] = body.turn.astype(np.int16).tolist()
-    elif isinstance(body, codec.TextBody):
+    elif isinstance(body, TextColumns):
         row |= {"ids": body.signal.tolist(), "text": list(body.text), "quality": body.quality.tolist()}
         row["eventNsColumn"] = [str(t) for t in body.event_ns.tolist()]
-    elif isinstance(body, codec.EntityBody):
+    elif isinstance(body, EntityColumns):
         row |= {"ids": body.index.tolist(), "entity": [str(e) for e in body.entity.tolist()]}
     elif isinstance(body, SignalColumns):
         values = [None if np.isnan(v) else v for v in body.value.tolist()]
