@@ -15,6 +15,8 @@ PIXELS = 0.02
 ROW_PIXELS = 0.3
 """The same for a camera that moves while it reads its rows: a place may lie between two of them."""
 ROUNDS = 6
+PLACES = 9
+"""Places along an edge that a lens bends."""
 
 
 def check_extent(
@@ -46,18 +48,29 @@ def extent(eye: Eye, world: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarr
         return None
     slack = ROW_PIXELS if eye.moving else PIXELS
     if eye.kind == "opencv":
-        edges = np.unique(
-            np.sort(np.concatenate([triangles[:, k] for k in ([0, 1], [1, 2], [2, 0])]), axis=1), axis=0
-        )
-        a, b = world[edges[:, 0]], world[edges[:, 1]]
-        ends, middles = (_seen(eye, part) for part in (np.concatenate([a, b]), (a + b) / 2))
-        if ends is None or middles is None:
+        found = _bent(eye, world, triangles)
+        if found is None:
             return None
-        slack += float(np.abs(middles - (ends[: len(a)] + ends[len(a) :]) / 2).max())
-        pixels = np.concatenate([pixels, middles])
+        pixels, sag = found
+        slack += sag
     low, high = pixels.min(0), pixels.max(0)
     size = np.array([eye.width, eye.height])
     return (low, high, slack) if (low >= -size).all() and (high <= 2 * size).all() else None
+
+
+def _bent(eye: Eye, world: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, float] | None:
+    """Pixels of places along all edges, f8[n, 2], and how far the edges stray from straight lines between them."""
+    sides = np.concatenate([triangles[:, k] for k in ([0, 1], [1, 2], [2, 0])])
+    edges = np.unique(np.sort(sides, axis=1), axis=0)
+    share = np.linspace(0.0, 1.0, PLACES)[:, None, None]
+    places = world[edges[:, 0]] * (1 - share) + world[edges[:, 1]] * share
+    pixels = _seen(eye, places.reshape(-1, 3))
+    if pixels is None:
+        return None
+    rows = pixels.reshape(PLACES, -1, 2)
+    # A parabola through three places strays a quarter as far between two of them as the middle one does.
+    sag = float(np.abs(rows[1:-1] - (rows[:-2] + rows[2:]) / 2).max()) / 4
+    return pixels, sag
 
 
 def _seen(eye: Eye, points: np.ndarray) -> np.ndarray | None:
