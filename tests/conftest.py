@@ -4,6 +4,7 @@ import importlib.util
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -28,17 +29,27 @@ def shared() -> Path:
 @pytest.fixture(scope="session")
 def validate_glb() -> Iterator[Callable[..., list[str]]]:
     """`validate(data)` of tests/gltf_validator.py: the errors of a GLB file by the Khronos validator; skips without it."""
-    name = "gltf_validator"
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, ROOT / "tests" / "gltf_validator.py")
-        assert spec is not None and spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        spec.loader.exec_module(module)
-    module = sys.modules[name]
+    module = _module("gltf_validator")
     try:
         module.validator()
     except module.ValidatorMissing as missing:
         pytest.skip(str(missing))
     yield module.validate
     module.close()
+
+
+@pytest.fixture(scope="session")
+def nodes() -> ModuleType:
+    """tests/node_programs.py: `newest((22, 18))` is a Node of at least that version, `version(node)` says which."""
+    return _module("node_programs")
+
+
+def _module(name: str) -> ModuleType:
+    """A helper of this folder, which is not on the path of modules."""
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, ROOT / "tests" / f"{name}.py")
+        assert spec is not None and spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        spec.loader.exec_module(module)
+    return sys.modules[name]

