@@ -54,7 +54,7 @@ def own_layer(opened: OpenedStage, note: dict[str, Any] | None = None) -> OwnLay
     merged = UsdUtils.FlattenLayerStack(Usd.Stage.Open(session))
     layer = Sdf.Layer.CreateAnonymous("export.usda")
     layer.TransferContent(merged)
-    _copy_metadata(opened.stage.GetRootLayer(), layer)
+    copy_metadata(opened.stage.GetRootLayer(), layer)
     layer.subLayerPaths = [str(opened.path)]
     layer.documentation = ""
     layer.comment = ""
@@ -62,7 +62,7 @@ def own_layer(opened: OpenedStage, note: dict[str, Any] | None = None) -> OwnLay
     return OwnLayer(layer, opened, _paints(opened.layers.live) | _paints(opened.layers.ui))
 
 
-def _copy_metadata(root: Any, layer: Any) -> None:
+def copy_metadata(root: Any, layer: Any) -> None:
     """Units, axis, times and the like: a stage takes them from its root layer alone."""
     source, target = root.pseudoRoot, layer.pseudoRoot
     for key in source.ListInfoKeys():

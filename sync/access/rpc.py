@@ -6,7 +6,7 @@ from typing import Any
 
 from twinstage.sync.access.access import Access
 from twinstage.sync.access.roles import CALLER, ROLES, Identity, Refusal
-from twinstage.sync.roles_of_routes import role_of_call
+from twinstage.sync.api.table import role_of_call
 
 
 def interceptor(access: Access) -> Any:

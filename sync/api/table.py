@@ -14,7 +14,7 @@ from twinstage.sync.api import (
     session,
     values,
 )
-from twinstage.sync.api.operation import Operation
+from twinstage.sync.api.operation import Operation, Role
 
 OPERATIONS: tuple[Operation, ...] = (
     *prims.OPERATIONS,
@@ -31,3 +31,9 @@ OPERATIONS: tuple[Operation, ...] = (
     *session.OPERATIONS,
 )
 BY_ID = {operation.id: operation for operation in OPERATIONS}
+
+
+def role_of_call(operation: str) -> Role:
+    """The least role that may call this operation, by its name over gRPC; the highest for one that is not there."""
+    found = BY_ID.get(operation[:1].lower() + operation[1:])
+    return "engineer" if found is None else found.role

@@ -1,7 +1,7 @@
 """The gRPC service of a twin. It runs on the event loop that its hub belongs to; off unless it is asked for.
 
 Who may call is not decided here: `interceptors` (grpc.aio.ServerInterceptor) are handed in, and
-`roles_of_routes.role_of_call` says which role each call needs.
+`api.table.role_of_call` says which role each call needs.
 """
 
 import asyncio

@@ -118,16 +118,15 @@ def _check_places(name: str, cameras: list[dict[str, Any]], judge: Judge) -> Non
 
     But for what moves while a shutter is open: each camera sees that at its own moment.
     """
-    places: dict[tuple[Any, ...], tuple[np.ndarray, str]] = {}
+    places: _Places = {}
     for camera in cameras:
         for item in camera.get("objects", []):
             for point in [] if item.get("moves") else item.get("keypoints") or []:
                 place = np.array(point["world"])
                 key = item["prim_path"], item["point_id"], point["name"]
-                first, other = places.setdefault(key, (place, camera["name"]))
-                off = float(np.abs(place - first).max())
+                off, other = _astray(places, key, place, camera["name"])
                 judge.check(
-                    off <= 1e-6 * max(1.0, float(np.abs(place).max())),
+                    off <= _slack(place),
                     "keypoint.cameras",
                     f"{name} {camera['name']}",
                     f"{item['prim_path']} {point['name']!r} lies {off:.4f} m from where camera {other!r} has it",
@@ -135,7 +134,7 @@ def _check_places(name: str, cameras: list[dict[str, Any]], judge: Judge) -> Non
 
 
 def _check_locals(records: Mapping[str, dict[str, Any]], judge: Judge) -> None:
-    places: dict[tuple[Any, ...], tuple[np.ndarray, str]] = {}
+    places: _Places = {}
     for name, record in records.items():
         for camera in record.get("cameras", []):
             for item in camera.get("objects", []):
@@ -149,14 +148,28 @@ def _check_locals(records: Mapping[str, dict[str, Any]], judge: Judge) -> None:
                     local = (seen - pose["t"]) @ np.array(pose["R"])
                     thing = record.get("stage"), item["prim_path"], item["point_id"]
                     key = item["model"], *thing, point["name"]
-                    first, where = places.setdefault(key, (local, name))
-                    off = float(np.abs(local - first).max())
+                    off, where = _astray(places, key, local, name)
                     judge.check(
-                        off <= 1e-6 * max(1.0, float(np.abs(seen).max())),
+                        off <= _slack(seen),
                         "keypoint.local",
                         f"{name} {camera['name']}",
                         f"{item['prim_path']} {point['name']!r} lies {off:.4f} m from where {where} has it on the object",
                     )
+
+
+_Places = dict[tuple[Any, ...], tuple[np.ndarray, str]]
+"""Where a key point was first, f8[3] [m], and who said so."""
+
+
+def _astray(places: _Places, key: tuple[Any, ...], place: np.ndarray, where: str) -> tuple[float, str]:
+    """How far a key point lies from where it was first [m], and where that was."""
+    first, said = places.setdefault(key, (place, where))
+    return float(np.abs(place - first).max()), said
+
+
+def _slack(place: np.ndarray) -> float:
+    """A micrometre, or that share of how far from the origin it is [m]."""
+    return 1e-6 * max(1.0, float(np.abs(place).max()))
 
 
 def check_lenses(records: Mapping[str, dict[str, Any]], judge: Judge) -> None:

@@ -17,8 +17,7 @@ from twinstage.sync.api.openapi import document, document_text
 from twinstage.sync.api.operation import Refused
 from twinstage.sync.api.page import POLICY, page
 from twinstage.sync.api.prims import PrimAsk, PrimsAsk
-from twinstage.sync.api.table import OPERATIONS
-from twinstage.sync.roles_of_routes import role_of_call
+from twinstage.sync.api.table import OPERATIONS, role_of_call
 
 
 def test_the_document_is_openapi_3_1() -> None:
