@@ -25,8 +25,14 @@ def tidy_heap() -> None:
     """To be called after each frame, or whatever else is done thousands of times with large arrays."""
     global _calls
     _calls += 1
+    if _calls % EVERY == 0:
+        trim_heap()
+
+
+def trim_heap() -> None:
+    """At once: after work with many times the memory that a process needs otherwise."""
     trim = _of_glibc("malloc_trim")
-    if trim is not None and _calls % EVERY == 0:
+    if trim is not None:
         trim(0)
 
 
