@@ -71,6 +71,8 @@ export interface Workbench {
   addCommand(command: Command): Undo;
   /** Does what the command does; false where there is no such command, or not now. */
   runCommand(id: string): boolean;
+  /** All commands that there are now. */
+  readonly commands: { all(): Command[] };
   addPanel(panel: Panel): Undo;
   /** Brings a panel to the front, or closes it where it is there. */
   openPanel(id: string): void;
