@@ -57,6 +57,12 @@ class Conditions:
                 out[k] = value != 0
         return out
 
+    def first_word_ns(self, looked_ns: int) -> int:
+        """When the patience with a signal ends that was never heard of, of those after a look; else the largest int64."""
+        due = self._patience_ns + (looked_ns if self._first_ns is None else self._first_ns) + 1
+        due = due[due > looked_ns]
+        return int(due.min()) if len(due) else int(np.iinfo(np.int64).max)
+
     def _trust(self, state: StateTable, quality: U4, at_ns: int, held: Bool) -> Bool:
         """`stale` and `quality`. A signal that has not been heard yet is given its `max_age`, or 10 s, from the first look."""
         if self._first_ns is None:

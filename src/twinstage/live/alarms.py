@@ -102,6 +102,11 @@ class AlarmDesk:
             outlet.take(records, now_ns)
         return records
 
+    def pass_time(self, now_ns: int) -> None:
+        """It is that time by now, and nothing was judged."""
+        for outlet in self._outlets:
+            outlet.take([], now_ns)
+
     def commit(self) -> None:
         """Make safe what was told; on any thread. A failure is logged once; nothing is lost by it."""
         self._uncommitted = False
