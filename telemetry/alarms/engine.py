@@ -58,7 +58,7 @@ class AlarmEngine:
             return []
         records = self._modes(at_ns, mode) + self._ends_of_shelves(at_ns)
         held = np.array([alarm.condition for alarm in self._alarms], bool)
-        holds = self._conditions.look(state, at_ns, held, quality)
+        holds = self._conditions.look(state, at_ns, held, quality, mode)
         for k, spec in enumerate(self._specs):
             alarm = self._alarms[k]
             if not holds[k] and not alarm.condition and alarm.state in ("normal", "returned"):

@@ -140,9 +140,10 @@ class AlarmDesk:
     def listing(self, *, every: bool) -> Mapping[str, Any]:
         """Active alarms in the order of the engine, or every one in the contract's."""
         items = self.engine.listed() if every else self.engine.active()
-        told = [self._teller.listed(item, self._value(item.spec.signal)) for item in items]
+        mode = self._mode()
+        told = [self._teller.listed(item, self._value(item.spec.signal), mode) for item in items]
         return {
-            "mode": self._mode(),
+            "mode": mode,
             "flooded": self.engine.flooded,
             "count": len(self.engine),
             "alarms": told,
