@@ -156,7 +156,7 @@ class Client:
         self.tier: m.Tier | None = None
         """The pace that the server has changed to since, and why."""
         self.events_missed = 0
-        """Events that happened while the link was down: ask `/api/alarms` how things stand when this grows."""
+        """Events that happened while the link was down, or a relay's: ask `/api/alarms` how things stand when this grows."""
         self._event = 0
         """Number of the newest event that is known to have happened."""
         self.frames_skipped = 0
@@ -514,12 +514,14 @@ class Client:
         elif isinstance(message, m.Event) and message.event == "notice":
             self.notices = [*self.notices[-99:], message.text]
         if isinstance(message, m.Event):
-            self._event = max(self._event, message.n)
+            if message.n:
+                self.events_missed += max(0, message.n - self._event - (message.event != "missed"))
+                self._event = max(self._event, message.n)
             if self._on_event:
                 self._on_event(message)
 
     def _count_events(self, message: m.Welcome) -> None:
-        """Within one connection none is lost; what happened between two is."""
+        """What happened between two connections is lost; within one a relay says what it has lost itself."""
         if self.welcome is not None and "event" in message.want:
             before = self._event if message.epoch == self.welcome.epoch else 0
             self.events_missed += max(0, message.events - before)

@@ -354,6 +354,13 @@ class Hub:
             follower.event(name, self._events, data)
         return self._events
 
+    def events_are(self, n: int, *, tell: bool = True) -> None:
+        """There were `n` events, of a hub that goes on with another's count; `tell` who follows how many it has missed."""
+        missed = n - self._events
+        if missed > 0 and tell:
+            self.event("missed", {"count": missed}, n)
+        self._events = max(self._events, n)
+
     # ------------------------------------------------------------------ from another hub
 
     def become(

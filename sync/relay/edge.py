@@ -156,12 +156,15 @@ class Edge:
         else:
             told = json_object(feed.body)
             self.edits = max(self.edits, int(told.get("edits", 0)))
-            if feed.kind != BEAT:
+            if feed.kind == BEAT:
+                self.hub.events_are(int(told["events"]))
+            else:
                 self._tell(told)
 
     def _tell(self, told: dict[str, Any]) -> None:
         kind = told.get("type")
         if kind == "event":
+            self.hub.events_are(told["n"] - 1)
             self.hub.event(told["event"], told["data"], told["n"])
         elif kind == "notice":
             self.hub.notice(told["level"], told["text"])
@@ -259,6 +262,7 @@ class Edge:
             )
         if frames[-1].header.keyframe or frames[-1].header.seq > hub.seq:
             hub.absorb(frames)
+        hub.events_are(0 if self._ever else int(head["events"]), tell=False)
         if self._ever and not self._trusted:  # clients hold it, too, and cannot know: they begin anew
             for follower in (*hub.sessions, *hub.taps):
                 follower.scene_replaced()
@@ -269,6 +273,7 @@ class Edge:
         self._wanted.clear()
         for told in head["told"]:
             self._tell(told)
+        hub.events_are(int(head["events"]))
         self.counts.caught_up += 1
         waiting, self._buffer, self._buffered = self._buffer, deque(), 0
         while waiting and self.in_step:

@@ -1,7 +1,7 @@
 """A relay of several twins: each is followed as by a relay of its own, and all are served as one scene.
 
-The whole has an epoch of this relay's own, so a client that moves to another joined relay takes everything anew there. Calls
-and commands are not passed on: nobody knows which twin they are for.
+The whole has an epoch of this relay's own, so a client that moves to another joined relay takes everything anew there. Commands
+go to the twin that they are for (`orders`); calls are not passed on: nobody knows which twin they are for.
 """
 
 import asyncio
@@ -20,6 +20,7 @@ from twinstage.sync.relay.choices import NatsChoices
 from twinstage.sync.relay.join import Place, check_prefixes, join_documents, placed
 from twinstage.sync.relay.link import Link, Through, whole
 from twinstage.sync.relay.mirror import blank, read_mirror
+from twinstage.sync.relay.orders import Orders
 from twinstage.sync.tiers import Tier
 
 _PERIOD_S = 1 / 60
@@ -60,7 +61,12 @@ class Part:
 
     def event(self, name: str, n: int, data: Mapping[str, Any]) -> None:
         """With the part's name, and a number of the whole."""
-        self._joined.hub.event(name, {**data, "twin": self.prefix})
+        hub = self._joined.hub
+        if name == "edit":
+            data = self._joined.orders.told(self.prefix, data)
+        hub.event(
+            name, {**data, "twin": self.prefix}, hub.events + (data["count"] if name == "missed" else 1)
+        )
 
 
 class Joined:
@@ -85,6 +91,8 @@ class Joined:
             Part(self, prefix, Link(replace(choices, subject=subject), clock=clock, through=through))
             for prefix, subject in sorted(subjects.items())
         ]
+        self.orders = Orders({part.prefix: part.link for part in self.parts})
+        self.hub.take_command, self.hub.edits = self.orders.take_command, self.orders.edits
 
     def due(self) -> None:
         """Tells soon what is new."""
