@@ -149,6 +149,8 @@ class Client:
         self.connected = False
         self.reconnects = 0
         """Connections after the first one."""
+        self.away: m.Away | None = None
+        """Since when a relay cannot reach its twin, whose last state is shown; None while it can."""
         self.notices: list[str] = []
         """The last notices of the server, newest last."""
         self.welcome: m.Welcome | None = None
@@ -484,7 +486,7 @@ class Client:
         if isinstance(message, m.Welcome):
             self._count_events(message)
             self.role = message.role
-            self.welcome, self.tier = message, None
+            self.welcome, self.tier, self.away = message, None, None
             self.reconnects += self._tick is not None
             if self._tap is not None:
                 self._tap.welcomed(int(message.server_time_ns))
@@ -499,6 +501,8 @@ class Client:
                 self._clock.add(sent_ns, time.time_ns(), int(message.server_time_ns))
         elif isinstance(message, m.Tier):
             self.tier = message
+        elif isinstance(message, m.Away):
+            self.away = message if message.since_ns else None
         elif isinstance(message, m.Digest):
             self._compare(message)
         elif isinstance(message, m.Answer):

@@ -20,7 +20,7 @@ from twinstage.base.clock import Clock, SystemClock
 from twinstage.sync import codec
 from twinstage.sync.clock import ClockOffset
 from twinstage.sync.hub import Hub
-from twinstage.sync.messages import CHANNELS, Interest
+from twinstage.sync.messages import CHANNELS, Away, Interest
 from twinstage.sync.relay.asking import Asker, Refusal
 from twinstage.sync.relay.bus import NoAnswer
 from twinstage.sync.relay.envelope import BEAT, TICK, EnvelopeError, Feed, json_object, read_feed
@@ -295,10 +295,12 @@ class Edge:
                 self._lost("nothing is heard from the twin")
             if apart and self._ever and not self._told_apart:
                 self._told_apart = True
-                self.hub.standing = APART
+                since_ns = self._clock.now_ns() - int(self.silent_s * 1e9)
+                self.hub.twin_is(Away(str(since_ns)), APART)
                 self.hub.notice("warning", APART)
             elif self._told_apart and self.in_step:
-                self._told_apart, self.hub.standing = False, ""
+                self._told_apart = False
+                self.hub.twin_is(None)
                 self.hub.notice("info", "the twin is heard again")
 
     async def _keep_time(self) -> None:
