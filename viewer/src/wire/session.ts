@@ -76,6 +76,9 @@ export class Session {
   /** Ticks a second that the server sends now, and why; 0 = not said. */
   hz = 0;
   hzReason = "";
+  /** Since when the twin behind a relay is away, by its clock [ms since 1970], and which of several; NaN: it is there. */
+  awayMs = Number.NaN;
+  awayTwins: readonly string[] = [];
   /** Text messages and events of kinds that this viewer does not know. */
   unknownMessages = 0;
   /** Times that the state held was in doubt and everything was taken anew. */
@@ -121,6 +124,10 @@ export class Session {
         return [];
       case "digest":
         return this.compare(message);
+      case "away":
+        this.awayMs = typeof message.sinceNs === "string" ? Number(message.sinceNs) / 1e6 : Number.NaN;
+        this.awayTwins = Array.isArray(message.twins) ? message.twins.map(String) : [];
+        return [];
       case "pong":
         return [{ kind: "pong", sent: Number(message.t), serverMs: Number(message.serverTimeNs) / 1e6 }];
       case "bye":
@@ -186,6 +193,7 @@ export class Session {
     this.role = String(message.role ?? "");
     this.hz = Number(message.rate) || 0;
     this.hzReason = "";
+    this.awayMs = Number.NaN;
     if (epoch === this.epoch && Number(message.revision) === this.revision) return this.ready();
     this.phase = "loading";
     return [{ kind: "fetch", epoch }];
@@ -194,7 +202,7 @@ export class Session {
   private event(message: Json): Effect[] {
     if (message.event === "notice")
       return [{ kind: "notice", level: String(message.level), text: String(message.text) }];
-    if (message.event === "alarm") return [{ kind: "alarm", count: Number(message.n) || 0 }];
+    if (message.event === "alarm" || message.event === "missed") return [{ kind: "alarm", count: Number(message.n) || 0 }];
     if (message.event !== "scene") this.unknownMessages++;
     if (message.event !== "scene" || this.epoch === null) return [];
     this.phase = "loading";
