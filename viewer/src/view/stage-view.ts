@@ -134,10 +134,9 @@ export class StageView {
 
   private dress(instance: number): void {
     const { node, prim } = this.scene.instances;
-    const { hidden } = this.appearance;
     const batch = this.batchOf[instance];
     if (!batch) return;
-    batch.setVisible(this.rowOf[instance], !hidden[node[instance]] && !hidden[prim[instance]]);
+    batch.setVisible(this.rowOf[instance], this.appearance.shows(node[instance], prim[instance]));
     batch.setTint(this.rowOf[instance], this.appearance.tint(node[instance]));
   }
 
