@@ -60,6 +60,7 @@ class Attribute(Model):
     size: int | None = Field(None, description="Elements of an array; null for a single value.")
     animated: bool = Field(False, description="Whether the files give it values over time.")
     changed: bool = Field(False, description="Whether the twin says something of its own.")
+    si_factor: float = Field(1.0, description="The stage's number times this is in SI, which `set` takes.")
     locked: str | None = Field(
         None, description="Why nobody can set it by hand (docs/commands.md), in a sentence; null: `set` may."
     )

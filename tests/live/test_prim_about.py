@@ -8,6 +8,7 @@ from edit_twin import ANNA, did, make_twin, refused
 
 from twinstage.live.api.prims import PrimDesk
 from twinstage.live.twin import LiveTwin
+from twinstage.scene.ui_values import scaled
 from twinstage.sync.api.prims import PrimAsk, PrimDetail
 
 
@@ -47,7 +48,10 @@ def test_what_may_be_set_is_what_set_takes(twin: LiveTwin) -> None:
         for one in prim(twin, path).attributes:
             value = one.authored if one.authored is not None else 1
             if one.locked is None:
+                value = scaled(value, one.si_factor)
                 did(twin, ANNA, "set", path=path, property=one.name, value=value)
+                after = {a.name: a.live for a in prim(twin, path).attributes}
+                assert after[one.name] == pytest.approx(one.authored)
                 did(twin, ANNA, "undo")
             else:
                 told = refused(twin, ANNA, "set", path=path, property=one.name, value=value)
