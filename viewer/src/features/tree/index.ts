@@ -17,7 +17,7 @@ function install(bench: Workbench): void {
     id: "tree",
     title: "Scene",
     side: "left",
-    order: 0,
+    order: 10,
     element: panel.element,
     refresh: (nowMs) => panel.refresh(nowMs),
   });
