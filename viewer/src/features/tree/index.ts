@@ -12,7 +12,7 @@ function install(bench: Workbench): void {
     const path = bench.scene?.nodePath(node);
     if (path) openMenu(entries(bench, panel, node, path), x, y, `Actions for ${path}`);
   };
-  const panel: TreePanel = new TreePanel(bench, menu, () => frame(bench));
+  const panel: TreePanel = new TreePanel(bench, menu, () => bench.runCommand("view.frame"));
   bench.addPanel({
     id: "tree",
     title: "Scene",
@@ -41,12 +41,6 @@ function install(bench: Workbench): void {
   bench.expose("shownPaths", () => shownPaths(bench));
 }
 
-function frame(bench: Workbench): void {
-  const { stage, scene, state } = bench;
-  const node = state.selected === null ? -1 : (scene?.nodeAt(state.selected) ?? -1);
-  if (stage) bench.viewport.frameInstances(node < 0 ? [] : stage.instancesUnder(node));
-}
-
 function addCommands(bench: Workbench, panel: TreePanel): void {
   const going = bindPickUp(bench);
   const any = (): boolean => bench.state.selected !== null;
@@ -54,7 +48,7 @@ function addCommands(bench: Workbench, panel: TreePanel): void {
     bench.addCommand({ id, title, group: "Scene", keys, run, ...(enabled ? { enabled } : {}) });
   };
   add("scene.search", "Search prims", ["/"], () => {
-    bench.dispatch({ type: "open", side: "left", panel: "tree" });
+    bench.openPanel("tree");
     panel.focusSearch();
   });
   add("scene.hide", "Hide or show the selection in this viewer", ["V"], () => toggleHidden(bench), any);
@@ -78,9 +72,9 @@ function toggleIsolated(bench: Workbench): void {
 
 function entries(bench: Workbench, panel: TreePanel, node: number, path: string): MenuEntry[] {
   const { hidden, isolated } = bench.state;
-  const open = (side: "left" | "right", id: string): void => {
+  const open = (id: string): void => {
     bench.dispatch({ type: "select", path });
-    bench.dispatch({ type: "open", side, panel: id });
+    bench.openPanel(id);
   };
   const isPoint = node >= (bench.scene?.primCount ?? 0);
   const expanded = panel.isOpen(node);
@@ -91,7 +85,7 @@ function entries(bench: Workbench, panel: TreePanel, node: number, path: string)
       key: "F",
       run: () => {
         bench.dispatch({ type: "select", path });
-        frame(bench);
+        bench.runCommand("view.frame");
       },
     },
     null,
@@ -110,8 +104,8 @@ function entries(bench: Workbench, panel: TreePanel, node: number, path: string)
       : [{ title: expanded ? "Collapse below" : "Expand below", key: expanded ? "" : "*", run: () => panel.expandBelow(node, !expanded) }]),
     { title: "Copy path", run: () => void copy(bench, path) },
     null,
-    { title: "Properties", run: () => open("right", "properties") },
-    { title: "Bind a signal", run: () => open("right", "bind") },
+    { title: "Properties", run: () => open("properties") },
+    { title: "Bind a signal", run: () => open("bind") },
   ];
 }
 
