@@ -324,7 +324,7 @@ def open_twin(
     contract, plan, ingest, base_dir, recorder, past = None, None, None, files.stage.parent, None, None
     findings: tuple[Finding, ...] = ()
     if wiring is None:
-        if files.history is not None or files.past is not None:
+        if files.past is not None:
             raise UserError("a history is of telemetry, and there is none: add --bindings")
         snapshot = read_snapshot(opened)
     else:
