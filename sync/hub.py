@@ -213,7 +213,7 @@ class Hub:
             self.advance(now)
             return self.seq
         self._check(columns)
-        keep = _usable(columns)
+        keep = usable(columns)
         self.counters.ticks += 1
         self.counters.refused_rows += int(len(keep) - np.count_nonzero(keep))
         before = state.seq
@@ -499,7 +499,7 @@ def _text(stored: "str | bytes") -> str:
     return stored if isinstance(stored, str) else stored.decode()
 
 
-def _usable(columns: TickColumns) -> Bool:
+def usable(columns: TickColumns) -> Bool:
     """Which poses are finite numbers with a quaternion that has a direction, bool[n]."""
     pose = columns.pose
     quat = pose.rotation
