@@ -117,7 +117,7 @@ class Ui:
         width: float = 1.0,
         parent: str = "",
     ) -> Overlay:
-        """A picture, `width` [m] across: its middle at the position, right is +x, up is +y. PNG or JPEG bytes, or u8[h, w, 3]."""
+        """A picture, `width` [m] across: middle at the position, right is +x, up is +y. PNG or JPEG bytes, or u8[h, w, 3]."""
         data, aspect = shapes.picture(image, repr(name))
         pose = shapes.pose_of(position, rotation, repr(name))
         item = {"kind": "image", "pose": pose, "width": shapes.positive(width, "the width"), "aspect": aspect}
