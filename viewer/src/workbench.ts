@@ -7,6 +7,7 @@
  */
 import type { Action, UiState } from "./core/ui-state.ts";
 import type { Store } from "./core/store.ts";
+import type { IconName } from "./ui/dom.ts";
 import type { StageView } from "./view/stage-view.ts";
 import type { Viewport } from "./view/viewport.ts";
 import type { Link } from "./wire/link.ts";
@@ -21,12 +22,16 @@ export interface Command {
   /** `view.frame`; also the name in tests. */
   readonly id: string;
   readonly title: string;
+  /** For its button in the toolbar, where the title is long. */
+  readonly short?: string;
   /** Heading in the list of keys: View, Scene, Time, Alarms, Charts, Edit, Help. */
   readonly group: string;
   /** `F`, `Shift+S`, `Ctrl+Z`, `ArrowLeft`; the first one is shown. */
   readonly keys?: readonly string[];
   /** Absent: always. */
   enabled?(): boolean;
+  /** Whether it is on now, for what can be on and off. */
+  pressed?(): boolean;
   run(): void;
 }
 
@@ -64,8 +69,19 @@ export interface Workbench {
   watch<T>(select: (state: UiState) => T, then: (value: T) => void): Undo;
 
   addCommand(command: Command): Undo;
+  /** Does what the command does; false where there is no such command, or not now. */
+  runCommand(id: string): boolean;
   addPanel(panel: Panel): Undo;
+  /** Brings a panel to the front, or closes it where it is there. */
+  openPanel(id: string): void;
+  togglePanel(id: string): void;
+  /** A count or a word beside a panel's title; empty takes it away. */
+  panelNote(id: string, text: string, level?: "info" | "warning" | "error"): void;
+  /** A button of the toolbar that runs a command. */
+  addTool(command: string, icon: IconName, order: number): Undo;
   addAddressPart(part: AddressPart): Undo;
+  /** The address of what is seen now. */
+  readonly address: string;
   /** A small sign beside the link lamp (`bench.addBadge`): rate, paused, twin away. */
   addBadge(element: HTMLElement, order: number): Undo;
   /** A bar across the bottom of the picture or under it (the time bar). */

@@ -25,8 +25,6 @@ export interface ViewportHandlers {
   advance(now: number): boolean;
   /** After a frame is drawn. */
   drawn(now: number): void;
-  /** The user left the camera that was followed. */
-  freed(): void;
 }
 
 export class Viewport {
@@ -72,11 +70,7 @@ export class Viewport {
     this.renderer.setOpaqueSort(nearFirst);
     this.lighting = new Lighting(this.scene, this.renderer, this.lean);
     this.scene.add(this.ground.group, this.hover.group, this.selection.group);
-    this.rig = new CameraRig(
-      canvas,
-      () => this.invalidate(),
-      () => this.handlers.freed(),
-    );
+    this.rig = new CameraRig(canvas, () => this.invalidate());
     new ResizeObserver(() => this.resize()).observe(canvas.parentElement as HTMLElement);
     this.resize();
   }

@@ -1,8 +1,8 @@
 /** Live signals as rows: name, value, unit, age, quality, recent course. Rows are made once and refreshed in place. */
-import { formatAge, formatValue } from "../core/format.ts";
-import type { Grade, Store } from "../core/store.ts";
-import { h, setData, setText } from "./dom.ts";
-import { drawSparkline } from "./sparkline.ts";
+import { formatAge, formatValue } from "../../core/format.ts";
+import type { Grade, Store } from "../../core/store.ts";
+import { h, setData, setText } from "../../ui/dom.ts";
+import { drawSparkline } from "../../ui/sparkline.ts";
 
 const GRADES: Record<Grade, string> = {
   good: "good",

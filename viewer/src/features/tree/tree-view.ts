@@ -1,17 +1,29 @@
 /**
  * The prim tree on screen: only the rows in sight are in the DOM. One tab stop; arrow keys as in the ARIA tree pattern.
  */
-import { nameOf, TreeModel, type TreeRow } from "../core/tree-model.ts";
-import { formatCount } from "../core/format.ts";
-import type { SceneData } from "../wire/scene-data.ts";
-import { byId, h, icon, iconOfType, setText } from "./dom.ts";
+import { nameOf, TreeModel, type TreeRow } from "../../core/tree-model.ts";
+import { formatCount } from "../../core/format.ts";
+import type { SceneData } from "../../wire/scene-data.ts";
+import { h, icon, iconOfType, setText } from "../../ui/dom.ts";
 
 const ROW = 24;
 const INDENT = 13;
 
 export class TreeView {
-  private readonly element = byId("tree");
-  private readonly search = byId<HTMLInputElement>("search");
+  private readonly element = h("div", { id: "tree", class: "tree", role: "tree", tabindex: "0", "aria-label": "Scene" });
+  private readonly search = h("input", {
+    ...{ id: "search", type: "search", placeholder: "Search path, type or class", "aria-label": "Search prims" },
+    ...{ autocomplete: "off", spellcheck: "false" },
+  });
+  private readonly count = h("span", { id: "tree-count", class: "count" });
+  /** What the panel shows. */
+  readonly root = h(
+    "div",
+    { class: "tree-panel" },
+    h("div", { class: "search" }, this.search, h("kbd", { "aria-hidden": "true" }, "/")),
+    h("div", { class: "tree-line" }, this.count),
+    this.element,
+  );
   private readonly body = h("div", { class: "tree-body", role: "presentation" });
   private model: TreeModel | null = null;
   private scene: SceneData | null = null;
@@ -76,7 +88,7 @@ export class TreeView {
       words.length === 0 ? null : (prim) => words.every((word) => this.searchText[prim].includes(word)),
     );
     const total = formatCount(this.scene.primCount);
-    setText(byId("tree-count"), words.length === 0 ? total : `${formatCount(this.model.matches)} of ${total}`);
+    setText(this.count, words.length === 0 ? total : `${formatCount(this.model.matches)} of ${total}`);
     this.active = 0;
     this.refresh();
     this.draw();

@@ -1,11 +1,11 @@
 /** What is known about the selected prim: identity, place, live signals. Without a selection: the scene as a whole. */
-import { diagonal, isEmpty } from "../core/bounds.ts";
-import { formatCount, formatNumber } from "../core/format.ts";
-import type { Store } from "../core/store.ts";
-import { nameOf } from "../core/tree-model.ts";
-import type { ObjectJson, SceneData } from "../wire/scene-data.ts";
-import type { StageView } from "../view/stage-view.ts";
-import { byId, h, icon, iconOfType, setText } from "./dom.ts";
+import { diagonal, isEmpty } from "../../core/bounds.ts";
+import { formatCount, formatNumber } from "../../core/format.ts";
+import type { Store } from "../../core/store.ts";
+import { nameOf } from "../../core/tree-model.ts";
+import type { ObjectJson, SceneData } from "../../wire/scene-data.ts";
+import type { StageView } from "../../view/stage-view.ts";
+import { h, icon, iconOfType, setText } from "../../ui/dom.ts";
 import { SignalList } from "./signal-list.ts";
 
 interface Group {
@@ -15,7 +15,7 @@ interface Group {
 }
 
 export class Inspector {
-  private readonly root = byId("inspector");
+  readonly root = h("div", { id: "inspector", class: "inspector" });
   private lists: SignalList[] = [];
   private live: (() => void)[] = [];
 
