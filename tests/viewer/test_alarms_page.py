@@ -82,7 +82,7 @@ def test_the_whole_flow_of_an_alarm_by_keyboard_alone(
     keyboard.press("Shift+A")
     row = "document.activeElement.dataset.alarm === 'motor.hot'"
     until(page, row)
-    texts = page.inner_text("tr[data-alarm='motor.hot']")
+    texts = page.text_content("tr[data-alarm='motor.hot']")
     assert "Unacknowledged" in texts and "91.5 Cel > 80" in texts and "Motor" in texts and "high" in texts
     before = page.evaluate("twinstage.alarms.camera")
     keyboard.press("Enter")
