@@ -42,7 +42,7 @@ export class Inspector {
 
   private overview(stage: StageView, store: Store): HTMLElement[] {
     const { json } = stage.scene;
-    const triangles = json.instances.prototype.reduce((sum, p) => sum + json.prototypes[p].triangles, 0);
+    const triangles = stage.scene.instances.prototype.reduce((sum, p) => sum + json.prototypes[p].triangles, 0);
     const size = stage.framing;
     const facts = this.facts([
       ["Prims", formatCount(stage.scene.primCount)],
