@@ -60,6 +60,8 @@ class Stream(Protocol):
     """Number of the newest transaction."""
     standing: str
     """A warning that holds now, for who comes now; "" for none."""
+    away: m.Away | None
+    """Which twin cannot be reached now; None where all can."""
 
     @property
     def epoch(self) -> str: ...
@@ -265,6 +267,8 @@ class Session:
                 edits=stream.edits(),
             )
         )
+        if stream.away is not None:
+            self._say(stream.away)
         if stream.standing:
             self.notice("warning", stream.standing)
 
@@ -465,6 +469,11 @@ class Session:
         """Text for the user: level info, warning or error."""
         if self._welcomed:
             self._say(m.Event("notice", level=level, text=text))
+
+    def away(self, away: m.Away) -> None:
+        """The twin behind this server has gone, or is back."""
+        if self._welcomed:
+            self._say(away)
 
     def event(self, name: str, n: int, data: Mapping[str, Any]) -> None:
         """Something that happened, number n of the server's; only for who wants events."""

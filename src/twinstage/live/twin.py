@@ -17,7 +17,7 @@ from twinstage.base.clock import Clock
 from twinstage.base.errors import UserError
 from twinstage.base.finding import Finding
 from twinstage.live.edits import ProducerEdits
-from twinstage.live.past import go_to, open_past
+from twinstage.live.past import ValueClock, go_to, open_past
 from twinstage.live.ui.ui import Ui
 from twinstage.live.unwritten import Unwritten
 from twinstage.live.wiring import load_wiring, with_recordings
@@ -123,9 +123,12 @@ class LiveTwin:
             applied = self.ingest.advance(now_ns)
             if self.recorder is not None:
                 self.recorder.after_advance(applied)
-            aged = self.ingest.state.quality_changes(now_ns)
-            if self.alarms is not None:
-                self.alarms.tick(now_ns, self.ingest.state.reported)
+            time_ns = self.ingest.time_ns(now_ns)
+            aged = self.ingest.state.quality_changes(time_ns)
+            if self.alarms is not None and self.ingest.fed_by_sources:
+                self.alarms.tick(time_ns, self.ingest.state.reported)
+            elif self.alarms is not None:
+                self.alarms.pass_time(time_ns)  # a past that is told again judges them at its own moments
             if self.ingest.restarts != self._restarts:
                 self._restarts = self.ingest.restarts
                 self.plan.reset()
@@ -326,7 +329,7 @@ def open_twin(
     contract, plan, ingest, base_dir, recorder, past = None, None, None, files.stage.parent, None, None
     findings: tuple[Finding, ...] = ()
     if wiring is None:
-        if files.history is not None or files.past is not None:
+        if files.past is not None:
             raise UserError("a history is of telemetry, and there is none: add --bindings")
         snapshot = read_snapshot(opened)
     else:
@@ -362,7 +365,12 @@ def open_twin(
         from twinstage.live.alarms import open_desk
 
         alarms = open_desk(
-            contract, ingest.state, clock=clock, history=files.history, notify_file=files.notify, hub=hub
+            contract,
+            ingest.state,
+            clock=ValueClock(clock, ingest),
+            history=files.history,
+            notify_file=files.notify,
+            hub=hub,
         )
     live = LiveTwin(
         opened,
