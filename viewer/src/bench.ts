@@ -2,6 +2,7 @@
 import type { App } from "./app.ts";
 import type { Action, UiState } from "./core/ui-state.ts";
 import type { Store } from "./core/store.ts";
+import { Marks } from "./core/marks.ts";
 import { UiStore } from "./core/ui-store.ts";
 import { AddressBar } from "./shell/address-bar.ts";
 import { Commands } from "./shell/commands.ts";
@@ -17,7 +18,7 @@ import type { Viewport } from "./view/viewport.ts";
 import type { Link } from "./wire/link.ts";
 import type { SceneData } from "./wire/scene-data.ts";
 import type { Tick } from "./wire/session.ts";
-import type { AddressPart, Command, Feature, Panel, Undo, Workbench } from "./workbench.ts";
+import type { AddressPart, Command, Feature, Mark, Panel, Undo, Workbench } from "./workbench.ts";
 
 /** How often panels are refreshed [ms]. */
 const PANEL_MS = 125;
@@ -33,6 +34,8 @@ export class Bench implements Workbench {
   private readonly badges = new Slots("badges");
   private readonly bars = new Slots("bars");
   private readonly features = new Set<string>();
+  private readonly claims = new Set<(text: string) => boolean>();
+  private readonly marks = new Marks();
 
   constructor(
     readonly app: App,
@@ -47,7 +50,10 @@ export class Bench implements Workbench {
     );
     app.on.scene.add(() => this.addressBar.restore());
     app.on.link.add(() => this.refresh());
-    app.on.notice.add((level, text) => this.notice(level === "error" || level === "warning" ? level : "info", text));
+    app.on.notice.add((level, text) => {
+      if ([...this.claims].some((claims) => claims(text))) return;
+      this.notice(level === "error" || level === "warning" ? level : "info", text);
+    });
     this.addAddressPart({
       key: "selected",
       read: () => this.state.selected,
@@ -196,6 +202,33 @@ export class Bench implements Workbench {
 
   notice(level: "info" | "warning" | "error", text: string): void {
     this.notices.add(level, text);
+  }
+
+  claimNotices(claims: (text: string) => boolean): Undo {
+    this.claims.add(claims);
+    return () => this.claims.delete(claims);
+  }
+
+  onEvent(name: string, then: (data: unknown) => void): Undo {
+    return this.app.on.event.add((told, data) => {
+      if (told === name) then(data);
+    });
+  }
+
+  setMarks(feature: string, marks: ReadonlyMap<string, Mark>): void {
+    this.marks.set(feature, marks);
+  }
+
+  markOf(path: string): Mark | null {
+    return this.marks.of(path);
+  }
+
+  markedPaths(): string[] {
+    return this.marks.paths();
+  }
+
+  onMarks(then: () => void): Undo {
+    return this.marks.changed.add(then);
   }
 
   expose(name: string, value: unknown): void {

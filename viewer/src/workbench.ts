@@ -49,6 +49,14 @@ export interface Panel {
   shown?(visible: boolean): void;
 }
 
+/** A sign beside a prim, in the tree and elsewhere. */
+export interface Mark {
+  readonly level: "info" | "warning" | "error";
+  /** One word for the eye, such as `high`; in full for `title`. */
+  readonly word: string;
+  readonly title: string;
+}
+
 /** A part of the address after `#`, such as `camera=…`, so that a link restores the view. */
 export interface AddressPart {
   readonly key: string;
@@ -112,10 +120,23 @@ export interface Workbench {
   /** An alarm was raised, acknowledged, cleared, shelved: lists ask for them again. */
   onAlarm(then: () => void): Undo;
 
+  /** Events of the server that are not the page's own, such as `overlay`, with their data. */
+  onEvent(name: string, then: (data: unknown) => void): Undo;
+
+  /** Signs beside prims, by path: each feature replaces its own. */
+  setMarks(feature: string, marks: ReadonlyMap<string, Mark>): void;
+  /** The worst sign of a prim; null for none. */
+  markOf(path: string): Mark | null;
+  /** All prims with a sign. */
+  markedPaths(): string[];
+  onMarks(then: () => void): Undo;
+
   /** Path of the selection, or null. Select through here: `dispatch({ type: "select", path })`. */
   readonly selectedPath: string | null;
   /** A sentence that goes away by itself, or that stays (`error`). */
   notice(level: "info" | "warning" | "error", text: string): void;
+  /** Sentences of the server that a feature shows in a way of its own: they come up nowhere else. */
+  claimNotices(claims: (text: string) => boolean): Undo;
   /** Adds a method or value to `window.twinstage` for tests and scripts. */
   expose(name: string, value: unknown): void;
 }

@@ -8,7 +8,7 @@ import { Latency } from "../core/latency.ts";
 import { Backoff } from "./backoff.ts";
 import { ClockSync } from "./clock-sync.ts";
 import { type Answer, type CommandFields, type EditEvent, newId } from "./commands.ts";
-import { Session, type Effect, type Interest, type Tick } from "./session.ts";
+import { Session, type ControlUse, type Effect, type Interest, type Tick } from "./session.ts";
 
 /** Pings that go unanswered, with nothing else heard since, before the connection counts as lost. */
 const MOST_UNHEARD = 5;
@@ -21,6 +21,8 @@ export interface LinkHandlers {
   onTick(tick: Tick): void;
   onNotice(level: string, text: string): void;
   onAlarm(): void;
+  /** Of kinds that the link does not know, such as `overlay`. */
+  onEvent?(name: string, data: unknown): void;
   onChange(): void;
 }
 
@@ -106,6 +108,11 @@ export class Link {
     this.run(this.session.setRate(hz));
   }
 
+  /** Somebody used a control of a program (docs/overlays.md). */
+  useControl(name: string, what: ControlUse): void {
+    this.run(this.session.useControl(name, what));
+  }
+
   askDigest(): void {
     this.run(this.session.askDigest());
   }
@@ -164,6 +171,9 @@ export class Link {
         break;
       case "alarm":
         this.handlers.onAlarm();
+        break;
+      case "event":
+        this.handlers.onEvent?.(effect.name, effect.data);
         break;
       case "answer":
         this.answered(effect.answer);

@@ -39,6 +39,13 @@ export interface Interest {
   readonly view?: Record<string, unknown> | null;
 }
 
+/** The new value of a control, or where a prim was clicked: its path, and the place in the world [m]. */
+export interface ControlUse {
+  readonly value?: number | string | boolean;
+  readonly path?: string;
+  readonly position?: readonly [number, number, number];
+}
+
 /** How the viewer gets along, for the server's choice of a rate. */
 export interface Pace {
   readonly fps: number;
@@ -52,6 +59,7 @@ export type Effect =
   | { readonly kind: "pong"; readonly sent: number; readonly serverMs: number }
   | { readonly kind: "notice"; readonly level: string; readonly text: string }
   | { readonly kind: "alarm"; readonly count: number }
+  | { readonly kind: "event"; readonly name: string; readonly data: unknown }
   | { readonly kind: "answer"; readonly answer: Answer }
   | { readonly kind: "edit"; readonly edit: EditEvent }
   | { readonly kind: "close"; readonly code: number; readonly reason: string };
@@ -210,6 +218,7 @@ export class Session {
   private event(message: Json): Effect[] {
     if (message.event === "notice")
       return [{ kind: "notice", level: String(message.level), text: String(message.text) }];
+    if (message.event === "overlay") return [{ kind: "event", name: "overlay", data: message.data }];
     if (message.event === "alarm" || message.event === "missed") return [{ kind: "alarm", count: Number(message.n) || 0 }];
     if (message.event === "edit") return this.edited(readEdit(message.data));
     if (message.event !== "scene") this.unknownMessages++;
@@ -298,6 +307,10 @@ export class Session {
   /** Asks the server for its digest after some tick; the answer is compared with what is held. */
   askDigest(): Effect[] {
     return this.phase === "live" && this.caps.includes("digest") ? [send({ type: "digest" })] : [];
+  }
+
+  useControl(name: string, what: ControlUse): Effect[] {
+    return this.greeted ? [send({ type: "control", name, ...what })] : [];
   }
 
   ping(now: number): Effect[] {
