@@ -7,6 +7,7 @@ import { UiStore } from "./core/ui-store.ts";
 import { AddressBar } from "./shell/address-bar.ts";
 import { Commands } from "./shell/commands.ts";
 import { Docks } from "./shell/docks.ts";
+import type { Player } from "./player.ts";
 import { keepLayout, keptLayout } from "./shell/layout.ts";
 import { Notices } from "./shell/notices.ts";
 import { Server } from "./shell/rest.ts";
@@ -170,6 +171,10 @@ export class Bench implements Workbench {
 
   get stage(): StageView | null {
     return this.app.viewport.stage;
+  }
+
+  get player(): Player | null {
+    return this.app.player;
   }
 
   get signals(): Store {
