@@ -9,6 +9,7 @@ import { Commands } from "./shell/commands.ts";
 import { Docks } from "./shell/docks.ts";
 import type { Player } from "./player.ts";
 import { keepLayout, keptLayout } from "./shell/layout.ts";
+import { NARROW } from "./shell/narrow.ts";
 import { Notices } from "./shell/notices.ts";
 import { Server } from "./shell/rest.ts";
 import { Slots } from "./shell/slots.ts";
@@ -44,7 +45,7 @@ export class Bench implements Workbench {
     private readonly exposed: object,
   ) {
     this.rest = new Server(app.base);
-    keepLayout(this.store);
+    keepLayout(this.store, () => window.matchMedia(NARROW).matches);
     this.store.watch(
       (state) => state.selected,
       (path) => app.showSelected(path),
@@ -199,6 +200,10 @@ export class Bench implements Workbench {
 
   onFrame(then: (now: number) => boolean | void): Undo {
     return this.app.on.frame.add(then);
+  }
+
+  onDrawn(then: () => void): Undo {
+    return this.app.on.drawn.add(then);
   }
 
   onAlarm(then: () => void): Undo {

@@ -106,7 +106,7 @@ export interface Workbench {
   /** What turns ticks into motion; another one with each scene. It can show a moment of the past instead. */
   readonly player: Player | null;
   readonly signals: Store;
-  /** What this viewer may do: viewer, operator, editor, admin (docs/access.md). */
+  /** What this viewer may do: viewer, operator, engineer (docs/access.md). */
   readonly role: string;
   /** The twin's time now [ms since 1970]: of what is shown, so it stands still where the user scrubs. */
   now(): number;
@@ -117,6 +117,8 @@ export interface Workbench {
   onTick(then: (tick: Tick) => void): Undo;
   /** Before each drawn frame; true asks for another one. */
   onFrame(then: (now: number) => boolean | void): Undo;
+  /** After each drawn frame, in the same task: its pixels can still be read. */
+  onDrawn(then: () => void): Undo;
   /** An alarm was raised, acknowledged, cleared, shelved: lists ask for them again. */
   onAlarm(then: () => void): Undo;
 

@@ -4,6 +4,8 @@ import { alarms } from "./alarms/index.ts";
 import { cameras } from "./cameras/index.ts";
 import { palette } from "./palette/index.ts";
 import { properties } from "./properties/index.ts";
+import { share } from "./share/index.ts";
+import { table } from "./table/index.ts";
 import { theme } from "./theme/index.ts";
 import { tree } from "./tree/index.ts";
 import { view } from "./view/index.ts";
@@ -14,6 +16,8 @@ export const FEATURES: readonly Feature[] = [
   cameras,
   properties,
   alarms,
+  share,
+  table,
   theme,
   palette,
 ];

@@ -42,6 +42,9 @@ export class Link {
   private socket: WebSocket | null = null;
   private readonly backoff = new Backoff();
   private pingTimer = 0;
+  private retryTimer = 0;
+  /** Totals of what came: bytes without the transport's own, messages. */
+  readonly traffic = { bytes: 0, messages: 0 };
   /** Pings since the last message: a network that has forgotten a connection tells nobody. */
   private unheard = 0;
 
@@ -52,6 +55,13 @@ export class Link {
     private readonly open: (url: string) => WebSocket = (address) => new WebSocket(address, "twin.v1"),
     private readonly patienceMs = PATIENCE_MS,
   ) {}
+
+  /** Tries now what is due later. */
+  retry(): void {
+    if (this.retryAt === null) return;
+    window.clearTimeout(this.retryTimer);
+    this.connect();
+  }
 
   connect(): void {
     this.retryAt = null;
@@ -81,6 +91,8 @@ export class Link {
 
   private receive(data: string | ArrayBuffer): void {
     this.unheard = 0;
+    this.traffic.messages++;
+    this.traffic.bytes += typeof data === "string" ? data.length : data.byteLength;
     const begin = performance.now();
     const effects = typeof data === "string" ? this.session.text(data) : this.session.binary(data);
     this.decodeMs += performance.now() - begin;
@@ -204,7 +216,7 @@ export class Link {
     if (this.session.closed(code, reason)) {
       const delay = this.backoff.delay();
       this.retryAt = performance.now() + delay;
-      window.setTimeout(() => this.connect(), delay);
+      this.retryTimer = window.setTimeout(() => this.connect(), delay);
     }
     this.handlers.onChange();
   }

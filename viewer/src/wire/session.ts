@@ -79,6 +79,8 @@ export class Session {
   /** The last tick that was applied, -1 = none: what `have` claims. */
   seq = -1;
   reason = "";
+  /** Code with which the last connection ended; 0: none has, or one is there. */
+  closeCode = 0;
   /** Sent with the greeting where the server wants one; never part of an address. */
   token: string | null = null;
   role = "";
@@ -86,6 +88,8 @@ export class Session {
   caps: readonly string[] = [];
   /** Ticks a second that the server sends now, and why; 0 = not said. */
   hz = 0;
+  /** All rates that the server has, the fastest first. */
+  tiers: readonly number[] = [];
   hzReason = "";
   /** Since when the twin behind a relay is away, by its clock [ms since 1970], and which of several; NaN: it is there. */
   awayMs = Number.NaN;
@@ -203,9 +207,11 @@ export class Session {
   private welcome(message: Json): Effect[] {
     const epoch = String(message.epoch);
     this.epochCrc = crc32OfText(epoch);
+    this.closeCode = 0;
     this.caps = Array.isArray(message.caps) ? message.caps.map(String) : [];
     this.role = String(message.role ?? "");
     this.hz = Number(message.rate) || 0;
+    this.tiers = Array.isArray(message.tiers) ? message.tiers.map(Number) : [];
     this.hzReason = "";
     this.awayMs = Number.NaN;
     this.commands.version = Number(message.edits) || 0;
@@ -325,6 +331,7 @@ export class Session {
   closed(code: number, reason: string): boolean {
     const retry = this.broken || RETRY.has(code);
     this.phase = retry ? "down" : "ended";
+    this.closeCode = code;
     this.partial = [];
     this.decoder.free();
     if (reason) this.reason = reason;
