@@ -41,6 +41,8 @@ try {
   bench.install(FEATURES);
   showLinkQuality(bench);
   app.on.scene.add(arrived);
+  // For tests and pictures: the connection breaks as if the network had.
+  bench.expose("test", { drop: () => app.link.drop() });
   if (recorded) bench.addBar(playbackBar(recorded));
   window.twinstage = hook;
   app.start();
