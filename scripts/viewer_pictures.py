@@ -7,6 +7,7 @@ A state is a function `state_NAME(stage)` that brings a page to it and calls `st
 old, whose belt has jammed. Look at each picture before you commit it: a script sees no ugliness.
 """
 
+import json
 import os
 import re
 import shutil
@@ -119,11 +120,16 @@ def state_table(stage: Stage) -> None:
 
 def state_layouts(stage: Stage) -> None:
     page = stage.page(size=(1000, 600))
-    page.evaluate(
-        """() => localStorage.setItem('twinstage.layouts', JSON.stringify({format: 'twinstage.layouts', version: 1, layouts: [
-          {name: 'Night shift', role: 'operator', open: {left: 'tree', right: null, bottom: 'alarms'}, sizes: {}, theme: 'dark'},
-          {name: 'Commissioning', role: null, open: {left: 'tree', right: 'properties', bottom: null}, sizes: {}, theme: 'light'}]}))"""
-    )
+
+    def layout(name: str, role: str | None, theme: str, **sides: str | None) -> dict[str, Any]:
+        return {"name": name, "role": role, "theme": theme, "open": sides, "sizes": {}}
+
+    kept = [
+        layout("Night shift", "operator", "dark", left="tree", right=None, bottom="alarms"),
+        layout("Commissioning", None, "light", left="tree", right="properties", bottom=None),
+    ]
+    file = json.dumps({"format": "twinstage.layouts", "version": 1, "layouts": kept})
+    page.evaluate("file => localStorage.setItem('twinstage.layouts', file)", file)
     page.keyboard.press("Control+k")
     page.keyboard.type("layouts")
     page.keyboard.press("Enter")
