@@ -5,8 +5,6 @@ The stage is small and made here, so that every number on the page can be comput
 """
 
 import asyncio
-import os
-import shutil
 import socket
 import threading
 import time
@@ -31,6 +29,7 @@ from twinstage.scene.columns import (
 )
 from twinstage.scene.snapshot import Snapshot
 from twinstage.sync.hub import Hub, SignalMeta
+from twinstage.sync.messages import Answer
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 
@@ -99,30 +98,6 @@ def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
     path = tmp_path_factory.mktemp("stage") / "cell.usda"
     path.write_text(STAGE)
     return read_snapshot(open_stage(path))
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    names = ("chromium", "chromium-browser", "google-chrome")
-    path = next((found for found in map(shutil.which, names) if found), None)
-    if path is None:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)("no Chromium, so the page cannot be opened")
-    arguments = [
-        "--no-sandbox",
-        "--use-angle=swiftshader",
-        "--enable-unsafe-swiftshader",
-        "--disable-quic",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-    ]
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=path, args=arguments)
-        yield started
-        started.close()
 
 
 class Server:
@@ -354,6 +329,7 @@ def test_the_tree_answers_keys_and_search(browser: Any, server: tuple[Server, in
         page.keyboard.press("Enter")
         assert page.evaluate("twinstage.selected") == "/Cell"
         page.keyboard.press("1")
+        page.get_by_role("tab", name="Cameras").click()
         option = page.get_by_role("option", name="Side")
         assert option.get_attribute("aria-selected") == "true"
 
@@ -431,6 +407,21 @@ def test_a_page_of_the_javascript_client(
             break
     assert "/Cell/Arm/Link 4.000 0.000 1.000" in page.locator("#list").inner_text()
     assert page.locator("#link").inner_text().startswith("live: ")
+    asked: list[Any] = []
+
+    def take(fields: Any, who: Any, say: Any, now_ns: int) -> None:
+        asked.append((fields["kind"], fields["path"], fields["position"], fields["base"]))
+        ok = len(asked) == 1
+        told = {} if ok else {"code": "conflict", "error": "ben was faster"}
+        say(Answer(fields["id"], ok, 7, **told))
+
+    running.hub.take_command = take
+    page.get_by_role("textbox", name="Prim").fill("/Cell/Arm")
+    page.get_by_label("to x y z in metres").fill("1, 2 -0.5")
+    for said in ("moved, in version 7", "conflict: ben was faster"):
+        page.get_by_role("button", name="Move").click()
+        page.get_by_text(said).wait_for()
+    assert asked == [("move", "/Cell/Arm", [1, 2, -0.5], 0), ("move", "/Cell/Arm", [1, 2, -0.5], 7)]
     page.close()
     assert errors == []
 

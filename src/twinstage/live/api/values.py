@@ -14,6 +14,7 @@ from twinstage.sync.api.operation import Refused
 from twinstage.sync.api.values import Value, ValueAsk, ValuePage, ValuesAsk
 from twinstage.telemetry.history.moments import iso_ns
 from twinstage.telemetry.state import NEVER
+from twinstage.telemetry.units import compile_unit
 
 if TYPE_CHECKING:
     from twinstage.live.twin import LiveTwin
@@ -29,6 +30,7 @@ class ValueDesk:
         quantities = live.contract.quantities
         self._sources = [getattr(quantity, "source", "") for quantity in quantities]
         self._descriptions = [quantity.description for quantity in quantities]
+        self._written = [compile_unit(getattr(quantity, "unit", None) or "1") for quantity in quantities]
 
     def list_values(self, asked: ValuesAsk) -> ValuePage:
         """A page of values."""
@@ -96,6 +98,9 @@ class ValueDesk:
                 stale=bool(stale[row]),
                 source=self._sources[row],
                 description=self._descriptions[row],
+                contract_unit=self._written[row].code,
+                unit_scale=self._written[row].scale,
+                unit_offset=self._written[row].offset,
             )
 
 
