@@ -47,6 +47,15 @@ def serve(
     port: Port = 8000,
     asset_root: AssetRoots = None,
     variant: Variants = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--only",
+            help="Serve this prim and all below it, and the bindings that drive it: one of several twins of a large plant. "
+            "Give it once for each.",
+            show_default=False,
+        ),
+    ] = None,
     quarantine: Annotated[
         Path | None,
         typer.Option(
@@ -203,6 +212,7 @@ def serve(
         past_from=from_,
         notify=notify,
         clear_edits=clear_edits,
+        only=tuple(only or ()),
     )
     serve_twin(
         files,
