@@ -128,7 +128,8 @@ def serve(
             "--grpc-port",
             min=0,
             max=65535,
-            help="Answer the same over gRPC on this port of 127.0.0.1; 0 takes a free one. Needs the extra grpc.",
+            help="Answer the same over gRPC on this port, of the host where there is a certificate, else of 127.0.0.1; "
+            "0 takes a free one. Needs the extra grpc.",
             show_default=False,
         ),
     ] = None,
