@@ -33,7 +33,7 @@ from twinstage.sync.figures import Counters, StreamFigures
 from twinstage.sync.frustum import Places, seen
 from twinstage.sync.interest import Selector
 from twinstage.sync.messages import CHANNELS, RESTARTING, TIERS, Away, Eye, Interest, StageInfo
-from twinstage.sync.session import Admit, Session, TakeCommand
+from twinstage.sync.session import Admit, Session, TakeCommand, TakeControl
 from twinstage.sync.state import Column, State
 from twinstage.sync.tiers import Tier
 from twinstage.sync.view import Masks, View
@@ -123,6 +123,8 @@ class Hub:
         """Called when a tier has something to tell later; whoever keeps the time calls `advance` then."""
         self.take_command: TakeCommand | None = None
         """Does what clients want changed; None: nothing can be changed through this hub."""
+        self.take_control: TakeControl | None = None
+        """Takes what people do with a program's controls; None: there are none."""
         self.edits: Callable[[], int] = lambda: 0
         """Number of the newest transaction."""
         self._rates = tuple(tiers)
@@ -213,7 +215,7 @@ class Hub:
             self.advance(now)
             return self.seq
         self._check(columns)
-        keep = _usable(columns)
+        keep = usable(columns)
         self.counters.ticks += 1
         self.counters.refused_rows += int(len(keep) - np.count_nonzero(keep))
         before = state.seq
@@ -499,7 +501,7 @@ def _text(stored: "str | bytes") -> str:
     return stored if isinstance(stored, str) else stored.decode()
 
 
-def _usable(columns: TickColumns) -> Bool:
+def usable(columns: TickColumns) -> Bool:
     """Which poses are finite numbers with a quaternion that has a direction, bool[n]."""
     pose = columns.pose
     quat = pose.rotation

@@ -115,6 +115,12 @@ class Command(Struct, tag="command"):
     id: str
 
 
+class Control(Struct, tag="control"):
+    """Somebody used a control; its other fields are those of `sync.overlay.controls`."""
+
+    name: str
+
+
 class Pause(Struct, tag="pause"):
     """No ticks until `resume`."""
 
@@ -129,7 +135,7 @@ class Ping(Struct, tag="ping"):
     t: float
 
 
-ClientMessage = Hello | Ready | Ack | Pause | Resume | Ping | Interest | Rate | AskDigest | Command
+ClientMessage = Hello | Ready | Ack | Pause | Resume | Ping | Interest | Rate | AskDigest | Command | Control
 
 
 class Unknown(Struct):

@@ -28,9 +28,11 @@ from twinstage.sync.tiers import Tier
 from twinstage.sync.view import KINDS, View
 
 Admit = Callable[[str | None], Identity | Refusal]
+"""Says who shows that token in a hello, or why it is not let in."""
 TakeCommand = Callable[[Mapping[str, Any], Identity, Callable[[m.Answer], None], int], None]
 """Does what somebody wants, and calls back with what became of it, at once or later; last, the time."""
-"""Says who shows that token in a hello, or why it is not let in."""
+TakeControl = Callable[[Mapping[str, Any], Identity, Callable[[str], None], int], None]
+"""Somebody used a control; it calls back with why not, where it is refused; last, the time."""
 MAX_CONTROL = 64
 """Control messages that may wait for one client for a second; more means that it does not read."""
 MAX_CONTROL_BYTES = 1 << 18
@@ -52,6 +54,8 @@ class Stream(Protocol):
     """Fastest first; its state is the newest there is."""
     take_command: TakeCommand | None
     """None: nothing can be changed through this server."""
+    take_control: TakeControl | None
+    """None: this server has no controls."""
     edits: Callable[[], int]
     """Number of the newest transaction."""
     standing: str
@@ -168,6 +172,9 @@ class Session:
         if isinstance(parsed, m.Command) and self._welcomed:
             self._command(parsed.id, message, now_ns)
             return
+        if isinstance(parsed, m.Control) and self._welcomed:
+            self._control_used(message, now_ns)
+            return
         self._handle(parsed, now_ns, wall_ns)
 
     def _command(self, ident: str, message: str, now_ns: int) -> None:
@@ -180,6 +187,16 @@ class Session:
             )
             return
         take(m.fields_of(message), self.who, self._say, now_ns)
+
+    def _control_used(self, message: str, now_ns: int) -> None:
+        def refuse(sentence: str) -> None:
+            self.notice("warning", sentence)
+
+        take = self._stream.take_control
+        if take is None:
+            refuse("controls do not work through this server")
+        else:
+            take(m.fields_of(message), self.who, refuse, now_ns)
 
     def _handle(self, message: m.ClientMessage, now_ns: int, wall_ns: int) -> None:
         if isinstance(message, m.Hello):

@@ -5,8 +5,6 @@ The stage is small and made here, so that every number on the page can be comput
 """
 
 import asyncio
-import os
-import shutil
 import socket
 import threading
 import time
@@ -100,30 +98,6 @@ def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
     path = tmp_path_factory.mktemp("stage") / "cell.usda"
     path.write_text(STAGE)
     return read_snapshot(open_stage(path))
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    names = ("chromium", "chromium-browser", "google-chrome")
-    path = next((found for found in map(shutil.which, names) if found), None)
-    if path is None:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)("no Chromium, so the page cannot be opened")
-    arguments = [
-        "--no-sandbox",
-        "--use-angle=swiftshader",
-        "--enable-unsafe-swiftshader",
-        "--disable-quic",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-    ]
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=path, args=arguments)
-        yield started
-        started.close()
 
 
 class Server:
@@ -355,6 +329,7 @@ def test_the_tree_answers_keys_and_search(browser: Any, server: tuple[Server, in
         page.keyboard.press("Enter")
         assert page.evaluate("twinstage.selected") == "/Cell"
         page.keyboard.press("1")
+        page.get_by_role("tab", name="Cameras").click()
         option = page.get_by_role("option", name="Side")
         assert option.get_attribute("aria-selected") == "true"
 

@@ -79,11 +79,6 @@ def page(others: tuple[ModuleType, ModuleType], browser: Any, page_file: Path) -
     assert [url for url in asked if not url.startswith(("blob:", "data:"))] == []
 
 
-@pytest.fixture(scope="module")
-def browser(others: tuple[ModuleType, ModuleType]) -> Iterator[Any]:
-    yield from others[0].browser.__wrapped__()
-
-
 def _turn(page: Any) -> float:
     """Angle of the link about Z [rad]."""
     world = np.array(page.evaluate("twinstage.worldOf('/Cell/Arm/Link')")).reshape(4, 4)

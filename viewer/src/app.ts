@@ -1,19 +1,13 @@
 /**
- * The viewer put together: link, player, picture and panels. One place decides what is selected and what is shown.
+ * Link, player and picture put together: what comes over the wire becomes what is seen. Knows no panel; who wants to
+ * hear of it adds to the hooks (see bench.ts).
  */
 import { Rate } from "./core/rate.ts";
 import { Store } from "./core/store.ts";
 import { TwinTime } from "./core/twin-time.ts";
 import { Player } from "./player.ts";
-import { AlarmList } from "./ui/alarm-list.ts";
-import { CameraList } from "./ui/camera-list.ts";
-import { byId, setText } from "./ui/dom.ts";
-import { bindInput } from "./ui/input.ts";
-import { Inspector } from "./ui/inspector.ts";
-import { Overlay } from "./ui/overlay.ts";
-import { StatusBar } from "./ui/status-bar.ts";
-import { figuresOf } from "./ui/status-figures.ts";
-import { TreeView } from "./ui/tree-view.ts";
+import { Hooks } from "./core/hooks.ts";
+import { byId } from "./ui/dom.ts";
 import { GeometryCache } from "./view/geometry.ts";
 import type { QualityChoice } from "./view/quality.ts";
 import { StageView } from "./view/stage-view.ts";
@@ -21,62 +15,58 @@ import { Textures } from "./view/textures.ts";
 import { Viewport } from "./view/viewport.ts";
 import { Link } from "./wire/link.ts";
 import type { Recorded } from "./wire/recorded.ts";
-import { readScene, type SceneData, type SceneJson } from "./wire/scene-data.ts";
+import { fetchScene } from "./wire/fetch-scene.ts";
+import type { SceneData } from "./wire/scene-data.ts";
 import type { Tick } from "./wire/session.ts";
 
-/** How often panels are refreshed [ms]. */
-const PANEL_MS = 125;
 const NO_SIGNALS = new Store([]);
 
 export class App {
   readonly link: Link;
   readonly viewport: Viewport;
-  readonly overlay = new Overlay();
-  readonly tree = new TreeView(
-    (prim) => this.selectNode(prim),
-    () => this.frameSelection(),
-  );
-  private readonly alarms: AlarmList;
-  readonly cameras = new CameraList((index) => this.useCamera(index));
   readonly time = new TwinTime();
   readonly frameRate = new Rate();
   readonly tickRate = new Rate();
+  readonly on = {
+    /** Another scene is there, and the picture shows it. */
+    scene: new Hooks<[scene: SceneData, stage: StageView]>(),
+    tick: new Hooks<[tick: Tick]>(),
+    /** Before a frame is drawn; true asks for another one. */
+    frame: new Hooks<[now: number], boolean | void>(),
+    drawn: new Hooks<[]>(),
+    alarm: new Hooks<[]>(),
+    notice: new Hooks<[level: string, text: string]>(),
+    /** The link is in another state. */
+    link: new Hooks<[]>(),
+    /** Geometry came. */
+    stage: new Hooks<[stage: StageView]>(),
+    /** Why the scene cannot be shown; null: it is there. */
+    broken: new Hooks<[reason: string | null]>(),
+  };
   scene: SceneData | null = null;
+  /** Node of the selection; -1 for none. */
   selected = -1;
   /** The scene, all its geometry and the newest state are on screen. */
   ready = false;
-  private player: Player | null = null;
-  private readonly inspector = new Inspector(
-    (path) => this.select(path),
-    (node) => this.player?.entityOf(node) ?? null,
-  );
-  private readonly statusBar = new StatusBar();
-  private readonly geometry: GeometryCache;
-  private readonly textures: Textures;
   /** Totals of what came over the wire. */
   readonly wire = { ticks: 0, keyframes: 0, deltaRows: 0, inflated: 0 };
+  private selectedPath: string | null = null;
+  private player: Player | null = null;
+  private readonly geometry: GeometryCache;
+  private readonly textures: Textures;
   private applyMs = 0;
   private fetching = 0;
 
   constructor(
-    private readonly base: string,
+    readonly base: string,
     quality: QualityChoice,
     /** What is played instead of a live twin, or null. */
     readonly recorded: Recorded | null = null,
   ) {
     this.geometry = new GeometryCache(base);
-    this.alarms = new AlarmList(
-      base,
-      () => this.link?.session.role !== "viewer",
-      (text) => this.overlay.showNotice("error", text),
-    );
     this.viewport = new Viewport(
       byId<HTMLCanvasElement>("canvas"),
-      {
-        advance: (now) => this.advance(now),
-        drawn: (now) => this.drawn(now),
-        freed: () => this.cameras.setCurrent(-1),
-      },
+      { advance: (now) => this.advance(now), drawn: (now) => this.drawn(now) },
       quality,
     );
     this.textures = new Textures(base, this.viewport.lean ? 1 : 8);
@@ -85,17 +75,16 @@ export class App {
     const handlers = {
       onFetch: (epoch: string) => void this.fetchScene(epoch),
       onTick: (tick: Tick) => this.receive(tick),
-      onNotice: (level: string, text: string) => this.overlay.showNotice(level, text),
-      onAlarm: () => this.alarms.changed(),
-      onChange: () => this.refreshPanels(),
+      onNotice: (level: string, text: string) => this.on.notice.call(level, text),
+      onAlarm: () => this.on.alarm.call(),
+      onChange: () => this.on.link.call(),
     };
     this.link = recorded ? new Link(url.href, handlers, () => recorded.connect()) : new Link(url.href, handlers);
-    bindInput(this);
-    byId("canvas").addEventListener("webglcontextlost", () =>
-      this.overlay.showNotice("error", "The graphics driver dropped the picture. Reload the page."),
-    );
+  }
+
+  /** Connects; call it when all that listens is in place. */
+  start(): void {
     document.addEventListener("visibilitychange", () => this.setHidden(document.hidden));
-    window.setInterval(() => this.refreshPanels(), PANEL_MS);
     this.setHidden(document.hidden);
     this.link.connect();
   }
@@ -110,37 +99,33 @@ export class App {
     const turn = ++this.fetching;
     this.ready = false;
     try {
-      const response = await fetch(new URL("api/scene", this.base), { cache: "no-cache" });
-      if (!response.ok) throw new Error(`the scene cannot be fetched: HTTP ${response.status}`);
-      const scene = readScene((await response.json()) as SceneJson);
+      const scene = await fetchScene(this.base);
       if (turn !== this.fetching) return;
       if (scene.json.epoch !== epoch) throw new Error("the server restarted meanwhile");
       this.setScene(scene);
+      this.on.broken.call(null);
       this.link.sceneLoaded(epoch, scene.json.revision, scene.nodeCount, scene.json.signals.length);
     } catch (error) {
       if (turn !== this.fetching) return;
       console.error(error);
+      this.on.broken.call(error instanceof Error ? error.message : String(error));
       this.link.drop();
     }
   }
 
-  /** Shows another scene; what is selected, open and looked at stays, by path. */
+  /** Shows another scene; what is selected and looked at stays, by path. */
   private setScene(scene: SceneData): void {
     const first = this.scene === null;
-    const selectedPath = this.selectedPath;
     const following = this.viewport.rig.following?.path;
     const stage = new StageView(scene, this.geometry, this.textures, () => this.stageChanged(), this.viewport.lean);
     this.scene = scene;
     this.player = new Player(scene, stage, this.time, this.link.session.mirror);
     this.viewport.setStage(stage, !first);
     this.geometry.keepOnly(new Set(scene.json.prototypes.map((prototype) => prototype.hash)));
-    this.tree.setScene(scene);
-    this.cameras.setCameras(scene.json.cameras);
-    setText(byId("stage-name"), scene.json.stage.name);
-    document.title = `${scene.json.stage.name} – Twinstage`;
     if (first) this.firstView();
     else if (following) this.useCamera(scene.json.cameras.findIndex((camera) => camera.path === following));
-    this.selectNode(selectedPath ? scene.nodeAt(selectedPath) : -1);
+    this.showSelected(this.selectedPath);
+    this.on.scene.call(scene, stage);
     this.stageChanged();
   }
 
@@ -154,17 +139,18 @@ export class App {
   private stageChanged(): void {
     const { stage } = this.viewport;
     if (!stage) return;
-    this.overlay.setProgress(stage.loaded, stage.total);
     this.viewport.touchShadows();
     // Outlines need the geometry that has just come.
     if (this.selected >= 0) this.viewport.setSelection(stage.instancesUnder(this.selected));
     this.viewport.invalidate();
+    this.on.stage.call(stage);
   }
 
   // --- stream --------------------------------------------------------------------------------------------------
 
   private receive(tick: Tick): void {
     const now = performance.now();
+    this.on.tick.call(tick);
     this.player?.receive(tick, now);
     this.tickRate.count(now);
     this.wire.ticks++;
@@ -189,14 +175,15 @@ export class App {
 
   private drawn(now: number): void {
     this.frameRate.count(now);
-    this.overlay.drawAxes(this.viewport.rig.camera);
     this.ready = (this.player?.started ?? false) && (this.viewport.stage?.ready ?? false);
     this.acknowledge();
+    this.on.drawn.call();
   }
 
   private advance(now: number): boolean {
     const begin = performance.now();
-    const more = this.player?.advance(now) ?? false;
+    const moving = this.player?.advance(now) ?? false;
+    const more = this.on.frame.any(now) || moving;
     this.applyMs = performance.now() - begin;
     return more;
   }
@@ -208,25 +195,12 @@ export class App {
 
   // --- selection and cameras -------------------------------------------------------------------------------------
 
-  get selectedPath(): string | null {
-    return this.scene && this.selected >= 0 ? this.scene.nodePath(this.selected) : null;
-  }
-
-  /** Selects by path ("/Cell/Arm", "/Cell/Parcels[3]"); null clears. False where there is no such prim. */
-  select(path: string | null): boolean {
-    const node = path === null ? -1 : (this.scene?.nodeAt(path) ?? -1);
-    this.selectNode(node);
-    return path === null || node >= 0;
-  }
-
-  selectNode(node: number): void {
+  /** Outlines what has that path ("/Cell/Arm", "/Cell/Parcels[3]"), now and in later scenes; null for nothing. */
+  showSelected(path: string | null): void {
+    this.selectedPath = path;
+    this.selected = path === null ? -1 : (this.scene?.nodeAt(path) ?? -1);
     const { stage } = this.viewport;
-    if (!stage || !this.scene) return;
-    this.selected = node;
-    this.tree.select(node < 0 ? -1 : this.scene.primOf(node));
-    this.inspector.show(stage, this.store, node);
-    this.viewport.setSelection(node < 0 ? [] : stage.instancesUnder(node));
-    this.refreshPanels();
+    if (stage) this.viewport.setSelection(this.selected < 0 ? [] : stage.instancesUnder(this.selected));
   }
 
   /** Node that a click at a point of the window means: a point instance or a prim; -1 for nothing. */
@@ -237,9 +211,10 @@ export class App {
     return point[instance] >= 0 ? node[instance] : prim[instance];
   }
 
-  frameSelection(): void {
-    const { stage } = this.viewport;
-    if (stage) this.viewport.frameInstances(this.selected < 0 ? [] : stage.instancesUnder(this.selected));
+  /** The same as a path; null for nothing. */
+  pathAt(clientX: number, clientY: number): string | null {
+    const node = this.nodeAt(clientX, clientY);
+    return node < 0 || !this.scene ? null : this.scene.nodePath(node);
   }
 
   /** Follows a camera of the scene; -1 goes on freely from where the view is. */
@@ -247,7 +222,6 @@ export class App {
     const camera = this.scene?.json.cameras[index];
     if (camera) this.viewport.rig.follow(camera);
     else this.viewport.rig.release();
-    this.cameras.setCurrent(camera ? index : -1);
   }
 
   /** world_from_node as held (not interpolated), 16 values row-major; null where there is no such prim. */
@@ -256,17 +230,8 @@ export class App {
     return node < 0 || !this.player ? null : this.player.worldOf(node);
   }
 
-  // --- panels --------------------------------------------------------------------------------------------------
-
-  private refreshPanels(): void {
-    if (!this.link || document.hidden) return;
-    const now = performance.now();
-    const figures = figuresOf(this, now);
-    this.statusBar.refresh(figures);
-    this.overlay.setLink(figures.state === "down" || figures.state === "ended" ? figures.text : "");
-    this.inspector.refresh(this.time.at(now));
-    if (figures.state === "live") this.alarms.refresh(now);
-    // Trust decays without any frame coming in.
+  /** Trust decays without any frame coming in. */
+  judgeTrust(now: number): void {
     if (this.player?.judgeTrust(now)) this.viewport.invalidate();
   }
 }

@@ -59,7 +59,8 @@ export interface TwinstageHook {
   pickAt(x: number, y: number): string | null;
 }
 
-export function makeHook(app: App): TwinstageHook {
+/** `select`: chooses a prim; features add more by `Workbench.expose`. */
+export function makeHook(app: App, select: (path: string | null) => void): TwinstageHook {
   return {
     get recorded() {
       return app.recorded;
@@ -71,7 +72,7 @@ export function makeHook(app: App): TwinstageHook {
       return app.link.session.epoch;
     },
     get selected() {
-      return app.selectedPath;
+      return app.scene && app.selected >= 0 ? app.scene.nodePath(app.selected) : null;
     },
     get values() {
       const { store } = app;
@@ -116,10 +117,11 @@ export function makeHook(app: App): TwinstageHook {
     rate: (hz) => app.link.setRate(hz),
     verify: () => app.link.askDigest(),
     worldOf: (path) => app.worldOf(path),
-    select: (path) => app.select(path),
-    pickAt: (x, y) => {
-      const node = app.nodeAt(x, y);
-      return node < 0 || !app.scene ? null : app.scene.nodePath(node);
+    select: (path) => {
+      const known = path !== null && (app.scene?.nodeAt(path) ?? -1) >= 0;
+      select(known ? path : null);
+      return path === null || known;
     },
+    pickAt: (x, y) => app.pathAt(x, y),
   };
 }

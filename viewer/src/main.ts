@@ -4,10 +4,15 @@
  * `?quality=high` or `?quality=low` in the address pins what otherwise adapts to the machine.
  */
 import { App } from "./app.ts";
-import { chosenQuality } from "./view/quality.ts";
-import { addPlaybackBar } from "./ui/playback-bar.ts";
-import { openEmbedded } from "./wire/recorded.ts";
+import { Bench } from "./bench.ts";
+import { FEATURES } from "./features/index.ts";
+import { playbackBar } from "./features/recorded/playback-bar.ts";
 import { makeHook, type TwinstageHook } from "./hook.ts";
+import { showStatus } from "./shell/status.ts";
+import { bindPointer } from "./ui/input.ts";
+import { Overlay } from "./ui/overlay.ts";
+import { chosenQuality } from "./view/quality.ts";
+import { openEmbedded } from "./wire/recorded.ts";
 
 declare global {
   interface Window {
@@ -19,8 +24,16 @@ try {
   const recorded = await openEmbedded();
   if (recorded) window.fetch = recorded.fetch;
   const base = new URL(".", window.location.href).href;
-  window.twinstage = makeHook(new App(base, chosenQuality(window.location.search), recorded));
-  if (recorded) addPlaybackBar(recorded);
+  const app = new App(base, chosenQuality(window.location.search), recorded);
+  const hook = makeHook(app, (path) => bench.dispatch({ type: "select", path }));
+  const bench = new Bench(app, hook);
+  const overlay = new Overlay();
+  bindPointer(bench, overlay);
+  showStatus(bench, overlay);
+  bench.install(FEATURES);
+  if (recorded) bench.addBar(playbackBar(recorded));
+  window.twinstage = hook;
+  app.start();
 } catch (error) {
   const banner = document.getElementById("banner") as HTMLElement;
   banner.hidden = false;

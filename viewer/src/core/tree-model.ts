@@ -1,7 +1,7 @@
 /**
  * The prim tree as rows: which prims show, given what is expanded and what is searched for. Pure.
  *
- * Only the rows of the window on screen become DOM (see ui/tree-view.ts), so a hundred thousand prims cost nothing.
+ * Only the rows of the window on screen become DOM (see features/tree), so a hundred thousand prims cost nothing.
  */
 import { childrenOf, type Children } from "./scene-model.ts";
 

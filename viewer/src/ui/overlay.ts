@@ -14,9 +14,6 @@ export class Overlay {
   private readonly hint = byId("hint");
   private readonly axes = byId<HTMLCanvasElement>("axes");
   private axesKey = "";
-  private noticeTimer = 0;
-  private notice: [string, string] | null = null;
-  private linkText = "";
 
   setProgress(done: number, total: number): void {
     this.progress.hidden = done >= total;
@@ -27,25 +24,7 @@ export class Overlay {
 
   /** Text while the link is broken; empty hides it. */
   setLink(text: string): void {
-    this.linkText = text;
-    this.drawBanner();
-  }
-
-  /** A message from the server, for a while. */
-  showNotice(level: string, text: string): void {
-    this.notice = [level, text];
-    window.clearTimeout(this.noticeTimer);
-    this.noticeTimer = window.setTimeout(() => {
-      this.notice = null;
-      this.drawBanner();
-    }, 8000);
-    this.drawBanner();
-  }
-
-  private drawBanner(): void {
-    const [level, text] = this.linkText ? ["warning", this.linkText] : (this.notice ?? ["", ""]);
     this.banner.hidden = text === "";
-    this.banner.dataset.level = level;
     setText(this.banner, text);
   }
 

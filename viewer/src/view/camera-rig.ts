@@ -5,6 +5,7 @@
 import { MathUtils, MOUSE, PerspectiveCamera, Quaternion, Vector3 } from "three";
 import { OrbitControls } from "three/addons/controls/OrbitControls.js";
 import { center, diagonal, isEmpty, type Box } from "../core/bounds.ts";
+import { Hooks } from "../core/hooks.ts";
 import type { CameraJson } from "../wire/scene-data.ts";
 
 const FOV = 42;
@@ -29,6 +30,8 @@ export class CameraRig {
   readonly controls: OrbitControls;
   /** The scene's camera that is followed, or null in the free view. */
   following: CameraJson | null = null;
+  /** Another camera of the scene is followed, or none any more. */
+  readonly onFollow = new Hooks<[]>();
   private move: Move | null = null;
   private radius = 10;
   private readonly reducedMotion = window.matchMedia("(prefers-reduced-motion: reduce)");
@@ -36,7 +39,6 @@ export class CameraRig {
   constructor(
     canvas: HTMLElement,
     private readonly onChange: () => void,
-    private readonly onFree: () => void,
   ) {
     this.camera.up.set(0, 0, 1);
     this.camera.position.set(8, -8, 6);
@@ -54,14 +56,21 @@ export class CameraRig {
   /** The user takes over. */
   private free(): void {
     this.move = null;
-    if (this.following === null) return;
     this.release();
-    this.onFree();
   }
 
   resize(width: number, height: number): void {
     this.camera.aspect = width / Math.max(1, height);
     this.camera.updateProjectionMatrix();
+  }
+
+  /** Positions are relative to another origin from now on; what is seen stays. */
+  shift(before: readonly number[], after: readonly number[]): void {
+    const by = new Vector3(before[0] - after[0], before[1] - after[1], before[2] - after[2]);
+    const { move } = this;
+    const points = [this.camera.position, this.controls.target];
+    if (move) points.push(move.from.position, move.from.target, move.to.position, move.to.target);
+    for (const point of points) point.add(by);
   }
 
   /** Size of the scene, for the clipping planes [m]. */
@@ -124,6 +133,7 @@ export class CameraRig {
     // Damping left over from the last drag must not turn the camera.
     this.controls.enableDamping = false;
     this.controls.update();
+    this.onFollow.call();
     this.onChange();
   }
 
@@ -132,6 +142,7 @@ export class CameraRig {
     if (this.following === null) return;
     this.following = null;
     this.controls.enableDamping = true;
+    this.onFollow.call();
     this.onChange();
   }
 

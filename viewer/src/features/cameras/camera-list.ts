@@ -1,9 +1,9 @@
 /** The scene's cameras, to jump to; a listbox with one tab stop. */
-import type { CameraJson } from "../wire/scene-data.ts";
-import { byId, h, icon, setText } from "./dom.ts";
+import type { CameraJson } from "../../wire/scene-data.ts";
+import { h, icon } from "../../ui/dom.ts";
 
 export class CameraList {
-  private readonly element = byId("views");
+  readonly element = h("div", { id: "views", class: "views", role: "listbox", tabindex: "0", "aria-label": "Cameras" });
   private cameras: readonly CameraJson[] = [];
   private current = -1;
 
@@ -24,7 +24,6 @@ export class CameraList {
 
   setCameras(cameras: readonly CameraJson[]): void {
     this.cameras = cameras;
-    setText(byId("views-count"), String(cameras.length));
     this.draw();
   }
 

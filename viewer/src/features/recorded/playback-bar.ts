@@ -1,15 +1,14 @@
 /** Play, pause and a slider, for a recording that lies in the page. */
-import type { Recorded } from "../wire/recorded.ts";
-import { byId, h, setText } from "./dom.ts";
+import type { Recorded } from "../../wire/recorded.ts";
+import { h, setText } from "../../ui/dom.ts";
 
-export function addPlaybackBar(recorded: Recorded): void {
+export function playbackBar(recorded: Recorded): HTMLElement {
   const button = h("button", { type: "button", class: "playback-button", id: "playback-play" });
   const slider = h("input", {
     ...{ type: "range", id: "playback-at", min: "0", max: String(recorded.seconds), step: "0.01", value: "0" },
     "aria-label": "Time in the recording",
   });
   const time = h("span", { class: "mono" });
-  byId("canvas").parentElement?.append(h("div", { class: "playback", role: "group", "aria-label": "Playback" }, button, slider, time));
   button.addEventListener("click", () => (recorded.playing ? recorded.pause() : recorded.play()));
   slider.addEventListener("input", () => recorded.seek(Number(slider.value)));
   const show = (): void => {
@@ -20,4 +19,5 @@ export function addPlaybackBar(recorded: Recorded): void {
   };
   recorded.onChange = show;
   show();
+  return h("div", { class: "playback", role: "group", "aria-label": "Playback" }, button, slider, time);
 }

@@ -1,0 +1,212 @@
+/** The workbench: what features may use, put together from the app (link, player, picture) and the shell around it. */
+import type { App } from "./app.ts";
+import type { Action, UiState } from "./core/ui-state.ts";
+import type { Store } from "./core/store.ts";
+import { UiStore } from "./core/ui-store.ts";
+import { AddressBar } from "./shell/address-bar.ts";
+import { Commands } from "./shell/commands.ts";
+import { Docks } from "./shell/docks.ts";
+import { keepLayout, keptLayout } from "./shell/layout.ts";
+import { Notices } from "./shell/notices.ts";
+import { Server } from "./shell/rest.ts";
+import { Slots } from "./shell/slots.ts";
+import { Tools } from "./shell/tools.ts";
+import type { IconName } from "./ui/dom.ts";
+import type { StageView } from "./view/stage-view.ts";
+import type { Viewport } from "./view/viewport.ts";
+import type { Link } from "./wire/link.ts";
+import type { SceneData } from "./wire/scene-data.ts";
+import type { Tick } from "./wire/session.ts";
+import type { AddressPart, Command, Feature, Panel, Undo, Workbench } from "./workbench.ts";
+
+/** How often panels are refreshed [ms]. */
+const PANEL_MS = 125;
+
+export class Bench implements Workbench {
+  readonly store = new UiStore(keptLayout());
+  readonly commands = new Commands(document);
+  readonly docks = new Docks(this.store);
+  readonly addressBar = new AddressBar();
+  readonly notices = new Notices();
+  readonly rest: Server;
+  private readonly tools = new Tools(this.commands);
+  private readonly badges = new Slots("badges");
+  private readonly bars = new Slots("bars");
+  private readonly features = new Set<string>();
+
+  constructor(
+    readonly app: App,
+    /** What `expose` adds to. */
+    private readonly exposed: object,
+  ) {
+    this.rest = new Server(app.base);
+    keepLayout(this.store);
+    this.store.watch(
+      (state) => state.selected,
+      (path) => app.showSelected(path),
+    );
+    app.on.scene.add(() => this.addressBar.restore());
+    app.on.link.add(() => this.refresh());
+    app.on.notice.add((level, text) => this.notice(level === "error" || level === "warning" ? level : "info", text));
+    this.addAddressPart({
+      key: "selected",
+      read: () => this.state.selected,
+      restore: (path) => this.dispatch({ type: "select", path }),
+    });
+    window.setInterval(() => this.refresh(), PANEL_MS);
+  }
+
+  /** Installs features that are not there yet. One that fails is told of and leaves the others alone. */
+  install(features: readonly Feature[]): void {
+    for (const feature of features) {
+      if (this.features.has(feature.name)) throw new Error(`two features are called ${feature.name}`);
+      this.features.add(feature.name);
+      try {
+        feature.install(this);
+      } catch (error) {
+        console.error(error);
+        this.notice("error", `A part of the page cannot start: ${feature.name}.`);
+      }
+    }
+  }
+
+  // --- state ---------------------------------------------------------------------------------------------------
+
+  get state(): UiState {
+    return this.store.state;
+  }
+
+  dispatch(action: Action): void {
+    this.store.dispatch(action);
+  }
+
+  watch<T>(select: (state: UiState) => T, then: (value: T) => void): Undo {
+    return this.store.watch(select, then);
+  }
+
+  get selectedPath(): string | null {
+    const { scene, selected } = this.app;
+    return scene && selected >= 0 ? scene.nodePath(selected) : null;
+  }
+
+  // --- places --------------------------------------------------------------------------------------------------
+
+  addCommand(command: Command): Undo {
+    return this.commands.add(command);
+  }
+
+  runCommand(id: string): boolean {
+    return this.commands.run(id);
+  }
+
+  addPanel(panel: Panel): Undo {
+    const forget = this.docks.add(panel);
+    const forgetCommand = this.addCommand({
+      id: `panel.${panel.id}`,
+      title: `Show or hide ${panel.title}`,
+      group: "Panels",
+      pressed: () => this.docks.isShown(panel.id),
+      run: () => this.togglePanel(panel.id),
+    });
+    return () => {
+      forget();
+      forgetCommand();
+    };
+  }
+
+  openPanel(id: string): void {
+    const panel = this.docks.find(id);
+    if (panel) this.dispatch({ type: "open", side: panel.side, panel: id });
+  }
+
+  togglePanel(id: string): void {
+    const panel = this.docks.find(id);
+    if (panel) this.dispatch({ type: "open", side: panel.side, panel: this.docks.isShown(id) ? null : id });
+  }
+
+  panelNote(id: string, text: string, level = "info"): void {
+    this.docks.note(id, text, level);
+  }
+
+  addTool(command: string, icon: IconName, order: number): Undo {
+    return this.tools.add(command, icon, order);
+  }
+
+  addAddressPart(part: AddressPart): Undo {
+    return this.addressBar.add(part);
+  }
+
+  get address(): string {
+    return this.addressBar.link;
+  }
+
+  addBadge(element: HTMLElement, order: number): Undo {
+    return this.badges.add(element, order);
+  }
+
+  addBar(element: HTMLElement): Undo {
+    return this.bars.add(element, 0);
+  }
+
+  // --- twin ----------------------------------------------------------------------------------------------------
+
+  get link(): Link {
+    return this.app.link;
+  }
+
+  get viewport(): Viewport {
+    return this.app.viewport;
+  }
+
+  get scene(): SceneData | null {
+    return this.app.scene;
+  }
+
+  get stage(): StageView | null {
+    return this.app.viewport.stage;
+  }
+
+  get signals(): Store {
+    return this.app.store;
+  }
+
+  get role(): string {
+    return this.app.link.session.role;
+  }
+
+  now(): number {
+    return this.app.time.at(performance.now());
+  }
+
+  onScene(then: (scene: SceneData, stage: StageView) => void): Undo {
+    return this.app.on.scene.add(then);
+  }
+
+  onTick(then: (tick: Tick) => void): Undo {
+    return this.app.on.tick.add(then);
+  }
+
+  onFrame(then: (now: number) => boolean | void): Undo {
+    return this.app.on.frame.add(then);
+  }
+
+  onAlarm(then: () => void): Undo {
+    return this.app.on.alarm.add(then);
+  }
+
+  notice(level: "info" | "warning" | "error", text: string): void {
+    this.notices.add(level, text);
+  }
+
+  expose(name: string, value: unknown): void {
+    Object.defineProperty(this.exposed, name, { value, enumerable: true, configurable: true });
+  }
+
+  private refresh(): void {
+    if (document.hidden) return;
+    const now = performance.now();
+    this.docks.refresh(this.now());
+    this.addressBar.refresh(now);
+    this.app.judgeTrust(now);
+  }
+}

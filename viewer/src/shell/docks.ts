@@ -1,0 +1,204 @@
+/**
+ * Panels at the three sides of the picture: tabs, one panel a side, with an edge to drag. What is open and how large
+ * is part of the state (`open`, `resize`); this only shows it.
+ */
+import type { UiStore } from "../core/ui-store.ts";
+import { LARGEST, SMALLEST, type Side } from "../core/ui-state.ts";
+import { byId, h, icon, setText } from "../ui/dom.ts";
+import type { Panel, Undo } from "../workbench.ts";
+
+export const SIDES: readonly Side[] = ["left", "right", "bottom"];
+const STEP = 16;
+const NAMES: Readonly<Record<Side, string>> = { left: "Left panels", right: "Right panels", bottom: "Bottom panels" };
+
+interface Place {
+  readonly panel: Panel;
+  readonly tab: HTMLElement;
+  readonly note: HTMLElement;
+  readonly page: HTMLElement;
+}
+
+export class Docks {
+  private readonly docks: Readonly<Record<Side, Dock>>;
+
+  constructor(private readonly store: UiStore) {
+    const dock = (side: Side): Dock => new Dock(side, store);
+    this.docks = { left: dock("left"), right: dock("right"), bottom: dock("bottom") };
+    store.watch(
+      (state) => state.open,
+      () => this.show(),
+    );
+    store.watch(
+      (state) => state.sizes,
+      (sizes) => SIDES.forEach((side) => this.docks[side].resize(sizes[side])),
+    );
+  }
+
+  add(panel: Panel): Undo {
+    const undo = this.docks[panel.side].add(panel);
+    this.show();
+    return undo;
+  }
+
+  panels(): Panel[] {
+    return SIDES.flatMap((side) => this.docks[side].places.map(({ panel }) => panel));
+  }
+
+  find(id: string): Panel | undefined {
+    return this.panels().find((panel) => panel.id === id);
+  }
+
+  isShown(id: string): boolean {
+    return SIDES.some((side) => this.docks[side].shown === id);
+  }
+
+  /** A few letters beside a panel's title, such as a count; empty takes them away. */
+  note(id: string, text: string, level: string): void {
+    for (const side of SIDES) this.docks[side].note(id, text, level);
+  }
+
+  refresh(nowMs: number): void {
+    for (const side of SIDES) this.docks[side].current?.refresh?.(nowMs);
+  }
+
+  private show(): void {
+    for (const side of SIDES) this.docks[side].show(this.store.state.open[side]);
+  }
+}
+
+class Dock {
+  readonly places: Place[] = [];
+  /** Id of the panel that is seen. */
+  shown: string | null = null;
+  private readonly element: HTMLElement;
+  private readonly tabs: HTMLElement;
+  private readonly body = h("div", { class: "dock-body" });
+  private readonly edge: HTMLElement;
+
+  constructor(
+    private readonly side: Side,
+    private readonly store: UiStore,
+  ) {
+    this.element = byId(`dock-${side}`);
+    this.tabs = h("div", { class: "tabs", role: "tablist", "aria-label": NAMES[side] });
+    if (side !== "bottom") this.tabs.setAttribute("aria-orientation", "horizontal");
+    const close = h("button", { class: "dock-close", type: "button", title: "Close", "aria-label": `Close ${NAMES[side].toLowerCase()}` }, icon("close"));
+    close.addEventListener("click", () => this.open(null));
+    this.edge = h("div", {
+      class: "dock-edge",
+      role: "separator",
+      tabindex: "0",
+      "aria-label": `Size of ${NAMES[side].toLowerCase()}`,
+      "aria-orientation": side === "bottom" ? "horizontal" : "vertical",
+      "aria-valuemin": String(SMALLEST),
+      "aria-valuemax": String(LARGEST),
+    });
+    this.element.append(h("div", { class: "dock-head" }, this.tabs, close), this.body, this.edge);
+    this.tabs.addEventListener("click", (event) => this.click(event));
+    this.tabs.addEventListener("keydown", (event) => this.key(event));
+    this.bindEdge();
+  }
+
+  get current(): Panel | undefined {
+    return this.places.find(({ panel }) => panel.id === this.shown)?.panel;
+  }
+
+  add(panel: Panel): Undo {
+    const note = h("span", { class: "tab-note" });
+    const tab = h(
+      "button",
+      { class: "tab", type: "button", role: "tab", id: `tab-${panel.id}`, "data-panel": panel.id, "aria-controls": `panel-${panel.id}` },
+      h("span", {}, panel.title),
+      note,
+    );
+    const page = h("div", { class: "dock-page", role: "tabpanel", id: `panel-${panel.id}`, "aria-labelledby": tab.id }, panel.element);
+    page.hidden = true;
+    const place = { panel, tab, note, page };
+    this.places.push(place);
+    this.places.sort((a, b) => a.panel.order - b.panel.order);
+    this.tabs.replaceChildren(...this.places.map((one) => one.tab));
+    this.body.append(page);
+    return () => {
+      this.places.splice(this.places.indexOf(place), 1);
+      tab.remove();
+      page.remove();
+      this.show(this.store.state.open[this.side]);
+    };
+  }
+
+  note(id: string, text: string, level: string): void {
+    const place = this.places.find(({ panel }) => panel.id === id);
+    if (!place) return;
+    setText(place.note, text);
+    place.note.dataset.level = level;
+  }
+
+  /** Shows the panel with that id; null or an unknown one closes the dock. */
+  show(id: string | null): void {
+    const before = this.current;
+    this.shown = this.places.some(({ panel }) => panel.id === id) ? id : null;
+    this.element.dataset.open = String(this.shown !== null);
+    this.element.hidden = this.places.length === 0;
+    const stop = this.shown ?? this.places[0]?.panel.id;
+    for (const { panel, tab, page } of this.places) {
+      const seen = panel.id === this.shown;
+      page.hidden = !seen;
+      tab.setAttribute("aria-selected", String(seen));
+      tab.tabIndex = panel.id === stop ? 0 : -1;
+    }
+    const after = this.current;
+    if (before === after) return;
+    before?.shown?.(false);
+    after?.shown?.(true);
+  }
+
+  resize(size: number): void {
+    this.element.style.setProperty("--size", `${size}px`);
+    this.edge.setAttribute("aria-valuenow", String(size));
+  }
+
+  private open(panel: string | null): void {
+    this.store.dispatch({ type: "open", side: this.side, panel });
+  }
+
+  /** A click on the open tab closes the side. */
+  private click(event: MouseEvent): void {
+    const id = (event.target as Element).closest<HTMLElement>(".tab")?.dataset.panel;
+    if (id) this.open(id === this.shown ? null : id);
+  }
+
+  private key(event: KeyboardEvent): void {
+    const at = this.places.findIndex(({ tab }) => tab === document.activeElement);
+    const last = this.places.length - 1;
+    const steps: Record<string, number> = { ArrowRight: at + 1, ArrowDown: at + 1, ArrowLeft: at - 1, ArrowUp: at - 1, Home: 0, End: last };
+    if (at < 0 || !(event.key in steps)) return;
+    event.preventDefault();
+    const next = this.places[(steps[event.key] + this.places.length) % this.places.length];
+    if (this.shown !== null) this.open(next.panel.id);
+    for (const { tab } of this.places) tab.tabIndex = tab === next.tab ? 0 : -1;
+    next.tab.focus();
+  }
+
+  private bindEdge(): void {
+    const { edge, side, store } = this;
+    const set = (size: number): void => store.dispatch({ type: "resize", side, size });
+    const sign = side === "left" ? 1 : -1;
+    let from: { at: number; size: number } | null = null;
+    const place = (event: PointerEvent): number => (side === "bottom" ? event.clientY : event.clientX);
+    edge.addEventListener("pointerdown", (event) => {
+      from = { at: place(event), size: store.state.sizes[side] };
+      edge.setPointerCapture(event.pointerId);
+    });
+    edge.addEventListener("pointermove", (event) => {
+      if (from) set(from.size + sign * (place(event) - from.at));
+    });
+    edge.addEventListener("lostpointercapture", () => (from = null));
+    edge.addEventListener("keydown", (event) => {
+      const more = side === "bottom" ? "ArrowUp" : side === "left" ? "ArrowRight" : "ArrowLeft";
+      const less = side === "bottom" ? "ArrowDown" : side === "left" ? "ArrowLeft" : "ArrowRight";
+      if (event.key !== more && event.key !== less) return;
+      event.preventDefault();
+      set(store.state.sizes[side] + (event.key === more ? STEP : -STEP));
+    });
+  }
+}

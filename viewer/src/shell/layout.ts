@@ -1,0 +1,42 @@
+/** Which panels are open, how large, and the theme: kept in this browser from one visit to the next. */
+import { START, type Side, type Theme, type UiState } from "../core/ui-state.ts";
+import type { UiStore } from "../core/ui-store.ts";
+
+const KEY = "twinstage.layout";
+
+interface Kept {
+  readonly open?: Partial<Record<Side, string | null>>;
+  readonly sizes?: Partial<Record<Side, number>>;
+  readonly theme?: Theme;
+}
+
+/** The state to begin with. */
+export function keptLayout(): UiState {
+  try {
+    const kept = JSON.parse(window.localStorage.getItem(KEY) ?? "{}") as Kept;
+    return {
+      ...START,
+      open: { ...START.open, ...kept.open },
+      sizes: { ...START.sizes, ...kept.sizes },
+      theme: kept.theme ?? START.theme,
+    };
+  } catch {
+    return START; // storage is forbidden or damaged
+  }
+}
+
+export function keepLayout(store: UiStore): void {
+  const save = (): void => {
+    const { open, sizes, theme } = store.state;
+    try {
+      window.localStorage.setItem(KEY, JSON.stringify({ open, sizes, theme }));
+    } catch {
+      // Without storage the layout lasts as long as the page.
+    }
+  };
+  for (const part of ["open", "sizes", "theme"] as const)
+    store.watch(
+      (state) => state[part],
+      (value) => value !== START[part] && save(),
+    );
+}

@@ -1,0 +1,50 @@
+/** The twin's REST interface, asked from the page. */
+import type { Rest } from "../workbench.ts";
+
+/** What the server answered instead of what was asked for; the message is its sentence. */
+export class RestError extends Error {
+  constructor(
+    /** HTTP status; 0: it cannot be reached. */
+    readonly status: number,
+    message: string,
+  ) {
+    super(message);
+    this.name = "RestError";
+  }
+}
+
+export class Server implements Rest {
+  /** Told when the server wants to know who asks (401). */
+  onSignedOut: () => void = () => undefined;
+
+  constructor(private readonly base: string) {}
+
+  get<T>(path: string, query: Readonly<Record<string, string | number | undefined>> = {}): Promise<T> {
+    return this.ask<T>(path, query, { cache: "no-store" });
+  }
+
+  post<T>(path: string, body: unknown): Promise<T> {
+    const headers = { "content-type": "application/json" };
+    return this.ask<T>(path, {}, { method: "POST", headers, body: JSON.stringify(body) });
+  }
+
+  private async ask<T>(
+    path: string,
+    query: Readonly<Record<string, string | number | undefined>>,
+    init: RequestInit,
+  ): Promise<T> {
+    const url = new URL(path.replace(/^\//, ""), this.base);
+    for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, String(value));
+    const answer = await fetch(url, init).catch(() => null);
+    if (!answer) throw new RestError(0, "The server cannot be reached.");
+    const told: unknown = await answer.json().catch(() => null);
+    if (answer.ok) return told as T;
+    if (answer.status === 401) this.onSignedOut();
+    throw new RestError(answer.status, sentence(told) ?? `The server answered ${answer.status} for ${url.pathname}.`);
+  }
+}
+
+function sentence(told: unknown): string | null {
+  const error = typeof told === "object" && told !== null ? (told as { error?: unknown }).error : null;
+  return typeof error === "string" && error ? error : null;
+}
