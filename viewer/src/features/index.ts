@@ -2,7 +2,11 @@
 import type { Feature } from "../workbench.ts";
 import { alarms } from "./alarms/index.ts";
 import { cameras } from "./cameras/index.ts";
+import { palette } from "./palette/index.ts";
 import { properties } from "./properties/index.ts";
+import { share } from "./share/index.ts";
+import { table } from "./table/index.ts";
+import { theme } from "./theme/index.ts";
 import { tree } from "./tree/index.ts";
 import { view } from "./view/index.ts";
 
@@ -12,4 +16,8 @@ export const FEATURES: readonly Feature[] = [
   cameras,
   properties,
   alarms,
+  share,
+  table,
+  theme,
+  palette,
 ];

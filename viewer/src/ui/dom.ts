@@ -46,6 +46,10 @@ const ICONS = {
   menu: "M2.5 4.5h11M2.5 8h11M2.5 11.5h11",
   info: "M3 2.5h10v11H3zM5.5 6h5M5.5 8.5h5M5.5 11h3",
   close: "M4 4l8 8M12 4l-8 8",
+  search: "M7 3a4 4 0 1 0 0 8 4 4 0 0 0 0-8M10 10l3.5 3.5",
+  sun: "M8 5.2a2.8 2.8 0 1 0 0 5.6 2.8 2.8 0 0 0 0-5.6M8 1.5v1.6M8 12.9v1.6M1.5 8h1.6M12.9 8h1.6M3.4 3.4l1.1 1.1M11.5 11.5l1.1 1.1M3.4 12.6l1.1-1.1M11.5 4.5l1.1-1.1",
+  picture: "M2 4.5h3L6 3h4l1 1.5h3V13H2zM8 6.2a2.3 2.3 0 1 0 0 4.6 2.3 2.3 0 0 0 0-4.6",
+  table: "M2.5 3h11v10h-11zM2.5 6.3h11M2.5 9.6h11M6.5 3v10",
 } as const;
 
 export type IconName = keyof typeof ICONS;

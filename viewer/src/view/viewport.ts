@@ -42,6 +42,7 @@ export class Viewport {
   /** Frames drawn so far. */
   frames = 0;
   private readonly scene = new Scene();
+  private readonly outlines: Outline[] = [];
   private readonly lighting: Lighting;
   private readonly selection = new Outline(0x4cc2e6, 2.5, 1, 2);
   private readonly hover = new Outline(0xdfe6ec, 1.5, 0.7, 1);
@@ -117,6 +118,16 @@ export class Viewport {
     for (const then of this.onRebase) then(before, stage.origin);
   }
 
+  /** One more outline around instances, of its own colour (`outline.set`). */
+  addOutline(color: number, width: number, opacity: number): Outline {
+    const outline = new Outline(color, width, opacity, this.outlines.length + 3);
+    const { clientWidth, clientHeight } = this.canvas.parentElement as HTMLElement;
+    outline.resize(clientWidth, clientHeight);
+    this.outlines.push(outline);
+    this.scene.add(outline.group);
+    return outline;
+  }
+
   /** Asks for a frame. */
   invalidate(): void {
     if (this.scheduled) return;
@@ -141,6 +152,7 @@ export class Viewport {
       this.shadowDue = true;
       this.selection.update();
       this.hover.update();
+      for (const outline of this.outlines) outline.update();
     }
     if (stage?.adapt(this.rig.camera, this.rig.camera.position, this.renderer.domElement.height)) this.shadowDue = true;
     const shadowLater = this.scheduleShadow(now);
@@ -179,6 +191,7 @@ export class Viewport {
     this.rig.resize(width, height);
     this.selection.resize(width, height);
     this.hover.resize(width, height);
+    for (const outline of this.outlines) outline.resize(width, height);
     // A canvas that was resized is blank until it is drawn again.
     this.invalidate();
   }
