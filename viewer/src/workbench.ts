@@ -7,6 +7,7 @@
  */
 import type { Action, UiState } from "./core/ui-state.ts";
 import type { Store } from "./core/store.ts";
+import type { Player } from "./player.ts";
 import type { IconName } from "./ui/dom.ts";
 import type { StageView } from "./view/stage-view.ts";
 import type { Viewport } from "./view/viewport.ts";
@@ -92,6 +93,8 @@ export interface Workbench {
   readonly viewport: Viewport;
   readonly scene: SceneData | null;
   readonly stage: StageView | null;
+  /** What turns ticks into motion; another one with each scene. It can show a moment of the past instead. */
+  readonly player: Player | null;
   readonly signals: Store;
   /** What this viewer may do: viewer, operator, editor, admin (docs/access.md). */
   readonly role: string;

@@ -5,6 +5,8 @@
  * A node whose data is bad is greyed out, whatever its colour; one whose data is stale fades: half of its look, half grey.
  */
 
+import { type Aside, isAside } from "./shown.ts";
+
 /** Linear rgb and strength. */
 export type Tint = readonly [number, number, number, number];
 
@@ -17,6 +19,8 @@ export const FADED_TINT: Tint = [0.13, 0.135, 0.14, 0.5];
 const NONE: ReadonlySet<number> = new Set();
 
 export class Appearance {
+  /** What this viewer alone does not show; see `setAside`. */
+  private aside: Aside | null = null;
   private readonly own: Uint8Array;
   private readonly styles = new Map<number, Tint>();
   private greyed = NONE;
@@ -69,6 +73,17 @@ export class Appearance {
     this.greyed = bad;
     this.faded = stale;
     this.dirty = true;
+  }
+
+  /** Sets aside what this viewer alone does not show; null shows all that the twin shows. */
+  setAside(aside: Aside | null): void {
+    this.aside = aside;
+    this.dirty = true;
+  }
+
+  /** Whether an instance that a prim draws at a node shows; valid after `update`. */
+  shows(node: number, prim: number): boolean {
+    return !this.hidden[node] && !this.hidden[prim] && !isAside(this.aside, node, prim);
   }
 
   /** Whether `update` has something to do. */

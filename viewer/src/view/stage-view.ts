@@ -186,8 +186,7 @@ export class StageView implements InstanceSource {
 
   private isShown(instance: number): boolean {
     const { node, prim } = this.scene.instances;
-    const { hidden } = this.appearance;
-    return !hidden[node[instance]] && !hidden[prim[instance]];
+    return this.appearance.shows(node[instance], prim[instance]);
   }
 
   private dress(instance: number): void {
