@@ -116,7 +116,7 @@ function following(bench: Workbench): () => string | null {
     return node < 0 || !world ? null : [world[16 * node + 3], world[16 * node + 7], world[16 * node + 11]];
   };
   bench.addCommand({
-    ...{ id: "view.follow", title: "Follow the selection", group: "View", keys: ["Shift+J"] },
+    ...{ id: "view.follow", title: "Follow the selection", group: "View", keys: ["Shift+C"] },
     enabled: () => bench.selectedPath !== null || path !== null,
     pressed: () => path !== null,
     run: () => {

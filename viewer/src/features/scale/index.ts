@@ -19,7 +19,7 @@ export const scale: Feature = {
   install(bench) {
     const labels = new Labels(bench);
     bench.addCommand({
-      ...{ id: "view.axes", title: "Axes with numbers", group: "View", keys: ["Shift+A"] },
+      ...{ id: "view.axes", title: "Axes with numbers", group: "View", keys: ["Shift+G"] },
       pressed: () => labels.isOn,
       run: () => labels.toggle(),
     });
