@@ -267,8 +267,8 @@ def wait_until(page: Any, expression: str, seconds: float = 20.0) -> Any:
 
 
 @contextmanager
-def opened(browser: Any, url: str, *, ready: bool = True, **context: Any) -> Iterator[Any]:
-    """A page of its own context (nothing kept from others); errors in its console fail at the end."""
+def opened(browser: Any, url: str, *, ready: bool = True, forgive: tuple[str, ...] = (), **context: Any) -> Iterator[Any]:
+    """A page of its own context (nothing kept from others); errors in its console fail at the end, unless they are forgiven."""
     made = browser.new_context(**{"viewport": {"width": 640, "height": 400}, **context})
     page = made.new_page()
     problems: list[str] = []
@@ -282,7 +282,7 @@ def opened(browser: Any, url: str, *, ready: bool = True, **context: Any) -> Ite
         wait_until(page, "!!(window.twinstage && twinstage.ready)", 40)
     yield page
     made.close()
-    assert [text for text in problems if not any(remark in text for remark in REMARKS)] == []
+    assert [text for text in problems if not any(remark in text for remark in (*REMARKS, *forgive))] == []
 
 
 @pytest.fixture(scope="package")
