@@ -7,6 +7,11 @@ import { properties } from "./properties/index.ts";
 import { share } from "./share/index.ts";
 import { table } from "./table/index.ts";
 import { theme } from "./theme/index.ts";
+import { measure } from "./measure/index.ts";
+import { navigate } from "./navigate/index.ts";
+import { picture } from "./picture/index.ts";
+import { scale } from "./scale/index.ts";
+import { section } from "./section/index.ts";
 import { tree } from "./tree/index.ts";
 import { view } from "./view/index.ts";
 
@@ -14,6 +19,11 @@ export const FEATURES: readonly Feature[] = [
   view,
   tree,
   cameras,
+  navigate,
+  section,
+  measure,
+  scale,
+  picture,
   properties,
   alarms,
   share,
