@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from fastapi import FastAPI, Request, WebSocket, WebSocketDisconnect
 from fastapi.responses import HTMLResponse, JSONResponse, Response
@@ -37,6 +37,7 @@ from twinstage.sync.edits import Commands, EditSource, edit_calls
 from twinstage.sync.guard import Guard
 from twinstage.sync.hub import Hub
 from twinstage.sync.messages import NO_PROTOCOL, PROTOCOL, TOO_MANY, TRY_LATER
+from twinstage.sync.scene_columns import MEDIA_TYPE
 from twinstage.sync.session import Admit, Session
 
 _FOREVER = "public, max-age=31536000, immutable"
@@ -55,6 +56,13 @@ class FileSource(Protocol):
     async def geometry(self, digest: str) -> Asset | None: ...
 
     async def texture(self, digest: str) -> Asset | None: ...
+
+
+@runtime_checkable
+class ColumnSource(Protocol):
+    """Who also has the document with its columns as bytes, for those who accept it."""
+
+    async def columns(self) -> Asset: ...
 
 
 def create_app(
@@ -161,6 +169,9 @@ class _Baked:
     async def scene(self) -> Asset:
         return await asyncio.to_thread(self._store.scene)
 
+    async def columns(self) -> Asset:
+        return await asyncio.to_thread(self._store.columns)
+
     async def geometry(self, digest: str) -> Asset | None:
         return await asyncio.to_thread(self._store.geometry, digest)
 
@@ -170,7 +181,12 @@ class _Baked:
 
 def _add_asset_routes(app: FastAPI, store: FileSource) -> None:
     async def scene(request: Request) -> Response:
-        return _answer(request, await store.scene(), _CHECK)
+        accepted = request.headers.get("accept", "").lower()
+        if isinstance(store, ColumnSource) and MEDIA_TYPE in accepted:
+            asset = await store.columns()
+        else:
+            asset = await store.scene()
+        return _answer(request, asset, _CHECK, "Accept, Accept-Encoding")
 
     async def geometry(digest: str, request: Request) -> Response:
         asset = await store.geometry(digest)
@@ -254,8 +270,8 @@ def _found(asset: Asset | None, sentence: str) -> Asset:
     return asset
 
 
-def _answer(request: Request, asset: Asset, cache: str) -> Response:
-    headers = {"ETag": asset.etag, "Cache-Control": cache, "Vary": "Accept-Encoding"}
+def _answer(request: Request, asset: Asset, cache: str, vary: str = "Accept-Encoding") -> Response:
+    headers = {"ETag": asset.etag, "Cache-Control": cache, "Vary": vary}
     known = [tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")]
     if asset.etag in known or "*" in known:
         return Response(status_code=304, headers=headers)

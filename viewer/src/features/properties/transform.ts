@@ -25,6 +25,7 @@ export class TransformSection {
   private readonly frames: Record<Frame, HTMLButtonElement>;
   private locked: string | null = "The server is asked.";
   private readonly reset: HTMLButtonElement;
+  private readonly local = new Float64Array(16);
 
   constructor(
     private readonly bench: Workbench,
@@ -114,7 +115,9 @@ export class TransformSection {
   private matrixNow(): { m: Float64Array; at: number } | null {
     const model = this.bench.stage?.model;
     if (!model || this.node >= model.count) return null;
-    return { m: frame === "world" ? model.world : model.local, at: this.node * 16 };
+    if (frame === "world") return { m: model.world, at: this.node * 16 };
+    model.localOf(this.node, this.local);
+    return { m: this.local, at: 0 };
   }
 
   refresh(): void {
