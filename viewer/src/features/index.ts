@@ -2,6 +2,7 @@
 import type { Feature } from "../workbench.ts";
 import { alarms } from "./alarms/index.ts";
 import { cameras } from "./cameras/index.ts";
+import { edit } from "./edit/index.ts";
 import { properties } from "./properties/index.ts";
 import { tree } from "./tree/index.ts";
 import { view } from "./view/index.ts";
@@ -11,5 +12,6 @@ export const FEATURES: readonly Feature[] = [
   tree,
   cameras,
   properties,
+  edit,
   alarms,
 ];

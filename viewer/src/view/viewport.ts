@@ -4,6 +4,7 @@
  */
 import {
   BasicShadowMap,
+  Group,
   NeutralToneMapping,
   PCFShadowMap,
   Scene,
@@ -41,6 +42,8 @@ export class Viewport {
   readonly onRebase = new Set<(before: readonly number[], after: readonly number[]) => void>();
   /** Frames drawn so far. */
   frames = 0;
+  /** What features draw over the scene; positions are relative to `stage.origin`. */
+  readonly extras = new Group();
   private readonly scene = new Scene();
   private readonly lighting: Lighting;
   private readonly selection = new Outline(0x4cc2e6, 2.5, 1, 2);
@@ -74,7 +77,7 @@ export class Viewport {
     this.renderer.shadowMap.autoUpdate = false;
     this.renderer.setOpaqueSort(nearFirst);
     this.lighting = new Lighting(this.scene, this.renderer, this.lean);
-    this.scene.add(this.ground.group, this.hover.group, this.selection.group);
+    this.scene.add(this.ground.group, this.hover.group, this.selection.group, this.extras);
     this.rig = new CameraRig(canvas, () => this.invalidate());
     new ResizeObserver(() => this.resize()).observe(canvas.parentElement as HTMLElement);
     this.resize();
