@@ -3,6 +3,7 @@ import type { Feature } from "../workbench.ts";
 import { alarms } from "./alarms/index.ts";
 import { cameras } from "./cameras/index.ts";
 import { palette } from "./palette/index.ts";
+import { edit } from "./edit/index.ts";
 import { properties } from "./properties/index.ts";
 import { share } from "./share/index.ts";
 import { table } from "./table/index.ts";
@@ -25,6 +26,7 @@ export const FEATURES: readonly Feature[] = [
   scale,
   picture,
   properties,
+  edit,
   alarms,
   share,
   table,
