@@ -11,6 +11,7 @@ import { Notices } from "./shell/notices.ts";
 import { Server } from "./shell/rest.ts";
 import { Slots } from "./shell/slots.ts";
 import { Tools } from "./shell/tools.ts";
+import type { Player } from "./player.ts";
 import type { IconName } from "./ui/dom.ts";
 import type { StageView } from "./view/stage-view.ts";
 import type { Viewport } from "./view/viewport.ts";
@@ -21,6 +22,8 @@ import type { AddressPart, Command, Feature, Panel, Undo, Workbench } from "./wo
 
 /** How often panels are refreshed [ms]. */
 const PANEL_MS = 125;
+/** How often the alarms of a moment are asked for while it moves [ms]. */
+const ALARMS_MS = 500;
 
 export class Bench implements Workbench {
   readonly store = new UiStore(keptLayout());
@@ -33,6 +36,8 @@ export class Bench implements Workbench {
   private readonly badges = new Slots("badges");
   private readonly bars = new Slots("bars");
   private readonly features = new Set<string>();
+  private readonly pastHooks = new Set<(ms: number | null) => void>();
+  private alarmsAsked = 0;
 
   constructor(
     readonly app: App,
@@ -164,6 +169,38 @@ export class Bench implements Workbench {
 
   get stage(): StageView | null {
     return this.app.viewport.stage;
+  }
+
+  get player(): Player | null {
+    return this.app.player;
+  }
+
+  get pastMs(): number | null {
+    return this.app.time.pinned;
+  }
+
+  get newestMs(): number {
+    return this.app.time.newestAt(performance.now());
+  }
+
+  setPast(ms: number | null): void {
+    if (this.app.time.pinned === ms) return;
+    const other = (this.app.time.pinned === null) !== (ms === null);
+    this.app.time.pinned = this.rest.atMs = ms;
+    for (const then of this.pastHooks) then(ms);
+    if (other || performance.now() - this.alarmsAsked > ALARMS_MS) this.askAlarms();
+    this.refresh();
+  }
+
+  onPast(then: (ms: number | null) => void): Undo {
+    this.pastHooks.add(then);
+    return () => this.pastHooks.delete(then);
+  }
+
+  /** The list of alarms is another one at another moment. */
+  private askAlarms(): void {
+    this.alarmsAsked = performance.now();
+    this.app.on.alarm.call();
   }
 
   get signals(): Store {
