@@ -125,6 +125,24 @@ class Rules:
             )
         return self._opened.stage.GetPrimAtPath(path)
 
+    def may_not(self, path: str, name: str) -> str | None:
+        """Why a property that is there cannot be set at all, whatever the value; None: it can."""
+        from pxr import UsdGeom
+
+        try:
+            prim = self.prim(path)
+            if name == POSE:
+                return None if prim.IsA(UsdGeom.Xformable) else f"{path} has no transform of its own"
+            if name == VISIBILITY:
+                return None if prim.IsA(UsdGeom.Imageable) else f"{path} cannot be seen"
+            if name == COLOR or name.startswith((LABELS, VARIANT)):
+                return None
+            attribute = prim.GetAttribute(name)
+            self._known_type(prim, path, name, str(attribute.GetTypeName()) if attribute else None)
+        except UserError as error:
+            return str(error)
+        return None
+
     # ------------------------------------------------------------------ one order each
 
     def pose(

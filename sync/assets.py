@@ -15,6 +15,7 @@ from pathlib import Path
 
 from twinstage.scene.glb import bake_prototype
 from twinstage.sync.hub import Hub
+from twinstage.sync.scene_columns import MEDIA_TYPE, scene_columns
 from twinstage.sync.scene_json import image_type, scene_bytes
 
 CACHE_BYTES = 256 << 20
@@ -31,9 +32,9 @@ class Asset:
     etag: str
 
 
-def make_asset(data: bytes, content_type: str, *, compress: bool) -> Asset:
-    """An answer with its gzipped twin (level 6, no time stamp, so it is the same for the same data)."""
-    zipped = gzip.compress(data, 6, mtime=0) if compress and len(data) > 512 else None
+def make_asset(data: bytes, content_type: str, *, compress: bool, level: int = 6) -> Asset:
+    """An answer with its gzipped twin (no time stamp, so it is the same for the same data)."""
+    zipped = gzip.compress(data, level, mtime=0) if compress and len(data) > 512 else None
     etag = f'"{hashlib.sha256(data).hexdigest()[:32]}"'
     return Asset(data, zipped, content_type, etag)
 
@@ -52,6 +53,14 @@ class AssetStore:
         return self._kept(
             f"scene {scene.revision}",
             lambda: make_asset(scene_bytes(scene), "application/json", compress=True),
+        )
+
+    def columns(self) -> Asset:
+        """The scene document with its columns as bytes."""
+        scene = self._hub.scene
+        return self._kept(
+            f"columns {scene.revision}",
+            lambda: make_asset(scene_columns(scene), MEDIA_TYPE, compress=True, level=1),
         )
 
     def geometry(self, digest: str) -> Asset | None:

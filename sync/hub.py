@@ -32,8 +32,8 @@ from twinstage.sync import codec
 from twinstage.sync.figures import Counters, StreamFigures
 from twinstage.sync.frustum import Places, seen
 from twinstage.sync.interest import Selector
-from twinstage.sync.messages import CHANNELS, RESTARTING, TIERS, Eye, Interest, StageInfo
-from twinstage.sync.session import Admit, Session, TakeCommand
+from twinstage.sync.messages import CHANNELS, RESTARTING, TIERS, Away, Eye, Interest, StageInfo
+from twinstage.sync.session import Admit, Session, TakeCommand, TakeControl
 from twinstage.sync.state import Column, State
 from twinstage.sync.tiers import Tier
 from twinstage.sync.view import Masks, View
@@ -115,12 +115,16 @@ class Hub:
         self.taps: list[Tap] = []
         self.standing = ""
         """A warning that holds now: told to who comes; "" for none."""
+        self.away: Away | None = None
+        """Which twin a relay cannot reach now, since when; None where it can."""
         self.closed_for = ""
         """Why nobody can follow it now, in one sentence; "" where everybody can."""
         self.on_pending: Callable[[], None] | None = None
         """Called when a tier has something to tell later; whoever keeps the time calls `advance` then."""
         self.take_command: TakeCommand | None = None
         """Does what clients want changed; None: nothing can be changed through this hub."""
+        self.take_control: TakeControl | None = None
+        """Takes what people do with a program's controls; None: there are none."""
         self.edits: Callable[[], int] = lambda: 0
         """Number of the newest transaction."""
         self._rates = tuple(tiers)
@@ -347,12 +351,25 @@ class Hub:
         for follower in (*self.sessions, *self.taps):
             follower.notice(level, text)
 
+    def twin_is(self, away: Away | None, standing: str = "") -> None:
+        """Tells all viewers that the twin of this relay cannot be reached, or can again; `standing`: the same as a warning."""
+        self.away, self.standing = away, standing
+        for session in self.sessions:
+            session.away(away or Away(None))
+
     def event(self, name: str, data: Mapping[str, Any], n: int | None = None) -> int:
         """Tells all clients that want events that something happened; returns the event's number, `n` where it has one."""
         self._events = self._events + 1 if n is None else n
         for follower in (*self.sessions, *self.taps):
             follower.event(name, self._events, data)
         return self._events
+
+    def events_are(self, n: int, *, tell: bool = True) -> None:
+        """There were `n` events, of a hub that goes on with another's count; `tell` who follows how many it has missed."""
+        missed = n - self._events
+        if missed > 0 and tell:
+            self.event("missed", {"count": missed}, n)
+        self._events = max(self._events, n)
 
     # ------------------------------------------------------------------ from another hub
 

@@ -4,7 +4,7 @@ Nothing of the machine leaves with it: files are named by their last part only.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
@@ -13,9 +13,11 @@ import numpy as np
 
 from twinstage.scene.glb import glb_size, primitive_slots
 from twinstage.scene.snapshot import Light, Material, Prototype, SceneCamera, Snapshot, Texture, TextureInput
+from twinstage.scene.tables import Frames
 from twinstage.sync.hub import Scene, SignalMeta
 from twinstage.sync.messages import PROTOCOL
 
+_PART = 120_000
 _MAGIC = (
     (b"\x89PNG", "image/png"),
     (b"\xff\xd8", "image/jpeg"),
@@ -26,8 +28,11 @@ _MAGIC = (
 )
 
 
-def scene_document(scene: Scene) -> dict[str, Any]:
-    """The document as plain dicts and lists; numbers that are not finite become null when it is encoded."""
+def scene_document(scene: Scene, *, tables: bool = True) -> dict[str, Any]:
+    """The document as plain dicts and lists; numbers that are not finite become null when it is encoded.
+
+    tables: with the columns of numbers, and the objects; else without them, for someone who writes them in another way.
+    """
     snapshot = scene.snapshot
     prims = snapshot.prims
     stage = snapshot.stage
@@ -45,29 +50,22 @@ def scene_document(scene: Scene) -> dict[str, Any]:
         "nodes": {
             "count": len(prims),
             "path": list(prims.path),
-            "parent": prims.parent.tolist(),
-            "resets": prims.resets.tolist(),
             "type": list(prims.type_name),
             "kind": list(prims.kind),
             "purpose": list(prims.purpose),
             "label": list(prims.labels),
-            "visible": prims.visible.tolist(),
-            "local": _affine(prims.local),
+            **(_lists(node_columns(snapshot)) | {"local": _affine(prims.local)} if tables else {}),
         },
-        "points": _points(snapshot),
+        "points": {
+            "count": len(snapshot.points),
+            **(_lists(point_columns(snapshot)) | {"local": _affine(snapshot.points.local)} if tables else {}),
+        },
         "prototypes": [_prototype(prototype) for prototype in snapshot.prototypes],
-        "instances": _instances(snapshot),
-        "objects": [
-            {
-                "id": i + 1,
-                "prim": item.prim,
-                "path": item.prim_path,
-                "point": item.point_id,
-                "class": item.name,
-                "labels": item.labels,
-            }
-            for i, item in enumerate(snapshot.objects)
-        ],
+        "instances": {
+            "count": len(snapshot.instances),
+            **(_lists(instance_columns(snapshot)) | {"local": _instance_local(snapshot)} if tables else {}),
+        },
+        "objects": list(_objects(snapshot)) if tables else [],
         "materialSets": snapshot.material_sets,
         "materials": [_material(material) for material in snapshot.materials],
         "textures": [_texture(texture) for texture in snapshot.textures],
@@ -86,8 +84,31 @@ def _signal(signal: SignalMeta) -> dict[str, Any]:
 
 
 def scene_bytes(scene: Scene) -> bytes:
-    """The encoded document; the same scene always gives the same bytes."""
-    return msgspec.json.encode(scene_document(scene))
+    """The encoded document; the same scene always gives the same bytes.
+
+    Column by column: the numbers of a million points as Python objects would take ten times what they take as text.
+    """
+    snapshot = scene.snapshot
+    document = scene_document(scene, tables=False)
+    frames, rows = snapshot.prims.frames, snapshot.instances
+    document["nodes"] |= _texts(node_columns(snapshot)) | {"local": _affine_text(frames)}
+    document["points"] |= _texts(point_columns(snapshot)) | {"local": _affine_text(snapshot.points.frames)}
+    local = None if rows.frames.is_identity else _affine_text(rows.frames)
+    document["instances"] |= _texts(instance_columns(snapshot)) | {"local": local}
+    document["objects"] = msgspec.Raw(b"[" + b",".join(map(msgspec.json.encode, _objects(snapshot))) + b"]")
+    return msgspec.json.encode(document)
+
+
+def _texts(columns: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    return {name: msgspec.Raw(msgspec.json.encode(values.tolist())) for name, values in columns.items()}
+
+
+def _affine_text(frames: Frames) -> msgspec.Raw:
+    """Upper three rows of matrices, row after row, a part at a time."""
+    rows = frames.matrices if frames.index is None else frames.matrices[frames.index]
+    flat = rows.reshape(-1)
+    parts = (msgspec.json.encode(flat[at : at + _PART].tolist())[1:-1] for at in range(0, len(flat), _PART))
+    return msgspec.Raw(b"[" + b",".join(parts) + b"]")
 
 
 def image_type(data: bytes) -> str:
@@ -104,30 +125,53 @@ def _affine(matrices: np.ndarray) -> list[float]:
     return flat
 
 
-def _points(snapshot: Snapshot) -> dict[str, Any]:
+def node_columns(snapshot: Snapshot) -> dict[str, np.ndarray]:
+    """The columns of numbers of the prim table, but for the matrices."""
+    prims = snapshot.prims
+    return {"parent": prims.parent, "resets": prims.resets, "visible": prims.visible}
+
+
+def point_columns(snapshot: Snapshot) -> dict[str, np.ndarray]:
+    """The columns of the point table, but for the matrices."""
     points = snapshot.points
-    return {
-        "count": len(points),
-        "instancer": points.instancer.tolist(),
-        "id": points.point_id.tolist(),
-        "visible": points.visible.tolist(),
-        "local": _affine(points.local),
-    }
+    return {"instancer": points.instancer, "id": points.point_id, "visible": points.visible}
 
 
-def _instances(snapshot: Snapshot) -> dict[str, Any]:
+def instance_columns(snapshot: Snapshot) -> dict[str, np.ndarray]:
+    """The columns of the instance table, but for the matrices."""
     rows = snapshot.instances
     return {
-        "count": len(rows),
-        "prototype": rows.prototype.tolist(),
-        "node": rows.node.tolist(),
-        "prim": rows.prim.tolist(),
-        "point": rows.point_id.tolist(),
-        "local": None if rows.frames.is_identity else _affine(rows.local),
-        "materialSet": rows.material_set.tolist(),
-        "object": rows.object.tolist(),
-        "visible": rows.visible.tolist(),
+        "prototype": rows.prototype,
+        "node": rows.node,
+        "prim": rows.prim,
+        "point": rows.point_id,
+        "materialSet": rows.material_set,
+        "object": rows.object,
+        "visible": rows.visible,
     }
+
+
+def _lists(columns: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    return {name: values.tolist() for name, values in columns.items()}
+
+
+def _instance_local(snapshot: Snapshot) -> list[float] | None:
+    rows = snapshot.instances
+    return None if rows.frames.is_identity else _affine(rows.local)
+
+
+def _objects(snapshot: Snapshot) -> Iterator[dict[str, Any]]:
+    return (
+        {
+            "id": i + 1,
+            "prim": item.prim,
+            "path": item.prim_path,
+            "point": item.point_id,
+            "class": item.name,
+            "labels": item.labels,
+        }
+        for i, item in enumerate(snapshot.objects)
+    )
 
 
 def _prototype(prototype: Prototype) -> dict[str, Any]:

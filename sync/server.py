@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from fastapi import FastAPI, Request, WebSocket, WebSocketDisconnect
 from fastapi.responses import HTMLResponse, JSONResponse, Response
@@ -37,6 +37,10 @@ from twinstage.sync.edits import Commands, EditSource, edit_calls
 from twinstage.sync.guard import Guard
 from twinstage.sync.hub import Hub
 from twinstage.sync.messages import NO_PROTOCOL, PROTOCOL, TOO_MANY, TRY_LATER
+from twinstage.sync.overlay.board import Board
+from twinstage.sync.overlay.controls import Controls, Use
+from twinstage.sync.overlay.routes import add_overlay_routes
+from twinstage.sync.scene_columns import MEDIA_TYPE
 from twinstage.sync.session import Admit, Session
 
 _FOREVER = "public, max-age=31536000, immutable"
@@ -57,6 +61,13 @@ class FileSource(Protocol):
     async def texture(self, digest: str) -> Asset | None: ...
 
 
+@runtime_checkable
+class ColumnSource(Protocol):
+    """Who also has the document with its columns as bytes, for those who accept it."""
+
+    async def columns(self) -> Asset: ...
+
+
 def create_app(
     hub: Hub,
     *,
@@ -73,6 +84,7 @@ def create_app(
     files: FileSource | None = None,
     more: Callable[[FastAPI], None] | None = None,
     edits: EditSource | None = None,
+    overlays: tuple[Board, Callable[[Use], None]] | None = None,
 ) -> FastAPI:
     """The ASGI app of one twin.
 
@@ -91,6 +103,7 @@ def create_app(
         files: who has the scene and the files that it names; where None, they are made from the hub's scene.
         more: adds routes, which come after all others but the viewer's files.
         edits: does what people want changed; without it nothing can be changed.
+        overlays: what a program draws over the scene, and what is called when somebody uses a control of it.
     """
     wall = clock or SystemClock()
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=_lifespan)
@@ -123,6 +136,10 @@ def create_app(
         hub.take_command, hub.edits = commands.take, lambda: edits.version
         app.state.calls = {**app.state.calls, **edit_calls(commands, _now_ns)}
         _add_edit_routes(app, edits)
+    if overlays is not None:
+        board, used = overlays
+        hub.take_control = Controls(board, access, used).take
+        add_overlay_routes(app, board)
     add_calls(app, app.state.calls)
     add_document_routes(app)
     if api is not None:
@@ -161,6 +178,9 @@ class _Baked:
     async def scene(self) -> Asset:
         return await asyncio.to_thread(self._store.scene)
 
+    async def columns(self) -> Asset:
+        return await asyncio.to_thread(self._store.columns)
+
     async def geometry(self, digest: str) -> Asset | None:
         return await asyncio.to_thread(self._store.geometry, digest)
 
@@ -170,7 +190,12 @@ class _Baked:
 
 def _add_asset_routes(app: FastAPI, store: FileSource) -> None:
     async def scene(request: Request) -> Response:
-        return _answer(request, await store.scene(), _CHECK)
+        accepted = request.headers.get("accept", "").lower()
+        if isinstance(store, ColumnSource) and MEDIA_TYPE in accepted:
+            asset = await store.columns()
+        else:
+            asset = await store.scene()
+        return _answer(request, asset, _CHECK, "Accept, Accept-Encoding")
 
     async def geometry(digest: str, request: Request) -> Response:
         asset = await store.geometry(digest)
@@ -254,8 +279,8 @@ def _found(asset: Asset | None, sentence: str) -> Asset:
     return asset
 
 
-def _answer(request: Request, asset: Asset, cache: str) -> Response:
-    headers = {"ETag": asset.etag, "Cache-Control": cache, "Vary": "Accept-Encoding"}
+def _answer(request: Request, asset: Asset, cache: str, vary: str = "Accept-Encoding") -> Response:
+    headers = {"ETag": asset.etag, "Cache-Control": cache, "Vary": vary}
     known = [tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")]
     if asset.etag in known or "*" in known:
         return Response(status_code=304, headers=headers)

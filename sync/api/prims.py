@@ -60,6 +60,25 @@ class Attribute(Model):
     size: int | None = Field(None, description="Elements of an array; null for a single value.")
     animated: bool = Field(False, description="Whether the files give it values over time.")
     changed: bool = Field(False, description="Whether the twin says something of its own.")
+    si_factor: float = Field(1.0, description="The stage's number times this is in SI, which `set` takes.")
+    locked: str | None = Field(
+        None, description="Why nobody can set it by hand (docs/commands.md), in a sentence; null: `set` may."
+    )
+
+
+class VariantSet(Model):
+    """A choice that the prim offers."""
+
+    name: str = Field(examples=["gripper"])
+    variants: tuple[str, ...] = Field(description="At most 200.")
+    selected: str = Field(description="Empty for none.")
+
+
+class Metadatum(Model):
+    """Something that the stage says about the prim, beside its attributes."""
+
+    name: str = Field(examples=["documentation"])
+    value: str
 
 
 class PrimDetail(Prim):
@@ -74,6 +93,13 @@ class PrimDetail(Prim):
     points: int = Field(ge=0, description="Of a PointInstancer, its points.")
     attributes: tuple[Attribute, ...] = Field(description="By name; at most 500.")
     values: tuple[Value, ...] = Field(description="Values of its signals now; at most 1000.")
+    variant_sets: tuple[VariantSet, ...] = Field((), description="Choices that the prim offers.")
+    material: str | None = Field(None, description="Path of the material bound to it, itself or from above.")
+    metadata: tuple[Metadatum, ...] = Field(
+        (), description="By name: documentation, asset, references, schemas."
+    )
+    pose_locked: str | None = Field(None, description="Why it cannot be moved by hand; null: it can.")
+    visibility_locked: str | None = Field(None, description="Why it cannot be shown and hidden by hand.")
     asset: AssetRecord | None = Field(description="Its asset record, where there is one.")
 
 

@@ -56,6 +56,11 @@ class Value(Model):
     stale: bool = Field(description="Whether it is older than the contract's max_age.")
     source: str = Field(description="Of the contract; empty for derived signals.")
     description: str = ""
+    contract_unit: str = Field("1", description="UCUM code in which the contract has it.")
+    unit_scale: float = Field(
+        1.0, description="What is in SI = what is in the contract's unit * this + the offset."
+    )
+    unit_offset: float = 0.0
 
 
 class ValuesAsk(PageAsk):

@@ -96,7 +96,9 @@ class Relay:
     def status(self) -> Mapping[str, Any]:
         """What `/api/status` says beside what every server says."""
         twins = {name: _status_of(link) for name, link in self.links.items()}
-        return {"relay": {"inStep": self.in_step, "twins": twins}}
+        away = self.hub.away
+        since = None if away is None else away.since_ns
+        return {"relay": {"inStep": self.in_step, "awaySinceNs": since, "twins": twins}}
 
     def _more_routes(self, app: FastAPI) -> None:
         async def readiness(*asked: Any) -> Readiness:

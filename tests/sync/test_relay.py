@@ -607,14 +607,19 @@ def test_a_command_goes_to_the_twin_and_its_answer_to_who_asked(
             relays.relayed(nats, subject) as (url, relay),
             raw(url) as link,
         ):
-            await link.send('{"type":"command","id":"c1","do":"move","base":3}')
+            await link.send('{"type":"command","id":"c1","kind":"alarm","base":3}')
             said = await answer(link)
-            assert (said["id"], said["ok"]) == ("c1", False) and "nothing can be changed" in said["error"]
+            assert (said["id"], said["ok"], said["code"]) == ("c1", False, "refused")
+            assert said["error"] == "nothing can be changed through this server"
             hub.take_command, hub.edits = take, lambda: 8
-            await link.send('{"type":"command","id":"c2","do":"move","base":3}')
+            await link.send('{"type":"command","id":"c2","kind":"alarm","base":3}')
             assert await answer(link) == {"type": "answer", "id": "c2", "ok": True, "version": 8}
-            fields = {key: seen[0][0].get(key) for key in ("id", "do", "base")}
-            assert fields == {"id": "c2", "do": "move", "base": 3} and seen[0][1] == "local operator"
+            fields = {key: seen[0][0].get(key) for key in ("id", "kind", "base")}
+            assert fields == {"id": "c2", "kind": "alarm", "base": 3} and seen[0][1] == "local operator"
+            await link.send('{"type":"command","id":"c3","kind":"move","base":3}')
+            said = await answer(link)
+            assert said["code"] == "forbidden" and "connect to the twin itself" in said["error"]
+            assert len(seen) == 1
             hub.event("edit", {"version": 8})
             await relays.until(lambda: relay.hub.edits() == 8)
 

@@ -15,7 +15,8 @@ import { Textures } from "./view/textures.ts";
 import { Viewport } from "./view/viewport.ts";
 import { Link } from "./wire/link.ts";
 import type { Recorded } from "./wire/recorded.ts";
-import { readScene, type SceneData, type SceneJson } from "./wire/scene-data.ts";
+import { fetchScene } from "./wire/fetch-scene.ts";
+import type { SceneData } from "./wire/scene-data.ts";
 import type { Tick } from "./wire/session.ts";
 
 const NO_SIGNALS = new Store([]);
@@ -98,9 +99,7 @@ export class App {
     const turn = ++this.fetching;
     this.ready = false;
     try {
-      const response = await fetch(new URL("api/scene", this.base), { cache: "no-cache" });
-      if (!response.ok) throw new Error(`the scene cannot be fetched: HTTP ${response.status}`);
-      const scene = readScene((await response.json()) as SceneJson);
+      const scene = await fetchScene(this.base);
       if (turn !== this.fetching) return;
       if (scene.json.epoch !== epoch) throw new Error("the server restarted meanwhile");
       this.setScene(scene);

@@ -149,11 +149,10 @@ export class Player {
 
   /** A keyframe starts from the scene as it was authored. */
   private restart(): void {
-    const { scene, stage } = this;
+    const { stage } = this;
     this.timeline.reset();
     this.playout.reset();
-    stage.model.reset(scene.local);
-    stage.moved(Int32Array.from({ length: scene.nodeCount }, (_, node) => node));
+    stage.model.reset();
     stage.appearance.reset();
     this.store.forget();
   }
@@ -191,7 +190,7 @@ export class Player {
         if (mirror.posed[n]) {
           mirror.poseOf(n, pose, 0);
           composePose(out, 0, pose, 0);
-        } else out.set(scene.local.subarray(n * 16, n * 16 + 16));
+        } else scene.local.read(n, out, 0);
       }),
     ];
   }

@@ -56,7 +56,9 @@ test("nodes are prims, then points; resetting nodes hang from the world but stay
   assert.equal(data.nodeCount, 4);
   assert.deepEqual([...data.treeParent], [-1, 0, 0, 2]);
   assert.deepEqual([...data.transformParent], [-1, -1, 0, 2]);
-  assert.deepEqual([...data.local.subarray(48)], [1, 0, 0, 5, 0, 1, 0, 6, 0, 0, 1, 7, 0, 0, 0, 1]);
+  const local = new Float64Array(16);
+  data.local.read(3, local, 0);
+  assert.deepEqual([...local], [1, 0, 0, 5, 0, 1, 0, 6, 0, 0, 1, 7, 0, 0, 0, 1]);
 });
 
 test("paths name prims and points", () => {

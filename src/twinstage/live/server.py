@@ -70,6 +70,7 @@ def make_app(
         access=access,
         api=sources_of(live, datasets),
         edits=live.desk,
+        overlays=(live.ui.board, live.ui.callbacks.used),
     )
 
 

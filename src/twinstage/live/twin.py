@@ -17,7 +17,8 @@ from twinstage.base.clock import Clock
 from twinstage.base.errors import UserError
 from twinstage.base.finding import Finding
 from twinstage.live.edits import ProducerEdits
-from twinstage.live.past import go_to, open_past
+from twinstage.live.past import ValueClock, go_to, open_past
+from twinstage.live.ui.ui import Ui
 from twinstage.live.unwritten import Unwritten
 from twinstage.live.wiring import load_wiring, with_recordings
 from twinstage.scene.columns import TickColumns
@@ -106,6 +107,8 @@ class LiveTwin:
         self.settings = settings or Settings()
         self.seed = seed
         self.ordinal = 0
+        self.ui = Ui(lambda: self.snapshot.prims.index_of)
+        """What a program draws over the scene, and its controls."""
         self.edits = ProducerEdits(snapshot, movable=opened_movable(opened))
         self._write_every = max(1, round(self.settings.tick_hz / self.settings.usd_hz))
         self._writer, self._unwritten = writer, Unwritten(writer, self._write_every)
@@ -120,9 +123,12 @@ class LiveTwin:
             applied = self.ingest.advance(now_ns)
             if self.recorder is not None:
                 self.recorder.after_advance(applied)
-            aged = self.ingest.state.quality_changes(now_ns)
-            if self.alarms is not None:
-                self.alarms.tick(now_ns, self.ingest.state.reported)
+            time_ns = self.ingest.time_ns(now_ns)
+            aged = self.ingest.state.quality_changes(time_ns)
+            if self.alarms is not None and self.ingest.fed_by_sources:
+                self.alarms.tick(time_ns, self.ingest.state.reported)
+            elif self.alarms is not None:
+                self.alarms.pass_time(time_ns)  # a past that is told again judges them at its own moments
             if self.ingest.restarts != self._restarts:
                 self._restarts = self.ingest.restarts
                 self.plan.reset()
@@ -135,6 +141,7 @@ class LiveTwin:
             columns = replace(columns, pose=snap_pose(columns.pose))  # USD gets what the clients get
             if _says_anything(columns):
                 self._unwritten.add(columns)
+        self.ui.tell(self.hub, now_ns)
         shown = columns if self.desk is None else self.desk.shown(columns, self.ordinal, now_ns)
         if shown is None:
             return None
@@ -251,6 +258,7 @@ class LiveTwin:
 
     def let_go(self) -> None:
         """Close journals and history; what was told is safe then."""
+        self.ui.callbacks.close()
         if self.alarms is not None:
             self.alarms.close()
         if self.desk is not None:
@@ -321,7 +329,7 @@ def open_twin(
     contract, plan, ingest, base_dir, recorder, past = None, None, None, files.stage.parent, None, None
     findings: tuple[Finding, ...] = ()
     if wiring is None:
-        if files.history is not None or files.past is not None:
+        if files.past is not None:
             raise UserError("a history is of telemetry, and there is none: add --bindings")
         snapshot = read_snapshot(opened)
     else:
@@ -357,7 +365,12 @@ def open_twin(
         from twinstage.live.alarms import open_desk
 
         alarms = open_desk(
-            contract, ingest.state, clock=clock, history=files.history, notify_file=files.notify, hub=hub
+            contract,
+            ingest.state,
+            clock=ValueClock(clock, ingest),
+            history=files.history,
+            notify_file=files.notify,
+            hub=hub,
         )
     live = LiveTwin(
         opened,

@@ -5,6 +5,8 @@
  * A node whose data is bad is greyed out, whatever its colour; one whose data is stale fades: half of its look, half grey.
  */
 
+import { type Aside, isAside } from "./shown.ts";
+
 /** Linear rgb and strength. */
 export type Tint = readonly [number, number, number, number];
 
@@ -17,6 +19,8 @@ export const FADED_TINT: Tint = [0.13, 0.135, 0.14, 0.5];
 const NONE: ReadonlySet<number> = new Set();
 
 export class Appearance {
+  /** What this viewer alone does not show; see `setAside`. */
+  private aside: Aside | null = null;
   private readonly own: Uint8Array;
   private readonly styles = new Map<number, Tint>();
   private greyed = NONE;
@@ -28,6 +32,9 @@ export class Appearance {
   /** 2 greyed, 1 faded, 0 neither; the worst of a node and its ancestors. */
   private readonly doubt: Uint8Array;
   private dirty = false;
+  private readonly restyled = new Set<number>();
+  /** Nodes whose look the last `update` changed. */
+  changed: readonly number[] = [];
 
   constructor(private readonly treeParent: Int32Array) {
     const n = treeParent.length;
@@ -40,6 +47,7 @@ export class Appearance {
   /** Back to the authored look. */
   reset(): void {
     this.own.fill(1);
+    for (const node of this.styles.keys()) this.restyled.add(node);
     this.styles.clear();
     this.dirty = true;
   }
@@ -52,6 +60,7 @@ export class Appearance {
   setStyle(ids: Uint32Array, rgba: Uint8Array): void {
     for (let k = 0; k < ids.length; k++) {
       const [r, g, b, a] = rgba.subarray(4 * k, 4 * k + 4);
+      this.restyled.add(ids[k]);
       if (a === 0) this.styles.delete(ids[k]);
       else this.styles.set(ids[k], [linear(r), linear(g), linear(b), a / 255]);
     }
@@ -66,22 +75,40 @@ export class Appearance {
     this.dirty = true;
   }
 
+  /** Sets aside what this viewer alone does not show; null shows all that the twin shows. */
+  setAside(aside: Aside | null): void {
+    this.aside = aside;
+    this.dirty = true;
+  }
+
+  /** Whether an instance that a prim draws at a node shows; valid after `update`. */
+  shows(node: number, prim: number): boolean {
+    return !this.hidden[node] && !this.hidden[prim] && !isAside(this.aside, node, prim);
+  }
+
   /** Whether `update` has something to do. */
   get stale(): boolean {
     return this.dirty;
   }
 
-  /** Recomputes the columns; false where nothing changed since the last call. */
+  /** Recomputes the columns; false where nothing was said since the last call. `changed` then holds what came of it. */
   update(): boolean {
     if (!this.dirty) return false;
     this.dirty = false;
+    const changed: number[] = [];
     for (let i = 0; i < this.own.length; i++) {
       const p = this.treeParent[i];
-      this.hidden[i] = this.own[i] === 0 || (p >= 0 && this.hidden[p]) ? 1 : 0;
-      this.painter[i] = this.styles.has(i) ? i : p >= 0 ? this.painter[p] : -1;
+      const hidden = this.own[i] === 0 || (p >= 0 && this.hidden[p]) ? 1 : 0;
+      const painter = this.styles.has(i) ? i : p >= 0 ? this.painter[p] : -1;
       const own = this.greyed.has(i) ? 2 : this.faded.has(i) ? 1 : 0;
-      this.doubt[i] = p >= 0 ? Math.max(own, this.doubt[p]) : own;
+      const doubt = p >= 0 ? Math.max(own, this.doubt[p]) : own;
+      const same = hidden === this.hidden[i] && painter === this.painter[i] && doubt === this.doubt[i];
+      if (same && !this.restyled.has(painter)) continue;
+      [this.hidden[i], this.painter[i], this.doubt[i]] = [hidden, painter, doubt];
+      changed.push(i);
     }
+    this.restyled.clear();
+    this.changed = changed;
     return true;
   }
 

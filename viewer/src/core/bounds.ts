@@ -1,4 +1,5 @@
 /** Boxes around instances in the world, in Float64. Pure. */
+import type { Affines } from "./affine.ts";
 import { multiplyAffine } from "./matrix.ts";
 
 export interface Box {
@@ -48,16 +49,22 @@ export function boxOf(m: Float64Array, at: number, bounds: ArrayLike<number>): B
   return box;
 }
 
+const ownLocal = new Float64Array(16);
+
 /** world_from_geometry of an instance: its node's world times its own local, if it has one. */
 export function instanceWorld(
   out: Float64Array,
   world: Float64Array,
   node: number,
-  local: Float64Array | null,
+  local: Affines | null,
   instance: number,
 ): void {
-  if (local) multiplyAffine(out, 0, world, node * 16, local, instance * 16);
-  else out.set(world.subarray(node * 16, node * 16 + 16));
+  if (!local) {
+    for (let c = 0, at = node * 16; c < 16; c++) out[c] = world[at + c];
+    return;
+  }
+  local.read(instance, ownLocal, 0);
+  multiplyAffine(out, 0, world, node * 16, ownLocal, 0);
 }
 
 /** A thing this much larger than all smaller ones together is scenery. */
@@ -67,17 +74,58 @@ const MAX_SCENERY = 4;
 
 /** The box worth looking at: without the few things that dwarf all others, such as a ground plane of 200 m. */
 export function framingBox(boxes: readonly Box[]): Box {
-  const sorted = boxes.filter((box) => !isEmpty(box)).sort((a, b) => diagonal(a) - diagonal(b));
-  const grown: Box[] = [];
+  const flat = new Float64Array(boxes.length * 6);
+  boxes.forEach((box, k) => flat.set([...box.min, ...box.max], 6 * k));
+  return framingOf(flat, boxes.length);
+}
+
+/** The same of `count` boxes, six numbers each: min xyz, max xyz. */
+export function framingOf(flat: Float64Array, count: number): Box {
+  const size = new Float64Array(count);
+  for (let k = 0; k < count; k++) {
+    const at = 6 * k;
+    size[k] = Math.hypot(flat[at + 3] - flat[at], flat[at + 4] - flat[at + 1], flat[at + 5] - flat[at + 2]);
+    if (!(flat[at] <= flat[at + 3])) size[k] = Number.NaN;
+  }
+  const largest = largestOf(size, MAX_SCENERY);
+  const left = new Uint8Array(count);
+  for (const k of largest) left[k] = 1;
   const union = emptyBox();
-  for (const box of sorted) {
-    include(union, box);
-    grown.push({ min: [...union.min], max: [...union.max] });
+  let any = false;
+  for (let k = 0; k < count; k++)
+    if (!left[k] && !Number.isNaN(size[k])) any = grow(union, flat, k) || any;
+  // From the smallest of the largest on: what comes next, and whether it dwarfs all before.
+  let best: Box | null = any ? copyOf(union) : null;
+  for (const k of largest) {
+    const rest = any ? diagonal(union) : 0;
+    if (rest > 0 && size[k] > DWARFS * rest) break;
+    any = grow(union, flat, k) || any;
+    best = copyOf(union);
   }
-  let best = grown.length - 1;
-  for (let k = grown.length - 1; k > Math.max(0, grown.length - 1 - MAX_SCENERY); k--) {
-    const rest = diagonal(grown[k - 1]);
-    if (rest > 0 && diagonal(sorted[k]) > DWARFS * rest) best = k - 1;
+  return best ?? emptyBox();
+}
+
+/** Rows of the n largest sizes, the smallest of them first. */
+function largestOf(size: Float64Array, n: number): number[] {
+  const out: number[] = [];
+  for (let k = 0; k < size.length; k++) {
+    if (Number.isNaN(size[k]) || (out.length === n && size[k] <= size[out[0]])) continue;
+    let at = 0;
+    while (at < out.length && size[out[at]] < size[k]) at++;
+    out.splice(at, 0, k);
+    if (out.length > n) out.shift();
   }
-  return best >= 0 ? grown[best] : emptyBox();
+  return out;
+}
+
+function grow(box: Box, flat: Float64Array, k: number): true {
+  for (let c = 0; c < 3; c++) {
+    box.min[c] = Math.min(box.min[c], flat[6 * k + c]);
+    box.max[c] = Math.max(box.max[c], flat[6 * k + c + 3]);
+  }
+  return true;
+}
+
+function copyOf(box: Box): Box {
+  return { min: [...box.min], max: [...box.max] };
 }

@@ -4,6 +4,7 @@
  * A node is a prim or a point instance (see docs/protocol.md). A parent's index is always lower than its children's,
  * so index order is an order of evaluation. `update` recomputes only what hangs below the nodes that were set.
  */
+import { FullAffines, type Affines } from "./affine.ts";
 import { composePose, multiplyAffine } from "./matrix.ts";
 
 /** Children of each node, as one flat list: `list[start[i] .. start[i + 1]]`. */
@@ -27,26 +28,33 @@ export function childrenOf(parent: Int32Array): Children {
 export class SceneModel {
   readonly count: number;
   readonly children: Children;
-  /** parent_from_node, 16 values a node, row-major. */
-  readonly local: Float64Array;
   /** world_from_node, 16 values a node, row-major; valid after `update`. */
   readonly world: Float64Array;
+  /** parent_from_node of nodes that were ever posed, 16 values a slot; all others stand as authored. */
+  private posed = new Float64Array(16 * 64);
+  private readonly slotOf: Int32Array;
+  private slots = 0;
+  private authored: Affines;
+  private readonly scratch = new Float64Array(16);
   private readonly stamp: Int32Array;
   private readonly stack: Int32Array;
   private readonly changed: Int32Array;
   private pass = 0;
-  private dirty: number[] = [];
+  private dirty = new Int32Array(64);
+  private dirtyCount = 0;
+  private inOrder = true;
 
-  /** `parent`: transform parent of each node, -1 for the world. `local` is copied. */
+  /** `parent`: transform parent of each node, -1 for the world. `local`: 16 values a node, or a column of matrices. */
   constructor(
     readonly parent: Int32Array,
-    local: Float64Array,
+    local: Float64Array | Affines,
   ) {
     this.count = parent.length;
     for (let i = 0; i < this.count; i++)
       if (parent[i] >= i) throw new Error(`node ${i} comes before its parent ${parent[i]}`);
     this.children = childrenOf(parent);
-    this.local = local.slice();
+    this.authored = local instanceof Float64Array ? new FullAffines(local.slice()) : local;
+    this.slotOf = new Int32Array(this.count).fill(-1);
     this.world = new Float64Array(this.count * 16);
     this.stamp = new Int32Array(this.count);
     this.stack = new Int32Array(this.count);
@@ -54,28 +62,55 @@ export class SceneModel {
     for (let i = 0; i < this.count; i++) this.compose(i);
   }
 
-  /** Back to these local matrices, 16 values a node. */
-  reset(local: Float64Array): void {
-    this.local.set(local);
-    this.dirty = [];
-    for (let i = 0; i < this.count; i++) this.compose(i);
+  /** Back to how the nodes were authored; returns those that had been posed, whose worlds `update` recomputes. */
+  reset(): void {
+    for (let i = 0; i < this.count; i++)
+      if (this.slotOf[i] >= 0) {
+        this.slotOf[i] = -1;
+        this.touch(i);
+      }
+    this.slots = 0;
+  }
+
+  /** Writes parent_from_node, 16 values. */
+  localOf(node: number, out: Float64Array, at = 0): void {
+    const slot = this.slotOf[node];
+    if (slot < 0) this.authored.read(node, out, at);
+    else for (let c = 0; c < 16; c++) out[at + c] = this.posed[16 * slot + c];
   }
 
   /** Sets the local matrix of a node from a pose (see `POSE`); its world is stale until `update`. */
   setPose(node: number, pose: Float64Array, at: number): void {
-    composePose(this.local, node * 16, pose, at);
-    this.dirty.push(node);
+    let slot = this.slotOf[node];
+    if (slot < 0) {
+      slot = this.slotOf[node] = this.slots++;
+      if (16 * slot >= this.posed.length) this.posed = grown(this.posed);
+    }
+    composePose(this.posed, slot * 16, pose, at);
+    this.touch(node);
+  }
+
+  private touch(node: number): void {
+    if (this.dirtyCount > 0 && node < this.dirty[this.dirtyCount - 1]) this.inOrder = false;
+    if (this.dirtyCount === this.dirty.length) {
+      const more = new Int32Array(2 * this.dirtyCount);
+      more.set(this.dirty);
+      this.dirty = more;
+    }
+    this.dirty[this.dirtyCount++] = node;
   }
 
   /** Recomputes the worlds of the nodes set since the last call and of all below; returns those nodes (a view). */
   update(): Int32Array {
-    if (this.dirty.length === 0) return this.changed.subarray(0, 0);
+    if (this.dirtyCount === 0) return this.changed.subarray(0, 0);
     this.pass++;
     let n = 0;
     // In index order an ancestor comes first and takes its descendants along.
-    this.dirty.sort((a, b) => a - b);
-    for (const root of this.dirty) if (this.stamp[root] !== this.pass) n = this.descend(root, n);
-    this.dirty = [];
+    const dirty = this.dirty.subarray(0, this.dirtyCount);
+    if (!this.inOrder) dirty.sort();
+    for (let k = 0; k < dirty.length; k++) if (this.stamp[dirty[k]] !== this.pass) n = this.descend(dirty[k], n);
+    this.dirtyCount = 0;
+    this.inOrder = true;
     return this.changed.subarray(0, n);
   }
 
@@ -94,10 +129,20 @@ export class SceneModel {
   }
 
   private compose(node: number): void {
+    const { world, scratch } = this;
     const p = this.parent[node];
-    if (p < 0) this.world.set(this.local.subarray(node * 16, node * 16 + 16), node * 16);
-    else multiplyAffine(this.world, node * 16, this.world, p * 16, this.local, node * 16);
+    const slot = this.slotOf[node];
+    if (slot < 0) this.authored.read(node, scratch, 0);
+    const [local, at] = slot < 0 ? [scratch, 0] : [this.posed, 16 * slot];
+    if (p >= 0) multiplyAffine(world, node * 16, world, p * 16, local, at);
+    else for (let c = 0; c < 16; c++) world[node * 16 + c] = local[at + c];
   }
+}
+
+function grown(column: Float64Array): Float64Array<ArrayBuffer> {
+  const out = new Float64Array(2 * column.length);
+  out.set(column);
+  return out;
 }
 
 /** world_from_node composed on the spot; `local` writes parent_from_node of a node into 16 values, row-major. */

@@ -45,8 +45,14 @@ function frames(perSecond: number): string {
 function linkState(app: App, now: number): [StatusFigures["state"], string] {
   const { session, retryAt } = app.link;
   switch (session.phase) {
-    case "live":
+    case "live": {
+      const { awayMs, awayTwins } = session;
+      if (Number.isFinite(awayMs)) {
+        const since = new Date(app.link.clock.localTime(awayMs, Date.now())).toLocaleTimeString();
+        return ["down", `${awayTwins.length > 0 ? awayTwins.join(", ") : "Twin"} away since ${since}`];
+      }
       return ["live", app.recorded ? "Recording" : "Live"];
+    }
     case "loading":
       return ["loading", "Loading scene"];
     case "ended":

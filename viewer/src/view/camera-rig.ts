@@ -64,6 +64,15 @@ export class CameraRig {
     this.camera.updateProjectionMatrix();
   }
 
+  /** Positions are relative to another origin from now on; what is seen stays. */
+  shift(before: readonly number[], after: readonly number[]): void {
+    const by = new Vector3(before[0] - after[0], before[1] - after[1], before[2] - after[2]);
+    const { move } = this;
+    const points = [this.camera.position, this.controls.target];
+    if (move) points.push(move.from.position, move.from.target, move.to.position, move.to.target);
+    for (const point of points) point.add(by);
+  }
+
   /** Size of the scene, for the clipping planes [m]. */
   setExtent(framing: Box): void {
     this.radius = Math.max(1, 0.5 * diagonal(framing));

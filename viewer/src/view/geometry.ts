@@ -1,12 +1,15 @@
 /** Prototypes' triangles by content hash, from the server's GLB files; kept across reloads of the scene. */
-import { BufferAttribute, type BufferGeometry, type Mesh } from "three";
+import type { BufferGeometry, Mesh } from "three";
 import { GLTFLoader } from "three/addons/loaders/GLTFLoader.js";
 import type { PrototypeJson } from "../wire/scene-data.ts";
+import { SharedGeometry } from "./shared-geometry.ts";
+
+export { SharedGeometry } from "./shared-geometry.ts";
 
 /** One GLB primitive: the triangles of one material slot. */
 export interface Primitive {
   readonly slot: number;
-  readonly geometry: BufferGeometry;
+  readonly geometry: SharedGeometry;
 }
 
 const PARALLEL = 6;
@@ -30,16 +33,14 @@ export class GeometryCache {
     return found;
   }
 
-  /** Frees what the scene with these hashes no longer uses. */
+  /** Forgets what the scene with these hashes no longer uses; the GPU's copies go with the last drawing. */
   keepOnly(hashes: ReadonlySet<string>): void {
-    for (const [hash, loading] of this.known) {
-      if (hashes.has(hash)) continue;
-      this.known.delete(hash);
-      loading.then(
-        (primitives) => primitives.forEach((primitive) => primitive.geometry.dispose()),
-        () => undefined,
-      );
-    }
+    for (const hash of this.known.keys()) if (!hashes.has(hash)) this.known.delete(hash);
+  }
+
+  /** Prototypes that are kept. */
+  get size(): number {
+    return this.known.size;
   }
 
   private async load(prototype: PrototypeJson): Promise<Primitive[]> {
@@ -52,7 +53,10 @@ export class GeometryCache {
       gltf.scene.traverse((object) => {
         if ((object as Mesh).isMesh) geometries.push((object as Mesh).geometry);
       });
-      return geometries.map((geometry, i) => ({ slot: prototype.primitives[i] ?? 0, geometry }));
+      return geometries.map((geometry, i) => ({
+        slot: prototype.primitives[i] ?? 0,
+        geometry: new SharedGeometry(geometry),
+      }));
     } finally {
       this.running--;
       this.waiting.shift()?.();
@@ -65,22 +69,3 @@ export class GeometryCache {
   }
 }
 
-/** The mirror image in x: an instance matrix that mirrors times this one does not, so triangles keep their winding. */
-export function mirrored(geometry: BufferGeometry): BufferGeometry {
-  const out = geometry.clone();
-  for (const name of ["position", "normal"]) {
-    const attribute = out.getAttribute(name) as BufferAttribute | undefined;
-    if (!attribute) continue;
-    for (let i = 0; i < attribute.count; i++) attribute.setX(i, -attribute.getX(i));
-  }
-  const index = out.getIndex();
-  if (index)
-    for (let i = 0; i + 2 < index.count; i += 3) {
-      const b = index.getX(i + 1);
-      index.setX(i + 1, index.getX(i + 2));
-      index.setX(i + 2, b);
-    }
-  out.boundingBox = null;
-  out.boundingSphere = null;
-  return out;
-}

@@ -1,94 +1,167 @@
 /**
- * All drawings of one prototype with one material set: an InstancedMesh a material slot, sharing matrices and tints.
+ * A cell of drawings of one prototype with one material set: an InstancedMesh a material slot, sharing matrices and tints.
  *
  * Hidden instances are left out by packing the shown ones to the front. Positions are relative to the view's origin,
- * subtracted in Float64, so that float32 matrices stay exact far from the world's origin.
+ * subtracted in Float64, so that float32 matrices stay exact far from the world's origin. What stands where is asked of
+ * the source; nothing is kept twice.
  */
-import { BufferGeometry, DynamicDrawUsage, InstancedBufferAttribute, InstancedMesh, type Material } from "three";
+import { Box3, DynamicDrawUsage, InstancedBufferAttribute, InstancedMesh, Sphere, Vector3, type Material } from "three";
 import type { Tint } from "../core/appearance.ts";
+import { FULL, type Detail, type Shape } from "../core/detail.ts";
+import { Ranges } from "../core/ranges.ts";
+import type { SharedGeometry } from "./geometry.ts";
 import { TINT_ATTRIBUTE } from "./material-patch.ts";
 
 export interface Part {
-  readonly geometry: BufferGeometry;
+  readonly geometry: SharedGeometry;
   readonly material: Material;
 }
 
+/** Where instances stand and how they are painted now. */
+export interface InstanceSource {
+  readonly origin: readonly number[];
+  /** Writes world_from_geometry, 16 values row-major. */
+  worldOf(instance: number, out: Float64Array): void;
+  tintOf(instance: number): Tint;
+}
+
+/** Ranges of one column that wait to be uploaded. */
+const MOST_RANGES = 64;
+
+const scratch = new Float64Array(16);
+
 export class InstanceBatch {
   readonly meshes: InstancedMesh[];
-  /** Matrices of all instances, column-major, row k = instances[k]. */
-  readonly matrices: Float32Array;
-  private readonly tints: Float32Array;
+  /** Around all that is drawn, relative to the view's origin. */
+  readonly sphere = new Sphere();
+  /** Greatest radius of one instance [m]. */
+  reach = 0;
   private readonly matrixColumn: InstancedBufferAttribute;
   private readonly tintColumn: InstancedBufferAttribute;
+  /** Columns that the GPU is to get whole: ranges must not stand in for that. */
+  private readonly whole = new Set<InstancedBufferAttribute>();
   private readonly visible: Uint8Array;
   /** Row of the k-th one that is drawn, and the reverse (-1 = hidden). */
   private readonly shown: Int32Array;
   private readonly place: Int32Array;
+  private count = 0;
+  private detail: Detail = FULL;
   private repack = true;
-  private low = Infinity;
-  private high = -1;
+  private readonly moved = new Ranges();
+  private readonly painted = new Ranges();
+  private readonly box = new Box3();
+  /** Distance of the prototype's farthest point from its own origin [m]. */
+  private readonly radius: number;
+  private sinceExact = 0;
 
   constructor(
-    /** Instance numbers. */
+    /** Instance numbers; row k = instances[k]. */
     readonly instances: Int32Array,
     readonly parts: readonly Part[],
     /** Geometry is the mirror image in x: matrices are corrected for it. */
     readonly isMirrored: boolean,
+    private readonly source: InstanceSource,
   ) {
     const n = instances.length;
-    this.matrices = new Float32Array(n * 16);
-    this.tints = new Float32Array(n * 4);
     this.visible = new Uint8Array(n).fill(1);
     this.shown = new Int32Array(n);
-    this.place = new Int32Array(n);
+    this.place = new Int32Array(n).fill(-1);
     this.matrixColumn = new InstancedBufferAttribute(new Float32Array(n * 16), 16).setUsage(DynamicDrawUsage);
-    this.tintColumn = new InstancedBufferAttribute(new Float32Array(n * 4), 4);
+    this.tintColumn = new InstancedBufferAttribute(new Uint8Array(n * 4), 4, true);
+    for (const column of [this.matrixColumn, this.tintColumn]) column.onUpload(() => this.whole.delete(column));
+    this.radius = Math.max(0, ...parts.map((part) => part.geometry.radius));
     this.meshes = parts.map((part) => this.mesh(part));
   }
 
   private mesh(part: Part): InstancedMesh {
-    // A geometry of its own, since the tint column belongs to the batch; the vertex buffers are shared.
-    const geometry = new BufferGeometry();
-    geometry.setIndex(part.geometry.getIndex());
-    for (const [name, attribute] of Object.entries(part.geometry.attributes)) geometry.setAttribute(name, attribute);
-    geometry.setAttribute(TINT_ATTRIBUTE, this.tintColumn);
-    geometry.boundingBox = part.geometry.boundingBox;
-    geometry.boundingSphere = part.geometry.boundingSphere;
-    const mesh = new InstancedMesh(geometry, part.material, this.instances.length);
+    const geometry = part.geometry.take(0, { [TINT_ATTRIBUTE]: this.tintColumn });
+    const mesh = new InstancedMesh(geometry, part.material, 0);
     mesh.instanceMatrix = this.matrixColumn;
     mesh.matrixAutoUpdate = false;
     mesh.castShadow = !part.material.transparent;
     mesh.receiveShadow = true;
+    mesh.boundingSphere = this.sphere;
     mesh.userData.batch = this;
     return mesh;
   }
 
-  /** world: row-major Float64 at [at..]; origin: what float32 positions are relative to. */
-  setMatrix(row: number, world: Float64Array, at: number, origin: readonly number[]): void {
-    const m = this.matrices,
-      o = row * 16;
-    const mirror = this.isMirrored ? -1 : 1;
-    for (let r = 0; r < 3; r++) {
-      m[o + r] = world[at + 4 * r] * mirror;
-      m[o + 4 + r] = world[at + 4 * r + 1];
-      m[o + 8 + r] = world[at + 4 * r + 2];
-      m[o + 12 + r] = world[at + 4 * r + 3] - origin[r];
-    }
-    m[o + 15] = 1;
-    const slot = this.place[row];
-    if (this.repack || slot < 0) return;
-    this.matrixColumn.array.set(m.subarray(o, o + 16), slot * 16);
-    this.low = Math.min(this.low, slot);
-    this.high = Math.max(this.high, slot);
+  /** How many are drawn, were all details full. */
+  get shownCount(): number {
+    return this.count;
   }
 
-  setTint(row: number, tint: Tint): void {
-    const at = row * 4;
-    if (tint.every((value, c) => Math.fround(value) === this.tints[at + c])) return;
-    this.tints.set(tint, at);
-    if (this.repack || this.place[row] < 0) return;
-    this.tintColumn.array.set(tint, this.place[row] * 4);
-    this.tintColumn.needsUpdate = true;
+  /** How many are drawn. */
+  get drawnCount(): number {
+    return this.meshes[0]?.visible ? this.meshes[0].count : 0;
+  }
+
+  get triangles(): number {
+    return this.parts.reduce((sum, part) => sum + part.geometry.triangles, 0);
+  }
+
+  /** Triangles that are drawn now. */
+  get drawnTriangles(): number {
+    return this.meshes.reduce((sum, mesh) => sum + (mesh.count * (mesh.geometry.index?.count ?? 0)) / 3, 0);
+  }
+
+  /** Takes over where the instance stands now. */
+  moveRow(row: number): void {
+    const slot = this.place[row];
+    if (this.repack || slot < 0) return;
+    this.write(row, slot);
+    this.moved.add(slot);
+    this.sinceExact++;
+  }
+
+  private write(row: number, slot: number): void {
+    this.source.worldOf(this.instances[row], scratch);
+    const m = this.matrixColumn.array,
+      o = slot * 16,
+      { origin } = this.source,
+      mirror = this.isMirrored ? -1 : 1;
+    let scale = 0;
+    for (let r = 0; r < 3; r++) {
+      m[o + r] = scratch[4 * r] * mirror;
+      m[o + 4 + r] = scratch[4 * r + 1];
+      m[o + 8 + r] = scratch[4 * r + 2];
+      m[o + 12 + r] = scratch[4 * r + 3] - origin[r];
+    }
+    m[o + 15] = 1;
+    for (let c = 0; c < 3; c++)
+      scale = Math.max(scale, scratch[c] ** 2 + scratch[4 + c] ** 2 + scratch[8 + c] ** 2);
+    this.embrace(m[o + 12], m[o + 13], m[o + 14], Math.sqrt(scale) * this.radius);
+  }
+
+  private embrace(x: number, y: number, z: number, radius: number): void {
+    const { min, max } = this.box;
+    if (x < min.x) min.x = x;
+    if (y < min.y) min.y = y;
+    if (z < min.z) min.z = z;
+    if (x > max.x) max.x = x;
+    if (y > max.y) max.y = y;
+    if (z > max.z) max.z = z;
+    if (radius > this.reach) this.reach = radius;
+  }
+
+  /** Takes over how the instance is painted now. */
+  paintRow(row: number): void {
+    const slot = this.place[row];
+    if (this.repack || slot < 0 || !this.paint(row, slot)) return;
+    this.painted.add(slot);
+  }
+
+  /** The tint as roots of the linear values, which the shader squares: fine enough in the dark. */
+  private paint(row: number, slot: number): boolean {
+    const tint = this.source.tintOf(this.instances[row]);
+    const to = this.tintColumn.array,
+      at = slot * 4;
+    let changed = false;
+    for (let c = 0; c < 4; c++) {
+      const byte = Math.round(255 * (c < 3 ? Math.sqrt(tint[c]) : tint[c]));
+      changed ||= to[at + c] !== byte;
+      to[at + c] = byte;
+    }
+    return changed;
   }
 
   setVisible(row: number, visible: boolean): void {
@@ -101,53 +174,134 @@ export class InstanceBatch {
     return this.visible[row] === 1;
   }
 
+  /** The matrix as drawn, 16 values column-major, relative to the view's origin; false where it is not drawn. */
+  readMatrix(row: number, out: Float32Array | number[], at = 0): boolean {
+    const slot = this.place[row];
+    if (slot < 0) return false;
+    for (let c = 0; c < 16; c++) out[at + c] = this.matrixColumn.array[16 * slot + c];
+    return true;
+  }
+
+  /** The matrices of what is drawn, by slot: column-major, relative to the view's origin. */
+  get matrices(): Float32Array {
+    return this.matrixColumn.array as Float32Array;
+  }
+
   /** Instance number of what three calls instanceId. */
   instanceAt(slot: number): number {
     return this.instances[this.shown[slot]];
   }
 
-  /** Hands what was set to the GPU; true where anything changed. */
+  /** All is to be written anew: the view's origin is another one. */
+  restart(): void {
+    this.repack = true;
+  }
+
+  /** Hands what was set to the GPU; true where anything moved, appeared or went. */
   flush(): boolean {
-    const changed = this.repack || this.high >= 0;
+    const changed = this.repack || !this.moved.isEmpty;
     if (this.repack) this.pack();
-    else if (this.high >= 0) {
-      this.matrixColumn.addUpdateRange(this.low * 16, (this.high - this.low + 1) * 16);
-      this.matrixColumn.needsUpdate = true;
+    else {
+      this.upload(this.matrixColumn, this.moved, 16);
+      this.upload(this.tintColumn, this.painted, 4);
     }
-    if (changed)
-      for (const mesh of this.meshes) {
-        mesh.boundingSphere = null;
-        mesh.boundingBox = null;
-      }
-    [this.low, this.high, this.repack] = [Infinity, -1, false];
+    if (changed) this.bound();
     return changed;
+  }
+
+  private upload(column: InstancedBufferAttribute, rows: Ranges, width: number): void {
+    if (rows.isEmpty) return;
+    if (this.whole.has(column)) rows.clear();
+    else for (const [start, end] of rows.take()) column.addUpdateRange(start * width, (end - start) * width);
+    // What is not in the picture is not uploaded, and its ranges pile up.
+    if (column.updateRanges.length > MOST_RANGES) {
+      column.clearUpdateRanges();
+      this.whole.add(column);
+    }
+    column.needsUpdate = true;
+  }
+
+  /** The sphere follows at once where it has to grow, and shrinks now and then. */
+  private bound(): void {
+    if (this.sinceExact > 4 * this.count + 64) {
+      this.sinceExact = 0;
+      this.box.makeEmpty();
+      const m = this.matrices;
+      for (let slot = 0; slot < this.count; slot++) {
+        const o = 16 * slot;
+        this.embrace(m[o + 12], m[o + 13], m[o + 14], 0);
+      }
+    }
+    if (this.box.isEmpty()) this.sphere.makeEmpty();
+    else {
+      this.box.getCenter(this.sphere.center);
+      this.sphere.radius = this.sphere.center.distanceTo(this.box.max) + this.reach;
+    }
   }
 
   private pack(): void {
     let count = 0;
+    this.box.makeEmpty();
+    this.reach = 0;
     for (let row = 0; row < this.instances.length; row++) {
       this.place[row] = this.visible[row] ? count : -1;
-      if (this.visible[row]) this.shown[count++] = row;
+      if (!this.visible[row]) continue;
+      this.shown[count] = row;
+      this.write(row, count);
+      this.paint(row, count++);
     }
-    for (let slot = 0; slot < count; slot++) {
-      const row = this.shown[slot];
-      this.matrixColumn.array.set(this.matrices.subarray(row * 16, row * 16 + 16), slot * 16);
-      this.tintColumn.array.set(this.tints.subarray(row * 4, row * 4 + 4), slot * 4);
+    this.count = count;
+    for (const column of [this.matrixColumn, this.tintColumn]) {
+      column.clearUpdateRanges();
+      column.needsUpdate = true;
+      this.whole.add(column);
     }
-    this.matrixColumn.clearUpdateRanges();
-    this.matrixColumn.needsUpdate = true;
-    this.tintColumn.needsUpdate = true;
+    this.moved.clear();
+    this.painted.clear();
+    this.repack = false;
+    this.applyDetail();
+  }
+
+  /** Draws the cell so closely; false where it already is. */
+  setDetail(detail: Detail): boolean {
+    const { shape, share } = this.detail;
+    if (detail.shape === shape && Math.abs(detail.share - share) <= 0.15 * share && (detail.share === 1) === (share === 1))
+      return false;
+    this.detail = detail;
+    if (detail.shape !== shape)
+      this.meshes.forEach((mesh, k) => {
+        const { geometry } = this.parts[k];
+        const before = mesh.geometry;
+        mesh.geometry = geometry.take(detail.shape, { [TINT_ATTRIBUTE]: this.tintColumn });
+        geometry.give(before);
+      });
+    this.applyDetail();
+    return true;
+  }
+
+  private applyDetail(): void {
+    const count = this.count === 0 ? 0 : Math.max(1, Math.round(this.count * this.detail.share));
     for (const mesh of this.meshes) {
       mesh.count = count;
       mesh.visible = count > 0;
+      mesh.castShadow = this.detail.share === 1 && !(mesh.material as Material).transparent;
     }
   }
 
+  get shape(): Shape {
+    return this.detail.shape;
+  }
+
+  /** Distance from a point to the nearest the cell may come to it [m]. */
+  distanceTo(point: Vector3): number {
+    return Math.max(0, this.sphere.center.distanceTo(point) - this.sphere.radius);
+  }
+
   dispose(): void {
-    for (const mesh of this.meshes) {
+    this.meshes.forEach((mesh, k) => {
       mesh.removeFromParent();
-      mesh.geometry.dispose();
+      this.parts[k].geometry.give(mesh.geometry);
       mesh.dispose();
-    }
+    });
   }
 }

@@ -7,7 +7,7 @@
 import type { MeshStandardMaterial, WebGLProgramParametersWithUniforms } from "three";
 import type { TextureInputJson } from "../wire/scene-data.ts";
 
-/** Name of the per-instance attribute: linear rgb and strength. */
+/** Name of the per-instance attribute: roots of linear rgb, and strength. */
 export const TINT_ATTRIBUTE = "twinTint";
 
 type Shader = WebGLProgramParametersWithUniforms;
@@ -60,7 +60,7 @@ export function patchMaterial(
 function addTint(shader: Shader): void {
   shader.vertexShader = shader.vertexShader
     .replace("#include <common>", `#include <common>\nattribute vec4 ${TINT_ATTRIBUTE};\nvarying vec4 vTint;`)
-    .replace("#include <begin_vertex>", `#include <begin_vertex>\nvTint = ${TINT_ATTRIBUTE};`);
+    .replace("#include <begin_vertex>", `#include <begin_vertex>\nvTint = vec4( ${TINT_ATTRIBUTE}.rgb * ${TINT_ATTRIBUTE}.rgb, ${TINT_ATTRIBUTE}.a );`);
   shader.fragmentShader = shader.fragmentShader
     .replace("#include <common>", "#include <common>\nvarying vec4 vTint;")
     .replace(

@@ -52,6 +52,8 @@ interface Copy {
   readonly rows: number[];
   readonly column: InstancedBufferAttribute;
   readonly meshes: InstancedMesh[];
+  /** Give their geometries back. */
+  readonly given: (() => void)[];
 }
 
 export class Outline {
@@ -106,7 +108,9 @@ export class Outline {
     const rows = new Map<InstanceBatch, number[]>();
     for (const instance of this.instances) {
       const drawing = view.drawing(instance);
-      if (drawing) rows.set(drawing.batch, [...(rows.get(drawing.batch) ?? []), drawing.row]);
+      const list = drawing && rows.get(drawing.batch);
+      if (list) list.push(drawing.row);
+      else if (drawing) rows.set(drawing.batch, [drawing.row]);
     }
     for (const [batch, list] of rows) this.copies.push(this.copy(batch, list));
     this.update();
@@ -114,18 +118,17 @@ export class Outline {
 
   private copy(batch: InstanceBatch, rows: number[]): Copy {
     const column = new InstancedBufferAttribute(new Float32Array(rows.length * 16), 16);
+    const given: Copy["given"] = [];
     const meshes = batch.parts.flatMap((part) => {
-      const geometry = new BufferGeometry();
-      geometry.setIndex(part.geometry.getIndex());
-      geometry.setAttribute("position", part.geometry.getAttribute("position"));
-      geometry.setAttribute("smoothNormal", smoothNormals(part.geometry));
+      const geometry = part.geometry.take(0, { smoothNormal: smoothNormals(part.geometry.full) });
+      given.push(() => part.geometry.give(geometry));
       return [
         this.mesh(geometry, this.mask, column, 10 * this.ref),
         this.mesh(geometry, this.hull, column, 10 * this.ref + 1),
       ];
     });
     this.group.add(...meshes);
-    return { batch, rows, column, meshes };
+    return { batch, rows, column, meshes, given };
   }
 
   private mesh(
@@ -146,19 +149,20 @@ export class Outline {
   update(): void {
     for (const { batch, rows, column, meshes } of this.copies) {
       let count = 0;
-      for (const row of rows)
-        if (batch.isVisible(row)) column.array.set(batch.matrices.subarray(row * 16, row * 16 + 16), 16 * count++);
+      for (const row of rows) if (batch.readMatrix(row, column.array as Float32Array, 16 * count)) count++;
       column.needsUpdate = true;
       for (const mesh of meshes) mesh.count = count;
     }
   }
 
   private clear(): void {
-    for (const { meshes } of this.copies)
+    for (const { meshes, given } of this.copies) {
       for (const mesh of meshes) {
         mesh.removeFromParent();
         mesh.dispose();
       }
+      for (const give of given) give();
+    }
     this.copies = [];
   }
 }

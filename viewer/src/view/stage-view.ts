@@ -1,16 +1,19 @@
 /**
  * The scene as three objects: which batch draws which instance, and what to update when nodes move.
  *
- * Geometry arrives after the scene's description; each batch is added as soon as its prototype is there.
+ * Geometry arrives after the scene's description; each batch is added as soon as its prototype is there. Batches of many
+ * instances are split into cells, which are left out of the picture and drawn with less detail one by one.
  */
-import { Group, type InstancedMesh } from "three";
-import { Appearance } from "../core/appearance.ts";
-import { boxOf, emptyBox, framingBox, include, instanceWorld, type Box } from "../core/bounds.ts";
+import { Group, type InstancedMesh, type PerspectiveCamera, type Vector3 } from "three";
+import { Appearance, type Tint } from "../core/appearance.ts";
+import { boxOf, emptyBox, framingOf, include, instanceWorld, isEmpty, type Box } from "../core/bounds.ts";
+import { cellCount, split } from "../core/cells.ts";
+import { AT_EASE, detailOf, FULL, pixelsPerMetre } from "../core/detail.ts";
 import { determinant3 } from "../core/matrix.ts";
 import { childrenOf, SceneModel, type Children } from "../core/scene-model.ts";
 import type { SceneData } from "../wire/scene-data.ts";
-import { mirrored, type GeometryCache, type Primitive } from "./geometry.ts";
-import { InstanceBatch } from "./instance-batch.ts";
+import type { GeometryCache, Primitive } from "./geometry.ts";
+import { InstanceBatch, type InstanceSource } from "./instance-batch.ts";
 import { Materials } from "./materials.ts";
 import type { Textures } from "./textures.ts";
 
@@ -18,27 +21,30 @@ interface Plan {
   readonly prototype: number;
   readonly materialSet: number;
   readonly isMirrored: boolean;
-  readonly instances: number[];
+  readonly instances: Int32Array;
 }
 
-export class StageView {
+export class StageView implements InstanceSource {
   readonly group = new Group();
   /** What is shown now: interpolated, unlike what the session holds. */
   readonly model: SceneModel;
   readonly appearance: Appearance;
-  /** Where float32 positions start from [m]. */
-  readonly origin: readonly [number, number, number];
+  /** Where float32 positions start from [m]; `rebase` moves it. */
+  origin: readonly [number, number, number];
   /** The box worth looking at, at load. */
   readonly framing: Box;
   readonly batches: InstanceBatch[] = [];
   loaded = 0;
   readonly total: number;
   readonly materials: Materials;
-  private readonly batchOf: (InstanceBatch | undefined)[];
+  /** Number of an instance's batch, -1 while it loads, and its row there. */
+  private readonly batchOf: Int32Array;
   private readonly rowOf: Int32Array;
   private readonly byNode: Children;
+  private readonly byPrim: Children;
   private readonly treeChildren: Children;
   private readonly scratch = new Float64Array(16);
+  private readonly lean: boolean;
   private disposed = false;
 
   constructor(
@@ -49,22 +55,31 @@ export class StageView {
     lean: boolean,
   ) {
     const { instances } = scene;
+    this.lean = lean;
     this.model = new SceneModel(scene.transformParent, scene.local);
     this.appearance = new Appearance(scene.treeParent);
     this.materials = new Materials(scene.json, textures, onChange, lean);
-    this.batchOf = new Array<InstanceBatch | undefined>(instances.count);
+    this.batchOf = new Int32Array(instances.count).fill(-1);
     this.rowOf = new Int32Array(instances.count);
     this.byNode = groupBy(instances.node, scene.nodeCount);
+    this.byPrim = groupBy(instances.prim, scene.primCount);
     this.treeChildren = childrenOf(scene.treeParent);
-    this.framing = framingBox(
-      [...instances.drawable.keys()].filter((k) => instances.drawable[k]).map((k) => this.instanceBox(k)),
-    );
-    this.origin = [0, 1, 2].map((c) => Math.round((this.framing.min[c] + this.framing.max[c]) / 2) || 0) as [
-      number,
-      number,
-      number,
-    ];
+    this.framing = this.boxAll();
+    this.origin = isEmpty(this.framing) ? [0, 0, 0] : roundedMiddle(this.framing);
     this.total = this.load();
+  }
+
+  private boxAll(): Box {
+    const { count, drawable } = this.scene.instances;
+    const flat = new Float64Array(6 * count);
+    let n = 0;
+    for (let k = 0; k < count; k++) {
+      if (!drawable[k]) continue;
+      const { min, max } = this.instanceBox(k);
+      for (let c = 0; c < 3; c++) [flat[6 * n + c], flat[6 * n + 3 + c]] = [min[c], max[c]];
+      n++;
+    }
+    return framingOf(flat, n);
   }
 
   get ready(): boolean {
@@ -74,7 +89,11 @@ export class StageView {
   /** Starts loading all prototypes; returns how many. */
   private load(): number {
     const plans = new Map<number, Plan[]>();
-    for (const plan of this.plan().values()) plans.set(plan.prototype, [...(plans.get(plan.prototype) ?? []), plan]);
+    for (const plan of this.plan().values()) {
+      const same = plans.get(plan.prototype);
+      if (same) same.push(plan);
+      else plans.set(plan.prototype, [plan]);
+    }
     for (const [prototype, list] of plans) {
       const json = this.scene.json.prototypes[prototype];
       this.geometry
@@ -91,67 +110,133 @@ export class StageView {
     return plans.size;
   }
 
-  private plan(): Map<string, Plan> {
+  /** Instances by what draws them: prototype, material set, mirrored or not. */
+  private plan(): Map<number, Plan> {
     const { instances } = this.scene;
-    const plans = new Map<string, Plan>();
+    const sets = Math.max(1, this.scene.json.materialSets.length);
+    const key = new Float64Array(instances.count).fill(-1);
+    const sizes = new Map<number, number>();
     for (let k = 0; k < instances.count; k++) {
       if (!instances.drawable[k]) continue;
-      instanceWorld(this.scratch, this.model.world, instances.node[k], instances.local, k);
-      const isMirrored = determinant3(this.scratch, 0) < 0;
-      const [prototype, materialSet] = [instances.prototype[k], instances.materialSet[k]];
-      const key = `${prototype}|${materialSet}|${isMirrored}`;
-      let plan = plans.get(key);
-      if (!plan) plans.set(key, (plan = { prototype, materialSet, isMirrored, instances: [] }));
-      plan.instances.push(k);
+      this.worldOf(k, this.scratch);
+      const mirrored = determinant3(this.scratch, 0) < 0 ? 1 : 0;
+      key[k] = 2 * (instances.prototype[k] * sets + Math.max(0, instances.materialSet[k])) + mirrored;
+      sizes.set(key[k], (sizes.get(key[k]) ?? 0) + 1);
+    }
+    const plans = new Map<number, Plan>();
+    const fill = new Map<number, number>();
+    for (let k = 0; k < instances.count; k++) {
+      if (key[k] < 0) continue;
+      let plan = plans.get(key[k]);
+      if (!plan) {
+        const [prototype, materialSet] = [instances.prototype[k], instances.materialSet[k]];
+        const rows = new Int32Array(sizes.get(key[k]) ?? 0);
+        plans.set(key[k], (plan = { prototype, materialSet, isMirrored: key[k] % 2 === 1, instances: rows }));
+      }
+      const at = fill.get(key[k]) ?? 0;
+      plan.instances[at] = k;
+      fill.set(key[k], at + 1);
     }
     return plans;
   }
 
   private add(plan: Plan, primitives: readonly Primitive[]): void {
     if (this.disposed) return;
-    const { doubleSided } = this.scene.json.prototypes[plan.prototype];
+    const { doubleSided, triangles } = this.scene.json.prototypes[plan.prototype];
     const parts = primitives.map(({ slot, geometry }) => ({
-      geometry: plan.isMirrored ? mirrored(geometry) : geometry,
-      material: this.materials.get(plan.materialSet, slot, geometry.hasAttribute("color"), doubleSided),
+      geometry: plan.isMirrored ? geometry.mirrored() : geometry,
+      material: this.materials.get(plan.materialSet, slot, geometry.hasColors, doubleSided),
     }));
-    const batch = new InstanceBatch(Int32Array.from(plan.instances), parts, plan.isMirrored);
-    this.batches.push(batch);
-    batch.instances.forEach((instance, row) => {
-      this.batchOf[instance] = batch;
-      this.rowOf[instance] = row;
-      this.place(instance);
-      this.dress(instance);
-    });
-    batch.flush();
-    this.group.add(...batch.meshes);
+    for (const rows of this.cells(plan.instances, triangles)) {
+      const batch = new InstanceBatch(rows, parts, plan.isMirrored, this);
+      const number = this.batches.push(batch) - 1;
+      rows.forEach((instance, row) => {
+        this.batchOf[instance] = number;
+        this.rowOf[instance] = row;
+        batch.setVisible(row, this.isShown(instance));
+      });
+      batch.flush();
+      this.group.add(...batch.meshes);
+    }
   }
 
-  private place(instance: number): void {
+  private cells(instances: Int32Array, triangles: number): Int32Array[] {
+    const cells = cellCount(instances.length, triangles);
+    if (cells === 1) return [instances];
+    const at = new Float32Array(3 * instances.length);
+    instances.forEach((instance, k) => {
+      this.worldOf(instance, this.scratch);
+      for (let c = 0; c < 3; c++) at[3 * k + c] = this.scratch[4 * c + 3] - this.origin[c];
+    });
+    const rows = Int32Array.from(instances, (_, k) => k);
+    return split(rows, at, cells).map((cell) => cell.map((k) => instances[k]));
+  }
+
+  // --- InstanceSource ------------------------------------------------------------------------------------------
+
+  worldOf(instance: number, out: Float64Array): void {
     const { node, local } = this.scene.instances;
-    instanceWorld(this.scratch, this.model.world, node[instance], local, instance);
-    this.batchOf[instance]?.setMatrix(this.rowOf[instance], this.scratch, 0, this.origin);
+    instanceWorld(out, this.model.world, node[instance], local, instance);
+  }
+
+  tintOf(instance: number): Tint {
+    return this.appearance.tint(this.scene.instances.node[instance]);
+  }
+
+  private isShown(instance: number): boolean {
+    const { node, prim } = this.scene.instances;
+    return this.appearance.shows(node[instance], prim[instance]);
   }
 
   private dress(instance: number): void {
-    const { node, prim } = this.scene.instances;
-    const { hidden } = this.appearance;
-    const batch = this.batchOf[instance];
+    const batch = this.batches[this.batchOf[instance]];
     if (!batch) return;
-    batch.setVisible(this.rowOf[instance], !hidden[node[instance]] && !hidden[prim[instance]]);
-    batch.setTint(this.rowOf[instance], this.appearance.tint(node[instance]));
+    batch.setVisible(this.rowOf[instance], this.isShown(instance));
+    batch.paintRow(this.rowOf[instance]);
   }
+
+  // --- changes -------------------------------------------------------------------------------------------------
 
   /** Carries moved nodes (as `SceneModel.update` returns them) over to what is drawn. */
   moved(nodes: Int32Array): void {
     const { start, list } = this.byNode;
-    for (const node of nodes) for (let k = start[node]; k < start[node + 1]; k++) this.place(list[k]);
+    const { batchOf, rowOf } = this;
+    for (let i = 0; i < nodes.length; i++)
+      for (let k = start[nodes[i]]; k < start[nodes[i] + 1]; k++) {
+        const instance = list[k];
+        if (batchOf[instance] >= 0) this.batches[batchOf[instance]].moveRow(rowOf[instance]);
+      }
   }
 
-  /** Brings visibility and tints up to date; true where anything changed. */
+  /** Brings visibility and tints up to date; true where anything may have changed. */
   dressAll(): boolean {
     if (!this.appearance.update()) return false;
-    for (let k = 0; k < this.scene.instances.count; k++) this.dress(k);
-    return true;
+    const { byNode, byPrim } = this;
+    for (const node of this.appearance.changed) {
+      for (let k = byNode.start[node]; k < byNode.start[node + 1]; k++) this.dress(byNode.list[k]);
+      if (node < this.scene.primCount)
+        for (let k = byPrim.start[node]; k < byPrim.start[node + 1]; k++) this.dress(byPrim.list[k]);
+    }
+    return this.appearance.changed.length > 0;
+  }
+
+  /** Puts the origin of float32 positions there [m]; all is written anew at the next `flush`. */
+  rebase(origin: readonly [number, number, number]): void {
+    this.origin = origin;
+    for (const batch of this.batches) batch.restart();
+  }
+
+  /** Chooses how closely each cell is drawn, from this camera in a picture of `height` pixels; true where it changed. */
+  adapt(camera: PerspectiveCamera, eye: Vector3, height: number): boolean {
+    const total = this.batches.reduce((sum, batch) => sum + batch.shownCount * batch.triangles, 0);
+    const atEase = total <= (this.lean ? AT_EASE.cpu : AT_EASE.gpu);
+    const slope = Math.tan((camera.fov * Math.PI) / 360) / camera.zoom;
+    let changed = false;
+    for (const batch of this.batches) {
+      const px = 2 * batch.reach * pixelsPerMetre(height, slope, batch.distanceTo(eye));
+      changed = batch.setDetail(atEase ? FULL : detailOf(px, this.lean)) || changed;
+    }
+    return changed;
   }
 
   /** Hands all changes to the GPU; true where an instance moved, appeared or went. */
@@ -167,23 +252,23 @@ export class StageView {
 
   /** The instances that belong to a node: its own and those below it. */
   instancesUnder(node: number): number[] {
-    const inside = new Set<number>();
+    const inside = new Uint8Array(this.scene.nodeCount);
     const stack = [node];
     for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
-      inside.add(next);
+      inside[next] = 1;
       for (let k = this.treeChildren.start[next]; k < this.treeChildren.start[next + 1]; k++)
         stack.push(this.treeChildren.list[k]);
     }
     const { count, node: nodes, prim } = this.scene.instances;
     const out: number[] = [];
     for (let k = 0; k < count; k++)
-      if (inside.has(nodes[k]) || (node < this.scene.primCount && inside.has(prim[k]))) out.push(k);
+      if (inside[nodes[k]] || (node < this.scene.primCount && inside[prim[k]])) out.push(k);
     return out;
   }
 
   /** Where an instance is drawn: its batch and row; undefined while it loads. */
   drawing(instance: number): { batch: InstanceBatch; row: number } | undefined {
-    const batch = this.batchOf[instance];
+    const batch: InstanceBatch | undefined = this.batches[this.batchOf[instance]];
     return batch && { batch, row: this.rowOf[instance] };
   }
 
@@ -192,7 +277,7 @@ export class StageView {
     const { instances, json } = this.scene;
     const { bounds } = json.prototypes[instances.prototype[instance]];
     if (!bounds) return emptyBox();
-    instanceWorld(this.scratch, this.model.world, instances.node[instance], instances.local, instance);
+    this.worldOf(instance, this.scratch);
     return boxOf(this.scratch, 0, bounds);
   }
 
@@ -212,13 +297,18 @@ export class StageView {
   }
 }
 
+/** Whole metres, and no negative zero. */
+function roundedMiddle(box: Box): [number, number, number] {
+  return [0, 1, 2].map((c) => Math.round((box.min[c] + box.max[c]) / 2) || 0) as [number, number, number];
+}
+
 /** Rows by the value in `keys`. */
 function groupBy(keys: Int32Array, groups: number): Children {
   const start = new Int32Array(groups + 1);
-  for (const key of keys) start[key + 1]++;
+  for (let k = 0; k < keys.length; k++) start[keys[k] + 1]++;
   for (let i = 0; i < groups; i++) start[i + 1] += start[i];
   const fill = start.slice(0, groups);
   const list = new Int32Array(keys.length);
-  keys.forEach((key, row) => (list[fill[key]++] = row));
+  for (let row = 0; row < keys.length; row++) list[fill[keys[row]]++] = row;
   return { start, list };
 }

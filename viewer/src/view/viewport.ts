@@ -9,16 +9,19 @@ import {
   Scene,
   WebGLRenderer,
   type Object3D,
-  type Sphere,
+  type Plane,
 } from "three";
 import { emptyBox, include, isEmpty, type Box } from "../core/bounds.ts";
 import { CameraRig } from "./camera-rig.ts";
 import { Ground } from "./ground.ts";
 import { Lighting } from "./lighting.ts";
 import { Outline } from "./outline.ts";
-import { Picker } from "./picker.ts";
+import { Picker, type Hit } from "./picker.ts";
 import { Quality, type QualityChoice } from "./quality.ts";
 import type { StageView } from "./stage-view.ts";
+
+/** The origin follows the point looked at once it is this far [m]: float32 is then a quarter of a millimetre fine. */
+const REBASE_M = 2000;
 
 export interface ViewportHandlers {
   /** Before a frame: brings the stage to `now` [ms, performance.now()]; true while there is more to come. */
@@ -34,6 +37,8 @@ export class Viewport {
   /** Without the dearest effects: where WebGL runs on the processor. */
   readonly lean: boolean;
   stage: StageView | null = null;
+  /** Called when positions are relative to another origin: of the view before, and now [m]. */
+  readonly onRebase = new Set<(before: readonly number[], after: readonly number[]) => void>();
   /** Frames drawn so far. */
   frames = 0;
   private readonly scene = new Scene();
@@ -84,7 +89,7 @@ export class Viewport {
     this.ground.place(stage.framing, stage.origin);
     this.rig.setExtent(stage.framing);
     this.relight();
-    if (keepCamera && before) this.shiftCamera(before, stage.origin);
+    if (keepCamera && before) this.rig.shift(before, stage.origin);
     this.setHover([]);
     this.invalidate();
   }
@@ -97,18 +102,19 @@ export class Viewport {
     this.shadowDue = true;
   }
 
-  private shiftCamera(before: readonly number[], after: readonly number[]): void {
-    const [x, y, z] = before.map((value, c) => value - after[c]);
-    this.rig.camera.position.set(
-      this.rig.camera.position.x + x,
-      this.rig.camera.position.y + y,
-      this.rig.camera.position.z + z,
-    );
-    this.rig.controls.target.set(
-      this.rig.controls.target.x + x,
-      this.rig.controls.target.y + y,
-      this.rig.controls.target.z + z,
-    );
+  /**
+   * Puts the origin of float32 positions where the user looks, once that is far: near the eye nothing jitters, however
+   * wide the site is.
+   */
+  private rebase(stage: StageView): void {
+    const { target } = this.rig.controls;
+    if (target.length() < REBASE_M) return;
+    const before = stage.origin;
+    stage.rebase([before[0] + Math.round(target.x), before[1] + Math.round(target.y), before[2] + Math.round(target.z)]);
+    this.rig.shift(before, stage.origin);
+    this.ground.place(stage.framing, stage.origin);
+    this.relight();
+    for (const then of this.onRebase) then(before, stage.origin);
   }
 
   /** Asks for a frame. */
@@ -128,12 +134,15 @@ export class Viewport {
     const { stage } = this;
     const more = this.handlers.advance(now);
     if (stage?.dressAll()) this.shadowDue = true;
+    // Moves the camera, and so the origin that is best.
+    const moving = stage ? this.rig.update(now, stage.model.world, stage.origin) : false;
+    if (stage) this.rebase(stage);
     if (stage?.flush()) {
       this.shadowDue = true;
       this.selection.update();
       this.hover.update();
     }
-    const moving = stage ? this.rig.update(now, stage.model.world, stage.origin) : false;
+    if (stage?.adapt(this.rig.camera, this.rig.camera.position, this.renderer.domElement.height)) this.shadowDue = true;
     const shadowLater = this.scheduleShadow(now);
     this.measureDepths();
     this.renderer.render(this.scene, this.rig.camera);
@@ -146,12 +155,10 @@ export class Viewport {
 
   /** How far each batch reaches: nearer ones are drawn first, so that what they hide is never shaded. */
   private measureDepths(): void {
-    for (const batch of this.stage?.batches ?? [])
-      for (const mesh of batch.meshes) {
-        if (mesh.boundingSphere === null) mesh.computeBoundingSphere();
-        const { center, radius } = mesh.boundingSphere as Sphere;
-        mesh.userData.reach = center.distanceTo(this.rig.camera.position) + radius;
-      }
+    for (const batch of this.stage?.batches ?? []) {
+      const reach = batch.sphere.center.distanceTo(this.rig.camera.position) + batch.sphere.radius;
+      for (const mesh of batch.meshes) mesh.userData.reach = reach;
+    }
   }
 
   /** Redraws the shadow map where it is due and affordable; true where it has to wait. */
@@ -178,12 +185,17 @@ export class Viewport {
 
   /** Instance under a point of the window [px]; -1 where there is none. */
   pick(clientX: number, clientY: number): number {
-    if (!this.stage) return -1;
+    return this.hit(clientX, clientY)?.instance ?? -1;
+  }
+
+  /** What is hit there, and where exactly; null for nothing. */
+  hit(clientX: number, clientY: number): Hit | null {
+    if (!this.stage) return null;
     const box = this.canvas.getBoundingClientRect();
     const [x, y] = [(clientX - box.left) / box.width, (clientY - box.top) / box.height];
-    if (x < 0 || x > 1 || y < 0 || y > 1) return -1;
+    if (x < 0 || x > 1 || y < 0 || y > 1) return null;
     this.rig.camera.updateMatrixWorld();
-    return this.picker.at(x, y, this.rig.camera, this.stage.meshes)?.instance ?? -1;
+    return this.picker.at(x, y, this.rig.camera, this.stage.batches, this.renderer.clippingPlanes as Plane[]);
   }
 
   /** Whether a search on every move of the pointer is affordable. */

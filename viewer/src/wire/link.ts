@@ -7,6 +7,7 @@
 import { Latency } from "../core/latency.ts";
 import { Backoff } from "./backoff.ts";
 import { ClockSync } from "./clock-sync.ts";
+import { type Answer, type CommandFields, type EditEvent, newId } from "./commands.ts";
 import { Session, type Effect, type Interest, type Tick } from "./session.ts";
 
 /** Pings that go unanswered, with nothing else heard since, before the connection counts as lost. */
@@ -36,6 +37,8 @@ export class Link {
   /** Time that taking in messages has cost since the last acknowledgement [ms]. */
   private decodeMs = 0;
   private liveSince = Number.NaN;
+  private readonly asked = new Map<string, (answer: Answer) => void>();
+  private readonly editListeners = new Set<(edit: EditEvent) => void>();
   private socket: WebSocket | null = null;
   private readonly backoff = new Backoff();
   private pingTimer = 0;
@@ -114,6 +117,26 @@ export class Link {
     this.run(this.session.setHidden(hidden));
   }
 
+  /** Asks the twin for a change (docs/commands.md). Resolves with its answer, refusals too; waits out a lost connection. */
+  command(fields: CommandFields): Promise<Answer> {
+    const id = newId();
+    return new Promise((resolve) => {
+      this.asked.set(id, resolve);
+      this.run(this.session.command(id, fields));
+    });
+  }
+
+  /** Calls `then` for each `edit` event: somebody, perhaps this viewer, changed the twin. */
+  onEdit(then: (edit: EditEvent) => void): () => void {
+    this.editListeners.add(then);
+    return () => this.editListeners.delete(then);
+  }
+
+  private answered(answer: Answer): void {
+    this.asked.get(answer.id)?.(answer);
+    this.asked.delete(answer.id);
+  }
+
   /** Gives up this connection as if it had broken; a new one follows. */
   drop(): void {
     this.socket?.close();
@@ -144,6 +167,12 @@ export class Link {
         break;
       case "alarm":
         this.handlers.onAlarm();
+        break;
+      case "answer":
+        this.answered(effect.answer);
+        break;
+      case "edit":
+        for (const then of this.editListeners) then(effect.edit);
         break;
       case "close":
         this.socket?.close(effect.code, effect.reason.slice(0, 100));

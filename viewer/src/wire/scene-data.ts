@@ -1,6 +1,10 @@
 /**
  * The scene as `/api/scene` describes it (docs/protocol.md, section 2), its columns as typed arrays. Pure.
  */
+import { JoinedAffines, RowAffines, type Affines } from "../core/affine.ts";
+
+/** A column of numbers or truth values: an array of JSON, or typed. */
+export type Column = ArrayLike<number> | ArrayLike<boolean>;
 
 export interface TextureInputJson {
   texture: number;
@@ -86,6 +90,14 @@ export interface ObjectJson {
   labels: string[];
 }
 
+/** Reads like an array of them; of a large scene they are made when asked for. */
+export interface ObjectTable extends Iterable<ObjectJson> {
+  readonly length: number;
+  at(k: number): ObjectJson | undefined;
+  find(test: (object: ObjectJson) => boolean): ObjectJson | undefined;
+  filter(test: (object: ObjectJson) => boolean): ObjectJson[];
+}
+
 export interface SignalJson {
   id: string;
   unit: string;
@@ -103,29 +115,36 @@ export interface SceneJson {
   nodes: {
     count: number;
     path: string[];
-    parent: number[];
-    resets: boolean[];
+    parent: ArrayLike<number>;
+    resets: Column;
     type: string[];
     kind: string[];
     purpose: string[];
     label: string[][];
-    visible: boolean[];
-    local: number[];
+    visible: Column;
+    /** 12 numbers a row. */
+    local: number[] | Affines;
   };
-  points: { count: number; instancer: number[]; id: number[]; visible: boolean[]; local: number[] };
+  points: {
+    count: number;
+    instancer: ArrayLike<number>;
+    id: ArrayLike<number>;
+    visible: Column;
+    local: number[] | Affines;
+  };
   prototypes: PrototypeJson[];
   instances: {
     count: number;
-    prototype: number[];
-    node: number[];
-    prim: number[];
-    point: number[];
-    local: number[] | null;
-    materialSet: number[];
-    object: number[];
-    visible: boolean[];
+    prototype: number[] | Int32Array;
+    node: ArrayLike<number>;
+    prim: ArrayLike<number>;
+    point: ArrayLike<number>;
+    local: number[] | Affines | null;
+    materialSet: ArrayLike<number>;
+    object: ArrayLike<number>;
+    visible: Column;
   };
-  objects: ObjectJson[];
+  objects: ObjectTable;
   materialSets: number[][];
   materials: MaterialJson[];
   textures: TextureJson[];
@@ -145,8 +164,8 @@ export interface Instances {
   readonly object: Int32Array;
   /** Whether it can be drawn at all: authored visible, of purpose default or render. */
   readonly drawable: Uint8Array;
-  /** node_from_geometry, 16 values a row, or null where all are the identity. */
-  readonly local: Float64Array | null;
+  /** node_from_geometry, or null where all are the identity. */
+  readonly local: Affines | null;
 }
 
 export class SceneData {
@@ -156,24 +175,30 @@ export class SceneData {
   readonly transformParent: Int32Array;
   /** What the tree, visibility and styles hang from: -1 = none. */
   readonly treeParent: Int32Array;
-  /** parent_from_node as authored, 16 values a node, row-major. */
-  readonly local: Float64Array;
+  /** parent_from_node as authored. */
+  readonly local: Affines;
   readonly instances: Instances;
   readonly primIndex: ReadonlyMap<string, number>;
-  private readonly pointNode = new Map<string, number>();
+  /** Rows of points by instancer: from row `first` on, `count` of them; `byId` only where ids do not count up. */
+  private readonly pointsOf = new Map<number, PointRows>();
 
   constructor(readonly json: SceneJson) {
     const { nodes, points } = json;
     this.primCount = nodes.count;
     this.nodeCount = nodes.count + points.count;
-    this.treeParent = Int32Array.from([...nodes.parent, ...points.instancer]);
-    this.transformParent = this.treeParent.map((parent, i) => (i < nodes.count && nodes.resets[i] ? -1 : parent));
-    this.local = new Float64Array(this.nodeCount * 16);
-    expand(nodes.local, this.local, 0);
-    expand(points.local, this.local, nodes.count * 16);
+    this.treeParent = new Int32Array(this.nodeCount);
+    this.treeParent.set(nodes.parent);
+    this.treeParent.set(points.instancer, nodes.count);
+    this.transformParent = this.treeParent.slice();
+    for (let i = 0; i < nodes.count; i++) if (nodes.resets[i]) this.transformParent[i] = -1;
+    this.local = new JoinedAffines(affinesOf(nodes.local), affinesOf(points.local));
     this.instances = readInstances(json);
     this.primIndex = new Map(nodes.path.map((path, i) => [path, i]));
-    points.id.forEach((id, row) => this.pointNode.set(`${points.instancer[row]}:${id}`, nodes.count + row));
+    for (let row = 0; row < points.count; row++) {
+      const known = this.pointsOf.get(points.instancer[row]);
+      if (known) known.count++;
+      else this.pointsOf.set(points.instancer[row], { first: row, count: 1, byId: null });
+    }
   }
 
   /** "/Cell/Arm", or "/Cell/Parcels[3]" for the point with id 3. */
@@ -195,42 +220,72 @@ export class SceneData {
     if (prim !== undefined) return prim;
     const match = /^(.*)\[(-?\d+)\]$/.exec(path);
     const instancer = match ? this.primIndex.get(match[1]) : undefined;
-    return instancer === undefined ? -1 : (this.pointNode.get(`${instancer}:${match![2]}`) ?? -1);
+    return instancer === undefined ? -1 : this.pointNode(instancer, Number(match![2]));
   }
+
+  /** The node of an instancer's point by its id; -1 where there is none. */
+  private pointNode(instancer: number, id: number): number {
+    const rows = this.pointsOf.get(instancer);
+    if (!rows) return -1;
+    const { points } = this.json;
+    // Ids mostly count up from the first one.
+    const guess = rows.first + id - points.id[rows.first];
+    if (points.id[guess] === id && points.instancer[guess] === instancer) return this.primCount + guess;
+    rows.byId ??= this.rowsById(instancer);
+    return rows.byId.get(id) ?? -1;
+  }
+
+  private rowsById(instancer: number): Map<number, number> {
+    const { points } = this.json;
+    const out = new Map<number, number>();
+    for (let row = 0; row < points.count; row++)
+      if (points.instancer[row] === instancer) out.set(points.id[row], this.primCount + row);
+    return out;
+  }
+}
+
+interface PointRows {
+  readonly first: number;
+  count: number;
+  byId: Map<number, number> | null;
 }
 
 /** Checks what the rest relies on, so that a wrong server gives one sentence instead of a blank page. */
 export function readScene(json: SceneJson): SceneData {
   if (json.protocol !== "twin.v1") throw new Error(`the scene speaks ${String(json.protocol)}, this viewer twin.v1`);
   const n = json.nodes.count;
-  if (json.nodes.path.length !== n || json.nodes.local.length !== 12 * n)
+  if (json.nodes.path.length !== n || affinesOf(json.nodes.local).count !== n)
     throw new Error(`the scene's prim table is not whole: ${n} rows announced`);
   return new SceneData(json);
 }
 
-/** 12 numbers a row to 16. */
-function expand(rows: readonly number[], out: Float64Array, at: number): void {
-  for (let row = 0; row * 12 < rows.length; row++) {
-    for (let c = 0; c < 12; c++) out[at + row * 16 + c] = rows[row * 12 + c];
-    out[at + row * 16 + 15] = 1;
-  }
+function affinesOf(column: number[] | Affines): Affines {
+  return Array.isArray(column) ? new RowAffines(column) : column;
 }
 
 function readInstances(json: SceneJson): Instances {
   const rows = json.instances;
   const { purpose } = json.nodes;
-  const shown = (prim: number): boolean => purpose[prim] === "default" || purpose[prim] === "render";
-  let local: Float64Array | null = null;
-  if (rows.local) expand(rows.local, (local = new Float64Array(rows.count * 16)), 0);
+  const shown = purpose.map((name) => name === "default" || name === "render");
+  const drawable = new Uint8Array(rows.count);
+  for (let k = 0; k < rows.count; k++) drawable[k] = rows.visible[k] && shown[rows.prim[k]] ? 1 : 0;
   return {
     count: rows.count,
-    prototype: Int32Array.from(rows.prototype),
-    node: Int32Array.from(rows.node),
-    prim: Int32Array.from(rows.prim),
-    point: Int32Array.from(rows.point),
-    materialSet: Int32Array.from(rows.materialSet),
-    object: Int32Array.from(rows.object),
-    drawable: Uint8Array.from(rows.visible, (visible, k) => (visible && shown(rows.prim[k]) ? 1 : 0)),
-    local,
+    prototype: typed(rows.prototype),
+    node: typed(rows.node),
+    prim: typed(rows.prim),
+    point: typed(rows.point),
+    materialSet: typed(rows.materialSet),
+    object: typed(rows.object),
+    drawable,
+    local: rows.local === null ? null : affinesOf(rows.local),
   };
+}
+
+/** Any numbers as one kind of column. */
+function typed(column: ArrayLike<number>): Int32Array {
+  if (column instanceof Int32Array) return column;
+  const out = new Int32Array(column.length);
+  out.set(column);
+  return out;
 }

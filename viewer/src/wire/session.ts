@@ -5,6 +5,7 @@
  * viewer holds (epoch, revision, last applied tick), so that a new connection continues where the last one broke.
  */
 import type { PoseBatch } from "../core/pose-pool.ts";
+import { type Answer, type CommandFields, Commands, type EditEvent, readEdit } from "./commands.ts";
 import { crc32OfText } from "./crc.ts";
 import { digestOf } from "./digest.ts";
 import { type DeltaFrame, FLAG_ZSTD, type Frame, FrameError, type Header, OP, type PoseFrame, type TickEndFrame } from "./frames.ts";
@@ -51,6 +52,8 @@ export type Effect =
   | { readonly kind: "pong"; readonly sent: number; readonly serverMs: number }
   | { readonly kind: "notice"; readonly level: string; readonly text: string }
   | { readonly kind: "alarm"; readonly count: number }
+  | { readonly kind: "answer"; readonly answer: Answer }
+  | { readonly kind: "edit"; readonly edit: EditEvent }
   | { readonly kind: "close"; readonly code: number; readonly reason: string };
 
 export type Phase = "down" | "greeting" | "loading" | "live" | "ended";
@@ -76,6 +79,9 @@ export class Session {
   /** Ticks a second that the server sends now, and why; 0 = not said. */
   hz = 0;
   hzReason = "";
+  /** Since when the twin behind a relay is away, by its clock [ms since 1970], and which of several; NaN: it is there. */
+  awayMs = Number.NaN;
+  awayTwins: readonly string[] = [];
   /** Text messages and events of kinds that this viewer does not know. */
   unknownMessages = 0;
   /** Times that the state held was in doubt and everything was taken anew. */
@@ -84,6 +90,7 @@ export class Session {
   readonly digests = { checked: 0, wrong: 0 };
   readonly mirror = new Mirror();
   readonly decoder = new Decoder();
+  readonly commands = new Commands();
   private rate: number | null = null;
   private interest: Interest | null = null;
   /** Something was left out since the last keyframe: what is held is of different ticks. */
@@ -121,6 +128,12 @@ export class Session {
         return [];
       case "digest":
         return this.compare(message);
+      case "away":
+        this.awayMs = typeof message.sinceNs === "string" ? Number(message.sinceNs) / 1e6 : Number.NaN;
+        this.awayTwins = Array.isArray(message.twins) ? message.twins.map(String) : [];
+        return [];
+      case "answer":
+        return this.answer(message);
       case "pong":
         return [{ kind: "pong", sent: Number(message.t), serverMs: Number(message.serverTimeNs) / 1e6 }];
       case "bye":
@@ -176,20 +189,43 @@ export class Session {
     this.role = String(message.role ?? "");
     this.hz = Number(message.rate) || 0;
     this.hzReason = "";
-    if (epoch === this.epoch && Number(message.revision) === this.revision) return this.ready();
+    this.awayMs = Number.NaN;
+    this.commands.version = Number(message.edits) || 0;
+    const again = this.commands.again().map(send);
+    if (epoch === this.epoch && Number(message.revision) === this.revision) return [...this.ready(), ...again];
     this.phase = "loading";
-    return [{ kind: "fetch", epoch }];
+    return [{ kind: "fetch", epoch }, ...again];
   }
 
   private event(message: Json): Effect[] {
     if (message.event === "notice")
       return [{ kind: "notice", level: String(message.level), text: String(message.text) }];
-    if (message.event === "alarm") return [{ kind: "alarm", count: Number(message.n) || 0 }];
+    if (message.event === "alarm" || message.event === "missed") return [{ kind: "alarm", count: Number(message.n) || 0 }];
+    if (message.event === "edit") return this.edited(readEdit(message.data));
     if (message.event !== "scene") this.unknownMessages++;
     if (message.event !== "scene" || this.epoch === null) return [];
     this.phase = "loading";
     this.partial = [];
     return [{ kind: "fetch", epoch: this.epoch }];
+  }
+
+  private edited(edit: EditEvent): Effect[] {
+    this.commands.version = Math.max(this.commands.version, edit.version);
+    return [{ kind: "edit", edit }];
+  }
+
+  private answer(message: Json): Effect[] {
+    const known = this.commands.answered(message);
+    if (!known) {
+      this.unknownMessages++;
+      return [];
+    }
+    return [{ kind: "answer", answer: known.answer }, ...known.send.map(send)];
+  }
+
+  /** Asks for a change; its answer comes as an effect with the same id, after a lost connection, too. */
+  command(id: string, fields: CommandFields): Effect[] {
+    return this.commands.add(id, fields, this.greeted).map(send);
   }
 
   private compare(message: Json): Effect[] {

@@ -1,25 +1,33 @@
 """Attributes of a prim: what the designers' files say, and what the twin has. Touches pxr."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from twinstage.scene.ui_values import si_factor
 from twinstage.sync.api.prims import Attribute, AttributeValue
 
 MOST = 500
 MOST_NUMBERS = 64
 
 
-def attributes_of(stage: Any, path: str) -> tuple[Attribute, ...]:
-    """Attributes with a value of their own, by name."""
+def attributes_of(stage: Any, path: str, locks: Callable[[str], str | None]) -> tuple[Attribute, ...]:
+    """Attributes with a value of their own, by name. `locks`: why one cannot be set by hand, by its name."""
+    from pxr import UsdGeom
+
     prim = stage.GetPrimAtPath(path)
     own = {layer.identifier for layer in stage.GetLayerStack(includeSessionLayers=True)}
     own -= {layer.identifier for layer in stage.GetLayerStack(includeSessionLayers=False)}
+    unit = float(UsdGeom.GetStageMetersPerUnit(stage))
     attributes = sorted(prim.GetAuthoredAttributes(), key=lambda attribute: attribute.GetName())
-    return tuple(_attribute(one, own) for one in attributes[:MOST])
+    return tuple(
+        _attribute(one, own, locks(one.GetName()), si_factor(one.GetName(), unit))
+        for one in attributes[:MOST]
+    )
 
 
-def _attribute(attribute: Any, own: set[str]) -> Attribute:
+def _attribute(attribute: Any, own: set[str], locked: str | None, factor: float) -> Attribute:
     stack = attribute.GetPropertyStack()
     changed = any(spec.layer.identifier in own and spec.default is not None for spec in stack)
     authored, animated = None, False
@@ -40,6 +48,8 @@ def _attribute(attribute: Any, own: set[str]) -> Attribute:
         size=size,
         animated=animated,
         changed=changed,
+        locked=locked,
+        si_factor=factor,
     )
 
 

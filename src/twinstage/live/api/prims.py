@@ -1,10 +1,12 @@
 """Prims of a running twin. Belongs to the server's event loop; the search for many runs on another thread. Touches pxr."""
 
 import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from twinstage.live.api.about import material_of, metadata_of, variant_sets_of
 from twinstage.live.api.attributes import attributes_of
 from twinstage.live.api.paging import paged
 from twinstage.live.api.records import AssetDesk
@@ -50,6 +52,7 @@ class PrimDesk:
         told = _told(scene, row, bool(shown[row]))
         if not self._live.writing.locked():  # else what was written last is shown
             self._live.flush()
+        stage, locks = self._live.opened.stage, self._locks(path)
         return PrimDetail(
             **told,
             local=pose_of(local_of(snapshot, pose, row)),
@@ -59,10 +62,20 @@ class PrimDesk:
             children=tuple(snapshot.prims.path[child] for child in children[:MOST_SHOWN]),
             child_count=len(children),
             points=int(np.count_nonzero(snapshot.points.instancer == row)),
-            attributes=attributes_of(self._live.opened.stage, path),
+            attributes=attributes_of(stage, path, locks),
+            variant_sets=variant_sets_of(stage, path),
+            material=material_of(stage, path),
+            metadata=metadata_of(stage, path),
+            pose_locked=locks("pose"),
+            visibility_locked=locks("visibility"),
             values=tuple(self._values.of(told["signals"][:MOST_SHOWN])) if self._values else (),
             asset=self._assets.of_prim(path) if self._assets else None,
         )
+
+    def _locks(self, path: str) -> Callable[[str], str | None]:
+        """Why a property of that prim cannot be set by hand; None: it can."""
+        desk = self._live.desk
+        return (lambda _: "this server takes no edits") if desk is None else desk.locks(path)
 
 
 def _page(scene: "Scene", switched: "VisibilityColumns", asked: PrimsAsk) -> PrimPage:

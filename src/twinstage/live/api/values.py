@@ -8,11 +8,13 @@ import numpy as np
 from twinstage.base.clock import NS
 from twinstage.base.quality import level, status_name
 from twinstage.live.api.paging import paged
+from twinstage.live.past import ValueClock
 from twinstage.sync.api.globs import id_matcher
 from twinstage.sync.api.operation import Refused
 from twinstage.sync.api.values import Value, ValueAsk, ValuePage, ValuesAsk
 from twinstage.telemetry.history.moments import iso_ns
 from twinstage.telemetry.state import NEVER
+from twinstage.telemetry.units import compile_unit
 
 if TYPE_CHECKING:
     from twinstage.live.twin import LiveTwin
@@ -24,10 +26,11 @@ class ValueDesk:
     def __init__(self, live: "LiveTwin") -> None:
         assert live.ingest is not None and live.contract is not None
         self._ingest = live.ingest
-        self._clock = live.clock
+        self._clock = ValueClock(live.clock, live.ingest)
         quantities = live.contract.quantities
         self._sources = [getattr(quantity, "source", "") for quantity in quantities]
         self._descriptions = [quantity.description for quantity in quantities]
+        self._written = [compile_unit(getattr(quantity, "unit", None) or "1") for quantity in quantities]
 
     def list_values(self, asked: ValuesAsk) -> ValuePage:
         """A page of values."""
@@ -95,6 +98,9 @@ class ValueDesk:
                 stale=bool(stale[row]),
                 source=self._sources[row],
                 description=self._descriptions[row],
+                contract_unit=self._written[row].code,
+                unit_scale=self._written[row].scale,
+                unit_offset=self._written[row].offset,
             )
 
 

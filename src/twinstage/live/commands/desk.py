@@ -6,7 +6,7 @@ A transaction is done at once, between two ticks; where there is a history, it i
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -254,6 +254,11 @@ class EditDesk:
         """What was done last, the newest first."""
         newest = list(self.ledger.recent)[: -asked.limit - 1 : -1]
         return Transactions(transactions=tuple(_transaction(record) for record in newest))
+
+    def locks(self, path: str) -> Callable[[str], str | None]:
+        """Of a prim: why one of its properties cannot be set by hand, by the property's name; None: it can."""
+        rules, bound = self._effects.rules(), self._effects.bound
+        return lambda name: rules.may_not(path, name) or bound.complaint(path, name)
 
     def layer_text(self) -> str:
         """The ui layer as usda, with the units and axes of the stage."""

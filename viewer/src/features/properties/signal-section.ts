@@ -1,18 +1,20 @@
-/** Live signals as rows: name, value, unit, age, quality, recent course. Rows are made once and refreshed in place. */
-import { formatAge, formatValue } from "../../core/format.ts";
+/** Live signals: name, value in the unit that was chosen, quality, age, source, recent course. Rows are refreshed in place. */
+import { formatAge } from "../../core/format.ts";
+import { shownValue, type UnitChoice } from "../../core/signal-units.ts";
 import type { Grade, Store } from "../../core/store.ts";
 import { h, setData, setText } from "../../ui/dom.ts";
 import { drawSparkline } from "../../ui/sparkline.ts";
+import type { ValueJson } from "./detail.ts";
 
 const GRADES: Record<Grade, string> = {
   good: "good",
   uncertain: "uncertain",
-  bad: "bad quality",
+  bad: "bad",
   stale: "stale",
   none: "no data",
 };
 /** Rows that are shown before the rest is only counted. */
-const MAX_ROWS = 80;
+const MOST = 80;
 
 interface Row {
   readonly signal: number;
@@ -20,21 +22,34 @@ interface Row {
   readonly value: HTMLElement;
   readonly unit: HTMLElement;
   readonly age: HTMLElement;
+  readonly source: HTMLElement;
   readonly line: HTMLCanvasElement;
 }
 
-export class SignalList {
+export class SignalRows {
   readonly element = h("div", { class: "signals", role: "list" });
-  private rows: Row[] = [];
+  private readonly rows: Row[];
+  private readonly told = new Map<string, ValueJson>();
 
   constructor(
     private readonly store: Store,
     signals: readonly number[],
+    private readonly choice: () => UnitChoice,
   ) {
-    this.rows = signals.slice(0, MAX_ROWS).map((signal) => this.row(signal));
+    this.rows = signals.slice(0, MOST).map((signal) => this.row(signal));
     this.element.append(...this.rows.map((row) => row.element));
-    if (signals.length > MAX_ROWS)
-      this.element.append(h("p", { class: "more" }, `and ${signals.length - MAX_ROWS} more`));
+    if (signals.length > MOST) this.element.append(h("p", { class: "more" }, `and ${signals.length - MOST} more`));
+  }
+
+  /** What the server says of them beyond the stream: contract's unit, source, description. */
+  tell(values: readonly ValueJson[]): void {
+    for (const value of values) this.told.set(value.id, value);
+    for (const row of this.rows) {
+      const told = this.told.get(this.store.signals[row.signal].id);
+      if (!told) continue;
+      setText(row.source, told.source || "derived");
+      row.element.title = [told.id, told.description, told.qualityName].filter(Boolean).join("\n");
+    }
   }
 
   private row(signal: number): Row {
@@ -42,6 +57,7 @@ export class SignalList {
     const value = h("span", { class: "value" });
     const unit = h("span", { class: "unit" });
     const age = h("span", { class: "age" });
+    const source = h("span", { class: "signal-source" });
     const line = h("canvas", { class: "sparkline", "aria-hidden": "true" });
     const element = h(
       "div",
@@ -49,38 +65,34 @@ export class SignalList {
       h("span", { class: "dot", "aria-hidden": "true" }),
       h("span", { class: "signal-name" }, id),
       h("span", { class: "reading" }, value, unit),
-      line,
+      h("span", { class: "signal-line" }, line, source),
       age,
     );
-    return { signal, element, value, unit, age, line };
+    return { signal, element, value, unit, age, source, line };
   }
 
-  /** What a signal says, and its unit: a text, the name of an enum's number, or a number. */
-  private reading(signal: number): [string, string] {
+  /** What a signal says and its unit: a text, the name of an enum's number, or a number. */
+  reading(signal: number): [string, string] {
     const meta = this.store.signals[signal];
     const told = this.store.text[signal];
     if (told !== undefined) return [told, ""];
     const value = this.store.value[signal];
     const named = (meta.labels as Record<string, string> | null | undefined)?.[String(value)];
-    return named === undefined ? formatValue(value, meta.unit, meta.type) : [named, ""];
+    if (named !== undefined) return [named, ""];
+    return shownValue(value, meta.unit, meta.type, this.choice(), this.told.get(meta.id));
   }
 
   /** `nowMs`: the twin's time [ms since 1970]. */
   refresh(nowMs: number): void {
     for (const { signal, element, value, unit, age, line } of this.rows) {
-      const meta = this.store.signals[signal];
       const grade = this.store.grade(signal, nowMs);
       const [text, shownUnit] = this.reading(signal);
       setText(value, text);
       setText(unit, shownUnit);
-      setText(
-        age,
-        grade === "none"
-          ? GRADES.none
-          : `${grade === "good" ? "" : `${GRADES[grade]} `}${formatAge(nowMs - this.store.eventMs[signal])}`,
-      );
+      const since = formatAge(nowMs - this.store.eventMs[signal]);
+      setText(age, grade === "none" ? GRADES.none : grade === "good" ? since : `${GRADES[grade]}, ${since}`);
       setData(element, "grade", grade);
-      drawSparkline(line, this.store, signal, nowMs, meta.type !== "f64");
+      drawSparkline(line, this.store, signal, nowMs, this.store.signals[signal].type !== "f64");
     }
   }
 }

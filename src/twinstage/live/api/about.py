@@ -1,0 +1,68 @@
+"""What the stage says of a prim beside its attributes: variant sets, material, documentation, references. Touches pxr."""
+
+from typing import Any
+
+from twinstage.sync.api.prims import Metadatum, VariantSet
+
+MOST_VARIANTS = 200
+MOST_TEXT = 2000
+MOST_LISTED = 20
+
+
+def variant_sets_of(stage: Any, path: str) -> tuple[VariantSet, ...]:
+    """Choices that a prim offers, by name."""
+    sets = stage.GetPrimAtPath(path).GetVariantSets()
+    return tuple(
+        VariantSet(
+            name=name,
+            variants=tuple(sets.GetVariantSet(name).GetVariantNames()[:MOST_VARIANTS]),
+            selected=sets.GetVariantSet(name).GetVariantSelection(),
+        )
+        for name in sets.GetNames()
+    )
+
+
+def material_of(stage: Any, path: str) -> str | None:
+    """Path of the material that a prim is drawn with; None for none."""
+    from pxr import UsdGeom, UsdShade
+
+    prim = stage.GetPrimAtPath(path)
+    if not prim.IsA(UsdGeom.Imageable):
+        return None
+    material, _ = UsdShade.MaterialBindingAPI(prim).ComputeBoundMaterial()
+    return str(material.GetPath()) if material else None
+
+
+def metadata_of(stage: Any, path: str) -> tuple[Metadatum, ...]:
+    """Documentation, asset, schemas, composition arcs and the rest that a reader may want, by name; texts alone."""
+    prim = stage.GetPrimAtPath(path)
+    found: dict[str, str] = {}
+    for name in ("documentation", "comment", "displayName"):
+        text = prim.GetMetadata(name)
+        if text:
+            found[name] = str(text)
+    for name, value in (prim.GetAssetInfo() or {}).items():
+        found[f"assetInfo:{name}"] = str(getattr(value, "path", value))
+    for name, value in (prim.GetCustomData() or {}).items():
+        if not isinstance(value, dict):
+            found[f"customData:{name}"] = str(getattr(value, "path", value))
+    if prim.IsInstanceable():
+        found["instanceable"] = "yes"
+    schemas = list(prim.GetAppliedSchemas())
+    if schemas:
+        found["schemas"] = ", ".join(schemas[:MOST_LISTED])
+    arcs = _arcs(prim)
+    if arcs:
+        found["references"] = ", ".join(arcs[:MOST_LISTED])
+    return tuple(Metadatum(name=name, value=text[:MOST_TEXT]) for name, text in sorted(found.items()))
+
+
+def _arcs(prim: Any) -> list[str]:
+    """References and payloads written on the prim itself, as they are written: no folder of this machine."""
+    out: dict[str, None] = {}
+    for spec in prim.GetPrimStack():
+        for arcs in (spec.referenceList, spec.payloadList):
+            for arc in (*arcs.prependedItems, *arcs.explicitItems, *arcs.appendedItems, *arcs.addedItems):
+                text = f"{arc.assetPath}{f'<{arc.primPath}>' if arc.primPath else ''}"
+                out.setdefault(text if arc.assetPath else f"<{arc.primPath}>")
+    return list(out)

@@ -1,0 +1,48 @@
+/** A prim as `GET /api/v1/prims/{path}` tells it (docs/api.md). */
+import type { AttributeJson } from "../../core/attribute-text.ts";
+import type { UnitFacts } from "../../core/signal-units.ts";
+
+export interface PoseJson {
+  readonly translation: readonly [number, number, number];
+  readonly rotation: readonly [number, number, number, number] | null;
+  readonly scale: readonly [number, number, number] | null;
+}
+
+export interface ValueJson extends UnitFacts {
+  readonly id: string;
+  readonly type: string;
+  readonly unit: string;
+  readonly value: unknown;
+  readonly level: string;
+  readonly qualityName: string;
+  readonly source: string;
+  readonly description: string;
+}
+
+export interface PrimJson {
+  readonly path: string;
+  readonly type: string;
+  readonly kind: string;
+  readonly purpose: string;
+  readonly labels: readonly string[];
+  readonly visible: boolean;
+  readonly signals: readonly string[];
+  readonly local: PoseJson;
+  readonly world: PoseJson;
+  readonly authored: PoseJson;
+  readonly moved: boolean;
+  readonly childCount: number;
+  readonly points: number;
+  readonly attributes: readonly AttributeJson[];
+  readonly values: readonly ValueJson[];
+  readonly variantSets: readonly { name: string; variants: readonly string[]; selected: string }[];
+  readonly material: string | null;
+  readonly metadata: readonly { name: string; value: string }[];
+  readonly poseLocked: string | null;
+  readonly visibilityLocked: string | null;
+}
+
+/** Address of a prim's details; each part of its path on its own. */
+export function primAddress(path: string): string {
+  return `api/v1/prims/${path.split("/").slice(1).map(encodeURIComponent).join("/")}`;
+}
