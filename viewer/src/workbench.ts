@@ -110,6 +110,14 @@ export interface Workbench {
   readonly role: string;
   /** The twin's time now [ms since 1970]: of what is shown, so it stands still where the user scrubs. */
   now(): number;
+  /** The moment of the past that is looked at [ms since 1970]; null: the newest state. */
+  readonly pastMs: number | null;
+  /** The twin's newest time [ms since 1970], whatever is looked at. */
+  readonly newestMs: number;
+  /** Everything in the page is of that moment from now on (`now`, alarms); the time bar alone calls it. */
+  setPast(ms: number | null): void;
+  /** Another moment is looked at; null: the newest again. */
+  onPast(then: (ms: number | null) => void): Undo;
 
   /** Another scene is there (also the first). */
   onScene(then: (scene: SceneData, stage: StageView) => void): Undo;

@@ -13,6 +13,7 @@ import { navigate } from "./navigate/index.ts";
 import { picture } from "./picture/index.ts";
 import { scale } from "./scale/index.ts";
 import { section } from "./section/index.ts";
+import { time } from "./time/index.ts";
 import { tree } from "./tree/index.ts";
 import { view } from "./view/index.ts";
 
@@ -32,4 +33,5 @@ export const FEATURES: readonly Feature[] = [
   table,
   theme,
   palette,
+  time,
 ];
