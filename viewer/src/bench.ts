@@ -12,7 +12,9 @@ import { Notices } from "./shell/notices.ts";
 import { Server } from "./shell/rest.ts";
 import { Slots } from "./shell/slots.ts";
 import { Tools } from "./shell/tools.ts";
-import type { IconName } from "./ui/dom.ts";
+import type { Player } from "./player.ts";
+import { byId, type IconName } from "./ui/dom.ts";
+import { Labels } from "./view/labels.ts";
 import type { StageView } from "./view/stage-view.ts";
 import type { Viewport } from "./view/viewport.ts";
 import type { Link } from "./wire/link.ts";
@@ -30,6 +32,7 @@ export class Bench implements Workbench {
   readonly addressBar = new AddressBar();
   readonly notices = new Notices();
   readonly rest: Server;
+  readonly labels: Labels;
   private readonly tools = new Tools(this.commands);
   private readonly badges = new Slots("badges");
   private readonly bars = new Slots("bars");
@@ -44,6 +47,8 @@ export class Bench implements Workbench {
   ) {
     this.rest = new Server(app.base);
     keepLayout(this.store);
+    this.labels = new Labels(app.viewport, byId("picture"), (path) => this.dispatch({ type: "select", path }));
+    app.on.drawn.add(() => this.labels.draw());
     this.store.watch(
       (state) => state.selected,
       (path) => app.showSelected(path),
@@ -170,6 +175,10 @@ export class Bench implements Workbench {
 
   get stage(): StageView | null {
     return this.app.viewport.stage;
+  }
+
+  get player(): Player | null {
+    return this.app.player;
   }
 
   get signals(): Store {

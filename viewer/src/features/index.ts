@@ -2,6 +2,7 @@
 import type { Feature } from "../workbench.ts";
 import { alarms } from "./alarms/index.ts";
 import { cameras } from "./cameras/index.ts";
+import { layers } from "./layers/index.ts";
 import { properties } from "./properties/index.ts";
 import { tree } from "./tree/index.ts";
 import { view } from "./view/index.ts";
@@ -12,4 +13,5 @@ export const FEATURES: readonly Feature[] = [
   cameras,
   properties,
   alarms,
+  layers,
 ];

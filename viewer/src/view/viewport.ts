@@ -9,9 +9,11 @@ import {
   Scene,
   WebGLRenderer,
   type Object3D,
+  Vector3,
   type Plane,
 } from "three";
 import { emptyBox, include, isEmpty, type Box } from "../core/bounds.ts";
+import { Anchored } from "./anchored.ts";
 import { CameraRig } from "./camera-rig.ts";
 import { Ground } from "./ground.ts";
 import { Lighting } from "./lighting.ts";
@@ -41,6 +43,8 @@ export class Viewport {
   readonly onRebase = new Set<(before: readonly number[], after: readonly number[]) => void>();
   /** Frames drawn so far. */
   frames = 0;
+  /** What features add to the picture at places in the world. */
+  readonly anchored = new Anchored();
   private readonly scene = new Scene();
   private readonly outlines: Outline[] = [];
   private readonly lighting: Lighting;
@@ -75,7 +79,7 @@ export class Viewport {
     this.renderer.shadowMap.autoUpdate = false;
     this.renderer.setOpaqueSort(nearFirst);
     this.lighting = new Lighting(this.scene, this.renderer, this.lean);
-    this.scene.add(this.ground.group, this.hover.group, this.selection.group);
+    this.scene.add(this.ground.group, this.hover.group, this.selection.group, this.anchored.group);
     this.rig = new CameraRig(canvas, () => this.invalidate());
     new ResizeObserver(() => this.resize()).observe(canvas.parentElement as HTMLElement);
     this.resize();
@@ -89,6 +93,7 @@ export class Viewport {
     this.scene.add(stage.group);
     this.ground.place(stage.framing, stage.origin);
     this.rig.setExtent(stage.framing);
+    this.anchored.rebase(stage.origin);
     this.relight();
     if (keepCamera && before) this.rig.shift(before, stage.origin);
     this.setHover([]);
@@ -126,6 +131,24 @@ export class Viewport {
     this.outlines.push(outline);
     this.scene.add(outline.group);
     return outline;
+  }
+
+  /** Size of the picture [px]. */
+  get size(): { readonly width: number; readonly height: number } {
+    const { clientWidth, clientHeight } = this.canvas.parentElement as HTMLElement;
+    return { width: clientWidth, height: clientHeight };
+  }
+
+  /** Where a place of the world is in the picture [px, from the top left]; null behind the eye. */
+  project(world: readonly number[]): { readonly x: number; readonly y: number } | null {
+    const { camera } = this.rig;
+    const origin = this.stage?.origin ?? [0, 0, 0];
+    const at = new Vector3(world[0] - origin[0], world[1] - origin[1], world[2] - origin[2]);
+    at.applyMatrix4(camera.matrixWorldInverse);
+    if (at.z > -camera.near) return null;
+    at.applyMatrix4(camera.projectionMatrix);
+    const { width, height } = this.size;
+    return { x: ((at.x + 1) / 2) * width, y: ((1 - at.y) / 2) * height };
   }
 
   /** Asks for a frame. */
