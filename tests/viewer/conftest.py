@@ -23,6 +23,10 @@ from typing import Any
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent))
+
+from hubs import HubServer
+
 ARGUMENTS = [
     "--no-sandbox",
     "--use-angle=swiftshader",
@@ -346,3 +350,17 @@ def live_page(browser: Any, live: LiveServer) -> Iterator[Any]:
 def until() -> Callable[..., Any]:
     """`until(page, expression, seconds=20)`: polls until the expression is true, and gives its value."""
     return wait_until
+
+
+@pytest.fixture(scope="module")
+def serve_stage(root: Path) -> Iterator[Callable[[Path], HubServer]]:
+    """`serve_stage(path)`: a server of that stage in this process, whose ticks the test makes; ends with the module."""
+    made: list[HubServer] = []
+
+    def serve(stage: Path) -> HubServer:
+        made.append(HubServer(stage, root))
+        return made[-1]
+
+    yield serve
+    for server in made:
+        server.end()

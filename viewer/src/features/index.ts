@@ -3,7 +3,12 @@ import type { Feature } from "../workbench.ts";
 import { alarms } from "./alarms/index.ts";
 import { cameras } from "./cameras/index.ts";
 import { layers } from "./layers/index.ts";
+import { measure } from "./measure/index.ts";
+import { navigate } from "./navigate/index.ts";
+import { picture } from "./picture/index.ts";
 import { properties } from "./properties/index.ts";
+import { scale } from "./scale/index.ts";
+import { section } from "./section/index.ts";
 import { tree } from "./tree/index.ts";
 import { view } from "./view/index.ts";
 
@@ -11,6 +16,11 @@ export const FEATURES: readonly Feature[] = [
   view,
   tree,
   cameras,
+  navigate,
+  section,
+  measure,
+  scale,
+  picture,
   properties,
   alarms,
   layers,

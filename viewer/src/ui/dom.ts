@@ -46,6 +46,11 @@ const ICONS = {
   menu: "M2.5 4.5h11M2.5 8h11M2.5 11.5h11",
   info: "M3 2.5h10v11H3zM5.5 6h5M5.5 8.5h5M5.5 11h3",
   close: "M4 4l8 8M12 4l-8 8",
+  bookmark: "M4.5 2.5h7v11L8 10.6l-3.5 2.9z",
+  measure: "M2 10.5 10.5 2 14 5.5 5.5 14zM5 7.5l1.5 1.5M7.5 5l1.5 1.5",
+  section: "M2.5 4.5v9h7v-9zM2.5 4.5l4-2h7v9l-4 2M9.5 4.5l4-2M1.5 9h9",
+  top: "M2.5 6.5 8 4l5.5 2.5L8 9zM2.5 6.5v4L8 13l5.5-2.5v-4",
+  fly: "M8 2v12M2 8h12M8 2 6.3 4M8 2l1.7 2M8 14l-1.7-2M8 14l1.7-2M2 8l2-1.7M2 8l2 1.7M14 8l-2-1.7M14 8l-2 1.7",
 } as const;
 
 export type IconName = keyof typeof ICONS;

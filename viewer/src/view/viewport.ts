@@ -9,8 +9,8 @@ import {
   Scene,
   WebGLRenderer,
   type Object3D,
-  Vector3,
   type Plane,
+  Vector3,
 } from "three";
 import { emptyBox, include, isEmpty, type Box } from "../core/bounds.ts";
 import { Anchored } from "./anchored.ts";
@@ -20,6 +20,7 @@ import { Lighting } from "./lighting.ts";
 import { Outline } from "./outline.ts";
 import { Picker, type Hit } from "./picker.ts";
 import { Quality, type QualityChoice } from "./quality.ts";
+import { Section } from "./section.ts";
 import type { StageView } from "./stage-view.ts";
 
 /** The origin follows the point looked at once it is this far [m]: float32 is then a quarter of a millimetre fine. */
@@ -43,8 +44,11 @@ export class Viewport {
   readonly onRebase = new Set<(before: readonly number[], after: readonly number[]) => void>();
   /** Frames drawn so far. */
   frames = 0;
+  readonly section: Section;
   /** What features add to the picture at places in the world. */
   readonly anchored = new Anchored();
+  /** Takes clicks instead of selecting; null: they select. */
+  onClick: ((hit: Hit | null, clientX: number, clientY: number) => void) | null = null;
   private readonly scene = new Scene();
   private readonly outlines: Outline[] = [];
   private readonly lighting: Lighting;
@@ -78,6 +82,7 @@ export class Viewport {
     this.renderer.shadowMap.type = this.lean ? BasicShadowMap : PCFShadowMap;
     this.renderer.shadowMap.autoUpdate = false;
     this.renderer.setOpaqueSort(nearFirst);
+    this.section = new Section(this.renderer);
     this.lighting = new Lighting(this.scene, this.renderer, this.lean);
     this.scene.add(this.ground.group, this.hover.group, this.selection.group, this.anchored.group);
     this.rig = new CameraRig(canvas, () => this.invalidate());
@@ -93,7 +98,8 @@ export class Viewport {
     this.scene.add(stage.group);
     this.ground.place(stage.framing, stage.origin);
     this.rig.setExtent(stage.framing);
-    this.anchored.rebase(stage.origin);
+    this.follow(stage);
+    stage.materials.setCut(this.section.isOn);
     this.relight();
     if (keepCamera && before) this.rig.shift(before, stage.origin);
     this.setHover([]);
@@ -119,6 +125,7 @@ export class Viewport {
     stage.rebase([before[0] + Math.round(target.x), before[1] + Math.round(target.y), before[2] + Math.round(target.z)]);
     this.rig.shift(before, stage.origin);
     this.ground.place(stage.framing, stage.origin);
+    this.follow(stage);
     this.relight();
     for (const then of this.onRebase) then(before, stage.origin);
   }
@@ -133,6 +140,29 @@ export class Viewport {
     return outline;
   }
 
+  private follow({ origin }: StageView): void {
+    this.anchored.rebase(origin);
+    this.section.place(origin);
+  }
+
+  /** Cuts the picture open at a plane; `normal` points to what stays, `point` is of the world [m]. */
+  cut(normal: readonly number[], point: readonly [number, number, number]): void {
+    this.section.set(normal, point, this.stage?.origin ?? [0, 0, 0]);
+    this.stage?.materials.setCut(true);
+    this.invalidate();
+  }
+
+  uncut(): void {
+    this.section.off();
+    this.stage?.materials.setCut(false);
+    this.invalidate();
+  }
+
+  /** What the picture is lit by. */
+  get lights(): unknown {
+    return this.lighting.told;
+  }
+
   /** Size of the picture [px]. */
   get size(): { readonly width: number; readonly height: number } {
     const { clientWidth, clientHeight } = this.canvas.parentElement as HTMLElement;
@@ -145,10 +175,17 @@ export class Viewport {
     const origin = this.stage?.origin ?? [0, 0, 0];
     const at = new Vector3(world[0] - origin[0], world[1] - origin[1], world[2] - origin[2]);
     at.applyMatrix4(camera.matrixWorldInverse);
-    if (at.z > -camera.near) return null;
+    if (at.z > -camera.near && !camera.isFlat) return null;
     at.applyMatrix4(camera.projectionMatrix);
     const { width, height } = this.size;
     return { x: ((at.x + 1) / 2) * width, y: ((1 - at.y) / 2) * height };
+  }
+
+  /** Draws a frame at once; the time that its script took [ms]. */
+  drawNow(): number {
+    const begin = performance.now();
+    this.frame(begin);
+    return performance.now() - begin;
   }
 
   /** Asks for a frame. */
@@ -177,7 +214,7 @@ export class Viewport {
       this.hover.update();
       for (const outline of this.outlines) outline.update();
     }
-    if (stage?.adapt(this.rig.camera, this.rig.camera.position, this.renderer.domElement.height)) this.shadowDue = true;
+    if (stage?.adapt(this.rig.camera, this.renderer.domElement.height)) this.shadowDue = true;
     const shadowLater = this.scheduleShadow(now);
     this.measureDepths();
     this.renderer.render(this.scene, this.rig.camera);
