@@ -7,7 +7,6 @@ import { UiStore } from "./core/ui-store.ts";
 import { AddressBar } from "./shell/address-bar.ts";
 import { Commands } from "./shell/commands.ts";
 import { Docks } from "./shell/docks.ts";
-import type { Player } from "./player.ts";
 import { keepLayout, keptLayout } from "./shell/layout.ts";
 import { NARROW } from "./shell/narrow.ts";
 import { Notices } from "./shell/notices.ts";
@@ -15,7 +14,8 @@ import { Server } from "./shell/rest.ts";
 import { Slots } from "./shell/slots.ts";
 import { Tools } from "./shell/tools.ts";
 import type { Player } from "./player.ts";
-import type { IconName } from "./ui/dom.ts";
+import { byId, type IconName } from "./ui/dom.ts";
+import { Labels } from "./view/labels.ts";
 import type { StageView } from "./view/stage-view.ts";
 import type { Viewport } from "./view/viewport.ts";
 import type { Link } from "./wire/link.ts";
@@ -35,6 +35,7 @@ export class Bench implements Workbench {
   readonly addressBar = new AddressBar();
   readonly notices = new Notices();
   readonly rest: Server;
+  readonly labels: Labels;
   private readonly tools = new Tools(this.commands);
   private readonly badges = new Slots("badges");
   private readonly bars = new Slots("bars");
@@ -51,6 +52,8 @@ export class Bench implements Workbench {
   ) {
     this.rest = new Server(app.base);
     keepLayout(this.store, () => window.matchMedia(NARROW).matches);
+    this.labels = new Labels(app.viewport, byId("picture"), (path) => this.dispatch({ type: "select", path }));
+    app.on.drawn.add(() => this.labels.draw());
     this.store.watch(
       (state) => state.selected,
       (path) => app.showSelected(path),

@@ -9,6 +9,7 @@ import type { Action, UiState } from "./core/ui-state.ts";
 import type { Store } from "./core/store.ts";
 import type { Player } from "./player.ts";
 import type { IconName } from "./ui/dom.ts";
+import type { Labels } from "./view/labels.ts";
 import type { StageView } from "./view/stage-view.ts";
 import type { Viewport } from "./view/viewport.ts";
 import type { Link } from "./wire/link.ts";
@@ -105,6 +106,8 @@ export interface Workbench {
   readonly stage: StageView | null;
   /** What turns ticks into motion; another one with each scene. It can show a moment of the past instead. */
   readonly player: Player | null;
+  /** Text over the picture, anchored to the scene; each feature sets its own (`labels.set(NAME, list)`). */
+  readonly labels: Labels;
   readonly signals: Store;
   /** What this viewer may do: viewer, operator, engineer (docs/access.md). */
   readonly role: string;

@@ -8,6 +8,7 @@ import { properties } from "./properties/index.ts";
 import { share } from "./share/index.ts";
 import { table } from "./table/index.ts";
 import { theme } from "./theme/index.ts";
+import { layers } from "./layers/index.ts";
 import { measure } from "./measure/index.ts";
 import { navigate } from "./navigate/index.ts";
 import { picture } from "./picture/index.ts";
@@ -34,4 +35,5 @@ export const FEATURES: readonly Feature[] = [
   theme,
   palette,
   time,
+  layers,
 ];
