@@ -23,6 +23,10 @@ from typing import Any
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent))
+
+from hubs import HubServer
+
 ARGUMENTS = [
     "--no-sandbox",
     "--use-angle=swiftshader",
@@ -263,8 +267,10 @@ def wait_until(page: Any, expression: str, seconds: float = 20.0) -> Any:
 
 
 @contextmanager
-def opened(browser: Any, url: str, *, ready: bool = True, **context: Any) -> Iterator[Any]:
-    """A page of its own context (nothing kept from others); errors in its console fail at the end."""
+def opened(
+    browser: Any, url: str, *, ready: bool = True, forgive: tuple[str, ...] = (), **context: Any
+) -> Iterator[Any]:
+    """A page of its own context (nothing kept from others); errors in its console fail at the end, unless they are forgiven."""
     made = browser.new_context(**{"viewport": {"width": 640, "height": 400}, **context})
     page = made.new_page()
     problems: list[str] = []
@@ -278,7 +284,7 @@ def opened(browser: Any, url: str, *, ready: bool = True, **context: Any) -> Ite
         wait_until(page, "!!(window.twinstage && twinstage.ready)", 40)
     yield page
     made.close()
-    assert [text for text in problems if not any(remark in text for remark in REMARKS)] == []
+    assert [text for text in problems if not any(remark in text for remark in (*REMARKS, *forgive))] == []
 
 
 class Shared:
@@ -405,3 +411,17 @@ def axe(root: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
         return (folder / "node_modules" / "axe-core" / "axe.min.js").read_text("utf-8")
 
     return str(SHARED.get("axe", lambda: nullcontext(fetched())))
+
+
+@pytest.fixture(scope="module")
+def serve_stage(root: Path) -> Iterator[Callable[[Path], HubServer]]:
+    """`serve_stage(path)`: a server of that stage in this process, whose ticks the test makes; ends with the module."""
+    made: list[HubServer] = []
+
+    def serve(stage: Path) -> HubServer:
+        made.append(HubServer(stage, root))
+        return made[-1]
+
+    yield serve
+    for server in made:
+        server.end()

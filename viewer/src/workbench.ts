@@ -9,6 +9,7 @@ import type { Action, UiState } from "./core/ui-state.ts";
 import type { Store } from "./core/store.ts";
 import type { Player } from "./player.ts";
 import type { IconName } from "./ui/dom.ts";
+import type { Labels } from "./view/labels.ts";
 import type { StageView } from "./view/stage-view.ts";
 import type { Viewport } from "./view/viewport.ts";
 import type { Link } from "./wire/link.ts";
@@ -105,11 +106,21 @@ export interface Workbench {
   readonly stage: StageView | null;
   /** What turns ticks into motion; another one with each scene. It can show a moment of the past instead. */
   readonly player: Player | null;
+  /** Text over the picture, anchored to the scene; each feature sets its own (`labels.set(NAME, list)`). */
+  readonly labels: Labels;
   readonly signals: Store;
   /** What this viewer may do: viewer, operator, engineer (docs/access.md). */
   readonly role: string;
   /** The twin's time now [ms since 1970]: of what is shown, so it stands still where the user scrubs. */
   now(): number;
+  /** The moment of the past that is looked at [ms since 1970]; null: the newest state. */
+  readonly pastMs: number | null;
+  /** The twin's newest time [ms since 1970], whatever is looked at. */
+  readonly newestMs: number;
+  /** Everything in the page is of that moment from now on (`now`, alarms); the time bar alone calls it. */
+  setPast(ms: number | null): void;
+  /** Another moment is looked at; null: the newest again. */
+  onPast(then: (ms: number | null) => void): Undo;
 
   /** Another scene is there (also the first). */
   onScene(then: (scene: SceneData, stage: StageView) => void): Undo;

@@ -34,6 +34,8 @@ export class Link {
   attempts = 0;
   /** From the making of a tick at the server to its picture here. */
   readonly latency = new Latency();
+  /** Hears every message: raw panels and logs. `at`: local time [ms]. */
+  readonly taps = new Set<(way: "in" | "out", data: string | ArrayBuffer, at: number) => void>();
   /** Time that taking in messages has cost since the last acknowledgement [ms]. */
   private decodeMs = 0;
   private liveSince = Number.NaN;
@@ -94,6 +96,7 @@ export class Link {
     this.traffic.messages++;
     this.traffic.bytes += typeof data === "string" ? data.length : data.byteLength;
     const begin = performance.now();
+    for (const tap of this.taps) tap("in", data, begin);
     const effects = typeof data === "string" ? this.session.text(data) : this.session.binary(data);
     this.decodeMs += performance.now() - begin;
     this.run(effects);
@@ -165,7 +168,7 @@ export class Link {
   private carryOut(effect: Effect): void {
     switch (effect.kind) {
       case "send":
-        if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(effect.message));
+        if (this.socket?.readyState === WebSocket.OPEN) this.send(JSON.stringify(effect.message));
         this.afterSend(effect.message.type);
         break;
       case "fetch":
@@ -197,6 +200,11 @@ export class Link {
         this.socket?.close(effect.code, effect.reason.slice(0, 100));
         break;
     }
+  }
+
+  private send(text: string): void {
+    this.socket?.send(text);
+    for (const tap of this.taps) tap("out", text, performance.now());
   }
 
   private afterSend(type: unknown): void {

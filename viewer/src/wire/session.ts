@@ -8,7 +8,7 @@ import type { PoseBatch } from "../core/pose-pool.ts";
 import { type Answer, type CommandFields, Commands, type EditEvent, readEdit } from "./commands.ts";
 import { crc32OfText } from "./crc.ts";
 import { digestOf } from "./digest.ts";
-import { type DeltaFrame, FLAG_ZSTD, type Frame, FrameError, OP, type PoseFrame, type TickEndFrame } from "./frames.ts";
+import { type DeltaFrame, FLAG_ZSTD, type Frame, FrameError, type Header, OP, type PoseFrame, type TickEndFrame } from "./frames.ts";
 import { Mirror } from "./mirror.ts";
 import { Decoder, VERSION } from "./protocol.ts";
 
@@ -173,24 +173,14 @@ export class Session {
       this.partial.push(frame);
       return [];
     }
-    const { seq, keyframe, eventNs, tickNs } = frame.header;
+    const { seq, keyframe } = frame.header;
     const frames = this.partial;
     this.partial = [];
     const poses = this.mirror.apply(seq, keyframe, [...frames, frame]);
     this.decoder.free();
     this.received = seq;
     if (keyframe) this.narrowed = this.interest !== null;
-    const tick: Tick = {
-      seq,
-      keyframe,
-      eventMs: Number(eventNs) / 1e6,
-      madeMs: Number(tickNs) / 1e6,
-      poses,
-      frames: frames.filter(isValueFrame),
-      deltaRows: frames.reduce((sum, { op, header }) => sum + (op === OP.delta ? header.n : 0), 0),
-      inflated: frames.filter(({ header }) => header.flags & FLAG_ZSTD).length,
-    };
-    return [{ kind: "tick", tick }];
+    return [{ kind: "tick", tick: tickOf(frame.header, frames, poses) }];
   }
 
   /** What is held is not what the server thinks: the connection ends, and the next one starts from a keyframe. */
@@ -337,6 +327,20 @@ export class Session {
     if (reason) this.reason = reason;
     return retry;
   }
+}
+
+/** A tick of its last header, its frames, and the poses that they changed. */
+export function tickOf(end: Header, frames: readonly Frame[], poses: readonly PoseBatch[]): Tick {
+  return {
+    seq: end.seq,
+    keyframe: end.keyframe,
+    eventMs: Number(end.eventNs) / 1e6,
+    madeMs: Number(end.tickNs) / 1e6,
+    poses,
+    frames: frames.filter(isValueFrame),
+    deltaRows: frames.reduce((sum, { op, header }) => sum + (op === OP.delta ? header.n : 0), 0),
+    inflated: frames.filter(({ header }) => header.flags & FLAG_ZSTD).length,
+  };
 }
 
 function isValueFrame(frame: Frame): frame is ValueFrame {
