@@ -138,7 +138,7 @@ def test_keys_steps_marks_and_bookmarks(
     assert page.evaluate("twinstage.time.at") == pytest.approx(run[20][0] - 100, abs=0.5)
     page.keyboard.press(".")
     assert page.evaluate("twinstage.time.at") == pytest.approx(run[20][0], abs=0.5)
-    page.keyboard.press("b")
+    page.keyboard.press("m")
     until(page, "twinstage.time.marks.some((mark) => mark.kind === 'bookmark')")
     until(page, "twinstage.time.marks.some((mark) => mark.text === 'motor.hot raised')")
     page.keyboard.press("[")  # the fault at the twentieth reading
@@ -153,7 +153,7 @@ def test_keys_steps_marks_and_bookmarks(
     page.keyboard.press("<")
     until(page, f"Math.abs(twinstage.time.at - {run[12][0]}) < 2")
     page.evaluate("twinstage.select(null)")
-    page.keyboard.press("Shift+B")
+    page.keyboard.press("Alt+m")
     page.keyboard.press("l")
 
 
