@@ -40,6 +40,8 @@ def top(
             now, at = ask(server, "/api/status", caller=me), time.monotonic()
             shown.update(table(now, before, at - then))
             before, then, looks = now, at, looks + 1
+    if not console.is_terminal:
+        print()  # there the last look has no end of line
 
 
 def table(now: Mapping[str, Any], before: Mapping[str, Any] | None, seconds: float) -> "Group":

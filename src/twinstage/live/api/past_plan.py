@@ -43,9 +43,7 @@ class PastPlan:
         """A full tick of the first moment, and what changed by each step up to the last."""
         plan, playback = self._stand(history, first_ns)
         for moment in range(first_ns, last_ns + 1, step_ns):
-            playback.play_to(
-                min(moment, playback.end_ns), moment
-            )  # behind the last reading all stays as it is
+            playback.play_to(min(moment, playback.end_ns))  # behind the last reading all stays as it is
             yield moment, _evaluated(plan, playback, moment, full=moment == first_ns)
 
     def _stand(self, history: "History", at_ns: int) -> "tuple[BindingPlan, Playback]":
@@ -67,7 +65,7 @@ class PastPlan:
         moments = self._moments(history, began, at_ns)
         spare = max(len(moments) // MOST_KEPT, 50)
         for count, moment in enumerate(moments, 1):
-            playback.play_to(moment, moment)
+            playback.play_to(moment)
             _evaluated(plan, playback, moment)
             if count % spare == 0 or count == len(moments):
                 self._keep(moment, plan)
