@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from twinstage.base.errors import UserError
 from twinstage.cli.app import app
 from twinstage.telemetry.quarantine import read_quarantine
 
@@ -52,6 +53,26 @@ def test_what_was_refused_is_told_as_the_file_has_it(folder: Path) -> None:
     assert "1 time 't' was not as expected, first in line 2: nothing; expected" in done.output
     assert "'p' was not as expected, first in line 3: 99; expected 0 to 10 bar" in done.output
     assert "\x1b" not in done.output, "what a source sends writes on no terminal"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--at", "1", "--from", "0"], "--at is one moment, and --from is of a span; give one of them"),
+        (
+            ["--at", "1", "--buckets", "3", "--signal", "p"],
+            "--at is one moment, and --buckets is of a span; give one of",
+        ),
+        (["--known-at", "1"], "--known-at is for questions; add --at, or --signal with --from and --to"),
+        (["--out", "x.csv"], "--out is for answers; add --at, or --signal with --from and --to"),
+    ],
+)
+def test_questions_that_make_no_sense_are_refused(folder: Path, options: list[str], message: str) -> None:
+    history = str(folder / "history")
+    run(app, ["telemetry", "ingest", str(folder / "contract.yaml"), "--history", history])
+    done = run(app, ["telemetry", "history", history, *options])
+    assert isinstance(done.exception, UserError)
+    assert message in str(done.exception)
 
 
 def test_readings_of_a_history_in_words(folder: Path) -> None:

@@ -51,7 +51,7 @@ def retain(
     ],
     json_: Json = False,
 ) -> None:
-    """Remove archived files in which all is older."""
+    """Remove archived files whose readings are all older than --days."""
     from twinstage.base.clock import NS
     from twinstage.telemetry.history.archive import retain as remove
     from twinstage.telemetry.history.query import History

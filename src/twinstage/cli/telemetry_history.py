@@ -29,7 +29,11 @@ def history(
     folder: HistoryFolder,
     signal: Annotated[
         list[str] | None,
-        typer.Option("--signal", help="Readings of this signal; give it once for each.", show_default=False),
+        typer.Option(
+            "--signal",
+            help="Readings of this signal, a derived one, too; give it once for each.",
+            show_default=False,
+        ),
     ] = None,
     from_: From = None,
     to: To = None,
@@ -71,6 +75,15 @@ def history(
     from twinstage.telemetry.history.moments import moment_ns
     from twinstage.telemetry.history.query import FIRST, LAST, History
 
+    spanned = {"--from": from_, "--to": to, "--buckets": buckets}
+    for flag, given in spanned.items() if at is not None else ():
+        if given is not None:
+            raise UserError(f"--at is one moment, and {flag} is of a span; give one of them")
+    if at is None and not signal and not any(given is not None for given in spanned.values()):
+        for flag, what in (("--known-at", known_at), ("--out", out)):
+            if what is not None:
+                kind = "questions" if flag == "--known-at" else "answers"
+                raise UserError(f"{flag} is for {kind}; add --at, or --signal with --from and --to")
     with History(folder) as opened:
         span = opened.span()
         if span is None:
