@@ -20,9 +20,8 @@ import type { SceneData, TextureJson } from "../wire/scene-data.ts";
 import type { Environment } from "./materials.ts";
 import { loadSky, skyRotation, type Sky } from "./sky.ts";
 
-/** Local lights that cast shadows, if the GPU has so many textures at once. */
-const SHADOWED = 4;
-const TEXTURES_FOR_SHADOWS = 16;
+/** Local lights that cast shadows, where the GPU has 32 textures at once, and where it has fewer. */
+const SHADOWED = [4, 2] as const;
 /** Local lights that are lit one by one. */
 const MAX_LOCAL = 6;
 /** Radiance that a white surface gets from the room environment, mean of six directions (up 1.6, down 0.5). */
@@ -77,7 +76,7 @@ export class Lighting {
     this.surround(data, world, levels.ambient);
     this.group.add(this.fill(levels.ambient));
     this.placeSun(levels, middle, radius, origin);
-    const most = this.renderer.capabilities.maxTextures > TEXTURES_FOR_SHADOWS ? SHADOWED : 0;
+    const most = SHADOWED[this.renderer.capabilities.maxTextures >= 32 ? 0 : 1];
     levels.locals.forEach((light, k) => {
       const made = local(light, origin);
       if (made instanceof SpotLight && k < most) shadow(made, radius);
