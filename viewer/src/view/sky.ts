@@ -1,5 +1,6 @@
 /** The picture of a dome light as an equirectangular texture: HDR, EXR, or an ordinary image. */
 import {
+  DataUtils,
   EquirectangularReflectionMapping,
   Euler,
   LinearFilter,
@@ -10,7 +11,6 @@ import {
 } from "three";
 import { EXRLoader } from "three/addons/loaders/EXRLoader.js";
 import { HDRLoader } from "three/addons/loaders/HDRLoader.js";
-import { DataUtils } from "three";
 import { luminance } from "../core/light-levels.ts";
 import type { LightJson, TextureJson } from "../wire/scene-data.ts";
 
@@ -26,11 +26,13 @@ export async function loadSky(json: TextureJson, base: string): Promise<Sky> {
   const isHdr = json.type === "image/vnd.radiance";
   if (isHdr || json.type === "image/x-exr") {
     const parsed = (isHdr ? new HDRLoader() : new EXRLoader()).parse(await response.arrayBuffer());
-    const texture = dataTexture(parsed as unknown as Parsed);
+    const texture = dataTexture(parsed as unknown as Parsed, isHdr);
     return { texture, mean: meanOf(texture.image.data as Texels, texture.image.width, texture.image.height) };
   }
-  const bitmap = await createImageBitmap(await response.blob());
+  // A bitmap is uploaded as it is, so it is turned here.
+  const bitmap = await createImageBitmap(await response.blob(), { imageOrientation: "flipY" });
   const texture = new Texture(bitmap as unknown as HTMLImageElement);
+  texture.flipY = false;
   texture.colorSpace = SRGBColorSpace;
   return { texture: mapped(texture), mean: meanOfImage(bitmap) };
 }
@@ -45,14 +47,15 @@ interface Parsed {
   readonly format?: DataTexture["format"];
 }
 
-function dataTexture({ width, height, data, type, format }: Parsed): Texture & { image: Parsed } {
+/** `topFirst`: of HDR files; EXR's rows come from below. */
+function dataTexture({ width, height, data, type, format }: Parsed, topFirst: boolean): Texture & { image: Parsed } {
   const texture = new Texture({ width, height, data } as unknown as HTMLImageElement) as Texture & { image: Parsed };
   (texture as unknown as { isDataTexture: boolean }).isDataTexture = true;
   texture.type = type;
   if (format !== undefined) texture.format = format;
   texture.generateMipmaps = false;
   texture.minFilter = texture.magFilter = LinearFilter;
-  texture.flipY = true;
+  texture.flipY = topFirst;
   mapped(texture);
   return texture;
 }
