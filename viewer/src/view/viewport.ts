@@ -5,6 +5,7 @@
 import {
   BasicShadowMap,
   CustomToneMapping,
+  Group,
   PCFShadowMap,
   Scene,
   WebGLRenderer,
@@ -50,7 +51,10 @@ export class Viewport {
   readonly anchored = new Anchored();
   /** Takes clicks instead of selecting; null: they select. */
   onClick: ((hit: Hit | null, clientX: number, clientY: number) => void) | null = null;
+  /** What features draw over the scene; positions are relative to `stage.origin`. */
+  readonly extras = new Group();
   private readonly scene = new Scene();
+  private readonly outlines: Outline[] = [];
   private readonly lighting: Lighting;
   private readonly selection = new Outline(0x4cc2e6, 2.5, 1, 2);
   private readonly hover = new Outline(0xdfe6ec, 1.5, 0.7, 1);
@@ -88,7 +92,7 @@ export class Viewport {
       this.relight();
       this.invalidate();
     });
-    this.scene.add(this.ground.group, this.hover.group, this.selection.group, this.anchored.group);
+    this.scene.add(this.ground.group, this.hover.group, this.selection.group, this.anchored.group, this.extras);
     this.rig = new CameraRig(canvas, () => this.invalidate());
     new ResizeObserver(() => this.resize()).observe(canvas.parentElement as HTMLElement);
     this.resize();
@@ -132,6 +136,16 @@ export class Viewport {
     this.follow(stage);
     this.relight();
     for (const then of this.onRebase) then(before, stage.origin);
+  }
+
+  /** One more outline around instances, of its own colour (`outline.set`). */
+  addOutline(color: number, width: number, opacity: number): Outline {
+    const outline = new Outline(color, width, opacity, this.outlines.length + 3);
+    const { clientWidth, clientHeight } = this.canvas.parentElement as HTMLElement;
+    outline.resize(clientWidth, clientHeight);
+    this.outlines.push(outline);
+    this.scene.add(outline.group);
+    return outline;
   }
 
   private follow({ origin }: StageView): void {
@@ -206,6 +220,7 @@ export class Viewport {
       this.shadowDue = true;
       this.selection.update();
       this.hover.update();
+      for (const outline of this.outlines) outline.update();
     }
     if (stage?.adapt(this.rig.camera, this.renderer.domElement.height)) this.shadowDue = true;
     const shadowLater = this.scheduleShadow(now);
@@ -244,6 +259,7 @@ export class Viewport {
     this.rig.resize(width, height);
     this.selection.resize(width, height);
     this.hover.resize(width, height);
+    for (const outline of this.outlines) outline.resize(width, height);
     // A canvas that was resized is blank until it is drawn again.
     this.invalidate();
   }
