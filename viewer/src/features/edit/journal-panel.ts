@@ -100,6 +100,7 @@ export class JournalPanel {
     }
     this.due = false;
     const turn = ++this.turn;
+    if (this.list.childElementCount === 0) this.list.append(h("p", { class: "prop-why" }, "The twin is asked."));
     try {
       const rows = this.tab === "journal" ? await this.journal() : await this.standing();
       if (turn === this.turn) this.list.replaceChildren(...rows);
