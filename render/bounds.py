@@ -86,28 +86,37 @@ def local_bounds(camera: Camera, linear: np.ndarray, middle: np.ndarray, half: n
     For pinholes and orthographic lenses; other lenses have `render.cones`. Depths are not below `near`. Only what lies
     beyond the near plane counts; boxes wholly before it get x0 > x1.
     """
-    corners = box_corners(linear, middle, half)
-    z = corners[..., 2]
-    low, high, nearest = np.full((len(z), 2), np.inf), np.full((len(z), 2), -np.inf), np.full(len(z), np.inf)
-    before = z.min(1) >= camera.near
+    planes = _corner_planes(linear, middle, half)
+    closest = planes[2].min(0)
+    count = len(closest)
+    low, high, nearest = np.full((2, count), np.inf), np.full((2, count), -np.inf), np.full(count, np.inf)
+    before = closest >= camera.near
     whole = np.flatnonzero(before)
-    pixels = _flat_pixels(camera, corners[whole])
-    low[whole], high[whole], nearest[whole] = pixels.min(1), pixels.max(1), z[whole].min(1)
-    some = np.flatnonzero(~before & (z.max(1) > camera.near))
+    pixels = _flat_pixels(camera, planes.take(whole, axis=-1))
+    low[:, whole], high[:, whole], nearest[whole] = pixels.min(1), pixels.max(1), closest[whole]
+    some = np.flatnonzero(~before & (planes[2].max(0) > camera.near))
     if some.size:
-        points, valid = _cut_by_near(corners[some], camera.near)
-        pixels = _flat_pixels(camera, points)
-        low[some] = np.where(valid[..., None], pixels, np.inf).min(1)
-        high[some] = np.where(valid[..., None], pixels, -np.inf).max(1)
+        points, valid = _cut_by_near(box_corners(linear[some], middle[some], half[some]), camera.near)
+        pixels = _flat_pixels(camera, points.T)
+        low[:, some] = np.where(valid.T, pixels, np.inf).min(1)
+        high[:, some] = np.where(valid.T, pixels, -np.inf).max(1)
         nearest[some] = camera.near
-    return np.concatenate([low, high], 1), nearest
+    return np.concatenate([low, high]).T, nearest
+
+
+def _corner_planes(linear: np.ndarray, middle: np.ndarray, half: np.ndarray) -> F8:
+    """The corners of boxes as planes f8[3, 8, n], an axis at a time: of thousands of boxes numpy finds extremes so fastest."""
+    steps = (linear * half[:, None, :]).transpose(2, 1, 0).copy()
+    out: F8 = middle.T[:, None, :]
+    for step in steps[:, :, None]:
+        out = np.concatenate([out - step, out + step], axis=1)
+    return out
 
 
 def _flat_pixels(camera: Camera, points: F8) -> F8:
-    """Pixel positions f8[n, k, 2] of points f8[n, k, 3] in camera axes, before a pinhole or in an orthographic view."""
-    flat = points[..., :2] / points[..., 2:] if camera.lens.central else points[..., :2]
-    out: F8 = flat @ camera.K[:2, :2].T + camera.K[:2, 2]
-    return out
+    """Pixel positions f8[2, k, n] of points f8[3, k, n] in camera axes, before a pinhole or in an orthographic view."""
+    x, y = points[:2] / points[2] if camera.lens.central else points[:2]
+    return np.stack([row[0] * x + row[1] * y + row[2] for row in camera.K[:2]])
 
 
 def _cut_by_near(corners: F8, near: float) -> tuple[F8, Bool]:

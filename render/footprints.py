@@ -40,16 +40,18 @@ class Footprint:
     def over(self, rect: PixelRect) -> F4:
         """A ray parameter [m] that nothing in a pixel of a rectangle falls below, f4[h, w]; inf where nothing is."""
         out = np.full((rect.height, rect.width), np.inf, np.float32)
-        for (x0, y0, x1, y1), nearest in self._inside(rect):
-            where = out[y0:y1, x0:x1]
-            np.minimum(where, np.float32(nearest * (1 - MARGIN)), out=where)
+        for (x0, y0, x1, y1), nearest in self._inside(
+            rect
+        ):  # far ones first: what is nearer is put over them
+            out[y0:y1, x0:x1] = nearest * (1 - MARGIN)
         return out
 
     def _inside(self, rect: PixelRect) -> Iterator[tuple[list[int], float]]:
-        """The boxes that meet a rectangle: places from its corner, and least ray parameters."""
+        """The boxes that meet a rectangle, the farthest first: places from its corner, and least ray parameters."""
         origin, size = (rect.x0, rect.y0), (rect.width, rect.height)
         low, high = np.maximum(self.rects[:, :2] - origin, 0), np.minimum(self.rects[:, 2:] - origin, size)
         met = np.flatnonzero((low < high).all(1))
+        met = met[np.argsort(-self.nearest[met])]
         places = np.concatenate([low, high], 1)[met]
         yield from zip(places.tolist(), self.nearest[met].tolist(), strict=True)
 

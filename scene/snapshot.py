@@ -126,7 +126,10 @@ class Material:
 
     def texture(self, name: str) -> TextureInput | None:
         """The texture that feeds that input, or None."""
-        return dict(self.textures).get(name)
+        for fed, texture in self.textures:  # asked thousands of times a picture, and most have none
+            if fed == name:
+                return texture
+        return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,11 @@ class SyncClient:
         """Whether the link is up."""
         return self._client.connected
 
+    @property
+    def away(self) -> m.Away | None:
+        """Since when a relay cannot reach its twin; None while it can."""
+        return self._client.away
+
     def frame(self, timeout: float | None = None) -> Tick:
         """The newest tick applied since the last call, or the next one; TimeoutError after `timeout` [s]."""
         return self._call(self._client.frame(timeout))

@@ -149,6 +149,8 @@ class Client:
         self.connected = False
         self.reconnects = 0
         """Connections after the first one."""
+        self.away: m.Away | None = None
+        """Since when a relay cannot reach its twin, whose last state is shown; None while it can."""
         self.notices: list[str] = []
         """The last notices of the server, newest last."""
         self.welcome: m.Welcome | None = None
@@ -156,7 +158,7 @@ class Client:
         self.tier: m.Tier | None = None
         """The pace that the server has changed to since, and why."""
         self.events_missed = 0
-        """Events that happened while the link was down: ask `/api/alarms` how things stand when this grows."""
+        """Events that happened while the link was down, or a relay's: ask `/api/alarms` how things stand when this grows."""
         self._event = 0
         """Number of the newest event that is known to have happened."""
         self.frames_skipped = 0
@@ -247,7 +249,10 @@ class Client:
         asked: asyncio.Future[Digests] = asyncio.get_running_loop().create_future()
         self._asked.append(asked)
         if not await self._send(m.AskDigest()):
-            self._asked.remove(asked)
+            if asked.done():  # the link went while this was sent: all questions were dropped
+                asked.exception()
+            else:
+                self._asked.remove(asked)
             raise LinkError(f"there is no link to {self.http_url} now")
         async with asyncio.timeout(timeout):
             return await asked
@@ -484,7 +489,7 @@ class Client:
         if isinstance(message, m.Welcome):
             self._count_events(message)
             self.role = message.role
-            self.welcome, self.tier = message, None
+            self.welcome, self.tier, self.away = message, None, None
             self.reconnects += self._tick is not None
             if self._tap is not None:
                 self._tap.welcomed(int(message.server_time_ns))
@@ -499,6 +504,8 @@ class Client:
                 self._clock.add(sent_ns, time.time_ns(), int(message.server_time_ns))
         elif isinstance(message, m.Tier):
             self.tier = message
+        elif isinstance(message, m.Away):
+            self.away = message if message.since_ns else None
         elif isinstance(message, m.Digest):
             self._compare(message)
         elif isinstance(message, m.Answer):
@@ -514,12 +521,14 @@ class Client:
         elif isinstance(message, m.Event) and message.event == "notice":
             self.notices = [*self.notices[-99:], message.text]
         if isinstance(message, m.Event):
-            self._event = max(self._event, message.n)
+            if message.n:
+                self.events_missed += max(0, message.n - self._event - (message.event != "missed"))
+                self._event = max(self._event, message.n)
             if self._on_event:
                 self._on_event(message)
 
     def _count_events(self, message: m.Welcome) -> None:
-        """Within one connection none is lost; what happened between two is."""
+        """What happened between two connections is lost; within one a relay says what it has lost itself."""
         if self.welcome is not None and "event" in message.want:
             before = self._event if message.epoch == self.welcome.epoch else 0
             self.events_missed += max(0, message.events - before)

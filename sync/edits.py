@@ -62,6 +62,21 @@ class EditSource(Protocol):
         ...
 
 
+def needed_for(kind: str) -> Role:
+    """The role that a kind of command needs."""
+    return Role.OPERATOR if kind == "alarm" else Role.ENGINEER
+
+
+def role_too_low(kind: str, who: Identity) -> str:
+    """Why somebody may not send that kind of command, in one sentence; "" for who may."""
+    needed = needed_for(kind)
+    return (
+        ""
+        if who.may(needed)
+        else f"this needs the role {needed.word}; {who.name!r} has the role {who.role.word}"
+    )
+
+
 class Commands:
     """The door of all commands: form, role, rate."""
 
@@ -73,13 +88,9 @@ class Commands:
 
     def do(self, command: Command, who: Identity, now_ns: int) -> Answer | Awaitable[Answer]:
         """The answer, or what gives it later."""
-        needed = Role.OPERATOR if command.kind == "alarm" else Role.ENGINEER
-        if not who.may(needed):
-            return self._no(
-                command.id,
-                "forbidden",
-                f"this needs the role {needed.word}; {who.name!r} has the role {who.role.word}",
-            )
+        too_low = role_too_low(command.kind, who)
+        if too_low:
+            return self._no(command.id, "forbidden", too_low)
         if not self._rate.take(who.token_id or who.address, now_ns):
             return self._no(
                 command.id, "refused", f"more than {COMMANDS_PER_SECOND:g} commands a second came from you"

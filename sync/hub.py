@@ -32,8 +32,8 @@ from twinstage.sync import codec
 from twinstage.sync.figures import Counters, StreamFigures
 from twinstage.sync.frustum import Places, seen
 from twinstage.sync.interest import Selector
-from twinstage.sync.messages import CHANNELS, RESTARTING, TIERS, Eye, Interest, StageInfo
-from twinstage.sync.session import Admit, Session, TakeCommand
+from twinstage.sync.messages import CHANNELS, RESTARTING, TIERS, Away, Eye, Interest, StageInfo
+from twinstage.sync.session import Admit, Session, TakeCommand, TakeControl
 from twinstage.sync.state import Column, State
 from twinstage.sync.tiers import Tier
 from twinstage.sync.view import Masks, View
@@ -115,12 +115,16 @@ class Hub:
         self.taps: list[Tap] = []
         self.standing = ""
         """A warning that holds now: told to who comes; "" for none."""
+        self.away: Away | None = None
+        """Which twin a relay cannot reach now, since when; None where it can."""
         self.closed_for = ""
         """Why nobody can follow it now, in one sentence; "" where everybody can."""
         self.on_pending: Callable[[], None] | None = None
         """Called when a tier has something to tell later; whoever keeps the time calls `advance` then."""
         self.take_command: TakeCommand | None = None
         """Does what clients want changed; None: nothing can be changed through this hub."""
+        self.take_control: TakeControl | None = None
+        """Takes what people do with a program's controls; None: there are none."""
         self.edits: Callable[[], int] = lambda: 0
         """Number of the newest transaction."""
         self._rates = tuple(tiers)
@@ -142,7 +146,6 @@ class Hub:
         self._set_state(self._new_state(seq))
         self._views: WeakValueDictionary[tuple[frozenset[str], bytes], View] = WeakValueDictionary()
         self._selector: Selector | None = None
-        self._places: Places | None = None
 
     def _set_state(self, state: State, *, untold: bool = False) -> None:
         """`untold`: the slower tiers have yet to tell what is in it."""
@@ -152,6 +155,7 @@ class Hub:
             for i, hz in enumerate(self._rates)
         )
         self._digests: dict[View, str] = {}
+        self._places: Places | None = None
         for tap in self.taps:
             self.tiers[0].listeners.add(tap)
 
@@ -211,7 +215,7 @@ class Hub:
             self.advance(now)
             return self.seq
         self._check(columns)
-        keep = _usable(columns)
+        keep = usable(columns)
         self.counters.ticks += 1
         self.counters.refused_rows += int(len(keep) - np.count_nonzero(keep))
         before = state.seq
@@ -273,7 +277,7 @@ class Hub:
     def newest(self) -> tuple[PoseColumns, VisibilityColumns]:
         """Poses and visibility of all nodes that changed since the scene was set: copies, for another thread or process."""
         pose, shown = self._state.pose, self._state.visibility
-        rows, switched = np.flatnonzero(pose.seq > 0), np.flatnonzero(shown.seq > 0)
+        rows, switched = self.moved_nodes(), np.flatnonzero(shown.seq > 0)
         quanta, words, scale = (column[rows] for column in pose.data)
         translation = quanta * codec.QUANTUM
         rotation = codec.unpack_quaternions(words).astype(np.float32)
@@ -347,12 +351,25 @@ class Hub:
         for follower in (*self.sessions, *self.taps):
             follower.notice(level, text)
 
+    def twin_is(self, away: Away | None, standing: str = "") -> None:
+        """Tells all viewers that the twin of this relay cannot be reached, or can again; `standing`: the same as a warning."""
+        self.away, self.standing = away, standing
+        for session in self.sessions:
+            session.away(away or Away(None))
+
     def event(self, name: str, data: Mapping[str, Any], n: int | None = None) -> int:
         """Tells all clients that want events that something happened; returns the event's number, `n` where it has one."""
         self._events = self._events + 1 if n is None else n
         for follower in (*self.sessions, *self.taps):
             follower.event(name, self._events, data)
         return self._events
+
+    def events_are(self, n: int, *, tell: bool = True) -> None:
+        """There were `n` events, of a hub that goes on with another's count; `tell` who follows how many it has missed."""
+        missed = n - self._events
+        if missed > 0 and tell:
+            self.event("missed", {"count": missed}, n)
+        self._events = max(self._events, n)
 
     # ------------------------------------------------------------------ from another hub
 
@@ -450,7 +467,7 @@ class Hub:
         if self._places is None:
             self._places = Places(self.scene.snapshot)
         was = None if before is None else before.nodes
-        centre, radius = self._places.balls(lambda: self.newest()[0], self.clock.now_ns())
+        centre, radius = self._places.balls(self._state.pose, self.clock.now_ns())
         nodes = self._select().narrowed(whole.nodes, seen(eye, centre, radius, was))
         if (
             before is not None
@@ -484,7 +501,7 @@ def _text(stored: "str | bytes") -> str:
     return stored if isinstance(stored, str) else stored.decode()
 
 
-def _usable(columns: TickColumns) -> Bool:
+def usable(columns: TickColumns) -> Bool:
     """Which poses are finite numbers with a quaternion that has a direction, bool[n]."""
     pose = columns.pose
     quat = pose.rotation

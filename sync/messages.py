@@ -115,6 +115,12 @@ class Command(Struct, tag="command"):
     id: str
 
 
+class Control(Struct, tag="control"):
+    """Somebody used a control; its other fields are those of `sync.overlay.controls`."""
+
+    name: str
+
+
 class Pause(Struct, tag="pause"):
     """No ticks until `resume`."""
 
@@ -129,7 +135,7 @@ class Ping(Struct, tag="ping"):
     t: float
 
 
-ClientMessage = Hello | Ready | Ack | Pause | Resume | Ping | Interest | Rate | AskDigest | Command
+ClientMessage = Hello | Ready | Ack | Pause | Resume | Ping | Interest | Rate | AskDigest | Command | Control
 
 
 class Unknown(Struct):
@@ -222,13 +228,23 @@ class Answer(Struct, tag="answer", omit_defaults=True):
     current: dict[str, Any] | None = None
 
 
+class Away(Struct, tag="away", rename="camel"):
+    """The twin behind a relay cannot be reached since then [ns since 1970, UTC, by its clock]; None: it is back.
+
+    `twins`: which of them, of a relay that joins several, by the paths below which they are shown.
+    """
+
+    since_ns: str | None
+    twins: list[str] = []
+
+
 class Bye(Struct, tag="bye"):
     """Last message before the server closes."""
 
     reason: str
 
 
-ServerMessage = Welcome | Pong | Event | Bye | Tier | Digest | Answer
+ServerMessage = Welcome | Pong | Event | Bye | Tier | Digest | Answer | Away
 
 _decode_client: "msgspec.json.Decoder[ClientMessage]" = msgspec.json.Decoder(ClientMessage)
 _decode_server: "msgspec.json.Decoder[ServerMessage]" = msgspec.json.Decoder(ServerMessage)

@@ -80,7 +80,9 @@ def scene_columns(scene: Scene) -> bytes:
     document["points"] |= {name: columns.add(values) for name, values in point_columns(snapshot).items()}
     document["points"]["local"] = columns.affine(snapshot.points.frames)
     rows = snapshot.instances
-    document["instances"] |= {name: columns.add(values) for name, values in instance_columns(snapshot).items()}
+    document["instances"] |= {
+        name: columns.add(values) for name, values in instance_columns(snapshot).items()
+    }
     document["instances"]["local"] = None if rows.frames.is_identity else columns.affine(rows.frames)
     objects = snapshot.objects
     sets: Interned[Any] = objects.label_set

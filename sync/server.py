@@ -37,6 +37,9 @@ from twinstage.sync.edits import Commands, EditSource, edit_calls
 from twinstage.sync.guard import Guard
 from twinstage.sync.hub import Hub
 from twinstage.sync.messages import NO_PROTOCOL, PROTOCOL, TOO_MANY, TRY_LATER
+from twinstage.sync.overlay.board import Board
+from twinstage.sync.overlay.controls import Controls, Use
+from twinstage.sync.overlay.routes import add_overlay_routes
 from twinstage.sync.scene_columns import MEDIA_TYPE
 from twinstage.sync.session import Admit, Session
 
@@ -81,6 +84,7 @@ def create_app(
     files: FileSource | None = None,
     more: Callable[[FastAPI], None] | None = None,
     edits: EditSource | None = None,
+    overlays: tuple[Board, Callable[[Use], None]] | None = None,
 ) -> FastAPI:
     """The ASGI app of one twin.
 
@@ -99,6 +103,7 @@ def create_app(
         files: who has the scene and the files that it names; where None, they are made from the hub's scene.
         more: adds routes, which come after all others but the viewer's files.
         edits: does what people want changed; without it nothing can be changed.
+        overlays: what a program draws over the scene, and what is called when somebody uses a control of it.
     """
     wall = clock or SystemClock()
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=_lifespan)
@@ -131,6 +136,10 @@ def create_app(
         hub.take_command, hub.edits = commands.take, lambda: edits.version
         app.state.calls = {**app.state.calls, **edit_calls(commands, _now_ns)}
         _add_edit_routes(app, edits)
+    if overlays is not None:
+        board, used = overlays
+        hub.take_control = Controls(board, access, used).take
+        add_overlay_routes(app, board)
     add_calls(app, app.state.calls)
     add_document_routes(app)
     if api is not None:

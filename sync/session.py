@@ -28,9 +28,11 @@ from twinstage.sync.tiers import Tier
 from twinstage.sync.view import KINDS, View
 
 Admit = Callable[[str | None], Identity | Refusal]
+"""Says who shows that token in a hello, or why it is not let in."""
 TakeCommand = Callable[[Mapping[str, Any], Identity, Callable[[m.Answer], None], int], None]
 """Does what somebody wants, and calls back with what became of it, at once or later; last, the time."""
-"""Says who shows that token in a hello, or why it is not let in."""
+TakeControl = Callable[[Mapping[str, Any], Identity, Callable[[str], None], int], None]
+"""Somebody used a control; it calls back with why not, where it is refused; last, the time."""
 MAX_CONTROL = 64
 """Control messages that may wait for one client for a second; more means that it does not read."""
 MAX_CONTROL_BYTES = 1 << 18
@@ -52,10 +54,14 @@ class Stream(Protocol):
     """Fastest first; its state is the newest there is."""
     take_command: TakeCommand | None
     """None: nothing can be changed through this server."""
+    take_control: TakeControl | None
+    """None: this server has no controls."""
     edits: Callable[[], int]
     """Number of the newest transaction."""
     standing: str
     """A warning that holds now, for who comes now; "" for none."""
+    away: m.Away | None
+    """Which twin cannot be reached now; None where all can."""
 
     @property
     def epoch(self) -> str: ...
@@ -166,6 +172,9 @@ class Session:
         if isinstance(parsed, m.Command) and self._welcomed:
             self._command(parsed.id, message, now_ns)
             return
+        if isinstance(parsed, m.Control) and self._welcomed:
+            self._control_used(message, now_ns)
+            return
         self._handle(parsed, now_ns, wall_ns)
 
     def _command(self, ident: str, message: str, now_ns: int) -> None:
@@ -178,6 +187,16 @@ class Session:
             )
             return
         take(m.fields_of(message), self.who, self._say, now_ns)
+
+    def _control_used(self, message: str, now_ns: int) -> None:
+        def refuse(sentence: str) -> None:
+            self.notice("warning", sentence)
+
+        take = self._stream.take_control
+        if take is None:
+            refuse("controls do not work through this server")
+        else:
+            take(m.fields_of(message), self.who, refuse, now_ns)
 
     def _handle(self, message: m.ClientMessage, now_ns: int, wall_ns: int) -> None:
         if isinstance(message, m.Hello):
@@ -248,6 +267,8 @@ class Session:
                 edits=stream.edits(),
             )
         )
+        if stream.away is not None:
+            self._say(stream.away)
         if stream.standing:
             self.notice("warning", stream.standing)
 
@@ -448,6 +469,11 @@ class Session:
         """Text for the user: level info, warning or error."""
         if self._welcomed:
             self._say(m.Event("notice", level=level, text=text))
+
+    def away(self, away: m.Away) -> None:
+        """The twin behind this server has gone, or is back."""
+        if self._welcomed:
+            self._say(away)
 
     def event(self, name: str, n: int, data: Mapping[str, Any]) -> None:
         """Something that happened, number n of the server's; only for who wants events."""

@@ -32,6 +32,7 @@ class Generated:
         refusals: how many attempts each rule refused.
         frames: those of the shard; of: those of the whole dataset.
         unseen: classes of the recipe of which no image shows an annotated object.
+        idle: randomizers whose `when` leaves them nothing to do in any frame of the dataset.
         checks: comparisons that the judge made, None where it was not asked; findings: what it found.
         redrawn: how many objects it drew again from their models, in words.
     """
@@ -44,6 +45,7 @@ class Generated:
     of: int
     refusals: dict[str, int] = field(default_factory=dict)
     unseen: tuple[str, ...] = ()
+    idle: tuple[str, ...] = ()
     checks: int | None = None
     findings: tuple[str, ...] = ()
     redrawn: str = ""
@@ -153,7 +155,8 @@ def _count(out: Path, recipe: Recipe) -> Generated:
             rejected[record["frame"]] = record["rejected_attempts"][-1]["reason"]
     counted = dict(sorted(refusals.items()))
     unseen = tuple(c.name for c in recipe.labels if c.name not in seen)
-    return Generated(out, frames, images, annotations, rejected, recipe.frames, counted, unseen)
+    idle = tuple(r.name for r in recipe.randomize if r.when.never(recipe.frames))
+    return Generated(out, frames, images, annotations, rejected, recipe.frames, counted, unseen, idle)
 
 
 def _hashes(out: Path) -> dict[str, str]:

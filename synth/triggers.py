@@ -60,6 +60,10 @@ class Trigger(Model):
             return False
         return self.condition is None or draws.holds(self.condition, "when")
 
+    def never(self, frames: int) -> bool:
+        """Whether it does nothing in any of the first so many frames, whatever is drawn."""
+        return self.chance <= 0 or self.start >= frames
+
     @property
     def always(self) -> bool:
         """Whether it does something in every frame."""

@@ -29,7 +29,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from twinstage.base.clock import NS
 from twinstage.base.errors import UserError, did_you_mean
 from twinstage.telemetry.alarms.check import check_alarm, check_mode, modes_of
-from twinstage.telemetry.alarms.spec import AlarmSpec
+from twinstage.telemetry.alarms.spec import AlarmSpec, Mode
 from twinstage.telemetry.asset_spec import AssetsSpec
 from twinstage.telemetry.derived_spec import DerivedError, DerivedSpec, check_derived
 from twinstage.telemetry.reader_spec import ReaderSpec, as_tuple
@@ -177,7 +177,8 @@ class SignalSpec(BaseModel):
         record: record type, in the record layout.
         where: only rows whose other columns read exactly so.
         unit: UCUM code of the values as they arrive; of the position for a pose.
-        range: lowest and highest plausible value, in `unit`, both allowed; outside goes to quarantine.
+        range: lowest and highest plausible value, in `unit`, both allowed, for each component of a vec; outside goes to
+            quarantine.
         units: of a vec, where its components have different units: one each.
         mode_range: what it should be in an operating mode, in `unit`; a reading outside counts, as uncertain (`modes`).
         period: usual distance between readings [s]; max_age: age from which the value counts as stale [s].
@@ -201,7 +202,7 @@ class SignalSpec(BaseModel):
     type: Annotated[str, AfterValidator(_check_type)] = "f64"
     units: tuple[Annotated[str, AfterValidator(_check_unit)], ...] | None = None
     range: tuple[float, float] | None = None
-    mode_range: dict[Cell, tuple[float, float]] = {}
+    mode_range: dict[Mode, tuple[float, float]] = {}
     period: Seconds | None = None
     max_age: Annotated[float, Field(gt=0)] | None = None
     gap: Literal["hold", "linear", "bad"] = "hold"
@@ -224,7 +225,7 @@ class SignalSpec(BaseModel):
             if self.range[0] > self.range[1]:
                 raise ValueError(f"range {list(self.range)} has its lower bound above the upper")
         for name, (low, high) in self.mode_range.items():
-            if self.type not in ("f64", "i64"):
+            if self.type not in ("f64", "i64") and not self.type.startswith("vec"):
                 raise ValueError(f"a {self.type} has no range, so none in the mode {name!r} either")
             if low > high:
                 raise ValueError(
@@ -249,7 +250,7 @@ class SignalSpec(BaseModel):
             raise ValueError(f"units names one unit for each component of a vec, and this is a {self.type}")
         if self.unit != "1":
             raise ValueError("either unit or units says how its values arrive, not both")
-        if self.range is not None and len(set(self.units or ())) > 1:
+        if (self.range is not None or self.mode_range) and len(set(self.units or ())) > 1:
             raise ValueError("one range cannot hold for components of different units")
 
     @property

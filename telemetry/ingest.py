@@ -157,6 +157,10 @@ class Ingest:
         self._catch_up(intake, ingest_ns)
         intake.begin_again()
 
+    def time_ns(self, now_ns: int) -> int:
+        """What time it is for the values: the caller's, or in a playback the moment that has been reached."""
+        return now_ns
+
     def advance(self, now_ns: int) -> int:
         """Apply every reading that is due; returns their number.
 

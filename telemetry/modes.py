@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from twinstage.base.quality import UNCERTAIN_RANGE_EXCEEDED
-from twinstage.telemetry.columns import FLOAT, I8, EventColumns, kinds_of, values_of
+from twinstage.telemetry.columns import FLOAT, I8, OTHER, EventColumns, kinds_of, values_of
 from twinstage.telemetry.contract import Contract, SignalSpec
 from twinstage.telemetry.state import StateTable
 
@@ -49,13 +49,17 @@ class ModeRanges:
             return due
         signal = due.signal[at]
         mode = self._modes_at(due, state)[at]
-        value = np.where(self._kinds[signal] == FLOAT, due.numbers[at], due.bits[at].astype(np.float64))
+        least = np.where(self._kinds[signal] == FLOAT, due.numbers[at], due.bits[at].astype(np.float64))
+        most = least.copy()
+        for k in np.flatnonzero(self._kinds[signal] == OTHER).tolist():  # vectors: each component counts
+            vector = due.others[due.bits[at[k]]]
+            least[k], most[k] = min(vector), max(vector)
         low, high = self._low[mode, signal], self._high[mode, signal]
         slack = 1e-12 * np.maximum(
             np.abs(low), np.abs(high)
         )  # bounds are in the declared unit, values came through it
         slack = np.where(np.isfinite(slack), slack, 0.0)
-        outside = (value < low - slack) | (value > high + slack)
+        outside = (least < low - slack) | (most > high + slack)
         if not outside.any():
             return due
         quality = due.quality.copy()

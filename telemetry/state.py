@@ -228,8 +228,13 @@ class StateTable:
     def _old(self, now_ns: int) -> Bool:
         """Which of the signals that have a max_age are stale, bool[m]."""
         event, applied = self.event_ns[self._aging], self._applied_ns[self._aging]
+        out: Bool = self._told_ns(event, applied) < now_ns - self._max_age_ns
+        return out
+
+    def _told_ns(self, event: I8, applied: I8) -> I8:
+        """What the ages of the signals that have a max_age count from, i8[m]."""
         trusted = (event <= applied) & (event >= applied - COMPARABLE_NS) & ~self.by_arrival[self._aging]
-        out: Bool = np.where(trusted, event, applied) < now_ns - self._max_age_ns
+        out: I8 = np.where(trusted, event, applied)
         return out
 
     def digest(self) -> str:
@@ -275,9 +280,17 @@ class StateTable:
             if now in self._texts:
                 self._texts[now] = other._texts[was]
 
-    def arrived_at(self, now_ns: int) -> None:
-        """Let every value that is there count as arrived now, for a table that was taken over from the past."""
-        self._applied_ns[self.event_ns != NEVER] = now_ns
+    def arrived_in_time(self) -> None:
+        """Let every value count as arrived when it happened, for a table that lives in the past that it was taken from."""
+        self.by_arrival[:] = False
+        self._applied_ns[:] = self.event_ns
+
+    def next_stale_ns(self, since_ns: int) -> int:
+        """When the next value grows stale, of those that were not yet at that moment; the largest int64 where none does."""
+        event, applied = self.event_ns[self._aging], self._applied_ns[self._aging]
+        due = self._told_ns(event, applied) + self._max_age_ns + 1
+        due = due[(event != NEVER) & (due > since_ns)]
+        return int(due.min()) if len(due) else int(np.iinfo(np.int64).max)
 
     def _arrays(self) -> dict[str, NDArray[Any]]:
         named: dict[str, NDArray[Any]] = {

@@ -274,9 +274,12 @@ def _models_in(annotation: Any) -> list[type[BaseModel]]:
 
 
 def _plain(data: Any) -> Any:
-    """Keys as text: a mapping may have numbers for names."""
+    """Keys as text: a mapping may have numbers for names, and true and false."""
     if isinstance(data, dict):
-        return {str(key): _plain(value) for key, value in data.items()}
+        return {
+            str(key).lower() if isinstance(key, bool) else str(key): _plain(value)
+            for key, value in data.items()
+        }
     if isinstance(data, list):
         return [_plain(item) for item in data]
     return data

@@ -25,11 +25,10 @@ class Look:
 
 @dataclass(frozen=True)
 class _Varied:
-    """The pixels that show such looks: flat indices, triangles in the parts' BVHs, weights of the corners f4[3, n], texture
-    coordinates f4[2, n]."""
+    """The pixels that show such looks: flat indices, weights of the corners f4[3, n], texture coordinates f4[2, n]."""
 
+    zbuffer: ZBuffer
     pixels: np.ndarray
-    triangle: np.ndarray
     weights: F4
     uv: F4
 
@@ -53,7 +52,8 @@ class Spots:
         """The colours of the part's vertices, interpolated: f4[3, n]."""
         color = part.prototype.color
         assert color is not None
-        corners = part.bvh.triangles.take(self.varied.triangle.take(self.chosen), axis=0)
+        triangle = self.varied.zbuffer.box_triangle.reshape(-1).take(self.pixels)
+        corners = part.bvh.triangles.take(triangle, axis=0)
         planes = [color.take(corners[:, c], axis=0).T for c in range(3)]
         return _sum(planes, self.varied.weights.take(self.chosen, axis=1))
 
@@ -105,17 +105,17 @@ def looks(
     pixels = np.flatnonzero(place >= 0)
     if pixels.size == 0:
         return
-    triangle = zbuffer.box_triangle.reshape(-1).take(pixels).astype(np.intp)
     place = place.take(pixels)
-    place += triangle
+    place += zbuffer.box_triangle.reshape(-1).take(pixels)
     shown = np.concatenate(numbers).take(place)
     some = np.flatnonzero(shown)
-    pixels, triangle, place = pixels.take(some), triangle.take(some), place.take(some)
+    if some.size < shown.size:
+        pixels, place, shown = pixels.take(some), place.take(some), shown.take(some)
     weights = _weights(zbuffer, pixels)
     uv = np.stack([_sum([corner.take(place) for corner in axis], weights) for axis in _rows(uvs)])
-    varied = _Varied(pixels, triangle, weights, uv)
+    varied = _Varied(zbuffer, pixels, weights, uv)
     of_number = list(number)
-    for k, places in grouped(shown.take(some)):
+    for k, places in grouped(shown):
         look = of_number[k]
         assert look is not None
         yield look, Spots(varied, places)

@@ -50,15 +50,18 @@ class Albedo:
         return self._means[texture.hash]
 
     def _reflected(self, snapshot: Snapshot, zbuffer: ZBuffer) -> F4:
-        """Base colours of all pixels: first each part in the colour of its first slot, then what differs from that."""
+        """Base colours of all pixels: first each part in the colour of its first slot, then what differs from that.
+
+        The background, which has no part, is black: the last one of `first`."""
         materials = snapshot.materials
-        first = np.zeros((3, len(zbuffer.parts) + 1), np.float32)  # the last one is the background's
-        several, varied = [], []
-        for index, part in enumerate(zbuffer.parts):
-            colors = {plain(materials[row], "diffuseColor") for row in part.materials}
-            first[:, index] = plain(materials[part.materials[0]], "diffuseColor")
-            several.append(len(colors) > 1)
-            varied.append(any(varies(part.prototype, materials[row]) for row in part.materials))
+        worn = {part.materials for part in zbuffer.parts}  # many parts wear the same
+        plains = {rows: [plain(materials[row], "diffuseColor") for row in rows] for rows in worn}
+        colors = [plains[part.materials] for part in zbuffer.parts]
+        first = np.array([*(of_slots[0] for of_slots in colors), (0, 0, 0)], np.float32).T.copy()
+        several = [len(set(of_slots)) > 1 for of_slots in colors]
+        varied = [
+            any(varies(part.prototype, materials[row]) for row in part.materials) for part in zbuffer.parts
+        ]
         places = zbuffer.part.astype(np.intp)
         out = np.empty((3, *places.shape), np.float32)
         for k in range(3):

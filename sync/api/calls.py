@@ -14,6 +14,7 @@ from twinstage.sync.api.datasets import DatasetSource
 from twinstage.sync.api.health import Health, HealthSource
 from twinstage.sync.api.history import HistorySource
 from twinstage.sync.api.operation import Refused
+from twinstage.sync.api.past import PastSource
 from twinstage.sync.api.playback import PlaybackSource
 from twinstage.sync.api.prims import PrimSource
 from twinstage.sync.api.records import AssetSource
@@ -56,6 +57,7 @@ class Sources:
     datasets: DatasetSource | None = None
     package: PackageSource | None = None
     playback: PlaybackSource | None = None
+    past: PastSource | None = None
 
 
 _NO = {
@@ -64,6 +66,7 @@ _NO = {
     "values": "this twin has no telemetry; `twinstage serve --bindings` connects some",
     "bindings": "this twin has no bindings; `twinstage serve --bindings` names some",
     "history": "this server keeps no history; `twinstage serve --history` makes one",
+    "past": "this server keeps no history; `twinstage serve --history` makes one",
     "assets": "the contract of this twin names no asset records",
     "datasets": "this server shows no datasets; `twinstage serve --datasets` names their folder",
     "alarms": "the contract of this twin has no alarms",
@@ -88,6 +91,7 @@ def calls_of(sources: Sources, alarms: "AlarmSource | None" = None) -> dict[str,
         "getReadings": _away(history, s.history, "get_range", "history"),
         "getReadingsAsOf": _away(history, s.history, "get_as_of", "history"),
         "getChart": _away(history, s.history, "get_chart", "history"),
+        "listPastAlarms": _here(s.past, "alarms", "past"),
         "listDatasets": _away(datasets, s.datasets, "list_datasets", "datasets"),
         "getDataset": _away(datasets, s.datasets, "get_dataset", "datasets"),
         "listRecords": _away(datasets, s.datasets, "list_records", "datasets"),

@@ -8,12 +8,14 @@ from functools import cache
 from fastapi import FastAPI, Request
 from fastapi.responses import FileResponse, Response
 
+from twinstage.base.errors import UserError
 from twinstage.sync.api.calls import Sources
 from twinstage.sync.api.datasets import IMAGE_TYPES, ImageAsk
 from twinstage.sync.api.http import asked_of
 from twinstage.sync.api.openapi import document_text
 from twinstage.sync.api.operation import Refused
 from twinstage.sync.api.page import POLICY, page
+from twinstage.sync.api.past import MEDIA, REVISION, UNTIL, PastAsk
 from twinstage.sync.api.table import BY_ID
 
 
@@ -43,6 +45,18 @@ def add_file_routes(app: FastAPI, sources: Sources) -> None:
             path, media_type=IMAGE_TYPES[path.suffix.lower()], headers={"Cache-Control": "no-cache"}
         )
 
+    async def past(request: Request) -> Response:
+        if sources.past is None:
+            raise Refused(404, "this server keeps no history; `twinstage serve --history` makes one")
+        asked = asked_of(PastAsk, {}, request.query_params.multi_items())
+        try:
+            told = await sources.past.ticks(asked)
+        except UserError as error:
+            raise Refused(422, str(error)) from None
+        headers = {"cache-control": "no-store", REVISION: str(told.revision), UNTIL: str(told.until_ns)}
+        return Response(told.data, media_type=MEDIA, headers=headers)
+
+    app.add_api_route(BY_ID["getPast"].path, past, methods=["GET", "HEAD"])
     for path in BY_ID["getPackage"].paths:
         app.add_api_route(path, package, methods=["GET", "HEAD"])
     app.add_api_route(BY_ID["getDatasetImage"].path, image, methods=["GET", "HEAD"])

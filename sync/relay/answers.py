@@ -18,6 +18,7 @@ from twinstage.sync.access.gate import CALLED_BY
 from twinstage.sync.access.roles import ROLES, Identity, Role
 from twinstage.sync.access.routes import Routes
 from twinstage.sync.assets import AssetStore
+from twinstage.sync.edits import needed_for
 from twinstage.sync.hub import Hub
 from twinstage.sync.messages import CHANNELS, Interest
 from twinstage.sync.relay.envelope import CHUNK, EnvelopeError, pack, unpack
@@ -116,6 +117,7 @@ class Answers:
             "seq": hub.seq,
             "n": self._publisher.n,
             "edits": hub.edits(),
+            "events": hub.events,
             "ns": str(self._clock.now_ns()),
             "told": [message for n, message in self._publisher.told if n > missed],
             "same": f"state.{hub.revision}.{hub.seq}.{base}",
@@ -153,6 +155,13 @@ class Answers:
         take = self._hub.take_command
         if take is None:
             return {"error": "nothing can be changed through this server", "status": 404}, b""
+        needed = needed_for(str(ask["fields"].get("kind")))
+        if needed > self._top:
+            words = f"this twin lets nobody do through a relay what needs the role {needed.word}"
+            return {
+                "error": f"{words}: connect to the twin itself, or ask for --relay-role there",
+                "status": 403,
+            }, b""
         done: asyncio.Future[m.Answer] = asyncio.get_running_loop().create_future()
 
         def told(answer: m.Answer) -> None:

@@ -96,7 +96,9 @@ class Relay:
     def status(self) -> Mapping[str, Any]:
         """What `/api/status` says beside what every server says."""
         twins = {name: _status_of(link) for name, link in self.links.items()}
-        return {"relay": {"inStep": self.in_step, "twins": twins}}
+        away = self.hub.away
+        since = None if away is None else away.since_ns
+        return {"relay": {"inStep": self.in_step, "awaySinceNs": since, "twins": twins}}
 
     def _more_routes(self, app: FastAPI) -> None:
         async def readiness(*asked: Any) -> Readiness:
@@ -109,7 +111,7 @@ class Relay:
 
 
 def _status_of(link: Link) -> Mapping[str, Any]:
-    silent = link.edge.silent_s
+    silent, trip = link.edge.silent_s, link.clock.offset.round_trip_ns
     return {
         "inStep": link.edge.in_step,
         "why": link.edge.why,
@@ -117,5 +119,6 @@ def _status_of(link: Link) -> Mapping[str, Any]:
         "seq": link.hub.seq,
         "silentSeconds": None if silent == float("inf") else round(silent, 3),
         "clockOffsetNs": str(link.clock.offset.offset_ns or 0),
+        "clockErrorNs": None if trip is None else str(trip // 2),
         **asdict(link.edge.counts),
     }

@@ -20,7 +20,7 @@ from twinstage.base.clock import Clock, SystemClock
 from twinstage.sync import codec
 from twinstage.sync.clock import ClockOffset
 from twinstage.sync.hub import Hub
-from twinstage.sync.messages import CHANNELS, Interest
+from twinstage.sync.messages import CHANNELS, Away, Interest
 from twinstage.sync.relay.asking import Asker, Refusal
 from twinstage.sync.relay.bus import NoAnswer
 from twinstage.sync.relay.envelope import BEAT, TICK, EnvelopeError, Feed, json_object, read_feed
@@ -156,12 +156,15 @@ class Edge:
         else:
             told = json_object(feed.body)
             self.edits = max(self.edits, int(told.get("edits", 0)))
-            if feed.kind != BEAT:
+            if feed.kind == BEAT:
+                self.hub.events_are(int(told["events"]))
+            else:
                 self._tell(told)
 
     def _tell(self, told: dict[str, Any]) -> None:
         kind = told.get("type")
         if kind == "event":
+            self.hub.events_are(told["n"] - 1)
             self.hub.event(told["event"], told["data"], told["n"])
         elif kind == "notice":
             self.hub.notice(told["level"], told["text"])
@@ -259,6 +262,7 @@ class Edge:
             )
         if frames[-1].header.keyframe or frames[-1].header.seq > hub.seq:
             hub.absorb(frames)
+        hub.events_are(0 if self._ever else int(head["events"]), tell=False)
         if self._ever and not self._trusted:  # clients hold it, too, and cannot know: they begin anew
             for follower in (*hub.sessions, *hub.taps):
                 follower.scene_replaced()
@@ -269,6 +273,7 @@ class Edge:
         self._wanted.clear()
         for told in head["told"]:
             self._tell(told)
+        hub.events_are(int(head["events"]))
         self.counts.caught_up += 1
         waiting, self._buffer, self._buffered = self._buffer, deque(), 0
         while waiting and self.in_step:
@@ -290,10 +295,12 @@ class Edge:
                 self._lost("nothing is heard from the twin")
             if apart and self._ever and not self._told_apart:
                 self._told_apart = True
-                self.hub.standing = APART
+                since_ns = self._clock.now_ns() - int(self.silent_s * 1e9)
+                self.hub.twin_is(Away(str(since_ns)), APART)
                 self.hub.notice("warning", APART)
             elif self._told_apart and self.in_step:
-                self._told_apart, self.hub.standing = False, ""
+                self._told_apart = False
+                self.hub.twin_is(None)
                 self.hub.notice("info", "the twin is heard again")
 
     async def _keep_time(self) -> None:

@@ -11,6 +11,7 @@ from twinstage.sync import messages as m
 from twinstage.sync.access.roles import Identity, caller
 from twinstage.sync.api.operation import MOST_BYTES
 from twinstage.sync.api.table import OPERATIONS
+from twinstage.sync.edits import role_too_low
 from twinstage.sync.relay.answers import FORWARDED
 from twinstage.sync.relay.asking import Asker, Refusal
 from twinstage.sync.relay.bus import NoAnswer
@@ -19,6 +20,9 @@ CALL_TIMEOUT_S = 15.0
 MOST_AT_ONCE = 32
 MOST_ANSWER = 32 << 20
 _PASSED = ("accept", "content-type", "if-none-match")
+_DOUBT = "the relay could not pass this on, and nobody knows whether it was done: "
+_REFUSALS = {400: ("invalid", ""), 403: ("forbidden", ""), 404: ("refused", "")}
+"""What the twin certainly has not done, by status: the answer's code, and what is said first."""
 _FRESH = {"cache-control": "no-store"}
 
 
@@ -78,8 +82,12 @@ class Forward:
         self, fields: Mapping[str, Any], who: Identity, say: Callable[[m.Answer], None], now_ns: int
     ) -> None:
         """A hub's `take_command`: the twin does it, and its answer goes back to the client that asked."""
+        too_low = role_too_low(str(fields.get("kind")), who)
+        if too_low:
+            say(refused(fields, too_low, "forbidden"))
+            return
         if len(self._commands) >= MOST_AT_ONCE:
-            say(_refused(fields, "too many ask this relay's twin at the same time; ask again"))
+            say(refused(fields, "too many ask this relay's twin at the same time; ask again"))
             return
         task = asyncio.ensure_future(self._command(fields, who, say))
         self._commands.add(task)
@@ -92,20 +100,21 @@ class Forward:
         try:
             _, data = await self._asker.ask(ask, timeout_s=CALL_TIMEOUT_S, most=MOST_BYTES)
             answer = m.from_server(data.decode())
-        except (Refusal, NoAnswer, m.MessageError, UnicodeDecodeError) as error:
-            self.failed += not isinstance(error, Refusal)
-            say(
-                _refused(
-                    fields, f"the relay could not pass this on, and nobody knows whether it was done: {error}"
-                )
-            )
+        except Refusal as error:
+            code, doubt = _REFUSALS.get(error.status, ("refused", _DOUBT))
+            say(refused(fields, f"{doubt}{error}", code))
+            return
+        except (NoAnswer, m.MessageError, UnicodeDecodeError) as error:
+            self.failed += 1
+            say(refused(fields, f"{_DOUBT}{error}"))
             return
         if isinstance(answer, m.Answer):
             say(answer)
 
 
-def _refused(fields: Mapping[str, Any], sentence: str) -> m.Answer:
-    return m.Answer(str(fields.get("id", ""))[:64], False, 0, code="refused", error=sentence)
+def refused(fields: Mapping[str, Any], sentence: str, code: str = "refused") -> m.Answer:
+    """The answer to a command that was not done."""
+    return m.Answer(str(fields.get("id", ""))[:64], False, 0, code=code, error=sentence)
 
 
 def described(who: Identity) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """A relay of several twins: each is followed as by a relay of its own, and all are served as one scene.
 
-The whole has an epoch of this relay's own, so a client that moves to another joined relay takes everything anew there. Calls
-and commands are not passed on: nobody knows which twin they are for.
+The whole has an epoch of this relay's own, so a client that moves to another joined relay takes everything anew there. Commands
+go to the twin that they are for (`orders`); calls are not passed on: nobody knows which twin they are for.
 """
 
 import asyncio
@@ -16,10 +16,12 @@ from twinstage.base.clock import Clock, SystemClock
 from twinstage.scene.merge import merge_ticks
 from twinstage.sync.assets import Asset, make_asset
 from twinstage.sync.hub import Hub, new_epoch
+from twinstage.sync.messages import Away
 from twinstage.sync.relay.choices import NatsChoices
 from twinstage.sync.relay.join import Place, check_prefixes, join_documents, placed
 from twinstage.sync.relay.link import Link, Through, whole
 from twinstage.sync.relay.mirror import blank, read_mirror
+from twinstage.sync.relay.orders import Orders
 from twinstage.sync.tiers import Tier
 
 _PERIOD_S = 1 / 60
@@ -50,17 +52,17 @@ class Part:
 
     def notice(self, level: str, text: str) -> None:
         """Told with the part's name; what still holds is told to who comes later, too."""
-        standing = [
-            f"{part.prefix}: {part.link.hub.standing}"
-            for part in self._joined.parts
-            if part.link.hub.standing
-        ]
-        self._joined.hub.standing = "; ".join(standing)
+        self._joined.look_who_is_there()
         self._joined.hub.notice(level, f"{self.prefix}: {text}")
 
     def event(self, name: str, n: int, data: Mapping[str, Any]) -> None:
         """With the part's name, and a number of the whole."""
-        self._joined.hub.event(name, {**data, "twin": self.prefix})
+        hub = self._joined.hub
+        if name == "edit":
+            data = self._joined.orders.told(self.prefix, data)
+        hub.event(
+            name, {**data, "twin": self.prefix}, hub.events + (data["count"] if name == "missed" else 1)
+        )
 
 
 class Joined:
@@ -85,6 +87,16 @@ class Joined:
             Part(self, prefix, Link(replace(choices, subject=subject), clock=clock, through=through))
             for prefix, subject in sorted(subjects.items())
         ]
+        self.orders = Orders({part.prefix: part.link for part in self.parts})
+        self.hub.take_command, self.hub.edits = self.orders.take_command, self.orders.edits
+
+    def look_who_is_there(self) -> None:
+        """What holds of the parts holds of the whole; several twins are away since the first of them is."""
+        gone = {part.prefix: part.link.hub for part in self.parts if part.link.hub.away is not None}
+        since = [hub.away.since_ns for hub in gone.values() if hub.away is not None and hub.away.since_ns]
+        away = Away(min(since, key=int), list(gone)) if since else None
+        if away != self.hub.away:
+            self.hub.twin_is(away, "; ".join(f"{prefix}: {hub.standing}" for prefix, hub in gone.items()))
 
     def due(self) -> None:
         """Tells soon what is new."""

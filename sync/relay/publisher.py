@@ -104,6 +104,7 @@ class Publisher:
                 "revision": hub.revision,
                 "seq": hub.seq,
                 "edits": hub.edits(),
+                "events": hub.events,
                 "ns": str(self._clock.now_ns()),
             }
             if self._sending:

@@ -32,12 +32,12 @@ def check_alarm(alarm: AlarmSpec, signals: Mapping[str, Any], derived: Mapping[s
 
 def check_mode(mode: str | None, signals: Mapping[str, Any], alarms: Sequence[AlarmSpec]) -> None:
     """Raise ValueError where `mode` is no signal that names operating modes, or alarms speak of modes that there are not."""
-    used = [(alarm.id, name) for alarm in alarms for name in alarm.suppress_in]
+    used = [(alarm.id, name, "is suppressed") for alarm in alarms for name in alarm.suppress_in]
+    used += [(alarm.id, name, "has a limit") for alarm in alarms for name in alarm.limit_in]
     if mode is None:
-        if used:
+        for alarm, name, what in used:
             raise ValueError(
-                f"alarm {used[0][0]!r} is suppressed in {used[0][1]!r}, but no signal tells the operating mode; "
-                "mode: SIGNAL was expected"
+                f"alarm {alarm!r} {what} in {name!r}, but no signal tells the operating mode; mode: SIGNAL was expected"
             )
         return
     signal = signals.get(mode)
@@ -46,7 +46,7 @@ def check_mode(mode: str | None, signals: Mapping[str, Any], alarms: Sequence[Al
     if signal.type not in ("enum", "string", "bool", "i64"):
         raise ValueError(f"the mode {mode!r} is a {signal.type}; enum, string, bool or i64 was expected")
     known = modes_of(mode, signals)
-    for alarm, name in used:
+    for alarm, name, _ in used:
         if known is not None and name not in known:
             raise ValueError(f"alarm {alarm!r}: {mode!r} is never {name!r}{did_you_mean(name, known)}")
 

@@ -42,13 +42,21 @@ class Conditions:
             (k, _expression(s, self._index)) for k, s in enumerate(specs) if s.expr is not None
         ]
 
-    def look(self, state: StateTable, at_ns: int, held: Bool, quality: U4 | None = None) -> Bool:
-        """Which conditions hold, bool[n]; `held`: which held before; `quality`: the effective ones, where they are known."""
+    def look(
+        self,
+        state: StateTable,
+        at_ns: int,
+        held: Bool,
+        quality: U4 | None = None,
+        mode: str | None = None,
+    ) -> Bool:
+        """Which conditions hold, bool[n]; `held`: which held before; `quality`: the effective ones, where they are known;
+        `mode`: the operating mode, whose limits count."""
         out = held.copy()
         if quality is None:
             quality = state.effective_quality(at_ns)
-        self._limits.look(state, quality, out)
-        self._rates.look(state, quality, out)
+        self._limits.look(state, quality, out, mode)
+        self._rates.look(state, quality, out, mode)
         if len(self._watched):
             out[self._watched] = self._trust(state, quality, at_ns, held[self._watched])
         for k, expression in self._expressions:
@@ -56,6 +64,12 @@ class Conditions:
             if np.isfinite(value):
                 out[k] = value != 0
         return out
+
+    def first_word_ns(self, looked_ns: int) -> int:
+        """When the patience with a signal ends that was never heard of, of those after a look; else the largest int64."""
+        due = self._patience_ns + (looked_ns if self._first_ns is None else self._first_ns) + 1
+        due = due[due > looked_ns]
+        return int(due.min()) if len(due) else int(np.iinfo(np.int64).max)
 
     def _trust(self, state: StateTable, quality: U4, at_ns: int, held: Bool) -> Bool:
         """`stale` and `quality`. A signal that has not been heard yet is given its `max_age`, or 10 s, from the first look."""
@@ -69,11 +83,32 @@ class Conditions:
         return out
 
 
+class _ByMode:
+    """Limits of alarms in SI by operating mode."""
+
+    def __init__(self, specs: Sequence[tuple[AlarmSpec, float, float]]) -> None:
+        """`specs`: with scale and offset to SI."""
+        names = dict.fromkeys(name for spec, _, _ in specs for name in spec.limit_in)
+
+        def limits(mode: str | None) -> F8:
+            return np.array(
+                [float(spec.limit(mode) or 0.0) * scale + offset for spec, scale, offset in specs], np.float64
+            )
+
+        self._usual = limits(None)
+        self._of = {name: limits(name) for name in names}
+
+    def of(self, mode: str | None) -> F8:
+        """Those of a mode, f8[n]."""
+        return self._usual if mode is None else self._of.get(mode, self._usual)
+
+
 class _Limits:
     """`above`, `below` and `equals`, as sign * value > sign * limit."""
 
     def __init__(self, contract: Contract, specs: Sequence[AlarmSpec], index: dict[str, int]) -> None:
-        rows: list[tuple[int, int, float, float, float]] = []
+        rows: list[tuple[int, int, float, float]] = []
+        chosen: list[tuple[AlarmSpec, float, float]] = []
         self._equal: list[tuple[int, int, float]] = []
         for k, spec in enumerate(specs):
             if spec.condition not in ("above", "below", "equals"):
@@ -83,27 +118,19 @@ class _Limits:
                 self._equal.append((k, signal, _code(contract, spec)))
                 continue
             scale, offset = _to_si(contract, str(spec.signal))
-            limit = spec.above if spec.above is not None else spec.below
-            assert limit is not None
-            rows.append(
-                (
-                    k,
-                    signal,
-                    1.0 if spec.above is not None else -1.0,
-                    limit * scale + offset,
-                    spec.hysteresis * scale,
-                )
-            )
-        columns = list(zip(*rows, strict=True)) or [()] * 5
+            chosen.append((spec, scale, offset))
+            rows.append((k, signal, 1.0 if spec.above is not None else -1.0, spec.hysteresis * scale))
+        columns = list(zip(*rows, strict=True)) or [()] * 4
         self._alarm, self._signal = np.array(columns[0], np.intp), np.array(columns[1], np.intp)
-        self._sign, self._limit, self._back = (np.array(columns[k], np.float64) for k in (2, 3, 4))
+        self._sign, self._back = (np.array(columns[k], np.float64) for k in (2, 3))
+        self._limit = _ByMode(chosen)
 
-    def look(self, state: StateTable, quality: U4, out: Bool) -> None:
+    def look(self, state: StateTable, quality: U4, out: Bool, mode: str | None) -> None:
         if len(self._alarm):
             value = state.numeric[self._signal]
             known = (quality[self._signal] < BAD) & np.isfinite(value)
             held = out[self._alarm]
-            limit = self._sign * self._limit - np.where(held, self._back, 0.0)
+            limit = self._sign * self._limit.of(mode) - np.where(held, self._back, 0.0)
             out[self._alarm] = np.where(known, self._sign * value > limit, held)
         for k, signal, code in self._equal:
             if quality[signal] < BAD and state.usable[signal]:
@@ -118,15 +145,11 @@ class _Rates:
         self._alarm = np.array([k for k, _ in chosen], np.intp)
         self._signal = np.array([index[str(s.signal)] for _, s in chosen], np.intp)
         self._sign = np.array([1.0 if s.rise is not None else -1.0 for _, s in chosen])
-        limits = [
-            (s.rise if s.rise is not None else s.fall or 0.0) * _to_si(contract, str(s.signal))[0]
-            for _, s in chosen
-        ]
-        self._limit = np.array(limits, np.float64)
+        self._limit = _ByMode([(s, _to_si(contract, str(s.signal))[0], 0.0) for _, s in chosen])
         self._time: I8 = np.full(len(chosen), NEVER, np.int64)
         self._value: F8 = np.full(len(chosen), np.nan)
 
-    def look(self, state: StateTable, quality: U4, out: Bool) -> None:
+    def look(self, state: StateTable, quality: U4, out: Bool, mode: str | None) -> None:
         if not len(self._alarm):
             return
         time, value = state.event_ns[self._signal], state.numeric[self._signal]
@@ -134,7 +157,7 @@ class _Rates:
         both = new & np.isfinite(self._value)
         rate = np.zeros(len(value))
         rate[both] = (value[both] - self._value[both]) / ((time[both] - self._time[both]) / _SECOND)
-        out[self._alarm[both]] = (self._sign * rate > self._limit)[both]
+        out[self._alarm[both]] = (self._sign * rate > self._limit.of(mode))[both]
         self._time, self._value = np.where(new, time, self._time), np.where(new, value, self._value)
 
 

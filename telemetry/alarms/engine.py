@@ -12,9 +12,10 @@ import numpy as np
 
 from twinstage.base.clock import NS
 from twinstage.base.errors import UserError, did_you_mean
+from twinstage.base.quality import is_bad
 from twinstage.telemetry.alarms.conditions import Conditions
 from twinstage.telemetry.alarms.flood import FloodWatch
-from twinstage.telemetry.alarms.machine import AlarmState, acknowledge, follow, quieted
+from twinstage.telemetry.alarms.machine import AlarmState, acknowledge, due_ns, follow, quieted
 from twinstage.telemetry.alarms.records import AlarmRecord, What
 from twinstage.telemetry.alarms.spec import PRIORITIES, AlarmSpec
 from twinstage.telemetry.columns import U4
@@ -42,6 +43,7 @@ class AlarmEngine:
         self._alarms = [AlarmState() for _ in self._specs]
         self._conditions = Conditions(contract, self._specs)
         self._signal = [contract.quantity_index(s.signal) if s.signal else -1 for s in self._specs]
+        self._is_derived = [signal >= len(contract.signals) for signal in self._signal]
         self._flood = FloodWatch()
 
     def __len__(self) -> int:
@@ -56,7 +58,7 @@ class AlarmEngine:
             return []
         records = self._modes(at_ns, mode) + self._ends_of_shelves(at_ns)
         held = np.array([alarm.condition for alarm in self._alarms], bool)
-        holds = self._conditions.look(state, at_ns, held, quality)
+        holds = self._conditions.look(state, at_ns, held, quality, mode)
         for k, spec in enumerate(self._specs):
             alarm = self._alarms[k]
             if not holds[k] and not alarm.condition and alarm.state in ("normal", "returned"):
@@ -130,6 +132,16 @@ class AlarmEngine:
         """Whether more are raised than people can follow."""
         return self._flood.flooded
 
+    def wake_ns(self, looked_ns: int) -> int:
+        """When a look could see something new though no value changes or grows stale, after the last look."""
+        due = [self._flood.over_ns, self._conditions.first_word_ns(looked_ns)]
+        for spec, alarm in zip(self._specs, self._alarms, strict=True):
+            if alarm.shelved_until_ns:
+                due.append(alarm.shelved_until_ns)
+            elif not alarm.silent:
+                due.append(due_ns(alarm, on_ns=round(spec.on_delay * NS), off_ns=round(spec.off_delay * NS)))
+        return min(due)
+
     def restore(self, records: Iterable[AlarmRecord]) -> None:
         """Become what an engine was whose records these are, in order; those of alarms that are gone are passed over."""
         for record in records:
@@ -182,7 +194,9 @@ class AlarmEngine:
 
     def _value(self, k: int, state: StateTable) -> float | None:
         signal = self._signal[k]
-        value = float(state.numeric[signal]) if signal >= 0 else float("nan")
+        if signal < 0 or (self._is_derived[k] and is_bad(int(state.quality[signal]))):
+            return None  # of a bad derived value the last good one is chance
+        value = float(state.numeric[signal])
         return value if np.isfinite(value) else None
 
     def _record(

@@ -35,6 +35,11 @@ class FloodWatch:
         return None
 
     @property
+    def over_ns(self) -> int:
+        """When the oldest one that counts no longer does; the largest int64 where none counts."""
+        return self._raised[0] + WINDOW_NS if self._raised else (1 << 63) - 1
+
+    @property
     def count(self) -> int:
         """Alarms in the last ten minutes, as of the last look."""
         return len(self._raised)

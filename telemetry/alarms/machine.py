@@ -60,6 +60,13 @@ def follow(
     return alarm, None
 
 
+def due_ns(alarm: AlarmState, *, on_ns: int, off_ns: int) -> int:
+    """When its delay ends, if one runs; else NEVER."""
+    if alarm.condition:
+        return alarm.since_ns + on_ns if alarm.state in ("normal", "returned") else NEVER
+    return alarm.since_ns + off_ns if alarm.state in ("unacknowledged", "acknowledged") else NEVER
+
+
 def acknowledge(alarm: AlarmState) -> AlarmState | None:
     """The alarm after someone has seen it; None where there was nothing to acknowledge."""
     after: dict[State, State] = {"unacknowledged": "acknowledged", "returned": "normal"}

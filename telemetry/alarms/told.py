@@ -71,8 +71,8 @@ class Teller:
         }
         return out | ({"until": utc(record.until_ns)} if record.until_ns else {})
 
-    def listed(self, item: Listed, value_si: float | None) -> dict[str, Any]:
-        """Plain data of an alarm as it stands; `value_si`: its signal's value now, None for none."""
+    def listed(self, item: Listed, value_si: float | None, mode: str | None = None) -> dict[str, Any]:
+        """Plain data of an alarm as it stands; `value_si`: its signal's value now, None for none; `mode`: the one now."""
         spec, alarm = item.spec, item.alarm
         value, unit = self.value(spec.id, value_si)
         return {
@@ -84,7 +84,7 @@ class Teller:
             "signal": spec.signal or "",
             "expr": spec.expr or "",
             "kind": spec.condition,
-            "limit": limit_of(spec),
+            "limit": spec.limit(mode),
             "value": value,
             "unit": unit,
             "raised": utc(alarm.raised_ns) if alarm.raised_ns else None,
@@ -94,12 +94,6 @@ class Teller:
             "message": spec.message,
             "response": spec.response,
         }
-
-
-def limit_of(spec: AlarmSpec) -> float | str | bool | None:
-    """What the condition compares with, in the signal's unit; None where it compares with nothing."""
-    value: Any = getattr(spec, spec.condition)
-    return None if spec.condition in ("stale", "expr") else value
 
 
 def summed_up(counts: Mapping[str, int]) -> str:

@@ -6,14 +6,12 @@ from typing import Literal
 
 import numpy as np
 
+from twinstage.telemetry.drift.cadence import Cadence, Paced
 from twinstage.telemetry.drift.factors import Change
 from twinstage.telemetry.drift.magnitude import F8, NEAR, Judge, changed_at
 from twinstage.telemetry.drift.rows import Row, Value
 
 What = Literal["new", "missing", "retyped", "cadence", "unit"]
-
-CADENCE = 1.4
-"""Times faster or slower from which a cadence counts as changed."""
 
 FEW = 4
 """Windows that a field has before it is judged, also where it only came after the clean stretch."""
@@ -60,8 +58,9 @@ class FieldWatch:
         period_ns: int | None = None,
         record: str = "",
         bounds: tuple[float, float] | None = None,
+        lateness_ns: int = 0,
     ) -> None:
-        """`period_ns`, `bounds`: what the contract says of cadence and range."""
+        """`period_ns`, `bounds`, `lateness_ns`: what the contract says of cadence, range, and of being overtaken."""
         self._size = size
         self._bounds = bounds
         self._changes = changes
@@ -71,8 +70,7 @@ class FieldWatch:
         self._parts: list[F8] = []
         self._kind = ""
         self._kinds: Counter[str] = Counter()
-        self._periods: list[float] = []
-        self._declared = period_ns
+        self._cadence = Cadence(size, lateness_ns, period_ns)
         self.record = record
         self.first_line = 0
         self.last_row = 0
@@ -97,7 +95,16 @@ class FieldWatch:
         window.lines.append(row.line)
         window.times.append(row.time)
         window.values.append(number_value)
-        return self._judge(learning, NEAR) if len(window.lines) >= self._size + NEAR else []
+        paced = self._paced(self._cadence.take(row.line, row.time, learning))
+        return paced + (self._judge(learning, NEAR) if len(window.lines) >= self._size + NEAR else [])
+
+    def begin_again(self) -> list[Noticed]:
+        """The source begins again: its times may be any, and its lines count from 1."""
+        return self._paced(self._cadence.begin_again())
+
+    def finish(self, learning: bool) -> list[Noticed]:
+        """The stream is over."""
+        return self._paced(self._cadence.close()) + self.close(learning)
 
     def close(self, learning: bool) -> list[Noticed]:
         """Judge the window as it stands, if there is enough in it: the stretch, or the stream, ends here."""
@@ -109,7 +116,7 @@ class FieldWatch:
         """Judge the window; its last `keep` readings begin the next one, since an edge is told by both its sides."""
         window = self._window
         self._window = window.last(keep)
-        found = self._judge_kind(window, learning) + self._judge_cadence(window, learning)
+        found = self._judge_kind(window, learning)
         if self._kind == "number":
             found += self._judge_size(window, learning, keep)
         return found
@@ -131,33 +138,8 @@ class FieldWatch:
 
     # cadence
 
-    def _judge_cadence(self, window: _Window, learning: bool) -> list[Noticed]:
-        period = _period(window.times)
-        if learning or not self._periods:
-            self._periods.append(period)
-            return self._judge_declared(window)
-        low, high = min(self._periods), max(self._periods)
-        if period <= 0 or low <= 0 or low / CADENCE < period < high * CADENCE:
-            self._periods = [*self._periods[-100:], period]
-            return []
-        was = float(np.median(self._periods))
-        self._periods = [period]
-        detail = f"a reading every {seconds(was)} became one every {seconds(period)}"
-        return [Noticed("cadence", window.lines[0], window.times[0], detail, period / was)]
-
-    def _judge_declared(self, window: _Window) -> list[Noticed]:
-        """Against the contract's period, once, after the first few windows."""
-        period = float(np.median(self._periods))
-        declared = self._declared
-        if declared is None or len(self._periods) < 3 or period <= 0:
-            return []
-        self._declared = None
-        if 1 / CADENCE < period / declared < CADENCE:
-            return []
-        detail = (
-            f"the contract says a reading every {seconds(declared)}, and there is one every {seconds(period)}"
-        )
-        return [Noticed("cadence", self.first_line, window.times[0], detail, period / declared)]
+    def _paced(self, found: list[Paced]) -> list[Noticed]:
+        return [Noticed("cadence", line, time, words, factor) for line, time, words, factor in found]
 
     # size
 
@@ -216,13 +198,6 @@ class FieldWatch:
         return [Noticed("unit", line, time, change.words, change.scale, change.offset)]
 
 
-def _period(times: list[int]) -> float:
-    """The usual distance of readings [ns]; of the later half, where both halves differ."""
-    steps = np.diff(times)
-    early, late = (float(np.median(half)) for half in (steps[: len(steps) // 2], steps[len(steps) // 2 :]))
-    return late if not early / CADENCE < late < early * CADENCE else float(np.median(steps))
-
-
 def _after(change: Change, changes: tuple[Change, ...]) -> list[Change]:
     """Changes from the new unit: back, and on to all others."""
     out = [
@@ -238,11 +213,3 @@ def _after(change: Change, changes: tuple[Change, ...]) -> list[Change]:
 
 
 _NAMES = {"number": "numbers", "bool": "true and false", "text": "text", "list": "lists", "none": "empty"}
-
-
-def seconds(ns: float) -> str:
-    """A duration for people."""
-    for unit, size in (("d", 86_400e9), ("h", 3600e9), ("min", 60e9), ("s", 1e9), ("ms", 1e6), ("us", 1e3)):
-        if ns >= size:
-            return f"{ns / size:.4g} {unit}"
-    return f"{ns:.0f} ns"

@@ -69,6 +69,7 @@ class DriftMonitor:
                 for name in signal.field:
                     prefix = f"{signal.record}/" if signal.record is not None else ""
                     self._signals[prefix + name].append(signal)
+        self._lateness_ns = contract.sources[source].lateness_ns
         self._known = {*self._signals, *_columns(contract.sources[source].reader)}
         self._watches: dict[str, FieldWatch] = {}
         self._unknown: dict[str, int] = {}
@@ -101,8 +102,15 @@ class DriftMonitor:
         return self._told(noticed)
 
     def end_learning(self) -> None:
-        """The clean stretch is over."""
+        """The clean stretch is over, and was a stream of its own."""
+        self.begin_again()
         self._end_learning()
+
+    def begin_again(self) -> list[Drift]:
+        """The next row is the first of another stream of this source."""
+        return self._told(
+            [(name, one) for name, watch in self._watches.items() for one in watch.begin_again()]
+        )
 
     def _end_learning(self) -> list[tuple[str, Noticed]]:
         self._learned = True
@@ -111,7 +119,7 @@ class DriftMonitor:
     def finish(self, last: Row | None = None) -> list[Drift]:
         """The stream is over: judge what is left in the windows."""
         noticed = [
-            (name, one) for name, watch in self._watches.items() for one in watch.close(not self._learned)
+            (name, one) for name, watch in self._watches.items() for one in watch.finish(not self._learned)
         ]
         if last is not None:
             noticed += self._missing(last) if self._learned else []
@@ -142,7 +150,7 @@ class DriftMonitor:
         bounds = signals[0].range if signals and signals[0].type in ("f64", "i64") else None
         if signals and not signals[0].type.startswith(("f64", "vec", "pose")):
             changes = ()  # a whole number, a name and a direction have no unit
-        self._watches[name] = FieldWatch(self._size, changes, period, row.record, bounds)
+        self._watches[name] = FieldWatch(self._size, changes, period, row.record, bounds, self._lateness_ns)
         return self._watches[name]
 
     def _missing(self, row: Row) -> list[tuple[str, Noticed]]:

@@ -140,14 +140,17 @@ class History:
         )
 
     def as_of(self, at_ns: int, signals: Sequence[str] = (), *, known_ns: int = LAST) -> "pa.Table":
-        """The last reading of each signal up to a moment of event time, late ones included; see `range`."""
+        """The last reading of each signal up to a moment of event time, late ones included; see `range`.
+
+        A derived signal that is named has the value and the quality that it had when one of its inputs was told last.
+        """
         where = self._where(signals, FIRST, at_ns, known_ns)
         sql = (
             f"WITH newest AS (SELECT signal AS s, max(event_ns) AS e FROM readings WHERE {where} GROUP BY signal) "
             f"SELECT {_ROWS} FROM readings JOIN newest ON signal = s AND event_ns = e WHERE {where} "
             "QUALIFY row_number() OVER (PARTITION BY signal ORDER BY sequence DESC, arrival DESC) = 1 ORDER BY signal"
         )
-        return self._ask(sql, FIRST, at_ns)
+        return self._ask(sql, FIRST, at_ns, self._derived_as_of(signals, at_ns, known_ns))
 
     def downsampled(
         self, signal: str, first_ns: int, last_ns: int, buckets: int, *, known_ns: int = LAST
@@ -289,16 +292,11 @@ class History:
         self, signals: Sequence[str], first_ns: int, last_ns: int, known_ns: int
     ) -> "pa.Table | None":
         """Rows of those signals that are derived; None where none is."""
-        read = self.signals()
-        wanted = [name for name in signals if name not in read and name in self.derived()]
-        if not wanted:
+        part, wanted, inputs = self._made_of(signals)
+        if part is None:
             return None
         import pyarrow as pa
 
-        part = with_inputs(self.contract(), wanted)
-        inputs = [signal.id for signal in part.signals if signal.id in read]
-        if not inputs:
-            return None
         since = self.as_of(first_ns - 1, inputs, known_ns=known_ns)
         rows = self.range(inputs, first_ns, last_ns, known_ns=known_ns)
         if rows.num_rows > MOST_INPUTS:
@@ -307,6 +305,21 @@ class History:
                 "at once; ask for a shorter one"
             )
         return derived_rows(part, pa.concat_tables([since, rows]), wanted, first_ns)
+
+    def _derived_as_of(self, signals: Sequence[str], at_ns: int, known_ns: int) -> "pa.Table | None":
+        """The same, from the last readings of their inputs; it is complete at the newest of these moments."""
+        part, wanted, inputs = self._made_of(signals)
+        if part is None:
+            return None
+        return derived_rows(part, self.as_of(at_ns, inputs, known_ns=known_ns), wanted, FIRST)
+
+    def _made_of(self, signals: Sequence[str]) -> tuple[Contract | None, list[str], list[str]]:
+        """Those signals that are derived, with a contract of them alone, and which inputs the history has; None without."""
+        read = self.signals()
+        wanted = [name for name in signals if name not in read and name in self.derived()]
+        part = with_inputs(self.contract(), wanted) if wanted else None
+        inputs = [signal.id for signal in part.signals if signal.id in read] if part is not None else []
+        return (part if inputs else None), wanted, inputs
 
     def _ask(self, sql: str, first_ns: int, last_ns: int, more: "pa.Table | None" = None) -> "pa.Table":
         """The answer to a question about `readings`, and rows like them that are computed."""

@@ -86,6 +86,7 @@ ASKED = {
     "getReadings": "/api/v1/history/range?signal=agv1.x&signal=agv1.name&limit=5",
     "getReadingsAsOf": "/api/v1/history/as-of?at=0.45",
     "getChart": "/api/v1/history/chart?signal=agv1.x&buckets=7&from=0&to=2",
+    "listPastAlarms": "/api/v1/past/alarms?at=1&all=true",
     "listAlarms": "/api/v1/alarms?all=true",
     "listAlarmRecords": "/api/v1/alarms/journal",
     "listBindings": "/api/v1/bindings",

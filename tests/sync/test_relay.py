@@ -586,7 +586,9 @@ def test_calls_go_to_the_twin_with_the_name_and_the_role_of_the_caller(
                 assert (await http.get("/api/v1/prims")).status_code == 404  # the twin's own answer
                 assert relay.forward.failed == 0
                 status = (await http.get("/api/status")).json()
-                assert status["relay"]["twins"]["twin"]["inStep"] is True and status["epoch"] == "e1"
+                about = status["relay"]["twins"]["twin"]
+                assert about["inStep"] is True and status["epoch"] == "e1"
+                assert abs(int(about["clockOffsetNs"])) <= int(about["clockErrorNs"]) < 5e9  # one clock
 
     run(work)
 
@@ -607,14 +609,19 @@ def test_a_command_goes_to_the_twin_and_its_answer_to_who_asked(
             relays.relayed(nats, subject) as (url, relay),
             raw(url) as link,
         ):
-            await link.send('{"type":"command","id":"c1","do":"move","base":3}')
+            await link.send('{"type":"command","id":"c1","kind":"alarm","base":3}')
             said = await answer(link)
-            assert (said["id"], said["ok"]) == ("c1", False) and "nothing can be changed" in said["error"]
+            assert (said["id"], said["ok"], said["code"]) == ("c1", False, "refused")
+            assert said["error"] == "nothing can be changed through this server"
             hub.take_command, hub.edits = take, lambda: 8
-            await link.send('{"type":"command","id":"c2","do":"move","base":3}')
+            await link.send('{"type":"command","id":"c2","kind":"alarm","base":3}')
             assert await answer(link) == {"type": "answer", "id": "c2", "ok": True, "version": 8}
-            fields = {key: seen[0][0].get(key) for key in ("id", "do", "base")}
-            assert fields == {"id": "c2", "do": "move", "base": 3} and seen[0][1] == "local operator"
+            fields = {key: seen[0][0].get(key) for key in ("id", "kind", "base")}
+            assert fields == {"id": "c2", "kind": "alarm", "base": 3} and seen[0][1] == "local operator"
+            await link.send('{"type":"command","id":"c3","kind":"move","base":3}')
+            said = await answer(link)
+            assert said["code"] == "forbidden" and "connect to the twin itself" in said["error"]
+            assert len(seen) == 1
             hub.event("edit", {"version": 8})
             await relays.until(lambda: relay.hub.edits() == 8)
 

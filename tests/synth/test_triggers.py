@@ -59,6 +59,17 @@ def test_from_until_and_conditions(yard: Path, yard_recipe: Callable[..., Any]) 
         assert bool(frame["paint"]) == (low and number >= 2)
 
 
+def test_who_can_never_do_anything_is_named(
+    yard: Path, yard_recipe: Callable[..., Any], tmp_path: Path
+) -> None:
+    never = {**LAMPS, "name": "never", "when": {"chance": 0}}
+    late = {**LAMPS, "name": "late", "when": {"from": 2}}
+    last = {**LAMPS, "name": "last", "when": {"from": 1}}
+    recipe = yard_recipe(randomize=[never, late, last], frames=2)
+    done = generate(recipe, tmp_path / "out", base_dir=yard.parent, judged=False)
+    assert done.idle == ("never", "late")
+
+
 def test_chance_is_a_share_of_draws_and_held(yard: Path, yard_recipe: Callable[..., Any]) -> None:
     when = Trigger(chance=0.3)
     from twinstage.synth.draws import Draws

@@ -69,6 +69,25 @@ def test_a_value_outside_of_its_range_goes_to_quarantine_in_any_mode() -> None:
     assert qualities(applied, "p") == []
 
 
+def test_each_component_of_a_vector_must_lie_in_the_range_of_the_mode() -> None:
+    text = TEXT.replace("MODE", MODES) + (
+        '  - {id: axis, source: s, field: a, type: "vec[3]", unit: deg, mode_range: {RUN: [-90, 90], IDLE: [0, 0]}}\n'
+    )
+    _, applied = fed(
+        [
+            '{"t": 1, "a": [500, 0, 0]}',
+            '{"t": 2, "m": "RUN", "a": [-90, 0, 90]}',
+            '{"t": 3, "a": [0, -91, 0]}',
+            '{"t": 4, "a": [0, 0, 90.5], "p": 5}',
+            '{"t": 5, "m": "IDLE", "a": [0, 0, 0]}',
+            '{"t": 6, "a": [0, 0, 1]}',
+        ],
+        parse_contract(text),
+    )
+    assert qualities(applied, "axis") == [GOOD, GOOD, EXCEEDED, EXCEEDED, GOOD, EXCEEDED]
+    assert qualities(applied, "p") == [GOOD]
+
+
 def test_bounds_of_a_mode_are_inside() -> None:
     _, applied = fed(['{"t": 1, "m": "RUN", "p": 4}', '{"t": 2, "p": 6}', '{"t": 3, "p": 6.000001}'])
     assert qualities(applied, "p") == [GOOD, GOOD, EXCEEDED]
@@ -161,6 +180,14 @@ def test_a_replay_from_the_journal_gives_the_same_state() -> None:
         ("mode: mode\n", "", "no signal tells the operating mode 'RUN'; mode: SIGNAL was expected"),
         ("mode: mode\n", "mode: p\n", "the mode 'p' is a f64"),
         ("type: i64", "type: bool", "a bool has no range, so none in the mode 'RUN'"),
+        ("type: i64", "type: string", "a string has no range, so none in the mode 'RUN'"),
+        ("type: i64", "type: quat", "a quat has no range, so none in the mode 'RUN'"),
+        ("type: i64", "type: pose, unit: m", "a pose has no range, so none in the mode 'RUN'"),
+        (
+            "type: i64",
+            'type: "vec[2]", units: [m, deg]',
+            "one range cannot hold for components of different units",
+        ),
     ],
 )
 def test_mistakes_are_one_sentence(old: str, new: str, message: str) -> None:

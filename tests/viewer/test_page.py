@@ -29,6 +29,7 @@ from twinstage.scene.columns import (
 )
 from twinstage.scene.snapshot import Snapshot
 from twinstage.sync.hub import Hub, SignalMeta
+from twinstage.sync.messages import Answer
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 
@@ -406,6 +407,21 @@ def test_a_page_of_the_javascript_client(
             break
     assert "/Cell/Arm/Link 4.000 0.000 1.000" in page.locator("#list").inner_text()
     assert page.locator("#link").inner_text().startswith("live: ")
+    asked: list[Any] = []
+
+    def take(fields: Any, who: Any, say: Any, now_ns: int) -> None:
+        asked.append((fields["kind"], fields["path"], fields["position"], fields["base"]))
+        ok = len(asked) == 1
+        told = {} if ok else {"code": "conflict", "error": "ben was faster"}
+        say(Answer(fields["id"], ok, 7, **told))
+
+    running.hub.take_command = take
+    page.get_by_role("textbox", name="Prim").fill("/Cell/Arm")
+    page.get_by_label("to x y z in metres").fill("1, 2 -0.5")
+    for said in ("moved, in version 7", "conflict: ben was faster"):
+        page.get_by_role("button", name="Move").click()
+        page.get_by_text(said).wait_for()
+    assert asked == [("move", "/Cell/Arm", [1, 2, -0.5], 0), ("move", "/Cell/Arm", [1, 2, -0.5], 7)]
     page.close()
     assert errors == []
 

@@ -2,25 +2,31 @@
 import type { App } from "./app.ts";
 import type { Action, UiState } from "./core/ui-state.ts";
 import type { Store } from "./core/store.ts";
+import { Marks } from "./core/marks.ts";
 import { UiStore } from "./core/ui-store.ts";
 import { AddressBar } from "./shell/address-bar.ts";
 import { Commands } from "./shell/commands.ts";
 import { Docks } from "./shell/docks.ts";
 import { keepLayout, keptLayout } from "./shell/layout.ts";
+import { NARROW } from "./shell/narrow.ts";
 import { Notices } from "./shell/notices.ts";
 import { Server } from "./shell/rest.ts";
 import { Slots } from "./shell/slots.ts";
 import { Tools } from "./shell/tools.ts";
-import type { IconName } from "./ui/dom.ts";
+import type { Player } from "./player.ts";
+import { byId, type IconName } from "./ui/dom.ts";
+import { Labels } from "./view/labels.ts";
 import type { StageView } from "./view/stage-view.ts";
 import type { Viewport } from "./view/viewport.ts";
 import type { Link } from "./wire/link.ts";
 import type { SceneData } from "./wire/scene-data.ts";
 import type { Tick } from "./wire/session.ts";
-import type { AddressPart, Command, Feature, Panel, Undo, Workbench } from "./workbench.ts";
+import type { AddressPart, Command, Feature, Mark, Panel, Undo, Workbench } from "./workbench.ts";
 
 /** How often panels are refreshed [ms]. */
 const PANEL_MS = 125;
+/** How often the alarms of a moment are asked for while it moves [ms]. */
+const ALARMS_MS = 500;
 
 export class Bench implements Workbench {
   readonly store = new UiStore(keptLayout());
@@ -29,10 +35,15 @@ export class Bench implements Workbench {
   readonly addressBar = new AddressBar();
   readonly notices = new Notices();
   readonly rest: Server;
+  readonly labels: Labels;
   private readonly tools = new Tools(this.commands);
   private readonly badges = new Slots("badges");
   private readonly bars = new Slots("bars");
   private readonly features = new Set<string>();
+  private readonly claims = new Set<(text: string) => boolean>();
+  private readonly marks = new Marks();
+  private readonly pastHooks = new Set<(ms: number | null) => void>();
+  private alarmsAsked = 0;
 
   constructor(
     readonly app: App,
@@ -40,14 +51,19 @@ export class Bench implements Workbench {
     private readonly exposed: object,
   ) {
     this.rest = new Server(app.base);
-    keepLayout(this.store);
+    keepLayout(this.store, () => window.matchMedia(NARROW).matches);
+    this.labels = new Labels(app.viewport, byId("picture"), (path) => this.dispatch({ type: "select", path }));
+    app.on.drawn.add(() => this.labels.draw());
     this.store.watch(
       (state) => state.selected,
       (path) => app.showSelected(path),
     );
     app.on.scene.add(() => this.addressBar.restore());
     app.on.link.add(() => this.refresh());
-    app.on.notice.add((level, text) => this.notice(level === "error" || level === "warning" ? level : "info", text));
+    app.on.notice.add((level, text) => {
+      if ([...this.claims].some((claims) => claims(text))) return;
+      this.notice(level === "error" || level === "warning" ? level : "info", text);
+    });
     this.addAddressPart({
       key: "selected",
       read: () => this.state.selected,
@@ -166,6 +182,38 @@ export class Bench implements Workbench {
     return this.app.viewport.stage;
   }
 
+  get player(): Player | null {
+    return this.app.player;
+  }
+
+  get pastMs(): number | null {
+    return this.app.time.pinned;
+  }
+
+  get newestMs(): number {
+    return this.app.time.newestAt(performance.now());
+  }
+
+  setPast(ms: number | null): void {
+    if (this.app.time.pinned === ms) return;
+    const other = (this.app.time.pinned === null) !== (ms === null);
+    this.app.time.pinned = this.rest.atMs = ms;
+    for (const then of this.pastHooks) then(ms);
+    if (other || performance.now() - this.alarmsAsked > ALARMS_MS) this.askAlarms();
+    this.refresh();
+  }
+
+  onPast(then: (ms: number | null) => void): Undo {
+    this.pastHooks.add(then);
+    return () => this.pastHooks.delete(then);
+  }
+
+  /** The list of alarms is another one at another moment. */
+  private askAlarms(): void {
+    this.alarmsAsked = performance.now();
+    this.app.on.alarm.call();
+  }
+
   get signals(): Store {
     return this.app.store;
   }
@@ -190,12 +238,43 @@ export class Bench implements Workbench {
     return this.app.on.frame.add(then);
   }
 
+  onDrawn(then: () => void): Undo {
+    return this.app.on.drawn.add(then);
+  }
+
   onAlarm(then: () => void): Undo {
     return this.app.on.alarm.add(then);
   }
 
   notice(level: "info" | "warning" | "error", text: string): void {
     this.notices.add(level, text);
+  }
+
+  claimNotices(claims: (text: string) => boolean): Undo {
+    this.claims.add(claims);
+    return () => this.claims.delete(claims);
+  }
+
+  onEvent(name: string, then: (data: unknown) => void): Undo {
+    return this.app.on.event.add((told, data) => {
+      if (told === name) then(data);
+    });
+  }
+
+  setMarks(feature: string, marks: ReadonlyMap<string, Mark>): void {
+    this.marks.set(feature, marks);
+  }
+
+  markOf(path: string): Mark | null {
+    return this.marks.of(path);
+  }
+
+  markedPaths(): string[] {
+    return this.marks.paths();
+  }
+
+  onMarks(then: () => void): Undo {
+    return this.marks.changed.add(then);
   }
 
   expose(name: string, value: unknown): void {

@@ -57,6 +57,33 @@ test("hello, welcome, fetch, ready", () => {
   assert.equal(session.phase, "live");
 });
 
+test("since when the twin behind a relay is away, until it is back or another connection begins", () => {
+  const session = live();
+  assert.ok(Number.isNaN(session.awayMs));
+  session.text('{"type":"away","sinceNs":"1700000000000000000","twins":["/P/One"]}');
+  assert.deepEqual([session.awayMs, session.awayTwins, session.phase], [1.7e12, ["/P/One"], "live"]);
+  session.text('{"type":"away","sinceNs":null,"twins":[]}');
+  assert.ok(Number.isNaN(session.awayMs));
+  session.text('{"type":"away","sinceNs":"5000000"}');
+  assert.equal(session.awayMs, 5);
+  session.closed(1006, "");
+  session.opened();
+  session.text(welcome("e1"));
+  assert.ok(Number.isNaN(session.awayMs));
+  assert.equal(session.unknownMessages, 0);
+});
+
+test("events that a relay has lost are a reason to ask for alarms anew", () => {
+  assert.deepEqual(live().text('{"type":"event","event":"missed","n":7,"data":{"count":2}}'), [{ kind: "alarm", count: 7 }]);
+});
+
+test("a time of the server as the local clock has it", () => {
+  const clock = new ClockSync();
+  assert.equal(clock.localTime(50, 1000), 50);
+  clock.add(1000, 1010, 2005);
+  assert.equal(clock.localTime(2500, 3000), 1500);
+});
+
 test("the frames of a tick are applied together at its end, over several messages", () => {
   const session = live();
   assert.deepEqual(session.binary(message([1, 2], 10, "e1")), []);

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { connect } from "../twin.js";
+import { CommandError, connect } from "../twin.js";
 
 const folder = process.env.TWIN_VECTORS ?? new URL("../../../tests/sync/vectors", import.meta.url).pathname;
 const vector = (name) => JSON.parse(readFileSync(`${folder}/${name}.json`, "utf8"));
@@ -111,6 +111,59 @@ test("a question to a link that goes is answered, too", async () => {
   const asked = twin.verify();
   socket.close(1012);
   assert.deepEqual(await asked, { seq: -1, ours: "", theirs: "", equal: false });
+  twin.close();
+});
+
+test("a command is answered, and said again with the same id after a lost connection", async () => {
+  const [link, socket] = await greeted({});
+  socket.say({ ...WELCOME, edits: 4 });
+  await soon();
+  socket.say(first);
+  const twin = await link;
+  assert.equal(twin.edits, 4);
+  const moved = twin.command("move", { path: "/A", position: [1, 2, 3], base: twin.edits });
+  const said = socket.sent.at(-1);
+  assert.match(said.id, /^[0-9a-f]{32}$/);
+  assert.deepEqual({ ...said, id: 0 }, { type: "command", id: 0, kind: "move", path: "/A", position: [1, 2, 3], base: 4 });
+  socket.close(1012);
+  await soon(300);
+  const next = Socket.all.at(-1);
+  assert.ok(!next.sent.some(({ type }) => type === "command")); // not before it is greeted
+  next.say({ ...WELCOME, edits: 5 });
+  await soon();
+  assert.deepEqual(next.sent.at(-1), said);
+  const another = twin.command("undo");
+  next.say({ type: "answer", id: next.sent.at(-1).id, ok: false, version: 6, code: "conflict", error: "ben has", current: { version: 6 } });
+  next.say({ type: "answer", id: "somebody else's", ok: true, version: 6 });
+  next.say({ type: "answer", id: said.id, ok: true, version: 6, undo: 1 });
+  next.say({ type: "answer", id: said.id, ok: true, version: 6, undo: 1 });
+  assert.equal((await moved).version, 6);
+  await assert.rejects(another, (error) => {
+    assert.ok(error instanceof CommandError);
+    assert.deepEqual([error.message, error.code, error.current], ["ben has", "conflict", { version: 6 }]);
+    return true;
+  });
+  next.say({ type: "event", event: "edit", n: 1, data: { version: 9 } });
+  assert.equal(twin.edits, 9);
+  const lost = assert.rejects(twin.command("undo"), { code: "ended" });
+  twin.close();
+  await lost;
+  await assert.rejects(twin.command("undo"), { code: "ended" });
+});
+
+test("since when a relay's twin is away, until it is back", async () => {
+  const states = [];
+  const [link, socket] = await greeted({ onState: (state, reason) => states.push(`${state} ${reason}`.trim()) });
+  socket.say(first);
+  const twin = await link;
+  socket.say({ type: "away", sinceNs: "1700000000000000000", twins: [] });
+  assert.deepEqual([twin.state, twin.away.sinceNs], ["live", "1700000000000000000"]);
+  assert.equal(states.at(-1), "live twin away since 2023-11-14T22:13:20.000Z");
+  socket.say({ type: "away", sinceNs: null, twins: [] });
+  assert.deepEqual([twin.away, states.at(-1), twin.counts.unknown], [null, "live", 0]);
+  socket.say({ type: "away", sinceNs: "1", twins: [] });
+  socket.say(WELCOME);
+  assert.equal(twin.away, null);
   twin.close();
 });
 

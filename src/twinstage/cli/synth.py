@@ -112,6 +112,8 @@ def print_generated(done: "Generated", shard: str = "") -> None:
     print(f"{out}: {done.frames} frames, {done.images} images, {done.annotations} annotations")
     if done.unseen and done.images:
         print(f"in no image: {', '.join(done.unseen)}")
+    if done.idle:
+        print(f"did nothing in {done.of} frames, by their own when: {', '.join(done.idle)}")
     for rule, times in sorted(done.refusals.items(), key=lambda item: (-item[1], item[0])):
         print(f"refused: {times} attempts by {rule}")
     for number, reason in done.rejected.items():

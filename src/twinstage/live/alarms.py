@@ -102,6 +102,11 @@ class AlarmDesk:
             outlet.take(records, now_ns)
         return records
 
+    def pass_time(self, now_ns: int) -> None:
+        """It is that time by now, and nothing was judged."""
+        for outlet in self._outlets:
+            outlet.take([], now_ns)
+
     def commit(self) -> None:
         """Make safe what was told; on any thread. A failure is logged once; nothing is lost by it."""
         self._uncommitted = False
@@ -135,9 +140,10 @@ class AlarmDesk:
     def listing(self, *, every: bool) -> Mapping[str, Any]:
         """Active alarms in the order of the engine, or every one in the contract's."""
         items = self.engine.listed() if every else self.engine.active()
-        told = [self._teller.listed(item, self._value(item.spec.signal)) for item in items]
+        mode = self._mode()
+        told = [self._teller.listed(item, self._value(item.spec.signal), mode) for item in items]
         return {
-            "mode": self._mode(),
+            "mode": mode,
             "flooded": self.engine.flooded,
             "count": len(self.engine),
             "alarms": told,

@@ -114,7 +114,7 @@ def quality_counts(live: "LiveTwin") -> dict[str, int]:
     """How many signals are good, uncertain and bad now, age counted in; {} without telemetry."""
     if live.ingest is None:
         return {}
-    quality = live.ingest.state.effective_quality(live.clock.now_ns())
+    quality = live.ingest.state.effective_quality(live.ingest.time_ns(live.clock.now_ns()))
     severity = np.minimum(quality >> np.uint32(30), 2)
     counts = np.bincount(severity.astype(np.intp), minlength=3)
     return dict(zip(LEVELS, counts.tolist(), strict=True))

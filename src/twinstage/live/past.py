@@ -2,6 +2,8 @@
 
 Grips and counters have a memory, so the way to the moment is ticked from where the replay of that time began, or from a week
 back, in no time; the state itself comes from the nearest snapshot.
+
+Ages and alarms are of that time, too: the same at any speed.
 """
 
 from typing import TYPE_CHECKING
@@ -11,9 +13,37 @@ from twinstage.base.errors import UserError
 from twinstage.live.replay import LONGEST_S, paced
 
 if TYPE_CHECKING:
+    from twinstage.base.clock import Clock
+    from twinstage.live.alarms import AlarmDesk
     from twinstage.live.twin import LiveTwin, TwinFiles
     from twinstage.telemetry.contract import Contract
     from twinstage.telemetry.history.playback import Playback
+    from twinstage.telemetry.ingest import Ingest
+
+
+class ValueClock:
+    """A clock for what happens to values: that of the twin, or the moment that a playback has reached."""
+
+    def __init__(self, clock: "Clock", ingest: "Ingest") -> None:
+        self._clock, self._ingest = clock, ingest
+
+    def now_ns(self) -> int:
+        return self._ingest.time_ns(self._clock.now_ns())
+
+
+class AlarmWatch:
+    """Judges alarms in the time of a playback, see `telemetry.history.playback.Watch`."""
+
+    def __init__(self, desk: "AlarmDesk", past: "Playback") -> None:
+        self._desk, self._past = desk, past
+
+    def look(self, at_ns: int) -> None:
+        """Judge all alarms at that moment."""
+        self._desk.tick(at_ns)
+
+    def wake_ns(self, looked_ns: int) -> int:
+        """When a value grows stale, a delay or a shelf ends, or a flood may."""
+        return min(self._past.state.next_stale_ns(looked_ns), self._desk.engine.wake_ns(looked_ns))
 
 
 def open_past(files: "TwinFiles", contract: "Contract") -> "tuple[Playback, int]":
@@ -43,11 +73,15 @@ def open_past(files: "TwinFiles", contract: "Contract") -> "tuple[Playback, int]
 
 def go_to(live: "LiveTwin", past: "Playback", moment_ns: int, speed: float) -> None:
     """Tick to the moment; from the next tick on time passes `speed` times as fast as the caller's."""
-    start = past.moment_ns
+    start, grid_ns = past.moment_ns, past.grid_ns
     period = round(NS / paced(live.settings, (moment_ns - start) / NS).tick_hz)
+    past.grid_ns = max(grid_ns, period)
+    if live.alarms is not None:
+        past.watch = AlarmWatch(live.alarms, past)
     for count, time in enumerate((*range(start, moment_ns, period), moment_ns)):
         live.tick(time)
         if count % 600 == 599:
             live.flush()
     live.flush()
+    past.grid_ns = grid_ns
     past.pace(speed)

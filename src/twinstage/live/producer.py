@@ -25,6 +25,7 @@ from twinstage.live.twin import LiveTwin, TwinFiles, open_twin
 if TYPE_CHECKING:
     from twinstage.live.recording.beside import Beside
     from twinstage.live.server import ServerThread
+    from twinstage.live.ui.ui import Ui
     from twinstage.scene.columns import TickColumns
     from twinstage.scene.export.own import OwnLayer
     from twinstage.sync.access.choices import AccessChoices
@@ -37,6 +38,11 @@ class Twin:
         self.live = live
         self._server: ServerThread | None = None
         self._recording: tuple[Beside, concurrent.futures.Future[None]] | None = None
+
+    @property
+    def ui(self) -> "Ui":
+        """Overlays on the scene and controls in the viewer (docs/overlays.md)."""
+        return self.live.ui
 
     @property
     def url(self) -> str:

@@ -17,7 +17,8 @@ from twinstage.base.clock import Clock
 from twinstage.base.errors import UserError
 from twinstage.base.finding import Finding
 from twinstage.live.edits import ProducerEdits
-from twinstage.live.past import go_to, open_past
+from twinstage.live.past import ValueClock, go_to, open_past
+from twinstage.live.ui.ui import Ui
 from twinstage.live.unwritten import Unwritten
 from twinstage.live.wiring import load_wiring, with_recordings
 from twinstage.scene.columns import TickColumns
@@ -48,7 +49,8 @@ class TwinFiles:
     """What a user names on the command line. `recordings`: files in place of the contract's, by source ("": its only one).
     `history`: the folder in which everything that happens is kept; `past`: one from which it is told again, instead of by
     the contract's sources, from the moment `past_from` on (text as a user gives it, or ns).
-    `notify`: the file that says whom to tell of alarms. `clear_edits`: take away what people edited in earlier runs."""
+    `notify`: the file that says whom to tell of alarms. `clear_edits`: take away what people edited in earlier runs. `only`:
+    prims that are composed with all below them, and whose bindings count; () for all."""
 
     stage: Path
     bindings: Path | None = None
@@ -62,6 +64,7 @@ class TwinFiles:
     past_from: str | int | None = None
     notify: Path | None = None
     clear_edits: bool = False
+    only: tuple[str, ...] = ()
 
 
 class LiveTwin:
@@ -106,6 +109,8 @@ class LiveTwin:
         self.settings = settings or Settings()
         self.seed = seed
         self.ordinal = 0
+        self.ui = Ui(lambda: self.snapshot.prims.index_of)
+        """What a program draws over the scene, and its controls."""
         self.edits = ProducerEdits(snapshot, movable=opened_movable(opened))
         self._write_every = max(1, round(self.settings.tick_hz / self.settings.usd_hz))
         self._writer, self._unwritten = writer, Unwritten(writer, self._write_every)
@@ -120,9 +125,12 @@ class LiveTwin:
             applied = self.ingest.advance(now_ns)
             if self.recorder is not None:
                 self.recorder.after_advance(applied)
-            aged = self.ingest.state.quality_changes(now_ns)
-            if self.alarms is not None:
-                self.alarms.tick(now_ns, self.ingest.state.reported)
+            time_ns = self.ingest.time_ns(now_ns)
+            aged = self.ingest.state.quality_changes(time_ns)
+            if self.alarms is not None and self.ingest.fed_by_sources:
+                self.alarms.tick(time_ns, self.ingest.state.reported)
+            elif self.alarms is not None:
+                self.alarms.pass_time(time_ns)  # a past that is told again judges them at its own moments
             if self.ingest.restarts != self._restarts:
                 self._restarts = self.ingest.restarts
                 self.plan.reset()
@@ -135,6 +143,7 @@ class LiveTwin:
             columns = replace(columns, pose=snap_pose(columns.pose))  # USD gets what the clients get
             if _says_anything(columns):
                 self._unwritten.add(columns)
+        self.ui.tell(self.hub, now_ns)
         shown = columns if self.desk is None else self.desk.shown(columns, self.ordinal, now_ns)
         if shown is None:
             return None
@@ -251,6 +260,7 @@ class LiveTwin:
 
     def let_go(self) -> None:
         """Close journals and history; what was told is safe then."""
+        self.ui.callbacks.close()
         if self.alarms is not None:
             self.alarms.close()
         if self.desk is not None:
@@ -297,9 +307,15 @@ def _says_anything(columns: TickColumns) -> bool:
 def open_files(files: TwinFiles, *, probe: bool = True) -> "OpenedStage":
     """The stage that a user named, with the variants that were chosen."""
     from twinstage.scene.choices import choose_variants
+    from twinstage.scene.shard import check_paths, check_roots
     from twinstage.scene.stage import open_stage
 
-    opened = open_stage(files.stage, asset_roots=files.asset_roots, probe=probe)
+    if files.only:
+        check_paths(files.only)
+    opened = open_stage(
+        files.stage, asset_roots=files.asset_roots, population=files.only or None, probe=probe
+    )
+    check_roots(files.only, opened)
     return choose_variants(opened, dict(files.variants))
 
 
@@ -317,7 +333,7 @@ def open_twin(
     from twinstage.sync.hub import new_epoch
 
     opened = open_files(files)
-    wiring = load_wiring(opened, files.bindings, files.contract)
+    wiring = load_wiring(opened, files.bindings, files.contract, only=files.only)
     contract, plan, ingest, base_dir, recorder, past = None, None, None, files.stage.parent, None, None
     findings: tuple[Finding, ...] = ()
     if wiring is None:
@@ -345,7 +361,7 @@ def open_twin(
             ingest = past[0]
         plan = compile_bindings(wiring.bindings, contract, opened, snapshot)
         opened_up = tuple(Finding("binding.instance", "info", "", line) for line in plan.findings)
-        findings = (*opened_up, *findings)
+        findings = (*wiring.findings, *opened_up, *findings)
         recorder = _recorder(files, ingest)
         if recorder is not None and recorder.recovered.last:
             findings = (*findings, Finding("history.goes_on", "info", "", recorder.welcome))
@@ -357,7 +373,12 @@ def open_twin(
         from twinstage.live.alarms import open_desk
 
         alarms = open_desk(
-            contract, ingest.state, clock=clock, history=files.history, notify_file=files.notify, hub=hub
+            contract,
+            ingest.state,
+            clock=ValueClock(clock, ingest),
+            history=files.history,
+            notify_file=files.notify,
+            hub=hub,
         )
     live = LiveTwin(
         opened,

@@ -196,6 +196,84 @@ def test_mistakes_about_modes(mode: str, alarm: str, message: str) -> None:
         )
 
 
+def test_a_mode_may_have_limits_of_its_own() -> None:
+    plant = Plant(
+        "id: hot, signal: temp, above: 80, limit_in: {CLEAN: 95, IDLE: 40}, hysteresis: 2, latch: false",
+        "id: low, signal: level, below: 10, limit_in: {IDLE: 0}, latch: false",
+    )
+    assert plant.tell(0, temp=273.15 + 90, level=0.05) == [("raised", "hot"), ("raised", "low")]
+    assert plant.tell(1, mode="CLEAN") == [("returned", "hot")], "90 is allowed while it is cleaned"
+    assert plant.tell(2, mode="CLEAN", temp=273.15 + 95) == []  # at the limit
+    assert plant.tell(3, mode="CLEAN", temp=273.15 + 95.1) == [("raised", "hot")]
+    assert plant.tell(4, mode="CLEAN", temp=273.15 + 93.5) == []  # the band goes with the limit
+    assert plant.tell(5, mode="CLEAN", temp=273.15 + 92.9) == [("returned", "hot")]
+    assert plant.tell(6, mode="OTHER") == [("raised", "hot")], "of other modes nothing is said"
+    assert plant.tell(7, mode="IDLE", temp=273.15 + 39) == [("returned", "low")]
+    assert plant.tell(8, mode="IDLE", temp=273.15 + 37) == [("returned", "hot")]
+    assert plant.tell(9, mode="IDLE", temp=273.15 + 41) == [("raised", "hot")]
+    assert plant.tell(10, temp=273.15 + 41) == [("returned", "hot"), ("raised", "low")], (
+        "no mode: the usual limit"
+    )
+
+
+@pytest.mark.parametrize(("kind", "written", "told"), [("i64", "7", "7"), ("bool", "true", "true")])
+def test_modes_that_yaml_reads_as_numbers_or_flags_are_names(kind: str, written: str, told: str) -> None:
+    made = parse_contract(
+        "contract: 1\nmode: m\n"
+        "sources: {a: {uri: 'memory:a', reader: {format: jsonl, time: {field: t, unit: s}}}}\n"
+        f"signals:\n  - {{id: m, source: a, field: m, type: {kind}}}\n"
+        f"  - {{id: x, source: a, field: x, mode_range: {{{written}: [0, 1]}}}}\n"
+        f"alarms:\n  - {{id: one, signal: x, above: 1, limit_in: {{{written}: 2}}}}\n"
+        f"  - {{id: two, signal: x, above: 1, suppress_in: [{written}]}}\n"
+    )
+    assert made.alarms[0].limit_in == {told: 2.0} and made.alarms[1].suppress_in == (told,)
+    assert made.signals[1].mode_range == {told: (0.0, 1.0)}
+
+
+def test_rates_have_limits_by_mode_too_and_delays_count_on() -> None:
+    plant = Plant(
+        "id: jump, signal: level, rise: 10, limit_in: {START: 50}, latch: false",
+        "id: hot, signal: temp, above: 80, limit_in: {CLEAN: 95}, on_delay: 5, latch: false",
+    )
+    plant.tell(0, level=0.0, temp=273.15 + 90, mode="START")
+    assert plant.tell(1, level=0.3, mode="START") == []
+    assert plant.tell(2, level=0.5) == [("raised", "jump")]
+    assert plant.tell(3, mode="CLEAN") == []
+    assert plant.tell(4) == [], "the delay begins when the limit of the mode is passed"
+    assert plant.tell(8.9) == []
+    assert plant.tell(9) == [("raised", "hot")]
+
+
+@pytest.mark.parametrize(
+    ("alarm", "message"),
+    [
+        ("signal: x, above: 1, limit_in: {servce: 2}", "never 'servce'; did you mean 'service'"),
+        ("signal: x, stale: true, limit_in: {service: 2}", "limit_in belongs to above, below, rise and fall, not to stale"),
+        ("expr: x > 1, limit_in: {service: 2}", "limit_in belongs to above, below, rise and fall, not to expr"),
+        ("signal: x, rise: 1, limit_in: {service: -2}", "the limit -2 of rise in the mode 'service' is below 0"),
+        ("signal: x, above: 1, limit_in: {service: 2}, suppress_in: [service]",
+         "is suppressed in the mode 'service', so it has no limit there"),
+        ("signal: x, above: 1, limit_in: {service: warm}", "limit_in.service"),
+    ],
+)  # fmt: skip
+def test_mistakes_about_limits_by_mode(alarm: str, message: str) -> None:
+    text = (
+        "contract: 1\nmode: m\n"
+        "sources: {a: {uri: 'memory:a', reader: {format: jsonl, time: {field: t, unit: s}}}}\n"
+        "signals:\n  - {id: m, source: a, field: m, type: enum, values: [auto, service]}\n"
+        "  - {id: x, source: a, field: x, max_age: 1}\n"
+        f"alarms: [{{id: hot, {alarm}}}]\n"
+    )
+    with pytest.raises(UserError, match=message) as caught:
+        parse_contract(text, where="c.yaml")
+    assert "\n" not in str(caught.value)
+    with pytest.raises(UserError, match="hot' has a limit in 'a', but no signal tells the operating mode"):
+        contract_without_mode = HEAD.replace("mode: text\n", "")
+        parse_contract(
+            contract_without_mode + "alarms: [{id: hot, signal: temp, above: 1, limit_in: {a: 2}}]\n"
+        )
+
+
 def test_a_bad_value_says_nothing_about_limits() -> None:
     plant = Plant(
         "id: hot, signal: temp, above: 80, latch: false", "id: bad, signal: temp, quality: bad, latch: false"

@@ -27,7 +27,7 @@ def block(root: Path, begins: str) -> str:
 
 def test_the_contract_of_the_page_is_one(root: Path) -> None:
     made = parse_contract(HEAD + block(root, "mode:"), where="alarms.md")
-    assert [alarm.condition for alarm in made.alarms] == ["above", "stale", "equals", "expr"]
+    assert [alarm.condition for alarm in made.alarms] == ["above", "stale", "equals", "above", "expr"]
 
 
 def test_the_settings_of_the_page_are_some(

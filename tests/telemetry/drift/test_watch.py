@@ -91,3 +91,65 @@ def test_the_pump_hands_over_what_the_source_brought(tmp_path: Path) -> None:
     asyncio.run(main())
     assert told == ["source 's': field 'p' changed its unit: bar became kPa (x 100)"]
     assert ingest.counters["s"]["received"] == 1000
+
+
+WIDE = """
+contract: 1
+sources:
+  s: {{uri: "memory:", reader: {{format: csv, header: false, columns: [{columns}], time: {{column: t, unit: s}}}}}}
+signals: [{signals}]
+"""
+
+
+def wide(count: int) -> Contract:
+    names = [f"f{k}" for k in range(count)]
+    signals = ", ".join(f"{{id: {name}, source: s, field: {name}}}" for name in names)
+    return parse_contract(WIDE.format(columns=", ".join(["t", *names]), signals=signals))
+
+
+def ticks(times: list[float], fields: int) -> bytes:
+    cells = "".join(f",{k % 7}" for k in range(fields))
+    return "".join(f"{time:.4f}{cells}\n" for time in times).encode()
+
+
+def test_a_cadence_that_goes_to_and_fro_is_logged_once_a_minute_and_counted(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    watch, time, told = DriftWatch(wide(1)), 0.0, []
+    for chunk in range(300):  # 100 rows each, in turns a hundred and a thousand a second
+        times = [time + k * (0.01 if chunk % 2 or chunk < 10 else 0.001) for k in range(100)]
+        time = times[-1] + 0.001
+        told += watch.offer("s", ticks(times, 1), round(chunk * 0.5 * NS))
+    lines = [record.message for record in caplog.records]
+    assert 1 <= len(lines) <= 4 == len(told) + 1  # 150 s
+    assert "more like it" in lines[-1]
+    assert watch.counts["s"]["cadence"] > 50
+
+
+def test_fields_that_change_together_are_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    watch = DriftWatch(wide(40))
+    watch.offer("s", ticks([k * 0.5 for k in range(600)], 40), 0)
+    (drift,) = watch.offer("s", ticks([300 + k * 2.0 for k in range(300)], 40), NS)
+    assert (drift.what, len(drift.fields)) == ("cadence", 40)
+    assert len(caplog.records) == 1
+    assert watch.counts == {"s": {"cadence": 40}}
+
+
+def test_many_fields_that_change_one_by_one_are_ten_lines_a_minute_and_all_counted(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    watch = DriftWatch(wide(40))
+    rows = [[6 + math.sin(k / 9 + j) for j in range(40)] for k in range(2700)]
+    for k, row in enumerate(rows):
+        cells = ",".join(f"{value:.4f}" if k < 600 + 50 * j else "off" for j, value in enumerate(row))
+        watch.offer("s", f"{k},{cells}\n".encode(), k * NS // 100)
+    assert watch.counts == {"s": {"retyped": 40}}
+    assert len(watch.drifts) == 40
+    assert len(caplog.records) == 10
+
+
+def test_a_source_that_begins_again_with_other_times_changes_no_cadence() -> None:
+    watch = DriftWatch(contract())
+    for _ in range(6):
+        assert watch.offer("s", b"t,p\n" + rows(0, 130), 0) == []
+        watch.restart("s")

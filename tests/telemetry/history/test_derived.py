@@ -102,6 +102,38 @@ def test_a_chart_of_a_derived_signal(tmp_path: Path) -> None:
         assert bucket["last"] == pytest.approx(values[np.isfinite(values)][-1])
 
 
+@pytest.mark.parametrize("archived", [False, True])
+def test_as_of_is_the_last_of_the_range_and_what_the_twin_had(tmp_path: Path, archived: bool) -> None:
+    contract, folder = made.contract(TEXT), recorded(tmp_path) / "history"
+    ingest_files(contract, tmp_path, now_ns=T0, history=folder)
+    if archived:
+        reader = LogReader(made.path(folder))
+        compact(reader, all_=True)
+        reader.close()
+    names, seen = ["power", "double", "inverse", "per"], set[int]()
+    with History(folder) as history:
+        first, last = history.span() or (0, 0)
+        assert history.as_of(first - 1, names).num_rows == 0
+        told = history.range(["power"], first, last)["event_ns"].to_pylist()
+        for at in [*told[2:18:4], told[-1], (told[40] + told[41]) // 2]:
+            rows = {row["signal"]: row for row in history.as_of(at, [*names, "volts"]).to_pylist()}
+            assert list(rows) == sorted([*names, "volts"])
+            for name in names:
+                assert rows[name] == history.range([name], first, at).to_pylist()[-1]
+            twin = history.state_at(contract, at)
+            quality = twin.effective_quality(at)
+            for name, row in rows.items():
+                index = twin.index(name)
+                assert row["event_ns"] == twin.event_ns[index]
+                if row["quality"] < BAD:
+                    assert row["value"] == pytest.approx(twin.numeric[index], rel=1e-12)
+                if at in told and row["event_ns"] == at and name in names:
+                    assert row["quality"] == quality[index]
+                    seen.add(row["quality"])
+        assert {GOOD, UNCERTAIN_LAST_USABLE, BAD_NO_DATA} <= seen
+        assert "power" not in history.as_of(last)["signal"].to_pylist(), "they are no readings"
+
+
 def test_what_comes_late_counts_and_what_was_not_known_does_not(tmp_path: Path) -> None:
     text = made.CONTRACT.replace("oven.x * 2", "oven.x + axis[0]")
     ingest = Ingest(made.contract(text))
@@ -128,6 +160,10 @@ def test_what_comes_late_counts_and_what_was_not_known_does_not(tmp_path: Path) 
         (alone,) = history.range(["twice"], T0 + 6 * S, T0 + 20 * S).to_pylist()
         assert alone["value"] == 7.0
         assert history.range(["twice"], T0 + 10 * S, T0 + 20 * S).num_rows == 0
+        (late,) = history.as_of(T0 + 6 * S, ["twice"]).to_pylist()
+        assert (late["value"], late["event_ns"]) == (5.0, T0 + 5 * S)
+        (then,) = history.as_of(T0 + 6 * S, ["twice"], known_ns=T0 + 9 * S).to_pylist()
+        assert (then["value"], then["event_ns"]) == (3.0, T0 + 1 * S)
 
 
 def test_a_span_that_is_too_much_to_compute_is_refused(
@@ -156,3 +192,7 @@ def test_the_command_draws_derived_signals_too(tmp_path: Path) -> None:
     assert len(rows) == 4 and " power " in rows[0] and " W " in rows[0]
     chart = run(app, ["telemetry", "history", str(folder), "--signal", "power", "--buckets", "4"]).output
     assert chart.count("min") == 4
+    at = run(
+        app, ["telemetry", "history", str(folder), "--signal", "power", "--at", "20"]
+    ).output.splitlines()
+    assert len(at) == 1 and " power " in at[0] and " W " in at[0]

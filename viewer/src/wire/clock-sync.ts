@@ -17,6 +17,11 @@ export class ClockSync {
     this.samples = [...this.samples, { rtt: this.rtt, offset: serverMs - (sent + received) / 2 }].slice(-KEPT);
   }
 
+  /** Local time of the server's `serverMs`, seen at the local time `now`; the same before the first sample. */
+  localTime(serverMs: number, now: number): number {
+    return this.samples.length === 0 ? serverMs : serverMs - (this.serverTime(now) - now);
+  }
+
   /** Server's time at the local time `now` [ms since 1970]; NaN before the first sample. */
   serverTime(now: number): number {
     if (this.samples.length === 0) return Number.NaN;

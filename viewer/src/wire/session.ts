@@ -8,7 +8,7 @@ import type { PoseBatch } from "../core/pose-pool.ts";
 import { type Answer, type CommandFields, Commands, type EditEvent, readEdit } from "./commands.ts";
 import { crc32OfText } from "./crc.ts";
 import { digestOf } from "./digest.ts";
-import { type DeltaFrame, FLAG_ZSTD, type Frame, FrameError, OP, type PoseFrame, type TickEndFrame } from "./frames.ts";
+import { type DeltaFrame, FLAG_ZSTD, type Frame, FrameError, type Header, OP, type PoseFrame, type TickEndFrame } from "./frames.ts";
 import { Mirror } from "./mirror.ts";
 import { Decoder, VERSION } from "./protocol.ts";
 
@@ -39,6 +39,13 @@ export interface Interest {
   readonly view?: Record<string, unknown> | null;
 }
 
+/** The new value of a control, or where a prim was clicked: its path, and the place in the world [m]. */
+export interface ControlUse {
+  readonly value?: number | string | boolean;
+  readonly path?: string;
+  readonly position?: readonly [number, number, number];
+}
+
 /** How the viewer gets along, for the server's choice of a rate. */
 export interface Pace {
   readonly fps: number;
@@ -52,6 +59,7 @@ export type Effect =
   | { readonly kind: "pong"; readonly sent: number; readonly serverMs: number }
   | { readonly kind: "notice"; readonly level: string; readonly text: string }
   | { readonly kind: "alarm"; readonly count: number }
+  | { readonly kind: "event"; readonly name: string; readonly data: unknown }
   | { readonly kind: "answer"; readonly answer: Answer }
   | { readonly kind: "edit"; readonly edit: EditEvent }
   | { readonly kind: "close"; readonly code: number; readonly reason: string };
@@ -71,6 +79,8 @@ export class Session {
   /** The last tick that was applied, -1 = none: what `have` claims. */
   seq = -1;
   reason = "";
+  /** Code with which the last connection ended; 0: none has, or one is there. */
+  closeCode = 0;
   /** Sent with the greeting where the server wants one; never part of an address. */
   token: string | null = null;
   role = "";
@@ -78,7 +88,12 @@ export class Session {
   caps: readonly string[] = [];
   /** Ticks a second that the server sends now, and why; 0 = not said. */
   hz = 0;
+  /** All rates that the server has, the fastest first. */
+  tiers: readonly number[] = [];
   hzReason = "";
+  /** Since when the twin behind a relay is away, by its clock [ms since 1970], and which of several; NaN: it is there. */
+  awayMs = Number.NaN;
+  awayTwins: readonly string[] = [];
   /** Text messages and events of kinds that this viewer does not know. */
   unknownMessages = 0;
   /** Times that the state held was in doubt and everything was taken anew. */
@@ -125,6 +140,10 @@ export class Session {
         return [];
       case "digest":
         return this.compare(message);
+      case "away":
+        this.awayMs = typeof message.sinceNs === "string" ? Number(message.sinceNs) / 1e6 : Number.NaN;
+        this.awayTwins = Array.isArray(message.twins) ? message.twins.map(String) : [];
+        return [];
       case "answer":
         return this.answer(message);
       case "pong":
@@ -154,24 +173,14 @@ export class Session {
       this.partial.push(frame);
       return [];
     }
-    const { seq, keyframe, eventNs, tickNs } = frame.header;
+    const { seq, keyframe } = frame.header;
     const frames = this.partial;
     this.partial = [];
     const poses = this.mirror.apply(seq, keyframe, [...frames, frame]);
     this.decoder.free();
     this.received = seq;
     if (keyframe) this.narrowed = this.interest !== null;
-    const tick: Tick = {
-      seq,
-      keyframe,
-      eventMs: Number(eventNs) / 1e6,
-      madeMs: Number(tickNs) / 1e6,
-      poses,
-      frames: frames.filter(isValueFrame),
-      deltaRows: frames.reduce((sum, { op, header }) => sum + (op === OP.delta ? header.n : 0), 0),
-      inflated: frames.filter(({ header }) => header.flags & FLAG_ZSTD).length,
-    };
-    return [{ kind: "tick", tick }];
+    return [{ kind: "tick", tick: tickOf(frame.header, frames, poses) }];
   }
 
   /** What is held is not what the server thinks: the connection ends, and the next one starts from a keyframe. */
@@ -188,10 +197,13 @@ export class Session {
   private welcome(message: Json): Effect[] {
     const epoch = String(message.epoch);
     this.epochCrc = crc32OfText(epoch);
+    this.closeCode = 0;
     this.caps = Array.isArray(message.caps) ? message.caps.map(String) : [];
     this.role = String(message.role ?? "");
     this.hz = Number(message.rate) || 0;
+    this.tiers = Array.isArray(message.tiers) ? message.tiers.map(Number) : [];
     this.hzReason = "";
+    this.awayMs = Number.NaN;
     this.commands.version = Number(message.edits) || 0;
     const again = this.commands.again().map(send);
     if (epoch === this.epoch && Number(message.revision) === this.revision) return [...this.ready(), ...again];
@@ -202,7 +214,8 @@ export class Session {
   private event(message: Json): Effect[] {
     if (message.event === "notice")
       return [{ kind: "notice", level: String(message.level), text: String(message.text) }];
-    if (message.event === "alarm") return [{ kind: "alarm", count: Number(message.n) || 0 }];
+    if (message.event === "overlay") return [{ kind: "event", name: "overlay", data: message.data }];
+    if (message.event === "alarm" || message.event === "missed") return [{ kind: "alarm", count: Number(message.n) || 0 }];
     if (message.event === "edit") return this.edited(readEdit(message.data));
     if (message.event !== "scene") this.unknownMessages++;
     if (message.event !== "scene" || this.epoch === null) return [];
@@ -292,6 +305,10 @@ export class Session {
     return this.phase === "live" && this.caps.includes("digest") ? [send({ type: "digest" })] : [];
   }
 
+  useControl(name: string, what: ControlUse): Effect[] {
+    return this.greeted ? [send({ type: "control", name, ...what })] : [];
+  }
+
   ping(now: number): Effect[] {
     return this.greeted ? [send({ type: "ping", t: now })] : [];
   }
@@ -304,11 +321,26 @@ export class Session {
   closed(code: number, reason: string): boolean {
     const retry = this.broken || RETRY.has(code);
     this.phase = retry ? "down" : "ended";
+    this.closeCode = code;
     this.partial = [];
     this.decoder.free();
     if (reason) this.reason = reason;
     return retry;
   }
+}
+
+/** A tick of its last header, its frames, and the poses that they changed. */
+export function tickOf(end: Header, frames: readonly Frame[], poses: readonly PoseBatch[]): Tick {
+  return {
+    seq: end.seq,
+    keyframe: end.keyframe,
+    eventMs: Number(end.eventNs) / 1e6,
+    madeMs: Number(end.tickNs) / 1e6,
+    poses,
+    frames: frames.filter(isValueFrame),
+    deltaRows: frames.reduce((sum, { op, header }) => sum + (op === OP.delta ? header.n : 0), 0),
+    inflated: frames.filter(({ header }) => header.flags & FLAG_ZSTD).length,
+  };
 }
 
 function isValueFrame(frame: Frame): frame is ValueFrame {

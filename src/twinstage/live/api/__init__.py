@@ -1,6 +1,6 @@
 """What a live twin answers to the HTTP API and to gRPC: the sources of `sync.api`, one a file. `sources_of` puts them together.
 
-`history`, `datasets` and `package` touch files, `attributes` and `package` touch pxr, `package` a child process.
+`history`, `past`, `datasets` and `package` touch files, `attributes` and `package` touch pxr, `package` a child process.
 """
 
 from pathlib import Path
@@ -18,6 +18,7 @@ def sources_of(live: "LiveTwin", datasets: Path | None = None) -> "Sources":
     from twinstage.live.api.health import HealthDesk
     from twinstage.live.api.history import HistoryDesk
     from twinstage.live.api.package import Packager
+    from twinstage.live.api.past import PastDesk
     from twinstage.live.api.prims import PrimDesk
     from twinstage.live.api.records import open_assets
     from twinstage.live.api.values import ValueDesk
@@ -31,6 +32,7 @@ def sources_of(live: "LiveTwin", datasets: Path | None = None) -> "Sources":
         values=values,
         bindings=None if values is None or live.bindings is None else BindingDesk(live, values),
         history=None if live.recorder is None else HistoryDesk(live.recorder.folder),
+        past=None if live.recorder is None else PastDesk(live, live.recorder.folder),
         assets=assets,
         datasets=None if datasets is None else DatasetShelf(datasets),
         package=Packager(live),

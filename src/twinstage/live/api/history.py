@@ -84,7 +84,7 @@ class HistoryDesk:
             table = history.downsampled(
                 asked.signal, first, last, asked.buckets, known_ns=ask.known(asked.known_at)
             )
-            unit = history.signals()[asked.signal].unit
+            unit = (history.signals() | history.derived())[asked.signal].unit
         data = table.to_pydict()
         return Chart(
             signal=asked.signal,
@@ -102,13 +102,13 @@ class HistoryDesk:
             yield history
 
     def _known(self, history: "History", signals: Any) -> None:
-        known = history.signals()
+        known = history.signals() | history.derived()
         for name in signals:
             if name not in known:
                 raise Refused(404, f"the history has no signal {name!r}")
 
     def _readings(self, history: "History", rows: list[dict[str, Any]], after: str | None) -> Readings:
-        units = {name: found.unit for name, found in history.signals().items()}
+        units = {name: found.unit for name, found in (history.signals() | history.derived()).items()}
         told = tuple(_reading(row, units.get(row["signal"], "")) for row in rows)
         return Readings(total=len(rows), next=after, readings=told)
 

@@ -8,6 +8,7 @@ import numpy as np
 from twinstage.base.clock import NS
 from twinstage.base.quality import level, status_name
 from twinstage.live.api.paging import paged
+from twinstage.live.past import ValueClock
 from twinstage.sync.api.globs import id_matcher
 from twinstage.sync.api.operation import Refused
 from twinstage.sync.api.values import Value, ValueAsk, ValuePage, ValuesAsk
@@ -25,7 +26,7 @@ class ValueDesk:
     def __init__(self, live: "LiveTwin") -> None:
         assert live.ingest is not None and live.contract is not None
         self._ingest = live.ingest
-        self._clock = live.clock
+        self._clock = ValueClock(live.clock, live.ingest)
         quantities = live.contract.quantities
         self._sources = [getattr(quantity, "source", "") for quantity in quantities]
         self._descriptions = [quantity.description for quantity in quantities]

@@ -119,7 +119,7 @@ class Beside:
             self.tape.at_least(self._clock.now_ns())
             document = await self._scene()
             self._tell(session, m.Ready(int(document["revision"])))
-        elif isinstance(told, m.Event) and told.event != "notice":
+        elif isinstance(told, m.Event) and told.event not in ("notice", "overlay"):  # their data is not kept
             self.tape.event(told.event, told.data or {}, self._clock.now_ns())
 
     def _keep(self, raw: list[bytes], frames: list[Frame]) -> None:

@@ -118,7 +118,7 @@ async def _record(
         latest: list[Client] = []
 
         def happened(event: m.Event) -> None:
-            if event.event not in ("scene", "notice") and not keeper.over:
+            if event.event not in ("scene", "notice", "overlay") and not keeper.over:
                 now_ns = latest[0].server_now_ns() if latest else 0
                 tape.event(event.event, event.data or {}, now_ns)
 

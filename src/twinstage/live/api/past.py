@@ -1,0 +1,207 @@
+"""The scene as it was at a moment, or over a span of time, in the frames of the stream: the same bindings on the state of then.
+
+What must be of one moment is taken on the server's event loop; the rest runs on another thread, one question at a time, so that
+the stream keeps its rhythm. Reads the history's files.
+"""
+
+import asyncio
+import copy
+import threading
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from twinstage.base.clock import NS
+from twinstage.base.errors import UserError
+from twinstage.live.api.past_plan import PastPlan
+from twinstage.scene.columns import EntityColumns, TextColumns, TickColumns
+from twinstage.sync import codec
+from twinstage.sync.api.alarms import Alarms
+from twinstage.sync.api.operation import Refused
+from twinstage.sync.api.past import MOST_TICKS, PastAlarmsAsk, PastAsk, PastTicks
+from twinstage.sync.hub import usable
+from twinstage.sync.messages import CHANNELS
+from twinstage.sync.state import State
+from twinstage.sync.view import View
+from twinstage.telemetry.history.moments import iso_ns, moment_ns
+
+if TYPE_CHECKING:
+    from twinstage.live.twin import LiveTwin
+    from twinstage.scene.plan import BindingPlan
+    from twinstage.telemetry.history.query import History
+
+MOST_BYTES = 16 << 20
+MOST_WAITING = 16
+MOST_ALARM_RECORDS = 200_000
+_EVERYTHING = View(frozenset(CHANNELS))
+
+
+@dataclass(frozen=True, slots=True)
+class _Now:
+    """What a question takes from the running twin: the sizes of its scene, and how stands what no binding drives."""
+
+    plan: PastPlan
+    still: TickColumns
+    nodes: int
+    signals: int
+    epoch_crc: int
+    revision: int
+
+
+class PastDesk:
+    """Implements `sync.api.past.PastSource`."""
+
+    def __init__(self, live: "LiveTwin", folder: Path) -> None:
+        self._live = live
+        self._folder = folder
+        self._plan: tuple[BindingPlan, PastPlan] | None = None
+        self._lock = threading.Lock()
+        """Held by the thread that works: a plan remembers what it told last."""
+        self._waiting = 0
+
+    async def ticks(self, asked: PastAsk) -> PastTicks:
+        """The scene as it was."""
+        with self._place():
+            return await asyncio.to_thread(self._ticks, asked, self._now())
+
+    async def alarms(self, asked: PastAlarmsAsk) -> Alarms:
+        """The alarms as they stood, with the values of then."""
+        desk = self._live.alarms
+        if desk is None:
+            raise Refused(404, "the contract of this twin has no alarms")
+        with self._place():
+            return await asyncio.to_thread(self._alarms, asked)
+
+    def _place(self) -> "_Place":
+        if self._waiting >= MOST_WAITING:
+            raise Refused(503, "too many ask for the past at the same time; ask again")
+        return _Place(self)
+
+    def _now(self) -> _Now:
+        """On the event loop: between two ticks."""
+        live, hub = self._live, self._live.hub
+        plan = live.plan
+        if plan is None or live.contract is None:
+            raise Refused(404, "this twin has no bindings; `twinstage serve --bindings` names some")
+        if self._plan is None or self._plan[0] is not plan:
+            shared = {id(plan.signals_by_prim): plan.signals_by_prim}
+            self._plan = plan, PastPlan(copy.deepcopy(plan, shared), live.contract)
+        return _Now(
+            self._plan[1],
+            undriven(hub.latest(), plan),
+            hub.scene.snapshot.node_count,
+            len(hub.scene.signals),
+            hub.epoch_crc,
+            hub.revision,
+        )
+
+    def _ticks(self, asked: PastAsk, now: _Now) -> PastTicks:
+        from twinstage.telemetry.history.query import History
+
+        with self._lock, History(self._folder) as history:
+            first = self._moment(history, asked.at, "at")
+            last = first if asked.to is None else self._moment(history, asked.to, "to")
+            if last < first:
+                raise UserError(f"to {asked.to!r} is before at {asked.at!r}")
+            step = max(round(NS / asked.hz), 1)
+            if (last - first) // step >= MOST_TICKS:
+                raise UserError(
+                    f"{(last - first) / NS:g} s at {asked.hz:g} ticks a second are more than {MOST_TICKS} ticks; "
+                    "ask for fewer"
+                )
+            state = State(now.nodes, now.signals)
+            state.take(1, now.still, usable(now.still), first, moved=False)
+            told: list[bytes] = []
+            size, moment = 0, first
+            for seq, (moment, tick) in enumerate(now.plan.ticks(history, first, last, step), 1):
+                snapped = replace(tick, pose=codec.snap_pose(tick.pose))  # as the running twin tells them
+                moved = state.take(seq, snapped, usable(snapped), moment, moved=seq > 1)
+                base = None if seq == 1 else seq - 1
+                messages = state.encode(now.epoch_crc, base, _EVERYTHING, moved=moved, zstd=True)
+                told += messages
+                size += sum(map(len, messages))
+                if size > MOST_BYTES:
+                    break
+        return PastTicks(b"".join(told), now.revision, moment)
+
+    def _alarms(self, asked: PastAlarmsAsk) -> Alarms:
+        from twinstage.telemetry.alarms.engine import AlarmEngine
+        from twinstage.telemetry.alarms.mode import mode_reader
+        from twinstage.telemetry.alarms.told import Teller
+        from twinstage.telemetry.history.query import History
+
+        contract, desk = self._live.contract, self._live.alarms
+        assert contract is not None and desk is not None
+        with History(self._folder) as history:
+            at = self._moment(history, asked.at, "at")
+            state = history.state_at(contract, at)
+        engine, teller = AlarmEngine(contract), Teller(contract)
+        kept = desk.journal.page(limit=MOST_ALARM_RECORDS)
+        engine.restore(one.record for one in reversed(kept) if one.record.at_ns <= at)
+        items = engine.listed() if asked.all else engine.active()
+        told = []
+        for item in items:
+            signal = item.spec.signal
+            value = float("nan") if signal is None else float(state.numeric[state.index(signal)])
+            told.append(teller.listed(item, value if np.isfinite(value) else None))
+        mode = mode_reader(contract, state)()
+        return Alarms.model_validate(
+            {"mode": mode, "flooded": engine.flooded, "count": len(engine), "alarms": told}
+        )
+
+    def _moment(self, history: "History", text: str, where: str) -> int:
+        """A moment from the beginning of the history on; the future is as the last reading left it."""
+        span = history.span()
+        if span is None:
+            raise Refused(404, "the history has no readings yet")
+        found = moment_ns(text.replace(" ", "+"), span[0], where=where)  # a + in a query is a blank
+        if found < span[0]:
+            raise UserError(f"{where} {text!r} lies before the history, which begins at {iso_ns(span[0])}")
+        return found
+
+
+class _Place:
+    """One of those who wait or work."""
+
+    def __init__(self, desk: PastDesk) -> None:
+        self._desk = desk
+
+    def __enter__(self) -> None:
+        self._desk._waiting += 1
+
+    def __exit__(self, *_: object) -> None:
+        self._desk._waiting -= 1
+
+
+def undriven(told: TickColumns, plan: "BindingPlan") -> TickColumns:
+    """Of what was told so far the rows that no binding drives: poses, colours and switches that people and programs gave."""
+    pose, style, shown = told.pose, told.style, told.visibility
+    free = ~np.isin(pose.index, plan.bound_nodes)
+    painted = ~np.isin(style.index, plan.styles.node)
+    switched = ~np.isin(shown.index, plan.switched_nodes)
+    nothing = np.empty(0, np.intp)
+    return replace(
+        told,
+        pose=replace(
+            pose,
+            index=pose.index[free],
+            translation=pose.translation[free],
+            rotation=pose.rotation[free],
+            scale=None if pose.scale is None else pose.scale[free],
+        ),
+        style=replace(style, index=style.index[painted], rgba=style.rgba[painted]),
+        visibility=replace(shown, index=shown.index[switched], visible=shown.visible[switched]),
+        signals=replace(
+            told.signals,
+            signal=told.signals.signal[nothing],
+            value=told.signals.value[nothing],
+            event_ns=told.signals.event_ns[nothing],
+            quality=told.signals.quality[nothing],
+        ),
+        texts=TextColumns(
+            told.texts.signal[nothing], (), told.texts.event_ns[nothing], told.texts.quality[nothing]
+        ),
+        entities=EntityColumns(told.entities.index[nothing], told.entities.entity[nothing]),
+    )

@@ -1,0 +1,52 @@
+/** Over the picture: the most urgent alarm of high or critical priority that nobody has acknowledged. */
+import { h, icon, setData, setText } from "../../ui/dom.ts";
+import { againstLimit, type Alarm, isUnseen, listed, NO_FILTER, urgency } from "./model.ts";
+
+const LEAST = urgency("high");
+
+export class Banner {
+  readonly element = h("div", { class: "alarm-banner", role: "alert" });
+  private readonly priority = h("strong", {});
+  private readonly text = h("span", { class: "alarm-banner-text" });
+  private readonly more = h("span", { class: "alarm-banner-more" });
+  private readonly ack = h("button", { type: "button" }, "Acknowledge");
+  private alarm: Alarm | null = null;
+  /** Closed by the user, by id and time raised: raised anew, it comes again. */
+  private readonly closed = new Set<string>();
+
+  constructor(acknowledge: (alarm: string) => void, goTo: (alarm: string) => void) {
+    const go = h("button", { type: "button" }, "Go to");
+    const close = h("button", { type: "button", class: "alarm-banner-close", "aria-label": "Close this alarm's banner" }, icon("close"));
+    this.element.append(this.priority, this.text, this.more, go, this.ack, close);
+    this.element.hidden = true;
+    this.ack.addEventListener("click", () => this.alarm && acknowledge(this.alarm.id));
+    go.addEventListener("click", () => this.alarm && goTo(this.alarm.id));
+    close.addEventListener("click", () => this.close());
+  }
+
+  private close(): void {
+    if (this.alarm) this.closed.add(keyOf(this.alarm));
+    this.element.hidden = true;
+  }
+
+  draw(alarms: readonly Alarm[], mayAnswer: boolean): void {
+    const urgent = listed(alarms, NO_FILTER, new Map()).filter(
+      (alarm) => isUnseen(alarm) && urgency(alarm.priority) >= LEAST,
+    );
+    const waiting = urgent.filter((alarm) => !this.closed.has(keyOf(alarm)));
+    const [alarm = null] = waiting;
+    this.alarm = alarm;
+    this.element.hidden = alarm === null;
+    if (!alarm) return;
+    setData(this.element, "priority", alarm.priority);
+    setText(this.priority, alarm.priority);
+    const value = alarm.kind === "equals" ? "" : againstLimit(alarm);
+    setText(this.text, `${alarm.message || alarm.id}${value ? ` (${value})` : ""}`);
+    setText(this.more, waiting.length > 1 ? `+${waiting.length - 1} more` : "");
+    this.ack.hidden = !mayAnswer;
+  }
+}
+
+function keyOf(alarm: Alarm): string {
+  return `${alarm.id} ${alarm.raised ?? ""}`;
+}
