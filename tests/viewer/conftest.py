@@ -267,9 +267,7 @@ def wait_until(page: Any, expression: str, seconds: float = 20.0) -> Any:
 
 
 @contextmanager
-def opened(
-    browser: Any, url: str, *, ready: bool = True, forgive: tuple[str, ...] = (), **context: Any
-) -> Iterator[Any]:
+def opened(browser: Any, url: str, *, ready: bool = True, forgive: tuple[str, ...] = (), **context: Any) -> Iterator[Any]:
     """A page of its own context (nothing kept from others); errors in its console fail at the end, unless they are forgiven."""
     made = browser.new_context(**{"viewport": {"width": 640, "height": 400}, **context})
     page = made.new_page()
