@@ -50,6 +50,7 @@ test("a value is shown in the contract's unit or in SI", () => {
 test("who may not edit reads why", () => {
   assert.equal(whyNot("live", "engineer"), null);
   assert.match(whyNot("live", "operator") ?? "", /role engineer; yours is operator/);
+  assert.match(whyNot("live", "engineer", true) ?? "", /past/);
   assert.match(whyNot("down", "engineer") ?? "", /twin is away/);
 });
 

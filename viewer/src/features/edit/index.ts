@@ -67,7 +67,7 @@ function addCommands(bench: Workbench, gizmo: Gizmo): void {
     run: () => gizmo.setSpace(gizmo.space === "world" ? "local" : "world"),
   });
   bench.addCommand({
-    ...{ id: "edit.snap", title: "Snap to steps", group: "Edit", keys: ["Shift+Y"] },
+    ...{ id: "edit.snap", title: "Snap to steps", group: "Edit", keys: ["Shift+K"] },
     pressed: () => gizmo.snap,
     run: () => gizmo.setSnap(!gizmo.snap),
   });

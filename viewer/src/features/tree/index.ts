@@ -19,7 +19,7 @@ function install(bench: Workbench): void {
     side: "left",
     order: 10,
     element: panel.element,
-    refresh: (nowMs) => panel.refresh(nowMs),
+    refresh: () => panel.refresh(),
   });
   const dress = (): void => {
     const { stage, scene, state } = bench;
