@@ -213,7 +213,7 @@ def test_a_colour_by_value_is_seen_in_the_picture(live: Any, live_page: Any, unt
     until(live_page, "Math.abs(twinstage.values['motor.temperature'].value - 352.15) < 0.01")
     red = settled(live_page, x, y)
     assert green[1] > green[0] + 30 and red[0] > red[1] + 30, (green, red)
-    live_page.click(".bind .button:text-is('Preview')")
+    live_page.click(".bind .button:text-is('Stop preview')")
     assert live.ask("api/v1/edits")["total"] == 0
 
 
