@@ -282,3 +282,26 @@ def test_breadcrumbs_lead_up(live_page: Any) -> None:
     assert re.sub(r"\s", "", crumbs.inner_text()) == "/Cell/Belt/Motor"
     crumbs.locator("button").nth(1).click()
     assert live_page.evaluate("twinstage.selected") == "/Cell/Belt"
+
+
+def test_the_long_course_of_a_signal_comes_from_the_history(live: Any, live_page: Any, until: Until) -> None:
+    def chart(route: Any) -> None:
+        span = 5_000_000_000
+        first = live_page.evaluate("Date.now()") * 1_000_000 - 120 * span
+        route.fulfill(
+            json={"firstNs": str(first), "stepNs": str(span), "last": [300.0 + k % 7 for k in range(120)]}
+        )
+
+    inked = """(() => {
+      const canvas = document.querySelector('.signal .sparkline');
+      const { width, height } = canvas;
+      return canvas.getContext('2d').getImageData(0, 0, width / 2, height).data.some((value) => value > 0);
+    })()"""
+    live_page.evaluate("twinstage.select('/Cell/Belt/Motor')")
+    until(live_page, "document.querySelectorAll('.attr').length > 3")
+    live_page.route("**/history/chart*", chart)
+    live.say(motor_temperature=41.0, motor_current=3.5)
+    live_page.click("[data-span]")
+    until(live_page, inked)
+    live_page.click("[data-span]")
+    live_page.unroute("**/history/chart*")
