@@ -72,7 +72,7 @@ function addCommands(bench: Workbench, gizmo: Gizmo): void {
     run: () => gizmo.setSnap(!gizmo.snap),
   });
   bench.addCommand({
-    ...{ id: "edit.bind", title: "Bind a signal to the selection", group: "Edit", keys: ["B"] },
+    ...{ id: "edit.bind", title: "Bind a signal to the selection", group: "Edit", keys: ["Shift+B"] },
     enabled: () => bench.state.selected !== null,
     run: () => bench.openPanel("bind"),
   });
