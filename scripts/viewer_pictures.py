@@ -67,7 +67,7 @@ class Stage:
         page.context.close()
 
 
-def wait(page: Any, expression: str, seconds: float = 60.0) -> None:
+def wait(page: Any, expression: str, seconds: float = 240.0) -> None:
     """Polls from outside: the page's policy forbids what Playwright does inside it."""
     deadline = time.monotonic() + seconds
     while not page.evaluate(expression):
