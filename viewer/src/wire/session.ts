@@ -128,7 +128,7 @@ export class Session {
     const have = whole ? { epoch, revision, seq } : null;
     this.narrowed ||= interest !== null;
     const protocol = { min: VERSION, max: VERSION };
-    return [send({ type: "hello", protocol, token, want: WANT, caps: CAPS, have, interest: interest as Hello["interest"], rate })];
+    return [send({ type: "hello", protocol, token, want: WANT, caps: CAPS, have, interest: interest as Required<Hello>["interest"], rate })];
   }
 
   text(data: string): Effect[] {
