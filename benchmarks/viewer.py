@@ -4,7 +4,8 @@ decode_apply_10k: script time of a frame in which a tick came: taking in its mes
 interpolating, and writing the instances' columns; all 10,000 prims move in each tick, 20 ticks a second. What drawing costs is
 the graphics card's and not counted.
 bundle_gzip: all that a browser fetches before the scene, each file gzipped.
-first_picture: from asking for the page of the bundled work cell to the frame in which all its geometry is on screen; nothing cached.
+first_picture: from asking for the page of the bundled work cell to the frame in which all its geometry is on screen; nothing is
+cached.
 """
 
 import argparse

@@ -4,8 +4,8 @@
         live.say(belt_speed=2.0)                            # a reading now, over TCP
         until(live_page, "twinstage.values['belt.speed'].value === 2")
 
-`live_page` is one page a module (860 x 480: a desk, not a phone); `open_page(url, ...)` opens another. Each fails its test on an
-error in the console. Polls come from outside: the page forbids what `wait_for_function` does inside it.
+`live_page` is one page a module (860 x 480: a desk, not a phone); `open_page(url, ...)` opens another. Each fails its
+test on an error in the console. Polls come from outside: the page forbids what `wait_for_function` does inside it.
 """
 
 import json
