@@ -2,6 +2,7 @@
 import type { Feature } from "../workbench.ts";
 import { alarms } from "./alarms/index.ts";
 import { cameras } from "./cameras/index.ts";
+import { charts } from "./charts/index.ts";
 import { properties } from "./properties/index.ts";
 import { time } from "./time/index.ts";
 import { tree } from "./tree/index.ts";
@@ -14,4 +15,5 @@ export const FEATURES: readonly Feature[] = [
   properties,
   alarms,
   time,
+  charts,
 ];
