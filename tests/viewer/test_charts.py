@@ -87,8 +87,8 @@ def test_the_line_is_a_pixel_on_the_canvas(live_page: Any, told: list[tuple[floa
         const { width, height } = canvas;
         const { data } = canvas.getContext('2d').getImageData(0, 0, width, height);
         const columns = new Array(width).fill(0);
-        for (let i = 0; i < width * height; i++)
-            if (Math.abs(data[4*i] - 76) < 12 && Math.abs(data[4*i+1] - 194) < 12 && Math.abs(data[4*i+2] - 230) < 12) columns[i % width]++;
+        const near = (at, color) => color.every((part, k) => Math.abs(data[4 * at + k] - part) < 12);
+        for (let i = 0; i < width * height; i++) if (near(i, [76, 194, 230])) columns[i % width]++;
         return columns;
     }"""
     columns = np.array(live_page.evaluate(count))

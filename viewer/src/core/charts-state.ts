@@ -14,6 +14,8 @@ export interface ChartsState {
 }
 
 export const NO_CHARTS: ChartsState = { charts: [], spanMs: 120_000, layouts: {} };
+/** The least time that is seen [ms]. */
+export const LEAST_SPAN_MS = 200;
 export const MOST_CHARTS = 8;
 export const MOST_SIGNALS = 8;
 
@@ -23,7 +25,7 @@ export function chartsState(kept: unknown): ChartsState {
   const named = typeof layouts === "object" && layouts !== null ? Object.entries(layouts) : [];
   return {
     charts: specs(charts),
-    spanMs: typeof spanMs === "number" && spanMs >= 1000 ? spanMs : NO_CHARTS.spanMs,
+    spanMs: typeof spanMs === "number" && spanMs >= LEAST_SPAN_MS ? spanMs : NO_CHARTS.spanMs,
     layouts: Object.fromEntries(named.map(([name, list]) => [name, specs(list)])),
   };
 }

@@ -1,5 +1,5 @@
 /** Charts of signals over time, from the history: one panel, one window for all of its charts, one cursor. */
-import { chartsState, type ChartsState, withLayout, without, withSignals } from "../../core/charts-state.ts";
+import { chartsState, type ChartsState, LEAST_SPAN_MS, withLayout, without, withSignals } from "../../core/charts-state.ts";
 import { isoOf } from "../../core/playhead.ts";
 import { h } from "../../ui/dom.ts";
 import type { Feature, Workbench } from "../../workbench.ts";
@@ -16,7 +16,7 @@ const SPANS: readonly (readonly [string, number])[] = [
   ["24 h", 86_400_000],
   ["7 d", 604_800_000],
 ];
-const LEAST_MS = 200;
+
 const MOST_MS = 366 * 86_400_000;
 const ALARMS_EVERY_MS = 10_000;
 
@@ -162,7 +162,7 @@ class Charts {
   }
 
   private window(spanMs: number, endMs: number | null): void {
-    const span = Math.min(MOST_MS, Math.max(LEAST_MS, spanMs));
+    const span = Math.min(MOST_MS, Math.max(LEAST_SPAN_MS, spanMs));
     const newest = this.bench.newestMs;
     this.endMs = endMs !== null && endMs >= newest && this.bench.pastMs === null ? null : endMs;
     if (span !== this.state.spanMs) this.set({ ...this.state, spanMs: span });
