@@ -3,9 +3,11 @@ import type { Feature } from "../workbench.ts";
 import { alarms } from "./alarms/index.ts";
 import { cameras } from "./cameras/index.ts";
 import { charts } from "./charts/index.ts";
+import { log } from "./log/index.ts";
 import { properties } from "./properties/index.ts";
 import { time } from "./time/index.ts";
 import { tree } from "./tree/index.ts";
+import { values } from "./values/index.ts";
 import { view } from "./view/index.ts";
 
 export const FEATURES: readonly Feature[] = [
@@ -16,4 +18,6 @@ export const FEATURES: readonly Feature[] = [
   alarms,
   time,
   charts,
+  values,
+  log,
 ];
