@@ -35,6 +35,8 @@ export class App {
     frame: new Hooks<[now: number], boolean | void>(),
     drawn: new Hooks<[]>(),
     alarm: new Hooks<[]>(),
+    /** Of the server, with its data: what no other hook is for. */
+    event: new Hooks<[name: string, data: unknown]>(),
     notice: new Hooks<[level: string, text: string]>(),
     /** The link is in another state. */
     link: new Hooks<[]>(),
@@ -51,6 +53,7 @@ export class App {
   /** Totals of what came over the wire. */
   readonly wire = { ticks: 0, keyframes: 0, deltaRows: 0, inflated: 0 };
   private selectedPath: string | null = null;
+  /** Of the present scene. */
   player: Player | null = null;
   private readonly geometry: GeometryCache;
   private readonly textures: Textures;
@@ -77,6 +80,7 @@ export class App {
       onTick: (tick: Tick) => this.receive(tick),
       onNotice: (level: string, text: string) => this.on.notice.call(level, text),
       onAlarm: () => this.on.alarm.call(),
+      onEvent: (name: string, data: unknown) => this.on.event.call(name, data),
       onChange: () => this.on.link.call(),
     };
     this.link = recorded ? new Link(url.href, handlers, () => recorded.connect()) : new Link(url.href, handlers);

@@ -2,23 +2,26 @@
 import type { App } from "./app.ts";
 import type { Action, UiState } from "./core/ui-state.ts";
 import type { Store } from "./core/store.ts";
+import { Marks } from "./core/marks.ts";
 import { UiStore } from "./core/ui-store.ts";
 import { AddressBar } from "./shell/address-bar.ts";
 import { Commands } from "./shell/commands.ts";
 import { Docks } from "./shell/docks.ts";
 import { keepLayout, keptLayout } from "./shell/layout.ts";
+import { NARROW } from "./shell/narrow.ts";
 import { Notices } from "./shell/notices.ts";
 import { Server } from "./shell/rest.ts";
 import { Slots } from "./shell/slots.ts";
 import { Tools } from "./shell/tools.ts";
 import type { Player } from "./player.ts";
-import type { IconName } from "./ui/dom.ts";
+import { byId, type IconName } from "./ui/dom.ts";
+import { Labels } from "./view/labels.ts";
 import type { StageView } from "./view/stage-view.ts";
 import type { Viewport } from "./view/viewport.ts";
 import type { Link } from "./wire/link.ts";
 import type { SceneData } from "./wire/scene-data.ts";
 import type { Tick } from "./wire/session.ts";
-import type { AddressPart, Command, Feature, Panel, Undo, Workbench } from "./workbench.ts";
+import type { AddressPart, Command, Feature, Mark, Panel, Undo, Workbench } from "./workbench.ts";
 
 /** How often panels are refreshed [ms]. */
 const PANEL_MS = 125;
@@ -32,10 +35,13 @@ export class Bench implements Workbench {
   readonly addressBar = new AddressBar();
   readonly notices = new Notices();
   readonly rest: Server;
+  readonly labels: Labels;
   private readonly tools = new Tools(this.commands);
   private readonly badges = new Slots("badges");
   private readonly bars = new Slots("bars");
   private readonly features = new Set<string>();
+  private readonly claims = new Set<(text: string) => boolean>();
+  private readonly marks = new Marks();
   private readonly pastHooks = new Set<(ms: number | null) => void>();
   private alarmsAsked = 0;
 
@@ -45,14 +51,19 @@ export class Bench implements Workbench {
     private readonly exposed: object,
   ) {
     this.rest = new Server(app.base);
-    keepLayout(this.store);
+    keepLayout(this.store, () => window.matchMedia(NARROW).matches);
+    this.labels = new Labels(app.viewport, byId("picture"), (path) => this.dispatch({ type: "select", path }));
+    app.on.drawn.add(() => this.labels.draw());
     this.store.watch(
       (state) => state.selected,
       (path) => app.showSelected(path),
     );
     app.on.scene.add(() => this.addressBar.restore());
     app.on.link.add(() => this.refresh());
-    app.on.notice.add((level, text) => this.notice(level === "error" || level === "warning" ? level : "info", text));
+    app.on.notice.add((level, text) => {
+      if ([...this.claims].some((claims) => claims(text))) return;
+      this.notice(level === "error" || level === "warning" ? level : "info", text);
+    });
     this.addAddressPart({
       key: "selected",
       read: () => this.state.selected,
@@ -227,12 +238,43 @@ export class Bench implements Workbench {
     return this.app.on.frame.add(then);
   }
 
+  onDrawn(then: () => void): Undo {
+    return this.app.on.drawn.add(then);
+  }
+
   onAlarm(then: () => void): Undo {
     return this.app.on.alarm.add(then);
   }
 
   notice(level: "info" | "warning" | "error", text: string): void {
     this.notices.add(level, text);
+  }
+
+  claimNotices(claims: (text: string) => boolean): Undo {
+    this.claims.add(claims);
+    return () => this.claims.delete(claims);
+  }
+
+  onEvent(name: string, then: (data: unknown) => void): Undo {
+    return this.app.on.event.add((told, data) => {
+      if (told === name) then(data);
+    });
+  }
+
+  setMarks(feature: string, marks: ReadonlyMap<string, Mark>): void {
+    this.marks.set(feature, marks);
+  }
+
+  markOf(path: string): Mark | null {
+    return this.marks.of(path);
+  }
+
+  markedPaths(): string[] {
+    return this.marks.paths();
+  }
+
+  onMarks(then: () => void): Undo {
+    return this.marks.changed.add(then);
   }
 
   expose(name: string, value: unknown): void {

@@ -9,6 +9,7 @@ import type { Action, UiState } from "./core/ui-state.ts";
 import type { Store } from "./core/store.ts";
 import type { Player } from "./player.ts";
 import type { IconName } from "./ui/dom.ts";
+import type { Labels } from "./view/labels.ts";
 import type { StageView } from "./view/stage-view.ts";
 import type { Viewport } from "./view/viewport.ts";
 import type { Link } from "./wire/link.ts";
@@ -49,6 +50,14 @@ export interface Panel {
   shown?(visible: boolean): void;
 }
 
+/** A sign beside a prim, in the tree and elsewhere. */
+export interface Mark {
+  readonly level: "info" | "warning" | "error";
+  /** One word for the eye, such as `high`; in full for `title`. */
+  readonly word: string;
+  readonly title: string;
+}
+
 /** A part of the address after `#`, such as `camera=…`, so that a link restores the view. */
 export interface AddressPart {
   readonly key: string;
@@ -72,6 +81,8 @@ export interface Workbench {
   addCommand(command: Command): Undo;
   /** Does what the command does; false where there is no such command, or not now. */
   runCommand(id: string): boolean;
+  /** All commands that there are now. */
+  readonly commands: { all(): Command[] };
   addPanel(panel: Panel): Undo;
   /** Brings a panel to the front, or closes it where it is there. */
   openPanel(id: string): void;
@@ -95,8 +106,10 @@ export interface Workbench {
   readonly stage: StageView | null;
   /** What turns ticks into motion; another one with each scene. It can show a moment of the past instead. */
   readonly player: Player | null;
+  /** Text over the picture, anchored to the scene; each feature sets its own (`labels.set(NAME, list)`). */
+  readonly labels: Labels;
   readonly signals: Store;
-  /** What this viewer may do: viewer, operator, editor, admin (docs/access.md). */
+  /** What this viewer may do: viewer, operator, engineer (docs/access.md). */
   readonly role: string;
   /** The twin's time now [ms since 1970]: of what is shown, so it stands still where the user scrubs. */
   now(): number;
@@ -115,13 +128,28 @@ export interface Workbench {
   onTick(then: (tick: Tick) => void): Undo;
   /** Before each drawn frame; true asks for another one. */
   onFrame(then: (now: number) => boolean | void): Undo;
+  /** After each drawn frame, in the same task: its pixels can still be read. */
+  onDrawn(then: () => void): Undo;
   /** An alarm was raised, acknowledged, cleared, shelved: lists ask for them again. */
   onAlarm(then: () => void): Undo;
+
+  /** Events of the server that are not the page's own, such as `overlay`, with their data. */
+  onEvent(name: string, then: (data: unknown) => void): Undo;
+
+  /** Signs beside prims, by path: each feature replaces its own. */
+  setMarks(feature: string, marks: ReadonlyMap<string, Mark>): void;
+  /** The worst sign of a prim; null for none. */
+  markOf(path: string): Mark | null;
+  /** All prims with a sign. */
+  markedPaths(): string[];
+  onMarks(then: () => void): Undo;
 
   /** Path of the selection, or null. Select through here: `dispatch({ type: "select", path })`. */
   readonly selectedPath: string | null;
   /** A sentence that goes away by itself, or that stays (`error`). */
   notice(level: "info" | "warning" | "error", text: string): void;
+  /** Sentences of the server that a feature shows in a way of its own: they come up nowhere else. */
+  claimNotices(claims: (text: string) => boolean): Undo;
   /** Adds a method or value to `window.twinstage` for tests and scripts. */
   expose(name: string, value: unknown): void;
 }

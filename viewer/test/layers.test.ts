@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { colorAt, grown, placeIn } from "../src/features/layers/colors.ts";
-import { arrange, type Wish } from "../src/features/layers/declutter.ts";
+import { arrange, type Wish } from "../src/core/declutter.ts";
 import { spread } from "../src/features/layers/heat.ts";
 import { fits, layersFrom, START, targetsOf } from "../src/features/layers/settings.ts";
 import { Tracks } from "../src/features/layers/tracks.ts";

@@ -21,8 +21,12 @@ const NONE: ReadonlySet<number> = new Set();
 export class Appearance {
   /** What this viewer alone does not show; see `setAside`. */
   private aside: Aside | null = null;
+  /** The same at the last `update`. */
+  private asideBefore: Aside | null = null;
   private readonly own: Uint8Array;
   private readonly styles = new Map<number, Tint>();
+  /** What this viewer paints by value: over the style of the same node, below a nearer one. */
+  private values: ReadonlyMap<number, Tint> = new Map();
   private greyed = NONE;
   private faded = NONE;
   /** 1 where the node or an ancestor is switched off; valid after `update`. */
@@ -67,6 +71,15 @@ export class Appearance {
     this.dirty = true;
   }
 
+  /** Tints by value instead of those before; only of this viewer, never of the twin. */
+  setValues(values: ReadonlyMap<number, Tint>): void {
+    const before = this.values;
+    this.values = values;
+    for (const [node, tint] of values) if (!sameTint(before.get(node), tint)) this.restyled.add(node);
+    for (const node of before.keys()) if (!values.has(node)) this.restyled.add(node);
+    this.dirty ||= this.restyled.size > 0;
+  }
+
   /** Nodes whose data is bad, and those whose data is stale. */
   setDoubtful(bad: ReadonlySet<number>, stale: ReadonlySet<number> = NONE): void {
     if (sameSet(bad, this.greyed) && sameSet(stale, this.faded)) return;
@@ -86,6 +99,15 @@ export class Appearance {
     return !this.hidden[node] && !this.hidden[prim] && !isAside(this.aside, node, prim);
   }
 
+  private sameAside(node: number): boolean {
+    const { aside, asideBefore } = this;
+    if (aside === asideBefore) return true;
+    return (
+      (aside?.hidden[node] ?? 0) === (asideBefore?.hidden[node] ?? 0) &&
+      (aside?.outside[node] ?? 0) === (asideBefore?.outside[node] ?? 0)
+    );
+  }
+
   /** Whether `update` has something to do. */
   get stale(): boolean {
     return this.dirty;
@@ -99,22 +121,23 @@ export class Appearance {
     for (let i = 0; i < this.own.length; i++) {
       const p = this.treeParent[i];
       const hidden = this.own[i] === 0 || (p >= 0 && this.hidden[p]) ? 1 : 0;
-      const painter = this.styles.has(i) ? i : p >= 0 ? this.painter[p] : -1;
+      const painter = this.styles.has(i) || this.values.has(i) ? i : p >= 0 ? this.painter[p] : -1;
       const own = this.greyed.has(i) ? 2 : this.faded.has(i) ? 1 : 0;
       const doubt = p >= 0 ? Math.max(own, this.doubt[p]) : own;
-      const same = hidden === this.hidden[i] && painter === this.painter[i] && doubt === this.doubt[i];
+      const same = this.sameAside(i) && hidden === this.hidden[i] && painter === this.painter[i] && doubt === this.doubt[i];
       if (same && !this.restyled.has(painter)) continue;
       [this.hidden[i], this.painter[i], this.doubt[i]] = [hidden, painter, doubt];
       changed.push(i);
     }
     this.restyled.clear();
+    this.asideBefore = this.aside;
     this.changed = changed;
     return true;
   }
 
   tint(node: number): Tint {
     if (this.doubt[node] === 2) return GREY_TINT;
-    const style = this.styles.get(this.painter[node]);
+    const style = this.values.get(this.painter[node]) ?? this.styles.get(this.painter[node]);
     if (this.doubt[node] === 0) return style ?? NO_TINT;
     return style ? faded(style) : FADED_TINT;
   }
@@ -131,6 +154,10 @@ function faded([r, g, b, a]: Tint): Tint {
 function linear(byte: number): number {
   const c = byte / 255;
   return c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
+}
+
+function sameTint(a: Tint | undefined, b: Tint): boolean {
+  return a !== undefined && a.every((value, c) => value === b[c]);
 }
 
 function sameSet(a: ReadonlySet<number>, b: ReadonlySet<number>): boolean {

@@ -4,7 +4,18 @@ import { alarms } from "./alarms/index.ts";
 import { cameras } from "./cameras/index.ts";
 import { charts } from "./charts/index.ts";
 import { log } from "./log/index.ts";
+import { palette } from "./palette/index.ts";
+import { edit } from "./edit/index.ts";
 import { properties } from "./properties/index.ts";
+import { share } from "./share/index.ts";
+import { table } from "./table/index.ts";
+import { theme } from "./theme/index.ts";
+import { layers } from "./layers/index.ts";
+import { measure } from "./measure/index.ts";
+import { navigate } from "./navigate/index.ts";
+import { picture } from "./picture/index.ts";
+import { scale } from "./scale/index.ts";
+import { section } from "./section/index.ts";
 import { time } from "./time/index.ts";
 import { tree } from "./tree/index.ts";
 import { values } from "./values/index.ts";
@@ -14,10 +25,21 @@ export const FEATURES: readonly Feature[] = [
   view,
   tree,
   cameras,
+  navigate,
+  section,
+  measure,
+  scale,
+  picture,
   properties,
+  edit,
   alarms,
+  share,
+  table,
+  theme,
+  palette,
   time,
   charts,
   values,
   log,
+  layers,
 ];

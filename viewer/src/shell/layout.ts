@@ -3,11 +3,14 @@ import { START, type Side, type Theme, type UiState } from "../core/ui-state.ts"
 import type { UiStore } from "../core/ui-store.ts";
 
 const KEY = "twinstage.layout";
+/** Features whose choices are kept, too. */
+const FEATURES: readonly string[] = ["alarms", "layers"];
 
 interface Kept {
   readonly open?: Partial<Record<Side, string | null>>;
   readonly sizes?: Partial<Record<Side, number>>;
   readonly theme?: Theme;
+  readonly extra?: Readonly<Record<string, unknown>>;
 }
 
 /** The state to begin with. */
@@ -19,24 +22,32 @@ export function keptLayout(): UiState {
       open: { ...START.open, ...kept.open },
       sizes: { ...START.sizes, ...kept.sizes },
       theme: kept.theme ?? START.theme,
+      extra: { ...START.extra, ...kept.extra },
     };
   } catch {
     return START; // storage is forbidden or damaged
   }
 }
 
-export function keepLayout(store: UiStore): void {
+/** `narrow`: the sides lie over the picture now, and what is open is no choice for later. */
+export function keepLayout(store: UiStore, narrow: () => boolean): void {
+  let open = store.state.open;
   const save = (): void => {
-    const { open, sizes, theme } = store.state;
+    const { sizes, theme } = store.state;
+    if (!narrow()) ({ open } = store.state);
     try {
-      window.localStorage.setItem(KEY, JSON.stringify({ open, sizes, theme }));
+      window.localStorage.setItem(KEY, JSON.stringify({ open, sizes, theme, extra: chosen(store.state.extra) }));
     } catch {
       // Without storage the layout lasts as long as the page.
     }
   };
-  for (const part of ["open", "sizes", "theme"] as const)
+  for (const part of ["open", "sizes", "theme", "extra"] as const)
     store.watch(
       (state) => state[part],
       (value) => value !== START[part] && save(),
     );
+}
+
+function chosen(extra: UiState["extra"]): UiState["extra"] {
+  return Object.fromEntries(Object.entries(extra).filter(([name]) => FEATURES.includes(name)));
 }

@@ -21,8 +21,12 @@ export function bindPointer(bench: Bench, overlay: Overlay): void {
     (event) => (down = event.button === 0 ? [event.clientX, event.clientY] : null),
   );
   canvas.addEventListener("pointerup", (event) => {
-    if (down && Math.hypot(event.clientX - down[0], event.clientY - down[1]) < CLICK_PX)
-      bench.dispatch({ type: "select", path: app.pathAt(event.clientX, event.clientY) });
+    if (down && Math.hypot(event.clientX - down[0], event.clientY - down[1]) < CLICK_PX) {
+      const { clientX, clientY } = event;
+      const { onClick } = app.viewport;
+      if (onClick) onClick(app.viewport.hit(clientX, clientY), clientX, clientY);
+      else bench.dispatch({ type: "select", path: app.pathAt(clientX, clientY) });
+    }
     down = null;
   });
   canvas.addEventListener("dblclick", () => bench.runCommand("view.frame"));

@@ -6,7 +6,10 @@ import { MathUtils, MOUSE, PerspectiveCamera, Quaternion, Vector3 } from "three"
 import { OrbitControls } from "three/addons/controls/OrbitControls.js";
 import { center, diagonal, isEmpty, type Box } from "../core/bounds.ts";
 import { Hooks } from "../core/hooks.ts";
+import type { SavedView } from "../core/views.ts";
 import type { CameraJson } from "../wire/scene-data.ts";
+import { Fly } from "./fly.ts";
+import { RigCamera } from "./rig-camera.ts";
 
 const FOV = 42;
 const MOVE_MS = 420;
@@ -17,7 +20,20 @@ interface View {
   readonly position: Vector3;
   readonly target: Vector3;
   readonly fov: number;
+  /** Half of the height that an orthographic view shows [m]; 0: perspective. */
+  readonly half: number;
 }
+
+/** Directions from what is looked at to the eye. Straight up would leave open which way is up in the picture. */
+export const DIRECTIONS = {
+  top: [0, -0.0005, 1],
+  bottom: [0, -0.0005, -1],
+  front: [0, -1, 0],
+  back: [0, 1, 0],
+  right: [1, 0, 0],
+  left: [-1, 0, 0],
+} as const;
+export type Direction = keyof typeof DIRECTIONS;
 
 interface Move {
   readonly from: View;
@@ -26,8 +42,9 @@ interface Move {
 }
 
 export class CameraRig {
-  readonly camera = new PerspectiveCamera(FOV, 1, 0.05, 1000);
+  readonly camera = new RigCamera(FOV, 1, 0.05, 1000);
   readonly controls: OrbitControls;
+  readonly fly: Fly;
   /** The scene's camera that is followed, or null in the free view. */
   following: CameraJson | null = null;
   /** Another camera of the scene is followed, or none any more. */
@@ -46,11 +63,12 @@ export class CameraRig {
     this.controls.enableDamping = true;
     this.controls.dampingFactor = 0.14;
     this.controls.zoomToCursor = true;
-    this.controls.maxPolarAngle = Math.PI * 0.98;
+    this.controls.maxPolarAngle = Math.PI;
     this.controls.mouseButtons = { LEFT: MOUSE.ROTATE, MIDDLE: MOUSE.PAN, RIGHT: MOUSE.PAN };
     this.controls.listenToKeyEvents(canvas);
     this.controls.addEventListener("change", onChange);
     this.controls.addEventListener("start", () => this.free());
+    this.fly = new Fly(canvas, this.camera, onChange);
   }
 
   /** The user takes over. */
@@ -93,7 +111,82 @@ export class CameraRig {
         )
       : this.camera.position.clone().sub(this.controls.target).normalize();
     const distance = this.fittingDistance(box, direction) * (home ? 1.04 : 1.35);
-    this.go({ position: target.clone().addScaledVector(direction, distance), target, fov: FOV }, animate);
+    this.look(target, direction, distance, animate);
+  }
+
+  /** Looks at a box along an axis. */
+  standard(box: Box, origin: readonly number[], from: Direction, animate: boolean): void {
+    if (isEmpty(box)) return;
+    this.free();
+    const target = new Vector3(...center(box)).sub(new Vector3(...origin));
+    const direction = new Vector3(...DIRECTIONS[from]).normalize();
+    this.look(target, direction, this.fittingDistance(box, direction) * 1.08, animate);
+  }
+
+  /** Turns to look at a place [m], from where the camera is. */
+  aim(place: readonly number[], origin: readonly number[]): void {
+    this.free();
+    const target = new Vector3(place[0] - origin[0], place[1] - origin[1], place[2] - origin[2]);
+    const half = this.camera.isFlat ? this.camera.halfHeight : 0;
+    this.go({ position: this.camera.position.clone(), target, fov: this.camera.fov, half }, false);
+  }
+
+  private look(target: Vector3, direction: Vector3, distance: number, animate: boolean): void {
+    const half = this.camera.isFlat ? distance * Math.tan(MathUtils.degToRad(FOV / 2)) : 0;
+    const back = half > 0 ? Math.max(distance, 3 * this.radius) : distance;
+    this.go({ position: target.clone().addScaledVector(direction, back), target, fov: FOV, half }, animate);
+  }
+
+  /** Orthographic or perspective, of the same things in the same size. */
+  setFlat(flat: boolean): void {
+    if (flat === this.camera.isFlat) return;
+    this.free();
+    const { camera, controls } = this;
+    const direction = camera.position.clone().sub(controls.target);
+    const slope = Math.tan(MathUtils.degToRad(camera.fov / 2));
+    if (flat) {
+      camera.setFlat(direction.length() * slope);
+      // Everything that could be seen stays in front of the eye.
+      direction.setLength(Math.max(direction.length(), 3 * this.radius));
+    } else {
+      direction.setLength(camera.halfHeight / slope);
+      camera.setPerspective();
+    }
+    camera.position.copy(controls.target).add(direction);
+    this.onChange();
+  }
+
+  /** Orbiting, or flying. */
+  setFlying(on: boolean): void {
+    if (on === this.fly.isOn) return;
+    this.free();
+    if (on) this.setFlat(false);
+    this.controls.enabled = !on;
+    if (on) this.fly.speed = MathUtils.clamp(this.radius / 4, 0.5, 50);
+    // Damping left over from a drag must not turn the camera back.
+    this.controls.enableDamping = !on;
+    this.fly.isOn = on;
+    this.onFollow.call();
+  }
+
+  /** The view as plain data; `origin`: of the view [m]. */
+  save(origin: readonly number[]): SavedView {
+    const world = (v: Vector3): [number, number, number] => [v.x + origin[0], v.y + origin[1], v.z + origin[2]];
+    const { camera, controls } = this;
+    return {
+      position: world(camera.position),
+      target: world(controls.target),
+      fov: camera.fov,
+      half: camera.isFlat ? camera.halfHeight : 0,
+    };
+  }
+
+  /** Goes to a view that was saved. */
+  restore(view: SavedView, origin: readonly number[], animate: boolean): void {
+    this.setFlying(false);
+    this.free();
+    const local = (p: readonly number[]): Vector3 => new Vector3(p[0] - origin[0], p[1] - origin[1], p[2] - origin[2]);
+    this.go({ position: local(view.position), target: local(view.target), fov: view.fov, half: view.half }, animate);
   }
 
   /** Distance from the box's middle at which all its corners are in the picture, seen from `direction` [m]. */
@@ -113,8 +206,14 @@ export class CameraRig {
 
   /** Puts the camera there and looks at the target; world coordinates relative to the origin. */
   private go(to: View, animate: boolean): void {
-    const from = { position: this.camera.position.clone(), target: this.controls.target.clone(), fov: this.camera.fov };
-    if (animate && !this.reducedMotion.matches) this.move = { from, to, start: performance.now() };
+    const from = {
+      position: this.camera.position.clone(),
+      target: this.controls.target.clone(),
+      fov: this.camera.fov,
+      half: this.camera.isFlat ? this.camera.halfHeight : 0,
+    };
+    const sameLens = from.half > 0 === to.half > 0;
+    if (animate && sameLens && !this.reducedMotion.matches) this.move = { from, to, start: performance.now() };
     else this.show(to);
     this.onChange();
   }
@@ -123,11 +222,13 @@ export class CameraRig {
     this.camera.position.copy(view.position);
     this.controls.target.copy(view.target);
     this.camera.fov = view.fov;
-    this.camera.updateProjectionMatrix();
+    if (view.half > 0) this.camera.setFlat(view.half);
+    else this.camera.setPerspective();
     this.camera.lookAt(view.target);
   }
 
   follow(camera: CameraJson): void {
+    this.setFlying(false);
     this.move = null;
     this.following = camera;
     // Damping left over from the last drag must not turn the camera.
@@ -141,6 +242,7 @@ export class CameraRig {
   release(): void {
     if (this.following === null) return;
     this.following = null;
+    if (this.camera.isFlat) this.camera.setPerspective();
     this.controls.enableDamping = true;
     this.onFollow.call();
     this.onChange();
@@ -153,10 +255,20 @@ export class CameraRig {
       this.clip();
       return false;
     }
+    if (this.fly.isOn) return this.flown(now);
     if (this.move) this.advance(now, this.move);
     const moving = this.controls.update();
     this.clip();
     return moving || this.move !== null;
+  }
+
+  private flown(now: number): boolean {
+    const distance = this.camera.position.distanceTo(this.controls.target);
+    const flying = this.fly.update(now);
+    const forward = new Vector3(0, 0, -1).applyQuaternion(this.camera.quaternion);
+    this.controls.target.copy(this.camera.position).addScaledVector(forward, distance);
+    this.clip();
+    return flying;
   }
 
   private advance(now: number, { from, to, start }: Move): void {
@@ -166,6 +278,7 @@ export class CameraRig {
       position: from.position.clone().lerp(to.position, eased),
       target: from.target.clone().lerp(to.target, eased),
       fov: MathUtils.lerp(from.fov, to.fov, eased),
+      half: MathUtils.lerp(from.half, to.half, eased),
     });
     if (t >= 1) this.move = null;
   }
@@ -178,7 +291,9 @@ export class CameraRig {
     this.camera.position.set(world[at + 3] - origin[0], world[at + 7] - origin[1], world[at + 11] - origin[2]);
     this.camera.quaternion.copy(quaternionOf(x, y, back));
     this.camera.fov = this.fovOf(json);
-    this.camera.updateProjectionMatrix();
+    // An orthographic camera sees an area of its apertures.
+    if (json.projection === "orthographic") this.camera.setFlat(this.fit(json, json.verticalAperture / 2000));
+    else this.camera.setPerspective();
     this.controls.target.copy(this.camera.position).addScaledVector(back, -Math.max(1, this.reach(back)));
   }
 
@@ -190,8 +305,12 @@ export class CameraRig {
   /** A vertical angle with which all that the camera sees fits into the window [degrees]. */
   private fovOf(json: CameraJson): number {
     const half = Math.tan((json.verticalFov || MathUtils.degToRad(FOV)) / 2);
+    return MathUtils.radToDeg(2 * Math.atan(this.fit(json, half)));
+  }
+
+  private fit(json: CameraJson, half: number): number {
     const aspect = json.verticalAperture > 0 ? json.horizontalAperture / json.verticalAperture : 1.5;
-    return MathUtils.radToDeg(2 * Math.atan(Math.max(half, (half * aspect) / this.camera.aspect)));
+    return Math.max(half, (half * aspect) / this.camera.aspect);
   }
 
   private clip(): void {

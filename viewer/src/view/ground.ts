@@ -18,6 +18,7 @@ varying vec2 vFromMiddle;
 uniform vec3 color;
 uniform float fade;
 uniform float cell;
+uniform float axes;
 float lines(float size, float width) {
   vec2 at = vMetres / size;
   vec2 step = fwidth(at);
@@ -28,14 +29,25 @@ float lines(float size, float width) {
 void main() {
   float strength = max(0.35 * lines(cell, 1.0), 0.75 * lines(cell * 10.0, 1.2));
   float alpha = strength * (1.0 - smoothstep(0.35, 1.0, length(vFromMiddle) / fade));
+  vec3 shade = color;
+  if (axes > 0.5) {
+    // The lines through zero: along x red, along y green.
+    vec2 away = abs(vMetres) / fwidth(vMetres);
+    float lineX = 1.0 - min(away.y / 1.6, 1.0), lineY = 1.0 - min(away.x / 1.6, 1.0);
+    float axis = max(lineX, lineY) * (1.0 - smoothstep(0.35, 1.0, length(vFromMiddle) / fade));
+    shade = mix(shade, lineX > lineY ? vec3(0.66, 0.16, 0.13) : vec3(0.2, 0.45, 0.13), axis);
+    alpha = max(alpha, axis);
+  }
   if (alpha < 0.004) discard;
-  gl_FragColor = vec4(color, alpha);
+  gl_FragColor = vec4(shade, alpha);
   #include <colorspace_fragment>
 }`;
 
 export class Ground {
   readonly group = new Group();
   private readonly grid: Mesh<PlaneGeometry, ShaderMaterial>;
+  private origin: readonly number[] = [0, 0, 0];
+  private axes = false;
   private readonly catcher: Mesh<PlaneGeometry, ShadowMaterial>;
 
   constructor() {
@@ -44,6 +56,7 @@ export class Ground {
       fade: { value: 20 },
       cell: { value: 1 },
       offset: { value: [0, 0] },
+      axes: { value: 0 },
     };
     const material = new ShaderMaterial({
       vertexShader: VERTEX,
@@ -73,8 +86,32 @@ export class Ground {
     this.catcher.geometry = new PlaneGeometry(2 * fade, 2 * fade);
     const { uniforms } = this.grid.material;
     uniforms.fade.value = fade;
-    uniforms.cell.value = fade > 400 ? 10 : 1;
-    uniforms.offset.value = [origin[0], origin[1]];
+    this.origin = origin;
+    this.offset();
+  }
+
+  /** Distance of the fine lines [m]; every tenth one is strong. False where it already is. */
+  setCell(metres: number): boolean {
+    const { cell } = this.grid.material.uniforms;
+    if (cell.value === metres) return false;
+    cell.value = metres;
+    this.offset();
+    return true;
+  }
+
+  /** Far from zero the lines are counted from nearer by, for float32's sake; zero is then out of sight. */
+  private offset(): void {
+    const { cell, offset, axes } = this.grid.material.uniforms;
+    const turn = 1000 * (cell.value as number);
+    const near = this.origin.slice(0, 2).every((value) => Math.abs(value) < turn / 2);
+    offset.value = near ? this.origin.slice(0, 2) : [this.origin[0] % turn, this.origin[1] % turn];
+    axes.value = this.axes && near ? 1 : 0;
+  }
+
+  /** The lines through zero in colour. */
+  setAxes(on: boolean): void {
+    this.axes = on;
+    this.offset();
   }
 
   set visible(visible: boolean) {

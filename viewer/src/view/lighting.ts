@@ -31,6 +31,8 @@ export class Lighting {
   environment: Environment | null = null;
   private readonly group = new Group();
   private readonly sun = new DirectionalLight();
+  /** What `apply` made of the scene's lights. */
+  told: LightLevels | null = null;
   private room: Texture | null = null;
 
   constructor(
@@ -62,6 +64,7 @@ export class Lighting {
     const middle = isEmpty(framing) ? ([0, 0, 0] as [number, number, number]) : center(framing);
     const radius = Math.max(0.5 * diagonal(framing), 0.5);
     const levels = lightLevels(data.json.lights, world, middle, radius, this.lean ? 0 : MAX_LOCAL);
+    this.told = levels;
     this.group.clear();
     this.scene.environmentIntensity = levels.ambient / ROOM_RADIANCE;
     this.environment = this.lean

@@ -10,6 +10,10 @@ import type { TextureInputJson } from "../wire/scene-data.ts";
 /** Name of the per-instance attribute: roots of linear rgb, and strength. */
 export const TINT_ATTRIBUTE = "twinTint";
 
+/** Colour of cut solids, linear rgb, and whether anything is cut: shared by all materials. */
+export const CUT = { value: 0 };
+const CUT_COLOR = "vec3( 0.42, 0.16, 0.07 )";
+
 type Shader = WebGLProgramParametersWithUniforms;
 
 /** GLSL expression for one channel of `sample`, scaled and biased; null where the plain one is meant. */
@@ -46,12 +50,15 @@ export function patchMaterial(
   material: MeshStandardMaterial,
   textures: Readonly<Record<string, TextureInputJson>>,
   chunks: Readonly<Record<string, string>>,
+  /** Whether back faces are the inside of something. */
+  isSolid: boolean,
 ): void {
   const swaps = channelSwaps(textures);
-  const key = `twin|${swaps.map((swap) => swap.chunk + swap.to).join("|")}`;
+  const key = `twin|${isSolid}|${swaps.map((swap) => swap.chunk + swap.to).join("|")}`;
   material.customProgramCacheKey = () => key;
   material.onBeforeCompile = (shader: Shader) => {
     addTint(shader);
+    if (isSolid) addCut(shader);
     for (const { chunk, from, to } of swaps)
       shader.fragmentShader = shader.fragmentShader.replace(`#include <${chunk}>`, chunks[chunk].replace(from, to));
   };
@@ -70,5 +77,16 @@ function addTint(shader: Shader): void {
     .replace(
       "#include <emissivemap_fragment>",
       "#include <emissivemap_fragment>\ntotalEmissiveRadiance = mix( totalEmissiveRadiance, vTint.rgb * 0.2, vTint.a );",
+    );
+}
+
+/** Back faces of solids are flat: seen through a cut they are its filling. */
+function addCut(shader: Shader): void {
+  shader.uniforms.twinCut = CUT;
+  shader.fragmentShader = shader.fragmentShader
+    .replace("#include <common>", "#include <common>\nuniform float twinCut;")
+    .replace(
+      "#include <tonemapping_fragment>",
+      `if ( twinCut > 0.5 && ! gl_FrontFacing ) gl_FragColor = vec4( ${CUT_COLOR}, 1.0 );\n#include <tonemapping_fragment>`,
     );
 }

@@ -11,7 +11,7 @@ import {
   type Texture,
 } from "three";
 import type { MaterialJson, SceneJson, TextureInputJson } from "../wire/scene-data.ts";
-import { patchMaterial } from "./material-patch.ts";
+import { CUT, patchMaterial } from "./material-patch.ts";
 import type { Textures } from "./textures.ts";
 
 /** Surroundings for materials that reflect. */
@@ -23,6 +23,7 @@ export interface Environment {
 
 export class Materials {
   private environment: Environment | null = null;
+  private isCut = false;
   private readonly made = new Map<string, MeshStandardMaterial>();
 
   constructor(
@@ -40,8 +41,9 @@ export class Materials {
     const key = `${index}|${hasColors}|${doubleSided}`;
     let material = this.made.get(key);
     if (!material) {
-      material = this.make(this.json.materials[index] ?? null, hasColors);
-      material.side = doubleSided ? DoubleSide : FrontSide;
+      material = this.make(this.json.materials[index] ?? null, hasColors, !doubleSided);
+      material.userData.doubleSided = doubleSided;
+      material.side = doubleSided || this.isCut ? DoubleSide : FrontSide;
       this.surround(material);
       this.made.set(key, material);
     }
@@ -52,6 +54,17 @@ export class Materials {
   setEnvironment(environment: Environment | null): void {
     this.environment = environment;
     for (const material of this.made.values()) this.surround(material);
+  }
+
+  /** Whether the insides of solids are to be seen. */
+  setCut(isCut: boolean): void {
+    if (isCut === this.isCut) return;
+    this.isCut = isCut;
+    CUT.value = isCut ? 1 : 0;
+    for (const material of this.made.values()) {
+      material.side = isCut || material.userData.doubleSided === true ? DoubleSide : FrontSide;
+      material.needsUpdate = true;
+    }
   }
 
   private surround(material: MeshStandardMaterial): void {
@@ -70,8 +83,8 @@ export class Materials {
     }
   }
 
-  private make(json: MaterialJson | null, hasColors: boolean): MeshStandardMaterial {
-    if (json === null || json.path === "") return this.fallback(json, hasColors);
+  private make(json: MaterialJson | null, hasColors: boolean, isSolid: boolean): MeshStandardMaterial {
+    if (json === null || json.path === "") return this.fallback(json, hasColors, isSolid);
     const physical = json.clearcoat > 0 || json.useSpecularWorkflow || Math.abs(json.ior - 1.5) > 0.01;
     const material = physical ? this.physical(json) : new MeshStandardMaterial();
     material.color = new Color(...json.diffuseColor);
@@ -81,12 +94,12 @@ export class Materials {
     material.opacity = json.opacity;
     this.applyTextures(material, json);
     this.applyOpacity(material, json);
-    patchMaterial(material, json.textures, ShaderChunk);
+    patchMaterial(material, json.textures, ShaderChunk, isSolid);
     return material;
   }
 
   /** No material is bound: the prim's own display colour, or a neutral grey. */
-  private fallback(json: MaterialJson | null, hasColors: boolean): MeshStandardMaterial {
+  private fallback(json: MaterialJson | null, hasColors: boolean, isSolid: boolean): MeshStandardMaterial {
     const color = hasColors ? new Color(1, 1, 1) : new Color(...(json?.diffuseColor ?? [0.18, 0.18, 0.18]));
     const material = new MeshStandardMaterial({
       color,
@@ -94,7 +107,7 @@ export class Materials {
       metalness: 0,
       vertexColors: hasColors,
     });
-    patchMaterial(material, {}, ShaderChunk);
+    patchMaterial(material, {}, ShaderChunk, isSolid);
     return material;
   }
 

@@ -95,6 +95,10 @@ export class Outline {
     });
   }
 
+  set opacity(opacity: number) {
+    this.hull.uniforms.opacity.value = opacity;
+  }
+
   /** Logical size of the picture [px]. */
   resize(width: number, height: number): void {
     (this.hull.uniforms.resolution.value as Vector2).set(width, height);

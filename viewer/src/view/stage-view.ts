@@ -4,7 +4,7 @@
  * Geometry arrives after the scene's description; each batch is added as soon as its prototype is there. Batches of many
  * instances are split into cells, which are left out of the picture and drawn with less detail one by one.
  */
-import { Group, type InstancedMesh, type PerspectiveCamera, type Vector3 } from "three";
+import { Group, type InstancedMesh } from "three";
 import { Appearance, type Tint } from "../core/appearance.ts";
 import { boxOf, emptyBox, framingOf, include, instanceWorld, isEmpty, type Box } from "../core/bounds.ts";
 import { cellCount, split } from "../core/cells.ts";
@@ -15,6 +15,7 @@ import type { SceneData } from "../wire/scene-data.ts";
 import type { GeometryCache, Primitive } from "./geometry.ts";
 import { InstanceBatch, type InstanceSource } from "./instance-batch.ts";
 import { Materials } from "./materials.ts";
+import type { RigCamera } from "./rig-camera.ts";
 import type { Textures } from "./textures.ts";
 
 interface Plan {
@@ -227,13 +228,15 @@ export class StageView implements InstanceSource {
   }
 
   /** Chooses how closely each cell is drawn, from this camera in a picture of `height` pixels; true where it changed. */
-  adapt(camera: PerspectiveCamera, eye: Vector3, height: number): boolean {
+  adapt(camera: RigCamera, height: number): boolean {
     const total = this.batches.reduce((sum, batch) => sum + batch.shownCount * batch.triangles, 0);
     const atEase = total <= (this.lean ? AT_EASE.cpu : AT_EASE.gpu);
     const slope = Math.tan((camera.fov * Math.PI) / 360) / camera.zoom;
+    const flat = height / (2 * camera.halfHeight);
     let changed = false;
     for (const batch of this.batches) {
-      const px = 2 * batch.reach * pixelsPerMetre(height, slope, batch.distanceTo(eye));
+      const scale = camera.isFlat ? flat : pixelsPerMetre(height, slope, batch.distanceTo(camera.position));
+      const px = 2 * batch.reach * scale;
       changed = batch.setDetail(atEase ? FULL : detailOf(px, this.lean)) || changed;
     }
     return changed;

@@ -4,20 +4,24 @@
  */
 import {
   BasicShadowMap,
+  Group,
   NeutralToneMapping,
   PCFShadowMap,
   Scene,
   WebGLRenderer,
   type Object3D,
   type Plane,
+  Vector3,
 } from "three";
 import { emptyBox, include, isEmpty, type Box } from "../core/bounds.ts";
+import { Anchored } from "./anchored.ts";
 import { CameraRig } from "./camera-rig.ts";
 import { Ground } from "./ground.ts";
 import { Lighting } from "./lighting.ts";
 import { Outline } from "./outline.ts";
 import { Picker, type Hit } from "./picker.ts";
 import { Quality, type QualityChoice } from "./quality.ts";
+import { Section } from "./section.ts";
 import type { StageView } from "./stage-view.ts";
 
 /** The origin follows the point looked at once it is this far [m]: float32 is then a quarter of a millimetre fine. */
@@ -41,7 +45,15 @@ export class Viewport {
   readonly onRebase = new Set<(before: readonly number[], after: readonly number[]) => void>();
   /** Frames drawn so far. */
   frames = 0;
+  readonly section: Section;
+  /** What features add to the picture at places in the world. */
+  readonly anchored = new Anchored();
+  /** Takes clicks instead of selecting; null: they select. */
+  onClick: ((hit: Hit | null, clientX: number, clientY: number) => void) | null = null;
+  /** What features draw over the scene; positions are relative to `stage.origin`. */
+  readonly extras = new Group();
   private readonly scene = new Scene();
+  private readonly outlines: Outline[] = [];
   private readonly lighting: Lighting;
   private readonly selection = new Outline(0x4cc2e6, 2.5, 1, 2);
   private readonly hover = new Outline(0xdfe6ec, 1.5, 0.7, 1);
@@ -73,8 +85,9 @@ export class Viewport {
     this.renderer.shadowMap.type = this.lean ? BasicShadowMap : PCFShadowMap;
     this.renderer.shadowMap.autoUpdate = false;
     this.renderer.setOpaqueSort(nearFirst);
+    this.section = new Section(this.renderer);
     this.lighting = new Lighting(this.scene, this.renderer, this.lean);
-    this.scene.add(this.ground.group, this.hover.group, this.selection.group);
+    this.scene.add(this.ground.group, this.hover.group, this.selection.group, this.anchored.group, this.extras);
     this.rig = new CameraRig(canvas, () => this.invalidate());
     new ResizeObserver(() => this.resize()).observe(canvas.parentElement as HTMLElement);
     this.resize();
@@ -88,6 +101,8 @@ export class Viewport {
     this.scene.add(stage.group);
     this.ground.place(stage.framing, stage.origin);
     this.rig.setExtent(stage.framing);
+    this.follow(stage);
+    stage.materials.setCut(this.section.isOn);
     this.relight();
     if (keepCamera && before) this.rig.shift(before, stage.origin);
     this.setHover([]);
@@ -113,8 +128,67 @@ export class Viewport {
     stage.rebase([before[0] + Math.round(target.x), before[1] + Math.round(target.y), before[2] + Math.round(target.z)]);
     this.rig.shift(before, stage.origin);
     this.ground.place(stage.framing, stage.origin);
+    this.follow(stage);
     this.relight();
     for (const then of this.onRebase) then(before, stage.origin);
+  }
+
+  /** One more outline around instances, of its own colour (`outline.set`). */
+  addOutline(color: number, width: number, opacity: number): Outline {
+    const outline = new Outline(color, width, opacity, this.outlines.length + 3);
+    const { clientWidth, clientHeight } = this.canvas.parentElement as HTMLElement;
+    outline.resize(clientWidth, clientHeight);
+    this.outlines.push(outline);
+    this.scene.add(outline.group);
+    return outline;
+  }
+
+  private follow({ origin }: StageView): void {
+    this.anchored.rebase(origin);
+    this.section.place(origin);
+  }
+
+  /** Cuts the picture open at a plane; `normal` points to what stays, `point` is of the world [m]. */
+  cut(normal: readonly number[], point: readonly [number, number, number]): void {
+    this.section.set(normal, point, this.stage?.origin ?? [0, 0, 0]);
+    this.stage?.materials.setCut(true);
+    this.invalidate();
+  }
+
+  uncut(): void {
+    this.section.off();
+    this.stage?.materials.setCut(false);
+    this.invalidate();
+  }
+
+  /** What the picture is lit by. */
+  get lights(): unknown {
+    return this.lighting.told;
+  }
+
+  /** Size of the picture [px]. */
+  get size(): { readonly width: number; readonly height: number } {
+    const { clientWidth, clientHeight } = this.canvas.parentElement as HTMLElement;
+    return { width: clientWidth, height: clientHeight };
+  }
+
+  /** Where a place of the world is in the picture [px, from the top left]; null behind the eye. */
+  project(world: readonly number[]): { readonly x: number; readonly y: number } | null {
+    const { camera } = this.rig;
+    const origin = this.stage?.origin ?? [0, 0, 0];
+    const at = new Vector3(world[0] - origin[0], world[1] - origin[1], world[2] - origin[2]);
+    at.applyMatrix4(camera.matrixWorldInverse);
+    if (at.z > -camera.near && !camera.isFlat) return null;
+    at.applyMatrix4(camera.projectionMatrix);
+    const { width, height } = this.size;
+    return { x: ((at.x + 1) / 2) * width, y: ((1 - at.y) / 2) * height };
+  }
+
+  /** Draws a frame at once; the time that its script took [ms]. */
+  drawNow(): number {
+    const begin = performance.now();
+    this.frame(begin);
+    return performance.now() - begin;
   }
 
   /** Asks for a frame. */
@@ -141,8 +215,9 @@ export class Viewport {
       this.shadowDue = true;
       this.selection.update();
       this.hover.update();
+      for (const outline of this.outlines) outline.update();
     }
-    if (stage?.adapt(this.rig.camera, this.rig.camera.position, this.renderer.domElement.height)) this.shadowDue = true;
+    if (stage?.adapt(this.rig.camera, this.renderer.domElement.height)) this.shadowDue = true;
     const shadowLater = this.scheduleShadow(now);
     this.measureDepths();
     this.renderer.render(this.scene, this.rig.camera);
@@ -179,6 +254,7 @@ export class Viewport {
     this.rig.resize(width, height);
     this.selection.resize(width, height);
     this.hover.resize(width, height);
+    for (const outline of this.outlines) outline.resize(width, height);
     // A canvas that was resized is blank until it is drawn again.
     this.invalidate();
   }

@@ -8,7 +8,7 @@ import { Latency } from "../core/latency.ts";
 import { Backoff } from "./backoff.ts";
 import { ClockSync } from "./clock-sync.ts";
 import { type Answer, type CommandFields, type EditEvent, newId } from "./commands.ts";
-import { Session, type Effect, type Interest, type Tick } from "./session.ts";
+import { Session, type ControlUse, type Effect, type Interest, type Tick } from "./session.ts";
 
 /** Pings that go unanswered, with nothing else heard since, before the connection counts as lost. */
 const MOST_UNHEARD = 5;
@@ -21,6 +21,8 @@ export interface LinkHandlers {
   onTick(tick: Tick): void;
   onNotice(level: string, text: string): void;
   onAlarm(): void;
+  /** Of kinds that the link does not know, such as `overlay`. */
+  onEvent?(name: string, data: unknown): void;
   onChange(): void;
 }
 
@@ -42,6 +44,9 @@ export class Link {
   private socket: WebSocket | null = null;
   private readonly backoff = new Backoff();
   private pingTimer = 0;
+  private retryTimer = 0;
+  /** Totals of what came: bytes without the transport's own, messages. */
+  readonly traffic = { bytes: 0, messages: 0 };
   /** Pings since the last message: a network that has forgotten a connection tells nobody. */
   private unheard = 0;
 
@@ -52,6 +57,13 @@ export class Link {
     private readonly open: (url: string) => WebSocket = (address) => new WebSocket(address, "twin.v1"),
     private readonly patienceMs = PATIENCE_MS,
   ) {}
+
+  /** Tries now what is due later. */
+  retry(): void {
+    if (this.retryAt === null) return;
+    window.clearTimeout(this.retryTimer);
+    this.connect();
+  }
 
   connect(): void {
     this.retryAt = null;
@@ -81,6 +93,8 @@ export class Link {
 
   private receive(data: string | ArrayBuffer): void {
     this.unheard = 0;
+    this.traffic.messages++;
+    this.traffic.bytes += typeof data === "string" ? data.length : data.byteLength;
     const begin = performance.now();
     for (const tap of this.taps) tap("in", data, begin);
     const effects = typeof data === "string" ? this.session.text(data) : this.session.binary(data);
@@ -107,6 +121,11 @@ export class Link {
 
   setRate(hz: number | null): void {
     this.run(this.session.setRate(hz));
+  }
+
+  /** Somebody used a control of a program (docs/overlays.md). */
+  useControl(name: string, what: ControlUse): void {
+    this.run(this.session.useControl(name, what));
   }
 
   askDigest(): void {
@@ -168,6 +187,9 @@ export class Link {
       case "alarm":
         this.handlers.onAlarm();
         break;
+      case "event":
+        this.handlers.onEvent?.(effect.name, effect.data);
+        break;
       case "answer":
         this.answered(effect.answer);
         break;
@@ -202,7 +224,7 @@ export class Link {
     if (this.session.closed(code, reason)) {
       const delay = this.backoff.delay();
       this.retryAt = performance.now() + delay;
-      window.setTimeout(() => this.connect(), delay);
+      this.retryTimer = window.setTimeout(() => this.connect(), delay);
     }
     this.handlers.onChange();
   }

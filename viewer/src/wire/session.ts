@@ -39,6 +39,13 @@ export interface Interest {
   readonly view?: Record<string, unknown> | null;
 }
 
+/** The new value of a control, or where a prim was clicked: its path, and the place in the world [m]. */
+export interface ControlUse {
+  readonly value?: number | string | boolean;
+  readonly path?: string;
+  readonly position?: readonly [number, number, number];
+}
+
 /** How the viewer gets along, for the server's choice of a rate. */
 export interface Pace {
   readonly fps: number;
@@ -52,6 +59,7 @@ export type Effect =
   | { readonly kind: "pong"; readonly sent: number; readonly serverMs: number }
   | { readonly kind: "notice"; readonly level: string; readonly text: string }
   | { readonly kind: "alarm"; readonly count: number }
+  | { readonly kind: "event"; readonly name: string; readonly data: unknown }
   | { readonly kind: "answer"; readonly answer: Answer }
   | { readonly kind: "edit"; readonly edit: EditEvent }
   | { readonly kind: "close"; readonly code: number; readonly reason: string };
@@ -71,6 +79,8 @@ export class Session {
   /** The last tick that was applied, -1 = none: what `have` claims. */
   seq = -1;
   reason = "";
+  /** Code with which the last connection ended; 0: none has, or one is there. */
+  closeCode = 0;
   /** Sent with the greeting where the server wants one; never part of an address. */
   token: string | null = null;
   role = "";
@@ -78,6 +88,8 @@ export class Session {
   caps: readonly string[] = [];
   /** Ticks a second that the server sends now, and why; 0 = not said. */
   hz = 0;
+  /** All rates that the server has, the fastest first. */
+  tiers: readonly number[] = [];
   hzReason = "";
   /** Since when the twin behind a relay is away, by its clock [ms since 1970], and which of several; NaN: it is there. */
   awayMs = Number.NaN;
@@ -185,9 +197,11 @@ export class Session {
   private welcome(message: Json): Effect[] {
     const epoch = String(message.epoch);
     this.epochCrc = crc32OfText(epoch);
+    this.closeCode = 0;
     this.caps = Array.isArray(message.caps) ? message.caps.map(String) : [];
     this.role = String(message.role ?? "");
     this.hz = Number(message.rate) || 0;
+    this.tiers = Array.isArray(message.tiers) ? message.tiers.map(Number) : [];
     this.hzReason = "";
     this.awayMs = Number.NaN;
     this.commands.version = Number(message.edits) || 0;
@@ -200,6 +214,7 @@ export class Session {
   private event(message: Json): Effect[] {
     if (message.event === "notice")
       return [{ kind: "notice", level: String(message.level), text: String(message.text) }];
+    if (message.event === "overlay") return [{ kind: "event", name: "overlay", data: message.data }];
     if (message.event === "alarm" || message.event === "missed") return [{ kind: "alarm", count: Number(message.n) || 0 }];
     if (message.event === "edit") return this.edited(readEdit(message.data));
     if (message.event !== "scene") this.unknownMessages++;
@@ -290,6 +305,10 @@ export class Session {
     return this.phase === "live" && this.caps.includes("digest") ? [send({ type: "digest" })] : [];
   }
 
+  useControl(name: string, what: ControlUse): Effect[] {
+    return this.greeted ? [send({ type: "control", name, ...what })] : [];
+  }
+
   ping(now: number): Effect[] {
     return this.greeted ? [send({ type: "ping", t: now })] : [];
   }
@@ -302,6 +321,7 @@ export class Session {
   closed(code: number, reason: string): boolean {
     const retry = this.broken || RETRY.has(code);
     this.phase = retry ? "down" : "ended";
+    this.closeCode = code;
     this.partial = [];
     this.decoder.free();
     if (reason) this.reason = reason;

@@ -8,6 +8,7 @@ export class Banner {
   readonly element = h("div", { class: "alarm-banner", role: "alert" });
   private readonly priority = h("strong", {});
   private readonly text = h("span", { class: "alarm-banner-text" });
+  private readonly more = h("span", { class: "alarm-banner-more" });
   private readonly ack = h("button", { type: "button" }, "Acknowledge");
   private alarm: Alarm | null = null;
   /** Closed by the user, by id and time raised: raised anew, it comes again. */
@@ -16,7 +17,7 @@ export class Banner {
   constructor(acknowledge: (alarm: string) => void, goTo: (alarm: string) => void) {
     const go = h("button", { type: "button" }, "Go to");
     const close = h("button", { type: "button", class: "alarm-banner-close", "aria-label": "Close this alarm's banner" }, icon("close"));
-    this.element.append(this.priority, this.text, go, this.ack, close);
+    this.element.append(this.priority, this.text, this.more, go, this.ack, close);
     this.element.hidden = true;
     this.ack.addEventListener("click", () => this.alarm && acknowledge(this.alarm.id));
     go.addEventListener("click", () => this.alarm && goTo(this.alarm.id));
@@ -39,9 +40,9 @@ export class Banner {
     if (!alarm) return;
     setData(this.element, "priority", alarm.priority);
     setText(this.priority, alarm.priority);
-    const value = againstLimit(alarm);
-    const more = waiting.length > 1 ? `  +${waiting.length - 1} more` : "";
-    setText(this.text, `${alarm.message || alarm.id}${value ? ` (${value})` : ""}${more}`);
+    const value = alarm.kind === "equals" ? "" : againstLimit(alarm);
+    setText(this.text, `${alarm.message || alarm.id}${value ? ` (${value})` : ""}`);
+    setText(this.more, waiting.length > 1 ? `+${waiting.length - 1} more` : "");
     this.ack.hidden = !mayAnswer;
   }
 }

@@ -121,6 +121,6 @@ export class Detail {
 /** "14:05", or with its date where it is not today. */
 export function clock(utc: string): string {
   const at = new Date(utc);
-  const time = at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+  const time = at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
   return at.toDateString() === new Date().toDateString() ? time : `${at.toLocaleDateString()} ${time}`;
 }

@@ -36,8 +36,9 @@ export class Highlight {
     this.byPrim = byPrim;
     const { stage, scene, viewport } = this.bench;
     const key = [...byPrim].map(([path, { priority, unseen }]) => `${path} ${priority} ${unseen}`).join("\n");
-    if (!stage || !scene || key === this.drawn) return;
-    this.drawn = key;
+    const whole = `${stage?.loaded} ${key}`;
+    if (!stage || !scene || whole === this.drawn) return;
+    this.drawn = whole;
     if (byPrim.size === 0 && this.outlines === null) return;
     const groups = new Map<string, number[]>();
     for (const [path, { priority, unseen }] of byPrim) {

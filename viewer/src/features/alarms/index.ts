@@ -1,6 +1,6 @@
 /** Alarms: list, journal, banner, badge, sound, notifications, and the way from an alarm to what it is about. */
 import { byId, h, setData, setText } from "../../ui/dom.ts";
-import type { Feature, Workbench } from "../../workbench.ts";
+import type { Feature, Mark, Workbench } from "../../workbench.ts";
 import { Banner } from "./banner.ts";
 import { Detail } from "./detail.ts";
 import { Feed } from "./feed.ts";
@@ -14,6 +14,7 @@ import {
   filterFrom,
   isUnseen,
   listed,
+  type PrimAlarm,
   primsOf,
   signalsOf,
   urgency,
@@ -24,6 +25,12 @@ import { AlarmTable } from "./table.ts";
 import { Toolbar } from "./toolbar.ts";
 
 const NAME = "alarms";
+const LEVELS = { critical: "error", high: "error", medium: "warning", low: "info" } as const;
+
+function markOf({ priority, unseen, count }: PrimAlarm): Mark {
+  const title = `${count} active alarm${count > 1 ? "s" : ""}, ${priority}${unseen ? ", unacknowledged" : ""}`;
+  return { level: LEVELS[priority], word: priority, title };
+}
 
 export const alarms: Feature = {
   name: NAME,
@@ -97,6 +104,7 @@ class AlarmDesk {
       this.highlight.again();
     });
     bench.onAlarm(() => this.feed.soon());
+    bench.claimNotices((text) => this.feed.present === true && /^(low|medium|high|critical) alarm \S+ raised/.test(text));
     // Not with the panels: alarms are heard of in a hidden tab, too.
     window.setInterval(() => this.feed.look(performance.now()), 125);
     const wake = (): void => {
@@ -162,7 +170,9 @@ class AlarmDesk {
     const { alarms: all } = this.feed;
     const { scene } = this.bench;
     this.primOf = primsOf(all, scene?.json.bindings ?? {}, this.bench.signals.indexOf);
-    this.highlight.show(alarmsByPrim(all, this.primOf));
+    const byPrim = alarmsByPrim(all, this.primOf);
+    this.highlight.show(byPrim);
+    this.bench.setMarks(NAME, new Map([...byPrim].map(([path, alarm]) => [path, markOf(alarm)])));
     this.draw();
     this.drawSigns();
     if (this.inJournal) this.journal.refresh();
@@ -179,7 +189,7 @@ class AlarmDesk {
     this.toolbar.draw(filter, areasOf(this.primOf), unseen, feed.mayAnswer, feed.flooded);
     const nothing = filter.show === "active" && !filter.area && filter.least === "low";
     const empty = nothing ? "No alarm is active." : "No alarm passes this filter.";
-    this.table.draw(this.shown, this.primOf, feed.mayAnswer, this.bench.now() || Date.now(), empty);
+    this.table.draw(this.shown, this.primOf, feed.mayAnswer, this.bench.link.clock.serverTime(Date.now()) || Date.now(), empty);
     this.drawDetail();
   }
 
@@ -328,6 +338,12 @@ class AlarmDesk {
     return {
       get listed() {
         return desk.shown.map(({ id, state }) => ({ id, state }));
+      },
+      get active() {
+        return desk.feed.alarms.filter((alarm) => alarm.active).length;
+      },
+      get camera() {
+        return desk.bench.viewport.rig.camera.position.toArray();
       },
       get outlined() {
         return desk.highlight.state;

@@ -20,7 +20,7 @@ interface Row {
   readonly button: HTMLButtonElement;
 }
 
-const HEADS = ["Priority", "State", "Since", "Alarm", "Value", "Where", ""] as const;
+const HEADS = ["Priority", "Alarm", "Value", "State", "Since", "Where", ""] as const;
 
 export class AlarmTable {
   readonly element = h("div", { class: "alarm-scroll" });
@@ -110,14 +110,14 @@ export class AlarmTable {
     const age = alarm.raised && alarm.active ? (nowMs - Date.parse(alarm.raised)) / 1000 : NaN;
     const texts = [
       alarm.priority,
-      stateWords(alarm),
-      Number.isFinite(age) ? ageText(age) : "",
       alarm.message || alarm.id,
       againstLimit(alarm),
+      stateWords(alarm),
+      Number.isFinite(age) ? ageText(age) : "",
       where.slice(where.lastIndexOf("/") + 1),
     ];
     texts.forEach((text, k) => setText(cells[k], text));
-    const titles = ["", "", alarm.raised ?? "", alarm.id, "", where];
+    const titles = ["", alarm.id, "", "", alarm.raised ?? "", where];
     titles.forEach((title, k) => {
       if (title && cells[k].title !== title) cells[k].title = title;
     });
@@ -160,7 +160,7 @@ export class AlarmTable {
 }
 
 function newRow(id: string): Row {
-  const cells = ["priority", "state", "since", "text", "value", "where"].map((name) =>
+  const cells = ["priority", "text", "value", "state", "since", "where"].map((name) =>
     h("td", { class: `alarm-${name}`, role: "gridcell" }),
   );
   const button = h("button", { type: "button", class: "alarm-ack", tabindex: "-1", "aria-label": `Acknowledge ${id}` }, "Ack");
