@@ -15,8 +15,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 @pytest.fixture(scope="module")
 def told(live: Any, live_page: Any, until: Callable[..., Any]) -> list[tuple[float, float]]:
     """(moment [ms], current [A]) of readings 50 ms apart, with a silence of 3 s (max_age is 2 s) in their midst."""
-    for tab in ("#tab-tree", "#tab-properties"):
-        live_page.click(tab)
     sent = []
     for k in range(40):
         if k == 20:

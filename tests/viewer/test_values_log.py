@@ -11,8 +11,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 
 @pytest.fixture(scope="module")
 def page(live: Any, live_page: Any, until: Callable[..., Any]) -> Any:
-    for tab in ("#tab-tree", "#tab-properties"):
-        live_page.click(tab)
     return live_page
 
 
