@@ -5,6 +5,7 @@ import { cameras } from "./cameras/index.ts";
 import { layers } from "./layers/index.ts";
 import { measure } from "./measure/index.ts";
 import { navigate } from "./navigate/index.ts";
+import { overlays } from "./overlays/index.ts";
 import { picture } from "./picture/index.ts";
 import { properties } from "./properties/index.ts";
 import { scale } from "./scale/index.ts";
@@ -24,4 +25,5 @@ export const FEATURES: readonly Feature[] = [
   properties,
   alarms,
   layers,
+  overlays,
 ];
