@@ -5,7 +5,7 @@ import numpy as np
 from twinstage.render.bounds import PixelRect, places
 from twinstage.render.casting import Part
 from twinstage.render.cells import COVERED, DRAWN, UNKNOWN, Cells, cells_of
-from twinstage.render.hits import cast_part, cast_pixels, covers_pixels
+from twinstage.render.hits import cast_part, cast_pixels, covers, covers_pixels
 from twinstage.render.zbuffer import ZBuffer
 from twinstage.scene.columns import Bool
 
@@ -35,6 +35,10 @@ def draw_seen(zbuffer: ZBuffer, part: Part, rect: PixelRect) -> None:
 def draw_whole(zbuffer: ZBuffer, part: Part, rect: PixelRect, outline: Bool) -> None:
     """Draw a part, and mark all pixels of the rectangle that it covers, hidden ones too, in `outline` bool[h, w]."""
     camera = zbuffer.camera
+    if part.footprint is None and zbuffer.hidden(part, rect):  # what is inside of things, mostly
+        if not outline.all():
+            outline |= covers(camera, part, rect)
+        return
     if part.footprint is None:
         hits = cast_part(camera, part, rect)
         zbuffer.draw(part, rect, hits)

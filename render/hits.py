@@ -55,7 +55,7 @@ def cast_rays(camera: Camera, part: Part, rays: F4) -> Hits:
         _look_through(part, rays, t, triangle, barycentric)
     t += np.float32(camera.near)
     if camera.far < 1e30:
-        t[t > camera.far] = np.inf
+        np.putmask(t, t > camera.far, np.inf)
     return Hits(t, triangle, barycentric)
 
 

@@ -55,10 +55,11 @@ def _bands(strip: PixelRect) -> Iterator[PixelRect]:
 def _count_band(camera: Camera, parts: list[Part], band: PixelRect) -> int:
     """Pixels of the union of all parts in one piece of the canvas."""
     covered = np.zeros((band.height, band.width), bool)
-    for part in parts:
+    for part in sorted(parts, key=lambda part: -part.rect.area):  # large ones leave little to small ones
         rect = part.rect.clipped(band)
-        if rect.area:
-            _cover(camera, part, rect, covered[rect.slices(band)])
+        where = covered[rect.slices(band)]
+        if not where.all():
+            _cover(camera, part, rect, where)
     return int(np.count_nonzero(covered))
 
 

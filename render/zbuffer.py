@@ -19,7 +19,7 @@ from twinstage.render.hits import DOUBT as DOUBT
 from twinstage.render.hits import Hits as Hits
 from twinstage.render.hits import cast_part as cast_part
 from twinstage.render.hits import exact_t, weight_table
-from twinstage.render.ties import Claims, Pixels, joined, owner_key, reach, winners
+from twinstage.render.ties import TIE, Claims, Pixels, joined, owner_key, reach, winners
 from twinstage.scene.columns import F4, I4, U4, Bool
 
 
@@ -168,19 +168,23 @@ class ZBuffer:
         barycentric = hits.barycentric.reshape(-1, 2)
         nearer = t < old
         if not (nearer.all() and (old == np.inf).all()):
-            tie = np.flatnonzero((t <= reach(old)) & (old <= reach(t)))
+            near = np.flatnonzero(
+                np.abs(old - t) <= t * np.float32(2 * TIE)
+            )  # in float32, a little more than ties
+            tie = near[(t[near] <= reach(old[near])) & (old[near] <= reach(t[near]))]
             if tie.size:
                 at = pixel[tie]
                 self._claims.append(self._drawn.at(at))
                 coming = np.full(len(at), index)
                 self._claims.append(Claims(at, coming, t[tie], triangle[tie], barycentric[chosen[tie]]))
-            kept = np.flatnonzero(nearer)
-            chosen, pixel, t, triangle = (
-                chosen.take(kept),
-                pixel.take(kept),
-                t.take(kept),
-                triangle.take(kept),
-            )
+            if not nearer.all():
+                kept = np.flatnonzero(nearer)
+                chosen, pixel, t, triangle = (
+                    chosen.take(kept),
+                    pixel.take(kept),
+                    t.take(kept),
+                    triangle.take(kept),
+                )
         drawn = self._drawn
         drawn.depth.reshape(-1)[pixel] = t
         drawn.part.reshape(-1)[pixel] = index

@@ -83,10 +83,11 @@ def open_stage(
 ) -> OpenedStage:
     """Open the stage of a file.
 
-    `asset_roots`: folders that it may reach besides its own. `population`: prim paths to compose (a population mask),
-    None for all. `probe=False` skips the child process, for files that were opened before or that we wrote; `depth`
-    says how far the child goes: "open" composes, "snapshot" reads all that `read_snapshot` reads, so that files which
-    the USD library composes but cannot read do no harm here. `mtlx_text` converts MaterialX documents; None: our own.
+    `asset_roots`: folders that it may reach besides its own. `population`: prim paths to compose (a population mask, with
+    the materials and prototypes that they use), None for all. `probe=False` skips the child process, for files that were
+    opened before or that we wrote; `depth` says how far the child goes: "open" composes, "snapshot" reads all that
+    `read_snapshot` reads, so that files which the USD library composes but cannot read do no harm here. `mtlx_text` converts
+    MaterialX documents; None: our own.
 
     What leads outside the allowed folders, or would make the USD library hang, is left out with a finding, and so are
     instances that expand beyond the limits. Raises UserError for a missing, broken or truncated file, a wrong extension
@@ -195,7 +196,15 @@ def _compose(usd: Any, root: Any, session: Any, loading: Any, population: Iterab
     mask = usd.StagePopulationMask()
     for prim_path in population:
         mask.Add(prim_path)
-    return usd.Stage.OpenMasked(root, session, mask, loading)
+    stage = usd.Stage.OpenMasked(root, session, mask, loading)
+    stage.ExpandPopulationMask(_drawn_with, lambda attribute: True)
+    return stage
+
+
+def _drawn_with(relationship: Any) -> bool:
+    """Whether what it names is needed to draw the prim: its materials, its points' prototypes, its skeleton."""
+    name: str = relationship.GetName()
+    return name.startswith(("material:binding", "skel:")) or name in ("prototypes", "proxyPrim")
 
 
 def _metadata(layer: Any, name: str) -> Any:

@@ -249,7 +249,10 @@ class Client:
         asked: asyncio.Future[Digests] = asyncio.get_running_loop().create_future()
         self._asked.append(asked)
         if not await self._send(m.AskDigest()):
-            self._asked.remove(asked)
+            if asked.done():  # the link went while this was sent: all questions were dropped
+                asked.exception()
+            else:
+                self._asked.remove(asked)
             raise LinkError(f"there is no link to {self.http_url} now")
         async with asyncio.timeout(timeout):
             return await asked

@@ -146,7 +146,6 @@ class Hub:
         self._set_state(self._new_state(seq))
         self._views: WeakValueDictionary[tuple[frozenset[str], bytes], View] = WeakValueDictionary()
         self._selector: Selector | None = None
-        self._places: Places | None = None
 
     def _set_state(self, state: State, *, untold: bool = False) -> None:
         """`untold`: the slower tiers have yet to tell what is in it."""
@@ -156,6 +155,7 @@ class Hub:
             for i, hz in enumerate(self._rates)
         )
         self._digests: dict[View, str] = {}
+        self._places: Places | None = None
         for tap in self.taps:
             self.tiers[0].listeners.add(tap)
 
@@ -277,7 +277,7 @@ class Hub:
     def newest(self) -> tuple[PoseColumns, VisibilityColumns]:
         """Poses and visibility of all nodes that changed since the scene was set: copies, for another thread or process."""
         pose, shown = self._state.pose, self._state.visibility
-        rows, switched = np.flatnonzero(pose.seq > 0), np.flatnonzero(shown.seq > 0)
+        rows, switched = self.moved_nodes(), np.flatnonzero(shown.seq > 0)
         quanta, words, scale = (column[rows] for column in pose.data)
         translation = quanta * codec.QUANTUM
         rotation = codec.unpack_quaternions(words).astype(np.float32)
@@ -467,7 +467,7 @@ class Hub:
         if self._places is None:
             self._places = Places(self.scene.snapshot)
         was = None if before is None else before.nodes
-        centre, radius = self._places.balls(lambda: self.newest()[0], self.clock.now_ns())
+        centre, radius = self._places.balls(self._state.pose, self.clock.now_ns())
         nodes = self._select().narrowed(whole.nodes, seen(eye, centre, radius, was))
         if (
             before is not None

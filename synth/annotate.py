@@ -6,6 +6,7 @@ poses, 3D boxes and key points are those at the frame's time, whatever moves whi
 """
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,9 @@ from twinstage.render.lens import Fisheye, OpenCV, lens_data
 from twinstage.render.motion import Motion
 from twinstage.render.opacity import cut_at, invisible
 from twinstage.render.poses import ObjectPoses, object_poses
-from twinstage.scene.columns import F8
+from twinstage.scene.columns import F8, Bool
 from twinstage.scene.snapshot import SceneCamera, Snapshot
+from twinstage.scene.transforms import rigid_inverse
 from twinstage.synth.labels import LabelClass
 from twinstage.synth.models import Model, model_of
 from twinstage.synth.parts import Parts
@@ -123,7 +125,8 @@ class ObjectRecords:
         nodes = object_nodes(snapshot, index)
         self.world, self.moves = snapshot.node_world[nodes], moving_nodes(motion, nodes)
         self.poses = object_poses(snapshot, camera, index)
-        self.models = [self._model(k, int(row)) for k, row in enumerate(index)]
+        model_from_world = rigid_inverse(camera.world_from_camera @ self.poses.matrices)
+        self.models = [self._model(k, row, model_from_world[k]) for k, row in enumerate(index.tolist())]
         self.points = self._keypoints(index)
 
     def records(self) -> list[dict[str, Any]]:
@@ -144,17 +147,18 @@ class ObjectRecords:
         """Whether the k-th object is neither mirrored nor squashed."""
         return bool(np.isfinite(self.poses.rotation[k]).all() and not self.poses.mirrored[k])
 
-    def _model(self, k: int, row: int) -> Model | None:
-        if not self._rigid(k):
-            return None
-        world_from_model = self.camera.world_from_camera @ self.poses.matrices[k]
-        return model_of(self.snapshot, self.parts.drawn(row), world_from_model)
+    def _model(self, k: int, row: int, model_from_world: F8) -> Model | None:
+        return model_of(self.snapshot, self.parts.drawn(row), model_from_world) if self._rigid(k) else None
+
+    @cached_property
+    def _holed(self) -> Bool:
+        """Which of the snapshot's material sets make holes."""
+        holed = [invisible(m) or cut_at(m) > 0 for m in self.snapshot.materials]
+        return np.array([any(holed[m] for m in worn) for worn in self.snapshot.material_sets], bool)
 
     def _cutout(self, row: int) -> bool:
         """Whether its materials make holes, which its model has not: then its masks are less than its model's."""
-        sets = set(self.snapshot.instances.material_set[self.parts.drawn(row)].tolist())
-        materials = {m for k in sets for m in self.snapshot.material_sets[k]}
-        return any(invisible(m) or cut_at(m) > 0 for m in (self.snapshot.materials[k] for k in materials))
+        return bool(self._holed[self.snapshot.instances.material_set[self.parts.drawn(row)]].any())
 
     def _keypoints(self, index: np.ndarray) -> SeenKeypoints | None:
         asked = [row for row in index.tolist() if self.classes[self.class_of[row]].keypoints]
@@ -281,8 +285,10 @@ def _turned_boxes(runs: Runs, corners: Sequence[tuple[int, int]]) -> list[Any]:
     at = np.array(corners, np.float64)
     hulls = {k: hull - at[k] for k, hull in enumerate(runs.hulls()) if len(hull)}
     out: list[Any] = [None] * runs.count
-    for k, rectangle in zip(hulls, smallest_rectangles(list(hulls.values())), strict=True):
-        out[k] = rows(rectangle + at[k])
+    if hulls:
+        rectangles = np.stack(smallest_rectangles(list(hulls.values())))
+        for k, rectangle in zip(hulls, rows(rectangles + at[list(hulls), None]), strict=True):
+            out[k] = rectangle
     return out
 
 

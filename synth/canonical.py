@@ -30,7 +30,10 @@ TEMPORARY = ".part"
 
 def write_atomic(path: Path, data: bytes) -> None:
     """Write a file under another name in its folder, then rename it into place."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}{TEMPORARY}")
-    part.write_bytes(data)
+    try:
+        part.write_bytes(data)
+    except FileNotFoundError:  # only the first file of a folder has to make it
+        part.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(data)
     os.replace(part, path)

@@ -20,7 +20,6 @@ import numpy as np
 
 from twinstage.scene.columns import F8
 from twinstage.scene.snapshot import Snapshot
-from twinstage.scene.transforms import rigid_inverse
 from twinstage.synth.canonical import TEMPORARY, canonical_json
 from twinstage.synth.dataset import MODELS, Dataset, model_path
 from twinstage.synth.symmetries import Symmetry, listed
@@ -43,14 +42,12 @@ class Model:
     parts: tuple[tuple[int, F8], ...]
 
 
-def model_of(snapshot: Snapshot, rows: np.ndarray, world_from_model: np.ndarray) -> Model | None:
+def model_of(snapshot: Snapshot, rows: np.ndarray, model_from_world: np.ndarray) -> Model | None:
     """The model of the instances `rows` in a frame that stands rigidly in the world, f8[4, 4] [m]; None without any."""
     if not len(rows):
         return None
     prototypes = snapshot.instances.prototype[rows].tolist()
-    steps = np.floor(
-        (rigid_inverse(world_from_model) @ snapshot.instance_world[rows])[:, :3] / STEP + _OFF_GRID
-    )
+    steps = np.floor((model_from_world @ snapshot.instance_world[rows])[:, :3] / STEP + _OFF_GRID)
     digest = hashlib.sha256(b"twinstage model 1")
     for prototype, step in zip(prototypes, steps.astype("<i8"), strict=True):
         digest.update(snapshot.prototypes[prototype].hash.encode() + step.tobytes())

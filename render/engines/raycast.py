@@ -106,10 +106,9 @@ class RaycastEngine:
         light = irradiance(Lights(lamps, lit_sky.astype(np.float32), self._world), zbuffer, seen.normal)
         self._albedo.colored(light, snapshot, zbuffer)
         behind = zbuffer.part < 0
-        if behind.any():
-            light[:, behind] = sky[:, None]
         out = np.empty((*zbuffer.depth.shape, 3), np.float32)
         for k in range(3):
+            np.copyto(light[k], np.float32(sky[k]), where=behind)
             out[..., k] = light[k]
         if not zbuffer.camera.lens.affine:
             out[~np.isfinite(image_rays(zbuffer.camera)[1]).all(-1)] = np.nan

@@ -267,8 +267,3 @@ def offered_token(subprotocols: list[str]) -> str:
             except (binascii.Error, ValueError):
                 return "?"
     return ""
-
-
-def subprotocol_of(token: str) -> str:
-    """A token as a subprotocol."""
-    return SUBPROTOCOL + base64.urlsafe_b64encode(token.encode()).decode().rstrip("=")

@@ -71,6 +71,12 @@ class AccessChoices:
                 f"{host} can be reached by other machines; serving there needs {' and '.join(lacks)}"
             )
 
+    def pem(self) -> tuple[bytes, bytes] | None:
+        """The key and the certificate chain of `tls`, for servers that take these; UserError as there."""
+        if self.tls() is None or self.tls_cert is None or self.tls_key is None:
+            return None
+        return self.tls_key.read_bytes(), self.tls_cert.read_bytes()
+
     def tls(self) -> ssl.SSLContext | None:
         """The TLS context of the server, where there is a certificate."""
         if self.tls_cert is None or self.tls_key is None:

@@ -111,7 +111,7 @@ class Relay:
 
 
 def _status_of(link: Link) -> Mapping[str, Any]:
-    silent = link.edge.silent_s
+    silent, trip = link.edge.silent_s, link.clock.offset.round_trip_ns
     return {
         "inStep": link.edge.in_step,
         "why": link.edge.why,
@@ -119,5 +119,6 @@ def _status_of(link: Link) -> Mapping[str, Any]:
         "seq": link.hub.seq,
         "silentSeconds": None if silent == float("inf") else round(silent, 3),
         "clockOffsetNs": str(link.clock.offset.offset_ns or 0),
+        "clockErrorNs": None if trip is None else str(trip // 2),
         **asdict(link.edge.counts),
     }

@@ -17,6 +17,14 @@ from twinstage.sync.api.calls import Calls
 from twinstage.sync.api.http import called, valid
 from twinstage.sync.api.operation import MOST_BYTES, Refused
 from twinstage.sync.hub import Hub
+from twinstage.sync.messages import (
+    BAD_MESSAGE,
+    NO_PROTOCOL,
+    NOT_ADMITTED,
+    OUT_OF_ORDER,
+    TOO_MANY,
+    TOO_SLOW,
+)
 from twinstage.sync.rpc.convert import fill, taken
 from twinstage.sync.rpc.proto import SERVICE, classes
 from twinstage.sync.rpc.shapes import Method, methods
@@ -35,6 +43,15 @@ _CODES = {
     422: "INVALID_ARGUMENT",
     503: "UNAVAILABLE",
 }
+_CLOSES = {
+    BAD_MESSAGE: "INVALID_ARGUMENT",
+    NO_PROTOCOL: "INVALID_ARGUMENT",
+    OUT_OF_ORDER: "INVALID_ARGUMENT",
+    NOT_ADMITTED: "UNAUTHENTICATED",
+    TOO_SLOW: "DEADLINE_EXCEEDED",
+    TOO_MANY: "RESOURCE_EXHAUSTED",
+}
+"""How a stream ends, by the close code of twin.v1."""
 _SEQ = slice(8, 16)
 """Where a binary message of twin.v1 says the number of its tick."""
 
@@ -48,8 +65,12 @@ async def running_rpc(
     host: str = "127.0.0.1",
     port: int = 0,
     interceptors: Sequence[Any] = (),
+    pem: tuple[bytes, bytes] | None = None,
 ) -> AsyncIterator[str]:
-    """Serves while the block runs; yields `host:port`. UserError without the packages, or where the port is in use."""
+    """Serves while the block runs; yields `host:port`. UserError without the packages, or where the port is in use.
+
+    `pem`: the key and the certificate chain of TLS; None: without.
+    """
     try:
         import grpc
     except ImportError:
@@ -66,7 +87,10 @@ async def running_rpc(
     server.add_generic_rpc_handlers((_handlers(grpc, calls, hub, clock),))
     name = f"[{host}]" if ":" in host else host
     try:
-        bound = server.add_insecure_port(f"{name}:{port}")
+        if pem is None:
+            bound = server.add_insecure_port(f"{name}:{port}")
+        else:
+            bound = server.add_secure_port(f"{name}:{port}", grpc.ssl_server_credentials([pem]))
     except RuntimeError:
         bound = 0
     if not bound:
@@ -176,7 +200,8 @@ def _follower(grpc: Any, hub: Hub, clock: Clock) -> Callable[[Any, Any], AsyncIt
                 if seq:
                     say(type="ack", seq=seq)
                 if session.closed:
-                    return
+                    code, reason = session.closed
+                    await context.abort(getattr(grpc.StatusCode, _CLOSES.get(code, "UNAVAILABLE")), reason)
                 await wake.wait()
         finally:
             session.lost = True

@@ -17,7 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -267,8 +267,8 @@ def wait_until(page: Any, expression: str, seconds: float = 20.0) -> Any:
 
 
 @contextmanager
-def opened(browser: Any, url: str, *, ready: bool = True, **context: Any) -> Iterator[Any]:
-    """A page of its own context (nothing kept from others); errors in its console fail at the end."""
+def opened(browser: Any, url: str, *, ready: bool = True, forgive: tuple[str, ...] = (), **context: Any) -> Iterator[Any]:
+    """A page of its own context (nothing kept from others); errors in its console fail at the end, unless they are forgiven."""
     made = browser.new_context(**{"viewport": {"width": 640, "height": 400}, **context})
     page = made.new_page()
     problems: list[str] = []
@@ -282,12 +282,42 @@ def opened(browser: Any, url: str, *, ready: bool = True, **context: Any) -> Ite
         wait_until(page, "!!(window.twinstage && twinstage.ready)", 40)
     yield page
     made.close()
-    assert [text for text in problems if not any(remark in text for remark in REMARKS)] == []
+    assert [text for text in problems if not any(remark in text for remark in (*REMARKS, *forgive))] == []
 
 
-@pytest.fixture(scope="package")
-def browser() -> Iterator[Any]:
-    """Headless Chromium that draws on the processor."""
+class Shared:
+    """What all tests of this folder share: made for the first that asks, ended after the last one of the folder.
+
+    A session's fixture would end later: then no other folder could start a browser of its own.
+    """
+
+    def __init__(self) -> None:
+        self._stack = ExitStack()
+        self._made: dict[str, Any] = {}
+
+    def get(self, name: str, make: Callable[[], AbstractContextManager[Any]]) -> Any:
+        if name not in self._made:
+            self._made[name] = self._stack.enter_context(make())
+        return self._made[name]
+
+    def end(self) -> None:
+        self._made.clear()
+        self._stack.close()
+
+
+SHARED = Shared()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    yield
+    if nextitem is None or Path(__file__).parent not in nextitem.path.parents:
+        SHARED.end()
+
+
+@contextmanager
+def chromium() -> Iterator[Any]:
+    """Headless, drawing on the processor."""
     from playwright.sync_api import sync_playwright
 
     names = ("chromium", "chromium-browser", "google-chrome")
@@ -300,16 +330,26 @@ def browser() -> Iterator[Any]:
         started.close()
 
 
-@pytest.fixture(scope="package")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    """A twin that all tests of the page share, with a history; `live.calm()` brings it back to rest."""
-    folder = tmp_path_factory.mktemp("live")
+@contextmanager
+def running(folder: Path) -> Iterator[LiveServer]:
     server = LiveServer(folder, "--history", str(folder / "history"))
     try:
         server.start()
         yield server
     finally:
         server.stop()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Any:
+    """One Chromium for all tests of this folder."""
+    return SHARED.get("browser", chromium)
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A twin that all tests of the page share, with a history; `live.calm()` brings it back to rest."""
+    return SHARED.get("live", lambda: running(tmp_path_factory.mktemp("live")))
 
 
 @pytest.fixture
@@ -333,8 +373,6 @@ def make_live(tmp_path: Path) -> Iterator[Callable[..., LiveServer]]:
 @pytest.fixture
 def open_page(browser: Any) -> Iterator[Callable[..., Any]]:
     """`open_page(url, ready=True, viewport=..., ...)`: a page that is closed with the test."""
-    from contextlib import ExitStack
-
     with ExitStack() as stack:
         yield lambda url, **options: stack.enter_context(opened(browser, url, **options))
 

@@ -55,6 +55,7 @@ export class App {
   /** Totals of what came over the wire. */
   readonly wire = { ticks: 0, keyframes: 0, deltaRows: 0, inflated: 0 };
   private selectedPath: string | null = null;
+  /** Of the present scene. */
   player: Player | null = null;
   private readonly geometry: GeometryCache;
   private readonly textures: Textures;

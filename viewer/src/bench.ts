@@ -8,6 +8,7 @@ import { AddressBar } from "./shell/address-bar.ts";
 import { Commands } from "./shell/commands.ts";
 import { Docks } from "./shell/docks.ts";
 import { keepLayout, keptLayout } from "./shell/layout.ts";
+import { NARROW } from "./shell/narrow.ts";
 import { Notices } from "./shell/notices.ts";
 import { Server } from "./shell/rest.ts";
 import { Slots } from "./shell/slots.ts";
@@ -24,6 +25,8 @@ import type { AddressPart, Command, Feature, Mark, Panel, Undo, Workbench } from
 
 /** How often panels are refreshed [ms]. */
 const PANEL_MS = 125;
+/** How often the alarms of a moment are asked for while it moves [ms]. */
+const ALARMS_MS = 500;
 
 export class Bench implements Workbench {
   readonly store = new UiStore(keptLayout());
@@ -39,6 +42,8 @@ export class Bench implements Workbench {
   private readonly features = new Set<string>();
   private readonly claims = new Set<(text: string) => boolean>();
   private readonly marks = new Marks();
+  private readonly pastHooks = new Set<(ms: number | null) => void>();
+  private alarmsAsked = 0;
 
   constructor(
     readonly app: App,
@@ -46,7 +51,7 @@ export class Bench implements Workbench {
     private readonly exposed: object,
   ) {
     this.rest = new Server(app.base);
-    keepLayout(this.store);
+    keepLayout(this.store, () => window.matchMedia(NARROW).matches);
     this.labels = new Labels(app.viewport, byId("picture"), (path) => this.dispatch({ type: "select", path }));
     app.on.drawn.add(() => this.labels.draw());
     this.store.watch(
@@ -181,6 +186,34 @@ export class Bench implements Workbench {
     return this.app.player;
   }
 
+  get pastMs(): number | null {
+    return this.app.time.pinned;
+  }
+
+  get newestMs(): number {
+    return this.app.time.newestAt(performance.now());
+  }
+
+  setPast(ms: number | null): void {
+    if (this.app.time.pinned === ms) return;
+    const other = (this.app.time.pinned === null) !== (ms === null);
+    this.app.time.pinned = this.rest.atMs = ms;
+    for (const then of this.pastHooks) then(ms);
+    if (other || performance.now() - this.alarmsAsked > ALARMS_MS) this.askAlarms();
+    this.refresh();
+  }
+
+  onPast(then: (ms: number | null) => void): Undo {
+    this.pastHooks.add(then);
+    return () => this.pastHooks.delete(then);
+  }
+
+  /** The list of alarms is another one at another moment. */
+  private askAlarms(): void {
+    this.alarmsAsked = performance.now();
+    this.app.on.alarm.call();
+  }
+
   get signals(): Store {
     return this.app.store;
   }
@@ -203,6 +236,10 @@ export class Bench implements Workbench {
 
   onFrame(then: (now: number) => boolean | void): Undo {
     return this.app.on.frame.add(then);
+  }
+
+  onDrawn(then: () => void): Undo {
+    return this.app.on.drawn.add(then);
   }
 
   onAlarm(then: () => void): Undo {

@@ -8,10 +8,15 @@ import { Bench } from "./bench.ts";
 import { FEATURES } from "./features/index.ts";
 import { playbackBar } from "./features/recorded/playback-bar.ts";
 import { makeHook, type TwinstageHook } from "./hook.ts";
+import { layNarrow } from "./shell/narrow.ts";
+import { showLinkQuality } from "./shell/link-panel.ts";
+import { showPageState } from "./shell/page-state.ts";
+import { arrived, comeBack } from "./shell/sign-in.ts";
 import { showStatus } from "./shell/status.ts";
 import { bindPointer } from "./ui/input.ts";
 import { Overlay } from "./ui/overlay.ts";
 import { chosenQuality } from "./view/quality.ts";
+import { cannotStart } from "./shell/cannot-start.ts";
 import { openEmbedded } from "./wire/recorded.ts";
 
 declare global {
@@ -24,20 +29,22 @@ try {
   const recorded = await openEmbedded();
   if (recorded) window.fetch = recorded.fetch;
   const base = new URL(".", window.location.href).href;
+  comeBack();
   const app = new App(base, chosenQuality(window.location.search), recorded);
   const hook = makeHook(app, (path) => bench.dispatch({ type: "select", path }));
   const bench = new Bench(app, hook);
   const overlay = new Overlay();
   bindPointer(bench, overlay);
   showStatus(bench, overlay);
+  showPageState(bench);
+  layNarrow(bench);
   bench.install(FEATURES);
+  showLinkQuality(bench);
+  app.on.scene.add(arrived);
   if (recorded) bench.addBar(playbackBar(recorded));
   window.twinstage = hook;
   app.start();
 } catch (error) {
-  const banner = document.getElementById("banner") as HTMLElement;
-  banner.hidden = false;
-  banner.dataset.level = "error";
-  banner.textContent = `The 3D view cannot start: ${error instanceof Error ? error.message : String(error)}. WebGL 2 is needed.`;
+  cannotStart(error);
   throw error;
 }

@@ -12,16 +12,25 @@ import type { StageView } from "./view/stage-view.ts";
 import { OP } from "./wire/frames.ts";
 import type { Mirror } from "./wire/mirror.ts";
 import type { SceneData } from "./wire/scene-data.ts";
+import { wholeTick } from "./wire/whole.ts";
 import type { Tick } from "./wire/session.ts";
 
-/** How late motion is shown, so that the next pose is usually known [ms]. */
-const DELAY_MS = 100;
+/** How late motion is shown unless the user wants another delay, so that the next pose is usually known [ms]. */
+export const DELAY_MS = 100;
+/** The longest delay [ms]. */
+export const LONGEST_DELAY_MS = 5000;
+/** Values come this much before the motion that they belong to at most [ms]. */
+const AHEAD_MS = 100;
 /** How often trust in the data is judged [ms]. */
 const TRUST_MS = 500;
 
 export class Player {
   readonly store: Store;
-  private ticks: Tick[] = [];
+  /** Live ticks that are not applied yet, and when they came [ms, local clock]. */
+  private ticks: { readonly tick: Tick; readonly cameAt: number }[] = [];
+  private delay = DELAY_MS;
+  /** What is shown: the newest state, or one of the past. */
+  private held: Mirror;
   private readonly timeline = new Timeline((batch) => this.mirror.pool.give(batch));
   private readonly playout = new PlayoutClock();
   private lastTrust = 0;
@@ -36,6 +45,7 @@ export class Player {
     private readonly time: TwinTime,
     private readonly mirror: Mirror,
   ) {
+    this.held = mirror;
     this.store = new Store(
       scene.json.signals.map(({ id, unit, type, maxAge, labels }) => ({
         id,
@@ -48,36 +58,86 @@ export class Player {
   }
 
   receive(tick: Tick, now: number): void {
-    this.ticks.push(tick);
     this.time.observe(newestEvent(tick), now);
+    this.owed = tick; // also where it is shown later, or not at all: it is held
+    if (this.isPast) for (const batch of tick.poses) this.mirror.pool.give(batch);
+    else this.ticks.push({ tick, cameAt: now });
+  }
+
+  /** How late everything is shown [ms]. */
+  get delayMs(): number {
+    return this.delay;
+  }
+
+  set delayMs(ms: number) {
+    this.delay = Math.min(Math.max(ms, 0), LONGEST_DELAY_MS);
+    this.time.lag = Math.max(0, this.delay - AHEAD_MS);
+  }
+
+  // --- past ----------------------------------------------------------------------------------------------------
+
+  /** Whether a moment of the past is shown. */
+  get isPast(): boolean {
+    return this.held !== this.mirror;
+  }
+
+  /** From now on the picture follows `applyPast`, and not the newest state. `held`: what is shown, exactly. */
+  showPast(held: Mirror): void {
+    this.dropWaiting();
+    this.held = held;
+  }
+
+  /** A tick of the past, to be reached at `due` [ms, local clock]; a keyframe is shown at once. */
+  applyPast(tick: Tick, due: number, now: number): void {
+    this.show(tick, now, tick.keyframe ? now : due, false);
+    this.started = true;
+  }
+
+  /** Back to the newest state. */
+  showLive(now: number): void {
+    if (!this.isPast) return;
+    this.held = this.mirror;
+    if (this.mirror.seq >= 0) this.show(wholeTick(this.mirror), now, now, false);
+  }
+
+  /** What came and is not shown yet. */
+  private dropWaiting(): void {
+    for (const { tick } of this.ticks) for (const batch of tick.poses) this.mirror.pool.give(batch);
+    this.ticks = [];
   }
 
   /** Applies what came and moves the picture to `now` [ms]; true while there is more motion to show. */
   advance(now: number): boolean {
     const { stage } = this;
-    for (const tick of this.ticks) this.apply(tick, now);
-    this.ticks = [];
+    const wait = Math.max(0, this.delay - AHEAD_MS);
+    while (this.ticks.length > 0 && (this.ticks[0].cameAt + wait <= now || this.ticks[0].tick.keyframe))
+      this.apply((this.ticks.shift() as { tick: Tick }).tick, now);
     this.timeline.sample(now, (node, pose, at) => stage.model.setPose(node, pose, at));
     const moved = stage.model.update();
     if (moved.length > 0) stage.moved(moved);
     this.judgeTrust(now);
-    return this.timeline.pending;
+    return this.timeline.pending || this.ticks.length > 0;
   }
 
   private apply(tick: Tick, now: number): void {
+    const late = Math.min(this.delay, AHEAD_MS);
+    const due = tick.keyframe ? now : (tick.eventMs > 0 ? this.playout.place(now, tick.eventMs) : now) + late;
+    this.show(tick, now, due, true);
+    this.started = true;
+  }
+
+  private show(tick: Tick, now: number, due: number, remember: boolean): void {
     const { appearance } = this.stage;
     if (tick.keyframe) this.restart();
-    const due = tick.keyframe ? now : (tick.eventMs > 0 ? this.playout.place(now, tick.eventMs) : now) + DELAY_MS;
     for (const batch of tick.poses) this.timeline.push(batch, due);
     for (const frame of tick.frames) {
-      if (frame.op === OP.signals) this.store.apply(frame);
+      if (frame.op === OP.signals) this.store.apply(frame, remember);
       else if (frame.op === OP.text) this.store.applyTexts(frame);
       else if (frame.op === OP.style) appearance.setStyle(frame.ids, frame.rgba);
       else if (frame.op === OP.visibility) appearance.setVisible(frame.ids, frame.visible);
       else if (frame.op === OP.entity) for (const node of frame.ids) this.timeline.cut(node, due);
     }
-    this.owed = tick;
-    this.started = true;
+    if (tick.keyframe) this.lastTrust = now - TRUST_MS;
   }
 
   /** Tick to acknowledge: each is owed one, also where its seq is not new (after a resume). */
@@ -123,7 +183,7 @@ export class Player {
 
   /** world_from_node as held, 16 values row-major. */
   worldOf(node: number): number[] {
-    const { scene, mirror } = this;
+    const { scene, held: mirror } = this;
     const pose = new Float64Array(POSE);
     return [
       ...worldFromLocals(scene.transformParent, node, (n, out) => {
@@ -137,7 +197,7 @@ export class Player {
 
   /** Id of the entity that a node shows; null = none or not said. */
   entityOf(node: number): bigint | null {
-    const { shown, entity } = this.mirror;
+    const { shown, entity } = this.held;
     return shown[node] && entity[node] >= 0n ? entity[node] : null;
   }
 }

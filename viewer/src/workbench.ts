@@ -81,6 +81,8 @@ export interface Workbench {
   addCommand(command: Command): Undo;
   /** Does what the command does; false where there is no such command, or not now. */
   runCommand(id: string): boolean;
+  /** All commands that there are now. */
+  readonly commands: { all(): Command[] };
   addPanel(panel: Panel): Undo;
   /** Brings a panel to the front, or closes it where it is there. */
   openPanel(id: string): void;
@@ -107,10 +109,18 @@ export interface Workbench {
   /** Text over the picture, anchored to the scene; each feature sets its own (`labels.set(NAME, list)`). */
   readonly labels: Labels;
   readonly signals: Store;
-  /** What this viewer may do: viewer, operator, editor, admin (docs/access.md). */
+  /** What this viewer may do: viewer, operator, engineer (docs/access.md). */
   readonly role: string;
   /** The twin's time now [ms since 1970]: of what is shown, so it stands still where the user scrubs. */
   now(): number;
+  /** The moment of the past that is looked at [ms since 1970]; null: the newest state. */
+  readonly pastMs: number | null;
+  /** The twin's newest time [ms since 1970], whatever is looked at. */
+  readonly newestMs: number;
+  /** Everything in the page is of that moment from now on (`now`, alarms); the time bar alone calls it. */
+  setPast(ms: number | null): void;
+  /** Another moment is looked at; null: the newest again. */
+  onPast(then: (ms: number | null) => void): Undo;
 
   /** Another scene is there (also the first). */
   onScene(then: (scene: SceneData, stage: StageView) => void): Undo;
@@ -118,6 +128,8 @@ export interface Workbench {
   onTick(then: (tick: Tick) => void): Undo;
   /** Before each drawn frame; true asks for another one. */
   onFrame(then: (now: number) => boolean | void): Undo;
+  /** After each drawn frame, in the same task: its pixels can still be read. */
+  onDrawn(then: () => void): Undo;
   /** An alarm was raised, acknowledged, cleared, shelved: lists ask for them again. */
   onAlarm(then: () => void): Undo;
 

@@ -141,6 +141,10 @@ const shows = (hidden: string[], isolated: string | null): number[] => {
   const appearance = new Appearance(PARENT);
   appearance.setAside(asideOf(shownNodes(new Set(hidden), isolated, at), PARENT));
   assert.ok(appearance.update());
+  // Only what looks different is drawn anew.
+  const all = asideOf(shownNodes(new Set(hidden), isolated, at), PARENT);
+  const aside = [...PARENT.keys()].filter((node) => all && (all.hidden[node] || all.outside[node]));
+  assert.deepEqual(appearance.changed, aside);
   // Points draw the prototype's prim.
   return [1, 2, 3, 6, 7].filter((node) => appearance.shows(node, node < 6 ? node : 5));
 };

@@ -47,6 +47,15 @@ def serve(
     port: Port = 8000,
     asset_root: AssetRoots = None,
     variant: Variants = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--only",
+            help="Serve this prim and all below it, and the bindings that drive it: one of several twins of a large plant. "
+            "Give it once for each.",
+            show_default=False,
+        ),
+    ] = None,
     quarantine: Annotated[
         Path | None,
         typer.Option(
@@ -119,7 +128,8 @@ def serve(
             "--grpc-port",
             min=0,
             max=65535,
-            help="Answer the same over gRPC on this port of 127.0.0.1; 0 takes a free one. Needs the extra grpc.",
+            help="Answer the same over gRPC on this port, of the host where there is a certificate, else of 127.0.0.1; "
+            "0 takes a free one. Needs the extra grpc.",
             show_default=False,
         ),
     ] = None,
@@ -203,6 +213,7 @@ def serve(
         past_from=from_,
         notify=notify,
         clear_edits=clear_edits,
+        only=tuple(only or ()),
     )
     serve_twin(
         files,

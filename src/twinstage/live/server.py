@@ -149,7 +149,8 @@ def serve_live(
     """Serve an open twin until Ctrl-C, the end of `duration` [s] or `stop`. UserError where `access` does not do for `host`.
 
     `beside` is one more coroutine function to run on the server's loop; if it raises, the server ends with its error.
-    `grpc_port`: where this machine may ask the same over gRPC; None for nowhere. `publish`: where relays hear it.
+    `grpc_port`: where the same may be asked over gRPC, by this machine alone unless there is a certificate; None for nowhere.
+    `publish`: where relays hear it.
     `record`: the file that keeps all that viewers are told.
     """
     from twinstage.sync.access.access import open_access
@@ -168,7 +169,10 @@ def serve_live(
         from twinstage.sync.rpc.proto import classes
 
         classes()  # a UserError where its packages are missing, before anything is served
-        background.append(lambda: _answer_grpc(app, live, grpc_port))
+        pem = choices.pem()
+        # Without a certificate it is for this machine alone, whatever the host.
+        where = "127.0.0.1" if pem is None else host
+        background.append(lambda: _answer_grpc(app, live, where, grpc_port, pem))
     if publish is not None:
         from twinstage.live.relay import publishing
 
@@ -189,14 +193,18 @@ def serve_live(
     )
 
 
-async def _answer_grpc(app: "FastAPI", live: LiveTwin, port: int) -> None:
-    """Until cancelled. On this machine alone, whatever the host: it has no TLS."""
+async def _answer_grpc(
+    app: "FastAPI", live: LiveTwin, host: str, port: int, pem: tuple[bytes, bytes] | None
+) -> None:
+    """Until cancelled."""
     from twinstage.sync.access.rpc import interceptor
     from twinstage.sync.rpc.server import running_rpc
 
     doors = [interceptor(app.state.access)]
-    async with running_rpc(app.state.calls, live.hub, live.clock, port=port, interceptors=doors) as where:
-        print(f"gRPC at {where}", flush=True)
+    async with running_rpc(
+        app.state.calls, live.hub, live.clock, host=host, port=port, interceptors=doors, pem=pem
+    ) as where:
+        print(f"gRPC at {where}{'' if pem is None else ' over TLS'}", flush=True)
         await asyncio.Event().wait()
 
 

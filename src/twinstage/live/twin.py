@@ -49,7 +49,8 @@ class TwinFiles:
     """What a user names on the command line. `recordings`: files in place of the contract's, by source ("": its only one).
     `history`: the folder in which everything that happens is kept; `past`: one from which it is told again, instead of by
     the contract's sources, from the moment `past_from` on (text as a user gives it, or ns).
-    `notify`: the file that says whom to tell of alarms. `clear_edits`: take away what people edited in earlier runs."""
+    `notify`: the file that says whom to tell of alarms. `clear_edits`: take away what people edited in earlier runs. `only`:
+    prims that are composed with all below them, and whose bindings count; () for all."""
 
     stage: Path
     bindings: Path | None = None
@@ -63,6 +64,7 @@ class TwinFiles:
     past_from: str | int | None = None
     notify: Path | None = None
     clear_edits: bool = False
+    only: tuple[str, ...] = ()
 
 
 class LiveTwin:
@@ -305,9 +307,15 @@ def _says_anything(columns: TickColumns) -> bool:
 def open_files(files: TwinFiles, *, probe: bool = True) -> "OpenedStage":
     """The stage that a user named, with the variants that were chosen."""
     from twinstage.scene.choices import choose_variants
+    from twinstage.scene.shard import check_paths, check_roots
     from twinstage.scene.stage import open_stage
 
-    opened = open_stage(files.stage, asset_roots=files.asset_roots, probe=probe)
+    if files.only:
+        check_paths(files.only)
+    opened = open_stage(
+        files.stage, asset_roots=files.asset_roots, population=files.only or None, probe=probe
+    )
+    check_roots(files.only, opened)
     return choose_variants(opened, dict(files.variants))
 
 
@@ -325,7 +333,7 @@ def open_twin(
     from twinstage.sync.hub import new_epoch
 
     opened = open_files(files)
-    wiring = load_wiring(opened, files.bindings, files.contract)
+    wiring = load_wiring(opened, files.bindings, files.contract, only=files.only)
     contract, plan, ingest, base_dir, recorder, past = None, None, None, files.stage.parent, None, None
     findings: tuple[Finding, ...] = ()
     if wiring is None:
@@ -353,7 +361,7 @@ def open_twin(
             ingest = past[0]
         plan = compile_bindings(wiring.bindings, contract, opened, snapshot)
         opened_up = tuple(Finding("binding.instance", "info", "", line) for line in plan.findings)
-        findings = (*opened_up, *findings)
+        findings = (*wiring.findings, *opened_up, *findings)
         recorder = _recorder(files, ingest)
         if recorder is not None and recorder.recovered.last:
             findings = (*findings, Finding("history.goes_on", "info", "", recorder.welcome))

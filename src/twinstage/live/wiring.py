@@ -29,9 +29,15 @@ class Wiring:
 
 
 def load_wiring(
-    opened: "OpenedStage", bindings: Path | None, contract: Path | None, *, lenient: bool = False
+    opened: "OpenedStage",
+    bindings: Path | None,
+    contract: Path | None,
+    *,
+    lenient: bool = False,
+    only: Sequence[str] = (),
 ) -> Wiring | None:
     """The wiring of a stage, None where there is none. `lenient`: bindings that cannot be read become findings.
+    `only`: prims to which bindings are restricted; a finding says how many are left out.
 
     Raises UserError for files that cannot be read, and for a contract without bindings.
     """
@@ -54,6 +60,14 @@ def load_wiring(
         )
     else:
         return None
+    if only:
+        from twinstage.scene.shard import bindings_within
+
+        total = len(found.bindings)
+        found, elsewhere = bindings_within(found, only, opened)
+        if elsewhere:
+            text = f"{elsewhere} of {total} bindings drive prims outside of {' '.join(only)}: other twins have to"
+            findings.append(Finding("binding.elsewhere", "info", "", text))
     return Wiring(found, load_contract(path), path, tuple(findings))
 
 

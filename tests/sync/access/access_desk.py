@@ -1,6 +1,7 @@
 """A token file, and a server that asks for tokens."""
 
 import asyncio
+import base64
 import json
 import secrets
 from collections.abc import AsyncIterator, Callable
@@ -86,3 +87,8 @@ def serve(make: ModuleType) -> Serve:
 
 def run(work: Callable[[], Any], seconds: float = 30) -> None:
     asyncio.run(asyncio.wait_for(work(), seconds))
+
+
+def subprotocol_of(token: str) -> str:
+    """A token as a client says it beside the protocol's name (docs/protocol.md, Access)."""
+    return "twin.token." + base64.urlsafe_b64encode(token.encode()).decode().rstrip("=")

@@ -10,13 +10,12 @@ from datetime import timedelta
 
 import httpx
 import pytest
-from access_desk import Desk, Serve, run
+from access_desk import Desk, Serve, run, subprotocol_of
 from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as open_websocket
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from twinstage.base.errors import UserError
-from twinstage.sync.access.access import subprotocol_of
 from twinstage.sync.access.roles import Role
 from twinstage.sync.access.routes import TABLE, Routes
 from twinstage.sync.client import LinkError, connect

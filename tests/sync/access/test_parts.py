@@ -5,12 +5,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from access_desk import NOON
+from access_desk import NOON, subprotocol_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from twinstage.base.errors import UserError
-from twinstage.sync.access.access import offered_token, subprotocol_of
+from twinstage.sync.access.access import offered_token
 from twinstage.sync.access.buckets import AddressBuckets, Bucket, is_loopback, neighbourhood
 from twinstage.sync.access.choices import AccessChoices
 from twinstage.sync.access.cookies import LIFETIME_S, CookieJar, cookie_name, read_cookie

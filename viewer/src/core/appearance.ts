@@ -21,6 +21,8 @@ const NONE: ReadonlySet<number> = new Set();
 export class Appearance {
   /** What this viewer alone does not show; see `setAside`. */
   private aside: Aside | null = null;
+  /** The same at the last `update`. */
+  private asideBefore: Aside | null = null;
   private readonly own: Uint8Array;
   private readonly styles = new Map<number, Tint>();
   /** What this viewer paints by value: over the style of the same node, below a nearer one. */
@@ -97,6 +99,15 @@ export class Appearance {
     return !this.hidden[node] && !this.hidden[prim] && !isAside(this.aside, node, prim);
   }
 
+  private sameAside(node: number): boolean {
+    const { aside, asideBefore } = this;
+    if (aside === asideBefore) return true;
+    return (
+      (aside?.hidden[node] ?? 0) === (asideBefore?.hidden[node] ?? 0) &&
+      (aside?.outside[node] ?? 0) === (asideBefore?.outside[node] ?? 0)
+    );
+  }
+
   /** Whether `update` has something to do. */
   get stale(): boolean {
     return this.dirty;
@@ -113,12 +124,13 @@ export class Appearance {
       const painter = this.styles.has(i) || this.values.has(i) ? i : p >= 0 ? this.painter[p] : -1;
       const own = this.greyed.has(i) ? 2 : this.faded.has(i) ? 1 : 0;
       const doubt = p >= 0 ? Math.max(own, this.doubt[p]) : own;
-      const same = hidden === this.hidden[i] && painter === this.painter[i] && doubt === this.doubt[i];
+      const same = this.sameAside(i) && hidden === this.hidden[i] && painter === this.painter[i] && doubt === this.doubt[i];
       if (same && !this.restyled.has(painter)) continue;
       [this.hidden[i], this.painter[i], this.doubt[i]] = [hidden, painter, doubt];
       changed.push(i);
     }
     this.restyled.clear();
+    this.asideBefore = this.aside;
     this.changed = changed;
     return true;
   }

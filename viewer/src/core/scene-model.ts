@@ -81,13 +81,25 @@ export class SceneModel {
 
   /** Sets the local matrix of a node from a pose (see `POSE`); its world is stale until `update`. */
   setPose(node: number, pose: Float64Array, at: number): void {
-    let slot = this.slotOf[node];
-    if (slot < 0) {
-      slot = this.slotOf[node] = this.slots++;
-      if (16 * slot >= this.posed.length) this.posed = grown(this.posed);
-    }
-    composePose(this.posed, slot * 16, pose, at);
+    const slot = this.slot(node);
+    composePose(this.posed, slot, pose, at);
     this.touch(node);
+  }
+
+  /** The same from 16 values, row-major. */
+  setLocal(node: number, local: Float64Array): void {
+    const at = this.slot(node);
+    this.posed.set(local, at);
+    this.touch(node);
+  }
+
+  /** Where a node's own matrix begins in `posed`. */
+  private slot(node: number): number {
+    if (this.slotOf[node] < 0) {
+      this.slotOf[node] = this.slots++;
+      if (16 * this.slotOf[node] >= this.posed.length) this.posed = grown(this.posed);
+    }
+    return 16 * this.slotOf[node];
   }
 
   private touch(node: number): void {

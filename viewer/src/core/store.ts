@@ -79,7 +79,8 @@ export class Store {
     this.rings = new Array<Ring | undefined>(n);
   }
 
-  apply(rows: SignalRows): void {
+  /** `remember`: whether they belong to the course that sparklines draw. */
+  apply(rows: SignalRows, remember = true): void {
     for (let k = 0; k < rows.ids.length; k++) {
       const i = rows.ids[k];
       if (i >= this.value.length) continue;
@@ -88,7 +89,7 @@ export class Store {
       this.eventMs[i] = rows.eventMs[k];
       this.quality[i] = rows.quality[k];
       this.seen[i] = 1;
-      if (fresh && Number.isFinite(rows.values[k]))
+      if (remember && fresh && Number.isFinite(rows.values[k]))
         (this.rings[i] ??= new Ring()).push(rows.eventMs[k], rows.values[k]);
     }
   }

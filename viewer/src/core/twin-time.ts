@@ -6,6 +6,10 @@
 export class TwinTime {
   private newest = Number.NaN;
   private seenAt = 0;
+  /** The moment that is looked at instead [ms since 1970]; null: the newest. */
+  pinned: number | null = null;
+  /** How much later than it came everything is shown [ms]. */
+  lag = 0;
 
   /** An event time [ms since 1970] seen at the local time `now` [ms]; 0 is none. */
   observe(eventMs: number, now: number): void {
@@ -15,8 +19,13 @@ export class TwinTime {
     if (Number.isNaN(this.newest) || back || eventMs > this.newest) [this.newest, this.seenAt] = [eventMs, now];
   }
 
-  /** [ms since 1970]; NaN before the first event. */
+  /** Of what is shown [ms since 1970]; NaN before the first event. */
   at(now: number): number {
+    return this.pinned ?? this.newestAt(now) - this.lag;
+  }
+
+  /** Of the newest that is known, whatever is looked at. */
+  newestAt(now: number): number {
     return this.newest + (now - this.seenAt);
   }
 

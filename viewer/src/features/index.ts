@@ -2,14 +2,20 @@
 import type { Feature } from "../workbench.ts";
 import { alarms } from "./alarms/index.ts";
 import { cameras } from "./cameras/index.ts";
+import { palette } from "./palette/index.ts";
+import { edit } from "./edit/index.ts";
+import { properties } from "./properties/index.ts";
+import { share } from "./share/index.ts";
+import { table } from "./table/index.ts";
+import { theme } from "./theme/index.ts";
 import { layers } from "./layers/index.ts";
 import { measure } from "./measure/index.ts";
 import { navigate } from "./navigate/index.ts";
 import { overlays } from "./overlays/index.ts";
 import { picture } from "./picture/index.ts";
-import { properties } from "./properties/index.ts";
 import { scale } from "./scale/index.ts";
 import { section } from "./section/index.ts";
+import { time } from "./time/index.ts";
 import { tree } from "./tree/index.ts";
 import { view } from "./view/index.ts";
 
@@ -23,7 +29,13 @@ export const FEATURES: readonly Feature[] = [
   scale,
   picture,
   properties,
+  edit,
   alarms,
+  share,
+  table,
+  theme,
+  palette,
+  time,
   layers,
   overlays,
 ];

@@ -54,6 +54,8 @@ export class Commands {
 
   private key(event: KeyboardEvent): void {
     if (event.defaultPrevented || event.isComposing) return;
+    // A window over the page has the keys to itself.
+    if (document.querySelector("dialog:modal")) return;
     const chord = chordOf(event);
     const target = event.target instanceof Element ? event.target : null;
     if (target?.closest(TYPING) && !actsWhileTyping(chord)) return;

@@ -29,9 +29,12 @@ export function keptLayout(): UiState {
   }
 }
 
-export function keepLayout(store: UiStore): void {
+/** `narrow`: the sides lie over the picture now, and what is open is no choice for later. */
+export function keepLayout(store: UiStore, narrow: () => boolean): void {
+  let open = store.state.open;
   const save = (): void => {
-    const { open, sizes, theme } = store.state;
+    const { sizes, theme } = store.state;
+    if (!narrow()) ({ open } = store.state);
     try {
       window.localStorage.setItem(KEY, JSON.stringify({ open, sizes, theme, extra: chosen(store.state.extra) }));
     } catch {

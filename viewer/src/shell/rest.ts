@@ -1,4 +1,5 @@
 /** The twin's REST interface, asked from the page. */
+import { isoOf } from "../core/playhead.ts";
 import type { Rest } from "../workbench.ts";
 
 /** What the server answered instead of what was asked for; the message is its sentence. */
@@ -13,13 +14,20 @@ export class RestError extends Error {
   }
 }
 
+const ALARMS = /^\/?api\/(v1\/)?alarms$/;
+
 export class Server implements Rest {
   /** Told when the server wants to know who asks (401). */
   onSignedOut: () => void = () => undefined;
 
+  /** The moment that is looked at [ms since 1970]; null: now. Questions about how alarms stand are about that moment. */
+  atMs: number | null = null;
+
   constructor(private readonly base: string) {}
 
   get<T>(path: string, query: Readonly<Record<string, string | number | undefined>> = {}): Promise<T> {
+    if (this.atMs !== null && ALARMS.test(path))
+      return this.ask<T>("api/v1/past/alarms", { ...query, at: isoOf(this.atMs) }, { cache: "no-store" });
     return this.ask<T>(path, query, { cache: "no-store" });
   }
 

@@ -1,4 +1,4 @@
-/** What the shell shows of link and picture: lamp, figures, loading bar, banner, axes. */
+/** What the shell shows of link and picture: lamp, figures, loading bar, axes. */
 import type { App } from "../app.ts";
 import type { Bench } from "../bench.ts";
 import { byId, setText } from "../ui/dom.ts";
@@ -15,7 +15,6 @@ export function showStatus(bench: Bench, overlay: Overlay): void {
     if (document.hidden) return;
     const figures = figuresOf(app, performance.now());
     bar.refresh(figures);
-    overlay.setLink(figures.state === "down" || figures.state === "ended" ? figures.text : "");
   };
   app.on.link.add(refresh);
   app.on.stage.add((stage) => overlay.setProgress(stage.loaded, stage.total));

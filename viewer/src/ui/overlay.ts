@@ -1,4 +1,4 @@
-/** What lies over the picture: loading bar, banner for a broken link, hover label, axes. */
+/** What lies over the picture: loading bar, hover label, axes. */
 import type { PerspectiveCamera } from "three";
 import { byId, setText } from "./dom.ts";
 
@@ -10,7 +10,6 @@ const AXES = [
 
 export class Overlay {
   private readonly progress = byId("progress");
-  private readonly banner = byId("banner");
   private readonly hint = byId("hint");
   private readonly axes = byId<HTMLCanvasElement>("axes");
   private axesKey = "";
@@ -20,12 +19,6 @@ export class Overlay {
     const percent = Math.round((100 * done) / Math.max(1, total));
     this.progress.setAttribute("aria-valuenow", String(percent));
     (this.progress.firstElementChild as HTMLElement).style.width = `${percent}%`;
-  }
-
-  /** Text while the link is broken; empty hides it. */
-  setLink(text: string): void {
-    this.banner.hidden = text === "";
-    setText(this.banner, text);
   }
 
   /** Label beside the pointer; empty hides it. x, y relative to the picture [px]. */

@@ -25,7 +25,7 @@ export function drawSparkline(
   const points: [number, number][] = [];
   for (let k = 0; k < ring.length; k++) {
     const i = ring.at(k);
-    if (nowMs - ring.time[i] <= SPAN_MS) points.push([ring.time[i], ring.value[i]]);
+    if (nowMs >= ring.time[i] && nowMs - ring.time[i] <= SPAN_MS) points.push([ring.time[i], ring.value[i]]);
   }
   if (points.length === 0) return;
   points.push([nowMs, points[points.length - 1][1]]);

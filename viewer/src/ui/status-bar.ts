@@ -11,11 +11,16 @@ export class StatusBar {
   private readonly bar = byId("status");
   private readonly link = byId("link");
   private readonly linkText = byId("link-text");
+  private said = "";
   private readonly values = new Map<string, HTMLElement>();
 
   refresh(figures: StatusFigures): void {
     setData(this.link, "state", figures.state);
     setText(this.linkText, figures.text);
+    this.link.setAttribute("aria-label", `Link quality: ${figures.text}`);
+    // Read out where the state is another, not each second of a countdown.
+    if (figures.state !== this.said) setText(byId("link-said"), figures.text);
+    this.said = figures.state;
     for (const [name, value, title = ""] of figures.fields) {
       const field = this.field(name);
       setText(field, value);

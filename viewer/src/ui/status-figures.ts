@@ -1,5 +1,6 @@
 /** The link's state in words and the figures of the status bar. */
 import { formatAge, formatClock, formatCount } from "../core/format.ts";
+import { SIGNED_OUT } from "../core/page-state.ts";
 import type { App } from "../app.ts";
 import type { Session } from "../wire/session.ts";
 import type { StatusFigures } from "./status-bar.ts";
@@ -56,14 +57,11 @@ function linkState(app: App, now: number): [StatusFigures["state"], string] {
     case "loading":
       return ["loading", "Loading scene"];
     case "ended":
-      return ["ended", `Disconnected${session.reason ? `: ${session.reason}` : ""}. Reload the page to try again.`];
+      return ["ended", session.closeCode === SIGNED_OUT ? "Signed out" : "Disconnected"];
     default: {
       if (app.scene === null && app.link.attempts <= 1) return ["connecting", "Connecting"];
       const wait = retryAt === null ? 0 : Math.max(0, retryAt - now);
-      return [
-        "down",
-        `Link lost: showing the last state. ${wait > 300 ? `Next try in ${Math.ceil(wait / 1000)} s` : "Reconnecting"}`,
-      ];
+      return ["down", wait > 300 ? `Link lost, next try in ${Math.ceil(wait / 1000)} s` : "Reconnecting"];
     }
   }
 }

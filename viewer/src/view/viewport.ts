@@ -4,6 +4,7 @@
  */
 import {
   BasicShadowMap,
+  Group,
   NeutralToneMapping,
   PCFShadowMap,
   Scene,
@@ -49,6 +50,8 @@ export class Viewport {
   readonly anchored = new Anchored();
   /** Takes clicks instead of selecting; null: they select. */
   onClick: ((hit: Hit | null, clientX: number, clientY: number) => void) | null = null;
+  /** What features draw over the scene; positions are relative to `stage.origin`. */
+  readonly extras = new Group();
   private readonly scene = new Scene();
   private readonly outlines: Outline[] = [];
   private readonly lighting: Lighting;
@@ -84,7 +87,7 @@ export class Viewport {
     this.renderer.setOpaqueSort(nearFirst);
     this.section = new Section(this.renderer);
     this.lighting = new Lighting(this.scene, this.renderer, this.lean);
-    this.scene.add(this.ground.group, this.hover.group, this.selection.group, this.anchored.group);
+    this.scene.add(this.ground.group, this.hover.group, this.selection.group, this.anchored.group, this.extras);
     this.rig = new CameraRig(canvas, () => this.invalidate());
     new ResizeObserver(() => this.resize()).observe(canvas.parentElement as HTMLElement);
     this.resize();

@@ -34,6 +34,8 @@ export class Link {
   attempts = 0;
   /** From the making of a tick at the server to its picture here. */
   readonly latency = new Latency();
+  /** Hears every message: raw panels and logs. `at`: local time [ms]. */
+  readonly taps = new Set<(way: "in" | "out", data: string | ArrayBuffer, at: number) => void>();
   /** Time that taking in messages has cost since the last acknowledgement [ms]. */
   private decodeMs = 0;
   private liveSince = Number.NaN;
@@ -42,6 +44,9 @@ export class Link {
   private socket: WebSocket | null = null;
   private readonly backoff = new Backoff();
   private pingTimer = 0;
+  private retryTimer = 0;
+  /** Totals of what came: bytes without the transport's own, messages. */
+  readonly traffic = { bytes: 0, messages: 0 };
   /** Pings since the last message: a network that has forgotten a connection tells nobody. */
   private unheard = 0;
 
@@ -52,6 +57,13 @@ export class Link {
     private readonly open: (url: string) => WebSocket = (address) => new WebSocket(address, "twin.v1"),
     private readonly patienceMs = PATIENCE_MS,
   ) {}
+
+  /** Tries now what is due later. */
+  retry(): void {
+    if (this.retryAt === null) return;
+    window.clearTimeout(this.retryTimer);
+    this.connect();
+  }
 
   connect(): void {
     this.retryAt = null;
@@ -81,7 +93,10 @@ export class Link {
 
   private receive(data: string | ArrayBuffer): void {
     this.unheard = 0;
+    this.traffic.messages++;
+    this.traffic.bytes += typeof data === "string" ? data.length : data.byteLength;
     const begin = performance.now();
+    for (const tap of this.taps) tap("in", data, begin);
     const effects = typeof data === "string" ? this.session.text(data) : this.session.binary(data);
     this.decodeMs += performance.now() - begin;
     this.run(effects);
@@ -153,7 +168,7 @@ export class Link {
   private carryOut(effect: Effect): void {
     switch (effect.kind) {
       case "send":
-        if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(effect.message));
+        if (this.socket?.readyState === WebSocket.OPEN) this.send(JSON.stringify(effect.message));
         this.afterSend(effect.message.type);
         break;
       case "fetch":
@@ -187,6 +202,11 @@ export class Link {
     }
   }
 
+  private send(text: string): void {
+    this.socket?.send(text);
+    for (const tap of this.taps) tap("out", text, performance.now());
+  }
+
   private afterSend(type: unknown): void {
     if (type !== "ready") return;
     this.liveSince = performance.now();
@@ -204,7 +224,7 @@ export class Link {
     if (this.session.closed(code, reason)) {
       const delay = this.backoff.delay();
       this.retryAt = performance.now() + delay;
-      window.setTimeout(() => this.connect(), delay);
+      this.retryTimer = window.setTimeout(() => this.connect(), delay);
     }
     this.handlers.onChange();
   }

@@ -8,7 +8,7 @@ import type { PoseBatch } from "../core/pose-pool.ts";
 import { type Answer, type CommandFields, Commands, type EditEvent, readEdit } from "./commands.ts";
 import { crc32OfText } from "./crc.ts";
 import { digestOf } from "./digest.ts";
-import { type DeltaFrame, FLAG_ZSTD, type Frame, FrameError, OP, type PoseFrame, type TickEndFrame } from "./frames.ts";
+import { type DeltaFrame, FLAG_ZSTD, type Frame, FrameError, type Header, OP, type PoseFrame, type TickEndFrame } from "./frames.ts";
 import { Mirror } from "./mirror.ts";
 import { Decoder, VERSION } from "./protocol.ts";
 
@@ -79,6 +79,8 @@ export class Session {
   /** The last tick that was applied, -1 = none: what `have` claims. */
   seq = -1;
   reason = "";
+  /** Code with which the last connection ended; 0: none has, or one is there. */
+  closeCode = 0;
   /** Sent with the greeting where the server wants one; never part of an address. */
   token: string | null = null;
   role = "";
@@ -86,6 +88,8 @@ export class Session {
   caps: readonly string[] = [];
   /** Ticks a second that the server sends now, and why; 0 = not said. */
   hz = 0;
+  /** All rates that the server has, the fastest first. */
+  tiers: readonly number[] = [];
   hzReason = "";
   /** Since when the twin behind a relay is away, by its clock [ms since 1970], and which of several; NaN: it is there. */
   awayMs = Number.NaN;
@@ -169,24 +173,14 @@ export class Session {
       this.partial.push(frame);
       return [];
     }
-    const { seq, keyframe, eventNs, tickNs } = frame.header;
+    const { seq, keyframe } = frame.header;
     const frames = this.partial;
     this.partial = [];
     const poses = this.mirror.apply(seq, keyframe, [...frames, frame]);
     this.decoder.free();
     this.received = seq;
     if (keyframe) this.narrowed = this.interest !== null;
-    const tick: Tick = {
-      seq,
-      keyframe,
-      eventMs: Number(eventNs) / 1e6,
-      madeMs: Number(tickNs) / 1e6,
-      poses,
-      frames: frames.filter(isValueFrame),
-      deltaRows: frames.reduce((sum, { op, header }) => sum + (op === OP.delta ? header.n : 0), 0),
-      inflated: frames.filter(({ header }) => header.flags & FLAG_ZSTD).length,
-    };
-    return [{ kind: "tick", tick }];
+    return [{ kind: "tick", tick: tickOf(frame.header, frames, poses) }];
   }
 
   /** What is held is not what the server thinks: the connection ends, and the next one starts from a keyframe. */
@@ -203,9 +197,11 @@ export class Session {
   private welcome(message: Json): Effect[] {
     const epoch = String(message.epoch);
     this.epochCrc = crc32OfText(epoch);
+    this.closeCode = 0;
     this.caps = Array.isArray(message.caps) ? message.caps.map(String) : [];
     this.role = String(message.role ?? "");
     this.hz = Number(message.rate) || 0;
+    this.tiers = Array.isArray(message.tiers) ? message.tiers.map(Number) : [];
     this.hzReason = "";
     this.awayMs = Number.NaN;
     this.commands.version = Number(message.edits) || 0;
@@ -325,11 +321,26 @@ export class Session {
   closed(code: number, reason: string): boolean {
     const retry = this.broken || RETRY.has(code);
     this.phase = retry ? "down" : "ended";
+    this.closeCode = code;
     this.partial = [];
     this.decoder.free();
     if (reason) this.reason = reason;
     return retry;
   }
+}
+
+/** A tick of its last header, its frames, and the poses that they changed. */
+export function tickOf(end: Header, frames: readonly Frame[], poses: readonly PoseBatch[]): Tick {
+  return {
+    seq: end.seq,
+    keyframe: end.keyframe,
+    eventMs: Number(end.eventNs) / 1e6,
+    madeMs: Number(end.tickNs) / 1e6,
+    poses,
+    frames: frames.filter(isValueFrame),
+    deltaRows: frames.reduce((sum, { op, header }) => sum + (op === OP.delta ? header.n : 0), 0),
+    inflated: frames.filter(({ header }) => header.flags & FLAG_ZSTD).length,
+  };
 }
 
 function isValueFrame(frame: Frame): frame is ValueFrame {

@@ -40,9 +40,9 @@ class PastPlan:
     def ticks(
         self, history: "History", first_ns: int, last_ns: int, step_ns: int
     ) -> Iterator[tuple[int, TickColumns]]:
-        """A full tick of the first moment, and what changed by each step up to the last."""
+        """A full tick of the first moment, and what changed by each step up to the last, which is told in any case."""
         plan, playback = self._stand(history, first_ns)
-        for moment in range(first_ns, last_ns + 1, step_ns):
+        for moment in (*range(first_ns, last_ns, step_ns), last_ns):
             playback.play_to(min(moment, playback.end_ns))  # behind the last reading all stays as it is
             yield moment, _evaluated(plan, playback, moment, full=moment == first_ns)
 

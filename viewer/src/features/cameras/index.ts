@@ -26,7 +26,9 @@ export const cameras: Feature = {
     for (let key = 1; key <= 9; key++)
       bench.addCommand({
         id: `view.camera${key}`,
-        title: `Look through camera ${key}`,
+        get title() {
+          return `Look through ${bench.scene?.json.cameras[key - 1]?.name ?? `camera ${key}`}`;
+        },
         group: "View",
         keys: [String(key)],
         enabled: () => bench.scene?.json.cameras[key - 1] !== undefined,

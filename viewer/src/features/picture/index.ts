@@ -4,6 +4,8 @@
  * cost       {calls, triangles, geometries, textures, programs, attributes, batches, instances}: of the last frame, and held
  * worldOf    world_from_geometry of everything drawn of a prim or point, as the GPU has it (float32) plus the view's origin:
  *            [{instance, matrix (16 numbers, row-major), normalised: no}]
+ * scenesAlive  scenes that were shown and are still held in memory
+ * revision   of the scene that is shown
  * origin     where the GPU's positions start from [m]
  * lights     {sun: intensity, towards}, ambient, locals, environment: what the picture is lit by
  * detail     [{instances, shape, drawn}] by cell
@@ -15,6 +17,9 @@ export const picture: Feature = {
   name: "picture",
   install(bench) {
     const { viewport } = bench;
+    // Scenes that something still holds on to are seen here.
+    let shown: WeakRef<object>[] = [];
+    bench.onScene((_, stage) => (shown = [...shown.filter((one) => one.deref()), new WeakRef(stage)]));
     bench.expose("picture", {
       get cost() {
         const { render, memory, programs } = viewport.renderer.info;
@@ -29,6 +34,12 @@ export const picture: Feature = {
           batches: batches.length,
           instances: batches.reduce((sum, batch) => sum + batch.drawnCount, 0),
         };
+      },
+      get scenesAlive() {
+        return shown.filter((one) => one.deref()).length;
+      },
+      get revision() {
+        return bench.scene?.json.revision ?? -1;
       },
       get origin() {
         return viewport.stage?.origin ?? null;

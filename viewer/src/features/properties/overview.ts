@@ -7,7 +7,8 @@ import { facts } from "./section.ts";
 
 export function overview(stage: StageView): HTMLElement[] {
   const { json } = stage.scene;
-  const triangles = stage.scene.instances.prototype.reduce((sum, p) => sum + json.prototypes[p].triangles, 0);
+  let triangles = 0;
+  for (const p of json.instances.prototype) triangles += json.prototypes[p].triangles;
   const size = stage.framing;
   const { metersPerUnit, upAxis } = json.stage;
   return [

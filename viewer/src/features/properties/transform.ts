@@ -25,6 +25,7 @@ export class TransformSection {
   private readonly frames: Record<Frame, HTMLButtonElement>;
   private locked: string | null = "The server is asked.";
   private readonly reset: HTMLButtonElement;
+  private readonly local = new Float64Array(16);
 
   constructor(
     private readonly bench: Workbench,
@@ -115,9 +116,8 @@ export class TransformSection {
     const model = this.bench.stage?.model;
     if (!model || this.node >= model.count) return null;
     if (frame === "world") return { m: model.world, at: this.node * 16 };
-    const local = new Float64Array(16);
-    model.localOf(this.node, local);
-    return { m: local, at: 0 };
+    model.localOf(this.node, this.local);
+    return { m: this.local, at: 0 };
   }
 
   refresh(): void {

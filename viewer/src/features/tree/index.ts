@@ -53,7 +53,7 @@ function addCommands(bench: Workbench, panel: TreePanel): void {
   });
   add("scene.hide", "Hide or show the selection in this viewer", ["V"], () => toggleHidden(bench), any);
   add("scene.isolate", "Show only the selection, or all again", ["I"], () => toggleIsolated(bench), () => any() || bench.state.isolated !== null);
-  add("scene.showAll", "Show all that was hidden here", ["Shift+V"], () => bench.dispatch({ type: "showAll" }));
+  add("scene.showAll", "Show all that was hidden here", ["Shift+I"], () => bench.dispatch({ type: "showAll" }));
   add("scene.parent", "Select the parent (also Alt and click)", ["P"], going.up, any);
   add("scene.child", "Select back towards what was picked", ["Shift+P"], going.down, any);
   add("scene.expandAll", "Expand the whole tree", [], () => panel.expandAll());
@@ -97,7 +97,7 @@ function entries(bench: Workbench, panel: TreePanel, node: number, path: string)
     isolated === path
       ? { title: "Show everything else again", key: "I", run: () => bench.dispatch({ type: "isolate", path: null }) }
       : { title: "Show only this", key: "I", run: () => bench.dispatch({ type: "isolate", path }) },
-    { title: "Show all", key: "Shift+V", run: () => bench.dispatch({ type: "showAll" }) },
+    { title: "Show all", key: "Shift+I", run: () => bench.dispatch({ type: "showAll" }) },
     null,
     ...(isPoint
       ? []

@@ -1,0 +1,213 @@
+"""Time of this viewer: the past of a real twin with a history, against the telemetry that was sent."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+
+
+@pytest.fixture(scope="module")
+def run(live: Any, live_page: Any, until: Callable[..., Any]) -> list[tuple[float, float]]:
+    """A ride of the vehicle: (moment [ms since 1970], x [m]) of each reading, an alarm in its midst. Ends at rest."""
+    for tab in ("#tab-tree", "#tab-properties"):
+        live_page.click(tab)
+    told = []
+    for k in range(1, 31):
+        hot = 95.0 if 10 <= k < 20 else 40.0
+        state = "idle" if k % 10 else "fault"
+        at = live.say(agv1_x=0.1 * k, motor_temperature=hot, agv1_order=f"order {k}", belt_state=state)
+        told.append((at / 1e6, 0.1 * k))
+        time.sleep(0.05)
+    until(live_page, "Math.abs(twinstage.values['agv1.x'].value - 3) < 1e-9")
+    live.calm()
+    until(live_page, "twinstage.values['agv1.x'].value === 0")
+    until(live_page, "twinstage.time.firstMs > 0")
+    time.sleep(0.6)
+    return told
+
+
+def seek(page: Any, until: Callable[..., Any], ms: float) -> None:
+    """To a moment, until it is shown."""
+    page.evaluate("ms => { window.before = twinstage.time.seekMs; twinstage.time.seek(ms) }", ms)
+    until(page, "twinstage.time.at !== null && !Object.is(twinstage.time.seekMs, window.before)")
+
+
+def world_x(page: Any) -> float:
+    return float(page.evaluate("twinstage.worldOf('/Cell/Agv1/Body')")[3])
+
+
+def pxr_world(live: Any, x: float) -> np.ndarray:
+    """What pxr composes where the vehicle stands at x."""
+    from pxr import Gf, Usd, UsdGeom
+
+    stage = Usd.Stage.Open(str(live.folder / "cell.usda"))
+    op = UsdGeom.Xformable(stage.GetPrimAtPath("/Cell/Agv1")).AddTranslateOp()
+    op.Set(Gf.Vec3d(x, 0, 0))
+    body = UsdGeom.Xformable(stage.GetPrimAtPath("/Cell/Agv1/Body"))
+    return np.array(body.ComputeLocalToWorldTransform(Usd.TimeCode.Default())).T
+
+
+def test_a_moment_shows_poses_values_and_alarms_of_then(
+    live: Any, live_page: Any, until: Callable[..., Any], run: list[tuple[float, float]]
+) -> None:
+    page = live_page
+    for at, x in (run[4], run[14], run[24], run[9]):
+        seek(page, until, at + 1)
+        world = np.array(page.evaluate("twinstage.worldOf('/Cell/Agv1/Body')")).reshape(4, 4)
+        assert np.allclose(world, pxr_world(live, x), atol=1e-3)
+        until(page, f"Math.abs(twinstage.values['agv1.x'].value - {x}) < 1e-9")
+        assert page.evaluate("twinstage.values['agv1.x'].eventMs") == pytest.approx(at, abs=0.01)
+        k = round(x * 10)
+        assert page.evaluate("twinstage.values['agv1.order'].value") == f"order {k}"
+        assert page.evaluate("twinstage.time.now") == pytest.approx(at + 1)
+    seek(page, until, run[14][0])
+    page.click("#tab-alarms")
+    hot = "[...document.querySelectorAll('.alarm')].find((row) => row.innerText.includes('motor is too hot'))?.dataset.state"
+    until(page, f"{hot} === 'unacknowledged'")
+    seek(page, until, run[2][0])
+    until(page, f"{hot} === undefined")
+    seek(page, until, run[14][0])
+    text = datetime.fromtimestamp(run[14][0] / 1000, UTC).strftime("%H:%M:%S")
+    assert f"Past: {text}" in page.inner_text("#past-strip")
+    edge = "getComputedStyle(document.querySelector('.picture'), '::after').borderTopWidth"
+    assert page.evaluate(edge) == "3px"
+    page.click("#past-live")
+    until(page, "twinstage.time.at === null && twinstage.values['agv1.x'].value === 0")
+    assert world_x(page) == 0
+    assert page.locator("#past-strip").is_hidden()
+    until(page, f"{hot} === 'returned'")
+    page.click("#tab-alarms")
+
+
+def test_the_twin_goes_on_meanwhile(
+    live: Any, live_page: Any, until: Callable[..., Any], run: list[tuple[float, float]]
+) -> None:
+    page = live_page
+    seek(page, until, run[10][0])
+    seq = page.evaluate("twinstage.stats.seq")
+    live.say(agv1_x=7.5)
+    until(page, f"twinstage.stats.seq > {seq}")
+    page.wait_for_timeout(300)
+    assert world_x(page) == pytest.approx(run[10][1], abs=1e-3)
+    page.keyboard.press("l")
+    until(page, "Math.abs(twinstage.worldOf('/Cell/Agv1/Body')[3] - 7.5) < 1e-3")
+    page.evaluate("twinstage.verify()")
+    until(page, "twinstage.wire.digestsChecked > 0")
+    assert page.evaluate("twinstage.wire.digestsWrong") == 0
+    live.calm()
+
+
+def test_it_plays_on_and_catches_up(
+    live: Any, live_page: Any, until: Callable[..., Any], run: list[tuple[float, float]]
+) -> None:
+    page = live_page
+    seek(page, until, run[0][0])
+    page.evaluate("twinstage.time.speed(0.5)")
+    page.locator("#canvas").focus()
+    page.keyboard.press("Space")
+    assert page.evaluate("twinstage.time.playing")
+    seen = []
+    until(page, f"twinstage.time.at > {run[6][0]}")
+    for _ in range(5):
+        seen.append(page.evaluate("[twinstage.time.at, twinstage.worldOf('/Cell/Agv1/Body')[3]]"))
+        page.wait_for_timeout(150)
+    times, xs = np.array(run).T
+    for at, x in seen:  # what is held may be one tick (0.1 s at this speed 0.05 s of the twin's) ahead
+        assert np.interp(at - 60, times, xs) - 0.11 <= x <= np.interp(at + 120, times, xs) + 0.11
+    assert seen[-1][1] > seen[0][1]
+    page.keyboard.press("Space")
+    assert not page.evaluate("twinstage.time.playing")
+    page.evaluate("twinstage.time.speed(10)")
+    page.keyboard.press("Space")
+    until(page, "twinstage.time.at === null")
+    page.evaluate("twinstage.time.speed(1)")
+
+
+def test_keys_steps_marks_and_bookmarks(
+    live: Any, live_page: Any, until: Callable[..., Any], run: list[tuple[float, float]]
+) -> None:
+    page = live_page
+    seek(page, until, run[20][0])
+    page.locator("#canvas").focus()
+    page.keyboard.press(",")
+    assert page.evaluate("twinstage.time.at") == pytest.approx(run[20][0] - 100, abs=0.5)
+    page.keyboard.press(".")
+    assert page.evaluate("twinstage.time.at") == pytest.approx(run[20][0], abs=0.5)
+    page.keyboard.press("b")
+    until(page, "twinstage.time.marks.some((mark) => mark.kind === 'bookmark')")
+    until(page, "twinstage.time.marks.some((mark) => mark.text === 'motor.hot raised')")
+    page.keyboard.press("[")  # the fault at the twentieth reading
+    page.keyboard.press("[")  # the hot motor, or the fault, at the tenth
+    at = page.evaluate("twinstage.time.at")
+    assert run[9][0] - 5 <= at <= run[10][0] + 100
+    page.evaluate("twinstage.select('/Cell/Agv1')")
+    seek(page, until, run[12][0] + 1)
+    page.keyboard.press(">")
+    until(page, f"Math.abs(twinstage.time.at - {run[13][0]}) < 2")
+    until(page, f"Math.abs(twinstage.worldOf('/Cell/Agv1/Body')[3] - {run[13][1]}) < 1e-3")
+    page.keyboard.press("<")
+    until(page, f"Math.abs(twinstage.time.at - {run[12][0]}) < 2")
+    page.evaluate("twinstage.select(null)")
+    page.keyboard.press("Shift+B")
+    page.keyboard.press("l")
+
+
+def test_the_track_is_scrubbed_and_looped(
+    live: Any, live_page: Any, until: Callable[..., Any], run: list[tuple[float, float]]
+) -> None:
+    page = live_page
+    page.select_option("#time-span", "60000")
+    box = page.locator("#time-track").bounding_box()
+    shown = page.evaluate("({ ...twinstage.time.shown })")
+
+    def x_of(ms: float) -> float:
+        return float(box["x"] + (ms - shown["fromMs"]) / (shown["toMs"] - shown["fromMs"]) * box["width"])
+
+    page.mouse.move(x_of(run[2][0]), box["y"] + 20)
+    page.mouse.down()
+    for at, _ in run[2:28:5]:
+        page.mouse.move(x_of(at), box["y"] + 20)
+    page.mouse.up()
+    until(page, "twinstage.time.at !== null")
+    page.wait_for_timeout(400)
+    at = page.evaluate("twinstage.time.at")
+    assert run[0][0] < at < run[-1][0] + 700
+    times, xs = np.array(run).T
+    want = xs[np.searchsorted(times, at, side="right") - 1] if at < times[-1] + 100 else None
+    if want is not None:
+        assert world_x(page) == pytest.approx(want, abs=1e-3)
+    page.evaluate("([a, b]) => twinstage.time.loop(a, b)", [run[5][0], run[12][0]])
+    seek(page, until, run[10][0])
+    page.evaluate("twinstage.time.play()")
+    until(page, f"twinstage.time.at < {run[9][0]}")
+    assert page.evaluate("twinstage.time.playing")
+    page.keyboard.press("l")
+
+
+def test_the_delay_is_chosen(live: Any, live_page: Any, until: Callable[..., Any]) -> None:
+    page = live_page
+    page.select_option("#time-delay", "1000")
+    assert page.evaluate("twinstage.time.delayMs") == 1000
+    live.say(agv1_x=2.25)
+    began = time.monotonic()
+    until(page, "twinstage.values['agv1.x'].value === 2.25")
+    assert time.monotonic() - began > 0.7
+    page.select_option("#time-delay", "100")
+    live.calm()
+
+
+def test_a_seek_is_quick(
+    live: Any, live_page: Any, until: Callable[..., Any], run: list[tuple[float, float]]
+) -> None:
+    took = []
+    for at, _ in run[3:28:3]:
+        seek(live_page, until, at + 1)
+        took.append(live_page.evaluate("twinstage.time.seekMs"))
+    print("seek [ms]:", [round(one) for one in took])
+    assert np.median(took) < 500  # 200 on an idle machine
+    live_page.keyboard.press("l")
