@@ -2,40 +2,23 @@
 import type { LiveFacts } from "../../core/prim-filter.ts";
 import type { Grade } from "../../core/store.ts";
 import type { Workbench } from "../../workbench.ts";
-import { type AlarmLike, alarmedPaths } from "./alarmed.ts";
 
 /** From best to worst. */
 const ORDER: readonly Grade[] = ["good", "uncertain", "stale", "none", "bad"];
-const ALARM_MS = 2000;
 
 export class Facts implements LiveFacts {
-  private alarmed: ReadonlySet<string> = new Set();
-  private due = 0;
   private nowMs = 0;
 
   constructor(
     private readonly bench: Workbench,
-    private readonly onAlarms: () => void,
+    onAlarms: () => void,
   ) {
-    bench.onAlarm(() => (this.due = 0));
-    bench.onScene(() => (this.due = 0));
+    bench.onMarks(onAlarms);
   }
 
-  /** Call it now and then; asks for alarms where they may have changed. */
+  /** Call it now and then. */
   refresh(nowMs: number): void {
     this.nowMs = nowMs;
-    const now = performance.now();
-    if (now < this.due || this.bench.link.session.phase !== "live") return;
-    this.due = now + ALARM_MS * 5;
-    this.bench.rest
-      .get<{ alarms: AlarmLike[] }>("api/v1/alarms")
-      .then(({ alarms }) => {
-        const found = alarmedPaths(alarms, this.bench.scene?.json.bindings ?? {});
-        const same = found.size === this.alarmed.size && [...found].every((path) => this.alarmed.has(path));
-        this.alarmed = found;
-        if (!same) this.onAlarms();
-      })
-      .catch(() => undefined); // a twin without alarms, or one that is away, which the lamp says
   }
 
   private path(prim: number): string {
@@ -65,7 +48,7 @@ export class Facts implements LiveFacts {
   }
 
   inAlarm(prim: number): boolean {
-    return this.alarmed.has(this.path(prim));
+    return this.bench.markOf(this.path(prim)) !== null;
   }
 
   isHidden(prim: number): boolean {
