@@ -55,7 +55,7 @@ def twin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Twin]:
 
 @pytest.fixture(scope="module")
 def page(browser: Any, twin: Twin, until: Callable[..., Any]) -> Iterator[Any]:
-    made = browser.new_context(viewport={"width": 760, "height": 460})
+    made = browser.new_context(viewport={"width": 960, "height": 460})
     opened = made.new_page()
     problems: list[str] = []
     opened.on("pageerror", lambda error: problems.append(str(error)))
@@ -99,7 +99,13 @@ def test_points_are_drawn_where_they_are_move_with_their_prim_and_go(
     twin: Twin, page: Any, until: Callable[..., Any]
 ) -> None:
     magenta = (255, 0, 255)
-    cloud = twin.ui.points("cloud", [[0, 0, 1.2], [0.1, 0, 1.2], [-0.1, 0, 1.2]], [[1.0, 0, 1.0]] * 3, size=0.2, parent="/Cell/Agv")
+    cloud = twin.ui.points(
+        "cloud",
+        [[0, 0, 1.2], [0.1, 0, 1.2], [-0.1, 0, 1.2]],
+        [[1.0, 0, 1.0]] * 3,
+        size=0.2,
+        parent="/Cell/Agv",
+    )
     _drawn(page, until, "cloud")
     assert _count(_around(page, _picture(page), (0, 0, 1.2)), magenta) > 4
     twin.set("/Cell/Agv", position=(2, 2, 0))
@@ -163,7 +169,7 @@ def test_a_late_comer_sees_what_is_there(
 ) -> None:
     twin.ui.points("cloud", [[0, 0, 1.2]], "#ff00ff", size=0.3)
     _drawn(page, until, "cloud")
-    late = open_page(twin.url, viewport={"width": 760, "height": 460})
+    late = open_page(twin.url, viewport={"width": 960, "height": 460})
     late.click("#tab-tree")
     _drawn(late, until, "cloud")
     assert _count(_around(late, _picture(late), (0, 0, 1.2)), (255, 0, 255)) > 4
@@ -172,7 +178,9 @@ def test_a_late_comer_sees_what_is_there(
 def test_controls_reach_python_with_role_and_name(twin: Twin, page: Any, until: Callable[..., Any]) -> None:
     uses: queue.Queue[Use] = queue.Queue()
     ui = twin.ui
-    slider = ui.slider("speed", min=0, max=10, step=0.5, value=2, label="Belt speed", unit="m/s", group="Belt")
+    slider = ui.slider(
+        "speed", min=0, max=10, step=0.5, value=2, label="Belt speed", unit="m/s", group="Belt"
+    )
     for control in (
         slider,
         ui.button("go", label="Start"),
@@ -189,7 +197,7 @@ def test_controls_reach_python_with_role_and_name(twin: Twin, page: Any, until: 
     assert (use.name, use.value, use.by, use.role) == ("speed", 2.5, "local", "engineer")
     page.get_by_role("button", name="Start").click()
     assert uses.get(timeout=5).name == "go"
-    page.get_by_label("Light").check()
+    page.get_by_label("Light", exact=True).check()
     assert uses.get(timeout=5).value is True
     page.get_by_label("Mode").select_option("fast")
     assert uses.get(timeout=5).value == "fast"
@@ -205,7 +213,9 @@ def test_controls_reach_python_with_role_and_name(twin: Twin, page: Any, until: 
     until(page, "document.querySelector(\"[data-control='speed'] input\").disabled")
 
 
-def test_a_click_on_a_prim_calls_back_with_the_place(twin: Twin, page: Any, until: Callable[..., Any]) -> None:
+def test_a_click_on_a_prim_calls_back_with_the_place(
+    twin: Twin, page: Any, until: Callable[..., Any]
+) -> None:
     uses: queue.Queue[Use] = queue.Queue()
     twin.ui.on_click("/Cell/Agv", uses.put)
     until(page, "twinstage.overlays.names.includes('click /Cell/Agv')")
