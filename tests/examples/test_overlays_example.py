@@ -21,19 +21,20 @@ def test_the_example_draws_and_hears_its_slider(root: Path) -> None:
         first = items(url)
         assert {name: item["kind"] for name, item in first.items()} == {
             "scan": "points",
+            "eye": "frustum",
             "plan": "lines",
+            "ahead": "slider",
+            "soon": "ghost",
             "goal": "text",
-            "camera": "frustum",
-            "height": "slider",
         }
-        assert first["scan"]["positions"]["shape"] == [2000, 3]
+        assert first["scan"]["positions"]["shape"] == [3000, 3]
         with connect(f"ws{url[4:]}/ws", subprotocols=["twin.v1"]) as socket:  # type: ignore[list-item]
             socket.send('{"type":"hello"}')
             socket.recv(timeout=10)
-            socket.send('{"type":"control","name":"height","value":0.5}')
-            assert child.stdout.readline().strip() == "local (engineer) set the height to 0.5 m"
+            socket.send('{"type":"control","name":"ahead","value":0.5}')
+            assert child.stdout.readline().strip() == "local (engineer) looks 0.5 m ahead"
         deadline = time.monotonic() + 10
-        while items(url)["goal"]["text"] != "goal at 0.5 m":
+        while items(url)["goal"]["text"] != "in 0.5 m":
             assert time.monotonic() < deadline
             time.sleep(0.05)
     finally:
