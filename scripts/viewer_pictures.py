@@ -113,7 +113,7 @@ def state_link(stage: Stage) -> None:
 
 def state_table(stage: Stage) -> None:
     page = stage.page(size=(1100, 700))
-    page.keyboard.press("Shift+R")
+    page.keyboard.press("Shift+E")
     page.wait_for_timeout(1500)
     stage.shoot(page, "table")
 

@@ -14,6 +14,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 @pytest.fixture(scope="module")
 def run(live: Any, live_page: Any, until: Callable[..., Any]) -> list[tuple[float, float]]:
     """A ride of the vehicle: (moment [ms since 1970], x [m]) of each reading, an alarm in its midst. Ends at rest."""
+    for tab in ("#tab-tree", "#tab-properties"):
+        live_page.click(tab)
     told = []
     for k in range(1, 31):
         hot = 95.0 if 10 <= k < 20 else 40.0
@@ -151,7 +153,7 @@ def test_keys_steps_marks_and_bookmarks(
     page.keyboard.press("<")
     until(page, f"Math.abs(twinstage.time.at - {run[12][0]}) < 2")
     page.evaluate("twinstage.select(null)")
-    page.keyboard.press("Alt+M")
+    page.keyboard.press("Alt+m")
     page.keyboard.press("l")
 
 
