@@ -173,6 +173,56 @@ def state_loading(stage: Stage) -> None:
     stage.shoot(page, "loading")
 
 
+# --- tree, properties, edits -------------------------------------------------------------------------------------------
+
+
+def state_tree(stage: Stage) -> None:
+    page = stage.page("selected=/WorkCell/Conveyor/Motor&hidden=/WorkCell/Racks", size=(1100, 640))
+    page.click(".tree-panel [aria-label='Filters']")
+    page.click(".chip:text-is('Live signals')")
+    page.wait_for_timeout(600)
+    stage.shoot(page, "tree")
+
+
+def state_move(stage: Stage) -> None:
+    page = stage.page("selected=/WorkCell/Cabinet", size=(1100, 640))
+    page.locator("#canvas").focus()
+    page.keyboard.press("f")
+    page.keyboard.press("t")
+    page.wait_for_timeout(1500)
+    stage.shoot(page, "move")
+
+
+def state_bind(stage: Stage) -> None:
+    page = stage.page("selected=/WorkCell/Cabinet", size=(1100, 640))
+    page.locator("#canvas").focus()
+    page.keyboard.press("f")
+    page.click("#tab-bind")
+    page.fill("[aria-label='Search signals']", "motor")
+    page.click(".bind-signal[data-id='motor.temperature']")
+    page.select_option("[aria-label='What it drives']", "color")
+    for k, value in enumerate(("40", "70")):
+        page.locator(".stop input[type=text]").nth(k).fill(value)
+    page.click(".bind .button:text-is('Preview')")
+    page.wait_for_timeout(1500)
+    stage.shoot(page, "bind")
+
+
+def state_edits(stage: Stage) -> None:
+    page = stage.page("selected=/WorkCell/Cabinet", size=(1100, 640))
+    for name, value in (("position x", "1.4"), ("rotation yaw", "20")):
+        wait(page, "!document.querySelector('.pose-input').readOnly")
+        page.locator(f"[aria-label='{name}']").fill(value)
+        page.locator(f"[aria-label='{name}']").press("Enter")
+        page.wait_for_timeout(1200)
+    page.click("#tab-edits")
+    page.wait_for_timeout(600)
+    page.keyboard.press("Control+z")
+    page.wait_for_timeout(1500)
+    stage.shoot(page, "edits")
+    # The other states see the cell as it was designed.
+
+
 # --- running ----------------------------------------------------------------------------------------------------------
 
 
