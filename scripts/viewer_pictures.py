@@ -137,6 +137,24 @@ def state_layouts(stage: Stage) -> None:
     stage.shoot(page, "layouts")
 
 
+def state_section(stage: Stage) -> None:
+    page = stage.page("section=0,1,0,0.6,1,Y&camera=5.5,-11,5.5,0,1,1.4,42", size=(1100, 640))
+    stage.shoot(page, "section")
+
+
+def state_measure(stage: Stage) -> None:
+    page = stage.page("camera=0,-0.02,30,0,0,0,42,6.2", size=(1100, 640))
+    page.keyboard.press("Shift+G")
+    page.keyboard.press("Shift+M")
+    box = page.locator("#canvas").bounding_box()
+    for x, y in ((0.36, 0.66), (0.66, 0.62)):
+        page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])
+        page.wait_for_timeout(500)
+    page.mouse.move(5, 5)
+    page.wait_for_timeout(1200)
+    stage.shoot(page, "measure")
+
+
 def state_phone(stage: Stage) -> None:
     page = stage.page(size=(390, 760), has_touch=True, is_mobile=True)
     page.click("#toggle-left")
