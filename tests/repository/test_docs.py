@@ -45,6 +45,7 @@ PAGES = [
     "docs/usd-support.md",
     "docs/verify-rules.md",
     "docs/verify.md",
+    "docs/viewer.md",
     "clients/js/README.md",
     "examples/unity_unreal.md",
 ]

@@ -17,7 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -267,7 +267,9 @@ def wait_until(page: Any, expression: str, seconds: float = 20.0) -> Any:
 
 
 @contextmanager
-def opened(browser: Any, url: str, *, ready: bool = True, forgive: tuple[str, ...] = (), **context: Any) -> Iterator[Any]:
+def opened(
+    browser: Any, url: str, *, ready: bool = True, forgive: tuple[str, ...] = (), **context: Any
+) -> Iterator[Any]:
     """A page of its own context (nothing kept from others); errors in its console fail at the end, unless they are forgiven."""
     made = browser.new_context(**{"viewport": {"width": 640, "height": 400}, **context})
     page = made.new_page()
@@ -388,6 +390,27 @@ def live_page(browser: Any, live: LiveServer) -> Iterator[Any]:
 def until() -> Callable[..., Any]:
     """`until(page, expression, seconds=20)`: polls until the expression is true, and gives its value."""
     return wait_until
+
+
+@pytest.fixture(scope="module")
+def axe(root: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The source of axe-core, for `page.add_script_tag` in a context with `bypass_csp`; npm fetches it where it is not there."""
+    installed = root / "viewer" / "node_modules" / "axe-core" / "axe.min.js"
+    if installed.is_file():
+        return installed.read_text("utf-8")
+
+    def fetched() -> str:
+        npm = shutil.which("npm")
+        folder = tmp_path_factory.mktemp("axe")
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(root / "viewer" / name, folder / name)
+        flags = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"]
+        done = npm and subprocess.run([npm, *flags], cwd=folder, capture_output=True, timeout=120)
+        if not done or done.returncode:
+            (pytest.fail if os.environ.get("CI") else pytest.skip)("npm cannot fetch axe-core")
+        return (folder / "node_modules" / "axe-core" / "axe.min.js").read_text("utf-8")
+
+    return str(SHARED.get("axe", lambda: nullcontext(fetched())))
 
 
 @pytest.fixture(scope="module")

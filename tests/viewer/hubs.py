@@ -83,7 +83,9 @@ class HubServer:
             self._thread.join(10)
 
 
-def parts(path: Path, n: int, *, spacing: float = 1.0, origin: tuple[float, float, float] = (0, 0, 0)) -> Path:
+def parts(
+    path: Path, n: int, *, spacing: float = 1.0, origin: tuple[float, float, float] = (0, 0, 0)
+) -> Path:
     """A stage with one PointInstancer of `n` boxes and cylinders in turn, on a square grid from `origin` on."""
     from pxr import Usd, UsdGeom, Vt
 

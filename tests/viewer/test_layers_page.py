@@ -138,7 +138,9 @@ def test_colour_by_value_paints_only_here_and_has_a_legend(
     assert page.locator(".legend:visible").count() == 0
 
 
-def test_a_moving_thing_leaves_a_trail_and_has_an_arrow(live: Any, page: Any, until: Callable[..., Any]) -> None:
+def test_a_moving_thing_leaves_a_trail_and_has_an_arrow(
+    live: Any, page: Any, until: Callable[..., Any]
+) -> None:
     live.say(agv1_x=-3.0)
     until(page, "Math.abs(twinstage.worldOf('/Cell/Agv1')[3] + 3) < 1e-3")
     page.wait_for_timeout(400)
@@ -152,7 +154,10 @@ def test_a_moving_thing_leaves_a_trail_and_has_an_arrow(live: Any, page: Any, un
     # Where the trail runs, the picture has its colour.
     spots = [page.evaluate(f"twinstage.layers.project({x}, 0, 0)") for x in np.linspace(-2.2, -1.4, 12)]
     after = _picture(page)
-    changed = [np.abs(after[round(p["y"]), round(p["x"])] - before[round(p["y"]), round(p["x"])]).max() for p in spots]
+    changed = [
+        np.abs(after[round(p["y"]), round(p["x"])] - before[round(p["y"]), round(p["x"])]).max()
+        for p in spots
+    ]
     assert max(changed) > 25, changed
     until(page, "twinstage.layers.arrows === 0", 10)  # it stands
     _set(page, "trails", "Length of trails in seconds", "1")
@@ -166,7 +171,10 @@ def test_a_heat_map_lies_on_the_floor(live: Any, page: Any, until: Callable[...,
     before = _picture(page)[round(spot["y"]), round(spot["x"])]
     _switch(page, "heat", True)
     _set(page, "heat", "Which signals", "agv1.x, motor.current")
-    until(page, "document.querySelector('.layer-row[aria-label=\"Heat map\"] .layer-count').textContent === '1 sensors'")
+    until(
+        page,
+        "document.querySelector('.layer-row[aria-label=\"Heat map\"] .layer-count').textContent === '1 sensors'",
+    )
     page.wait_for_timeout(400)
     after = _picture(page)[round(spot["y"]), round(spot["x"])]
     assert np.abs(after - before).max() > 15, (before, after)
@@ -177,7 +185,10 @@ def test_signs_show_alarms_and_states(live: Any, page: Any, until: Callable[...,
     sign = "icons /Cell/Belt belt.state"
     until(page, f"twinstage.layers.labels.find((one) => one.id === '{sign}')?.text === 'running'")
     live.say(motor_temperature=95.0)
-    until(page, "twinstage.layers.labels.find((one) => one.id === 'icons /Cell/Belt/Motor mark')?.text === 'high'")
+    until(
+        page,
+        "twinstage.layers.labels.find((one) => one.id === 'icons /Cell/Belt/Motor mark')?.text === 'high'",
+    )
     live.calm()
     live.ask("api/alarms/acknowledge", {"alarms": ["motor.hot"], "by": "test"})
     until(page, "!twinstage.layers.labels.some((one) => one.id === 'icons /Cell/Belt/Motor mark')")

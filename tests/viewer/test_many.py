@@ -117,7 +117,10 @@ def test_a_moved_point_is_drawn_where_it_went_and_alone_is_uploaded(
     page.wait_for_timeout(300)
     sent = page.evaluate("window.sent")
     assert 0 < max(sent) <= 64 * 64  # a few matrices of 64 bytes, of 3.8 MB
-    large.move(first + rows, np.array([[7.0, 0, 0], [side_of(30_007)[0], side_of(30_007)[1], 0], [*side_of(59_999), 0]]))
+    large.move(
+        first + rows,
+        np.array([[7.0, 0, 0], [side_of(30_007)[0], side_of(30_007)[1], 0], [*side_of(59_999), 0]]),
+    )
 
 
 def side_of(row: int) -> tuple[float, float]:

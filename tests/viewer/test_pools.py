@@ -130,7 +130,10 @@ def test_what_a_scene_no_longer_has_leaves_the_gpu(
     before = page.evaluate("twinstage.picture.cost")
     whole = cell.snapshot
     rows = whole.instances
-    none = {name: getattr(rows, name)[:0] for name in ("prototype", "node", "prim", "point_id", "material_set", "object", "visible")}
+    none = {
+        name: getattr(rows, name)[:0]
+        for name in ("prototype", "node", "prim", "point_id", "material_set", "object", "visible")
+    }
     empty = replace(whole, instances=replace(rows, frames=type(rows.frames).identity(0), **none))
     cell.do(lambda: cell.hub.replace_scene(empty, (), {}))
     until(page, f"twinstage.picture.revision === {cell.hub.revision}")

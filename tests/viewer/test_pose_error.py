@@ -15,7 +15,11 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
 MOST_M, MOST_DEGREES = 1e-3, 0.1
 # Two ends of a site, and its middle [m, Z up].
-FAR = {"East": (10_000.25, 1_234.567, 12.345), "West": (-9_999.75, -4_321.9, 3.21), "Middle": (0.5, 0.25, 0.125)}
+FAR = {
+    "East": (10_000.25, 1_234.567, 12.345),
+    "West": (-9_999.75, -4_321.9, 3.21),
+    "Middle": (0.5, 0.25, 0.125),
+}
 
 
 @dataclass
@@ -107,11 +111,15 @@ def test_what_the_gpu_has_is_within_a_millimetre(
             until(page, f"twinstage.stats.seq === {seq}")
             judge = site.world(link + "/Box")
             expression = f"twinstage.picture.worldOf('{link}/Box')[0].matrix"
-            until(page, f"Math.hypot({expression}[3] - {judge[0, 3]}, {expression}[7] - {judge[1, 3]}) < 0.01")
+            until(
+                page, f"Math.hypot({expression}[3] - {judge[0, 3]}, {expression}[7] - {judge[1, 3]}) < 0.01"
+            )
             page.wait_for_timeout(400)
             for other in FAR:
                 path = f"/Site/{other}{arm}/Box"
-                drawn = np.array(page.evaluate(f"twinstage.picture.worldOf('{path}')[0].matrix")).reshape(4, 4)
+                drawn = np.array(page.evaluate(f"twinstage.picture.worldOf('{path}')[0].matrix")).reshape(
+                    4, 4
+                )
                 metres, degrees = _errors(drawn, site.world(path))
                 if other == name:
                     worst = {"m": max(worst["m"], metres), "degrees": max(worst["degrees"], degrees)}
@@ -140,7 +148,9 @@ def _turn(site: Site, node: int, link: str, angle: float, slide: float) -> int:
     return site.server.move([node], at[None], np.array([[w, *v]]))
 
 
-def test_the_origin_follows_the_eye_and_the_picture_does_not_jump(site: Site, browser: Any, until: Callable[..., Any]) -> None:
+def test_the_origin_follows_the_eye_and_the_picture_does_not_jump(
+    site: Site, browser: Any, until: Callable[..., Any]
+) -> None:
     from conftest import opened
 
     with opened(browser, site.server.url) as page:
@@ -150,7 +160,9 @@ def test_the_origin_follows_the_eye_and_the_picture_does_not_jump(site: Site, br
         until(page, f"Math.hypot(...twinstage.picture.origin.map((v, c) => v - {[x, y, z]}[c])) < 1")
         assert np.linalg.norm(np.subtract(page.evaluate("twinstage.picture.origin"), before)) > 2000
         view = page.evaluate("twinstage.cameraView()")
-        np.testing.assert_allclose([*view["position"], *view["target"]], [x, y - 6, z + 3, x, y, z], atol=1e-6)
+        np.testing.assert_allclose(
+            [*view["position"], *view["target"]], [x, y - 6, z + 3, x, y, z], atol=1e-6
+        )
         # The box is where it is picked: what is drawn and what is clicked agree.
         box = site.world("/Site/East/J0/J1/J2/Box")[:3, 3]
         eye = box + [0, -4, 1]

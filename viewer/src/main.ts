@@ -41,6 +41,13 @@ try {
   bench.install(FEATURES);
   showLinkQuality(bench);
   app.on.scene.add(arrived);
+  const { commands } = bench;
+  bench.expose("commands", () =>
+    commands.all().map(({ id, title, keys = [], enabled }) => ({ id, title, keys, enabled: enabled?.() ?? true })),
+  );
+  bench.expose("run", (id: string) => bench.runCommand(id));
+  // For tests and pictures: the connection breaks as if the network had.
+  bench.expose("test", { drop: () => app.link.drop() });
   if (recorded) bench.addBar(playbackBar(recorded));
   window.twinstage = hook;
   app.start();

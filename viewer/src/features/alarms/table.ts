@@ -163,7 +163,7 @@ function newRow(id: string): Row {
   const cells = ["priority", "text", "value", "state", "since", "where"].map((name) =>
     h("td", { class: `alarm-${name}`, role: "gridcell" }),
   );
-  const button = h("button", { type: "button", class: "alarm-ack", tabindex: "-1", "aria-label": `Acknowledge ${id}` }, "Ack");
+  const button = h("button", { type: "button", class: "alarm-ack", tabindex: "-1", "aria-label": `Ack ${id}`, title: "Acknowledge" }, "Ack");
   const element = h("tr", { role: "row", "data-alarm": id, tabindex: "-1" }, ...cells, h("td", { role: "gridcell" }, button));
   return { element, cells, button };
 }

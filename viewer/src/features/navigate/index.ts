@@ -79,7 +79,7 @@ function flying(bench: Workbench): () => void {
   const { rig } = bench.viewport;
   const badge = h(
     "button",
-    { type: "button", class: "mode-badge", title: "W A S D: move, Q E: down and up, drag: look, wheel: speed" },
+    { type: "button", class: "mode-badge", title: "W A S D: move, Q E: down and up, Shift: faster, drag: look, wheel: speed, Esc: end" },
     icon("fly"),
     "Flying",
   );

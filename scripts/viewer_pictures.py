@@ -1,0 +1,279 @@
+"""Draws the pictures of docs/viewer.md anew: the page in headless Chromium, one function a state.
+
+    python scripts/viewer_pictures.py                 all of them, into docs/images/viewer-*.jpg
+    python scripts/viewer_pictures.py light phone     these alone
+
+A state is a function `state_NAME(stage)` that brings a page to it and calls `stage.shoot(page, "NAME")`. It gets the demo, 60 s
+old, whose belt has jammed. Look at each picture before you commit it: a script sees no ugliness.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+IMAGES = ROOT / "docs" / "images"
+MOST_BYTES = 150_000
+DEMO_AGE_S = 60.0
+ARGUMENTS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--no-first-run"]
+WIDE = (1280, 760)
+
+
+@dataclass
+class Stage:
+    """A browser and a running demo; `page` opens one, `shoot` keeps what is seen."""
+
+    browser: Any
+    url: str
+    made: list[Path] = field(default_factory=list)
+
+    def page(
+        self, fragment: str = "", *, size: tuple[int, int] = WIDE, path: str = "", **context: Any
+    ) -> Any:
+        """A page of its own context at that address part, once its picture is there."""
+        made = self.browser.new_context(viewport={"width": size[0], "height": size[1]}, **context)
+        page = made.new_page()
+        page.goto(f"{self.url}{path}" + (f"#{fragment}" if fragment else ""))
+        wait(page, "!!(window.twinstage && twinstage.ready)")
+        page.wait_for_timeout(2500)
+        return page
+
+    def bare_page(self, url: str, *, size: tuple[int, int] = WIDE, **context: Any) -> Any:
+        """A page that may never come to a picture."""
+        page = self.browser.new_context(viewport={"width": size[0], "height": size[1]}, **context).new_page()
+        page.goto(url)
+        return page
+
+    def shoot(self, page: Any, name: str) -> None:
+        """Writes docs/images/viewer-NAME.jpg, small enough for the repository, and closes the page."""
+        path = IMAGES / f"viewer-{name}.jpg"
+        for quality in (84, 74, 64, 54):
+            page.screenshot(path=str(path), type="jpeg", quality=quality)
+            if path.stat().st_size < MOST_BYTES:
+                break
+        else:
+            raise SystemExit(f"{path.name} stays larger than {MOST_BYTES} bytes: shoot a smaller part")
+        self.made.append(path)
+        page.context.close()
+
+
+def wait(page: Any, expression: str, seconds: float = 60.0) -> None:
+    """Polls from outside: the page's policy forbids what Playwright does inside it."""
+    deadline = time.monotonic() + seconds
+    while not page.evaluate(expression):
+        if time.monotonic() > deadline:
+            raise SystemExit(f"still not after {seconds} s: {expression}")
+        page.wait_for_timeout(100)
+
+
+# --- the workbench ----------------------------------------------------------------------------------------------------
+
+
+def state_workbench(stage: Stage) -> None:
+    page = stage.page("selected=/WorkCell/Conveyor")
+    stage.shoot(page, "workbench")
+
+
+def state_light(stage: Stage) -> None:
+    page = stage.page("theme=light")
+    stage.shoot(page, "light")
+
+
+def state_palette(stage: Stage) -> None:
+    page = stage.page(size=(1000, 600))
+    page.keyboard.press("Control+k")
+    page.keyboard.type("cam")
+    page.wait_for_timeout(400)
+    stage.shoot(page, "palette")
+
+
+def state_keys(stage: Stage) -> None:
+    page = stage.page(size=(1000, 700))
+    page.keyboard.press("?")
+    page.wait_for_timeout(400)
+    stage.shoot(page, "keys")
+
+
+def state_link(stage: Stage) -> None:
+    page = stage.page(size=(1000, 640))
+    page.click("#link")
+    page.wait_for_timeout(1500)
+    stage.shoot(page, "link")
+
+
+def state_table(stage: Stage) -> None:
+    page = stage.page(size=(1100, 700))
+    page.keyboard.press("Shift+R")
+    page.wait_for_timeout(1500)
+    stage.shoot(page, "table")
+
+
+def state_layouts(stage: Stage) -> None:
+    page = stage.page(size=(1000, 600))
+
+    def layout(name: str, role: str | None, theme: str, **sides: str | None) -> dict[str, Any]:
+        return {"name": name, "role": role, "theme": theme, "open": sides, "sizes": {}}
+
+    kept = [
+        layout("Night shift", "operator", "dark", left="tree", right=None, bottom="alarms"),
+        layout("Commissioning", None, "light", left="tree", right="properties", bottom=None),
+    ]
+    file = json.dumps({"format": "twinstage.layouts", "version": 1, "layouts": kept})
+    page.evaluate("file => localStorage.setItem('twinstage.layouts', file)", file)
+    page.keyboard.press("Control+k")
+    page.keyboard.type("layouts")
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(400)
+    stage.shoot(page, "layouts")
+
+
+def state_phone(stage: Stage) -> None:
+    page = stage.page(size=(390, 760), has_touch=True, is_mobile=True)
+    page.click("#toggle-left")
+    page.wait_for_timeout(600)
+    stage.shoot(page, "phone")
+
+
+def state_lost(stage: Stage) -> None:
+    """The link breaks, and the last state stays."""
+    page = stage.page(size=(1000, 600))
+    page.context.set_offline(True)
+    page.evaluate("twinstage.test.drop()")
+    wait(page, "document.querySelector('#banner').innerText.includes('next try')")
+    stage.shoot(page, "lost")
+
+
+def state_broken(stage: Stage) -> None:
+    """The scene cannot be had."""
+    page = stage.browser.new_context(viewport={"width": 1000, "height": 600}).new_page()
+    page.route(
+        "**/api/scene", lambda route: route.fulfill(status=500, body='{"error": "the stage is damaged"}')
+    )
+    page.goto(stage.url)
+    wait(page, "document.querySelector('#card')?.dataset.kind === 'broken'")
+    page.wait_for_timeout(500)
+    stage.shoot(page, "broken")
+
+
+def state_loading(stage: Stage) -> None:
+    page = stage.browser.new_context(viewport={"width": 1000, "height": 600}).new_page()
+    page.route("**/api/scene", lambda route: None)  # never answered
+    page.goto(stage.url)
+    wait(page, "document.querySelector('#card')?.dataset.kind === 'loading'")
+    stage.shoot(page, "loading")
+
+
+# --- tree, properties, edits -------------------------------------------------------------------------------------------
+
+
+def state_tree(stage: Stage) -> None:
+    page = stage.page("selected=/WorkCell/Conveyor/Motor&hidden=/WorkCell/Racks", size=(1100, 640))
+    page.click(".tree-panel [aria-label='Filters']")
+    page.click(".chip:text-is('Live signals')")
+    page.wait_for_timeout(600)
+    stage.shoot(page, "tree")
+
+
+def state_move(stage: Stage) -> None:
+    page = stage.page("selected=/WorkCell/Cabinet", size=(1100, 640))
+    page.locator("#canvas").focus()
+    page.keyboard.press("f")
+    page.keyboard.press("t")
+    page.wait_for_timeout(1500)
+    stage.shoot(page, "move")
+
+
+def state_bind(stage: Stage) -> None:
+    page = stage.page("selected=/WorkCell/Cabinet", size=(1100, 640))
+    page.locator("#canvas").focus()
+    page.keyboard.press("f")
+    page.click("#tab-bind")
+    page.fill("[aria-label='Search signals']", "motor")
+    page.click(".bind-signal[data-id='motor.temperature']")
+    page.select_option("[aria-label='What it drives']", "color")
+    for k, value in enumerate(("40", "70")):
+        page.locator(".stop input[type=text]").nth(k).fill(value)
+    page.click(".bind .button:text-is('Preview')")
+    page.wait_for_timeout(1500)
+    stage.shoot(page, "bind")
+
+
+def state_edits(stage: Stage) -> None:
+    page = stage.page("selected=/WorkCell/Cabinet", size=(1100, 640))
+    for name, value in (("position x", "1.4"), ("rotation yaw", "20")):
+        wait(page, "!document.querySelector('.pose-input').readOnly")
+        page.locator(f"[aria-label='{name}']").fill(value)
+        page.locator(f"[aria-label='{name}']").press("Enter")
+        page.wait_for_timeout(1200)
+    page.click("#tab-edits")
+    page.wait_for_timeout(600)
+    page.keyboard.press("Control+z")
+    page.wait_for_timeout(1500)
+    stage.shoot(page, "edits")
+    # The other states see the cell as it was designed.
+
+
+# --- running ----------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def demo() -> Iterator[str]:
+    """A demo old enough that something has happened in it."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "twinstage", "demo", "--port", "0", "--out", folder]
+        child = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env={**os.environ}
+        )
+        assert child.stdout is not None
+        began, url = time.monotonic(), ""
+        try:
+            for line in child.stdout:
+                if found := re.search(r"serving .* at (http://\S+)", line):
+                    url = found[1].rstrip("/") + "/"
+                    break
+            if not url:
+                raise SystemExit("the demo did not start")
+            time.sleep(max(0.0, DEMO_AGE_S - (time.monotonic() - began)))
+            yield url
+        finally:
+            child.terminate()
+            child.wait(20)
+
+
+def states() -> dict[str, Callable[[Stage], None]]:
+    """All states by name."""
+    return {name[6:]: value for name, value in globals().items() if name.startswith("state_")}
+
+
+def main() -> None:
+    from playwright.sync_api import sync_playwright
+
+    known = states()
+    wanted = sys.argv[1:] or list(known)
+    if unknown := [name for name in wanted if name not in known]:
+        sys.exit(f"there is no state {unknown[0]!r}; there are {', '.join(known)}")
+    chromium = next(
+        (p for p in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if p), None
+    )
+    if chromium is None:
+        sys.exit("no Chromium on this machine")
+    with demo() as url, sync_playwright() as playwright:
+        stage = Stage(playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS), url)
+        for name in wanted:
+            known[name](stage)
+            print(stage.made[-1].relative_to(ROOT), stage.made[-1].stat().st_size, flush=True)
+        stage.browser.close()
+
+
+if __name__ == "__main__":
+    main()
