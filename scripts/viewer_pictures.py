@@ -43,6 +43,7 @@ class Stage:
         """A page of its own context at that address part, once its picture is there."""
         made = self.browser.new_context(viewport={"width": size[0], "height": size[1]}, **context)
         page = made.new_page()
+        page.set_default_timeout(240_000)
         page.goto(f"{self.url}{path}" + (f"#{fragment}" if fragment else ""))
         wait(page, "!!(window.twinstage && twinstage.ready)")
         page.wait_for_timeout(2500)
@@ -67,7 +68,7 @@ class Stage:
         page.context.close()
 
 
-def wait(page: Any, expression: str, seconds: float = 60.0) -> None:
+def wait(page: Any, expression: str, seconds: float = 240.0) -> None:
     """Polls from outside: the page's policy forbids what Playwright does inside it."""
     deadline = time.monotonic() + seconds
     while not page.evaluate(expression):
