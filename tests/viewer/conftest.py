@@ -394,7 +394,7 @@ def until() -> Callable[..., Any]:
 
 @pytest.fixture(scope="module")
 def axe(root: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The source of axe-core, for `page.add_script_tag` in a context with `bypass_csp`; npm fetches it where it is not there."""
+    """The source of axe-core, for `page.add_script_tag` in a context with `bypass_csp`; npm fetches it where it is missing."""
     installed = root / "viewer" / "node_modules" / "axe-core" / "axe.min.js"
     if installed.is_file():
         return installed.read_text("utf-8")

@@ -11,7 +11,7 @@ import { theme } from "./theme/index.ts";
 import { layers } from "./layers/index.ts";
 import { measure } from "./measure/index.ts";
 import { navigate } from "./navigate/index.ts";
-import { picture } from "./picture/index.ts";
+import { drawing } from "./drawing/index.ts";
 import { scale } from "./scale/index.ts";
 import { section } from "./section/index.ts";
 import { time } from "./time/index.ts";
@@ -26,7 +26,7 @@ export const FEATURES: readonly Feature[] = [
   section,
   measure,
   scale,
-  picture,
+  drawing,
   properties,
   edit,
   alarms,

@@ -7,7 +7,7 @@ import type { Feature, Undo, Workbench } from "../../workbench.ts";
 import { ViewList } from "./view-list.ts";
 
 const KEYS: Readonly<Record<Direction, string>> = {
-  top: "Shift+U",
+  top: "Shift+H",
   bottom: "Shift+D",
   front: "Shift+F",
   back: "Shift+S",
