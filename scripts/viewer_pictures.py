@@ -113,7 +113,7 @@ def state_link(stage: Stage) -> None:
 
 def state_table(stage: Stage) -> None:
     page = stage.page(size=(1100, 700))
-    page.keyboard.press("Shift+R")
+    page.keyboard.press("Shift+E")
     page.wait_for_timeout(1500)
     stage.shoot(page, "table")
 
@@ -239,6 +239,48 @@ def state_edits(stage: Stage) -> None:
     page.wait_for_timeout(1500)
     stage.shoot(page, "edits")
     # The other states see the cell as it was designed.
+
+
+# --- live data --------------------------------------------------------------------------------------------------------
+
+
+def state_alarms(stage: Stage) -> None:
+    page = stage.page()
+    page.keyboard.press("Shift+A")
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(2500)
+    stage.shoot(page, "alarms")
+
+
+def state_journal(stage: Stage) -> None:
+    page = stage.page(size=(1100, 640))
+    page.keyboard.press("Shift+J")
+    page.wait_for_timeout(2000)
+    stage.shoot(page, "journal")
+
+
+def state_layers(stage: Stage) -> None:
+    page = stage.page()
+    page.click("#tab-layers")
+    for name in ("tags", "color", "icons", "trails", "heat"):
+        page.locator(f"#layer-{name}").set_checked(True)
+    page.wait_for_timeout(4000)
+    stage.shoot(page, "layers")
+
+
+def state_overlays(stage: Stage) -> None:
+    command = [sys.executable, str(ROOT / "examples/python/overlays.py"), "120", "0"]
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert child.stdout is not None
+    try:
+        page = stage.bare_page(child.stdout.readline().strip())
+        wait(page, "!!(window.twinstage && twinstage.ready && twinstage.overlays.drawn.scan?.drawn)")
+        page.click("#tab-controls")
+        page.wait_for_timeout(2500)
+        stage.shoot(page, "overlays")
+    finally:
+        child.terminate()
+        child.wait(20)
 
 
 # --- running ----------------------------------------------------------------------------------------------------------
