@@ -17,6 +17,9 @@ TREE = ".tree .row"
 def wide(live_page: Any) -> None:
     """Room for the panels of both sides beside the picture."""
     live_page.set_viewport_size({"width": 1000, "height": 520})
+    for panel in ("tree", "properties"):
+        if live_page.locator(f"#tab-{panel}").get_attribute("aria-selected") != "true":
+            live_page.click(f"#tab-{panel}")
 
 
 @pytest.fixture(autouse=True)
