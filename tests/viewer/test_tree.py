@@ -141,7 +141,7 @@ def test_picking_again_with_alt_goes_up_and_keys_go_down(live_page: Any, until: 
     live_page.locator("#canvas").focus()
     live_page.keyboard.press("u")
     assert live_page.evaluate("twinstage.selected") == "/Cell/Belt"
-    live_page.keyboard.press("Shift+U")
+    live_page.keyboard.press("Alt+U")
     assert live_page.evaluate("twinstage.selected") == "/Cell/Belt/Motor"
 
 
