@@ -128,7 +128,12 @@ class Page:
         cost = self.page.evaluate("twinstage.picture.cost")
         gpu = {name: cost[name] for name in ("geometries", "textures", "programs", "attributes")}
         alive = self.page.evaluate("twinstage.picture.scenesAlive")
-        return {"heap": heap["usedSize"], "buffers": heap.get("backingStorageSize", 0), "scenes": alive, **gpu}
+        return {
+            "heap": heap["usedSize"],
+            "buffers": heap.get("backingStorageSize", 0),
+            "scenes": alive,
+            **gpu,
+        }
 
 
 def _told(title: str, held: dict[str, int]) -> None:
@@ -138,7 +143,9 @@ def _told(title: str, held: dict[str, int]) -> None:
 
 
 def _grown(before: dict[str, int], after: dict[str, int]) -> list[str]:
-    found = [name for name in ("geometries", "textures", "programs", "attributes") if after[name] > before[name]]
+    found = [
+        name for name in ("geometries", "textures", "programs", "attributes") if after[name] > before[name]
+    ]
     found += ["scenes"] if after["scenes"] > 2 else []
     found += ["buffers"] if after["buffers"] > before["buffers"] + BUFFER_SLACK else []
     return found + (["heap"] if after["heap"] > before["heap"] + HEAP_SLACK else [])

@@ -117,7 +117,9 @@ def page(
         yield page
 
 
-def _look(page: Any, eye: tuple[float, float, float], at: tuple[float, float, float]) -> tuple[Any, np.ndarray]:
+def _look(
+    page: Any, eye: tuple[float, float, float], at: tuple[float, float, float]
+) -> tuple[Any, np.ndarray]:
     """Path under the middle of the picture, and its colour."""
     page.evaluate(f"twinstage.setCameraView('{','.join(map(str, [*eye, *at, 42]))}')")
     page.mouse.move(5, 5)
@@ -160,5 +162,7 @@ def test_metal_mirrors_the_map_of_the_dome(page: Any) -> None:
         "blue": _look(page, (0, 3, -4), ball)[1],
     }
     for channel, name in enumerate(("red", "green", "blue")):
-        assert seen[name][channel] > 60 and seen[name][channel] > 2 * max(np.delete(seen[name], channel)), seen
+        assert seen[name][channel] > 60 and seen[name][channel] > 2 * max(np.delete(seen[name], channel)), (
+            seen
+        )
     assert max(seen["black"]) < 60, seen

@@ -52,9 +52,7 @@ VIEW = "twinstage.cameraView()"
 
 
 @pytest.fixture(scope="module")
-def cell(
-    serve_stage: Callable[[Path], HubServer], tmp_path_factory: pytest.TempPathFactory
-) -> HubServer:
+def cell(serve_stage: Callable[[Path], HubServer], tmp_path_factory: pytest.TempPathFactory) -> HubServer:
     path = tmp_path_factory.mktemp("look") / "cell.usda"
     path.write_text(STAGE)
     return serve_stage(path)
@@ -101,13 +99,22 @@ def _colour(page: Any, x: float, y: float) -> np.ndarray:
     from PIL import Image
 
     picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
-    out: np.ndarray = np.asarray(picture, float)[int(y) - 2 : int(y) + 3, int(x) - 2 : int(x) + 3].mean((0, 1))
+    out: np.ndarray = np.asarray(picture, float)[int(y) - 2 : int(y) + 3, int(x) - 2 : int(x) + 3].mean(
+        (0, 1)
+    )
     return out
 
 
 def test_keys_look_along_the_axes(page: Any) -> None:
     page.evaluate("twinstage.select('/Cell/Cart')")
-    for key, way in (("T", [0, 0, 1]), ("U", [0, 0, -1]), ("F", [0, -1, 0]), ("B", [0, 1, 0]), ("R", [1, 0, 0]), ("L", [-1, 0, 0])):
+    for key, way in (
+        ("T", [0, 0, 1]),
+        ("U", [0, 0, -1]),
+        ("F", [0, -1, 0]),
+        ("B", [0, 1, 0]),
+        ("R", [1, 0, 0]),
+        ("L", [-1, 0, 0]),
+    ):
         page.keyboard.press(f"Shift+{key}")
         page.wait_for_timeout(120)
         np.testing.assert_allclose(_direction(page), way, atol=2e-3)
@@ -155,7 +162,9 @@ def test_an_orthographic_camera_of_the_stage_is_looked_through(page: Any) -> Non
     page.keyboard.press("0")
 
 
-def test_flying_moves_the_eye_and_leaves_the_keys_to_others_afterwards(page: Any, until: Callable[..., Any]) -> None:
+def test_flying_moves_the_eye_and_leaves_the_keys_to_others_afterwards(
+    page: Any, until: Callable[..., Any]
+) -> None:
     page.keyboard.press("Shift+W")
     assert page.evaluate(VIEW)["flying"]
     before = page.evaluate(VIEW)
@@ -182,7 +191,9 @@ def test_flying_moves_the_eye_and_leaves_the_keys_to_others_afterwards(page: Any
     assert page.locator(".mode-badge").count() == 0
 
 
-def test_following_keeps_the_camera_beside_what_moves(page: Any, cell: HubServer, until: Callable[..., Any]) -> None:
+def test_following_keeps_the_camera_beside_what_moves(
+    page: Any, cell: HubServer, until: Callable[..., Any]
+) -> None:
     page.evaluate("twinstage.select('/Cell/Cart')")
     page.keyboard.press("Shift+C")
     page.wait_for_timeout(150)
@@ -218,7 +229,9 @@ def test_a_view_is_saved_with_a_name_and_comes_back_with_the_address(
     page.get_by_role("button", name="Cart; close & low", exact=True).click()
     page.wait_for_timeout(150)
     view = page.evaluate(VIEW)
-    np.testing.assert_allclose([*view["position"], *view["target"], view["fov"]], [5, -4, 3, 0, 0, 0.5, 30], atol=2e-3)
+    np.testing.assert_allclose(
+        [*view["position"], *view["target"], view["fov"]], [5, -4, 3, 0, 0, 0.5, 30], atol=2e-3
+    )
     # Another browser, with the address alone: the same picture, and the named view.
     other = open_page(address, reduced_motion="reduce")
     view = other.evaluate(VIEW)
@@ -304,7 +317,9 @@ def test_the_grid_and_its_numbers_are_in_units_of_the_stage(page: Any, until: Ca
     told = page.evaluate("twinstage.scale()")
     assert told["unit"] == "cm" and told["step"] in (50, 100, 200)
     # Seen from above with Y up: X to the right, Z down.
-    assert any(text.startswith("X ") for text in told["labels"]) and any(text.startswith("Z ") for text in told["labels"])
+    assert any(text.startswith("X ") for text in told["labels"]) and any(
+        text.startswith("Z ") for text in told["labels"]
+    )
     labels = page.evaluate(
         "[...document.querySelectorAll('.scale-label:not([hidden])')].map((e) => [e.textContent, e.getBoundingClientRect().left, e.getBoundingClientRect().top])"
     )
