@@ -147,7 +147,7 @@ def test_shelving_asks_for_a_reason_and_ends(live: Any, page: Any, until: Callab
     (record,) = live.ask("api/alarms/journal?limit=1")["records"]
     assert (record["what"], record["alarm"], record["comment"]) == ("shelved", "tank.low", "being cleaned")
     page.select_option("select[aria-label='Which alarms']", "aside")
-    until(page, "document.querySelector('tr[data-alarm=\"tank.low\"]')?.innerText.includes('Shelved')")
+    until(page, "document.querySelector('tr[data-alarm=\"tank.low\"]')?.textContent.includes('Shelved')")
     page.focus("tr[data-alarm='tank.low']")
     page.keyboard.press("s")
     until(page, "twinstage.alarms.active === 1")

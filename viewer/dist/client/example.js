@@ -13,6 +13,16 @@ const twin = await connect(new URLSearchParams(location.search).get("twin") ?? l
   },
   onState: (state, reason) => (link.textContent = `${state} ${reason}`),
 });
+const form = document.forms.namedItem("move");
+form.addEventListener("submit", (submitted) => {
+  submitted.preventDefault();
+  const { path, position } = Object.fromEntries(new FormData(form));
+  form.elements.said.value = "...";
+  twin.command("move", { path, position: position.trim().split(/[\s,]+/).map(Number), base: twin.edits }).then(
+    ({ version }) => (form.elements.said.value = `moved, in version ${version}`),
+    ({ code, message }) => (form.elements.said.value = `${code}: ${message}`),
+  );
+});
 document.addEventListener("visibilitychange", () => twin.send({ type: document.hidden ? "pause" : "resume" }));
 
 function name(node) {
@@ -34,7 +44,7 @@ function draw() {
     const [x, y] = [m[3] - (box[0] + box[2]) / 2, m[7] - (box[1] + box[3]) / 2];
     pen.fillRect(map.width / 2 + scale * x - 2, map.height / 2 - scale * y - 2, 5, 5);
   }
-  link.textContent = `live: ${twin.tier.hz} Hz, tick ${twin.model.seq}, ${twin.counts.deltaRows} poses came as deltas`;
+  if (!twin.away) link.textContent = `live: ${twin.tier.hz} Hz, tick ${twin.model.seq}, ${twin.counts.deltaRows} poses came as deltas`;
   const text = ({ node, m }) => `${name(node)} ${[m[3], m[7], m[11]].map((value) => value.toFixed(3)).join(" ")}`;
   const row = (place) => Object.assign(document.createElement("li"), { textContent: text(place) });
   list.replaceChildren(...places.slice(0, 40).map(row));

@@ -1,6 +1,7 @@
 // A client of a Twinstage twin (twin.v1, docs/protocol.md) for browsers and Node (20, 21: --experimental-websocket).
 const [U8, U16, U32, I32, I64] = [Uint8Array, Uint16Array, Uint32Array, Int32Array, BigInt64Array];
 const [HEADER, MOST_BODY] = [56, (1 << 18) - 56];
+const WIDTHS = ["124", "0124", "0124", "0124", "012", "012", "012", "0"]; // of the columns of a delta, in bytes
 const RETRY = new Set([1001, 1005, 1006, 1011, 1012, 1013, 4408, 4429]);
 const TABLE = I32.from({ length: 256 }, (_, crc) => {
   for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);
@@ -8,16 +9,10 @@ const TABLE = I32.from({ length: 256 }, (_, crc) => {
 });
 
 export class FrameError extends Error {} // bytes that are not twin.v1, or that do not go on from what is held
+export class CommandError extends Error {} // a command was not done; with the fields of its answer: `code`, `current`
 
 function need(condition, text) { if (!condition) throw new FrameError(text); }
-
-function attempt(call, text) {
-  try {
-    return call();
-  } catch {
-    throw new FrameError(text);
-  }
-}
+const hex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 
 /** CRC-32 (zlib) of bytes, going on from `before`. @param {Uint8Array} data @returns {number} */
 export function crc32(data, before = 0) {
@@ -73,10 +68,14 @@ function readBody(stored, { op, n, flags }, inflate) {
   const size = flags & 4 ? contentSize(stored) : stored.length;
   const fits = size >= least(n, flags) && size <= Math.min(MOST_BODY, (most ?? least)(n, flags));
   need(fits, `a body of ${size} bytes does not fit ${n} rows of kind ${op}`);
-  if (!(flags & 4)) return read(stored.buffer, stored.byteOffset, n, flags, size);
-  const body = attempt(() => U8.from(inflate(stored, size)), "a body cannot be inflated"); // copied: it has to be aligned
-  need(body.length === size, "a compressed body is not of the size that it states");
-  return read(body.buffer, 0, n, flags, size);
+  try {
+    if (!(flags & 4)) return read(stored.buffer, stored.byteOffset, n, flags, size);
+    const body = U8.from(inflate(stored, size)); // copied: it has to be aligned
+    need(body.length === size, "a compressed body is not of the size that it states");
+    return read(body.buffer, 0, n, flags, size);
+  } catch (error) {
+    throw new FrameError(`a body of kind ${op} cannot be read: ${error.message}`); // no zstd, no UTF-8, ...
+  }
 }
 
 /** Content size that a zstd frame states; -1 where the data is not exactly one frame that states it, without dictionary. */
@@ -101,8 +100,6 @@ function readPoses(buffer, at, n, flags) {
   return { ids: new U32(buffer, at + 32, n), translation, scale, words };
 }
 
-const WIDTHS = ["124", "0124", "0124", "0124", "012", "012", "012", "0"];
-
 function readDelta(buffer, at, n, flags, size) {
   const [quantum] = new Float64Array(buffer, at, 1);
   const [widths, data] = [new U8(buffer, at + 8, 8), new U8(buffer, at + 16, size - 16)];
@@ -123,15 +120,13 @@ function readDelta(buffer, at, n, flags, size) {
   return { ids, quantum, move, turn };
 }
 
-function readTexts(buffer, at, n, flags, size) {
-  const [ends, bytes] = [new U32(buffer, at + 16 * n, n), new U8(buffer, at + 20 * n, size - 20 * n)];
+function readTexts(b, at, n, flags, size) {
+  const [ends, bytes] = [new U32(b, at + 16 * n, n), new U8(b, at + 20 * n, size - 20 * n)];
   const begin = (k) => (k > 0 ? ends[k - 1] : 0);
   need(begin(n) === bytes.length && ends.every((end, k) => end >= begin(k)), "the ends of texts do not fit");
-  const ids = new U32(buffer, at + 8 * n, n);
-  const rest = { eventNsColumn: new I64(buffer, at, n), quality: new U32(buffer, at + 12 * n, n) };
   const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-  const decoded = (end, k) => attempt(() => utf8.decode(bytes.subarray(begin(k), end)), "a text is not UTF-8");
-  return { ids, ...rest, text: Array.from(ends, decoded) };
+  const text = Array.from(ends, (end, k) => utf8.decode(bytes.subarray(begin(k), end)));
+  return { text, eventNsColumn: new I64(b, at, n), ids: new U32(b, at + 8 * n, n), quality: new U32(b, at + 12 * n, n) };
 }
 
 /** Smallest-three words, from words[at], to a unit quaternion [w, x, y, z]. @returns {number[]} */
@@ -154,8 +149,7 @@ export class Model {
 
   /** @param {number} nodes @param {number} signals how many the scene has */
   constructor(nodes, signals) {
-    this.nodes = nodes;
-    this.signals = signals;
+    Object.assign(this, { nodes, signals });
   }
 
   /** Takes in all frames of one tick, the last of them its end. FrameError: begin again from a keyframe. */
@@ -179,10 +173,8 @@ export class Model {
     if (f.op === 6) {
       const pose = this.poses.get(id);
       need(pose, `a delta of node ${id}, which was never sent`);
-      for (let c = 0; c < 3; c++) {
-        pose.translation[c] += f.move[3 * k + c] * f.quantum;
-        pose.words[c] += f.turn[3 * k + c]; // modulo 2^16
-      }
+      three(f.move).forEach((quanta, c) => (pose.translation[c] += quanta * f.quantum));
+      three(f.turn).forEach((turn, c) => (pose.words[c] += turn)); // modulo 2^16
     } else if (f.op === 1) {
       const scale = f.scale ? three(f.scale) : Float32Array.of(1, 1, 1);
       this.poses.set(id, { translation: three(f.translation), words: three(f.words), scale });
@@ -195,30 +187,20 @@ export class Model {
 
   /** The bytes whose SHA-256 is the digest (docs/protocol.md). */
   canonical() {
-    const bytes = [];
-    const add = (Type, values) => new U8(Type.from(values).buffer).forEach((byte) => bytes.push(byte));
-    const section = (map, row) => {
-      add(U32, [map.size]);
-      for (const [id, held] of [...map].sort(([a], [b]) => a - b)) {
-        add(U32, [id]), row(held);
-      }
-    };
-    section(this.poses, ({ translation, words, scale }) => {
-      add(I64, Array.from(translation, (value) => BigInt(Math.round(value * 2 ** 14))));
-      add(U16, words), add(Float32Array, scale);
-    });
-    section(this.styles, (rgba) => add(U8, rgba));
-    section(this.visible, (shown) => add(U8, [shown]));
-    section(this.values, ({ value, eventNs, quality }) => {
-      add(I64, [Number.isNaN(value) ? 0x7ff8n << 48n : new I64(Float64Array.of(value).buffer)[0], eventNs]);
-      add(U32, [quality]);
-    });
-    section(this.texts, ({ value, quality }) => {
-      const utf8 = new TextEncoder().encode(value);
-      add(U32, [utf8.length]), add(U8, utf8), add(U32, [quality]);
-    });
-    section(this.entities, (entity) => add(I64, [entity]));
-    return U8.from(bytes);
+    const quanta = (translation) => I64.from(Array.from(translation, (value) => BigInt(Math.round(value * 2 ** 14))));
+    const number = (value) => (Number.isNaN(value) ? I64.of(0x7ff8n << 48n) : Float64Array.of(value));
+    const utf8 = (text) => new TextEncoder().encode(text);
+    const sections = [
+      [this.poses, ({ translation, words, scale }) => [quanta(translation), words, scale]],
+      [this.styles, (rgba) => [rgba]],
+      [this.visible, (shown) => [U8.of(shown)]],
+      [this.values, ({ value, eventNs, quality }) => [number(value), I64.of(eventNs), U32.of(quality)]],
+      [this.texts, ({ value, quality }) => [U32.of(utf8(value).length), utf8(value), U32.of(quality)]],
+      [this.entities, (entity) => [I64.of(entity)]],
+    ];
+    const rows = (map, row) => [...map].sort(([a], [b]) => a - b).flatMap(([id, held]) => [U32.of(id), ...row(held)]);
+    const parts = sections.flatMap(([map, row]) => [U32.of(map.size), ...rows(map, row)]);
+    return U8.from(parts.flatMap((part) => [...new U8(part.buffer, part.byteOffset, part.byteLength)]));
   }
 }
 
@@ -228,8 +210,11 @@ export class Twin {
   /** The document of /api/scene. */ scene = null;
   /** @type {?Model} */ model = null;
   /** Ticks a second that the server sends now, and why; its welcome. */ tier = { hz: 0, reason: "" }; welcome = null;
+  /** Since when a relay's twin cannot be reached: its message `away`, or null. */ away = null;
+  /** The newest transaction that is known here: the `base` of the next command. */ edits = 0;
   counts = { connections: 0, ticks: 0, deltaRows: 0, resyncs: 0, skipped: 0, unknown: 0 };
-  #socket; #frames = []; #broken = false; #delay = 250; #waiting = []; #narrowed = false; // narrowed: parts are of older ticks
+  #socket; #frames = []; #broken = false; #delay = 250; #waiting = []; #commands = new Map();
+  #narrowed = false; // parts are of older ticks
 
   constructor(url, options) {
     this.url = new URL(url.endsWith("/") ? url : `${url}/`);
@@ -244,8 +229,7 @@ export class Twin {
     this.counts.connections++;
     this.#become("greeting");
     const { token = null, want = null, rate = null, interest = null, inflate, patience = 10_000 } = this.options;
-    const caps = inflate ? ["delta", "digest", "zstd"] : ["delta", "digest"];
-    const [{ scene, model }, protocol] = [this, { min: 1, max: 1 }];
+    const [{ scene, model }, protocol, caps] = [this, { min: 1, max: 1 }, ["delta", "digest", ...(inflate ? ["zstd"] : [])]];
     const have = model?.seq >= 0 && !this.#narrowed ? { epoch: scene.epoch, revision: scene.revision, seq: model.seq } : null;
     socket.onopen = () => this.send({ type: "hello", protocol, token, want, caps, have, interest, rate });
     let mute = 0; // pings since the last message: a network that has forgotten a connection tells nobody
@@ -269,18 +253,37 @@ export class Twin {
     if (this.#socket.readyState === 1) this.#socket.send(JSON.stringify(message));
   }
 
-  #become(state, reason = "") {
+  /** Has something changed (docs/commands.md); a connection that is lost meanwhile does no harm. CommandError: it was not done.
+   *  @param {string} kind as `move` @param {object} [fields] of that kind, `base` @returns {Promise<{version: number}>} */
+  command(kind, fields = {}) {
+    const command = { type: "command", kind, base: null, ...fields, id: hex(crypto.getRandomValues(new U8(16))) };
+    const answered = new Promise((done, fail) => {
+      const tell = (answer) => (answer.ok ? done(answer) : fail(Object.assign(new CommandError(answer.error), answer)));
+      this.#commands.set(command.id, { command, tell });
+      if (this.state === "ended") tell({ code: "ended", error: "the link has ended" });
+    });
+    if (this.state === "live") this.send(command);
+    return answered.finally(() => this.#commands.delete(command.id));
+  }
+
+  #become(state, reason = this.away ? `twin away since ${new Date(this.away.sinceNs / 1e6).toISOString()}` : "") {
     this.state = state;
     this.options.onState?.(state, reason);
+    if (state !== "ended") return;
+    for (const { tell } of this.#commands.values()) tell({ code: "ended", error: `the link has ended: ${reason}` });
   }
 
   #text(message) {
-    const { type, event, hz, rate, reason = "" } = message;
-    if (type === "welcome") [this.tier, this.welcome] = [{ hz: rate ?? 0, reason }, message];
-    else if (type === "tier") this.tier = { hz, reason };
+    const { type, event, data, hz, sinceNs, rate = 0, edits = 0, reason = "" } = message;
+    if (type === "welcome") [this.welcome, this.tier, this.away, this.edits] = [message, { hz: rate, reason }, null, edits];
+    if (type === "tier") this.tier = { hz, reason };
+    if (type === "away") this.away = sinceNs ? message : null;
+    if (type === "answer" || event === "edit") this.edits = Math.max(this.edits, (data ?? message).version);
     if (type === "welcome" || event === "scene") void this.#load(message.epoch ?? this.scene.epoch, message.revision);
     else if (type === "event" || type === "bye") this.options.onEvent?.(message);
     else if (type === "digest") void this.#compare(message.seq, message.sha256);
+    else if (type === "answer") this.#commands.get(message.id)?.tell(message);
+    else if (type === "away") this.#become(this.state);
     else if (type !== "pong" && type !== "tier") this.counts.unknown++;
   }
 
@@ -290,8 +293,8 @@ export class Twin {
     this.#become("loading");
     if (this.scene?.epoch !== epoch || this.scene.revision !== revision) {
       const headers = this.options.token ? { authorization: `Bearer ${this.options.token}` } : {};
-      const answer = await fetch(new URL("api/scene", this.url), { headers, cache: "no-cache" }).catch(() => null);
-      const scene = answer?.ok ? await answer.json().catch(() => null) : null;
+      const fetched = fetch(new URL("api/scene", this.url), { headers, cache: "no-cache" });
+      const scene = await fetched.then((answer) => answer.ok && answer.json()).catch(() => null);
       if (socket !== this.#socket || this.state !== "loading") return;
       if (scene?.epoch !== epoch) return socket.close();
       this.scene = scene;
@@ -301,6 +304,7 @@ export class Twin {
     this.#frames = [];
     this.#become("live");
     this.send({ type: "ready", revision: this.scene.revision });
+    for (const { command } of this.#commands.values()) this.send(command);
   }
 
   #binary(data) {
@@ -337,7 +341,7 @@ export class Twin {
   async #compare(seq, theirs) {
     const [same, told] = [seq === this.model.seq, this.#waiting.splice(0)];
     const hash = await crypto.subtle.digest("SHA-256", this.model.canonical()); // browsers: https or localhost only
-    const ours = Array.from(new U8(hash), (byte) => byte.toString(16).padStart(2, "0")).join("");
+    const ours = hex(new U8(hash));
     for (const tell of told) tell({ seq, ours, theirs, equal: same && ours === theirs });
     if (same && ours !== theirs && this.state === "live") this.#doubt(`what is held differs from the server's at tick ${seq}`);
   }
@@ -364,14 +368,12 @@ export class Twin {
   /** world_from_node in the same form; Z up. @param {number} node as `index.get(path)` says @returns {number[]} */
   world(node) {
     const { nodes, points } = this.scene;
-    const above = (i) => (i >= nodes.count ? points.instancer[i - nodes.count] : nodes.resets[i] ? -1 : nodes.parent[i]);
-    let m = this.local(node);
-    for (let i = above(node); i >= 0; i = above(i)) {
-      const [p, child] = [this.local(i), m];
-      const cell = (r, c) => p[r] * child[c] + p[r + 1] * child[4 + c] + p[r + 2] * child[8 + c] + (c === 3 ? p[r + 3] : 0);
-      m = child.map((_, k) => cell(k & ~3, k & 3));
-    }
-    return m;
+    const parent = nodes.resets[node] ? -1 : (nodes.parent[node] ?? points.instancer[node - nodes.count]);
+    const m = this.local(node);
+    if (parent < 0) return m;
+    const p = this.world(parent);
+    const cell = (r, c) => p[r] * m[c] + p[r + 1] * m[4 + c] + p[r + 2] * m[8 + c] + (c === 3 ? p[r + 3] : 0);
+    return m.map((_, k) => cell(k & ~3, k & 3));
   }
 
   close() {
@@ -381,12 +383,10 @@ export class Twin {
 }
 
 /**
- * Opens a link and waits for its first tick.
- * @param {string} url address of the twin's viewer
+ * Opens a link and waits for its first tick. @param {string} url address of the twin's viewer @returns {Promise<Twin>}
  * @param {{want?: string[], rate?: number, interest?: object, token?: string, WebSocket?: any, patience?: number,
  *   inflate?: (stored: Uint8Array, size: number) => Uint8Array, onTick?: (frames: any[], seq: number) => void,
  *   onState?: (state: string, reason: string) => void, onEvent?: (message: object) => void}} [options]
- * @returns {Promise<Twin>}
  */
 export function connect(url, options = {}) {
   return new Promise((resolve, reject) => {

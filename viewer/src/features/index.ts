@@ -13,6 +13,7 @@ import { theme } from "./theme/index.ts";
 import { layers } from "./layers/index.ts";
 import { measure } from "./measure/index.ts";
 import { navigate } from "./navigate/index.ts";
+import { overlays } from "./overlays/index.ts";
 import { picture } from "./picture/index.ts";
 import { scale } from "./scale/index.ts";
 import { section } from "./section/index.ts";
@@ -42,4 +43,5 @@ export const FEATURES: readonly Feature[] = [
   values,
   log,
   layers,
+  overlays,
 ];

@@ -89,7 +89,7 @@ class LayerDesk {
         id: `layers.${name}`,
         title: `Show or hide ${title}`,
         group: "Layers",
-        keys: name === "tags" ? ["Shift+T"] : [],
+        keys: name === "tags" ? ["Shift+Y"] : [],
         pressed: () => this.settings[name].on,
         run: () => this.change(name, { on: !this.settings[name].on }),
       });

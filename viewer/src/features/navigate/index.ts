@@ -7,12 +7,12 @@ import type { Feature, Undo, Workbench } from "../../workbench.ts";
 import { ViewList } from "./view-list.ts";
 
 const KEYS: Readonly<Record<Direction, string>> = {
-  top: "Shift+T",
-  bottom: "Shift+U",
+  top: "Shift+U",
+  bottom: "Shift+D",
   front: "Shift+F",
-  back: "Shift+B",
-  right: "Shift+R",
-  left: "Shift+L",
+  back: "Shift+S",
+  right: "Shift+E",
+  left: "Shift+Q",
 };
 
 export const navigate: Feature = {
