@@ -242,6 +242,35 @@ def state_edits(stage: Stage) -> None:
     # The other states see the cell as it was designed.
 
 
+# --- time, charts, lists -----------------------------------------------------------------------------------------------
+
+
+def state_past(stage: Stage) -> None:
+    page = stage.page("selected=/WorkCell/Conveyor/Motor", size=(1280, 720))
+    wait(page, "twinstage.time.firstMs > 0")
+    page.evaluate("twinstage.charts.add(['motor.temperature', 'motor.current'])")
+    page.evaluate("twinstage.charts.window(60000, null)")
+    page.evaluate("twinstage.time.seek(twinstage.time.now - 20000)")
+    page.wait_for_timeout(3000)
+    stage.shoot(page, "past")
+
+
+def state_charts(stage: Stage) -> None:
+    page = stage.page("selected=/WorkCell/Conveyor/Motor", size=(1280, 800))
+    page.evaluate("localStorage.clear()")
+    page.evaluate("twinstage.charts.add(['motor.temperature', 'motor.current', 'conveyor.state'])")
+    page.evaluate("twinstage.charts.window(60000, null)")
+    page.wait_for_timeout(3000)
+    stage.shoot(page, "charts")
+
+
+def state_messages(stage: Stage) -> None:
+    page = stage.page(size=(1100, 700))
+    page.click("#tab-wire")
+    page.wait_for_timeout(2000)
+    stage.shoot(page, "messages")
+
+
 # --- live data --------------------------------------------------------------------------------------------------------
 
 
