@@ -30,7 +30,7 @@ ahead = twin.ui.slider("ahead", min=0, max=4, value=2.5, label="Look ahead", uni
 
 def show(metres: float) -> None:
     """The vehicle as it will be that far along its way."""
-    x, y = START + [metres, 0]
+    x, y = START[0] + metres, START[1]
     twin.ui.ghost("soon", AGV, (x, y, 0, 1, 0, 0, 0))
     twin.ui.text("goal", f"in {metres:g} m", position=(x, y, 0.8))
 
