@@ -25,13 +25,14 @@ def resident_mb() -> float:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
-def open_hub(stage: Path) -> Any:
-    """The hub of a stage that is no untrusted input."""
+def open_hub(stage: Path, only: tuple[str, ...] = ()) -> Any:
+    """The hub of a stage that is no untrusted input, or of subtrees of it."""
     from twinstage.live.twin import TwinFiles, open_files
     from twinstage.scene.read import read_snapshot
     from twinstage.sync.hub import Hub, new_epoch
 
-    return Hub(read_snapshot(open_files(TwinFiles(stage), probe=False)), epoch=new_epoch(time.time_ns()))
+    opened = open_files(TwinFiles(stage, only=only), probe=False)
+    return Hub(read_snapshot(opened), epoch=new_epoch(time.time_ns()))
 
 
 def open_live(stage: Path) -> Any:
@@ -59,9 +60,10 @@ class Feed:
         from twinstage.scene.columns import frozen
 
         node = self.hub.scene.snapshot.prims.index_of
-        index = np.array([node[path_of(i)] for i in range(self.motion.prims)], np.uint32)
-        order = np.argsort(index)
-        rows = frozen(index[order], np.uint32)
+        here = np.array([i for i in range(self.motion.prims) if path_of(i) in node])
+        index = np.array([node[path_of(i)] for i in here.tolist()], np.uint32)
+        order = here[np.argsort(index)]
+        rows = frozen(np.sort(index), np.uint32)
         self.table = []
         for k in range(self.motion.period):
             where, turn = self.motion.pose(k)

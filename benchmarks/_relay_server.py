@@ -1,6 +1,7 @@
 """The servers of `relay`: a twin that publishes the motion, and a relay. They obey JSON lines as `_fanout_server` does.
 
-`twin STAGE PRIMS HZ NATS SUBJECT` (NATS: an address, or - for a twin that does not publish) or `relay NATS SUBJECT...`.
+`twin STAGE PRIMS HZ NATS SUBJECT [PRIM...]` (NATS: an address, or - for a twin that does not publish; PRIM: as `serve --only`)
+or `relay NATS SUBJECT`, or `relay NATS PRIM=SUBJECT...` as `relay --join`.
 """
 
 import asyncio
@@ -41,14 +42,14 @@ class Following:
         }
 
 
-def twin(stage: str, prims: str, hz: str, nats: str, subject: str) -> tuple[Any, list[Any], Any]:
+def twin(stage: str, prims: str, hz: str, nats: str, subject: str, *only: str) -> tuple[Any, list[Any], Any]:
     """App, what runs beside it, and who obeys."""
     from twinstage.base.clock import SystemClock
     from twinstage.sync.relay.choices import NatsChoices
     from twinstage.sync.relay.twin import Publishing
     from twinstage.sync.server import create_app
 
-    hub = open_hub(Path(stage))
+    hub = open_hub(Path(stage), only)
     app = create_app(hub)
     beside = []
     if nats != "-":
@@ -61,7 +62,7 @@ def follower(nats: str, *subjects: str) -> tuple[Any, list[Any], Any]:
     from twinstage.sync.relay.app import Relay
     from twinstage.sync.relay.choices import NatsChoices
 
-    join = {f"/P{k}": subject for k, subject in enumerate(subjects)} if len(subjects) > 1 else None
+    join = dict(one.split("=") for one in subjects) if len(subjects) > 1 else None
     relay = Relay(NatsChoices(nats, subjects[0]), join=join)
     return relay.app, [relay.run], Following(relay)
 

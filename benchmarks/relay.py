@@ -7,8 +7,8 @@ twin_cpu_per_tick: the twin's processor time, by how many relays there are. rela
 alone, and relay_cpu_per_client_tick what each client adds. nats_cpu_per_relay_tick: the NATS server's, each relay. hop: p50
 of the age of a tick on its completion at a client behind a relay, less that of a client of the twin. feed_bytes_per_tick:
 what one relay hears, client_bytes_per_tick what one client hears.
-shards: the same prims as 1, 2 and 4 twins, each with a subject of its own, and one relay that joins them; processor time of
-all twins, of the busiest, and of the relay.
+shards: the same stage as 1, 2 and 4 twins, one process a share of its lines (`serve --only`), each with a subject of its own,
+and one relay that joins them; processor time of all twins, of the busiest, and of the relay.
 size: one process, no network: what publishing, encoding and taking in a tick costs by the number of prims, how long a keyframe
 is, and what it takes to join.
 """
@@ -32,7 +32,7 @@ import numpy as np
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 from _common import figure  # noqa: E402
-from _fanout_motion import make_motion, write_stage  # noqa: E402
+from _fanout_motion import LINE, make_motion, write_stage  # noqa: E402
 from sync_fanout import Child, load  # noqa: E402
 
 
@@ -82,11 +82,13 @@ def nats() -> Iterator[tuple[str, Cpu]]:
 
 
 @contextlib.contextmanager
-def plant(form: Form, url: str, subject: str, prims: int, core: int = 0) -> Iterator[Child]:
-    """A twin; its own address is `where`."""
+def plant(
+    form: Form, url: str, subject: str, prims: int, core: int = 0, only: tuple[str, ...] = ()
+) -> Iterator[Child]:
+    """A twin of so many prims, or of subtrees of these; its own address is `where`."""
     with tempfile.TemporaryDirectory() as folder:
         path = write_stage(Path(folder) / "plant.usda", make_motion(prims, form.hz), boxes=False)
-        twin = Child("_relay_server.py", "twin", path, prims, form.hz, url, subject, core=core)
+        twin = Child("_relay_server.py", "twin", path, prims, form.hz, url, subject, *only, core=core)
         try:
             twin.where = twin.hear()["url"]  # type: ignore[attr-defined]
             yield twin
@@ -266,9 +268,14 @@ def shards(form: Form) -> None:
     """The same prims in one, two and four twins."""
     for count in form.shards:
         with nats() as (url, nats_cpu), contextlib.ExitStack() as stack:
-            each = form.prims // count
-            twins = [stack.enter_context(plant(form, url, f"part{k}", each, k)) for k in range(count)]
-            joined = follow(stack, url, [[f"part{k}" for k in range(count)]])[0]
+            lines = [f"/Plant/Line{i}" for i in range(-(-form.prims // LINE))]
+            shares = [tuple(share.tolist()) for share in np.array_split(lines, count)] if count > 1 else [()]
+            twins = [
+                stack.enter_context(plant(form, url, f"part{k}", form.prims, k, only))
+                for k, only in enumerate(shares)
+            ]
+            subjects = [f"{only[0]}=part{k}" if only else "part0" for k, only in enumerate(shares)]
+            joined = follow(stack, url, [subjects])[0]
             clients = stack.enter_context(crowd(joined, 1))
             for twin in twins:
                 twin.tell("go")

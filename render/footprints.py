@@ -40,9 +40,7 @@ class Footprint:
     def over(self, rect: PixelRect) -> F4:
         """A ray parameter [m] that nothing in a pixel of a rectangle falls below, f4[h, w]; inf where nothing is."""
         out = np.full((rect.height, rect.width), np.inf, np.float32)
-        for (x0, y0, x1, y1), nearest in self._inside(
-            rect
-        ):  # far ones first: what is nearer is put over them
+        for (x0, y0, x1, y1), nearest in self._inside(rect):  # what is nearer comes later, and is put over it
             out[y0:y1, x0:x1] = nearest * (1 - MARGIN)
         return out
 

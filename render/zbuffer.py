@@ -168,9 +168,8 @@ class ZBuffer:
         barycentric = hits.barycentric.reshape(-1, 2)
         nearer = t < old
         if not (nearer.all() and (old == np.inf).all()):
-            near = np.flatnonzero(
-                np.abs(old - t) <= t * np.float32(2 * TIE)
-            )  # in float32, a little more than ties
+            # First those that are about as near, in float32; few or none are left to be looked at closely.
+            near = np.flatnonzero(np.abs(old - t) <= t * np.float32(2 * TIE))
             tie = near[(t[near] <= reach(old[near])) & (old[near] <= reach(t[near]))]
             if tie.size:
                 at = pixel[tie]

@@ -113,7 +113,7 @@ def state_link(stage: Stage) -> None:
 
 def state_table(stage: Stage) -> None:
     page = stage.page(size=(1100, 700))
-    page.keyboard.press("Shift+R")
+    page.keyboard.press("Shift+E")
     page.wait_for_timeout(1500)
     stage.shoot(page, "table")
 
@@ -135,6 +135,24 @@ def state_layouts(stage: Stage) -> None:
     page.keyboard.press("Enter")
     page.wait_for_timeout(400)
     stage.shoot(page, "layouts")
+
+
+def state_section(stage: Stage) -> None:
+    page = stage.page("section=0,1,0,0.6,1,Y&camera=5.5,-11,5.5,0,1,1.4,42", size=(1100, 640))
+    stage.shoot(page, "section")
+
+
+def state_measure(stage: Stage) -> None:
+    page = stage.page("camera=0,-0.02,30,0,0,0,42,6.2", size=(1100, 640))
+    page.keyboard.press("Shift+G")
+    page.keyboard.press("Shift+M")
+    box = page.locator("#canvas").bounding_box()
+    for x, y in ((0.36, 0.66), (0.66, 0.62)):
+        page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])
+        page.wait_for_timeout(500)
+    page.mouse.move(5, 5)
+    page.wait_for_timeout(1200)
+    stage.shoot(page, "measure")
 
 
 def state_phone(stage: Stage) -> None:
@@ -173,6 +191,54 @@ def state_loading(stage: Stage) -> None:
     stage.shoot(page, "loading")
 
 
+# --- tree, properties, edits -------------------------------------------------------------------------------------------
+
+
+def state_tree(stage: Stage) -> None:
+    page = stage.page("selected=/WorkCell/Conveyor/Motor&hidden=/WorkCell/Racks", size=(1100, 640))
+    page.click(".tree-panel [aria-label='Filters']")
+    page.click(".chip:text-is('Live signals')")
+    page.wait_for_timeout(600)
+    stage.shoot(page, "tree")
+
+
+def state_move(stage: Stage) -> None:
+    page = stage.page("selected=/WorkCell/Cabinet", size=(1100, 640))
+    page.locator("#canvas").focus()
+    page.keyboard.press("f")
+    page.keyboard.press("t")
+    page.wait_for_timeout(1500)
+    stage.shoot(page, "move")
+
+
+def state_bind(stage: Stage) -> None:
+    page = stage.page("selected=/WorkCell/Cabinet", size=(1100, 640))
+    page.locator("#canvas").focus()
+    page.keyboard.press("f")
+    page.click("#tab-bind")
+    page.fill("[aria-label='Search signals']", "motor")
+    page.click(".bind-signal[data-id='motor.temperature']")
+    page.select_option("[aria-label='What it drives']", "color")
+    for k, value in enumerate(("40", "70")):
+        page.locator(".stop input[type=text]").nth(k).fill(value)
+    page.click(".bind .button:text-is('Preview')")
+    page.wait_for_timeout(1500)
+    stage.shoot(page, "bind")
+
+
+def state_edits(stage: Stage) -> None:
+    page = stage.page("selected=/WorkCell/Cabinet", size=(1100, 640))
+    for name, value in (("position x", "1.4"), ("rotation yaw", "20")):
+        wait(page, "!document.querySelector('.pose-input').readOnly")
+        page.locator(f"[aria-label='{name}']").fill(value)
+        page.locator(f"[aria-label='{name}']").press("Enter")
+        page.wait_for_timeout(1200)
+    page.click("#tab-edits")
+    page.wait_for_timeout(600)
+    page.keyboard.press("Control+z")
+    page.wait_for_timeout(1500)
+    stage.shoot(page, "edits")
+    # The other states see the cell as it was designed.
 # --- live data --------------------------------------------------------------------------------------------------------
 
 

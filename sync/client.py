@@ -11,57 +11,39 @@ builds up a backlog. `await client.digest()` compares all that it holds with the
 """
 
 import asyncio
-import gzip
 import itertools
 import ssl
 import time
-import urllib.error
-import urllib.request
-import uuid
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
-from urllib.parse import urlsplit, urlunsplit
+from typing import Protocol
 
 import msgspec
-import numpy as np
 from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as open_websocket
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 from websockets.typing import Subprotocol
 
-from twinstage.base.errors import TwinstageError, UserError
-from twinstage.scene.columns import F8
+from twinstage.base.errors import UserError
 from twinstage.sync import messages as m
 from twinstage.sync.access.credentials import client_context, token_text
+from twinstage.sync.client_commands import Asking, CommandError
+from twinstage.sync.client_http import addresses, fetch
+from twinstage.sync.client_state import Held, LinkError
 from twinstage.sync.clock import ClockOffset
 from twinstage.sync.codec import OP_TICK_END, Frame, FrameError, decode_counting
-from twinstage.sync.model import SceneModel, Tick, Value
+from twinstage.sync.model import SceneModel, Tick
+
+__all__ = ["Client", "CommandError", "Digests", "LinkError", "Tap", "connect"]
 
 _FIRST_DELAY_S = 0.25
 _LONGEST_DELAY_S = 5.0
 _MAX_MESSAGE = 8 << 20
-_MOST_UNDER_WAY = 16
-"""Commands that may wait for their answers at the same time."""
 _FIRST_PINGS, _PING_EVERY_S = 4, 10.0
 _KEEPALIVE_S = 5.0
 """Time between pings of the websocket, and how long each may go unanswered: a network that forgets a link tells nobody."""
-
-
-class LinkError(TwinstageError):
-    """The server ended the link for good, or never answered."""
-
-
-class CommandError(TwinstageError):
-    """A command that was not done. `code`: conflict, refused, invalid or forbidden; `current`: what stands in its way."""
-
-    def __init__(self, answer: m.Answer) -> None:
-        super().__init__(answer.error)
-        self.code = answer.code
-        self.current = answer.current
-        self.answer = answer
 
 
 class _Refused(Exception):
@@ -97,7 +79,7 @@ class Tap(Protocol):
         ...
 
 
-class Client:
+class Client(Held, Asking):
     """One link to a twin; made by `connect`."""
 
     def __init__(
@@ -114,9 +96,11 @@ class Client:
         ca_file: str | Path | None = None,
         tap: Tap | None = None,
     ) -> None:
+        http_url, self._socket_url = addresses(url)
+        Held.__init__(self, http_url)
+        Asking.__init__(self)
         self._tap = tap
         self._raw: list[bytes] = []
-        self.http_url, self._socket_url = _addresses(url)
         self._token = token
         token_text(token)  # a reference that leads nowhere is told at once
         self._tls = client_context(self.http_url, ca_file)
@@ -135,17 +119,10 @@ class Client:
         self._clock = ClockOffset()
         self._pings: dict[float, int] = {}
         self._asked: list[asyncio.Future[Digests]] = []
-        self._commands: dict[str, tuple[str, asyncio.Future[m.Answer]]] = {}
-        """Text and answer to come of each command, by id: said again after a lost connection, and done once."""
-        self._places = asyncio.Semaphore(_MOST_UNDER_WAY)
-        self.edits = 0
-        """Number of the newest transaction that is known here: the `base` of the next command."""
-        self._model: SceneModel | None = None
         self._seen = -1
         self._tick: Tick | None = None
         self._count = 0
         self._changed = asyncio.Event()
-        self._failure: LinkError | None = None
         self.connected = False
         self.reconnects = 0
         """Connections after the first one."""
@@ -168,43 +145,7 @@ class Client:
         self.apply_ns = 0
         """What decoding and applying the last tick took."""
 
-    # ------------------------------------------------------------------ state
-
-    @property
-    def model(self) -> SceneModel:
-        """Scene and newest values; a new object when the server has restarted or the scene was replaced."""
-        if self._model is None:
-            raise LinkError(f"no scene from {self.http_url} yet")
-        return self._model
-
-    @property
-    def scene(self) -> dict[str, Any]:
-        """The document of `/api/scene`."""
-        return self.model.document
-
-    def local(self, path: str, point_id: int | None = None) -> F8:
-        """parent_from_node f8[4, 4] [m] of a prim, or of a point of a PointInstancer."""
-        return self.model.local(self.model.node(path, point_id))
-
-    def world(self, path: str, point_id: int | None = None) -> F8:
-        """world_from_node f8[4, 4] [m] of a prim, or of a point of a PointInstancer."""
-        return self.model.world(self.model.node(path, point_id))
-
-    def visible(self, path: str, point_id: int | None = None) -> bool:
-        """Whether live values leave it shown."""
-        return self.model.visible(self.model.node(path, point_id))
-
-    def style(self, path: str, point_id: int | None = None) -> tuple[int, int, int, int]:
-        """Its live colour, sRGB rgba; alpha 0 is the authored look."""
-        return self.model.style(self.model.node(path, point_id))
-
-    def value(self, signal_id: str) -> Value:
-        """Newest value of a signal."""
-        return self.model.value(signal_id)
-
-    def entity(self, path: str, point_id: int | None = None) -> int:
-        """Id of the entity that a prim or point shows; -1 where it shows none."""
-        return self.model.entity(self.model.node(path, point_id))
+    # ------------------------------------------------------------------ time
 
     @property
     def clock_offset_ns(self) -> int | None:
@@ -257,76 +198,18 @@ class Client:
         async with asyncio.timeout(timeout):
             return await asked
 
-    async def command(
-        self, kind: str, *, base: int | None = None, timeout: float | None = 10.0, **fields: Any
-    ) -> m.Answer:
-        """Have something changed (docs/commands.md); the fields are those of the message `command`.
-
-        `base`: the version that it is based on (`client.edits`); None: whatever there is. A connection that is lost
-        meanwhile does no harm. Raises CommandError where it is not done, TimeoutError after `timeout` [s], LinkError where
-        the link has ended.
-        """
-        if self._failure:
-            raise self._failure
-        ident = uuid.uuid4().hex
-        told = {name: value for name, value in fields.items() if value is not None}
-        message = {"type": "command", "id": ident, "kind": kind, "base": base, **told}
-        text = msgspec.json.encode(message).decode()
-        if len(text.encode()) > m.MAX_MESSAGE_BYTES:
-            raise UserError(f"a command of more than {m.MAX_MESSAGE_BYTES} bytes; make several of it")
-        asked: asyncio.Future[m.Answer] = asyncio.get_running_loop().create_future()
-        async with asyncio.timeout(timeout), self._places:
-            self._commands[ident] = text, asked
-            try:
-                if self._socket is not None:
-                    with suppress(ConnectionClosed):
-                        await self._socket.send(text)
-                answer = await asked
-            finally:
-                self._commands.pop(ident, None)
-        if not answer.ok:
-            raise CommandError(answer)
-        return answer
-
-    async def move(
-        self,
-        path: str,
-        *,
-        position: Sequence[float] | None = None,
-        rotation: Sequence[float] | None = None,
-        scale: Sequence[float] | None = None,
-        frame: Literal["parent", "world"] = "parent",
-        base: int | None = None,
-    ) -> m.Answer:
-        """Move a prim: x, y, z [m], w, x, y, z, factors; what is left out stays."""
-        parts: dict[str, Any] = {
-            name: None if part is None else [float(v) for v in part]
-            for name, part in (("position", position), ("rotation", rotation), ("scale", scale))
-        }
-        return await self.command("move", base=base, path=path, frame=frame, **parts)
-
-    async def set(
-        self, path: str, property: str, value: Any, *, value_type: str | None = None, base: int | None = None
-    ) -> m.Answer:
-        """Set a property, in SI; `value_type`: USD type of a new one."""
-        return await self.command(
-            "set", base=base, path=path, property=property, value=value, valueType=value_type
-        )
-
-    async def undo(self, of: int | None = None) -> m.Answer:
-        """Take back the newest of one's own transactions, or that of version `of`."""
-        return await self.command("undo", of=of)
-
-    async def redo(self, of: int | None = None) -> m.Answer:
-        """Do again what was taken back last, or version `of`."""
-        return await self.command("redo", of=of)
-
     async def _send(self, message: msgspec.Struct) -> bool:
         """Whether there was a link to send it on."""
+        return await self._sent(m.to_text(message))
+
+    async def _say(self, text: str) -> None:
+        await self._sent(text)
+
+    async def _sent(self, text: str) -> bool:
         if self._socket is None:
             return False
         with suppress(ConnectionClosed):
-            await self._socket.send(m.to_text(message))
+            await self._socket.send(text)
             return True
         return False
 
@@ -337,8 +220,8 @@ class Client:
         """
         async with asyncio.timeout(timeout):
             while self._tick is None or self._count == self._seen:
-                if self._failure:
-                    raise self._failure
+                if self._ended is not None:
+                    raise self._ended
                 self._changed.clear()
                 await self._changed.wait()
         self._seen = self._count
@@ -378,11 +261,9 @@ class Client:
             await asyncio.sleep(delay)
 
     def _fail(self, reason: str, cause: Exception | None = None) -> None:
-        self._failure = LinkError(f"the link to {self.http_url} has ended: {reason}")
-        self._failure.__cause__ = cause
-        for _, asked in self._commands.values():
-            if not asked.done():
-                asked.set_exception(self._failure)
+        failure = LinkError(f"the link to {self.http_url} has ended: {reason}")
+        failure.__cause__ = cause
+        self._end(failure)
         self._changed.set()
 
     async def _connection(self) -> None:
@@ -496,7 +377,7 @@ class Client:
             await self._load(socket, message.epoch, message.revision)
             self.connected, self._socket = True, socket
             self.edits = message.edits
-            for text, _ in list(self._commands.values()):
+            for text in self._unanswered():
                 await socket.send(text)
         elif isinstance(message, m.Pong):
             sent_ns = self._pings.pop(message.t, None)
@@ -509,10 +390,7 @@ class Client:
         elif isinstance(message, m.Digest):
             self._compare(message)
         elif isinstance(message, m.Answer):
-            self.edits = max(self.edits, message.version)
-            _, asked = self._commands.get(message.id, ("", None))
-            if asked is not None and not asked.done():
-                asked.set_result(message)
+            self._answered(message)
         elif isinstance(message, m.Event) and message.event == "edit":
             self.edits = max(self.edits, int((message.data or {}).get("version", 0)))
         elif isinstance(message, m.Event) and message.event == "scene":
@@ -582,12 +460,7 @@ class Client:
         return await asyncio.to_thread(self._get, url)
 
     def _get(self, path: str) -> bytes:
-        return _fetch(self.http_url + path, token_text(self._token), self._tls)
-
-    def nodes_of(self, tick: Tick) -> list[str]:
-        """Prim paths whose pose a tick brought (points are left out)."""
-        paths = self.model.paths
-        return [paths[int(node)] for node in np.asarray(tick.nodes) if node < len(paths)]
+        return fetch(self.http_url + path, token_text(self._token), self._tls)
 
 
 @asynccontextmanager
@@ -636,36 +509,3 @@ async def connect(
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
-
-
-def _addresses(url: str) -> tuple[str, str]:
-    """The http and websocket addresses of a twin named by either, or by host:port."""
-    parts = urlsplit(url if "://" in url else f"http://{url}")
-    secure = parts.scheme in ("https", "wss")
-    if parts.scheme not in ("http", "https", "ws", "wss") or not parts.netloc:
-        raise UserError(f"{url!r} is not the address of a twin; expected one like http://127.0.0.1:8000")
-    http = urlunsplit(("https" if secure else "http", parts.netloc, "", "", ""))
-    return http, urlunsplit(("wss" if secure else "ws", parts.netloc, "/ws", "", ""))
-
-
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """Elsewhere is no place for a token."""
-
-    def redirect_request(self, *args: Any, **more: Any) -> None:
-        return None
-
-
-def _fetch(url: str, token: str | None = None, tls: ssl.SSLContext | None = None) -> bytes:
-    request = urllib.request.Request(url, headers={"Accept-Encoding": "gzip"})
-    if token:
-        request.add_unredirected_header("Authorization", f"Bearer {token}")
-    opener = urllib.request.build_opener(
-        _NoRedirects, urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=tls)
-    )
-    try:
-        with opener.open(request, timeout=60) as answer:
-            body: bytes = answer.read()
-            return gzip.decompress(body) if answer.headers.get("Content-Encoding") == "gzip" else body
-    except urllib.error.HTTPError as error:
-        error.close()
-        raise OSError(f"{url} answered {error.code}") from None

@@ -33,8 +33,9 @@ from twinstage.sync.figures import Counters, StreamFigures
 from twinstage.sync.frustum import Places, seen
 from twinstage.sync.interest import Selector
 from twinstage.sync.messages import CHANNELS, RESTARTING, TIERS, Away, Eye, Interest, StageInfo
-from twinstage.sync.session import Admit, Session, TakeCommand, TakeControl
+from twinstage.sync.session import Session
 from twinstage.sync.state import Column, State
+from twinstage.sync.stream import Admit, TakeCommand, TakeControl
 from twinstage.sync.tiers import Tier
 from twinstage.sync.view import Masks, View
 

@@ -41,7 +41,8 @@ from twinstage.sync.overlay.board import Board
 from twinstage.sync.overlay.controls import Controls, Use
 from twinstage.sync.overlay.routes import add_overlay_routes
 from twinstage.sync.scene_columns import MEDIA_TYPE
-from twinstage.sync.session import Admit, Session
+from twinstage.sync.session import Session
+from twinstage.sync.stream import Admit
 
 _FOREVER = "public, max-age=31536000, immutable"
 _CHECK = "no-cache"

@@ -13,26 +13,18 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
-
-import numpy as np
+from typing import Any
 
 from twinstage.scene.columns import Bool
 from twinstage.sync import messages as m
 from twinstage.sync.access.roles import LOCAL, Identity, Refusal, Role
-from twinstage.sync.figures import Counters, StreamFigures
 from twinstage.sync.frustum import LOOK_EVERY_NS
 from twinstage.sync.interest import complaint, poor_eye
 from twinstage.sync.pace import Pace, Step
+from twinstage.sync.stream import Admit, Stream
 from twinstage.sync.tiers import Tier
-from twinstage.sync.view import KINDS, View
+from twinstage.sync.view import View, entered
 
-Admit = Callable[[str | None], Identity | Refusal]
-"""Says who shows that token in a hello, or why it is not let in."""
-TakeCommand = Callable[[Mapping[str, Any], Identity, Callable[[m.Answer], None], int], None]
-"""Does what somebody wants, and calls back with what became of it, at once or later; last, the time."""
-TakeControl = Callable[[Mapping[str, Any], Identity, Callable[[str], None], int], None]
-"""Somebody used a control; it calls back with why not, where it is refused; last, the time."""
 MAX_CONTROL = 64
 """Control messages that may wait for one client for a second; more means that it does not read."""
 MAX_CONTROL_BYTES = 1 << 18
@@ -43,51 +35,6 @@ _CALM_NS = _NS // 4
 _LATE_NS = _NS
 """An acknowledgement this late is answered with the newest state, whatever the tier [ns]."""
 _ALL = m.Interest()
-
-
-class Stream(Protocol):
-    """What a session needs of its hub."""
-
-    counters: Counters
-    figures: StreamFigures
-    tiers: tuple[Tier, ...]
-    """Fastest first; its state is the newest there is."""
-    take_command: TakeCommand | None
-    """None: nothing can be changed through this server."""
-    take_control: TakeControl | None
-    """None: this server has no controls."""
-    edits: Callable[[], int]
-    """Number of the newest transaction."""
-    standing: str
-    """A warning that holds now, for who comes now; "" for none."""
-    away: m.Away | None
-    """Which twin cannot be reached now; None where all can."""
-
-    @property
-    def epoch(self) -> str: ...
-
-    @property
-    def revision(self) -> int: ...
-
-    @property
-    def seq(self) -> int: ...
-
-    floor: int
-    """Who holds only older ticks needs a keyframe."""
-
-    @property
-    def events(self) -> int: ...
-
-    @property
-    def stage(self) -> m.StageInfo: ...
-
-    def view(self, want: frozenset[str], interest: m.Interest, before: View | None = None) -> View:
-        """What a client with those channels and that interest is shown, having been shown `before`."""
-        ...
-
-    def digest(self, view: View, held: Mapping[str, Bool]) -> str:
-        """Hash of the newest state as far as it is shown, and of the rows that are `held` from before."""
-        ...
 
 
 @dataclass(slots=True)
@@ -577,16 +524,7 @@ class Session:
         self._shown = self._view = new = self._stream.view(self.want, self._interest, old)
         if old is None or base is None or old is new:
             return None
-        entering: dict[str, Bool] = {}
-        for kind in KINDS:
-            column = tier.state.column(kind)
-            told = old.told(kind, column, base)
-            held, before, after = self._held.get(kind), old.mask(kind), new.mask(kind)
-            told = told if held is None else told | held
-            everything = np.ones(len(told), np.bool_)
-            inside = everything if after is None else after
-            self._held[kind] = told & ~inside
-            entering[kind] = inside & ~(everything if before is None else before)
+        entering, self._held = entered(old, new, tier.state.column, base, self._held)
         return entering
 
     def _say(self, message: m.ServerMessage) -> None:

@@ -1,6 +1,6 @@
 """Which rows of the state one client is shown: its channels and its interest, as masks."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -72,3 +72,20 @@ class View:
             told[:] = False
         mask = self.mask(kind)
         return told if mask is None else told & mask
+
+
+def entered(
+    old: View, new: View, column_of: "Callable[[str], Column]", base: int, held: Masks
+) -> tuple[dict[str, Bool], dict[str, Bool]]:
+    """Of a client that turns from one view to another, having been told all by tick `base`: rows that enter, to be told whole,
+    and rows that it holds from before (`held`, and those that leave)."""
+    entering, left = dict[str, Bool](), dict[str, Bool]()
+    for kind in KINDS:
+        told = old.told(kind, column_of(kind), base)
+        earlier, before, after = held.get(kind), old.mask(kind), new.mask(kind)
+        told = told if earlier is None else told | earlier
+        everything = np.ones(len(told), np.bool_)
+        inside = everything if after is None else after
+        left[kind] = told & ~inside
+        entering[kind] = inside & ~(everything if before is None else before)
+    return entering, left

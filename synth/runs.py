@@ -120,9 +120,8 @@ def _runs(group: list[int], parts: Sequence[np.ndarray]) -> np.ndarray:
     which = np.searchsorted(start, found, side="right") - 1
     row, column = np.divmod(found - start[which], shape[which, 1])
     highest, widest = shape.max(0).tolist()
-    by_column = np.argsort(
-        (which * widest + column) * (highest + 1) + row
-    )  # one number is sorted faster than three
+    order = (which * widest + column) * (highest + 1) + row  # one number is sorted faster than three
+    by_column = np.argsort(order)
     which, row, column = which[by_column], row[by_column], column[by_column]
     return np.stack([np.array(group)[which[::2]], column[::2], row[::2], row[1::2]])
 

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
+import msgspec
+
 from twinstage.base.errors import did_you_mean
 from twinstage.telemetry.contract import SignalSpec
 from twinstage.telemetry.quality import QualityMap
@@ -134,7 +136,7 @@ class Table:
                 time = parse_time(cells[time_at])
             except TimeError as error:
                 batch.rejects.append(
-                    Rejected(line, error.reason, self._time_name, str(error), _show(cells[time_at]))
+                    Rejected(line, error.reason, self._time_name, str(error), shown(cells[time_at]))
                 )
                 continue
             batch.time = time
@@ -143,7 +145,7 @@ class Table:
                 row_quality = quality(cells[quality_at]) if quality_at >= 0 else 0
             except Reject as error:
                 at, name = self._culprit(error)
-                batch.rejects.append(Rejected(line, error.reason, name, error.expected, _show(cells[at])))
+                batch.rejects.append(Rejected(line, error.reason, name, error.expected, shown(cells[at])))
                 continue
             if long:
                 slots = self._named(cells, line, batch)
@@ -171,7 +173,7 @@ class Table:
                     elif error.reason == "unit":
                         column, raw = self.columns[self._unit], cells[self._unit]
                     batch.rejects.append(
-                        Rejected(line, error.reason, column, error.expected, _show(raw), slot.name)
+                        Rejected(line, error.reason, column, error.expected, shown(raw), slot.name)
                     )
 
     def _named(self, cells: Cells, line: int, batch: Batch) -> Slots:
@@ -182,7 +184,7 @@ class Table:
         if type(name) is not str:
             if type(name) is not int:
                 column = self._dialect.spec.name[0]
-                batch.rejects.append(Rejected(line, "name", column, "the name of a signal", _show(name)))
+                batch.rejects.append(Rejected(line, "name", column, "the name of a signal", shown(name)))
                 return ()
             name = str(name)
         slots = self._by_name.get(name)
@@ -274,6 +276,14 @@ def _text(cell: object) -> str:
     return cell if type(cell) is str else str(cell)
 
 
-def _show(raw: object) -> str:
-    text = raw if type(raw) is str else repr(raw)
+def shown(raw: object) -> str:
+    """A value as its file has it, in words that tell it apart: what is not there is `nothing`."""
+    text = raw if type(raw) is str else "nothing" if raw is None else _written(raw)
     return text if len(text) <= 200 else text[:197] + "..."
+
+
+def _written(raw: object) -> str:
+    try:
+        return repr(raw) if isinstance(raw, float) else msgspec.json.encode(raw).decode()
+    except (TypeError, ValueError, RecursionError):
+        return repr(raw)

@@ -43,3 +43,9 @@ class LineBuffer:
     def _keep(self, part: bytes) -> None:
         if len(self._partial) <= self.max_line:
             self._partial += part[: self.max_line + 1 - len(self._partial)]
+
+
+def readable(raw: bytes | str, most: int = 80) -> str:
+    """The beginning of something refused, on one line and safe on a terminal: what cannot be printed is escaped."""
+    text = raw[:most].decode("utf-8", "backslashreplace") if isinstance(raw, bytes) else raw[:most]
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

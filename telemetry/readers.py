@@ -11,7 +11,8 @@ from typing import Any, Protocol
 import msgspec
 
 from twinstage.telemetry.contract import Contract, SourceSpec
-from twinstage.telemetry.layouts import Batch, Cells, Channel, Dialect, HeaderError, Rejected, Table
+from twinstage.telemetry.layouts import Batch, Cells, Channel, Dialect, HeaderError, Rejected, Table, shown
+from twinstage.telemetry.lines import readable
 from twinstage.telemetry.quality import QualityMap
 from twinstage.telemetry.times import compile_time, load_zone
 from twinstage.telemetry.values import compile_units, compile_value
@@ -170,11 +171,9 @@ class CsvDecoder:
             try:
                 yield number, split(raw.decode(encoding))
             except UnicodeDecodeError:
-                batch.rejects.append(Rejected(number, "encoding", "", f"{encoding} text", repr(raw[:80])))
+                batch.rejects.append(Rejected(number, "encoding", "", f"{encoding} text", readable(raw)))
             except csv.Error as error:
-                batch.rejects.append(
-                    Rejected(number, "malformed", "", f"a CSV row ({error})", repr(raw[:80]))
-                )
+                batch.rejects.append(Rejected(number, "malformed", "", f"a CSV row ({error})", readable(raw)))
 
 
 def cell_splitter(spec: SourceSpec) -> Callable[[str], list[str]]:
@@ -272,14 +271,14 @@ class JsonDecoder:
         try:
             item = self._decode(raw)
         except UnicodeDecodeError:
-            batch.rejects.append(Rejected(number, "encoding", "", "UTF-8 text", repr(raw[:80])))
+            batch.rejects.append(Rejected(number, "encoding", "", "UTF-8 text", readable(raw)))
             return None
         except (ValueError, RecursionError) as error:
             expected = f"one JSON object a line ({str(error)[:80]})"
-            batch.rejects.append(Rejected(number, "malformed", "", expected, repr(raw[:80])))
+            batch.rejects.append(Rejected(number, "malformed", "", expected, readable(raw)))
             return None
         if type(item) is not dict:
-            batch.rejects.append(Rejected(number, "malformed", "", "a JSON object", repr(item)[:80]))
+            batch.rejects.append(Rejected(number, "malformed", "", "a JSON object", shown(item)[:80]))
             return None
         return item
 
@@ -336,7 +335,7 @@ def _dig(item: dict[str, Any], key: str) -> object:
 
 
 def _too_long(number: int, raw: bytes, limit: int) -> Rejected:
-    return Rejected(number, "line_too_long", "", f"at most {limit} bytes a line", repr(raw[:80]))
+    return Rejected(number, "line_too_long", "", f"at most {limit} bytes a line", readable(raw))
 
 
 def _joined(cells: Sequence[str]) -> str:

@@ -128,7 +128,7 @@ def _here(source: object | None, method: str, what: str = "", *, takes: int = 1)
 
 def _ordered(playback: PlaybackSource | None) -> Call:
     async def call(*asked: Any) -> BaseModel:
-        made: BaseModel = _method(playback, "control_playback", "playback")(asked[-1])
+        made: BaseModel = await _method(playback, "control_playback", "playback")(asked[-1])
         return made
 
     return call

@@ -52,8 +52,8 @@ class PlaybackSource(Protocol):
         """How it stands."""
         ...
 
-    def control_playback(self, order: PlaybackOrder) -> Playback:
-        """Does that; all of it, or nothing. Raises UserError where it cannot."""
+    async def control_playback(self, order: PlaybackOrder) -> Playback:
+        """Does that; all of it, or nothing, but for a jump when a later order wants another one. UserError where it cannot."""
         ...
 
 
@@ -78,7 +78,8 @@ OPERATIONS = (
         body=PlaybackOrder,
         answer=Playback,
         errors=(403, 404, 413, 415),
-        description="For all who watch: there is one playback a server. A jump is shown at once, also while it is paused.",
+        description="For all who watch: there is one playback a server. A jump is shown as soon as it is read, also while "
+        "it is paused; where a later order asks for another one before its turn came, it is left out (`didSeek` false).",
         rpc=False,
     ),
 )

@@ -4,7 +4,7 @@ Each recorded tick becomes one tick of the hub, with what it said, to the bit; i
 keyframe, and so is the beginning of a loop.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,9 +12,10 @@ import msgspec
 
 from twinstage.base.errors import UserError
 from twinstage.scene.columns import TickColumns
+from twinstage.scene.snapshot import Snapshot
 from twinstage.sync.codec import FrameError
 from twinstage.sync.document import bindings_of, signals_of, snapshot_of
-from twinstage.sync.hub import Hub
+from twinstage.sync.hub import Hub, SignalMeta
 from twinstage.sync.recording.archive import Archive, Step
 from twinstage.sync.recording.replica import Replica
 
@@ -36,6 +37,23 @@ class At:
     loop: bool
 
 
+Made = tuple[Snapshot, Sequence[SignalMeta], Mapping[str, Sequence[str]]]
+"""A scene as a hub takes it: snapshot, signals, bindings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Jump:
+    """A jump that was prepared. `made`: the scene, where it is another one; `reached`: recorded time [ns] and seq."""
+
+    at_ns: int
+    scene: int
+    made: Made | None
+    replica: Replica
+    steps: Iterator[Step]
+    following: Step | None
+    reached: tuple[int, int]
+
+
 class Playback:
     """Feeds `hub`, which `hub_of` made. Belongs to the hub's event loop."""
 
@@ -52,7 +70,7 @@ class Playback:
         self._ended = self._behind = False
         self._position_ns = archive.start_ns
         self._told_ns: int | None = None
-        self._replica = self._new_replica()
+        self._replica = Replica(*self._sizes(0))
         self._steps: Iterator[Step] = iter(())
         self._next: Step | None = None
 
@@ -84,18 +102,37 @@ class Playback:
 
     def seek(self, at_ns: int, now_ns: int) -> None:
         """Shows that moment, or the nearest that there is."""
+        self.land(self.prepare(at_ns), now_ns)
+
+    def prepare(self, at_ns: int) -> Jump:
+        """What a jump there needs: all that takes time. Changes nothing, and may run on another thread."""
         at_ns = min(max(at_ns, self.archive.start_ns), self.archive.end_ns)
-        self._steps = self.archive.steps(at_ns)
-        first = next(self._steps)
-        self._take_keyframe(first)
-        self._next = None
-        for step in self._steps:
-            if step.at_ns > at_ns:
-                self._next = step
+        steps, following, reached = self.archive.steps(at_ns), None, None
+        scene, replica = -1, Replica(0, 0)
+        for step in steps:
+            if reached is not None and step.at_ns > at_ns:
+                following = step
                 break
-            self._follow_silently(step)
+            if step.keyframe:
+                assert step.mark is not None
+                scene = step.mark.scene
+                replica = Replica(*self._sizes(scene))
+            if step.frames:
+                self._applied(replica, step)
+                reached = step.at_ns, replica.seq
+        if reached is None:
+            raise UserError(f"{self.archive.path} is damaged: nothing is told at that moment")
+        made = None if scene == self.scene else self._made(scene)
+        return Jump(at_ns, scene, made, replica, steps, following, reached)
+
+    def land(self, jump: Jump, now_ns: int) -> None:
+        """Shows what was prepared."""
+        if jump.scene != self.scene:
+            self._show_scene(jump.scene, jump.made)
+        self._replica, self._steps, self._next = jump.replica, jump.steps, jump.following
+        self.shown = jump.reached
         self.hub.begin_again(self._replica.state.copy(), now_ns=now_ns)
-        self._position_ns, self._told_ns = at_ns, now_ns
+        self._position_ns, self._told_ns = jump.at_ns, now_ns
         self._ended = self._behind = False
 
     # ------------------------------------------------------------------ time
@@ -148,38 +185,42 @@ class Playback:
         elif step.frames:
             self.hub.publish(self._apply(step), now_ns=now_ns)
 
-    def _follow_silently(self, step: Step) -> None:
-        if step.keyframe:
-            self._take_keyframe(step)
-        elif step.frames:
-            self._apply(step)
-
     def _take_keyframe(self, step: Step) -> None:
         mark = step.mark
         assert mark is not None
         if mark.scene != self.scene:
-            self.scene = mark.scene
-            document = self.archive.document(mark.scene)
-            self.hub.replace_scene(snapshot_of(document), signals_of(document), bindings_of(document))
-        self._replica = self._new_replica()
+            self._show_scene(mark.scene, None)
+        self._replica = Replica(*self._sizes(mark.scene))
         self._apply(step)
 
     def _apply(self, step: Step) -> TickColumns:
-        try:
-            made = self._replica.apply(step.frames)
-        except FrameError as error:
-            raise UserError(f"{self.archive.path} is damaged: {error}") from None
+        made = self._applied(self._replica, step)
         self.shown = step.at_ns, self._replica.seq
         return made
+
+    def _applied(self, replica: Replica, step: Step) -> TickColumns:
+        try:
+            return replica.apply(step.frames)
+        except FrameError as error:
+            raise UserError(f"{self.archive.path} is damaged: {error}") from None
+
+    def _show_scene(self, scene: int, made: Made | None) -> None:
+        self.scene = scene
+        self.hub.replace_scene(*(made or self._made(scene)))
+
+    def _made(self, scene: int) -> Made:
+        document = self.archive.document(scene)
+        return snapshot_of(document), signals_of(document), bindings_of(document)
+
+    def _sizes(self, scene: int) -> tuple[int, int]:
+        """How many nodes and signals a scene has."""
+        document = self.archive.document(scene)
+        return document["nodes"]["count"] + document["points"]["count"], len(document["signals"])
 
     def _tell(self, event: dict[str, Any]) -> None:
         name, data = event.get("event"), event.get("data")
         if isinstance(name, str) and isinstance(data, dict):
             self.hub.event(name, data)
-
-    def _new_replica(self) -> Replica:
-        scene = self.hub.scene
-        return Replica(scene.snapshot.node_count, len(scene.signals))
 
 
 def hub_of(archive: Archive, epoch: str) -> Hub:

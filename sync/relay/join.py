@@ -1,7 +1,9 @@
 """Several scenes below one root: documents joined, and node and signal ids of a part as those of the whole. Pure.
 
-A part lies below its prefix (`/Plant/Line1` + `/World/Robot`); groups above the parts are plain Xforms at the origin. Signals
-are called after the prefix, too (`Plant.Line1.` + `motor.rpm`). Geometry and textures of the same content are one.
+A part lies below its prefix (`/Plant/Line1` + `/World/Robot`); groups above the parts are plain Xforms at the origin. A part
+that has a prim at its prefix, as a twin of that subtree has (`serve --only`), is at home: its paths stay as they are, and what
+several such parts have (the prims above them, materials) is there once. Signals are called after the prefix in any case
+(`Plant.Line1.` + `motor.rpm`). Geometry and textures of the same content are one.
 """
 
 import hashlib
@@ -29,6 +31,7 @@ from twinstage.sync.state import State
 from twinstage.sync.view import KINDS
 
 _PREFIX = re.compile(r"(/[A-Za-z_][A-Za-z0-9_]{0,63}){1,8}")
+_OF_PRIMS = ("resets", "type", "kind", "purpose", "label", "visible")
 _UNIT = [1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0]
 
 
@@ -57,9 +60,32 @@ def join_documents(
     """The document of all parts by prefix, and the place of each part in it."""
     prefixes = sorted(parts)
     groups = sorted({prefix[:i] for prefix in prefixes for i in _slashes(prefix)})
-    joint = _Joint(groups, sum(parts[prefix]["nodes"]["count"] for prefix in prefixes))
-    places = {prefix: joint.add(prefix, parts[prefix]) for prefix in prefixes}
+    rows, prims = _rows(groups, {prefix: parts[prefix]["nodes"]["path"] for prefix in prefixes})
+    joint = _Joint(groups, prims)
+    places = {prefix: joint.add(prefix, parts[prefix], rows[prefix]) for prefix in prefixes}
     return joint.document(parts, epoch, revision), places
+
+
+def at_home(prefix: str, paths: Sequence[str]) -> bool:
+    """Whether a part with those prims is a piece of the stage that is joined, and not a stage below it."""
+    return prefix in paths
+
+
+def _rows(groups: Sequence[str], parts: Mapping[str, Sequence[str]]) -> tuple[dict[str, np.ndarray], int]:
+    """The row in the whole of each prim, i8[prims] by prefix, and the number of rows; groups come first."""
+    known, count = {path: row for row, path in enumerate(groups)}, len(groups)
+    out = {}
+    for prefix, paths in parts.items():
+        home, rows = at_home(prefix, paths), np.empty(len(paths), np.int64)
+        for i, path in enumerate(paths):
+            row = known.get(path) if home else None
+            if row is None:
+                row, count = count, count + 1
+                if home:
+                    known[path] = row
+            rows[i] = row
+        out[prefix] = rows
+    return out, count
 
 
 def _slashes(prefix: str) -> list[int]:
@@ -73,8 +99,10 @@ class _Joint:
     def __init__(self, groups: Sequence[str], prims: int) -> None:
         at = {path: i for i, path in enumerate(groups)}
         count = len(groups)
-        self._prims = count + prims
+        self._prims = prims
         self._group = at
+        self._plain = set(range(count))
+        """Groups that are no prims of a part yet."""
         self._nodes: dict[str, list[Any]] = {
             "path": list(groups),
             "parent": [at.get(path.rpartition("/")[0], -1) for path in groups],
@@ -101,70 +129,98 @@ class _Joint:
         self._prototype: dict[str, int] = {}
         self._texture: dict[str, int] = {}
 
-    def add(self, prefix: str, part: Mapping[str, Any]) -> Place:
-        """One part's tables."""
+    def add(self, prefix: str, part: Mapping[str, Any], rows: np.ndarray) -> Place:
+        """One part's tables; `rows`: where its prims are in the whole."""
         nodes, points, lists = part["nodes"], part["points"], self._lists
-        first, first_point = len(self._nodes["path"]), len(self._points["id"])
-        root = self._group[prefix]
-        self._nodes["path"] += [prefix + path for path in nodes["path"]]
-        self._nodes["parent"] += [root if parent < 0 else first + parent for parent in nodes["parent"]]
-        for name in ("resets", "type", "kind", "purpose", "label", "visible", "local"):
-            self._nodes[name] += nodes[name]
-        self._points["instancer"] += [first + prim for prim in points["instancer"]]
+        first_point, home = len(self._points["id"]), at_home(prefix, nodes["path"])
+        above = "" if home else prefix
+        new = (rows >= len(self._nodes["path"])) | np.isin(rows, list(self._plain))
+        self._add_prims(prefix, above, nodes, rows)
+        self._points["instancer"] += [int(rows[prim]) for prim in points["instancer"]]
         for name in ("id", "visible", "local"):
             self._points[name] += points[name]
-        rows = np.arange(nodes["count"] + points["count"])
-        place = np.where(
-            rows < nodes["count"], first + rows, self._prims + first_point + rows - nodes["count"]
-        )
+        place = np.concatenate([rows, self._prims + first_point + np.arange(points["count"])])
+        mine = np.concatenate([new, np.ones(points["count"], bool)])
         textures = [self._one("textures", self._texture, texture) for texture in part["textures"]]
         material, objects = len(lists["materials"]), len(lists["objects"])
         sets, signals = len(lists["materialSets"]), len(lists["signals"])
         prototypes = [self._one("prototypes", self._prototype, each) for each in part["prototypes"]]
         lists["materials"] += [
-            each | {"path": prefix + each["path"], "textures": _textured(each["textures"], textures)}
+            each | {"path": above + each["path"], "textures": _textured(each["textures"], textures)}
             for each in part["materials"]
         ]
         lists["materialSets"] += [[material + i for i in row] for row in part["materialSets"]]
         lists["objects"] += [
-            each | {"id": objects + each["id"], "prim": first + each["prim"], "path": prefix + each["path"]}
+            each | {"id": objects + each["id"], "prim": int(rows[each["prim"]]), "path": above + each["path"]}
             for each in part["objects"]
         ]
         lists["cameras"] += [
-            each | {"path": prefix + each["path"], "node": first + each["node"]} for each in part["cameras"]
+            each | {"path": above + each["path"], "node": int(place[each["node"]])}
+            for each in part["cameras"]
+            if mine[each["node"]]
         ]
         lists["lights"] += [
             each
-            | {"path": prefix + each["path"], "node": first + each["node"]}
+            | {"path": above + each["path"], "node": int(place[each["node"]])}
             | {"texture": None if each["texture"] is None else textures[each["texture"]]}
             for each in part["lights"]
+            if mine[each["node"]]
         ]
         name = prefix[1:].replace("/", ".") + "."
         lists["signals"] += [each | {"id": name + each["id"]} for each in part["signals"]]
         for path, ids in part["bindings"].items():
-            self._bindings[prefix + path] = [name + ident for ident in ids]
-        self._add_instances(part["instances"], place, first, prototypes, sets, objects)
+            self._bindings.setdefault(above + path, []).extend(name + ident for ident in ids)
+        self._add_instances(part["instances"], place, mine, prototypes, sets, objects)
         return Place(place, signals)
+
+    def _add_prims(self, prefix: str, above: str, nodes: Mapping[str, Any], rows: np.ndarray) -> None:
+        root, table = self._group[prefix], self._nodes
+        if above:
+            table["path"] += [above + path for path in nodes["path"]]
+            table["parent"] += [root if parent < 0 else int(rows[parent]) for parent in nodes["parent"]]
+            for name in (*_OF_PRIMS, "local"):
+                table[name] += nodes[name]
+            return
+        for i, row in enumerate(rows.tolist()):
+            if row < len(table["path"]) and row not in self._plain:
+                continue  # of an earlier part, which says the same
+            parent = nodes["parent"][i]
+            told = {name: nodes[name][i] for name in _OF_PRIMS} | {"path": nodes["path"][i]}
+            told["parent"] = int(rows[parent]) if parent >= 0 else -1
+            local = nodes["local"][12 * i : 12 * i + 12]
+            if row == len(table["path"]):
+                for name, value in told.items():
+                    table[name].append(value)
+                table["local"] += local
+            else:
+                self._plain.discard(row)
+                for name, value in told.items():
+                    table[name][row] = value
+                table["local"][12 * row : 12 * row + 12] = local
 
     def _add_instances(
         self,
         part: Mapping[str, Any],
         place: np.ndarray,
-        first: int,
+        mine: np.ndarray,
         prototypes: list[int],
         sets: int,
         objects: int,
     ) -> None:
+        """Those of nodes that no earlier part has drawn."""
         rows = self._instances
-        rows["prototype"] += [prototypes[i] for i in part["prototype"]]
-        rows["node"] += place[np.array(part["node"], np.int64)].tolist()
-        rows["prim"] += [first + prim for prim in part["prim"]]
-        rows["point"] += part["point"]
-        rows["materialSet"] += [i if i < 0 else sets + i for i in part["materialSet"]]
-        rows["object"] += [i if i < 0 else objects + i for i in part["object"]]
-        rows["visible"] += part["visible"]
+        local = _UNIT * part["count"] if part["local"] is None else part["local"]
         self._any_local |= part["local"] is not None
-        rows["local"] += _UNIT * part["count"] if part["local"] is None else part["local"]
+        for i in np.flatnonzero(mine[np.array(part["node"], np.int64)]).tolist():
+            rows["prototype"].append(prototypes[part["prototype"][i]])
+            rows["node"].append(int(place[part["node"][i]]))
+            rows["prim"].append(int(place[part["prim"][i]]))
+            rows["point"].append(part["point"][i])
+            row, thing = part["materialSet"][i], part["object"][i]
+            rows["materialSet"].append(row if row < 0 else sets + row)
+            rows["object"].append(thing if thing < 0 else objects + thing)
+            rows["visible"].append(part["visible"][i])
+            rows["local"] += local[12 * i : 12 * i + 12]
 
     def _one(self, table: str, known: dict[str, int], each: Mapping[str, Any]) -> int:
         """The row of that content."""
@@ -210,6 +266,9 @@ def placed(state: State, since: int, place: Place) -> TickColumns:
         """Ids in the whole, ascending, and the columns."""
         mine, data = at[kind], state.column(kind).data
         ids = mine + place.first_signal if kind in ("signals", "texts") else place.nodes[mine]
+        if np.any(ids[1:] < ids[:-1]):  # of a part at home some rows are those of others
+            order = np.argsort(ids)
+            mine, ids = mine[order], ids[order]
         return (frozen(ids, np.uint32), *(column[mine] for column in data))
 
     index, quanta, words, scale = rows("pose")

@@ -18,7 +18,7 @@ from twinstage.sync.assets import Asset, make_asset
 from twinstage.sync.hub import Hub, new_epoch
 from twinstage.sync.messages import Away
 from twinstage.sync.relay.choices import NatsChoices
-from twinstage.sync.relay.join import Place, check_prefixes, join_documents, placed
+from twinstage.sync.relay.join import Place, at_home, check_prefixes, join_documents, placed
 from twinstage.sync.relay.link import Link, Through, whole
 from twinstage.sync.relay.mirror import blank, read_mirror
 from twinstage.sync.relay.orders import Orders
@@ -131,6 +131,9 @@ class Joined:
             mirror.snapshot, mirror.signals, mirror.bindings, epoch=mirror.epoch, revision=mirror.revision
         )
         self.hub.closed_for = ""
+        self.orders.at_home = frozenset(
+            prefix for prefix, one in documents.items() if at_home(prefix, one["nodes"]["path"])
+        )
         for prefix, part in ready.items():
             part.place, part.told = places[prefix], -1
         self._tell()

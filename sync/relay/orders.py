@@ -28,6 +28,8 @@ class Orders:
         self._links = links
         self._forwards = {prefix: Forward(link.asker) for prefix, link in links.items()}
         self._versions = Versions()
+        self.at_home: frozenset[str] = frozenset()
+        """Prefixes of twins whose prims have the same paths here as there."""
         self._last: OrderedDict[str, str] = OrderedDict()
         """The twin that somebody has changed last: what an undo without more is for."""
 
@@ -45,7 +47,7 @@ class Orders:
             {
                 **one,
                 "version": self._versions.whole(prefix, one["version"]),
-                "edits": [[prefix + path if path else path, name] for path, name in one["edits"]],
+                "edits": [[self._here(prefix, path), name] for path, name in one["edits"]],
             }
             for one in data.get("transactions", ())
         ]
@@ -118,6 +120,8 @@ class Orders:
     def _owner(self, path: str) -> tuple[str, str]:
         """The twin of a prim, and the prim's path there."""
         for prefix in self._links:
+            if (path + "/").startswith(prefix + "/") and prefix in self.at_home:
+                return prefix, path
             if path.startswith(prefix + "/"):
                 return prefix, path[len(prefix) :]
         raise _Unclear(f"{path[:200]} is in none of the twins of this relay: {', '.join(self._links)}")
@@ -128,6 +132,10 @@ class Orders:
         self.edits()
         link = self._links[prefix]
         self._versions.heard(prefix, link.hub.epoch, max(version, link.edge.edits))
+
+    def _here(self, prefix: str, path: str) -> str:
+        """A prim's path in the whole; "" is none."""
+        return prefix + path if path and prefix not in self.at_home else path
 
     def _numbered(self, answer: m.Answer) -> m.Answer:
         answer.version = self._versions.newest
@@ -144,7 +152,7 @@ class Orders:
                 path, version = current.get("path", ""), int(current.get("version", 0))
                 answer.current = {
                     **current,
-                    "path": prefix + path if path else path,
+                    "path": self._here(prefix, path),
                     "version": self._versions.whole(prefix, version),
                 }
             return self._numbered(answer)

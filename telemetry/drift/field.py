@@ -76,6 +76,8 @@ class FieldWatch:
         self.last_row = 0
         self.widest = 0
         """Most rows between two of its readings, in the clean stretch."""
+        self.learned = 0
+        """Readings in the clean stretch."""
         self.seen = 0
         self.told_missing = False
 
@@ -86,6 +88,8 @@ class FieldWatch:
 
     def take(self, row: Row, number: int, value: Value, learning: bool) -> list[Noticed]:
         """One reading, in the row of that number."""
+        if learning:
+            self.learned += 1
         if learning and self.seen:
             self.widest = max(self.widest, number - self.last_row)
         self.first_line = self.first_line or row.line

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from twinstage.base.errors import did_you_mean
 from twinstage.telemetry.contract import Contract, SignalSpec
 from twinstage.telemetry.drift.factors import changes_from
-from twinstage.telemetry.drift.field import FieldWatch, Noticed, What
+from twinstage.telemetry.drift.field import FEW, FieldWatch, Noticed, What
 from twinstage.telemetry.drift.rows import Row
 from twinstage.telemetry.reader_spec import ReaderSpec
 
@@ -114,6 +114,8 @@ class DriftMonitor:
 
     def _end_learning(self) -> list[tuple[str, Noticed]]:
         self._learned = True
+        for watch in self._watches.values():
+            watch.widest = max(watch.widest, self._counts.get(watch.record, 0) - watch.last_row)
         return [(name, one) for name, watch in self._watches.items() for one in watch.close(True)]
 
     def finish(self, last: Row | None = None) -> list[Drift]:
@@ -158,7 +160,9 @@ class DriftMonitor:
         out = []
         for name, watch in self._watches.items():
             silent = self._counts.get(watch.record, 0) - watch.last_row
-            if not watch.told_missing and silent > max(3 * watch.widest, self._size // 2) and watch.widest:
+            if watch.learned < FEW or watch.told_missing:
+                continue  # its turn may be later
+            if silent > max(3 * watch.widest, self._size // 2):
                 watch.told_missing = True
                 out.append((name, Noticed("missing", row.line, row.time, self._gone(name, self._watches))))
         return out

@@ -12,6 +12,7 @@ from twinstage.telemetry.batch import Ingested
 from twinstage.telemetry.columns import F8, I8
 from twinstage.telemetry.contract import SignalSpec
 from twinstage.telemetry.gaps import LEAST, Gap, gaps, period_of
+from twinstage.telemetry.lines import readable
 from twinstage.telemetry.quarantine import QuarantineRecord
 from twinstage.telemetry.report.outliers import outliers
 from twinstage.telemetry.report.series import Series
@@ -233,8 +234,8 @@ def _source(name: str, done: Ingested) -> Iterator[Finding]:
         first = records[0]
         yield Finding(
             f"quarantine.{reason}", "error", first.signal or name,
-            f"{name}: {count(len(records), 'time')} {field or 'a row'} was not as expected, first in line "
-            f"{first.line}: {first.got[:60]}; expected {first.expected}",
+            f"{name}: {count(len(records), 'time')} {repr(field) if field else 'a row'} was not as expected, first in "
+            f"line {first.line}: {readable(first.got, 60)}; expected {first.expected}",
         )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from io import StringIO
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from twinstage.base.clock import NS
 from twinstage.cli.app import run
@@ -78,6 +79,21 @@ def test_the_page_says_what_became_of_every_reading(live: Any) -> None:
     assert value(text, "twin_alarms_unacknowledged") == 1
     assert kind.startswith("application/openmetrics-text")
     assert text.endswith("# EOF\n")
+
+
+def test_what_changed_at_a_source_is_counted(live: Any) -> None:
+    from twinstage.live.drift import drift_listener
+
+    listen = drift_listener(live.contract, live.clock, lambda text: None, live.drift)
+    rows = [f'{{"t": {k}, "x": {k % 5}, "y": {k % 3}}}\n' for k in range(600)]
+    rows += [f'{{"t": {600 + 4 * k}, "x": {k % 5}, "y": {k % 3}}}\n' for k in range(300)]
+    listen("plc", "".join(rows).encode())
+    text = metrics_page(live)[0].decode()
+    assert value(text, 'twin_drift_findings_total{kind="cadence",source="plc"}') == 2
+    assert status_of(live)["drift"] == {"plc": {"cadence": 2}}
+    out = StringIO()
+    Console(file=out, width=200).print(table({"epoch": "e", "clients": 0, **status_of(live)}, None, 0.0))
+    assert "fields that changed at plc: 2 cadence" in out.getvalue()
 
 
 def test_a_value_that_grows_old_is_uncertain(live: Any) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import api_twin
 import httpx
 import numpy as np
 import pytest
@@ -110,6 +111,25 @@ def test_alarms_as_they_stood(twin: LiveTwin) -> None:
     }
     assert told["2.5"][0]["value"] == pytest.approx(1500)
     assert told["3.5"][0]["state"] == "returned"
+
+
+def test_limits_are_those_of_the_mode_of_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = api_twin.CONTRACT.replace("above: 900", "above: 900, limit_in: {busy: 1800}")
+    monkeypatch.setattr(
+        api_twin, "CONTRACT", text.replace("contract: 1\n", "contract: 1\nmode: agv1.state\n")
+    )
+    twin = make_twin(tmp_path)
+    say(twin, 2, x=1500, state="busy")
+    say(twin, 3, x=1500, state="idle")
+    commit(twin)
+    assert twin.alarms is not None
+    twin.alarms.commit()
+    told = [ask(twin, f"{PAST}/alarms", at=at, all=True).json() for at in ("2.5", "3.5")]
+    twin.let_go()
+    assert [(one["mode"], one["alarms"][0]["limit"], one["alarms"][0]["condition"]) for one in told] == [
+        ("busy", 1800, False),
+        ("idle", 900, True),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,8 @@ def test_metadata_says_references_as_they_are_written(twin: LiveTwin) -> None:
     told = {one.name: one.value for one in prim(twin, "/Hall/Rack1").metadata}
     assert told["references"] == "</Shelf>"
     assert told["instanceable"] == "yes"
+    assert "customData:userDocBrief" not in told, "a schema's own words are none about the prim"
+    assert prim(twin, "/Hall/Table").metadata == ()
 
 
 def test_what_may_be_set_is_what_set_takes(twin: LiveTwin) -> None:

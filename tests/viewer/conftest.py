@@ -4,7 +4,7 @@
         live.say(belt_speed=2.0)                            # a reading now, over TCP
         until(live_page, "twinstage.values['belt.speed'].value === 2")
 
-`live_page` is one page a module (640 x 400); `open_page(url, ...)` opens another. Each fails its test on an error in the
+`live_page` is one page a module (860 x 480: a desk, not a phone); `open_page(url, ...)` opens another. Each fails its test on an error in the
 browser's console. Polls come from outside: the page's policy forbids what `wait_for_function` does inside it.
 """
 
@@ -38,7 +38,7 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 # GPU stalls are remarks of the driver on screenshots, not of the page; a server that went away is one of the browser.
-REMARKS = ("GPU stall", "ERR_CONNECTION_REFUSED", "WebSocket")
+REMARKS = ("GPU stall", "ERR_CONNECTION_REFUSED", "WebSocket", "401 (Unauthorized)")
 
 STAGE = """#usda 1.0
 (
@@ -271,7 +271,7 @@ def opened(
     browser: Any, url: str, *, ready: bool = True, forgive: tuple[str, ...] = (), **context: Any
 ) -> Iterator[Any]:
     """A page of its own context (nothing kept from others); errors in its console fail at the end, unless they are forgiven."""
-    made = browser.new_context(**{"viewport": {"width": 640, "height": 400}, **context})
+    made = browser.new_context(**{"viewport": {"width": 860, "height": 480}, **context})
     page = made.new_page()
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(str(error)))

@@ -1,7 +1,7 @@
 /** What the journal of edits says, and what may be taken back. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { journalRows, type TransactionJson } from "../src/core/edit-journal.ts";
+import { changeText, journalRows, type TransactionJson } from "../src/edit/journal.ts";
 
 const change = (property: string, after: unknown, path = "/Cell/Table") => ({ path, property, before: null, after });
 const edit = (version: number, author: string, property: string, after: unknown): TransactionJson => ({
@@ -44,4 +44,15 @@ test("titles say what was done", () => {
   assert.equal(title("binding:3", "removed"), "Unbound 3");
   const two = { ...edit(1, "a", "pose", []), changes: [change("pose", [1]), change("visibility", true)] };
   assert.equal(journalRows([two], "a")[0].title, "Moved Table, and 1 more");
+});
+
+test("a pose tells what has changed of it, in metres and degrees", () => {
+  const half = Math.SQRT1_2;
+  const from = [1, 2, 0, 1, 0, 0, 0, 1, 1, 1];
+  const text = (before: unknown, after: unknown): string => changeText({ path: "/A", property: "pose", before, after });
+  assert.equal(text(from, [1.5, 2, 0, 1, 0, 0, 0, 1, 1, 1]), "1 2 0 m → 1.5 2 0 m");
+  assert.equal(text(from, [1, 2, 0, half, 0, 0, half, 1, 1, 1]), "0 0 0° → 0 0 90°");
+  assert.equal(text(from, [1, 2, 0, 1, 0, 0, 0, 2, 1, 1]), "× 1 1 1 → × 2 1 1");
+  assert.equal(text(null, from), "as designed → 1 2 0 m");
+  assert.equal(changeText({ path: "/A", property: "note", before: null, after: "x" }), "as designed → x");
 });

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { attributeText, editText, hexOfLinear, linearOfHex, parseAttribute } from "../src/core/attribute-text.ts";
+import { pointsOf, primAddress } from "../src/features/properties/detail.ts";
 import { shownValue } from "../src/core/signal-units.ts";
 import { fixFor, propertyName, refusal, sentence, whyNot } from "../src/edit/sentences.ts";
 
@@ -50,6 +51,7 @@ test("a value is shown in the contract's unit or in SI", () => {
 test("who may not edit reads why", () => {
   assert.equal(whyNot("live", "engineer"), null);
   assert.match(whyNot("live", "operator") ?? "", /role engineer; yours is operator/);
+  assert.match(whyNot("live", "engineer", true) ?? "", /past/);
   assert.match(whyNot("down", "engineer") ?? "", /twin is away/);
 });
 
@@ -62,4 +64,16 @@ test("a refusal is a sentence with what stands in the way", () => {
   assert.equal(fixFor({ code: "refused", error: "/A is moved by its binding", current: null }), "");
   assert.equal(sentence("/A is moved by its binding"), "/A is moved by its binding.");
   assert.equal(propertyName("binding:0"), "binding 0");
+});
+
+test("a chart of the history becomes points at the ends of its spans; gaps are left out", () => {
+  const chart = { firstNs: "1700000000000000000", stepNs: "5000000000", last: [1, null, 3] };
+  assert.deepEqual(pointsOf(chart), [
+    [1700000005000, 1],
+    [1700000015000, 3],
+  ]);
+});
+
+test("an address quotes each part of a path", () => {
+  assert.equal(primAddress("/Cell/A b/C"), "api/v1/prims/Cell/A%20b/C");
 });

@@ -6,7 +6,7 @@ import typer
 
 from twinstage.base.errors import TwinstageError
 from twinstage.cli.common import Json, print_json
-from twinstage.cli.telemetry_history import HistoryFolder
+from twinstage.cli.telemetry_history import HistoryFolder, counted
 
 
 def archive(
@@ -37,7 +37,7 @@ def archive(
         print_json({"moved": moved, "files": [part.name for part in parts], "archive": url})
     else:
         print(
-            f"{moved} readings moved; {url} has {len(parts)} files of {sum(p.count for p in parts)} readings"
+            f"{moved} readings moved; {url} has {counted(len(parts), 'file')} of {sum(p.count for p in parts)} readings"
         )
 
 
@@ -51,7 +51,7 @@ def retain(
     ],
     json_: Json = False,
 ) -> None:
-    """Remove archived files in which all is older."""
+    """Remove archived files whose readings are all older than --days."""
     from twinstage.base.clock import NS
     from twinstage.telemetry.history.archive import retain as remove
     from twinstage.telemetry.history.query import History

@@ -29,7 +29,11 @@ def history(
     folder: HistoryFolder,
     signal: Annotated[
         list[str] | None,
-        typer.Option("--signal", help="Readings of this signal; give it once for each.", show_default=False),
+        typer.Option(
+            "--signal",
+            help="Readings of this signal, a derived one, too; give it once for each.",
+            show_default=False,
+        ),
     ] = None,
     from_: From = None,
     to: To = None,
@@ -71,6 +75,15 @@ def history(
     from twinstage.telemetry.history.moments import moment_ns
     from twinstage.telemetry.history.query import FIRST, LAST, History
 
+    spanned = {"--from": from_, "--to": to, "--buckets": buckets}
+    for flag, given in spanned.items() if at is not None else ():
+        if given is not None:
+            raise UserError(f"--at is one moment, and {flag} is of a span; give one of them")
+    if at is None and not signal and not any(given is not None for given in spanned.values()):
+        for flag, what in (("--known-at", known_at), ("--out", out)):
+            if what is not None:
+                kind = "questions" if flag == "--known-at" else "answers"
+                raise UserError(f"{flag} is for {kind}; add --at, or --signal with --from and --to")
     with History(folder) as opened:
         span = opened.span()
         if span is None:
@@ -98,7 +111,16 @@ def history(
             _summary(opened, folder, json_)
             return
         units = {name: found.unit for name, found in (opened.signals() | opened.derived()).items()}
-    _give(table, units, limit, out, json_)
+        words = _words(opened)
+    _give(table, units, words, limit, out, json_)
+
+
+def _words(opened: "History") -> dict[str, dict[int, str]]:
+    """What whole numbers mean: of flags, and of the enums of the newest contract."""
+    flags = {0: "false", 1: "true"}
+    out = {name: flags for name, one in opened.signals().items() if one.type == "bool"}
+    enums = {s.id: s.enum_codes for s in opened.contract().signals if s.enum_codes}
+    return out | {name: {code: word for word, code in codes.items()} for name, codes in enums.items()}
 
 
 def _summary(opened: "History", folder: Path, json_: bool) -> None:
@@ -126,10 +148,10 @@ def _summary(opened: "History", folder: Path, json_: bool) -> None:
         )
         return
     print(
-        f"{folder}: {total} readings of {len(rows)} signals, {runs} runs, {iso_ns(span[0])} to {iso_ns(span[1])}"
+        f"{folder}: {total} readings of {len(rows)} signals, {counted(runs, 'run')}, {iso_ns(span[0])} to {iso_ns(span[1])}"
     )
     print(
-        f"hot log: {hot} readings; archive {store_of(opened.log).url}: {archived} readings in {len(parts)} files"
+        f"hot log: {hot} readings; archive {store_of(opened.log).url}: {archived} readings in {counted(len(parts), 'file')}"
     )
     width = max(len(name) for name in (*(row["signal"] for row in rows), *opened.derived()))
     for row in rows:
@@ -142,7 +164,19 @@ def _summary(opened: "History", folder: Path, json_: bool) -> None:
         print(f"{name:{width}}  {one.type:6} {one.unit:6} derived: computed when asked for")
 
 
-def _give(table: "pa.Table", units: dict[str, str], limit: int, out: Path | None, json_: bool) -> None:
+def counted(number: int, word: str) -> str:
+    """A number and its noun."""
+    return f"{number} {word}{'' if number == 1 else 's'}"
+
+
+def _give(
+    table: "pa.Table",
+    units: dict[str, str],
+    words: dict[str, dict[int, str]],
+    limit: int,
+    out: Path | None,
+    json_: bool,
+) -> None:
     if out is not None:
         _write(table, out)
         print(f"{out}: {table.num_rows} rows")
@@ -152,7 +186,9 @@ def _give(table: "pa.Table", units: dict[str, str], limit: int, out: Path | None
         print_json({"rows": rows, "of": table.num_rows})
         return
     for row in rows:
-        print(_line(row, units))
+        print(_line(row, units, words))
+    if not rows:
+        print("no readings")
     if table.num_rows > limit:
         print(f"... and {table.num_rows - limit} more; --limit or --out gives them")
 
@@ -162,7 +198,7 @@ def _plain(row: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in row.items() if value is not None}
 
 
-def _line(row: dict[str, Any], units: dict[str, str]) -> str:
+def _line(row: dict[str, Any], units: dict[str, str], words: dict[str, dict[int, str]]) -> str:
     from twinstage.base.quality import level
     from twinstage.telemetry.history.moments import iso_ns
 
@@ -173,10 +209,12 @@ def _line(row: dict[str, Any], units: dict[str, str]) -> str:
         values = "  ".join(f"{key} {row[key]:.6g}" for key in ("min", "max", "last") if key in row)
         return f"{iso_ns(row['start_ns'])}  {row['count']}  {values}  {quality}"
     value = next((row[key] for key in ("value", "whole", "text", "vector") if key in row), "-")
+    if isinstance(value, int):
+        value = words.get(row["signal"], {}).get(value, value)
     late = "  late" if row["history_only"] else ""
-    return (
-        f"{iso_ns(row['event_ns'])}  {row['signal']}  {value} {units.get(row['signal'], '')}  {quality}{late}"
-    )
+    unit = units.get(row["signal"], "")
+    shown = f"{value} {unit}" if unit not in ("", "1") else f"{value}"
+    return f"{iso_ns(row['event_ns'])}  {row['signal']}  {shown}  {quality}{late}"
 
 
 def _write(table: "pa.Table", out: Path) -> None:

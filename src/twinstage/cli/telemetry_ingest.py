@@ -17,7 +17,7 @@ At = Annotated[
     str | None,
     typer.Option(
         "--at",
-        help="When the files are taken to arrive, ISO-8601 with its zone; now, if you name none.",
+        help="The moment at which the files are taken to arrive (ISO-8601 with its zone); by default now.",
         show_default=False,
     ),
 ]

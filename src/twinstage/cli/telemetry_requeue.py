@@ -40,8 +40,8 @@ def requeue(
 ) -> None:
     """Read quarantined lines again as a corrected contract says: what passes now, what is still refused.
 
-    Without --history it only tells. With it, what passes is kept there: late as it is, for the history only, unless it is
-    newer than everything else. Exit 1 if anything is still refused.
+    Without --history it only tells what would pass. With it, what passes goes into that history; the state moves only where
+    nothing newer is known. Exit 1 if anything is still refused.
     """
     from twinstage.base.errors import UserError
     from twinstage.telemetry.contract import load_contract

@@ -40,6 +40,8 @@ def top(
             now, at = ask(server, "/api/status", caller=me), time.monotonic()
             shown.update(table(now, before, at - then))
             before, then, looks = now, at, looks + 1
+    if not console.is_terminal:
+        print()  # there the last look has no end of line
 
 
 def table(now: Mapping[str, Any], before: Mapping[str, Any] | None, seconds: float) -> "Group":
@@ -84,6 +86,9 @@ def _foot(now: Mapping[str, Any]) -> str:
     quality = now.get("quality")
     if quality:
         parts.append("signals: " + ", ".join(f"{count} {level}" for level, count in quality.items()))
+    for source, kinds in (now.get("drift") or {}).items():
+        changed = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
+        parts.append(f"fields that changed at {source}: {changed}")
     alarms = now.get("alarms")
     if alarms:
         active = ", ".join(f"{count} {priority}" for priority, count in alarms["active"].items() if count)

@@ -83,7 +83,15 @@ class _Collector:
             families = {"behind": behind, "silent": silent}
             for age, seconds in told.ages(now).items():
                 families[age].add_metric([name], seconds)
-        yield from (readings, contradicting, pending, behind, silent)
+        drift = CounterMetricFamily(
+            "twin_drift_findings",
+            "Fields of a source that changed: new, missing, retyped, another cadence or unit.",
+            labels=["source", "kind"],
+        )
+        for name, kinds in list(self._live.drift.items()):
+            for kind, count in list(kinds.items()):
+                drift.add_metric([name, kind], count)
+        yield from (readings, contradicting, pending, behind, silent, drift)
 
     def _state(self) -> "Iterator[Metric]":
         from prometheus_client.core import GaugeMetricFamily

@@ -86,6 +86,7 @@ def status_of(live: LiveTwin) -> Mapping[str, Any]:
         "stateHash": live.ingest.state.digest(),
         "ages": {name: told.ages(now) for name, told in live.ingest.sources().items()},
         "quality": quality_counts(live),
+        **({"drift": {name: dict(kinds) for name, kinds in live.drift.items()}} if live.drift else {}),
         **({} if live.alarms is None else {"alarms": live.alarms.counts()}),
         **({} if live.recorder is None else {"history": live.recorder.status()}),
     }

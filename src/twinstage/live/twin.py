@@ -8,6 +8,7 @@ called: before a save, an export or a render). So the stream and the stage hold 
 import asyncio
 import logging
 import threading
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -94,6 +95,8 @@ class LiveTwin:
         self.desk: EditDesk | None = None
         """Keeps the edits of people, where they may make some."""
         self.sources: dict[str, SourceStatus] = {}
+        self.drift: dict[str, Counter[str]] = {}
+        """How many fields changed in which way, by source (`telemetry.drift`)."""
         self.writing = threading.Lock()
         """Held by who writes the live layer, and by who reads it on another thread."""
         self.recorder = recorder
@@ -240,7 +243,10 @@ class LiveTwin:
                         stop=stop,
                         status=self.sources,
                         on_chunk=drift_listener(
-                            self.contract, self.clock, lambda text: self.hub.notice("warning", text)
+                            self.contract,
+                            self.clock,
+                            lambda text: self.hub.notice("warning", text),
+                            self.drift,
                         ),
                     )
                 )

@@ -55,7 +55,7 @@ class PythonPeer:
 
     async def counts(self) -> dict[str, Any]:
         client = self.client
-        failure = client._failure
+        failure = client._ended
         return {
             "connections": 1 + client.reconnects,
             "ticks": len(self._seqs),

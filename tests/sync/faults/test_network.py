@@ -243,7 +243,7 @@ def test_a_connection_that_the_network_has_forgotten_is_noticed(
 def test_a_quiet_server_is_not_taken_for_a_lost_one(
     make: ModuleType, node: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("twinstage.sync.client._KEEPALIVE_S", 0.2, raising=False)
+    monkeypatch.setattr("twinstage.sync.client._KEEPALIVE_S", 0.5, raising=False)
 
     async def main() -> None:
         motion = Motion(make)

@@ -148,6 +148,23 @@ def test_many_fields_that_change_one_by_one_are_ten_lines_a_minute_and_all_count
     assert len(caplog.records) == 10
 
 
+def test_fields_of_which_little_was_heard_are_not_missing_when_their_turn_is_later(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A thousand signals in turns, each told twice: the clean stretch has seen few of them, and at one place only."""
+    made = parse_contract(
+        "contract: 1\nsources:\n"
+        "  s: {uri: 'memory:', reader: {format: csv, layout: long, header: false, columns: [t, tag, v],\n"
+        "      time: {column: t, unit: s}, name: tag, value: v}}\n"
+        "signals:\n" + "".join(f"  - {{id: s{k}, source: s, field: s{k}}}\n" for k in range(1000))
+    )
+    watch, told = DriftWatch(made), []
+    for turn in range(5):
+        lines = [f"{turn},s{k},{(turn * 7 + k) % 10}\n" for k in range(1000) for _ in range(2)]
+        told += watch.offer("s", "".join(lines).encode(), turn * NS)
+    assert told == [] and not caplog.records
+
+
 def test_a_source_that_begins_again_with_other_times_changes_no_cadence() -> None:
     watch = DriftWatch(contract())
     for _ in range(6):

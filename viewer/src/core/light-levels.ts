@@ -8,11 +8,11 @@
 import type { LightJson } from "../wire/scene-data.ts";
 
 /** Radiance that a white surface facing all lights should send back. */
-const TARGET = 1.4;
+const TARGET = 1.1;
 /** Least and greatest share from all sides: nothing is black, and things keep their form. */
-const AMBIENT = [0.42, 0.62] as const;
+const AMBIENT = [0.36, 0.6] as const;
 /** Least and greatest share from the one light that casts shadows. */
-const SUN = [0.35, 1] as const;
+const SUN = [0.3, 0.9] as const;
 export interface LocalLight {
   readonly kind: "spot" | "point";
   readonly position: readonly [number, number, number];

@@ -36,7 +36,7 @@ export function readView(text: string): SavedView | null {
 
 /** `name@view;name@view`. */
 export function writeViews(views: readonly NamedView[]): string {
-  return views.map((view) => `${encodeURIComponent(view.name)}@${writeView(view)}`).join(";");
+  return views.map((view) => `${view.name.replace(/[;@%]/g, encodeURIComponent)}@${writeView(view)}`).join(";");
 }
 
 /** What `writeViews` wrote; what is no view is left out. */

@@ -3,7 +3,10 @@
  */
 import type { Workbench } from "../workbench.ts";
 import type { Answer, CommandFields } from "../wire/commands.ts";
-import { fixFor, refusal, whyNot } from "./sentences.ts";
+import { refusal, whyNot } from "./sentences.ts";
+
+/** How often it is looked whether changes are possible [ms]. */
+const LOOK_MS = 400;
 
 export class EditDesk {
   /** How many transactions this author can take back, and do again; NaN before the first answer. */
@@ -12,8 +15,11 @@ export class EditDesk {
   /** Commands under way. */
   pending = 0;
   private readonly listeners = new Set<() => void>();
+  private lockedBefore: string | null = null;
 
   constructor(private readonly bench: Workbench) {
+    bench.onPast(() => this.tell());
+    window.setInterval(() => this.look(), LOOK_MS);
     bench.link.onEdit((edit) => {
       // An author's own edit, perhaps from another page, may be taken back here, too; how many there are comes with answers.
       if (edit.transactions.length > 0 && !(this.undoable > 0)) this.undoable = Number.NaN;
@@ -24,7 +30,7 @@ export class EditDesk {
   /** Why nothing can be changed now, in a sentence; null: it can. */
   get locked(): string | null {
     const { session } = this.bench.link;
-    return whyNot(session.phase, this.bench.role);
+    return whyNot(session.phase, this.bench.role, this.bench.pastMs !== null);
   }
 
   /** Newest version known. */
@@ -70,6 +76,14 @@ export class EditDesk {
     return () => this.listeners.delete(then);
   }
 
+  /** The link and the role change without an edit. */
+  private look(): void {
+    const { locked } = this;
+    if (locked === this.lockedBefore) return;
+    this.lockedBefore = locked;
+    this.tell();
+  }
+
   private tell(): void {
     for (const then of [...this.listeners]) then();
   }
@@ -94,5 +108,3 @@ export function deskOf(bench: Workbench): EditDesk {
   if (!desk) desks.set(bench, (desk = new EditDesk(bench)));
   return desk;
 }
-
-export { fixFor };

@@ -1,8 +1,12 @@
 /** What people read about edits: why not, what was refused, what to do about it. Pure. */
 import type { Answer } from "../wire/commands.ts";
 
-/** Why nothing can be changed now; null: it can. `role`: as the server said it (docs/access.md). */
-export function whyNot(phase: string, role: string): string | null {
+/**
+ * Why nothing can be changed now; null: it can. `role`: as the server said it (docs/access.md); `past`: a moment of the past is
+ * looked at.
+ */
+export function whyNot(phase: string, role: string, past = false): string | null {
+  if (past) return "This is the past; go back to live to change something.";
   if (phase === "ended") return "The connection to the twin has ended, so nothing can be changed.";
   if (phase !== "live" && phase !== "loading") return "The twin is away; wait until the link is back.";
   if (role === "engineer" || role === "admin") return null;

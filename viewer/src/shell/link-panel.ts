@@ -13,7 +13,7 @@ export function showLinkQuality(bench: Bench): void {
   lamp.setAttribute("aria-controls", panel.element.id);
   byId("app").append(panel.element);
   bench.addCommand({
-    ...{ id: "link.show", title: "Link quality", group: "Help", keys: ["Shift+L"] },
+    ...{ id: "link.show", title: "Link quality", group: "Help", keys: ["Shift+Q"] },
     run: () => panel.element.togglePopover(),
   });
   const badge = h("span", { class: "badge" });

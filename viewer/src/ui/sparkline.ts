@@ -3,6 +3,9 @@ import type { Store } from "../core/store.ts";
 
 const SPAN_MS = 20_000;
 
+/** A time [ms since 1970] and a value. */
+export type Point = [number, number];
+
 /** Draws the last 20 s up to `nowMs` (the twin's time). */
 export function drawSparkline(
   canvas: HTMLCanvasElement,
@@ -11,29 +14,44 @@ export function drawSparkline(
   nowMs: number,
   stepped: boolean,
 ): void {
+  drawCourse(canvas, courseOf(store, signal, nowMs, SPAN_MS), nowMs, SPAN_MS, stepped);
+}
+
+/** What this page has seen of a signal in the last `spanMs` up to `nowMs`, the oldest first. */
+export function courseOf(store: Store, signal: number, nowMs: number, spanMs: number): Point[] {
+  const ring = store.history(signal);
+  const points: Point[] = [];
+  for (let k = 0; ring && k < ring.length; k++) {
+    const i = ring.at(k);
+    if (nowMs >= ring.time[i] && nowMs - ring.time[i] <= spanMs) points.push([ring.time[i], ring.value[i]]);
+  }
+  return points;
+}
+
+/** Draws points over the last `spanMs` up to `nowMs`; the last one holds until then. */
+export function drawCourse(
+  canvas: HTMLCanvasElement,
+  points: Point[],
+  nowMs: number,
+  spanMs: number,
+  stepped: boolean,
+): void {
   const ratio = Math.min(window.devicePixelRatio || 1, 2);
   const [width, height] = [canvas.clientWidth, canvas.clientHeight];
   if (width === 0) return;
   if (canvas.width !== Math.round(width * ratio))
     [canvas.width, canvas.height] = [Math.round(width * ratio), Math.round(height * ratio)];
   const context = canvas.getContext("2d");
-  const ring = store.history(signal);
   if (!context) return;
   context.setTransform(ratio, 0, 0, ratio, 0, 0);
   context.clearRect(0, 0, width, height);
-  if (!ring || ring.length < 1) return;
-  const points: [number, number][] = [];
-  for (let k = 0; k < ring.length; k++) {
-    const i = ring.at(k);
-    if (nowMs >= ring.time[i] && nowMs - ring.time[i] <= SPAN_MS) points.push([ring.time[i], ring.value[i]]);
-  }
   if (points.length === 0) return;
   points.push([nowMs, points[points.length - 1][1]]);
   const low = Math.min(...points.map((p) => p[1]));
   const high = Math.max(...points.map((p) => p[1]));
   const y = (value: number): number =>
     high > low ? height - 2 - ((value - low) / (high - low)) * (height - 4) : height / 2;
-  const x = (time: number): number => width - 1 - ((nowMs - time) / SPAN_MS) * (width - 2);
+  const x = (time: number): number => width - 1 - ((nowMs - time) / spanMs) * (width - 2);
   context.beginPath();
   points.forEach(([time, value], k) => {
     if (k === 0) return context.moveTo(x(time), y(value));

@@ -68,7 +68,7 @@ export class CameraRig {
     this.controls.listenToKeyEvents(canvas);
     this.controls.addEventListener("change", onChange);
     this.controls.addEventListener("start", () => this.free());
-    this.fly = new Fly(canvas, this.camera, onChange);
+    this.fly = new Fly(canvas, this.camera, onChange, () => this.setFlying(false));
   }
 
   /** The user takes over. */

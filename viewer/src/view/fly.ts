@@ -34,6 +34,8 @@ export class Fly {
     canvas: HTMLElement,
     private readonly camera: Camera,
     private readonly onChange: () => void,
+    /** Escape was pressed. */
+    private readonly onEnd: () => void,
   ) {
     canvas.addEventListener("pointerdown", (event) => (this.dragging = this.on && event.button === 0));
     window.addEventListener("pointerup", () => (this.dragging = false));
@@ -57,9 +59,10 @@ export class Fly {
   private key(event: KeyboardEvent, pressed: boolean): void {
     this.fast = event.shiftKey;
     if (!this.on || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
-    if (!(event.code in KEYS)) return;
+    if (!(event.code in KEYS) && event.code !== "Escape") return;
     event.preventDefault();
     event.stopPropagation();
+    if (event.code === "Escape") return this.onEnd();
     if (pressed) this.down.add(event.code);
     else this.down.delete(event.code);
     this.onChange();

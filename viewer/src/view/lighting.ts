@@ -16,9 +16,12 @@ import {
 import { RoomEnvironment } from "three/addons/environments/RoomEnvironment.js";
 import { center, diagonal, isEmpty, type Box } from "../core/bounds.ts";
 import { lightLevels, type LightLevels, type LocalLight } from "../core/light-levels.ts";
-import type { SceneData } from "../wire/scene-data.ts";
+import type { SceneData, TextureJson } from "../wire/scene-data.ts";
 import type { Environment } from "./materials.ts";
+import { loadSky, skyRotation, type Sky } from "./sky.ts";
 
+/** Local lights that cast shadows, where the GPU has 32 textures at once, and where it has fewer. */
+const SHADOWED = [4, 2] as const;
 /** Local lights that are lit one by one. */
 const MAX_LOCAL = 6;
 /** Radiance that a white surface gets from the room environment, mean of six directions (up 1.6, down 0.5). */
@@ -34,15 +37,18 @@ export class Lighting {
   /** What `apply` made of the scene's lights. */
   told: LightLevels | null = null;
   private room: Texture | null = null;
+  private sky: Sky | null = null;
+  private skyHash = "";
+  private prefiltered: Texture | null = null;
 
   constructor(
     private readonly scene: Scene,
     private readonly renderer: WebGLRenderer,
     private readonly lean: boolean,
+    /** The sky came: materials are to get it, and the picture is to be drawn. */
+    private readonly onSky: () => void,
   ) {
     if (!lean) scene.environment = this.surroundings();
-    // The room's ceiling is at +Y; the world is Z-up.
-    scene.environmentRotation.set(Math.PI / 2, 0, 0);
     this.sun.castShadow = true;
     this.sun.shadow.mapSize.setScalar(lean ? 1024 : 2048);
     this.sun.shadow.radius = 3;
@@ -65,19 +71,67 @@ export class Lighting {
     const radius = Math.max(0.5 * diagonal(framing), 0.5);
     const levels = lightLevels(data.json.lights, world, middle, radius, this.lean ? 0 : MAX_LOCAL);
     this.told = levels;
+    for (const child of this.group.children) if (child !== this.sun) (child as Partial<Light>).dispose?.();
     this.group.clear();
-    this.scene.environmentIntensity = levels.ambient / ROOM_RADIANCE;
-    this.environment = this.lean
-      ? {
-          texture: () => this.surroundings(),
-          rotation: this.scene.environmentRotation,
-          intensity: levels.ambient / ROOM_RADIANCE,
-        }
-      : null;
+    this.surround(data, world, levels.ambient);
     this.group.add(this.fill(levels.ambient));
     this.placeSun(levels, middle, radius, origin);
-    for (const light of levels.locals) this.group.add(local(light, origin));
+    const most = SHADOWED[this.renderer.capabilities.maxTextures >= 32 ? 0 : 1];
+    levels.locals.forEach((light, k) => {
+      const made = local(light, origin);
+      if (made instanceof SpotLight && k < most) shadow(made, radius);
+      this.group.add(made);
+    });
     this.group.traverse((object) => object.updateMatrixWorld());
+  }
+
+  /** The map of the scene's dome, if it has one, else a room. */
+  private surround(data: SceneData, world: Float64Array, ambient: number): void {
+    const dome = data.json.lights.find((light) => light.kind === "dome" && light.texture !== null);
+    const json = dome ? data.json.textures[dome.texture as number] : undefined;
+    if (dome && json && json.hash !== this.skyHash) this.fetchSky(json);
+    if (!json) this.forgetSky();
+    const sky = json ? this.sky : null;
+    const { scene } = this;
+    if (sky && dome) scene.environmentRotation.copy(skyRotation(dome, world));
+    else scene.environmentRotation.set(Math.PI / 2, 0, 0); // the room's ceiling is at +Y; the world is Z-up
+    scene.environmentIntensity = ambient / (sky ? Math.max(sky.mean, 1e-6) : ROOM_RADIANCE);
+    if (!this.lean) scene.environment = sky ? this.skyMap(sky) : this.surroundings();
+    this.environment = this.lean
+      ? {
+          texture: () => (sky ? this.skyMap(sky) : this.surroundings()),
+          rotation: scene.environmentRotation,
+          intensity: scene.environmentIntensity,
+        }
+      : null;
+  }
+
+  private fetchSky(json: TextureJson): void {
+    this.forgetSky();
+    this.skyHash = json.hash;
+    loadSky(json, new URL(".", window.location.href).href).then(
+      (sky) => {
+        if (this.skyHash !== json.hash) return;
+        this.sky = sky;
+        this.onSky();
+      },
+      (error: unknown) => console.warn(`the dome's map ${json.name} cannot be shown:`, error),
+    );
+  }
+
+  private forgetSky(): void {
+    this.prefiltered?.dispose();
+    this.sky?.texture.dispose();
+    [this.sky, this.prefiltered, this.skyHash] = [null, null, ""];
+  }
+
+  private skyMap(sky: Sky): Texture {
+    if (!this.prefiltered) {
+      const pmrem = new PMREMGenerator(this.renderer);
+      this.prefiltered = pmrem.fromEquirectangular(sky.texture).texture;
+      pmrem.dispose();
+    }
+    return this.prefiltered;
   }
 
   /** Light from all sides: all of it in a lean view, else a little on top of the environment. */
@@ -116,6 +170,17 @@ export class Lighting {
     sun.shadow.bias = -0.0004;
     this.group.add(sun, sun.target);
   }
+}
+
+/** A soft shadow of a lamp: of a wide angle, so of few texels each. */
+function shadow(spot: SpotLight, radius: number): void {
+  spot.castShadow = true;
+  spot.shadow.mapSize.setScalar(1024);
+  spot.shadow.camera.near = 0.1;
+  spot.shadow.camera.far = 4 * radius;
+  spot.shadow.radius = 4;
+  spot.shadow.normalBias = 0.03;
+  spot.shadow.bias = -0.0006;
 }
 
 function local(light: LocalLight, origin: readonly number[]): SpotLight | PointLight {

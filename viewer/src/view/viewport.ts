@@ -4,8 +4,8 @@
  */
 import {
   BasicShadowMap,
+  CustomToneMapping,
   Group,
-  NeutralToneMapping,
   PCFShadowMap,
   Scene,
   WebGLRenderer,
@@ -23,6 +23,7 @@ import { Picker, type Hit } from "./picker.ts";
 import { Quality, type QualityChoice } from "./quality.ts";
 import { Section } from "./section.ts";
 import type { StageView } from "./stage-view.ts";
+import { likeTheRenderer } from "./tone.ts";
 
 /** The origin follows the point looked at once it is this far [m]: float32 is then a quarter of a millimetre fine. */
 const REBASE_M = 2000;
@@ -79,14 +80,18 @@ export class Viewport {
       powerPreference: "high-performance",
     });
     this.renderer.setClearColor(0x000000, 0);
-    this.renderer.toneMapping = NeutralToneMapping;
+    likeTheRenderer();
+    this.renderer.toneMapping = CustomToneMapping;
     this.renderer.toneMappingExposure = 1;
     this.renderer.shadowMap.enabled = true;
     this.renderer.shadowMap.type = this.lean ? BasicShadowMap : PCFShadowMap;
     this.renderer.shadowMap.autoUpdate = false;
     this.renderer.setOpaqueSort(nearFirst);
     this.section = new Section(this.renderer);
-    this.lighting = new Lighting(this.scene, this.renderer, this.lean);
+    this.lighting = new Lighting(this.scene, this.renderer, this.lean, () => {
+      this.relight();
+      this.invalidate();
+    });
     this.scene.add(this.ground.group, this.hover.group, this.selection.group, this.anchored.group, this.extras);
     this.rig = new CameraRig(canvas, () => this.invalidate());
     new ResizeObserver(() => this.resize()).observe(canvas.parentElement as HTMLElement);

@@ -43,9 +43,10 @@ def metadata_of(stage: Any, path: str) -> tuple[Metadatum, ...]:
             found[name] = str(text)
     for name, value in (prim.GetAssetInfo() or {}).items():
         found[f"assetInfo:{name}"] = str(getattr(value, "path", value))
-    for name, value in (prim.GetCustomData() or {}).items():
-        if not isinstance(value, dict):
-            found[f"customData:{name}"] = str(getattr(value, "path", value))
+    for spec in reversed(prim.GetPrimStack()):  # what schemas say of themselves is no news about the prim
+        for name, value in spec.customData.items():
+            if not isinstance(value, dict):
+                found[f"customData:{name}"] = str(getattr(value, "path", value))
     if prim.IsInstanceable():
         found["instanceable"] = "yes"
     schemas = list(prim.GetAppliedSchemas())

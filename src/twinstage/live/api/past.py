@@ -141,12 +141,11 @@ class PastDesk:
         kept = desk.journal.page(limit=MOST_ALARM_RECORDS)
         engine.restore(one.record for one in reversed(kept) if one.record.at_ns <= at)
         items = engine.listed() if asked.all else engine.active()
-        told = []
+        told, mode = [], mode_reader(contract, state)()
         for item in items:
             signal = item.spec.signal
             value = float("nan") if signal is None else float(state.numeric[state.index(signal)])
-            told.append(teller.listed(item, value if np.isfinite(value) else None))
-        mode = mode_reader(contract, state)()
+            told.append(teller.listed(item, value if np.isfinite(value) else None, mode))
         return Alarms.model_validate(
             {"mode": mode, "flooded": engine.flooded, "count": len(engine), "alarms": told}
         )

@@ -1,5 +1,6 @@
 """A recording over HTTP: its playback (`sync.api.playback`), its scene and files, its package, its health."""
 
+import asyncio
 import shutil
 import tempfile
 import weakref
@@ -15,7 +16,7 @@ from twinstage.sync.api.playback import Playback as PlaybackState
 from twinstage.sync.api.playback import PlaybackOrder
 from twinstage.sync.assets import Asset, make_asset
 from twinstage.sync.recording.archive import Archive
-from twinstage.sync.recording.playback import MAX_SPEED, MIN_SPEED, Playback, scene_of
+from twinstage.sync.recording.playback import MAX_SPEED, MIN_SPEED, Jump, Playback, scene_of
 from twinstage.sync.scene_json import image_type
 from twinstage.telemetry.history.moments import iso_ns
 
@@ -29,6 +30,8 @@ class PlaybackDesk:
         self._playback = playback
         self._clock = clock
         self._on_order = on_order
+        self._jumps = 0
+        self._jumping = asyncio.Lock()
 
     def readiness(self) -> Readiness:
         archive = self._playback.archive
@@ -39,15 +42,17 @@ class PlaybackDesk:
     def get_playback(self) -> PlaybackState:
         return self._told("", did_seek=False)
 
-    def control_playback(self, order: PlaybackOrder) -> PlaybackState:
-        playback, now = self._playback, self._clock.now_ns()
+    async def control_playback(self, order: PlaybackOrder) -> PlaybackState:
+        playback = self._playback
         if order.speed is not None and not MIN_SPEED <= order.speed <= MAX_SPEED:
             raise UserError(f"speed: {MIN_SPEED:g} to {MAX_SPEED:g} are possible")
         at_ns = self._wanted(order)
+        jump = None if at_ns is None else await self._ready(at_ns)
+        now = self._clock.now_ns()
         if order.command == "pause":
             playback.pause(now)
-        if at_ns is not None:
-            playback.seek(at_ns, now)
+        if jump is not None:
+            playback.land(jump, now)
         if order.speed is not None:
             playback.set_speed(order.speed, now)
         if order.loop is not None:
@@ -55,7 +60,14 @@ class PlaybackDesk:
         if order.command == "play":
             playback.play(now)
         self._on_order()
-        return self._told(order.request_id, did_seek=at_ns is not None)
+        return self._told(order.request_id, did_seek=jump is not None)
+
+    async def _ready(self, at_ns: int) -> Jump | None:
+        """A jump, made ready on another thread while what is shown goes on; None where a later order has come meanwhile."""
+        self._jumps += 1
+        mine = self._jumps
+        async with self._jumping:
+            return await asyncio.to_thread(self._playback.prepare, at_ns) if mine == self._jumps else None
 
     def _wanted(self, order: PlaybackOrder) -> int | None:
         """The moment to jump to [ns]. Raises UserError where two are given, or it lies outside."""

@@ -1,6 +1,6 @@
 /** Binding by hand: a prim, a signal, what it drives; shown moving here before it is saved. */
 import { bindingOf, type Draft, draftFor, type Drives, DRIVES, effectOf, problemOf } from "../../core/binding-draft.ts";
-import { shownValue, type UnitFacts } from "../../core/signal-units.ts";
+import { printedUnit, shownValue, type UnitFacts } from "../../core/signal-units.ts";
 import { trsOf } from "../../core/trs.ts";
 import { deskOf } from "../../edit/desk.ts";
 import { previewOf } from "../../edit/preview.ts";
@@ -24,7 +24,7 @@ export class BindPanel {
   private readonly drives = h("select", { "aria-label": "What it drives" });
   private readonly fields = h("div", { class: "bind-fields" });
   private readonly text = h("pre", { class: "bind-text mono" });
-  private readonly show = h("button", { type: "button", class: "button", "aria-pressed": "false" }, "Preview");
+  private readonly show = h("button", { type: "button", class: "button" }, "Preview");
   private readonly save = h("button", { type: "button", class: "button primary" }, "Save binding");
   private readonly why = h("p", { class: "prop-why", hidden: "" });
   private readonly error = h("p", { class: "prop-error", role: "alert", hidden: "" });
@@ -215,7 +215,7 @@ export class BindPanel {
 
   private drawFields(): void {
     const { draft } = this;
-    const unit = draft.unit.contractUnit === "1" ? "" : ` [${draft.unit.contractUnit}]`;
+    const unit = draft.unit.contractUnit === "1" ? "" : ` [${printedUnit(draft.unit.contractUnit)}]`;
     const si = { x: "m", y: "m", z: "m", slide: "m", roll: "rad", pitch: "rad", yaw: "rad", turn: "rad" }[draft.drives as string] ?? "";
     const parts: HTMLElement[] = [];
     if (draft.drives === "attribute") parts.push(this.textField("Attribute", draft.attribute, (attribute) => this.change({ attribute })));
@@ -258,7 +258,7 @@ export class BindPanel {
   private setPreview(on: boolean): void {
     if (on === this.previewing) return;
     this.previewing = on && this.node >= 0 && !this.show.disabled;
-    this.show.setAttribute("aria-pressed", String(this.previewing));
+    setText(this.show, this.previewing ? "Stop preview" : "Preview");
     if (!this.previewing) previewOf(this.bench).clear(this.node);
     this.animate();
   }

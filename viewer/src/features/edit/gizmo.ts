@@ -4,6 +4,7 @@
  */
 import { Object3D, Quaternion, Vector3 } from "three";
 import { TransformControls } from "three/addons/controls/TransformControls.js";
+import { isEmpty } from "../../core/bounds.ts";
 import { multiplyAffine } from "../../core/matrix.ts";
 import { invertAffine, matrixOf, type Trs, trsOf } from "../../core/trs.ts";
 import { deskOf } from "../../edit/desk.ts";
@@ -33,6 +34,8 @@ export class Gizmo {
   /** The press that is under way began on a handle: it selects nothing. */
   private pressed = false;
   private from: Trs | null = null;
+  /** From the prim's origin to where the handles are [m]: what is moved is held in its middle. */
+  private pivot: readonly [number, number, number] = [0, 0, 0];
 
   constructor(
     private readonly bench: Workbench,
@@ -98,11 +101,22 @@ export class Gizmo {
     this.controls.enabled = on;
     this.controls.getHelper().visible = on;
     if (on) {
+      this.pivot = this.middle();
       this.track();
       this.controls.attach(this.proxy);
     } else this.controls.detach();
     this.changed(this);
     this.bench.viewport.invalidate();
+  }
+
+  /** An origin far from what belongs to it is no place to take hold of. Turns and scales are about the origin. */
+  private middle(): [number, number, number] {
+    const { stage } = this.bench;
+    if (!stage || this.mode !== "translate") return [0, 0, 0];
+    const box = stage.boxUnder(this.node);
+    if (isEmpty(box)) return [0, 0, 0];
+    const at = this.node * 16 + 3;
+    return [0, 1, 2].map((c) => (box.min[c] + box.max[c]) / 2 - stage.model.world[at + 4 * c]) as [number, number, number];
   }
 
   /** The handles stay where the thing is, whoever moves it. */
@@ -112,8 +126,8 @@ export class Gizmo {
     this.controls.camera = viewport.rig.camera;
     if (this.dragging) return;
     const { position, rotation, scale } = trsOf(stage.model.world, this.node * 16);
-    const [ox, oy, oz] = stage.origin;
-    this.proxy.position.set(position[0] - ox, position[1] - oy, position[2] - oz);
+    const [x, y, z] = position.map((value, c) => value + this.pivot[c] - stage.origin[c]);
+    this.proxy.position.set(x, y, z);
     this.proxy.quaternion.set(rotation[1], rotation[2], rotation[3], rotation[0]);
     this.proxy.scale.set(...scale);
     this.proxy.updateMatrixWorld();
@@ -139,7 +153,7 @@ export class Gizmo {
     if (!stage || !this.from) return null;
     const { position: p, quaternion: q, scale: s } = this.proxy;
     const world = matrixOf({
-      position: [p.x + stage.origin[0], p.y + stage.origin[1], p.z + stage.origin[2]],
+      position: [p.x, p.y, p.z].map((value, c) => value + stage.origin[c] - this.pivot[c]) as [number, number, number],
       rotation: [q.w, q.x, q.y, q.z],
       scale: [s.x, s.y, s.z],
     });

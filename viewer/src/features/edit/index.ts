@@ -62,17 +62,17 @@ function addCommands(bench: Workbench, gizmo: Gizmo): void {
       run: () => gizmo.setMode(mode),
     });
   bench.addCommand({
-    ...{ id: "edit.space", title: "Handles along the world's or the prim's axes", group: "Edit", keys: ["L"] },
+    ...{ id: "edit.space", title: "Handles along the world's or the prim's axes", group: "Edit", keys: ["X"] },
     enabled: () => gizmo.mode !== null,
     run: () => gizmo.setSpace(gizmo.space === "world" ? "local" : "world"),
   });
   bench.addCommand({
-    ...{ id: "edit.snap", title: "Snap to steps", group: "Edit", keys: ["Shift+T"] },
+    ...{ id: "edit.snap", title: "Snap to steps", group: "Edit", keys: ["Shift+K"] },
     pressed: () => gizmo.snap,
     run: () => gizmo.setSnap(!gizmo.snap),
   });
   bench.addCommand({
-    ...{ id: "edit.bind", title: "Bind a signal to the selection", group: "Edit", keys: ["B"] },
+    ...{ id: "edit.bind", title: "Bind a signal to the selection", group: "Edit", keys: ["Shift+B"] },
     enabled: () => bench.state.selected !== null,
     run: () => bench.openPanel("bind"),
   });

@@ -1,5 +1,5 @@
 /** What people changed: the journal, what stands now, and both as files for a designer. */
-import { type JournalRow, journalRows, type TransactionJson } from "../../core/edit-journal.ts";
+import { changeText, type JournalRow, journalRows, type TransactionJson } from "../../edit/journal.ts";
 import { formatAge } from "../../core/format.ts";
 import { deskOf } from "../../edit/desk.ts";
 import { propertyName, refusal, shown } from "../../edit/sentences.ts";
@@ -8,6 +8,11 @@ import type { CurrentValue } from "../../wire/commands.ts";
 import type { Workbench } from "../../workbench.ts";
 
 const MOST = 200;
+
+function poseText(value: unknown): string {
+  return changeText({ path: "", property: "pose", before: null, after: value }).replace("as designed → ", "");
+}
+
 type Tab = "journal" | "standing";
 
 export class JournalPanel {
@@ -100,6 +105,7 @@ export class JournalPanel {
     }
     this.due = false;
     const turn = ++this.turn;
+    if (this.list.childElementCount === 0) this.list.append(h("p", { class: "prop-why" }, "The twin is asked."));
     try {
       const rows = this.tab === "journal" ? await this.journal() : await this.standing();
       if (turn === this.turn) this.list.replaceChildren(...rows);
@@ -134,7 +140,7 @@ export class JournalPanel {
         { class: "edit-what" },
         what,
         h("span", { class: "edit-by" }, `${author}, ${formatAge(this.bench.link.clock.serverTime(Date.now()) - Date.parse(at))} ago`),
-        first ? h("span", { class: "edit-values mono" }, `${shown(first.before)} → ${shown(first.after)}`) : null,
+        first ? h("span", { class: "edit-values mono" }, changeText(first)) : null,
       ),
     );
     if (transaction.did === "edit") element.append(button);
@@ -161,7 +167,7 @@ export class JournalPanel {
           { class: "edit-what" },
           what,
           h("span", { class: "edit-by" }, `${edit.path ? propertyName(edit.property) : "binding"}, by ${edit.author}`),
-          h("span", { class: "edit-values mono" }, shown(edit.value)),
+          h("span", { class: "edit-values mono" }, edit.property === "pose" ? poseText(edit.value) : shown(edit.value)),
         ),
         clear,
       );

@@ -12,8 +12,8 @@ const MODES: readonly [Mode, string, string, string][] = [
 export class MoveBar {
   readonly element = h("div", { class: "move-bar", role: "toolbar", "aria-label": "Move and place" });
   private readonly modes = new Map<Mode, HTMLButtonElement>();
-  private readonly space = h("button", { type: "button", class: "move-tool move-word", title: "Axes of the world or of the prim itself (L)" });
-  private readonly snap = h("button", { type: "button", class: "move-tool move-word", title: "Steps of 0.1 m, 15° and 0.1" }, "Snap");
+  private readonly space = h("button", { type: "button", class: "move-tool move-word", title: "Axes of the world or of the prim itself (X)" });
+  private readonly snap = h("button", { type: "button", class: "move-tool move-word", title: "Steps of 0.1 m, 15° and 0.1 (Shift+K)" }, "Snap");
   private readonly reason = h("span", { class: "move-reason", role: "status" });
 
   /** Makes the buttons work. */

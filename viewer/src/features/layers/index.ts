@@ -26,8 +26,6 @@ const HEAT_MS = 500;
 /** More prims than this get no tags: they could not be read. */
 const MOST_TARGETS = 300;
 const SIGNALS_ON_A_TAG = 3;
-/** With more prims than this each shows its first signal alone, but for the selected one. */
-const FEW_TARGETS = 10;
 /** How long a node counts as moving after its last pose [ms]. */
 const MOVING_MS = 2000;
 const MOST_MOVING = 300;
@@ -91,7 +89,7 @@ class LayerDesk {
         id: `layers.${name}`,
         title: `Show or hide ${title}`,
         group: "Layers",
-        keys: name === "tags" ? ["Shift+K"] : [],
+        keys: name === "tags" ? ["Shift+Y"] : [],
         pressed: () => this.settings[name].on,
         run: () => this.change(name, { on: !this.settings[name].on }),
       });
@@ -193,8 +191,7 @@ class LayerDesk {
     const labels = targets.slice(0, MOST_TARGETS).flatMap(({ path, signals }): Label[] => {
       const node = this.nodeOf(path);
       if (node < 0 || this.stage?.appearance.hidden[node]) return [];
-      const most = path === selected || targets.length <= FEW_TARGETS ? SIGNALS_ON_A_TAG : 1;
-      return signals.slice(0, most).map((id, k) => {
+      return signals.slice(0, SIGNALS_ON_A_TAG).map((id, k) => {
         const { name, text, unit, grade } = this.values.reading(id);
         const marked = this.bench.markOf(path) !== null;
         return {
@@ -364,7 +361,7 @@ class LayerDesk {
     const reach = floor ? Math.max(0.12 * scene, 0.25 * Math.hypot(floor.width, floor.height)) : 1;
     const field = this.heatRange ? spread(sensors, 56, reach) : null;
     if (field && this.heatRange) {
-      const height = Math.min(...numbers.map(({ node }) => anchors.bottom(node)));
+      const height = isEmpty(stage.framing) ? 0 : stage.framing.min[2];
       this.heat.show(field, height, heat.map, this.heatRange);
       this.heatLegend.show(titleOf(ids, heat), this.values.unit(ids[0]), heat.map, this.heatRange);
     } else {
@@ -406,8 +403,7 @@ class LayerDesk {
 /** What the colours are of: the pattern where there is one, else the one name that all share. */
 function titleOf(ids: readonly string[], layer: Layer): string {
   const names = new Set(ids.map((id) => id.slice(id.lastIndexOf(".") + 1).replaceAll("_", " ")));
-  const some = [...names].slice(0, 3).join(", ");
-  return names.size === 1 ? some : layer.signals || (names.size > 3 ? `${some} …` : some);
+  return names.size === 1 ? [...names][0] : layer.signals || "values";
 }
 
 function unitOf(numbers: readonly { readonly id: string }[], values: Values): string {

@@ -7,12 +7,12 @@ import type { Feature, Undo, Workbench } from "../../workbench.ts";
 import { ViewList } from "./view-list.ts";
 
 const KEYS: Readonly<Record<Direction, string>> = {
-  top: "Shift+T",
-  bottom: "Shift+U",
+  top: "Shift+U",
+  bottom: "Shift+D",
   front: "Shift+F",
-  back: "Shift+B",
-  right: "Shift+R",
-  left: "Shift+L",
+  back: "Shift+S",
+  right: "Shift+E",
+  left: "Shift+Q",
 };
 
 export const navigate: Feature = {
@@ -79,7 +79,7 @@ function flying(bench: Workbench): () => void {
   const { rig } = bench.viewport;
   const badge = h(
     "button",
-    { type: "button", class: "mode-badge", title: "W A S D: move, Q E: down and up, drag: look, wheel: speed" },
+    { type: "button", class: "mode-badge", title: "W A S D: move, Q E: down and up, Shift: faster, drag: look, wheel: speed, Esc: end" },
     icon("fly"),
     "Flying",
   );

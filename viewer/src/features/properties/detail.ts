@@ -42,6 +42,19 @@ export interface PrimJson {
   readonly visibilityLocked: string | null;
 }
 
+/** `GET /api/v1/history/chart`: equal spans of time, nulls where there were no readings. */
+export interface ChartJson {
+  readonly firstNs: string;
+  readonly stepNs: string;
+  readonly last: readonly (number | null)[];
+}
+
+/** Points of a chart, each at the end of its span: [ms since 1970, value in SI]. */
+export function pointsOf({ firstNs, stepNs, last }: ChartJson): [number, number][] {
+  const [first, step] = [Number(BigInt(firstNs) / 1000n) / 1000, Number(BigInt(stepNs) / 1000n) / 1000];
+  return last.flatMap((value, k) => (value === null ? [] : [[first + (k + 1) * step, value] as [number, number]]));
+}
+
 /** Address of a prim's details; each part of its path on its own. */
 export function primAddress(path: string): string {
   return `api/v1/prims/${path.split("/").slice(1).map(encodeURIComponent).join("/")}`;

@@ -9,7 +9,7 @@ import { COPY, strokeIcon } from "../../ui/stroke-icon.ts";
 import type { ObjectJson, SceneData } from "../../wire/scene-data.ts";
 import type { Workbench } from "../../workbench.ts";
 import { AttributeSection } from "./attributes.ts";
-import { type PrimJson, primAddress, type ValueJson } from "./detail.ts";
+import { type ChartJson, pointsOf, type PrimJson, primAddress, type ValueJson } from "./detail.ts";
 import { materialSection, metadataSection, variantSection } from "./looks.ts";
 import { dimensions, overview } from "./overview.ts";
 import { facts, section } from "./section.ts";
@@ -18,6 +18,9 @@ import { TransformSection } from "./transform.ts";
 
 /** Signals of which the server is asked for more than the stream tells. */
 const MOST_ASKED = 40;
+/** The long course of a signal [ms], and how many signals of a group are asked for theirs. */
+const LONG_MS = 600_000;
+const MOST_CHARTED = 12;
 
 export class PropertiesPanel {
   readonly element = h("div", { class: "inspector" });
@@ -27,6 +30,7 @@ export class PropertiesPanel {
   private entity: HTMLElement | null = null;
   private node = -1;
   private turn = 0;
+  private long = false;
   detail: PrimJson | null = null;
 
   constructor(private readonly bench: Workbench) {
@@ -62,6 +66,7 @@ export class PropertiesPanel {
       this.element.replaceChildren(...this.own(scene, this.node), this.more);
       void this.ask();
     }
+    void this.askHistory();
     this.element.scrollTop = 0;
     this.refresh(this.bench.now());
   }
@@ -168,12 +173,44 @@ export class PropertiesPanel {
 
   private signalGroup(title: string, note: string, signals: readonly number[]): HTMLElement[] {
     if (signals.length === 0) return [];
-    const rows = new SignalRows(this.bench.signals, signals, () => this.unit);
+    const rows = new SignalRows(this.bench.signals, signals, () => this.unit, () => (this.long ? LONG_MS : null));
     this.signals.push(rows);
-    const part = section(title, this.unitButtons());
+    const part = section(title, this.spanButton(), this.unitButtons());
     part.note(note || String(signals.length));
     part.body.append(rows.element);
     return [part.element];
+  }
+
+  /** How far back the courses go: 20 s as seen here, or 10 min with what the history has. */
+  private spanButton(): HTMLElement {
+    const button = h(
+      "button",
+      { type: "button", "data-span": "", "aria-pressed": String(this.long), title: "Show the last 10 minutes, from the twin's history" },
+      "10 min",
+    );
+    button.addEventListener("click", () => {
+      this.long = !this.long;
+      for (const one of this.element.querySelectorAll("[data-span]")) one.setAttribute("aria-pressed", String(this.long));
+      void this.askHistory();
+    });
+    return h("div", { class: "segments" }, button);
+  }
+
+  private async askHistory(): Promise<void> {
+    if (!this.long) return;
+    const now = this.bench.now();
+    if (!Number.isFinite(now)) return;
+    const [from, to] = [now - LONG_MS, now].map((ms) => new Date(ms).toISOString());
+    for (const rows of this.signals)
+      for (const i of rows.signals.slice(0, MOST_CHARTED)) {
+        try {
+          const signal = this.bench.signals.signals[i].id;
+          const chart = await this.bench.rest.get<ChartJson>("api/v1/history/chart", { signal, from, to, buckets: 120 });
+          rows.remember(i, pointsOf(chart));
+        } catch {
+          return; // a twin without a history: the course begins with this page
+        }
+      }
   }
 
   private unitButtons(): HTMLElement {

@@ -3,7 +3,7 @@ import { formatAge } from "../../core/format.ts";
 import { shownValue, type UnitChoice } from "../../core/signal-units.ts";
 import type { Grade, Store } from "../../core/store.ts";
 import { h, setData, setText } from "../../ui/dom.ts";
-import { drawSparkline } from "../../ui/sparkline.ts";
+import { courseOf, drawCourse, drawSparkline, type Point } from "../../ui/sparkline.ts";
 import type { ValueJson } from "./detail.ts";
 
 const GRADES: Record<Grade, string> = {
@@ -30,11 +30,15 @@ export class SignalRows {
   readonly element = h("div", { class: "signals", role: "list" });
   private readonly rows: Row[];
   private readonly told = new Map<string, ValueJson>();
+  /** What the history says of the time before this page saw the signal, by signal. */
+  private readonly older = new Map<number, Point[]>();
 
   constructor(
     private readonly store: Store,
     signals: readonly number[],
     private readonly choice: () => UnitChoice,
+    /** How far back the courses go [ms]; null: as far as a short line needs. */
+    private readonly spanMs: () => number | null,
   ) {
     this.rows = signals.slice(0, MOST).map((signal) => this.row(signal));
     this.element.append(...this.rows.map((row) => row.element));
@@ -52,6 +56,16 @@ export class SignalRows {
     }
   }
 
+  /** Signals that are shown. */
+  get signals(): number[] {
+    return this.rows.map(({ signal }) => signal);
+  }
+
+  /** The course of a signal before this page saw it, the oldest first. */
+  remember(signal: number, points: Point[]): void {
+    this.older.set(signal, points);
+  }
+
   private row(signal: number): Row {
     const { id } = this.store.signals[signal];
     const value = h("span", { class: "value" });
@@ -61,7 +75,7 @@ export class SignalRows {
     const line = h("canvas", { class: "sparkline", "aria-hidden": "true" });
     const element = h(
       "div",
-      { class: "signal", role: "listitem", title: id },
+      { class: "signal", role: "listitem", title: `${id}: drag it into a chart, or click twice`, "data-signal": id, draggable: "true" },
       h("span", { class: "dot", "aria-hidden": "true" }),
       h("span", { class: "signal-name" }, id),
       h("span", { class: "reading" }, value, unit),
@@ -82,6 +96,16 @@ export class SignalRows {
     return shownValue(value, meta.unit, meta.type, this.choice(), this.told.get(meta.id));
   }
 
+  private draw(line: HTMLCanvasElement, signal: number, nowMs: number): void {
+    const stepped = this.store.signals[signal].type !== "f64";
+    const span = this.spanMs();
+    if (span === null) return drawSparkline(line, this.store, signal, nowMs, stepped);
+    const seen = courseOf(this.store, signal, nowMs, span);
+    const from = seen.length > 0 ? seen[0][0] : nowMs;
+    const before = (this.older.get(signal) ?? []).filter(([time]) => time >= nowMs - span && time < from);
+    drawCourse(line, [...before, ...seen], nowMs, span, stepped);
+  }
+
   /** `nowMs`: the twin's time [ms since 1970]. */
   refresh(nowMs: number): void {
     for (const { signal, element, value, unit, age, line } of this.rows) {
@@ -92,7 +116,7 @@ export class SignalRows {
       const since = formatAge(nowMs - this.store.eventMs[signal]);
       setText(age, grade === "none" ? GRADES.none : grade === "good" ? since : `${GRADES[grade]}, ${since}`);
       setData(element, "grade", grade);
-      drawSparkline(line, this.store, signal, nowMs, this.store.signals[signal].type !== "f64");
+      this.draw(line, signal, nowMs);
     }
   }
 }

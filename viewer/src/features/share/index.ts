@@ -14,7 +14,7 @@ export const share: Feature = {
     bench.addCommand({ ...command("layout.open", "Layouts", "Panels"), run: () => layouts.open() });
     bench.addCommand({ ...command("view.link", "Copy a link to this view", "View"), keys: ["Ctrl+Shift+L"], run: () => void copyLink(bench) });
     bench.addCommand({
-      ...{ id: "view.picture", title: "Save a picture", short: "Picture", group: "View", keys: ["Shift+P"] },
+      ...{ id: "view.picture", title: "Save a picture", short: "Picture", group: "View", keys: ["Shift+S"] },
       enabled: () => bench.scene !== null,
       run: () => void savePicture(bench),
     });

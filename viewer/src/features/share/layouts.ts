@@ -31,6 +31,7 @@ export function applyLayout(bench: Workbench, layout: Layout): void {
 
 export class LayoutsWindow {
   private readonly list = h("div", { class: "layouts-list", role: "list", "aria-label": "Saved layouts" });
+  private readonly none = h("p", { class: "layouts-none" }, "Nothing is saved yet. A layout keeps which panels are open, their sizes and the theme.");
   private readonly name = h("input", { type: "text", maxlength: "60", "aria-label": "Name of the layout", placeholder: "Name, such as Night shift" });
   private readonly dialog: HTMLDialogElement;
   private layouts = savedLayouts();
@@ -47,7 +48,7 @@ export class LayoutsWindow {
     give.addEventListener("click", () => this.export(this.layouts, "layouts"));
     const take = h("button", { type: "button", class: "button small" }, "Import a file");
     take.addEventListener("click", () => void this.import());
-    this.dialog = modal("Layouts", "layouts", this.list, form, h("div", { class: "layouts-files" }, give, take));
+    this.dialog = modal("Layouts", "layouts", this.none, this.list, form, h("div", { class: "layouts-files" }, give, take));
     document.body.append(this.dialog);
   }
 
@@ -79,10 +80,8 @@ export class LayoutsWindow {
   }
 
   private draw(): void {
-    if (this.layouts.length === 0) {
-      this.list.replaceChildren(h("p", { class: "layouts-none" }, "Nothing is saved yet. A layout keeps which panels are open, their sizes and the theme."));
-      return;
-    }
+    this.none.hidden = this.layouts.length > 0;
+    this.list.hidden = this.layouts.length === 0;
     this.list.replaceChildren(...this.layouts.map((layout) => this.row(layout)));
   }
 

@@ -24,7 +24,7 @@ export const table: Feature = {
     bench.onScene(() => view.draw());
     bench.watch((state) => state.selected, () => view.mark());
     bench.addCommand({
-      ...{ id: "table.read", title: "Read the scene as a table", group: "Scene", keys: ["Shift+R"] },
+      ...{ id: "table.read", title: "Read the scene as a table", group: "Scene", keys: ["Shift+E"] },
       run: () => {
         bench.openPanel("table");
         view.focus();

@@ -24,7 +24,7 @@ export const theme: Feature = {
         run: () => bench.dispatch({ type: "theme", theme: one }),
       });
     bench.addCommand({
-      ...{ id: "theme.switch", title: "Light or dark", short: "Theme", group: "View", keys: ["Shift+T"] },
+      ...{ id: "theme.switch", title: "Light or dark", short: "Theme", group: "View", keys: ["Shift+D"] },
       run: () =>
         bench.dispatch({ type: "theme", theme: document.documentElement.dataset.theme === "light" ? "dark" : "light" }),
     });

@@ -151,8 +151,8 @@ class TimeFeature {
     add("sample-forward", "To the next reading, of the selection or the charts", [">"], () => void this.toSample(1), isPast);
     add("mark-back", "To the mark before", ["["], () => toMark(-1));
     add("mark-forward", "To the next mark", ["]"], () => toMark(1), isPast);
-    add("bookmark", "Bookmark this moment", ["B"], () => this.bookmark(here()));
-    add("unmark", "Take the bookmark here away", ["Shift+B"], () => this.unmark(here()));
+    add("bookmark", "Bookmark this moment", ["M"], () => this.bookmark(here()));
+    add("unmark", "Take the bookmark here away", ["Alt+M"], () => this.unmark(here()));
     add("faster", "Play faster", ["+"], () => past.setSpeed(Math.min(600, past.head.speed * 2)), isPast);
     add("slower", "Play slower", ["-"], () => past.setSpeed(Math.max(0.1, past.head.speed / 2)), isPast);
     add("loop", "Loop what the track shows", [], () => past.setLoop(past.head.loop ? null : this.bar.shown), able, () => past.head.loop !== null);

@@ -80,7 +80,7 @@ export class TimeBar {
         this.speed,
         this.track.element,
         this.when,
-        button("time-mark", "Mark", "Bookmark this moment (B)", "time.bookmark"),
+        button("time-mark", "Mark", "Mark this moment (M)", "time.bookmark"),
         this.loop,
         this.span,
         this.delay,

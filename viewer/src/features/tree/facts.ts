@@ -1,25 +1,13 @@
-/** What the tree knows of prims beyond the scene's columns: live signals, trust, alarms, what is hidden. */
+/** What the tree knows of prims beyond the scene's columns: live signals, trust, signs such as alarms, what is hidden. */
 import type { LiveFacts } from "../../core/prim-filter.ts";
 import type { Grade } from "../../core/store.ts";
-import type { Workbench } from "../../workbench.ts";
+import type { Mark, Workbench } from "../../workbench.ts";
 
 /** From best to worst. */
 const ORDER: readonly Grade[] = ["good", "uncertain", "stale", "none", "bad"];
 
 export class Facts implements LiveFacts {
-  private nowMs = 0;
-
-  constructor(
-    private readonly bench: Workbench,
-    onAlarms: () => void,
-  ) {
-    bench.onMarks(onAlarms);
-  }
-
-  /** Call it now and then. */
-  refresh(nowMs: number): void {
-    this.nowMs = nowMs;
-  }
+  constructor(private readonly bench: Workbench) {}
 
   private path(prim: number): string {
     return this.bench.scene?.json.nodes.path[prim] ?? "";
@@ -34,10 +22,11 @@ export class Facts implements LiveFacts {
     const ids = this.bench.scene?.json.bindings[this.path(prim)];
     if (!ids) return null;
     const { signals } = this.bench;
+    const now = this.bench.now();
     let worst = 0;
     for (const id of ids) {
       const signal = signals.indexOf.get(id);
-      if (signal !== undefined) worst = Math.max(worst, ORDER.indexOf(signals.grade(signal, this.nowMs)));
+      if (signal !== undefined) worst = Math.max(worst, ORDER.indexOf(signals.grade(signal, now)));
     }
     return ORDER[worst];
   }
@@ -47,8 +36,12 @@ export class Facts implements LiveFacts {
     return grade !== null && grade !== "good";
   }
 
+  markOf(prim: number): Mark | null {
+    return this.bench.markOf(this.path(prim));
+  }
+
   inAlarm(prim: number): boolean {
-    return this.bench.markOf(this.path(prim)) !== null;
+    return this.markOf(prim) !== null;
   }
 
   isHidden(prim: number): boolean {

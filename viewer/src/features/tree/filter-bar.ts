@@ -92,7 +92,7 @@ export class FilterBar {
       const before = select.value;
       const choices = choicesOf(columns[name]);
       select.replaceChildren(
-        h("option", { value: "" }, `${title}: any`),
+        h("option", { value: "" }, `Any ${title.toLowerCase()}`),
         ...choices.map(([value, count]) => h("option", { value }, `${value} (${formatCount(count)})`)),
       );
       select.value = choices.some(([value]) => value === before) ? before : "";

@@ -19,7 +19,7 @@ function install(bench: Workbench): void {
     side: "left",
     order: 10,
     element: panel.element,
-    refresh: (nowMs) => panel.refresh(nowMs),
+    refresh: () => panel.refresh(),
   });
   const dress = (): void => {
     const { stage, scene, state } = bench;
@@ -54,8 +54,8 @@ function addCommands(bench: Workbench, panel: TreePanel): void {
   add("scene.hide", "Hide or show the selection in this viewer", ["V"], () => toggleHidden(bench), any);
   add("scene.isolate", "Show only the selection, or all again", ["I"], () => toggleIsolated(bench), () => any() || bench.state.isolated !== null);
   add("scene.showAll", "Show all that was hidden here", ["Shift+I"], () => bench.dispatch({ type: "showAll" }));
-  add("scene.parent", "Select the parent (also Alt and click)", ["P"], going.up, any);
-  add("scene.child", "Select back towards what was picked", ["Shift+P"], going.down, any);
+  add("scene.parent", "Select the parent (also Alt and click)", ["U"], going.up, any);
+  add("scene.child", "Select back towards what was picked", ["Shift+U"], going.down, any);
   add("scene.expandAll", "Expand the whole tree", [], () => panel.expandAll());
   add("scene.collapseAll", "Collapse the whole tree", [], () => panel.collapseAll());
 }

@@ -4,6 +4,7 @@ import type { SceneRow } from "../../core/scene-tree.ts";
 import { nameOf } from "../../core/tree-model.ts";
 import { h, icon, iconOfType } from "../../ui/dom.ts";
 import { EYE, EYE_OFF, strokeIcon } from "../../ui/stroke-icon.ts";
+import type { Mark } from "../../workbench.ts";
 import type { SceneData } from "../../wire/scene-data.ts";
 
 export const ROW = 24;
@@ -19,7 +20,7 @@ export interface RowLook {
   readonly hiddenHere: boolean;
   readonly faint: boolean;
   readonly grade: Grade | null;
-  readonly alarm: boolean;
+  readonly mark: Mark | null;
 }
 
 const TRUST: Record<Grade, string> = {
@@ -59,7 +60,10 @@ export function rowElement(scene: SceneData, row: SceneRow, look: RowLook): HTML
   );
   const labels = isPoint ? [] : nodes.label[prim];
   if (labels.length > 0) element.append(h("span", { class: "tag" }, labels[0]));
-  if (look.alarm) element.append(h("span", { class: "row-alarm", role: "img", "aria-label": "in alarm", title: "in alarm" }));
+  if (look.mark) {
+    const { level, title } = look.mark;
+    element.append(h("span", { class: "row-alarm", role: "img", "data-level": level, "aria-label": title, title }));
+  }
   if (look.grade)
     element.append(
       h("span", {

@@ -38,7 +38,7 @@ export class TreePanel {
     private readonly menu: (node: number, x: number, y: number) => void,
     frame: () => void,
   ) {
-    this.facts = new Facts(bench, () => this.alarmsChanged());
+    this.facts = new Facts(bench);
     this.bar = new FilterBar(
       () => this.search(),
       (key) => this.fromSearch(key),
@@ -54,6 +54,7 @@ export class TreePanel {
       if (!isControl(event)) frame();
     });
     new ResizeObserver(() => this.draw()).observe(this.list);
+    bench.onMarks(() => this.marksChanged());
     bench.watch(
       (state) => state.selected,
       (path) => this.select(path === null ? -1 : (this.bench.scene?.nodeAt(path) ?? -1)),
@@ -114,8 +115,7 @@ export class TreePanel {
   }
 
   /** Live dots, and filters that hang on live data. */
-  refresh(nowMs: number): void {
-    this.facts.refresh(nowMs);
+  refresh(): void {
     const now = performance.now();
     if (now - this.judged < JUDGE_MS) return;
     this.judged = now;
@@ -123,7 +123,7 @@ export class TreePanel {
     else this.draw();
   }
 
-  private alarmsChanged(): void {
+  private marksChanged(): void {
     if (this.bar.query.toggles.has("alarm")) this.search();
     else this.draw();
   }
@@ -232,7 +232,7 @@ export class TreePanel {
       hiddenHere: this.bench.state.hidden.has(scene.nodePath(row.node)),
       faint: !isPoint && !scene.json.nodes.visible[row.node],
       grade: isPoint ? null : this.facts.gradeOf(row.node),
-      alarm: !isPoint && this.facts.inAlarm(row.node),
+      mark: isPoint ? null : this.facts.markOf(row.node),
     });
   }
 

@@ -1,5 +1,8 @@
 /** The journal of edits as people read it: what was changed, by whom, whether it still stands. Pure. */
 
+import { shown } from "./sentences.ts";
+import { anglesOf } from "../core/trs.ts";
+
 export interface ChangedJson {
   readonly path: string;
   readonly property: string;
@@ -68,6 +71,34 @@ function verbOf({ path, property, after }: ChangedJson): string {
   if (property === "visibility") return `${after === false || after === "invisible" ? "Hid" : "Showed"} ${name}`;
   if (property.startsWith("variant:")) return `${property.slice(8)} of ${name}: ${String(after)}`;
   return `Set ${nameOf(property)} of ${name}`;
+}
+
+/** From what to what, as people read it: of a pose, what has changed of it. */
+export function changeText({ property, before, after }: ChangedJson): string {
+  if (property !== "pose") return `${shown(before)} → ${shown(after)}`;
+  const [from, to] = [numbers(before), numbers(after)];
+  const parts: string[] = [];
+  for (const part of POSE_PARTS) {
+    const [a, b] = [from && part.read(from), to && part.read(to)];
+    if (a !== b) parts.push(`${a ?? "as designed"} → ${b ?? "as designed"}`);
+    if (!from || !to) break;
+  }
+  return parts.join(", ") || "as it was";
+}
+
+/** x, y, z [m], w, x, y, z, and the scale along x, y, z. */
+const POSE_PARTS: readonly { read(pose: readonly number[]): string }[] = [
+  { read: (p) => `${shown(p.slice(0, 3))} m` },
+  { read: (p) => `${shown(degrees(p))}°` },
+  { read: (p) => `× ${shown(p.slice(7, 10))}` },
+];
+
+function degrees([, , , w, x, y, z]: readonly number[]): number[] {
+  return anglesOf([w, x, y, z]).map((angle) => Math.round((angle * 18000) / Math.PI) / 100 || 0);
+}
+
+function numbers(value: unknown): readonly number[] | null {
+  return Array.isArray(value) && value.length === 10 ? (value as number[]) : null;
 }
 
 function nameOf(property: string): string {

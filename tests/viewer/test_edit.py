@@ -1,0 +1,275 @@
+"""Changing the twin from the page: handles, fields, bindings, journal. Each test looks at what the twin then holds."""
+
+import re
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+
+Until = Callable[..., Any]
+TANK = "/Cell/Tank"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def wide(live_page: Any) -> None:
+    """Room for the panels of both sides beside the picture."""
+    live_page.set_viewport_size({"width": 1000, "height": 520})
+
+
+@pytest.fixture(autouse=True)
+def as_designed(live: Any, live_page: Any, until: Until) -> Iterator[None]:
+    yield
+    for edit in live.ask("api/v1/edits")["edits"]:
+        key = edit["property"].removeprefix("binding:")
+        kind = {"kind": "clear", "path": edit["path"], "property": edit["property"]}
+        command(live, **({"kind": "unbind", "key": key} if not edit["path"] else kind))
+    live.calm()
+    open_tab(live_page, "properties")
+    live_page.evaluate("twinstage.select(null)")
+    until(live_page, "twinstage.ready")
+
+
+_count = 0
+
+
+def command(live: Any, **fields: Any) -> Any:
+    """What somebody else does."""
+    global _count
+    _count += 1
+    return live.ask("api/v1/commands", {"id": f"other-{id(live)}-{_count}", **fields})
+
+
+def open_tab(page: Any, panel: str) -> None:
+    if page.locator(f"#tab-{panel}").get_attribute("aria-selected") != "true":
+        page.click(f"#tab-{panel}")
+
+
+def place(live: Any, path: str = TANK) -> list[float]:
+    """Where the twin has it, in its parent [m]."""
+    told: list[float] = live.ask(f"api/v1/prims{path}")["local"]["translation"]
+    return told
+
+
+def held(page: Any, path: str = TANK) -> list[float]:
+    return [page.evaluate(f"twinstage.worldOf('{path}')")[k] for k in (3, 7, 11)]
+
+
+def seen(page: Any, path: str = TANK) -> list[float]:
+    return [page.evaluate(f"twinstage.shownWorldOf('{path}')")[k] for k in (3, 7, 11)]
+
+
+def at_handle(page: Any, axis: str) -> tuple[float, float]:
+    page.locator("#canvas").focus()
+    page.evaluate(f"twinstage.select('{TANK}')")
+    page.keyboard.press("f")
+    page.wait_for_timeout(700)
+    if page.evaluate("twinstage.gizmo.mode") != "translate":
+        page.keyboard.press("t")
+    page.wait_for_timeout(200)
+    x, y = page.evaluate(f"twinstage.gizmo.handleAt('{axis}')")
+    page.mouse.move(x, y)
+    page.wait_for_timeout(150)
+    return x, y
+
+
+def test_a_drag_moves_it_here_at_once_and_in_the_twin_when_let_go(
+    live: Any, live_page: Any, until: Until
+) -> None:
+    before = place(live)
+    x, y = at_handle(live_page, "Z")
+    live_page.mouse.down()
+    for k in range(1, 6):
+        live_page.mouse.move(x, y - 8 * k)
+        live_page.wait_for_timeout(40)
+    until(live_page, f"twinstage.shownWorldOf('{TANK}')[11] > {before[2] + 0.05}")
+    assert place(live) == before, "nothing is sent before it is let go"
+    shown = seen(live_page)
+    live_page.mouse.up()
+    until(live_page, f"Math.abs(twinstage.worldOf('{TANK}')[11] - {shown[2]}) < 1e-3")
+    assert live_page.evaluate("twinstage.selected") == TANK
+    now = place(live)
+    assert now == pytest.approx([before[0], before[1], shown[2]], abs=1e-3)
+    (newest, *_) = live.ask("api/v1/edits/journal")["transactions"]
+    assert [(one["path"], one["property"]) for one in newest["changes"]] == [(TANK, "pose")]
+    live_page.keyboard.press("Control+z")
+    until(live_page, f"Math.abs(twinstage.shownWorldOf('{TANK}')[11] - {before[2]}) < 1e-3")
+    assert place(live) == pytest.approx(before, abs=1e-4)
+    live_page.keyboard.press("Control+Shift+z")
+    until(live_page, f"Math.abs(twinstage.shownWorldOf('{TANK}')[11] - {shown[2]}) < 1e-3")
+    assert place(live) == pytest.approx(now, abs=1e-4)
+    live_page.keyboard.press("t")
+    assert live_page.evaluate("twinstage.gizmo.mode") is None
+
+
+def test_a_number_typed_moves_it_and_reset_takes_it_back(live: Any, live_page: Any, until: Until) -> None:
+    live_page.evaluate(f"twinstage.select('{TANK}')")
+    until(live_page, "!document.querySelector('.pose-input').readOnly")
+    field = live_page.locator("[aria-label='position y']")
+    field.fill("1.5")
+    field.press("Enter")
+    until(live_page, f"Math.abs(twinstage.worldOf('{TANK}')[7] - 1.5) < 1e-3")
+    assert place(live) == pytest.approx([-4, 1.5, 0], abs=1e-3)
+    angle = live_page.locator("[aria-label='rotation yaw']")
+    angle.fill("90")
+    angle.press("Enter")
+    until(live_page, f"twinstage.worldOf('{TANK}')[4] > 0.999")
+    field.fill("far")
+    field.press("Enter")
+    until(live_page, "/Write a number/.test(document.querySelector('.inspector .prop-error').innerText)")
+    field.press("Escape")
+    live_page.click(".prop-tools .text-button:text-is('Reset')")
+    until(
+        live_page,
+        f"Math.abs(twinstage.worldOf('{TANK}')[7]) < 1e-3 && Math.abs(twinstage.worldOf('{TANK}')[4]) < 1e-3",
+    )
+    assert live.ask("api/v1/edits")["total"] == 0
+
+
+def test_an_attribute_is_set_in_place_and_what_may_not_be_is_no_field(
+    live: Any, live_page: Any, until: Until
+) -> None:
+    path = "/Cell/Belt/Motor"
+    live_page.evaluate(f"twinstage.select('{path}')")
+    until(live_page, "document.querySelectorAll('.attr').length > 3")
+    row = live_page.locator(".attr").filter(has_text="xformOp:translate")
+    row.locator("button").click()
+    field = row.locator(".attr-field")
+    assert field.input_value() == "0, 0, 0.8"
+    field.fill("0, 0")
+    field.press("Enter")
+    assert row.locator(".prop-error").inner_text() == "Write 3 numbers."
+    field.fill("0, 0, 1.25")
+    field.press("Enter")
+    until(live_page, f"Math.abs(twinstage.worldOf('{path}')[11] - 1.25) < 1e-3")
+    assert place(live, path) == pytest.approx([0, 0, 1.25], abs=1e-3)
+    locked = live_page.locator(".attr").filter(has=live_page.locator(".attr-name:text-is('size')"))
+    assert locked.locator("button").count() == 0
+    assert "cannot be set" in locked.get_attribute("title")
+
+
+def bind(page: Any, until: Until, signal: str, drives: str) -> None:
+    page.evaluate(f"twinstage.select('{TANK}')")
+    open_tab(page, "bind")
+    page.fill("[aria-label='Search signals']", signal)
+    page.click(f".bind-signal[data-id='{signal}']")
+    page.select_option("[aria-label='What it drives']", drives)
+
+
+def test_a_binding_is_seen_before_it_is_saved_and_moves_the_same_after(
+    live: Any, live_page: Any, until: Until
+) -> None:
+    live.say(agv1_x=2.0)
+    until(live_page, "twinstage.values['agv1.x']?.value === 2")
+    bind(live_page, until, "agv1.x", "z")
+    live_page.locator(".prop-field:has-text('Factor') input").fill("0.5")
+    live_page.locator(".prop-field:has-text('Offset') input").fill("0.25")
+    live_page.click(".bind .button:text-is('Preview')")
+    until(live_page, f"Math.abs(twinstage.shownWorldOf('{TANK}')[11] - 1.25) < 1e-6")
+    live.say(agv1_x=3.0)
+    until(live_page, f"Math.abs(twinstage.shownWorldOf('{TANK}')[11] - 1.75) < 1e-6")
+    assert (held(live_page), place(live)) == ([-4, 0, 0], [-4, 0, 0]), "seen here alone"
+    live_page.click(".bind .button:text-is('Save binding')")
+    until(live_page, f"Math.abs(twinstage.worldOf('{TANK}')[11] - 1.75) < 1e-3", 40)
+    (found,) = live.ask("api/v1/bindings?prim=/Cell/Tank&kind=pose")["bindings"]
+    assert found["signals"] == ["agv1.x"]
+    live.say(agv1_x=1.0)
+    until(live_page, f"Math.abs(twinstage.shownWorldOf('{TANK}')[11] - 0.75) < 1e-3")
+    live_page.locator(".bound-row").filter(has_text="pose").locator("text=Unbind").click()
+    until(live_page, f"Math.abs(twinstage.worldOf('{TANK}')[11]) < 1e-3", 40)
+    assert live.ask("api/v1/bindings?prim=/Cell/Tank&kind=pose")["total"] == 0
+
+
+def test_a_refused_binding_says_why_where_it_was_made(live: Any, live_page: Any, until: Until) -> None:
+    version = live.ask("api/v1/edits")["version"]
+    bind(live_page, until, "motor.temperature", "x")
+    live_page.click(".bind .button:text-is('Save binding')")
+    sentence = until(live_page, "document.querySelector('.bind > .prop-error').innerText", 30)
+    assert re.search(r"temperature|\bK\b|m\b", sentence) and sentence.endswith(".")
+    assert live.ask("api/v1/edits")["version"] == version
+
+
+def test_a_colour_by_value_is_seen_in_the_picture(live: Any, live_page: Any, until: Until) -> None:
+    live.say(motor_temperature=20.0)
+    live_page.locator("#canvas").focus()
+    live_page.evaluate(f"twinstage.select('{TANK}')")
+    live_page.keyboard.press("f")
+    live_page.wait_for_timeout(700)
+    bind(live_page, until, "motor.temperature", "color")
+    for k, value in enumerate(("20", "80")):
+        live_page.locator(".stop input[type=text]").nth(k).fill(value)
+    for k, color in enumerate(("#00ff00", "#ff0000")):
+        live_page.locator(".stop input[type=color]").nth(k).fill(color)
+    live_page.click(".bind .button:text-is('Preview')")
+    box = live_page.locator("#canvas").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    green = settled(live_page, x, y)
+    live.say(motor_temperature=79.0)
+    until(live_page, "Math.abs(twinstage.values['motor.temperature'].value - 352.15) < 0.01")
+    red = settled(live_page, x, y)
+    assert green[1] > green[0] + 30 and red[0] > red[1] + 30, (green, red)
+    live_page.click(".bind .button:text-is('Stop preview')")
+    assert live.ask("api/v1/edits")["total"] == 0
+
+
+def settled(page: Any, x: float, y: float) -> tuple[int, ...]:
+    from io import BytesIO
+
+    from PIL import Image
+
+    page.wait_for_timeout(900)
+    image = page.screenshot(clip={"x": x - 1, "y": y - 1, "width": 3, "height": 3})
+    found: tuple[int, ...] = Image.open(BytesIO(image)).convert("RGB").getpixel((1, 1))
+    return found
+
+
+def test_what_others_change_is_seen_listed_and_handed_over(live: Any, live_page: Any, until: Until) -> None:
+    live_page.evaluate(f"twinstage.select('{TANK}')")
+    open_tab(live_page, "edits")
+    command(live, kind="move", path=TANK, position=[-4, 2.5, 0])
+    until(live_page, f"Math.abs(twinstage.worldOf('{TANK}')[7] - 2.5) < 1e-3")
+    until(live_page, "document.querySelector('.edit-row .edit-title')?.innerText === 'Moved Tank'")
+    link = live_page.locator("a[download='edits.usda']").get_attribute("href")
+    with urllib.request.urlopen(link, timeout=10) as answer:
+        assert 'over "Tank"' in answer.read().decode()
+    live_page.click(".edit-row >> nth=0 >> text=Undo")
+    until(live_page, f"Math.abs(twinstage.worldOf('{TANK}')[7]) < 1e-3")
+    assert place(live) == pytest.approx([-4, 0, 0], abs=1e-4)
+    until(live_page, "document.querySelectorAll('.edit-row.undone').length > 0")
+
+
+def test_who_may_only_look_reads_why(
+    tmp_path: Path, make_live: Callable[..., Any], browser: Any, until: Until
+) -> None:
+    tokens = tmp_path / "tokens.json"
+    create = [sys.executable, "-m", "twinstage", "token", "create", "--role", "viewer", "--name", "desk"]
+    told = subprocess.run([*create, "--file", str(tokens)], capture_output=True, text=True, check=True).stdout
+    token = next(word for word in told.split() if word.startswith("twk_"))
+    live = make_live("--tokens", str(tokens))
+    context = browser.new_context(viewport={"width": 1000, "height": 520})
+    try:
+        signed = context.request.post(f"{live.url}api/session", data={"token": token})
+        assert signed.ok, signed.text()
+        page = context.new_page()
+        page.goto(live.url)
+        until(page, "!!(window.twinstage && twinstage.ready)", 40)
+        page.evaluate(f"twinstage.select('{TANK}')")
+        until(
+            page,
+            "/need the role engineer; yours is viewer/.test(document.querySelector('.inspector .prop-why').innerText)",
+        )
+        assert page.locator(".pose-input").first.get_attribute("readonly") is not None
+        page.locator("#canvas").focus()
+        page.keyboard.press("t")
+        until(page, "/role engineer/.test(document.querySelector('.move-reason').innerText)")
+        open_tab(page, "bind")
+        assert page.locator(".bind-form select").first.is_disabled()
+        open_tab(page, "edits")
+        assert page.locator(".edit-head .button").first.is_disabled()
+    finally:
+        context.close()
