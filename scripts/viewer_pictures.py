@@ -239,6 +239,8 @@ def state_edits(stage: Stage) -> None:
     page.wait_for_timeout(1500)
     stage.shoot(page, "edits")
     # The other states see the cell as it was designed.
+
+
 # --- live data --------------------------------------------------------------------------------------------------------
 
 

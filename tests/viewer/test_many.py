@@ -99,7 +99,8 @@ def test_a_moved_point_is_drawn_where_it_went_and_alone_is_uploaded(
     # What the driver is handed: bytes of each bufferSubData.
     page.evaluate(
         "() => { const gl = document.getElementById('canvas').getContext('webgl2'); const own = gl.bufferSubData;"
-        " window.sent = []; gl.bufferSubData = function (...a) { window.sent.push(a[4] === undefined ? a[2].byteLength : a[4] * a[2].BYTES_PER_ELEMENT);"
+        " window.sent = []; gl.bufferSubData = function (...a) {"
+        " window.sent.push(a[4] === undefined ? a[2].byteLength : a[4] * a[2].BYTES_PER_ELEMENT);"
         " return own.apply(gl, a); }; }"
     )
     page.evaluate("twinstage.setCameraView('120,-200,200,120,120,0,42')")

@@ -165,7 +165,7 @@ def test_the_origin_follows_the_eye_and_the_picture_does_not_jump(
         )
         # The box is where it is picked: what is drawn and what is clicked agree.
         box = site.world("/Site/East/J0/J1/J2/Box")[:3, 3]
-        eye = box + [0, -4, 1]
+        eye = box + np.array([0, -4, 1])
         page.evaluate(f"twinstage.setCameraView('{','.join(map(str, [*eye, *box, 42]))}')")
         page.wait_for_timeout(400)
         canvas = page.locator("#canvas").bounding_box()

@@ -321,7 +321,8 @@ def test_the_grid_and_its_numbers_are_in_units_of_the_stage(page: Any, until: Ca
         text.startswith("Z ") for text in told["labels"]
     )
     labels = page.evaluate(
-        "[...document.querySelectorAll('.scale-label:not([hidden])')].map((e) => [e.textContent, e.getBoundingClientRect().left, e.getBoundingClientRect().top])"
+        "[...document.querySelectorAll('.scale-label:not([hidden])')].map((e) => [e.textContent,"
+        " e.getBoundingClientRect().left, e.getBoundingClientRect().top])"
     )
     z = {float(text[2:].replace("−", "-")): top for text, _, top in labels if text.startswith("Z ")}
     values = sorted(z)
