@@ -138,6 +138,24 @@ def state_layouts(stage: Stage) -> None:
     stage.shoot(page, "layouts")
 
 
+def state_section(stage: Stage) -> None:
+    page = stage.page("section=0,1,0,0.6,1,Y&camera=5.5,-11,5.5,0,1,1.4,42", size=(1100, 640))
+    stage.shoot(page, "section")
+
+
+def state_measure(stage: Stage) -> None:
+    page = stage.page("camera=0,-0.02,30,0,0,0,42,6.2", size=(1100, 640))
+    page.keyboard.press("Shift+G")
+    page.keyboard.press("Shift+M")
+    box = page.locator("#canvas").bounding_box()
+    for x, y in ((0.36, 0.66), (0.66, 0.62)):
+        page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])
+        page.wait_for_timeout(500)
+    page.mouse.move(5, 5)
+    page.wait_for_timeout(1200)
+    stage.shoot(page, "measure")
+
+
 def state_phone(stage: Stage) -> None:
     page = stage.page(size=(390, 760), has_touch=True, is_mobile=True)
     page.click("#toggle-left")
@@ -222,6 +240,77 @@ def state_edits(stage: Stage) -> None:
     page.wait_for_timeout(1500)
     stage.shoot(page, "edits")
     # The other states see the cell as it was designed.
+
+
+# --- time, charts, lists -----------------------------------------------------------------------------------------------
+
+
+def state_past(stage: Stage) -> None:
+    page = stage.page("selected=/WorkCell/Conveyor/Motor", size=(1280, 720))
+    wait(page, "twinstage.time.firstMs > 0")
+    page.evaluate("twinstage.charts.add(['motor.temperature', 'motor.current'])")
+    page.evaluate("twinstage.charts.window(60000, null)")
+    page.evaluate("twinstage.time.seek(twinstage.time.now - 20000)")
+    page.wait_for_timeout(3000)
+    stage.shoot(page, "past")
+
+
+def state_charts(stage: Stage) -> None:
+    page = stage.page("selected=/WorkCell/Conveyor/Motor", size=(1280, 800))
+    page.evaluate("localStorage.clear()")
+    page.evaluate("twinstage.charts.add(['motor.temperature', 'motor.current', 'conveyor.state'])")
+    page.evaluate("twinstage.charts.window(60000, null)")
+    page.wait_for_timeout(3000)
+    stage.shoot(page, "charts")
+
+
+def state_messages(stage: Stage) -> None:
+    page = stage.page(size=(1100, 700))
+    page.click("#tab-wire")
+    page.wait_for_timeout(2000)
+    stage.shoot(page, "messages")
+
+
+# --- live data --------------------------------------------------------------------------------------------------------
+
+
+def state_alarms(stage: Stage) -> None:
+    page = stage.page()
+    page.keyboard.press("Shift+A")
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(2500)
+    stage.shoot(page, "alarms")
+
+
+def state_journal(stage: Stage) -> None:
+    page = stage.page(size=(1100, 640))
+    page.keyboard.press("Shift+J")
+    page.wait_for_timeout(2000)
+    stage.shoot(page, "journal")
+
+
+def state_layers(stage: Stage) -> None:
+    page = stage.page()
+    page.click("#tab-layers")
+    for name in ("tags", "color", "icons", "trails", "heat"):
+        page.locator(f"#layer-{name}").set_checked(True)
+    page.wait_for_timeout(4000)
+    stage.shoot(page, "layers")
+
+
+def state_overlays(stage: Stage) -> None:
+    command = [sys.executable, str(ROOT / "examples/python/overlays.py"), "120", "0"]
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert child.stdout is not None
+    try:
+        page = stage.bare_page(child.stdout.readline().strip())
+        wait(page, "!!(window.twinstage && twinstage.ready && twinstage.overlays.drawn.scan?.drawn)")
+        page.click("#tab-controls")
+        page.wait_for_timeout(2500)
+        stage.shoot(page, "overlays")
+    finally:
+        child.terminate()
+        child.wait(20)
 
 
 # --- running ----------------------------------------------------------------------------------------------------------

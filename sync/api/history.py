@@ -75,6 +75,9 @@ class Chart(Model):
     max: tuple[float | None, ...]
     last: tuple[float | None, ...]
     quality: tuple[int | None, ...] = Field(description="The worst OPC UA StatusCode.")
+    max_age_seconds: float | None = Field(
+        None, description="The contract's max_age: a silence that is longer leaves the signal stale."
+    )
 
 
 class RangeAsk(Model):

@@ -28,6 +28,7 @@ PAGES = [
     "docs/labels.md",
     "docs/lights.md",
     "docs/materials.md",
+    "docs/overlays.md",
     "docs/physics.md",
     "docs/pictures.md",
     "docs/protocol.md",

@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 @pytest.fixture(scope="module")
 def page(browser: Any, live: Any) -> Iterator[Any]:
     """Wide enough for a picture beside the panel of layers."""
-    made = browser.new_context(viewport={"width": 820, "height": 500})
+    made = browser.new_context(viewport={"width": 900, "height": 500})
     opened = made.new_page()
     problems: list[str] = []
     opened.on("pageerror", lambda error: problems.append(str(error)))
@@ -165,7 +165,7 @@ def test_a_moving_thing_leaves_a_trail_and_has_an_arrow(
 
 
 def test_a_heat_map_lies_on_the_floor(live: Any, page: Any, until: Callable[..., Any]) -> None:
-    floor = "twinstage.layers.project(0, -1.6, -1)"  # the lowest thing stands at -1
+    floor = "twinstage.layers.project(0, -1.6, -0.5)"  # the vehicle stands at -0.5
     page.wait_for_timeout(300)
     spot = page.evaluate(floor)
     before = _picture(page)[round(spot["y"]), round(spot["x"])]

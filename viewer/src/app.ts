@@ -37,6 +37,8 @@ export class App {
     frame: new Hooks<[now: number], boolean | void>(),
     drawn: new Hooks<[]>(),
     alarm: new Hooks<[]>(),
+    /** Something in the picture was clicked, with its path and the place in the world [m]; null for nothing. */
+    click: new Hooks<[path: string | null, position: readonly [number, number, number] | null]>(),
     /** Of the server, with its data: what no other hook is for. */
     event: new Hooks<[name: string, data: unknown]>(),
     notice: new Hooks<[level: string, text: string]>(),
@@ -236,6 +238,13 @@ export class App {
   pathAt(clientX: number, clientY: number): string | null {
     const node = this.nodeAt(clientX, clientY);
     return node < 0 || !this.scene ? null : this.scene.nodePath(node);
+  }
+
+  /** Place in the world of what is under a point of the window [m]; null for nothing. */
+  placeAt(clientX: number, clientY: number): readonly [number, number, number] | null {
+    const point = this.viewport.hit(clientX, clientY)?.point;
+    const origin = this.viewport.stage?.origin;
+    return point && origin ? [point.x + origin[0], point.y + origin[1], point.z + origin[2]] : null;
   }
 
   /** Follows a camera of the scene; -1 goes on freely from where the view is. */

@@ -255,6 +255,10 @@ export class Bench implements Workbench {
     return () => this.claims.delete(claims);
   }
 
+  onClick(then: (path: string | null, position: readonly [number, number, number] | null) => void): Undo {
+    return this.app.on.click.add(then);
+  }
+
   onEvent(name: string, then: (data: unknown) => void): Undo {
     return this.app.on.event.add((told, data) => {
       if (told === name) then(data);

@@ -133,6 +133,8 @@ export interface Workbench {
   /** An alarm was raised, acknowledged, cleared, shelved: lists ask for them again. */
   onAlarm(then: () => void): Undo;
 
+  /** Something in the picture was clicked, and so selected: its path and the place in the world [m]. */
+  onClick(then: (path: string | null, position: readonly [number, number, number] | null) => void): Undo;
   /** Events of the server that are not the page's own, such as `overlay`, with their data. */
   onEvent(name: string, then: (data: unknown) => void): Undo;
 

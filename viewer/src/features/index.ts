@@ -2,6 +2,8 @@
 import type { Feature } from "../workbench.ts";
 import { alarms } from "./alarms/index.ts";
 import { cameras } from "./cameras/index.ts";
+import { charts } from "./charts/index.ts";
+import { log } from "./log/index.ts";
 import { palette } from "./palette/index.ts";
 import { edit } from "./edit/index.ts";
 import { properties } from "./properties/index.ts";
@@ -11,11 +13,13 @@ import { theme } from "./theme/index.ts";
 import { layers } from "./layers/index.ts";
 import { measure } from "./measure/index.ts";
 import { navigate } from "./navigate/index.ts";
-import { picture } from "./picture/index.ts";
+import { drawing } from "./drawing/index.ts";
+import { overlays } from "./overlays/index.ts";
 import { scale } from "./scale/index.ts";
 import { section } from "./section/index.ts";
 import { time } from "./time/index.ts";
 import { tree } from "./tree/index.ts";
+import { values } from "./values/index.ts";
 import { view } from "./view/index.ts";
 
 export const FEATURES: readonly Feature[] = [
@@ -26,7 +30,7 @@ export const FEATURES: readonly Feature[] = [
   section,
   measure,
   scale,
-  picture,
+  drawing,
   properties,
   edit,
   alarms,
@@ -35,5 +39,9 @@ export const FEATURES: readonly Feature[] = [
   theme,
   palette,
   time,
+  charts,
+  values,
+  log,
   layers,
+  overlays,
 ];

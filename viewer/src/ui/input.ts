@@ -25,7 +25,11 @@ export function bindPointer(bench: Bench, overlay: Overlay): void {
       const { clientX, clientY } = event;
       const { onClick } = app.viewport;
       if (onClick) onClick(app.viewport.hit(clientX, clientY), clientX, clientY);
-      else bench.dispatch({ type: "select", path: app.pathAt(clientX, clientY) });
+      else {
+        const path = app.pathAt(clientX, clientY);
+        bench.dispatch({ type: "select", path });
+        app.on.click.call(path, app.placeAt(clientX, clientY));
+      }
     }
     down = null;
   });

@@ -8,6 +8,7 @@ interface Offsets {
   /** Middle and top in the node's own frame, relative to its origin [m]. */
   readonly middle: Place;
   readonly top: Place;
+  readonly bottom: number;
 }
 
 export class Anchors {
@@ -23,6 +24,11 @@ export class Anchors {
 
   middle(node: number): Place {
     return this.carried(node, this.offsets(node).middle);
+  }
+
+  /** How low it stood when it was measured, in the world [m]. */
+  bottom(node: number): number {
+    return this.offsets(node).bottom;
   }
 
   /** World place of the node's own origin [m]. */
@@ -52,9 +58,9 @@ export class Anchors {
 
   private measure(node: number): Offsets {
     const box = this.stage.boxUnder(node);
-    if (isEmpty(box)) return { middle: [0, 0, 0], top: [0, 0, 0] };
+    if (isEmpty(box)) return { middle: [0, 0, 0], top: [0, 0, 0], bottom: this.origin(node)[2] };
     const middle = center(box);
-    return { middle: this.local(node, middle), top: this.local(node, [middle[0], middle[1], box.max[2]]) };
+    return { middle: this.local(node, middle), top: this.local(node, [middle[0], middle[1], box.max[2]]), bottom: box.min[2] };
   }
 
   /** A place of the world in the node's frame: its axes are at right angles, so their lengths divide. */

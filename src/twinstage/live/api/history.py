@@ -85,12 +85,15 @@ class HistoryDesk:
                 asked.signal, first, last, asked.buckets, known_ns=ask.known(asked.known_at)
             )
             unit = (history.signals() | history.derived())[asked.signal].unit
+            quantities = history.contract().quantities
+        max_age = next((each.max_age for each in quantities if each.id == asked.signal), None)
         data = table.to_pydict()
         return Chart(
             signal=asked.signal,
             unit=unit,
             first_ns=str(first),
             step_ns=str(-(-(last - first + 1) // asked.buckets)),
+            max_age_seconds=max_age,
             **{name: tuple(data[name]) for name in ("count", "min", "max", "last", "quality")},
         )
 

@@ -22,6 +22,8 @@ export class Feed {
   private due = 0;
   private busy = false;
   private first = true;
+  /** Whether the list was of a moment of the past. */
+  private wasPast = false;
   private name = "viewer";
   private nameDue = 0;
 
@@ -65,8 +67,11 @@ export class Feed {
       await this.learnName();
     }
     const told = await rest.get<Alarms>("api/v1/alarms", { all: this.everyOne ? "true" : undefined });
-    const raised = this.first ? [] : raisedSince(this.alarms, told.alarms);
+    const past = this.bench.pastMs !== null;
+    // Nothing is raised by looking at another moment.
+    const raised = this.first || past || this.wasPast ? [] : raisedSince(this.alarms, told.alarms);
     this.first = false;
+    this.wasPast = past;
     [this.alarms, this.flooded, this.mode] = [told.alarms, told.flooded, told.mode];
     this.then(raised);
   }
@@ -78,7 +83,7 @@ export class Feed {
   }
 
   get mayAnswer(): boolean {
-    return this.bench.role !== "viewer";
+    return this.bench.role !== "viewer" && this.bench.pastMs === null; // what was cannot be answered
   }
 
   /** True where it was done with all of them; says what was not. */

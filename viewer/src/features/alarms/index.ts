@@ -251,7 +251,7 @@ class AlarmDesk {
     if (!signal) return;
     const path = this.primOf.get(alarm);
     if (path) this.bench.dispatch({ type: "select", path });
-    if (!this.bench.runCommand("chart.signal")) this.bench.notice("info", "This page has no charts.");
+    if (!path || !this.bench.runCommand("charts.selection")) this.bench.notice("info", "This page has no charts.");
   }
 
   private open(): void {

@@ -1,6 +1,6 @@
 /** Alarms as a table that the keyboard can go through: one row has the focus, the others follow with the arrow keys. */
 import { h, setData, setText } from "../../ui/dom.ts";
-import { ageText, againstLimit, type Alarm, isAside, isUnseen, stateWords } from "./model.ts";
+import { ageText, againstLimit, type Alarm, isAside, isUnseen, stateInShort, stateWords } from "./model.ts";
 
 /** Rows that are shown before the rest is only counted. */
 const MOST = 200;
@@ -112,12 +112,12 @@ export class AlarmTable {
       alarm.priority,
       alarm.message || alarm.id,
       againstLimit(alarm),
-      stateWords(alarm),
+      stateInShort(alarm),
       Number.isFinite(age) ? ageText(age) : "",
       where.slice(where.lastIndexOf("/") + 1),
     ];
     texts.forEach((text, k) => setText(cells[k], text));
-    const titles = ["", alarm.id, "", "", alarm.raised ?? "", where];
+    const titles = ["", alarm.id, "", stateWords(alarm), alarm.raised ?? "", where];
     titles.forEach((title, k) => {
       if (title && cells[k].title !== title) cells[k].title = title;
     });
@@ -144,7 +144,7 @@ export class AlarmTable {
 
   private key(event: KeyboardEvent): void {
     const id = idOf(event);
-    if (id === null || event.ctrlKey || event.altKey || event.metaKey) return;
+    if (id === null || event.ctrlKey || event.altKey || event.metaKey || event.shiftKey) return;
     const order = this.order();
     const at = order.indexOf(id);
     const steps: Record<string, number> = {

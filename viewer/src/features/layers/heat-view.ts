@@ -43,7 +43,7 @@ export class HeatMap {
   }
 
   private make(): Mesh<PlaneGeometry, MeshBasicMaterial> {
-    const material = new MeshBasicMaterial({ transparent: true, depthWrite: false, side: DoubleSide, toneMapped: false });
+    const material = new MeshBasicMaterial({ transparent: true, depthWrite: false, side: DoubleSide, toneMapped: false, polygonOffset: true, polygonOffsetFactor: -2, polygonOffsetUnits: -8 });
     const mesh = new Mesh(new PlaneGeometry(1, 1), material);
     mesh.renderOrder = -0.5;
     return mesh;

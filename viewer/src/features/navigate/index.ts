@@ -8,9 +8,9 @@ import { ViewList } from "./view-list.ts";
 
 const KEYS: Readonly<Record<Direction, string>> = {
   top: "Shift+T",
-  bottom: "Shift+U",
+  bottom: "Shift+H",
   front: "Shift+F",
-  back: "Shift+B",
+  back: "Shift+P",
   right: "Shift+R",
   left: "Shift+L",
 };

@@ -236,8 +236,7 @@ export class PropertiesPanel {
 
   private async askValues(signals: readonly number[]): Promise<void> {
     const { turn } = this;
-    const ids = signals.slice(0, MOST_ASKED).map((i) => this.bench.signals.signals[i].id);
-    if (ids.length === 0) return;
+    if (!signals.slice(0, MOST_ASKED).some((i) => this.bench.signals.signals[i])) return;
     try {
       const { values } = await this.bench.rest.get<{ values: ValueJson[] }>("api/v1/values", { limit: 1000 });
       if (turn === this.turn) for (const rows of this.signals) rows.tell(values);

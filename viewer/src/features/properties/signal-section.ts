@@ -75,7 +75,7 @@ export class SignalRows {
     const line = h("canvas", { class: "sparkline", "aria-hidden": "true" });
     const element = h(
       "div",
-      { class: "signal", role: "listitem", title: id },
+      { class: "signal", role: "listitem", title: `${id}: drag it into a chart, or click twice`, "data-signal": id, draggable: "true" },
       h("span", { class: "dot", "aria-hidden": "true" }),
       h("span", { class: "signal-name" }, id),
       h("span", { class: "reading" }, value, unit),
