@@ -5,7 +5,8 @@
         until(live_page, "twinstage.values['belt.speed'].value === 2")
 
 `live_page` is one page a module (860 x 480: a desk, not a phone); `open_page(url, ...)` opens another. Each fails its
-test on an error in the browser's console. Polls come from outside: the page's policy forbids what `wait_for_function` does inside it.
+test on an error in the browser's console. Polls come from outside: the page's policy forbids what `wait_for_function`
+does inside it.
 """
 
 import json
