@@ -17,6 +17,14 @@ TREE = ".tree .row"
 def wide(live_page: Any) -> None:
     """Room for the panels of both sides beside the picture."""
     live_page.set_viewport_size({"width": 1000, "height": 520})
+    live_page.wait_for_timeout(500)
+    for panel in ("tree", "properties"):
+        if not live_page.locator(f"#panel-{panel}").is_visible():
+            live_page.click(f"#tab-{panel}")
+            live_page.wait_for_timeout(200)
+    assert (
+        live_page.locator("#panel-tree").is_visible() and live_page.locator("#panel-properties").is_visible()
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -133,7 +141,7 @@ def test_picking_again_with_alt_goes_up_and_keys_go_down(live_page: Any, until: 
     live_page.locator("#canvas").focus()
     live_page.keyboard.press("u")
     assert live_page.evaluate("twinstage.selected") == "/Cell/Belt"
-    live_page.keyboard.press("Shift+U")
+    live_page.keyboard.press("Alt+U")
     assert live_page.evaluate("twinstage.selected") == "/Cell/Belt/Motor"
 
 
@@ -295,7 +303,10 @@ def test_the_long_course_of_a_signal_comes_from_the_history(live: Any, live_page
     inked = """(() => {
       const canvas = document.querySelector('.signal .sparkline');
       const { width, height } = canvas;
-      return canvas.getContext('2d').getImageData(0, 0, width / 2, height).data.some((value) => value > 0);
+      const copy = Object.assign(document.createElement('canvas'), { width, height });
+      const context = copy.getContext('2d', { willReadFrequently: true });
+      context.drawImage(canvas, 0, 0);
+      return context.getImageData(0, 0, width / 2, height).data.some((value) => value > 0);
     })()"""
     live_page.evaluate("twinstage.select('/Cell/Belt/Motor')")
     until(live_page, "document.querySelectorAll('.attr').length > 3")

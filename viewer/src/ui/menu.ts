@@ -49,7 +49,10 @@ function itemElement(item: MenuItem, close: () => void): HTMLElement {
     close();
     item.run();
   });
-  button.addEventListener("pointerenter", () => button.focus());
+  // A pointer that rests where the menu comes up takes nothing from the keys.
+  button.addEventListener("pointermove", (event) => {
+    if (event.movementX !== 0 || event.movementY !== 0) button.focus();
+  });
   return button;
 }
 

@@ -55,7 +55,7 @@ function addCommands(bench: Workbench, panel: TreePanel): void {
   add("scene.isolate", "Show only the selection, or all again", ["I"], () => toggleIsolated(bench), () => any() || bench.state.isolated !== null);
   add("scene.showAll", "Show all that was hidden here", ["Shift+I"], () => bench.dispatch({ type: "showAll" }));
   add("scene.parent", "Select the parent (also Alt and click)", ["U"], going.up, any);
-  add("scene.child", "Select back towards what was picked", ["Shift+U"], going.down, any);
+  add("scene.child", "Select back towards what was picked", ["Alt+U"], going.down, any);
   add("scene.expandAll", "Expand the whole tree", [], () => panel.expandAll());
   add("scene.collapseAll", "Collapse the whole tree", [], () => panel.collapseAll());
 }
