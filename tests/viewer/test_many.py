@@ -37,10 +37,11 @@ def test_draw_calls_do_not_grow_with_instances(
     for n in (10, 4000):
         page = open_page(serve_stage(parts(tmp_path / f"parts{n}.usdc", n)).url, forgive=("404",))
         page.wait_for_timeout(300)
-        cost = page.evaluate(COST)
         assert sum(cell["instances"] for cell in page.evaluate("twinstage.drawing.detail")) == n
-        calls[n] = cost["calls"]
-    assert 0 < calls[4000] <= calls[10]
+        # The least of some frames: now and then one draws the shadow map, too.
+        frame = "(() => { twinstage.drawing.draw(); return twinstage.drawing.cost.calls; })()"
+        calls[n] = min(page.evaluate(frame) for _ in range(4))
+    assert 0 < calls[4000] == calls[10]
 
 
 def test_many_instances_are_cells_whose_number_is_bounded(large_page: Any) -> None:
