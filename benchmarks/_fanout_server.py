@@ -132,7 +132,8 @@ async def obey(feed: Feed, stop: asyncio.Event) -> None:
 
 
 def main() -> None:
-    """STAGE PRIMS HZ [twin]."""
+    """STAGE PRIMS HZ [twin] [viewer]."""
+    from twinstage.live.server import viewer_dir
     from twinstage.sync.serve import serve
     from twinstage.sync.server import create_app
 
@@ -141,7 +142,7 @@ def main() -> None:
     hub = open_hub(stage) if live is None else live.hub
     feed, stop = Feed(hub, make_motion(prims, hz), live), asyncio.Event()
     serve(
-        create_app(hub),
+        create_app(hub, viewer_dir=viewer_dir() if "viewer" in sys.argv else None),
         port=0,
         stop=stop,
         background=[lambda: obey(feed, stop)],

@@ -125,9 +125,9 @@ class Page:
         for _ in range(3):
             self.cdp.send("HeapProfiler.collectGarbage")
         heap = self.cdp.send("Runtime.getHeapUsage")
-        cost = self.page.evaluate("twinstage.picture.cost")
+        cost = self.page.evaluate("twinstage.drawing.cost")
         gpu = {name: cost[name] for name in ("geometries", "textures", "programs", "attributes")}
-        alive = self.page.evaluate("twinstage.picture.scenesAlive")
+        alive = self.page.evaluate("twinstage.drawing.scenesAlive")
         return {
             "heap": heap["usedSize"],
             "buffers": heap.get("backingStorageSize", 0),
@@ -155,8 +155,8 @@ def _reloads(twin: Twin, page: Page, count: int) -> list[str]:
     before: dict[str, int] = {}
     for k in range(WARM_RELOADS + count):
         revision = twin.reload()
-        page.until(f"twinstage.picture.revision === {revision} && twinstage.ready")
-        page.page.evaluate("twinstage.picture.draw()")
+        page.until(f"twinstage.drawing.revision === {revision} && twinstage.ready")
+        page.page.evaluate("twinstage.drawing.draw()")
         if k == WARM_RELOADS - 1:
             before = page.held()
             _told("warm", before)

@@ -43,6 +43,7 @@ class Stage:
         """A page of its own context at that address part, once its picture is there."""
         made = self.browser.new_context(viewport={"width": size[0], "height": size[1]}, **context)
         page = made.new_page()
+        page.set_default_timeout(240_000)
         page.goto(f"{self.url}{path}" + (f"#{fragment}" if fragment else ""))
         wait(page, "!!(window.twinstage && twinstage.ready)")
         page.wait_for_timeout(2500)
@@ -67,7 +68,7 @@ class Stage:
         page.context.close()
 
 
-def wait(page: Any, expression: str, seconds: float = 60.0) -> None:
+def wait(page: Any, expression: str, seconds: float = 240.0) -> None:
     """Polls from outside: the page's policy forbids what Playwright does inside it."""
     deadline = time.monotonic() + seconds
     while not page.evaluate(expression):
@@ -239,6 +240,35 @@ def state_edits(stage: Stage) -> None:
     page.wait_for_timeout(1500)
     stage.shoot(page, "edits")
     # The other states see the cell as it was designed.
+
+
+# --- time, charts, lists -----------------------------------------------------------------------------------------------
+
+
+def state_past(stage: Stage) -> None:
+    page = stage.page("selected=/WorkCell/Conveyor/Motor", size=(1280, 720))
+    wait(page, "twinstage.time.firstMs > 0")
+    page.evaluate("twinstage.charts.add(['motor.temperature', 'motor.current'])")
+    page.evaluate("twinstage.charts.window(60000, null)")
+    page.evaluate("twinstage.time.seek(twinstage.time.now - 20000)")
+    page.wait_for_timeout(3000)
+    stage.shoot(page, "past")
+
+
+def state_charts(stage: Stage) -> None:
+    page = stage.page("selected=/WorkCell/Conveyor/Motor", size=(1280, 800))
+    page.evaluate("localStorage.clear()")
+    page.evaluate("twinstage.charts.add(['motor.temperature', 'motor.current', 'conveyor.state'])")
+    page.evaluate("twinstage.charts.window(60000, null)")
+    page.wait_for_timeout(3000)
+    stage.shoot(page, "charts")
+
+
+def state_messages(stage: Stage) -> None:
+    page = stage.page(size=(1100, 700))
+    page.click("#tab-wire")
+    page.wait_for_timeout(2000)
+    stage.shoot(page, "messages")
 
 
 # --- live data --------------------------------------------------------------------------------------------------------

@@ -171,6 +171,18 @@ class History:
         )
         return self._ask(sql, first_ns, last_ns, self._derived([signal], first_ns, last_ns, known_ns))
 
+    def changes(self, signals: Sequence[str], first_ns: int, last_ns: int) -> list[int]:
+        """Event times [ns], rising, at which a signal's number became another one; its first in the span counts, too."""
+        where = self._where(signals, first_ns, last_ns, LAST)
+        sql = (
+            "SELECT DISTINCT event_ns FROM (SELECT event_ns, n, lag(n) OVER (PARTITION BY signal ORDER BY event_ns, sequence, "
+            f"arrival) AS before FROM (SELECT *, {_NUMBER} AS n FROM readings WHERE {where}) WHERE n IS NOT NULL) "
+            "WHERE n IS DISTINCT FROM before ORDER BY event_ns"
+        )
+        table = self._ask(sql, first_ns, last_ns, self._derived(signals, first_ns, last_ns, LAST))
+        times: list[int] = table["event_ns"].to_pylist()
+        return times
+
     def keys(self, signals: Sequence[str], first_ns: int, last_ns: int) -> "pa.Table":
         """What tells readings apart: signal, event_ns, sequence; in no order."""
         where = self._where(signals, first_ns, last_ns, LAST)

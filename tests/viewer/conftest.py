@@ -5,7 +5,7 @@
         until(live_page, "twinstage.values['belt.speed'].value === 2")
 
 `live_page` is one page a module (860 x 480: a desk, not a phone); `open_page(url, ...)` opens another. Each fails its
-test on an error in the browser's console. Polls come from outside: the page's policy forbids what `wait_for_function` does inside it.
+test on an error in the console. Polls come from outside: the page forbids what `wait_for_function` does inside it.
 """
 
 import json
@@ -394,7 +394,7 @@ def until() -> Callable[..., Any]:
 
 @pytest.fixture(scope="module")
 def axe(root: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The source of axe-core, for `page.add_script_tag` where the page may; npm fetches it where it is not there."""
+    """The source of axe-core, for `add_script_tag` in a context with `bypass_csp`; npm fetches it where it is not there."""
     installed = root / "viewer" / "node_modules" / "axe-core" / "axe.min.js"
     if installed.is_file():
         return installed.read_text("utf-8")

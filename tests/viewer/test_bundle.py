@@ -136,3 +136,14 @@ def test_lock_file_names_no_registry(viewer: Path) -> None:
     for group in ("dependencies", "devDependencies"):
         for name, version in package.get(group, {}).items():
             assert re.fullmatch(r"\d+\.\d+\.\d+", version), f"{name} is not pinned: {version}"
+
+
+def test_the_message_types_are_those_of_the_server(root: Path, viewer: Path) -> None:
+    spec = importlib.util.spec_from_file_location("viewer_types", root / "scripts" / "viewer_types.py")
+    assert spec is not None and spec.loader is not None
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    made = script.text()
+    assert "export interface Welcome {" in made and 'readonly type: "welcome";' in made
+    committed = (viewer / "src" / "wire" / "messages.ts").read_text("utf-8")
+    assert committed == made, "run `python scripts/viewer_types.py` after a change of sync/messages.py"

@@ -3,7 +3,7 @@
 import csv
 import io
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -12,9 +12,20 @@ import pytest
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
 
+def at_rest(live: Any) -> None:
+    """No alarm is left for the tests that come after."""
+    live.calm()
+    time.sleep(0.5)
+    left = [one["id"] for one in live.ask("api/v1/alarms")["alarms"] if one["state"] != "acknowledged"]
+    if left:
+        live.ask("api/v1/alarms/acknowledge", {"alarms": left, "by": "test"})
+
+
 @pytest.fixture(scope="module")
-def told(live: Any, live_page: Any, until: Callable[..., Any]) -> list[tuple[float, float]]:
+def told(live: Any, live_page: Any, until: Callable[..., Any]) -> Iterator[list[tuple[float, float]]]:
     """(moment [ms], current [A]) of readings 50 ms apart, with a silence of 3 s (max_age is 2 s) in their midst."""
+    for tab in ("#tab-tree", "#tab-properties"):
+        live_page.click(tab)
     sent = []
     for k in range(40):
         if k == 20:
@@ -34,7 +45,8 @@ def told(live: Any, live_page: Any, until: Callable[..., Any]) -> list[tuple[flo
     span = sent[-1][0] - sent[0][0] + 500
     live_page.evaluate("([span, end]) => twinstage.charts.window(span, end)", [span, sent[-1][0] + 250])
     until(live_page, "twinstage.charts.drawn[0]?.lines[0]?.length >= 40")
-    return sent
+    yield sent
+    at_rest(live)
 
 
 def test_lines_are_what_was_sent_and_gaps_stay_gaps(live_page: Any, told: list[tuple[float, float]]) -> None:

@@ -78,6 +78,8 @@ def _states(page: Any) -> list[tuple[str, Callable[[], None], Callable[[], None]
         ("scene", lambda: None, lambda: None),
         ("selection", lambda: page.evaluate("twinstage.select('/Cell/Belt/Motor')"), lambda: None),
         ("alarms", lambda: page.click("#tab-alarms"), lambda: None),
+        ("journal", lambda: press("Shift+J"), lambda: press("Shift+A")),
+        ("layers", lambda: page.click("#tab-layers"), lambda: None),
         ("cameras", lambda: page.click("#tab-cameras"), lambda: None),
         ("table", lambda: press("Shift+E"), lambda: press("Escape")),
         ("palette", palette, lambda: press("Escape")),

@@ -187,7 +187,7 @@ def test_the_table_says_the_scene_in_words(live: Any, live_page: Any, until: Cal
         "[...document.querySelectorAll('.scene-table tbody tr')].map(r => r.innerText.replace(/\\s+/g, ' '))"
     )
     until(page, f"{rows}.some(text => /Motor .*motor.temperature 48.50 °C good/.test(text))")
-    until(page, f"{rows}.some(text => /^Belt conveyor .*belt.state fault good/.test(text))")
+    until(page, f"{rows}.some(text => /^Belt belt.state fault good .*conveyor/.test(text))")
     # Without anything new a value with a limited age goes stale.
     until(page, f"{rows}.some(text => /motor.current 3.00 A stale/.test(text))", 10)
     page.locator(".scene-table button", has_text="Motor").first.click()

@@ -1,7 +1,7 @@
 """Time of this viewer: the past of a real twin with a history, against the telemetry that was sent."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,8 +11,17 @@ import pytest
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
 
+def at_rest(live: Any) -> None:
+    """No alarm is left for the tests that come after."""
+    live.calm()
+    time.sleep(0.5)
+    left = [one["id"] for one in live.ask("api/v1/alarms")["alarms"] if one["state"] != "acknowledged"]
+    if left:
+        live.ask("api/v1/alarms/acknowledge", {"alarms": left, "by": "test"})
+
+
 @pytest.fixture(scope="module")
-def run(live: Any, live_page: Any, until: Callable[..., Any]) -> list[tuple[float, float]]:
+def run(live: Any, live_page: Any, until: Callable[..., Any]) -> Iterator[list[tuple[float, float]]]:
     """A ride of the vehicle: (moment [ms since 1970], x [m]) of each reading, an alarm in its midst. Ends at rest."""
     for tab in ("#tab-tree", "#tab-properties"):
         live_page.click(tab)
@@ -28,7 +37,8 @@ def run(live: Any, live_page: Any, until: Callable[..., Any]) -> list[tuple[floa
     until(live_page, "twinstage.values['agv1.x'].value === 0")
     until(live_page, "twinstage.time.firstMs > 0")
     time.sleep(0.6)
-    return told
+    yield told
+    at_rest(live)
 
 
 def seek(page: Any, until: Callable[..., Any], ms: float) -> None:

@@ -1,7 +1,8 @@
 """The table of values, the log and the messages of the wire, of a real twin."""
 
 import csv
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -9,9 +10,21 @@ import pytest
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 
 
+def at_rest(live: Any) -> None:
+    """No alarm is left for the tests that come after."""
+    live.calm()
+    time.sleep(0.5)
+    left = [one["id"] for one in live.ask("api/v1/alarms")["alarms"] if one["state"] != "acknowledged"]
+    if left:
+        live.ask("api/v1/alarms/acknowledge", {"alarms": left, "by": "test"})
+
+
 @pytest.fixture(scope="module")
-def page(live: Any, live_page: Any, until: Callable[..., Any]) -> Any:
-    return live_page
+def page(live: Any, live_page: Any, until: Callable[..., Any]) -> Iterator[Any]:
+    for tab in ("#tab-tree", "#tab-properties"):
+        live_page.click(tab)
+    yield live_page
+    at_rest(live)
 
 
 def cells(page: Any, column: str) -> list[str]:

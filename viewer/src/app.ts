@@ -19,6 +19,8 @@ import { fetchScene } from "./wire/fetch-scene.ts";
 import type { SceneData } from "./wire/scene-data.ts";
 import type { Tick } from "./wire/session.ts";
 
+/** Frames whose cost is remembered. */
+const MOST_WORK = 1000;
 const NO_SIGNALS = new Store([]);
 
 export class App {
@@ -52,6 +54,8 @@ export class App {
   selected = -1;
   /** The scene, all its geometry and the newest state are on screen. */
   ready = false;
+  /** When it first was, from the beginning of the navigation [ms]; 0: not yet. */
+  readyMs = 0;
   /** Totals of what came over the wire. */
   readonly wire = { ticks: 0, keyframes: 0, deltaRows: 0, inflated: 0 };
   private selectedPath: string | null = null;
@@ -60,6 +64,9 @@ export class App {
   private readonly geometry: GeometryCache;
   private readonly textures: Textures;
   private applyMs = 0;
+  /** Script time of the newest frames in which something came, decoding and applying [ms]; the oldest first. */
+  readonly work: number[] = [];
+  private worked = { ticks: 0, decodedMs: 0 };
   private fetching = 0;
 
   constructor(
@@ -182,8 +189,18 @@ export class App {
   private drawn(now: number): void {
     this.frameRate.count(now);
     this.ready = (this.player?.started ?? false) && (this.viewport.stage?.ready ?? false);
+    if (this.ready) this.readyMs ||= performance.now();
+    this.noteWork();
     this.acknowledge();
     this.on.drawn.call();
+  }
+
+  private noteWork(): void {
+    const { ticks } = this.wire;
+    const { decodedMs } = this.link;
+    if (ticks > this.worked.ticks) this.work.push(decodedMs - this.worked.decodedMs + this.viewport.applyMs);
+    if (this.work.length > MOST_WORK) this.work.shift();
+    this.worked = { ticks, decodedMs };
   }
 
   private advance(now: number): boolean {

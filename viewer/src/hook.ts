@@ -25,6 +25,8 @@ import type { Interest, Phase } from "./wire/session.ts";
 export interface TwinstageHook {
   readonly recorded: Recorded | null;
   readonly ready: boolean;
+  /** From the beginning of the navigation to the first picture of it all; 0: not yet. */
+  readonly readyMs: number;
   readonly epoch: string | null;
   readonly selected: string | null;
   readonly values: Record<string, { value: number | string; eventMs: number; quality: number }>;
@@ -67,6 +69,9 @@ export function makeHook(app: App, select: (path: string | null) => void): Twins
     },
     get ready() {
       return app.ready;
+    },
+    get readyMs() {
+      return app.readyMs;
     },
     get epoch() {
       return app.link.session.epoch;

@@ -46,6 +46,7 @@ try {
     commands.all().map(({ id, title, keys = [], enabled }) => ({ id, title, keys, enabled: enabled?.() ?? true })),
   );
   bench.expose("run", (id: string) => bench.runCommand(id));
+  bench.expose("work", app.work);
   // For tests and pictures: the connection breaks as if the network had.
   bench.expose("test", { drop: () => app.link.drop() });
   if (recorded) bench.addBar(playbackBar(recorded));

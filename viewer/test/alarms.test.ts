@@ -106,6 +106,8 @@ test("a prim that is called as the signal is comes before a lamp that the signal
   const bindings = { "/Cell/Belt/Beacon/Lamp": ["motor.fault"], "/Cell/Belt/Motor": ["motor.fault"], "/Cell/Motor/Deep/Part": ["motor.fault"] };
   const primOf = primsOf([alarm("jam", { signal: "motor.fault" })], bindings, new Set(["motor.fault"]));
   assert.equal(primOf.get("jam"), "/Cell/Belt/Motor");
+  const lampOnly = { "/Cell/Belt/Beacon/Lamp": ["motor.fault"], "/Cell/Belt/Motor": ["motor.current"] };
+  assert.equal(primsOf([alarm("jam", { signal: "motor.fault" })], lampOnly, new Set(["motor.fault"])).get("jam"), "/Cell/Belt/Motor");
 });
 
 test("an alarm is new when nobody had seen it, or when it was raised again", () => {

@@ -77,6 +77,15 @@ test("events that a relay has lost are a reason to ask for alarms anew", () => {
   assert.deepEqual(live().text('{"type":"event","event":"missed","n":7,"data":{"count":2}}'), [{ kind: "alarm", count: 7 }]);
 });
 
+test("overlays are told on with their data, and a control that is used goes to the server, but not before it greets", () => {
+  const session = live();
+  const data = { version: 2, base: 1, set: [], gone: ["a"] };
+  assert.deepEqual(session.text(JSON.stringify({ type: "event", event: "overlay", n: 8, data })), [{ kind: "event", name: "overlay", data }]);
+  assert.equal(session.unknownMessages, 0);
+  assert.deepEqual(sent(session.useControl("speed", { value: 1.5 })), [{ type: "control", name: "speed", value: 1.5 }]);
+  assert.deepEqual(new Session().useControl("speed", {}), []);
+});
+
 test("a time of the server as the local clock has it", () => {
   const clock = new ClockSync();
   assert.equal(clock.localTime(50, 1000), 50);

@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -21,6 +22,7 @@ from twinstage.live.server import announce, serve_live
 from twinstage.live.twin import TwinFiles, open_twin
 
 if TYPE_CHECKING:
+    from twinstage.live.twin import LiveTwin
     from twinstage.sync.access.choices import AccessChoices
 
 
@@ -43,13 +45,29 @@ def run_demo(
         access.check(host)
     cell = bundled("workcell")
     there = _is_there(out, seed)
-    files = TwinFiles(stage=cell / "workcell.usda", bindings=cell / "bindings.yaml")
-    live = open_twin(files, clock=SystemClock(), seed=seed)
+    with tempfile.TemporaryDirectory(prefix="twinstage-demo-") as kept:
+        # A history, so that viewers have charts and can go back in time; it goes with the demo.
+        files = TwinFiles(
+            stage=cell / "workcell.usda", bindings=cell / "bindings.yaml", history=Path(kept) / "history"
+        )
+        live = open_twin(files, clock=SystemClock(), seed=seed)
+        _serve(live, host, port, (cell / "recipe.yaml", out, seed, there), duration, wait, access)
+
+
+def _serve(
+    live: "LiveTwin",
+    host: str,
+    port: int,
+    dataset_of: tuple[Path, Path, int, bool],
+    duration: float | None,
+    wait: bool,
+    access: "AccessChoices | None",
+) -> None:
     over = asyncio.Event()
     least = duration if duration is not None else (None if wait else 0.0)
 
     async def beside() -> None:
-        dataset = asyncio.create_task(_write_dataset(cell / "recipe.yaml", out, seed, there))
+        dataset = asyncio.create_task(_write_dataset(*dataset_of))
         if least is None:
             await dataset
             return

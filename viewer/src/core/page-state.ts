@@ -1,4 +1,5 @@
 /** What the page says of itself: in place of the picture where there is none, above it where it is old. Pure. */
+import { CLOSE } from "../wire/messages.ts";
 import { formatAge, formatClock } from "./format.ts";
 
 export interface Seen {
@@ -43,7 +44,7 @@ export interface Banner {
   readonly retry: boolean;
 }
 
-export const SIGNED_OUT = 4401;
+export const SIGNED_OUT = CLOSE.NOT_ADMITTED;
 
 export function cardOf(seen: Seen): Card | null {
   const { phase, hasScene, broken, prims } = seen;

@@ -13,8 +13,8 @@ import { theme } from "./theme/index.ts";
 import { layers } from "./layers/index.ts";
 import { measure } from "./measure/index.ts";
 import { navigate } from "./navigate/index.ts";
+import { drawing } from "./drawing/index.ts";
 import { overlays } from "./overlays/index.ts";
-import { picture } from "./picture/index.ts";
 import { scale } from "./scale/index.ts";
 import { section } from "./section/index.ts";
 import { time } from "./time/index.ts";
@@ -30,7 +30,7 @@ export const FEATURES: readonly Feature[] = [
   section,
   measure,
   scale,
-  picture,
+  drawing,
   properties,
   edit,
   alarms,

@@ -44,6 +44,8 @@ export class Viewport {
   stage: StageView | null = null;
   /** Called when positions are relative to another origin: of the view before, and now [m]. */
   readonly onRebase = new Set<(before: readonly number[], after: readonly number[]) => void>();
+  /** What the last frame cost before it was drawn: poses, looks, columns for the GPU [ms]. */
+  applyMs = 0;
   /** Frames drawn so far. */
   frames = 0;
   readonly section: Section;
@@ -211,6 +213,7 @@ export class Viewport {
   private frame(now: number): void {
     this.scheduled = false;
     const { stage } = this;
+    const begin = performance.now();
     const more = this.handlers.advance(now);
     if (stage?.dressAll()) this.shadowDue = true;
     // Moves the camera, and so the origin that is best.
@@ -222,6 +225,7 @@ export class Viewport {
       this.hover.update();
       for (const outline of this.outlines) outline.update();
     }
+    this.applyMs = performance.now() - begin;
     if (stage?.adapt(this.rig.camera, this.renderer.domElement.height)) this.shadowDue = true;
     const shadowLater = this.scheduleShadow(now);
     this.measureDepths();

@@ -38,6 +38,8 @@ export class Link {
   readonly taps = new Set<(way: "in" | "out", data: string | ArrayBuffer, at: number) => void>();
   /** Time that taking in messages has cost since the last acknowledgement [ms]. */
   private decodeMs = 0;
+  /** The same since the page was opened. */
+  decodedMs = 0;
   private liveSince = Number.NaN;
   private readonly asked = new Map<string, (answer: Answer) => void>();
   private readonly editListeners = new Set<(edit: EditEvent) => void>();
@@ -98,7 +100,9 @@ export class Link {
     const begin = performance.now();
     for (const tap of this.taps) tap("in", data, begin);
     const effects = typeof data === "string" ? this.session.text(data) : this.session.binary(data);
-    this.decodeMs += performance.now() - begin;
+    const spent = performance.now() - begin;
+    this.decodeMs += spent;
+    this.decodedMs += spent;
     this.run(effects);
   }
 

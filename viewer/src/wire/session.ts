@@ -10,6 +10,7 @@ import { crc32OfText } from "./crc.ts";
 import { digestOf } from "./digest.ts";
 import { type DeltaFrame, FLAG_ZSTD, type Frame, FrameError, type Header, OP, type PoseFrame, type TickEndFrame } from "./frames.ts";
 import { Mirror } from "./mirror.ts";
+import { type ClientMessage, CLOSE, type Digest, type Event, type Eye, type Hello, type Welcome } from "./messages.ts";
 import { Decoder, VERSION } from "./protocol.ts";
 
 /** Frames other than of poses. */
@@ -36,7 +37,7 @@ export interface Interest {
   readonly prims?: readonly string[] | null;
   readonly labels?: readonly string[] | null;
   readonly signals?: readonly string[] | null;
-  readonly view?: Record<string, unknown> | null;
+  readonly view?: Eye | null;
 }
 
 /** The new value of a control, or where a prim was clicked: its path, and the place in the world [m]. */
@@ -66,9 +67,12 @@ export type Effect =
 
 export type Phase = "down" | "greeting" | "loading" | "live" | "ended";
 
-const RETRY = new Set([1001, 1005, 1006, 1011, 1012, 1013, 4408, 4429]);
+const RETRY = new Set<number>([
+  ...[CLOSE.GOING_AWAY, CLOSE.RESTARTING, CLOSE.TRY_LATER, CLOSE.TOO_SLOW, CLOSE.TOO_MANY],
+  ...[1005, 1006, 1011], // no close at all, and a server that failed
+]);
 /** Closes a connection whose bytes do not fit together; a new one starts from a keyframe. */
-const BROKEN = 4400;
+const BROKEN = CLOSE.BAD_MESSAGE;
 const WANT = ["pose", "scalar", "style", "entity", "event"] as const;
 const CAPS = ["delta", "zstd", "digest"] as const;
 
@@ -124,7 +128,7 @@ export class Session {
     const have = whole ? { epoch, revision, seq } : null;
     this.narrowed ||= interest !== null;
     const protocol = { min: VERSION, max: VERSION };
-    return [send({ type: "hello", protocol, token, want: WANT, caps: CAPS, have, interest, rate })];
+    return [send({ type: "hello", protocol, token, want: WANT, caps: CAPS, have, interest: interest as Required<Hello>["interest"], rate })];
   }
 
   text(data: string): Effect[] {
@@ -194,7 +198,7 @@ export class Session {
     return [{ kind: "close", code: BROKEN, reason }];
   }
 
-  private welcome(message: Json): Effect[] {
+  private welcome(message: Said<Welcome>): Effect[] {
     const epoch = String(message.epoch);
     this.epochCrc = crc32OfText(epoch);
     this.closeCode = 0;
@@ -205,13 +209,13 @@ export class Session {
     this.hzReason = "";
     this.awayMs = Number.NaN;
     this.commands.version = Number(message.edits) || 0;
-    const again = this.commands.again().map(send);
+    const again = this.commands.again().map(order);
     if (epoch === this.epoch && Number(message.revision) === this.revision) return [...this.ready(), ...again];
     this.phase = "loading";
     return [{ kind: "fetch", epoch }, ...again];
   }
 
-  private event(message: Json): Effect[] {
+  private event(message: Said<Event>): Effect[] {
     if (message.event === "notice")
       return [{ kind: "notice", level: String(message.level), text: String(message.text) }];
     if (message.event === "overlay") return [{ kind: "event", name: "overlay", data: message.data }];
@@ -235,15 +239,15 @@ export class Session {
       this.unknownMessages++;
       return [];
     }
-    return [{ kind: "answer", answer: known.answer }, ...known.send.map(send)];
+    return [{ kind: "answer", answer: known.answer }, ...known.send.map(order)];
   }
 
   /** Asks for a change; its answer comes as an effect with the same id, after a lost connection, too. */
   command(id: string, fields: CommandFields): Effect[] {
-    return this.commands.add(id, fields, this.greeted).map(send);
+    return this.commands.add(id, fields, this.greeted).map(order);
   }
 
-  private compare(message: Json): Effect[] {
+  private compare(message: Said<Digest>): Effect[] {
     // Between its tick and the digest the server sends nothing else; a digest of another tick cannot be judged.
     if (this.phase !== "live" || Number(message.seq) !== this.mirror.seq) return [];
     this.digests.checked++;
@@ -306,7 +310,7 @@ export class Session {
   }
 
   useControl(name: string, what: ControlUse): Effect[] {
-    return this.greeted ? [send({ type: "control", name, ...what })] : [];
+    return this.greeted ? [order({ type: "control", name, ...what })] : [];
   }
 
   ping(now: number): Effect[] {
@@ -348,6 +352,8 @@ function isValueFrame(frame: Frame): frame is ValueFrame {
 }
 
 type Json = Record<string, unknown>;
+/** A message as it came: fields that the protocol knows, of types that nobody has checked. */
+type Said<T> = { readonly [K in keyof T]?: unknown };
 
 function parse(data: string): Json {
   try {
@@ -358,6 +364,11 @@ function parse(data: string): Json {
   }
 }
 
-function send(message: Json): Effect {
+function send(message: ClientMessage): Effect {
+  return order({ ...message });
+}
+
+/** A message whose other fields are those of its own table (commands, controls). */
+function order(message: Json): Effect {
   return { kind: "send", message };
 }

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from twinstage.telemetry.history.query import History
 
 MOST_STEPS = 20_000
-"""Readings that grips and pools look at, up to a moment: the last so many are gone through."""
+"""Changes of what grips and pools look at, up to a moment: the last so many are gone through."""
 MOST_KEPT = 32
 """Places on the way that are kept."""
 
@@ -72,16 +72,16 @@ class PastPlan:
         return plan, playback
 
     def _moments(self, history: "History", began_ns: int, at_ns: int) -> list[int]:
-        """When signals with a memory were told something, after one moment and before another."""
+        """When signals with a memory changed, after one moment and before another."""
         if at_ns <= began_ns + 1:
             return []
         known = history.signals() | history.derived()
         names = [name for name in self._remembered if name in known]
         if not names:
             return []
-        table = history.range(names, began_ns + 1, at_ns - 1)
-        times: list[int] = np.unique(table["event_ns"].to_numpy()).tolist()
-        return times[-MOST_STEPS:]
+        changes = history.changes(names, began_ns + 1, at_ns)[-MOST_STEPS:]
+        # What is let go stays where it was just before.
+        return [moment for change in changes for moment in (change - 1, change) if moment < at_ns]
 
     def _keep(self, moment: int, plan: "BindingPlan") -> None:
         others = [kept for kept in self._kept if kept[0] != moment]

@@ -214,8 +214,13 @@ class Ui:
         start = float(min if value is None else value)
         if not min <= start <= max:
             raise UserError(f"the slider {name!r} stands at {start:g}, which is not in {min:g} to {max:g}")
-        fine = (max - min) / 100 if step is None else shapes.positive(step, "the step")
-        item = {"min": float(min), "max": float(max), "step": fine, "value": start, "unit": unit}
+        # A power of ten, so that round numbers can be set.
+        fine = (
+            10.0 ** np.floor(np.log10((max - min) / 100))
+            if step is None
+            else shapes.positive(step, "the step")
+        )
+        item = {"min": float(min), "max": float(max), "step": float(fine), "value": start, "unit": unit}
         return self._control("slider", name, label, group, role, item)
 
     def button(self, name: str, *, label: str = "", group: str = "", role: Role = "operator") -> Control:

@@ -131,7 +131,7 @@ export function signalsOf(alarm: Alarm, known: { has(id: string): boolean }): st
 
 /**
  * Prim of each alarm among those that its signals are bound to: the one that is called as the signal is (`Motor` for `motor.fault`,
- * not the lamp that the same signal lights), else the deepest; "" where none is.
+ * not the lamp that the same signal lights), even where only its other signals are bound to it; else the deepest; "" where none is.
  */
 export function primsOf(
   alarms: readonly Alarm[],
@@ -139,16 +139,30 @@ export function primsOf(
   known: { has(id: string): boolean },
 ): Map<string, string> {
   const bySignal = new Map<string, string>();
+  const namesakes = new Map<string, string>();
   for (const [path, ids] of Object.entries(bindings))
     for (const id of ids) {
+      if (lastName(path) === firstWord(id)) namesakes.set(firstWord(id), path);
       const other = bySignal.get(id);
       if (other === undefined || kinship(path, id) > kinship(other, id)) bySignal.set(id, path);
     }
   const pairs = alarms.map((alarm): [string, string] => {
     const bound = signalsOf(alarm, known).find((id) => bySignal.has(id));
-    return [alarm.id, bound === undefined ? "" : (bySignal.get(bound) as string)];
+    if (bound === undefined) return [alarm.id, ""];
+    const path = bySignal.get(bound) as string;
+    return [alarm.id, kinship(path, bound) >= ALIKE ? path : (namesakes.get(firstWord(bound)) ?? path)];
   });
   return new Map(pairs);
+}
+
+const ALIKE = 1000;
+
+function lastName(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1).toLowerCase();
+}
+
+function firstWord(id: string): string {
+  return id.toLowerCase().split(/[./:]/)[0];
 }
 
 /** How well a prim's name fits a signal's id; among equals the deeper one. */
@@ -156,7 +170,7 @@ function kinship(path: string, id: string): number {
   const names = path.toLowerCase().split("/");
   const words = id.toLowerCase().split(/[./:]/);
   const alike = words.includes(names[names.length - 1]) ? 2 : names.some((name) => name && words.includes(name)) ? 1 : 0;
-  return 1000 * alike + names.length;
+  return ALIKE * alike + names.length;
 }
 
 /** Whether `path` is `area` or below it. */

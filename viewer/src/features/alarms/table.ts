@@ -144,7 +144,7 @@ export class AlarmTable {
 
   private key(event: KeyboardEvent): void {
     const id = idOf(event);
-    if (id === null || event.ctrlKey || event.altKey || event.metaKey) return;
+    if (id === null || event.ctrlKey || event.altKey || event.metaKey || event.shiftKey) return;
     const order = this.order();
     const at = order.indexOf(id);
     const steps: Record<string, number> = {

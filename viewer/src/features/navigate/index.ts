@@ -7,12 +7,12 @@ import type { Feature, Undo, Workbench } from "../../workbench.ts";
 import { ViewList } from "./view-list.ts";
 
 const KEYS: Readonly<Record<Direction, string>> = {
-  top: "Shift+U",
-  bottom: "Shift+D",
+  top: "Shift+T",
+  bottom: "Shift+H",
   front: "Shift+F",
-  back: "Shift+S",
-  right: "Shift+E",
-  left: "Shift+Q",
+  back: "Shift+P",
+  right: "Shift+R",
+  left: "Shift+L",
 };
 
 export const navigate: Feature = {

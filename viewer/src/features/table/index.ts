@@ -5,7 +5,7 @@ import { type TableRow, tableRows } from "../../core/scene-table.ts";
 import { h, setData, setText } from "../../ui/dom.ts";
 import type { Feature, Workbench } from "../../workbench.ts";
 
-const HEADS = ["Prim", "Kind", "State", "Signal", "Value", "Quality", "Age"];
+const HEADS = ["Prim", "Signal", "Value", "Quality", "Age", "State", "Kind"];
 const WORDS: Readonly<Record<Grade, string>> = { good: "good", uncertain: "uncertain", bad: "bad", stale: "stale", none: "no data" };
 /** Rows that are shown; beyond it the tree and its search are the better way. */
 const MOST = 400;
@@ -78,7 +78,7 @@ class SceneTable {
     const [state, value, quality, age] = [h("td", {}), h("td", { class: "number" }), h("td", {}), h("td", { class: "number" })];
     const name = h("button", { type: "button", "data-path": row.path, title: row.path }, row.name);
     const signal = row.signal < 0 ? "" : this.bench.signals.signals[row.signal].id;
-    const element = h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, row.type), state, h("td", { class: "mono" }, signal), value, quality, age);
+    const element = h("tr", {}, h("th", { scope: "row" }, name), h("td", { class: "mono" }, signal), value, quality, age, state, h("td", {}, row.type));
     return { row, element, state, value, quality, age };
   }
 

@@ -3,6 +3,7 @@
  * Only where the twin keeps a history. How late the live picture is shown is chosen here, too.
  */
 import { markBeside } from "../../core/playhead.ts";
+import { h } from "../../ui/dom.ts";
 import type { Feature, Workbench } from "../../workbench.ts";
 import { Past } from "./past.ts";
 import { TimeBar } from "./time-bar.ts";
@@ -39,6 +40,7 @@ class TimeFeature {
   private added = false;
   private alarmsDue = 0;
   private hasAlarms = false;
+  private readonly badge = h("span", { class: "past-badge", hidden: "" }, "Past");
 
   constructor(private readonly bench: Workbench) {
     this.past = new Past(bench);
@@ -47,6 +49,7 @@ class TimeFeature {
       delay: (ms) => this.keep({ delayMs: ms }),
       newestMs: () => bench.newestMs,
     });
+    bench.addBadge(this.badge, 5);
     this.past.onChange = () => this.show();
     bench.onScene(() => {
       void this.look();
@@ -112,6 +115,7 @@ class TimeFeature {
 
   private show(): void {
     document.getElementById("app")?.toggleAttribute("data-past", this.past.atMs !== null);
+    this.badge.hidden = this.past.atMs === null;
     if (this.added) this.bar.refresh();
   }
 

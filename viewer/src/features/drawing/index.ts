@@ -1,5 +1,5 @@
 /**
- * What is drawn and what it costs, for tests, scripts and benchmarks: `twinstage.picture`.
+ * What is drawn and what it costs, for tests, scripts and benchmarks: `twinstage.drawing`.
  *
  * cost       {calls, triangles, geometries, textures, programs, attributes, batches, instances}: of the last frame, and held
  * worldOf    world_from_geometry of everything drawn of a prim or point, as the GPU has it (float32) plus the view's origin:
@@ -13,14 +13,14 @@
 import type { Feature, Workbench } from "../../workbench.ts";
 import { sharedAttributes } from "../../view/shared-geometry.ts";
 
-export const picture: Feature = {
-  name: "picture",
+export const drawing: Feature = {
+  name: "drawing",
   install(bench) {
     const { viewport } = bench;
     // Scenes that something still holds on to are seen here.
     let shown: WeakRef<object>[] = [];
     bench.onScene((_, stage) => (shown = [...shown.filter((one) => one.deref()), new WeakRef(stage)]));
-    bench.expose("picture", {
+    bench.expose("drawing", {
       get cost() {
         const { render, memory, programs } = viewport.renderer.info;
         const batches = viewport.stage?.batches ?? [];

@@ -1,0 +1,152 @@
+"""The page in headless Chromium: what 10,000 moving poses cost it, how large it is, how soon there is a picture.
+
+decode_apply_10k: script time of a frame in which a tick came: taking in its messages (decompressing, deltas),
+interpolating, and writing the instances' columns; all 10,000 prims move in each tick, 20 ticks a second. What drawing costs is
+the graphics card's and not counted.
+bundle_gzip: all that a browser fetches before the scene, each file gzipped.
+first_picture: from asking for the page of the bundled work cell to the frame in which all its geometry is on screen; nothing is
+cached.
+"""
+
+import argparse
+import gzip
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent))
+from _common import figure
+from _fanout_motion import make_motion, write_stage
+
+ROOT = Path(__file__).resolve().parent.parent
+PRIMS, HZ, SEED = 10_000, 20.0, 1
+ARGUMENTS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--no-first-run"]
+ROUNDS, FRAMES = 5, 60
+
+
+def bundle_gzip() -> None:
+    """The same three times: a size has no noise."""
+    dist = ROOT / "viewer" / "dist"
+    names = ("index.html", "app.js", "style.css")
+    size = sum(len(gzip.compress((dist / name).read_bytes(), 9, mtime=0)) for name in names) / 1e6
+    figure("viewer.bundle_gzip", [size] * 3, "MB", f"{', '.join(names)}, each gzipped, level 9")
+
+
+@contextmanager
+def moving(folder: Path) -> Iterator[str]:
+    """A hub whose 10,000 prims all move; the address of its page."""
+    stage = write_stage(folder / "plant.usda", make_motion(PRIMS, HZ, SEED), boxes=True)
+    script = Path(__file__).parent / "_fanout_server.py"
+    command = [sys.executable, str(script), str(stage), str(PRIMS), str(HZ), "viewer"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdin is not None and child.stdout is not None
+        try:
+            url = str(json.loads(child.stdout.readline())["url"])
+            child.stdin.write('"go"\n')
+            child.stdin.flush()
+            yield url
+            child.stdin.write('"quit"\n')
+            child.stdin.flush()
+            child.wait(20)
+        finally:
+            child.kill()
+
+
+@contextmanager
+def serving(*arguments: str) -> Iterator[str]:
+    """`twinstage serve` on a free port; its address."""
+    command = [sys.executable, "-m", "twinstage", "serve", *arguments, "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        try:
+            line = next(line for line in child.stdout if line.startswith("serving "))
+            yield line.split(" at ")[1].split()[0]
+        finally:
+            child.terminate()
+            child.wait(20)
+
+
+def wait(page: Any, expression: str, seconds: float = 180.0) -> None:
+    """Polls from outside: the page's policy forbids what Playwright does inside it."""
+    deadline = time.monotonic() + seconds
+    while not page.evaluate(expression):
+        if time.monotonic() > deadline:
+            sys.exit(f"still not after {seconds} s: {expression}")
+        page.wait_for_timeout(20)
+
+
+def decode_apply(browser: Any, frames: int, rounds: int) -> None:
+    """One sample a round: the median of its frames."""
+    import statistics
+
+    with tempfile.TemporaryDirectory() as folder, moving(Path(folder)) as url:
+        page = browser.new_page(viewport={"width": 640, "height": 400})
+        page.goto(f"{url}/?quality=low")
+        wait(page, "!!(window.twinstage && twinstage.ready && twinstage.work.length > 20)")
+        samples = []
+        for _ in range(rounds):
+            page.evaluate("twinstage.work.length = 0")
+            wait(page, f"twinstage.work.length >= {frames}")
+            samples.append(statistics.median(page.evaluate("[...twinstage.work]")))
+        ticks, resyncs = page.evaluate("[twinstage.wire.ticks, twinstage.wire.resyncs]")
+        assert ticks > frames and resyncs == 0
+        page.close()
+    figure(
+        "viewer.decode_apply_10k",
+        samples,
+        "ms",
+        f"script time a frame with a tick, medians of {frames} frames; {PRIMS} prims that all move, {HZ:g} ticks/s made; "
+        "headless Chromium, SwiftShader beside it on the same cores",
+    )
+
+
+def first_picture(browser: Any, rounds: int) -> None:
+    """Each round in a context of its own: nothing is cached in the browser; the server has baked its geometry before."""
+    cell = ROOT / "assets" / "library" / "workcell"
+    samples = []
+    with serving(str(cell / "workcell.usda"), "--bindings", str(cell / "bindings.yaml")) as url:
+        for k in range(rounds + 1):
+            context = browser.new_context(viewport={"width": 1280, "height": 800})
+            page = context.new_page()
+            page.goto(url)
+            wait(page, "!!window.twinstage?.readyMs")
+            if k > 0:
+                samples.append(page.evaluate("twinstage.readyMs") / 1000)
+            context.close()
+    figure(
+        "viewer.first_picture",
+        samples,
+        "s",
+        "work cell, 1280 x 800, from the navigation to a frame with all geometry and the newest state; "
+        "headless Chromium, SwiftShader on the same cores",
+    )
+
+
+def main() -> None:
+    from playwright.sync_api import sync_playwright
+
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="fewer rounds")
+    quick = parser.parse_args().quick
+    bundle_gzip()
+    chromium = next(
+        (p for p in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if p), None
+    )
+    if chromium is None:
+        sys.exit("no Chromium, so the page cannot be measured")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        decode_apply(browser, 20 if quick else FRAMES, 3 if quick else ROUNDS)
+        first_picture(browser, 3 if quick else ROUNDS)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
