@@ -159,7 +159,7 @@ def test_a_disk_that_refuses_is_told_once_and_the_twin_lives(shared: Path, tmp_p
 def test_the_commands_answer(lived: tuple[Path, str, str], tmp_path: Path) -> None:
     folder, digest, _ = lived
     ask = lambda *words: run_cli(app, ["telemetry", *map(str, words)], catch_exceptions=False)  # noqa: E731
-    assert "8 signals, 1 runs, 2026-09-21T" in ask("history", folder).output
+    assert "8 signals, 1 run, 2026-09-21T" in ask("history", folder).output
     assert "robot.j1" in ask("history", folder, "--at", 3).output
     assert len(ask("history", folder, "--signal", "robot.j1", "--buckets", 4).output.splitlines()) == 4
     out = tmp_path / "rows.csv"
