@@ -40,7 +40,7 @@ def validate_glb() -> Iterator[Callable[..., list[str]]]:
 
 @pytest.fixture(scope="session")
 def nodes() -> ModuleType:
-    """tests/node_programs.py: `newest((22, 18))` is a Node of at least that version, `version(node)` says which."""
+    """tests/node_programs.py: `newest((22, 18))` is a Node of at least that version, `with_npm()` has npm, too."""
     return _module("node_programs")
 
 

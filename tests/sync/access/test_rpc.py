@@ -195,7 +195,7 @@ def test_a_server_with_a_certificate_answers_grpc_with_it(
     stop = asyncio.Event()
     serve_live(
         twin,
-        host="localhost",
+        host="127.0.0.1",
         port=0,
         on_ready=lambda url: None,
         beside=ask,
@@ -205,7 +205,7 @@ def test_a_server_with_a_certificate_answers_grpc_with_it(
         grpc_port=0,
         duration=20,
     )
-    assert told[1:] == ["welcome"] and "gRPC at localhost:" in told[0] and "over TLS" in told[0]
+    assert told[1:] == ["welcome"] and "gRPC at 127.0.0.1:" in told[0] and "over TLS" in told[0]
 
 
 @pytest.mark.parametrize("seed", [1, 2])
