@@ -261,10 +261,22 @@ class LiveServer:
 def wait_until(page: Any, expression: str, seconds: float = 20.0) -> Any:
     """What the expression gives as soon as that is true in JavaScript's sense."""
     deadline = time.monotonic() + seconds
-    while not (value := page.evaluate(expression)):
+    while not (value := _evaluated(page, expression)):
         assert time.monotonic() < deadline, f"still not after {seconds} s: {expression}"
         page.wait_for_timeout(60)
     return value
+
+
+def _evaluated(page: Any, expression: str) -> Any:
+    """Nothing while the page goes to another one."""
+    from playwright.sync_api import Error
+
+    try:
+        return page.evaluate(expression)
+    except Error as error:
+        if "context was destroyed" not in str(error):
+            raise
+        return None
 
 
 @contextmanager

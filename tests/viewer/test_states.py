@@ -57,7 +57,7 @@ def test_a_scene_of_nothing_says_so_and_lists_its_prims(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "empty.usda").write_text('#usda 1.0\ndef Xform "Hall"\n{\n}\n')
-    page = open_page(serve_stage(tmp_path / "empty.usda").url, ready=False)
+    page = open_page(serve_stage(tmp_path / "empty.usda").url, ready=False, forgive=("404",))
     assert "1 prim, and none of them has geometry" in _card(page, until, "empty")
     assert page.get_by_role("tree").get_by_role("treeitem", name="Hall").is_visible()
 
@@ -137,9 +137,10 @@ def test_a_picture_is_of_what_is_seen(live_page: Any, until: Callable[..., Any])
     image = Image.open(BytesIO(Path(download.path()).read_bytes())).convert("RGB")
     pixels = np.asarray(image, float)
     orange = (pixels[..., 0] > 1.6 * pixels[..., 2]) & (pixels[..., 0] > 80)
-    assert image.size == tuple(
-        page.evaluate("[document.querySelector('#canvas').width, document.querySelector('#canvas').height]")
-    )
+    # Its resolution adapts to the machine at any moment; what it shows has the shape of the canvas.
+    box = page.locator("#canvas").bounding_box()
+    assert image.width / image.height == pytest.approx(box["width"] / box["height"], rel=0.01)
+    assert image.width > 200
     assert orange.sum() > 30, "the belt's frame is in the picture"
     assert (pixels.sum(2) == 0).mean() < 0.01, "no transparent background"
 
