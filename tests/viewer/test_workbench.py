@@ -21,7 +21,9 @@ def test_values_alarms_and_history_of_a_live_twin_reach_the_page(
     live_page.click("#tab-alarms")
     assert "The motor is too hot" in live_page.inner_text("#alarms")
     live_page.click("tr[data-alarm='motor.hot'] button")
-    until(live_page, "document.querySelector('tr[data-alarm=\"motor.hot\"]').dataset.state === 'acknowledged'")
+    until(
+        live_page, "document.querySelector('tr[data-alarm=\"motor.hot\"]').dataset.state === 'acknowledged'"
+    )
     assert live.ask("api/alarms")["alarms"][0]["state"] == "acknowledged"
     live.calm()
     until(live_page, "document.querySelector('#tab-alarms .tab-note').textContent === ''")
