@@ -51,7 +51,7 @@ class Form:
     viser_s: float = 8.0
 
 
-QUICK = Form(samples=3, window_s=2.5, clean_s=3.0, bad_s=10.0, latency_s=3.5, viser_s=3.0)
+QUICK = Form(samples=3, window_s=2.5, clean_s=3.0, bad_s=20.0, latency_s=3.5, viser_s=3.0)
 
 
 class Child:
