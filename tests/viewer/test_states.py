@@ -77,8 +77,8 @@ def test_a_lost_link_keeps_the_state_counts_down_and_heals(
     # The countdown is not read out each second.
     assert page.get_attribute(".banner-detail", "aria-hidden") == "true"
     assert page.evaluate("twinstage.values['belt.speed'].value") == 3.5
-    live.start()
     attempts = page.evaluate("twinstage.stats.attempts")
+    live.start()
     until(page, "twinstage.run('link.retry') || twinstage.link === 'live'")
     until(page, "twinstage.link === 'live' && document.querySelector('#banner').hidden", 30)
     assert page.evaluate("twinstage.stats.attempts") > attempts
