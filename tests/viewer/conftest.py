@@ -231,6 +231,14 @@ class LiveServer:
         """All is well again."""
         self.say(**CALM)
 
+    def rest(self) -> None:
+        """Calm, and no alarm is left for the tests that come after."""
+        self.calm()
+        time.sleep(0.5)
+        left = [one["id"] for one in self.ask("api/v1/alarms")["alarms"] if one["state"] != "acknowledged"]
+        if left:
+            self.ask("api/v1/alarms/acknowledge", {"alarms": left, "by": "test"})
+
     def ask(self, path: str, body: Any = None) -> Any:
         """GET, or POST with a body: the JSON that the server answers."""
         import urllib.request
@@ -403,6 +411,20 @@ def live_page(browser: Any, live: LiveServer) -> Iterator[Any]:
 def until() -> Callable[..., Any]:
     """`until(page, expression, seconds=20)`: polls until the expression is true, and gives its value."""
     return wait_until
+
+
+@pytest.fixture(scope="module")
+def wide(live_page: Any) -> None:
+    """Room for the panels of both sides beside the picture."""
+    live_page.set_viewport_size({"width": 1000, "height": 520})
+    live_page.wait_for_timeout(500)
+    for panel in ("tree", "properties"):
+        if not live_page.locator(f"#panel-{panel}").is_visible():
+            live_page.click(f"#tab-{panel}")
+            live_page.wait_for_timeout(200)
+    assert (
+        live_page.locator("#panel-tree").is_visible() and live_page.locator("#panel-properties").is_visible()
+    )
 
 
 @pytest.fixture(scope="module")

@@ -12,15 +12,6 @@ import pytest
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
 
-def at_rest(live: Any) -> None:
-    """No alarm is left for the tests that come after."""
-    live.calm()
-    time.sleep(0.5)
-    left = [one["id"] for one in live.ask("api/v1/alarms")["alarms"] if one["state"] != "acknowledged"]
-    if left:
-        live.ask("api/v1/alarms/acknowledge", {"alarms": left, "by": "test"})
-
-
 @pytest.fixture(scope="module")
 def told(live: Any, live_page: Any, until: Callable[..., Any]) -> Iterator[list[tuple[float, float]]]:
     """(moment [ms], current [A]) of readings 50 ms apart, with a silence of 3 s (max_age is 2 s) in their midst."""
@@ -46,7 +37,7 @@ def told(live: Any, live_page: Any, until: Callable[..., Any]) -> Iterator[list[
     live_page.evaluate("([span, end]) => twinstage.charts.window(span, end)", [span, sent[-1][0] + 250])
     until(live_page, "twinstage.charts.drawn[0]?.lines[0]?.length >= 40")
     yield sent
-    at_rest(live)
+    live.rest()
 
 
 def test_lines_are_what_was_sent_and_gaps_stay_gaps(live_page: Any, told: list[tuple[float, float]]) -> None:

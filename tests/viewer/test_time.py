@@ -11,15 +11,6 @@ import pytest
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
 
-def at_rest(live: Any) -> None:
-    """No alarm is left for the tests that come after."""
-    live.calm()
-    time.sleep(0.5)
-    left = [one["id"] for one in live.ask("api/v1/alarms")["alarms"] if one["state"] != "acknowledged"]
-    if left:
-        live.ask("api/v1/alarms/acknowledge", {"alarms": left, "by": "test"})
-
-
 @pytest.fixture(scope="module")
 def run(live: Any, live_page: Any, until: Callable[..., Any]) -> Iterator[list[tuple[float, float]]]:
     """A ride of the vehicle: (moment [ms since 1970], x [m]) of each reading, an alarm in its midst. Ends at rest."""
@@ -38,7 +29,7 @@ def run(live: Any, live_page: Any, until: Callable[..., Any]) -> Iterator[list[t
     until(live_page, "twinstage.time.firstMs > 0")
     time.sleep(0.6)
     yield told
-    at_rest(live)
+    live.rest()
 
 
 def seek(page: Any, until: Callable[..., Any], ms: float) -> None:

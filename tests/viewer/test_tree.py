@@ -7,24 +7,10 @@ from typing import Any
 
 import pytest
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("wide"), pytest.mark.timeout(180)]
 
 Until = Callable[..., Any]
 TREE = ".tree .row"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def wide(live_page: Any) -> None:
-    """Room for the panels of both sides beside the picture."""
-    live_page.set_viewport_size({"width": 1000, "height": 520})
-    live_page.wait_for_timeout(500)
-    for panel in ("tree", "properties"):
-        if not live_page.locator(f"#panel-{panel}").is_visible():
-            live_page.click(f"#tab-{panel}")
-            live_page.wait_for_timeout(200)
-    assert (
-        live_page.locator("#panel-tree").is_visible() and live_page.locator("#panel-properties").is_visible()
-    )
 
 
 @pytest.fixture(autouse=True)

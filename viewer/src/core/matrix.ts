@@ -67,17 +67,3 @@ export function determinant3(m: Float64Array, i: number): number {
     m[i + 2] * (m[i + 4] * m[i + 9] - m[i + 5] * m[i + 8])
   );
 }
-
-/** x, y, z of the point (x, y, z) carried through m[i..], into `out`. */
-export function transformPoint(
-  out: Float64Array | number[],
-  m: Float64Array,
-  i: number,
-  x: number,
-  y: number,
-  z: number,
-): void {
-  out[0] = m[i] * x + m[i + 1] * y + m[i + 2] * z + m[i + 3];
-  out[1] = m[i + 4] * x + m[i + 5] * y + m[i + 6] * z + m[i + 7];
-  out[2] = m[i + 8] * x + m[i + 9] * y + m[i + 10] * z + m[i + 11];
-}

@@ -1,4 +1,5 @@
 /** The few DOM helpers that the panels share. Text only ever goes in as text. */
+import { strokeIcon } from "./stroke-icon.ts";
 
 type Child = Node | string | null;
 
@@ -60,14 +61,7 @@ const ICONS = {
 export type IconName = keyof typeof ICONS;
 
 export function icon(name: IconName): SVGSVGElement {
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  svg.setAttribute("viewBox", "0 0 16 16");
-  svg.setAttribute("class", "icon");
-  svg.setAttribute("aria-hidden", "true");
-  const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
-  path.setAttribute("d", ICONS[name]);
-  svg.append(path);
-  return svg;
+  return strokeIcon(ICONS[name]);
 }
 
 /** The icon for a USD type. */
