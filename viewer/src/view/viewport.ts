@@ -49,6 +49,8 @@ export class Viewport {
   applyMs = 0;
   /** Frames drawn so far. */
   frames = 0;
+  /** Size of the picture [px]; kept, because to ask the page for it lays it out. */
+  size: { readonly width: number; readonly height: number } = { width: 1, height: 1 };
   readonly section: Section;
   /** What features add to the picture at places in the world. */
   readonly anchored = new Anchored();
@@ -144,8 +146,7 @@ export class Viewport {
   /** One more outline around instances, of its own colour (`outline.set`). */
   addOutline(color: number, width: number, opacity: number): Outline {
     const outline = new Outline(color, width, opacity, this.outlines.length + 3);
-    const { clientWidth, clientHeight } = this.canvas.parentElement as HTMLElement;
-    outline.resize(clientWidth, clientHeight);
+    outline.resize(this.size.width, this.size.height);
     this.outlines.push(outline);
     this.scene.add(outline.group);
     return outline;
@@ -172,12 +173,6 @@ export class Viewport {
   /** What the picture is lit by. */
   get lights(): unknown {
     return this.lighting.told;
-  }
-
-  /** Size of the picture [px]. */
-  get size(): { readonly width: number; readonly height: number } {
-    const { clientWidth, clientHeight } = this.canvas.parentElement as HTMLElement;
-    return { width: clientWidth, height: clientHeight };
   }
 
   /** Where a place of the world is in the picture [px, from the top left]; null behind the eye. */
@@ -262,6 +257,7 @@ export class Viewport {
   private resize(): void {
     const parent = this.canvas.parentElement as HTMLElement;
     const [width, height] = [Math.max(1, parent.clientWidth), Math.max(1, parent.clientHeight)];
+    this.size = { width, height };
     this.renderer.setPixelRatio(Math.min(window.devicePixelRatio || 1, this.quality.level.pixelRatio));
     this.renderer.setSize(width, height, false);
     this.rig.resize(width, height);
