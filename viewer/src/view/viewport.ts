@@ -28,6 +28,13 @@ import { likeTheRenderer } from "./tone.ts";
 
 /** The origin follows the point looked at once it is this far [m]: float32 is then a quarter of a millimetre fine. */
 const REBASE_M = 2000;
+/** How often is asked whether the GPU is done [ms]. */
+const POLL_MS = 5;
+/** Programs that take longer are waited for in the frame that needs them [ms]. */
+const LONGEST_COMPILE_MS = 10_000;
+/** While geometry comes, a picture of what is there at most so often, where drawing takes the processor [ms]. */
+const LOADING_MS = 700;
+const WAIT_MS = 40;
 
 export interface ViewportHandlers {
   /** Before a frame: brings the stage to `now` [ms, performance.now()]; true while there is more to come. */
@@ -101,6 +108,55 @@ export class Viewport {
     this.rig = new CameraRig(canvas, () => this.invalidate());
     new ResizeObserver(() => this.resize()).observe(canvas.parentElement as HTMLElement);
     this.resize();
+  }
+
+  /** Whether all is drawn as it is meant: materials, environment, shadows. The first picture is plainer, and sooner. */
+  get isComplete(): boolean {
+    return !this.lighting.isPlain;
+  }
+
+  /** Calls `then` once all that was drawn so far is really there. */
+  whenShown(then: () => void): void {
+    const gl = this.renderer.getContext() as WebGL2RenderingContext;
+    const fence = gl.fenceSync(gl.SYNC_GPU_COMMANDS_COMPLETE, 0);
+    gl.flush();
+    const look = (): void => {
+      if (fence && !gl.isContextLost() && gl.getSyncParameter(fence, gl.SYNC_STATUS) !== gl.SIGNALED) {
+        window.setTimeout(look, POLL_MS);
+        return;
+      }
+      gl.deleteSync(fence);
+      then();
+    };
+    window.setTimeout(look, 0);
+  }
+
+  /**
+   * From the first picture to the whole one: programs are made while the plain picture stands, then all changes in one frame.
+   * A frame lies between the steps, so that the page answers.
+   */
+  async complete(): Promise<void> {
+    const { stage } = this;
+    if (!stage || this.isComplete) return;
+    this.lighting.isPlain = false;
+    this.relight();
+    const made = stage.asFinished(() => this.compiled());
+    // Until they are there the plain picture needs its plain lights.
+    this.lighting.isPlain = true;
+    this.relight();
+    await Promise.race([made, new Promise((resolve) => window.setTimeout(resolve, LONGEST_COMPILE_MS))]);
+    this.lighting.isPlain = false;
+    this.stage?.finish();
+    this.relight();
+    this.invalidate();
+  }
+
+  /** Begins to make the programs of what is in the scene now; resolves when they can be used without waiting. */
+  private compiled(): Promise<unknown> {
+    const { renderer, scene } = this;
+    if (renderer.extensions.has("KHR_parallel_shader_compile")) return renderer.compileAsync(scene, this.rig.camera);
+    renderer.compile(scene, this.rig.camera);
+    return new Promise<void>((resolve) => this.whenShown(resolve));
   }
 
   /** Shows another scene. `keepCamera`: the user's view stays as it is in the world. */
@@ -206,9 +262,21 @@ export class Viewport {
     this.shadowDue = true;
   }
 
+  /** Pictures of half a scene would only delay the whole one. */
+  private mustWait(now: number): boolean {
+    const { stage } = this;
+    if (!this.lean || !stage || stage.ready || this.isComplete) return false;
+    return now - this.lastFrame < LOADING_MS;
+  }
+
   private frame(now: number): void {
     this.scheduled = false;
     const { stage } = this;
+    if (this.mustWait(now)) {
+      this.scheduled = true;
+      window.setTimeout(() => requestAnimationFrame((later) => this.frame(later)), WAIT_MS);
+      return;
+    }
     const begin = performance.now();
     meter.step?.("apply");
     const more = this.handlers.advance(now);
@@ -229,7 +297,7 @@ export class Viewport {
     this.measureDepths();
     this.renderer.render(this.scene, this.rig.camera);
     this.frames++;
-    if (stage?.ready && this.quality.frame(now - this.lastFrame)) this.resize();
+    if (stage?.ready && this.isComplete && this.quality.frame(now - this.lastFrame)) this.resize();
     this.lastFrame = now;
     this.handlers.drawn(now);
     meter.step?.("drawn");
