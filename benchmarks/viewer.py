@@ -187,7 +187,7 @@ def first_picture(browser: Any, rounds: int) -> None:
                 first.append(page.evaluate("twinstage.readyMs") / 1000)
                 complete.append(page.evaluate("twinstage.completeMs") / 1000)
             context.close()
-    common = "work cell, 1280 x 800, from the navigation until the GPU is done; headless Chromium, SwiftShader on the same cores"
+    common = "work cell, 1280 x 800, from the navigation until the GPU is done; headless Chromium, SwiftShader beside it"
     figure(
         "viewer.first_picture",
         first,
