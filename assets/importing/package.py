@@ -28,6 +28,7 @@ from twinstage.assets.importing.usd_author import new_layer, valid_name
 from twinstage.assets.importing.usd_geometry import Prepared
 from twinstage.assets.importing.usd_interface import write_contents, write_interface
 from twinstage.assets.importing.usd_materials import Looks
+from twinstage.assets.importing.usd_physics import has_physics, write_physics
 from twinstage.base.errors import UserError
 from twinstage.base.finding import Finding
 
@@ -120,6 +121,12 @@ class _Writer:
         if looks.paths:
             layers["materials.usda"] = looks.layer
         layers["geometry.usdc"] = geometry
+        if has_physics(self.document, self.options.collider):
+            physics = new_layer(".usda")
+            with Sdf.ChangeBlock():
+                physics.defaultPrim = root[1:]
+                write_physics(physics, self.document, self.plan, self.made, self.options.collider)
+            layers = {"physics.usda": physics, **layers}
         return self._save(layers, looks)
 
     def _used_materials(self) -> set[int]:

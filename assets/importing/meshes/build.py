@@ -74,7 +74,7 @@ class Builder:
             color = (1.0, 1.0, 1.0)
         normal = textures.get("normal")
         see_through = look.opacity < 1.0 or "opacity" in textures
-        self.materials.append(
+        return self._known(
             Material(
                 name=look.name,
                 base_color=rgb("color", color, 0.8),
@@ -90,7 +90,12 @@ class Builder:
                 double_sided=look.two_sided,
             )
         )
-        return len(self.materials) - 1
+
+    def _known(self, material: Material) -> int:
+        """The number of a material, which is added where there is no equal one."""
+        if material not in self.materials:
+            self.materials.append(material)
+        return self.materials.index(material)
 
     def shape(
         self, shape: Shape, materials: Sequence[int] = (), where: str = "", *, crease: float = CREASE_RAD
@@ -129,7 +134,7 @@ def _sound(shape: Shape) -> tuple[np.ndarray, int]:
     points = np.where(np.isfinite(shape.points), shape.points, 0.0)
     area = np.linalg.norm(face_normals(points, shape.counts, shape.indices), axis=1)
     starts = np.concatenate([[0], np.cumsum(shape.counts)[:-1]]).astype(np.int64)
-    broken = ~np.isfinite(shape.points).all(1)
+    broken: np.ndarray = ~np.isfinite(shape.points).all(axis=1)
     bad = np.logical_or.reduceat(broken[shape.indices], starts)
     low = np.minimum.reduceat(points[shape.indices], starts, axis=0)
     high = np.maximum.reduceat(points[shape.indices], starts, axis=0)

@@ -58,10 +58,13 @@ class Files:
         self.notes: list[Finding] = []
         self._known: dict[str, Path | None] = {}
 
-    def find(self, name: str, what: str, where: str = "") -> Path | None:
-        """The file of that name, or None with a note. `what`: "texture", ...; `where`: place in the file, for the note."""
+    def find(self, name: str, what: str, where: str = "", shown: str = "") -> Path | None:
+        """The file of that name, or None with a note.
+
+        `what`: "texture", ...; `where`: place in the file, for the note; `shown`: the name as the file has it.
+        """
         if name not in self._known:
-            self._known[name] = self._find(name, what, where or self.home.name)
+            self._known[name] = self._find(name, what, where or self.home.name, shown or name)
         return self._known[name]
 
     def image(self, name: str, where: str = "") -> tuple[bytes, str] | None:
@@ -84,11 +87,12 @@ class Files:
         real = file.resolve()
         return any(real.is_relative_to(root.resolve()) for root in (self.folder, *self.roots))
 
-    def _find(self, name: str, what: str, where: str) -> Path | None:
+    def _find(self, name: str, what: str, where: str, shown: str) -> Path | None:
+        code = what.replace(" ", "-")
         text = name.strip().strip('"').replace("\\", "/")
         address = urlparse(text)
         if address.scheme in ("http", "https", "ftp", "data"):
-            self._tell(what, where, f"the {what} {name!r} is an address, which is not fetched")
+            self._tell(f"{code}-address", where, f"the {what} {shown!r} is an address, which is not fetched")
             return None
         if address.scheme == "file":
             text = address.path
@@ -106,18 +110,18 @@ class Files:
                     continue
         near = self._nearby(PurePosixPath(unquote(text)))
         if near is not None:
-            self._tell(f"{what}-moved", where, f"the {what} {name!r} was taken from {near}", severity="info")
+            self._tell(f"{code}-moved", where, f"the {what} {shown!r} was taken from {near}", severity="info")
             return near
         if outside is not None:
             root = Path(*outside.parts[: max(1, len(outside.parts) - len(_below(outside)))]).resolve()
             self._tell(
                 f"{what}-outside",
                 where,
-                f"the {what} {name!r} lies outside {self.folder}, so it was left out",
+                f"the {what} {shown!r} lies outside {self.folder}, so it was left out",
                 f"give --asset-root {root}",
             )
         else:
-            self._tell(f"{what}-missing", where, f"the {what} {name!r} was not found")
+            self._tell(f"{code}-missing", where, f"the {what} {shown!r} was not found")
         return None
 
     def _nearby(self, path: PurePosixPath) -> Path | None:
