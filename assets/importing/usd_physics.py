@@ -1,6 +1,6 @@
 """Bodies, colliders and joints of a document as UsdPhysics, in a layer of their own. Touches pxr.
 
-Joints lie in one scope below the root. Their frames are the document's, turned where an axis is none of X, Y, Z, since the schema
+Joints lie in one scope below the root. Their frames are the document's, turned where an axis is none of X, Y, Z, as the schema
 knows only those; a joint to the world holds to the root prim, so that it stays right where the model is placed. What the schema
 has no word for (greatest speed, effort, friction, a joint that copies another) is kept as custom data `joint`.
 """
@@ -39,7 +39,7 @@ def write_physics(
     made: Sequence[Prepared | None],
     collider: str = "",
 ) -> None:
-    """All of it. `collider`: an approximation for every mesh that is drawn, where the document has no colliders; "" for none."""
+    """All of it. `collider`: an approximation for all meshes where the document has no colliders of its own, "" for none."""
     own = any(node.collider for node in document.nodes)
     surfaces: dict[tuple[float | None, ...], str] = {}
     for n, node in enumerate(document.nodes):

@@ -1,4 +1,4 @@
-"""ROS packages near a file: what `package://NAME/...` and `$(find NAME)` mean. Touches the file system, names and one small file each.
+"""ROS packages near a file: what `package://NAME/...` and `$(find NAME)` mean. Touches the file system.
 
 A folder with a `package.xml` is a package. The one above the file counts, and those that lie beside that one, as in the source
 folder of a workspace. Only their names are read here; what lies in them is read in the limited child.
