@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from twinstage.base.errors import UserError
+from twinstage.cli.assets_import import import_
 from twinstage.cli.common import AssetRoots, Json, print_json
 
 Out = Annotated[
@@ -19,9 +20,10 @@ Out = Annotated[
 app = typer.Typer(
     name="assets",
     no_args_is_help=True,
-    help="Check and label the USD files of designers.",
+    help="Import models, check and label the USD files of designers.",
     rich_markup_mode="rich",
 )
+app.command("import")(import_)
 
 
 @app.command()
