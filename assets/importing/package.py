@@ -190,8 +190,9 @@ class _Writer:
 
     def _size(self, nodes: list[int]) -> tuple[float, float, float]:
         """Edges of the box around all that is drawn, as the nodes stand."""
+        shown = [n for n in nodes if self.document.nodes[n].purpose != "guide"]
         low, high = np.full(3, np.inf), np.full(3, -np.inf)
-        for n in nodes:
+        for n in shown or nodes:
             made = self.made[self.document.nodes[n].geometry]
             assert made is not None
             points = made.mesh.points if made.mesh is not None else _corners(made.box)

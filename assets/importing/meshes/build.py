@@ -139,7 +139,7 @@ def _sound(shape: Shape) -> tuple[np.ndarray, int]:
     low = np.minimum.reduceat(points[shape.indices], starts, axis=0)
     high = np.maximum.reduceat(points[shape.indices], starts, axis=0)
     extent = np.linalg.norm(high - low, axis=1)
-    keep: np.ndarray = (area > 1e-12 * extent * extent) & ~bad
+    keep = np.asarray(area > 1e-12 * extent * extent) & ~bad
     return keep, int((~keep).sum())
 
 

@@ -71,7 +71,7 @@ class RobotBuilder:
         if self.fixed_base and order and self._is_body(self.robot.links[order[0][0]], None):
             frame = np.eye(4)
             self.joints.append(Joint("root_joint", "fixed", -1, self.links[order[0][0]], frame, frame))
-        made = [(joint, self._joint(joint)) for _, joint in order if joint is not None]
+        made = [(hinge, self._joint(hinge)) for _, hinge in order if hinge is not None]
         for joint, found in made:
             if found is not None:
                 numbers[joint.name] = len(self.joints)
