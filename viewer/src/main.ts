@@ -5,6 +5,7 @@
  */
 import { App } from "./app.ts";
 import { Bench } from "./bench.ts";
+import { meter } from "./core/meter.ts";
 import { FEATURES } from "./features/index.ts";
 import { playbackBar } from "./features/recorded/playback-bar.ts";
 import { makeHook, type TwinstageHook } from "./hook.ts";
@@ -48,7 +49,7 @@ try {
   bench.expose("run", (id: string) => bench.runCommand(id));
   bench.expose("work", app.work);
   // For tests and pictures: the connection breaks as if the network had.
-  bench.expose("test", { drop: () => app.link.drop() });
+  bench.expose("test", { drop: () => app.link.drop(), meter });
   if (recorded) bench.addBar(playbackBar(recorded));
   window.twinstage = hook;
   app.start();
