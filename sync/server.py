@@ -34,6 +34,7 @@ from twinstage.sync.assets import Asset, AssetStore, files_below
 from twinstage.sync.cameras import CameraSource, add_camera_routes
 from twinstage.sync.direct import DirectSocket, Pump, count_frames, direct_socket
 from twinstage.sync.edits import Commands, EditSource, edit_calls
+from twinstage.sync.embed import add_embed_routes
 from twinstage.sync.guard import Guard
 from twinstage.sync.hub import Hub
 from twinstage.sync.messages import NO_PROTOCOL, PROTOCOL, TOO_MANY, TRY_LATER
@@ -118,6 +119,7 @@ def create_app(
         Guard,
         allowed_hosts=frozenset(name.lower() for name in allowed_hosts),
         origins=access.origins,
+        embed=access.embed,
         on_refusal=refusal_teller(access),
     )
     add_signin_routes(app, access)
@@ -157,6 +159,7 @@ def create_app(
     if viewer_dir is None:
         app.add_api_route("/", _no_viewer, methods=["GET", "HEAD"])
     else:
+        add_embed_routes(app, access, viewer_dir)
         app.mount("/", _ViewerFiles(directory=viewer_dir, html=True))
     return app
 

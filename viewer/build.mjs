@@ -28,6 +28,14 @@ async function bundle(out) {
     legalComments: "none",
     banner: { js: "/*! Twinstage viewer, Apache-2.0. Contains three.js, fzstd and uPlot, MIT: see *.LICENSE.txt. */" },
   });
+  // For pages of others: the web component, and the view in a notebook (docs/embedding.md).
+  await build({
+    ...shared,
+    entryPoints: { "twin-view": "src/embed/twin-view.ts", notebook: "src/embed/notebook.ts" },
+    outdir: join(out, "embed"),
+    minify: true,
+    banner: { js: "/*! Twinstage, Apache-2.0 */" },
+  });
   await cp(join(root, "src/index.html"), join(out, "index.html"));
   for (const name of ["three", "fzstd", "uplot"])
     await cp(join(root, `node_modules/${name}/LICENSE`), join(out, `${name}.LICENSE.txt`));

@@ -11,13 +11,13 @@ from twinstage.base.errors import UserError
 _PORTS = {"http": 80, "https": 443}
 
 
-def parse_origin(text: str) -> str:
+def parse_origin(text: str, option: str = "--allow-origin") -> str:
     """`https://name[:port]` in lower case, without a default port. UserError for anything else, `*` included."""
     try:
         parts = urlsplit(text.strip().lower())
         port = parts.port
     except ValueError:
-        raise UserError(_sentence(text)) from None
+        raise UserError(_sentence(text, option)) from None
     if (
         parts.scheme not in _PORTS
         or not parts.hostname
@@ -25,14 +25,14 @@ def parse_origin(text: str) -> str:
         or parts.query
         or parts.username
     ):
-        raise UserError(_sentence(text))
+        raise UserError(_sentence(text, option))
     name = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     return f"{parts.scheme}://{name}" + ("" if port in (None, _PORTS[parts.scheme]) else f":{port}")
 
 
-def _sentence(text: str) -> str:
+def _sentence(text: str, option: str) -> str:
     return (
-        f"--allow-origin {text!r} is no origin; one like https://panel.example.com was expected, each by name"
+        f"{option} {text!r} is no origin; one like https://panel.example.com was expected, each by name"
     )
 
 
