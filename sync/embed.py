@@ -7,6 +7,7 @@ GET /embed/twin-view.js    the component; any page may load it, so that it can s
 import asyncio
 import html
 import json
+import logging
 from pathlib import Path
 
 from fastapi import FastAPI, Request
@@ -18,11 +19,14 @@ from twinstage.sync.access.gate import address_of
 from twinstage.sync.access.roles import Refusal
 from twinstage.sync.guard import policy
 
+log = logging.getLogger("twinstage.embed")
 COMPONENT = "/embed/twin-view.js"
 
 
 def add_embed_routes(app: FastAPI, access: Access, viewer_dir: Path) -> None:
     """The routes of this module."""
+
+    told: set[str] = set()  # a browser that asks again and again fills no log
 
     async def page(request: Request) -> Response:
         fault = access.embed.fault(request.headers)
@@ -32,13 +36,16 @@ def add_embed_routes(app: FastAPI, access: Access, viewer_dir: Path) -> None:
             "Vary": "Referer, Sec-Fetch-Dest",
         }
         if fault:
+            if fault not in told and len(told) < 100:
+                told.add(fault)
+                log.warning("%s", fault)
             now_ns = int(asyncio.get_running_loop().time() * 1e9)
             refusal = Refusal("embed", fault, 403)
             access.refuse(refusal, address=address_of(request.scope), what="GET /embed", now_ns=now_ns)
             return JSONResponse({"error": fault}, status_code=403, headers=headers)
         text = await asyncio.to_thread((viewer_dir / "index.html").read_text, "utf-8")
-        told = html.escape(json.dumps(list(access.embed.origins)))
-        marked = text.replace("<head>", f'<head>\n<meta name="twinstage-embed" content="{told}">', 1)
+        origins = html.escape(json.dumps(access.embed.origins))
+        marked = text.replace("<head>", f'<head>\n<meta name="twinstage-embed" content="{origins}">', 1)
         return HTMLResponse(marked, headers=headers)
 
     async def component() -> Response:

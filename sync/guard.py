@@ -57,7 +57,7 @@ class Guard:
         self._app = app
         self._allowed = allowed_hosts | {"localhost"}
         self._origins = origins or Origins()
-        self._embed = embed or Embedders()
+        self._embed = Embedders() if embed is None else embed
         self._on_refusal = on_refusal or (lambda scope, reason, sentence: None)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

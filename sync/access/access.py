@@ -61,7 +61,7 @@ class Access:
         self.jar = CookieJar(key)
         self.limits = limits or Limits()
         self.origins = origins or Origins()
-        self.embed = embed or Embedders()
+        self.embed = Embedders() if embed is None else embed
         self.counts = Counts()
         self._clock = clock or SystemClock()
         self.audit = Audit(self.now, audit)

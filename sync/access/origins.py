@@ -3,11 +3,13 @@
 Programs send no `Origin` header; a browser always does with a websocket, and with what changes something.
 """
 
+import re
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from twinstage.base.errors import UserError
 
+_HOST = re.compile(r"[a-z0-9_.:-]+")  # it goes into a policy: no pattern, no separator
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -20,7 +22,7 @@ def parse_origin(text: str, option: str = "--allow-origin") -> str:
         raise UserError(_sentence(text, option)) from None
     if (
         parts.scheme not in _PORTS
-        or not parts.hostname
+        or not _HOST.fullmatch(parts.hostname or "")
         or parts.path.strip("/")
         or parts.query
         or parts.username
@@ -31,9 +33,7 @@ def parse_origin(text: str, option: str = "--allow-origin") -> str:
 
 
 def _sentence(text: str, option: str) -> str:
-    return (
-        f"{option} {text!r} is no origin; one like https://panel.example.com was expected, each by name"
-    )
+    return f"{option} {text!r} is no origin; one like https://panel.example.com was expected, each by name"
 
 
 class Origins:

@@ -66,6 +66,12 @@ def opened(browser: Any, url: str) -> Iterator[tuple[Any, list[str]]]:
     said: list[str] = []
     page.on("console", lambda message: said.append(message.text))
     page.on("pageerror", lambda error: said.append(f"error {error}"))
+    # Before anything of the page runs.
+    page.add_init_script(
+        """window.asked = []; window.wrong = [];
+        document.addEventListener('twin-signin', (event) => asked.push(event.detail.reason));
+        document.addEventListener('twin-error', (event) => wrong.push(event.detail.text));"""
+    )
     page.goto(url)
     yield page, said
     context.close()
@@ -127,14 +133,19 @@ def test_a_click_inside_is_an_event_outside_and_the_other_way_round(
         assert page.inner_text("#alarms") == "high: The motor is too hot Show"
         page.click("#alarms button")
         until(inside, "twinstage.selected === '/Cell/Belt/Motor'")
-        page.screenshot(path="/tmp/vembed/e1.png")
         # Panels that the page asks for.
         page.evaluate(f"{TWIN}.panels = 'alarms'")
         until(page, f"{TWIN}.ready", 60)
         inside = frame_of(page)
         until(inside, "!!document.querySelector('tr[data-alarm]')")
-        assert inside.evaluate("[...document.querySelectorAll('.tab')].map((tab) => tab.id)") == ["tab-alarms"]
-        assert [text for text in said if not any(fine in text for fine in ("no history", "/Cell/Nothing", "GPU stall"))] == []
+        assert inside.evaluate("[...document.querySelectorAll('.tab')].map((tab) => tab.id)") == [
+            "tab-alarms"
+        ]
+        assert [
+            text
+            for text in said
+            if not any(fine in text for fine in ("no history", "/Cell/Nothing", "GPU stall"))
+        ] == []
 
 
 def test_a_page_that_is_not_named_shows_nothing_and_says_why(
@@ -143,10 +154,9 @@ def test_a_page_that_is_not_named_shows_nothing_and_says_why(
     live = make_live("--allow-embed", "http://panel.example.com")
     pages.twin = live.url
     with opened(browser, f"{pages.origin}/") as (page, said):
-        page.evaluate("document.addEventListener('twin-error', (event) => (window.why = event.detail.text))")
-        until(page, "!!window.why", 30)
-        assert f"twinstage serve --allow-embed {pages.origin}" in page.evaluate("why")
-        assert page.locator("twin-view p").inner_text() == page.evaluate("why")
+        why = until(page, "wrong[0]", 40)
+        assert f"twinstage serve --allow-embed {pages.origin}" in why
+        assert page.locator("twin-view p").inner_text() == why
         assert any("does not answer in this frame" in text for text in said)
         assert any("frame-ancestors" in text for text in said)  # the browser's own sentence
         assert not page.evaluate(f"{TWIN}.ready")
@@ -158,15 +168,25 @@ def test_signing_in_from_within_a_frame(
     browser: Any, make_live: Callable[..., Any], pages: Pages, until: Callable[..., Any], tmp_path: Path
 ) -> None:
     tokens = tmp_path / "tokens.json"
-    made = [sys.executable, "-m", "twinstage", "token", "create", "--role", "viewer", "--name", "panel", "--file"]
+    made = [
+        sys.executable,
+        "-m",
+        "twinstage",
+        "token",
+        "create",
+        "--role",
+        "viewer",
+        "--name",
+        "panel",
+        "--file",
+    ]
     done = subprocess.run([*made, str(tokens)], capture_output=True, text=True, check=True, timeout=60)
     token = re.search(r"twk_\w+", done.stdout)[0]  # type: ignore[index]
     live = make_live("--allow-embed", pages.origin, "--tokens", str(tokens))
     pages.twin = live.url
     with opened(browser, f"{pages.origin}/") as (page, _):
         # By hand, in the frame: nothing of the twin is there before.
-        page.evaluate("document.addEventListener('twin-signin', (event) => (window.asked = event.detail.reason))")
-        until(page, "!!window.asked", 30)
+        until(page, "asked.length > 0", 40)
         inside = frame_of(page)
         inside.fill("#embed-token", "twk_00000000_wrong")
         inside.press("#embed-token", "Enter")

@@ -6,7 +6,8 @@
 import { App } from "./app.ts";
 import { Bench } from "./bench.ts";
 import { Door } from "./embed/door.ts";
-import { featuresFor, Frame } from "./embed/frame.ts";
+import { featuresFor } from "./embed/features-for.ts";
+import { Frame } from "./embed/frame.ts";
 import { FEATURES } from "./features/index.ts";
 import { playbackBar } from "./features/recorded/playback-bar.ts";
 import { makeHook, type TwinstageHook } from "./hook.ts";

@@ -41,5 +41,7 @@ def demo(
     from twinstage.live.demo import run_demo
     from twinstage.sync.access.choices import AccessChoices
 
-    access = AccessChoices(tokens, tls_cert, tls_key, insecure_no_auth, insecure_no_tls, embed=tuple(allow_embed or ()))
+    access = AccessChoices(
+        tokens, tls_cert, tls_key, insecure_no_auth, insecure_no_tls, embed=tuple(allow_embed or ())
+    )
     run_demo(host=host, port=port, out=out, duration=duration, wait=wait, seed=seed, access=access)

@@ -69,6 +69,8 @@ def open_(
         port=port,
         duration=duration,
         hosts=allow_host or (),
-        access=AccessChoices(tokens, tls_cert, tls_key, insecure_no_auth, insecure_no_tls, embed=tuple(allow_embed or ())),
+        access=AccessChoices(
+            tokens, tls_cert, tls_key, insecure_no_auth, insecure_no_tls, embed=tuple(allow_embed or ())
+        ),
         on_ready=ready,
     )

@@ -4,21 +4,12 @@ import { SIGNED_OUT } from "../core/page-state.ts";
 import { formatClock } from "../core/format.ts";
 import { h, setText } from "../ui/dom.ts";
 import { figuresOf } from "../ui/status-figures.ts";
-import type { Feature } from "../workbench.ts";
 import type { Door } from "./door.ts";
 import type { Asked, Look, ToldAlarm } from "./messages.ts";
 
 const WATCH_MS = 250;
 const TIME_MS = 1000;
 const ALARMS_MS = 200;
-/** Bindings of its panels, and what only makes sense in a window of its own. */
-const NEEDS: Readonly<Record<string, readonly string[]>> = { edit: ["bind", "edits"], share: ["views"] };
-
-/** The features of a page with these panels: nobody moves things by accident in a frame. */
-export function featuresFor(panels: readonly string[], features: readonly Feature[]): Feature[] {
-  return features.filter(({ name }) => !NEEDS[name] || NEEDS[name].some((panel) => panels.includes(panel)));
-}
-
 interface Alarm extends Omit<ToldAlarm, "prim"> {
   readonly signal: string;
 }

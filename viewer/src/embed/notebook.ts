@@ -2,6 +2,7 @@
  * A view in a notebook (anywidget): the component, tied to traits of the Python side. The notebook's page tells the kernel where it
  * is shown, so that the twin lets exactly this page frame it; then the frame gets its address.
  */
+import { addressOf } from "./address.ts";
 import { define, type TwinView } from "./twin-view.ts";
 
 /** What anywidget hands over. */
@@ -16,15 +17,7 @@ interface Model {
 
 /** The link may be down for so long before the sentence about the kernel comes [ms]. */
 const PATIENCE_MS = 4000;
-const LOCAL = /^(localhost|127(\.\d+){3}|\[::1\])$/;
 const GONE = "The kernel of this view has ended or was restarted: run the cell again.";
-
-/** Where the browser reaches a port of the kernel's machine: itself, or through the notebook server's proxy. */
-export function addressOf(port: number, template: string, page: Location, base: string): string {
-  if (template) return new URL(template.replaceAll("{port}", String(port)), page.href).href;
-  if (LOCAL.test(page.hostname)) return `http://127.0.0.1:${port}/`;
-  return new URL(`${base}proxy/${port}/`, page.href).href;
-}
 
 /** The notebook server's own base, as JupyterLab and the classic page say it. */
 function baseUrl(): string {

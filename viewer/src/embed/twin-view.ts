@@ -4,11 +4,12 @@
  * A twin in a frame of its own inside any page: `docs/embedding.md` lists attributes, properties, methods and events. Depends
  * on nothing; served by each twin as /embed/twin-view.js.
  */
+import { pageOf } from "./address.ts";
 import { VERSION, type Asked, type Look, type Told, type ToldAlarm, type Vector } from "./messages.ts";
 
 /** When the frame is asked who it is, after it has loaded [ms]; a blocked one never answers. */
 const ASK_MS = [0, 1000, 4000];
-const GIVE_UP_MS = 15_000;
+const GIVE_UP_MS = 10_000;
 
 const STYLE = `
 :host { display: block; position: relative; min-height: 200px; background: #14171a; }
@@ -144,7 +145,7 @@ export class TwinView extends HTMLElement {
     if (!this.src) return this.fail("twin-view: the attribute src, the address of a twin, is missing");
     let url: URL;
     try {
-      url = pageOf(this.src, this.panels, this.getAttribute("theme"));
+      url = pageOf(this.src, this.panels, this.getAttribute("theme"), document.baseURI);
     } catch {
       return this.fail(`twin-view: src ${JSON.stringify(this.src)} is no address`);
     }
@@ -255,16 +256,6 @@ export class TwinView extends HTMLElement {
   private tell(name: string, detail: unknown): void {
     this.dispatchEvent(new CustomEvent(`twin-${name}`, { detail, bubbles: true, composed: true }));
   }
-}
-
-/** The page for frames of a twin, from the address of its page; what comes after `#` stays: a copied link restores the view. */
-export function pageOf(src: string, panels: string, theme: string | null): URL {
-  const url = new URL(src, document.baseURI);
-  if (!/^https?:$/.test(url.protocol)) throw new Error("no http");
-  if (!url.pathname.endsWith("/embed")) url.pathname = url.pathname.replace(/[^/]*$/, "embed");
-  if (panels) url.searchParams.set("panels", panels.trim().replace(/[\s,]+/g, ","));
-  if (theme && !/(^#|&)theme=/.test(url.hash)) url.hash += `${url.hash.length > 1 ? "&" : ""}theme=${theme}`;
-  return url;
 }
 
 export function define(): void {
