@@ -27,6 +27,7 @@ from twinstage.sync.assets import Asset, AssetStore
 from twinstage.sync.cameras import CameraSource, add_camera_routes
 from twinstage.sync.direct import DirectSocket, Pump, count_frames, direct_socket
 from twinstage.sync.edits import Commands, EditSource, edit_calls
+from twinstage.sync.embed import add_embed_routes
 from twinstage.sync.hub import Hub
 from twinstage.sync.messages import NO_PROTOCOL, PROTOCOL, TOO_MANY, TRY_LATER
 from twinstage.sync.overlay.board import Board
@@ -134,6 +135,7 @@ def create_app(
     if viewer_dir is None:
         app.add_api_route("/", _no_viewer, methods=["GET", "HEAD"])
     else:
+        add_embed_routes(app, access, viewer_dir)
         app.mount("/", ViewerFiles(directory=viewer_dir, html=True))
     return app
 
