@@ -26,7 +26,7 @@ from twinstage.sync.access.gate import Gate, address_of, refusal_teller, token_o
 from twinstage.sync.access.routes import Routes
 from twinstage.sync.access.signin import add_signin_routes
 from twinstage.sync.alarms import AlarmSource, alarm_calls
-from twinstage.sync.api.calls import Call, Sources, alive, calls_of
+from twinstage.sync.api.calls import Call, Sources, alive, calls_of, served
 from twinstage.sync.api.files import add_document_routes, add_file_routes
 from twinstage.sync.api.http import add_calls, refused
 from twinstage.sync.api.operation import Refused
@@ -132,6 +132,10 @@ def create_app(
     if cameras is not None:
         add_camera_routes(app, cameras)
     app.state.calls = _calls(api, alarms)
+    if files is None or api is not None:  # a relay says what its twin has
+        hub.serves = served(
+            api, alarms=alarms is not None, edits=edits is not None, overlays=overlays is not None
+        )
     if edits is not None:
         commands = Commands(edits, access)
         hub.take_command, hub.edits = commands.take, lambda: edits.version

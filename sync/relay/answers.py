@@ -118,6 +118,7 @@ class Answers:
             "n": self._publisher.n,
             "edits": hub.edits(),
             "events": hub.events,
+            "serves": hub.serves,
             "ns": str(self._clock.now_ns()),
             "told": [message for n, message in self._publisher.told if n > missed],
             "same": f"state.{hub.revision}.{hub.seq}.{base}",

@@ -50,7 +50,7 @@ export class Bench implements Workbench {
     /** What `expose` adds to. */
     private readonly exposed: object,
   ) {
-    this.rest = new Server(app.base);
+    this.rest = new Server(app.base, (part) => this.serves(part));
     keepLayout(this.store, () => window.matchMedia(NARROW).matches);
     this.labels = new Labels(app.viewport, byId("picture"), (path) => this.dispatch({ type: "select", path }));
     app.on.drawn.add(() => this.labels.draw());
@@ -216,6 +216,10 @@ export class Bench implements Workbench {
 
   get signals(): Store {
     return this.app.store;
+  }
+
+  serves(part: string): boolean {
+    return this.app.link.session.serves?.includes(part) ?? true;
   }
 
   get role(): string {
