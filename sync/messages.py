@@ -280,8 +280,8 @@ class Away(Struct, tag="away", rename="camel"):
 class Playhead(Struct, tag="playhead", rename="camel", omit_defaults=True):
     """The shared playhead as it stands, for one client. `part`: leads, follows or none.
 
-    `leader`: a name, null where nobody leads. `at_ns`: the moment that the leader looked at, at the server's time `said_ns`; null
-    is the newest state. `followers`: names, of `count`.
+    `leader`: a name, null where nobody leads. `at_ns`: the moment that the leader looked at, at the server's time `said_ns`;
+    null is the newest state. `followers`: names, of `count`.
     """
 
     leader: str | None

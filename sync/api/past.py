@@ -85,8 +85,8 @@ OPERATIONS = (
         media=(MEDIA,),
         errors=(404, 503),
         description="Frames of docs/protocol.md, section 5, back to back: a keyframe of the moment, then, with `to`, a tick "
-        f"each 1/`hz` s, on or back to there, at most {MOST_TICKS} and 16 MiB; `tick_ns` is its moment. Header `{REVISION}`: of the "
-        f"scene that the ids are of; `{UNTIL}`: the moment of the last tick. What no binding drives stands as it does now.",
+        f"each 1/`hz` s, on or back to there, at most {MOST_TICKS} and 16 MiB; `tick_ns` is its moment. Header `{REVISION}`: "
+        f"of the scene of the ids; `{UNTIL}`: the moment of the last tick. What no binding drives stands as it does now.",
     ),
     Operation(
         "listPastAlarms",

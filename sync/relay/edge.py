@@ -248,6 +248,8 @@ class Edge:
     ) -> None:
         """In one go: no client sees anything in between."""
         hub = self.hub
+        served = head.get("serves")
+        hub.serves = None if served is None else tuple(str(name) for name in served)
         if scene is not None:
             fetched, mirror = scene
             self._files.scene_is(fetched, mirror.files)
@@ -269,8 +271,6 @@ class Edge:
         self._ever = self._trusted = self.in_step = True
         hub.closed_for = self.why = ""
         self._n, self.edits = head["n"], int(head["edits"])
-        served = head.get("serves")
-        hub.serves = None if served is None else tuple(str(name) for name in served)
         self._heard_s = time.monotonic()
         self._wanted.clear()
         for told in head["told"]:
