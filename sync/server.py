@@ -20,7 +20,7 @@ from twinstage.base.clock import Clock, SystemClock
 from twinstage.sync.access.access import Access
 from twinstage.sync.access.gate import address_of, token_offered, who_of
 from twinstage.sync.alarms import AlarmSource, alarm_calls
-from twinstage.sync.api.calls import Call, Sources, alive, calls_of
+from twinstage.sync.api.calls import Call, Sources, alive, calls_of, served
 from twinstage.sync.api.files import add_document_routes, add_file_routes
 from twinstage.sync.api.http import add_calls
 from twinstage.sync.assets import Asset, AssetStore
@@ -110,6 +110,10 @@ def create_app(
     if cameras is not None:
         add_camera_routes(app, cameras)
     app.state.calls = _calls(api, alarms)
+    if files is None or api is not None:  # a relay says what its twin has
+        hub.serves = served(
+            api, alarms=alarms is not None, edits=edits is not None, overlays=overlays is not None
+        )
     if edits is not None:
         commands = Commands(edits, access)
         hub.take_command, hub.edits = commands.take, lambda: edits.version
