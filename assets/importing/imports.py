@@ -34,7 +34,8 @@ class Wish:
     """What the user says besides the file.
 
     up, units: "" where the file is to be believed. scale: on top. labels: of the whole model. collider: an approximation, ""
-    for none. usdz: one more file that holds all. options: of the importer. roots: folders that the file may reach.
+    for none. usdz: one more file that holds all. options: of the importer. roots: folders that the file may reach; packages:
+    folders by name, which it may reach as package://NAME/.
     """
 
     name: str = ""
@@ -47,6 +48,7 @@ class Wish:
     force: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
     roots: tuple[Path, ...] = ()
+    packages: Mapping[str, Path] = field(default_factory=dict)
 
 
 def import_file(path: Path, out: Path, wish: Wish | None = None, limits: ProbeLimits = LIMITS) -> Written:
@@ -55,9 +57,14 @@ def import_file(path: Path, out: Path, wish: Wish | None = None, limits: ProbeLi
     cls = _checked(path, wish)
     name = wish.name or path.name[: -len(_ending(path, cls.extensions))]
     file, _ = package_names(name)
+    near = cls.packages_near(path.absolute())
+    packages = {**near, **{key: checked_root(folder) for key, folder in wish.packages.items()}}
+    own = [str(checked_root(root)) for root in wish.roots]
     request = {
         "path": str(path.absolute()),
-        "roots": [str(checked_root(root)) for root in wish.roots] + _home_of(cls),
+        "asset_roots": own,
+        "packages": {key: str(folder) for key, folder in packages.items()},
+        "roots": [*own, *map(str, packages.values()), *_home_of(cls)],
         "name": name,
         "labels": list(wish.labels),
         "up": wish.up,

@@ -60,7 +60,7 @@ def evaluate(channel: Channel, times: np.ndarray) -> np.ndarray:
         return _unit(out) if channel.path == "rotation" else out
     if channel.path == "rotation":
         return _slerp(_unit(first), _unit(second), part)
-    return first * (1.0 - part) + second * part
+    return np.asarray(first * (1.0 - part) + second * part)
 
 
 def _hermite(channel: Channel, at: np.ndarray, part: np.ndarray, span: np.ndarray) -> np.ndarray:

@@ -28,6 +28,7 @@ from twinstage.assets.importing.usd_author import new_layer, valid_name
 from twinstage.assets.importing.usd_geometry import Prepared
 from twinstage.assets.importing.usd_interface import set_times, write_contents, write_interface
 from twinstage.assets.importing.usd_materials import Looks
+from twinstage.assets.importing.usd_physics import has_physics, write_physics
 from twinstage.assets.importing.usd_skel import Skeletons
 from twinstage.base.errors import UserError
 from twinstage.base.finding import Finding
@@ -131,6 +132,12 @@ class _Writer:
         if looks.paths:
             layers["materials.usda"] = looks.layer
         layers["geometry.usdc"] = geometry
+        if has_physics(self.document, self.options.collider):
+            physics = new_layer(".usda")
+            with Sdf.ChangeBlock():
+                physics.defaultPrim = root[1:]
+                write_physics(physics, self.document, self.plan, self.made, self.options.collider)
+            layers = {"physics.usda": physics, **layers}
         return self._save(layers, looks)
 
     def _used_materials(self) -> set[int]:
@@ -195,8 +202,9 @@ class _Writer:
 
     def _size(self, nodes: list[int]) -> tuple[float, float, float]:
         """Edges of the box around all that is drawn, as the nodes stand."""
+        shown = [n for n in nodes if self.document.nodes[n].purpose != "guide"]
         low, high = np.full(3, np.inf), np.full(3, -np.inf)
-        for n in nodes:
+        for n in shown or nodes:
             made = self.made[self.document.nodes[n].geometry]
             assert made is not None
             points = made.mesh.points if made.mesh is not None else _corners(made.box)

@@ -14,6 +14,8 @@ from twinstage.assets.importing.names import Names, prim_name
 
 PROTOTYPES = "Prototypes"
 RESERVED = ("Materials", PROTOTYPES)
+JOINTS = "Joints"
+"""Scope of the joints, where a document has some."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ def make_plan(document: Document, name: str, drawn: Sequence[bool], valid: Calla
     nodes, root = document.nodes, f"/{name}"
     naming = _Naming(valid)
     naming.path("", name, name)
-    naming.taken[root] = Names(RESERVED)
+    naming.taken[root] = Names((*RESERVED, *((JOINTS,) if document.joints else ())))
     carries = [_carries(document, node, drawn) for node in nodes]
     skinned = {n for n, node in enumerate(nodes) if carries[n] and _has_skin(document, node)}
     kept = _kept(document, carries, skinned)

@@ -30,6 +30,11 @@ class Importer(BaseModel):
     """Endings of file names, lower case, with the dot."""
     kind: str
 
+    @classmethod
+    def packages_near(cls, path: Path) -> dict[str, Path]:
+        """Packages (package://NAME/) that lie near a file; asked before the child starts, which may then read them."""
+        return {}
+
     def __call__(self, source: Source) -> Document:
         """The document of a file."""
         raise NotImplementedError

@@ -18,7 +18,11 @@ UNITS = {"m": 1.0, "cm": 0.01, "mm": 0.001, "in": 0.0254}
 def import_task(request: dict[str, Any]) -> dict[str, Any]:
     """The child's task: a request of `imports.import_file` -> what was written."""
     path = Path(request["path"])
-    source = Source(path, tuple(Path(root) for root in request["roots"]))
+    source = Source(
+        path,
+        tuple(Path(root) for root in request["asset_roots"]),
+        {name: Path(folder) for name, folder in request["packages"].items()},
+    )
     document = make(importer_for(path), request["options"])(source)
     document = overridden(document, request["up"], request["units"], request["scale"])
     if not document.origin.texts:
@@ -35,7 +39,8 @@ def overridden(document: Document, up: str, units: str, scale: float) -> Documen
     """The document with what the user says about it, "" and 1 for nothing; `scale` comes on top of the units."""
     metres = UNITS[units] if units else document.metres_per_unit
     up_axis: Any = up or document.up_axis
-    return replace(document, metres_per_unit=metres * scale, up_axis=up_axis)
+    notes = tuple(n for n in document.notes if not (units and n.code == "import.no-unit"))
+    return replace(document, notes=notes, metres_per_unit=metres * scale, up_axis=up_axis)
 
 
 def _zipped(written: Written, folder: Path) -> Written:

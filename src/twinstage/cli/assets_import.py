@@ -47,6 +47,14 @@ def import_(
         list[str] | None,
         typer.Option("--set", help="NAME=VALUE, an option of the file's importer.", show_default=False),
     ] = None,
+    package: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--package",
+            help="NAME=DIR, a ROS package that a robot's file names; those beside the file are found.",
+            show_default=False,
+        ),
+    ] = None,
     usdz: Annotated[bool, typer.Option("--usdz", help="Write NAME.usdz, too: all in one file.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace what an import wrote before.")] = False,
     asset_root: AssetRoots = None,
@@ -70,6 +78,7 @@ def import_(
         force=force,
         options=_options(set_ or []),
         roots=tuple(asset_root or ()),
+        packages=_packages(package or []),
     )
     written = import_file(file, out, wish)
     if json_:
@@ -86,6 +95,16 @@ def _options(texts: list[str]) -> dict[str, Any]:
             raise UserError(f"--set {text!r} is not of the form NAME=VALUE")
         options[key] = value
     return options
+
+
+def _packages(texts: list[str]) -> dict[str, Path]:
+    packages = {}
+    for text in texts:
+        name, equals, folder = text.partition("=")
+        if not (name and equals and folder):
+            raise UserError(f"--package {text!r} is not of the form NAME=DIR")
+        packages[name] = Path(folder)
+    return packages
 
 
 def _as_json(written: "Written", out: Path) -> dict[str, Any]:
@@ -106,7 +125,8 @@ def _tell(written: "Written", out: Path) -> None:
         print("  is that its size? --units says the unit of the file's lengths, --scale changes it")
     for note in written.notes[:MOST_NOTES]:
         where = f"{note.path}: " if note.path else ""
-        print(f"  note: {where}{note.message}")
+        advice = f"; {note.fix}" if note.fix else ""
+        print(f"  note: {where}{note.message}{advice}")
     if len(written.notes) > MOST_NOTES:
         print(f"  note: and {len(written.notes) - MOST_NOTES} more; --json lists them")
 
