@@ -36,6 +36,15 @@ def by_property(animation: Animation) -> dict[tuple[int, str], Channel]:
     return {(channel.node, channel.path): channel for channel in animation.channels}
 
 
+def together(animations: Sequence[Animation]) -> tuple[Animation, ...]:
+    """Animations of which no two move the same thing play together: programs export one for each object of a scene."""
+    properties = [key for animation in animations for key in by_property(animation)]
+    if len(animations) < 2 or len(properties) > len(set(properties)):
+        return tuple(animations)
+    channels = tuple(channel for animation in animations for channel in animation.channels)
+    return (Animation(", ".join(a.name for a in animations)[:120], channels),)
+
+
 def codes_of(times: np.ndarray, rate: float) -> list[float]:
     """Time codes; those that lie a rounding error off a whole frame are whole."""
     codes = np.asarray(times, np.float64) * rate

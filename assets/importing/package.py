@@ -12,7 +12,7 @@ The same document gives the same bytes. Touches pxr and files.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ import numpy as np
 from twinstage.assets.importing import usd_geometry, usd_motion, usd_nodes
 from twinstage.assets.importing.document import Document, Mesh, note
 from twinstage.assets.importing.document_check import validate
+from twinstage.assets.importing.motion import together
 from twinstage.assets.importing.names import file_name, prim_name
 from twinstage.assets.importing.plan import Plan, make_plan
 from twinstage.assets.importing.standard import standardize
@@ -83,17 +84,26 @@ class _Writer:
     def __init__(self, document: Document, folder: Path, file: str, root: str, options: Options) -> None:
         self.document, self.folder, self.file, self.options = document, folder, file, options
         self.notes: dict[Finding, None] = dict.fromkeys(document.notes)
+        self._play_together()
         self.made = [self._prepare(n) for n in range(len(document.geometry))]
         drawn = [one is not None for one in self.made]
         self.plan: Plan = make_plan(document, root, drawn, valid_name)
         if not any(self.plan.geometry):
             raise UserError("the file holds nothing that can be drawn: no face, line or point is left")
 
+    def _play_together(self) -> None:
+        """Animations that move different things become one."""
+        before = self.document.animations
+        self.document = replace(self.document, animations=together(before))
+        if len(self.document.animations) < len(before):
+            text = f"{len(before)} animations move different things, so they play together"
+            self.notes[note("animation", "animations", text, severity="info")] = None
+
     def _prepare(self, n: int) -> Prepared | None:
         item = self.document.geometry[n]
         where = f"geometry {n}" + (f" {item.name!r}" if item.name else "")
         if isinstance(item, Mesh):
-            item = usd_geometry.with_colors_of(self.document, item)
+            item = usd_geometry.fitted(self.document, item)
         made = usd_geometry.prepare(item)
         if made is None:
             self.notes[note("empty", where, "it has no face with an area, so it is left out")] = None

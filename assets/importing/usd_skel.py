@@ -115,8 +115,9 @@ class Skeletons:
                 locals_.append(compose_trs(t[k], r[k], s[k]))
         out = []
         for local in locals_:
-            points = skinned(mesh.points, joints, mesh.weights, rig, local)
-            out.append(np.stack([points.min(0), points.max(0)]))
+            for offsets in (0.0, *(morph.offsets for morph in mesh.morphs[:MAX_POSES])):
+                points = skinned(mesh.points + offsets, joints, mesh.weights, rig, local)
+                out.append(np.stack([points.min(0), points.max(0)]))
         self.boxes[n] = out[0]
         return out
 
