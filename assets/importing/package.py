@@ -12,23 +12,25 @@ The same document gives the same bytes. Touches pxr and files.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from twinstage.assets.importing import usd_geometry, usd_nodes
+from twinstage.assets.importing import usd_geometry, usd_motion, usd_nodes
 from twinstage.assets.importing.document import Document, Mesh, note
 from twinstage.assets.importing.document_check import validate
+from twinstage.assets.importing.motion import together
 from twinstage.assets.importing.names import file_name, prim_name
 from twinstage.assets.importing.plan import Plan, make_plan
 from twinstage.assets.importing.standard import standardize
 from twinstage.assets.importing.usd_author import new_layer, valid_name
 from twinstage.assets.importing.usd_geometry import Prepared
-from twinstage.assets.importing.usd_interface import write_contents, write_interface
+from twinstage.assets.importing.usd_interface import set_times, write_contents, write_interface
 from twinstage.assets.importing.usd_materials import Looks
 from twinstage.assets.importing.usd_physics import has_physics, write_physics
+from twinstage.assets.importing.usd_skel import Skeletons
 from twinstage.base.errors import UserError
 from twinstage.base.finding import Finding
 
@@ -82,17 +84,26 @@ class _Writer:
     def __init__(self, document: Document, folder: Path, file: str, root: str, options: Options) -> None:
         self.document, self.folder, self.file, self.options = document, folder, file, options
         self.notes: dict[Finding, None] = dict.fromkeys(document.notes)
+        self._play_together()
         self.made = [self._prepare(n) for n in range(len(document.geometry))]
         drawn = [one is not None for one in self.made]
         self.plan: Plan = make_plan(document, root, drawn, valid_name)
         if not any(self.plan.geometry):
             raise UserError("the file holds nothing that can be drawn: no face, line or point is left")
 
+    def _play_together(self) -> None:
+        """Animations that move different things become one."""
+        before = self.document.animations
+        self.document = replace(self.document, animations=together(before))
+        if len(self.document.animations) < len(before):
+            text = f"{len(before)} animations move different things, so they play together"
+            self.notes[note("animation", "animations", text, severity="info")] = None
+
     def _prepare(self, n: int) -> Prepared | None:
         item = self.document.geometry[n]
         where = f"geometry {n}" + (f" {item.name!r}" if item.name else "")
         if isinstance(item, Mesh):
-            item = usd_geometry.with_colors_of(self.document, item)
+            item = usd_geometry.fitted(self.document, item)
         made = usd_geometry.prepare(item)
         if made is None:
             self.notes[note("empty", where, "it has no face with an area, so it is left out")] = None
@@ -117,7 +128,17 @@ class _Writer:
         geometry = new_layer(".usdc")
         with Sdf.ChangeBlock():
             usd_nodes.write_root(geometry, root, "Xform")
-            usd_nodes.write_nodes(geometry, self.document, self.plan, self.made, looks.paths, {})
+            clips = usd_motion.make_clips(geometry, self.document, self.plan, valid_name)
+            moved, bare = usd_motion.animated(self.document), len(clips) > 1
+            usd_nodes.write_nodes(
+                geometry, self.document, self.plan, self.made, looks.paths, moved, bare=bare
+            )
+            skeletons = Skeletons(geometry, self.document, self.plan, self.made, looks.paths, clips)
+            skeletons.write()
+            usd_motion.write_motion(geometry, self.document, self.plan, clips)
+        self.notes.update(skeletons.notes)
+        self.boxes, self.clips, self.times = skeletons.boxes, clips, usd_motion.times_of(clips)
+        set_times(geometry, self.times)
         if looks.paths:
             layers["materials.usda"] = looks.layer
         layers["geometry.usdc"] = geometry
@@ -155,13 +176,14 @@ class _Writer:
         for name, text in self.document.origin.texts:
             (self.folder / name).write_bytes(text)
             files.append(name)
-        write_contents(payload / "contents.usda", list(layers), self.plan.root)
+        write_contents(payload / "contents.usda", list(layers), self.plan.root, self.times)
         prims = write_interface(
             self.folder / f"{self.file}.usda",
             self.document,
             self.plan.root,
             f"./{PAYLOAD}/contents.usda",
             self.options.labels,
+            self.times,
         )
         files += [f"{PAYLOAD}/contents.usda", f"{self.file}.usda"]
         return self._written(prims, looks, tuple(sorted(files)))
@@ -182,7 +204,7 @@ class _Writer:
             joints=len(document.joints),
             cameras=sum(map(bool, plan.cameras)),
             lights=sum(map(bool, plan.lights)),
-            animations=(),
+            animations=tuple((clip.animation.name, clip.seconds) for clip in self.clips),
             size=self._size(nodes),
             files=files,
             notes=tuple(self.notes),
@@ -196,7 +218,9 @@ class _Writer:
             made = self.made[self.document.nodes[n].geometry]
             assert made is not None
             points = made.mesh.points if made.mesh is not None else _corners(made.box)
-            world = np.eye(4) if n in self.plan.deformed else self.plan.worlds[n]
+            world = self.plan.worlds[n]
+            if n in self.boxes:  # a skinned mesh, in the model's frame
+                points, world = self.boxes[n], np.eye(4)
             placed = points.astype(np.float64) @ world[:3, :3].T + world[:3, 3]
             low, high = np.minimum(low, placed.min(0)), np.maximum(high, placed.max(0))
         x, y, z = (high - low).tolist()

@@ -105,11 +105,11 @@ def vectors(values: np.ndarray, kind: str) -> Any:
     """Rows as a Vt array: kind "Vec3f", "Vec2f", "Vec4f", "Vec3h", "Quatf" (rows wxyz)."""
     from pxr import Vt
 
-    if kind == "Quatf":  # pxr keeps the imaginary part first
-        rows = np.ascontiguousarray(np.asarray(values, np.float32)[:, [1, 2, 3, 0]])
-        return Vt.QuatfArray.FromNumpy(rows)
     dtype = np.float16 if kind.endswith("h") else np.float32
-    return getattr(Vt, f"{kind}Array").FromNumpy(np.ascontiguousarray(values, dtype))
+    rows = np.asarray(values, dtype) + dtype(0)  # no negative zeros
+    if kind == "Quatf":  # pxr keeps the imaginary part first
+        rows = rows[:, [1, 2, 3, 0]]
+    return getattr(Vt, f"{kind}Array").FromNumpy(np.ascontiguousarray(rows))
 
 
 def integers(values: np.ndarray) -> Any:

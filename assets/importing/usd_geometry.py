@@ -214,9 +214,14 @@ def _extent(prim: Any, box: np.ndarray) -> None:
     attribute(prim, "extent", "float3[]", vectors(box, "Vec3f"))
 
 
-def with_colors_of(document: Document, item: Mesh) -> Mesh:
-    """A mesh whose colours hold the factor of the material that reads them, where one material is all it has."""
+def fitted(document: Document, item: Mesh) -> Mesh:
+    """A mesh that says what USD keeps on meshes and the document on materials: both sides, and a factor of its colours.
+
+    The factor is that of the materials that read the colours, where they have the same.
+    """
     numbers = {subset.material for subset in item.subsets} or {item.material}
+    if any(document.materials[n].double_sided for n in numbers if n >= 0):
+        item = replace(item, double_sided=True)
     if item.colors is None or -1 in numbers:
         return item
     looks = [document.materials[n] for n in sorted(numbers)]

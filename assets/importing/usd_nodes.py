@@ -34,8 +34,10 @@ def write_nodes(
     made: Sequence[Prepared | None],
     materials: Mapping[int, str],
     animated: Mapping[int, frozenset[str]],
+    *,
+    bare: bool = False,
 ) -> None:
-    """All prims but skeletons. `animated`: properties that will get samples, by node."""
+    """All prims but skeletons. `animated`: properties that will get samples, by node; `bare`: they get no default here."""
     _write_prototypes(layer, document, plan, made, materials)
     for n, node in enumerate(document.nodes):
         path = plan.nodes[n]
@@ -56,7 +58,7 @@ def write_nodes(
         inner = (
             shape_scale(document.geometry[node.geometry]) if sole and plan.geometry[n] else (1.0, 1.0, 1.0)
         )
-        write_transform(prim, node.transform, animated.get(n, frozenset()), inner)
+        write_transform(prim, node.transform, animated.get(n, frozenset()), inner, bare=bare)
         if plan.geometry[n] and not sole and n not in plan.deformed:
             inner = shape_scale(document.geometry[node.geometry])
             write_transform(layer.GetPrimAtPath(plan.geometry[n]), Transform(), frozenset(), inner)
@@ -114,15 +116,19 @@ def write_transform(
     transform: Transform,
     animated: frozenset[str],
     inner: tuple[float, float, float] = (1.0, 1.0, 1.0),
+    *,
+    bare: bool = False,
 ) -> None:
     """Translate, orient and scale ops, each only where it does something or has samples; a matrix only where there is shear.
 
-    `inner`: a scale that is applied before all others.
+    `inner`: a scale that is applied before all others. `bare`: what is animated gets no value.
     """
     if transform.matrix is not None:
         local = transform.to_matrix() * np.array([*inner, 1.0])
         translation, rotation, scale, shear = decompose_trs(local[None])
-        if shear[0] > 1e-9 * max(float(np.abs(scale).max()), 1e-30):
+        if not animated & {"translation", "rotation", "scale"} and shear[0] > 1e-9 * max(
+            float(np.abs(scale).max()), 1e-30
+        ):
             attribute(prim, "xformOp:transform", "matrix4d", matrix(local))
             attribute(prim, "xformOpOrder", "token[]", tokens(["xformOp:transform"]), uniform=True)
             return
@@ -136,13 +142,16 @@ def write_transform(
         scale = np.array(transform.scale, np.float64) * np.array(inner)
     order = []
     if np.any(translation != 0) or "translation" in animated:
-        attribute(prim, "xformOp:translate", "double3", tuple((translation + 0.0).tolist()))
+        value: Any = tuple((translation + 0.0).tolist())
+        attribute(prim, "xformOp:translate", "double3", None if bare and "translation" in animated else value)
         order.append("xformOp:translate")
     if abs(abs(rotation[0]) - 1.0) > 1e-15 or "rotation" in animated:
-        attribute(prim, "xformOp:orient", "quatd", quat((rotation + 0.0).tolist(), double=True))
+        value = quat((rotation + 0.0).tolist(), double=True)
+        attribute(prim, "xformOp:orient", "quatd", None if bare and "rotation" in animated else value)
         order.append("xformOp:orient")
     if np.any(scale != 1) or "scale" in animated:
-        attribute(prim, "xformOp:scale", "double3", tuple(scale.tolist()))
+        value = tuple(scale.tolist())
+        attribute(prim, "xformOp:scale", "double3", None if bare and "scale" in animated else value)
         order.append("xformOp:scale")
     if order:
         attribute(prim, "xformOpOrder", "token[]", tokens(order), uniform=True)
