@@ -65,8 +65,8 @@ class RobotBuilder:
         for text in self.robot.notes:
             self.builder.tell("urdf", self.file.name, text, severity="info")
         order = self._order()
-        for name, joint in order:
-            self._link(self.robot.links[name], joint)
+        for name, above in order:
+            self._link(self.robot.links[name], above)
         numbers: dict[str, int] = {}
         if self.fixed_base and order and self._is_body(self.robot.links[order[0][0]], None):
             frame = np.eye(4)

@@ -25,8 +25,12 @@ ARMS = {
 }
 COLOURS = """<?xml version="1.0"?>
 <robot xmlns:xacro="http://ros.org/wiki/xacro">
-  <xacro:macro name="material_abb_orange"><material name=""><color rgba="0.7372549 0.3490196 0.1607843 1"/></material></xacro:macro>
-  <xacro:macro name="material_abb_black"><material name=""><color rgba="0.1882353 0.1960784 0.2039216 1"/></material></xacro:macro>
+  <xacro:macro name="material_abb_orange">
+    <material name=""><color rgba="0.7372549 0.3490196 0.1607843 1"/></material>
+  </xacro:macro>
+  <xacro:macro name="material_abb_black">
+    <material name=""><color rgba="0.1882353 0.1960784 0.2039216 1"/></material>
+  </xacro:macro>
   <xacro:macro name="material_abb_yellow"><material name=""><color rgba="1 1 0 1"/></material></xacro:macro>
 </robot>
 """
@@ -87,7 +91,8 @@ class Arm:
             f"  - {{id: q.{name}, source: a, field: {name}, unit: {'rad' if kind != 'prismatic' else 'm'}, type: f64}}\n"
             for name, kind in kinds.items()
         )
-        source = "{uri: 'memory:a', reader: {format: jsonl, layout: long, time: {field: t, unit: s, epoch: unix}, name: n, value: v}}"
+        time = "time: {field: t, unit: s, epoch: unix}"
+        source = f"{{uri: 'memory:a', reader: {{format: jsonl, layout: long, {time}, name: n, value: v}}}}"
         contract = parse_contract(f"contract: 1\nsources:\n  a: {source}\nsignals:\n{signals}")
         assert not list(make_slots(bindings, self.opened))
         self.snapshot = read_snapshot(self.opened)
