@@ -93,8 +93,8 @@ class RobotBuilder:
 
     def _order(self) -> list[tuple[str, UrdfJoint | None]]:
         below: dict[str, list[UrdfJoint]] = {}
-        for joint in self.robot.joints.values():
-            below.setdefault(joint.parent, []).append(joint)
+        for hinge in self.robot.joints.values():
+            below.setdefault(hinge.parent, []).append(hinge)
         out: list[tuple[str, UrdfJoint | None]] = []
         waiting: list[tuple[str, UrdfJoint | None]] = [(root_link(self.robot), None)]
         while waiting:

@@ -10,14 +10,7 @@ import numpy as np
 import pytest
 
 from twinstage.assets.check import check_stage
-from twinstage.scene.bindings import parse_bindings
 from twinstage.scene.joints import joint_limits
-from twinstage.scene.plan import compile_bindings
-from twinstage.scene.read import read_snapshot
-from twinstage.scene.slots import make_slots
-from twinstage.scene.stage import open_stage
-from twinstage.telemetry.contract import parse_contract
-from twinstage.telemetry.state import StateTable
 
 ARMS = {
     "abb": ("abb_irb2400/urdf/irb2400.urdf", "abb_irb2400/usd/abb_irb2400.usda", "colour_abb_orange"),
@@ -76,47 +69,6 @@ def kinematics(urdf: Path, q: dict[str, float]) -> dict[str, np.ndarray]:
     return {link.get("name", ""): world(link.get("name", "")) for link in root.findall("link")}
 
 
-class Arm:
-    """A stage with a signal `q.JOINT` for each of these joints."""
-
-    def __init__(self, stage: Path, kinds: dict[str, str]) -> None:
-        self.opened = open_stage(stage, probe=False)
-        joints = [
-            p for p in self.opened.stage.Traverse() if p.GetName() in kinds and "Joint" in p.GetTypeName()
-        ]
-        assert {p.GetName() for p in joints} == set(kinds)
-        lines = [f"  - {{kind: joint, prim: {p.GetPath()}, signal: q.{p.GetName()}}}\n" for p in joints]
-        bindings = parse_bindings("bindings: 1\ncontract: c.yaml\nbindings:\n" + "".join(lines))
-        signals = "".join(
-            f"  - {{id: q.{name}, source: a, field: {name}, unit: {'rad' if kind != 'prismatic' else 'm'}, type: f64}}\n"
-            for name, kind in kinds.items()
-        )
-        time = "time: {field: t, unit: s, epoch: unix}"
-        source = f"{{uri: 'memory:a', reader: {{format: jsonl, layout: long, {time}, name: n, value: v}}}}"
-        contract = parse_contract(f"contract: 1\nsources:\n  a: {source}\nsignals:\n{signals}")
-        assert not list(make_slots(bindings, self.opened))
-        self.snapshot = read_snapshot(self.opened)
-        self.plan = compile_bindings(bindings, contract, self.opened, self.snapshot)
-        self.state = StateTable(contract)
-        self.now = self.snapshot
-        self.ordinal = 0
-
-    def move(self, q: dict[str, float]) -> None:
-        """Set coordinates and evaluate."""
-        self.ordinal += 1
-        for name, value in q.items():
-            self.state.set(f"q.{name}", value, self.ordinal)
-        columns = self.plan.evaluate(self.state, self.ordinal)
-        self.now = self.now.moved(columns.pose, columns.visibility)
-
-    def links(self) -> dict[str, np.ndarray]:
-        """World matrices of the nodes by name; of equal names, that nearest to the root."""
-        found: dict[str, np.ndarray] = {}
-        for path in sorted(self.snapshot.prims.path, key=lambda p: p.count("/")):
-            found.setdefault(path.rpartition("/")[2], self.now.node_world[self.snapshot.prims.index_of[path]])
-        return found
-
-
 def joint_kinds(urdf: Path) -> dict[str, str]:
     return {
         j.get("name", ""): j.get("type", "")
@@ -125,7 +77,7 @@ def joint_kinds(urdf: Path) -> dict[str, str]:
     }
 
 
-def assert_follows(arm: Arm, urdf: Path, q: dict[str, float]) -> None:
+def assert_follows(arm: Any, urdf: Path, q: dict[str, float]) -> None:
     expected, got = kinematics(urdf, q), arm.links()
     for name, matrix in expected.items():
         assert np.abs(got[name][:3, 3] - matrix[:3, 3]).max() < 1e-6, name
@@ -134,7 +86,7 @@ def assert_follows(arm: Arm, urdf: Path, q: dict[str, float]) -> None:
 
 @pytest.mark.parametrize("name", ARMS)
 def test_each_joint_moves_what_hangs_on_it(
-    name: str, shared: Path, imported: Callable[..., tuple[Path, Any]]
+    name: str, shared: Path, imported: Callable[..., tuple[Path, Any]], arms: Any
 ) -> None:
     urdf = shared / "assets/industrial" / ARMS[name][0]
     stage, written = imported(urdf, labels=("robot_arm",))
@@ -142,7 +94,7 @@ def test_each_joint_moves_what_hangs_on_it(
     assert len(kinds) == 6
     assert not written.notes
     assert [f for f in check_stage(stage) if f.severity != "info"] == []
-    arm = Arm(stage, kinds)
+    arm = arms(stage, kinds)
     assert_follows(arm, urdf, {})
     for joint in kinds:
         alone = {other: 0.7 if other == joint else 0.0 for other in kinds}
