@@ -26,10 +26,10 @@ async function bundle(out) {
     outdir: out,
     minify: true,
     legalComments: "none",
-    banner: { js: "/*! Twinstage viewer, Apache-2.0. Contains three.js, fzstd and uPlot, MIT: see *.LICENSE.txt. */" },
+    banner: { js: "/*! Twinstage viewer, Apache-2.0. Contains three.js and uPlot, MIT: see *.LICENSE.txt. */" },
   });
   await cp(join(root, "src/index.html"), join(out, "index.html"));
-  for (const name of ["three", "fzstd", "uplot"])
+  for (const name of ["three", "uplot"])
     await cp(join(root, `node_modules/${name}/LICENSE`), join(out, `${name}.LICENSE.txt`));
   // The JavaScript client and its example, so that a twin serves them as /client/.
   await mkdir(join(out, "client"));
