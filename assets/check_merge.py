@@ -3,6 +3,7 @@
 Pure. Also what a finding is shortened to where there are very many of a kind.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
@@ -114,7 +115,7 @@ def _prim(finding: Finding) -> str:
 
 def _worded(finding: Finding) -> Finding:
     """Without the path in front, which stands beside; and with the remedy of its rule."""
-    message = finding.message
+    message = re.sub(r"^material (/\S+): ", "", finding.message) if finding.path else finding.message
     if finding.path:
         prim = _prim(finding)
         for prefix in (f"{finding.path}: ", f"{prim}: "):

@@ -5,7 +5,6 @@ from typing import Any
 
 from twinstage.assets.rules.table import Fault, rule
 
-
 KNOWN = (
     "Mesh", "Xform", "Scope", "Material", "Shader", "Cube", "Sphere", "Cylinder", "Cone", "Capsule", "Plane", "Camera",
     "PointInstancer", "GeomSubset", "DistantLight", "DomeLight", "SphereLight", "RectLight", "SkelRoot", "NodeGraph",
