@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from twinstage.base.errors import UserError, did_you_mean
 from twinstage.base.finding import Finding
-from twinstage.scene.asset_paths import AllowedFolders, check_used_layers
+from twinstage.scene.asset_paths import AllowedFolders, check_used_layers, outer_file
 from twinstage.scene.pause import no_cycle_search
 from twinstage.scene.probe import Depth, ProbeLimits, probe_stage, tell_reason
 from twinstage.scene.safe.expansion import within_bounds
@@ -54,6 +54,7 @@ class OpenedStage:
         findings: what is doubtful but no reason to refuse.
         kept: layers that the screen visited or made: dropped, they would be read from their files again, unscreened.
         clean: stamps of all files of a stage in which the screen had nothing to change, else None.
+        documents: MaterialX documents that the screen made layers of.
     """
 
     stage: Any
@@ -67,6 +68,7 @@ class OpenedStage:
     findings: tuple[Finding, ...] = ()
     kept: tuple[Any, ...] = ()
     clean: tuple[Stamp, ...] | None = None
+    documents: tuple[str, ...] = ()
 
 
 @no_cycle_search()
@@ -80,6 +82,7 @@ def open_stage(
     limits: ProbeLimits | None = None,
     depth: Depth = "snapshot",
     mtlx_text: MtlxText | None = None,
+    digests: dict[Stamp, bytes] | None = None,
 ) -> OpenedStage:
     """Open the stage of a file.
 
@@ -87,7 +90,7 @@ def open_stage(
     the materials and prototypes that they use), None for all. `probe=False` skips the child process, for files that were
     opened before or that we wrote; `depth` says how far the child goes: "open" composes, "snapshot" reads all that
     `read_snapshot` reads, so that files which the USD library composes but cannot read do no harm here. `mtlx_text` converts
-    MaterialX documents; None: our own.
+    MaterialX documents; None: our own. `digests`: SHA-256 of files in a known state, kept from one opening to the next.
 
     What leads outside the allowed folders, or would make the USD library hang, is left out with a finding, and so are
     instances that expand beyond the limits. Raises UserError for a missing, broken or truncated file, a wrong extension
@@ -102,15 +105,15 @@ def open_stage(
     allowed = AllowedFolders(file, roots)
     quiet = UsdUtils.CoalescingDiagnosticDelegate()
     try:
-        screened = _screened(file, allowed, mtlx_text or own_mtlx_text(), tried.get("clean"))
-        session, layers = _session_layers()
+        screened = screened_stage(file, allowed, mtlx_text or own_mtlx_text(), tried.get("clean"))
+        session, layers = session_layers()
         loading = Usd.Stage.LoadAll if load == "all" else Usd.Stage.LoadNone
-        stage = _compose(Usd, screened.root, session, loading, population)
+        stage = compose(screened.root, session, loading, population)
     except Tf.ErrorException as problem:
         raise UserError(f"stage {file} cannot be read: {tell_reason(problem)}") from None
     check_used_layers(stage, allowed)
     stage.SetEditTarget(session)
-    units = _meters_per_unit(screened.root, file)
+    units = meters_per_unit(screened.root, file)
     expansion = within_bounds(stage)
     found = (*_unit_findings(screened.root, units), *screened.findings, *expansion, *diagnostics(quiet))
     return OpenedStage(
@@ -119,16 +122,17 @@ def open_stage(
         path=file,
         allowed=allowed,
         meters_per_unit=units,
-        up_axis=_up_axis(screened.root, file),
-        time_codes_per_second=_time_codes(screened.root, file),
-        hash=_hash_layers(stage, screened, allowed),
+        up_axis=up_axis(screened.root, file),
+        time_codes_per_second=time_codes(screened.root, file),
+        hash=_hash_layers(stage, screened, allowed, digests),
         findings=(*found, *_empty(stage, file, found)),
         kept=(*screened.layers, *screened.made),
         clean=screened.clean,
+        documents=screened.documents,
     )
 
 
-def _screened(file: Path, allowed: AllowedFolders, text: MtlxText | None, clean: Any) -> Screened:
+def screened_stage(file: Path, allowed: AllowedFolders, text: MtlxText | None, clean: Any) -> Screened:
     """The screen, or, where the child just found nothing to screen out and no file changed since, the root layer alone."""
     try:
         unchanged = clean is not None and all(stamp(name) == (name, *rest) for name, *rest in clean)
@@ -181,7 +185,8 @@ def _root_layer(file: Path) -> Any:
     return layer
 
 
-def _session_layers() -> tuple[Any, SessionLayers]:
+def session_layers() -> tuple[Any, SessionLayers]:
+    """A new session layer and its sublayers, empty."""
     from pxr import Sdf
 
     session = Sdf.Layer.CreateAnonymous("session.usda")
@@ -190,13 +195,16 @@ def _session_layers() -> tuple[Any, SessionLayers]:
     return session, SessionLayers(*layers)
 
 
-def _compose(usd: Any, root: Any, session: Any, loading: Any, population: Iterable[str] | None) -> Any:
+def compose(root: Any, session: Any, loading: Any, population: Iterable[str] | None) -> Any:
+    """The Usd.Stage of two layers, or the part of it that a population mask leaves."""
+    from pxr import Usd
+
     if population is None:
-        return usd.Stage.Open(root, session, loading)
-    mask = usd.StagePopulationMask()
+        return Usd.Stage.Open(root, session, loading)
+    mask = Usd.StagePopulationMask()
     for prim_path in population:
         mask.Add(prim_path)
-    stage = usd.Stage.OpenMasked(root, session, mask, loading)
+    stage = Usd.Stage.OpenMasked(root, session, mask, loading)
     stage.ExpandPopulationMask(_drawn_with, lambda attribute: True)
     return stage
 
@@ -213,7 +221,8 @@ def _metadata(layer: Any, name: str) -> Any:
     return root.GetInfo(name) if root.HasInfo(name) else None
 
 
-def _meters_per_unit(layer: Any, file: Path) -> float:
+def meters_per_unit(layer: Any, file: Path) -> float:
+    """Of a root layer. UserError for what is no length."""
     value = _metadata(layer, "metersPerUnit")
     if value is None:
         return 0.01
@@ -223,7 +232,8 @@ def _meters_per_unit(layer: Any, file: Path) -> float:
     return number
 
 
-def _up_axis(layer: Any, file: Path) -> str:
+def up_axis(layer: Any, file: Path) -> str:
+    """Of a root layer. UserError for what is no axis."""
     value = _metadata(layer, "upAxis")
     if value is None:
         return "Y"
@@ -232,7 +242,8 @@ def _up_axis(layer: Any, file: Path) -> str:
     return str(value)
 
 
-def _time_codes(layer: Any, file: Path) -> float:
+def time_codes(layer: Any, file: Path) -> float:
+    """Time codes a second of a root layer. UserError for what is no rate."""
     value = _metadata(layer, "timeCodesPerSecond")
     number = 24.0 if value is None else float(value)
     if not (math.isfinite(number) and number > 0):
@@ -275,7 +286,9 @@ def _empty(stage: Any, file: Path, found: Iterable[Finding]) -> list[Finding]:
     return [Finding("stage.empty", "warning", "", message)]
 
 
-def _hash_layers(stage: Any, screened: Screened, allowed: AllowedFolders) -> str:
+def _hash_layers(
+    stage: Any, screened: Screened, allowed: AllowedFolders, known: dict[Stamp, bytes] | None
+) -> str:
     """Of the layers' files, of layers that were made, and of what was left out of the scene."""
     digests = [hashlib.sha256(_made_text(layer, allowed).encode()).digest() for layer in screened.made]
     left_out = sorted((f.code, f.path) for f in screened.findings if f.severity == "error")
@@ -283,7 +296,7 @@ def _hash_layers(stage: Any, screened: Screened, allowed: AllowedFolders) -> str
         digests.append(hashlib.sha256(repr(left_out).encode()).digest())
     for layer in stage.GetUsedLayers():
         if not layer.anonymous:
-            digests.append(hashlib.sha256(_layer_bytes(layer)).digest())
+            digests.append(_layer_digest(layer, known))
     return hashlib.sha256(b"".join(sorted(digests))).hexdigest()
 
 
@@ -295,8 +308,13 @@ def _made_text(layer: Any, allowed: AllowedFolders) -> str:
     return text
 
 
-def _layer_bytes(layer: Any) -> bytes:
-    file = Path(layer.realPath.split("[", 1)[0])
-    if file.is_file():
-        return file.read_bytes()
-    return str(layer.ExportToString()).encode()
+def _layer_digest(layer: Any, known: dict[Stamp, bytes] | None) -> bytes:
+    file = Path(outer_file(layer.realPath))
+    if not file.is_file():
+        return hashlib.sha256(str(layer.ExportToString()).encode()).digest()
+    if known is None:
+        return hashlib.sha256(file.read_bytes()).digest()
+    state = stamp(str(file))
+    if state not in known:
+        known[state] = hashlib.sha256(file.read_bytes()).digest()
+    return known[state]
