@@ -9,7 +9,7 @@ import hashlib
 import importlib
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -26,6 +26,7 @@ from twinstage.scene.safe.scrub import anything_changed
 EXTENSIONS = (".usd", ".usda", ".usdc", ".usdz")
 _NOISE = re.compile(r" \(instantiating stage on stage [^)]*\)| ?<0x[0-9a-f]+>|(?<=anon:)0x[0-9a-f]+:")
 """What differs from run to run in the USD library's complaints: addresses."""
+FileDigest = Callable[[str], bytes]
 LAYER_NAMES = ("ui", "randomization", "live", "simulation", "bindings")
 
 
@@ -82,7 +83,7 @@ def open_stage(
     limits: ProbeLimits | None = None,
     depth: Depth = "snapshot",
     mtlx_text: MtlxText | None = None,
-    digests: dict[Stamp, bytes] | None = None,
+    digest: FileDigest | None = None,
 ) -> OpenedStage:
     """Open the stage of a file.
 
@@ -90,7 +91,7 @@ def open_stage(
     the materials and prototypes that they use), None for all. `probe=False` skips the child process, for files that were
     opened before or that we wrote; `depth` says how far the child goes: "open" composes, "snapshot" reads all that
     `read_snapshot` reads, so that files which the USD library composes but cannot read do no harm here. `mtlx_text` converts
-    MaterialX documents; None: our own. `digests`: SHA-256 of files in a known state, kept from one opening to the next.
+    MaterialX documents; None: our own. `digest`: gives the SHA-256 of a file, where it is known already.
 
     What leads outside the allowed folders, or would make the USD library hang, is left out with a finding, and so are
     instances that expand beyond the limits. Raises UserError for a missing, broken or truncated file, a wrong extension
@@ -124,7 +125,7 @@ def open_stage(
         meters_per_unit=units,
         up_axis=up_axis(screened.root, file),
         time_codes_per_second=time_codes(screened.root, file),
-        hash=_hash_layers(stage, screened, allowed, digests),
+        hash=_hash_layers(stage, screened, allowed, digest or file_digest),
         findings=(*found, *_empty(stage, file, found)),
         kept=(*screened.layers, *screened.made),
         clean=screened.clean,
@@ -286,9 +287,7 @@ def _empty(stage: Any, file: Path, found: Iterable[Finding]) -> list[Finding]:
     return [Finding("stage.empty", "warning", "", message)]
 
 
-def _hash_layers(
-    stage: Any, screened: Screened, allowed: AllowedFolders, known: dict[Stamp, bytes] | None
-) -> str:
+def _hash_layers(stage: Any, screened: Screened, allowed: AllowedFolders, digest: FileDigest) -> str:
     """Of the layers' files, of layers that were made, and of what was left out of the scene."""
     digests = [hashlib.sha256(_made_text(layer, allowed).encode()).digest() for layer in screened.made]
     left_out = sorted((f.code, f.path) for f in screened.findings if f.severity == "error")
@@ -296,7 +295,7 @@ def _hash_layers(
         digests.append(hashlib.sha256(repr(left_out).encode()).digest())
     for layer in stage.GetUsedLayers():
         if not layer.anonymous:
-            digests.append(_layer_digest(layer, known))
+            digests.append(_layer_digest(layer, digest))
     return hashlib.sha256(b"".join(sorted(digests))).hexdigest()
 
 
@@ -308,13 +307,14 @@ def _made_text(layer: Any, allowed: AllowedFolders) -> str:
     return text
 
 
-def _layer_digest(layer: Any, known: dict[Stamp, bytes] | None) -> bytes:
+def _layer_digest(layer: Any, digest: FileDigest) -> bytes:
     file = Path(outer_file(layer.realPath))
-    if not file.is_file():
-        return hashlib.sha256(str(layer.ExportToString()).encode()).digest()
-    if known is None:
-        return hashlib.sha256(file.read_bytes()).digest()
-    state = stamp(str(file))
-    if state not in known:
-        known[state] = hashlib.sha256(file.read_bytes()).digest()
-    return known[state]
+    if file.is_file():
+        return digest(str(file))
+    return hashlib.sha256(str(layer.ExportToString()).encode()).digest()
+
+
+def file_digest(file: str) -> bytes:
+    """SHA-256 of a file."""
+    with open(file, "rb") as opened:
+        return hashlib.file_digest(opened, "sha256").digest()

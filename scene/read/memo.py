@@ -40,6 +40,7 @@ class ShapeMemo:
     _known: dict[tuple[str, str], Known] = field(default_factory=dict)
     _used: dict[tuple[str, str], Known] = field(default_factory=dict)
     _above: dict[Any, Marks] = field(default_factory=dict)
+    _handed: dict[Any, Marks] = field(default_factory=dict)
     _trusted: dict[int, int] = field(default_factory=dict)
     _number: int = 0
     _quick: bool = False
@@ -47,7 +48,7 @@ class ShapeMemo:
     def begin(self, stage: Any, same_layers: "set[str]") -> None:
         """A reading of that Usd.Stage begins; `same_layers`: identifiers of layers that are what they were."""
         self.read = self.compared = 0
-        self._used, self._above = {}, {}
+        self._used, self._above, self._handed = {}, {}, {}
         layers = stage.GetUsedLayers()
         kept = {}
         for layer in layers:
@@ -62,7 +63,8 @@ class ShapeMemo:
 
     def end(self) -> None:
         """The reading is done: what it did not ask for is forgotten."""
-        self._known, self._used, self._above = self._used, {}, {}
+        self._known = self._used
+        self._used, self._above, self._handed = {}, {}, {}
 
     def find(self, context: ReadContext, prim: Any, uv_name: str) -> "tuple[Known | None, Marks, Marks]":
         """What is known of that gprim, None where it is another now; and its marks, for `keep`."""
@@ -75,7 +77,7 @@ class ShapeMemo:
                 self._used[key] = known
                 return known, layers, known.values
         self.compared += 1
-        values = (_settings(context), *_values(context, prim))
+        values = (_settings(context), *self._values(context, prim))
         if known is not None and known.values == values:
             known = self._used[key] = Known(layers, values, known.shape, known.told)
             return known, layers, values
@@ -85,6 +87,31 @@ class ShapeMemo:
         """A gprim was read."""
         self.read += 1
         self._used[str(prim.GetPath()), uv_name] = known
+
+    def _values(self, context: ReadContext, prim: Any) -> Marks:
+        own = prim.GetAuthoredAttributes()
+        found = [str(prim.GetTypeName()), *(_value(context, attribute) for attribute in own)]
+        found.append(self._given(context, prim.GetParent()))
+        for child in prim.GetAllChildren():
+            found.append((str(child.GetName()), str(child.GetTypeName())))
+            found += [_value(context, attribute) for attribute in child.GetAuthoredAttributes()]
+        return tuple(found)
+
+    def _given(self, context: ReadContext, prim: Any) -> Marks:
+        """Primvars that a prim hands down."""
+        from pxr import UsdGeom
+
+        if not prim or prim.IsPseudoRoot():
+            return ()
+        path = prim.GetPath()
+        if path not in self._handed:
+            marks: list[Any] = []
+            for primvar in UsdGeom.PrimvarsAPI(prim).FindInheritablePrimvars():
+                marks.append(_value(context, primvar.GetAttr()))
+                if primvar.IsIndexed():
+                    marks.append(_value(context, primvar.GetIndicesAttr()))
+            self._handed[path] = tuple(marks)
+        return self._handed[path]
 
     def _stacks(self, prim: Any) -> Marks:
         """Which specs of which layers, in which state, speak of a gprim, of what is above it and of its children."""
@@ -110,23 +137,6 @@ class ShapeMemo:
 def _settings(context: ReadContext) -> Marks:
     rate = context.stage.GetTimeCodesPerSecond()
     return (context.refine, context.conversion.scale, str(context.time), rate)
-
-
-def _values(context: ReadContext, prim: Any) -> Marks:
-    from pxr import UsdGeom
-
-    own = prim.GetAuthoredAttributes()
-    found = [str(prim.GetTypeName()), *(_value(context, attribute) for attribute in own)]
-    names = {attribute.GetName() for attribute in own}
-    for primvar in UsdGeom.PrimvarsAPI(prim).FindPrimvarsWithInheritance():
-        if primvar.GetName() not in names:
-            found.append(_value(context, primvar.GetAttr()))
-            if primvar.IsIndexed():
-                found.append(_value(context, primvar.GetIndicesAttr()))
-    for child in prim.GetAllChildren():
-        found.append((str(child.GetName()), str(child.GetTypeName())))
-        found += [_value(context, attribute) for attribute in child.GetAuthoredAttributes()]
-    return tuple(found)
 
 
 def _value(context: ReadContext, attribute: Any) -> Marks:

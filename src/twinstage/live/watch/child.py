@@ -131,7 +131,6 @@ class Watcher:
 
 def main() -> int:
     """Entry point."""
-    from twinstage.scene.generation import keep_bytes
     from twinstage.scene.safe.child import limit_address_space
 
     out = os.dup(1)
@@ -140,7 +139,6 @@ def main() -> int:
     if not isinstance(begin, Begin):
         return 0
     limit_address_space(begin.memory)
-    keep_bytes()
     watcher = Watcher(begin, out)
     try:
         return answer(watcher)

@@ -4,12 +4,14 @@ import glob
 import os
 import re
 from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from twinstage.live.watch.settling import Stamp
 from twinstage.scene.asset_paths import outer_file
 from twinstage.scene.read.textures import UDIM
+from twinstage.scene.stage import file_digest
 
 MOST_FILES = 20_000
 """More files than this are not watched."""
@@ -56,3 +58,29 @@ def watched(named: Iterable[str], documents: Iterable[str], textures: Iterable[s
 def _tiles(name: str) -> list[str]:
     pattern = re.sub(r"<UDIM>", "[0-9][0-9][0-9][0-9]", glob.escape(name).replace("[<]", "<"))
     return glob.glob(pattern)
+
+
+class Digests:
+    """SHA-256 of files, each worked out once for a state of the file, and on another thread where it is foreseen."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[Stamp, Future[bytes]]] = {}
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="digests")
+
+    def begin(self, files: Iterable[str]) -> None:
+        """They will be asked for soon."""
+        for file in files:
+            self._future(file)
+
+    def __call__(self, file: str) -> bytes:
+        """Of that file as it is now."""
+        return self._future(file).result()
+
+    def _future(self, file: str) -> "Future[bytes]":
+        stamp = stamp_of(file)
+        known = self._known.get(file)
+        if known is None or known[0] != stamp or (known[1].done() and known[1].exception()):
+            known = self._known[file] = stamp, self._pool.submit(file_digest, file)
+            for old in list(self._known)[:-MOST_FILES]:
+                del self._known[old]
+        return known[1]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from twinstage.base.errors import UserError
-from twinstage.live.watch.files import named_by, stamp_of, stamps_of, watched
+from twinstage.live.watch.files import Digests, named_by, stamp_of, stamps_of, watched
 from twinstage.live.watch.messages import Overlay, Source
 from twinstage.live.watch.settling import Stamp
 from twinstage.scene.asset_paths import outer_file
@@ -29,6 +29,10 @@ class _Loaded:
     stamp: Stamp
     serial: int
 
+    def is_past(self) -> bool:
+        """Whether its file is another now, or the layer was changed in memory."""
+        return bool(self.layer.dirty) or self.stamp != stamp_of(outer_file(self.layer.realPath))
+
 
 @dataclass
 class StageReader:
@@ -38,7 +42,7 @@ class StageReader:
     files: tuple[str, ...] = ()
     memo: ShapeMemo = field(default_factory=ShapeMemo)
     _loaded: dict[str, _Loaded] = field(default_factory=dict)
-    _digests: dict[Any, bytes] = field(default_factory=dict)
+    _digests: Digests = field(default_factory=Digests)
     _named: dict[str, tuple[int, frozenset[str]]] = field(default_factory=dict)
     _accepted: frozenset[str] = frozenset()
     _good: dict[str, int] = field(default_factory=dict)
@@ -95,11 +99,11 @@ class StageReader:
     def _forget(self) -> None:
         """Let go of layers whose files changed, and of those that the screen changed in memory."""
         self._opened = None
-        gone = []
-        for name, one in list(self._loaded.items()):
-            if one.layer.dirty or one.stamp != stamp_of(outer_file(one.layer.realPath)):
-                del self._loaded[name]
-                gone.append(name)
+        gone = [name for name, one in self._loaded.items() if one.is_past()]
+        files = {outer_file(self._loaded[name].layer.realPath) for name in gone}
+        for name in gone:
+            del self._loaded[name]
+        self._digests.begin(files)
         self._reload(gone)
 
     def _reload(self, gone: list[str]) -> None:
@@ -124,10 +128,9 @@ class StageReader:
         source = self.source
         before = self.stamps()
         opened = open_stage(
-            source.stage, source.roots, population=source.only or None, probe=False, digests=self._digests
+            source.stage, source.roots, population=source.only or None, probe=False, digest=self._digests
         )
         self._opened = opened
-        self._digests = {state: self._digests[state] for state in list(self._digests)[-1000:]}
         for layer in (*opened.kept, *opened.stage.GetUsedLayers()):
             if not layer.anonymous and layer.realPath:
                 self._note(layer, before)
