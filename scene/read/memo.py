@@ -159,4 +159,4 @@ def checksum(numbers: np.ndarray) -> tuple[str, int, int]:
     whole = len(flat) // 8 * 8
     words = flat[:whole].view(np.uint64)
     total = int(words.sum(dtype=np.uint64)) if whole else 0
-    return f"{numbers.shape}{numbers.dtype.str}", zlib.crc32(flat), total
+    return f"{numbers.shape}{numbers.dtype.str}", zlib.crc32(flat.data), total

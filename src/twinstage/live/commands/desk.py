@@ -106,7 +106,8 @@ class EditDesk:
     @property
     def bindings_file(self) -> "Bindings | None":
         """The bindings without edits."""
-        return self._effects.file
+        file: Bindings | None = self._effects.file
+        return file
 
     def adopt(self, generation: "Generation") -> list[Finding]:
         """Go on with a stage that was opened anew; what became of edits that it does not take."""

@@ -15,8 +15,10 @@ from typing import Any
 from twinstage.live.watch.messages import Again, Begin, Overlay, Told, Wait, read_frame, to_bytes
 from twinstage.live.watch.pack import hashes, pack
 from twinstage.live.watch.reading import Broken, StageReader
-from twinstage.live.watch.settling import GRACE_S, Settling
+from twinstage.live.watch.settling import GRACE_S, SETTLE_S, Settling
 
+SLACK_S = 0.02
+"""Clocks of file systems are behind by as much [s]."""
 BUSY = 20
 """Looking at the files takes at most one part in so many of the time."""
 
@@ -31,25 +33,20 @@ class Watcher:
         self.known = set(begin.known)
         self.overlay = begin.overlay
         self._out = out
-        self._broken = False
-        self._hash = ""
 
     def prime(self) -> None:
         """The first reading."""
         self.say(Told("reading"))
-        before = self.reader.stamps()
         if self.begin.tell:
-            self._try(before, time.monotonic())
+            self.again(self.overlay)
             return
         try:
             opened, snapshot = self.reader.read(self.overlay)
         except Broken as error:
             self.reader.look_around(None)
             self.settling.taken(self.reader.stamps())
-            self._broken = True
             self.say(Told("broken", str(error), files=self.reader.files))
             return
-        self._hash = opened.hash
         del opened
         self.reader.look_around(snapshot)
         self.settling.taken(self.reader.stamps())
@@ -70,17 +67,18 @@ class Watcher:
     def again(self, overlay: Overlay) -> None:
         """Another overlay over the same files."""
         self.overlay = overlay
-        self._try(self.reader.stamps(), time.monotonic())
+        while not self._try(self.reader.stamps(), time.monotonic()):
+            time.sleep(SETTLE_S)
 
     def _try(self, stamps: dict[str, Any], seen: float) -> bool:
         """Read and tell; False where it is to be tried again."""
-        begun = time.monotonic()
+        begun, wall = time.monotonic(), time.time()
         changed = tuple(path for path, stamp in stamps.items() if self.settling.read.get(path) != stamp)
         self.say(Told("reading"))
         try:
             opened, snapshot = self.reader.read(self.overlay)
         except Broken as error:
-            return self._complain(str(error), stamps, changed, seen)
+            return self._complain(str(error), stamps, changed, seen, wall)
         read = time.monotonic()
         if self.reader.stamps() != stamps and read - seen < 5.0:
             self.settling.taken({path: None for path in stamps})  # it went on meanwhile
@@ -98,14 +96,24 @@ class Watcher:
                 shapes=self.reader.memo.read,
             )
         )
-        self._broken = False
         del opened
         self.reader.look_around(snapshot)
-        later = self.reader.stamps()
-        self.settling.taken({path: stamps.get(path, stamp) for path, stamp in later.items()})
+        self._taken(stamps, wall)
+        self.say(Told("ready", files=self.reader.files))
         return True
 
-    def _complain(self, text: str, stamps: dict[str, Any], changed: tuple[str, ...], seen: float) -> bool:
+    def _taken(self, stamps: dict[str, Any], wall: float) -> None:
+        """Those states were read. A file that nobody looked at before may have been saved since the reading began."""
+        new = {
+            path: None if stamp and stamp[2] / 1e9 > wall - SLACK_S else stamp
+            for path, stamp in self.reader.stamps().items()
+            if path not in stamps
+        }
+        self.settling.taken({**{path: stamps[path] for path in self.reader.files if path in stamps}, **new})
+
+    def _complain(
+        self, text: str, stamps: dict[str, Any], changed: tuple[str, ...], seen: float, wall: float
+    ) -> bool:
         """After a while in which nobody goes on writing."""
         until = time.monotonic() + GRACE_S
         while time.monotonic() < until:
@@ -114,9 +122,7 @@ class Watcher:
                 return False
             time.sleep(min(0.05, self.begin.poll))
         self.reader.look_around(None)
-        later = self.reader.stamps()
-        self.settling.taken({path: stamps.get(path, stamp) for path, stamp in later.items()})
-        self._broken = True
+        self._taken(stamps, wall)
         self.say(
             Told("broken", text, changed=changed, times=(seen, time.monotonic()), files=self.reader.files)
         )

@@ -126,6 +126,7 @@ class StageWatch:
                     gone = self._scene(link, told)
                     if gone is not None:
                         return gone
+                    continue  # it says what it watches now, and then waits
                 elif told.kind == "broken":
                     self._broken(told.text, told.changed)
                 elif self._state == "starting":
@@ -170,6 +171,8 @@ class StageWatch:
                         return None
                 link.send(Again(next_one.overlay))
                 answer = link.receive()
+                while isinstance(answer, Told) and answer.kind == "ready":
+                    answer = link.receive()
                 if not isinstance(answer, Told):
                     return answer or Gone()
                 if answer.kind != "scene":

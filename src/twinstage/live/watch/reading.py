@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from twinstage.base.errors import UserError
 from twinstage.live.watch.files import Digests, named_by, stamp_of, stamps_of, watched
 from twinstage.live.watch.messages import Overlay, Source
+from twinstage.live.watch.sentences import plain, together
 from twinstage.live.watch.settling import Stamp
 from twinstage.scene.asset_paths import outer_file
 from twinstage.scene.read.memo import ShapeMemo
@@ -64,17 +65,22 @@ class StageReader:
             faults = _faults(opened)
             new = sorted(faults - self._accepted)
             if new and not self._first:
-                raise Broken(_sentence(new))
+                raise Broken(together([self._plain(text) for text in new]))
             self.memo.begin(opened.stage, same)
             snapshot = read_snapshot(opened, memo=self.memo)
         except UserError as error:
-            raise Broken(str(error)) from None
+            raise Broken(self._plain(str(error))) from None
         except Tf.ErrorException as error:
-            raise Broken(f"stage {self.source.stage} cannot be read: {tell_reason(error)}") from None
+            raise Broken(
+                self._plain(f"stage {self.source.stage} cannot be read: {tell_reason(error)}")
+            ) from None
         self.memo.end()
         self._first, self._accepted = False, frozenset(faults)
         self._good = {name: one.serial for name, one in self._loaded.items()}
         return opened, snapshot
+
+    def _plain(self, text: str) -> str:
+        return plain(text, str(self.source.stage.absolute().parent))
 
     def look_around(self, snapshot: "Snapshot | None") -> None:
         """Find out which files matter from now on; after a broken reading those of before stay, too."""
@@ -158,8 +164,3 @@ def _faults(opened: "OpenedStage") -> set[str]:
     """What is wrong with the files in such a way that something of the scene is missing."""
     found = {" ".join(str(error).split()) for error in opened.stage.GetCompositionErrors()}
     return found | {f.message for f in opened.findings if f.severity == "error" or f.code in _BREAKING}
-
-
-def _sentence(faults: list[str]) -> str:
-    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-    return f"{faults[0].rstrip('. ;')}{more}"
