@@ -78,6 +78,8 @@ export class App {
     quality: QualityChoice,
     /** What is played instead of a live twin, or null. */
     readonly recorded: Recorded | null = null,
+    /** Opens the stream in another way than a page of the twin's own does. */
+    open?: (url: string) => WebSocket,
   ) {
     this.geometry = new GeometryCache(base);
     this.viewport = new Viewport(
@@ -96,7 +98,7 @@ export class App {
       onEvent: (name: string, data: unknown) => this.on.event.call(name, data),
       onChange: () => this.on.link.call(),
     };
-    this.link = recorded ? new Link(url.href, handlers, () => recorded.connect()) : new Link(url.href, handlers);
+    this.link = new Link(url.href, handlers, recorded ? () => recorded.connect() : open);
   }
 
   /** Connects; call it when all that listens is in place. */
