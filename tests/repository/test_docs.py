@@ -13,6 +13,7 @@ PAGES = [
     "docs/api.md",
     "docs/architecture.md",
     "docs/cameras.md",
+    "docs/catalogue.md",
     "docs/commands.md",
     "docs/contract.md",
     "docs/conventions.md",
