@@ -181,7 +181,7 @@ def test_signing_in_from_within_a_frame(
         "--file",
     ]
     done = subprocess.run([*made, str(tokens)], capture_output=True, text=True, check=True, timeout=60)
-    token = re.search(r"twk_\w+", done.stdout)[0]  # type: ignore[index]
+    token = re.search(r"twk_[\w-]+", done.stdout)[0]  # type: ignore[index]
     live = make_live("--allow-embed", pages.origin, "--tokens", str(tokens))
     pages.twin = live.url
     with opened(browser, f"{pages.origin}/") as (page, _):
