@@ -145,7 +145,8 @@ def test_a_cell_of_a_real_kernel_shows_the_view(stage: Path) -> None:
         """
     cells = [
         textwrap.dedent(code).strip(),
-        "v = t.view(selected='/Cell/Robot'); seen = []; v.on_select(seen.append)\nv.set_state({'selected': '/Cell/Belt'}); print(seen)",
+        "v = t.view(selected='/Cell/Robot'); seen = []; v.on_select(seen.append)\n"
+        "v.set_state({'selected': '/Cell/Belt'}); print(seen)",
         "t.view(selected='/Cell/Nothing')",
         "t.close()",
     ]

@@ -18,6 +18,7 @@ PAGES = [
     "docs/conventions.md",
     "docs/files.md",
     "docs/doctor.md",
+    "docs/embedding.md",
     "docs/exactness.md",
     "docs/export.md",
     "docs/exports.md",
@@ -43,6 +44,7 @@ PAGES = [
     "docs/sensors.md",
     "docs/state.md",
     "docs/telemetry.md",
+    "docs/tour.md",
     "docs/usd-support.md",
     "docs/verify-rules.md",
     "docs/verify.md",
@@ -54,7 +56,16 @@ PAGES = [
 
 READMES = [
     f"examples/{name}/README.md"
-    for name in ("recordings", "time_series", "palletizer", "bin_picking", "parcels", "randomizers", "relay")
+    for name in (
+        "recordings",
+        "time_series",
+        "palletizer",
+        "bin_picking",
+        "parcels",
+        "randomizers",
+        "relay",
+        "embed",
+    )
 ]
 
 

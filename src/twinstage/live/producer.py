@@ -23,8 +23,8 @@ from twinstage.base.errors import UserError
 from twinstage.live.twin import LiveTwin, TwinFiles, open_twin
 
 if TYPE_CHECKING:
-    from twinstage.live.recording.beside import Beside
     from twinstage.live.notebook.widget import View
+    from twinstage.live.recording.beside import Beside
     from twinstage.live.server import ServerThread
     from twinstage.live.ui.ui import Ui
     from twinstage.scene.columns import TickColumns

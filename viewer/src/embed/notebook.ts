@@ -34,7 +34,7 @@ function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
   note.setAttribute("role", "alert");
   note.className = "twinstage-note";
   view.style.height = `${Number(model.get("height"))}px`;
-  el.append(note, view);
+  el.append(note);
 
   const set = (name: string, value: unknown): void => {
     model.set(name, value);
@@ -84,6 +84,7 @@ function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
     view.token = token || null;
     if (model.get("selected")) changes.selected();
     view.src = addressOf(Number(model.get("port")), String(model.get("url")), window.location, baseUrl());
+    el.append(view);
   };
   // The twin answers "open" once it knows this page.
   const { origin, host } = window.location;

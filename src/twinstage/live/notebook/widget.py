@@ -36,7 +36,7 @@ class View(anywidget.AnyWidget):
     url = traitlets.Unicode("").tag(sync=True)
     camera = traitlets.Dict().tag(sync=True)
     """`position` and `target` [m], `fov` [degrees], as they are now; empty before the first picture."""
-    alarms = traitlets.List().tag(sync=True)
+    alarms: "traitlets.List[dict[str, Any]]" = traitlets.List().tag(sync=True)
     """What is active: `id`, `priority`, `state`, `message`, `value`, `unit`, `raised`, `prim`."""
     ready = traitlets.Bool(False).tag(sync=True)
     now_ms = traitlets.Float(None, allow_none=True).tag(sync=True)

@@ -9,6 +9,7 @@ export class Banner {
   readonly element = h("div", { class: "alarm-banner", role: "alert" });
   private readonly priority = h("strong", {});
   private readonly text = h("span", { class: "alarm-banner-text" });
+  private readonly since = h("span", { class: "alarm-banner-since" });
   private readonly more = h("span", { class: "alarm-banner-more" });
   private readonly ack = h("button", { type: "button" }, "Acknowledge");
   /** What the banner is about. */
@@ -22,7 +23,7 @@ export class Banner {
     const go = h("button", { type: "button", title: "Its place, and its chart" }, "Show");
     this.ack.title = "Acknowledge (Ctrl+Enter)";
     const close = h("button", { type: "button", class: "alarm-banner-close", "aria-label": "Close this alarm's banner" }, icon("close"));
-    this.element.append(this.priority, this.text, this.more, go, this.ack, close);
+    this.element.append(this.priority, this.text, this.since, this.more, go, this.ack, close);
     this.element.hidden = true;
     this.ack.addEventListener("click", () => this.alarm && acknowledge(this.alarm.id));
     go.addEventListener("click", () => this.alarm && show(this.alarm.id));
@@ -52,10 +53,11 @@ export class Banner {
     setData(this.element, "priority", alarm.priority);
     setText(this.priority, alarm.priority);
     const value = alarm.kind === "equals" ? "" : againstLimit(alarm);
-    const since = alarm.raised ? `, since ${formatClock(Date.parse(alarm.raised))} UTC` : "";
-    setText(this.text, `${alarm.message || alarm.id}${value ? ` (${value})` : ""}${since}`);
+    setText(this.text, `${alarm.message || alarm.id}${value ? ` (${value})` : ""}`);
+    setText(this.since, alarm.raised ? `since ${formatClock(Date.parse(alarm.raised)).slice(0, 5)}` : "");
+    this.since.title = alarm.raised ?? "";
     this.text.title = this.text.textContent ?? "";
-    setText(this.more, waiting.length > 1 ? `+${waiting.length - 1} more` : "");
+    setText(this.more, waiting.length > 1 && alarm.id !== this.picked ? `+${waiting.length - 1} more` : "");
     this.ack.hidden = !mayAnswer;
   }
 }

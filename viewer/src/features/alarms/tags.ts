@@ -1,4 +1,5 @@
 /** What prims in alarm say in the picture: what is wrong, how far, how many more. A click shows all about it. */
+import { printedUnit } from "../../core/signal-units.ts";
 import { Anchors } from "../../view/anchors.ts";
 import type { Label } from "../../view/labels.ts";
 import type { Workbench } from "../../workbench.ts";
@@ -40,20 +41,20 @@ export class AlarmTags {
     const labels = [...byPrim].slice(0, MOST).flatMap(([path, [first, ...more]], k): Label[] => {
       const node = bench.scene?.nodeAt(path) ?? -1;
       if (node < 0) return [];
-      const number = first.value !== null && first.kind !== "equals" ? `${first.value.toFixed(DECIMALS)} ${first.unit}`.trim() : "";
+      const number = first.value !== null && first.kind !== "equals" ? `${first.value.toFixed(DECIMALS)} ${printedUnit(first.unit)}`.trim() : "";
       return [
         {
           id: path,
           at: () => anchors.top(node),
           look: "alarm",
           name: first.message || first.id,
-          value: number,
-          unit: more.length > 0 ? `+${more.length}` : "",
-          grade: first.priority,
+          value: first.condition ? number : "",
+          unit: [first.condition ? "" : "back to normal", more.length > 0 ? `+${more.length}` : ""].filter(Boolean).join(" "),
+          grade: first.condition ? first.priority : "returned",
           title: `Show: ${[first, ...more].map(({ message, id }) => message || id).join("; ")}`,
           path,
           priority: 20 - k / 10,
-          sticky: true,
+          sticky: false,
           click: () => this.open(first.id),
         },
       ];
