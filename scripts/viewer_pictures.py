@@ -55,6 +55,7 @@ class Stage:
     def bare_page(self, url: str, *, size: tuple[int, int] = WIDE, **context: Any) -> Any:
         """A page that may never come to a picture."""
         page = self.browser.new_context(viewport={"width": size[0], "height": size[1]}, **context).new_page()
+        page.set_default_timeout(240_000)
         page.goto(url)
         return page
 

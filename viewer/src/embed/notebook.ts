@@ -48,7 +48,7 @@ function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
   const heard: Record<string, (detail: never) => void> = {
     "twin-select": ({ path }: { path: string | null }) => set("selected", path),
     "twin-camera": (camera: object) => set("camera", camera),
-    "twin-time": ({ now, at }: { now: number; at: number | null }) => {
+    "twin-time": ({ now, at }: { now: number | null; at: number | null }) => {
       model.set("now_ms", now);
       set("at_ms", at);
     },

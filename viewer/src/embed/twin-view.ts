@@ -241,7 +241,7 @@ export class TwinView extends HTMLElement {
         this.camera = { position: told.position, target: told.target, fov: told.fov };
         return this.tell("camera", this.camera);
       case "time":
-        this.now = told.now;
+        this.now = told.now ?? Number.NaN;
         this.at = told.at;
         return this.tell("time", { now: told.now, at: told.at });
       case "alarm":

@@ -41,7 +41,7 @@ export class AlarmTags {
     const labels = [...byPrim].slice(0, MOST).flatMap(([path, [first, ...more]], k): Label[] => {
       const node = bench.scene?.nodeAt(path) ?? -1;
       if (node < 0) return [];
-      const number = first.value !== null && first.kind !== "equals" ? `${first.value.toFixed(DECIMALS)} ${printedUnit(first.unit)}`.trim() : "";
+      const number = first.value !== null && typeof first.limit === "number" ? `${first.value.toFixed(DECIMALS)} ${printedUnit(first.unit)}`.trim() : "";
       return [
         {
           id: path,
