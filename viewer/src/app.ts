@@ -2,6 +2,7 @@
  * Link, player and picture put together: what comes over the wire becomes what is seen. Knows no panel; who wants to
  * hear of it adds to the hooks (see bench.ts).
  */
+import { meter } from "./core/meter.ts";
 import { Rate } from "./core/rate.ts";
 import { Store } from "./core/store.ts";
 import { TwinTime } from "./core/twin-time.ts";
@@ -165,6 +166,7 @@ export class App {
 
   private receive(tick: Tick): void {
     const now = performance.now();
+    meter.step?.("tick");
     this.on.tick.call(tick);
     this.player?.receive(tick, now);
     this.tickRate.count(now);

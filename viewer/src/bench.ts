@@ -54,7 +54,7 @@ export class Bench implements Workbench {
     /** In a frame of another page: the only panels that there are, open at first; nothing is kept in the browser. */
     private readonly onlyPanels: readonly string[] | null = null,
   ) {
-    this.rest = new Server(app.base);
+    this.rest = new Server(app.base, (part) => this.serves(part));
     this.store = new UiStore(onlyPanels ? { ...START, open: { left: null, right: null, bottom: null } } : keptLayout());
     this.docks = new Docks(this.store);
     if (!onlyPanels) keepLayout(this.store, () => window.matchMedia(NARROW).matches);
@@ -229,6 +229,10 @@ export class Bench implements Workbench {
 
   get signals(): Store {
     return this.app.store;
+  }
+
+  serves(part: string): boolean {
+    return this.app.link.session.serves?.includes(part) ?? true;
   }
 
   get role(): string {

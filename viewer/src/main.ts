@@ -5,6 +5,7 @@
  */
 import { App } from "./app.ts";
 import { Bench } from "./bench.ts";
+import { meter } from "./core/meter.ts";
 import { Door } from "./embed/door.ts";
 import { featuresFor } from "./embed/features-for.ts";
 import { Frame } from "./embed/frame.ts";
@@ -55,7 +56,7 @@ try {
   bench.expose("run", (id: string) => bench.runCommand(id));
   bench.expose("work", app.work);
   // For tests and pictures: the connection breaks as if the network had.
-  bench.expose("test", { drop: () => app.link.drop() });
+  bench.expose("test", { drop: () => app.link.drop(), meter });
   if (recorded) bench.addBar(playbackBar(recorded));
   window.twinstage = hook;
   app.start();
