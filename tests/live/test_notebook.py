@@ -1,5 +1,6 @@
 """The view in a notebook: what a kernel shows, and what the widget does with what its page says."""
 
+import re
 import textwrap
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -128,6 +129,24 @@ def test_camera_and_time(twin: Any, sent: list[Any]) -> None:
     ):
         with pytest.raises(UserError):
             wrong()
+
+
+def test_a_closed_twin_is_served_anew_where_a_page_shows_its_view(stage: Path, sent: list[Any]) -> None:
+    with twinstage.open(stage) as twin:
+        view = twin.view()
+        twin.close()
+        told(view, type="here", origin="http://localhost:8888", host="localhost:8888")
+        assert twin.url == f"http://127.0.0.1:{view.port}" and sent == [{"type": "open", "token": ""}]
+
+
+def test_the_program_of_the_page_runs(root: Path, twin: Any) -> None:
+    page = (root / "docs" / "embedding.md").read_text("utf-8")
+    (block,) = [
+        found for found in re.findall(r"```python\n(.*?)```", page, re.S) if found.startswith("view =")
+    ]
+    names: dict[str, Any] = {"t": twin}
+    exec(compile(block, "docs/embedding.md", "exec"), names)
+    assert names["view"].selected == "/Cell/Belt"
 
 
 def test_a_terminal_shows_the_twin_as_text(twin: Any) -> None:

@@ -138,6 +138,7 @@ class View(anywidget.AnyWidget):
         except (UserError, ValueError) as error:
             self.send({"type": "say", "text": f"{error}. Open {self._twin.url} in a browser instead."})
             return
+        self.port = self._twin.port  # another one, where the twin was closed and is served anew
         self.send({"type": "open", "token": self._token})
 
 
