@@ -19,6 +19,7 @@ PAGES = [
     "docs/conventions.md",
     "docs/files.md",
     "docs/doctor.md",
+    "docs/embedding.md",
     "docs/exactness.md",
     "docs/export.md",
     "docs/exports.md",
@@ -45,6 +46,7 @@ PAGES = [
     "docs/sensors.md",
     "docs/state.md",
     "docs/telemetry.md",
+    "docs/tour.md",
     "docs/usd-support.md",
     "docs/verify-rules.md",
     "docs/verify.md",
@@ -56,7 +58,16 @@ PAGES = [
 
 READMES = [
     f"examples/{name}/README.md"
-    for name in ("recordings", "time_series", "palletizer", "bin_picking", "parcels", "randomizers", "relay")
+    for name in (
+        "recordings",
+        "time_series",
+        "palletizer",
+        "bin_picking",
+        "parcels",
+        "randomizers",
+        "relay",
+        "embed",
+    )
 ]
 
 
