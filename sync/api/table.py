@@ -3,6 +3,7 @@
 from twinstage.sync.api import (
     alarms,
     bindings,
+    browse,
     commands,
     datasets,
     health,
@@ -27,6 +28,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *commands.OPERATIONS,
     *records.OPERATIONS,
     *datasets.OPERATIONS,
+    *browse.OPERATIONS,
     *playback.OPERATIONS,
     *others.OPERATIONS,
     *health.OPERATIONS,

@@ -5,6 +5,7 @@
  * `sceneLoaded`; ticks go to `onTick`, who calls `applied` once they are on screen.
  */
 import { Latency } from "../core/latency.ts";
+import { meter } from "../core/meter.ts";
 import { Backoff } from "./backoff.ts";
 import { ClockSync } from "./clock-sync.ts";
 import { type Answer, type CommandFields, type EditEvent, newId } from "./commands.ts";
@@ -98,9 +99,11 @@ export class Link {
     this.traffic.messages++;
     this.traffic.bytes += typeof data === "string" ? data.length : data.byteLength;
     const begin = performance.now();
+    meter.step?.("decode");
     for (const tap of this.taps) tap("in", data, begin);
     const effects = typeof data === "string" ? this.session.text(data) : this.session.binary(data);
     const spent = performance.now() - begin;
+    meter.step?.("decoded");
     this.decodeMs += spent;
     this.decodedMs += spent;
     this.run(effects);
