@@ -195,15 +195,6 @@ export class Player {
     ];
   }
 
-  /** parent_from_node as held (not interpolated), 16 values row-major, into `out`. */
-  localOf(node: number, out: Float64Array): void {
-    const { held, scene } = this;
-    if (!held.posed[node]) return scene.local.read(node, out, 0);
-    const pose = new Float64Array(POSE);
-    held.poseOf(node, pose, 0);
-    composePose(out, 0, pose, 0);
-  }
-
   /** Id of the entity that a node shows; null = none or not said. */
   entityOf(node: number): bigint | null {
     const { shown, entity } = this.held;

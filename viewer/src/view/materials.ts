@@ -35,13 +35,13 @@ export class Materials {
   ) {}
 
   /** The material of a slot: slots beyond a set's list use its first entry. */
-  get(materialSet: number, slot: number, hasColors: boolean, doubleSided: boolean): MeshStandardMaterial {
+  get(materialSet: number, slot: number, hasColors: boolean, doubleSided: boolean, isSolid = !doubleSided): MeshStandardMaterial {
     const set = this.json.materialSets[materialSet] ?? [];
     const index = set[slot] ?? set[0] ?? -1;
-    const key = `${index}|${hasColors}|${doubleSided}`;
+    const key = `${index}|${hasColors}|${doubleSided}|${isSolid}`;
     let material = this.made.get(key);
     if (!material) {
-      material = this.make(this.json.materials[index] ?? null, hasColors, !doubleSided);
+      material = this.make(this.json.materials[index] ?? null, hasColors, isSolid);
       material.userData.doubleSided = doubleSided;
       material.side = doubleSided || this.isCut ? DoubleSide : FrontSide;
       this.surround(material);

@@ -1,6 +1,7 @@
 /** Where the selection is: live, in the frame of its parent or the world, and editable where it may be moved. */
 import { anglesOf, rotationOf, trsOf } from "../../core/trs.ts";
 import { deskOf } from "../../edit/desk.ts";
+import { heldLocal } from "../../edit/preview.ts";
 import { refusal } from "../../edit/sentences.ts";
 import { h, setText } from "../../ui/dom.ts";
 import type { Workbench } from "../../workbench.ts";
@@ -154,7 +155,7 @@ export class TransformSection {
     const { player } = this.bench;
     if (!player) return null;
     if (frame === "world") return { m: Float64Array.from(player.worldOf(this.node)), at: 0 };
-    player.localOf(this.node, this.local);
+    heldLocal(this.bench, this.node, this.local);
     return { m: this.local, at: 0 };
   }
 
