@@ -20,13 +20,14 @@ from twinstage.base.clock import Clock, SystemClock
 from twinstage.sync.access.access import Access
 from twinstage.sync.access.gate import address_of, token_offered, who_of
 from twinstage.sync.alarms import AlarmSource, alarm_calls
-from twinstage.sync.api.calls import Call, Sources, alive, calls_of
+from twinstage.sync.api.calls import Call, Sources, alive, calls_of, served
 from twinstage.sync.api.files import add_document_routes, add_file_routes
 from twinstage.sync.api.http import add_calls
 from twinstage.sync.assets import Asset, AssetStore
 from twinstage.sync.cameras import CameraSource, add_camera_routes
 from twinstage.sync.direct import DirectSocket, Pump, count_frames, direct_socket
 from twinstage.sync.edits import Commands, EditSource, edit_calls
+from twinstage.sync.embed import add_embed_routes
 from twinstage.sync.hub import Hub
 from twinstage.sync.messages import NO_PROTOCOL, PROTOCOL, TOO_MANY, TRY_LATER
 from twinstage.sync.overlay.board import Board
@@ -102,13 +103,17 @@ def create_app(
     app.state.hub = hub
     app.state.rate = _Rate(hub)
     app.state.cameras = cameras
-    _add_asset_routes(app, files or _Baked(AssetStore(hub)))
+    _add_asset_routes(app, files or Baked(AssetStore(hub)))
     _add_status_routes(app, hub, status)
     if state is not None:
         _add_state_route(app, state)
     if cameras is not None:
         add_camera_routes(app, cameras)
     app.state.calls = _calls(api, alarms)
+    if files is None or api is not None:  # a relay says what its twin has
+        hub.serves = served(
+            api, alarms=alarms is not None, edits=edits is not None, overlays=overlays is not None
+        )
     if edits is not None:
         commands = Commands(edits, access)
         hub.take_command, hub.edits = commands.take, lambda: edits.version
@@ -134,6 +139,7 @@ def create_app(
     if viewer_dir is None:
         app.add_api_route("/", _no_viewer, methods=["GET", "HEAD"])
     else:
+        add_embed_routes(app, access, viewer_dir)
         app.mount("/", ViewerFiles(directory=viewer_dir, html=True))
     return app
 
@@ -147,22 +153,26 @@ def _calls(api: Sources | None, alarms: AlarmSource | None) -> Mapping[str, Call
     return {"getHealth": alive} | ({} if alarms is None else alarm_calls(alarms))
 
 
-class _Baked:
-    """The files of this process's own scene."""
+class Baked:
+    """The files of this process's own scene. Implements `FileSource` and `ColumnSource`."""
 
     def __init__(self, store: AssetStore) -> None:
         self._store = store
 
     async def scene(self) -> Asset:
+        """The document."""
         return await asyncio.to_thread(self._store.scene)
 
     async def columns(self) -> Asset:
+        """The document."""
         return await asyncio.to_thread(self._store.columns)
 
     async def geometry(self, digest: str) -> Asset | None:
+        """The GLB of a prototype."""
         return await asyncio.to_thread(self._store.geometry, digest)
 
     async def texture(self, digest: str) -> Asset | None:
+        """An image."""
         return self._store.texture(digest)
 
 

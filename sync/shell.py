@@ -47,6 +47,7 @@ def guarded_app(
         Guard,
         allowed_hosts=frozenset(name.lower() for name in allowed_hosts),
         origins=access.origins,
+        embed=access.embed,
         on_refusal=refusal_teller(access),
     )
     add_signin_routes(app, access)

@@ -20,6 +20,7 @@ from twinstage.sync.api.playback import PlaybackSource
 from twinstage.sync.api.prims import PrimSource
 from twinstage.sync.api.records import AssetSource
 from twinstage.sync.api.values import ValueSource
+from twinstage.sync.messages import SERVES
 
 if TYPE_CHECKING:
     from twinstage.sync.alarms import AlarmSource
@@ -74,6 +75,12 @@ _NO = {
     "datasets": "this server shows no datasets; `twinstage serve --datasets` names their folder",
     "alarms": "the contract of this twin has no alarms",
 }
+
+
+def served(sources: Sources | None, **more: bool) -> tuple[str, ...]:
+    """Parts of the interface that are there, as `messages.SERVES` names them; `more`: those that are no source."""
+    here = set() if sources is None else {name for name in SERVES if getattr(sources, name, None) is not None}
+    return tuple(name for name in SERVES if name in here or more.get(name))
 
 
 def calls_of(sources: Sources, alarms: "AlarmSource | None" = None) -> dict[str, Call]:

@@ -26,6 +26,7 @@ PAGES = [
     "docs/label-pass.md",
     "docs/label-proof.md",
     "docs/labels.md",
+    "docs/library.md",
     "docs/lights.md",
     "docs/materials.md",
     "docs/overlays.md",

@@ -2,6 +2,7 @@
  * Link, player and picture put together: what comes over the wire becomes what is seen. Knows no panel; who wants to
  * hear of it adds to the hooks (see bench.ts).
  */
+import { meter } from "./core/meter.ts";
 import { Rate } from "./core/rate.ts";
 import { Store } from "./core/store.ts";
 import { TwinTime } from "./core/twin-time.ts";
@@ -74,6 +75,8 @@ export class App {
     quality: QualityChoice,
     /** What is played instead of a live twin, or null. */
     readonly recorded: Recorded | null = null,
+    /** Opens the stream in another way than a page of the twin's own does. */
+    open?: (url: string) => WebSocket,
   ) {
     this.geometry = new GeometryCache(base);
     this.viewport = new Viewport(
@@ -92,7 +95,7 @@ export class App {
       onEvent: (name: string, data: unknown) => this.on.event.call(name, data),
       onChange: () => this.on.link.call(),
     };
-    this.link = recorded ? new Link(url.href, handlers, () => recorded.connect()) : new Link(url.href, handlers);
+    this.link = new Link(url.href, handlers, recorded ? () => recorded.connect() : open);
   }
 
   /** Connects; call it when all that listens is in place. */
@@ -163,6 +166,7 @@ export class App {
 
   private receive(tick: Tick): void {
     const now = performance.now();
+    meter.step?.("tick");
     this.on.tick.call(tick);
     this.player?.receive(tick, now);
     this.tickRate.count(now);

@@ -100,6 +100,8 @@ export interface Workbench {
   addBar(element: HTMLElement): Undo;
 
   readonly rest: Rest;
+  /** Whether the server has that part of the REST interface (docs/protocol.md, `serves`): a question to it would be answered. */
+  serves(part: string): boolean;
   readonly link: Link;
   readonly viewport: Viewport;
   readonly scene: SceneData | null;

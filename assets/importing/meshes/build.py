@@ -134,7 +134,7 @@ def _sound(shape: Shape) -> tuple[np.ndarray, int]:
     points = np.where(np.isfinite(shape.points), shape.points, 0.0)
     area = np.linalg.norm(face_normals(points, shape.counts, shape.indices), axis=1)
     starts = np.concatenate([[0], np.cumsum(shape.counts)[:-1]]).astype(np.int64)
-    broken: np.ndarray = ~np.isfinite(shape.points).all(axis=1)
+    broken = np.asarray(np.any(~np.isfinite(shape.points), axis=1))
     bad = np.logical_or.reduceat(broken[shape.indices], starts)
     low = np.minimum.reduceat(points[shape.indices], starts, axis=0)
     high = np.maximum.reduceat(points[shape.indices], starts, axis=0)

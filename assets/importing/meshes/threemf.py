@@ -69,7 +69,7 @@ class _Reader:
         start = self._start()
         items = list(children(root.find("build"), "item"))
         for item in items:
-            self._place(self._path(item, start), item.get("objectid", ""), self._matrix(item), 0)
+            self._place(self._path(item, start), item.get("objectid", ""), self._matrix(item), ())
         if not self.out.placed:
             raise UserError(f"{self.file}: the 3MF file builds nothing that has triangles")
         return self.out
@@ -107,9 +107,11 @@ class _Reader:
                 return value.lstrip("/")
         return part
 
-    def _place(self, part: str, key: str, place: np.ndarray, depth: int) -> None:
-        if depth > MAX_DEPTH:
-            raise UserError(f"{self.file}: object {key} contains itself, or lies more than {MAX_DEPTH} deep")
+    def _place(self, part: str, key: str, place: np.ndarray, above: tuple[str, ...]) -> None:
+        if key in above:
+            raise UserError(f"{self.file}: object {key} contains itself")
+        if len(above) > MAX_DEPTH:
+            raise UserError(f"{self.file}: object {key} lies more than {MAX_DEPTH} deep")
         if len(self.out.placed) >= MAX_ITEMS:
             raise UserError(f"{self.file}: it builds more than {MAX_ITEMS:,} items")
         found = next((o for o in self.model(part).iterfind("resources/object") if o.get("id") == key), None)
@@ -125,7 +127,7 @@ class _Reader:
                 self._path(component, part),
                 component.get("objectid", ""),
                 place @ self._matrix(component),
-                depth + 1,
+                (*above, key),
             )
 
     def _matrix(self, element: Element) -> np.ndarray:

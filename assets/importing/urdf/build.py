@@ -65,8 +65,8 @@ class RobotBuilder:
         for text in self.robot.notes:
             self.builder.tell("urdf", self.file.name, text, severity="info")
         order = self._order()
-        for name, joint in order:
-            self._link(self.robot.links[name], joint)
+        for name, above in order:
+            self._link(self.robot.links[name], above)
         numbers: dict[str, int] = {}
         if self.fixed_base and order and self._is_body(self.robot.links[order[0][0]], None):
             frame = np.eye(4)
@@ -93,8 +93,8 @@ class RobotBuilder:
 
     def _order(self) -> list[tuple[str, UrdfJoint | None]]:
         below: dict[str, list[UrdfJoint]] = {}
-        for joint in self.robot.joints.values():
-            below.setdefault(joint.parent, []).append(joint)
+        for hinge in self.robot.joints.values():
+            below.setdefault(hinge.parent, []).append(hinge)
         out: list[tuple[str, UrdfJoint | None]] = []
         waiting: list[tuple[str, UrdfJoint | None]] = [(root_link(self.robot), None)]
         while waiting:

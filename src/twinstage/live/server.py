@@ -54,8 +54,12 @@ def make_app(
     from twinstage.live.cameras.streams import CameraStreams
     from twinstage.live.states import state_text
     from twinstage.sync.access.access import Access
-    from twinstage.sync.server import create_app
+    from twinstage.sync.assets import AssetStore
+    from twinstage.sync.server import Baked, create_app
 
+    store = AssetStore(live.hub)
+    if live.watch is not None:
+        live.watch.store = store
     access = access or Access(clock=live.clock)
     return create_app(
         live.hub,
@@ -68,6 +72,7 @@ def make_app(
         alarms=live.alarms,
         metrics=lambda: metrics_page(live, access),
         access=access,
+        files=Baked(store),
         api=sources_of(live, datasets),
         edits=live.desk,
         overlays=(live.ui.board, live.ui.callbacks.used),
@@ -77,8 +82,9 @@ def make_app(
 def status_of(live: LiveTwin) -> Mapping[str, Any]:
     """What `/api/status` says of the sources: counters that add up, watermark and ages [s]; the hash of the state (see
     `StateTable.digest`); qualities, alarms, history."""
+    watched = {} if live.watch is None else {"watch": live.watch.status()}
     if live.ingest is None:
-        return {"sources": {}}
+        return {"sources": {}, **watched}
     now = live.clock.now_ns()
     return {
         "sources": live.ingest.counters,
@@ -86,6 +92,7 @@ def status_of(live: LiveTwin) -> Mapping[str, Any]:
         "stateHash": live.ingest.state.digest(),
         "ages": {name: told.ages(now) for name, told in live.ingest.sources().items()},
         "quality": quality_counts(live),
+        **watched,
         **({"drift": {name: dict(kinds) for name, kinds in live.drift.items()}} if live.drift else {}),
         **({} if live.alarms is None else {"alarms": live.alarms.counts()}),
         **({} if live.recorder is None else {"history": live.recorder.status()}),
@@ -107,11 +114,15 @@ def serve_twin(
     grpc_port: int | None = None,
     publish: "PublishChoices | None" = None,
     record: Path | None = None,
+    watch: float | None = None,
 ) -> None:
-    """Open the twin and serve it until Ctrl-C or the end of `duration` [s]."""
+    """Open the twin and serve it until Ctrl-C or the end of `duration` [s].
+
+    `watch`: how often to look whether files of the stage were saved [s]; 0 for the usual pace, None for never.
+    """
     if access is not None:
         access.check(host)
-    live = open_twin(files, clock=SystemClock(), seed=seed, past_speed=speed)
+    live = open_watched(files, watch, clock=SystemClock(), seed=seed, past_speed=speed)
     serve_live(
         live,
         host=host,
@@ -127,6 +138,19 @@ def serve_twin(
         publish=publish,
         record=record,
     )
+
+
+def open_watched(files: TwinFiles, watch: float | None, **choices: Any) -> LiveTwin:
+    """As `open_twin`; with `watch` (see `serve_twin`) the twin follows its files once it runs."""
+    if watch is None:
+        return open_twin(files, **choices)
+    from twinstage.live.watch.desk import StageWatch
+    from twinstage.scene.generation import keep_bytes
+
+    keep_bytes()
+    live = open_twin(files, **choices)
+    live.watch = StageWatch(live, files, watch or None)
+    return live
 
 
 def serve_live(

@@ -175,6 +175,18 @@ export class StageView implements InstanceSource {
 
   // --- InstanceSource ------------------------------------------------------------------------------------------
 
+  get worlds(): Float64Array {
+    return this.model.world;
+  }
+
+  get nodes(): Int32Array {
+    return this.scene.instances.node;
+  }
+
+  get isOffset(): boolean {
+    return this.scene.instances.local !== null;
+  }
+
   worldOf(instance: number, out: Float64Array): void {
     const { node, local } = this.scene.instances;
     instanceWorld(out, this.model.world, node[instance], local, instance);

@@ -14,6 +14,7 @@ import {
   Vector3,
 } from "three";
 import { emptyBox, include, isEmpty, type Box } from "../core/bounds.ts";
+import { meter } from "../core/meter.ts";
 import { Anchored } from "./anchored.ts";
 import { CameraRig } from "./camera-rig.ts";
 import { Ground } from "./ground.ts";
@@ -214,6 +215,7 @@ export class Viewport {
     this.scheduled = false;
     const { stage } = this;
     const begin = performance.now();
+    meter.step?.("apply");
     const more = this.handlers.advance(now);
     if (stage?.dressAll()) this.shadowDue = true;
     // Moves the camera, and so the origin that is best.
@@ -225,6 +227,7 @@ export class Viewport {
       this.hover.update();
       for (const outline of this.outlines) outline.update();
     }
+    meter.step?.("applied");
     this.applyMs = performance.now() - begin;
     if (stage?.adapt(this.rig.camera, this.renderer.domElement.height)) this.shadowDue = true;
     const shadowLater = this.scheduleShadow(now);
@@ -234,6 +237,7 @@ export class Viewport {
     if (stage?.ready && this.quality.frame(now - this.lastFrame)) this.resize();
     this.lastFrame = now;
     this.handlers.drawn(now);
+    meter.step?.("drawn");
     if (more || moving || shadowLater) this.invalidate();
   }
 

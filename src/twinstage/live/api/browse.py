@@ -110,6 +110,7 @@ class BrowseDesk:
         self._shelf, self._recipe = shelf, recipe
         self._indexed = Kept[Indexed](MOST_INDEXED)
         self._found = Kept[Found](MOST_QUERIES)
+        self._exact = Kept[bool](MOST_QUERIES)
         self._small = Kept[bytes](THUMBNAIL_BYTES, len)
 
     # --- questions ----------------------------------------------------------------------------------------------------
@@ -187,7 +188,7 @@ class BrowseDesk:
         one = self._index(asked.dataset)
         self._known(one, asked)
         manifest = self._shelf.manifest(asked.dataset)
-        exact = self._recipe is not None and _is_recipe_of(self._recipe, manifest)
+        exact = self._recipe is not None and self._is_exact(self._recipe, manifest)
         recipe = "RECIPE.yaml" if self._recipe is None else str(self._recipe)
         words = [
             "twinstage",
@@ -254,6 +255,12 @@ class BrowseDesk:
     def _find(self, one: Indexed, query: str, sort: str = "frame", falling: bool = False) -> Found:
         key = str(one.root), one.version, " ".join(query.split()), sort, falling
         return self._found.get(key, lambda: find(one.columns, query, sort, falling))
+
+    def _is_exact(self, recipe: Path, manifest: dict[str, Any]) -> bool:
+        """Whether that recipe, as it stands now, is the dataset's."""
+        told = recipe.stat().st_mtime_ns if recipe.is_file() else 0
+        key = told, *(str(manifest.get(name)) for name in ("recipe_hash", "frames", "seed"))
+        return self._exact.get(key, lambda: _is_recipe_of(recipe, manifest))
 
     def _known(self, one: Indexed, asked: FrameAsk) -> None:
         if asked.frame not in one.columns.row_of:

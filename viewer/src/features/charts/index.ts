@@ -272,8 +272,7 @@ class Charts {
     const { rest } = this.bench;
     const [from] = this.shown;
     if (!Number.isFinite(from)) return;
-    const status = await rest.get<{ alarms?: unknown }>("api/v1/status").catch(() => null);
-    if (!status?.alarms) return;
+    if (!this.bench.serves("alarms")) return;
     const listed = await rest.get<{ alarms: AlarmInfo[] }>("api/v1/alarms", { all: "true" }).catch(() => null);
     const told = await rest
       .get<{ records: { what: string; alarm: string; atNs: string }[] }>("api/v1/alarms/journal", { limit: 1000 })
