@@ -25,6 +25,7 @@ PAGES = [
     "docs/exports.md",
     "docs/geometry.md",
     "docs/history.md",
+    "docs/import.md",
     "docs/label-pass.md",
     "docs/label-proof.md",
     "docs/labels.md",
