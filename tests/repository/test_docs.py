@@ -23,6 +23,8 @@ PAGES = [
     "docs/exports.md",
     "docs/geometry.md",
     "docs/history.md",
+    "docs/import-meshes.md",
+    "docs/import-robots.md",
     "docs/label-pass.md",
     "docs/label-proof.md",
     "docs/labels.md",
@@ -55,7 +57,16 @@ PAGES = [
 
 READMES = [
     f"examples/{name}/README.md"
-    for name in ("recordings", "time_series", "palletizer", "bin_picking", "parcels", "randomizers", "relay")
+    for name in (
+        "recordings",
+        "time_series",
+        "palletizer",
+        "bin_picking",
+        "parcels",
+        "randomizers",
+        "relay",
+        "robot_arm",
+    )
 ]
 
 
