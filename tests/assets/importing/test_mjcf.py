@@ -166,7 +166,7 @@ def test_looks_purposes_and_notes(model: Path, read: Callable[..., Document]) ->
     assert mimic is not None and mimic.multiplier == -2
     assert mimic.offset == pytest.approx(0.1 + 2 * REFERENCE)
     told = " ".join(n.message for n in document.notes)
-    for words in ("1 small bodies lie between", "1 lights", "wraps a cube"):
+    for words in ("a small body lies between each two", "lights (1)", "wraps a cube"):
         assert words in told
     wedge = document.geometry[nodes["shell"].geometry]
     assert isinstance(wedge, Mesh)
