@@ -26,6 +26,8 @@ PAGES = [
     "docs/geometry.md",
     "docs/history.md",
     "docs/import.md",
+    "docs/import-meshes.md",
+    "docs/import-robots.md",
     "docs/label-pass.md",
     "docs/label-proof.md",
     "docs/labels.md",
@@ -68,6 +70,7 @@ READMES = [
         "randomizers",
         "relay",
         "embed",
+        "robot_arm",
     )
 ]
 
