@@ -46,10 +46,8 @@ def _fault(name: str, value: str, allowed: tuple[str, ...], severity: Severity |
     near = get_close_matches(value.lower(), [a.lower() for a in allowed], n=1, cutoff=0.6)
     meant = next((a for a in allowed if near and a.lower() == near[0]), "")
     meant = "inherited" if value == "visible" else meant
-    fix = f"did you mean {meant!r}?" if meant else f"allowed are {', '.join(allowed)}"
-    return Fault(
-        f"{name.rpartition(':')[2]} is {value!r}; allowed are {', '.join(allowed)}", f".{name}", fix=fix
-    )
+    message = f"{name.rpartition(':')[2]} is {value!r}; allowed are {', '.join(allowed)}"
+    return Fault(message, f".{name}", severity, f"did you mean {meant!r}?" if meant else "")
 
 
 def _allowed(prim: Any, name: str) -> tuple[str, ...]:
