@@ -21,7 +21,7 @@ FREE = frozenset({"familyName"})
 def words(prim: Any) -> Iterator[Fault]:
     """Tokens are among those that the schema allows."""
     for name in prim.GetAuthoredPropertyNames():
-        allowed = _allowed(prim, name)
+        allowed = allowed_words(prim, name)
         if not allowed:
             continue
         value = prim.GetAttribute(name).Get()
@@ -50,7 +50,8 @@ def _fault(name: str, value: str, allowed: tuple[str, ...], severity: Severity |
     return Fault(message, f".{name}", severity, f"did you mean {meant!r}?" if meant else "")
 
 
-def _allowed(prim: Any, name: str) -> tuple[str, ...]:
+def allowed_words(prim: Any, name: str) -> tuple[str, ...]:
+    """The words that a token may be, () where it is free."""
     if name in FREE:
         return ()
     if name.startswith("inputs:") and prim.GetTypeName() == "Shader":
