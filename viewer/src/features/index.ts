@@ -21,6 +21,7 @@ import { time } from "./time/index.ts";
 import { tree } from "./tree/index.ts";
 import { values } from "./values/index.ts";
 import { view } from "./view/index.ts";
+import { watch } from "./watch/index.ts";
 
 export const FEATURES: readonly Feature[] = [
   view,
@@ -44,4 +45,5 @@ export const FEATURES: readonly Feature[] = [
   log,
   layers,
   overlays,
+  watch,
 ];
