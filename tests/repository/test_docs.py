@@ -13,11 +13,13 @@ PAGES = [
     "docs/api.md",
     "docs/architecture.md",
     "docs/cameras.md",
+    "docs/catalogue.md",
     "docs/commands.md",
     "docs/contract.md",
     "docs/conventions.md",
     "docs/files.md",
     "docs/doctor.md",
+    "docs/embedding.md",
     "docs/exactness.md",
     "docs/export.md",
     "docs/exports.md",
@@ -26,6 +28,7 @@ PAGES = [
     "docs/label-pass.md",
     "docs/label-proof.md",
     "docs/labels.md",
+    "docs/library.md",
     "docs/lights.md",
     "docs/materials.md",
     "docs/overlays.md",
@@ -43,6 +46,7 @@ PAGES = [
     "docs/sensors.md",
     "docs/state.md",
     "docs/telemetry.md",
+    "docs/tour.md",
     "docs/usd-support.md",
     "docs/verify-rules.md",
     "docs/verify.md",
@@ -54,7 +58,16 @@ PAGES = [
 
 READMES = [
     f"examples/{name}/README.md"
-    for name in ("recordings", "time_series", "palletizer", "bin_picking", "parcels", "randomizers", "relay")
+    for name in (
+        "recordings",
+        "time_series",
+        "palletizer",
+        "bin_picking",
+        "parcels",
+        "randomizers",
+        "relay",
+        "embed",
+    )
 ]
 
 

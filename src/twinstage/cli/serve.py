@@ -7,6 +7,7 @@ import typer
 
 from twinstage.base.errors import UserError
 from twinstage.cli.common import (
+    AllowEmbed,
     AllowHost,
     AllowOrigin,
     AssetRoots,
@@ -106,6 +107,7 @@ def serve(
     insecure_no_auth: NoAuth = False,
     insecure_no_tls: NoTls = False,
     allow_origin: AllowOrigin = None,
+    allow_embed: AllowEmbed = None,
     max_clients: MaxClients = None,
     max_clients_per_address: MaxClientsPerAddress = None,
     camera_engine: Annotated[
@@ -218,6 +220,7 @@ def serve(
         tuple(allow_origin or ()),
         max_clients,
         max_clients_per_address,
+        tuple(allow_embed or ()),
     )
     files = TwinFiles(
         stage=stage,
