@@ -22,6 +22,7 @@ import { time } from "./time/index.ts";
 import { tree } from "./tree/index.ts";
 import { values } from "./values/index.ts";
 import { view } from "./view/index.ts";
+import { watch } from "./watch/index.ts";
 
 export const FEATURES: readonly Feature[] = [
   view,
@@ -46,4 +47,5 @@ export const FEATURES: readonly Feature[] = [
   layers,
   fades,
   overlays,
+  watch,
 ];
