@@ -13,10 +13,12 @@ PAGES = [
     "docs/api.md",
     "docs/architecture.md",
     "docs/cameras.md",
+    "docs/catalogue.md",
     "docs/commands.md",
     "docs/contract.md",
     "docs/conventions.md",
     "docs/files.md",
+    "docs/findings.md",
     "docs/doctor.md",
     "docs/embedding.md",
     "docs/exactness.md",
@@ -24,6 +26,9 @@ PAGES = [
     "docs/exports.md",
     "docs/geometry.md",
     "docs/history.md",
+    "docs/import.md",
+    "docs/import-meshes.md",
+    "docs/import-robots.md",
     "docs/label-pass.md",
     "docs/label-proof.md",
     "docs/labels.md",
@@ -66,6 +71,7 @@ READMES = [
         "randomizers",
         "relay",
         "embed",
+        "robot_arm",
     )
 ]
 
