@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from twinstage.assets.importing.document import Cloud, Primvar, Transform
-from twinstage.assets.importing.meshes.build import Builder
+from twinstage.assets.importing.meshes.build import MAX_COORDINATE, Builder
 from twinstage.assets.importing.meshes.collada.reader import ColladaReader
 from twinstage.assets.importing.meshes.files import Files, read_bounded
 from twinstage.assets.importing.meshes.mtl import read_mtl
@@ -42,7 +42,8 @@ def load(file: Path, files: Files, builder: Builder, parent: int = -1) -> Loaded
             f"{file}: {kind or 'a name without an ending'} is no file of polygons; known are {known}"
         )
     before = len(builder.geometry)
-    done = _LOADERS[kind](file, read_bounded(file), files, builder, parent)
+    with np.errstate(all="ignore"):  # numbers of any size; what is none is left out by the builder
+        done = _LOADERS[kind](file, read_bounded(file), files, builder, parent)
     builder.notes += [n for n in files.notes if n not in builder.notes]
     if len(builder.geometry) == before:
         raise UserError(f"{file} holds nothing that can be drawn")
@@ -72,7 +73,7 @@ def _obj(file: Path, data: bytes, files: Files, builder: Builder, parent: int) -
         if mesh >= 0:
             builder.node(shape.name or file.stem, objects.get(owner, parent), geometry=mesh)
     for what, count in found.skipped.items():
-        builder.tell("not-carried", file.name, f"not carried over: {count:,} {what}", severity="info")
+        builder.tell("not-carried", file.name, f"not carried over: {what} ({count:,})", severity="info")
     return Loaded(None, "Y", "OBJ")
 
 
@@ -111,7 +112,7 @@ def _ply(file: Path, data: bytes, files: Files, builder: Builder, parent: int) -
         builder.tell("not-carried", file.name, text, severity="info")
     shape = replace(found.shape, name=file.stem)
     if not len(shape.counts):
-        good = np.isfinite(shape.points).all(1)
+        good = (np.abs(shape.points) <= MAX_COORDINATE).all(1)
         colors = None if shape.colors is None else Primvar(shape.colors.values[good], "vertex")
         if not good.any():
             raise UserError(f"{file} holds no points with finite numbers")

@@ -51,8 +51,8 @@ class _Reader:
         self.out = ThreeMf()
         try:
             self.archive = zipfile.ZipFile(io.BytesIO(data))
-        except zipfile.BadZipFile:
-            raise UserError(f"{file} is no 3MF file, because it is no zip archive") from None
+        except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError, OverflowError):
+            raise UserError(f"{file} is no 3MF file, because it is no zip archive that can be read") from None
         self.models: dict[str, Element] = {}
         self.palettes: dict[tuple[str, str], list[int | np.ndarray]] = {}
         self.meshes: dict[tuple[str, str], int] = {}
@@ -96,7 +96,7 @@ class _Reader:
             try:
                 data = self.archive.read(part)
             except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError, ValueError) as problem:
-                raise UserError(f"{self.file}: {part} cannot be unpacked ({problem})") from None
+                raise UserError(f"{self.file}: {part} cannot be unpacked ({str(problem)[:120]})") from None
             self.models[part] = parse_xml(Path(f"{self.file}/{part}"), data, "3MF model")
         return self.models[part]
 
