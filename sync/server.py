@@ -103,7 +103,7 @@ def create_app(
     app.state.hub = hub
     app.state.rate = _Rate(hub)
     app.state.cameras = cameras
-    _add_asset_routes(app, files or _Baked(AssetStore(hub)))
+    _add_asset_routes(app, files or Baked(AssetStore(hub)))
     _add_status_routes(app, hub, status)
     if state is not None:
         _add_state_route(app, state)
@@ -153,22 +153,26 @@ def _calls(api: Sources | None, alarms: AlarmSource | None) -> Mapping[str, Call
     return {"getHealth": alive} | ({} if alarms is None else alarm_calls(alarms))
 
 
-class _Baked:
-    """The files of this process's own scene."""
+class Baked:
+    """The files of this process's own scene. Implements `FileSource` and `ColumnSource`."""
 
     def __init__(self, store: AssetStore) -> None:
         self._store = store
 
     async def scene(self) -> Asset:
+        """The document."""
         return await asyncio.to_thread(self._store.scene)
 
     async def columns(self) -> Asset:
+        """The document."""
         return await asyncio.to_thread(self._store.columns)
 
     async def geometry(self, digest: str) -> Asset | None:
+        """The GLB of a prototype."""
         return await asyncio.to_thread(self._store.geometry, digest)
 
     async def texture(self, digest: str) -> Asset | None:
+        """An image."""
         return self._store.texture(digest)
 
 

@@ -111,6 +111,18 @@ def limit_resources(memory: int, seconds: float, file_bytes: int = 0) -> None:
         resource.setrlimit(kind, (value, value))
 
 
+def limit_address_space(memory: int) -> None:
+    """Limit this process's address space [bytes], and forbid core dumps: for children that live long."""
+    try:
+        import resource
+    except ImportError:
+        return
+    for kind, value in {resource.RLIMIT_AS: memory, resource.RLIMIT_CORE: 0}.items():
+        _, hard = resource.getrlimit(kind)
+        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(kind, (value, value))
+
+
 def _in_fork(request: dict[str, Any]) -> dict[str, Any]:
     """Fork, limit, try; kill at the deadline. The answer gets seconds, peak memory and, after a crash, the signal."""
     answers, told = os.pipe()

@@ -13,11 +13,13 @@ PAGES = [
     "docs/api.md",
     "docs/architecture.md",
     "docs/cameras.md",
+    "docs/catalogue.md",
     "docs/commands.md",
     "docs/contract.md",
     "docs/conventions.md",
     "docs/files.md",
     "docs/doctor.md",
+    "docs/embedding.md",
     "docs/exactness.md",
     "docs/export.md",
     "docs/exports.md",
@@ -46,6 +48,7 @@ PAGES = [
     "docs/sensors.md",
     "docs/state.md",
     "docs/telemetry.md",
+    "docs/tour.md",
     "docs/usd-support.md",
     "docs/verify-rules.md",
     "docs/verify.md",
@@ -66,6 +69,7 @@ READMES = [
         "randomizers",
         "relay",
         "robot_arm",
+        "embed",
     )
 ]
 
