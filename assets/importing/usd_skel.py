@@ -83,7 +83,6 @@ class Skeletons:
         corners = np.concatenate(box)
         extent = np.stack([corners.min(0), corners.max(0)])
         attribute(root, "extent", "float3[]", vectors(extent, "Vec3f"))
-        attribute(skeleton, "extent", "float3[]", vectors(extent, "Vec3f"))
         self._animations(path, skeleton, rig, shapes)
 
     def _mesh(self, n: int, rig: Rig, skeleton: Any, shapes: _Shapes, *, several: bool) -> None:
@@ -206,9 +205,7 @@ class Skeletons:
         relate(prim, "skel:skeleton", str(skeleton.path))
         shapes = _Shapes()
         self._shapes(n, prim, made, shapes, several=False)
-        extent = vectors(_reach(made), "Vec3f")
-        attribute(self.layer.GetPrimAtPath(path), "extent", "float3[]", extent)
-        attribute(skeleton, "extent", "float3[]", extent)
+        attribute(self.layer.GetPrimAtPath(path), "extent", "float3[]", vectors(_reach(made), "Vec3f"))
         self._animations(path, skeleton, None, shapes)
 
     def _shapes(self, n: int, prim: Any, made: Prepared, shapes: _Shapes, *, several: bool) -> None:

@@ -98,6 +98,23 @@ def _lists(mesh: MeshFacts) -> tuple[Values, ...]:
     return mesh.primvars if mesh.normals is None else (*mesh.primvars, mesh.normals)
 
 
+@rule("mesh", "primvar.repeated", "info", "The same values are written many times",
+      "let `assets check --fix` index them", requirement="VG.009")  # fmt: skip
+def repeated(mesh: MeshFacts) -> Iterator[Fault]:
+    """Values that fill most of a list again and again are indexed."""
+    if not mesh.sound:
+        return
+    for primvar in mesh.primvars:
+        values = primvar.values
+        if primvar.indices is not None or values is None or len(values) < 64 or len(values) != primvar.count:
+            continue
+        if not np.isfinite(values).all() or primvar.interpolation == "constant":
+            continue
+        different = len(np.unique(values.reshape(len(values), -1), axis=0))
+        if different < 0.5 * len(values):
+            yield Fault(f"{len(values):,} values hold {different:,} different ones", f".{primvar.name}")
+
+
 @rule(
     "mesh",
     "primvar.not-finite",

@@ -18,6 +18,7 @@ PAGES = [
     "docs/contract.md",
     "docs/conventions.md",
     "docs/files.md",
+    "docs/findings.md",
     "docs/doctor.md",
     "docs/embedding.md",
     "docs/exactness.md",
@@ -25,6 +26,7 @@ PAGES = [
     "docs/exports.md",
     "docs/geometry.md",
     "docs/history.md",
+    "docs/import.md",
     "docs/import-meshes.md",
     "docs/import-robots.md",
     "docs/label-pass.md",
@@ -68,8 +70,8 @@ READMES = [
         "parcels",
         "randomizers",
         "relay",
-        "robot_arm",
         "embed",
+        "robot_arm",
     )
 ]
 

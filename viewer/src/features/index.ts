@@ -13,6 +13,7 @@ import { theme } from "./theme/index.ts";
 import { layers } from "./layers/index.ts";
 import { measure } from "./measure/index.ts";
 import { navigate } from "./navigate/index.ts";
+import { fades } from "./fades/index.ts";
 import { drawing } from "./drawing/index.ts";
 import { overlays } from "./overlays/index.ts";
 import { scale } from "./scale/index.ts";
@@ -21,6 +22,7 @@ import { time } from "./time/index.ts";
 import { tree } from "./tree/index.ts";
 import { values } from "./values/index.ts";
 import { view } from "./view/index.ts";
+import { watch } from "./watch/index.ts";
 
 export const FEATURES: readonly Feature[] = [
   view,
@@ -43,5 +45,7 @@ export const FEATURES: readonly Feature[] = [
   values,
   log,
   layers,
+  fades,
   overlays,
+  watch,
 ];
