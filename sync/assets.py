@@ -64,7 +64,11 @@ class AssetStore:
         )
 
     def geometry(self, digest: str) -> Asset | None:
-        """The GLB of the prototype with that hash, or None."""
+        """The GLB of the prototype with that hash, or None. One that was handed out stays for a while when its scene goes."""
+        with self._lock:
+            if f"glb {digest}" in self._cache:
+                self._cache.move_to_end(f"glb {digest}")
+                return self._cache[f"glb {digest}"]
         prototypes = self._hub.scene.snapshot.prototypes
         prototype = next((one for one in prototypes if one.hash == digest), None)
         if prototype is None:
@@ -72,6 +76,11 @@ class AssetStore:
         return self._kept(
             f"glb {digest}", lambda: make_asset(bake_prototype(prototype), "model/gltf-binary", compress=True)
         )
+
+    def put_geometry(self, digest: str, data: bytes, zipped: bytes) -> None:
+        """A GLB that was baked elsewhere."""
+        etag = f'"{hashlib.sha256(data).hexdigest()[:32]}"'
+        self._kept(f"glb {digest}", lambda: Asset(data, zipped, "model/gltf-binary", etag))
 
     def texture(self, digest: str) -> Asset | None:
         """The image with that hash, or None; the snapshot holds it already, so it is not kept twice."""

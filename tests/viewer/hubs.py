@@ -41,10 +41,7 @@ class HubServer:
         from twinstage.sync.serve import running
         from twinstage.sync.server import create_app
 
-        def no_alarms(app: Any) -> None:  # the page asks for them
-            app.add_api_route("/api/v1/alarms", lambda: {"alarms": []}, methods=["GET"])
-
-        app = create_app(self.hub, viewer_dir=self._viewer, more=no_alarms)
+        app = create_app(self.hub, viewer_dir=self._viewer)
         async with running(app, port=0) as url:
             self.url = url.rstrip("/") + "/"
             self._started.set()

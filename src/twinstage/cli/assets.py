@@ -8,6 +8,8 @@ import typer
 
 from twinstage.base.errors import UserError
 from twinstage.cli.assets_check import check
+from twinstage.cli.assets_import import import_
+from twinstage.cli.assets_search import search
 from twinstage.cli.common import AssetRoots, Json, print_json
 
 Out = Annotated[
@@ -20,12 +22,14 @@ Out = Annotated[
 app = typer.Typer(
     name="assets",
     no_args_is_help=True,
-    help="Check and label the USD files of designers.",
+    help="Import models, check and label the USD files of designers.",
     rich_markup_mode="rich",
 )
+app.command("import")(import_)
 
 
 app.command()(check)
+app.command(context_settings={"ignore_unknown_options": True})(search)  # `-tag:old` is a term
 
 
 @app.command("upgrade-labels")

@@ -13,6 +13,7 @@ import { theme } from "./theme/index.ts";
 import { layers } from "./layers/index.ts";
 import { measure } from "./measure/index.ts";
 import { navigate } from "./navigate/index.ts";
+import { fades } from "./fades/index.ts";
 import { drawing } from "./drawing/index.ts";
 import { overlays } from "./overlays/index.ts";
 import { scale } from "./scale/index.ts";
@@ -43,5 +44,6 @@ export const FEATURES: readonly Feature[] = [
   values,
   log,
   layers,
+  fades,
   overlays,
 ];

@@ -39,6 +39,9 @@ from twinstage.sync.commands.records import Key, Record, from_text, to_text
 
 if TYPE_CHECKING:
     from twinstage.live.twin import LiveTwin
+    from twinstage.live.watch.adopt import Generation
+    from twinstage.scene.bindings import Bindings
+    from twinstage.scene.snapshot import Snapshot
     from twinstage.telemetry.history.edits import EditJournal
 
 log = logging.getLogger("twinstage.edits")
@@ -92,6 +95,23 @@ class EditDesk:
                 self._journal.close()
             except OSError as error:
                 log.error("%s", error.strerror or error)
+
+    # ------------------------------------------------------------------ another generation of the stage
+
+    @property
+    def base(self) -> "Snapshot":
+        """The scene without edits of looks."""
+        return self._effects.base
+
+    @property
+    def bindings_file(self) -> "Bindings | None":
+        """The bindings without edits."""
+        file: Bindings | None = self._effects.file
+        return file
+
+    def adopt(self, generation: "Generation") -> list[Finding]:
+        """Go on with a stage that was opened anew; what became of edits that it does not take."""
+        return self._effects.adopt(generation)
 
     # ------------------------------------------------------------------ commands
 
