@@ -18,6 +18,7 @@ PAGES = [
     "docs/contract.md",
     "docs/conventions.md",
     "docs/files.md",
+    "docs/designers.md",
     "docs/doctor.md",
     "docs/embedding.md",
     "docs/exactness.md",
