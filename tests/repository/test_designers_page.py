@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(400)
 _BLOCK = re.compile(r"```(sh background|sh|python)\n(.*?)```", re.S)
 ASCII = """solid part
 {facets}endsolid part
