@@ -15,6 +15,7 @@ PAGES = [
     "docs/cameras.md",
     "docs/commands.md",
     "docs/contract.md",
+    "docs/datasets.md",
     "docs/conventions.md",
     "docs/files.md",
     "docs/doctor.md",
