@@ -14,6 +14,7 @@ import { theme } from "./theme/index.ts";
 import { layers } from "./layers/index.ts";
 import { measure } from "./measure/index.ts";
 import { navigate } from "./navigate/index.ts";
+import { fades } from "./fades/index.ts";
 import { drawing } from "./drawing/index.ts";
 import { overlays } from "./overlays/index.ts";
 import { scale } from "./scale/index.ts";
@@ -22,6 +23,7 @@ import { time } from "./time/index.ts";
 import { tree } from "./tree/index.ts";
 import { values } from "./values/index.ts";
 import { view } from "./view/index.ts";
+import { watch } from "./watch/index.ts";
 
 export const FEATURES: readonly Feature[] = [
   view,
@@ -45,5 +47,7 @@ export const FEATURES: readonly Feature[] = [
   log,
   datasets,
   layers,
+  fades,
   overlays,
+  watch,
 ];
