@@ -356,7 +356,9 @@ def state_embed(stage: Stage) -> None:
         page = stage.bare_page(f"http://localhost:{EMBED_PORT}/", size=(800, 640))
         wait(page, "document.querySelector('twin-view').ready")
         page.click("#robot")
-        page.wait_for_timeout(3000)
+        frame = next(frame for frame in page.frames if "/embed" in frame.url)
+        wait(frame, "twinstage.selected === '/WorkCell/Robot'")
+        page.wait_for_timeout(5000)
         stage.shoot(page, "embed")
     finally:
         server.shutdown()
