@@ -22,12 +22,21 @@ from twinstage.base.errors import UserError
 from twinstage.base.finding import Finding
 from twinstage.scene.asset_paths import AllowedFolders
 from twinstage.scene.probe import tell_reason
+from twinstage.scene.safe.archive import check_package
 from twinstage.scene.safe.expansion import within_bounds
 from twinstage.scene.safe.screen import Screened, screen
 from twinstage.scene.stage import own_mtlx_text
 
 NOT_REPEATED = frozenset({"stage.units", "stage.up-axis"})
 """Of the readers: a rule says it with its remedy."""
+
+
+class _Refused(Exception):
+    """A package that is not opened, and why."""
+
+    def __init__(self, findings: list[Finding]) -> None:
+        super().__init__()
+        self.findings = findings
 
 
 @dataclass
@@ -84,6 +93,10 @@ def examine_file(
     stage = None
     done = Examined([])
     try:
+        if file.lower().endswith(".usdz"):
+            found, may_open = check_package(Path(file))
+            if not may_open:
+                raise _Refused(found)
         allowed = AllowedFolders(Path(file), [Path(root) for root in roots])
         screened = screen(Path(file), allowed, own_mtlx_text())
         stage = Usd.Stage.Open(screened.root)
@@ -93,6 +106,10 @@ def examine_file(
         ]
         if ask_nvidia and nvidia.installed():
             found += _nvidia(stage, found, done)
+    except _Refused as refused:
+        found = [
+            replace(f, message=f.message.replace(f"package {file}", "the package")) for f in refused.findings
+        ]
     except Tf.ErrorException as problem:
         found = [Finding("stage.unreadable", "error", "", f"the file cannot be read: {tell_reason(problem)}")]
     except UserError as problem:
@@ -234,11 +251,16 @@ def _bare(message: str, file: str) -> str:
 
 
 def each_once(stage: Any) -> Iterator[tuple[Any, str]]:
-    """Every prim and a path that users know; what is instanced comes once, by its first instance's path."""
+    """Every prim and a path that users know; what is instanced comes once, by its first instance's path.
+
+    Of a library that defines nothing itself, also classes and overs.
+    """
     from pxr import Usd
 
     yield stage.GetPseudoRoot(), "/"
-    for prim in Usd.PrimRange(stage.GetPseudoRoot()):
+    defines = bool(stage.GetPseudoRoot().GetChildren())
+    flags = Usd.PrimDefaultPredicate if defines else Usd.PrimIsActive & Usd.PrimIsLoaded
+    for prim in Usd.PrimRange(stage.GetPseudoRoot(), flags):
         if not prim.IsPseudoRoot():
             yield prim, str(prim.GetPath())
     homes = _homes(stage)
@@ -271,8 +293,14 @@ def _homes(stage: Any) -> dict[str, str]:
 
 
 def _layers(stage: Any) -> dict[str, str]:
-    """Files that the stage uses: "layer" for its own sublayers, "asset" for what it refers to."""
-    own = {layer.realPath for layer in stage.GetLayerStack(False)}
+    """Files that the stage uses: "layer" for sublayers, its own or of what it refers to, "asset" for the others."""
+    from pxr import Sdf
+
+    own = set()
+    for layer in stage.GetUsedLayers():
+        for path in layer.subLayerPaths:
+            sub = Sdf.Layer.FindRelativeToLayer(layer, path) if path else None
+            own.add(sub.realPath if sub else "")
     root = stage.GetRootLayer().realPath
     found = {}
     for layer in stage.GetUsedLayers():

@@ -63,7 +63,7 @@ def steps(events: Sequence[Any]) -> list[Step]:
 
 
 def frames_with_a_tick(found: Sequence[Step]) -> list[tuple[float, float]]:
-    """(processor, wall) time of frames before which ticks came: taking in all that came since the frame before, and applying."""
+    """(processor, wall) time of frames before which ticks came: taking in what came since the frame before, and applying."""
     out = []
     cpu = wall = 0.0
     has_tick = False

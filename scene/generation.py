@@ -44,6 +44,9 @@ class Links:
             raise UserError(f"--watch needs links, which cannot be made here: {error.strerror}") from None
         return link
 
+    def __len__(self) -> int:
+        return len(os.listdir(self._folder.name))
+
     def drop(self, link: str) -> None:
         """No stage of that name is left."""
         if os.path.islink(link):

@@ -27,6 +27,9 @@ MOST_BYTES = 150_000
 DEMO_AGE_S = 60.0
 ARGUMENTS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--no-first-run"]
 WIDE = (1280, 760)
+EMBED_PORT = 9000
+HOT = ".label[data-look='alarm'][data-path='/WorkCell/Conveyor/Motor']"
+HOT_TAG = f'document.querySelector("{HOT}")'
 
 
 @dataclass
@@ -52,6 +55,7 @@ class Stage:
     def bare_page(self, url: str, *, size: tuple[int, int] = WIDE, **context: Any) -> Any:
         """A page that may never come to a picture."""
         page = self.browser.new_context(viewport={"width": size[0], "height": size[1]}, **context).new_page()
+        page.set_default_timeout(240_000)
         page.goto(url)
         return page
 
@@ -306,6 +310,75 @@ def state_journal(stage: Stage) -> None:
     stage.shoot(page, "journal")
 
 
+def _with_hot_motor(stage: Stage) -> Any:
+    """As the demo's page opens for somebody who has never seen it, while the motor is hot."""
+    page = stage.page()
+    wait(page, f"{HOT_TAG}?.dataset.grade === 'medium' && {HOT_TAG}.dataset.placed === 'true'")
+    return page
+
+
+def _shown_hot_motor(stage: Stage) -> Any:
+    page = _with_hot_motor(stage)
+    page.locator(HOT).click()
+    wait(page, "twinstage.charts.drawn[0]?.lines.length > 0")
+    page.mouse.move(5, 5)
+    page.wait_for_timeout(2500)
+    return page
+
+
+def state_tour_1(stage: Stage) -> None:
+    stage.shoot(_with_hot_motor(stage), "tour-1")
+
+
+def state_tour_2(stage: Stage) -> None:
+    stage.shoot(_shown_hot_motor(stage), "tour-2")
+
+
+def state_tour_3(stage: Stage) -> None:
+    page = _shown_hot_motor(stage)
+    page.click(".alarm-banner button:text-is('Acknowledge')")
+    page.keyboard.press("Shift+A")
+    wait(page, "document.querySelector('tr[data-alarm=\"motor.hot\"]')?.dataset.state !== 'unacknowledged'")
+    page.wait_for_timeout(1500)
+    stage.shoot(page, "tour-3")
+
+
+def state_embed(stage: Stage) -> None:
+    """The example: a page of another origin with the demo in it."""
+    import http.server
+    import threading
+
+    folder = ROOT / "examples" / "embed"
+
+    class Pages(http.server.SimpleHTTPRequestHandler):
+        def __init__(self, *args: Any) -> None:
+            super().__init__(*args, directory=str(folder))
+
+        def do_GET(self) -> None:
+            if self.path != "/":
+                super().do_GET()
+                return
+            text = (folder / "index.html").read_text("utf-8").replace("http://127.0.0.1:8000/", stage.url)
+            self.send_response(200)
+            self.send_header("content-type", "text/html")
+            self.end_headers()
+            self.wfile.write(text.encode())
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", EMBED_PORT), Pages)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        page = stage.bare_page(f"http://localhost:{EMBED_PORT}/", size=(800, 640))
+        wait(page, "document.querySelector('twin-view').ready")
+        page.click("#robot")
+        page.wait_for_timeout(3000)
+        stage.shoot(page, "embed")
+    finally:
+        server.shutdown()
+
+
 def state_layers(stage: Stage) -> None:
     page = stage.page()
     page.click("#tab-layers")
@@ -338,6 +411,7 @@ def demo() -> Iterator[str]:
     """A demo old enough that something has happened in it."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "twinstage", "demo", "--port", "0", "--out", folder]
+        command += ["--allow-embed", f"http://localhost:{EMBED_PORT}"]
         child = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env={**os.environ}
         )

@@ -25,7 +25,6 @@ SKIPPED = add(
 )  # fmt: skip
 _ROWS = {
     "VG.007": ("mesh.manifold", "An edge joins more than two faces", "separate the parts, or delete inner faces"),
-    "VG.009": ("primvar.repeated", "The same values are written many times", "let `assets check --fix` index them"),
     "VG.010": ("mesh.subdivided-normals", "Normals on a mesh that is subdivided are ignored",
                'subdivisionScheme = "none", or no normals'),
     "VG.011": ("primvar.unused", "A list that nothing reads", "delete it"),

@@ -53,10 +53,13 @@ export class App {
   scene: SceneData | null = null;
   /** Node of the selection; -1 for none. */
   selected = -1;
-  /** The scene, all its geometry and the newest state are on screen. */
+  /** The scene, all its geometry and the newest state are on screen, drawn as they are meant. */
   ready = false;
-  /** When it first was, from the beginning of the navigation [ms]; 0: not yet. */
+  /** When all geometry was first on screen, plainly lit, from the beginning of the navigation [ms]; 0: not yet. */
   readyMs = 0;
+  /** When materials, environment and shadows first were, too. */
+  completeMs = 0;
+  private stage: "loading" | "plain" | "complete" = "loading";
   /** Totals of what came over the wire. */
   readonly wire = { ticks: 0, keyframes: 0, deltaRows: 0, inflated: 0 };
   private selectedPath: string | null = null;
@@ -133,7 +136,8 @@ export class App {
   private setScene(scene: SceneData): void {
     const first = this.scene === null;
     const following = this.viewport.rig.following?.path;
-    const stage = new StageView(scene, this.geometry, this.textures, () => this.stageChanged(), this.viewport.lean);
+    const { lean, isComplete } = this.viewport;
+    const stage = new StageView(scene, this.geometry, this.textures, () => this.stageChanged(), lean, !isComplete);
     this.scene = scene;
     this.player = new Player(scene, stage, this.time, this.link.session.mirror);
     this.viewport.setStage(stage, !first);
@@ -192,11 +196,27 @@ export class App {
 
   private drawn(now: number): void {
     this.frameRate.count(now);
-    this.ready = (this.player?.started ?? false) && (this.viewport.stage?.ready ?? false);
-    if (this.ready) this.readyMs ||= performance.now();
+    const whole = (this.player?.started ?? false) && (this.viewport.stage?.ready ?? false);
+    this.ready = whole && this.viewport.isComplete;
+    if (whole) this.noteReady();
     this.noteWork();
     this.acknowledge();
     this.on.drawn.call();
+  }
+
+  /** All geometry is drawn: once that is on screen, what makes the picture complete begins. */
+  private noteReady(): void {
+    const { viewport } = this;
+    if (this.stage === "loading") {
+      this.stage = "plain";
+      viewport.whenShown(() => {
+        this.readyMs = performance.now();
+        void viewport.complete();
+      });
+    } else if (this.stage === "plain" && viewport.isComplete) {
+      this.stage = "complete";
+      viewport.whenShown(() => (this.completeMs = performance.now()));
+    }
   }
 
   private noteWork(): void {

@@ -46,6 +46,7 @@ export class Bench implements Workbench {
   private readonly claims = new Set<(text: string) => boolean>();
   private readonly marks = new Marks();
   private readonly pastHooks = new Set<(ms: number | null) => void>();
+  private readonly charters = new Set<(ids: readonly string[]) => void>();
   private readonly units = new Hooks<[]>();
   private alarmsAsked = 0;
 
@@ -304,6 +305,17 @@ export class Bench implements Workbench {
 
   onMarks(then: () => void): Undo {
     return this.marks.changed.add(then);
+  }
+
+  showSignals(ids: readonly string[]): boolean {
+    if (ids.length === 0) return false;
+    for (const then of this.charters) then(ids);
+    return this.charters.size > 0;
+  }
+
+  onShowSignals(then: (ids: readonly string[]) => void): Undo {
+    this.charters.add(then);
+    return () => this.charters.delete(then);
   }
 
   expose(name: string, value: unknown): void {

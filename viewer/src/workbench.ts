@@ -156,6 +156,10 @@ export interface Workbench {
   notice(level: "info" | "warning" | "error", text: string): void;
   /** Sentences of the server that a feature shows in a way of its own: they come up nowhere else. */
   claimNotices(claims: (text: string) => boolean): Undo;
+  /** Brings signals before the eyes, as a chart; false where this page charts nothing. */
+  showSignals(ids: readonly string[]): boolean;
+  /** Who can chart signals says so. */
+  onShowSignals(then: (ids: readonly string[]) => void): Undo;
   /** Adds a method or value to `window.twinstage` for tests and scripts. */
   expose(name: string, value: unknown): void;
 }

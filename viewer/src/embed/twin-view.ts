@@ -66,7 +66,16 @@ export class TwinView extends HTMLElement {
   connectedCallback(): void {
     window.addEventListener("message", this.listen);
     this.frame.title = this.getAttribute("aria-label") ?? "Twin";
+    for (const name of ["src", "panels", "selected", "token"] as const) this.adopt(name);
     this.show();
+  }
+
+  /** A property that the page set before this file had come lies on the element, in front of ours. */
+  private adopt(name: "src" | "panels" | "selected" | "token"): void {
+    if (!Object.hasOwn(this, name)) return;
+    const value = (this as Record<string, unknown>)[name];
+    delete (this as Record<string, unknown>)[name];
+    (this as Record<string, unknown>)[name] = value;
   }
 
   disconnectedCallback(): void {
@@ -232,7 +241,7 @@ export class TwinView extends HTMLElement {
         this.camera = { position: told.position, target: told.target, fov: told.fov };
         return this.tell("camera", this.camera);
       case "time":
-        this.now = told.now;
+        this.now = told.now ?? Number.NaN;
         this.at = told.at;
         return this.tell("time", { now: told.now, at: told.at });
       case "alarm":

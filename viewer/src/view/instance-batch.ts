@@ -15,6 +15,8 @@ import { TINT_ATTRIBUTE } from "./material-patch.ts";
 export interface Part {
   readonly geometry: SharedGeometry;
   readonly material: Material;
+  /** What stands in for it at first; undefined: nothing does. */
+  readonly plain?: Material | undefined;
 }
 
 /** Where instances stand and how they are painted now. */
@@ -83,7 +85,7 @@ export class InstanceBatch {
 
   private mesh(part: Part): InstancedMesh {
     const geometry = part.geometry.take(0, { [TINT_ATTRIBUTE]: this.tintColumn });
-    const mesh = new InstancedMesh(geometry, part.material, 0);
+    const mesh = new InstancedMesh(geometry, part.plain ?? part.material, 0);
     mesh.instanceMatrix = this.matrixColumn;
     mesh.matrixAutoUpdate = false;
     mesh.castShadow = !part.material.transparent;
@@ -325,6 +327,14 @@ export class InstanceBatch {
       mesh.visible = count > 0;
       mesh.castShadow = this.detail.share === 1 && !(mesh.material as Material).transparent;
     }
+  }
+
+  /** Draws the materials themselves, or what stands in for them. */
+  setPlain(isPlain: boolean): void {
+    this.meshes.forEach((mesh, k) => {
+      const { material, plain } = this.parts[k];
+      mesh.material = isPlain && plain ? plain : material;
+    });
   }
 
   get shape(): Shape {

@@ -58,6 +58,8 @@ export class StageView implements InstanceSource {
     textures: Textures,
     private readonly onChange: () => void,
     lean: boolean,
+    /** Whether materials are stood in for by plain ones, until `finish`. */
+    private isPlain: boolean,
   ) {
     const { instances } = scene;
     this.lean = lean;
@@ -149,10 +151,11 @@ export class StageView implements InstanceSource {
     if (this.disposed) return;
     const { doubleSided, triangles } = this.scene.json.prototypes[plan.prototype];
     const solid = !doubleSided || (triangles <= MOST_TRIED && enclose(primitives));
-    const parts = primitives.map(({ slot, geometry }) => ({
-      geometry: plan.isMirrored ? geometry.mirrored() : geometry,
-      material: this.materials.get(plan.materialSet, slot, geometry.hasColors, doubleSided, solid),
-    }));
+    const parts = primitives.map(({ slot, geometry }) => {
+      const material = this.materials.get(plan.materialSet, slot, geometry.hasColors, doubleSided, solid);
+      const plain = this.isPlain ? this.materials.plain(material) : undefined;
+      return { geometry: plan.isMirrored ? geometry.mirrored() : geometry, material, plain };
+    });
     for (const rows of this.cells(plan.instances, triangles)) {
       const batch = new InstanceBatch(rows, parts, plan.isMirrored, this);
       const number = this.batches.push(batch) - 1;
@@ -264,6 +267,24 @@ export class StageView implements InstanceSource {
     let changed = false;
     for (const batch of this.batches) changed = batch.flush() || changed;
     return changed;
+  }
+
+  /** Draws the materials themselves for the time of `during`, as far as they are stood in for. */
+  asFinished<T>(during: () => T): T {
+    for (const batch of this.batches) batch.setPlain(false);
+    try {
+      return during();
+    } finally {
+      for (const batch of this.batches) batch.setPlain(this.isPlain);
+    }
+  }
+
+  /** From now on the materials themselves are drawn. */
+  finish(): void {
+    if (!this.isPlain) return;
+    this.isPlain = false;
+    for (const batch of this.batches) batch.setPlain(false);
+    this.materials.forgetPlain();
   }
 
   get meshes(): InstancedMesh[] {

@@ -28,6 +28,13 @@ import { likeTheRenderer } from "./tone.ts";
 
 /** The origin follows the point looked at once it is this far [m]: float32 is then a quarter of a millimetre fine. */
 const REBASE_M = 2000;
+/** How often is asked whether the GPU is done [ms]. */
+const POLL_MS = 5;
+/** Programs that take longer are waited for in the frame that needs them [ms]. */
+const LONGEST_COMPILE_MS = 10_000;
+/** While geometry comes, a picture of what is there at most so often, where drawing takes the processor [ms]. */
+const LOADING_MS = 700;
+const WAIT_MS = 40;
 
 export interface ViewportHandlers {
   /** Before a frame: brings the stage to `now` [ms, performance.now()]; true while there is more to come. */
@@ -51,6 +58,8 @@ export class Viewport {
   applyMs = 0;
   /** Frames drawn so far. */
   frames = 0;
+  /** Size of the picture [px]; kept, because to ask the page for it lays it out. */
+  size: { readonly width: number; readonly height: number } = { width: 1, height: 1 };
   readonly section: Section;
   /** What features add to the picture at places in the world. */
   readonly anchored = new Anchored();
@@ -103,6 +112,55 @@ export class Viewport {
     this.resize();
   }
 
+  /** Whether all is drawn as it is meant: materials, environment, shadows. The first picture is plainer, and sooner. */
+  get isComplete(): boolean {
+    return !this.lighting.isPlain;
+  }
+
+  /** Calls `then` once all that was drawn so far is really there. */
+  whenShown(then: () => void): void {
+    const gl = this.renderer.getContext() as WebGL2RenderingContext;
+    const fence = gl.fenceSync(gl.SYNC_GPU_COMMANDS_COMPLETE, 0);
+    gl.flush();
+    const look = (): void => {
+      if (fence && !gl.isContextLost() && gl.getSyncParameter(fence, gl.SYNC_STATUS) !== gl.SIGNALED) {
+        window.setTimeout(look, POLL_MS);
+        return;
+      }
+      gl.deleteSync(fence);
+      then();
+    };
+    window.setTimeout(look, 0);
+  }
+
+  /**
+   * From the first picture to the whole one: programs are made while the plain picture stands, then all changes in one frame.
+   * A frame lies between the steps, so that the page answers.
+   */
+  async complete(): Promise<void> {
+    const { stage } = this;
+    if (!stage || this.isComplete) return;
+    this.lighting.isPlain = false;
+    this.relight();
+    const made = stage.asFinished(() => this.compiled());
+    // Until they are there the plain picture needs its plain lights.
+    this.lighting.isPlain = true;
+    this.relight();
+    await Promise.race([made, new Promise((resolve) => window.setTimeout(resolve, LONGEST_COMPILE_MS))]);
+    this.lighting.isPlain = false;
+    this.stage?.finish();
+    this.relight();
+    this.invalidate();
+  }
+
+  /** Begins to make the programs of what is in the scene now; resolves when they can be used without waiting. */
+  private compiled(): Promise<unknown> {
+    const { renderer, scene } = this;
+    if (renderer.extensions.has("KHR_parallel_shader_compile")) return renderer.compileAsync(scene, this.rig.camera);
+    renderer.compile(scene, this.rig.camera);
+    return new Promise<void>((resolve) => this.whenShown(resolve));
+  }
+
   /** Shows another scene. `keepCamera`: the user's view stays as it is in the world. */
   setStage(stage: StageView, keepCamera: boolean): void {
     const before = this.stage?.origin;
@@ -146,8 +204,7 @@ export class Viewport {
   /** One more outline around instances, of its own colour (`outline.set`). */
   addOutline(color: number, width: number, opacity: number): Outline {
     const outline = new Outline(color, width, opacity, this.outlines.length + 3);
-    const { clientWidth, clientHeight } = this.canvas.parentElement as HTMLElement;
-    outline.resize(clientWidth, clientHeight);
+    outline.resize(this.size.width, this.size.height);
     this.outlines.push(outline);
     this.scene.add(outline.group);
     return outline;
@@ -174,12 +231,6 @@ export class Viewport {
   /** What the picture is lit by. */
   get lights(): unknown {
     return this.lighting.told;
-  }
-
-  /** Size of the picture [px]. */
-  get size(): { readonly width: number; readonly height: number } {
-    const { clientWidth, clientHeight } = this.canvas.parentElement as HTMLElement;
-    return { width: clientWidth, height: clientHeight };
   }
 
   /** Where a place of the world is in the picture [px, from the top left]; null behind the eye. */
@@ -213,9 +264,21 @@ export class Viewport {
     this.shadowDue = true;
   }
 
+  /** Pictures of half a scene would only delay the whole one. */
+  private mustWait(now: number): boolean {
+    const { stage } = this;
+    if (!this.lean || !stage || stage.ready || this.isComplete) return false;
+    return now - this.lastFrame < LOADING_MS;
+  }
+
   private frame(now: number): void {
     this.scheduled = false;
     const { stage } = this;
+    if (this.mustWait(now)) {
+      this.scheduled = true;
+      window.setTimeout(() => requestAnimationFrame((later) => this.frame(later)), WAIT_MS);
+      return;
+    }
     const begin = performance.now();
     meter.step?.("apply");
     const more = this.handlers.advance(now);
@@ -236,7 +299,7 @@ export class Viewport {
     this.measureDepths();
     this.renderer.render(this.scene, this.rig.camera);
     this.frames++;
-    if (stage?.ready && this.quality.frame(now - this.lastFrame)) this.resize();
+    if (stage?.ready && this.isComplete && this.quality.frame(now - this.lastFrame)) this.resize();
     this.lastFrame = now;
     this.handlers.drawn(now);
     meter.step?.("drawn");
@@ -264,6 +327,7 @@ export class Viewport {
   private resize(): void {
     const parent = this.canvas.parentElement as HTMLElement;
     const [width, height] = [Math.max(1, parent.clientWidth), Math.max(1, parent.clientHeight)];
+    this.size = { width, height };
     this.renderer.setPixelRatio(Math.min(window.devicePixelRatio || 1, this.quality.level.pixelRatio));
     this.renderer.setSize(width, height, false);
     this.rig.resize(width, height);

@@ -56,6 +56,11 @@ class StageWatch:
         self.child = 0
         """Process id of the child; 0 for none."""
 
+    @property
+    def generations(self) -> int:
+        """Names of generations that are in use."""
+        return len(self._links)
+
     def status(self) -> dict[str, Any]:
         """What `/api/status` says of it: state (starting, watching, broken), the sentence of what is broken, files, saves."""
         return {
@@ -156,9 +161,9 @@ class StageWatch:
             opened_at = time.monotonic()
             for _ in range(MOST_ROUNDS):
                 assert told.scene is not None
-                base = unpack(told.scene, self._told)
+                before, base = self._told, unpack(told.scene, self._told)
                 self._told = base
-                self._prepare(told)
+                self._prepare(told, before)
                 next_one = self._generation(opened, base)
                 if next_one.overlay == told.overlay:
                     ready = time.monotonic()
@@ -200,8 +205,10 @@ class StageWatch:
                 return read_stored(opened)[0]
         return file
 
-    def _prepare(self, told: Told) -> None:
+    def _prepare(self, told: Told, before: "Snapshot") -> None:
+        """Models that viewers will ask for; who is late may still ask for those of the scene before."""
         if self.store is not None and told.scene is not None:
+            self.store.keep_geometry(hashes(before))
             for digest, (data, zipped) in told.scene.models.items():
                 self.store.put_geometry(digest, data, zipped)
 
