@@ -14,6 +14,7 @@ from twinstage.base.finding import Finding
 
 POINTS, LINES, LINE_LOOP, LINE_STRIP, TRIANGLES, STRIP, FAN = range(7)
 MAX_MORPHS = 1000
+VARIANTS = "KHR_materials_variants"
 SETS = 4
 """Sets of joints and weights, of four each, that are read."""
 
@@ -28,17 +29,24 @@ class _Part:
     triangles: np.ndarray
     columns: dict[str, np.ndarray]
     morphs: list[tuple[np.ndarray, np.ndarray | None]]
+    variants: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def look(self) -> tuple[int, tuple[tuple[int, int], ...]]:
+        """What tells subsets apart: the material, and those of KHR_materials_variants."""
+        return self.material, self.variants
 
 
 @dataclass
 class Meshes:
-    """Reads meshes when they are first asked for."""
+    """Reads meshes when they are first asked for. `looks`: (variant, material) pairs by (geometry, subset or -1)."""
 
     container: Container
     accessors: Accessors
     materials: Materials
     notes: dict[Finding, None] = field(default_factory=dict)
     geometry: list[Geometry] = field(default_factory=list)
+    looks: dict[tuple[int, int], tuple[int, tuple[tuple[int, int], ...]]] = field(default_factory=dict)
     _known: dict[int, list[int]] = field(default_factory=dict)
 
     def of(self, number: int, owner: str) -> list[int]:
@@ -80,6 +88,10 @@ class Meshes:
                 parts.append(self._part(primitive, attributes, material, points, triangles, colors))
             else:
                 others.append(_loose(mode, f"{name}_{len(others)}", points, corners, colors, material))
+        if any(part.variants for part in parts):
+            looks = list(dict.fromkeys(part.look for part in parts))
+            for k, look in enumerate(looks):
+                self.looks[(len(self.geometry), k if len(looks) > 1 else -1)] = look
         meshes: list[Geometry] = [self._joined(mesh, name, parts)] if parts else []
         return meshes + others
 
@@ -139,7 +151,20 @@ class Meshes:
             found = self._column(attributes, name, primitive, count, *types)
             if found is not None:
                 columns[name] = found
-        return _Part(primitive.where, material, points, triangles, columns, self._morphs(primitive, count))
+        variants = self._variants(primitive, vertex_color=colors is not None)
+        morphs = self._morphs(primitive, count)
+        return _Part(primitive.where, material, points, triangles, columns, morphs, variants)
+
+    def _variants(self, primitive: Entry, *, vertex_color: bool) -> tuple[tuple[int, int], ...]:
+        """(variant, material) pairs of KHR_materials_variants."""
+        extension = primitive.extension(VARIANTS)
+        found: dict[int, int] = {}
+        for mapping in extension.entries("mappings") if extension is not None else ():
+            material = self.materials.material(
+                mapping.integer("material"), mapping.where, vertex_color=vertex_color
+            )
+            found.update(dict.fromkeys(mapping.indices("variants"), material))
+        return tuple(sorted(found.items()))
 
     def _morphs(self, primitive: Entry, count: int) -> list[tuple[np.ndarray, np.ndarray | None]]:
         targets = primitive.entries("targets", f"{primitive.where}, target")
@@ -288,11 +313,11 @@ def _flipped(uv: np.ndarray) -> np.ndarray:
 
 def _subsets(parts: list[_Part], faces: list[int]) -> tuple[Subset, ...]:
     """A subset for each material, where there are several."""
-    numbers = list(dict.fromkeys(part.material for part in parts))
-    if len(numbers) < 2:
+    looks = list(dict.fromkeys(part.look for part in parts))
+    if len(looks) < 2:
         return ()
-    owner = np.repeat([part.material for part in parts], faces)
-    return tuple(Subset(number, np.flatnonzero(owner == number)) for number in numbers)
+    owner = np.repeat([looks.index(part.look) for part in parts], faces)
+    return tuple(Subset(look[0], np.flatnonzero(owner == k)) for k, look in enumerate(looks))
 
 
 def _weights(mesh: Entry) -> tuple[float, ...]:
