@@ -220,6 +220,7 @@ def test_what_is_left_out_is_noted_with_its_place(tmp_path: Path) -> None:
 finite = st.floats(-3, 3)
 
 
+@settings(deadline=None)
 @given(u=finite, v=finite, ox=finite, oy=finite, su=finite, sv=finite, angle=finite)
 def test_texture_transforms_move_the_same_texel(
     u: float, v: float, ox: float, oy: float, su: float, sv: float, angle: float
@@ -263,6 +264,7 @@ def test_meshopt_attributes_come_back(seed: int, count: int, stride: int) -> Non
     assert np.array_equal(decode_attributes(packed_attributes(values), count, stride), values)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 2**31 - 1), min_size=1, max_size=50))
 def test_meshopt_index_sequences_come_back(values: list[int]) -> None:
     out, last = bytearray(b"\xd1"), 0
