@@ -11,6 +11,7 @@
   child;
 - `library/` holds USD scenes that ship with the product.
 
-Only `check`, `check_folder` and `importing/imports` start processes, and only the child opens the files (`check_child`, `check_assets`,
-`check_origin`, `rules/` and `fixes/` touch `pxr`); `label_*` work on stages that were opened before.
+Only `check`, `check_folder` and `importing/imports` start processes, and only the child opens the files
+(`check_child`, `check_assets`, `check_origin`, `rules/` and `fixes/` touch `pxr`, as `importing/` says of itself);
+`label_*` work on stages that were opened before.
 """

@@ -5,6 +5,7 @@ from typing import Any, Literal
 from twinstage.assets.importing.document import Document, Origin, VariantSet, note
 from twinstage.assets.importing.gltf.accessors import Accessors
 from twinstage.assets.importing.gltf.container import Container, open_container
+from twinstage.assets.importing.gltf.draco import DRACO
 from twinstage.assets.importing.gltf.entry import Entry
 from twinstage.assets.importing.gltf.materials import READ, Materials
 from twinstage.assets.importing.gltf.meshes import VARIANTS, Meshes
@@ -27,7 +28,6 @@ KNOWN = {
     "EXT_texture_webp",
 }
 """Extensions that are read."""
-DRACO = "KHR_draco_mesh_compression"
 
 
 @IMPORTERS.register

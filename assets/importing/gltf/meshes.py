@@ -7,6 +7,7 @@ import numpy as np
 from twinstage.assets.importing.document import Cloud, Curves, Geometry, Mesh, Morph, Primvar, Subset, note
 from twinstage.assets.importing.gltf.accessors import Accessors
 from twinstage.assets.importing.gltf.container import Container
+from twinstage.assets.importing.gltf.draco import DRACO, decode_primitive
 from twinstage.assets.importing.gltf.entry import Entry
 from twinstage.assets.importing.gltf.materials import Materials
 from twinstage.base.errors import UserError
@@ -63,9 +64,9 @@ class Meshes:
         others: list[Geometry] = []
         for primitive in mesh.entries("primitives", f"{mesh.where}, primitive"):
             mode = primitive.integer("mode", TRIANGLES, high=FAN)
-            if primitive.extension("KHR_draco_mesh_compression") is not None:
-                self._refuse_draco(primitive)
-                continue
+            packed = primitive.extension(DRACO)
+            if packed is not None:
+                decode_primitive(self.container, self.accessors, primitive, packed)
             attributes = primitive.entry("attributes")
             if "POSITION" not in attributes:
                 self._tell("primitive", primitive.where, "it has no POSITION, so it is left out")
@@ -94,12 +95,6 @@ class Meshes:
                 self.looks[(len(self.geometry), k if len(looks) > 1 else -1)] = look
         meshes: list[Geometry] = [self._joined(mesh, name, parts)] if parts else []
         return meshes + others
-
-    def _refuse_draco(self, primitive: Entry) -> None:
-        raise UserError(
-            f"{primitive.where} is compressed with Draco, which is not read; write it again without, as with "
-            "`npx @gltf-transform/cli copy IN OUT`, or with Blender's export and Compression off"
-        )
 
     def _corners(self, primitive: Entry, count: int) -> np.ndarray:
         """The points of the primitive's corners."""
