@@ -19,6 +19,7 @@ PAGES = [
     "docs/conventions.md",
     "docs/files.md",
     "docs/findings.md",
+    "docs/designers.md",
     "docs/doctor.md",
     "docs/embedding.md",
     "docs/exactness.md",

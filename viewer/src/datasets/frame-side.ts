@@ -22,8 +22,6 @@ export class FrameSide {
     private readonly onChoose: (object: number) => void,
     private readonly onJudge: () => void,
     private readonly onCopy: (text: string) => void,
-    /** Something above the rest, such as a button of the page that this is a part of. */
-    above: HTMLElement | null,
   ) {
     const head = h("tr", {}, ...["", "Class", "Name", "Seen [px]", "Occl.", "Trunc."].map((name) => h("th", { scope: "col" }, name)));
     const table = h("table", { class: "side-objects" }, h("thead", {}, head), this.body);
@@ -32,7 +30,7 @@ export class FrameSide {
     this.element = h(
       "div",
       { class: "side", role: "region", tabindex: "0", "aria-label": "The frame" },
-      h("section", { class: "side-section" }, this.facts, above),
+      h("section", { class: "side-section" }, this.facts),
       section(this.objectsHead, h("div", { class: "side-scroll" }, table), this.detail),
       section("Again", this.again),
       section("Findings", this.judged),
