@@ -140,6 +140,10 @@ class Meshes:
                     continue
                 types = ("VEC4",)
             else:
+                if name == "TANGENT":
+                    self._tell(
+                        "attribute", "the file", "tangents are left out: renderers work them out", "info"
+                    )
                 if name.startswith("_") or (name.startswith("COLOR_") and name != "COLOR_0"):
                     self._tell("attribute", primitive.where, f"the attribute {name} is left out", "info")
                 continue
