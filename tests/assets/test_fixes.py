@@ -143,8 +143,8 @@ REAL = (
     "features/usd_optimize/geomSubset_materialBinding.usda",
     "full/Teapot/geo/UtahTeapot.usd",
     "industrial/usd_optimize/pointInstancer.usda",
-    "features/usd_optimize/instancing_meshes.usda",
-    "industrial/usd_optimize/mergeCastle.usda",
+    "features/pixar/lefthanded/lefthandedMesh.usda",
+    "features/usdz/RiggedSimple/RiggedSimple.usdz",
 )
 
 
