@@ -10,8 +10,7 @@
 - `label_assign`, `label_prompt` and `label_upgrade` decide on labels, `label_layer` writes them into a layer of their own;
 - `importing/` makes USD packages of other formats: readers give plain documents, one writer writes them, in the limited
   child;
-- `library/` holds USD scenes that ship with the product.
-
+- `library/` holds USD scenes that ship with the product;
 - `catalogue/` finds assets again.
 
 Only `check`, `check_folder`, `catalogue/scan` and `importing/imports` start processes, and only the child opens the files
