@@ -8,7 +8,7 @@ import gzip
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
@@ -82,6 +82,12 @@ class AssetStore:
         """A GLB that was baked elsewhere."""
         etag = f'"{hashlib.sha256(data).hexdigest()[:32]}"'
         self._kept(f"glb {digest}", lambda: Asset(data, zipped, "model/gltf-binary", etag))
+
+    def keep_geometry(self, digests: Collection[str]) -> None:
+        """Let go of models of scenes that went long ago: all but those."""
+        with self._lock:
+            for key in [key for key in self._cache if key.startswith("glb ") and key[4:] not in digests]:
+                del self._cache[key]
 
     def texture(self, digest: str) -> Asset | None:
         """The image with that hash, or None; the snapshot holds it already, so it is not kept twice."""

@@ -233,9 +233,9 @@ def _add_state_route(app: FastAPI, state: StateText) -> None:
 
 
 def _add_edit_routes(app: FastAPI, edits: EditSource) -> None:
-    async def layer() -> Response:  # on the loop, and so between two ticks
+    async def layer(who: bool = False) -> Response:  # on the loop, and so between two ticks
         return Response(
-            edits.layer_text(), media_type="model/vnd.usda", headers={"cache-control": "no-store"}
+            edits.layer_text(who), media_type="model/vnd.usda", headers={"cache-control": "no-store"}
         )
 
     async def bindings() -> Response:

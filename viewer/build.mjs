@@ -22,7 +22,7 @@ async function bundle(out) {
   await mkdir(out, { recursive: true });
   await build({
     ...shared,
-    entryPoints: { app: "src/main.ts", datasets: "src/datasets/page.ts", style: "src/style.css" },
+    entryPoints: { app: "src/main.ts", datasets: "src/datasets/page.ts", preview: "src/preview/page.ts", style: "src/style.css" },
     outdir: out,
     minify: true,
     legalComments: "none",
@@ -36,7 +36,7 @@ async function bundle(out) {
     minify: true,
     banner: { js: "/*! Twinstage, Apache-2.0 */" },
   });
-  for (const page of ["index.html", "datasets.html"]) await cp(join(root, "src", page), join(out, page));
+  for (const page of ["index.html", "datasets.html", "preview.html"]) await cp(join(root, "src", page), join(out, page));
   for (const name of ["three", "uplot"])
     await cp(join(root, `node_modules/${name}/LICENSE`), join(out, `${name}.LICENSE.txt`));
   // The JavaScript client and its example, so that a twin serves them as /client/.

@@ -22,7 +22,8 @@ def parse_origin(text: str, option: str = "--allow-origin") -> str:
         raise UserError(_sentence(text, option)) from None
     if (
         parts.scheme not in _PORTS
-        or not _HOST.fullmatch(parts.hostname or "")
+        or parts.hostname is None
+        or not _HOST.fullmatch(parts.hostname)
         or parts.path.strip("/")
         or parts.query
         or parts.username

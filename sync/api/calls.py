@@ -17,6 +17,7 @@ from twinstage.sync.api.history import HistorySource
 from twinstage.sync.api.operation import Refused
 from twinstage.sync.api.past import PastSource
 from twinstage.sync.api.playback import PlaybackSource
+from twinstage.sync.api.preview import PreviewSource
 from twinstage.sync.api.prims import PrimSource
 from twinstage.sync.api.records import AssetSource
 from twinstage.sync.api.values import ValueSource
@@ -73,6 +74,7 @@ _NO = {
     "past": "this server keeps no history; `twinstage serve --history` makes one",
     "assets": "the contract of this twin names no asset records",
     "datasets": "this server shows no datasets; `twinstage serve --datasets` names their folder",
+    "preview": "this server tries no recipe; `twinstage synth preview` does",
     "alarms": "the contract of this twin has no alarms",
 }
 
@@ -103,6 +105,7 @@ def calls_of(sources: Sources, alarms: "AlarmSource | None" = None) -> dict[str,
         "getChart": _away(history, s.history, "get_chart", "history"),
         "listPastAlarms": _here(s.past, "alarms", "past"),
         **dataset_calls(s.datasets, s.browse),
+        **preview_calls(None),
         "getPlayback": _here(s.playback, "get_playback", "playback", takes=0),
         "controlPlayback": _ordered(s.playback),
         **_alarm_calls(alarms),
@@ -128,6 +131,21 @@ def dataset_calls(datasets: DatasetSource | None, browse: BrowseSource | None) -
         "listFrameNumbers": _away(gate, browse, "numbers", "datasets"),
         "getFrameNotes": _away(gate, browse, "notes", "datasets"),
         "verifyFrame": _away(Gate(at_once=1), browse, "findings", "datasets"),
+    }
+
+
+def preview_calls(preview: PreviewSource | None) -> dict[str, Call]:
+    """Operations about a recipe that is tried, whose answer is a model."""
+    frames = Gate(at_once=2, most_waiting=200)
+
+    async def save(*asked: Any) -> BaseModel:
+        made: BaseModel = await asyncio.to_thread(_method(preview, "save", "preview"), asked[-1])
+        return made
+
+    return {
+        "getPreview": _away(Gate(), preview, "describe", "preview"),
+        "getPreviewFrame": _away(frames, preview, "frame", "preview"),
+        "savePreview": save,
     }
 
 

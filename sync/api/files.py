@@ -17,6 +17,7 @@ from twinstage.sync.api.openapi import document_text
 from twinstage.sync.api.operation import Model, Refused
 from twinstage.sync.api.page import POLICY, page
 from twinstage.sync.api.past import MEDIA, REVISION, UNTIL, PastAsk
+from twinstage.sync.api.preview import PreviewAsk, PreviewPictureAsk, PreviewSource
 from twinstage.sync.api.table import BY_ID
 
 _NO_DATASETS = "this server shows no datasets; `twinstage serve --datasets` names their folder"
@@ -52,6 +53,7 @@ def add_file_routes(app: FastAPI, sources: Sources) -> None:
     for path in BY_ID["getPackage"].paths:
         app.add_api_route(path, package, methods=["GET", "HEAD"])
     add_dataset_files(app, sources.datasets, sources.browse)
+    add_preview_files(app, None)
 
 
 def add_dataset_files(app: FastAPI, datasets: DatasetSource | None, browse: BrowseSource | None) -> None:
@@ -90,6 +92,27 @@ def add_dataset_files(app: FastAPI, datasets: DatasetSource | None, browse: Brow
     dataset_files("getShownImage", ShownAsk, "shown", "image/png")
     dataset_files("getFrameLayer", FrameAsk, "layer", "model/vnd.usda")
     app.add_api_route(BY_ID["getDatasetImage"].path, image, methods=["GET", "HEAD"])
+
+
+def add_preview_files(app: FastAPI, preview: PreviewSource | None) -> None:
+    """Pictures of a recipe that is tried, and its text."""
+    doors = Gate(at_once=2, most_waiting=200)
+
+    def route(name: str, ask: type[Model], method: str, kind: str) -> None:
+        async def made(request: Request) -> Response:
+            if preview is None:
+                raise Refused(404, "this server tries no recipe; `twinstage synth preview` does")
+            asked = asked_of(ask, request.path_params, request.query_params.multi_items())
+            try:
+                data = await doors.run(getattr(preview, method), asked)
+            except UserError as error:
+                raise Refused(422, str(error)) from None
+            return Response(data, media_type=kind, headers={"Cache-Control": "no-store"})
+
+        app.add_api_route(BY_ID[name].path, made, methods=["GET", "HEAD"])
+
+    route("getPreviewPicture", PreviewPictureAsk, "picture", "image/png")
+    route("getPreviewRecipe", PreviewAsk, "text", "application/yaml")
 
 
 def add_document_routes(app: FastAPI) -> None:

@@ -7,8 +7,9 @@ from typing import Annotated, Any
 import typer
 
 from twinstage.base.errors import UserError
-from twinstage.cli.assets_import import import_
 from twinstage.cli.assets_check import check
+from twinstage.cli.assets_import import import_
+from twinstage.cli.assets_search import search
 from twinstage.cli.common import AssetRoots, Json, print_json
 
 Out = Annotated[
@@ -28,6 +29,7 @@ app.command("import")(import_)
 
 
 app.command()(check)
+app.command(context_settings={"ignore_unknown_options": True})(search)  # `-tag:old` is a term
 
 
 @app.command("upgrade-labels")

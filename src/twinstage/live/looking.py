@@ -1,6 +1,6 @@
 """Servers without a twin: datasets to look through, and a recipe's ranges to try. The same gate, the same page, one port."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from twinstage.sync.access.choices import AccessChoices
 
 PAGE = "datasets.html"
+PREVIEW_PAGE = "preview.html"
 
 
 def datasets_app(
@@ -77,6 +78,62 @@ def serve_datasets(
         access=access,
         on_ready=on_ready,
     )
+
+
+def preview_app(
+    recipe: Path,
+    *,
+    overrides: Sequence[str] = (),
+    out: Path | None = None,
+    hosts: Collection[str] = (),
+    access: "Access | None" = None,
+    clock: Clock | None = None,
+) -> "FastAPI":
+    """The app that tries a recipe. UserError for one that is none. `out`: the file that other ranges may be saved to."""
+    from twinstage.live.api.preview import PreviewDesk
+    from twinstage.live.server import viewer_dir
+    from twinstage.sync.access.access import Access
+    from twinstage.sync.api.calls import alive, preview_calls
+    from twinstage.sync.api.files import add_preview_files
+    from twinstage.sync.shell import plain_app
+
+    desk = PreviewDesk(recipe, overrides, out)
+    app = plain_app(
+        access or Access(clock=clock or SystemClock()),
+        {"getHealth": alive, **preview_calls(desk)},
+        viewer_dir=viewer_dir(),
+        page=PREVIEW_PAGE,
+        allowed_hosts=hosts,
+        more=lambda app: add_preview_files(app, desk),
+    )
+    app.state.desk = desk
+    return app
+
+
+def serve_preview(
+    recipe: Path,
+    *,
+    host: str,
+    port: int,
+    overrides: Sequence[str] = (),
+    out: Path | None = None,
+    duration: float | None = None,
+    hosts: Collection[str] = (),
+    access: "AccessChoices | None" = None,
+    on_ready: Callable[[str], None],
+) -> None:
+    """Tries a recipe until Ctrl-C or the end of `duration` [s]."""
+    made: list[FastAPI] = []
+
+    def make(door: "Access") -> "FastAPI":
+        made.append(preview_app(recipe, overrides=overrides, out=out, hosts={host, *hosts}, access=door))
+        return made[0]
+
+    try:
+        _serve(make, host=host, port=port, duration=duration, access=access, on_ready=on_ready)
+    finally:
+        for app in made:
+            app.state.desk.close()
 
 
 def _serve(

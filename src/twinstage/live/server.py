@@ -264,8 +264,9 @@ class ServerThread:
         choices.check(host)
         self._live = live
         self._host = host
-        self._access, self._tls = open_access(choices, clock=live.clock), choices.tls()
+        self.access, self._tls = open_access(choices, clock=live.clock), choices.tls()
         self._sock = bind(host, port)
+        self.port = int(self._sock.getsockname()[1])
         self.url = url_of(self._sock, secure=self._tls is not None)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
@@ -338,7 +339,7 @@ class ServerThread:
 
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
-        app = make_app(self._live, hosts={self._host}, access=self._access)
+        app = make_app(self._live, hosts={self._host}, access=self.access)
         async with running(app, sock=self._sock, tls=self._tls):
             self._ready.set()
             await self._live.run(self._stop)

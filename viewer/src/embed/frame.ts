@@ -127,7 +127,8 @@ export class Frame {
     if (now < this.timeDue && (at === null) === (this.at === null)) return;
     this.timeDue = now + TIME_MS;
     this.at = at;
-    door.tell({ type: "time", now: Math.round(bench.now()), at });
+    const shown = bench.now();
+    door.tell({ type: "time", now: Number.isFinite(shown) && shown > 0 ? Math.round(shown) : null, at });
   }
 
   private tellCamera(): void {

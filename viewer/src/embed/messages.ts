@@ -57,7 +57,7 @@ export type Told =
   | { readonly type: "selected"; readonly path: string | null }
   | { readonly type: "clicked"; readonly path: string | null; readonly position: Vector | null }
   | { readonly type: "camera"; readonly position: Vector; readonly target: Vector; readonly fov: number }
-  | { readonly type: "time"; readonly now: number; readonly at: number | null }
+  | { readonly type: "time"; /** null: the twin has no time yet. */ readonly now: number | null; readonly at: number | null }
   | { readonly type: "alarm"; readonly alarms: readonly ToldAlarm[]; readonly raised: readonly string[] }
   | { readonly type: "link"; readonly state: string; readonly text: string }
   | { readonly type: "error"; readonly text: string };

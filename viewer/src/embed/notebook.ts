@@ -34,7 +34,7 @@ function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
   note.setAttribute("role", "alert");
   note.className = "twinstage-note";
   view.style.height = `${Number(model.get("height"))}px`;
-  el.append(note, view);
+  el.append(note);
 
   const set = (name: string, value: unknown): void => {
     model.set(name, value);
@@ -48,7 +48,7 @@ function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
   const heard: Record<string, (detail: never) => void> = {
     "twin-select": ({ path }: { path: string | null }) => set("selected", path),
     "twin-camera": (camera: object) => set("camera", camera),
-    "twin-time": ({ now, at }: { now: number; at: number | null }) => {
+    "twin-time": ({ now, at }: { now: number | null; at: number | null }) => {
       model.set("now_ms", now);
       set("at_ms", at);
     },
@@ -68,27 +68,28 @@ function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
     selected: () => (view.selected = model.get("selected") as string | null),
     height: () => (view.style.height = `${Number(model.get("height"))}px`),
     panels: () => (view.panels = String(model.get("panels"))),
-    token: () => (view.token = (model.get("token") as string) || null),
   };
   for (const [name, then] of Object.entries(changes)) model.on(`change:${name}`, then);
   const asked = (message: unknown): void => {
-    const told = message as { type: string; look?: never; at?: number | null };
+    const told = message as { type: string; look?: never; at?: number | null; token?: string; text?: string };
     if (told.type === "look" && told.look) view.look(told.look);
     else if (told.type === "time") view.seek(told.at ?? null);
-    else if (told.type === "open") open();
+    else if (told.type === "say") say(told.text ?? "");
+    else if (told.type === "open") open(told.token ?? "");
   };
   model.on("msg:custom", asked);
 
-  const open = (): void => {
+  const open = (token: string): void => {
     changes.panels();
-    changes.token();
+    view.token = token || null;
     if (model.get("selected")) changes.selected();
     view.src = addressOf(Number(model.get("port")), String(model.get("url")), window.location, baseUrl());
+    el.append(view);
   };
   // The twin answers "open" once it knows this page.
   const { origin, host } = window.location;
   model.send({ type: "here", origin, host });
-  timer = window.setTimeout(() => !view.src && say(GONE), PATIENCE_MS);
+  timer = window.setTimeout(() => !view.src && !note.textContent && say(GONE), PATIENCE_MS);
 
   return () => {
     window.clearTimeout(timer);

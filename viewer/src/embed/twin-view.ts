@@ -7,8 +7,8 @@
 import { pageOf } from "./address.ts";
 import { VERSION, type Asked, type Look, type Told, type ToldAlarm, type Vector } from "./messages.ts";
 
-/** When the frame is asked who it is, after it has loaded [ms]; a blocked one never answers. */
-const ASK_MS = [0, 1000, 4000];
+/** When the frame is asked who it is, after it has loaded [ms]; a blocked one never answers, a slow one may do so late. */
+const ASK_MS = [0, 1000, 4000, 15_000, 40_000];
 const GIVE_UP_MS = 10_000;
 
 const STYLE = `
@@ -66,7 +66,16 @@ export class TwinView extends HTMLElement {
   connectedCallback(): void {
     window.addEventListener("message", this.listen);
     this.frame.title = this.getAttribute("aria-label") ?? "Twin";
+    for (const name of ["src", "panels", "selected", "token"] as const) this.adopt(name);
     this.show();
+  }
+
+  /** A property that the page set before this file had come lies on the element, in front of ours. */
+  private adopt(name: "src" | "panels" | "selected" | "token"): void {
+    if (!Object.hasOwn(this, name)) return;
+    const value = (this as Record<string, unknown>)[name];
+    delete (this as Record<string, unknown>)[name];
+    (this as Record<string, unknown>)[name] = value;
   }
 
   disconnectedCallback(): void {
@@ -232,7 +241,7 @@ export class TwinView extends HTMLElement {
         this.camera = { position: told.position, target: told.target, fov: told.fov };
         return this.tell("camera", this.camera);
       case "time":
-        this.now = told.now;
+        this.now = told.now ?? Number.NaN;
         this.at = told.at;
         return this.tell("time", { now: told.now, at: told.at });
       case "alarm":

@@ -51,6 +51,8 @@ export class Viewport {
   readonly lean: boolean;
   stage: StageView | null = null;
   /** Called when positions are relative to another origin: of the view before, and now [m]. */
+  /** While something is dragged, which is counted from the origin. */
+  holdsOrigin = false;
   readonly onRebase = new Set<(before: readonly number[], after: readonly number[]) => void>();
   /** What the last frame cost before it was drawn: poses, looks, columns for the GPU [ms]. */
   applyMs = 0;
@@ -191,7 +193,7 @@ export class Viewport {
    */
   private rebase(stage: StageView): void {
     const { target } = this.rig.controls;
-    if (target.length() < REBASE_M) return;
+    if (target.length() < REBASE_M || this.holdsOrigin) return;
     const before = stage.origin;
     stage.rebase([before[0] + Math.round(target.x), before[1] + Math.round(target.y), before[2] + Math.round(target.z)]);
     this.rig.shift(before, stage.origin);

@@ -64,6 +64,7 @@ class Charts {
     bench.onPast(() => this.draw());
     this.addCommands();
     this.bindSignals();
+    bench.onShowSignals((ids) => this.show(ids));
     bench.expose("charts", this.hook());
   }
 
@@ -142,6 +143,15 @@ class Charts {
     const below = bound.filter(([prim]) => prim === path || prim.startsWith(`${path}/`)).flatMap(([, ids]) => ids);
     if (!below.length) return bench.notice("info", "Nothing that is selected has signals.");
     this.add(below, null);
+  }
+
+  /** In a chart that is there, or in a new one; it is scrolled to. */
+  private show(signals: readonly string[]): void {
+    const charted = (): ChartView | undefined => this.views.find((view) => signals.every((id) => view.signals.includes(id)));
+    if (!charted()) this.set(withSignals(this.state, signals, null));
+    this.bench.openPanel("charts");
+    this.window(this.state.spanMs, null);
+    charted()?.element.scrollIntoView({ block: "nearest" });
   }
 
   private add(signals: readonly string[], into: number | null): void {
@@ -299,6 +309,7 @@ class Charts {
           lines: view.plot.drawn(),
           shades: view.shades(),
           levels: view.levels(),
+          labelHeights: view.plot.labelHeights,
           alarms: view.moments(),
           rows: view.states,
           values: view.valueTexts,
