@@ -259,6 +259,23 @@ def state_past(stage: Stage) -> None:
     stage.shoot(page, "past")
 
 
+def state_together(stage: Stage) -> None:
+    """A marked span, played backwards, with somebody who follows."""
+    page = stage.page("selected=/WorkCell/Conveyor/Motor")
+    wait(page, "twinstage.time.firstMs > 0")
+    other = stage.page(size=(400, 300))
+    page.evaluate(
+        "() => { const now = twinstage.time.now; twinstage.time.loop(now - 24000, now - 12000);"
+        " twinstage.time.seek(now - 16000); twinstage.time.speed(-0.5); twinstage.time.together.lead(); twinstage.time.play(); }"
+    )
+    page.select_option("#time-span", "60000")
+    wait(other, "twinstage.time.together.leader !== null")
+    other.evaluate("twinstage.time.together.follow()")
+    wait(page, "twinstage.time.together.followers.length === 1")
+    page.wait_for_timeout(2500)
+    stage.shoot(page, "together")
+
+
 def state_charts(stage: Stage) -> None:
     page = stage.page("selected=/WorkCell/Conveyor/Motor", size=(1280, 800))
     page.evaluate("localStorage.clear()")
@@ -356,7 +373,9 @@ def state_embed(stage: Stage) -> None:
         page = stage.bare_page(f"http://localhost:{EMBED_PORT}/", size=(800, 640))
         wait(page, "document.querySelector('twin-view').ready")
         page.click("#robot")
-        page.wait_for_timeout(3000)
+        frame = next(frame for frame in page.frames if "/embed" in frame.url)
+        wait(frame, "twinstage.selected === '/WorkCell/Robot'")
+        page.wait_for_timeout(5000)
         stage.shoot(page, "embed")
     finally:
         server.shutdown()
