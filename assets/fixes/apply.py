@@ -1,11 +1,13 @@
 """Asks the child for layers that mend files, writes them below a folder, and checks them again. The only writer."""
 
 import os
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from twinstage.assets.check import Asked, Checked, check_file
+from twinstage.assets.fixes.child import fix_of
 from twinstage.base.errors import TwinstageError, UserError
 from twinstage.scene.safe.examiner import Examiner, shared_examiner
 
@@ -34,8 +36,11 @@ def mend_all(
 
     Raises UserError where a layer exists already or cannot be written.
     """
-    rows = [checked for checked in results if checked.findings]
+    rows = [checked for checked in results if any(fix_of(finding.code) for finding in checked.findings)]
     names = _names([checked.file for checked in rows], out)
+    for target in names:
+        if target.exists():
+            raise UserError(f"{target} exists already; choose another --out or delete it")
     done = []
     for checked, target in zip(rows, names, strict=True):
         mended = mend_file(checked, target, asked, examiner or shared_examiner())
@@ -45,11 +50,17 @@ def mend_all(
 
 
 def _names(files: list[str], out: Path) -> list[Path]:
-    """Where the layers go: below `out` as the files lie below their common folder."""
+    """Where the layers go: below `out` as the files lie below their common folder; names that differ by suffix stay apart."""
     if not files:
         return []
     base = os.path.commonpath([os.path.dirname(file) for file in files])
-    return [out.absolute() / Path(os.path.relpath(file, base)).with_suffix(".fixed.usda") for file in files]
+    stems = Counter(os.path.splitext(file)[0] for file in files)
+    names = []
+    for file in files:
+        stem, suffix = os.path.splitext(os.path.relpath(file, base))
+        twice = stems[os.path.splitext(file)[0]] > 1
+        names.append(out.absolute() / f"{stem}{suffix.replace('.', '_') if twice else ''}.fixed.usda")
+    return names
 
 
 def mend_file(checked: Checked, target: Path, asked: Asked, examiner: Examiner) -> Mended | None:
@@ -69,8 +80,6 @@ def mend_file(checked: Checked, target: Path, asked: Asked, examiner: Examiner) 
 
 
 def _write(target: Path, text: str) -> None:
-    if target.exists():
-        raise UserError(f"{target} exists already; choose another --out or delete it")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8")

@@ -11,6 +11,8 @@ SLACK = 1e-3
 """Part of the extent's diagonal that may stick out: extents are single precision, and often rounded by hand."""
 LOOSE = 10.0
 """An extent is too great when its longest edge is so many times that of the points."""
+WORTH_INDEXING = 2_000
+"""Values that indices must save before it is worth a word."""
 RE_EXPORT = "export the mesh again"
 
 
@@ -111,7 +113,7 @@ def repeated(mesh: MeshFacts) -> Iterator[Fault]:
         if not np.isfinite(values).all() or primvar.interpolation == "constant":
             continue
         different = len(np.unique(values.reshape(len(values), -1), axis=0))
-        if different < 0.5 * len(values):
+        if different < 0.5 * len(values) and len(values) - different >= WORTH_INDEXING:
             yield Fault(f"{len(values):,} values hold {different:,} different ones", f".{primvar.name}")
 
 

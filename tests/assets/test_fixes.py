@@ -100,13 +100,51 @@ def test_an_existing_layer_is_not_overwritten(tmp_path: Path) -> None:
         mend(file, tmp_path / "out")
 
 
+def test_repeated_values_are_written_once_with_indices(tmp_path: Path) -> None:
+    from pxr import Usd, UsdGeom
+
+    n = 3000  # triangles in a row, all with the same three coordinates
+    points = ", ".join(f"({k}, {k % 2}, 0)" for k in range(n + 2))
+    corners = ", ".join(f"{k}, {k + 1 + k % 2}, {k + 2 - k % 2}" for k in range(n))
+    st = ", ".join("(0, 0), (1, 0), (0.5, 1)" for _ in range(n))
+    mesh = (
+        f"int[] faceVertexCounts = [{', '.join('3' for _ in range(n))}]\n int[] faceVertexIndices = [{corners}]\n"
+        f" point3f[] points = [{points}]\n float3[] extent = [(0, 0, 0), ({n + 1}, 1, 0)]\n"
+        f' texCoord2f[] primvars:st = [{st}] (interpolation = "faceVarying")\n'
+    )
+    done = mend(
+        write(tmp_path, HEAD + f'def Xform "A" {{\n def Mesh "M" {{\n {mesh} }}\n}}\n'), tmp_path / "out"
+    )
+    assert done is not None
+    assert [row[:2] for row in done.done] == [("primvar.repeated", "/A/M.primvars:st")]
+    stage = Usd.Stage.Open(done.out)
+    primvar = UsdGeom.PrimvarsAPI(stage.GetPrimAtPath("/A/M")).GetPrimvar("st")
+    assert len(primvar.Get()) == 3
+    assert np.array_equal(primvar.ComputeFlattened(), np.tile([(0, 0), (1, 0), (0.5, 1)], (n, 1)))
+    assert primvar.GetInterpolation() == "faceVarying"
+    assert not [f for f in done.again.findings if f.code.startswith("primvar")]
+
+
+def test_files_that_differ_by_their_suffix_get_layers_of_their_own(tmp_path: Path) -> None:
+    body = HEAD + f'def Xform "A" {{\n def Mesh "M" {{\n {QUAD} }}\n}}\n'
+    files = [
+        write(tmp_path, body, "s.usda"),
+        write(tmp_path, body, "s.usd"),
+        write(tmp_path, body, "sub/s.usda"),
+    ]
+    done = mend_all([check_file(file, Asked()) for file in files], tmp_path / "out", Asked())
+    assert {Path(row.out).relative_to(tmp_path / "out").as_posix() for row in done} == {
+        "s_usda.fixed.usda", "s_usd.fixed.usda", "sub/s.fixed.usda",
+    }  # fmt: skip
+
+
 REAL = (
     "features/tinyusdz/geomsubset-001.usda",
     "features/usd_optimize/geomSubset_materialBinding.usda",
     "full/Teapot/geo/UtahTeapot.usd",
     "industrial/usd_optimize/pointInstancer.usda",
-    "features/usd_optimize/instancing_meshes.usda",
-    "industrial/usd_optimize/mergeCastle.usda",
+    "features/pixar/lefthanded/lefthandedMesh.usda",
+    "features/usdz/RiggedSimple/RiggedSimple.usdz",
 )
 
 

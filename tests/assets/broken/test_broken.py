@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from broken_judge import OPERATORS, Row, judge
+from known_faulty import false_errors
 
 
 def check(file: Path) -> list[Row]:
@@ -27,6 +28,20 @@ def test_each_fault_is_named(seed: int, shared: Path, good: dict[str, set[Row]])
     assert verdict.named, (
         f"{verdict.base}, {verdict.fault.text}: expected {set(verdict.fault.codes)}, said {verdict.rows}"
     )
+
+
+CLEAN_FOLDERS = (
+    "industrial/aws_small_warehouse",
+    "industrial/fanuc_m710ic",
+    "full/Vehicles/assets/wheels",
+    "features/usdz",
+    "features/usdwg/schemaTests/usdGeom/meshes",
+)
+
+
+@pytest.mark.parametrize("folder", CLEAN_FOLDERS)
+def test_clean_files_have_no_error(folder: str, shared: Path) -> None:
+    assert false_errors(shared, [shared / "assets" / folder], workers=2) == []
 
 
 def test_the_judge_can_say_no(shared: Path) -> None:

@@ -5,6 +5,7 @@ import { cameras } from "./cameras/index.ts";
 import { charts } from "./charts/index.ts";
 import { log } from "./log/index.ts";
 import { palette } from "./palette/index.ts";
+import { datasets } from "./datasets/index.ts";
 import { edit } from "./edit/index.ts";
 import { properties } from "./properties/index.ts";
 import { share } from "./share/index.ts";
@@ -44,6 +45,7 @@ export const FEATURES: readonly Feature[] = [
   charts,
   values,
   log,
+  datasets,
   layers,
   fades,
   overlays,

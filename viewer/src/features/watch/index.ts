@@ -22,7 +22,7 @@ class WatchBar {
   private readonly files = h("span", { class: "watch-files" });
   private readonly reason = h("p", { class: "watch-reason" });
   private readonly bar: HTMLElement;
-  private readonly badge = h("span", { class: "watch-badge", role: "status" });
+  private readonly badge = h("span", { class: "badge watch-badge", role: "status" });
 
   constructor(private readonly bench: Workbench) {
     const close = h("button", { type: "button", class: "watch-close", "aria-label": "Close this message" }, icon("close"));
