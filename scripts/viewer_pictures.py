@@ -266,7 +266,8 @@ def state_together(stage: Stage) -> None:
     other = stage.page(size=(400, 300))
     page.evaluate(
         "() => { const now = twinstage.time.now; twinstage.time.loop(now - 24000, now - 12000);"
-        " twinstage.time.seek(now - 16000); twinstage.time.speed(-0.5); twinstage.time.together.lead(); twinstage.time.play(); }"
+        " twinstage.time.seek(now - 16000); twinstage.time.speed(-0.5); twinstage.time.together.lead();"
+        " twinstage.time.play(); }"
     )
     page.select_option("#time-span", "60000")
     wait(other, "twinstage.time.together.leader !== null")
