@@ -12,10 +12,12 @@ from typing import Any
 from twinstage.assets.check_assets import Reached, look_at_images, look_at_rest, look_at_values
 from twinstage.assets.check_merge import merged, shortened
 from twinstage.assets.check_origin import origin_of
+from twinstage.assets.check_walk import at_home, each_once, homes_of, layers_of
 from twinstage.assets.rules import about, arcs, nvidia, rule_of, validators
 from twinstage.assets.rules.budget import Budget, check_budget
 from twinstage.assets.rules.instancers import read_instancer
 from twinstage.assets.rules.meshes import read_mesh
+from twinstage.assets.rules.table import registered
 from twinstage.assets.rules.xforms import read_xform
 from twinstage.assets.rules_labels import check_labels
 from twinstage.base.errors import UserError
@@ -118,7 +120,7 @@ def examine_file(
     done.findings = list(shortened(merged(found)))
     done.origins = [done.placed.get(f) or origin_of(stage, f, file) for f in done.findings]
     if stage is not None:
-        done.layers = _layers(stage)
+        done.layers = layers_of(stage)
     return done
 
 
@@ -233,77 +235,17 @@ _LIBRARY = (
 
 
 def _nvidia(stage: Any, found: list[Finding], done: Examined) -> list[Finding]:
-    known = set()
-    requirements = {}
-    for finding in found:
-        row = rule_of(finding.code)
-        if row is not None and row.requirement:
-            known.add((row.requirement, finding.path.partition(".")[0]))
-    for row in nvidia.BY_REQUIREMENT.values():
-        requirements[row.code] = row.requirement
-    said = _complaints(nvidia.say(stage, done.prims))
+    """What it adds; about instances once, by the path that our rules use."""
+    rows = [(rule_of(finding.code), finding.path.partition(".")[0]) for finding in found]
+    known = {(row.requirement, prim) for row, prim in rows if row is not None and row.requirement}
+    requirements = {row.code: row.requirement for row in registered()}
+    homes = homes_of(stage)
+    said = [
+        replace(f, path=at_home(stage, f.path, homes)) for f in _complaints(nvidia.say(stage, done.prims))
+    ]
     return [finding for finding in said if not nvidia.said_before(finding, known, requirements)]
 
 
 def _bare(message: str, file: str) -> str:
     """The sentence without the name of the file, which every report says in front."""
     return message.removeprefix(f"stage {file} ")
-
-
-def each_once(stage: Any) -> Iterator[tuple[Any, str]]:
-    """Every prim and a path that users know; what is instanced comes once, by its first instance's path.
-
-    Of a library that defines nothing itself, also classes and overs.
-    """
-    from pxr import Usd
-
-    yield stage.GetPseudoRoot(), "/"
-    defines = bool(stage.GetPseudoRoot().GetChildren())
-    flags = Usd.PrimDefaultPredicate if defines else Usd.PrimIsActive & Usd.PrimIsLoaded
-    for prim in Usd.PrimRange(stage.GetPseudoRoot(), flags):
-        if not prim.IsPseudoRoot():
-            yield prim, str(prim.GetPath())
-    homes = _homes(stage)
-    for prototype in stage.GetPrototypes():
-        home = homes[str(prototype.GetPath())]
-        for prim in Usd.PrimRange(prototype):
-            yield prim, home + str(prim.GetPath())[len(str(prototype.GetPath())) :]
-
-
-def _homes(stage: Any) -> dict[str, str]:
-    """By prototype: the path of an instance of it that users know, also where that stands inside another prototype."""
-    inside: dict[str, list[str]] = {}
-    for prototype in stage.GetPrototypes():
-        inside[str(prototype.GetPath())] = sorted(str(p.GetPath()) for p in prototype.GetInstances())
-    homes: dict[str, str] = {}
-
-    def home(name: str, depth: int = 0) -> str:
-        if name not in homes:
-            plain = [path for path in inside[name] if not path.startswith("/__Prototype_")]
-            if plain:
-                homes[name] = plain[0]
-            elif not inside[name] or depth > 64:
-                homes[name] = name
-            else:
-                outer = "/" + inside[name][0].split("/")[1]
-                homes[name] = home(outer, depth + 1) + inside[name][0][len(outer) :]
-        return homes[name]
-
-    return {name: home(name) for name in inside}
-
-
-def _layers(stage: Any) -> dict[str, str]:
-    """Files that the stage uses: "layer" for sublayers, its own or of what it refers to, "asset" for the others."""
-    from pxr import Sdf
-
-    own = set()
-    for layer in stage.GetUsedLayers():
-        for path in layer.subLayerPaths:
-            sub = Sdf.Layer.FindRelativeToLayer(layer, path) if path else None
-            own.add(sub.realPath if sub else "")
-    root = stage.GetRootLayer().realPath
-    found = {}
-    for layer in stage.GetUsedLayers():
-        if layer.realPath and layer.realPath != root:
-            found[layer.realPath.partition("[")[0]] = "layer" if layer.realPath in own else "asset"
-    return found

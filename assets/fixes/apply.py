@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from twinstage.assets.check import Asked, Checked, check_file
+from twinstage.assets.fixes.child import fix_of
 from twinstage.base.errors import TwinstageError, UserError
 from twinstage.scene.safe.examiner import Examiner, shared_examiner
 
@@ -35,7 +36,7 @@ def mend_all(
 
     Raises UserError where a layer exists already or cannot be written.
     """
-    rows = [checked for checked in results if checked.findings]
+    rows = [checked for checked in results if any(fix_of(finding.code) for finding in checked.findings)]
     names = _names([checked.file for checked in rows], out)
     for target in names:
         if target.exists():

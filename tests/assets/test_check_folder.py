@@ -165,3 +165,21 @@ def test_a_budget_names_who_uses_it_up(library: Path) -> None:
     )
     (within,) = check_all([file], Asked(triangles=10**6, texture_mb=10))
     assert not [f for f in within.findings if f.code.startswith("budget")]
+
+
+def test_the_commands_of_the_page_run(root: Path, library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(library.parent)
+    library.rename("library")
+    Path("textures").mkdir()
+    write(Path("robot.usda"), 'def Xform "A" {\n def Sphere "S" {\n }\n}\n')
+    page = (root / "docs" / "findings.md").read_text("utf-8")
+    commands = [
+        line.split("#")[0].split()[1:]
+        for line in page.splitlines()
+        if line.startswith("    twinstage assets check")
+    ]
+    assert len(commands) >= 8
+    for command in commands:
+        done = CliRunner().invoke(app, [*command, *(["--workers", "2"] if "library/" in command else [])])
+        assert done.exit_code == ("library/" in command), (command, done.output)
+    assert json.loads(Path("out.sarif").read_text())["runs"]

@@ -112,7 +112,9 @@ def test_repeated_values_are_written_once_with_indices(tmp_path: Path) -> None:
         f" point3f[] points = [{points}]\n float3[] extent = [(0, 0, 0), ({n + 1}, 1, 0)]\n"
         f' texCoord2f[] primvars:st = [{st}] (interpolation = "faceVarying")\n'
     )
-    done = mend(write(tmp_path, HEAD + f'def Xform "A" {{\n def Mesh "M" {{\n {mesh} }}\n}}\n'), tmp_path / "out")
+    done = mend(
+        write(tmp_path, HEAD + f'def Xform "A" {{\n def Mesh "M" {{\n {mesh} }}\n}}\n'), tmp_path / "out"
+    )
     assert done is not None
     assert [row[:2] for row in done.done] == [("primvar.repeated", "/A/M.primvars:st")]
     stage = Usd.Stage.Open(done.out)
@@ -141,8 +143,8 @@ REAL = (
     "features/usd_optimize/geomSubset_materialBinding.usda",
     "full/Teapot/geo/UtahTeapot.usd",
     "industrial/usd_optimize/pointInstancer.usda",
-    "features/usd_optimize/instancing_meshes.usda",
-    "industrial/usd_optimize/mergeCastle.usda",
+    "features/pixar/lefthanded/lefthandedMesh.usda",
+    "features/usdz/RiggedSimple/RiggedSimple.usdz",
 )
 
 

@@ -73,12 +73,15 @@ def test_nvidia_says_nothing_twice(tmp_path: Path) -> None:
     file.write_text(
         '#usda 1.0\n(\n upAxis = "Z"\n metersPerUnit = 1\n)\ndef Xform "A" {\n def Mesh "M" {\n'
         " int[] faceVertexCounts = [3, 3]\n"
-        " int[] faceVertexIndices = [0, 1, 9, 0, 2, 1]\n point3f[] points = [(0,0,0),(1,0,0),(0,1,0),(1,0,0)]\n"
+        " int[] faceVertexIndices = [0, 1, 2, 0, 2, 3]\n point3f[] points = [(0,0,0),(1,0,0),(0,1,0),(0,1,0)]\n"
         ' uniform token subdivisionScheme = "none"\n }\n}\n'
     )
     ours = examine_file(str(file), []).findings
     both = examine_file(str(file), [], ask_nvidia=True).findings
     assert set(ours) <= set(both)
+    assert "mesh.weld" in {f.code for f in both}, (
+        "two points lie on each other, which only NVIDIA's rules tell"
+    )
     more = [f for f in both if f not in ours]
     known = {row.code: row.requirement for row in rows()}
     for finding in more:

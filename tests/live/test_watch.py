@@ -5,6 +5,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -112,6 +113,29 @@ def test_an_image_that_is_painted_over(cell: Watched, folder: Path) -> None:
     assert done["changed"]["images"] == 1
     assert cell.live.snapshot.textures[0].hash != red
     assert done["files"] == ["red.png"]
+
+
+def test_exports_are_of_the_scene_that_is_shown_with_the_files_own_names(
+    cell: Watched, folder: Path, tmp_path: Path
+) -> None:
+    from twinstage.scene.export.flat import write_flattened
+    from twinstage.scene.export.own import own_layer, write_layer
+    from twinstage.scene.export.target import Target
+
+    textured = LOOKS.replace(
+        "float inputs:roughness = 0.4",
+        "float inputs:roughness = 0.4\n                asset inputs:note = @./red.png@",
+    )
+    cell.saved(lambda: (folder / "looks.usda").write_text(textured))
+    cell.broken(lambda: (folder / "cell.usda").write_text(CELL[:700]))
+    own = cell.server.call(lambda: own_layer(cell.live.opened))
+    cell.server.call(lambda: write_flattened(own, Target(tmp_path / "flat.usda")))
+    cell.server.call(lambda: write_layer(own, Target(tmp_path / "layer.usda")))
+    flat, layer = (tmp_path / "flat.usda").read_text(), (tmp_path / "layer.usda").read_text()
+    assert 'def Mesh "Plate"' in flat and 'def Mesh "Shade"' in flat
+    assert "red.png" in flat
+    assert "cell.usda@" in layer
+    assert "twinstage-watch" not in flat + layer
 
 
 @pytest.mark.parametrize(
@@ -308,23 +332,24 @@ def test_a_materialx_document_is_watched(tmp_path: Path) -> None:
 
 def test_two_hundred_saves_in_short(root: Path, tmp_path: Path) -> None:
     """`make soak-watch` does the same 200 times."""
+    assert _soak(root).soak(12, 2, tmp_path) == []
+
+
+def _soak(root: Path) -> Any:
     import importlib.util
+    import sys
 
     spec = importlib.util.spec_from_file_location("soak_watch", root / "scripts" / "soak_watch.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    import sys
-
     sys.modules["soak_watch"] = module
     spec.loader.exec_module(module)
-    assert module.soak(12, 2, tmp_path) == []
+    return module
 
 
-def test_growth_is_seen() -> None:
+def test_growth_is_seen(root: Path) -> None:
     """The judge of the soak can fail."""
-    import sys
-
-    module = sys.modules["soak_watch"]
+    module = _soak(root)
     flat = [module.Look(100, 100, 10, 4, 20, 1)] * 9
     assert module.grown(flat) == []
     leaking = [module.Look(100 + 10 * k, 100, 10, 4, 20 + k, 1) for k in range(9)]

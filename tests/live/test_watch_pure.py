@@ -15,9 +15,9 @@ def test_a_change_is_due_once_nothing_changed_for_a_moment() -> None:
     settling = Settling({"a": (1, 10, 0)})
     assert not settling.look({"a": (1, 10, 0)}, 0.0)
     assert not settling.look({"a": (1, 4, 1)}, 1.0)
-    assert not settling.look({"a": (1, 8, 2)}, 1.04), "it is growing"
-    assert not settling.look({"a": (1, 8, 2)}, 1.04 + SETTLE_S / 2)
-    assert settling.look({"a": (1, 8, 2)}, 1.04 + SETTLE_S)
+    assert not settling.look({"a": (1, 8, 2)}, 1.03), "it is growing"
+    assert not settling.look({"a": (1, 8, 2)}, 1.03 + SETTLE_S / 2)
+    assert settling.look({"a": (1, 8, 2)}, 1.03 + SETTLE_S)
     assert settling.first == 1.0
     settling.taken({"a": (1, 8, 2)})
     assert not settling.look({"a": (1, 8, 2)}, 2.0)

@@ -16,6 +16,7 @@ PAGES = [
     "docs/catalogue.md",
     "docs/commands.md",
     "docs/contract.md",
+    "docs/datasets.md",
     "docs/conventions.md",
     "docs/files.md",
     "docs/findings.md",

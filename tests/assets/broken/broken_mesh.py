@@ -262,7 +262,7 @@ def uv_of_wrong_length(copy: Copy, spec: Any, mesh: Lists) -> tuple[str, str] | 
         indices = spec.attributes.get(f"{name}:indices")
         if attribute.GetInfo("interpolation") in ("constant", None, "") or "skel" in name:
             continue
-        if indices is not None and indices.default is not None:
+        if indices is not None and hasattr(indices.default, "__len__"):
             array = np.array(indices.default, np.int32)
             cut = copy.rng.randrange(1, len(array)) if len(array) > 1 else 0
             if not cut:
@@ -284,9 +284,9 @@ def uv_index_out_of_range(copy: Copy, spec: Any, mesh: Lists) -> tuple[str, str]
         attribute = spec.attributes[name]
         if not name.startswith("primvars:") or not name.endswith(":indices") or attribute.default is None:
             continue
+        if not hasattr(attribute.default, "__len__") or not len(attribute.default):
+            continue  # blocked, or empty
         array = np.array(attribute.default, np.int32)
-        if not len(array):
-            continue
         array[copy.rng.randrange(len(array))] = copy.rng.choice([-1, 10**6])
         attribute.default = Vt.IntArray.FromNumpy(array)
         return name.removesuffix(":indices"), "an index"
