@@ -7,6 +7,7 @@ who looks at the old one meanwhile finds it whole.
 """
 
 import os
+import re
 import tempfile
 from collections.abc import Iterable
 from dataclasses import replace
@@ -19,6 +20,9 @@ from twinstage.scene.asset_paths import check_used_layers
 from twinstage.scene.pause import no_cycle_search
 from twinstage.scene.stage import OpenedStage
 
+_PREFIX = "twinstage-watch-"
+_LINK = re.compile(rf"^.*?/{_PREFIX}[^/]+/\d+(?=/)")
+
 
 def keep_bytes() -> None:
     """Layers that are opened from now on hold their files' bytes: else a file that is cut short under a mapping ends us."""
@@ -27,11 +31,16 @@ def keep_bytes() -> None:
     Sdf.Layer.SetDetachedLayerRules(Sdf.Layer.DetachedLayerRules().IncludeAll())
 
 
+def plain_name(path: str) -> str:
+    """The file's own name, where it has that of a generation."""
+    return _LINK.sub("", path)
+
+
 class Links:
     """Names for generations: links to the root folder, in a folder of our own that goes with them."""
 
     def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="twinstage-watch-")
+        self._folder = tempfile.TemporaryDirectory(prefix=_PREFIX)
         self._number = 0
 
     def next(self) -> str:
@@ -43,6 +52,9 @@ class Links:
         except OSError as error:
             raise UserError(f"--watch needs links, which cannot be made here: {error.strerror}") from None
         return link
+
+    def __len__(self) -> int:
+        return len(os.listdir(self._folder.name))
 
     def drop(self, link: str) -> None:
         """No stage of that name is left."""

@@ -53,6 +53,12 @@ def validate(document: Document) -> None:
     for n, animation in enumerate(document.animations):
         for k, channel in enumerate(animation.channels):
             _channel(document, channel, f"{_called('animation', n, animation.name)}, channel {k}")
+    for variants in document.variants:
+        where = f"variant set {variants.name!r}"
+        for places in variants.materials.values():
+            for geometry_, _, material_ in places:
+                _index(geometry_, len(document.geometry), where, "geometry")
+                _index(material_, len(document.materials), where, "material", absent=True)
     for n, joint_ in enumerate(document.joints):
         where = _called("joint", n, joint_.name)
         _index(joint_.parent, len(document.nodes), where, "node", absent=True)

@@ -148,6 +148,13 @@ class Skeletons:
         times, t, r, s = poses(self.document, rig, channels)
         codes = codes_of(times, clip.rate)
         attribute(prim, "joints", "token[]", tokens(_valid(rig.names)), uniform=True)
+        rough = float(np.abs(s - s.astype(np.float16)).max(initial=0.0))
+        if rough > 1e-6:
+            where = f"skin of {self.document.nodes[rig.nodes[0]].name!r}"
+            text = (
+                f"UsdSkel keeps scales of moving joints as 16-bit numbers: they are off by up to {rough:.0e}"
+            )
+            self.notes[note("skin", where, text, severity="info")] = None
         for name, kind, values, row in (
             ("translations", "float3[]", t, "Vec3f"),
             ("rotations", "quatf[]", r, "Quatf"),

@@ -5,6 +5,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -112,6 +113,29 @@ def test_an_image_that_is_painted_over(cell: Watched, folder: Path) -> None:
     assert done["changed"]["images"] == 1
     assert cell.live.snapshot.textures[0].hash != red
     assert done["files"] == ["red.png"]
+
+
+def test_exports_are_of_the_scene_that_is_shown_with_the_files_own_names(
+    cell: Watched, folder: Path, tmp_path: Path
+) -> None:
+    from twinstage.scene.export.flat import write_flattened
+    from twinstage.scene.export.own import own_layer, write_layer
+    from twinstage.scene.export.target import Target
+
+    textured = LOOKS.replace(
+        "float inputs:roughness = 0.4",
+        "float inputs:roughness = 0.4\n                asset inputs:note = @./red.png@",
+    )
+    cell.saved(lambda: (folder / "looks.usda").write_text(textured))
+    cell.broken(lambda: (folder / "cell.usda").write_text(CELL[:700]))
+    own = cell.server.call(lambda: own_layer(cell.live.opened))
+    cell.server.call(lambda: write_flattened(own, Target(tmp_path / "flat.usda")))
+    cell.server.call(lambda: write_layer(own, Target(tmp_path / "layer.usda")))
+    flat, layer = (tmp_path / "flat.usda").read_text(), (tmp_path / "layer.usda").read_text()
+    assert 'def Mesh "Plate"' in flat and 'def Mesh "Shade"' in flat
+    assert "red.png" in flat
+    assert "cell.usda@" in layer
+    assert "twinstage-watch" not in flat + layer
 
 
 @pytest.mark.parametrize(
@@ -255,3 +279,78 @@ def _who() -> object:
     from twinstage.sync.access.roles import Identity, Role
 
     return Identity(name="ada", role=Role.ENGINEER)
+
+
+def test_the_watching_process_may_die_at_any_time(tmp_path: Path) -> None:
+    import signal
+
+    stage = write_cell(tmp_path)
+    with watched(stage) as twin:
+        assert twin.live.watch is not None
+        os.kill(twin.live.watch.child, signal.SIGKILL)
+        _wait(lambda: twin.live.watch.child == 0)  # type: ignore[union-attr]
+        twin.saved(lambda: replace_file(stage, CELL.replace("(1, 1, 0)", "(1, 1, 0.5)")))
+        assert [1.0, 1.0, 0.5] in twin.points("/Cell/Cart/Plate")
+        assert twin.status["state"] == "watching"
+
+
+def test_a_materialx_document_is_watched(tmp_path: Path) -> None:
+    pytest.importorskip("MaterialX")
+    stage = write_cell(tmp_path)
+    document = """<?xml version="1.0"?>
+<materialx version="1.38">
+  <standard_surface name="SR" type="surfaceshader">
+    <input name="base_color" type="color3" value="COLOR" />
+    <input name="base" type="float" value="1" />
+  </standard_surface>
+  <surfacematerial name="Brass" type="material">
+    <input name="surfaceshader" type="surfaceshader" nodename="SR" />
+  </surfacematerial>
+</materialx>
+"""
+    (tmp_path / "brass.mtlx").write_text(document.replace("COLOR", "0.9, 0.1, 0.1"))
+    (tmp_path / "looks.usda").write_text(
+        '#usda 1.0\nover "Cell"\n{\n    def Scope "Looks" (references = @./brass.mtlx@</MaterialX>)\n    {\n    }\n'
+        '    over "Cart"\n    {\n        over "Plate" (prepend apiSchemas = ["MaterialBindingAPI"])\n        {\n'
+        "            rel material:binding = </Cell/Looks/Materials/Brass>\n        }\n    }\n}\n"
+    )
+    with watched(stage) as twin:
+
+        def color() -> tuple[float, float, float]:
+            return next(m.diffuse_color for m in twin.live.snapshot.materials if m.path.endswith("Brass"))
+
+        assert color()[0] > 0.5
+        done = twin.saved(
+            lambda: (tmp_path / "brass.mtlx").write_text(document.replace("COLOR", "0.1, 0.1, 0.9"))
+        )
+        assert done["files"] == ["brass.mtlx"]
+        assert color()[2] > 0.5
+        sentence = twin.broken(lambda: (tmp_path / "brass.mtlx").write_text(document[:200]))
+        assert "brass.mtlx" in sentence
+        assert color()[2] > 0.5
+
+
+def test_two_hundred_saves_in_short(root: Path, tmp_path: Path) -> None:
+    """`make soak-watch` does the same 200 times."""
+    assert _soak(root).soak(12, 2, tmp_path) == []
+
+
+def _soak(root: Path) -> Any:
+    import importlib.util
+    import sys
+
+    spec = importlib.util.spec_from_file_location("soak_watch", root / "scripts" / "soak_watch.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["soak_watch"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_growth_is_seen(root: Path) -> None:
+    """The judge of the soak can fail."""
+    module = _soak(root)
+    flat = [module.Look(100, 100, 10, 4, 20, 1)] * 9
+    assert module.grown(flat) == []
+    leaking = [module.Look(100 + 10 * k, 100, 10, 4, 20 + k, 1) for k in range(9)]
+    assert [text.split()[0] for text in module.grown(leaking)] == ["twin_mb", "layers"]

@@ -1,4 +1,4 @@
-"""Handles 10 km from the origin: they stand where the thing is after the picture's origin has moved, and a drag moves it as far."""
+"""Handles 10 km from the origin stand where the thing is after the origin of the picture has moved, and move it as far."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path

@@ -8,7 +8,7 @@ import { START } from "./core/ui-state.ts";
 import { UiStore } from "./core/ui-store.ts";
 import { AddressBar } from "./shell/address-bar.ts";
 import { Commands } from "./shell/commands.ts";
-import { Docks } from "./shell/docks.ts";
+import { Docks, SIDES } from "./shell/docks.ts";
 import { keepLayout, keptLayout } from "./shell/layout.ts";
 import { NARROW } from "./shell/narrow.ts";
 import { Notices } from "./shell/notices.ts";
@@ -74,6 +74,11 @@ export class Bench implements Workbench {
       if ([...this.claims].some((claims) => claims(text))) return;
       this.notice(level === "error" || level === "warning" ? level : "info", text);
     });
+    for (const side of SIDES)
+      this.addCommand({
+        ...{ id: `panel.to-${side}`, title: `Move the panel in use to the ${side}`, group: "Panels" },
+        run: () => this.docks.move(null, side),
+      });
     this.addAddressPart({
       key: "selected",
       read: () => this.state.selected,
@@ -144,12 +149,12 @@ export class Bench implements Workbench {
 
   openPanel(id: string): void {
     const panel = this.docks.find(id);
-    if (panel) this.dispatch({ type: "open", side: panel.side, panel: id });
+    if (panel) this.dispatch({ type: "open", side: this.docks.sideOf(panel), panel: id });
   }
 
   togglePanel(id: string): void {
     const panel = this.docks.find(id);
-    if (panel) this.dispatch({ type: "open", side: panel.side, panel: this.docks.isShown(id) ? null : id });
+    if (panel) this.dispatch({ type: "open", side: this.docks.sideOf(panel), panel: this.docks.isShown(id) ? null : id });
   }
 
   panelNote(id: string, text: string, level = "info"): void {

@@ -17,6 +17,7 @@ from twinstage.assets.importing.meshes.obj import read_obj
 from twinstage.assets.importing.meshes.ply import read_ply
 from twinstage.assets.importing.meshes.shape import Look
 from twinstage.assets.importing.meshes.stl import read_stl
+from twinstage.assets.importing.meshes.threedxml import read_threedxml
 from twinstage.assets.importing.meshes.threemf import read_threemf
 from twinstage.base.errors import UserError
 
@@ -153,5 +154,25 @@ def _threemf(file: Path, data: bytes, files: Files, builder: Builder, parent: in
     return Loaded(found.metres_per_unit, "Z", "3MF", found.generator)
 
 
-_LOADERS = {".obj": _obj, ".stl": _stl, ".ply": _ply, ".dae": _dae, ".3mf": _threemf}
+def _threedxml(file: Path, data: bytes, files: Files, builder: Builder, parent: int) -> Loaded:
+    found = read_threedxml(file, data)
+    for text in dict.fromkeys(found.notes):
+        builder.tell("not-carried", file.name, text, severity="info")
+    materials = [builder.look(look, files) for look in found.looks]
+    meshes = [builder.shape(shape, materials, shape.name) for shape in found.shapes]
+    numbers: list[int] = []
+    for node in found.nodes:
+        shown = [meshes[n] for n in node.shapes if meshes[n] >= 0]
+        above = numbers[node.parent] if node.parent >= 0 else parent
+        numbers.append(
+            builder.node(
+                node.name, above, Transform(matrix=node.place), geometry=shown[0] if len(shown) == 1 else -1
+            )
+        )
+        for mesh in shown if len(shown) > 1 else ():
+            builder.node(builder.geometry[mesh].name, numbers[-1], geometry=mesh)
+    return Loaded(0.001, "Z", "3DXML", found.generator, found.author)
+
+
+_LOADERS = {".obj": _obj, ".stl": _stl, ".ply": _ply, ".dae": _dae, ".3mf": _threemf, ".3dxml": _threedxml}
 MESH_ENDINGS = tuple(_LOADERS)

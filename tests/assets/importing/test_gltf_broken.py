@@ -177,14 +177,28 @@ def test_nothing_is_left_of_a_file_that_fails(tmp_path: Path) -> None:
     assert sorted(p.name for p in tmp_path.iterdir()) == ["x.glb"]
 
 
-def test_a_draco_file_says_what_to_do(tmp_path: Path) -> None:
+def draco(tmp_path: Path) -> Path:
+    """A file whose compressed data are none."""
     tiny = TinyGltf()
     tiny.node(mesh=tiny.cube())
     tiny.document["extensionsRequired"] = ["KHR_draco_mesh_compression"]
     primitive = tiny.document["meshes"][0]["primitives"][0]
     primitive["extensions"] = {"KHR_draco_mesh_compression": {"bufferView": 0, "attributes": {}}}
-    with pytest.raises(UserError, match="mesh 0, primitive 0 is compressed with Draco"):
-        read(tiny.write(tmp_path))
+    return tiny.write(tmp_path)
+
+
+def test_a_draco_file_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "DracoPy", None)
+    with pytest.raises(
+        UserError, match=r"mesh 0, primitive 0 is compressed with Draco: pip install 'twinstage\[draco\]'"
+    ):
+        read(draco(tmp_path))
+
+
+def test_broken_draco_data_are_one_sentence(tmp_path: Path) -> None:
+    pytest.importorskip("DracoPy", reason="DracoPy is not installed (the extra draco)")
+    with pytest.raises(UserError, match="KHR_draco_mesh_compression: its data cannot be decoded"):
+        read(draco(tmp_path))
 
 
 FURNISHED = furnished().glb()

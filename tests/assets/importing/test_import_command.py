@@ -103,6 +103,7 @@ def test_nothing_is_replaced_unless_told_and_only_what_is_ours(
         ),
         (["box.glb", "--out", "o", "--set", "fast"], "--set 'fast' is not of the form NAME=VALUE"),
         (["box.glb", "--out", "o", "--set", "fast=1"], "the importer of gltf has no option 'fast'"),
+        (["box.usda", "--out", "o"], "box.usda is a USD file and needs no import"),
         (["box.blend", "--out", "o"], "box.blend is of no kind that can be imported; known are "),
     ],
 )
@@ -111,7 +112,8 @@ def test_mistakes_are_one_sentence(
     arguments: list[str], sentence: str,
 ) -> None:  # fmt: skip
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "box.blend").write_bytes(b"")
+    for name in ("box.blend", "box.usda"):
+        (tmp_path / name).write_bytes(b"")
     code, out, err = told(capsys, *arguments)
     assert code == 2 and out == "" and err.count("\n") == 1
     assert sentence in err

@@ -3,6 +3,7 @@
 import io
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -272,6 +273,7 @@ def test_what_was_drawn_at_p_is_drawn_at_c_p(
     )
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_any_text_gives_a_name_that_usd_takes(text: str) -> None:
     from pxr import Sdf
@@ -305,3 +307,30 @@ def test_only_what_differs_makes_points_of_its_own(tmp_path: Path) -> None:
     stage = stage_of(tmp_path, document(mesh))
     found = UsdGeom.Mesh(stage.GetPrimAtPath("/thing/part_0"))
     assert len(found.GetPointsAttr().Get()) == 8 and len(found.GetFaceVertexIndicesAttr().Get()) == 36
+
+
+def test_images_are_kept_turned_into_png_or_left_out(tmp_path: Path) -> None:
+    from PIL import Image as Pillow
+
+    from twinstage.assets.importing.images import as_file
+
+    def encoded(kind: str) -> bytes:
+        out = io.BytesIO()
+        Pillow.effect_noise((64, 64), 50).convert("RGB").save(out, kind)
+        return out.getvalue()
+
+    assert as_file(Image("a", PNG, "image/png")) == (PNG, ".png", "")
+    photo = encoded("JPEG")
+    assert as_file(Image("a", photo, "")) == (photo, ".jpg", "")
+    data, ending, told = as_file(Image("a", encoded("WEBP"), "image/webp"))
+    assert data is not None and data.startswith(b"\x89PNG") and (ending, told) == (".png", "")
+    half = photo[: len(photo) // 2]
+    assert as_file(Image("a", half, ""))[:2] == (half, ".jpg")
+    assert "it is damaged (image file is truncated" in as_file(Image("a", half, ""))[2]
+    assert as_file(Image("a", b"no image", "image/png")) == (
+        None, "", "it is no image that can be read (image/png), so it is left out",
+    )  # fmt: skip
+    made = document(crate())
+    stage = stage_of(tmp_path, replace(made, images=(Image("bad.png", b"no image", "image/png"),)))
+    surface = stage.GetPrimAtPath("/thing/Materials/card/Surface")
+    assert surface.GetAttribute("inputs:diffuseColor").Get() == (1, 1, 1)  # the colour instead of the texture

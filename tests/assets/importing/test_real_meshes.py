@@ -13,7 +13,7 @@ from twinstage.assets.importing.imports import Wish, import_file
 from twinstage.base.errors import UserError
 
 Read = Callable[..., Document]
-ENDINGS = (".obj", ".stl", ".ply", ".dae", ".step")
+ENDINGS = (".obj", ".stl", ".ply", ".dae", ".step", ".3dxml")
 
 
 def files(shared: Path) -> list[Path]:
@@ -122,3 +122,19 @@ def test_a_unit_that_the_user_says_ends_the_question(
     assert [n.code for n in asked.notes] == ["import.no-unit"]
     _, said = imported(file, units="mm")
     assert said.notes == () and said.size == pytest.approx((0.001, 0.001, 0.001))
+
+
+def test_3dxml_of_solidworks(shared: Path, read: Read) -> None:
+    """The assembly's rods: three shafts of 12.7 mm, four to a group; parts are shared, faces joined, colours kept."""
+    document = read(shared / "assets/convert/trimesh/rod.3DXML")
+    assert document.metres_per_unit == 0.001
+    assert document.origin.generator.startswith("SOLIDWORKS")
+    shafts = [n for n in document.nodes if n.name == "shaft-1"]
+    assert len(shafts) > 4 and len({n.geometry for n in shafts}) == 1
+    shaft = document.geometry[shafts[0].geometry]
+    assert isinstance(shaft, Mesh)
+    assert np.allclose(np.ptp(shaft.points, axis=0), [12.7, 12.7, 50.8], atol=0.1)
+    assert document.materials[shaft.material].base_color.value[0] < 1
+    a, b, c = shaft.points[shaft.indices.reshape(-1, 3)].swapaxes(0, 1)
+    volume = np.einsum("ij,ij->", a, np.cross(b, c)) / 6
+    assert volume == pytest.approx(np.pi * 6.35**2 * 50.8, rel=0.02), "closed, its faces outwards"

@@ -5,6 +5,7 @@ import { cameras } from "./cameras/index.ts";
 import { charts } from "./charts/index.ts";
 import { log } from "./log/index.ts";
 import { palette } from "./palette/index.ts";
+import { datasets } from "./datasets/index.ts";
 import { edit } from "./edit/index.ts";
 import { properties } from "./properties/index.ts";
 import { share } from "./share/index.ts";
@@ -22,6 +23,7 @@ import { time } from "./time/index.ts";
 import { tree } from "./tree/index.ts";
 import { values } from "./values/index.ts";
 import { view } from "./view/index.ts";
+import { watch } from "./watch/index.ts";
 
 export const FEATURES: readonly Feature[] = [
   view,
@@ -43,7 +45,9 @@ export const FEATURES: readonly Feature[] = [
   charts,
   values,
   log,
+  datasets,
   layers,
   fades,
   overlays,
+  watch,
 ];

@@ -228,7 +228,7 @@ export class Session {
   private event(message: Said<Event>): Effect[] {
     if (message.event === "notice")
       return [{ kind: "notice", level: String(message.level), text: String(message.text) }];
-    if (message.event === "overlay") return [{ kind: "event", name: "overlay", data: message.data }];
+    if (message.event === "overlay" || message.event === "watch") return [{ kind: "event", name: message.event, data: message.data }];
     if (message.event === "alarm" || message.event === "missed") return [{ kind: "alarm", count: Number(message.n) || 0 }];
     if (message.event === "edit") return this.edited(readEdit(message.data));
     if (message.event !== "scene") this.unknownMessages++;

@@ -280,11 +280,24 @@ class EditDesk:
         rules, bound = self._effects.rules(), self._effects.bound
         return lambda name: rules.may_not(path, name) or bound.complaint(path, name)
 
-    def layer_text(self) -> str:
-        """The ui layer as usda, with the units and axes of the stage."""
+    def layer_text(self, who: bool = False) -> str:
+        """The ui layer as usda, with the units and axes of the stage; `who`: and with who edited what last, and when."""
         from twinstage.scene.export.edits import edits_text
 
-        return edits_text(self._live.opened)
+        return edits_text(self._live.opened, self._authors() if who else None)
+
+    def _authors(self) -> dict[str, str]:
+        """Who edited a prim last, by path; the time where the transaction is still among the recent ones."""
+        times = {record.version: record.at_ns for record in self.ledger.recent}
+        found: dict[str, tuple[int, str]] = {}
+        for key, cell in self.ledger.cells.items():
+            if cell.value is not None and key.path and cell.version > found.get(key.path, (-1, ""))[0]:
+                at = times.get(cell.version)
+                when = (
+                    "" if at is None else f", {datetime.fromtimestamp(at / 1e9, UTC):%Y-%m-%d %H:%M:%S} UTC"
+                )
+                found[key.path] = cell.version, f"{cell.author}{when}"
+        return {path: words for path, (_, words) in found.items()}
 
     def binding_keys(self) -> list[str] | None:
         """Keys of the twin's bindings in their order; None where it has none."""

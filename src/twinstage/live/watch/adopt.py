@@ -3,7 +3,7 @@
 Everything here works with objects of its own, on any thread; only `Ready.take_over` needs the loop's.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from twinstage.live.twin import LiveTwin, TwinFiles
     from twinstage.scene.bindings import Bindings
     from twinstage.scene.plan import BindingPlan
-    from twinstage.scene.snapshot import Snapshot
+    from twinstage.scene.snapshot import Material, Snapshot
     from twinstage.scene.stage import OpenedStage
     from twinstage.scene.writer import ColumnWriter
 
@@ -90,30 +90,21 @@ def text_of(layer: Any) -> str:
 def differences(old: "Snapshot", new: "Snapshot") -> dict[str, int]:
     """How much of a scene is another now: shapes and images by content, materials and lights by value, prims by path."""
     paths = set(old.prims.path), set(new.prims.path)
-    materials = {m.path: m for m in old.materials}, {m.path: m for m in new.materials}
+    looks = set(_looks(old))
     return {
         "shapes": len({p.hash for p in new.prototypes} - {p.hash for p in old.prototypes}),
         "images": len({t.hash for t in new.textures} - {t.hash for t in old.textures}),
-        "materials": sum(_other(one, materials[0].get(path), old, new) for path, one in materials[1].items()),
+        "materials": sum(look not in looks for look in _looks(new)),
         "added": len(paths[1] - paths[0]),
         "removed": len(paths[0] - paths[1]),
     }
 
 
-def _other(one: Any, before: Any, old: "Snapshot", new: "Snapshot") -> bool:
-    """Whether a material is another; images count by content, not by number."""
-    if before is None:
-        return True
-
-    def plain(material: Any, scene: "Snapshot") -> Any:
-        inputs = tuple(
-            (
-                name,
-                replace(source, texture=0),
-                scene.textures[source.texture].hash if source.texture >= 0 else "",
-            )
-            for name, source in material.textures
+def _looks(scene: "Snapshot") -> "Iterator[tuple[Material, tuple[str, ...]]]":
+    """Materials with their images by content, not by number."""
+    for material in scene.materials:
+        images = tuple(
+            scene.textures[fed.texture].hash if fed.texture >= 0 else "" for _, fed in material.textures
         )
-        return replace(material, textures=()), inputs
-
-    return bool(plain(one, new) != plain(before, old))
+        plain = tuple((name, replace(fed, texture=-1)) for name, fed in material.textures)
+        yield replace(material, textures=plain), images

@@ -76,7 +76,9 @@ class Watcher:
         changed = tuple(path for path, stamp in stamps.items() if self.settling.read.get(path) != stamp)
         self.say(Told("reading"))
         try:
-            opened, snapshot = self.reader.read(self.overlay)
+            opened, snapshot = self.reader.read(
+                self.overlay, lambda stage: self.say(Told("composed", clean=stage.clean))
+            )
         except Broken as error:
             return self._complain(str(error), stamps, changed, seen, wall)
         read = time.monotonic()

@@ -8,6 +8,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -21,6 +22,7 @@ from twinstage.scene.generation import Links, edits_overlay
 if TYPE_CHECKING:
     from twinstage.live.twin import LiveTwin, TwinFiles
     from twinstage.scene.snapshot import Snapshot
+    from twinstage.scene.stage import OpenedStage
     from twinstage.sync.assets import AssetStore
 
 log = logging.getLogger("twinstage.watch")
@@ -44,6 +46,8 @@ class StageWatch:
         self._poll = POLL_S if poll is None else poll
         self._links = Links()
         self._link = ""
+        self._early: tuple[str, concurrent.futures.Future[OpenedStage]] | None = None
+        self._opener = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="twinstage-open")
         self._stop = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._told: Snapshot = live.snapshot
@@ -55,6 +59,11 @@ class StageWatch:
         self._last: dict[str, Any] = {}
         self.child = 0
         """Process id of the child; 0 for none."""
+
+    @property
+    def generations(self) -> int:
+        """Names of generations that are in use."""
+        return len(self._links)
 
     def status(self) -> dict[str, Any]:
         """What `/api/status` says of it: state (starting, watching, broken), the sentence of what is broken, files, saves."""
@@ -76,6 +85,7 @@ class StageWatch:
         finally:
             self._stop.set()
             await asyncio.to_thread(thread.join, 10)
+            self._opener.shutdown(wait=False)
             self._links.close()
 
     # ------------------------------------------------------------------ the thread
@@ -122,18 +132,23 @@ class StageWatch:
                     return told
                 limit = READ_S
                 self._watched = told.files or self._watched
+                if told.kind == "composed":
+                    self._open_early(told)
+                    continue
                 if told.kind == "scene":
                     gone = self._scene(link, told)
                     if gone is not None:
                         return gone
                     continue  # it says what it watches now, and then waits
                 elif told.kind == "broken":
+                    self._drop_early()
                     self._broken(told.text, told.changed)
                 elif self._state == "starting":
                     self._state = "watching"
                 link.send(Wait(self._on_loop(self._overlay)))
         finally:
             link.kill()
+            self._drop_early()
 
     def _overlay(self) -> Overlay:
         live = self._live
@@ -148,17 +163,18 @@ class StageWatch:
 
     def _scene(self, link: ChildLink, told: Told) -> Gone | None:
         """Change over to what was read."""
-        name = self._links.next()
+        name, early = self._early or self._open_early(told)
+        self._early = None
         try:
             began = time.monotonic()
             assert told.scene is not None
-            opened = reopen(self._live, self._files, name, told.clean, told.scene.rest.stage.hash)
+            opened = replace(early.result(), hash=told.scene.rest.stage.hash)
             opened_at = time.monotonic()
             for _ in range(MOST_ROUNDS):
                 assert told.scene is not None
-                base = unpack(told.scene, self._told)
+                before, base = self._told, unpack(told.scene, self._told)
                 self._told = base
-                self._prepare(told)
+                self._prepare(told, before)
                 next_one = self._generation(opened, base)
                 if next_one.overlay == told.overlay:
                     ready = time.monotonic()
@@ -171,7 +187,7 @@ class StageWatch:
                         return None
                 link.send(Again(next_one.overlay))
                 answer = link.receive()
-                while isinstance(answer, Told) and answer.kind == "ready":
+                while isinstance(answer, Told) and answer.kind in ("ready", "composed"):
                     answer = link.receive()
                 if not isinstance(answer, Told):
                     return answer or Gone()
@@ -183,6 +199,22 @@ class StageWatch:
             self._broken(str(error), told.changed)
         self._links.drop(name)
         return None
+
+    def _open_early(self, told: Told) -> "tuple[str, concurrent.futures.Future[OpenedStage]]":
+        """Open the next generation while the child still reads it."""
+        self._drop_early()
+        name = self._links.next()
+        opening = self._opener.submit(reopen, self._live, self._files, name, told.clean, "")
+        self._early = name, opening
+        return self._early
+
+    def _drop_early(self) -> None:
+        """What was opened is not wanted: a save that was broken after all, or another one came."""
+        if self._early is not None:
+            name, opening = self._early
+            self._early = None
+            concurrent.futures.wait([opening])
+            self._links.drop(name)
 
     def _generation(self, opened: Any, base: "Snapshot") -> Generation:
         live = self._live
@@ -200,8 +232,10 @@ class StageWatch:
                 return read_stored(opened)[0]
         return file
 
-    def _prepare(self, told: Told) -> None:
+    def _prepare(self, told: Told, before: "Snapshot") -> None:
+        """Models that viewers will ask for; who is late may still ask for those of the scene before."""
         if self.store is not None and told.scene is not None:
+            self.store.keep_geometry(hashes(before))
             for digest, (data, zipped) in told.scene.models.items():
                 self.store.put_geometry(digest, data, zipped)
 

@@ -35,7 +35,8 @@ class ChildLink:
     def __init__(self, begin: Begin, stopped: Callable[[], bool]) -> None:
         self._stopped = stopped
         self._stage = begin.source.stage
-        self._reading = ""
+        self._until: float | None = None
+        """When a reading that goes on has to be done."""
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
         environment |= {"OPENBLAS_NUM_THREADS": "1", "PXR_USDC_EMIT_DEPRECATION_WARNINGS": "0"}
         self._child = subprocess.Popen(
@@ -67,7 +68,8 @@ class ChildLink:
         """
         assert self._child.stdout is not None
         end = self._child.stdout.fileno()
-        until: float | None = None
+        until = self._until
+        self._until = None
         while not self._stopped():
             left = 0.2 if until is None else min(0.2, until - time.monotonic())
             if left <= 0:
@@ -83,6 +85,8 @@ class ChildLink:
             if told.kind == "failed":
                 log.error("the process that watches the stage failed: %s", told.text)
                 return Gone()
+            if told.kind == "composed":
+                self._until = until
             if told.kind != "reading":
                 return told
             until = time.monotonic() + limit

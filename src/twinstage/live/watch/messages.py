@@ -58,13 +58,14 @@ class Again:
 class Told:
     """From the child.
 
-    kind: "ready" (`files` are watched), "reading" (an answer follows soon), "scene", "broken" (`text` says why), "failed"
+    kind: "ready" (`files` are watched), "reading" (an answer follows soon), "composed" (the stage is whole,
+    and being read: the twin may open it meanwhile), "scene", "broken" (`text` says why), "failed"
     (a defect of ours, and its last words).
     times: moments of this machine's monotonic clock [s]: seen, settled, opened, read, packed. `clean`: stamps of files
     in which nothing was screened out. `changed`: files that were saved. `shapes`: gprims that were read.
     """
 
-    kind: Literal["ready", "reading", "scene", "broken", "failed"]
+    kind: Literal["ready", "reading", "composed", "scene", "broken", "failed"]
     text: str = ""
     scene: Packed | None = None
     overlay: Overlay = field(default_factory=Overlay)

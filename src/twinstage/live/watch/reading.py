@@ -4,10 +4,12 @@ Layers whose files stayed are kept open, shapes whose values stayed are kept as 
 """
 
 import gc
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from twinstage.base.errors import UserError
+from twinstage.base.finding import Finding
 from twinstage.live.watch.files import Digests, named_by, stamp_of, stamps_of, watched
 from twinstage.live.watch.messages import Overlay, Source
 from twinstage.live.watch.sentences import plain, together
@@ -51,8 +53,13 @@ class StageReader:
     _opened: "OpenedStage | None" = None
     _first: bool = True
 
-    def read(self, overlay: Overlay) -> "tuple[OpenedStage, Snapshot]":
-        """The stage as its files are now. Broken where they hold errors that they did not hold before."""
+    def read(
+        self, overlay: Overlay, composed: "Callable[[OpenedStage], None] | None" = None
+    ) -> "tuple[OpenedStage, Snapshot]":
+        """The stage as its files are now. Broken where they hold errors that they did not hold before.
+
+        `composed`: called when it is open and known to be whole.
+        """
         from pxr import Tf
 
         from twinstage.scene.probe import tell_reason
@@ -66,6 +73,8 @@ class StageReader:
             new = sorted(faults - self._accepted)
             if new and not self._first:
                 raise Broken(together([self._plain(text) for text in new]))
+            if composed is not None:
+                composed(opened)
             self.memo.begin(opened.stage, same)
             snapshot = read_snapshot(opened, memo=self.memo)
         except UserError as error:
@@ -157,10 +166,16 @@ class StageReader:
             self._loaded[layer.identifier] = _Loaded(layer, stamp, self._serial)
 
 
-_BREAKING = ("mtlx.unreadable",)
+_DOCUMENTS = ("mtlx.unreadable", "material.mtlx")
 
 
 def _faults(opened: "OpenedStage") -> set[str]:
     """What is wrong with the files in such a way that something of the scene is missing."""
     found = {" ".join(str(error).split()) for error in opened.stage.GetCompositionErrors()}
-    return found | {f.message for f in opened.findings if f.severity == "error" or f.code in _BREAKING}
+    return found | {f.message for f in opened.findings if f.severity == "error" or _lost_document(f)}
+
+
+def _lost_document(finding: Finding) -> bool:
+    """Whether a MaterialX document could not be read; other remarks on one do no harm."""
+    message = finding.message
+    return finding.code in _DOCUMENTS and "is left out" in message and ": image " not in message

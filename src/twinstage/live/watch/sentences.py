@@ -17,6 +17,8 @@ def plain(text: str, folder: str) -> str:
     loaded = _LOADED.search(text)
     if place is not None:
         what = re.sub(r" (?:at|near) ['\"].*$| in <.*$", "", place["what"]).rstrip(" .;'\"")
+        if "pxrInternal" in what:  # the parser's own words for a rule that was not met
+            what = "what stands there is not complete, or no USD"
         text = f"{place['file']}, line {place['line']}, column {place['column']}: {what}"
     elif loaded is not None:
         text = _loaded(loaded)

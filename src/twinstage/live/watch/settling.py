@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 Stamp = tuple[int, int, int] | None
 """A file: inode, size [bytes], time of change [ns]; None where there is none."""
 
-SETTLE_S = 0.05
+SETTLE_S = 0.04
 """Nothing changes for so long before a file is read [s]: programs write several files, and a file in several portions."""
 PATIENCE_S = 2.0
 """A file that changes for so long without a rest is tried all the same [s]."""

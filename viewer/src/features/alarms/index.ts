@@ -88,8 +88,6 @@ class AlarmDesk {
     this.toolbar = new Toolbar({
       filter: (change) => this.keep({ ...this.filter, ...change }),
       acknowledgeShown: () => this.acknowledgeShown(),
-      bannered: () => this.feed.mayAnswer && !this.banner.element.hidden,
-      acknowledgeBanner: () => this.banner.alarm && void this.feed.act("acknowledge", [this.banner.alarm.id]),
       journal: () => (this.inJournal ? this.showList() : this.showJournal(null)),
       sound: () => this.setSound(!this.kept.sound),
       notify: () => void this.toggleNotify(),
