@@ -14,6 +14,6 @@
 - `catalogue/` finds assets again.
 
 Only `check`, `check_folder`, `catalogue/scan` and `importing/imports` start processes, and only the child opens the files
-(`check_child`, `check_walk`, `check_assets`, `check_origin`, `rules/`, `fixes/` and `catalogue/look` touch `pxr`, as `importing/`
-says of itself); `label_*` work on stages that were opened before.
+(`check_child`, `check_walk`, `check_assets`, `check_origin`, `rules/`, `fixes/` and `catalogue/look` touch `pxr`, as
+`importing/` says of itself); `label_*` work on stages that were opened before.
 """
