@@ -146,7 +146,7 @@ def _ours(
     metres = stage.GetRootLayer().pseudoRoot.GetInfo("metersPerUnit") or 0.01
     for prim, path in each_once(stage):
         done.prims += 1
-        yield from _each(path, _prim(stage, prim, path, float(metres), reached))
+        yield from _each(path, _prim(stage, prim, path, float(metres), reached, done))
     yield from _complaints(look_at_rest(stage, reached))
     yield from look_at_images(reached, allowed)
     done.textures = reached.used
@@ -154,7 +154,9 @@ def _ours(
     yield from _complaints(validators.say(stage))
 
 
-def _prim(stage: Any, prim: Any, path: str, metres: float, reached: Reached) -> Iterator[Finding]:
+def _prim(
+    stage: Any, prim: Any, path: str, metres: float, reached: Reached, done: Examined
+) -> Iterator[Finding]:
     """All rules about one prim."""
     base = "" if path == "/" else path
     yield from about("children", prim, base)
@@ -164,7 +166,9 @@ def _prim(stage: Any, prim: Any, path: str, metres: float, reached: Reached) -> 
     yield from look_at_values(prim, path, reached)
     if prim.HasAuthoredReferences() or prim.HasAuthoredPayloads():
         for arc in arcs.arcs_of(stage, prim):
-            yield from about("arc", arc, path)
+            for finding in about("arc", arc, path):
+                done.placed[finding] = arc.place
+                yield finding
     xform = read_xform(prim)
     if xform is not None:
         yield from about("xform", xform, path)

@@ -115,7 +115,11 @@ def _prim(finding: Finding) -> str:
 
 def _worded(finding: Finding) -> Finding:
     """Without the path in front, which stands beside; and with the remedy of its rule."""
-    message = re.sub(r"^material (/\S+): ", "", finding.message) if finding.path else finding.message
+    message = finding.message
+    if finding.path:
+        message = re.sub(
+            r"^material /\S+ (?=reads|has|cannot|is)", "it ", re.sub(r"^material /\S+: ", "", message)
+        )
     if finding.path:
         prim = _prim(finding)
         for prefix in (f"{finding.path}: ", f"{prim}: "):
@@ -124,7 +128,9 @@ def _worded(finding: Finding) -> Finding:
             if message.startswith(f"{name} "):
                 message = f"it {message[len(name) + 1 :]}"
     row = rule_of(finding.code)
-    return replace(finding, message=message, fix=finding.fix or (row.fix if row else ""))
+    noted = row is not None and row.source == "readers" and row.level == "info"
+    severity = "info" if noted else finding.severity
+    return replace(finding, message=message, severity=severity, fix=finding.fix or (row.fix if row else ""))
 
 
 def shortened(findings: Iterable[Finding], most: int = MAX_OF_A_CODE) -> Iterator[Finding]:

@@ -82,7 +82,7 @@ def _kind(kind: Kind, base: str, several: bool) -> Iterator[str]:
         yield f"    and {rest:,} more{f' in {files:,} files' if several and files > 1 else ''}"
     fixes = list(dict.fromkeys(f.fix for _, f in kind.rows if f.fix))
     if fixes:
-        yield f"    -> {fixes[0]}"
+        yield f"    -> {fixes[0] if len(fixes) == 1 or row is None else row.fix}"
 
 
 def _by_message(rows: list[tuple[str, Finding]]) -> list[tuple[tuple[str, str], list[Finding]]]:

@@ -14,7 +14,7 @@ from twinstage.scene.asset_paths import AllowedFolders
 from twinstage.scene.safe.screen import screen
 from twinstage.scene.stage import own_mtlx_text
 
-__all__ = ["Done", "fix_task", "geometry", "header", "looks"]
+__all__ = ["Done", "fix_of", "fix_task", "geometry", "header", "looks"]
 MOST_TEXT = 48 << 20
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from twinstage.assets.fixes.table import Work, fix
 from twinstage.base.finding import Finding
 
+FAMILY_TYPE = "subsetFamily:materialBind:familyType"
 MOST_VALUES = 200_000
 """Longer lists are not written into a layer of text."""
 
@@ -133,7 +134,18 @@ def family_name(work: Work, finding: Finding) -> str:
     if prim is None:
         return ""
     _token(work, prim, "familyName", "materialBind")
+    mesh = prim.GetParent()
+    bound = [child for child in mesh.GetChildren() if child.HasRelationship("material:binding")]
+    if not mesh.HasAttribute(FAMILY_TYPE) and _apart(bound):
+        _token(work, mesh, FAMILY_TYPE, "nonOverlapping")
     return "familyName = materialBind"
+
+
+def _apart(subsets: list[Any]) -> bool:
+    """Whether no face belongs to two of the subsets."""
+    faces = [np.unique(np.asarray(s.GetAttribute("indices").Get() or [], np.int64)) for s in subsets]
+    every = np.concatenate(faces) if faces else np.zeros(0)
+    return bool(len(every)) and len(every) == len(np.unique(every))
 
 
 @fix("subset.family-type")
@@ -145,9 +157,7 @@ def family_type(work: Work, finding: Finding) -> str:
     if prim is None:
         return ""
     subsets = UsdGeom.Subset.GetGeomSubsets(UsdGeom.Imageable(prim), UsdGeom.Tokens.face, "materialBind")
-    faces = [np.unique(np.asarray(s.GetIndicesAttr().Get() or [], np.int64)) for s in subsets]
-    every = np.concatenate(faces) if faces else np.zeros(0)
-    if not len(every) or len(every) != len(np.unique(every)):
+    if not _apart([subset.GetPrim() for subset in subsets]):
         return ""
-    _token(work, prim, "subsetFamily:materialBind:familyType", "nonOverlapping")
+    _token(work, prim, FAMILY_TYPE, "nonOverlapping")
     return "familyType = nonOverlapping"

@@ -203,8 +203,10 @@ _AXES = {"Y": np.array([0.0, 1.0, 0.0]), "Z": np.array([0.0, 0.0, 1.0])}
 class Arc:
     """One reference or payload to another file, seen from the prim that has it."""
 
-    def __init__(self, stage: Any, prim: Any, owner: Any, target: Any) -> None:
+    def __init__(self, stage: Any, prim: Any, spec: Any, target: Any) -> None:
         self.stage, self.prim, self.target = stage, prim, target
+        owner = spec.layer
+        self.place = (str(owner.realPath).partition("[")[0], _VARIANT.sub("", str(spec.path)))
         home = stage.GetRootLayer() if owner in stage.GetLayerStack(False) else owner
         self.units = tuple(_number(root_value(layer, "metersPerUnit")) for layer in (home, target))
         self.axes = tuple(str(root_value(layer, "upAxis") or "") for layer in (home, target))
@@ -257,4 +259,4 @@ def arcs_of(stage: Any, prim: Any) -> Iterator[Arc]:
                 target = Sdf.Layer.Find(name) or Sdf.Layer.FindRelativeToLayer(spec.layer, item.assetPath)
                 if target is not None and (spec.layer, target) not in seen:
                     seen.add((spec.layer, target))
-                    yield Arc(stage, prim, spec.layer, target)
+                    yield Arc(stage, prim, spec, target)

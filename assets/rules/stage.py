@@ -29,7 +29,9 @@ def default_prim(stage: Any) -> Iterator[Fault]:
         yield Fault("no defaultPrim is named, so the file cannot be referenced as a whole")
     elif not stage.GetPrimAtPath(name if str(name).startswith("/") else f"/{name}"):
         there = [str(prim.GetName()) for prim in stage.GetPseudoRoot().GetChildren()]
-        fix = f'the roots are {", ".join(there[:5])}: defaultPrim = "{there[0]}"' if there else ""
+        fix = (
+            f'write defaultPrim = "{there[0]}"' if len(there) == 1 else f"name one of {', '.join(there[:5])}"
+        )
         yield Fault(f"defaultPrim names {str(name)!r}, which does not exist", f"/{name}", "error", fix)
 
 
