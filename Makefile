@@ -4,7 +4,7 @@ SHELL := /bin/bash
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: help setup demo test lint types arrows unit viewer bench compare soak soak-usd soak-fuzz soak-doctor soak-render soak-synth soak-synth-kill soak-history soak-live soak-viewer soak-watch drift-score clean
+.PHONY: help setup demo test lint types arrows unit viewer bench compare soak soak-usd soak-fuzz soak-findings soak-doctor soak-render soak-synth soak-synth-kill soak-history soak-live soak-viewer soak-watch drift-score clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -67,6 +67,9 @@ drift-score: .venv/.ready-test  ## schema drift on seeds that nothing was tuned 
 
 soak-doctor: .venv/.ready-test  ## the whole corpus of faults against doctor (ARGS="0 100" for other seeds); resumable
 	$(BIN)/python scripts/soak_doctor.py $(ARGS)
+
+soak-findings: .venv/.ready-test  ## broken copies of real assets against `assets check`: the confusion table, and no false error on the clean ones (ARGS="0 500" for other seeds); resumable
+	$(BIN)/python scripts/soak_findings.py $(ARGS)
 
 soak-usd: .venv/.ready-test  ## every USD file of ../shared against pxr, the glTF validator and Blender (ARGS="--fresh"); log in out/soak
 	$(BIN)/python scripts/soak_usd.py $(ARGS)

@@ -111,9 +111,10 @@ def look_at_rest(stage: Any, reached: Reached) -> Iterator[Finding]:
     """Files that only parts name which are not shown now: other variants, payloads, value clips."""
     from pxr import UsdUtils
 
+    used = {_name(authored) for _, authored in reached.images.values()}  # a stronger layer mended that path
     _, _, unresolved = UsdUtils.ComputeAllDependencies(stage.GetRootLayer().identifier)
     for path in sorted(set(unresolved)):
-        if _name(path) in reached.missing or path.startswith("anon:"):
+        if _name(path) in reached.missing or path.startswith("anon:") or _name(path) in used:
             continue
         if path.lower().endswith(".mtlx") and os.path.exists(path):
             continue

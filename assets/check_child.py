@@ -12,22 +12,33 @@ from typing import Any
 from twinstage.assets.check_assets import Reached, look_at_images, look_at_rest, look_at_values
 from twinstage.assets.check_merge import merged, shortened
 from twinstage.assets.check_origin import origin_of
+from twinstage.assets.check_walk import at_home, each_once, homes_of, layers_of
 from twinstage.assets.rules import about, arcs, nvidia, rule_of, validators
 from twinstage.assets.rules.budget import Budget, check_budget
 from twinstage.assets.rules.instancers import read_instancer
 from twinstage.assets.rules.meshes import read_mesh
+from twinstage.assets.rules.table import registered
 from twinstage.assets.rules.xforms import read_xform
 from twinstage.assets.rules_labels import check_labels
 from twinstage.base.errors import UserError
 from twinstage.base.finding import Finding
 from twinstage.scene.asset_paths import AllowedFolders
 from twinstage.scene.probe import tell_reason
+from twinstage.scene.safe.archive import check_package
 from twinstage.scene.safe.expansion import within_bounds
 from twinstage.scene.safe.screen import Screened, screen
 from twinstage.scene.stage import own_mtlx_text
 
 NOT_REPEATED = frozenset({"stage.units", "stage.up-axis"})
 """Of the readers: a rule says it with its remedy."""
+
+
+class _Refused(Exception):
+    """A package that is not opened, and why."""
+
+    def __init__(self, findings: list[Finding]) -> None:
+        super().__init__()
+        self.findings = findings
 
 
 @dataclass
@@ -84,6 +95,10 @@ def examine_file(
     stage = None
     done = Examined([])
     try:
+        if file.lower().endswith(".usdz"):
+            found, may_open = check_package(Path(file))
+            if not may_open:
+                raise _Refused(found)
         allowed = AllowedFolders(Path(file), [Path(root) for root in roots])
         screened = screen(Path(file), allowed, own_mtlx_text())
         stage = Usd.Stage.Open(screened.root)
@@ -93,6 +108,10 @@ def examine_file(
         ]
         if ask_nvidia and nvidia.installed():
             found += _nvidia(stage, found, done)
+    except _Refused as refused:
+        found = [
+            replace(f, message=f.message.replace(f"package {file}", "the package")) for f in refused.findings
+        ]
     except Tf.ErrorException as problem:
         found = [Finding("stage.unreadable", "error", "", f"the file cannot be read: {tell_reason(problem)}")]
     except UserError as problem:
@@ -101,7 +120,7 @@ def examine_file(
     done.findings = list(shortened(merged(found)))
     done.origins = [done.placed.get(f) or origin_of(stage, f, file) for f in done.findings]
     if stage is not None:
-        done.layers = _layers(stage)
+        done.layers = layers_of(stage)
     return done
 
 
@@ -216,66 +235,17 @@ _LIBRARY = (
 
 
 def _nvidia(stage: Any, found: list[Finding], done: Examined) -> list[Finding]:
-    known = set()
-    requirements = {}
-    for finding in found:
-        row = rule_of(finding.code)
-        if row is not None and row.requirement:
-            known.add((row.requirement, finding.path.partition(".")[0]))
-    for row in nvidia.BY_REQUIREMENT.values():
-        requirements[row.code] = row.requirement
-    said = _complaints(nvidia.say(stage, done.prims))
+    """What it adds; about instances once, by the path that our rules use."""
+    rows = [(rule_of(finding.code), finding.path.partition(".")[0]) for finding in found]
+    known = {(row.requirement, prim) for row, prim in rows if row is not None and row.requirement}
+    requirements = {row.code: row.requirement for row in registered()}
+    homes = homes_of(stage)
+    said = [
+        replace(f, path=at_home(stage, f.path, homes)) for f in _complaints(nvidia.say(stage, done.prims))
+    ]
     return [finding for finding in said if not nvidia.said_before(finding, known, requirements)]
 
 
 def _bare(message: str, file: str) -> str:
     """The sentence without the name of the file, which every report says in front."""
     return message.removeprefix(f"stage {file} ")
-
-
-def each_once(stage: Any) -> Iterator[tuple[Any, str]]:
-    """Every prim and a path that users know; what is instanced comes once, by its first instance's path."""
-    from pxr import Usd
-
-    yield stage.GetPseudoRoot(), "/"
-    for prim in Usd.PrimRange(stage.GetPseudoRoot()):
-        if not prim.IsPseudoRoot():
-            yield prim, str(prim.GetPath())
-    homes = _homes(stage)
-    for prototype in stage.GetPrototypes():
-        home = homes[str(prototype.GetPath())]
-        for prim in Usd.PrimRange(prototype):
-            yield prim, home + str(prim.GetPath())[len(str(prototype.GetPath())) :]
-
-
-def _homes(stage: Any) -> dict[str, str]:
-    """By prototype: the path of an instance of it that users know, also where that stands inside another prototype."""
-    inside: dict[str, list[str]] = {}
-    for prototype in stage.GetPrototypes():
-        inside[str(prototype.GetPath())] = sorted(str(p.GetPath()) for p in prototype.GetInstances())
-    homes: dict[str, str] = {}
-
-    def home(name: str, depth: int = 0) -> str:
-        if name not in homes:
-            plain = [path for path in inside[name] if not path.startswith("/__Prototype_")]
-            if plain:
-                homes[name] = plain[0]
-            elif not inside[name] or depth > 64:
-                homes[name] = name
-            else:
-                outer = "/" + inside[name][0].split("/")[1]
-                homes[name] = home(outer, depth + 1) + inside[name][0][len(outer) :]
-        return homes[name]
-
-    return {name: home(name) for name in inside}
-
-
-def _layers(stage: Any) -> dict[str, str]:
-    """Files that the stage uses: "layer" for its own sublayers, "asset" for what it refers to."""
-    own = {layer.realPath for layer in stage.GetLayerStack(False)}
-    root = stage.GetRootLayer().realPath
-    found = {}
-    for layer in stage.GetUsedLayers():
-        if layer.realPath and layer.realPath != root:
-            found[layer.realPath.partition("[")[0]] = "layer" if layer.realPath in own else "asset"
-    return found

@@ -23,6 +23,12 @@ ALWAYS = frozenset({"stage.unreadable", "stage.crash", "stage.time-limit", "stag
 """What is told of a file that is only a layer of others, too."""
 
 
+MENDED_BY_USERS = frozenset({"material.binding", "physics.joint-body"})
+"""What a part may leave open for the scene that uses it."""
+Said = dict[str, set[tuple[str, tuple[str, str]]]]
+"""By file: code and origin of all that was found."""
+
+
 def usd_files(paths: Iterable[Path]) -> list[Path]:
     """All USD files that the paths mean, absolute, each once; hidden folders are left out.
 
@@ -93,7 +99,7 @@ def told_once(results: list[Checked]) -> list[Checked]:
         checked.file: {(f.code, origin) for f, origin in zip(checked.findings, checked.origins, strict=True)}
         for checked in results
     }
-    return [_kept(checked, layers, own) for checked in results]
+    return [_kept(checked, layers, own, _mended(checked, used, own, results)) for checked in results]
 
 
 def _uses(results: list[Checked]) -> dict[str, set[str]]:
@@ -106,9 +112,23 @@ def _uses(results: list[Checked]) -> dict[str, set[str]]:
     return used
 
 
-def _kept(checked: Checked, layers: set[str], own: dict[str, set[tuple[str, tuple[str, str]]]]) -> Checked:
+def _mended(checked: Checked, used: dict[str, set[str]], own: Said, all_: list[Checked]) -> set[int]:
+    """Findings of a referenced file that do not show in any of the scenes that use it, because these mend them."""
+    users = [c for c in all_ if checked.file in c.layers]
+    if not users or used.get(checked.file) == {"layer"}:
+        return set()
+    rows = enumerate(zip(checked.findings, checked.origins, strict=True))
+    return {
+        number for number, (finding, origin) in rows
+        if finding.code in MENDED_BY_USERS and not any((finding.code, origin) in own[c.file] for c in users)
+    }  # fmt: skip
+
+
+def _kept(checked: Checked, layers: set[str], own: Said, mended: set[int]) -> Checked:
     kept: list[tuple[Finding, tuple[str, str]]] = []
-    for finding, origin in zip(checked.findings, checked.origins, strict=True):
+    for number, (finding, origin) in enumerate(zip(checked.findings, checked.origins, strict=True)):
+        if number in mended:
+            continue
         if checked.file in layers:
             if finding.code not in ALWAYS:
                 continue

@@ -10,6 +10,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 
@@ -127,3 +128,24 @@ def files_below(folder: Path | None) -> frozenset[str]:
         return frozenset()
     found = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     return frozenset("/" + name for name in found)
+
+
+def accepts_gzip(accepted: str) -> bool:
+    """Whether a header `Accept-Encoding` allows gzip."""
+    for item in accepted.lower().split(","):
+        name, _, weight = item.replace(" ", "").partition(";")
+        if name in ("gzip", "*"):
+            return weight not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+    return False
+
+
+_PACKED_SUFFIXES = (".js", ".css", ".html", ".svg", ".json", ".txt")
+
+
+@lru_cache(maxsize=64)
+def packed(path: str, changed_ns: int) -> bytes | None:
+    """A file of the viewer, gzipped once; None where that would not help. `changed_ns`: when it was last written."""
+    if not path.endswith(_PACKED_SUFFIXES):
+        return None
+    data = Path(path).read_bytes()
+    return gzip.compress(data, 6, mtime=0) if len(data) > 512 else None

@@ -23,7 +23,7 @@ from twinstage.sync.alarms import AlarmSource, alarm_calls
 from twinstage.sync.api.calls import Call, Sources, alive, calls_of, served
 from twinstage.sync.api.files import add_document_routes, add_file_routes
 from twinstage.sync.api.http import add_calls
-from twinstage.sync.assets import Asset, AssetStore
+from twinstage.sync.assets import Asset, AssetStore, accepts_gzip
 from twinstage.sync.cameras import CameraSource, add_camera_routes
 from twinstage.sync.direct import DirectSocket, Pump, count_frames, direct_socket
 from twinstage.sync.edits import Commands, EditSource, edit_calls
@@ -273,18 +273,10 @@ def _answer(request: Request, asset: Asset, cache: str, vary: str = "Accept-Enco
     if asset.etag in known or "*" in known:
         return Response(status_code=304, headers=headers)
     data = asset.data
-    if asset.zipped is not None and _accepts_gzip(request.headers.get("accept-encoding", "")):
+    if asset.zipped is not None and accepts_gzip(request.headers.get("accept-encoding", "")):
         data = asset.zipped
         headers["Content-Encoding"] = "gzip"
     return Response(data, media_type=asset.content_type, headers=headers)
-
-
-def _accepts_gzip(accepted: str) -> bool:
-    for item in accepted.lower().split(","):
-        name, _, weight = item.replace(" ", "").partition(";")
-        if name in ("gzip", "*"):
-            return weight not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
-    return False
 
 
 async def _no_viewer() -> HTMLResponse:

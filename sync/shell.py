@@ -10,6 +10,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import FileResponse, JSONResponse, Response
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
@@ -23,7 +24,7 @@ from twinstage.sync.api.calls import Call
 from twinstage.sync.api.files import add_document_routes
 from twinstage.sync.api.http import add_calls, refused
 from twinstage.sync.api.operation import Refused
-from twinstage.sync.assets import files_below
+from twinstage.sync.assets import accepts_gzip, files_below, packed
 from twinstage.sync.guard import Guard
 
 FOREVER = "public, max-age=31536000, immutable"
@@ -87,7 +88,7 @@ def plain_app(
 
 
 class ViewerFiles(StaticFiles):
-    """The built viewer: files in `assets/` are named by their content, the others are asked for again."""
+    """The built viewer, gzipped: files in `assets/` are named by their content, the others are asked for again."""
 
     def file_response(
         self, full_path: Any, stat_result: Any, scope: Scope, status_code: int = 200
@@ -95,7 +96,16 @@ class ViewerFiles(StaticFiles):
         response = super().file_response(full_path, stat_result, scope, status_code)
         hashed = str(scope["path"]).startswith("/assets/")
         response.headers["Cache-Control"] = FOREVER if hashed else CHECK
-        return response
+        response.headers["Vary"] = "Accept-Encoding"
+        zips = isinstance(response, FileResponse) and accepts_gzip(
+            Headers(scope=scope).get("accept-encoding", "")
+        )
+        data = packed(str(full_path), stat_result.st_mtime_ns) if zips else None
+        if data is None:
+            return response
+        kept = ("content-type", "cache-control", "vary", "etag", "last-modified")
+        headers = {name: response.headers[name] for name in kept if name in response.headers}
+        return Response(data, status_code, headers={**headers, "Content-Encoding": "gzip"})
 
 
 async def _plain_error(request: Request, error: Exception) -> Response:

@@ -25,7 +25,7 @@ class CleanMesh:
 
     points: f4[n, 3]; counts, indices: i4. normals: f4[k, 3], by `normals_at` "vertex" or "faceVarying". uvs: (values,
     indices) each. colors: values, indices or None, where they stand. subsets: (material, name, faces), a partition,
-    in the order of the document's. dropped: faces without area.
+    in the order of the document's, and the document's number of each, -1 for the rest. dropped: faces without area.
     """
 
     points: np.ndarray
@@ -39,6 +39,7 @@ class CleanMesh:
     joints: np.ndarray | None = None
     weights: np.ndarray | None = None
     morphs: tuple[Morph, ...] = ()
+    subset_numbers: tuple[int, ...] = ()
     dropped: int = 0
     notes: tuple[str, ...] = field(default=())
 
@@ -65,6 +66,7 @@ def clean_mesh(mesh: Mesh) -> CleanMesh | None:
     normals, where = _normals(mesh, at, points[first], counts_kept, new)
     weights = joints = None
     notes: list[str] = []
+    partition = list(_partition(mesh, keep, notes))
     if mesh.joints is not None and mesh.weights is not None:
         joints, weights = _influences(mesh.joints[first], mesh.weights[first], notes)
     return CleanMesh(
@@ -75,7 +77,8 @@ def clean_mesh(mesh: Mesh) -> CleanMesh | None:
         normals_at=where,
         uvs=tuple(_indexed(at.of(uv)) for uv in mesh.uvs),
         colors=_colors(mesh.colors, at, keep),
-        subsets=tuple(_partition(mesh, keep, notes)),
+        subsets=tuple((material, name, faces) for _, material, name, faces in partition),
+        subset_numbers=tuple(number for number, *_ in partition),
         joints=joints,
         weights=weights,
         morphs=tuple(_morph(morph, first) for morph in mesh.morphs),
@@ -224,7 +227,7 @@ def _influences(joints: np.ndarray, weights: np.ndarray, notes: list[str]) -> tu
     return joints[:, :width].astype(np.int32), weights[:, :width].astype(np.float32)
 
 
-def _partition(mesh: Mesh, keep: np.ndarray, notes: list[str]) -> Iterator[tuple[int, str, np.ndarray]]:
+def _partition(mesh: Mesh, keep: np.ndarray, notes: list[str]) -> Iterator[tuple[int, int, str, np.ndarray]]:
     """Each face in one subset; faces of none get one more, with the mesh's own material."""
     if not mesh.subsets:
         return
@@ -239,10 +242,10 @@ def _partition(mesh: Mesh, keep: np.ndarray, notes: list[str]) -> Iterator[tuple
     for n, subset in enumerate(mesh.subsets):
         faces = np.flatnonzero((owner == n) & keep)
         if len(faces):
-            yield subset.material, subset.name, number[faces].astype(np.int32)
+            yield n, subset.material, subset.name, number[faces].astype(np.int32)
     left = np.flatnonzero((owner < 0) & keep)
     if len(left):
-        yield mesh.material, "rest", number[left].astype(np.int32)
+        yield -1, mesh.material, "rest", number[left].astype(np.int32)
 
 
 def _morph(morph: Morph, first: I8) -> Morph:

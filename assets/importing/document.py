@@ -137,7 +137,8 @@ class Node:
 class VariantSet:
     """Looks to choose from: a USD variant set on the root prim.
 
-    materials: for each variant name, (geometry, subset or -1 for the whole, material) triples; the first variant is chosen.
+    materials: for each variant name, (geometry, subset or -1 for the whole, material) triples, the same places in each; the
+    first variant is chosen.
     """
 
     name: str

@@ -22,6 +22,7 @@ from twinstage.base.errors import UserError
 
 MAX_NODES = 1_000_000
 MAX_DEPTH = 500
+MAX_TRANSFORM = 1e15
 WIDTHS = {"translation": 3, "rotation": 4, "scale": 3, "visibility": 1}
 
 
@@ -52,6 +53,12 @@ def validate(document: Document) -> None:
     for n, animation in enumerate(document.animations):
         for k, channel in enumerate(animation.channels):
             _channel(document, channel, f"{_called('animation', n, animation.name)}, channel {k}")
+    for variants in document.variants:
+        where = f"variant set {variants.name!r}"
+        for places in variants.materials.values():
+            for geometry_, _, material_ in places:
+                _index(geometry_, len(document.geometry), where, "geometry")
+                _index(material_, len(document.materials), where, "material", absent=True)
     for n, joint_ in enumerate(document.joints):
         where = _called("joint", n, joint_.name)
         _index(joint_.parent, len(document.nodes), where, "node", absent=True)
@@ -110,7 +117,10 @@ def _node(document: Document, node: Node, where: str) -> None:
     transform = node.transform
     if transform.matrix is not None:
         _shape(transform.matrix, (4, 4), where, "matrix rows")
-    _finite(transform.to_matrix(), where, "transform's values")
+    matrix = transform.to_matrix()
+    _finite(matrix, where, "transform's values")
+    if np.abs(matrix).max() > MAX_TRANSFORM:
+        raise UserError(f"{where}: its transform holds {np.abs(matrix).max():.3g}, which leads nowhere")
     skinned = node.skin >= 0 and node.geometry >= 0
     mesh = document.geometry[node.geometry] if skinned else None
     if isinstance(mesh, Mesh) and mesh.joints is not None:

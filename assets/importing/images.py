@@ -18,7 +18,11 @@ def as_file(image: Image) -> tuple[bytes | None, str, str]:
         pixels = f"{size.width:,} x {size.height:,} pixels"
         return None, "", f"it has {pixels}; 1 to {MAX_IMAGE_PIXELS:,} in all are taken, so it is left out"
     if size.kind in _AS_THEY_ARE:
-        return image.data, _AS_THEY_ARE[size.kind], ""
+        return (
+            image.data,
+            _AS_THEY_ARE[size.kind],
+            _damage(image.data) if size.kind in ("png", "jpeg") else "",
+        )
     try:
         picture = open_picture(image.data)
         mode = "RGBA" if "A" in picture.getbands() or "transparency" in picture.info else "RGB"
@@ -29,6 +33,15 @@ def as_file(image: Image) -> tuple[bytes | None, str, str]:
     except (OSError, ValueError, SyntaxError) as problem:
         return None, "", f"it cannot be decoded ({problem}), so it is left out"
     return out.getvalue(), ".png", ""
+
+
+def _damage(data: bytes) -> str:
+    """What is wrong with an image whose header is right; it is kept, since other programs may make more of it."""
+    try:
+        open_picture(data).load()
+    except (OSError, ValueError, SyntaxError) as problem:
+        return f"it is damaged ({problem})"
+    return ""
 
 
 def _said(image: Image) -> str:

@@ -57,6 +57,7 @@ def evaluate(channel: Channel, times: np.ndarray) -> np.ndarray:
     keys = channel.times
     at = np.clip(np.searchsorted(keys, times, side="right") - 1, 0, max(len(keys) - 2, 0))
     values = channel.values[:, 1] if channel.interpolation == "cubic" else channel.values
+    values = _unit(values) if channel.path == "rotation" else values
     if len(keys) == 1:
         return np.repeat(values, len(times), axis=0)
     span = (keys[at + 1] - keys[at])[:, None]
@@ -68,7 +69,7 @@ def evaluate(channel: Channel, times: np.ndarray) -> np.ndarray:
         out = _hermite(channel, at, part, span)
         return _unit(out) if channel.path == "rotation" else out
     if channel.path == "rotation":
-        return _slerp(_unit(first), _unit(second), part)
+        return _slerp(first, second, part)
     return np.asarray(first * (1.0 - part) + second * part)
 
 

@@ -28,13 +28,17 @@ class Names:
     """Gives names out once; a second of the same name gets a number."""
 
     def __init__(self, taken: Iterable[str] = ()) -> None:
-        self._taken = {name.casefold() for name in taken}
+        self._taken = {name.casefold(): 1 for name in taken}
 
     def give(self, name: str) -> str:
         """The name, or with `_2`, `_3`, ... where it is taken."""
-        out, number = name, 1
-        while out.casefold() in self._taken:
-            number += 1
-            out = f"{name}_{number}"
-        self._taken.add(out.casefold())
-        return out
+        key = name.casefold()
+        if key not in self._taken:
+            self._taken[key] = 1
+            return name
+        while True:
+            self._taken[key] += 1  # numbers before it are taken
+            out = f"{name}_{self._taken[key]}"
+            if out.casefold() not in self._taken:
+                self._taken[out.casefold()] = 1
+                return out

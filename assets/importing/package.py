@@ -31,6 +31,7 @@ from twinstage.assets.importing.usd_interface import set_times, write_contents, 
 from twinstage.assets.importing.usd_materials import Looks
 from twinstage.assets.importing.usd_physics import has_physics, write_physics
 from twinstage.assets.importing.usd_skel import Skeletons
+from twinstage.assets.importing.usd_variants import write_variants
 from twinstage.base.errors import UserError
 from twinstage.base.finding import Finding
 
@@ -136,6 +137,7 @@ class _Writer:
             skeletons = Skeletons(geometry, self.document, self.plan, self.made, looks.paths, clips)
             skeletons.write()
             usd_motion.write_motion(geometry, self.document, self.plan, clips)
+            write_variants(geometry, self.document, self.plan, self.made, looks.paths)
         self.notes.update(skeletons.notes)
         self.boxes, self.clips, self.times = skeletons.boxes, clips, usd_motion.times_of(clips)
         set_times(geometry, self.times)
@@ -159,6 +161,8 @@ class _Writer:
                 used.add(node.material)
                 subsets = made.mesh.subsets if made.mesh is not None else ()
                 used.update([number for number, _, _ in subsets] or [made.item.material])
+        for variants in self.document.variants:
+            used.update(number for places in variants.materials.values() for _, _, number in places)
         return used - {-1}
 
     def _save(self, layers: Mapping[str, Any], looks: Looks) -> Written:

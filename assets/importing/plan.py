@@ -174,7 +174,14 @@ def _prototypes(
     for n, node in enumerate(document.nodes):
         if geometry[n] and n not in apart:
             count[node.geometry] = count.get(node.geometry, 0) + 1
-    several = sorted(g for g, times in count.items() if times > 1 and isinstance(document.geometry[g], Mesh))
+    chosen = {
+        g for variants in document.variants for places in variants.materials.values() for g, _, _ in places
+    }
+    several = sorted(
+        g
+        for g, times in count.items()
+        if times > 1 and isinstance(document.geometry[g], Mesh) and g not in chosen
+    )
     home = f"{root}/{PROTOTYPES}"
     return {g: naming.path(home, document.geometry[g].name, f"mesh_{g}") for g in several}
 

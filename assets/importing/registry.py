@@ -63,6 +63,10 @@ def importer_for(path: Path) -> type[Importer]:
     fitting = [(len(ending), cls) for ending, cls in known if name.endswith(ending)]
     if fitting:
         return max(fitting, key=lambda item: item[0])[1]
+    if name.endswith((".usd", ".usda", ".usdc", ".usdz")):
+        raise UserError(
+            f"{path} is a USD file and needs no import; `twinstage assets check` says whether it is clean"
+        )
     endings = ", ".join(ending for ending, _ in known)
     raise UserError(f"{path} is of no kind that can be imported; known are {endings}")
 

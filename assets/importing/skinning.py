@@ -4,8 +4,8 @@ The skeleton stands in the model's own frame, as the skinned meshes do: what lie
 part of the joint below it.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -39,33 +39,59 @@ class Rig:
 
 
 def make_rig(document: Document, number: int) -> Rig:
-    """The rig of a skin."""
+    """The rig of a skin. Where what lies between joints would shear one, it becomes a joint of its own."""
     skin = document.skins[number]
-    order = np.argsort(np.array(skin.joints), kind="stable")
-    rank = np.empty_like(order)
-    rank[order] = np.arange(len(order))
-    nodes = tuple(skin.joints[k] for k in order.tolist())
-    place = {node: k for k, node in reversed(list(enumerate(nodes)))}
+    nodes = tuple(sorted({*skin.joints, *_between(document, set(skin.joints))}))
+    place = {node: k for k, node in enumerate(nodes)}
     parents: list[int] = []
     chains: list[tuple[int, ...]] = []
     names: list[str] = []
     siblings: dict[int, Names] = {}
     for k, node in enumerate(nodes):
-        chain, above = [node], document.nodes[node].parent
-        while above >= 0 and above not in place:
-            chain.append(above)
-            above = document.nodes[above].parent
+        chain, above = _chain(document, node, place)
         parent = place[above] if above >= 0 else -1
         name = siblings.setdefault(parent, Names()).give(prim_name(document.nodes[node].name, f"joint_{k}"))
         names.append(name if parent < 0 else f"{names[parent]}/{name}")
         parents.append(parent)
-        chains.append(tuple(reversed(chain)))
-    bind = (
-        np.stack([_inverse(skin.inverse_bind[k]) for k in order.tolist()]) if nodes else np.zeros((0, 4, 4))
-    )
+        chains.append(chain)
     rests = {node: document.nodes[node].transform.to_matrix() for chain in chains for node in chain}
-    local = np.stack([_chained([rests[node] for node in chain]) for chain in chains]) if nodes else bind
-    return Rig(nodes, tuple(parents), tuple(names), rank, tuple(chains), bind, local)
+    local = np.zeros((len(nodes), 4, 4))
+    for k, chain in enumerate(chains):
+        local[k] = _chained([rests[node] for node in chain])
+    rank = np.array([place[joint] for joint in skin.joints], np.int64)
+    rig = Rig(nodes, tuple(parents), tuple(names), rank, tuple(chains), local, local)
+    bind = worlds(rig, local)
+    for k, inverse in zip(rank.tolist(), skin.inverse_bind, strict=True):
+        bind[k] = _inverse(inverse)
+    return replace(rig, bind=bind)
+
+
+def _chain(document: Document, node: int, joints: Container[int]) -> tuple[tuple[int, ...], int]:
+    """(nodes from below the parent joint down to `node`, the parent joint or -1)."""
+    chain, above = [node], document.nodes[node].parent
+    while above >= 0 and above not in joints:
+        chain.append(above)
+        above = document.nodes[above].parent
+    return tuple(reversed(chain)), above
+
+
+def _between(document: Document, joints: set[int]) -> set[int]:
+    """Nodes that are no joints, of chains that scale and so may shear."""
+    out: set[int] = set()
+    for joint in joints:
+        chain, _ = _chain(document, joint, joints)
+        scaled = any(
+            document.nodes[n].transform.matrix is not None or len(set(document.nodes[n].transform.scale)) > 1
+            for n in chain
+        )
+        moved = any(
+            channel.node in chain and channel.path == "scale"
+            for animation in document.animations
+            for channel in animation.channels
+        )
+        if len(chain) > 1 and (scaled or moved):
+            out.update(chain)
+    return out - joints
 
 
 def _inverse(matrix: np.ndarray) -> np.ndarray:

@@ -39,7 +39,11 @@ class Source:
             raise UserError(f"{owner} names {name!r}, which is no file name")
         path = Path(os.path.normpath(self.path.parent / plain))
         allowed = AllowedFolders(self.path.absolute(), [*self.roots, *self.packages.values()])
-        allowed.require(str(path.absolute()), owner, name)
+        if not allowed.allows(str(path.absolute())):
+            raise UserError(
+                f"{owner} names {name!r}, which lies outside the file's own folder; "
+                "if that is meant, give a folder above it as --asset-root"
+            )
         if not path.is_file():
             raise UserError(f"{owner} names {name!r}, which is not there")
         return path

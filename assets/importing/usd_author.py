@@ -106,7 +106,7 @@ def vectors(values: np.ndarray, kind: str) -> Any:
     from pxr import Vt
 
     dtype = np.float16 if kind.endswith("h") else np.float32
-    rows = np.asarray(values, dtype) + dtype(0)  # no negative zeros
+    rows: np.ndarray = np.add(values, 0.0).astype(dtype)  # no negative zeros
     if kind == "Quatf":  # pxr keeps the imaginary part first
         rows = rows[:, [1, 2, 3, 0]]
     return getattr(Vt, f"{kind}Array").FromNumpy(np.ascontiguousarray(rows))

@@ -158,7 +158,9 @@ def write_transform(
 
 
 def decorate(prim: Any, node: Node) -> None:
-    """Visibility, purpose, kind, labels and extras of a node."""
+    """Visibility, purpose, kind, labels and extras of a node; its own name, where the prim's had to differ."""
+    if node.name and node.name != prim.name:
+        prim.SetInfo("displayName", node.name)
     if not node.visible:
         attribute(prim, "visibility", "token", "invisible")
     if node.purpose != "default":

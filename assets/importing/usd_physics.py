@@ -77,7 +77,7 @@ def _write_body(prim: Any, body: Body) -> None:
         attribute(prim, "physics:mass", "float", body.mass)
     if body.center is not None:
         attribute(prim, "physics:centerOfMass", "point3f", tuple(map(float, body.center)))
-    if body.inertia is not None:
+    if body.inertia is not None and np.isfinite(body.inertia).all():
         moments, axes = principal(body.inertia)
         if moments[0] >= 0 and moments[2] > 0:
             attribute(prim, "physics:diagonalInertia", "float3", tuple(moments.tolist()))

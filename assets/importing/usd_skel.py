@@ -83,7 +83,6 @@ class Skeletons:
         corners = np.concatenate(box)
         extent = np.stack([corners.min(0), corners.max(0)])
         attribute(root, "extent", "float3[]", vectors(extent, "Vec3f"))
-        attribute(skeleton, "extent", "float3[]", vectors(extent, "Vec3f"))
         self._animations(path, skeleton, rig, shapes)
 
     def _mesh(self, n: int, rig: Rig, skeleton: Any, shapes: _Shapes, *, several: bool) -> None:
@@ -149,6 +148,13 @@ class Skeletons:
         times, t, r, s = poses(self.document, rig, channels)
         codes = codes_of(times, clip.rate)
         attribute(prim, "joints", "token[]", tokens(_valid(rig.names)), uniform=True)
+        rough = float(np.abs(s - s.astype(np.float16)).max(initial=0.0))
+        if rough > 1e-6:
+            where = f"skin of {self.document.nodes[rig.nodes[0]].name!r}"
+            text = (
+                f"UsdSkel keeps scales of moving joints as 16-bit numbers: they are off by up to {rough:.0e}"
+            )
+            self.notes[note("skin", where, text, severity="info")] = None
         for name, kind, values, row in (
             ("translations", "float3[]", t, "Vec3f"),
             ("rotations", "quatf[]", r, "Quatf"),
@@ -206,9 +212,7 @@ class Skeletons:
         relate(prim, "skel:skeleton", str(skeleton.path))
         shapes = _Shapes()
         self._shapes(n, prim, made, shapes, several=False)
-        extent = vectors(_reach(made), "Vec3f")
-        attribute(self.layer.GetPrimAtPath(path), "extent", "float3[]", extent)
-        attribute(skeleton, "extent", "float3[]", extent)
+        attribute(self.layer.GetPrimAtPath(path), "extent", "float3[]", vectors(_reach(made), "Vec3f"))
         self._animations(path, skeleton, None, shapes)
 
     def _shapes(self, n: int, prim: Any, made: Prepared, shapes: _Shapes, *, several: bool) -> None:

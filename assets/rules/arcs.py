@@ -62,7 +62,7 @@ _VARIANT = re.compile(r"\{[^}]*\}")
 
 def missing_file(authored: str, where: str, folder: str) -> Finding:
     """The finding for a file that is not there: what is wrong with its path, if that can be told."""
-    shown = repr(authored)
+    shown = f"'{authored}'"
     if "\\" in authored:
         return Finding(
             BACKSLASH.code,

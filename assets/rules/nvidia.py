@@ -9,10 +9,12 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from twinstage.assets.rules.table import Rule, add
+from twinstage.assets.rules.table import Rule, add, registered
 from twinstage.base.finding import Finding, Severity
 
 MAX_PRIMS = 20_000
+TOLD_BY_OURS = frozenset({"UsdLuxSchemaChecker"})
+"""Rules without a requirement that say what ours say."""
 _LEVELS: dict[str, Severity] = {"ERROR": "error", "FAILURE": "warning", "WARNING": "warning", "INFO": "info"}
 _PATH = re.compile(r"path=(?:Sdf\.Path\()?'?(/[^',)]*)")
 OTHER = add(
@@ -25,7 +27,6 @@ SKIPPED = add(
 )  # fmt: skip
 _ROWS = {
     "VG.007": ("mesh.manifold", "An edge joins more than two faces", "separate the parts, or delete inner faces"),
-    "VG.009": ("primvar.repeated", "The same values are written many times", "let `assets check --fix` index them"),
     "VG.010": ("mesh.subdivided-normals", "Normals on a mesh that is subdivided are ignored",
                'subdivisionScheme = "none", or no normals'),
     "VG.011": ("primvar.unused", "A list that nothing reads", "delete it"),
@@ -65,7 +66,8 @@ def say(stage: Any, prims: int) -> Iterator[Finding]:
     finally:
         logging.disable(logging.NOTSET)
     for issue in results.issues():
-        yield _finding(issue)
+        if getattr(issue.rule, "__name__", "") not in TOLD_BY_OURS:
+            yield _finding(issue)
 
 
 def _finding(issue: Any) -> Finding:
@@ -73,7 +75,7 @@ def _finding(issue: Any) -> Finding:
     level = _LEVELS.get(str(issue.severity).rpartition(".")[2], "info")
     name = getattr(issue.rule, "__name__", str(issue.rule))
     message = " ".join(str(issue.message).split())
-    row = BY_REQUIREMENT.get(code)
+    row = BY_REQUIREMENT.get(code) or _ours(code)
     place = _PATH.search(str(issue.at))
     where = place[1] if place else ""
     if row is None:
@@ -83,6 +85,11 @@ def _finding(issue: Any) -> Finding:
     return Finding(
         row.code, min(level, row.level, key=("info", "warning", "error").index), where, message, row.fix
     )
+
+
+def _ours(requirement: str) -> Rule | None:
+    """The first rule of ours under that requirement."""
+    return next((row for row in registered() if requirement and row.requirement == requirement), None)
 
 
 def said_before(finding: Finding, known: set[tuple[str, str]], requirements: dict[str, str]) -> bool:

@@ -11,6 +11,8 @@ SLACK = 1e-3
 """Part of the extent's diagonal that may stick out: extents are single precision, and often rounded by hand."""
 LOOSE = 10.0
 """An extent is too great when its longest edge is so many times that of the points."""
+WORTH_INDEXING = 2_000
+"""Values that indices must save before it is worth a word."""
 RE_EXPORT = "export the mesh again"
 
 
@@ -96,6 +98,23 @@ def _bad_index(primvar: Values) -> bool:
 
 def _lists(mesh: MeshFacts) -> tuple[Values, ...]:
     return mesh.primvars if mesh.normals is None else (*mesh.primvars, mesh.normals)
+
+
+@rule("mesh", "primvar.repeated", "info", "The same values are written many times",
+      "let `assets check --fix` index them", requirement="VG.009")  # fmt: skip
+def repeated(mesh: MeshFacts) -> Iterator[Fault]:
+    """Values that fill most of a list again and again are indexed."""
+    if not mesh.sound:
+        return
+    for primvar in mesh.primvars:
+        values = primvar.values
+        if primvar.indices is not None or values is None or len(values) < 64 or len(values) != primvar.count:
+            continue
+        if not np.isfinite(values).all() or primvar.interpolation == "constant":
+            continue
+        different = len(np.unique(values.reshape(len(values), -1), axis=0))
+        if different < 0.5 * len(values) and len(values) - different >= WORTH_INDEXING:
+            yield Fault(f"{len(values):,} values hold {different:,} different ones", f".{primvar.name}")
 
 
 @rule(

@@ -98,6 +98,11 @@ def rows() -> list[Rule]:
     return [_rows[code] for code in sorted(_rows)]
 
 
+def registered() -> list[Rule]:
+    """The whole table, in the order in which rules were registered."""
+    return list(_rows.values())
+
+
 def rule_of(code: str) -> Rule | None:
     """The row of a code."""
     return _rows.get(code)

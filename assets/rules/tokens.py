@@ -21,7 +21,7 @@ FREE = frozenset({"familyName"})
 def words(prim: Any) -> Iterator[Fault]:
     """Tokens are among those that the schema allows."""
     for name in prim.GetAuthoredPropertyNames():
-        allowed = _allowed(prim, name)
+        allowed = allowed_words(prim, name)
         if not allowed:
             continue
         value = prim.GetAttribute(name).Get()
@@ -46,13 +46,12 @@ def _fault(name: str, value: str, allowed: tuple[str, ...], severity: Severity |
     near = get_close_matches(value.lower(), [a.lower() for a in allowed], n=1, cutoff=0.6)
     meant = next((a for a in allowed if near and a.lower() == near[0]), "")
     meant = "inherited" if value == "visible" else meant
-    fix = f"did you mean {meant!r}?" if meant else f"allowed are {', '.join(allowed)}"
-    return Fault(
-        f"{name.rpartition(':')[2]} is {value!r}; allowed are {', '.join(allowed)}", f".{name}", fix=fix
-    )
+    message = f"{name.rpartition(':')[2]} is {value!r}; allowed are {', '.join(allowed)}"
+    return Fault(message, f".{name}", severity, f"did you mean {meant!r}?" if meant else "")
 
 
-def _allowed(prim: Any, name: str) -> tuple[str, ...]:
+def allowed_words(prim: Any, name: str) -> tuple[str, ...]:
+    """The words that a token may be, () where it is free."""
     if name in FREE:
         return ()
     if name.startswith("inputs:") and prim.GetTypeName() == "Shader":

@@ -120,7 +120,7 @@ _SAME = (
     ("matrix4d", "frame4d", "Transform"), ("token", "string"),
 )  # fmt: skip
 _NUMBER = re.compile(
-    r"(u?int(?:64)?|PointIndex)()$|(?:float|double|half|normal|point|vector|color|texCoord|quat)(\d?)[fdh]?$"
+    r"(u?int(?:64)?|PointIndex)()$|(?:float|double|half|normal|point|vector|color|texCoord|quat|Vec)(\d?)[fdh]?$"
 )
 _TYPES = re.compile(r"[Ee]xpected (?:attribute type is )?'([^']*)'.*?(?:got|defined as) '([^']*)'")
 
@@ -176,7 +176,8 @@ def _typed(path: str, message: str) -> Finding:
     bare = wanted.removesuffix("[]"), found.removesuffix("[]")
     same = wanted.endswith("[]") == found.endswith("[]") and any(set(bare) <= set(group) for group in _SAME)
     numbers = [_NUMBER.match(name) for name in bare]
-    near = numbers[0] and numbers[1] and numbers[0].groups()[1:] == numbers[1].groups()[1:]
+    arrays = wanted.endswith("[]") == found.endswith("[]")
+    near = arrays and numbers[0] and numbers[1] and numbers[0].groups()[1:] == numbers[1].groups()[1:]
     row = ROLE if same else TYPE
     if not path:
         named = re.search(r"<([^>]*)>", message)

@@ -6,6 +6,7 @@
     find.py      terms and columns -> pictures, in an order
     facets.py    columns and what was found -> histograms and words
     classes.py   columns -> figures of each class
+    remake.py    a recipe file -> what makes it the dataset's again (touches files)
     pictures.py  files of a dataset -> small or coloured pictures (touches files)
 
 A dataset is untrusted: sizes are bounded, a record that cannot be read is counted and left out.

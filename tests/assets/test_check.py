@@ -144,7 +144,8 @@ def test_a_good_file_has_no_findings(tmp_path: Path) -> None:
         ' uniform token[] xformOpOrder = ["xformOp:scale"]\n}'), "xform.flat", "/A/X"),
         (LABELLED.replace("BODY", 'double3 xformOp:translate = (7e6, 0, 0)\n'
         ' uniform token[] xformOpOrder = ["xformOp:translate"]'), "stage.far", "/A"),
-        (LABELLED.replace("BODY", 'def Shader "S" {\n asset inputs:file = @./none.png@\n}'), "asset.unresolved", "/A/S.inputs:file"),
+        (LABELLED.replace("BODY", 'def Shader "S" {\n asset inputs:file = @./none.png@\n}'), "asset.unresolved",
+            "/A/S.inputs:file"),
         ('def Xform "A" {\n}\n', "labels.none", ""),
     ],
 )  # fmt: skip

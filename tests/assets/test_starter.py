@@ -73,7 +73,7 @@ def test_the_set_has_what_a_plant_begins_with() -> None:
 
 @pytest.mark.parametrize("name", sorted(ASSETS))
 def test_it_is_clean_by_our_own_findings(name: str) -> None:
-    assert [(f.code, f.prim, f.message) for f in check_stage(FOLDER / f"{name}.usda")] == []
+    assert [(f.code, f.path, f.message) for f in check_stage(FOLDER / f"{name}.usda")] == []
 
 
 @pytest.mark.parametrize("name", sorted(ASSETS))

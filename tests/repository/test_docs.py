@@ -16,8 +16,10 @@ PAGES = [
     "docs/catalogue.md",
     "docs/commands.md",
     "docs/contract.md",
+    "docs/datasets.md",
     "docs/conventions.md",
     "docs/files.md",
+    "docs/findings.md",
     "docs/designers.md",
     "docs/doctor.md",
     "docs/embedding.md",
@@ -26,6 +28,9 @@ PAGES = [
     "docs/exports.md",
     "docs/geometry.md",
     "docs/history.md",
+    "docs/import.md",
+    "docs/import-meshes.md",
+    "docs/import-robots.md",
     "docs/label-pass.md",
     "docs/label-proof.md",
     "docs/labels.md",
@@ -68,6 +73,7 @@ READMES = [
         "randomizers",
         "relay",
         "embed",
+        "robot_arm",
     )
 ]
 

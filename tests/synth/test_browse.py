@@ -224,3 +224,31 @@ def test_the_judge_of_one_frame(yard_dataset: Path, tmp_path: Path) -> None:
     codes = {finding.code for finding in verify_frame(root, 1).findings}
     assert {"count.visible_px", "file.changed"} <= codes
     assert verify_frame(root, 0).ok
+
+
+def test_the_changes_that_make_a_recipe_the_datasets(yard_dataset: Path, yard: Path) -> None:
+    import yaml
+
+    from twinstage.synth.browse.remake import changes_to
+    from twinstage.synth.recipe import load_recipe
+
+    data = yaml.safe_load((yard_dataset / "recipe.yaml").read_text())
+    path = yard.with_name("remade.yaml")
+    path.write_text(yaml.safe_dump(data))
+    assert changes_to(path, yard_dataset) == []
+    # As if --set had changed these when it was made; the number of frames and the seed are the dataset's own.
+    data["engine"]["kind"], data["accept"]["min_objects"], data["frames"], data["seed"] = "raycast", 1, 9, 8
+    data["randomize"][1]["intensity"] = [3, 4]
+    data["export"] = []
+    path.write_text(yaml.safe_dump(data))
+    changes = changes_to(path, yard_dataset)
+    assert changes is not None and {c.split("=")[0] for c in changes} == {
+        *("engine.kind", "accept.min_objects", "lamps.intensity"),
+    }
+    wanted = load_recipe(yard_dataset / "recipe.yaml")
+    made = load_recipe(path, [*changes, f"frames={wanted.frames}", f"seed={wanted.seed}"])
+    assert made.frames_hash == wanted.frames_hash
+    del data["randomize"][0]
+    path.write_text(yaml.safe_dump(data))
+    remade = changes_to(path, yard_dataset)
+    assert remade is None or any(c.startswith("randomize=") for c in remade)

@@ -82,3 +82,29 @@ def test_the_address_restores_the_view(
     assert other.evaluate("twinstage.selected") == "/Cell/Parcels[9]"
     other.click("#tab-cameras")
     assert other.get_by_role("option", name="Side").get_attribute("aria-selected") == "true"
+
+
+def test_a_panel_is_moved_to_another_side_and_stays_there(
+    live: Any, open_page: Callable[..., Any], until: Callable[..., Any]
+) -> None:
+    page = open_page(live.url)
+    page.click("#tab-values")
+    assert page.locator("#dock-bottom #panel-values").is_visible()
+    page.locator("#tab-values").focus()
+    page.keyboard.press("Alt+ArrowRight")
+    assert page.locator("#dock-right #panel-values").is_visible()
+    assert page.evaluate("document.activeElement.id") == "tab-values"
+    until(page, "document.querySelector('#dock-right #panel-values tbody tr') !== null")
+    page.drag_and_drop("#tab-values", "#dock-left")
+    until(page, "document.querySelector('#dock-left #tab-values') !== null")
+    assert page.locator("#dock-left #panel-values").is_visible()
+    page.reload()
+    until(page, "!!(window.twinstage && twinstage.ready)", 40)
+    assert page.locator("#dock-left #panel-values").is_visible()
+    page.evaluate("twinstage.run('panel.values')")  # closes it where it is
+    assert page.locator("#panel-values").is_hidden()
+    page.evaluate("twinstage.run('panel.values')")
+    assert page.locator("#dock-left #panel-values").is_visible()
+    page.locator("#tab-values").focus()
+    page.evaluate("twinstage.run('panel.to-bottom')")
+    assert page.locator("#dock-bottom #panel-values").is_visible()

@@ -2,18 +2,20 @@
 import type { App } from "./app.ts";
 import type { Action, UiState } from "./core/ui-state.ts";
 import type { Store } from "./core/store.ts";
+import { Hooks } from "./core/hooks.ts";
 import { Marks } from "./core/marks.ts";
 import { START } from "./core/ui-state.ts";
 import { UiStore } from "./core/ui-store.ts";
 import { AddressBar } from "./shell/address-bar.ts";
 import { Commands } from "./shell/commands.ts";
-import { Docks } from "./shell/docks.ts";
+import { Docks, SIDES } from "./shell/docks.ts";
 import { keepLayout, keptLayout } from "./shell/layout.ts";
 import { NARROW } from "./shell/narrow.ts";
 import { Notices } from "./shell/notices.ts";
 import { Server } from "./shell/rest.ts";
 import { Slots } from "./shell/slots.ts";
 import { Tools } from "./shell/tools.ts";
+import { unitFacts } from "./shell/unit-facts.ts";
 import type { Player } from "./player.ts";
 import { byId, type IconName } from "./ui/dom.ts";
 import { Labels } from "./view/labels.ts";
@@ -45,6 +47,7 @@ export class Bench implements Workbench {
   private readonly marks = new Marks();
   private readonly pastHooks = new Set<(ms: number | null) => void>();
   private readonly charters = new Set<(ids: readonly string[]) => void>();
+  private readonly units = new Hooks<[]>();
   private alarmsAsked = 0;
 
   constructor(
@@ -65,11 +68,17 @@ export class Bench implements Workbench {
       (path) => app.showSelected(path),
     );
     app.on.scene.add(() => this.addressBar.restore());
+    app.on.scene.add(() => void this.learnUnits());
     app.on.link.add(() => this.refresh());
     app.on.notice.add((level, text) => {
       if ([...this.claims].some((claims) => claims(text))) return;
       this.notice(level === "error" || level === "warning" ? level : "info", text);
     });
+    for (const side of SIDES)
+      this.addCommand({
+        ...{ id: `panel.to-${side}`, title: `Move the panel in use to the ${side}`, group: "Panels" },
+        run: () => this.docks.move(null, side),
+      });
     this.addAddressPart({
       key: "selected",
       read: () => this.state.selected,
@@ -140,12 +149,12 @@ export class Bench implements Workbench {
 
   openPanel(id: string): void {
     const panel = this.docks.find(id);
-    if (panel) this.dispatch({ type: "open", side: panel.side, panel: id });
+    if (panel) this.dispatch({ type: "open", side: this.docks.sideOf(panel), panel: id });
   }
 
   togglePanel(id: string): void {
     const panel = this.docks.find(id);
-    if (panel) this.dispatch({ type: "open", side: panel.side, panel: this.docks.isShown(id) ? null : id });
+    if (panel) this.dispatch({ type: "open", side: this.docks.sideOf(panel), panel: this.docks.isShown(id) ? null : id });
   }
 
   panelNote(id: string, text: string, level = "info"): void {
@@ -311,6 +320,17 @@ export class Bench implements Workbench {
 
   expose(name: string, value: unknown): void {
     Object.defineProperty(this.exposed, name, { value, enumerable: true, configurable: true });
+  }
+
+  onUnits(then: () => void): Undo {
+    return this.units.add(then);
+  }
+
+  private async learnUnits(): Promise<void> {
+    const { store } = this.app;
+    if (store.signals.length === 0) return;
+    store.facts = await unitFacts(this);
+    if (store === this.app.store) this.units.call();
   }
 
   private refresh(): void {

@@ -111,6 +111,8 @@ export interface Workbench {
   /** Text over the picture, anchored to the scene; each feature sets its own (`labels.set(NAME, list)`). */
   readonly labels: Labels;
   readonly signals: Store;
+  /** It is known in which units the contract has the signals: `signals.display` gives others from now on. */
+  onUnits(then: () => void): Undo;
   /** What this viewer may do: viewer, operator, engineer (docs/access.md). */
   readonly role: string;
   /** The twin's time now [ms since 1970]: of what is shown, so it stands still where the user scrubs. */

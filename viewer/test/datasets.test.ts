@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { boxLines, EDGES, project } from "../src/datasets/lens.ts";
+import { lookOf } from "../src/features/datasets/look.ts";
 import { rangeOf, toggleWord, withRange, withTerm, wordsOf } from "../src/datasets/query.ts";
 import { decode, runLengths } from "../src/datasets/rle.ts";
 import type { RecordCamera } from "../src/datasets/types.ts";
@@ -36,6 +37,7 @@ function camera(projection: RecordCamera["projection"]): RecordCamera {
     [1, 0, 0, 1],
     [0, 1, 0, 2],
     [0, 0, 1, 3],
+    [0, 0, 0, 1],
   ];
   return { name: "c", prim_path: "/c", resolution: [100, 80], K, projection, world_from_camera: pose, images: {}, objects: [] };
 }
@@ -59,4 +61,12 @@ test("a box has twelve edges, and what lies behind the eye is not drawn", () => 
   const lines = boxLines(camera({ kind: "pinhole" }), corners);
   assert.equal(lines.length, 8, "four edges lie behind");
   assert.ok(lines.flat().every(([x, y]) => Number.isFinite(x) && Number.isFinite(y)));
+});
+
+test("the 3D view looks as the record's camera does", () => {
+  const { json, world } = lookOf(camera({ kind: "pinhole" }));
+  // OpenCV's y goes down and its z ahead; USD's go up and back.
+  assert.deepEqual([...world], [1, -0, -0, 1, 0, -1, -0, 2, 0, -0, -1, 3, 0, -0, -0, 1]);
+  assert.ok(Math.abs(Math.tan(json.verticalFov / 2) - 80 / 240) < 1e-12);
+  assert.ok(Math.abs(json.horizontalAperture / json.verticalAperture - 1 / (80 / 120)) < 1e-12);
 });

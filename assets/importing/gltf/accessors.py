@@ -20,7 +20,7 @@ class Accessors:
     """The accessors of a file. Arrays are kept, and read-only."""
 
     container: Container
-    _known: dict[tuple[int, bool], np.ndarray] = field(default_factory=dict)
+    _known: dict[int, np.ndarray] = field(default_factory=dict)
     _views: dict[int, bytes] = field(default_factory=dict)
 
     def floats(self, number: int, owner: str, *types: str) -> np.ndarray:
@@ -50,6 +50,13 @@ class Accessors:
             )
         return values.astype(np.int64)
 
+    def preset(self, number: int, values: np.ndarray) -> None:
+        """Give an accessor its values, [n, w], in place of what its buffer view says."""
+        self.container.item("accessors", "accessor", number, "a compressed primitive")
+        rows = np.array(values)
+        rows.flags.writeable = False
+        self._known[number] = rows
+
     def _entry(self, number: int, owner: str, types: tuple[str, ...]) -> Entry:
         entry = self.container.item("accessors", "accessor", number, owner)
         if types and entry.text("type") not in types:
@@ -59,13 +66,13 @@ class Accessors:
         return entry
 
     def _read(self, number: int, entry: Entry) -> np.ndarray:
-        if (number, False) not in self._known:
+        if number not in self._known:
             values = self._plain(entry)
             if "sparse" in entry:
                 values = self._sparse(entry, values)
             values.flags.writeable = False
-            self._known[(number, False)] = values
-        return self._known[(number, False)]
+            self._known[number] = values
+        return self._known[number]
 
     def _shape(self, entry: Entry) -> tuple[np.dtype, str, int]:
         """(component type, type, number of elements)."""

@@ -2,12 +2,13 @@
 
 from typing import Any, Literal
 
-from twinstage.assets.importing.document import Document, Origin, note
+from twinstage.assets.importing.document import Document, Origin, VariantSet, note
 from twinstage.assets.importing.gltf.accessors import Accessors
 from twinstage.assets.importing.gltf.container import Container, open_container
+from twinstage.assets.importing.gltf.draco import DRACO
 from twinstage.assets.importing.gltf.entry import Entry
 from twinstage.assets.importing.gltf.materials import READ, Materials
-from twinstage.assets.importing.gltf.meshes import Meshes
+from twinstage.assets.importing.gltf.meshes import VARIANTS, Meshes
 from twinstage.assets.importing.gltf.motion import Motions
 from twinstage.assets.importing.gltf.scene import INSTANCES, LIGHTS, Scene
 from twinstage.assets.importing.registry import IMPORTERS, Importer
@@ -19,6 +20,7 @@ KNOWN = {
     *READ,
     LIGHTS,
     INSTANCES,
+    VARIANTS,
     "KHR_texture_transform",
     "KHR_mesh_quantization",
     "EXT_meshopt_compression",
@@ -26,7 +28,6 @@ KNOWN = {
     "EXT_texture_webp",
 }
 """Extensions that are read."""
-DRACO = "KHR_draco_mesh_compression"
 
 
 @IMPORTERS.register
@@ -65,11 +66,27 @@ def _read(container: Container) -> Document:
         animations=animations,
         cameras=scene.cameras(),
         lights=scene.lights(),
+        variants=_variants(container.root, meshes),
         metres_per_unit=1.0,
         up_axis="Y",
         origin=_origin(container),
         notes=tuple(notes),
     )
+
+
+def _variants(root: Entry, meshes: Meshes) -> tuple[VariantSet, ...]:
+    """The looks of KHR_materials_variants, after the one that the file has without them."""
+    extension = root.extension(VARIANTS)
+    if extension is None or not meshes.looks:
+        return ()
+    names = [one.name or f"look_{n}" for n, one in enumerate(extension.entries("variants"))]
+    materials = {"default": tuple((g, s, material) for (g, s), (material, _) in meshes.looks.items())}
+    for n, name in enumerate(names):
+        key = name if name not in materials else f"{name}_{n}"
+        materials[key] = tuple(
+            (g, s, dict(pairs).get(n, material)) for (g, s), (material, pairs) in meshes.looks.items()
+        )
+    return (VariantSet("look", materials),)
 
 
 def _extensions(root: Entry) -> list[Finding]:

@@ -7,6 +7,7 @@ import numpy as np
 from twinstage.assets.importing.document import Cloud, Curves, Geometry, Mesh, Morph, Primvar, Subset, note
 from twinstage.assets.importing.gltf.accessors import Accessors
 from twinstage.assets.importing.gltf.container import Container
+from twinstage.assets.importing.gltf.draco import DRACO, decode_primitive
 from twinstage.assets.importing.gltf.entry import Entry
 from twinstage.assets.importing.gltf.materials import Materials
 from twinstage.base.errors import UserError
@@ -14,6 +15,7 @@ from twinstage.base.finding import Finding
 
 POINTS, LINES, LINE_LOOP, LINE_STRIP, TRIANGLES, STRIP, FAN = range(7)
 MAX_MORPHS = 1000
+VARIANTS = "KHR_materials_variants"
 SETS = 4
 """Sets of joints and weights, of four each, that are read."""
 
@@ -28,17 +30,24 @@ class _Part:
     triangles: np.ndarray
     columns: dict[str, np.ndarray]
     morphs: list[tuple[np.ndarray, np.ndarray | None]]
+    variants: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def look(self) -> tuple[int, tuple[tuple[int, int], ...]]:
+        """What tells subsets apart: the material, and those of KHR_materials_variants."""
+        return self.material, self.variants
 
 
 @dataclass
 class Meshes:
-    """Reads meshes when they are first asked for."""
+    """Reads meshes when they are first asked for. `looks`: (variant, material) pairs by (geometry, subset or -1)."""
 
     container: Container
     accessors: Accessors
     materials: Materials
     notes: dict[Finding, None] = field(default_factory=dict)
     geometry: list[Geometry] = field(default_factory=list)
+    looks: dict[tuple[int, int], tuple[int, tuple[tuple[int, int], ...]]] = field(default_factory=dict)
     _known: dict[int, list[int]] = field(default_factory=dict)
 
     def of(self, number: int, owner: str) -> list[int]:
@@ -55,9 +64,9 @@ class Meshes:
         others: list[Geometry] = []
         for primitive in mesh.entries("primitives", f"{mesh.where}, primitive"):
             mode = primitive.integer("mode", TRIANGLES, high=FAN)
-            if primitive.extension("KHR_draco_mesh_compression") is not None:
-                self._refuse_draco(primitive)
-                continue
+            packed = primitive.extension(DRACO)
+            if packed is not None:
+                decode_primitive(self.container, self.accessors, primitive, packed)
             attributes = primitive.entry("attributes")
             if "POSITION" not in attributes:
                 self._tell("primitive", primitive.where, "it has no POSITION, so it is left out")
@@ -80,14 +89,12 @@ class Meshes:
                 parts.append(self._part(primitive, attributes, material, points, triangles, colors))
             else:
                 others.append(_loose(mode, f"{name}_{len(others)}", points, corners, colors, material))
+        if any(part.variants for part in parts):
+            looks = list(dict.fromkeys(part.look for part in parts))
+            for k, look in enumerate(looks):
+                self.looks[(len(self.geometry), k if len(looks) > 1 else -1)] = look
         meshes: list[Geometry] = [self._joined(mesh, name, parts)] if parts else []
         return meshes + others
-
-    def _refuse_draco(self, primitive: Entry) -> None:
-        raise UserError(
-            f"{primitive.where} is compressed with Draco, which is not read; write it again without, as with "
-            "`npx @gltf-transform/cli copy IN OUT`, or with Blender's export and Compression off"
-        )
 
     def _corners(self, primitive: Entry, count: int) -> np.ndarray:
         """The points of the primitive's corners."""
@@ -133,13 +140,30 @@ class Meshes:
                     continue
                 types = ("VEC4",)
             else:
+                if name == "TANGENT":
+                    self._tell(
+                        "attribute", "the file", "tangents are left out: renderers work them out", "info"
+                    )
                 if name.startswith("_") or (name.startswith("COLOR_") and name != "COLOR_0"):
                     self._tell("attribute", primitive.where, f"the attribute {name} is left out", "info")
                 continue
             found = self._column(attributes, name, primitive, count, *types)
             if found is not None:
                 columns[name] = found
-        return _Part(primitive.where, material, points, triangles, columns, self._morphs(primitive, count))
+        variants = self._variants(primitive, vertex_color=colors is not None)
+        morphs = self._morphs(primitive, count)
+        return _Part(primitive.where, material, points, triangles, columns, morphs, variants)
+
+    def _variants(self, primitive: Entry, *, vertex_color: bool) -> tuple[tuple[int, int], ...]:
+        """(variant, material) pairs of KHR_materials_variants."""
+        extension = primitive.extension(VARIANTS)
+        found: dict[int, int] = {}
+        for mapping in extension.entries("mappings") if extension is not None else ():
+            material = self.materials.material(
+                mapping.integer("material"), mapping.where, vertex_color=vertex_color
+            )
+            found.update(dict.fromkeys(mapping.indices("variants"), material))
+        return tuple(sorted(found.items()))
 
     def _morphs(self, primitive: Entry, count: int) -> list[tuple[np.ndarray, np.ndarray | None]]:
         targets = primitive.entries("targets", f"{primitive.where}, target")
@@ -288,11 +312,11 @@ def _flipped(uv: np.ndarray) -> np.ndarray:
 
 def _subsets(parts: list[_Part], faces: list[int]) -> tuple[Subset, ...]:
     """A subset for each material, where there are several."""
-    numbers = list(dict.fromkeys(part.material for part in parts))
-    if len(numbers) < 2:
+    looks = list(dict.fromkeys(part.look for part in parts))
+    if len(looks) < 2:
         return ()
-    owner = np.repeat([part.material for part in parts], faces)
-    return tuple(Subset(number, np.flatnonzero(owner == number)) for number in numbers)
+    owner = np.repeat([looks.index(part.look) for part in parts], faces)
+    return tuple(Subset(look[0], np.flatnonzero(owner == k)) for k, look in enumerate(looks))
 
 
 def _weights(mesh: Entry) -> tuple[float, ...]:

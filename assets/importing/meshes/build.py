@@ -26,6 +26,10 @@ from twinstage.base.finding import Finding
 
 MAX_CORNERS = 60_000_000
 """Corners of all faces of a file."""
+MAX_COORDINATE = 1e12
+"""Coordinates beyond, in the file's unit, are no places; the same bound as for stages."""
+MAX_VALUE = 1e30
+"""Of normals, colours and texture coordinates: float32 holds them."""
 
 
 @dataclass(slots=True)
@@ -131,10 +135,10 @@ def _sound(shape: Shape) -> tuple[np.ndarray, int]:
     """Faces that have an area and numbers, bool[f], and how many do not."""
     if not len(shape.counts):
         return np.zeros(0, bool), 0
-    points = np.where(np.isfinite(shape.points), shape.points, 0.0)
+    points = np.where(np.abs(shape.points) <= MAX_COORDINATE, shape.points, 0.0)
     area = np.linalg.norm(face_normals(points, shape.counts, shape.indices), axis=1)
     starts = np.concatenate([[0], np.cumsum(shape.counts)[:-1]]).astype(np.int64)
-    broken = np.asarray(np.any(~np.isfinite(shape.points), axis=1))
+    broken = np.asarray(np.any(~(np.abs(shape.points) <= MAX_COORDINATE), axis=1))
     bad = np.logical_or.reduceat(broken[shape.indices], starts)
     low = np.minimum.reduceat(points[shape.indices], starts, axis=0)
     high = np.maximum.reduceat(points[shape.indices], starts, axis=0)
@@ -204,6 +208,7 @@ def _normals(shape: Shape, crease: float) -> Primvar:
 
 def _primvar(item: Indexed) -> Primvar:
     """Each value once, as float32 tells them apart."""
+    item = Indexed(np.clip(np.nan_to_num(item.values), -MAX_VALUE, MAX_VALUE), item.indices)
     values = np.ascontiguousarray(item.values, np.float32) + np.float32(0.0)
     keys = values.view(np.dtype((np.void, values.dtype.itemsize * values.shape[1]))).reshape(-1)
     _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)

@@ -93,6 +93,14 @@ class ThreeMfImporter(MeshImporter):
 
 
 @IMPORTERS.register
+class ThreeDxmlImporter(MeshImporter):
+    """3DXML of SolidWorks and CATIA."""
+
+    extensions: ClassVar[tuple[str, ...]] = (".3dxml",)
+    kind: Literal["3dxml"] = "3dxml"
+
+
+@IMPORTERS.register
 class StepImporter(MeshImporter):
     """STEP and IGES, through OpenCASCADE.
 

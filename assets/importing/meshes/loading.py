@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from twinstage.assets.importing.document import Cloud, Primvar, Transform
-from twinstage.assets.importing.meshes.build import Builder
+from twinstage.assets.importing.meshes.build import MAX_COORDINATE, Builder
 from twinstage.assets.importing.meshes.collada.reader import ColladaReader
 from twinstage.assets.importing.meshes.files import Files, read_bounded
 from twinstage.assets.importing.meshes.mtl import read_mtl
@@ -17,6 +17,7 @@ from twinstage.assets.importing.meshes.obj import read_obj
 from twinstage.assets.importing.meshes.ply import read_ply
 from twinstage.assets.importing.meshes.shape import Look
 from twinstage.assets.importing.meshes.stl import read_stl
+from twinstage.assets.importing.meshes.threedxml import read_threedxml
 from twinstage.assets.importing.meshes.threemf import read_threemf
 from twinstage.base.errors import UserError
 
@@ -42,7 +43,8 @@ def load(file: Path, files: Files, builder: Builder, parent: int = -1) -> Loaded
             f"{file}: {kind or 'a name without an ending'} is no file of polygons; known are {known}"
         )
     before = len(builder.geometry)
-    done = _LOADERS[kind](file, read_bounded(file), files, builder, parent)
+    with np.errstate(all="ignore"):  # numbers of any size; what is none is left out by the builder
+        done = _LOADERS[kind](file, read_bounded(file), files, builder, parent)
     builder.notes += [n for n in files.notes if n not in builder.notes]
     if len(builder.geometry) == before:
         raise UserError(f"{file} holds nothing that can be drawn")
@@ -72,7 +74,7 @@ def _obj(file: Path, data: bytes, files: Files, builder: Builder, parent: int) -
         if mesh >= 0:
             builder.node(shape.name or file.stem, objects.get(owner, parent), geometry=mesh)
     for what, count in found.skipped.items():
-        builder.tell("not-carried", file.name, f"not carried over: {count:,} {what}", severity="info")
+        builder.tell("not-carried", file.name, f"not carried over: {what} ({count:,})", severity="info")
     return Loaded(None, "Y", "OBJ")
 
 
@@ -111,7 +113,7 @@ def _ply(file: Path, data: bytes, files: Files, builder: Builder, parent: int) -
         builder.tell("not-carried", file.name, text, severity="info")
     shape = replace(found.shape, name=file.stem)
     if not len(shape.counts):
-        good = np.isfinite(shape.points).all(1)
+        good = (np.abs(shape.points) <= MAX_COORDINATE).all(1)
         colors = None if shape.colors is None else Primvar(shape.colors.values[good], "vertex")
         if not good.any():
             raise UserError(f"{file} holds no points with finite numbers")
@@ -152,5 +154,25 @@ def _threemf(file: Path, data: bytes, files: Files, builder: Builder, parent: in
     return Loaded(found.metres_per_unit, "Z", "3MF", found.generator)
 
 
-_LOADERS = {".obj": _obj, ".stl": _stl, ".ply": _ply, ".dae": _dae, ".3mf": _threemf}
+def _threedxml(file: Path, data: bytes, files: Files, builder: Builder, parent: int) -> Loaded:
+    found = read_threedxml(file, data)
+    for text in dict.fromkeys(found.notes):
+        builder.tell("not-carried", file.name, text, severity="info")
+    materials = [builder.look(look, files) for look in found.looks]
+    meshes = [builder.shape(shape, materials, shape.name) for shape in found.shapes]
+    numbers: list[int] = []
+    for node in found.nodes:
+        shown = [meshes[n] for n in node.shapes if meshes[n] >= 0]
+        above = numbers[node.parent] if node.parent >= 0 else parent
+        numbers.append(
+            builder.node(
+                node.name, above, Transform(matrix=node.place), geometry=shown[0] if len(shown) == 1 else -1
+            )
+        )
+        for mesh in shown if len(shown) > 1 else ():
+            builder.node(builder.geometry[mesh].name, numbers[-1], geometry=mesh)
+    return Loaded(0.001, "Z", "3DXML", found.generator, found.author)
+
+
+_LOADERS = {".obj": _obj, ".stl": _stl, ".ply": _ply, ".dae": _dae, ".3mf": _threemf, ".3dxml": _threedxml}
 MESH_ENDINGS = tuple(_LOADERS)

@@ -5,20 +5,18 @@ Unit: as the model says, millimetres where it does not. Textures, slices, lattic
 are told, not carried.
 """
 
-import io
-import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
+from twinstage.assets.importing.meshes.archive import Archive
 from twinstage.assets.importing.meshes.shape import Indexed, Look, Shape
-from twinstage.assets.importing.meshes.xml import Element, children, parse_xml
+from twinstage.assets.importing.meshes.xml import Element, children
 from twinstage.base.errors import UserError
 from twinstage.scene.color import linear_from_srgb
 
 UNITS = {"micron": 1e-6, "millimeter": 1e-3, "centimeter": 1e-2, "inch": 0.0254, "foot": 0.3048, "meter": 1.0}
-MAX_MODEL_BYTES = 1 << 30
 MAX_ITEMS = 100_000
 MAX_DEPTH = 32
 _ROOT = "3D/3dmodel.model"
@@ -49,11 +47,7 @@ class _Reader:
     def __init__(self, file: Path, data: bytes) -> None:
         self.file = file
         self.out = ThreeMf()
-        try:
-            self.archive = zipfile.ZipFile(io.BytesIO(data))
-        except zipfile.BadZipFile:
-            raise UserError(f"{file} is no 3MF file, because it is no zip archive") from None
-        self.models: dict[str, Element] = {}
+        self.archive = Archive(file, data, "3MF")
         self.palettes: dict[tuple[str, str], list[int | np.ndarray]] = {}
         self.meshes: dict[tuple[str, str], int] = {}
 
@@ -75,7 +69,7 @@ class _Reader:
         return self.out
 
     def _start(self) -> str:
-        names = self.archive.namelist()
+        names = self.archive.names
         found = next((n for n in names if n.lower() == _ROOT.lower()), None)
         found = found or next((n for n in names if n.lower().endswith(".model")), None)
         if found is None:
@@ -84,21 +78,7 @@ class _Reader:
 
     def model(self, part: str) -> Element:
         """The model of a part of the archive."""
-        if part not in self.models:
-            try:
-                info = self.archive.getinfo(part)
-            except KeyError:
-                raise UserError(f"{self.file}: the part {part!r} is missing") from None
-            if info.file_size > MAX_MODEL_BYTES:
-                raise UserError(
-                    f"{self.file}: {part} is {info.file_size >> 20:,} MiB large; at most {MAX_MODEL_BYTES >> 20:,} MiB are read"
-                )
-            try:
-                data = self.archive.read(part)
-            except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError, ValueError) as problem:
-                raise UserError(f"{self.file}: {part} cannot be unpacked ({problem})") from None
-            self.models[part] = parse_xml(Path(f"{self.file}/{part}"), data, "3MF model")
-        return self.models[part]
+        return self.archive.xml(part)
 
     def _path(self, element: Element, part: str) -> str:
         """The part that an item or component looks in: attribute `path` of the production extension."""

@@ -91,7 +91,7 @@ class Geoms:
         return self.meshes[n]
 
     def _polygons(self, n: int) -> Polygons:
-        """Triangles with the model's normals and texture coordinates; v runs down there, and up here."""
+        """Triangles with the file's normals and texture coordinates; v runs down there, and up here."""
         model = self.model
 
         def part(values: Any, start: Any, count: Any) -> np.ndarray:
@@ -114,7 +114,8 @@ class Geoms:
             points=points,
             counts=np.full(len(faces), 3, np.int64),
             indices=faces.reshape(-1),
-            normals=Indexed(normals, corners.reshape(-1)) if len(normals) else None,
+            # Normals that MuJoCo made up are smooth over every edge; ours keep the sharp ones.
+            normals=None if np.array_equal(faces, corners) else Indexed(normals, corners.reshape(-1)),
             uvs=uvs,
         )
 

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+import numpy as np
+
 from twinstage.assets.importing.document import Document, Origin
 from twinstage.assets.importing.meshes.build import Builder
 from twinstage.assets.importing.meshes.files import read_bounded
@@ -41,7 +43,8 @@ class MjcfImporter(Importer):
         model, name = _compiled(source.path)
         builder = Builder()
         tree = Tree(model, builder)
-        tree.read()
+        with np.errstate(all="ignore"):
+            tree.read()
         return Document(
             name=name or source.path.stem,
             nodes=tuple(builder.nodes),

@@ -49,7 +49,7 @@ class Looks:
         glow = base * float(model.mat_emission[n])
         return Material(
             model.mat(n).name or f"material_{n}",
-            base_color=color(*base, texture),
+            base_color=Input(tuple(float(v) for v in base), texture),
             metallic=number(max(float(model.mat_metallic[n]), 0.0)),
             roughness=number(roughness),
             emissive=Input(tuple(float(v) for v in glow)),

@@ -125,7 +125,7 @@ class Tree:
             builder.tell(
                 "several-joints",
                 f"body {name}",
-                f"it has {count} joints, so {count - 1} small bodies lie between them",
+                f"it has {count} joints, one after the other, so a small body lies between each two",
                 severity="info",
             )
         if count:
@@ -228,7 +228,7 @@ class Tree:
             (model.nkey, "keyframes"),
         ):
             if count:
-                self.builder.tell("not-carried", "", f"not carried over: {count} {what}", severity="info")
+                self.builder.tell("not-carried", "", f"not carried over: {what} ({count})", severity="info")
 
 
 def _place(position: Any, rotation: Any) -> Transform:

@@ -46,8 +46,9 @@ def expand(file: Path, packages: Mapping[str, Path], arguments: Mapping[str, str
 def _reason(problem: BaseException) -> str:
     text = str(problem)
     kinds = {type(problem).__name__, type(getattr(problem, "exc", None)).__name__}
-    if "ArgException" in kinds:
-        return f"the argument {text.strip()!r} has no value; give it, as in --set arguments='{text.strip()}:=VALUE'"
+    if "ArgException" in kinds and text.strip():
+        name = text.split()[-1].strip("'")
+        return f"the argument {name!r} has no value; give it, as in --set arguments='{name}:=VALUE'"
     return text or type(problem).__name__
 
 

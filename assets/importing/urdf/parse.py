@@ -27,6 +27,8 @@ from twinstage.scene.columns import F8
 KINDS = ("revolute", "continuous", "prismatic", "fixed", "floating", "planar")
 KNOWN = ("link", "joint", "material")
 MAX_LINKS = 10_000
+MAX_NUMBER = 1e12
+"""Of lengths, angles, masses and the like."""
 
 
 class _Parser:
@@ -81,7 +83,7 @@ class _Parser:
             values = tuple(float(word) for word in text.split())
         except ValueError:
             values = ()
-        if len(values) != len(fallback) or not np.isfinite(values).all():
+        if len(values) != len(fallback) or not (np.abs(values) <= MAX_NUMBER).all():
             noun = "a number" if len(fallback) == 1 else f"{len(fallback)} numbers"
             raise self._wrong(
                 f"{where}: {key}={text!r}; {noun} was expected"

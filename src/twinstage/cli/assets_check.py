@@ -10,7 +10,8 @@ from twinstage.base.errors import UserError, did_you_mean
 from twinstage.cli.common import AssetRoots, Json, print_json, progress
 
 if TYPE_CHECKING:
-    from twinstage.assets.check import Checked
+    from twinstage.assets.check import Asked, Checked
+    from twinstage.assets.fixes.apply import Mended
 
 Paths = Annotated[
     list[Path] | None, typer.Argument(help="USD files, and folders: all USD files below.", show_default=False)
@@ -91,7 +92,7 @@ def check(
     asset_root: AssetRoots = None,
     json_: Json = False,
 ) -> None:
-    """List what is wrong or doubtful in USD files; exit 1 if something is wrong.
+    """List what is wrong or doubtful in USD files; exit 1 if something is wrong (with --fix: is left).
 
     Each file is opened in a child process with limits of time and memory, so a hostile one does no harm. A folder given
     here may be reached by all files below it.
@@ -116,10 +117,13 @@ def check(
     results = chosen(results, rules or (), ignore or ())
     if sarif is not None:
         _write_sarif(results, sarif)
-    _print(results, notes, json_)
-    if fix and out is not None:
-        _mend(results, out, asked, json_)
-    if any(finding.severity == "error" for checked in results for finding in checked.findings):
+    mended = _mend(results, out, asked) if fix and out is not None else []
+    _print(results, mended, notes, json_)
+    if fix and out is not None and not json_:
+        _tell_mended(mended, out)
+    after = {row.file: row.again.findings for row in mended}
+    left = [finding for checked in results for finding in after.get(checked.file, checked.findings)]
+    if any(finding.severity == "error" for finding in left):
         raise typer.Exit(1)
 
 
@@ -183,11 +187,12 @@ def _write_sarif(results: "list[Checked]", path: Path) -> None:
     write_text(path, json.dumps(sarif(results, Path.cwd(), version("twinstage")), indent=1) + "\n")
 
 
-def _print(results: "list[Checked]", notes: bool, json_: bool) -> None:
+def _print(results: "list[Checked]", mended: "list[Mended]", notes: bool, json_: bool) -> None:
     from twinstage.assets.check_text import report
 
     if json_:
-        print_json({"files": [_row(checked) for checked in results]})
+        rows = {"files": [_row(checked) for checked in results]}
+        print_json(rows | ({"mended": [_mended_row(row) for row in mended]} if mended else {}))
     else:
         print("\n".join(report(results, os.getcwd(), notes)).lstrip("\n"))
 
@@ -211,5 +216,32 @@ def _row(checked: "Checked") -> dict[str, Any]:
     }
 
 
-def _mend(results: "list[Checked]", out: Path, asked: Any, json_: bool) -> None:
-    raise UserError("--fix is not there yet")
+def _mend(results: "list[Checked]", out: Path, asked: "Asked") -> "list[Mended]":
+    from twinstage.assets.fixes.apply import mend_all
+
+    return mend_all(results, out, asked)
+
+
+def _tell_mended(mended: "list[Mended]", out: Path) -> None:
+    """What was written, and what is left to do by hand."""
+    print()
+    if not mended:
+        print(f"nothing here is safe to mend without you, so nothing was written below {out}")
+    for row in mended:
+        left = [finding.severity for finding in row.again.findings]
+        new = f", {row.changes_picture} that change the picture" if row.changes_picture else ""
+        counts = f"left: {left.count('error')} errors, {left.count('warning')} warnings"
+        fixes = f"{len(row.done)} fix{'es' if len(row.done) != 1 else ''}"
+        print(
+            f"{os.path.relpath(row.out)}: {fixes}{new}; {counts}; open it instead of {os.path.relpath(row.file)}"
+        )
+
+
+def _mended_row(row: "Mended") -> dict[str, Any]:
+    names = ("code", "path", "what", "same_picture")
+    return {
+        "file": row.file,
+        "out": row.out,
+        "fixes": [dict(zip(names, done, strict=True)) for done in row.done],
+        "left": [finding.as_dict() for finding in row.again.findings],
+    }

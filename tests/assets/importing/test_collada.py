@@ -44,7 +44,7 @@ def file(
     )
     text = f"""<?xml version="1.0"?>
 <COLLADA xmlns="http://www.collada.org/2005/11/COLLADASchema" version="1.4.1"><asset>{asset}</asset>
-<library_images><image id="im"><init_from>file:///C:/work/brick.png</init_from></image></library_images>
+<library_images><image id="im"><init_from>file:///C:/models/brick.png</init_from></image></library_images>
 <library_effects>{made}</library_effects><library_materials>{materials}</library_materials>
 <library_geometries><geometry id="g" name="Square"><mesh>{SOURCES}{faces}</mesh></geometry></library_geometries>{extra}
 <library_visual_scenes><visual_scene id="s"><node id="n" name="Pallet jack">{node}

@@ -113,7 +113,7 @@ def test_obj_keeps_polygons_groups_materials_and_colours(tmp_path: Path, read: R
     assert lamp.colors is None
     assert document.up_axis == "Y"
     assert codes(document) == ["import.not-carried", "import.no-unit"]
-    assert "1 lines" in document.notes[0].message
+    assert "lines (1)" in document.notes[0].message
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,8 @@ ARM = """<mujoco model="two link">
           <inertial pos="0 0 0.1" mass="0.8" fullinertia="0.02 0.03 0.015 0.001 0 0"/>
           <geom class="visual" type="box" size="0.03 0.03 0.15" pos="0 0 0.15" rgba="1 0.5 0 0.5"/>
           <camera name="eye" pos="0 0 0.3" fovy="60"/>
-          <body name="tool" pos="0 0 0.3"><geom type="ellipsoid" size="0.02 0.03 0.04" material="blue" rgba="0.5 0.5 0.5 1"/></body>
+          <body name="tool" pos="0 0 0.3">
+            <geom type="ellipsoid" size="0.02 0.03 0.04" material="blue" rgba="0.5 0.5 0.5 1"/></body>
         </body>
       </body>
     </body>
@@ -165,7 +166,7 @@ def test_looks_purposes_and_notes(model: Path, read: Callable[..., Document]) ->
     assert mimic is not None and mimic.multiplier == -2
     assert mimic.offset == pytest.approx(0.1 + 2 * REFERENCE)
     told = " ".join(n.message for n in document.notes)
-    for words in ("1 small bodies lie between", "1 lights", "wraps a cube"):
+    for words in ("a small body lies between each two", "lights (1)", "wraps a cube"):
         assert words in told
     wedge = document.geometry[nodes["shell"].geometry]
     assert isinstance(wedge, Mesh)

@@ -42,6 +42,7 @@ export class Browser {
   readonly grid = new Grid((place) => void this.open(place), () => this.tell());
   readonly frame: FrameView;
   private readonly window: ClassWindow;
+  private readonly body = h("div", { class: "datasets-body" });
   readonly element: HTMLElement;
   private datasets: readonly DatasetRow[] = [];
   source: Source | null = null;
@@ -64,7 +65,8 @@ export class Browser {
     this.size.value = "200";
     const bar = h("div", { class: "datasets-bar" }, this.pick, this.input, this.count, h("span", { class: "datasets-space" }), label("Sort", this.sort), this.falling, this.size, this.boxes, this.classes, this.export);
     const middle = h("div", { class: "datasets-middle" }, this.empty, this.grid.element, this.frame.element);
-    this.element = h("div", { class: "datasets" }, bar, this.fault, h("div", { class: "datasets-body" }, this.facets.element, middle));
+    this.body.append(this.facets.element, middle);
+    this.element = h("div", { class: "datasets" }, bar, this.fault, this.body);
     this.fault.hidden = this.empty.hidden = true;
     this.bind();
   }
@@ -219,6 +221,7 @@ export class Browser {
     this.place = place;
     this.grid.setCurrent(place);
     this.grid.element.inert = true;
+    this.body.dataset.frame = "true";
     try {
       const shown = this.frame.open(picture, place, source.total);
       if (fresh) this.frame.focus();
@@ -240,11 +243,13 @@ export class Browser {
     this.place = -1;
     this.frame.hide();
     this.grid.element.inert = false;
+    this.body.dataset.frame = "false";
     this.grid.setCurrent(this.grid.current);
     if (focus) this.grid.element.focus({ preventScroll: true });
     this.looked();
   }
 
+  /** Tells the page around what is looked at. */
   private looked(): void {
     const { source } = this;
     if (!source) return;

@@ -22,17 +22,15 @@ export class FrameSide {
     private readonly onChoose: (object: number) => void,
     private readonly onJudge: () => void,
     private readonly onCopy: (text: string) => void,
-    /** Something above the rest, such as a button of the page that this is a part of. */
-    above: HTMLElement | null,
   ) {
-    const head = h("tr", {}, ...["", "Class", "Name", "Seen [px]", "Occl.", "Trunc."].map((name) => h("th", { scope: "col" }, name)));
+    const head = h("tr", {}, ...["", "Class", "Name", "Seen", "Occl.", "Trunc."].map((name) => h("th", { scope: "col" }, name)));
     const table = h("table", { class: "side-objects" }, h("thead", {}, head), this.body);
     const section = (title: HTMLElement | string, ...content: Node[]): HTMLElement =>
       h("section", { class: "side-section" }, typeof title === "string" ? h("h3", {}, title) : title, ...content);
     this.element = h(
       "div",
       { class: "side", role: "region", tabindex: "0", "aria-label": "The frame" },
-      h("section", { class: "side-section" }, this.facts, above),
+      h("section", { class: "side-section" }, this.facts),
       section(this.objectsHead, h("div", { class: "side-scroll" }, table), this.detail),
       section("Again", this.again),
       section("Findings", this.judged),
@@ -111,7 +109,7 @@ export class FrameSide {
     const name = object.prim_path.split("/").pop() ?? "";
     const button = h("button", { type: "button", title: object.prim_path }, object.point_id === null || object.point_id === undefined || object.point_id < 0 ? name : `${name} [${object.point_id}]`);
     const numbers = [object.visible_px.toLocaleString("en"), percent(object.occlusion), percent(object.truncation)];
-    return h("tr", { "data-object": String(k) }, h("td", {}, swatch), h("td", {}, object.class), h("th", { scope: "row" }, button), ...numbers.map((text) => h("td", { class: "number" }, text)));
+    return h("tr", { "data-object": String(k) }, h("td", {}, swatch), h("td", { title: object.class }, object.class), h("th", { scope: "row" }, button), ...numbers.map((text) => h("td", { class: "number" }, text)));
   }
 
   private drawDraws(record: FrameRecord): void {

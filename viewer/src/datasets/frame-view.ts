@@ -59,7 +59,7 @@ export class FrameView {
     this.look.addEventListener("click", () => {
       if (this.record && this.camera) host.look?.(this.record, this.camera);
     });
-    this.side = new FrameSide((k) => this.choose(k === this.chosen ? -1 : k), () => void this.judge(), host.copy, this.look);
+    this.side = new FrameSide((k) => this.choose(k === this.chosen ? -1 : k), () => void this.judge(), host.copy);
     const back = button("Back to the pictures (Esc)", "grid", () => this.close());
     const before = h("button", { type: "button", class: "button small", title: "Picture before (Left)" }, "‹");
     const after = h("button", { type: "button", class: "button small", title: "Next picture (Right)" }, "›");
@@ -78,7 +78,7 @@ export class FrameView {
       this.layer = this.layers.value;
       this.showImage();
     });
-    const bar = h("div", { class: "frame-bar" }, back, before, after, this.title, this.place, this.layers, toggles, this.zoom);
+    const bar = h("div", { class: "frame-bar" }, back, before, after, this.title, this.place, this.look, this.layers, toggles, this.zoom);
     this.element = h("div", { class: "frame" }, bar, h("div", { class: "frame-body" }, this.shot.element, this.side.element));
     this.element.hidden = true;
     this.element.addEventListener("keydown", (event) => this.key(event));

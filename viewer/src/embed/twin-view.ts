@@ -7,8 +7,8 @@
 import { pageOf } from "./address.ts";
 import { VERSION, type Asked, type Look, type Told, type ToldAlarm, type Vector } from "./messages.ts";
 
-/** When the frame is asked who it is, after it has loaded [ms]; a blocked one never answers. */
-const ASK_MS = [0, 1000, 4000];
+/** When the frame is asked who it is, after it has loaded [ms]; a blocked one never answers, a slow one may do so late. */
+const ASK_MS = [0, 1000, 4000, 15_000, 40_000];
 const GIVE_UP_MS = 10_000;
 
 const STYLE = `

@@ -37,14 +37,15 @@ export class Materials {
   ) {}
 
   /** The material of a slot: slots beyond a set's list use its first entry. */
-  get(materialSet: number, slot: number, hasColors: boolean, doubleSided: boolean): MeshStandardMaterial {
+  get(materialSet: number, slot: number, hasColors: boolean, doubleSided: boolean, isSolid = !doubleSided): MeshStandardMaterial {
     const set = this.json.materialSets[materialSet] ?? [];
     const index = set[slot] ?? set[0] ?? -1;
-    const key = `${index}|${hasColors}|${doubleSided}`;
+    const key = `${index}|${hasColors}|${doubleSided}|${isSolid}`;
     let material = this.made.get(key);
     if (!material) {
-      material = this.make(this.json.materials[index] ?? null, hasColors, !doubleSided);
+      material = this.make(this.json.materials[index] ?? null, hasColors, isSolid);
       material.userData.doubleSided = doubleSided;
+      material.userData.isSolid = isSolid;
       material.side = doubleSided || this.isCut ? DoubleSide : FrontSide;
       this.surround(material);
       this.made.set(key, material);
@@ -62,7 +63,7 @@ export class Materials {
       const { color, emissive, opacity, transparent, depthWrite, vertexColors, side } = material;
       plain = new MeshLambertMaterial({ color, emissive, opacity, transparent, depthWrite, vertexColors, side });
       if (material.emissiveMap) plain.emissive.setScalar(0);
-      patchMaterial(plain, {}, ShaderChunk, material.userData.doubleSided !== true);
+      patchMaterial(plain, {}, ShaderChunk, material.userData.isSolid === true);
       const picture = material.userData.picture as TextureJson | undefined;
       if (picture) {
         const { color: tone } = plain;

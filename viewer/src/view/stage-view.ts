@@ -7,6 +7,7 @@
 import { Group, type InstancedMesh } from "three";
 import { Appearance, type Tint } from "../core/appearance.ts";
 import { boxOf, emptyBox, framingOf, include, instanceWorld, isEmpty, type Box } from "../core/bounds.ts";
+import { isClosed } from "../core/closed.ts";
 import { cellCount, split } from "../core/cells.ts";
 import { AT_EASE, detailOf, FULL, pixelsPerMetre } from "../core/detail.ts";
 import { determinant3 } from "../core/matrix.ts";
@@ -24,6 +25,9 @@ interface Plan {
   readonly isMirrored: boolean;
   readonly instances: Int32Array;
 }
+
+/** Two-sided meshes of more triangles are not tried for whether they enclose something. */
+const MOST_TRIED = 60_000;
 
 export class StageView implements InstanceSource {
   readonly group = new Group();
@@ -146,8 +150,9 @@ export class StageView implements InstanceSource {
   private add(plan: Plan, primitives: readonly Primitive[]): void {
     if (this.disposed) return;
     const { doubleSided, triangles } = this.scene.json.prototypes[plan.prototype];
+    const solid = !doubleSided || (triangles <= MOST_TRIED && enclose(primitives));
     const parts = primitives.map(({ slot, geometry }) => {
-      const material = this.materials.get(plan.materialSet, slot, geometry.hasColors, doubleSided);
+      const material = this.materials.get(plan.materialSet, slot, geometry.hasColors, doubleSided, solid);
       const plain = this.isPlain ? this.materials.plain(material) : undefined;
       return { geometry: plan.isMirrored ? geometry.mirrored() : geometry, material, plain };
     });
@@ -331,6 +336,18 @@ export class StageView implements InstanceSource {
     this.materials.dispose();
     this.group.removeFromParent();
   }
+}
+
+const enclosing = new WeakMap<readonly Primitive[], boolean>();
+
+/** Whether the primitives of a prototype enclose something, all together; worked out once. */
+function enclose(primitives: readonly Primitive[]): boolean {
+  let known = enclosing.get(primitives);
+  if (known === undefined) {
+    known = isClosed(primitives.map(({ geometry: { full } }) => ({ position: full.getAttribute("position").array, index: full.getIndex()?.array ?? null })));
+    enclosing.set(primitives, known);
+  }
+  return known;
 }
 
 /** Whole metres, and no negative zero. */

@@ -51,6 +51,8 @@ export class Viewport {
   readonly lean: boolean;
   stage: StageView | null = null;
   /** Called when positions are relative to another origin: of the view before, and now [m]. */
+  /** While something is dragged, which is counted from the origin. */
+  holdsOrigin = false;
   readonly onRebase = new Set<(before: readonly number[], after: readonly number[]) => void>();
   /** What the last frame cost before it was drawn: poses, looks, columns for the GPU [ms]. */
   applyMs = 0;
@@ -76,6 +78,7 @@ export class Viewport {
   private lastFrame = 0;
   private lastShadow = Number.NEGATIVE_INFINITY;
   private shadowDue = true;
+  private resizeDue = false;
 
   constructor(
     private readonly canvas: HTMLCanvasElement,
@@ -106,7 +109,7 @@ export class Viewport {
     });
     this.scene.add(this.ground.group, this.hover.group, this.selection.group, this.anchored.group, this.extras);
     this.rig = new CameraRig(canvas, () => this.invalidate());
-    new ResizeObserver(() => this.resize()).observe(canvas.parentElement as HTMLElement);
+    new ResizeObserver(() => this.resized()).observe(canvas.parentElement as HTMLElement);
     this.resize();
   }
 
@@ -189,7 +192,7 @@ export class Viewport {
    */
   private rebase(stage: StageView): void {
     const { target } = this.rig.controls;
-    if (target.length() < REBASE_M) return;
+    if (target.length() < REBASE_M || this.holdsOrigin) return;
     const before = stage.origin;
     stage.rebase([before[0] + Math.round(target.x), before[1] + Math.round(target.y), before[2] + Math.round(target.z)]);
     this.rig.shift(before, stage.origin);
@@ -295,13 +298,14 @@ export class Viewport {
     if (stage?.adapt(this.rig.camera, this.renderer.domElement.height)) this.shadowDue = true;
     const shadowLater = this.scheduleShadow(now);
     this.measureDepths();
+    if (this.resizeDue) this.resize();
     this.renderer.render(this.scene, this.rig.camera);
     this.frames++;
-    if (stage?.ready && this.isComplete && this.quality.frame(now - this.lastFrame)) this.resize();
+    if (stage?.ready && this.isComplete && this.quality.frame(now - this.lastFrame)) this.resizeDue = true;
     this.lastFrame = now;
     this.handlers.drawn(now);
     meter.step?.("drawn");
-    if (more || moving || shadowLater) this.invalidate();
+    if (more || moving || shadowLater || this.resizeDue) this.invalidate();
   }
 
   /** How far each batch reaches: nearer ones are drawn first, so that what they hide is never shaded. */
@@ -322,7 +326,16 @@ export class Viewport {
     return false;
   }
 
+  /** Between a new size and the next picture the canvas is empty, so it is drawn at once: the browser shows what it finds. */
+  private resized(): void {
+    this.resize();
+    this.renderer.render(this.scene, this.rig.camera);
+    this.invalidate();
+  }
+
+  /** Takes over the size of the page's part and the quality; what is drawn next is drawn so. */
   private resize(): void {
+    this.resizeDue = false;
     const parent = this.canvas.parentElement as HTMLElement;
     const [width, height] = [Math.max(1, parent.clientWidth), Math.max(1, parent.clientHeight)];
     this.size = { width, height };
@@ -332,8 +345,6 @@ export class Viewport {
     this.selection.resize(width, height);
     this.hover.resize(width, height);
     for (const outline of this.outlines) outline.resize(width, height);
-    // A canvas that was resized is blank until it is drawn again.
-    this.invalidate();
   }
 
   /** Instance under a point of the window [px]; -1 where there is none. */

@@ -12,7 +12,6 @@ from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from twinstage.base.errors import UserError
 from twinstage.live.api.datasets import DatasetShelf
 from twinstage.sync.api.browse import (
     ClassSummary,
@@ -42,6 +41,7 @@ from twinstage.synth.browse.columns import Columns, columns_of
 from twinstage.synth.browse.facets import Facets as Spread
 from twinstage.synth.browse.find import FIELDS, SORTS, Found, find
 from twinstage.synth.browse.pictures import shown, thumbnail
+from twinstage.synth.browse.remake import changes_to
 from twinstage.synth.browse.stored import rows_of
 
 MOST_INDEXED, MOST_QUERIES, THUMBNAIL_BYTES = 4, 32, 96 << 20
@@ -110,7 +110,7 @@ class BrowseDesk:
         self._shelf, self._recipe = shelf, recipe
         self._indexed = Kept[Indexed](MOST_INDEXED)
         self._found = Kept[Found](MOST_QUERIES)
-        self._exact = Kept[bool](MOST_QUERIES)
+        self._exact = Kept["list[str] | None"](MOST_QUERIES)
         self._small = Kept[bytes](THUMBNAIL_BYTES, len)
 
     # --- questions ----------------------------------------------------------------------------------------------------
@@ -188,7 +188,7 @@ class BrowseDesk:
         one = self._index(asked.dataset)
         self._known(one, asked)
         manifest = self._shelf.manifest(asked.dataset)
-        exact = self._recipe is not None and self._is_exact(self._recipe, manifest)
+        changes = None if self._recipe is None else self._changes(self._recipe, one)
         recipe = "RECIPE.yaml" if self._recipe is None else str(self._recipe)
         words = [
             "twinstage",
@@ -203,13 +203,15 @@ class BrowseDesk:
         for flag, key in (("--frames", "frames"), ("--seed", "seed")):
             if isinstance(manifest.get(key), int):
                 words += [flag, str(manifest[key])]
+        for change in changes or ():
+            words += ["--set", change]
         layer = f"frames/{asked.frame:06d}.usda"
         there = self._shelf.has(asked.dataset, layer)
         return FrameNotes(
             dataset=asked.dataset,
             frame=asked.frame,
             remake=shlex.join(words),
-            exact=exact,
+            exact=changes is not None,
             layer=layer if there else None,
         )
 
@@ -256,11 +258,11 @@ class BrowseDesk:
         key = str(one.root), one.version, " ".join(query.split()), sort, falling
         return self._found.get(key, lambda: find(one.columns, query, sort, falling))
 
-    def _is_exact(self, recipe: Path, manifest: dict[str, Any]) -> bool:
-        """Whether that recipe, as it stands now, is the dataset's."""
+    def _changes(self, recipe: Path, one: Indexed) -> list[str] | None:
+        """What makes that recipe, as it stands now, the dataset's; None where nothing does."""
         told = recipe.stat().st_mtime_ns if recipe.is_file() else 0
-        key = told, *(str(manifest.get(name)) for name in ("recipe_hash", "frames", "seed"))
-        return self._exact.get(key, lambda: _is_recipe_of(recipe, manifest))
+        key = told, str(one.root), one.version
+        return self._exact.get(key, lambda: changes_to(recipe, one.root))
 
     def _known(self, one: Indexed, asked: FrameAsk) -> None:
         if asked.frame not in one.columns.row_of:
@@ -302,19 +304,6 @@ def _class(figures: Any) -> ClassSummary:
         pictures=figures.pictures,
         **{name: None if math.isnan(value) else value for name, value in values.items()},
     )
-
-
-def _is_recipe_of(recipe: Path, manifest: dict[str, Any]) -> bool:
-    """Whether the recipe's file, with the dataset's numbers, is what the dataset was made from."""
-    from twinstage.synth.generation import resolved
-    from twinstage.synth.portable import portable
-    from twinstage.synth.recipe import load_recipe
-
-    try:
-        made = resolved(load_recipe(recipe), manifest.get("frames"), manifest.get("seed"))
-        return portable(made, recipe.parent).hash == manifest.get("recipe_hash")
-    except (UserError, TypeError):
-        return False
 
 
 def _list(data: Any) -> list[Any]:

@@ -2,6 +2,7 @@
 import { byId, h, setData, setText } from "../../ui/dom.ts";
 import type { Feature, Mark, Workbench } from "../../workbench.ts";
 import { Banner } from "./banner.ts";
+import { addAlarmCommands } from "./commands.ts";
 import { Detail } from "./detail.ts";
 import { Feed } from "./feed.ts";
 import { Highlight } from "./highlight.ts";
@@ -99,7 +100,21 @@ class AlarmDesk {
     byId("picture").append(this.banner.element);
     this.main.append(this.table.element, this.detail.element);
     this.element.append(this.toolbar.element, this.main);
-    this.addCommands();
+    addAlarmCommands(bench, {
+      present: () => this.feed.present === true,
+      unseen: () => this.feed.alarms.some(isUnseen),
+      answerable: () => this.feed.mayAnswer && this.shown.some(isUnseen),
+      sounds: () => this.kept.sound,
+      notifies: () => this.kept.notify,
+      open: () => this.open(),
+      next: () => this.nextUnseen(),
+      acknowledgeShown: () => this.acknowledgeShown(),
+      bannered: () => this.feed.mayAnswer && !this.banner.element.hidden,
+      acknowledgeBanner: () => this.banner.alarm && void this.feed.act("acknowledge", [this.banner.alarm.id]),
+      journal: () => this.showJournal(null),
+      toggleSound: () => this.setSound(!this.kept.sound),
+      toggleNotify: () => void this.toggleNotify(),
+    });
     bench.watch(
       (state) => state.extra[NAME],
       () => this.chosen(),
@@ -295,54 +310,6 @@ class AlarmDesk {
     this.table.current = alarm;
     this.draw();
     this.table.focus();
-  }
-
-  private addCommands(): void {
-    const { bench } = this;
-    const present = (): boolean => this.feed.present === true;
-    const group = "Alarms";
-    bench.addCommand({ id: "alarms.show", title: "Go to the list of alarms", group, keys: ["Shift+A"], enabled: present, run: () => this.open() });
-    bench.addCommand({
-      id: "alarms.next",
-      title: "Show the most urgent alarm that nobody has acknowledged",
-      group,
-      keys: ["Shift+N"],
-      enabled: () => this.feed.alarms.some(isUnseen),
-      run: () => this.nextUnseen(),
-    });
-    bench.addCommand({
-      id: "alarms.acknowledgeShown",
-      title: "Acknowledge all alarms that are shown",
-      group,
-      keys: ["Alt+A"],
-      enabled: () => this.feed.mayAnswer && this.shown.some(isUnseen),
-      run: () => this.acknowledgeShown(),
-    });
-    bench.addCommand({
-      id: "alarms.acknowledgeBanner",
-      title: "Acknowledge the alarm over the picture",
-      group,
-      keys: ["Ctrl+Enter"],
-      enabled: () => this.feed.mayAnswer && !this.banner.element.hidden,
-      run: () => this.banner.alarm && void this.feed.act("acknowledge", [this.banner.alarm.id]),
-    });
-    bench.addCommand({ id: "alarms.journal", title: "Journal of alarms", group, keys: ["Shift+J"], enabled: present, run: () => this.showJournal(null) });
-    bench.addCommand({
-      id: "alarms.sound",
-      title: "Sound for new alarms",
-      group,
-      enabled: present,
-      pressed: () => this.kept.sound,
-      run: () => this.setSound(!this.kept.sound),
-    });
-    bench.addCommand({
-      id: "alarms.notify",
-      title: "Notifications of the browser for new alarms",
-      group,
-      enabled: present,
-      pressed: () => this.kept.notify,
-      run: () => void this.toggleNotify(),
-    });
   }
 
   private nextUnseen(): void {

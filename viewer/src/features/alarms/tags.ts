@@ -1,5 +1,5 @@
 /** What prims in alarm say in the picture: what is wrong, how far, how many more. A click shows all about it. */
-import { printedUnit } from "../../core/signal-units.ts";
+import { printedUnit } from "../../core/units.ts";
 import { Anchors } from "../../view/anchors.ts";
 import type { Label } from "../../view/labels.ts";
 import type { Workbench } from "../../workbench.ts";

@@ -309,6 +309,7 @@ class Charts {
           lines: view.plot.drawn(),
           shades: view.shades(),
           levels: view.levels(),
+          labelHeights: view.plot.labelHeights,
           alarms: view.moments(),
           rows: view.states,
           values: view.valueTexts,

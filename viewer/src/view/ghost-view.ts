@@ -1,13 +1,14 @@
 /** A translucent second picture of a part of the scene, drawn with the geometry that is there. */
-import { Color, Group, InstancedMesh, Matrix4, MeshStandardMaterial } from "three";
-import { multiplyAffine } from "../../core/matrix.ts";
-import type { InstanceBatch } from "../../view/instance-batch.ts";
-import type { StageView } from "../../view/stage-view.ts";
-import { ghostWorlds } from "./ghost.ts";
+import { Color, Group, InstancedMesh, type Material, Matrix4, MeshStandardMaterial } from "three";
+import { multiplyAffine } from "../core/matrix.ts";
+import type { InstanceBatch } from "./instance-batch.ts";
+import type { StageView } from "./stage-view.ts";
+import { ghostWorlds } from "../core/ghost.ts";
 
 export class GhostView {
   readonly group = new Group();
-  private readonly material: MeshStandardMaterial;
+  private readonly materials: MeshStandardMaterial[] = [];
+  private opacity: number;
   private readonly given: (() => void)[] = [];
   private readonly parts: { mesh: InstancedMesh; instances: number[]; mirrored: boolean }[] = [];
   private loaded = -1;
@@ -16,18 +17,32 @@ export class GhostView {
     private readonly stage: StageView,
     private readonly root: number,
     private readonly poses: ReadonlyMap<number, readonly number[]>,
-    color: string,
+    /** Of all of it; null: each part has its own. */
+    private readonly color: string | null,
     opacity: number,
   ) {
-    this.material = new MeshStandardMaterial({
-      color: new Color(color),
-      emissive: new Color(color),
-      emissiveIntensity: 0.25,
-      transparent: true,
-      opacity,
-      depthWrite: false,
-      roughness: 0.8,
+    this.opacity = opacity;
+  }
+
+  private material(of: Material): MeshStandardMaterial {
+    const known = this.color === null ? undefined : this.materials[0];
+    if (known) return known;
+    const look = of as Partial<MeshStandardMaterial>;
+    const color = this.color === null ? (look.color ?? new Color(0.5, 0.5, 0.5)) : new Color(this.color);
+    const made = new MeshStandardMaterial({
+      ...{ color, transparent: true, opacity: this.opacity, depthWrite: false },
+      ...(this.color === null
+        ? { map: look.map ?? null, vertexColors: look.vertexColors ?? false, roughness: look.roughness ?? 0.8, metalness: look.metalness ?? 0 }
+        : { emissive: color, emissiveIntensity: 0.25, roughness: 0.8 }),
     });
+    this.materials.push(made);
+    return made;
+  }
+
+  /** How much of it there is, 0 to 1. */
+  fade(opacity: number): void {
+    this.opacity = opacity;
+    for (const material of this.materials) material.opacity = opacity;
   }
 
   /** Puts it where it stands now; returns the world place that the group is to be at [m]. */
@@ -60,7 +75,7 @@ export class GhostView {
       for (const part of batch.parts) {
         const geometry = part.geometry.take(0);
         this.given.push(() => part.geometry.give(geometry));
-        const mesh = new InstancedMesh(geometry, this.material, instances.length);
+        const mesh = new InstancedMesh(geometry, this.material(part.material), instances.length);
         mesh.frustumCulled = false;
         mesh.renderOrder = 3;
         this.parts.push({ mesh, instances, mirrored: batch.isMirrored });
@@ -95,6 +110,6 @@ export class GhostView {
 
   dispose(): void {
     this.clear();
-    this.material.dispose();
+    for (const material of this.materials) material.dispose();
   }
 }

@@ -1,6 +1,6 @@
 /** Where a ghost stands: the transforms of a prim and all below it, with some local poses replaced. Pure. */
-import { composePose, multiplyAffine, POSE } from "../../core/matrix.ts";
-import type { Children } from "../../core/scene-model.ts";
+import { composePose, multiplyAffine, POSE } from "./matrix.ts";
+import type { Children } from "./scene-model.ts";
 
 /** What it needs of the scene's model. */
 export interface Locals {
