@@ -136,7 +136,7 @@ def path_with_backslashes(copy: Copy) -> Fault | None:
 def path_of_another_computer(copy: Copy) -> Fault | None:
     def change(path: str) -> str:
         return str(
-            copy.rng.choice(["C:/Users/me/textures/wood.png", "/home/me/wood.png", "D:\\work\\wood.png"])
+            copy.rng.choice(["C:/Users/me/textures/wood.png", "/mnt/me/wood.png", "D:\\art\\wood.png"])
         )
 
     codes = {"asset.unresolved", "asset.backslash", "asset.outside-root", "asset.absolute", "asset.uri"}
