@@ -12,6 +12,7 @@ import itertools
 import json
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import threading
@@ -75,25 +76,14 @@ class Stage:
 
 
 class Twin:
-    """The twin in a thread of this process, for its ticks; the watching process is one of its own."""
+    """`twinstage serve --watch`, a program of its own."""
 
     def __init__(self, stage: Path) -> None:
-        from twinstage.base.clock import SystemClock
-        from twinstage.live.server import ServerThread, open_watched
-        from twinstage.live.twin import TwinFiles
-
-        self.live = open_watched(TwinFiles(stage), 0.0, clock=SystemClock())
-        self.ticks: list[float] = []
-        tick = self.live.tick
-
-        def noted(now_ns: int) -> Any:
-            self.ticks.append(time.monotonic())
-            return tick(now_ns)
-
-        self.live.tick = noted  # type: ignore[method-assign]
-        self.server = ServerThread(self.live, host="127.0.0.1", port=0)
-        self.server.start()
-        self.url = self.server.url
+        command = [sys.executable, "-m", "twinstage", "serve", str(stage), "--watch", "--port", "0"]
+        self._child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        assert self._child.stdout is not None
+        line = next(line for line in self._child.stdout if line.startswith("serving "))
+        self.url = line.split(" at ")[1].split()[0].rstrip("/")
 
     def status(self) -> dict[str, Any]:
         with urllib.request.urlopen(f"{self.url}/api/status") as answer:
@@ -103,11 +93,52 @@ class Twin:
         while not holds(self.status()):
             time.sleep(0.05)
 
-    def latest_tick(self, since: float) -> float:
-        """How late the latest tick was since then [ms]."""
-        times = [at for at in self.ticks if at >= since]
-        gaps = [b - a for a, b in itertools.pairwise(times)]
-        return 1000 * (max(gaps, default=0.0) - 1 / self.live.settings.tick_hz)
+    def end(self) -> None:
+        self._child.terminate()
+        self._child.wait()
+
+
+def ticks(stage: Stage, rounds: int) -> None:
+    """How late the latest tick comes: at rest, and while a mesh is saved; the twin in a thread of this process."""
+    from twinstage.base.clock import SystemClock
+    from twinstage.live.server import ServerThread, open_watched
+    from twinstage.live.twin import TwinFiles
+
+    live = open_watched(TwinFiles(stage.root), 0.0, clock=SystemClock())
+    times: list[float] = []
+    tick = live.tick
+
+    def noted(now_ns: int) -> Any:
+        times.append(time.monotonic())
+        return tick(now_ns)
+
+    def latest(since: float) -> float:
+        gaps = [b - a for a, b in itertools.pairwise(at for at in times if at >= since)]
+        return 1000 * (max(gaps, default=0.0) - 1 / live.settings.tick_hz)
+
+    live.tick = noted  # type: ignore[method-assign]
+    server = ServerThread(live, host="127.0.0.1", port=0)
+    server.start()
+    assert live.watch is not None
+    try:
+        while live.watch.status()["state"] != "watching":
+            time.sleep(0.05)
+        rest, late = [], []
+        stage.mesh()
+        for _ in range(rounds):
+            time.sleep(2)
+            rest.append(latest(time.monotonic() - 1.5))
+            begun, saves = time.monotonic(), live.watch.status()["saves"]
+            stage.mesh()
+            while live.watch.status()["saves"] == saves:
+                time.sleep(0.05)
+            time.sleep(0.2)
+            late.append(latest(begun))
+    finally:
+        server.stop()
+    size = f"{stage.megabytes:.0f} MB usdc"
+    figure("watch.tick_late", late, "ms", f"the latest of 60 ticks a second while a mesh is saved, {size}")
+    figure("watch.tick_late_at_rest", rest, "ms", "the same in 1.5 s without a save")
 
 
 @contextmanager
@@ -189,16 +220,12 @@ def saves(
     ):
         if name != "material":
             measure(stage, save)  # the first one may save what is there already
-        samples, late = [], []
+        samples = []
         for _ in range(rounds):
             time.sleep(0.5)
-            begun = time.monotonic()
             samples.append(measure(stage, save))
-            late.append(twin.latest_tick(begun))
         steps = twin.status()["last"]["steps"]
         figure(f"watch.{who}_{name}", samples, "s", f"{stage.megabytes:.0f} MB usdc", steps_ms=steps)
-        if who == "client" and name == "mesh":
-            figure("watch.tick_late", late, "ms", "the latest of 60 ticks a second while a mesh is saved")
 
 
 def main() -> None:
@@ -211,20 +238,17 @@ def main() -> None:
     rounds = 3 if args.quick else ROUNDS
     with tempfile.TemporaryDirectory() as folder:
         stage = Stage(Path(folder), round(megabytes * 1e6 / BYTES_A_MESH))
+        ticks(stage, rounds)
         twin = Twin(stage.root)
         try:
             twin.until(lambda now: now["state"] == "watching")
-            begun = time.monotonic()
-            time.sleep(2)
-            rest = twin.latest_tick(begun)
-            figure("watch.tick_late_at_rest", [rest], "ms", "the same without a save")
             with follower(twin) as measure:
                 saves("client", twin, stage, measure, rounds)
             if not args.no_browser:
                 with page(twin) as measure:
                     saves("browser", twin, stage, measure, rounds)
         finally:
-            twin.server.stop()
+            twin.end()
 
 
 if __name__ == "__main__":

@@ -266,7 +266,8 @@ def state_together(stage: Stage) -> None:
     other = stage.page(size=(400, 300))
     page.evaluate(
         "() => { const now = twinstage.time.now; twinstage.time.loop(now - 24000, now - 12000);"
-        " twinstage.time.seek(now - 16000); twinstage.time.speed(-0.5); twinstage.time.together.lead(); twinstage.time.play(); }"
+        " twinstage.time.seek(now - 16000); twinstage.time.speed(-0.5); twinstage.time.together.lead();"
+        " twinstage.time.play(); }"
     )
     page.select_option("#time-span", "60000")
     wait(other, "twinstage.time.together.leader !== null")
@@ -337,8 +338,7 @@ def state_tour_2(stage: Stage) -> None:
 def state_tour_3(stage: Stage) -> None:
     page = _shown_hot_motor(stage)
     page.click(".alarm-banner button:text-is('Acknowledge')")
-    page.keyboard.press("Shift+A")
-    wait(page, "document.querySelector('tr[data-alarm=\"motor.hot\"]')?.dataset.state !== 'unacknowledged'")
+    wait(page, "!document.querySelector('.alarm-banner')?.innerText.includes('motor is hot')")
     page.wait_for_timeout(1500)
     stage.shoot(page, "tour-3")
 

@@ -1,5 +1,6 @@
 """The file that is imported and what lies beside it. Touches the file system; every path stays inside its roots."""
 
+import contextlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -55,11 +56,14 @@ class Source:
     def license_texts(self) -> tuple[tuple[str, bytes], ...]:
         """(name, contents) of licence files in the file's own folder, by name."""
         found = []
+        allowed = AllowedFolders(self.path.absolute(), ())
         for entry in sorted(self.path.absolute().parent.iterdir()):
             stem = entry.name.lower().split(".")[0].split("-")[0].split("_")[0]
             named = stem in LICENSES and entry.suffix.lower() in ("", ".txt", ".md", ".rst")
-            if named and entry.is_file() and entry.stat().st_size <= 1 << 20:
-                found.append((entry.name, entry.read_bytes()))
+            if named and allowed.allows(str(entry)):  # no link to somewhere else
+                with contextlib.suppress(OSError):
+                    if entry.is_file() and entry.stat().st_size <= 1 << 20:
+                        found.append((entry.name, entry.read_bytes()))
         return tuple(found[:8])
 
 

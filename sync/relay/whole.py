@@ -64,6 +64,7 @@ class Whole:
             app.add_api_route(
                 path, _listed(path.replace("/api/alarms", "/api/v1/alarms"), call), methods=["GET"]
             )
+        app.add_api_route("/api/v1/prims", self._prims, methods=["GET"])
         for path, one in (
             ("/api/v1/prims/{path:path}", self._prim),
             ("/api/v1/values/{path:path}", self._value),
@@ -159,6 +160,9 @@ class Whole:
         return dict(made)
 
     # ------------------------------------------------------------------ one thing
+
+    async def _prims(self) -> Response:
+        return sorry(404, "a relay of several twins lists no prims; `/api/v1/scene` has them all")
 
     async def _prim(self, path: str) -> Response:
         found = self._owner("/" + path.lstrip("/"))

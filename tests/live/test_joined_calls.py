@@ -59,7 +59,7 @@ async def joined(
             url, relay = await enter(relays.relayed(nats, next(iter(join.values()))))
         else:
             url, relay = await enter(relays.relayed(nats, "-", join=join))
-        yield await enter(httpx.AsyncClient(base_url=url, trust_env=False)), relay
+        yield await enter(httpx.AsyncClient(base_url=url, trust_env=False, timeout=30)), relay
 
 
 def run(work: Any) -> None:
@@ -110,6 +110,7 @@ def test_values_alarms_prims_and_history_are_those_of_all(twins: list[LiveTwin],
             assert (prim["path"], prim["parent"]) == ("/P/Two/Cell/Agv1", "/P/Two/Cell")
             assert "P.Two.agv1.x" in prim["signals"] and prim["children"] == ["/P/Two/Cell/Agv1/Body"]
             assert {row["id"] for row in prim["values"]} == set(prim["signals"])
+            assert "/api/v1/scene" in (await get("/api/v1/prims", 404))["error"]
             assert "in any of the twins" in (await get("/api/v1/prims/Elsewhere", 404))["error"]
 
             chart = await get("/api/v1/history/chart", signal="P.One.agv1.x", buckets=2)

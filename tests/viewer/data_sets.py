@@ -122,7 +122,7 @@ def write_room(folder: Path) -> Path:
 
 
 def make_datasets(folder: Path) -> Path:
-    """A folder with `room`, four frames, and `many`, 600 frames of the same records."""
+    """A folder with `room`, four frames, and `many`, 600 frames of the same records and a rejected one."""
     from twinstage.synth.generation import generate
     from twinstage.synth.recipe import load_recipe
 
@@ -141,10 +141,14 @@ def _many(source: Path, out: Path, frames: int) -> None:
         old = frame % len(texts)
         text = texts[old].replace(f'"frame":{old},', f'"frame":{frame},')
         (out / "records" / f"{frame:06d}.json").write_text(text)
+    record = json.loads(texts[0])
+    refused = {"attempt": 0, "rule": "accept.min_objects", "reason": "1 annotated objects, at least 2 wanted"}
+    record |= {"frame": frames, "rejected": True, "cameras": [], "rejected_attempts": [refused]}
+    (out / "records" / f"{frames:06d}.json").write_text(json.dumps(record))
     for image in (source / "images").glob("*_rgb.png"):
         os.link(image, out / "images" / image.name)
     shutil.copy(source / "labels.json", out / "labels.json")
-    manifest = json.loads((source / "manifest.json").read_text()) | {"frames": frames, "files": {}}
+    manifest = json.loads((source / "manifest.json").read_text()) | {"frames": frames + 1, "files": {}}
     (out / "manifest.json").write_text(json.dumps(manifest))
 
 

@@ -126,6 +126,7 @@ def test_the_bar_is_that_of_the_recording(page: Any, until: Callable[..., Any]) 
     assert (shown["fromMs"], shown["toMs"]) == (START_NS / 1e6, START_NS / 1e6 + 10_000)
     until(page, "document.getElementById('time-when').innerText === '0:00.0 / 0:10.0'")
     assert page.inner_text("#time-live") == "Shared"
+    assert page.inner_text("#link-text") == "Recording"
     assert x_of(page) == 0
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import STAGE
 from PIL import Image
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
@@ -71,6 +70,7 @@ def test_what_is_saved_is_seen_and_all_else_stays(
 ) -> None:
     live, page = watched
     stage = live.folder / "cell.usda"
+    text = stage.read_text()
     page.evaluate("twinstage.select('/Cell/Tank/Wall')")
     sees(page, "/Cell/Belt/Frame", lambda red, _, blue: red > blue + 30)
     matrix = page.evaluate("JSON.stringify(twinstage.worldOf('/Cell/Belt/Motor'))")
@@ -78,7 +78,7 @@ def test_what_is_saved_is_seen_and_all_else_stays(
     fetched: list[str] = []
     page.on("request", lambda request: fetched.append(request.url))
 
-    painted = STAGE.replace("[(0.9, 0.4, 0.1)]", "[(0.05, 0.1, 0.9)]")
+    painted = text.replace("[(0.9, 0.4, 0.1)]", "[(0.05, 0.1, 0.9)]")
     save(stage, painted.replace("double height = 2", "double height = 2.5"))
     until(page, f"twinstage.ready && twinstage.drawing.revision > {before}", 30)
     until(page, "twinstage.watch().saved.startsWith('1 shape, 1 material')")
@@ -98,23 +98,24 @@ def test_a_broken_save_is_told_until_the_next_good_one(
 ) -> None:
     live, page = watched
     stage = live.folder / "cell.usda"
+    text = stage.read_text()
     before = page.evaluate("twinstage.drawing.revision")
-    save(stage, STAGE[:900])
+    save(stage, text[:900])
     until(page, "!document.querySelector('.watch-bar').hidden", 30)
-    text = page.inner_text(".watch-bar")
-    assert "Save not shown" in text
-    assert "cell.usda, line" in text
-    assert "The scene is as it was before" in text
+    said = page.inner_text(".watch-bar")
+    assert "Save not shown" in said
+    assert "cell.usda, line" in said
+    assert "The scene is as it was before" in said
     assert page.evaluate("twinstage.drawing.revision") == before
-    color_at(page, "/Cell/Belt/Frame")
+    color_at(page, "/Cell/Tank/Wall")  # above the bar
     late = open_page(live.url, viewport=SMALL)
     until(late, "document.querySelector('.watch-bar').innerText.includes('cell.usda, line')")
 
     page.click(".watch-close")
     assert page.evaluate("document.querySelector('.watch-bar').hidden")
-    save(stage, STAGE.replace("{", "{ (", 1))  # another complaint comes up again
+    save(stage, text.replace("{", "{ (", 1))  # another complaint comes up again
     until(page, "!document.querySelector('.watch-bar').hidden", 30)
-    save(stage, STAGE)
+    save(stage, text)
     until(page, "document.querySelector('.watch-bar').hidden", 30)
     until(late, "document.querySelector('.watch-bar').hidden", 30)
     lines = page.evaluate("twinstage.log.lines.map((line) => line.text)")

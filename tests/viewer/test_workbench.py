@@ -1,9 +1,11 @@
 """The workbench in a browser: docks, commands and keys, address, what is kept from one visit to the next."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from hubs import parts
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 
@@ -85,16 +87,18 @@ def test_the_address_restores_the_view(
 
 
 def test_a_panel_is_moved_to_another_side_and_stays_there(
-    live: Any, open_page: Callable[..., Any], until: Callable[..., Any]
+    serve_stage: Callable[[Path], Any],
+    open_page: Callable[..., Any],
+    until: Callable[..., Any],
+    tmp_path: Path,
 ) -> None:
-    page = open_page(live.url)
+    page = open_page(serve_stage(parts(tmp_path / "few.usda", 4)).url)
     page.click("#tab-values")
     assert page.locator("#dock-bottom #panel-values").is_visible()
     page.locator("#tab-values").focus()
     page.keyboard.press("Alt+ArrowRight")
     assert page.locator("#dock-right #panel-values").is_visible()
     assert page.evaluate("document.activeElement.id") == "tab-values"
-    until(page, "document.querySelector('#dock-right #panel-values tbody tr') !== null")
     page.drag_and_drop("#tab-values", "#dock-left")
     until(page, "document.querySelector('#dock-left #tab-values') !== null")
     assert page.locator("#dock-left #panel-values").is_visible()

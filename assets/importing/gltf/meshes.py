@@ -64,6 +64,9 @@ class Meshes:
         others: list[Geometry] = []
         for primitive in mesh.entries("primitives", f"{mesh.where}, primitive"):
             mode = primitive.integer("mode", TRIANGLES, high=FAN)
+            for other in primitive.extensions():
+                if other not in (DRACO, VARIANTS):
+                    self._tell("extension", primitive.where, f"{other} is left out")
             packed = primitive.extension(DRACO)
             if packed is not None:
                 decode_primitive(self.container, self.accessors, primitive, packed)

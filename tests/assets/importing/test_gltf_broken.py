@@ -232,7 +232,7 @@ def _tried(data: bytes, folder: Path) -> None:
         assert "\n" not in str(problem) and len(str(problem)) < 600
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_changed_values_never_end_in_a_traceback(tmp_path: Path, data: st.DataObject) -> None:
     length = int.from_bytes(FURNISHED[12:16], "little")
@@ -253,7 +253,7 @@ def test_changed_values_never_end_in_a_traceback(tmp_path: Path, data: st.DataOb
     _tried(tiny.glb(), tmp_path)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(at=st.integers(0, len(FURNISHED) - 1), value=st.binary(min_size=1, max_size=9), cut=st.booleans())
 def test_changed_bytes_never_end_in_a_traceback(tmp_path: Path, at: int, value: bytes, cut: bool) -> None:
     _tried(FURNISHED[:at] if cut else FURNISHED[:at] + value + FURNISHED[at + len(value) :], tmp_path)

@@ -206,6 +206,7 @@ def test_what_is_left_out_is_noted_with_its_place(tmp_path: Path) -> None:
     tiny = TinyGltf()
     material = tiny.add("materials", {"name": "silk", "extensions": {"KHR_materials_sheen": {}}})
     mesh = tiny.cube(material=material, _TEMPERATURE=np.zeros(8), TANGENT=np.tile([1, 0, 0, 1], (8, 1)))
+    tiny.document["meshes"][mesh]["primitives"][0]["extensions"] = {"ACME_skin": {}}
     tiny.node(name="a", mesh=mesh, extensions={"ACME_thing": {}})
     tiny.document["scenes"].append({"nodes": []})
     tiny.document["extensions"] = {"ACME_world": {}}
@@ -213,6 +214,7 @@ def test_what_is_left_out_is_noted_with_its_place(tmp_path: Path) -> None:
     assert ("material 0 'silk'", "KHR_materials_sheen is left out: UsdPreviewSurface cannot say it") in notes
     assert ("mesh 0, primitive 0", "the attribute _TEMPERATURE is left out") in notes
     assert ("the file", "tangents are left out: renderers work them out") in notes
+    assert ("mesh 0, primitive 0", "ACME_skin is left out") in notes
     assert ("node 0 'a'", "ACME_thing is left out") in notes
     assert ("the file", "ACME_world is left out") in notes
     assert any(message.startswith("the file has 2 scenes; scene 0 is imported") for _, message in notes)

@@ -102,7 +102,7 @@ def _move(tiny: TinyGltf, rng: np.random.Generator, draw: Any) -> None:
 
 
 @settings(
-    max_examples=60,
+    max_examples=35,
     deadline=None,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture],

@@ -218,11 +218,14 @@ def test_a_usdz_holds_everything_aligned_and_stored(tmp_path: Path) -> None:
 def test_licences_beside_the_file_come_along(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "LICENSE.txt").write_text("CC0")
+    (tmp_path / "secret").write_text("not for others")
+    (tmp_path / "in" / "NOTICE").symlink_to(tmp_path / "secret")
     tiny = TinyGltf()
     tiny.node(mesh=tiny.cube())
     tiny.document["asset"]["copyright"] = "2026 A. Maker, CC0"
     import_file(tiny.write(tmp_path / "in"), tmp_path / "out")
     assert (tmp_path / "out" / "LICENSE.txt").read_text() == "CC0"
+    assert not (tmp_path / "out" / "NOTICE").exists()
     assert 'license = "2026 A. Maker, CC0"' in (tmp_path / "out" / "tiny.usda").read_text()
 
 

@@ -1,5 +1,5 @@
 /*! Twinstage, Apache-2.0 */
-function o(i,e,t,r){let n=new URL(i,r);if(!/^https?:$/.test(n.protocol))throw new Error(`${n.protocol} is no address of a twin`);return n.pathname.endsWith("/embed")||(n.pathname=n.pathname.replace(/[^/]*$/,"embed")),e&&n.searchParams.set("panels",e.trim().replace(/[\s,]+/g,",")),t&&!/(^#|&)theme=/.test(n.hash)&&(n.hash+=`${n.hash.length>1?"&":""}theme=${t}`),n}var l=[0,1e3,4e3],h=1e4,p=`
+function o(i,e,t,r){let n=new URL(i,r);if(!/^https?:$/.test(n.protocol))throw new Error(`${n.protocol} is no address of a twin`);return n.pathname.endsWith("/embed")||(n.pathname=n.pathname.replace(/[^/]*$/,"embed")),e&&n.searchParams.set("panels",e.trim().replace(/[\s,]+/g,",")),t&&!/(^#|&)theme=/.test(n.hash)&&(n.hash+=`${n.hash.length>1?"&":""}theme=${t}`),n}var l=[0,1e3,4e3,15e3,4e4],h=1e4,p=`
 :host { display: block; position: relative; min-height: 200px; background: #14171a; }
 :host([hidden]) { display: none; }
 iframe { position: absolute; inset: 0; width: 100%; height: 100%; border: 0; }

@@ -143,7 +143,8 @@ export class Viewport {
     if (!stage || this.isComplete) return;
     this.lighting.isPlain = false;
     this.relight();
-    const made = stage.asFinished(() => this.compiled());
+    // A program that cannot be made is told by the frame that needs it.
+    const made = stage.asFinished(() => this.compiled()).catch((error: unknown) => console.error(error));
     // Until they are there the plain picture needs its plain lights.
     this.lighting.isPlain = true;
     this.relight();
@@ -155,7 +156,7 @@ export class Viewport {
   }
 
   /** Begins to make the programs of what is in the scene now; resolves when they can be used without waiting. */
-  private compiled(): Promise<unknown> {
+  private async compiled(): Promise<unknown> {
     const { renderer, scene } = this;
     if (renderer.extensions.has("KHR_parallel_shader_compile")) return renderer.compileAsync(scene, this.rig.camera);
     renderer.compile(scene, this.rig.camera);

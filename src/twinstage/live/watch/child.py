@@ -140,6 +140,7 @@ class Watcher:
 def main() -> int:
     """Entry point."""
     from twinstage.scene.safe.child import limit_address_space
+    from twinstage.scene.safe.landlock import restrict_reads
 
     out = os.dup(1)
     os.dup2(2, 1)  # what libraries print is no answer
@@ -147,6 +148,8 @@ def main() -> int:
     if not isinstance(begin, Begin):
         return 0
     limit_address_space(begin.memory)
+    stage = str(begin.source.stage.absolute())
+    restrict_reads([os.path.dirname(stage), os.path.realpath(stage), *map(str, begin.source.roots)])
     watcher = Watcher(begin, out)
     try:
         return answer(watcher)
