@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from twinstage.assets.rules.table import Fault, rule
+from twinstage.base.finding import Severity
 from twinstage.scene.safe.images import ImageSize, image_size, open_picture
 from twinstage.scene.safe.limits import MAX_IMAGE_PIXELS
 
 LARGE = 8192
 DECODED = 4 << 20
 """Images of up to so many pixels are decoded for certainty; of greater ones the structure is looked at."""
+DOUBT = "a checksum is wrong, at which many programs give up"
 KINDS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".exr": "exr", ".hdr": "hdr"}
 
 
@@ -54,11 +56,11 @@ def _damage(size: ImageSize, data: bytes) -> str:
     else:
         found = ""
     if (
-        not found
+        found in ("", DOUBT)
         and size.kind in ("png", "jpeg", "bmp", "tga", "tiff", "webp", "gif")
         and size.pixels <= DECODED
     ):
-        found = _decode(data)
+        found = _decode(data) or found
     return found
 
 
@@ -73,7 +75,7 @@ def _png(data: bytes) -> str:
             return ""
         (check,) = struct.unpack_from(">I", data, end - 4)
         if kind == b"IDAT" and zlib.crc32(data[at + 4 : end - 4]) != check:
-            return "its pixels are damaged: a checksum is wrong"
+            return DOUBT
         at = end
     return "it ends before its last line"
 
@@ -125,7 +127,13 @@ def empty(texture: TextureFacts) -> Iterator[Fault]:
 def damaged(texture: TextureFacts) -> Iterator[Fault]:
     """The file is whole."""
     if texture.damage:
-        yield Fault(f"{texture.name!r} is damaged: {texture.damage}")
+        level: Severity | None = "warning" if texture.damage == DOUBT and _small(texture.size) else None
+        yield Fault(f"{texture.name!r} is damaged: {texture.damage}", severity=level)
+
+
+def _small(size: ImageSize | None) -> bool:
+    """Whether the picture was decoded, so that a wrong checksum alone may be harmless."""
+    return size is not None and size.pixels <= DECODED
 
 
 @rule("texture", "texture.cmyk", "error", "A texture is in printers' colours (CMYK), which renderers do not read",
