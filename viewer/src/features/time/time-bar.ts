@@ -56,7 +56,7 @@ export class TimeBar {
     this.strip = h("div", { class: "past-strip", role: "status", id: "past-strip", hidden: "" }, this.stripText, back);
     this.live = button("time-live", "Live", "Live (L)", "time.live");
     this.play = button("time-play", "Pause", "Play or pause (Space)", "time.play");
-    this.reverse = button("time-reverse", "Reverse", "Play backwards (Shift+Space)", "time.reverse");
+    this.reverse = button("time-reverse", "Reverse", "Reverse: play backwards (Shift+Space)", "time.reverse");
     this.loop = button("time-loop", "Loop", "Loop the marked span (Shift and a drag on the line, or { and }), or what the line shows", "time.loop");
     this.speed = select("Speed", "time-speed", SPEEDS.map((speed) => [`${speed}×`, String(speed)]), "1");
     this.speed.addEventListener("change", () => past.setSpeed(past.head.way * Number(this.speed.value)));
