@@ -269,8 +269,8 @@ export class Viewport {
   /** Pictures of half a scene would only delay the whole one. */
   private mustWait(now: number): boolean {
     const { stage } = this;
-    if (!this.lean || !stage || stage.ready || this.isComplete) return false;
-    return now - this.lastFrame < LOADING_MS;
+    if (!this.lean || stage?.ready || this.isComplete) return false;
+    return this.lastFrame > 0 && now - this.lastFrame < LOADING_MS;
   }
 
   private frame(now: number): void {
@@ -330,7 +330,7 @@ export class Viewport {
   /** Between a new size and the next picture the canvas is empty, so it is drawn at once: the browser shows what it finds. */
   private resized(): void {
     this.resize();
-    this.renderer.render(this.scene, this.rig.camera);
+    if (this.stage) this.renderer.render(this.scene, this.rig.camera);
     this.invalidate();
   }
 
