@@ -22,7 +22,7 @@ def test_values_alarms_and_history_of_a_live_twin_reach_the_page(
     until(live_page, "document.querySelector('#tab-alarms .tab-note')?.textContent === '1'")
     live_page.click("#tab-alarms")
     assert "The motor is too hot" in live_page.inner_text("#alarms")
-    live_page.click("tr[data-alarm='motor.hot'] button")
+    live_page.click("tr[data-alarm='motor.hot'] button:text-is('Ack')")
     until(
         live_page, "document.querySelector('tr[data-alarm=\"motor.hot\"]').dataset.state === 'acknowledged'"
     )
