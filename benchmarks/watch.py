@@ -28,6 +28,7 @@ from _common import figure
 from _watch_stage import BYTES_A_MESH, root_text, write_crate
 
 ROUNDS = 5
+SETTLED_S = 5.0
 ARGUMENTS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--no-first-run"]
 SEEN = """revision => { const t = window.twinstage; window.seenAt = 0;
   const look = () => { if (t.ready && t.drawing.revision > revision) window.seenAt = Date.now();
@@ -219,7 +220,8 @@ def saves(
         ("material", stage.material),
     ):
         if name != "material":
-            measure(stage, save)  # the first one may save what is there already
+            save()  # the first one may save what is there already, which makes no new scene
+            time.sleep(SETTLED_S)
         samples = []
         for _ in range(rounds):
             time.sleep(0.5)
