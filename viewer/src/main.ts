@@ -59,6 +59,7 @@ try {
   bench.expose("test", { drop: () => app.link.drop(), meter });
   if (recorded) bench.addBar(playbackBar(recorded));
   window.twinstage = hook;
+  document.getElementById("app")?.setAttribute("data-started", "true");
   app.start();
 } catch (error) {
   cannotStart(error);
