@@ -2,8 +2,8 @@
 
 The USD library shares layers by the names of their files, so an open stage and its next generation cannot hold different
 states of one file. A link to the root folder makes another name for every file: `LINK/plant/cell.usda` is `/plant/cell.usda`,
-and relative paths lead on below the link. So nothing of the old stage is touched, opening does not hold the interpreter's lock, and
-who looks at the old one meanwhile finds it whole.
+and relative paths lead on below the link. So nothing of the old stage is touched, opening does not hold the interpreter's
+lock, and who looks at the old one meanwhile finds it whole.
 """
 
 import os
