@@ -4,7 +4,7 @@ SHELL := /bin/bash
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: help setup demo test lint types arrows unit viewer bench compare soak soak-usd soak-fuzz soak-doctor soak-render soak-synth soak-synth-kill soak-history soak-live soak-viewer drift-score clean
+.PHONY: help setup demo test lint types arrows unit viewer bench compare soak soak-usd soak-fuzz soak-findings soak-doctor soak-render soak-synth soak-synth-kill soak-history soak-live soak-viewer soak-watch drift-score clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -59,11 +59,17 @@ soak-live: .venv/.ready-test  ## an hour of a live twin with a history at 20,000
 soak-viewer: .venv/.ready-test  ## 200 reloads of the page's scene and 30 minutes of live data: heap and GPU stay flat (ARGS="--reloads 20 --minutes 1")
 	@$(BIN)/python scripts/soak_viewer.py $(ARGS)
 
+soak-watch: .venv/.ready-test  ## 200 saves of a stage that is served and watched: memory, files and layers stay flat (ARGS="--saves 30")
+	@$(BIN)/python scripts/soak_watch.py $(ARGS)
+
 drift-score: .venv/.ready-test  ## schema drift on seeds that nothing was tuned on (ARGS="5000 5060" by default): found, named, untrue findings
 	@$(BIN)/python tests/telemetry/drift/drift_score.py $(or $(ARGS),5000 5060)
 
 soak-doctor: .venv/.ready-test  ## the whole corpus of faults against doctor (ARGS="0 100" for other seeds); resumable
 	$(BIN)/python scripts/soak_doctor.py $(ARGS)
+
+soak-findings: .venv/.ready-test  ## broken copies of real assets against `assets check`: the confusion table, and no false error on the clean ones (ARGS="0 500" for other seeds); resumable
+	$(BIN)/python scripts/soak_findings.py $(ARGS)
 
 soak-usd: .venv/.ready-test  ## every USD file of ../shared against pxr, the glTF validator and Blender (ARGS="--fresh"); log in out/soak
 	$(BIN)/python scripts/soak_usd.py $(ARGS)

@@ -105,6 +105,23 @@ def joint_limits(prim: Any, scale: float) -> "tuple[float, float] | None":
     return found[0], found[1]
 
 
+def joint_mimic(prim: Any) -> "tuple[str, float, float] | None":
+    """(path of the joint it copies, multiplier, offset [rad or m]), as imports write it; None where it copies none.
+
+    q = multiplier * q(other) + offset.
+    """
+    told = prim.GetCustomDataByKey("joint")
+    if not isinstance(told, dict) or not isinstance(told.get("mimic"), str) or not told["mimic"]:
+        return None
+    try:
+        multiplier, offset = float(told.get("multiplier", 1.0)), float(told.get("offset", 0.0))
+    except (TypeError, ValueError):
+        return None
+    if not np.isfinite([multiplier, offset]).all():
+        return None
+    return f"{prim.GetPath().GetParentPath()}/{told['mimic']}", multiplier, offset
+
+
 def joint_frames(prim: Any, scale: float) -> "tuple[F8, F8] | None":
     """The joint's frame in body0 and in body1, f8[4, 4] [m] each; None where they are not given as numbers."""
     frames = []

@@ -9,14 +9,14 @@ import hashlib
 import importlib
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from twinstage.base.errors import UserError, did_you_mean
 from twinstage.base.finding import Finding
-from twinstage.scene.asset_paths import AllowedFolders, check_used_layers
+from twinstage.scene.asset_paths import AllowedFolders, check_used_layers, outer_file
 from twinstage.scene.pause import no_cycle_search
 from twinstage.scene.probe import Depth, ProbeLimits, probe_stage, tell_reason
 from twinstage.scene.safe.expansion import within_bounds
@@ -26,6 +26,7 @@ from twinstage.scene.safe.scrub import anything_changed
 EXTENSIONS = (".usd", ".usda", ".usdc", ".usdz")
 _NOISE = re.compile(r" \(instantiating stage on stage [^)]*\)| ?<0x[0-9a-f]+>|(?<=anon:)0x[0-9a-f]+:")
 """What differs from run to run in the USD library's complaints: addresses."""
+FileDigest = Callable[[str], bytes]
 LAYER_NAMES = ("ui", "randomization", "live", "simulation", "bindings")
 
 
@@ -54,6 +55,7 @@ class OpenedStage:
         findings: what is doubtful but no reason to refuse.
         kept: layers that the screen visited or made: dropped, they would be read from their files again, unscreened.
         clean: stamps of all files of a stage in which the screen had nothing to change, else None.
+        documents: MaterialX documents that the screen made layers of.
     """
 
     stage: Any
@@ -67,6 +69,7 @@ class OpenedStage:
     findings: tuple[Finding, ...] = ()
     kept: tuple[Any, ...] = ()
     clean: tuple[Stamp, ...] | None = None
+    documents: tuple[str, ...] = ()
 
 
 @no_cycle_search()
@@ -80,6 +83,7 @@ def open_stage(
     limits: ProbeLimits | None = None,
     depth: Depth = "snapshot",
     mtlx_text: MtlxText | None = None,
+    digest: FileDigest | None = None,
 ) -> OpenedStage:
     """Open the stage of a file.
 
@@ -87,7 +91,7 @@ def open_stage(
     the materials and prototypes that they use), None for all. `probe=False` skips the child process, for files that were
     opened before or that we wrote; `depth` says how far the child goes: "open" composes, "snapshot" reads all that
     `read_snapshot` reads, so that files which the USD library composes but cannot read do no harm here. `mtlx_text` converts
-    MaterialX documents; None: our own.
+    MaterialX documents; None: our own. `digest`: gives the SHA-256 of a file, where it is known already.
 
     What leads outside the allowed folders, or would make the USD library hang, is left out with a finding, and so are
     instances that expand beyond the limits. Raises UserError for a missing, broken or truncated file, a wrong extension
@@ -102,15 +106,15 @@ def open_stage(
     allowed = AllowedFolders(file, roots)
     quiet = UsdUtils.CoalescingDiagnosticDelegate()
     try:
-        screened = _screened(file, allowed, mtlx_text or own_mtlx_text(), tried.get("clean"))
-        session, layers = _session_layers()
+        screened = screened_stage(file, allowed, mtlx_text or own_mtlx_text(), tried.get("clean"))
+        session, layers = session_layers()
         loading = Usd.Stage.LoadAll if load == "all" else Usd.Stage.LoadNone
-        stage = _compose(Usd, screened.root, session, loading, population)
+        stage = compose(screened.root, session, loading, population)
     except Tf.ErrorException as problem:
         raise UserError(f"stage {file} cannot be read: {tell_reason(problem)}") from None
     check_used_layers(stage, allowed)
     stage.SetEditTarget(session)
-    units = _meters_per_unit(screened.root, file)
+    units = meters_per_unit(screened.root, file)
     expansion = within_bounds(stage)
     found = (*_unit_findings(screened.root, units), *screened.findings, *expansion, *diagnostics(quiet))
     return OpenedStage(
@@ -119,16 +123,17 @@ def open_stage(
         path=file,
         allowed=allowed,
         meters_per_unit=units,
-        up_axis=_up_axis(screened.root, file),
-        time_codes_per_second=_time_codes(screened.root, file),
-        hash=_hash_layers(stage, screened, allowed),
+        up_axis=up_axis(screened.root, file),
+        time_codes_per_second=time_codes(screened.root, file),
+        hash=_hash_layers(stage, screened, allowed, digest or file_digest),
         findings=(*found, *_empty(stage, file, found)),
         kept=(*screened.layers, *screened.made),
         clean=screened.clean,
+        documents=screened.documents,
     )
 
 
-def _screened(file: Path, allowed: AllowedFolders, text: MtlxText | None, clean: Any) -> Screened:
+def screened_stage(file: Path, allowed: AllowedFolders, text: MtlxText | None, clean: Any) -> Screened:
     """The screen, or, where the child just found nothing to screen out and no file changed since, the root layer alone."""
     try:
         unchanged = clean is not None and all(stamp(name) == (name, *rest) for name, *rest in clean)
@@ -181,7 +186,8 @@ def _root_layer(file: Path) -> Any:
     return layer
 
 
-def _session_layers() -> tuple[Any, SessionLayers]:
+def session_layers() -> tuple[Any, SessionLayers]:
+    """A new session layer and its sublayers, empty."""
     from pxr import Sdf
 
     session = Sdf.Layer.CreateAnonymous("session.usda")
@@ -190,13 +196,16 @@ def _session_layers() -> tuple[Any, SessionLayers]:
     return session, SessionLayers(*layers)
 
 
-def _compose(usd: Any, root: Any, session: Any, loading: Any, population: Iterable[str] | None) -> Any:
+def compose(root: Any, session: Any, loading: Any, population: Iterable[str] | None) -> Any:
+    """The Usd.Stage of two layers, or the part of it that a population mask leaves."""
+    from pxr import Usd
+
     if population is None:
-        return usd.Stage.Open(root, session, loading)
-    mask = usd.StagePopulationMask()
+        return Usd.Stage.Open(root, session, loading)
+    mask = Usd.StagePopulationMask()
     for prim_path in population:
         mask.Add(prim_path)
-    stage = usd.Stage.OpenMasked(root, session, mask, loading)
+    stage = Usd.Stage.OpenMasked(root, session, mask, loading)
     stage.ExpandPopulationMask(_drawn_with, lambda attribute: True)
     return stage
 
@@ -213,7 +222,8 @@ def _metadata(layer: Any, name: str) -> Any:
     return root.GetInfo(name) if root.HasInfo(name) else None
 
 
-def _meters_per_unit(layer: Any, file: Path) -> float:
+def meters_per_unit(layer: Any, file: Path) -> float:
+    """Of a root layer. UserError for what is no length."""
     value = _metadata(layer, "metersPerUnit")
     if value is None:
         return 0.01
@@ -223,7 +233,8 @@ def _meters_per_unit(layer: Any, file: Path) -> float:
     return number
 
 
-def _up_axis(layer: Any, file: Path) -> str:
+def up_axis(layer: Any, file: Path) -> str:
+    """Of a root layer. UserError for what is no axis."""
     value = _metadata(layer, "upAxis")
     if value is None:
         return "Y"
@@ -232,7 +243,8 @@ def _up_axis(layer: Any, file: Path) -> str:
     return str(value)
 
 
-def _time_codes(layer: Any, file: Path) -> float:
+def time_codes(layer: Any, file: Path) -> float:
+    """Time codes a second of a root layer. UserError for what is no rate."""
     value = _metadata(layer, "timeCodesPerSecond")
     number = 24.0 if value is None else float(value)
     if not (math.isfinite(number) and number > 0):
@@ -275,7 +287,7 @@ def _empty(stage: Any, file: Path, found: Iterable[Finding]) -> list[Finding]:
     return [Finding("stage.empty", "warning", "", message)]
 
 
-def _hash_layers(stage: Any, screened: Screened, allowed: AllowedFolders) -> str:
+def _hash_layers(stage: Any, screened: Screened, allowed: AllowedFolders, digest: FileDigest) -> str:
     """Of the layers' files, of layers that were made, and of what was left out of the scene."""
     digests = [hashlib.sha256(_made_text(layer, allowed).encode()).digest() for layer in screened.made]
     left_out = sorted((f.code, f.path) for f in screened.findings if f.severity == "error")
@@ -283,7 +295,7 @@ def _hash_layers(stage: Any, screened: Screened, allowed: AllowedFolders) -> str
         digests.append(hashlib.sha256(repr(left_out).encode()).digest())
     for layer in stage.GetUsedLayers():
         if not layer.anonymous:
-            digests.append(hashlib.sha256(_layer_bytes(layer)).digest())
+            digests.append(_layer_digest(layer, digest))
     return hashlib.sha256(b"".join(sorted(digests))).hexdigest()
 
 
@@ -295,8 +307,14 @@ def _made_text(layer: Any, allowed: AllowedFolders) -> str:
     return text
 
 
-def _layer_bytes(layer: Any) -> bytes:
-    file = Path(layer.realPath.split("[", 1)[0])
+def _layer_digest(layer: Any, digest: FileDigest) -> bytes:
+    file = Path(outer_file(layer.realPath))
     if file.is_file():
-        return file.read_bytes()
-    return str(layer.ExportToString()).encode()
+        return digest(str(file))
+    return hashlib.sha256(str(layer.ExportToString()).encode()).digest()
+
+
+def file_digest(file: str) -> bytes:
+    """SHA-256 of a file."""
+    with open(file, "rb") as opened:
+        return hashlib.file_digest(opened, "sha256").digest()

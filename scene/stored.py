@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from twinstage.base.errors import UserError
 from twinstage.base.finding import Finding
 from twinstage.scene.bindings import MODELS, Binding, Bindings
+from twinstage.scene.generation import plain_name
 from twinstage.scene.patterns import path_regex
 from twinstage.scene.problems import BindingProblem, as_finding
 from twinstage.scene.stage import OpenedStage
@@ -160,7 +161,7 @@ def _contract(opened: OpenedStage, home: Any) -> Path:
     value = home.GetAttribute(CONTRACT).Get() if home.HasAttribute(CONTRACT) else None
     if value is None or not str(value.path):
         raise UserError(f"{home.GetPath()} has no {CONTRACT}, so its bindings cannot be understood")
-    path = str(value.resolvedPath)
+    path = plain_name(str(value.resolvedPath))
     if not path:
         raise UserError(f"{home.GetPath()}.{CONTRACT} names {value.path!r}, which is not found")
     opened.allowed.require(path, str(opened.path), str(value.path))

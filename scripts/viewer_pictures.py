@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,9 @@ MOST_BYTES = 150_000
 DEMO_AGE_S = 60.0
 ARGUMENTS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--no-first-run"]
 WIDE = (1280, 760)
+EMBED_PORT = 9000
+HOT = ".label[data-look='alarm'][data-path='/WorkCell/Conveyor/Motor']"
+HOT_TAG = f'document.querySelector("{HOT}")'
 
 
 @dataclass
@@ -52,6 +55,7 @@ class Stage:
     def bare_page(self, url: str, *, size: tuple[int, int] = WIDE, **context: Any) -> Any:
         """A page that may never come to a picture."""
         page = self.browser.new_context(viewport={"width": size[0], "height": size[1]}, **context).new_page()
+        page.set_default_timeout(240_000)
         page.goto(url)
         return page
 
@@ -255,6 +259,24 @@ def state_past(stage: Stage) -> None:
     stage.shoot(page, "past")
 
 
+def state_together(stage: Stage) -> None:
+    """A marked span, played backwards, with somebody who follows."""
+    page = stage.page("selected=/WorkCell/Conveyor/Motor")
+    wait(page, "twinstage.time.firstMs > 0")
+    other = stage.page(size=(400, 300))
+    page.evaluate(
+        "() => { const now = twinstage.time.now; twinstage.time.loop(now - 24000, now - 12000);"
+        " twinstage.time.seek(now - 16000); twinstage.time.speed(-0.5); twinstage.time.together.lead();"
+        " twinstage.time.play(); }"
+    )
+    page.select_option("#time-span", "60000")
+    wait(other, "twinstage.time.together.leader !== null")
+    other.evaluate("twinstage.time.together.follow()")
+    wait(page, "twinstage.time.together.followers.length === 1")
+    page.wait_for_timeout(2500)
+    stage.shoot(page, "together")
+
+
 def state_charts(stage: Stage) -> None:
     page = stage.page("selected=/WorkCell/Conveyor/Motor", size=(1280, 800))
     page.evaluate("localStorage.clear()")
@@ -289,6 +311,76 @@ def state_journal(stage: Stage) -> None:
     stage.shoot(page, "journal")
 
 
+def _with_hot_motor(stage: Stage) -> Any:
+    """As the demo's page opens for somebody who has never seen it, while the motor is hot."""
+    page = stage.page()
+    wait(page, f"{HOT_TAG}?.dataset.grade === 'medium' && {HOT_TAG}.dataset.placed === 'true'")
+    return page
+
+
+def _shown_hot_motor(stage: Stage) -> Any:
+    page = _with_hot_motor(stage)
+    page.locator(HOT).click()
+    wait(page, "twinstage.charts.drawn[0]?.lines.length > 0")
+    page.mouse.move(5, 5)
+    page.wait_for_timeout(2500)
+    return page
+
+
+def state_tour_1(stage: Stage) -> None:
+    stage.shoot(_with_hot_motor(stage), "tour-1")
+
+
+def state_tour_2(stage: Stage) -> None:
+    stage.shoot(_shown_hot_motor(stage), "tour-2")
+
+
+def state_tour_3(stage: Stage) -> None:
+    page = _shown_hot_motor(stage)
+    page.click(".alarm-banner button:text-is('Acknowledge')")
+    wait(page, "!document.querySelector('.alarm-banner')?.innerText.includes('motor is hot')")
+    page.wait_for_timeout(1500)
+    stage.shoot(page, "tour-3")
+
+
+def state_embed(stage: Stage) -> None:
+    """The example: a page of another origin with the demo in it."""
+    import http.server
+    import threading
+
+    folder = ROOT / "examples" / "embed"
+
+    class Pages(http.server.SimpleHTTPRequestHandler):
+        def __init__(self, *args: Any) -> None:
+            super().__init__(*args, directory=str(folder))
+
+        def do_GET(self) -> None:
+            if self.path != "/":
+                super().do_GET()
+                return
+            text = (folder / "index.html").read_text("utf-8").replace("http://127.0.0.1:8000/", stage.url)
+            self.send_response(200)
+            self.send_header("content-type", "text/html")
+            self.end_headers()
+            self.wfile.write(text.encode())
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", EMBED_PORT), Pages)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        page = stage.bare_page(f"http://localhost:{EMBED_PORT}/", size=(800, 640))
+        wait(page, "document.querySelector('twin-view').ready")
+        page.click("#robot")
+        frame = next(frame for frame in page.frames if "/embed" in frame.url)
+        wait(frame, "twinstage.selected === '/WorkCell/Robot'")
+        page.wait_for_timeout(5000)
+        stage.shoot(page, "embed")
+    finally:
+        server.shutdown()
+
+
 def state_layers(stage: Stage) -> None:
     page = stage.page()
     page.click("#tab-layers")
@@ -321,6 +413,7 @@ def demo() -> Iterator[str]:
     """A demo old enough that something has happened in it."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "twinstage", "demo", "--port", "0", "--out", folder]
+        command += ["--allow-embed", f"http://localhost:{EMBED_PORT}"]
         child = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env={**os.environ}
         )
@@ -345,6 +438,125 @@ def states() -> dict[str, Callable[[Stage], None]]:
     return {name[6:]: value for name, value in globals().items() if name.startswith("state_")}
 
 
+# --- datasets: servers of their own, without a demo ---------------------------------------------------------------------
+
+ALONE = ("datasets", "frame", "classes", "preview", "look")
+"""States that need no demo."""
+SETS = Path(tempfile.gettempdir()) / "twinstage-pictures"
+WAREHOUSE = ROOT / "examples" / "warehouse"
+SMALL = (
+    "engine.kind=raycast",
+    "engine.denoise=false",
+    "resolution=[480, 360]",
+    "export=[]",
+    "accept.min_visible_px=40",
+)
+
+
+@contextmanager
+def program(*arguments: str, says: str) -> Iterator[str]:
+    """A `twinstage` command that serves a page; its address."""
+    command = [sys.executable, "-m", "twinstage", *arguments, "--port", "0"]
+    child = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert child.stdout is not None
+    try:
+        for line in child.stdout:
+            if line.startswith(says):
+                yield line.split(" at ")[1].split()[0] + "/"
+                break
+    finally:
+        child.terminate()
+        child.wait()
+
+
+def warehouse() -> Path:
+    """A dataset of the warehouse, made once."""
+    out = SETS / "warehouse"
+    if not (out / "manifest.json").is_file():
+        command = [sys.executable, "-m", "twinstage", "synth", "generate", str(WAREHOUSE / "recipe.yaml")]
+        command += ["--out", str(out), "--frames", "8", "--no-verify"]
+        subprocess.run(
+            [*command, *(word for text in SMALL for word in ("--set", text))], cwd=ROOT, check=True
+        )
+    return SETS
+
+
+@contextmanager
+def viewing(stage: Stage, fragment: str, size: tuple[int, int] = WIDE) -> Iterator[Any]:
+    """The page of `synth view` on that dataset."""
+    recipe = str((WAREHOUSE / "recipe.yaml").relative_to(ROOT))
+    with program("synth", "view", str(warehouse()), "--recipe", recipe, says="showing ") as url:
+        page = stage.bare_page(f"{url}#{fragment}", size=size)
+        page.set_default_timeout(240_000)
+        wait(page, "document.querySelectorAll('.tile img').length > 0 || !!datasets.browser.frame.camera")
+        page.wait_for_timeout(3000)
+        yield page
+
+
+def state_datasets(stage: Stage) -> None:
+    with viewing(stage, "dataset=warehouse&query=class:tote,parcel occlusion>0.3&sort=-occlusion") as page:
+        page.locator(".tiles").focus()
+        page.wait_for_timeout(1500)
+        stage.shoot(page, "datasets")
+
+
+def state_frame(stage: Stage) -> None:
+    with viewing(stage, "dataset=warehouse&frame=2&camera=aisle") as page:
+        wait(page, "!!datasets.browser.frame.camera && !!document.querySelector('.side-command')")
+        page.evaluate(
+            "datasets.browser.frame.choose(datasets.browser.frame.camera.objects.findIndex((o) => o.visible_px > 900))"
+        )
+        page.keyboard.press("v")
+        wait(page, "!!document.querySelector('.side-good, .side-bad')")
+        page.wait_for_timeout(800)
+        stage.shoot(page, "frame")
+
+
+def state_classes(stage: Stage) -> None:
+    with viewing(stage, "dataset=warehouse", size=(1100, 640)) as page:
+        page.click("button:text-is('Classes')")
+        page.wait_for_timeout(800)
+        stage.shoot(page, "classes")
+
+
+def state_preview(stage: Stage) -> None:
+    recipe = str((ROOT / "examples" / "parcels" / "recipe.yaml").relative_to(ROOT))
+    with program("synth", "preview", recipe, says="trying ") as url:
+        page = stage.bare_page(url, size=(1280, 800))
+        page.set_default_timeout(240_000)
+        ready = "document.querySelectorAll('.preview-picture img').length === 6 && !document.querySelector('[data-old=true]')"
+        wait(page, ready, 600)
+        slider = page.locator("[aria-label='lamps.intensity, greatest']")
+        slider.evaluate("e => { e.value = 900; e.dispatchEvent(new Event('input')); }")
+        page.locator("[data-randomizer=lamps]").scroll_into_view_if_needed()
+        page.wait_for_timeout(3000)
+        wait(page, ready, 600)
+        page.wait_for_timeout(800)
+        stage.shoot(page, "preview")
+
+
+def state_look(stage: Stage) -> None:
+    """The twin's page looks from where a record was made."""
+    roots = (
+        "--asset-root",
+        str(ROOT / "assets/library/workcell"),
+        "--asset-root",
+        str(ROOT.parent / "shared/assets"),
+    )
+    usd = str(WAREHOUSE / "warehouse.usda")
+    with program(
+        "serve", usd, *roots, "--datasets", str(warehouse()), "--camera-engine", "off", says="serving "
+    ) as url:
+        page = Stage(stage.browser, url).page("panel=datasets", size=(1280, 860))
+        page.click("#tab-datasets")
+        wait(page, "document.querySelectorAll('.tile img').length > 3")
+        page.locator(".tile", has_text="overview").first.click()
+        wait(page, "!!twinstage.datasets.browser.frame.camera")
+        page.click("button:text-is('Look from here')")
+        page.wait_for_timeout(4000)
+        stage.shoot(page, "look")
+
+
 def main() -> None:
     from playwright.sync_api import sync_playwright
 
@@ -357,7 +569,8 @@ def main() -> None:
     )
     if chromium is None:
         sys.exit("no Chromium on this machine")
-    with demo() as url, sync_playwright() as playwright:
+    alone = all(name in ALONE for name in wanted)
+    with nullcontext("") if alone else demo() as url, sync_playwright() as playwright:
         stage = Stage(playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS), url)
         for name in wanted:
             known[name](stage)

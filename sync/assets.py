@@ -8,8 +8,9 @@ import gzip
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 
@@ -64,7 +65,11 @@ class AssetStore:
         )
 
     def geometry(self, digest: str) -> Asset | None:
-        """The GLB of the prototype with that hash, or None."""
+        """The GLB of the prototype with that hash, or None. One that was handed out stays for a while when its scene goes."""
+        with self._lock:
+            if f"glb {digest}" in self._cache:
+                self._cache.move_to_end(f"glb {digest}")
+                return self._cache[f"glb {digest}"]
         prototypes = self._hub.scene.snapshot.prototypes
         prototype = next((one for one in prototypes if one.hash == digest), None)
         if prototype is None:
@@ -72,6 +77,17 @@ class AssetStore:
         return self._kept(
             f"glb {digest}", lambda: make_asset(bake_prototype(prototype), "model/gltf-binary", compress=True)
         )
+
+    def put_geometry(self, digest: str, data: bytes, zipped: bytes) -> None:
+        """A GLB that was baked elsewhere."""
+        etag = f'"{hashlib.sha256(data).hexdigest()[:32]}"'
+        self._kept(f"glb {digest}", lambda: Asset(data, zipped, "model/gltf-binary", etag))
+
+    def keep_geometry(self, digests: Collection[str]) -> None:
+        """Let go of models of scenes that went long ago: all but those."""
+        with self._lock:
+            for key in [key for key in self._cache if key.startswith("glb ") and key[4:] not in digests]:
+                del self._cache[key]
 
     def texture(self, digest: str) -> Asset | None:
         """The image with that hash, or None; the snapshot holds it already, so it is not kept twice."""
@@ -112,3 +128,24 @@ def files_below(folder: Path | None) -> frozenset[str]:
         return frozenset()
     found = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     return frozenset("/" + name for name in found)
+
+
+def accepts_gzip(accepted: str) -> bool:
+    """Whether a header `Accept-Encoding` allows gzip."""
+    for item in accepted.lower().split(","):
+        name, _, weight = item.replace(" ", "").partition(";")
+        if name in ("gzip", "*"):
+            return weight not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+    return False
+
+
+_PACKED_SUFFIXES = (".js", ".css", ".html", ".svg", ".json", ".txt")
+
+
+@lru_cache(maxsize=64)
+def packed(path: str, changed_ns: int) -> bytes | None:
+    """A file of the viewer, gzipped once; None where that would not help. `changed_ns`: when it was last written."""
+    if not path.endswith(_PACKED_SUFFIXES):
+        return None
+    data = Path(path).read_bytes()
+    return gzip.compress(data, 6, mtime=0) if len(data) > 512 else None

@@ -53,7 +53,7 @@ class EditSource(Protocol):
         """What was done last."""
         ...
 
-    def layer_text(self) -> str:
+    def layer_text(self, who: bool = False) -> str:
         """The ui layer as usda."""
         ...
 

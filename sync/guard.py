@@ -7,9 +7,10 @@ from collections.abc import Callable
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from twinstage.sync.access.embedding import Embedders
 from twinstage.sync.access.origins import Origins
 
-_POLICY = "; ".join(
+_SOURCES = "; ".join(
     [
         "default-src 'self'",
         "script-src 'self' 'wasm-unsafe-eval'",
@@ -20,12 +21,18 @@ _POLICY = "; ".join(
         "object-src 'none'",
         "base-uri 'none'",
         "form-action 'none'",
-        "frame-ancestors 'none'",
     ]
 )
+
+
+def policy(ancestors: str = "'none'") -> str:
+    """The Content-Security-Policy of a page; `ancestors`: who may show it in a frame."""
+    return f"{_SOURCES}; frame-ancestors {ancestors}"
+
+
 _HARMLESS = ("GET", "HEAD", "OPTIONS")
 SECURITY_HEADERS = {
-    "Content-Security-Policy": _POLICY,
+    "Content-Security-Policy": policy(),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -44,11 +51,13 @@ class Guard:
         app: ASGIApp,
         allowed_hosts: frozenset[str] = frozenset(),
         origins: Origins | None = None,
+        embed: Embedders | None = None,
         on_refusal: Callable[[Scope, str, str], None] | None = None,
     ) -> None:
         self._app = app
         self._allowed = allowed_hosts | {"localhost"}
         self._origins = origins or Origins()
+        self._embed = Embedders() if embed is None else embed
         self._on_refusal = on_refusal or (lambda scope, reason, sentence: None)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -87,7 +96,7 @@ class Guard:
 
     def _known(self, host: str) -> bool:
         name = _host_name(host)
-        return name in self._allowed or _is_address(name)
+        return name in self._allowed or _is_address(name) or name in self._embed.hosts
 
 
 def _host_name(host: str) -> str:

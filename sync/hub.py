@@ -33,6 +33,7 @@ from twinstage.sync.figures import Counters, StreamFigures
 from twinstage.sync.frustum import Places, seen
 from twinstage.sync.interest import Selector
 from twinstage.sync.messages import CHANNELS, RESTARTING, TIERS, Away, Eye, Interest, StageInfo
+from twinstage.sync.playhead import Room
 from twinstage.sync.session import Session
 from twinstage.sync.state import Column, State
 from twinstage.sync.stream import Admit, TakeCommand, TakeControl
@@ -113,7 +114,10 @@ class Hub:
         self.counters = Counters()
         self.figures = StreamFigures()
         self.sessions: set[Session] = set()
+        self.room = Room(self.sessions)
         self.taps: list[Tap] = []
+        self.serves: tuple[str, ...] | None = None
+        """Parts of the REST interface that are there, `messages.SERVES`; None: not known."""
         self.standing = ""
         """A warning that holds now: told to who comes; "" for none."""
         self.away: Away | None = None
@@ -439,6 +443,7 @@ class Hub:
     def disconnect(self, session: Session) -> None:
         """Forgets a client."""
         self.sessions.discard(session)
+        self.room.left(session)
         session.tier.listeners.discard(session)
 
     def stop(self, reason: str) -> None:

@@ -1,6 +1,6 @@
 """Control messages of twin.v1 as typed structures; sections 4 and 7 of docs/protocol.md."""
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -15,7 +15,21 @@ MAX_MESSAGE_BYTES: Final = 65536
 HELLO_TIMEOUT_S: Final = 10.0
 ACK_TIMEOUT_S: Final = 60.0
 CHANNELS: Final = ("pose", "scalar", "style", "entity", "event")
-CAPS: Final = ("delta", "zstd", "digest")
+CAP_PLAYHEAD: Final = "playhead"
+CAPS: Final = ("delta", "zstd", "digest", CAP_PLAYHEAD)
+SERVES: Final = (
+    "prims",
+    "values",
+    "bindings",
+    "history",
+    "past",
+    "alarms",
+    "edits",
+    "overlays",
+    "playback",
+    "datasets",
+)
+"""Parts of the REST interface, named by the first word of their paths below /api/v1."""
 TIERS: Final = (60.0, 30.0, 10.0, 2.0)
 """Ticks a second of the tiers; the first one tells every tick."""
 
@@ -121,6 +135,16 @@ class Control(Struct, tag="control"):
     name: str
 
 
+class UsePlayhead(Struct, tag="playhead", rename="camel", omit_defaults=True):
+    """The shared playhead. `do`: lead or tell (`at_ns`: the moment that is looked at, null the newest state; whether it plays,
+    and how many times as fast, below 0 backwards), follow, leave."""
+
+    do: Literal["lead", "tell", "follow", "leave"] = "leave"
+    at_ns: str | None = None
+    playing: bool = False
+    speed: float = 1.0
+
+
 class Pause(Struct, tag="pause"):
     """No ticks until `resume`."""
 
@@ -135,7 +159,20 @@ class Ping(Struct, tag="ping"):
     t: float
 
 
-ClientMessage = Hello | Ready | Ack | Pause | Resume | Ping | Interest | Rate | AskDigest | Command | Control
+ClientMessage = (
+    Hello
+    | Ready
+    | Ack
+    | Pause
+    | Resume
+    | Ping
+    | Interest
+    | Rate
+    | AskDigest
+    | Command
+    | Control
+    | UsePlayhead
+)
 
 
 class Unknown(Struct):
@@ -180,6 +217,8 @@ class Welcome(Struct, tag="welcome", rename="camel"):
     events: int = 0
     edits: int = 0
     """Number of the newest transaction: the `base` of a first command."""
+    serves: list[str] | None = None
+    """Parts of the REST interface that are there (`SERVES`); null where that is not known."""
 
 
 class Tier(Struct, tag="tier"):
@@ -238,13 +277,30 @@ class Away(Struct, tag="away", rename="camel"):
     twins: list[str] = []
 
 
+class Playhead(Struct, tag="playhead", rename="camel", omit_defaults=True):
+    """The shared playhead as it stands, for one client. `part`: leads, follows or none.
+
+    `leader`: a name, null where nobody leads. `at_ns`: the moment that the leader looked at, at the server's time `said_ns`;
+    null is the newest state. `followers`: names, of `count`.
+    """
+
+    leader: str | None
+    part: Literal["leads", "follows", "none"]
+    at_ns: str | None = None
+    playing: bool = False
+    speed: float = 1.0
+    said_ns: str = "0"
+    followers: list[str] = []
+    count: int = 0
+
+
 class Bye(Struct, tag="bye"):
     """Last message before the server closes."""
 
     reason: str
 
 
-ServerMessage = Welcome | Pong | Event | Bye | Tier | Digest | Answer | Away
+ServerMessage = Welcome | Pong | Event | Bye | Tier | Digest | Answer | Away | Playhead
 
 _decode_client: "msgspec.json.Decoder[ClientMessage]" = msgspec.json.Decoder(ClientMessage)
 _decode_server: "msgspec.json.Decoder[ServerMessage]" = msgspec.json.Decoder(ServerMessage)

@@ -94,12 +94,14 @@ class _Server(uvicorn.Server):
         return made
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        hub: Hub = self.config.app.state.hub  # type: ignore[union-attr]
-        hub.stop("the server is stopping")
+        state = self.config.app.state  # type: ignore[union-attr]
+        hub: Hub | None = getattr(state, "hub", None)  # a server without a twin has none
+        if hub is not None:
+            hub.stop("the server is stopping")
         deadline = asyncio.get_running_loop().time() + _GOODBYE_S
-        while hub.sessions and asyncio.get_running_loop().time() < deadline:
+        while hub is not None and hub.sessions and asyncio.get_running_loop().time() < deadline:
             await asyncio.sleep(0.01)
-        cameras: CameraSource | None = self.config.app.state.cameras  # type: ignore[union-attr]
+        cameras: CameraSource | None = getattr(state, "cameras", None)
         if cameras is not None:
             await cameras.close()
         self._drop_stuck()

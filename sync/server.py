@@ -9,32 +9,25 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from fastapi import FastAPI, Request, WebSocket, WebSocketDisconnect
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from starlette.exceptions import HTTPException
-from starlette.staticfiles import StaticFiles
-from starlette.types import Scope
 
 from twinstage.base.clock import Clock, SystemClock
-from twinstage.base.errors import TwinstageError
 from twinstage.sync.access.access import Access
-from twinstage.sync.access.gate import Gate, address_of, refusal_teller, token_offered, who_of
-from twinstage.sync.access.routes import Routes
-from twinstage.sync.access.signin import add_signin_routes
+from twinstage.sync.access.gate import address_of, token_offered, who_of
 from twinstage.sync.alarms import AlarmSource, alarm_calls
-from twinstage.sync.api.calls import Call, Sources, alive, calls_of
+from twinstage.sync.api.calls import Call, Sources, alive, calls_of, served
 from twinstage.sync.api.files import add_document_routes, add_file_routes
-from twinstage.sync.api.http import add_calls, refused
-from twinstage.sync.api.operation import Refused
-from twinstage.sync.assets import Asset, AssetStore, files_below
+from twinstage.sync.api.http import add_calls
+from twinstage.sync.assets import Asset, AssetStore, accepts_gzip
 from twinstage.sync.cameras import CameraSource, add_camera_routes
 from twinstage.sync.direct import DirectSocket, Pump, count_frames, direct_socket
 from twinstage.sync.edits import Commands, EditSource, edit_calls
-from twinstage.sync.guard import Guard
+from twinstage.sync.embed import add_embed_routes
 from twinstage.sync.hub import Hub
 from twinstage.sync.messages import NO_PROTOCOL, PROTOCOL, TOO_MANY, TRY_LATER
 from twinstage.sync.overlay.board import Board
@@ -42,10 +35,8 @@ from twinstage.sync.overlay.controls import Controls, Use
 from twinstage.sync.overlay.routes import add_overlay_routes
 from twinstage.sync.scene_columns import MEDIA_TYPE
 from twinstage.sync.session import Session
+from twinstage.sync.shell import CHECK, FOREVER, ViewerFiles, guarded_app
 from twinstage.sync.stream import Admit
-
-_FOREVER = "public, max-age=31536000, immutable"
-_CHECK = "no-cache"
 
 StatusSource = Callable[[], Mapping[str, Any]]
 StateText = Callable[[], str]
@@ -107,31 +98,22 @@ def create_app(
         overlays: what a program draws over the scene, and what is called when somebody uses a control of it.
     """
     wall = clock or SystemClock()
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=_lifespan)
+    access = access or Access(clock=wall)
+    app = guarded_app(access, viewer_dir=viewer_dir, allowed_hosts=allowed_hosts, lifespan=_lifespan)
     app.state.hub = hub
     app.state.rate = _Rate(hub)
     app.state.cameras = cameras
-    app.state.access = access = access or Access(clock=wall)
-    routes = Routes(files=files_below(viewer_dir))
-    app.add_middleware(Gate, access=access, routes=routes)  # the last one added is the first one asked
-    app.add_middleware(
-        Guard,
-        allowed_hosts=frozenset(name.lower() for name in allowed_hosts),
-        origins=access.origins,
-        on_refusal=refusal_teller(access),
-    )
-    add_signin_routes(app, access)
-    app.add_exception_handler(HTTPException, _plain_error)
-    app.add_exception_handler(TwinstageError, _own_error)
-    app.add_exception_handler(Refused, refused)
-    app.add_exception_handler(Exception, _defect)
-    _add_asset_routes(app, files or _Baked(AssetStore(hub)))
+    _add_asset_routes(app, files or Baked(AssetStore(hub)))
     _add_status_routes(app, hub, status)
     if state is not None:
         _add_state_route(app, state)
     if cameras is not None:
         add_camera_routes(app, cameras)
     app.state.calls = _calls(api, alarms)
+    if files is None or api is not None:  # a relay says what its twin has
+        hub.serves = served(
+            api, alarms=alarms is not None, edits=edits is not None, overlays=overlays is not None
+        )
     if edits is not None:
         commands = Commands(edits, access)
         hub.take_command, hub.edits = commands.take, lambda: edits.version
@@ -157,7 +139,8 @@ def create_app(
     if viewer_dir is None:
         app.add_api_route("/", _no_viewer, methods=["GET", "HEAD"])
     else:
-        app.mount("/", _ViewerFiles(directory=viewer_dir, html=True))
+        add_embed_routes(app, access, viewer_dir)
+        app.mount("/", ViewerFiles(directory=viewer_dir, html=True))
     return app
 
 
@@ -170,22 +153,26 @@ def _calls(api: Sources | None, alarms: AlarmSource | None) -> Mapping[str, Call
     return {"getHealth": alive} | ({} if alarms is None else alarm_calls(alarms))
 
 
-class _Baked:
-    """The files of this process's own scene."""
+class Baked:
+    """The files of this process's own scene. Implements `FileSource` and `ColumnSource`."""
 
     def __init__(self, store: AssetStore) -> None:
         self._store = store
 
     async def scene(self) -> Asset:
+        """The document."""
         return await asyncio.to_thread(self._store.scene)
 
     async def columns(self) -> Asset:
+        """The document."""
         return await asyncio.to_thread(self._store.columns)
 
     async def geometry(self, digest: str) -> Asset | None:
+        """The GLB of a prototype."""
         return await asyncio.to_thread(self._store.geometry, digest)
 
     async def texture(self, digest: str) -> Asset | None:
+        """An image."""
         return self._store.texture(digest)
 
 
@@ -196,15 +183,15 @@ def _add_asset_routes(app: FastAPI, store: FileSource) -> None:
             asset = await store.columns()
         else:
             asset = await store.scene()
-        return _answer(request, asset, _CHECK, "Accept, Accept-Encoding")
+        return _answer(request, asset, CHECK, "Accept, Accept-Encoding")
 
     async def geometry(digest: str, request: Request) -> Response:
         asset = await store.geometry(digest)
-        return _answer(request, _found(asset, f"no prototype has the hash {digest!r}"), _FOREVER)
+        return _answer(request, _found(asset, f"no prototype has the hash {digest!r}"), FOREVER)
 
     async def texture(digest: str, request: Request) -> Response:
         return _answer(
-            request, _found(await store.texture(digest), f"no texture has the hash {digest!r}"), _FOREVER
+            request, _found(await store.texture(digest), f"no texture has the hash {digest!r}"), FOREVER
         )
 
     for path in ("/api/v1/scene", "/api/scene"):
@@ -246,9 +233,9 @@ def _add_state_route(app: FastAPI, state: StateText) -> None:
 
 
 def _add_edit_routes(app: FastAPI, edits: EditSource) -> None:
-    async def layer() -> Response:  # on the loop, and so between two ticks
+    async def layer(who: bool = False) -> Response:  # on the loop, and so between two ticks
         return Response(
-            edits.layer_text(), media_type="model/vnd.usda", headers={"cache-control": "no-store"}
+            edits.layer_text(who), media_type="model/vnd.usda", headers={"cache-control": "no-store"}
         )
 
     async def bindings() -> Response:
@@ -286,55 +273,14 @@ def _answer(request: Request, asset: Asset, cache: str, vary: str = "Accept-Enco
     if asset.etag in known or "*" in known:
         return Response(status_code=304, headers=headers)
     data = asset.data
-    if asset.zipped is not None and _accepts_gzip(request.headers.get("accept-encoding", "")):
+    if asset.zipped is not None and accepts_gzip(request.headers.get("accept-encoding", "")):
         data = asset.zipped
         headers["Content-Encoding"] = "gzip"
     return Response(data, media_type=asset.content_type, headers=headers)
 
 
-def _accepts_gzip(accepted: str) -> bool:
-    for item in accepted.lower().split(","):
-        name, _, weight = item.replace(" ", "").partition(";")
-        if name in ("gzip", "*"):
-            return weight not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
-    return False
-
-
-async def _plain_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    plain = {
-        404: f"there is nothing at {request.url.path[:200]!r}",
-        405: f"{request.method} is not for this path",
-    }
-    told = error.detail == HTTPStatus(error.status_code).phrase
-    text = plain.get(error.status_code, error.detail) if told else error.detail
-    return JSONResponse({"error": str(text)}, status_code=error.status_code, headers=error.headers)
-
-
-async def _own_error(request: Request, error: Exception) -> Response:
-    return JSONResponse({"error": str(error)}, status_code=500)
-
-
-async def _defect(request: Request, error: Exception) -> Response:
-    """Starlette raises the error again afterwards, so it is logged."""
-    sentence = "this is a defect of Twinstage; the server's log says where"
-    return JSONResponse({"error": sentence}, status_code=500)
-
-
 async def _no_viewer() -> HTMLResponse:
     return HTMLResponse("<!doctype html><title>Twinstage</title><p>This server runs without its viewer.</p>")
-
-
-class _ViewerFiles(StaticFiles):
-    """The built viewer: files in `assets/` are named by their content, the others are asked for again."""
-
-    def file_response(
-        self, full_path: Any, stat_result: Any, scope: Scope, status_code: int = 200
-    ) -> Response:
-        response = super().file_response(full_path, stat_result, scope, status_code)
-        hashed = str(scope["path"]).startswith("/assets/")
-        response.headers["Cache-Control"] = _FOREVER if hashed else _CHECK
-        return response
 
 
 # ---------------------------------------------------------------------- websocket

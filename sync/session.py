@@ -122,6 +122,9 @@ class Session:
         if isinstance(parsed, m.Control) and self._welcomed:
             self._control_used(message, now_ns)
             return
+        if isinstance(parsed, m.UsePlayhead) and self._welcomed:
+            self._stream.room.use(parsed, self, now_ns, wall_ns)
+            return
         self._handle(parsed, now_ns, wall_ns)
 
     def _command(self, ident: str, message: str, now_ns: int) -> None:
@@ -212,8 +215,10 @@ class Session:
                 stage=stream.stage,
                 events=stream.events,
                 edits=stream.edits(),
+                serves=None if stream.serves is None else list(stream.serves),
             )
         )
+        stream.room.welcome(self)
         if stream.away is not None:
             self._say(stream.away)
         if stream.standing:
@@ -421,6 +426,10 @@ class Session:
         """The twin behind this server has gone, or is back."""
         if self._welcomed:
             self._say(away)
+
+    def playhead(self, told: m.Playhead) -> None:
+        """How the shared playhead stands."""
+        self._say(told)
 
     def event(self, name: str, n: int, data: Mapping[str, Any]) -> None:
         """Something that happened, number n of the server's; only for who wants events."""

@@ -7,6 +7,7 @@ from twinstage.scene.columns import Bool
 from twinstage.sync import messages as m
 from twinstage.sync.access.roles import Identity, Refusal
 from twinstage.sync.figures import Counters, StreamFigures
+from twinstage.sync.playhead import Room
 from twinstage.sync.tiers import Tier
 from twinstage.sync.view import View
 
@@ -31,6 +32,10 @@ class Stream(Protocol):
     """None: this server has no controls."""
     edits: Callable[[], int]
     """Number of the newest transaction."""
+    room: Room
+    """The shared playhead."""
+    serves: tuple[str, ...] | None
+    """Parts of the REST interface that are there (`messages.SERVES`); None: not known."""
     standing: str
     """A warning that holds now, for who comes now; "" for none."""
     away: m.Away | None

@@ -65,12 +65,24 @@ class _Attempt:
 
 
 class FrameMaker:
-    """Makes frames of a recipe whose paths are relative to `base_dir`. `start`: the state that it names, if it does."""
+    """Makes frames of a recipe whose paths are relative to `base_dir`. `start`: the state that it names, if it does.
 
-    def __init__(self, recipe: Recipe, base_dir: Path, start: Start | None = None) -> None:
+    `scenes`: those of a maker that is not used any more; they go on where this recipe has the same stages, as if opened anew.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        base_dir: Path,
+        start: Start | None = None,
+        scenes: Sequence[StagedRecipe] | None = None,
+    ) -> None:
         self.recipe = recipe
         self.start = required_start(recipe, start)
-        self.scenes = [StagedRecipe(recipe, base_dir, stage, self.start) for stage in recipe.stages]
+        if scenes and all(staged.go_on(recipe, base_dir) for staged in scenes):
+            self.scenes = list(scenes)
+        else:
+            self.scenes = [StagedRecipe(recipe, base_dir, stage, self.start) for stage in recipe.stages]
         self._classes = {cls.name: cls for cls in recipe.labels}
         self._studios = [Studio(staged) for staged in self.scenes]
         for staged in self.scenes:

@@ -56,16 +56,27 @@ class StagedRecipe:
         self.opened = open_recipe_stage(recipe, base_dir, stage)
         if start is not None:
             apply_start(self.opened, start)
-        folder = Path(self.opened.path).parent
-        setting = Setting(stage_info(self.opened), base_dir, folder, self.opened.allowed)
-        self.prims: list[NewPrim] = new_prims(recipe, self.opened)
-        self.prims += [prim for randomizer in recipe.randomize for prim in randomizer.added_prims(setting)]
+        self.prims: list[NewPrim] = self._added(recipe, base_dir)
         self._shaders: OrderedDict[tuple[object, ...], dict[str, ShaderPaths]] = OrderedDict()
         self._scenes: OrderedDict[tuple[object, ...], Scene] = OrderedDict()
         self._shown: tuple[object, ...] | None = None
         self.first = self._with_variants(self._read(UNCHANGED, None))
         if not self.first.classes:
             raise UserError(_nothing_to_label(self.first.snapshot))
+
+    def go_on(self, recipe: Recipe, base_dir: Path) -> bool:
+        """Whether this is the stage of that recipe, too, which differs in what is drawn alone; then it is that recipe's now."""
+        if _but_draws(recipe) != _but_draws(self.recipe) or self._added(recipe, base_dir) != self.prims:
+            return False
+        self.recipe = recipe
+        return True
+
+    def _added(self, recipe: Recipe, base_dir: Path) -> list[NewPrim]:
+        """The prims that a recipe brings."""
+        folder = Path(self.opened.path).parent
+        setting = Setting(stage_info(self.opened), base_dir, folder, self.opened.allowed)
+        own = new_prims(recipe, self.opened)
+        return own + [prim for randomizer in recipe.randomize for prim in randomizer.added_prims(setting)]
 
     def scene(self, structure: EditBatch = UNCHANGED, time: float | None = None) -> Scene:
         """The stage with these variants at that time."""
@@ -136,6 +147,21 @@ class StagedRecipe:
             if len(self._shaders) > SCENES_KEPT:
                 self._shaders.popitem(last=False)
         return self._shaders[key]
+
+
+def _but_draws(recipe: Recipe) -> tuple[object, ...]:
+    """All of a recipe that decides how its stage is composed and labelled."""
+    kinds = tuple((type(randomizer), randomizer.needs_mechanics) for randomizer in recipe.randomize)
+    return (
+        recipe.stages,
+        recipe.asset_roots,
+        recipe.state,
+        recipe.cameras,
+        recipe.lights,
+        recipe.labels,
+        recipe.targets,
+        kinds,
+    )
 
 
 def open_recipe_stage(recipe: Recipe, base_dir: Path, stage: str | None = None) -> OpenedStage:

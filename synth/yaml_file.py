@@ -143,6 +143,12 @@ def _refuse_twice(node: yaml.Node, above: tuple[str, ...], name: str, seen: set[
             _refuse_twice(value, here, name, seen)
 
 
+def merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """`over` on top of `base`, as a file is that includes the other."""
+    data: dict[str, Any] = _merged(base, Spot(""), over, Spot(""))[0]
+    return data
+
+
 # --- merging ------------------------------------------------------------------------------------------------------
 
 

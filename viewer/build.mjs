@@ -22,14 +22,22 @@ async function bundle(out) {
   await mkdir(out, { recursive: true });
   await build({
     ...shared,
-    entryPoints: { app: "src/main.ts", style: "src/style.css" },
+    entryPoints: { app: "src/main.ts", datasets: "src/datasets/page.ts", preview: "src/preview/page.ts", style: "src/style.css" },
     outdir: out,
     minify: true,
     legalComments: "none",
-    banner: { js: "/*! Twinstage viewer, Apache-2.0. Contains three.js, fzstd and uPlot, MIT: see *.LICENSE.txt. */" },
+    banner: { js: "/*! Twinstage viewer, Apache-2.0. Contains three.js and uPlot, MIT: see *.LICENSE.txt. */" },
   });
-  await cp(join(root, "src/index.html"), join(out, "index.html"));
-  for (const name of ["three", "fzstd", "uplot"])
+  // For pages of others: the web component, and the view in a notebook (docs/embedding.md).
+  await build({
+    ...shared,
+    entryPoints: { "twin-view": "src/embed/twin-view.ts", notebook: "src/embed/notebook.ts" },
+    outdir: join(out, "embed"),
+    minify: true,
+    banner: { js: "/*! Twinstage, Apache-2.0 */" },
+  });
+  for (const page of ["index.html", "datasets.html", "preview.html"]) await cp(join(root, "src", page), join(out, page));
+  for (const name of ["three", "uplot"])
     await cp(join(root, `node_modules/${name}/LICENSE`), join(out, `${name}.LICENSE.txt`));
   // The JavaScript client and its example, so that a twin serves them as /client/.
   await mkdir(join(out, "client"));

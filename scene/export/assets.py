@@ -10,6 +10,7 @@ from typing import Any
 from twinstage.base.finding import Finding
 from twinstage.scene.asset_paths import AllowedFolders
 from twinstage.scene.export.own import relative_path
+from twinstage.scene.generation import plain_name
 
 UDIM = "<UDIM>"
 TILES = range(1001, 1101)
@@ -87,7 +88,7 @@ class Assets:
                 return self._places[path]
             tile, resolved = tiles[0]
             outer, bracket, inner = resolved.partition("[")
-            found = relative_path(outer, folder) + bracket + inner
+            found = relative_path(plain_name(outer), folder) + bracket + inner
             if tile:  # the set again, in place of its first tile
                 folder_of, _, last = found.rpartition("/")
                 found = f"{folder_of}/{_name(path)}" if last == _name(path).replace(UDIM, tile) else path

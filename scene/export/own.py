@@ -21,7 +21,7 @@ _NOT_COPIED = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class OwnLayer:
-    """`layer`: Sdf.Layer with the opinions; its one sublayer is the designers' root layer, by its absolute path."""
+    """`layer`: Sdf.Layer with the opinions; its one sublayer is the designers' root layer as it is open now."""
 
     layer: Any
     opened: OpenedStage
@@ -55,7 +55,7 @@ def own_layer(opened: OpenedStage, note: dict[str, Any] | None = None) -> OwnLay
     layer = Sdf.Layer.CreateAnonymous("export.usda")
     layer.TransferContent(merged)
     copy_metadata(opened.stage.GetRootLayer(), layer)
-    layer.subLayerPaths = [str(opened.path)]
+    layer.subLayerPaths = [opened.stage.GetRootLayer().identifier]
     layer.documentation = ""
     layer.comment = ""
     layer.customLayerData = {"twinstage": {"stage": opened.path.name, **(note or {})}}

@@ -11,6 +11,7 @@ from twinstage.scene.pause import no_cycle_search
 
 if TYPE_CHECKING:
     from twinstage.scene.labels import LabelPolicy
+    from twinstage.scene.read.memo import ShapeMemo
     from twinstage.scene.snapshot import Snapshot
     from twinstage.scene.stage import OpenedStage
 
@@ -22,13 +23,14 @@ def read_snapshot(
     policy: "LabelPolicy | None" = None,
     *,
     refine: int | None = None,
+    memo: "ShapeMemo | None" = None,
 ) -> "Snapshot":
     """The composed stage as an immutable snapshot.
 
     `time_code`: the moment at which animated values are read, on the root layer's timeline; None takes the stage's start,
     which equals the default values where nothing is animated (docs/conventions.md, "USD time codes"). `policy`: how
     labels become objects and classes. `refine`: levels of subdivision, 0 for control cages; None takes
-    `context.DEFAULT_REFINE`.
+    `context.DEFAULT_REFINE`. `memo`: what an earlier reading of the stage found.
     """
     from pxr import UsdUtils
 
@@ -65,7 +67,7 @@ def read_snapshot(
     textures = TextureStore(context)
     skeletal = Interned.of(table.type_name).isin(["SkelRoot"])
     roots = [rows.prims[row] for row in np.flatnonzero(skeletal).tolist()]
-    shapes = PrototypeStore(context, Skins(context, roots))
+    shapes = PrototypeStore(context, Skins(context, roots), memo)
     materials = MaterialStore(context, textures)
     appearance = Appearance(context, shapes, materials)
     hidden = below_instancers(table, rows)

@@ -1,6 +1,6 @@
 """What every reader is handed: the stage, the moment, the change of units and axes, and a place for findings."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,9 @@ Z_UP_FROM_Y_UP = np.array([[1.0, 0, 0, 0], [0, 0, -1, 0], [0, 1, 0, 0], [0, 0, 0
 
 DEFAULT_REFINE = 2
 """Levels of subdivision: the edge of a cage's face becomes four, with points on the limit surface."""
+
+MOST_REFINED = 19_000_000
+"""Refined triangles of a stage up to which no mesh has to be refined less because of the others."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,15 @@ class Conversion:
         return out
 
 
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """What was noted while one gprim was read."""
+
+    findings: tuple[Finding, ...]
+    counts: tuple[tuple[tuple[str, str], int], ...]
+    refined_triangles: int
+
+
 @dataclass
 class ReadContext:
     """Handed from reader to reader while one snapshot is read.
@@ -69,6 +81,26 @@ class ReadContext:
     def count(self, code: str, sentence: str, times: int = 1) -> None:
         """Note something that may occur often; `sentence` gets the number of times in front."""
         self._counts[code, sentence] = self._counts.get((code, sentence), 0) + times
+
+    @property
+    def unrefined(self) -> bool:
+        """Whether subdivision is still far from the limit of a stage, so that how far a mesh is refined is its own affair."""
+        return self.refined_triangles < MOST_REFINED
+
+    def apart(self) -> "ReadContext":
+        """The same without what was noted."""
+        return replace(self, refined_triangles=0, _findings={}, _counts={})
+
+    def notes(self) -> "Notes":
+        """What was noted, without the stage."""
+        return Notes(tuple(self._findings), tuple(self._counts.items()), self.refined_triangles)
+
+    def take(self, notes: "Notes") -> None:
+        """Note what was noted elsewhere."""
+        self._findings.update(dict.fromkeys(notes.findings))
+        for (code, sentence), number in notes.counts:
+            self.count(code, sentence, number)
+        self.refined_triangles += notes.refined_triangles
 
     @property
     def findings(self) -> tuple[Finding, ...]:

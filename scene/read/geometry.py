@@ -7,7 +7,7 @@ recognised by their prim in the prototype, everything else by the hash of the ar
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from twinstage.scene.read.context import ReadContext
 from twinstage.scene.read.extents import check_extent
 from twinstage.scene.read.skel import Skin, Skins
 from twinstage.scene.snapshot import Prototype
+
+if TYPE_CHECKING:
+    from twinstage.scene.read.memo import ShapeMemo
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +65,12 @@ NOT_DRAWN = ("Volume", "ParticleField3DGaussianSplat")
 class PrototypeStore:
     """Reads the shape of gprims and keeps each distinct one once."""
 
-    def __init__(self, context: ReadContext, skins: Skins | None = None) -> None:
+    def __init__(
+        self, context: ReadContext, skins: Skins | None = None, memo: "ShapeMemo | None" = None
+    ) -> None:
+        """`memo`: what the last reading found; None: everything is read."""
         self.context = context
+        self.memo = memo
         self.skins = skins or Skins(context, [])
         self.prototypes: list[Prototype] = []
         self._shapes = shapes()
@@ -81,9 +88,39 @@ class PrototypeStore:
         skin = self.skins.find(prim)
         key = (str(shared.GetPath()), uv_name, skin.key if skin else ())
         if key not in self._by_prim:
-            data = self._read(prim, uv_name, skin)
-            self._by_prim[key] = -1 if data is None else self._add(str(prim.GetPath()), data)
+            if self.memo is not None and skin is None and self.context.unrefined:
+                self._by_prim[key] = self._remembered(self.memo, prim, uv_name)
+            else:
+                data = self._read(prim, uv_name, skin)
+                self._by_prim[key] = -1 if data is None else self._add(str(prim.GetPath()), data)
         return self._by_prim[key]
+
+    def _remembered(self, memo: "ShapeMemo", prim: Any, uv_name: str) -> int:
+        """As it was read before, where it is the same; else read, and kept for the next time."""
+        from twinstage.scene.read.memo import Known
+
+        known, layers, values = memo.find(self.context, prim, uv_name)
+        if known is None:
+            outer, self.context = self.context, self.context.apart()
+            try:
+                data = self._read(prim, uv_name, None)
+                told = self.context.notes()
+            finally:
+                self.context = outer
+            index = -1 if data is None else self._add(str(prim.GetPath()), data)
+            shape = None if index < 0 else self.prototypes[index]
+            memo.keep(prim, uv_name, Known(layers, values, shape, told))
+        else:
+            told, shape = known.told, known.shape
+            index = -1 if shape is None else self._known(shape)
+        self.context.take(told)
+        return index
+
+    def _known(self, shape: Prototype) -> int:
+        if shape.hash not in self._by_hash:
+            self._by_hash[shape.hash] = len(self.prototypes)
+            self.prototypes.append(shape)
+        return self._by_hash[shape.hash]
 
     def _read(self, prim: Any, uv_name: str, skin: Skin | None) -> MeshData | None:
         from pxr import Tf

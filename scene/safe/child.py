@@ -4,7 +4,8 @@ It loads the libraries once. On Linux it then forks for each file: the fork puts
 itself, tries the file, answers and ends, so no file can leave anything behind for the next. Elsewhere ("plain") the one
 process tries file after file, and the parent starts another after a fault.
 
-A request names its task as `module:function`; the function gets the request and returns what goes into the answer.
+A request names its task as `module:function`; the function gets the request and returns what goes into the answer. A task
+writes nothing, unless its request names folders that it may write in (`writes`) and how large a file may be (`file_bytes`).
 """
 
 import importlib
@@ -91,8 +92,8 @@ def _text(problem: Exception) -> str:
         return ""
 
 
-def limit_resources(memory: int, seconds: float) -> None:
-    """Limit this process: address space [bytes], processor time [s, for four cores], no core dumps, no files written."""
+def limit_resources(memory: int, seconds: float, file_bytes: int = 0) -> None:
+    """Limit this process: address space [bytes], processor time [s, for four cores], no core dumps, size of files written."""
     try:
         import resource
     except ImportError:  # not a POSIX system: the time limit of the parent remains
@@ -102,9 +103,21 @@ def limit_resources(memory: int, seconds: float) -> None:
         resource.RLIMIT_AS: memory,
         resource.RLIMIT_CPU: whole,
         resource.RLIMIT_CORE: 0,
-        resource.RLIMIT_FSIZE: 0,
+        resource.RLIMIT_FSIZE: file_bytes,
     }
     for kind, value in wanted.items():
+        _, hard = resource.getrlimit(kind)
+        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(kind, (value, value))
+
+
+def limit_address_space(memory: int) -> None:
+    """Limit this process's address space [bytes], and forbid core dumps: for children that live long."""
+    try:
+        import resource
+    except ImportError:
+        return
+    for kind, value in {resource.RLIMIT_AS: memory, resource.RLIMIT_CORE: 0}.items():
         _, hard = resource.getrlimit(kind)
         value = value if hard == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(kind, (value, value))
@@ -147,8 +160,8 @@ def _become_limited(request: dict[str, Any]) -> None:
             os.path.realpath(request["path"]),
             *request["roots"],
         ]
-        restrict_reads(places)
-    limit_resources(request["memory"], request["time_s"])
+        restrict_reads(places, request.get("writes", ()))
+    limit_resources(request["memory"], request["time_s"], request.get("file_bytes", 0))
 
 
 def _drain(answers: int, errors: int, deadline: float) -> tuple[bytes, bytes, bool]:
@@ -236,7 +249,7 @@ def serve(fork: bool) -> None:
             answer = _in_fork(request)
         else:
             if not limited:
-                limit_resources(request["memory"], 3600.0)
+                limit_resources(request["memory"], 3600.0, request.get("file_bytes", 0))
                 limited = True
             begun = time.monotonic()
             answer = attempt(request)

@@ -1,5 +1,7 @@
 """The Linux kernel's own wall (Landlock): this process can open only what lies below the named places, for ever.
 
+It reads there; it writes only in folders that are named for it.
+
 Called through `syscall`, as glibc has no wrappers; numbers and structures are those of linux/landlock.h. Where the kernel
 has no Landlock, `available` says so and the screen alone holds.
 """
@@ -16,6 +18,8 @@ _VERSION, _PATH_BENEATH, _NO_NEW_PRIVS = 1, 1, 38
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
 _READ = _EXECUTE | _READ_FILE | _READ_DIR
 _FILE_RIGHTS = _EXECUTE | _READ_FILE
+_REMOVE_DIR, _REMOVE_FILE, _MAKE_DIR, _MAKE_REG, _TRUNCATE = 1 << 4, 1 << 5, 1 << 7, 1 << 8, 1 << 14
+_WRITE = _READ_FILE | _READ_DIR | _WRITE_FILE | _REMOVE_DIR | _REMOVE_FILE | _MAKE_DIR | _MAKE_REG | _TRUNCATE
 _RIGHTS = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 5: (1 << 16) - 1}
 """All rights over the file system that each version of the interface knows."""
 _ALL_TCP, _ALL_SCOPES = 0b11, 0b11
@@ -48,8 +52,8 @@ def describe() -> str:
     )
 
 
-def restrict_reads(folders: Iterable[str]) -> bool:
-    """Let this process read below `folders` and what Python itself needs, write nothing and reach no network.
+def restrict_reads(folders: Iterable[str], writes: Iterable[str] = ()) -> bool:
+    """Let this process read below `folders` and what Python itself needs, write below `writes` alone, reach no network.
 
     False where the kernel cannot. It cannot be undone.
     """
@@ -69,6 +73,8 @@ def restrict_reads(folders: Iterable[str]) -> bool:
     try:
         for folder in dict.fromkeys([*system_places(), *folders]):
             _allow(libc, ruleset, folder)
+        for folder in writes:
+            _allow(libc, ruleset, folder, _WRITE & rules.fs)
         if libc.prctl(_NO_NEW_PRIVS, 1, 0, 0, 0):
             return False
         return bool(libc.syscall(_RESTRICT, ruleset, 0) == 0)
@@ -99,13 +105,13 @@ def _folders_in(home: str) -> list[str]:
     return sorted(entry.path for entry in os.scandir(home) if entry.is_dir())
 
 
-def _allow(libc: ctypes.CDLL, ruleset: int, place: str) -> None:
+def _allow(libc: ctypes.CDLL, ruleset: int, place: str, writing: int = 0) -> None:
     try:
         handle = os.open(place, os.O_PATH | os.O_CLOEXEC)
     except OSError:
         return
     try:
-        rights = _READ if os.path.isdir(place) else _FILE_RIGHTS
+        rights = writing or (_READ if os.path.isdir(place) else _FILE_RIGHTS)
         if place == "/dev/null":
             rights |= _WRITE_FILE
         rule = _PathBeneath(access=rights, parent=handle)

@@ -44,6 +44,8 @@ class Screened:
     made: tuple[Any, ...]
     findings: tuple[Finding, ...]
     clean: tuple[Stamp, ...] | None
+    documents: tuple[str, ...] = ()
+    """MaterialX documents that layers were made of."""
 
 
 def screen(file: Path, allowed: AllowedFolders, mtlx_text: MtlxText | None = None) -> Screened:
@@ -67,7 +69,12 @@ def screen(file: Path, allowed: AllowedFolders, mtlx_text: MtlxText | None = Non
     with Ar.ResolverContextBinder(context), Sdf.ChangeBlock():
         run.visit_all(root)
     return Screened(
-        root, tuple(run.layers.values()), tuple(run.made), tuple(dict.fromkeys(run.findings)), run.stamps()
+        root,
+        tuple(run.layers.values()),
+        tuple(run.made),
+        tuple(dict.fromkeys(run.findings)),
+        run.stamps(),
+        run.documents,
     )
 
 
@@ -103,6 +110,11 @@ class _Screen:
             return None
         files = {outer_file(layer.realPath) for layer in self.layers.values()}
         return tuple(stamp(file) for file in sorted(files))
+
+    @property
+    def documents(self) -> tuple[str, ...]:
+        """MaterialX documents, sorted."""
+        return tuple(sorted(self._mtlx))
 
     def _enqueue(self, layer: Any) -> None:
         if layer is not None and layer.identifier not in self.layers:

@@ -17,6 +17,7 @@ from twinstage.sync.access.audit import Audit, Write
 from twinstage.sync.access.buckets import AddressBuckets, Bucket, is_loopback
 from twinstage.sync.access.choices import AccessChoices
 from twinstage.sync.access.cookies import CookieJar
+from twinstage.sync.access.embedding import Embedders
 from twinstage.sync.access.limits import Limits
 from twinstage.sync.access.origins import Origins
 from twinstage.sync.access.roles import LOCAL, Identity, Refusal, Role
@@ -52,6 +53,7 @@ class Access:
         key: bytes = b"",
         limits: Limits | None = None,
         origins: Origins | None = None,
+        embed: Embedders | None = None,
         clock: Clock | None = None,
         audit: Write | None = None,
     ) -> None:
@@ -59,6 +61,7 @@ class Access:
         self.jar = CookieJar(key)
         self.limits = limits or Limits()
         self.origins = origins or Origins()
+        self.embed = Embedders() if embed is None else embed
         self.counts = Counts()
         self._clock = clock or SystemClock()
         self.audit = Audit(self.now, audit)
@@ -244,13 +247,18 @@ def open_access(
     audit: Write | None = None,
 ) -> Access:
     """The access that a user chose; UserError where the token file cannot be used."""
-    origins = Origins(choices.origins)
+    origins, embed = Origins(choices.origins), Embedders(choices.embed)
     limits = limits or choices.limits
     if choices.tokens is None:
-        return Access(limits=limits, origins=origins, clock=clock, audit=audit)
-    tokens = WatchedTokens(choices.tokens)
+        return Access(limits=limits, origins=origins, embed=embed, clock=clock, audit=audit)
     return Access(
-        tokens, key=cookie_key(choices.tokens), limits=limits, origins=origins, clock=clock, audit=audit
+        WatchedTokens(choices.tokens),
+        key=cookie_key(choices.tokens),
+        limits=limits,
+        origins=origins,
+        embed=embed,
+        clock=clock,
+        audit=audit,
     )
 
 

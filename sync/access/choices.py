@@ -6,6 +6,7 @@ from pathlib import Path
 
 from twinstage.base.errors import UserError
 from twinstage.sync.access.buckets import is_loopback
+from twinstage.sync.access.embedding import Embedders
 from twinstage.sync.access.limits import Limits
 from twinstage.sync.access.origins import Origins
 
@@ -22,6 +23,7 @@ class AccessChoices:
     origins: tuple[str, ...] = ()
     max_clients: int | None = None
     max_clients_by_address: int | None = None
+    embed: tuple[str, ...] = ()
 
     @property
     def limits(self) -> Limits:
@@ -42,6 +44,7 @@ class AccessChoices:
         self._contradictions()
         self._exposed(host)
         Origins(self.origins)
+        Embedders(self.embed)
         self.tls()
         if self.tokens is not None:
             from twinstage.sync.access.store import read_tokens

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from twinstage.sync.access import urls
 from twinstage.sync.access.access import Access, offered_token
 from twinstage.sync.access.cookies import cookie_name, read_cookie
+from twinstage.sync.access.embedding import FILES
 from twinstage.sync.access.roles import CALLER, Identity, Refusal, Role
 from twinstage.sync.access.routes import Routes
 
@@ -84,6 +85,8 @@ class Gate:
     def _denied(self, method: str, path: str, who: Identity | Refusal | None) -> Refusal | None:
         line = self._routes.line(method, path)
         if line is not None and line.role is None:
+            return None
+        if self._access.embed and path in FILES and method in _HARMLESS:
             return None
         if isinstance(who, Refusal):
             return who

@@ -3,37 +3,38 @@
 Programs send no `Origin` header; a browser always does with a websocket, and with what changes something.
 """
 
+import re
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from twinstage.base.errors import UserError
 
+_HOST = re.compile(r"[a-z0-9_.:-]+")  # it goes into a policy: no pattern, no separator
 _PORTS = {"http": 80, "https": 443}
 
 
-def parse_origin(text: str) -> str:
+def parse_origin(text: str, option: str = "--allow-origin") -> str:
     """`https://name[:port]` in lower case, without a default port. UserError for anything else, `*` included."""
     try:
         parts = urlsplit(text.strip().lower())
         port = parts.port
     except ValueError:
-        raise UserError(_sentence(text)) from None
+        raise UserError(_sentence(text, option)) from None
     if (
         parts.scheme not in _PORTS
-        or not parts.hostname
+        or parts.hostname is None
+        or not _HOST.fullmatch(parts.hostname)
         or parts.path.strip("/")
         or parts.query
         or parts.username
     ):
-        raise UserError(_sentence(text))
+        raise UserError(_sentence(text, option))
     name = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     return f"{parts.scheme}://{name}" + ("" if port in (None, _PORTS[parts.scheme]) else f":{port}")
 
 
-def _sentence(text: str) -> str:
-    return (
-        f"--allow-origin {text!r} is no origin; one like https://panel.example.com was expected, each by name"
-    )
+def _sentence(text: str, option: str) -> str:
+    return f"{option} {text!r} is no origin; one like https://panel.example.com was expected, each by name"
 
 
 class Origins:

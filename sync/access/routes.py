@@ -28,7 +28,12 @@ _OWN = (
     Line("GET POST DELETE", "/api/session", PUBLIC),
     Line("WEBSOCKET", "/ws", PUBLIC),  # asks for the token in its first message
 )
-_VIEWER = (Line("GET", "/", Role.VIEWER), Line("GET", "/client/{name}", Role.VIEWER))
+_VIEWER = (
+    Line("GET", "/", Role.VIEWER),
+    Line("GET", "/client/{name}", Role.VIEWER),
+    Line("GET", "/embed", Role.VIEWER),  # for anybody where it may be framed (`embedding`)
+    Line("GET", "/embed/twin-view.js", PUBLIC),
+)
 _DATA = tuple(
     Line(operation.method, path, PUBLIC if operation.role == "anyone" else ROLES[operation.role])
     for operation in OPERATIONS

@@ -5,24 +5,28 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from inspect import isawaitable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from pydantic import BaseModel
 
 from twinstage.sync.api.bindings import BindingSource
+from twinstage.sync.api.browse import BrowseSource
 from twinstage.sync.api.datasets import DatasetSource
 from twinstage.sync.api.health import Health, HealthSource
 from twinstage.sync.api.history import HistorySource
 from twinstage.sync.api.operation import Refused
 from twinstage.sync.api.past import PastSource
 from twinstage.sync.api.playback import PlaybackSource
+from twinstage.sync.api.preview import PreviewSource
 from twinstage.sync.api.prims import PrimSource
 from twinstage.sync.api.records import AssetSource
 from twinstage.sync.api.values import ValueSource
+from twinstage.sync.messages import SERVES
 
 if TYPE_CHECKING:
     from twinstage.sync.alarms import AlarmSource
 
+T = TypeVar("T")
 Call = Callable[..., Awaitable[BaseModel]]
 """Takes what is asked, and the body where there is one."""
 Calls = Mapping[str, Call]
@@ -55,6 +59,7 @@ class Sources:
     history: HistorySource | None = None
     assets: AssetSource | None = None
     datasets: DatasetSource | None = None
+    browse: BrowseSource | None = None
     package: PackageSource | None = None
     playback: PlaybackSource | None = None
     past: PastSource | None = None
@@ -69,13 +74,20 @@ _NO = {
     "past": "this server keeps no history; `twinstage serve --history` makes one",
     "assets": "the contract of this twin names no asset records",
     "datasets": "this server shows no datasets; `twinstage serve --datasets` names their folder",
+    "preview": "this server tries no recipe; `twinstage synth preview` does",
     "alarms": "the contract of this twin has no alarms",
 }
 
 
+def served(sources: Sources | None, **more: bool) -> tuple[str, ...]:
+    """Parts of the interface that are there, as `messages.SERVES` names them; `more`: those that are no source."""
+    here = set() if sources is None else {name for name in SERVES if getattr(sources, name, None) is not None}
+    return tuple(name for name in SERVES if name in here or more.get(name))
+
+
 def calls_of(sources: Sources, alarms: "AlarmSource | None" = None) -> dict[str, Call]:
     """Operations whose answer is a model."""
-    s, history, datasets = sources, Gate(), Gate()
+    s, history = sources, Gate()
     return {
         "getHealth": alive,
         "getReadiness": _here(s.health, "readiness", "", takes=0),
@@ -92,10 +104,8 @@ def calls_of(sources: Sources, alarms: "AlarmSource | None" = None) -> dict[str,
         "getReadingsAsOf": _away(history, s.history, "get_as_of", "history"),
         "getChart": _away(history, s.history, "get_chart", "history"),
         "listPastAlarms": _here(s.past, "alarms", "past"),
-        "listDatasets": _away(datasets, s.datasets, "list_datasets", "datasets"),
-        "getDataset": _away(datasets, s.datasets, "get_dataset", "datasets"),
-        "listRecords": _away(datasets, s.datasets, "list_records", "datasets"),
-        "getRecord": _away(datasets, s.datasets, "get_record", "datasets"),
+        **dataset_calls(s.datasets, s.browse),
+        **preview_calls(None),
         "getPlayback": _here(s.playback, "get_playback", "playback", takes=0),
         "controlPlayback": _ordered(s.playback),
         **_alarm_calls(alarms),
@@ -105,6 +115,38 @@ def calls_of(sources: Sources, alarms: "AlarmSource | None" = None) -> dict[str,
 async def alive(*asked: Any) -> Health:
     """Whether the server lives."""
     return Health()
+
+
+def dataset_calls(datasets: DatasetSource | None, browse: BrowseSource | None) -> dict[str, Call]:
+    """Operations about datasets whose answer is a model."""
+    gate = Gate()
+    return {
+        "listDatasets": _away(gate, datasets, "list_datasets", "datasets"),
+        "getDataset": _away(gate, datasets, "get_dataset", "datasets"),
+        "listRecords": _away(gate, datasets, "list_records", "datasets"),
+        "getRecord": _away(gate, datasets, "get_record", "datasets"),
+        "describeDataset": _away(gate, browse, "describe", "datasets"),
+        "searchPictures": _away(gate, browse, "search", "datasets"),
+        "getFacets": _away(gate, browse, "facets", "datasets"),
+        "listFrameNumbers": _away(gate, browse, "numbers", "datasets"),
+        "getFrameNotes": _away(gate, browse, "notes", "datasets"),
+        "verifyFrame": _away(Gate(at_once=1), browse, "findings", "datasets"),
+    }
+
+
+def preview_calls(preview: PreviewSource | None) -> dict[str, Call]:
+    """Operations about a recipe that is tried, whose answer is a model."""
+    frames = Gate(at_once=2, most_waiting=200)
+
+    async def save(*asked: Any) -> BaseModel:
+        made: BaseModel = await asyncio.to_thread(_method(preview, "save", "preview"), asked[-1])
+        return made
+
+    return {
+        "getPreview": _away(Gate(), preview, "describe", "preview"),
+        "getPreviewFrame": _away(frames, preview, "frame", "preview"),
+        "savePreview": save,
+    }
 
 
 def _alarm_calls(alarms: "AlarmSource | None") -> dict[str, Call]:
@@ -142,7 +184,7 @@ class Gate:
         self._most = at_once + most_waiting
         self._inside = 0
 
-    async def run(self, work: Callable[..., BaseModel], *asked: Any) -> BaseModel:
+    async def run(self, work: Callable[..., T], *asked: Any) -> T:
         """The answer of `work`, which runs on another thread. Raises Refused (503)."""
         if self._inside >= self._most:
             raise Refused(503, "too many ask for the same kind of thing at the same time; ask again")

@@ -179,7 +179,8 @@ OPERATIONS = (
         "Edits",
         "The edits as a USD layer",
         media=("model/vnd.usda",),
-        description="The twin's `ui` layer alone, for a designer to look at or to put above the stage.",
+        description="The twin's `ui` layer alone, for a designer to look at or to put above the stage. Poses are in the "
+        "ops that the stage has; `?who=true` says who edited each prim last, and when.",
     ),
     Operation(
         "getBindingsFile",

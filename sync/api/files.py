@@ -9,14 +9,18 @@ from fastapi import FastAPI, Request
 from fastapi.responses import FileResponse, Response
 
 from twinstage.base.errors import UserError
-from twinstage.sync.api.calls import Sources
-from twinstage.sync.api.datasets import IMAGE_TYPES, ImageAsk
+from twinstage.sync.api.browse import BrowseSource, FrameAsk, ShownAsk, ThumbnailAsk
+from twinstage.sync.api.calls import Gate, Sources
+from twinstage.sync.api.datasets import IMAGE_TYPES, DatasetSource, ImageAsk
 from twinstage.sync.api.http import asked_of
 from twinstage.sync.api.openapi import document_text
-from twinstage.sync.api.operation import Refused
+from twinstage.sync.api.operation import Model, Refused
 from twinstage.sync.api.page import POLICY, page
 from twinstage.sync.api.past import MEDIA, REVISION, UNTIL, PastAsk
+from twinstage.sync.api.preview import PreviewAsk, PreviewPictureAsk, PreviewSource
 from twinstage.sync.api.table import BY_ID
+
+_NO_DATASETS = "this server shows no datasets; `twinstage serve --datasets` names their folder"
 
 
 def add_file_routes(app: FastAPI, sources: Sources) -> None:
@@ -34,17 +38,6 @@ def add_file_routes(app: FastAPI, sources: Sources) -> None:
         answer.held = made  # type: ignore[attr-defined] # the file is there until it is sent
         return answer
 
-    async def image(request: Request) -> Response:
-        if sources.datasets is None:
-            raise Refused(
-                404, "this server shows no datasets; `twinstage serve --datasets` names their folder"
-            )
-        asked = asked_of(ImageAsk, request.path_params, request.query_params.multi_items())
-        path = await asyncio.to_thread(sources.datasets.image_file, asked)
-        return FileResponse(
-            path, media_type=IMAGE_TYPES[path.suffix.lower()], headers={"Cache-Control": "no-cache"}
-        )
-
     async def past(request: Request) -> Response:
         if sources.past is None:
             raise Refused(404, "this server keeps no history; `twinstage serve --history` makes one")
@@ -59,7 +52,67 @@ def add_file_routes(app: FastAPI, sources: Sources) -> None:
     app.add_api_route(BY_ID["getPast"].path, past, methods=["GET", "HEAD"])
     for path in BY_ID["getPackage"].paths:
         app.add_api_route(path, package, methods=["GET", "HEAD"])
+    add_dataset_files(app, sources.datasets, sources.browse)
+    add_preview_files(app, None)
+
+
+def add_dataset_files(app: FastAPI, datasets: DatasetSource | None, browse: BrowseSource | None) -> None:
+    """Images of datasets, and what is made of them."""
+    doors = Gate(at_once=4, most_waiting=400)
+
+    async def image(request: Request) -> Response:
+        if datasets is None:
+            raise Refused(404, _NO_DATASETS)
+        asked = asked_of(ImageAsk, request.path_params, request.query_params.multi_items())
+        path = await asyncio.to_thread(datasets.image_file, asked)
+        return FileResponse(
+            path, media_type=IMAGE_TYPES[path.suffix.lower()], headers={"Cache-Control": "no-cache"}
+        )
+
+    def dataset_files(name: str, ask: type[Model], method: str, kind: str) -> None:
+        """The route of an operation whose answer is made of a dataset's file."""
+
+        async def made(request: Request) -> Response:
+            if browse is None:
+                raise Refused(404, _NO_DATASETS)
+            asked = asked_of(ask, request.path_params, request.query_params.multi_items())
+            try:
+                data = await doors.run(getattr(browse, method), asked)
+            except UserError as error:
+                raise Refused(422, str(error)) from None
+            kept = "private, max-age=31536000, immutable" if getattr(asked, "v", "") else "no-cache"
+            headers = {"Cache-Control": kept}
+            if isinstance(data, bytes):
+                return Response(data, media_type=kind, headers=headers)
+            return FileResponse(data, media_type=kind, headers=headers, filename=data.name)
+
+        app.add_api_route(BY_ID[name].path, made, methods=["GET", "HEAD"])
+
+    dataset_files("getThumbnail", ThumbnailAsk, "thumbnail", "image/jpeg")
+    dataset_files("getShownImage", ShownAsk, "shown", "image/png")
+    dataset_files("getFrameLayer", FrameAsk, "layer", "model/vnd.usda")
     app.add_api_route(BY_ID["getDatasetImage"].path, image, methods=["GET", "HEAD"])
+
+
+def add_preview_files(app: FastAPI, preview: PreviewSource | None) -> None:
+    """Pictures of a recipe that is tried, and its text."""
+    doors = Gate(at_once=2, most_waiting=200)
+
+    def route(name: str, ask: type[Model], method: str, kind: str) -> None:
+        async def made(request: Request) -> Response:
+            if preview is None:
+                raise Refused(404, "this server tries no recipe; `twinstage synth preview` does")
+            asked = asked_of(ask, request.path_params, request.query_params.multi_items())
+            try:
+                data = await doors.run(getattr(preview, method), asked)
+            except UserError as error:
+                raise Refused(422, str(error)) from None
+            return Response(data, media_type=kind, headers={"Cache-Control": "no-store"})
+
+        app.add_api_route(BY_ID[name].path, made, methods=["GET", "HEAD"])
+
+    route("getPreviewPicture", PreviewPictureAsk, "picture", "image/png")
+    route("getPreviewRecipe", PreviewAsk, "text", "application/yaml")
 
 
 def add_document_routes(app: FastAPI) -> None:

@@ -36,6 +36,7 @@ _TAGS = {
     "Bindings": "What moves what.",
     "Asset records": "What a CMDB or ERP says.",
     "Datasets": "Labelled training data that was made.",
+    "Preview": "A recipe before a dataset is made of it.",
     "Edits": "What people change (docs/commands.md).",
     "Scene": "What viewers load, and the stage as files.",
     "Cameras": "Pictures of the running twin.",

@@ -1,6 +1,6 @@
 """The twin as it was, for one viewer: poses, styles and values of a moment, and the alarms of then. The twin goes on meanwhile.
 
-Only where the twin keeps a history (`serve --history`).
+Where the twin keeps a history (`serve --history`), and of a recording that is played (`open`), which knows of no alarms.
 """
 
 from dataclasses import dataclass
@@ -8,11 +8,15 @@ from typing import Protocol
 
 from pydantic import Field
 
+from twinstage.base.clock import NS
+from twinstage.base.errors import UserError
 from twinstage.sync.api.alarms import Alarms
 from twinstage.sync.api.history import Moment
 from twinstage.sync.api.operation import Model, Operation
 
 MOST_TICKS = 1200
+MOST_BYTES = 16 << 20
+"""Of an answer; it is cut off behind them [B]."""
 MEDIA = "application/vnd.twin.v1"
 REVISION = "twin-revision"
 UNTIL = "twin-until-ns"
@@ -24,7 +28,10 @@ class PastAsk(Model):
     at: Moment = Field(
         description="A date and time with its zone, or seconds from the beginning of the history."
     )
-    to: Moment | None = Field(None, description="Ticks up to there, too; by default that one moment.")
+    to: Moment | None = Field(
+        None,
+        description="Ticks up to there, too, backwards where it is before `at`; by default that one moment.",
+    )
     hz: float = Field(10.0, ge=1e-6, le=60, description="Ticks a second of the span, of the twin's time.")
 
 
@@ -44,6 +51,16 @@ class PastTicks:
     data: bytes
     revision: int
     until_ns: int
+
+
+def step_of(asked: PastAsk, span_ns: int) -> int:
+    """Time between two ticks [ns]. UserError where the span has too many."""
+    step = max(round(NS / asked.hz), 1)
+    if abs(span_ns) // step >= MOST_TICKS:
+        raise UserError(
+            f"{abs(span_ns) / NS:g} s at {asked.hz:g} ticks a second are more than {MOST_TICKS} ticks; ask for fewer"
+        )
+    return step
 
 
 class PastSource(Protocol):
@@ -68,8 +85,8 @@ OPERATIONS = (
         media=(MEDIA,),
         errors=(404, 503),
         description="Frames of docs/protocol.md, section 5, back to back: a keyframe of the moment, then, with `to`, a tick "
-        f"each 1/`hz` s, at most {MOST_TICKS} and 16 MiB; `tick_ns` is its moment. Header `{REVISION}`: of the scene that "
-        f"the ids are of; `{UNTIL}`: the moment of the last tick. What no binding drives stands as it does now.",
+        f"each 1/`hz` s, on or back to there, at most {MOST_TICKS} and 16 MiB; `tick_ns` is its moment. Header `{REVISION}`: "
+        f"of the scene of the ids; `{UNTIL}`: the moment of the last tick. What no binding drives stands as it does now.",
     ),
     Operation(
         "listPastAlarms",

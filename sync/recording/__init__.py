@@ -7,8 +7,9 @@
     document   a scene document -> a snapshot without geometry, for a hub
     archive    a recording opened: scenes, files, ticks from any moment on
     playback   an archive -> a hub, with pause, seek, speed and loop
+    past       any moment or span of an archive for one viewer, on and back
     foxglove   transforms and scene entities for other programs
     page       a recording -> one HTML page
 
-`writer`, `reader` and `archive` touch files; nothing here reads a clock.
+`writer`, `reader` and `archive` touch files, `past` works on another thread; nothing here reads a clock.
 """

@@ -63,6 +63,7 @@ class Answers:
             "asset": self._asset,
             "http": self._http,
             "command": self._command,
+            "control": self._control,
         }.get(str(ask.get("op")))
         if work is None:
             return pack({"error": f"there is no question {ask.get('op')!r}", "status": 404})
@@ -118,6 +119,7 @@ class Answers:
             "n": self._publisher.n,
             "edits": hub.edits(),
             "events": hub.events,
+            "serves": hub.serves,
             "ns": str(self._clock.now_ns()),
             "told": [message for n, message in self._publisher.told if n > missed],
             "same": f"state.{hub.revision}.{hub.seq}.{base}",
@@ -172,6 +174,16 @@ class Answers:
         take(fields, self._who(ask), told, int(asyncio.get_running_loop().time() * 1e9))
         async with asyncio.timeout(COMMAND_S):
             return {}, m.to_text(await done).encode()
+
+    async def _control(self, ask: dict[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
+        """What a relay's client did with a control of a program, as if it had been done here."""
+        take = self._hub.take_control
+        if take is None:
+            return {"error": "controls do not work through this server", "status": 404}, b""
+        fields: dict[str, Any] = dict(ask["fields"])
+        refused: list[str] = []
+        take(fields, self._who(ask), refused.append, int(asyncio.get_running_loop().time() * 1e9))
+        return {"refused": refused[0] if refused else None}, b""
 
     async def _http(self, ask: dict[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
         """A call, as if the relay's client had made it here; this server's own gate decides whether its role may."""

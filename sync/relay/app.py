@@ -19,6 +19,7 @@ from twinstage.sync.relay.choices import NatsChoices
 from twinstage.sync.relay.forward import Forward
 from twinstage.sync.relay.joined import Joined
 from twinstage.sync.relay.link import Link, Through, whole
+from twinstage.sync.relay.whole import Whole
 from twinstage.sync.server import FileSource, create_app
 
 MetricsOf = Callable[["Relay"], tuple[bytes, str]]
@@ -41,19 +42,21 @@ class Relay:
     ) -> None:
         """`join`: several twins instead of one, NATS subjects by the prim path below which a twin is shown."""
         self.forward: Forward | None = None
+        self.whole: Whole | None = None
         self.hub: Hub
         files: FileSource
         time: Clock = clock or SystemClock()
         if join:
             joined = Joined(choices, join, clock=clock, through=through)
             self.links = {part.prefix: part.link for part in joined.parts}
-            self.hub, files = joined.hub, joined
+            self.hub, files, self.whole = joined.hub, joined, joined.whole
         else:
             link = Link(choices, clock=clock, through=through)
             self.links = {"twin": link}
             self.hub, files, time = link.hub, link.files, link.clock
             self.forward = Forward(link.asker)
             self.hub.take_command, self.hub.edits = self.forward.take_command, lambda: link.edge.edits
+            self.hub.take_control = self.forward.take_control
         self.access = access or Access(clock=clock)
         page = metrics
         self.app: FastAPI = create_app(
@@ -108,6 +111,8 @@ class Relay:
         add_call(app, BY_ID["getReadiness"], ready)
         if self.forward is not None:
             self.forward.add_routes(app)
+        if self.whole is not None:
+            self.whole.add_routes(app)
 
 
 def _status_of(link: Link) -> Mapping[str, Any]:

@@ -248,6 +248,8 @@ class Edge:
     ) -> None:
         """In one go: no client sees anything in between."""
         hub = self.hub
+        served = head.get("serves")
+        hub.serves = None if served is None else tuple(str(name) for name in served)
         if scene is not None:
             fetched, mirror = scene
             self._files.scene_is(fetched, mirror.files)

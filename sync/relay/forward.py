@@ -19,6 +19,7 @@ from twinstage.sync.relay.bus import NoAnswer
 CALL_TIMEOUT_S = 15.0
 MOST_AT_ONCE = 32
 MOST_ANSWER = 32 << 20
+AWAY = "the twin cannot be reached now: this relay shows its last state, and cannot answer that"
 _PASSED = ("accept", "content-type", "if-none-match")
 _DOUBT = "the relay could not pass this on, and nobody knows whether it was done: "
 _REFUSALS = {400: ("invalid", ""), 403: ("forbidden", ""), 404: ("refused", "")}
@@ -45,7 +46,7 @@ class Forward:
     async def call(self, request: Request) -> Response:
         """One call."""
         if self._inside >= MOST_AT_ONCE:
-            return _sorry(503, "too many ask this relay's twin at the same time; ask again")
+            return sorry(503, "too many ask this relay's twin at the same time; ask again")
         self._inside += 1
         self.calls += 1
         try:
@@ -53,30 +54,73 @@ class Forward:
             async for chunk in request.stream():
                 body += chunk
                 if len(body) > MOST_BYTES:
-                    return _sorry(413, f"the body is longer than {MOST_BYTES} bytes")
+                    return sorry(413, f"the body is longer than {MOST_BYTES} bytes")
             return await self._passed_on(request, bytes(body))
         except Refusal as error:
-            return _sorry(error.status, str(error))
+            return sorry(error.status, str(error))
         except (TimeoutError, NoAnswer):
             self.failed += 1
-            return _sorry(
-                503, "the twin cannot be reached now: this relay shows its last state, and cannot answer that"
-            )
+            return sorry(503, AWAY)
         finally:
             self._inside -= 1
 
     async def _passed_on(self, request: Request, body: bytes) -> Response:
+        headers = [(name, request.headers[name]) for name in _PASSED if name in request.headers]
+        path, query = request.url.path, request.url.query
+        status, told, data = await self._asked(request.method, path, query, caller(), body, headers)
+        return Response(data, status_code=status, headers=told)
+
+    async def asked(
+        self, method: str, path: str, query: str, who: Identity, body: bytes = b""
+    ) -> tuple[int, dict[str, str], bytes]:
+        """Status, headers and body of a call. Raises Refusal, NoAnswer, TimeoutError."""
+        if self._inside >= MOST_AT_ONCE:
+            raise Refusal(503, "too many ask this relay's twin at the same time; ask again")
+        self._inside += 1
+        self.calls += 1
+        try:
+            headers = [("content-type", "application/json")] if body else []
+            return await self._asked(method, path, query, who, body, headers)
+        finally:
+            self._inside -= 1
+
+    async def _asked(
+        self, method: str, path: str, query: str, who: Identity, body: bytes, headers: list[tuple[str, str]]
+    ) -> tuple[int, dict[str, str], bytes]:
         ask = {
             "op": "http",
-            "method": request.method,
-            "path": request.url.path,
-            "query": request.url.query,
-            "headers": [(name, request.headers[name]) for name in _PASSED if name in request.headers],
-            "who": described(caller()),
+            "method": method,
+            "path": path,
+            "query": query,
+            "headers": headers,
+            "who": described(who),
         }
         head, data = await self._asker.ask(ask, body, timeout_s=CALL_TIMEOUT_S, most=MOST_ANSWER)
-        headers: Mapping[str, str] = {str(name): str(value) for name, value in head.get("headers", [])}
-        return Response(data, status_code=int(head["status"]), headers=dict(headers))
+        return int(head["status"]), {str(name): str(value) for name, value in head.get("headers", [])}, data
+
+    def take_control(
+        self, fields: Mapping[str, Any], who: Identity, refuse: Callable[[str], None], now_ns: int
+    ) -> None:
+        """A hub's `take_control`: the twin takes it, or says why not."""
+        if len(self._commands) >= MOST_AT_ONCE:
+            refuse("too many ask this relay's twin at the same time; ask again")
+            return
+        task = asyncio.ensure_future(self._control(fields, who, refuse))
+        self._commands.add(task)
+        task.add_done_callback(self._commands.discard)
+
+    async def _control(self, fields: Mapping[str, Any], who: Identity, refuse: Callable[[str], None]) -> None:
+        ask = {"op": "control", "who": described(who), "fields": dict(fields)}
+        try:
+            head, _ = await self._asker.ask(ask, timeout_s=CALL_TIMEOUT_S, most=MOST_BYTES)
+        except Refusal as error:
+            refuse(str(error))
+        except (NoAnswer, TimeoutError) as error:
+            self.failed += 1
+            refuse(f"{_DOUBT}{error}")
+        else:
+            if head.get("refused"):
+                refuse(str(head["refused"]))
 
     def take_command(
         self, fields: Mapping[str, Any], who: Identity, say: Callable[[m.Answer], None], now_ns: int
@@ -122,5 +166,5 @@ def described(who: Identity) -> dict[str, Any]:
     return {"name": who.name, "role": who.role.word, "token": who.token_id, "address": who.address}
 
 
-def _sorry(status: int, sentence: str) -> Response:
+def sorry(status: int, sentence: str) -> Response:
     return JSONResponse({"error": sentence}, status_code=status, headers=_FRESH)

@@ -1,7 +1,7 @@
 """A relay of several twins: each is followed as by a relay of its own, and all are served as one scene.
 
 The whole has an epoch of this relay's own, so a client that moves to another joined relay takes everything anew there. Commands
-go to the twin that they are for (`orders`); calls are not passed on: nobody knows which twin they are for.
+go to the twin that they are for (`orders`), calls to those that they are about (`whole`).
 """
 
 import asyncio
@@ -22,6 +22,7 @@ from twinstage.sync.relay.join import Place, at_home, check_prefixes, join_docum
 from twinstage.sync.relay.link import Link, Through, whole
 from twinstage.sync.relay.mirror import blank, read_mirror
 from twinstage.sync.relay.orders import Orders
+from twinstage.sync.relay.whole import SERVES, Whole
 from twinstage.sync.tiers import Tier
 
 _PERIOD_S = 1 / 60
@@ -60,6 +61,9 @@ class Part:
         hub = self._joined.hub
         if name == "edit":
             data = self._joined.orders.told(self.prefix, data)
+        elif name == "overlay":  # who shows them asks for the set, which is that of all
+            self._joined.whole.overlays += 1
+            data = {"version": self._joined.whole.overlays}
         hub.event(
             name, {**data, "twin": self.prefix}, hub.events + (data["count"] if name == "missed" else 1)
         )
@@ -89,6 +93,8 @@ class Joined:
         ]
         self.orders = Orders({part.prefix: part.link for part in self.parts})
         self.hub.take_command, self.hub.edits = self.orders.take_command, self.orders.edits
+        self.whole = Whole(self.orders.forwards, self.orders.here, self.orders.owner)
+        self.hub.take_control = self.whole.take_control
 
     def look_who_is_there(self) -> None:
         """What holds of the parts holds of the whole; several twins are away since the first of them is."""
@@ -131,6 +137,8 @@ class Joined:
             mirror.snapshot, mirror.signals, mirror.bindings, epoch=mirror.epoch, revision=mirror.revision
         )
         self.hub.closed_for = ""
+        served = [part.link.hub.serves for part in ready.values()]
+        self.hub.serves = tuple(name for name in SERVES if any(one is None or name in one for one in served))
         self.orders.at_home = frozenset(
             prefix for prefix, one in documents.items() if at_home(prefix, one["nodes"]["path"])
         )

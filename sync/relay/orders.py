@@ -26,7 +26,7 @@ class Orders:
 
     def __init__(self, links: Mapping[str, Link]) -> None:
         self._links = links
-        self._forwards = {prefix: Forward(link.asker) for prefix, link in links.items()}
+        self.forwards = {prefix: Forward(link.asker) for prefix, link in links.items()}
         self._versions = Versions()
         self.at_home: frozenset[str] = frozenset()
         """Prefixes of twins whose prims have the same paths here as there."""
@@ -47,7 +47,7 @@ class Orders:
             {
                 **one,
                 "version": self._versions.whole(prefix, one["version"]),
-                "edits": [[self._here(prefix, path), name] for path, name in one["edits"]],
+                "edits": [[self.here(prefix, path), name] for path, name in one["edits"]],
             }
             for one in data.get("transactions", ())
         ]
@@ -72,7 +72,7 @@ class Orders:
                     self._last.popitem(last=False)
             say(self._in_whole(prefix, answer))
 
-        self._forwards[prefix].take_command(asked, who, answered, now_ns)
+        self.forwards[prefix].take_command(asked, who, answered, now_ns)
 
     # ------------------------------------------------------------------ there
 
@@ -108,6 +108,13 @@ class Orders:
             asked["base"] = self._versions.known(prefix, asked["base"])
         return prefix, asked
 
+    def owner(self, path: str) -> tuple[str, str] | None:
+        """The twin of a prim, and the prim's path there; None where it is in none."""
+        try:
+            return self._owner(path)
+        except _Unclear:
+            return None
+
     def _edits(self, edits: list[Any], prefixes: set[str]) -> Iterable[Any]:
         for edit in edits:
             if isinstance(edit, dict) and isinstance(edit.get("path"), str):
@@ -133,7 +140,7 @@ class Orders:
         link = self._links[prefix]
         self._versions.heard(prefix, link.hub.epoch, max(version, link.edge.edits))
 
-    def _here(self, prefix: str, path: str) -> str:
+    def here(self, prefix: str, path: str) -> str:
         """A prim's path in the whole; "" is none."""
         return prefix + path if path and prefix not in self.at_home else path
 
@@ -152,7 +159,7 @@ class Orders:
                 path, version = current.get("path", ""), int(current.get("version", 0))
                 answer.current = {
                     **current,
-                    "path": self._here(prefix, path),
+                    "path": self.here(prefix, path),
                     "version": self._versions.whole(prefix, version),
                 }
             return self._numbered(answer)

@@ -75,7 +75,8 @@ def test_doctor_checks_a_twin(cell: Path) -> None:
 def test_assets_check_of_the_bundled_cell(cell: Path) -> None:
     done = _run("assets", "check", cell / "workcell.usda", "--json")
     assert done.returncode == 0, done.stdout
-    assert [f for f in json.loads(done.stdout) if f["severity"] == "error"] == []
+    (file,) = json.loads(done.stdout)["files"]
+    assert [f for f in file["findings"] if f["severity"] == "error"] == []
 
 
 def test_assets_check_finds_faults_and_exits_1(tmp_path: Path) -> None:
@@ -115,7 +116,8 @@ def test_assets_label_takes_answers_from_a_pipe_and_check_agrees(tmp_path: Path)
     assert labels == {"/Yard/Crate_0": ["crate"], "/Yard/Crate_1": ["crate"], "/Yard/Tank": ["tank"]}
     checked = _run("assets", "check", out, "--json")
     assert checked.returncode == 0, checked.stdout
-    assert not [f for f in json.loads(checked.stdout) if f["code"].startswith("label")]
+    (file,) = json.loads(checked.stdout)["files"]
+    assert not [f for f in file["findings"] if f["code"].startswith("label")]
 
 
 def test_render_writes_a_picture(cell: Path, tmp_path: Path) -> None:

@@ -97,6 +97,12 @@ ASKED = {
     "getDataset": "/api/v1/datasets/alpha",
     "listRecords": "/api/v1/datasets/alpha/records",
     "getRecord": "/api/v1/datasets/alpha/records/000001",
+    "describeDataset": "/api/v1/datasets/alpha/summary",
+    "searchPictures": "/api/v1/datasets/alpha/pictures?query=frame:1..1",
+    "getFacets": "/api/v1/datasets/alpha/facets",
+    "listFrameNumbers": "/api/v1/datasets/alpha/numbers",
+    "getFrameNotes": "/api/v1/datasets/alpha/frames/1",
+    "verifyFrame": "/api/v1/datasets/alpha/frames/1/findings",
     "listCameras": "/api/v1/cameras",
     "listEdits": "/api/v1/edits",
     "listTransactions": "/api/v1/edits/journal",
@@ -108,7 +114,8 @@ ASKED = {
 
 
 def test_every_operation_is_asked() -> None:
-    others = {"getPlayback"}  # of recordings: tests/live/test_recording.py
+    # Of recordings (tests/live/test_recording.py) and of recipes that are tried (tests/synth/test_preview.py).
+    others = {"getPlayback", "getPreview", "getPreviewFrame"}
     assert set(ASKED) == {op.id for op in OPERATIONS if op.answer is not None and op.method == "GET"} - others
 
 
@@ -151,6 +158,14 @@ def test_answers_are_what_the_document_says(app: Any, name: str) -> None:
         ("/api/v1/datasets/%2e%2e/records", 404, ""),
         ("/api/v1/datasets/alpha/images/leak.png", 404, "has no images/leak.png"),
         ("/api/v1/datasets/alpha/images/notes.txt", 404, "is no image"),
+        ("/api/v1/datasets/alpha/thumbnails/leak.png", 404, "has no images/leak.png"),
+        ("/api/v1/datasets/alpha/shown/notes.txt", 404, "is no image"),
+        ("/api/v1/datasets/alpha/thumbnails/000000_Eye_rgb.png", 422, "is no picture that can be read"),
+        ("/api/v1/datasets/alpha/thumbnails/000000_Eye_rgb.png?w=5000", 422, "w: "),
+        ("/api/v1/datasets/alpha/pictures?query=colour:red", 422, "there is no field 'colour'"),
+        ("/api/v1/datasets/alpha/pictures?limit=1001", 422, "limit: "),
+        ("/api/v1/datasets/alpha/frames/7", 404, "has no frame 7"),
+        ("/api/v1/datasets/alpha/frames/1/layer.usda", 404, "has no frames/000001.usda"),
         ("/api/v1/datasets/alpha/images/..%2f..%2fsecret%2fkey.png", 404, ""),
         ("/api/v1/datasets/alpha/records/000009", 404, "has no records/000009.json"),
         ("/api/v1/nothing", 404, "there is no GET for '/api/v1/nothing' here"),

@@ -13,19 +13,28 @@ PAGES = [
     "docs/api.md",
     "docs/architecture.md",
     "docs/cameras.md",
+    "docs/catalogue.md",
     "docs/commands.md",
     "docs/contract.md",
+    "docs/datasets.md",
     "docs/conventions.md",
     "docs/files.md",
+    "docs/findings.md",
+    "docs/designers.md",
     "docs/doctor.md",
+    "docs/embedding.md",
     "docs/exactness.md",
     "docs/export.md",
     "docs/exports.md",
     "docs/geometry.md",
     "docs/history.md",
+    "docs/import.md",
+    "docs/import-meshes.md",
+    "docs/import-robots.md",
     "docs/label-pass.md",
     "docs/label-proof.md",
     "docs/labels.md",
+    "docs/library.md",
     "docs/lights.md",
     "docs/materials.md",
     "docs/overlays.md",
@@ -43,6 +52,7 @@ PAGES = [
     "docs/sensors.md",
     "docs/state.md",
     "docs/telemetry.md",
+    "docs/tour.md",
     "docs/usd-support.md",
     "docs/verify-rules.md",
     "docs/verify.md",
@@ -54,7 +64,17 @@ PAGES = [
 
 READMES = [
     f"examples/{name}/README.md"
-    for name in ("recordings", "time_series", "palletizer", "bin_picking", "parcels", "randomizers", "relay")
+    for name in (
+        "recordings",
+        "time_series",
+        "palletizer",
+        "bin_picking",
+        "parcels",
+        "randomizers",
+        "relay",
+        "embed",
+        "robot_arm",
+    )
 ]
 
 

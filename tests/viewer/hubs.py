@@ -16,20 +16,19 @@ from twinstage.sync.hub import Hub
 START_NS = 1_700_000_000_000_000_000
 
 
-class HubServer:
-    """`url` serves the built viewer of the checkout and a stage; `move` says where nodes are."""
+class Served:
+    """A hub with the built viewer behind HTTP, in a thread of its own. `port`: 0 for any; `url`: where it is."""
 
-    def __init__(self, stage: Path, root: Path, epoch: str = "first") -> None:
-        self.snapshot = read_snapshot(open_stage(stage))
-        self.hub = Hub(self.snapshot, epoch=epoch)
-        self._viewer = root / "viewer" / "dist"
-        self._ordinal = 0
+    def __init__(self, hub: Hub, viewer: Path, port: int = 0) -> None:
+        self.hub = hub
+        self._viewer, self._port = viewer, port
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
         self._started = threading.Event()
         self.url = ""
-        self.move([], np.empty((0, 3)))
         self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def start(self) -> None:
         self._thread.start()
         assert self._started.wait(60), "the server did not start"
 
@@ -41,11 +40,8 @@ class HubServer:
         from twinstage.sync.serve import running
         from twinstage.sync.server import create_app
 
-        def no_alarms(app: Any) -> None:  # the page asks for them
-            app.add_api_route("/api/v1/alarms", lambda: {"alarms": []}, methods=["GET"])
-
-        app = create_app(self.hub, viewer_dir=self._viewer, more=no_alarms)
-        async with running(app, port=0) as url:
+        app = create_app(self.hub, viewer_dir=self._viewer)
+        async with running(app, port=self._port) as url:
             self.url = url.rstrip("/") + "/"
             self._started.set()
             await self._stop.wait()
@@ -60,6 +56,22 @@ class HubServer:
             call()
 
         asyncio.run_coroutine_threadsafe(run(), self._loop).result(30)
+
+    def end(self) -> None:
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stop.set)
+            self._thread.join(10)
+
+
+class HubServer(Served):
+    """Serves a stage; `move` says where nodes are."""
+
+    def __init__(self, stage: Path, root: Path, epoch: str = "first") -> None:
+        self.snapshot = read_snapshot(open_stage(stage))
+        super().__init__(Hub(self.snapshot, epoch=epoch), root / "viewer" / "dist")
+        self._ordinal = 0
+        self.move([], np.empty((0, 3)))
+        self.start()
 
     def move(self, nodes: Any, translation: np.ndarray, quaternion: np.ndarray | None = None) -> int:
         """Publishes poses: node ids [n], translations [n, 3] in metres, quaternions w, x, y, z [n, 4]; returns the seq."""
@@ -76,11 +88,6 @@ class HubServer:
     def reload(self) -> None:
         """The same stage as another revision: every client fetches it anew."""
         self.do(lambda: self.hub.replace_scene(self.snapshot, (), {}))
-
-    def end(self) -> None:
-        if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._stop.set)
-            self._thread.join(10)
 
 
 def parts(

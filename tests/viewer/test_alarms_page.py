@@ -83,7 +83,7 @@ def test_the_whole_flow_of_an_alarm_by_keyboard_alone(
     row = "document.activeElement.dataset.alarm === 'motor.hot'"
     until(page, row)
     texts = page.text_content("tr[data-alarm='motor.hot']")
-    assert "Unacknowledged" in texts and "91.5 Cel > 80" in texts and "Motor" in texts and "high" in texts
+    assert "Unacknowledged" in texts and "91.5 °C > 80" in texts and "Motor" in texts and "high" in texts
     before = page.evaluate("twinstage.alarms.camera")
     keyboard.press("Enter")
     until(page, "twinstage.selected === '/Cell/Belt/Motor'")
@@ -200,7 +200,7 @@ def test_notifications_come_for_urgent_alarms_once_they_are_asked_for(
     until(page, "document.querySelector('[data-tool=notifications]').getAttribute('aria-pressed') === 'true'")
     live.say(tank_level=5.0, motor_temperature=92.0)
     until(page, "told.length === 1")
-    assert page.evaluate("told") == [["High alarm: The motor is too hot", "92 Cel > 80\nStop the belt"]]
+    assert page.evaluate("told") == [["High alarm: The motor is too hot", "92 °C > 80\nStop the belt"]]
     page.click("[data-tool='notifications']")
 
 

@@ -100,6 +100,22 @@ def test_bundle_fits_a_strict_page(viewer: Path) -> None:
     assert not re.search(r"@import|url\(\s*['\"]?(?!data:)", style), "no fonts or pictures from elsewhere"
 
 
+def test_the_component_is_one_small_file(viewer: Path) -> None:
+    files = _files(viewer / "dist")
+    for name, most in (("embed/twin-view.js", 8_000), ("embed/notebook.js", 10_000)):
+        script = files[name].decode()
+        assert len(script) < most and not re.search(r"\bimport\b|\beval\(|\bnew Function\b", script), name
+
+
+def test_the_page_lists_what_the_component_has(root: Path, viewer: Path) -> None:
+    page = (root / "docs" / "embedding.md").read_text("utf-8")
+    source = (viewer / "src" / "embed" / "twin-view.ts").read_text("utf-8")
+    told = {f"twin-{name}" for name in re.findall(r'tell\("(\w+)"', source)} | {"twin-ready"}
+    assert set(re.findall(r"^\| `(twin-\w+)` ", page, re.M)) == told
+    asked = set(re.findall(r'case "(\w+)":', (viewer / "src" / "embed" / "messages.ts").read_text("utf-8")))
+    assert set(re.findall(r"^\| `(\w+)`(?:: `\w+`)? \|", page, re.M)) >= asked
+
+
 def test_lock_file_names_no_registry(viewer: Path) -> None:
     lock = json.loads((viewer / "package-lock.json").read_text())
     package = json.loads((viewer / "package.json").read_text())

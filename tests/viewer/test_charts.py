@@ -73,9 +73,11 @@ def test_states_limits_and_alarms(
     limits = {level["text"]: level["value"] for level in second["levels"]}
     assert limits == {
         "motor.hot": pytest.approx(80),
-        "tank.low": pytest.approx(0.1),
-        "tank.high": pytest.approx(0.95),
+        "tank.low": pytest.approx(10),
+        "tank.high": pytest.approx(95),
     }
+    heights = sorted(second["labelHeights"])
+    assert len(heights) == 3 and np.diff(heights).min() >= 11, "no name of a limit lies over another"
     until(live_page, "twinstage.charts.drawn[1].alarms.length >= 1")
     raised = live_page.evaluate("twinstage.charts.drawn[1].alarms.at(0).seconds")
     assert raised == pytest.approx(told[31][0] / 1000, abs=0.3)
@@ -173,7 +175,5 @@ def test_selection_is_charted_and_follows_live(live: Any, live_page: Any, until:
     until(page, "twinstage.charts.drawn.at(-1).signals.join() === 'tank.level'")
     page.evaluate("twinstage.charts.window(10000, null)")
     live.say(tank_level=33)
-    until(
-        page, "twinstage.charts.drawn.at(-1).lines[0]?.some(([, value]) => Math.abs(value - 0.33) < 1e-9)", 8
-    )
+    until(page, "twinstage.charts.drawn.at(-1).lines[0]?.some(([, value]) => Math.abs(value - 33) < 1e-9)", 8)
     live.calm()

@@ -127,6 +127,24 @@ def test_a_number_typed_moves_it_and_reset_takes_it_back(live: Any, live_page: A
     assert live.ask("api/v1/edits")["total"] == 0
 
 
+def test_a_number_typed_changes_that_number_alone_however_late_the_picture(
+    live: Any, live_page: Any, until: Until
+) -> None:
+    live_page.evaluate(f"twinstage.select('{TANK}')")
+    until(live_page, "!document.querySelector('.pose-input').readOnly")
+    height = place(live)[2]
+    live_page.select_option("#time-delay", "5000")
+    command(live, kind="move", path=TANK, position=[-3.0, 0.25, height])
+    until(live_page, f"Math.abs(twinstage.worldOf('{TANK}')[3] + 3) < 1e-3")
+    assert live_page.locator("[aria-label='position x']").input_value() == "-4.0000", "it is shown 5 s late"
+    field = live_page.locator("[aria-label='position y']")
+    field.fill("1.5")
+    field.press("Enter")
+    until(live_page, f"Math.abs(twinstage.worldOf('{TANK}')[7] - 1.5) < 1e-3")
+    live_page.select_option("#time-delay", "100")
+    assert place(live) == pytest.approx([-3, 1.5, height], abs=1e-3), "x is what somebody else has made of it"
+
+
 def test_an_attribute_is_set_in_place_and_what_may_not_be_is_no_field(
     live: Any, live_page: Any, until: Until
 ) -> None:

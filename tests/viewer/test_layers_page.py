@@ -80,6 +80,8 @@ def test_tags_follow_values_quality_and_the_prim(live: Any, page: Any, until: Ca
     assert _texts(page)[tag] == "temperature40.00°C"
     live.say(motor_temperature=55.5)
     until(page, f"twinstage.layers.labels.find((one) => one.id === '{tag}')?.text === 'temperature55.50°C'")
+    level = "twinstage.layers.labels.find((one) => one.id === 'tags /Cell/Tank tank.level')?.text"
+    assert page.evaluate(level) == "level50.00%"  # as the contract has it; the stream says 0.5
     # It stands by the motor, and moves with what it is of.
     (mine,) = [one for one in page.evaluate("twinstage.layers.labels") if one["id"] == tag]
     place = page.evaluate("twinstage.layers.placeOf('/Cell/Belt/Motor')")
@@ -119,9 +121,9 @@ def test_colour_by_value_paints_only_here_and_has_a_legend(
     fold = page.locator(".layer[data-layer='color']")
     fold.get_by_label("Automatic range").set_checked(False)
     _set(page, "color", "Lowest", "0")
-    _set(page, "color", "Highest", "1")
-    until(page, "JSON.stringify(twinstage.layers.range) === '[0,1]'")
-    assert page.locator(".legend:visible").inner_text().split() == ["level", "0.000", "1.00"]
+    _set(page, "color", "Highest", "100")
+    until(page, "JSON.stringify(twinstage.layers.range) === '[0,100]'")
+    assert set(page.locator(".legend:visible").inner_text().split()) == {"level", "%", "0.000", "100.0"}
     live.say(tank_level=94.0)
     until(page, "twinstage.values['tank.level'].value > 0.9")
     page.wait_for_timeout(500)
@@ -132,6 +134,15 @@ def test_colour_by_value_paints_only_here_and_has_a_legend(
     assert yellow[0] > yellow[2] + 40 and yellow[1] > yellow[2] + 40, yellow  # viridis ends yellow
     assert purple[2] > purple[1] + 15, purple  # and begins purple
     assert "displayColor" not in str(live.ask("api/v1/edits"))
+    # Over all values only those of one unit are painted; which, may be chosen.
+    _set(page, "color", "Which signals", "")
+    fold.get_by_label("Automatic range").set_checked(True)
+    choice = fold.get_by_label("Numbers of")
+    until(page, "document.getElementById('layer-color-of').options.length > 3")
+    choice.select_option("°C")
+    until(page, "document.querySelector('.legend:not([hidden])')?.innerText.includes('temperature')")
+    assert page.locator(".layer-row[aria-label='Colour by value'] .layer-count").inner_text() == "1 prims"
+    choice.select_option("")
     _switch(page, "color", False)
     page.wait_for_timeout(500)
     assert np.abs(_at(page, "/Cell/Tank") - plain).max() < 12

@@ -12,7 +12,7 @@ from PIL import Image
 
 import twinstage
 from twinstage.live.producer import Twin
-from twinstage.scene.columns import EntityColumns, TickColumns, empty_pose, frozen
+from twinstage.scene.columns import EntityColumns, TickColumns, VisibilityColumns, empty_pose, frozen
 from twinstage.sync.overlay.controls import Use
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
@@ -79,6 +79,11 @@ def nothing_drawn(twin: Twin, page: Any, until: Callable[..., Any]) -> Iterator[
 def _picture(page: Any) -> np.ndarray:
     page.wait_for_timeout(300)
     return np.asarray(Image.open(io.BytesIO(page.locator("#canvas").screenshot())).convert("RGB")).astype(int)
+
+
+def _pixel(page: Any, at: dict[str, float]) -> np.ndarray:
+    colour: np.ndarray = _picture(page)[round(at["y"]), round(at["x"])]
+    return colour
 
 
 def _count(image: np.ndarray, near: tuple[int, int, int], within: int = 40) -> int:
@@ -238,7 +243,37 @@ def test_entities_are_labelled_with_their_id(twin: Twin, page: Any, until: Calla
     entities = EntityColumns(frozen(np.array([node]), np.uint32), frozen(np.array([41]), np.int64))
     twin.publish(TickColumns(empty_pose(0, 0), entities=entities))
     until(page, "twinstage.layers.labels.some((one) => one.text === '#41')")
+    until(page, "twinstage.fades.running.length === 0")
     gone = EntityColumns(frozen(np.array([node]), np.uint32), frozen(np.array([-1]), np.int64))
     twin.publish(TickColumns(empty_pose(0, 0), entities=gone))
     until(page, "!twinstage.layers.labels.some((one) => one.text === '#41')")
+    until(page, "twinstage.fades.running.length === 0")
     page.click("#tab-layers")
+
+
+def test_what_goes_fades_where_it_stood(twin: Twin, page: Any, until: Callable[..., Any]) -> None:
+    """The node is hidden in the same tick: what is left is the picture of what has gone, and then nothing."""
+    page.evaluate("twinstage.setCameraView('3,-4,2,0,0,0,42')")
+    page.wait_for_timeout(400)
+    at = page.evaluate("twinstage.layers.project(0, -0.5, 0)")
+    node = twin.live.snapshot.prims.index_of["/Cell/Agv"]
+    ids = frozen(np.array([node]), np.uint32)
+
+    def tell(entity: int, shown: bool) -> None:
+        entities = EntityColumns(ids, frozen(np.array([entity]), np.int64))
+        switch = VisibilityColumns(ids, frozen(np.array([shown]), np.bool_))
+        twin.publish(TickColumns(empty_pose(0, 0), visibility=switch, entities=entities))
+
+    tell(7, True)
+    until(page, "twinstage.fades.running.some((one) => one.path === '/Cell/Agv' && !one.goes)")
+    until(page, "twinstage.fades.running.length === 0")
+    there = _pixel(page, at)
+    tell(-1, False)
+    until(page, "twinstage.fades.running.some((one) => one.path === '/Cell/Agv' && one.goes)")
+    until(page, "twinstage.fades.running.length === 0")
+    page.wait_for_timeout(200)
+    assert np.abs(_pixel(page, at) - there).max() > 15
+    tell(8, True)
+    until(page, "twinstage.fades.running.length === 0")
+    page.wait_for_timeout(300)
+    assert np.abs(_pixel(page, at) - there).max() < 8

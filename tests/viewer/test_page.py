@@ -4,17 +4,16 @@ The stage is small and made here, so that every number on the page can be comput
 `pxr`, what lies under the pointer by where the camera looks.
 """
 
-import asyncio
 import socket
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hubs import Served
 
 from twinstage.scene.columns import (
     EntityColumns,
@@ -100,42 +99,10 @@ def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
     return read_snapshot(open_stage(path))
 
 
-class Server:
-    """A hub behind HTTP in a thread of its own."""
-
-    def __init__(self, hub: Hub, port: int, viewer: Path) -> None:
-        self.hub = hub
-        self._loop = asyncio.new_event_loop()
-        self._stop = asyncio.Event()
-        self._started = threading.Event()
-        self._thread = threading.Thread(target=self._run, args=(port, viewer), daemon=True)
-        self._thread.start()
-        assert self._started.wait(10), "the server did not start"
-
-    def _run(self, port: int, viewer: Path) -> None:
-        self._loop.run_until_complete(self._serve(port, viewer))
-        self._loop.close()
-
-    async def _serve(self, port: int, viewer: Path) -> None:
-        from twinstage.sync.serve import running
-        from twinstage.sync.server import create_app
-
-        async with running(create_app(self.hub, viewer_dir=viewer), port=port):
-            self._started.set()
-            await self._stop.wait()
-
-    def do(self, call: Callable[[], Any]) -> None:
-        """Runs a call on the loop that the hub belongs to."""
-
-        async def run() -> None:
-            call()
-
-        asyncio.run_coroutine_threadsafe(run(), self._loop).result(10)
-
-    def end(self) -> None:
-        if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._stop.set)
-            self._thread.join(10)
+def _served(hub: Hub, port: int, viewer: Path) -> Served:
+    made = Served(hub, viewer, port)
+    made.start()
+    return made
 
 
 def _tick(snapshot: Snapshot, ordinal: int, angle: float, quality: int = 0) -> TickColumns:
@@ -204,9 +171,9 @@ def _opened(browser: Any, url: str) -> Iterator[Any]:
 
 
 @pytest.fixture
-def server(root: Path, snapshot: Snapshot) -> Iterator[tuple[Server, int]]:
+def server(root: Path, snapshot: Snapshot) -> Iterator[tuple[Served, int]]:
     port = _free_port()
-    running = Server(_hub(snapshot, "first"), port, root / "viewer" / "dist")
+    running = _served(_hub(snapshot, "first"), port, root / "viewer" / "dist")
     yield running, port
     running.end()
 
@@ -238,7 +205,7 @@ def _frame(page: Any, path: str) -> None:
 
 
 def test_worlds_equal_usd_s_own_and_follow_the_stream(
-    browser: Any, server: tuple[Server, int], snapshot: Snapshot
+    browser: Any, server: tuple[Served, int], snapshot: Snapshot
 ) -> None:
     running, port = server
     with _opened(browser, f"http://127.0.0.1:{port}/") as page:
@@ -257,7 +224,7 @@ def test_worlds_equal_usd_s_own_and_follow_the_stream(
 
 
 def test_picking_selects_prims_and_points_and_shows_their_values(
-    browser: Any, server: tuple[Server, int], snapshot: Snapshot
+    browser: Any, server: tuple[Served, int], snapshot: Snapshot
 ) -> None:
     running, port = server
     with _opened(browser, f"http://127.0.0.1:{port}/") as page:
@@ -282,7 +249,7 @@ def test_picking_selects_prims_and_points_and_shows_their_values(
         _until(page, f"twinstage.pickAt({', '.join(map(str, _centre(page)))}) === null")
 
 
-def test_colours_reach_the_picture(browser: Any, server: tuple[Server, int], snapshot: Snapshot) -> None:
+def test_colours_reach_the_picture(browser: Any, server: tuple[Served, int], snapshot: Snapshot) -> None:
     import io
 
     from PIL import Image
@@ -310,7 +277,7 @@ def test_colours_reach_the_picture(browser: Any, server: tuple[Server, int], sna
                 np.testing.assert_allclose(after, before, atol=3)
 
 
-def test_the_tree_answers_keys_and_search(browser: Any, server: tuple[Server, int]) -> None:
+def test_the_tree_answers_keys_and_search(browser: Any, server: tuple[Served, int]) -> None:
     _, port = server
     with _opened(browser, f"http://127.0.0.1:{port}/") as page:
         tree = page.get_by_role("tree")
@@ -335,7 +302,7 @@ def test_the_tree_answers_keys_and_search(browser: Any, server: tuple[Server, in
         assert option.get_attribute("aria-selected") == "true"
 
 
-def test_the_stream_is_exact_and_heals(browser: Any, server: tuple[Server, int], snapshot: Snapshot) -> None:
+def test_the_stream_is_exact_and_heals(browser: Any, server: tuple[Served, int], snapshot: Snapshot) -> None:
     running, port = server
     with _opened(browser, f"http://127.0.0.1:{port}/") as page:
         for ordinal in range(2, 8):
@@ -380,7 +347,7 @@ def test_texts_names_and_entities_are_shown(browser: Any, root: Path, snapshot: 
         )
     )
     port = _free_port()
-    running = Server(hub, port, root / "viewer" / "dist")
+    running = _served(hub, port, root / "viewer" / "dist")
     try:
         with _opened(browser, f"http://127.0.0.1:{port}/") as page:
             assert page.evaluate("twinstage.values['arm.order'].value") == "Förderer 7"
@@ -393,7 +360,7 @@ def test_texts_names_and_entities_are_shown(browser: Any, root: Path, snapshot: 
 
 
 def test_a_page_of_the_javascript_client(
-    browser: Any, server: tuple[Server, int], snapshot: Snapshot
+    browser: Any, server: tuple[Served, int], snapshot: Snapshot
 ) -> None:
     running, port = server
     page = browser.new_page()
@@ -428,7 +395,7 @@ def test_a_page_of_the_javascript_client(
 
 
 def test_a_restart_and_another_scene_keep_the_selection(
-    browser: Any, root: Path, snapshot: Snapshot, server: tuple[Server, int]
+    browser: Any, root: Path, snapshot: Snapshot, server: tuple[Served, int]
 ) -> None:
     running, port = server
     with _opened(browser, f"http://127.0.0.1:{port}/") as page:
@@ -440,7 +407,7 @@ def test_a_restart_and_another_scene_keep_the_selection(
         running.end()
         _until(page, "twinstage.link === 'down'")
         assert "Link lost" in page.get_by_role("alert").inner_text()
-        second = Server(_hub(snapshot, "second", angle=-0.25), port, root / "viewer" / "dist")
+        second = _served(_hub(snapshot, "second", angle=-0.25), port, root / "viewer" / "dist")
         try:
             _until(page, "twinstage.ready && twinstage.link === 'live' && twinstage.epoch === 'second'", 30)
             assert page.evaluate("twinstage.selected") == "/Cell/Parcels[5]"

@@ -43,10 +43,12 @@ def test_a_scene_that_cannot_be_had_is_told_and_had_again(
     page.route("**/api/**scene*", lambda route: route.fulfill(status=500, body='{"error": "damaged"}'))
     page.goto(live.url)
     assert "The scene cannot be shown" in _card(page, until, "broken")
+    assert page.inner_text("#stage-name") == "no scene"  # and not "connecting"
     page.unroute("**/api/**scene*")
     until(page, "!document.querySelector('#card [type=button]').hidden")
     page.evaluate("document.querySelector('#card button').click()")
     until(page, "twinstage.ready && document.querySelector('#card').hidden", 30)
+    assert page.inner_text("#stage-name") == "cell.usda"
     context.close()
 
 

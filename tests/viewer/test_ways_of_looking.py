@@ -24,6 +24,7 @@ def Xform "Cell"
     {
         def Cube "Box"
         {
+            uniform bool doubleSided = 1
             double size = 100
             color3f[] primvars:displayColor = [(0.1, 0.6, 0.2)]
             double3 xformOp:translate = (0, 50, 0)
@@ -63,7 +64,7 @@ def page(browser: Any, cell: HubServer) -> Iterator[Any]:
     from conftest import opened
 
     size = {"width": 1000, "height": 480}
-    with opened(browser, cell.url, forgive=("404",), reduced_motion="reduce", viewport=size) as page:
+    with opened(browser, cell.url, reduced_motion="reduce", viewport=size) as page:
         yield page
 
 

@@ -1,9 +1,11 @@
 """The workbench in a browser: docks, commands and keys, address, what is kept from one visit to the next."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from hubs import parts
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 
@@ -20,7 +22,7 @@ def test_values_alarms_and_history_of_a_live_twin_reach_the_page(
     until(live_page, "document.querySelector('#tab-alarms .tab-note')?.textContent === '1'")
     live_page.click("#tab-alarms")
     assert "The motor is too hot" in live_page.inner_text("#alarms")
-    live_page.click("tr[data-alarm='motor.hot'] button")
+    live_page.click("tr[data-alarm='motor.hot'] button:text-is('Ack')")
     until(
         live_page, "document.querySelector('tr[data-alarm=\"motor.hot\"]').dataset.state === 'acknowledged'"
     )
@@ -82,3 +84,31 @@ def test_the_address_restores_the_view(
     assert other.evaluate("twinstage.selected") == "/Cell/Parcels[9]"
     other.click("#tab-cameras")
     assert other.get_by_role("option", name="Side").get_attribute("aria-selected") == "true"
+
+
+def test_a_panel_is_moved_to_another_side_and_stays_there(
+    serve_stage: Callable[[Path], Any],
+    open_page: Callable[..., Any],
+    until: Callable[..., Any],
+    tmp_path: Path,
+) -> None:
+    page = open_page(serve_stage(parts(tmp_path / "few.usda", 4)).url)
+    page.click("#tab-values")
+    assert page.locator("#dock-bottom #panel-values").is_visible()
+    page.locator("#tab-values").focus()
+    page.keyboard.press("Alt+ArrowRight")
+    assert page.locator("#dock-right #panel-values").is_visible()
+    assert page.evaluate("document.activeElement.id") == "tab-values"
+    page.drag_and_drop("#tab-values", "#dock-left")
+    until(page, "document.querySelector('#dock-left #tab-values') !== null")
+    assert page.locator("#dock-left #panel-values").is_visible()
+    page.reload()
+    until(page, "!!(window.twinstage && twinstage.ready)", 40)
+    assert page.locator("#dock-left #panel-values").is_visible()
+    page.evaluate("twinstage.run('panel.values')")  # closes it where it is
+    assert page.locator("#panel-values").is_hidden()
+    page.evaluate("twinstage.run('panel.values')")
+    assert page.locator("#dock-left #panel-values").is_visible()
+    page.locator("#tab-values").focus()
+    page.evaluate("twinstage.run('panel.to-bottom')")
+    assert page.locator("#dock-bottom #panel-values").is_visible()

@@ -2,6 +2,7 @@
  * Link, player and picture put together: what comes over the wire becomes what is seen. Knows no panel; who wants to
  * hear of it adds to the hooks (see bench.ts).
  */
+import { meter } from "./core/meter.ts";
 import { Rate } from "./core/rate.ts";
 import { Store } from "./core/store.ts";
 import { TwinTime } from "./core/twin-time.ts";
@@ -52,10 +53,13 @@ export class App {
   scene: SceneData | null = null;
   /** Node of the selection; -1 for none. */
   selected = -1;
-  /** The scene, all its geometry and the newest state are on screen. */
+  /** The scene, all its geometry and the newest state are on screen, drawn as they are meant. */
   ready = false;
-  /** When it first was, from the beginning of the navigation [ms]; 0: not yet. */
+  /** When all geometry was first on screen, plainly lit, from the beginning of the navigation [ms]; 0: not yet. */
   readyMs = 0;
+  /** When materials, environment and shadows first were, too. */
+  completeMs = 0;
+  private stage: "loading" | "plain" | "complete" = "loading";
   /** Totals of what came over the wire. */
   readonly wire = { ticks: 0, keyframes: 0, deltaRows: 0, inflated: 0 };
   private selectedPath: string | null = null;
@@ -74,6 +78,8 @@ export class App {
     quality: QualityChoice,
     /** What is played instead of a live twin, or null. */
     readonly recorded: Recorded | null = null,
+    /** Opens the stream in another way than a page of the twin's own does. */
+    open?: (url: string) => WebSocket,
   ) {
     this.geometry = new GeometryCache(base);
     this.viewport = new Viewport(
@@ -92,7 +98,7 @@ export class App {
       onEvent: (name: string, data: unknown) => this.on.event.call(name, data),
       onChange: () => this.on.link.call(),
     };
-    this.link = recorded ? new Link(url.href, handlers, () => recorded.connect()) : new Link(url.href, handlers);
+    this.link = new Link(url.href, handlers, recorded ? () => recorded.connect() : open);
   }
 
   /** Connects; call it when all that listens is in place. */
@@ -130,7 +136,8 @@ export class App {
   private setScene(scene: SceneData): void {
     const first = this.scene === null;
     const following = this.viewport.rig.following?.path;
-    const stage = new StageView(scene, this.geometry, this.textures, () => this.stageChanged(), this.viewport.lean);
+    const { lean, isComplete } = this.viewport;
+    const stage = new StageView(scene, this.geometry, this.textures, () => this.stageChanged(), lean, !isComplete);
     this.scene = scene;
     this.player = new Player(scene, stage, this.time, this.link.session.mirror);
     this.viewport.setStage(stage, !first);
@@ -163,6 +170,7 @@ export class App {
 
   private receive(tick: Tick): void {
     const now = performance.now();
+    meter.step?.("tick");
     this.on.tick.call(tick);
     this.player?.receive(tick, now);
     this.tickRate.count(now);
@@ -188,11 +196,27 @@ export class App {
 
   private drawn(now: number): void {
     this.frameRate.count(now);
-    this.ready = (this.player?.started ?? false) && (this.viewport.stage?.ready ?? false);
-    if (this.ready) this.readyMs ||= performance.now();
+    const whole = (this.player?.started ?? false) && (this.viewport.stage?.ready ?? false);
+    this.ready = whole && this.viewport.isComplete;
+    if (whole) this.noteReady();
     this.noteWork();
     this.acknowledge();
     this.on.drawn.call();
+  }
+
+  /** All geometry is drawn: once that is on screen, what makes the picture complete begins. */
+  private noteReady(): void {
+    const { viewport } = this;
+    if (this.stage === "loading") {
+      this.stage = "plain";
+      viewport.whenShown(() => {
+        this.readyMs = performance.now();
+        void viewport.complete();
+      });
+    } else if (this.stage === "plain" && viewport.isComplete) {
+      this.stage = "complete";
+      viewport.whenShown(() => (this.completeMs = performance.now()));
+    }
   }
 
   private noteWork(): void {

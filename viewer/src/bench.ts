@@ -2,17 +2,20 @@
 import type { App } from "./app.ts";
 import type { Action, UiState } from "./core/ui-state.ts";
 import type { Store } from "./core/store.ts";
+import { Hooks } from "./core/hooks.ts";
 import { Marks } from "./core/marks.ts";
+import { START } from "./core/ui-state.ts";
 import { UiStore } from "./core/ui-store.ts";
 import { AddressBar } from "./shell/address-bar.ts";
 import { Commands } from "./shell/commands.ts";
-import { Docks } from "./shell/docks.ts";
+import { Docks, SIDES } from "./shell/docks.ts";
 import { keepLayout, keptLayout } from "./shell/layout.ts";
 import { NARROW } from "./shell/narrow.ts";
 import { Notices } from "./shell/notices.ts";
 import { Server } from "./shell/rest.ts";
 import { Slots } from "./shell/slots.ts";
 import { Tools } from "./shell/tools.ts";
+import { unitFacts } from "./shell/unit-facts.ts";
 import type { Player } from "./player.ts";
 import { byId, type IconName } from "./ui/dom.ts";
 import { Labels } from "./view/labels.ts";
@@ -29,9 +32,9 @@ const PANEL_MS = 125;
 const ALARMS_MS = 500;
 
 export class Bench implements Workbench {
-  readonly store = new UiStore(keptLayout());
+  readonly store: UiStore;
   readonly commands = new Commands(document);
-  readonly docks = new Docks(this.store);
+  readonly docks: Docks;
   readonly addressBar = new AddressBar();
   readonly notices = new Notices();
   readonly rest: Server;
@@ -43,15 +46,21 @@ export class Bench implements Workbench {
   private readonly claims = new Set<(text: string) => boolean>();
   private readonly marks = new Marks();
   private readonly pastHooks = new Set<(ms: number | null) => void>();
+  private readonly charters = new Set<(ids: readonly string[]) => void>();
+  private readonly units = new Hooks<[]>();
   private alarmsAsked = 0;
 
   constructor(
     readonly app: App,
     /** What `expose` adds to. */
     private readonly exposed: object,
+    /** In a frame of another page: the only panels that there are, open at first; nothing is kept in the browser. */
+    private readonly onlyPanels: readonly string[] | null = null,
   ) {
-    this.rest = new Server(app.base);
-    keepLayout(this.store, () => window.matchMedia(NARROW).matches);
+    this.rest = new Server(app.base, (part) => this.serves(part));
+    this.store = new UiStore(onlyPanels ? { ...START, open: { left: null, right: null, bottom: null } } : keptLayout());
+    this.docks = new Docks(this.store);
+    if (!onlyPanels) keepLayout(this.store, () => window.matchMedia(NARROW).matches);
     this.labels = new Labels(app.viewport, byId("picture"), (path) => this.dispatch({ type: "select", path }));
     app.on.drawn.add(() => this.labels.draw());
     this.store.watch(
@@ -59,11 +68,17 @@ export class Bench implements Workbench {
       (path) => app.showSelected(path),
     );
     app.on.scene.add(() => this.addressBar.restore());
+    app.on.scene.add(() => void this.learnUnits());
     app.on.link.add(() => this.refresh());
     app.on.notice.add((level, text) => {
       if ([...this.claims].some((claims) => claims(text))) return;
       this.notice(level === "error" || level === "warning" ? level : "info", text);
     });
+    for (const side of SIDES)
+      this.addCommand({
+        ...{ id: `panel.to-${side}`, title: `Move the panel in use to the ${side}`, group: "Panels" },
+        run: () => this.docks.move(null, side),
+      });
     this.addAddressPart({
       key: "selected",
       read: () => this.state.selected,
@@ -116,6 +131,7 @@ export class Bench implements Workbench {
   }
 
   addPanel(panel: Panel): Undo {
+    if (this.onlyPanels && !this.onlyPanels.includes(panel.id)) return () => undefined;
     const forget = this.docks.add(panel);
     const forgetCommand = this.addCommand({
       id: `panel.${panel.id}`,
@@ -124,6 +140,7 @@ export class Bench implements Workbench {
       pressed: () => this.docks.isShown(panel.id),
       run: () => this.togglePanel(panel.id),
     });
+    if (this.onlyPanels && this.state.open[panel.side] === null && !window.matchMedia(NARROW).matches) this.openPanel(panel.id);
     return () => {
       forget();
       forgetCommand();
@@ -132,12 +149,12 @@ export class Bench implements Workbench {
 
   openPanel(id: string): void {
     const panel = this.docks.find(id);
-    if (panel) this.dispatch({ type: "open", side: panel.side, panel: id });
+    if (panel) this.dispatch({ type: "open", side: this.docks.sideOf(panel), panel: id });
   }
 
   togglePanel(id: string): void {
     const panel = this.docks.find(id);
-    if (panel) this.dispatch({ type: "open", side: panel.side, panel: this.docks.isShown(id) ? null : id });
+    if (panel) this.dispatch({ type: "open", side: this.docks.sideOf(panel), panel: this.docks.isShown(id) ? null : id });
   }
 
   panelNote(id: string, text: string, level = "info"): void {
@@ -150,6 +167,11 @@ export class Bench implements Workbench {
 
   addAddressPart(part: AddressPart): Undo {
     return this.addressBar.add(part);
+  }
+
+  /** As if the address had said so. */
+  restorePart(key: string, text: string): void {
+    this.addressBar.restorePart(key, text);
   }
 
   get address(): string {
@@ -218,6 +240,10 @@ export class Bench implements Workbench {
     return this.app.store;
   }
 
+  serves(part: string): boolean {
+    return this.app.link.session.serves?.includes(part) ?? true;
+  }
+
   get role(): string {
     return this.app.link.session.role;
   }
@@ -281,8 +307,30 @@ export class Bench implements Workbench {
     return this.marks.changed.add(then);
   }
 
+  showSignals(ids: readonly string[]): boolean {
+    if (ids.length === 0) return false;
+    for (const then of this.charters) then(ids);
+    return this.charters.size > 0;
+  }
+
+  onShowSignals(then: (ids: readonly string[]) => void): Undo {
+    this.charters.add(then);
+    return () => this.charters.delete(then);
+  }
+
   expose(name: string, value: unknown): void {
     Object.defineProperty(this.exposed, name, { value, enumerable: true, configurable: true });
+  }
+
+  onUnits(then: () => void): Undo {
+    return this.units.add(then);
+  }
+
+  private async learnUnits(): Promise<void> {
+    const { store } = this.app;
+    if (store.signals.length === 0) return;
+    store.facts = await unitFacts(this);
+    if (store === this.app.store) this.units.call();
   }
 
   private refresh(): void {

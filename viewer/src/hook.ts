@@ -1,7 +1,9 @@
 /**
  * `window.twinstage`: what tests and scripts may rely on. Everything else in the page may change.
  *
- * ready       the scene, all geometry and the newest state are on screen
+ * ready       the scene, all geometry and the newest state are on screen, with materials, environment and shadows
+ * readyMs     when the first picture of all geometry was on screen, in plain light and colours [ms since the navigation]; 0: not yet
+ * completeMs  when the picture was complete
  * epoch       of the server whose state is shown, or null
  * worldOf     world_from_prim [m], 16 numbers row-major, as last received (not interpolated); null for an unknown path
  * select      selects a prim by path; null clears; false for an unknown path
@@ -25,8 +27,8 @@ import type { Interest, Phase } from "./wire/session.ts";
 export interface TwinstageHook {
   readonly recorded: Recorded | null;
   readonly ready: boolean;
-  /** From the beginning of the navigation to the first picture of it all; 0: not yet. */
   readonly readyMs: number;
+  readonly completeMs: number;
   readonly epoch: string | null;
   readonly selected: string | null;
   readonly values: Record<string, { value: number | string; eventMs: number; quality: number }>;
@@ -72,6 +74,9 @@ export function makeHook(app: App, select: (path: string | null) => void): Twins
     },
     get readyMs() {
       return app.readyMs;
+    },
+    get completeMs() {
+      return app.completeMs;
     },
     get epoch() {
       return app.link.session.epoch;

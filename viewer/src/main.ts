@@ -5,6 +5,10 @@
  */
 import { App } from "./app.ts";
 import { Bench } from "./bench.ts";
+import { meter } from "./core/meter.ts";
+import { Door } from "./embed/door.ts";
+import { featuresFor } from "./embed/features-for.ts";
+import { Frame } from "./embed/frame.ts";
 import { FEATURES } from "./features/index.ts";
 import { playbackBar } from "./features/recorded/playback-bar.ts";
 import { makeHook, type TwinstageHook } from "./hook.ts";
@@ -26,19 +30,23 @@ declare global {
 }
 
 try {
+  // Before anything is waited for: the page around may speak at once.
+  const door = Door.here();
   const recorded = await openEmbedded();
   if (recorded) window.fetch = recorded.fetch;
   const base = new URL(".", window.location.href).href;
-  comeBack();
-  const app = new App(base, chosenQuality(window.location.search), recorded);
+  await door?.admitted();
+  if (!door) comeBack();
+  const app = new App(base, chosenQuality(window.location.search), recorded, door?.open);
   const hook = makeHook(app, (path) => bench.dispatch({ type: "select", path }));
-  const bench = new Bench(app, hook);
+  const bench = new Bench(app, hook, door?.panels);
   const overlay = new Overlay();
   bindPointer(bench, overlay);
   showStatus(bench, overlay);
   showPageState(bench);
   layNarrow(bench);
-  bench.install(FEATURES);
+  bench.install(door ? featuresFor(door.panels, FEATURES) : FEATURES);
+  if (door) new Frame(bench, door);
   showLinkQuality(bench);
   app.on.scene.add(arrived);
   const { commands } = bench;
@@ -48,9 +56,10 @@ try {
   bench.expose("run", (id: string) => bench.runCommand(id));
   bench.expose("work", app.work);
   // For tests and pictures: the connection breaks as if the network had.
-  bench.expose("test", { drop: () => app.link.drop() });
+  bench.expose("test", { drop: () => app.link.drop(), meter });
   if (recorded) bench.addBar(playbackBar(recorded));
   window.twinstage = hook;
+  document.getElementById("app")?.setAttribute("data-started", "true");
   app.start();
 } catch (error) {
   cannotStart(error);

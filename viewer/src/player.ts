@@ -112,7 +112,7 @@ export class Player {
     const wait = Math.max(0, this.delay - AHEAD_MS);
     while (this.ticks.length > 0 && (this.ticks[0].cameAt + wait <= now || this.ticks[0].tick.keyframe))
       this.apply((this.ticks.shift() as { tick: Tick }).tick, now);
-    this.timeline.sample(now, (node, pose, at) => stage.model.setPose(node, pose, at));
+    this.timeline.sample(now, stage.model);
     const moved = stage.model.update();
     if (moved.length > 0) stage.moved(moved);
     this.judgeTrust(now);

@@ -100,6 +100,8 @@ export interface Workbench {
   addBar(element: HTMLElement): Undo;
 
   readonly rest: Rest;
+  /** Whether the server has that part of the REST interface (docs/protocol.md, `serves`): a question to it would be answered. */
+  serves(part: string): boolean;
   readonly link: Link;
   readonly viewport: Viewport;
   readonly scene: SceneData | null;
@@ -109,6 +111,8 @@ export interface Workbench {
   /** Text over the picture, anchored to the scene; each feature sets its own (`labels.set(NAME, list)`). */
   readonly labels: Labels;
   readonly signals: Store;
+  /** It is known in which units the contract has the signals: `signals.display` gives others from now on. */
+  onUnits(then: () => void): Undo;
   /** What this viewer may do: viewer, operator, engineer (docs/access.md). */
   readonly role: string;
   /** The twin's time now [ms since 1970]: of what is shown, so it stands still where the user scrubs. */
@@ -152,6 +156,10 @@ export interface Workbench {
   notice(level: "info" | "warning" | "error", text: string): void;
   /** Sentences of the server that a feature shows in a way of its own: they come up nowhere else. */
   claimNotices(claims: (text: string) => boolean): Undo;
+  /** Brings signals before the eyes, as a chart; false where this page charts nothing. */
+  showSignals(ids: readonly string[]): boolean;
+  /** Who can chart signals says so. */
+  onShowSignals(then: (ids: readonly string[]) => void): Undo;
   /** Adds a method or value to `window.twinstage` for tests and scripts. */
   expose(name: string, value: unknown): void;
 }

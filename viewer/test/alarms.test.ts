@@ -81,8 +81,8 @@ test("states have the words of ISA-18.2", () => {
 });
 
 test("a value stands against its limit", () => {
-  assert.equal(againstLimit(alarm("a")), "92.12 Cel > 80");
-  assert.equal(againstLimit(alarm("a", { kind: "rise", limit: 2 })), "92.12 Cel rises > 2 a second");
+  assert.equal(againstLimit(alarm("a")), "92.12 °C > 80");
+  assert.equal(againstLimit(alarm("a", { kind: "rise", limit: 2 })), "92.12 °C rises > 2 a second");
   assert.equal(againstLimit(alarm("a", { kind: "equals", limit: "fault", value: 3 })), "= fault");
   assert.equal(againstLimit(alarm("a", { kind: "stale", limit: null, value: null })), "stale");
   assert.equal(againstLimit(alarm("a", { kind: "expr", signal: "", expr: "x > 1 and y", value: null, limit: null })), "x > 1 and y");

@@ -1,5 +1,6 @@
 /** What charts, tables and logs are made of: gaps, bands, quality, states, CSV, layouts, messages in words. */
 import assert from "node:assert/strict";
+import { spaced } from "../src/core/spaced.ts";
 import { test } from "node:test";
 import { aligned, type ChartAnswer, courseOf, gapMs, pointAt, shadesOf, spansOf } from "../src/core/chart-data.ts";
 import { chartsState, NO_CHARTS, withLayout, without, withSignals } from "../src/core/charts-state.ts";
@@ -132,4 +133,11 @@ test("messages in words", () => {
   const ring = new Ring<number>(3);
   for (let k = 0; k < 20; k++) ring.push(k);
   assert.deepEqual(ring.list, [17, 18, 19]);
+});
+
+test("names of limits never lie over each other, and stay inside", () => {
+  assert.deepEqual(spaced([100, 20, 101, 60], 11, 0, 200), [100, 20, 111, 60]);
+  assert.deepEqual(spaced([198, 199, 197], 11, 0, 200), [189, 200, 178]);
+  assert.deepEqual(spaced([-5, 0], 11, 0, 200), [11, 22]);
+  assert.deepEqual(spaced([], 11, 0, 200), []);
 });

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { colorAt, grown, placeIn } from "../src/features/layers/colors.ts";
 import { arrange, type Wish } from "../src/core/declutter.ts";
 import { spread } from "../src/features/layers/heat.ts";
+import { comparable, type NumberFacts } from "../src/features/layers/numbers.ts";
 import { fits, layersFrom, START, targetsOf } from "../src/features/layers/settings.ts";
 import { Tracks } from "../src/features/layers/tracks.ts";
 import { rateOf, vectorsOf } from "../src/features/layers/vectors.ts";
@@ -67,7 +68,7 @@ test("patterns, prims and what was kept", () => {
   assert.deepEqual(targetsOf({ on: true, under: "/Cell", signals: "*.temperature" }, bindings), [{ path: "/Cell/B", signals: ["b.temperature"] }]);
   assert.deepEqual(layersFrom(undefined), START);
   const kept = layersFrom({ color: { on: true, map: "rainbow", range: [5, 1] }, trails: { seconds: 9999 } });
-  assert.deepEqual(kept.color, { on: true, under: "", signals: "", map: "viridis", range: null });
+  assert.deepEqual(kept.color, { on: true, under: "", signals: "", map: "viridis", range: null, of: "" });
   assert.equal(kept.trails.seconds, 120);
 });
 
@@ -102,4 +103,32 @@ test("parts of a vector are found, and a rate is the slope", () => {
   assert.equal(rateOf([0, 1000, 2000], [1, 3, 5], 10_000), 2);
   assert.equal(rateOf([0, 1000, 2000], [9, 3, 5], 1000), 2); // only the newest second
   assert.equal(rateOf([0], [1], 1000), null);
+});
+
+test("numbers that are compared are of one unit and one sort, and the user may choose which", () => {
+  const facts: Record<string, NumberFacts> = {
+    t1: { value: 40, unit: "°C", type: "f64" },
+    t2: { value: 50, unit: "°C", type: "f64" },
+    level: { value: 70, unit: "%", type: "f64" },
+    on: { value: 1, unit: "", type: "bool" },
+    state: { value: 3, unit: "", type: "enum" },
+    ratio: { value: 0.5, unit: "", type: "f64" },
+    gone: { value: Number.NaN, unit: "°C", type: "f64" },
+  };
+  const targets = [
+    { path: "/A", signals: ["on", "t1", "level"] },
+    { path: "/B", signals: ["state", "on", "t2"] },
+    { path: "/C", signals: ["on", "ratio"] },
+    { path: "/D", signals: ["gone", "on"] },
+  ];
+  const told = comparable(targets, (id) => facts[id], "");
+  assert.deepEqual(told.numbers.map(({ id }) => id), ["t1", "t2"], "what measures comes before what is only on or off");
+  assert.deepEqual(
+    told.groups.map(({ key, title, prims }) => [key, title, prims]),
+    [["°C", "°C", 2], ["%", "%", 1], ["1", "without a unit", 1], ["bool", "on and off", 4], ["enum", "states", 1]],
+  );
+  assert.deepEqual(comparable(targets, (id) => facts[id], "%").numbers, [{ path: "/A", id: "level", value: 70 }]);
+  assert.deepEqual(comparable(targets, (id) => facts[id], "bool").numbers.length, 4);
+  assert.equal(comparable(targets, (id) => facts[id], "kg").chosen, "°C");
+  assert.deepEqual(comparable([], (id) => facts[id], ""), { numbers: [], groups: [], chosen: "" });
 });

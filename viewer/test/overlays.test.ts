@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { composePose, POSE } from "../src/core/matrix.ts";
 import { childrenOf } from "../src/core/scene-model.ts";
 import { applied, isControl, type Item, mayUse, NOTHING, whole } from "../src/features/overlays/board.ts";
-import { ghostWorlds } from "../src/features/overlays/ghost.ts";
+import { ghostWorlds } from "../src/core/ghost.ts";
 
 test("events build on each other; one that does not fit is asked for, and an old one changes nothing", () => {
   const first = whole({ version: 3, items: [{ name: "a", kind: "text" }, { broken: true }] });

@@ -1,10 +1,9 @@
-/** What the panels show: numbers, ages, the tree, trust in values. */
+/** What the panels show: numbers, ages, trust in values. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Appearance, FADED_TINT, GREY_TINT, NO_TINT } from "../src/core/appearance.ts";
 import { formatAge, formatCount, formatNumber, formatValue } from "../src/core/format.ts";
 import { HISTORY, Store } from "../src/core/store.ts";
-import { nameOf, TreeModel } from "../src/core/tree-model.ts";
 import { TwinTime } from "../src/core/twin-time.ts";
 
 const rows = (ids: number[], values: number[], eventMs: number[], quality: number[]) => ({
@@ -47,41 +46,6 @@ test("ages and counts are short", () => {
     "–",
   ]);
   assert.equal(formatCount(1234567), "1\u2009234\u2009567");
-});
-
-const PATHS = ["/Cell", "/Cell/Arm", "/Cell/Arm/Link1", "/Cell/Arm/Link2", "/Cell/Tank", "/Looks"];
-
-test("the tree shows what is expanded, with ARIA positions", () => {
-  const tree = new TreeModel(PATHS);
-  tree.expanded.clear();
-  assert.deepEqual(
-    tree.rows().map((row) => row.prim),
-    [0, 5],
-  );
-  tree.reveal(3);
-  assert.deepEqual(
-    tree.rows().map((row) => PATHS[row.prim]),
-    ["/Cell", "/Cell/Arm", "/Cell/Arm/Link1", "/Cell/Arm/Link2", "/Cell/Tank", "/Looks"],
-  );
-  const arm = tree.rows()[1];
-  assert.deepEqual([arm.level, arm.expandable, arm.expanded, arm.position, arm.siblings], [2, true, true, 1, 2]);
-  assert.equal(nameOf("/Cell/Arm"), "Arm");
-});
-
-test("a search shows the matches and their ancestors only", () => {
-  const tree = new TreeModel(PATHS);
-  tree.expanded.clear();
-  tree.filter((prim) => PATHS[prim].includes("Link2"));
-  assert.deepEqual(
-    tree.rows().map((row) => PATHS[row.prim]),
-    ["/Cell", "/Cell/Arm", "/Cell/Arm/Link2"],
-  );
-  assert.equal(tree.matches, 1);
-  tree.filter(null);
-  assert.deepEqual(
-    tree.rows().map((row) => row.prim),
-    [0, 5],
-  );
 });
 
 test("trust follows quality and age", () => {

@@ -1,7 +1,7 @@
 /** Looking at the past: where one looks, ticks cut out of an answer, and the way back to what is held. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { agoText, axisMoments, isoOf, markBeside, Playhead } from "../src/core/playhead.ts";
+import { agoText, axisMoments, isoOf, loopMarked, markBeside, Playhead } from "../src/core/playhead.ts";
 import { TwinTime } from "../src/core/twin-time.ts";
 import { FrameError } from "../src/wire/frames.ts";
 import { cutTicks, PastFeed } from "../src/wire/past.ts";
@@ -20,9 +20,46 @@ test("the playhead goes on no further than what is known, and says when it has c
   assert.equal(head.atMs, 2000);
   head.advance(5000, 9000, 1e9);
   assert.equal(head.atMs, 9000, "it waits for more");
-  assert.equal(head.advance(500, 20_000, 9500), "caught up");
+  assert.equal(head.advance(500, 20_000, 9500), "end");
   head.loop = { fromMs: 0, toMs: 10_000 };
   assert.equal(head.advance(500, 20_000, 1e9), "again");
+});
+
+test("backwards it waits for what is not known yet, loops, and ends at the begin", () => {
+  const head = new Playhead();
+  [head.atMs, head.playing, head.speed] = [10_000, true, -4];
+  assert.equal(head.advance(500, 7000, 1e9, 0), "on");
+  assert.equal(head.atMs, 8000);
+  head.advance(500, 7000, 1e9, 0);
+  assert.equal(head.atMs, 7000, "it waits for more");
+  head.loop = { fromMs: 6000, toMs: 9000 };
+  assert.equal(head.advance(500, 0, 1e9, 0), "again");
+  assert.equal(head.loopStart, 9000);
+  head.loop = null;
+  head.atMs = 1000;
+  assert.equal(head.advance(500, 0, 1e9, 0), "begin");
+  assert.equal(head.atMs, 0);
+});
+
+test("a loop that ends between two microseconds is one all the same", () => {
+  const head = new Playhead();
+  [head.atMs, head.playing, head.loop] = [9000, true, { fromMs: 0, toMs: 9500.9998 }];
+  assert.equal(head.advance(2000, 9500.999, 1e9), "again");
+});
+
+test("a loop behind the end ends there", () => {
+  const head = new Playhead();
+  [head.atMs, head.playing, head.loop] = [9000, true, { fromMs: 0, toMs: 20_000 }];
+  assert.equal(head.advance(2000, 10_000, 10_000), "again");
+});
+
+test("a loop is marked by its begin and its end, in any order", () => {
+  const shown = { fromMs: 0, toMs: 60_000 };
+  assert.deepEqual(loopMarked(null, "from", 10_000, shown), { fromMs: 10_000, toMs: 60_000 });
+  assert.deepEqual(loopMarked({ fromMs: 10_000, toMs: 60_000 }, "to", 20_000, shown), { fromMs: 10_000, toMs: 20_000 });
+  assert.deepEqual(loopMarked({ fromMs: 10_000, toMs: 20_000 }, "to", 5000, shown), { fromMs: 0, toMs: 5000 });
+  assert.deepEqual(loopMarked({ fromMs: 10_000, toMs: 20_000 }, "from", 30_000, shown), { fromMs: 30_000, toMs: 60_000 });
+  assert.deepEqual(loopMarked(null, "to", 100, shown), { fromMs: -100, toMs: 100 });
 });
 
 test("marks, ages and the axis", () => {

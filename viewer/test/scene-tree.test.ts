@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Appearance } from "../src/core/appearance.ts";
+import { nameOf } from "../src/core/paths.ts";
 import { acceptor, choicesOf, NO_QUERY, searchTexts, type LiveFacts, type PrimQuery } from "../src/core/prim-filter.ts";
 import { SceneTree, type Rows } from "../src/core/scene-tree.ts";
 import { asideOf, shownNodes } from "../src/core/shown.ts";
@@ -42,6 +43,18 @@ test("rows in order, with level, place among siblings and whether they open", ()
   assert.deepEqual(nodes(rows), [0, 1, 3, 4]);
   assert.deepEqual(rows.at(3), { node: 4, level: 2, expandable: true, expanded: false, position: 3, siblings: 3 });
   assert.deepEqual(rows.at(2), { node: 3, level: 2, expandable: false, expanded: false, position: 2, siblings: 3 });
+});
+
+test("what is revealed has all above it open; other roots stay in their places", () => {
+  /* 0 /Cell, 1 /Cell/Arm, 2 and 3 its links, 4 /Cell/Tank, 5 /Looks */
+  const t = new SceneTree(Int32Array.from([-1, 0, 1, 1, 0, -1]), 6);
+  t.collapseAll();
+  t.setOpen(0, false);
+  assert.deepEqual(nodes(t.rows()), [0, 5]);
+  t.reveal(3);
+  assert.deepEqual(nodes(t.rows()), [0, 1, 2, 3, 4, 5]);
+  assert.deepEqual(t.rows().at(1), { node: 1, level: 2, expandable: true, expanded: true, position: 1, siblings: 2 });
+  assert.equal(nameOf("/Cell/Arm"), "Arm");
 });
 
 test("points are rows below their instancer, counted on from its prims", () => {

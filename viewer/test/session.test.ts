@@ -43,7 +43,7 @@ const HELLO = {
   protocol: { min: 1, max: 1 },
   token: null,
   want: ["pose", "scalar", "style", "entity", "event"],
-  caps: ["delta", "zstd", "digest"],
+  caps: ["delta", "zstd", "digest", "playhead"],
   interest: null,
   rate: null,
 };
@@ -55,6 +55,27 @@ test("hello, welcome, fetch, ready", () => {
   assert.equal(session.phase, "loading");
   assert.deepEqual(sent(session.sceneLoaded("e1", 3, 8, 2)), [{ type: "ready", revision: 3 }]);
   assert.equal(session.phase, "live");
+});
+
+test("the shared playhead is passed on, and forgotten with the connection", () => {
+  const session = live();
+  const told = { type: "playhead", leader: "ana", part: "none", atNs: "5", saidNs: "6" };
+  assert.deepEqual(session.text(JSON.stringify(told)), [{ kind: "event", name: "playhead", data: told }]);
+  assert.deepEqual(sent(session.usePlayhead({ do: "lead", atNs: null, playing: true, speed: -2 })), [
+    { type: "playhead", do: "lead", atNs: null, playing: true, speed: -2 },
+  ]);
+  session.closed(1006, "");
+  assert.deepEqual(session.usePlayhead({ do: "follow" }), []);
+  assert.ok(session.opened().some((effect) => effect.kind === "event" && effect.name === "playhead" && effect.data === null));
+});
+
+test("what the server has, where it says so", () => {
+  const session = live();
+  assert.equal(session.serves, null);
+  session.closed(1006, "");
+  session.opened();
+  session.text(welcome("e1").replace('"seq":9', '"seq":9,"serves":["past"]'));
+  assert.deepEqual(session.serves, ["past"]);
 });
 
 test("since when the twin behind a relay is away, until it is back or another connection begins", () => {

@@ -5,7 +5,7 @@ import { readAddress, writeAddress } from "../src/core/address.ts";
 import { formatBytes, Growth } from "../src/core/bytes.ts";
 import { Hooks } from "../src/core/hooks.ts";
 import { actsWhileTyping, chordOf, labelsOf } from "../src/core/keys.ts";
-import { fromFile, layoutOf, toFile, withLayout } from "../src/core/layouts.ts";
+import { fromFile, layoutOf, placesFrom, toFile, withLayout } from "../src/core/layouts.ts";
 import { bannerOf, cardOf, type Seen } from "../src/core/page-state.ts";
 import { best, rank } from "../src/core/rank.ts";
 import { LARGEST, reduce, START } from "../src/core/ui-state.ts";
@@ -19,6 +19,16 @@ const pressed = (key: string, held = ""): string =>
     altKey: held.includes("a"),
     shiftKey: held.includes("s"),
   });
+
+test("a panel is moved to another side, is open there, and the layout keeps that", () => {
+  const moved = reduce({ ...START, open: { left: "tree", right: null, bottom: "charts" } }, { type: "move", panel: "charts", from: "bottom", to: "right" });
+  assert.deepEqual(moved.open, { left: "tree", right: "charts", bottom: null });
+  assert.deepEqual(moved.places, { charts: "right" });
+  assert.equal(reduce(moved, { type: "move", panel: "charts", from: "right", to: "right" }), moved);
+  const [kept] = fromFile(toFile([layoutOf("a", null, moved)]));
+  assert.deepEqual(kept.places, { charts: "right" });
+  assert.deepEqual(placesFrom({ charts: "top", tree: "left", x: 3 }), { tree: "left" });
+});
 
 test("the reducer gives the same object where nothing changes, and bounds sizes", () => {
   assert.equal(reduce(START, { type: "select", path: null }), START);

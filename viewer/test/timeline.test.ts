@@ -1,10 +1,11 @@
 /** Interpolated motion and the times that frames are placed at. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { POSE } from "../src/core/matrix.ts";
+import { blendPose, composePose, POSE } from "../src/core/matrix.ts";
 import { PlayoutClock } from "../src/core/playout-clock.ts";
 import type { PoseBatch } from "../src/core/pose-pool.ts";
 import { SPAN_MS, Timeline } from "../src/core/timeline.ts";
+import { trsOf } from "../src/core/trs.ts";
 import { random } from "./random.ts";
 
 function at(x: number, yaw = 0): number[] {
@@ -18,9 +19,18 @@ function batch(rows: Record<number, number[]>): PoseBatch {
 
 function sampled(timeline: Timeline, now: number): Map<number, number[]> {
   const out = new Map<number, number[]>();
-  timeline.sample(now, (node, pose, index) => {
+  const keep = (node: number, pose: number[]): void => {
     assert.ok(!out.has(node), `node ${node} was handed out twice`);
-    out.set(node, [...pose.subarray(index, index + POSE)]);
+    out.set(node, pose);
+  };
+  timeline.sample(now, {
+    setPose: (node, pose, index) => keep(node, [...pose.subarray(index, index + POSE)]),
+    setBlend: (node, from, index, to, toIndex, alpha) => {
+      const matrix = new Float64Array(16);
+      blendPose(matrix, 0, from, index, to, toIndex, alpha);
+      const { position, rotation, scale } = trsOf(matrix);
+      keep(node, [...position, ...rotation, ...scale]);
+    },
   });
   return out;
 }
@@ -113,7 +123,7 @@ test("batches are given back once, when they are shown or forgotten", () => {
   const timeline = new Timeline((given) => released.push(given));
   const batches = [0, 50, 100].map((time) => batch({ 4: at(time) }));
   batches.forEach((given, k) => timeline.push(given, 50 * k));
-  timeline.sample(60, () => undefined);
+  sampled(timeline, 60);
   assert.deepEqual(released, batches.slice(0, 2));
   timeline.reset();
   assert.deepEqual(released, batches);
@@ -139,6 +149,31 @@ test("a frame is never placed after it arrived, nor before the one before it", (
       assert.ok(time <= arrival && time >= last);
       if (speed !== 1) assert.equal(time, arrival);
       last = time;
+    }
+  }
+});
+
+test("a blend is the matrix of the blended pose: at both ends, between, and the shorter way round", () => {
+  const next = random(12);
+  const number = (): number => 2 * next() - 1;
+  const pose = (): Float64Array => {
+    const q = [number(), number(), number(), number()];
+    const size = Math.hypot(...q);
+    return Float64Array.from([1e4 * number(), number(), number(), ...q.map((c) => c / size), 1 + next(), 1 + next(), 1 + next()]);
+  };
+  for (let round = 0; round < 50; round++) {
+    const [a, b] = [pose(), pose()];
+    for (const alpha of [0, 0.25, 1]) {
+      // The plain way: mix all ten numbers, normalise, compose.
+      const dot = [3, 4, 5, 6].reduce((sum, c) => sum + a[c] * b[c], 0);
+      const mixed = a.map((value, c) => (1 - alpha) * value + alpha * (c > 2 && c < 7 && dot < 0 ? -b[c] : b[c]));
+      const size = Math.hypot(mixed[3], mixed[4], mixed[5], mixed[6]);
+      for (let c = 3; c < 7; c++) mixed[c] /= size;
+      const [expected, got] = [new Float64Array(16), new Float64Array(16)];
+      composePose(expected, 0, mixed, 0);
+      blendPose(got, 0, a, 0, b, 0, alpha);
+      for (let c = 0; c < 12; c++) assert.ok(Math.abs(got[c] - expected[c]) < 1e-9, `${round} ${alpha} ${c}`);
+      assert.deepEqual([...got.subarray(12)], [0, 0, 0, 0]); // whose rows are only the upper three
     }
   }
 });

@@ -179,7 +179,22 @@ def lathe(profile: Outline, n: int = 20, bevel: float = 0.004) -> Shape:
             k = (j + 1) % n
             quad = (low[j], low[k], high[k], high[j])
             faces.append(tuple(dict.fromkeys(quad)))
-    return Shape(np.array(points), np.array(normals), np.array(uv), tuple(faces))
+    return _with_area(Shape(np.array(points), np.array(normals), np.array(uv), tuple(faces)))
+
+
+def _with_area(shape: Shape) -> Shape:
+    """Without the faces between two rings in one place: a sharp edge has them where a soft one has its bevel."""
+    corners = [shape.points[list(face)] for face in shape.faces]
+    wide = [_area(c) > 1e-12 for c in corners]
+    return Shape(
+        shape.points, shape.normals, shape.uv, tuple(f for f, w in zip(shape.faces, wide, strict=True) if w)
+    )
+
+
+def _area(corners: np.ndarray) -> float:
+    """Of a polygon [m2]."""
+    rays = corners[1:] - corners[0]
+    return float(np.linalg.norm(np.cross(rays[:-1], rays[1:]).sum(0)) / 2)
 
 
 def cylinder(radius: float, height: float, n: int = 0, bevel: float = 0.004) -> Shape:
@@ -212,7 +227,7 @@ def slab(outline: Outline, height: float, bevel: float = 0.006) -> Shape:
         faces += [
             (r * n + i, r * n + (i + 1) % n, (r + 1) * n + (i + 1) % n, (r + 1) * n + i) for i in range(n)
         ]
-    return Shape(np.array(points), np.array(normals), np.array(uv), tuple(faces))
+    return _with_area(Shape(np.array(points), np.array(normals), np.array(uv), tuple(faces)))
 
 
 def tube(

@@ -3,6 +3,7 @@
 Colours are given as sRGB hex, as a paint card would, and authored as linear rgb.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from twinstage.assets.library.build_workcell.usda import Prim, num, tup
@@ -129,11 +130,11 @@ def tile(name: str) -> float:
     return LOOKS[name].tile
 
 
-def library() -> Prim:
-    """The `Materials` scope of `materials.usda`."""
+def library(names: Iterable[str] = LOOKS) -> Prim:
+    """The `Materials` scope of `materials.usda`: those looks."""
     scope = Prim("Materials", "Scope")
-    for name, look in LOOKS.items():
-        scope.add(_material(name, look))
+    for name in names:
+        scope.add(_material(name, LOOKS[name]))
     return scope
 
 

@@ -106,6 +106,15 @@ AllowOrigin = Annotated[
         show_default=False,
     ),
 ]
+AllowEmbed = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allow-embed",
+        help="Pages of this origin may show the twin in a frame (docs/embedding.md), as in https://panel.example.com; give it "
+        "once for each.",
+        show_default=False,
+    ),
+]
 MaxClients = Annotated[
     int | None,
     typer.Option(

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from twinstage.cli.common import Host, NoAuth, NoTls, Port, TlsCert, TlsKey, Tokens
+from twinstage.cli.common import AllowEmbed, Host, NoAuth, NoTls, Port, TlsCert, TlsKey, Tokens
 
 
 def demo(
@@ -31,6 +31,7 @@ def demo(
     tls_key: TlsKey = None,
     insecure_no_auth: NoAuth = False,
     insecure_no_tls: NoTls = False,
+    allow_embed: AllowEmbed = None,
 ) -> None:
     """A live work cell at http://127.0.0.1:8000 and, from the same scene, a labelled dataset.
 
@@ -40,5 +41,7 @@ def demo(
     from twinstage.live.demo import run_demo
     from twinstage.sync.access.choices import AccessChoices
 
-    access = AccessChoices(tokens, tls_cert, tls_key, insecure_no_auth, insecure_no_tls)
+    access = AccessChoices(
+        tokens, tls_cert, tls_key, insecure_no_auth, insecure_no_tls, embed=tuple(allow_embed or ())
+    )
     run_demo(host=host, port=port, out=out, duration=duration, wait=wait, seed=seed, access=access)

@@ -74,6 +74,9 @@ def export(
             "--bindings", help="A .yaml file for the bindings, changes included.", show_default=False
         ),
     ] = None,
+    who: Annotated[
+        bool, typer.Option("--who", help="Say in the layer who edited each prim last, and when.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
     server: Server = HERE,
     token_file: TokenFile = None,
@@ -85,7 +88,7 @@ def export(
     wanted = [
         (path, ending, route)
         for path, ending, route in (
-            (out, ".usda", "/api/v1/edits/layer.usda"),
+            (out, ".usda", f"/api/v1/edits/layer.usda{'?who=true' if who else ''}"),
             (bindings, ".yaml", "/api/v1/edits/bindings.yaml"),
         )
         if path is not None

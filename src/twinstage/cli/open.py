@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from twinstage.cli.common import Host, NoAuth, NoTls, Port, TlsCert, TlsKey, Tokens
+from twinstage.cli.common import AllowEmbed, Host, NoAuth, NoTls, Port, TlsCert, TlsKey, Tokens
 
 if TYPE_CHECKING:
     from twinstage.live.recording.opened import OpenedRecording
@@ -41,6 +41,7 @@ def open_(
     tls_key: TlsKey = None,
     insecure_no_auth: NoAuth = False,
     insecure_no_tls: NoTls = False,
+    allow_embed: AllowEmbed = None,
     duration: Annotated[
         float | None,
         typer.Option("--duration", min=0, help="Stop after that many seconds; without it, at Ctrl-C."),
@@ -68,6 +69,8 @@ def open_(
         port=port,
         duration=duration,
         hosts=allow_host or (),
-        access=AccessChoices(tokens, tls_cert, tls_key, insecure_no_auth, insecure_no_tls),
+        access=AccessChoices(
+            tokens, tls_cert, tls_key, insecure_no_auth, insecure_no_tls, embed=tuple(allow_embed or ())
+        ),
         on_ready=ready,
     )

@@ -6,6 +6,7 @@ import typer
 
 from twinstage.base.errors import UserError
 from twinstage.cli.common import (
+    AllowEmbed,
     AllowHost,
     AllowOrigin,
     Host,
@@ -50,6 +51,7 @@ def relay(
     insecure_no_auth: NoAuth = False,
     insecure_no_tls: NoTls = False,
     allow_origin: AllowOrigin = None,
+    allow_embed: AllowEmbed = None,
     max_clients: MaxClients = None,
     max_clients_per_address: MaxClientsPerAddress = None,
     duration: Annotated[
@@ -81,6 +83,7 @@ def relay(
             tuple(allow_origin or ()),
             max_clients,
             max_clients_per_address,
+            tuple(allow_embed or ()),
         ),
         duration=duration,
     )

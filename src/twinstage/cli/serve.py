@@ -5,7 +5,9 @@ from typing import Annotated
 
 import typer
 
+from twinstage.base.errors import UserError
 from twinstage.cli.common import (
+    AllowEmbed,
     AllowHost,
     AllowOrigin,
     AssetRoots,
@@ -105,6 +107,7 @@ def serve(
     insecure_no_auth: NoAuth = False,
     insecure_no_tls: NoTls = False,
     allow_origin: AllowOrigin = None,
+    allow_embed: AllowEmbed = None,
     max_clients: MaxClients = None,
     max_clients_per_address: MaxClientsPerAddress = None,
     camera_engine: Annotated[
@@ -154,6 +157,23 @@ def serve(
             show_default=False,
         ),
     ] = None,
+    watch: Annotated[
+        bool,
+        typer.Option(
+            "--watch",
+            help="Show what is saved in any file of the stage at once; a save that cannot be read leaves the scene as it is.",
+        ),
+    ] = False,
+    watch_poll: Annotated[
+        float | None,
+        typer.Option(
+            "--watch-poll",
+            min=0.02,
+            max=60,
+            help="With --watch: seconds between two looks at the files; 0.025 by default. More for slow network drives.",
+            show_default=False,
+        ),
+    ] = None,
     record: Annotated[
         Path | None,
         typer.Option(
@@ -200,6 +220,7 @@ def serve(
         tuple(allow_origin or ()),
         max_clients,
         max_clients_per_address,
+        tuple(allow_embed or ()),
     )
     files = TwinFiles(
         stage=stage,
@@ -227,9 +248,17 @@ def serve(
         access=access,
         datasets=datasets,
         record=record,
+        watch=_watch(watch, watch_poll),
         grpc_port=grpc_port,
         publish=published,
     )
+
+
+def _watch(watch: bool, poll: float | None) -> float | None:
+    """Seconds between two looks, 0 for the usual; None: nothing is watched."""
+    if poll is not None and not watch:
+        raise UserError("--watch-poll says how often --watch looks; add --watch")
+    return (poll or 0.0) if watch else None
 
 
 def _camera_engine(kind: str) -> str | None:

@@ -13,8 +13,10 @@ from twinstage.cli.frame_progress import frame_progress
 from twinstage.cli.synth_convert import convert
 from twinstage.cli.synth_frame import frame
 from twinstage.cli.synth_merge import merge
+from twinstage.cli.synth_preview import preview
 from twinstage.cli.synth_report import report
 from twinstage.cli.synth_schema import schema
+from twinstage.cli.synth_view import view
 
 if TYPE_CHECKING:
     from twinstage.synth.generation import Generated
@@ -25,7 +27,7 @@ app = typer.Typer(
     help="Labelled datasets from a recipe, and their proof.",
     rich_markup_mode="rich",
 )
-for _command in (convert, frame, merge, report, schema):
+for _command in (convert, frame, merge, preview, report, schema, view):
     app.command()(_command)
 
 

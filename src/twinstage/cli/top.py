@@ -94,7 +94,23 @@ def _foot(now: Mapping[str, Any]) -> str:
         active = ", ".join(f"{count} {priority}" for priority, count in alarms["active"].items() if count)
         flood = ", a flood" if alarms["flooded"] else ""
         parts.append(f"alarms: {active or 'none active'}, {alarms['unacknowledged']} unacknowledged{flood}")
+    watch = now.get("watch")
+    if watch:
+        parts.append(_watched(watch))
     return "\n".join(parts)
+
+
+def _watched(watch: Mapping[str, Any]) -> str:
+    """Of `serve --watch`: what stands in the way of the last save, or what it did."""
+    if watch["state"] == "broken":
+        return f"the last save is not shown: {watch['text']}"
+    last = watch.get("last")
+    if not last:
+        return f"watching {watch['files']} file{'' if watch['files'] == 1 else 's'}"
+    lost = f", {last['problems']} bindings or edits do not hold" if last["problems"] else ""
+    return (
+        f"{watch['saves']} saves; the last one ({', '.join(last['files'])}) shown after {last['ms']} ms{lost}"
+    )
 
 
 def _short(count: int) -> str:

@@ -37,7 +37,7 @@ class ProducerEdits:
     def __init__(self, snapshot: "Snapshot", *, movable: Callable[[str], bool] | None = None) -> None:
         """`movable` says whether the prim of a path has a transform of its own (UsdGeomXformable)."""
         self._snapshot = snapshot
-        self._movable = movable or (lambda path: True)
+        self.movable = movable or (lambda path: True)
         self._lock = threading.RLock()
         self._poses: dict[int, Pose] = {}
         self._last: dict[int, Pose] = {}  # so that a later call may leave parts out
@@ -75,7 +75,7 @@ class ProducerEdits:
         What is left out keeps the value that was last set here, else the authored one.
         """
         node = self.node(prim_path)
-        if not self._movable(prim_path):
+        if not self.movable(prim_path):
             kind = self._snapshot.prims.type_name[node] or "typeless prim"
             raise UserError(
                 f"{prim_path} is a {kind}, which has no transform of its own, so it cannot be moved"

@@ -23,6 +23,7 @@ from twinstage.base.errors import UserError
 from twinstage.live.twin import LiveTwin, TwinFiles, open_twin
 
 if TYPE_CHECKING:
+    from twinstage.live.notebook.widget import View
     from twinstage.live.recording.beside import Beside
     from twinstage.live.server import ServerThread
     from twinstage.live.ui.ui import Ui
@@ -66,6 +67,63 @@ class Twin:
         self._server = ServerThread(self.live, host=host, port=port, access=access)
         self._server.start()
         return self._server.url
+
+    @property
+    def port(self) -> int:
+        """Where it is served on this machine; it is served now, at a free port, if it was not."""
+        if self._server is None:
+            self.serve(port=0)
+        assert self._server is not None
+        return self._server.port
+
+    def view(
+        self,
+        *,
+        height: int = 480,
+        panels: Sequence[str] = (),
+        url: str = "",
+        token: str = "",
+        selected: str | None = None,
+    ) -> "View":
+        """A view for a notebook (docs/embedding.md); as many as you like. A twin as a cell's last line shows one, too.
+
+        Args:
+            height: of the view [px].
+            panels: what stands beside the picture: "tree", "properties", "alarms", "charts", "values", "time".
+            url: where the browser reaches the twin, where that is not the usual way; `{port}` in it is the twin's port.
+            token: for a twin that asks for one.
+            selected: path of a prim.
+
+        Raises:
+            UserError: the extra `jupyter` is not installed, or there is no such prim.
+        """
+        from twinstage.live.notebook.shown import view_of
+
+        return view_of(self, height=height, panels=panels, url=url, token=token, selected=selected)
+
+    def knows(self, prim: str) -> bool:
+        """Whether the stage has that prim, or that point of an instancer ("/Cell/Parcels[3]")."""
+        path = prim.partition("[")[0]
+        return path in self.live.snapshot.prims.path
+
+    def embed_in(self, origin: str, host: str = "") -> None:
+        """Let pages of that origin show this twin in a frame, and proxies beside them ask it under that name.
+
+        UserError for what is no origin.
+        """
+        assert self.port and self._server is not None
+        self._server.access.embed.allow(origin)
+        if host:
+            self._server.access.embed.hosts.add(host.lower())
+
+    def __repr__(self) -> str:
+        where = "" if self._server is None else f" at {self._server.url}"
+        return f"<Twin {Path(self.live.snapshot.stage.path).name}{where}>"
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> object:
+        from twinstage.live.notebook.shown import mime_bundle
+
+        return mime_bundle(self)
 
     def set(
         self,

@@ -54,8 +54,12 @@ def make_app(
     from twinstage.live.cameras.streams import CameraStreams
     from twinstage.live.states import state_text
     from twinstage.sync.access.access import Access
-    from twinstage.sync.server import create_app
+    from twinstage.sync.assets import AssetStore
+    from twinstage.sync.server import Baked, create_app
 
+    store = AssetStore(live.hub)
+    if live.watch is not None:
+        live.watch.store = store
     access = access or Access(clock=live.clock)
     return create_app(
         live.hub,
@@ -68,6 +72,7 @@ def make_app(
         alarms=live.alarms,
         metrics=lambda: metrics_page(live, access),
         access=access,
+        files=Baked(store),
         api=sources_of(live, datasets),
         edits=live.desk,
         overlays=(live.ui.board, live.ui.callbacks.used),
@@ -77,8 +82,9 @@ def make_app(
 def status_of(live: LiveTwin) -> Mapping[str, Any]:
     """What `/api/status` says of the sources: counters that add up, watermark and ages [s]; the hash of the state (see
     `StateTable.digest`); qualities, alarms, history."""
+    watched = {} if live.watch is None else {"watch": live.watch.status()}
     if live.ingest is None:
-        return {"sources": {}}
+        return {"sources": {}, **watched}
     now = live.clock.now_ns()
     return {
         "sources": live.ingest.counters,
@@ -86,6 +92,7 @@ def status_of(live: LiveTwin) -> Mapping[str, Any]:
         "stateHash": live.ingest.state.digest(),
         "ages": {name: told.ages(now) for name, told in live.ingest.sources().items()},
         "quality": quality_counts(live),
+        **watched,
         **({"drift": {name: dict(kinds) for name, kinds in live.drift.items()}} if live.drift else {}),
         **({} if live.alarms is None else {"alarms": live.alarms.counts()}),
         **({} if live.recorder is None else {"history": live.recorder.status()}),
@@ -107,11 +114,15 @@ def serve_twin(
     grpc_port: int | None = None,
     publish: "PublishChoices | None" = None,
     record: Path | None = None,
+    watch: float | None = None,
 ) -> None:
-    """Open the twin and serve it until Ctrl-C or the end of `duration` [s]."""
+    """Open the twin and serve it until Ctrl-C or the end of `duration` [s].
+
+    `watch`: how often to look whether files of the stage were saved [s]; 0 for the usual pace, None for never.
+    """
     if access is not None:
         access.check(host)
-    live = open_twin(files, clock=SystemClock(), seed=seed, past_speed=speed)
+    live = open_watched(files, watch, clock=SystemClock(), seed=seed, past_speed=speed)
     serve_live(
         live,
         host=host,
@@ -127,6 +138,19 @@ def serve_twin(
         publish=publish,
         record=record,
     )
+
+
+def open_watched(files: TwinFiles, watch: float | None, **choices: Any) -> LiveTwin:
+    """As `open_twin`; with `watch` (see `serve_twin`) the twin follows its files once it runs."""
+    if watch is None:
+        return open_twin(files, **choices)
+    from twinstage.live.watch.desk import StageWatch
+    from twinstage.scene.generation import keep_bytes
+
+    keep_bytes()
+    live = open_twin(files, **choices)
+    live.watch = StageWatch(live, files, watch or None)
+    return live
 
 
 def serve_live(
@@ -240,8 +264,9 @@ class ServerThread:
         choices.check(host)
         self._live = live
         self._host = host
-        self._access, self._tls = open_access(choices, clock=live.clock), choices.tls()
+        self.access, self._tls = open_access(choices, clock=live.clock), choices.tls()
         self._sock = bind(host, port)
+        self.port = int(self._sock.getsockname()[1])
         self.url = url_of(self._sock, secure=self._tls is not None)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
@@ -314,7 +339,7 @@ class ServerThread:
 
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
-        app = make_app(self._live, hosts={self._host}, access=self._access)
+        app = make_app(self._live, hosts={self._host}, access=self.access)
         async with running(app, sock=self._sock, tls=self._tls):
             self._ready.set()
             await self._live.run(self._stop)

@@ -30,6 +30,7 @@ from twinstage.sync.codec import snap_pose
 if TYPE_CHECKING:
     from twinstage.live.alarms import AlarmDesk
     from twinstage.live.commands.desk import EditDesk
+    from twinstage.live.watch.desk import StageWatch
     from twinstage.scene.bindings import Bindings
     from twinstage.scene.plan import BindingPlan
     from twinstage.scene.snapshot import Snapshot
@@ -94,6 +95,8 @@ class LiveTwin:
         self.bindings = bindings
         self.desk: EditDesk | None = None
         """Keeps the edits of people, where they may make some."""
+        self.watch: StageWatch | None = None
+        """Follows what designers save, where that is wanted."""
         self.sources: dict[str, SourceStatus] = {}
         self.drift: dict[str, Counter[str]] = {}
         """How many fields changed in which way, by source (`telemetry.drift`)."""
@@ -251,6 +254,8 @@ class LiveTwin:
                     )
                 )
             )
+        if self.watch is not None:
+            tasks.append(asyncio.create_task(self.watch.run(stop)))
         if self.recorder is not None:
             tell = lambda text: self.hub.notice("error", text)  # noqa: E731
             tasks.append(asyncio.create_task(self.recorder.run(stop, on_failure=tell)))

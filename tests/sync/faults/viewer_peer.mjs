@@ -1,30 +1,7 @@
 // The viewer's half of the wire in Node, without a page: `node --experimental-transform-types viewer_peer.mjs URL [PATIENCE_MS]`.
 // Its Link, Session, Mirror and matrices are the viewer's own source; only the browser around them is made up.
-import { registerHooks } from "node:module";
 import { answer, within } from "./peer.mjs";
 
-// In place of the one package that the wire uses: Node's own zstd. The viewer puts a raw block behind the content of each frame
-// (see inflate.ts), which Node would refuse; so it is taken away and written behind what comes out.
-const FZSTD = `data:text/javascript,import * as zlib from "node:zlib";
-export function decompress(data, out) {
-  const single = (data[4] >> 5) & 1;
-  let at = 6 - single + [single, 2, 4, 8][data[4] >> 6], last = at;
-  for (let block = 0; !(block & 1); at += 3 + (((block >> 1) & 3) === 1 ? 1 : block >> 3)) {
-    block = data[at] | (data[at + 1] << 8) | (data[at + 2] << 16);
-    if (!(block & 1)) last = at;
-    else {
-      const frame = data.slice(0, at);
-      frame[last] |= 1;
-      const content = zlib.zstdDecompressSync(frame);
-      out.set(content);
-      out.set(data.subarray(at + 3, at + 3 + (block >> 3)), content.length);
-      return out;
-    }
-  }
-}`;
-registerHooks({
-  resolve: (name, context, next) => (name === "fzstd" ? { url: FZSTD, shortCircuit: true } : next(name, context)),
-});
 globalThis.window = globalThis;
 const wire = new URL("../../../viewer/src/", import.meta.url);
 const { Link } = await import(new URL("wire/link.ts", wire));

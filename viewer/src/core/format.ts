@@ -1,23 +1,6 @@
 /** Numbers, units and ages as an operator reads them. Pure. */
 
-interface Display {
-  readonly unit: string;
-  readonly scale: number;
-  readonly offset: number;
-}
-
-/** Canonical (SI) units that people read in another one. */
-const SHOWN: Record<string, Display> = {
-  rad: { unit: "°", scale: 180 / Math.PI, offset: 0 },
-  "rad/s": { unit: "°/s", scale: 180 / Math.PI, offset: 0 },
-  K: { unit: "°C", scale: 1, offset: -273.15 },
-  "1": { unit: "", scale: 1, offset: 0 },
-};
-
-/** The unit a value of that canonical unit is shown in, and how to convert to it. */
-export function displayOf(unit: string): Display {
-  return SHOWN[unit] ?? { unit, scale: 1, offset: 0 };
-}
+import { type Display, displayOf } from "./units.ts";
 
 /** A number with about four significant digits and no exponent in everyday ranges; a true minus sign. */
 export function formatNumber(value: number): string {
@@ -29,12 +12,11 @@ export function formatNumber(value: number): string {
   return (Number(text) === 0 ? text.replace("-", "") : text).replace("-", "−");
 }
 
-/** A signal's value as [text, unit]. */
-export function formatValue(value: number, unit: string, type: string): [string, string] {
+/** A signal's value, in SI, as [text, unit]: in the unit of `display`, else in the one that people read. */
+export function formatValue(value: number, unit: string, type: string, display: Display = displayOf(unit)): [string, string] {
   if (type === "bool") return [Number.isFinite(value) ? (value >= 0.5 ? "on" : "off") : "–", ""];
   if (type === "i64" || type === "enum")
-    return [Number.isFinite(value) ? String(value).replace("-", "−") : "–", displayOf(unit).unit];
-  const display = displayOf(unit);
+    return [Number.isFinite(value) ? String(value).replace("-", "−") : "–", display.unit];
   return [formatNumber(value * display.scale + display.offset), display.unit];
 }
 

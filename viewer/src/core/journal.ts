@@ -95,6 +95,9 @@ function eventLine(message: Json, line: Make): LogLine | null {
       const texts = done.map(({ author, did, count, version }) => `${String(author)}: ${String(did)} of ${String(count)} (version ${String(version)})`);
       return line("command", "info", texts.join("; "));
     }
+    case "watch":
+      if (data.state === "broken") return line("notice", "warning", `A save is not shown: ${String(data.text)}`);
+      return line("notice", "info", `Saved: ${(Array.isArray(data.files) ? data.files : []).join(", ")}, shown after ${String(data.ms)} ms`);
     case "scene":
       return line("link", "info", `Another scene, revision ${String(message.revision)}`);
     default:

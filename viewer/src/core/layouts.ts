@@ -6,6 +6,7 @@ export interface Layout {
   /** Role that begins with it; null: none does. */
   readonly role: string | null;
   readonly open: Readonly<Record<Side, string | null>>;
+  readonly places: Readonly<Record<string, Side>>;
   readonly sizes: Readonly<Record<Side, number>>;
   readonly theme: Theme;
   readonly extra: Readonly<Record<string, unknown>>;
@@ -17,8 +18,8 @@ const MOST = 50;
 const MOST_NAME = 60;
 
 export function layoutOf(name: string, role: string | null, state: UiState): Layout {
-  const { open, sizes, theme, extra } = state;
-  return { name: name.trim().slice(0, MOST_NAME), role, open, sizes, theme, extra };
+  const { open, places, sizes, theme, extra } = state;
+  return { name: name.trim().slice(0, MOST_NAME), role, open, places, sizes, theme, extra };
 }
 
 /** The list with one more, or with another in the place of the one of that name. */
@@ -59,10 +60,17 @@ function readLayout(one: Record<string, unknown>, i: number): Layout {
     name: name.trim().slice(0, MOST_NAME),
     role: typeof role === "string" && role ? role : null,
     open: { left: panel("left"), right: panel("right"), bottom: panel("bottom") },
+    places: placesFrom(one.places),
     sizes: Object.fromEntries(SIDES.map((side) => [side, size(side)])) as Record<Side, number>,
     theme: theme === "light" || theme === "system" ? theme : "dark",
     extra: record(one.extra),
   };
+}
+
+/** Sides by panel; what is no side is left out. */
+export function placesFrom(value: unknown): Record<string, Side> {
+  const told = Object.entries(record(value)).filter(([, side]) => SIDES.includes(side as Side));
+  return Object.fromEntries(told) as Record<string, Side>;
 }
 
 function record(value: unknown): Record<string, unknown> {

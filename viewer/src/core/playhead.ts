@@ -5,25 +5,58 @@ export interface Loop {
   readonly toMs: number;
 }
 
+/** Moments of the server are rounded to microseconds: who comes this near is there [ms]. */
+const HAIR_MS = 1;
+
 export class Playhead {
   /** Null: the newest state is looked at. */
   atMs: number | null = null;
   playing = false;
-  /** How many times as fast as it happened. */
+  /** How many times as fast as it happened; below 0 backwards. */
   speed = 1;
   loop: Loop | null = null;
 
+  /** Which way time goes. */
+  get way(): 1 | -1 {
+    return this.speed < 0 ? -1 : 1;
+  }
+
   /**
-   * Lets `passedMs` go by. `known`: up to where what happened is there to be shown; it waits there. `end`: the newest time.
-   * Answers what became of it: it goes on, it has to jump back to the loop's begin, or it has caught up with the twin.
+   * Lets `passedMs` go by. `known`: up to where (backwards: down to where) what happened is there to be shown; it waits there.
+   * `begin`, `end`: of all that there is. Answers what became of it: it goes on, it has to go through the loop again, or it has
+   * come to the end, or backwards to the begin.
    */
-  advance(passedMs: number, known: number, end: number): "on" | "again" | "caught up" {
+  advance(passedMs: number, known: number, end: number, begin = Number.NEGATIVE_INFINITY): "on" | "again" | "end" | "begin" {
     if (this.atMs === null || !this.playing) return "on";
     const wanted = this.atMs + passedMs * this.speed;
-    this.atMs = Math.max(this.atMs, Math.min(wanted, known));
-    if (this.loop && this.atMs >= this.loop.toMs) return "again";
-    return this.atMs >= end ? "caught up" : "on";
+    const { loop } = this;
+    if (this.way > 0) {
+      this.atMs = Math.max(this.atMs, Math.min(wanted, known));
+      if (loop && this.atMs >= Math.min(loop.toMs, end) - HAIR_MS) return "again";
+      return this.atMs >= end - HAIR_MS ? "end" : "on";
+    }
+    this.atMs = Math.min(this.atMs, Math.max(wanted, known));
+    if (loop && this.atMs <= Math.max(loop.fromMs, begin) + HAIR_MS) return "again";
+    return this.atMs <= begin + HAIR_MS ? "begin" : "on";
   }
+
+  /** Where the loop is entered. */
+  get loopStart(): number | null {
+    return this.loop && (this.way > 0 ? this.loop.fromMs : this.loop.toMs);
+  }
+}
+
+/** The shortest loop [ms]. */
+export const LEAST_LOOP_MS = 200;
+
+/** A loop with its begin or its end at a moment; the other one stays where that leaves a loop, else it is the end of `shown`. */
+export function loopMarked(loop: Loop | null, edge: "from" | "to", ms: number, shown: Loop): Loop {
+  if (edge === "from") {
+    const toMs = loop && loop.toMs - ms >= LEAST_LOOP_MS ? loop.toMs : Math.max(shown.toMs, ms + LEAST_LOOP_MS);
+    return { fromMs: ms, toMs };
+  }
+  const fromMs = loop && ms - loop.fromMs >= LEAST_LOOP_MS ? loop.fromMs : Math.min(shown.fromMs, ms - LEAST_LOOP_MS);
+  return { fromMs, toMs: ms };
 }
 
 /** The mark before (-1) or after (1) a moment; null where there is none. `marks` rise. */

@@ -5,7 +5,7 @@
  * so index order is an order of evaluation. `update` recomputes only what hangs below the nodes that were set.
  */
 import { FullAffines, type Affines } from "./affine.ts";
-import { composePose, multiplyAffine } from "./matrix.ts";
+import { blendPose, composePose, lastRow, multiplyAffine, multiplyRows } from "./matrix.ts";
 
 /** Children of each node, as one flat list: `list[start[i] .. start[i + 1]]`. */
 export interface Children {
@@ -59,7 +59,10 @@ export class SceneModel {
     this.stamp = new Int32Array(this.count);
     this.stack = new Int32Array(this.count);
     this.changed = new Int32Array(this.count);
-    for (let i = 0; i < this.count; i++) this.compose(i);
+    for (let i = 0; i < this.count; i++) {
+      this.compose(i);
+      lastRow(this.world, 16 * i);
+    }
   }
 
   /** Back to how the nodes were authored; returns those that had been posed, whose worlds `update` recomputes. */
@@ -86,6 +89,13 @@ export class SceneModel {
     this.touch(node);
   }
 
+  /** Sets it to what is `alpha` of the way between two poses. */
+  setBlend(node: number, from: Float64Array, at: number, to: Float64Array, toAt: number, alpha: number): void {
+    const slot = this.slot(node);
+    blendPose(this.posed, slot, from, at, to, toAt, alpha);
+    this.touch(node);
+  }
+
   /** The same from 16 values, row-major. */
   setLocal(node: number, local: Float64Array): void {
     const at = this.slot(node);
@@ -98,6 +108,7 @@ export class SceneModel {
     if (this.slotOf[node] < 0) {
       this.slotOf[node] = this.slots++;
       if (16 * this.slotOf[node] >= this.posed.length) this.posed = grown(this.posed);
+      lastRow(this.posed, 16 * this.slotOf[node]);
     }
     return 16 * this.slotOf[node];
   }
@@ -120,7 +131,13 @@ export class SceneModel {
     // In index order an ancestor comes first and takes its descendants along.
     const dirty = this.dirty.subarray(0, this.dirtyCount);
     if (!this.inOrder) dirty.sort();
-    for (let k = 0; k < dirty.length; k++) if (this.stamp[dirty[k]] !== this.pass) n = this.descend(dirty[k], n);
+    const { start } = this.children;
+    for (let k = 0; k < dirty.length; k++) {
+      const node = dirty[k];
+      if (this.stamp[node] === this.pass) continue;
+      if (start[node] < start[node + 1]) n = this.descend(node, n);
+      else n = this.settle(node, n);
+    }
     this.dirtyCount = 0;
     this.inOrder = true;
     return this.changed.subarray(0, n);
@@ -132,12 +149,17 @@ export class SceneModel {
     this.stack[top++] = root;
     while (top > 0) {
       const node = this.stack[--top];
-      this.compose(node);
-      this.stamp[node] = this.pass;
-      this.changed[n++] = node;
+      n = this.settle(node, n);
       for (let k = start[node]; k < start[node + 1]; k++) this.stack[top++] = list[k];
     }
     return n;
+  }
+
+  private settle(node: number, n: number): number {
+    this.compose(node);
+    this.stamp[node] = this.pass;
+    this.changed[n] = node;
+    return n + 1;
   }
 
   private compose(node: number): void {
@@ -145,9 +167,10 @@ export class SceneModel {
     const p = this.parent[node];
     const slot = this.slotOf[node];
     if (slot < 0) this.authored.read(node, scratch, 0);
-    const [local, at] = slot < 0 ? [scratch, 0] : [this.posed, 16 * slot];
-    if (p >= 0) multiplyAffine(world, node * 16, world, p * 16, local, at);
-    else for (let c = 0; c < 16; c++) world[node * 16 + c] = local[at + c];
+    const local = slot < 0 ? scratch : this.posed;
+    const at = slot < 0 ? 0 : 16 * slot;
+    if (p >= 0) multiplyRows(world, node * 16, world, p * 16, local, at);
+    else for (let c = 0; c < 12; c++) world[node * 16 + c] = local[at + c];
   }
 }
 

@@ -1,6 +1,6 @@
 /** The scene as rows of words: what it is, where it is, what its values say, how far they can be trusted. Pure. */
 import type { Store } from "./store.ts";
-import { nameOf } from "./tree-model.ts";
+import { nameOf } from "./paths.ts";
 import type { SceneData } from "../wire/scene-data.ts";
 
 export interface TableRow {

@@ -1,5 +1,7 @@
 /** Latest value and a short history of every signal, by signal index. Plain columns, no DOM. */
 
+import { type Display, displayFrom, displayOf, type UnitFacts } from "./units.ts";
+
 /** Samples that a sparkline can show. */
 export const HISTORY = 160;
 
@@ -66,7 +68,16 @@ export class Store {
   readonly seen: Uint8Array;
   /** Values of string signals; undefined where there is none. */
   readonly text: (string | undefined)[];
+  /** What is known of the contract's units, by id. */
+  facts: ReadonlyMap<string, UnitFacts> = new Map();
   private readonly rings: (Ring | undefined)[];
+
+  /** The unit in which a signal's numbers are shown: that of the contract where it is known. */
+  display(signal: number): Display {
+    const { id, unit } = this.signals[signal];
+    const facts = this.facts.get(id);
+    return facts ? displayFrom(facts) : displayOf(unit);
+  }
 
   constructor(readonly signals: readonly SignalMeta[]) {
     const n = signals.length;

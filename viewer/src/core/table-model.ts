@@ -28,7 +28,7 @@ export function valueRows(store: Store, nowMs: number, filter: string, order: Or
   store.signals.forEach(({ id, unit, type, labels }, index) => {
     const grade = store.grade(index, nowMs);
     const name = (labels as Readonly<Record<string, string>> | null | undefined)?.[String(store.value[index])];
-    const [number, shown] = formatValue(store.value[index], unit, type);
+    const [number, shown] = formatValue(store.value[index], unit, type, store.display(index));
     const text = grade === "none" ? "–" : (store.text[index] ?? name ?? number);
     const hay = `${id} ${shown} ${grade}`.toLowerCase();
     if (!words.every((word) => (word.startsWith("-") && word.length > 1 ? !hay.includes(word.slice(1)) : hay.includes(word)))) return;

@@ -12,13 +12,19 @@ import type { PoseBatch } from "./pose-pool.ts";
 export const SPAN_MS = 150;
 /** A step faster than this is a jump, shown as one (a parcel put back to the conveyor's start) [m/s]. */
 const JUMP_SPEED = 25;
+/** A shorter step never is one [m]. */
+const JUMP_M = 0.5;
 
 interface Pending {
   readonly batch: PoseBatch;
   readonly time: number;
 }
 
-export type PoseSink = (node: number, pose: Float64Array, at: number) => void;
+/** Who shows poses: one as it is, or what is `alpha` of the way from one to another (see `blendPose`). */
+export interface PoseSink {
+  setPose(node: number, pose: Float64Array, at: number): void;
+  setBlend(node: number, from: Float64Array, at: number, to: Float64Array, toAt: number, alpha: number): void;
+}
 
 export class Timeline {
   private queue: Pending[] = [];
@@ -31,7 +37,6 @@ export class Timeline {
   /** When a node next jumps: nothing leads from the pose before to that one. */
   private cutTime = new Float64Array(64);
   private pass = 0;
-  private readonly mixed = new Float64Array(POSE);
 
   /** `release` is handed each batch once it is not needed any more. */
   constructor(private readonly release: (batch: PoseBatch) => void = () => undefined) {}
@@ -77,7 +82,7 @@ export class Timeline {
   }
 
   private rest(slot: number, batch: PoseBatch, k: number, time: number): void {
-    for (let c = 0; c < POSE; c++) this.base[slot * POSE + c] = batch.poses[k * POSE + c];
+    copyPose(this.base, slot * POSE, batch.poses, k * POSE);
     this.baseTime[slot] = time;
   }
 
@@ -92,11 +97,13 @@ export class Timeline {
       }
       if (this.stamp[known] === this.pass) continue;
       this.stamp[known] = this.pass;
-      const start = Math.max(this.baseTime[known], time - SPAN_MS);
+      const since = this.baseTime[known];
+      const start = since > time - SPAN_MS ? since : time - SPAN_MS;
       const alpha = (now - start) / (time - start);
-      if (alpha > 0 && this.cutTime[known] !== time) this.mix(batch, k, known * POSE, Math.min(alpha, 1), time - start);
-      else this.hold(known * POSE);
-      sink(node, this.mixed, 0);
+      const from = known * POSE;
+      const moves = alpha > 0 && this.cutTime[known] !== time && !this.jumps(batch.poses, k * POSE, from, time - start);
+      if (moves) sink.setBlend(node, this.base, from, batch.poses, k * POSE, alpha < 1 ? alpha : 1);
+      else sink.setPose(node, this.base, from);
     }
   }
 
@@ -105,7 +112,7 @@ export class Timeline {
     const slot = this.slot(batch.ids[k]);
     this.rest(slot, batch, k, time);
     this.stamp[slot] = this.pass;
-    sink(batch.ids[k], batch.poses, k * POSE);
+    sink.setPose(batch.ids[k], batch.poses, k * POSE);
   }
 
   /** Nodes that reached the end of what is known rest there. */
@@ -114,25 +121,18 @@ export class Timeline {
       const slot = this.slot(batch.ids[k]);
       if (this.stamp[slot] === this.pass) continue;
       this.stamp[slot] = this.pass;
-      sink(batch.ids[k], this.base, slot * POSE);
+      sink.setPose(batch.ids[k], this.base, slot * POSE);
     }
   }
 
-  private hold(from: number): void {
-    for (let c = 0; c < POSE; c++) this.mixed[c] = this.base[from + c];
-  }
-
-  private mix(batch: PoseBatch, k: number, from: number, alpha: number, spanMs: number): void {
-    const { base, mixed } = this;
-    const { poses } = batch;
-    const to = k * POSE;
-    const distance = Math.hypot(poses[to] - base[from], poses[to + 1] - base[from + 1], poses[to + 2] - base[from + 2]);
-    if (distance > (JUMP_SPEED * spanMs) / 1000 && distance > 0.5) {
-      this.hold(from);
-      return;
-    }
-    for (let c = 0; c < POSE; c++) mixed[c] = base[from + c] + alpha * (poses[to + c] - base[from + c]);
-    mixQuaternion(mixed, base, from + 3, poses, to + 3, alpha);
+  /** Whether the way from `base` is too long to be gone in so little time. */
+  private jumps(poses: Float64Array, to: number, from: number, spanMs: number): boolean {
+    const { base } = this;
+    const dx = poses[to] - base[from];
+    const dy = poses[to + 1] - base[from + 1];
+    const dz = poses[to + 2] - base[from + 2];
+    const far = Math.max(JUMP_M, (JUMP_SPEED * spanMs) / 1000);
+    return dx * dx + dy * dy + dz * dz > far * far;
   }
 
   private slot(node: number): number {
@@ -167,24 +167,15 @@ export class Timeline {
   }
 }
 
-/** Normalised linear interpolation along the shorter arc, into out[3..7]; the steps are small. */
-function mixQuaternion(
-  out: Float64Array,
-  a: Float64Array,
-  ai: number,
-  b: Float64Array,
-  bi: number,
-  alpha: number,
-): void {
-  let dot = 0;
-  for (let c = 0; c < 4; c++) dot += a[ai + c] * b[bi + c];
-  const sign = dot < 0 ? -1 : 1;
-  let norm = 0;
-  for (let c = 0; c < 4; c++) {
-    const q = (1 - alpha) * a[ai + c] + alpha * sign * b[bi + c];
-    out[3 + c] = q;
-    norm += q * q;
-  }
-  norm = Math.sqrt(norm) || 1;
-  for (let c = 0; c < 4; c++) out[3 + c] /= norm;
+function copyPose(out: Float64Array, o: number, from: Float64Array, i: number): void {
+  out[o] = from[i];
+  out[o + 1] = from[i + 1];
+  out[o + 2] = from[i + 2];
+  out[o + 3] = from[i + 3];
+  out[o + 4] = from[i + 4];
+  out[o + 5] = from[i + 5];
+  out[o + 6] = from[i + 6];
+  out[o + 7] = from[i + 7];
+  out[o + 8] = from[i + 8];
+  out[o + 9] = from[i + 9];
 }

@@ -16,6 +16,8 @@ export interface UiState {
   readonly isolated: string | null;
   /** Open panel of each side; null: that side is closed. */
   readonly open: Readonly<Record<Side, string | null>>;
+  /** Sides of panels that were moved, by panel; others stand where they were made for. */
+  readonly places: Readonly<Record<string, Side>>;
   /** Widths of left and right, height of bottom [px]. */
   readonly sizes: Readonly<Record<Side, number>>;
   readonly theme: Theme;
@@ -29,6 +31,8 @@ export type Action =
   | { readonly type: "showAll" }
   | { readonly type: "isolate"; readonly path: string | null }
   | { readonly type: "open"; readonly side: Side; readonly panel: string | null }
+  /** To another side, from the one where it stands, and open there. */
+  | { readonly type: "move"; readonly panel: string; readonly from: Side; readonly to: Side }
   | { readonly type: "resize"; readonly side: Side; readonly size: number }
   | { readonly type: "theme"; readonly theme: Theme }
   | { readonly type: "extra"; readonly feature: string; readonly value: unknown }
@@ -43,6 +47,7 @@ export const START: UiState = {
   hidden: new Set(),
   isolated: null,
   open: { left: "tree", right: "properties", bottom: null },
+  places: {},
   sizes: { left: 280, right: 320, bottom: 240 },
   theme: "dark",
   extra: {},
@@ -63,6 +68,12 @@ export function reduce(state: UiState, action: Action): UiState {
       return state.open[action.side] === action.panel
         ? state
         : { ...state, open: { ...state.open, [action.side]: action.panel } };
+    case "move": {
+      if (action.from === action.to) return state;
+      const left = state.open[action.from] === action.panel ? null : state.open[action.from];
+      const open = { ...state.open, [action.from]: left, [action.to]: action.panel };
+      return { ...state, open, places: { ...state.places, [action.panel]: action.to } };
+    }
     case "resize": {
       const size = Math.round(Math.min(LARGEST, Math.max(SMALLEST, action.size)));
       return state.sizes[action.side] === size ? state : { ...state, sizes: { ...state.sizes, [action.side]: size } };

@@ -5,6 +5,7 @@ import { cameras } from "./cameras/index.ts";
 import { charts } from "./charts/index.ts";
 import { log } from "./log/index.ts";
 import { palette } from "./palette/index.ts";
+import { datasets } from "./datasets/index.ts";
 import { edit } from "./edit/index.ts";
 import { properties } from "./properties/index.ts";
 import { share } from "./share/index.ts";
@@ -13,6 +14,7 @@ import { theme } from "./theme/index.ts";
 import { layers } from "./layers/index.ts";
 import { measure } from "./measure/index.ts";
 import { navigate } from "./navigate/index.ts";
+import { fades } from "./fades/index.ts";
 import { drawing } from "./drawing/index.ts";
 import { overlays } from "./overlays/index.ts";
 import { scale } from "./scale/index.ts";
@@ -21,6 +23,7 @@ import { time } from "./time/index.ts";
 import { tree } from "./tree/index.ts";
 import { values } from "./values/index.ts";
 import { view } from "./view/index.ts";
+import { watch } from "./watch/index.ts";
 
 export const FEATURES: readonly Feature[] = [
   view,
@@ -42,6 +45,9 @@ export const FEATURES: readonly Feature[] = [
   charts,
   values,
   log,
+  datasets,
   layers,
+  fades,
   overlays,
+  watch,
 ];

@@ -29,6 +29,11 @@ export class AddressBar {
     for (const part of this.parts.values()) this.claim(part);
   }
 
+  /** One part, as if it had come with the address. */
+  restorePart(key: string, text: string): void {
+    this.parts.get(key)?.restore(text);
+  }
+
   /** The address of what is seen now. */
   get link(): string {
     const url = new URL(window.location.href);

@@ -18,15 +18,32 @@ interface Place {
   readonly page: HTMLElement;
 }
 
+/** What a tab that is dragged says it is. */
+const DRAGGED = "application/x-twinstage-panel";
+
+interface Docked {
+  readonly panel: Panel;
+  side: Side;
+  undo: Undo;
+  note: readonly [string, string];
+}
+
 export class Docks {
   private readonly docks: Readonly<Record<Side, Dock>>;
+  private readonly docked = new Map<string, Docked>();
+  /** Panel that had the focus last. */
+  private last: string | null = null;
 
   constructor(private readonly store: UiStore) {
-    const dock = (side: Side): Dock => new Dock(side, store);
+    const dock = (side: Side): Dock => new Dock(side, store, (panel, to) => this.move(panel, to), (panel) => (this.last = panel));
     this.docks = { left: dock("left"), right: dock("right"), bottom: dock("bottom") };
     store.watch(
       (state) => state.open,
       () => this.show(),
+    );
+    store.watch(
+      (state) => state.places,
+      () => this.place(),
     );
     store.watch(
       (state) => state.sizes,
@@ -35,9 +52,39 @@ export class Docks {
   }
 
   add(panel: Panel): Undo {
-    const undo = this.docks[panel.side].add(panel);
+    const side = this.store.state.places[panel.id] ?? panel.side;
+    this.docked.set(panel.id, { panel, side, undo: this.docks[side].add(panel), note: ["", "info"] });
     this.show();
-    return undo;
+    return () => {
+      this.docked.get(panel.id)?.undo();
+      this.docked.delete(panel.id);
+    };
+  }
+
+  /** Where a panel stands now. */
+  sideOf(panel: Panel): Side {
+    return this.docked.get(panel.id)?.side ?? panel.side;
+  }
+
+  /** To another side; of no panel in particular, the one that had the focus last. */
+  move(id: string | null, to: Side): void {
+    const one = this.docked.get(id ?? this.last ?? "");
+    if (one) this.store.dispatch({ type: "move", panel: one.panel.id, from: one.side, to });
+  }
+
+  /** Panels go where they were moved to. */
+  private place(): void {
+    for (const one of this.docked.values()) {
+      const side = this.store.state.places[one.panel.id] ?? one.panel.side;
+      if (side === one.side) continue;
+      const focused = one.panel.element.contains(document.activeElement) || document.activeElement?.id === `tab-${one.panel.id}`;
+      one.undo();
+      one.side = side;
+      one.undo = this.docks[side].add(one.panel);
+      this.docks[side].note(one.panel.id, ...one.note);
+      if (focused) byId(`tab-${one.panel.id}`).focus();
+    }
+    this.show();
   }
 
   panels(): Panel[] {
@@ -54,7 +101,10 @@ export class Docks {
 
   /** A few letters beside a panel's title, such as a count; empty takes them away. */
   note(id: string, text: string, level: string): void {
-    for (const side of SIDES) this.docks[side].note(id, text, level);
+    const one = this.docked.get(id);
+    if (!one) return;
+    one.note = [text, level];
+    this.docks[one.side].note(id, text, level);
   }
 
   refresh(nowMs: number): void {
@@ -78,6 +128,8 @@ class Dock {
   constructor(
     private readonly side: Side,
     private readonly store: UiStore,
+    private readonly move: (panel: string, to: Side) => void,
+    focused: (panel: string) => void,
   ) {
     this.element = byId(`dock-${side}`);
     this.tabs = h("div", { class: "tabs", role: "tablist", "aria-label": NAMES[side] });
@@ -96,7 +148,29 @@ class Dock {
     this.element.append(h("div", { class: "dock-head" }, this.tabs, close), this.body, this.edge);
     this.tabs.addEventListener("click", (event) => this.click(event));
     this.tabs.addEventListener("keydown", (event) => this.key(event));
+    this.element.addEventListener("focusin", () => {
+      if (this.shown !== null) focused(this.shown);
+    });
+    this.bindDrop();
     this.bindEdge();
+  }
+
+  /** A tab of another side may be dropped here. */
+  private bindDrop(): void {
+    const { element } = this;
+    element.addEventListener("dragover", (event) => {
+      if (!event.dataTransfer?.types.includes(DRAGGED)) return;
+      event.preventDefault();
+      element.dataset.drop = "";
+    });
+    element.addEventListener("dragleave", () => delete element.dataset.drop);
+    element.addEventListener("drop", (event) => {
+      const panel = event.dataTransfer?.getData(DRAGGED);
+      delete element.dataset.drop;
+      if (!panel) return;
+      event.preventDefault();
+      this.move(panel, this.side);
+    });
   }
 
   get current(): Panel | undefined {
@@ -111,6 +185,9 @@ class Dock {
       h("span", {}, panel.title),
       note,
     );
+    tab.draggable = true;
+    tab.title = "Drag it to another side, or Alt and an arrow key";
+    tab.addEventListener("dragstart", (event) => event.dataTransfer?.setData(DRAGGED, panel.id));
     const page = h("div", { class: "dock-page", role: "tabpanel", id: `panel-${panel.id}`, "aria-labelledby": tab.id }, panel.element);
     page.hidden = true;
     const place = { panel, tab, note, page };
@@ -168,6 +245,13 @@ class Dock {
   }
 
   private key(event: KeyboardEvent): void {
+    const to = ({ ArrowLeft: "left", ArrowRight: "right", ArrowDown: "bottom" } as const)[event.key as "ArrowLeft"];
+    const own = (event.target as Element).closest<HTMLElement>(".tab")?.dataset.panel;
+    if (event.altKey && to && own) {
+      event.preventDefault();
+      event.stopPropagation();
+      return this.move(own, to);
+    }
     const at = this.places.findIndex(({ tab }) => tab === document.activeElement);
     const last = this.places.length - 1;
     const steps: Record<string, number> = { ArrowRight: at + 1, ArrowDown: at + 1, ArrowLeft: at - 1, ArrowUp: at - 1, Home: 0, End: last };

@@ -1,4 +1,5 @@
 /** Which panels are open, how large, and the theme: kept in this browser from one visit to the next. */
+import { placesFrom } from "../core/layouts.ts";
 import { START, type Side, type Theme, type UiState } from "../core/ui-state.ts";
 import type { UiStore } from "../core/ui-store.ts";
 
@@ -8,6 +9,7 @@ const FEATURES: readonly string[] = ["alarms", "layers"];
 
 interface Kept {
   readonly open?: Partial<Record<Side, string | null>>;
+  readonly places?: unknown;
   readonly sizes?: Partial<Record<Side, number>>;
   readonly theme?: Theme;
   readonly extra?: Readonly<Record<string, unknown>>;
@@ -20,6 +22,7 @@ export function keptLayout(): UiState {
     return {
       ...START,
       open: { ...START.open, ...kept.open },
+      places: placesFrom(kept.places),
       sizes: { ...START.sizes, ...kept.sizes },
       theme: kept.theme ?? START.theme,
       extra: { ...START.extra, ...kept.extra },
@@ -33,15 +36,15 @@ export function keptLayout(): UiState {
 export function keepLayout(store: UiStore, narrow: () => boolean): void {
   let open = store.state.open;
   const save = (): void => {
-    const { sizes, theme } = store.state;
+    const { places, sizes, theme } = store.state;
     if (!narrow()) ({ open } = store.state);
     try {
-      window.localStorage.setItem(KEY, JSON.stringify({ open, sizes, theme, extra: chosen(store.state.extra) }));
+      window.localStorage.setItem(KEY, JSON.stringify({ open, places, sizes, theme, extra: chosen(store.state.extra) }));
     } catch {
       // Without storage the layout lasts as long as the page.
     }
   };
-  for (const part of ["open", "sizes", "theme", "extra"] as const)
+  for (const part of ["open", "places", "sizes", "theme", "extra"] as const)
     store.watch(
       (state) => state[part],
       (value) => value !== START[part] && save(),

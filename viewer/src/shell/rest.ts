@@ -14,6 +14,8 @@ export class RestError extends Error {
   }
 }
 
+/** Parts that a server may lack, by the first word of their paths. */
+const PART = /^\/?api\/(?:v1\/)?(prims|values|bindings|history|past|alarms|edits|overlays|playback|datasets)(?=[/?]|$)/;
 const ALARMS = /^\/?api\/(v1\/)?alarms$/;
 
 export class Server implements Rest {
@@ -23,7 +25,11 @@ export class Server implements Rest {
   /** The moment that is looked at [ms since 1970]; null: now. Questions about how alarms stand are about that moment. */
   atMs: number | null = null;
 
-  constructor(private readonly base: string) {}
+  constructor(
+    private readonly base: string,
+    /** Whether the server has a part of the interface: what it lacks is not asked for. */
+    private readonly serves: (part: string) => boolean = () => true,
+  ) {}
 
   get<T>(path: string, query: Readonly<Record<string, string | number | undefined>> = {}): Promise<T> {
     if (this.atMs !== null && ALARMS.test(path))
@@ -41,6 +47,8 @@ export class Server implements Rest {
     query: Readonly<Record<string, string | number | undefined>>,
     init: RequestInit,
   ): Promise<T> {
+    const part = PART.exec(path)?.[1];
+    if (part !== undefined && !this.serves(part)) throw new RestError(404, `This server has no ${part}.`);
     const url = new URL(path.replace(/^\//, ""), this.base);
     for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, String(value));
     const answer = await fetch(url, init).catch(() => null);

@@ -15,6 +15,11 @@ export function signIn(asked: boolean): boolean {
   const before = read();
   if (!asked && before && Date.now() - before.at < CIRCLE_MS) return false;
   const { search, hash } = window.location;
+  // In a frame of another page: the page begins anew, and asks there.
+  if (document.documentElement.dataset.embed !== undefined) {
+    if (asked) window.location.reload();
+    return false;
+  }
   try {
     window.sessionStorage.setItem(KEY, JSON.stringify({ search, hash, at: Date.now() } satisfies Back));
   } catch {

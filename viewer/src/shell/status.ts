@@ -19,6 +19,9 @@ export function showStatus(bench: Bench, overlay: Overlay): void {
   app.on.link.add(refresh);
   app.on.stage.add((stage) => overlay.setProgress(stage.loaded, stage.total));
   app.on.drawn.add(() => overlay.drawAxes(app.viewport.rig.camera));
+  app.on.broken.add((reason) => {
+    if (reason !== null && !app.scene) setText(byId("stage-name"), "no scene");
+  });
   app.on.scene.add((scene) => {
     setText(byId("stage-name"), scene.json.stage.name);
     document.title = `${scene.json.stage.name} – Twinstage`;

@@ -1,6 +1,6 @@
 /** The pointer over the picture: a click selects, a double click frames, hovering highlights. */
 import type { Bench } from "../bench.ts";
-import { nameOf } from "../core/tree-model.ts";
+import { nameOf } from "../core/paths.ts";
 import { byId } from "./dom.ts";
 import type { Overlay } from "./overlay.ts";
 

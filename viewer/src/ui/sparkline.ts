@@ -1,20 +1,22 @@
 /** A signal's recent course as a thin line on a small canvas. */
 import type { Store } from "../core/store.ts";
 
-const SPAN_MS = 20_000;
-
 /** A time [ms since 1970] and a value. */
 export type Point = [number, number];
 
-/** Draws the last 20 s up to `nowMs` (the twin's time). */
-export function drawSparkline(
-  canvas: HTMLCanvasElement,
-  store: Store,
-  signal: number,
-  nowMs: number,
-  stepped: boolean,
-): void {
-  drawCourse(canvas, courseOf(store, signal, nowMs, SPAN_MS), nowMs, SPAN_MS, stepped);
+/** How far back a short line goes [ms]. */
+export const SPAN_MS = 20_000;
+
+/** How a canvas is laid out. To ask for it makes the browser lay out the page: ask for all, then write, then draw. */
+export interface Look {
+  readonly width: number;
+  readonly height: number;
+  readonly color: string;
+}
+
+export function lookOf(canvas: HTMLCanvasElement): Look {
+  const { clientWidth: width, clientHeight: height } = canvas;
+  return { width, height, color: width > 0 ? getComputedStyle(canvas).color : "" };
 }
 
 /** What this page has seen of a signal in the last `spanMs` up to `nowMs`, the oldest first. */
@@ -31,13 +33,13 @@ export function courseOf(store: Store, signal: number, nowMs: number, spanMs: nu
 /** Draws points over the last `spanMs` up to `nowMs`; the last one holds until then. */
 export function drawCourse(
   canvas: HTMLCanvasElement,
+  { width, height, color }: Look,
   points: Point[],
   nowMs: number,
   spanMs: number,
   stepped: boolean,
 ): void {
   const ratio = Math.min(window.devicePixelRatio || 1, 2);
-  const [width, height] = [canvas.clientWidth, canvas.clientHeight];
   if (width === 0) return;
   if (canvas.width !== Math.round(width * ratio))
     [canvas.width, canvas.height] = [Math.round(width * ratio), Math.round(height * ratio)];
@@ -58,7 +60,7 @@ export function drawCourse(
     if (stepped) context.lineTo(x(time), y(points[k - 1][1]));
     context.lineTo(x(time), y(value));
   });
-  context.strokeStyle = getComputedStyle(canvas).color;
+  context.strokeStyle = color;
   context.lineWidth = 1.25;
   context.lineJoin = "round";
   context.stroke();

@@ -52,7 +52,7 @@ function linkState(app: App, now: number): [StatusFigures["state"], string] {
         const since = new Date(app.link.clock.localTime(awayMs, Date.now())).toLocaleTimeString();
         return ["down", `${awayTwins.length > 0 ? awayTwins.join(", ") : "Twin"} away since ${since}`];
       }
-      return ["live", app.recorded ? "Recording" : "Live"];
+      return ["live", app.recorded || app.link.session.serves?.includes("playback") ? "Recording" : "Live"];
     }
     case "loading":
       return ["loading", "Loading scene"];

@@ -47,6 +47,8 @@ export class CameraRig {
   readonly fly: Fly;
   /** The scene's camera that is followed, or null in the free view. */
   following: CameraJson | null = null;
+  /** Pose of what is followed, where the scene has no such camera (`hold`). */
+  private held: Float64Array | null = null;
   /** Another camera of the scene is followed, or none any more. */
   readonly onFollow = new Hooks<[]>();
   private move: Move | null = null;
@@ -231,11 +233,18 @@ export class CameraRig {
     this.setFlying(false);
     this.move = null;
     this.following = camera;
+    this.held = null;
     // Damping left over from the last drag must not turn the camera.
     this.controls.enableDamping = false;
     this.controls.update();
     this.onFollow.call();
     this.onChange();
+  }
+
+  /** Looks as a camera that the scene does not have, until the user takes over; `world`: world_from_camera, row by row. */
+  hold(camera: CameraJson, world: Float64Array): void {
+    this.follow({ ...camera, node: 0 });
+    this.held = world;
   }
 
   /** Goes on freely from where the followed camera is. */
@@ -251,7 +260,7 @@ export class CameraRig {
   /** One step; `world` is world_from_node of all nodes. True while the camera moves by itself. */
   update(now: number, world: Float64Array, origin: readonly number[]): boolean {
     if (this.following) {
-      this.copy(this.following, world, origin);
+      this.copy(this.following, this.held ?? world, origin);
       this.clip();
       return false;
     }

@@ -5,7 +5,7 @@
  * subtracted in Float64, so that float32 matrices stay exact far from the world's origin. What stands where is asked of
  * the source; nothing is kept twice.
  */
-import { Box3, DynamicDrawUsage, InstancedBufferAttribute, InstancedMesh, Sphere, Vector3, type Material } from "three";
+import { DynamicDrawUsage, InstancedBufferAttribute, InstancedMesh, Sphere, Vector3, type Material } from "three";
 import type { Tint } from "../core/appearance.ts";
 import { FULL, type Detail, type Shape } from "../core/detail.ts";
 import { Ranges } from "../core/ranges.ts";
@@ -15,11 +15,18 @@ import { TINT_ATTRIBUTE } from "./material-patch.ts";
 export interface Part {
   readonly geometry: SharedGeometry;
   readonly material: Material;
+  /** What stands in for it at first; undefined: nothing does. */
+  readonly plain?: Material | undefined;
 }
 
 /** Where instances stand and how they are painted now. */
 export interface InstanceSource {
   readonly origin: readonly number[];
+  /** world_from_node, 16 values a node, row-major, and the node of each instance. */
+  readonly worlds: Float64Array;
+  readonly nodes: Int32Array;
+  /** Instances do not stand exactly where their nodes do: `worldOf` tells. */
+  readonly isOffset: boolean;
   /** Writes world_from_geometry, 16 values row-major. */
   worldOf(instance: number, out: Float64Array): void;
   tintOf(instance: number): Tint;
@@ -49,7 +56,10 @@ export class InstanceBatch {
   private repack = true;
   private readonly moved = new Ranges();
   private readonly painted = new Ranges();
-  private readonly box = new Box3();
+  /** Around the origins of what is drawn: least x, y, z, greatest x, y, z. */
+  private readonly box = new Float64Array(6);
+  /** Square of the greatest scale. */
+  private scale2 = 0;
   /** Distance of the prototype's farthest point from its own origin [m]. */
   private readonly radius: number;
   private sinceExact = 0;
@@ -75,7 +85,7 @@ export class InstanceBatch {
 
   private mesh(part: Part): InstancedMesh {
     const geometry = part.geometry.take(0, { [TINT_ATTRIBUTE]: this.tintColumn });
-    const mesh = new InstancedMesh(geometry, part.material, 0);
+    const mesh = new InstancedMesh(geometry, part.plain ?? part.material, 0);
     mesh.instanceMatrix = this.matrixColumn;
     mesh.matrixAutoUpdate = false;
     mesh.castShadow = !part.material.transparent;
@@ -114,33 +124,59 @@ export class InstanceBatch {
   }
 
   private write(row: number, slot: number): void {
-    this.source.worldOf(this.instances[row], scratch);
-    const m = this.matrixColumn.array,
-      o = slot * 16,
-      { origin } = this.source,
-      mirror = this.isMirrored ? -1 : 1;
-    let scale = 0;
-    for (let r = 0; r < 3; r++) {
-      m[o + r] = scratch[4 * r] * mirror;
-      m[o + 4 + r] = scratch[4 * r + 1];
-      m[o + 8 + r] = scratch[4 * r + 2];
-      m[o + 12 + r] = scratch[4 * r + 3] - origin[r];
-    }
-    m[o + 15] = 1;
-    for (let c = 0; c < 3; c++)
-      scale = Math.max(scale, scratch[c] ** 2 + scratch[4 + c] ** 2 + scratch[8 + c] ** 2);
-    this.embrace(m[o + 12], m[o + 13], m[o + 14], Math.sqrt(scale) * this.radius);
+    const { source } = this;
+    const instance = this.instances[row];
+    if (source.isOffset) {
+      source.worldOf(instance, scratch);
+      this.place16(scratch, 0, 16 * slot);
+    } else this.place16(source.worlds, 16 * source.nodes[instance], 16 * slot);
   }
 
-  private embrace(x: number, y: number, z: number, radius: number): void {
-    const { min, max } = this.box;
-    if (x < min.x) min.x = x;
-    if (y < min.y) min.y = y;
-    if (z < min.z) min.z = z;
-    if (x > max.x) max.x = x;
-    if (y > max.y) max.y = y;
-    if (z > max.z) max.z = z;
-    if (radius > this.reach) this.reach = radius;
+  /** The matrix at w[i..] to where the GPU takes it from, columns first and around the view's origin. */
+  private place16(w: Float64Array, i: number, o: number): void {
+    const m = this.matrixColumn.array as Float32Array;
+    const { origin } = this.source;
+    const x = w[i + 3] - origin[0];
+    const y = w[i + 7] - origin[1];
+    const z = w[i + 11] - origin[2];
+    const a = w[i];
+    const b = w[i + 4];
+    const c = w[i + 8];
+    const mirror = this.isMirrored ? -1 : 1;
+    m[o] = a * mirror;
+    m[o + 1] = b * mirror;
+    m[o + 2] = c * mirror;
+    m[o + 4] = w[i + 1];
+    m[o + 5] = w[i + 5];
+    m[o + 6] = w[i + 9];
+    m[o + 8] = w[i + 2];
+    m[o + 9] = w[i + 6];
+    m[o + 10] = w[i + 10];
+    m[o + 12] = x;
+    m[o + 13] = y;
+    m[o + 14] = z;
+    m[o + 15] = 1;
+    this.embrace(x, y, z);
+    // Squares of the lengths of the columns: roots are drawn only where it grows.
+    const size = Math.max(
+      a * a + b * b + c * c,
+      w[i + 1] * w[i + 1] + w[i + 5] * w[i + 5] + w[i + 9] * w[i + 9],
+      w[i + 2] * w[i + 2] + w[i + 6] * w[i + 6] + w[i + 10] * w[i + 10],
+    );
+    if (size > this.scale2) {
+      this.scale2 = size;
+      this.reach = Math.sqrt(size) * this.radius;
+    }
+  }
+
+  private embrace(x: number, y: number, z: number): void {
+    const { box } = this;
+    if (x < box[0]) box[0] = x;
+    if (y < box[1]) box[1] = y;
+    if (z < box[2]) box[2] = z;
+    if (x > box[3]) box[3] = x;
+    if (y > box[4]) box[4] = y;
+    if (z > box[5]) box[5] = z;
   }
 
   /** Takes over how the instance is painted now. */
@@ -225,24 +261,29 @@ export class InstanceBatch {
   private bound(): void {
     if (this.sinceExact > 4 * this.count + 64) {
       this.sinceExact = 0;
-      this.box.makeEmpty();
+      this.forgetBox();
       const m = this.matrices;
       for (let slot = 0; slot < this.count; slot++) {
         const o = 16 * slot;
-        this.embrace(m[o + 12], m[o + 13], m[o + 14], 0);
+        this.embrace(m[o + 12], m[o + 13], m[o + 14]);
       }
     }
-    if (this.box.isEmpty()) this.sphere.makeEmpty();
+    const [x0, y0, z0, x1, y1, z1] = this.box;
+    if (!(x0 <= x1)) this.sphere.makeEmpty();
     else {
-      this.box.getCenter(this.sphere.center);
-      this.sphere.radius = this.sphere.center.distanceTo(this.box.max) + this.reach;
+      this.sphere.center.set((x0 + x1) / 2, (y0 + y1) / 2, (z0 + z1) / 2);
+      this.sphere.radius = Math.hypot(x1 - x0, y1 - y0, z1 - z0) / 2 + this.reach;
     }
+  }
+
+  private forgetBox(): void {
+    this.box.fill(Infinity, 0, 3).fill(-Infinity, 3);
   }
 
   private pack(): void {
     let count = 0;
-    this.box.makeEmpty();
-    this.reach = 0;
+    this.forgetBox();
+    this.reach = this.scale2 = 0;
     for (let row = 0; row < this.instances.length; row++) {
       this.place[row] = this.visible[row] ? count : -1;
       if (!this.visible[row]) continue;
@@ -286,6 +327,14 @@ export class InstanceBatch {
       mesh.visible = count > 0;
       mesh.castShadow = this.detail.share === 1 && !(mesh.material as Material).transparent;
     }
+  }
+
+  /** Draws the materials themselves, or what stands in for them. */
+  setPlain(isPlain: boolean): void {
+    this.meshes.forEach((mesh, k) => {
+      const { material, plain } = this.parts[k];
+      mesh.material = isPlain && plain ? plain : material;
+    });
   }
 
   get shape(): Shape {

@@ -23,6 +23,8 @@ export interface Label {
   readonly sticky?: boolean;
   /** Path that a click on it selects. */
   readonly path?: string;
+  /** What a click does instead. */
+  click?(): void;
   /** Something stands before it. */
   hidden?(): boolean;
 }
@@ -46,6 +48,7 @@ export class Labels {
   private readonly bySource = new Map<string, readonly Label[]>();
   private readonly shown = new Map<string, Shown>();
   private spots: ReadonlyMap<string, number> = new Map();
+  private readonly clicks = new Map<string, () => void>();
 
   constructor(
     private readonly viewport: Viewport,
@@ -58,8 +61,10 @@ export class Labels {
     // Below notices and banners, above the picture.
     parent.querySelector("canvas")?.after(this.layer);
     this.layer.addEventListener("click", (event) => {
-      const path = (event.target as Element).closest<HTMLElement>(".label")?.dataset.path;
-      if (path) this.select(path);
+      const element = (event.target as Element).closest<HTMLElement>(".label");
+      const click = this.clicks.get(element?.dataset.id ?? "");
+      if (click) click();
+      else if (element?.dataset.path) this.select(element.dataset.path);
     });
   }
 
@@ -100,6 +105,7 @@ export class Labels {
         shown.element.remove();
         shown.leader.remove();
         this.shown.delete(id);
+        this.clicks.delete(id);
       } else if (!seen.has(id)) {
         setData(shown.element, "placed", "false");
         shown.leader.setAttribute("class", "off");
@@ -131,6 +137,8 @@ export class Labels {
     if (element.title !== (label.title ?? "")) element.title = label.title ?? "";
     if (label.color !== undefined && element.style.color !== label.color) element.style.color = label.color;
     if (label.path !== undefined) setData(element, "path", label.path);
+    setData(element, "id", id);
+    if (label.click) this.clicks.set(id, label.click);
     const text = `${label.look} ${name.length} ${value.length} ${unit.length}`;
     if (text !== shown.text || shown.width === 0) {
       shown.text = text;

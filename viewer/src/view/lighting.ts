@@ -48,8 +48,6 @@ export class Lighting {
     /** The sky came: materials are to get it, and the picture is to be drawn. */
     private readonly onSky: () => void,
   ) {
-    if (!lean) scene.environment = this.surroundings();
-    this.sun.castShadow = true;
     this.sun.shadow.mapSize.setScalar(lean ? 1024 : 2048);
     this.sun.shadow.radius = 3;
     this.sun.shadow.intensity = 0.9;
@@ -65,6 +63,9 @@ export class Lighting {
     return this.room;
   }
 
+  /** Whether surfaces are lit without an environment and without shadows: what the first picture need not wait for. */
+  isPlain = true;
+
   /** `world`: world_from_node of all nodes; `framing`: the box worth lighting; `origin`: of the view. */
   apply(data: SceneData, world: Float64Array, framing: Box, origin: readonly number[]): void {
     const middle = isEmpty(framing) ? ([0, 0, 0] as [number, number, number]) : center(framing);
@@ -79,7 +80,7 @@ export class Lighting {
     const most = SHADOWED[this.renderer.capabilities.maxTextures >= 32 ? 0 : 1];
     levels.locals.forEach((light, k) => {
       const made = local(light, origin);
-      if (made instanceof SpotLight && k < most) shadow(made, radius);
+      if (made instanceof SpotLight && k < most && !this.isPlain) shadow(made, radius);
       this.group.add(made);
     });
     this.group.traverse((object) => object.updateMatrixWorld());
@@ -87,6 +88,11 @@ export class Lighting {
 
   /** The map of the scene's dome, if it has one, else a room. */
   private surround(data: SceneData, world: Float64Array, ambient: number): void {
+    this.sun.castShadow = !this.isPlain;
+    if (this.isPlain) {
+      this.environment = this.scene.environment = null;
+      return;
+    }
     const dome = data.json.lights.find((light) => light.kind === "dome" && light.texture !== null);
     const json = dome ? data.json.textures[dome.texture as number] : undefined;
     if (dome && json && json.hash !== this.skyHash) this.fetchSky(json);
@@ -136,7 +142,7 @@ export class Lighting {
 
   /** Light from all sides: all of it in a lean view, else a little on top of the environment. */
   private fill(ambient: number): Light {
-    if (!this.lean) return new AmbientLight(0xffffff, 0.08 * ambient * Math.PI);
+    if (!this.lean && !this.isPlain) return new AmbientLight(0xffffff, 0.08 * ambient * Math.PI);
     const sky = new HemisphereLight(0xffffff, 0x9a9894, 1.5 * ambient * Math.PI);
     sky.position.set(0, 0, 1);
     return sky;

@@ -4,7 +4,7 @@
  * three reads roughness from G, metalness from B, occlusion from R and opacity from G, without scale and bias;
  * UsdPreviewSurface names channel, scale and bias for each input.
  */
-import type { MeshStandardMaterial, WebGLProgramParametersWithUniforms } from "three";
+import type { Material, WebGLProgramParametersWithUniforms } from "three";
 import type { TextureInputJson } from "../wire/scene-data.ts";
 
 /** Name of the per-instance attribute: roots of linear rgb, and strength. */
@@ -47,7 +47,7 @@ export function channelSwaps(textures: Readonly<Record<string, TextureInputJson>
 
 /** Installs the patches; materials that need the same ones share a program. */
 export function patchMaterial(
-  material: MeshStandardMaterial,
+  material: Material,
   textures: Readonly<Record<string, TextureInputJson>>,
   chunks: Readonly<Record<string, string>>,
   /** Whether back faces are the inside of something. */

@@ -3,6 +3,7 @@ import {
   Color,
   DoubleSide,
   FrontSide,
+  MeshLambertMaterial,
   MeshPhysicalMaterial,
   MeshStandardMaterial,
   ShaderChunk,
@@ -10,7 +11,7 @@ import {
   type Euler,
   type Texture,
 } from "three";
-import type { MaterialJson, SceneJson, TextureInputJson } from "../wire/scene-data.ts";
+import type { MaterialJson, SceneJson, TextureInputJson, TextureJson } from "../wire/scene-data.ts";
 import { CUT, patchMaterial } from "./material-patch.ts";
 import type { Textures } from "./textures.ts";
 
@@ -25,6 +26,7 @@ export class Materials {
   private environment: Environment | null = null;
   private isCut = false;
   private readonly made = new Map<string, MeshStandardMaterial>();
+  private readonly plains = new Map<MeshStandardMaterial, MeshLambertMaterial>();
 
   constructor(
     private readonly json: SceneJson,
@@ -35,19 +37,51 @@ export class Materials {
   ) {}
 
   /** The material of a slot: slots beyond a set's list use its first entry. */
-  get(materialSet: number, slot: number, hasColors: boolean, doubleSided: boolean): MeshStandardMaterial {
+  get(materialSet: number, slot: number, hasColors: boolean, doubleSided: boolean, isSolid = !doubleSided): MeshStandardMaterial {
     const set = this.json.materialSets[materialSet] ?? [];
     const index = set[slot] ?? set[0] ?? -1;
-    const key = `${index}|${hasColors}|${doubleSided}`;
+    const key = `${index}|${hasColors}|${doubleSided}|${isSolid}`;
     let material = this.made.get(key);
     if (!material) {
-      material = this.make(this.json.materials[index] ?? null, hasColors, !doubleSided);
+      material = this.make(this.json.materials[index] ?? null, hasColors, isSolid);
       material.userData.doubleSided = doubleSided;
+      material.userData.isSolid = isSolid;
       material.side = doubleSided || this.isCut ? DoubleSide : FrontSide;
       this.surround(material);
       this.made.set(key, material);
     }
     return material;
+  }
+
+  /**
+   * A stand-in for a material until all is there: its colour or its texture's mean, lit plainly. All of them share one or two
+   * programs, so that the first picture need not wait for twenty.
+   */
+  plain(material: MeshStandardMaterial): MeshLambertMaterial {
+    let plain = this.plains.get(material);
+    if (!plain) {
+      const { color, emissive, opacity, transparent, depthWrite, vertexColors, side } = material;
+      plain = new MeshLambertMaterial({ color, emissive, opacity, transparent, depthWrite, vertexColors, side });
+      if (material.emissiveMap) plain.emissive.setScalar(0);
+      patchMaterial(plain, {}, ShaderChunk, material.userData.isSolid === true);
+      const picture = material.userData.picture as TextureJson | undefined;
+      if (picture) {
+        const { color: tone } = plain;
+        tone.multiplyScalar(0.25);
+        this.textures.mean(picture, (mean) => {
+          tone.copy(material.color).multiply(mean);
+          this.onLoad();
+        });
+      }
+      this.plains.set(material, plain);
+    }
+    return plain;
+  }
+
+  /** Stand-ins are not needed any more. */
+  forgetPlain(): void {
+    for (const plain of this.plains.values()) plain.dispose();
+    this.plains.clear();
   }
 
   /** Gives materials that reflect these surroundings; null leaves them to the scene's. */
@@ -64,6 +98,8 @@ export class Materials {
     for (const material of this.made.values()) {
       material.side = isCut || material.userData.doubleSided === true ? DoubleSide : FrontSide;
       material.needsUpdate = true;
+      const plain = this.plains.get(material);
+      if (plain) [plain.side, plain.needsUpdate] = [material.side, true];
     }
   }
 
@@ -75,6 +111,7 @@ export class Materials {
   }
 
   dispose(): void {
+    this.forgetPlain();
     for (const material of this.made.values()) {
       for (const value of Object.values(material) as unknown[])
         if (value !== null && typeof value === "object" && "isTexture" in value && value !== material.envMap)
@@ -136,6 +173,7 @@ export class Materials {
     if (color) {
       material.map = texture("diffuseColor", true);
       material.color.setRGB(color.scale[0], color.scale[1], color.scale[2]);
+      material.userData.picture = this.json.textures[color.texture];
     }
     const glow = input("emissiveColor");
     if (glow) {

@@ -7,6 +7,7 @@
 import { Group, type InstancedMesh } from "three";
 import { Appearance, type Tint } from "../core/appearance.ts";
 import { boxOf, emptyBox, framingOf, include, instanceWorld, isEmpty, type Box } from "../core/bounds.ts";
+import { isClosed } from "../core/closed.ts";
 import { cellCount, split } from "../core/cells.ts";
 import { AT_EASE, detailOf, FULL, pixelsPerMetre } from "../core/detail.ts";
 import { determinant3 } from "../core/matrix.ts";
@@ -24,6 +25,9 @@ interface Plan {
   readonly isMirrored: boolean;
   readonly instances: Int32Array;
 }
+
+/** Two-sided meshes of more triangles are not tried for whether they enclose something. */
+const MOST_TRIED = 60_000;
 
 export class StageView implements InstanceSource {
   readonly group = new Group();
@@ -54,6 +58,8 @@ export class StageView implements InstanceSource {
     textures: Textures,
     private readonly onChange: () => void,
     lean: boolean,
+    /** Whether materials are stood in for by plain ones, until `finish`. */
+    private isPlain: boolean,
   ) {
     const { instances } = scene;
     this.lean = lean;
@@ -144,10 +150,12 @@ export class StageView implements InstanceSource {
   private add(plan: Plan, primitives: readonly Primitive[]): void {
     if (this.disposed) return;
     const { doubleSided, triangles } = this.scene.json.prototypes[plan.prototype];
-    const parts = primitives.map(({ slot, geometry }) => ({
-      geometry: plan.isMirrored ? geometry.mirrored() : geometry,
-      material: this.materials.get(plan.materialSet, slot, geometry.hasColors, doubleSided),
-    }));
+    const solid = !doubleSided || (triangles <= MOST_TRIED && enclose(primitives));
+    const parts = primitives.map(({ slot, geometry }) => {
+      const material = this.materials.get(plan.materialSet, slot, geometry.hasColors, doubleSided, solid);
+      const plain = this.isPlain ? this.materials.plain(material) : undefined;
+      return { geometry: plan.isMirrored ? geometry.mirrored() : geometry, material, plain };
+    });
     for (const rows of this.cells(plan.instances, triangles)) {
       const batch = new InstanceBatch(rows, parts, plan.isMirrored, this);
       const number = this.batches.push(batch) - 1;
@@ -174,6 +182,18 @@ export class StageView implements InstanceSource {
   }
 
   // --- InstanceSource ------------------------------------------------------------------------------------------
+
+  get worlds(): Float64Array {
+    return this.model.world;
+  }
+
+  get nodes(): Int32Array {
+    return this.scene.instances.node;
+  }
+
+  get isOffset(): boolean {
+    return this.scene.instances.local !== null;
+  }
 
   worldOf(instance: number, out: Float64Array): void {
     const { node, local } = this.scene.instances;
@@ -249,6 +269,24 @@ export class StageView implements InstanceSource {
     return changed;
   }
 
+  /** Draws the materials themselves for the time of `during`, as far as they are stood in for. */
+  asFinished<T>(during: () => T): T {
+    for (const batch of this.batches) batch.setPlain(false);
+    try {
+      return during();
+    } finally {
+      for (const batch of this.batches) batch.setPlain(this.isPlain);
+    }
+  }
+
+  /** From now on the materials themselves are drawn. */
+  finish(): void {
+    if (!this.isPlain) return;
+    this.isPlain = false;
+    for (const batch of this.batches) batch.setPlain(false);
+    this.materials.forgetPlain();
+  }
+
   get meshes(): InstancedMesh[] {
     return this.batches.flatMap((batch) => batch.meshes);
   }
@@ -298,6 +336,18 @@ export class StageView implements InstanceSource {
     this.materials.dispose();
     this.group.removeFromParent();
   }
+}
+
+const enclosing = new WeakMap<readonly Primitive[], boolean>();
+
+/** Whether the primitives of a prototype enclose something, all together; worked out once. */
+function enclose(primitives: readonly Primitive[]): boolean {
+  let known = enclosing.get(primitives);
+  if (known === undefined) {
+    known = isClosed(primitives.map(({ geometry: { full } }) => ({ position: full.getAttribute("position").array, index: full.getIndex()?.array ?? null })));
+    enclosing.set(primitives, known);
+  }
+  return known;
 }
 
 /** Whole metres, and no negative zero. */

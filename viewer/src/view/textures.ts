@@ -1,6 +1,7 @@
 /** Textures by content hash: fetched once, decoded off the main thread, kept across reloads of the scene. */
 import {
   ClampToEdgeWrapping,
+  Color,
   LinearMipmapLinearFilter,
   Matrix3,
   MirroredRepeatWrapping,
@@ -54,6 +55,14 @@ export class Textures {
     return texture;
   }
 
+  /** The mean colour of a picture, linear; grey until it is there. */
+  mean(json: TextureJson, onLoad: (color: Color) => void): void {
+    this.source(json).then(
+      (source) => onLoad(meanOf(source.data)),
+      () => undefined, // told where the texture itself is asked for
+    );
+  }
+
   private source(json: TextureJson): Promise<TextureSource<ImageBitmap>> {
     let known = this.sources.get(json.hash);
     if (!known) {
@@ -64,8 +73,22 @@ export class Textures {
   }
 }
 
+/** Edge to which a picture is shrunk to see its colour [px]. */
+const MEAN_EDGE = 4;
+
+function meanOf(image: ImageBitmap): Color {
+  const canvas = new OffscreenCanvas(MEAN_EDGE, MEAN_EDGE);
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  if (!context) return new Color(0.2, 0.2, 0.2);
+  context.drawImage(image, 0, 0, MEAN_EDGE, MEAN_EDGE);
+  const bytes = context.getImageData(0, 0, MEAN_EDGE, MEAN_EDGE).data;
+  const sum = [0, 0, 0];
+  for (let k = 0; k < bytes.length; k++) if (k % 4 < 3) sum[k % 4] += bytes[k] / (255 * MEAN_EDGE * MEAN_EDGE);
+  return new Color().setRGB(sum[0], sum[1], sum[2], SRGBColorSpace);
+}
+
 async function decodeImage(url: string): Promise<TextureSource<ImageBitmap>> {
-  const response = await fetch(url);
+  const response = await fetch(url, { priority: "low" });
   if (!response.ok) throw new Error(`${url}: HTTP ${response.status}`);
   const options: ImageBitmapOptions = { premultiplyAlpha: "none", colorSpaceConversion: "none" };
   const blob = await response.blob();

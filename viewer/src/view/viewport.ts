@@ -14,6 +14,7 @@ import {
   Vector3,
 } from "three";
 import { emptyBox, include, isEmpty, type Box } from "../core/bounds.ts";
+import { meter } from "../core/meter.ts";
 import { Anchored } from "./anchored.ts";
 import { CameraRig } from "./camera-rig.ts";
 import { Ground } from "./ground.ts";
@@ -27,6 +28,13 @@ import { likeTheRenderer } from "./tone.ts";
 
 /** The origin follows the point looked at once it is this far [m]: float32 is then a quarter of a millimetre fine. */
 const REBASE_M = 2000;
+/** How often is asked whether the GPU is done [ms]. */
+const POLL_MS = 5;
+/** Programs that take longer are waited for in the frame that needs them [ms]. */
+const LONGEST_COMPILE_MS = 10_000;
+/** While geometry comes, a picture of what is there at most so often, where drawing takes the processor [ms]. */
+const LOADING_MS = 700;
+const WAIT_MS = 40;
 
 export interface ViewportHandlers {
   /** Before a frame: brings the stage to `now` [ms, performance.now()]; true while there is more to come. */
@@ -43,11 +51,15 @@ export class Viewport {
   readonly lean: boolean;
   stage: StageView | null = null;
   /** Called when positions are relative to another origin: of the view before, and now [m]. */
+  /** While something is dragged, which is counted from the origin. */
+  holdsOrigin = false;
   readonly onRebase = new Set<(before: readonly number[], after: readonly number[]) => void>();
   /** What the last frame cost before it was drawn: poses, looks, columns for the GPU [ms]. */
   applyMs = 0;
   /** Frames drawn so far. */
   frames = 0;
+  /** Size of the picture [px]; kept, because to ask the page for it lays it out. */
+  size: { readonly width: number; readonly height: number } = { width: 1, height: 1 };
   readonly section: Section;
   /** What features add to the picture at places in the world. */
   readonly anchored = new Anchored();
@@ -66,6 +78,7 @@ export class Viewport {
   private lastFrame = 0;
   private lastShadow = Number.NEGATIVE_INFINITY;
   private shadowDue = true;
+  private resizeDue = false;
 
   constructor(
     private readonly canvas: HTMLCanvasElement,
@@ -96,8 +109,58 @@ export class Viewport {
     });
     this.scene.add(this.ground.group, this.hover.group, this.selection.group, this.anchored.group, this.extras);
     this.rig = new CameraRig(canvas, () => this.invalidate());
-    new ResizeObserver(() => this.resize()).observe(canvas.parentElement as HTMLElement);
+    new ResizeObserver(() => this.resized()).observe(canvas.parentElement as HTMLElement);
     this.resize();
+  }
+
+  /** Whether all is drawn as it is meant: materials, environment, shadows. The first picture is plainer, and sooner. */
+  get isComplete(): boolean {
+    return !this.lighting.isPlain;
+  }
+
+  /** Calls `then` once all that was drawn so far is really there. */
+  whenShown(then: () => void): void {
+    const gl = this.renderer.getContext() as WebGL2RenderingContext;
+    const fence = gl.fenceSync(gl.SYNC_GPU_COMMANDS_COMPLETE, 0);
+    gl.flush();
+    const look = (): void => {
+      if (fence && !gl.isContextLost() && gl.getSyncParameter(fence, gl.SYNC_STATUS) !== gl.SIGNALED) {
+        window.setTimeout(look, POLL_MS);
+        return;
+      }
+      gl.deleteSync(fence);
+      then();
+    };
+    window.setTimeout(look, 0);
+  }
+
+  /**
+   * From the first picture to the whole one: programs are made while the plain picture stands, then all changes in one frame.
+   * A frame lies between the steps, so that the page answers.
+   */
+  async complete(): Promise<void> {
+    const { stage } = this;
+    if (!stage || this.isComplete) return;
+    this.lighting.isPlain = false;
+    this.relight();
+    // A program that cannot be made is told by the frame that needs it.
+    const made = stage.asFinished(() => this.compiled()).catch((error: unknown) => console.error(error));
+    // Until they are there the plain picture needs its plain lights.
+    this.lighting.isPlain = true;
+    this.relight();
+    await Promise.race([made, new Promise((resolve) => window.setTimeout(resolve, LONGEST_COMPILE_MS))]);
+    this.lighting.isPlain = false;
+    this.stage?.finish();
+    this.relight();
+    this.invalidate();
+  }
+
+  /** Begins to make the programs of what is in the scene now; resolves when they can be used without waiting. */
+  private async compiled(): Promise<unknown> {
+    const { renderer, scene } = this;
+    if (renderer.extensions.has("KHR_parallel_shader_compile")) return renderer.compileAsync(scene, this.rig.camera);
+    renderer.compile(scene, this.rig.camera);
+    return new Promise<void>((resolve) => this.whenShown(resolve));
   }
 
   /** Shows another scene. `keepCamera`: the user's view stays as it is in the world. */
@@ -130,7 +193,7 @@ export class Viewport {
    */
   private rebase(stage: StageView): void {
     const { target } = this.rig.controls;
-    if (target.length() < REBASE_M) return;
+    if (target.length() < REBASE_M || this.holdsOrigin) return;
     const before = stage.origin;
     stage.rebase([before[0] + Math.round(target.x), before[1] + Math.round(target.y), before[2] + Math.round(target.z)]);
     this.rig.shift(before, stage.origin);
@@ -143,8 +206,7 @@ export class Viewport {
   /** One more outline around instances, of its own colour (`outline.set`). */
   addOutline(color: number, width: number, opacity: number): Outline {
     const outline = new Outline(color, width, opacity, this.outlines.length + 3);
-    const { clientWidth, clientHeight } = this.canvas.parentElement as HTMLElement;
-    outline.resize(clientWidth, clientHeight);
+    outline.resize(this.size.width, this.size.height);
     this.outlines.push(outline);
     this.scene.add(outline.group);
     return outline;
@@ -171,12 +233,6 @@ export class Viewport {
   /** What the picture is lit by. */
   get lights(): unknown {
     return this.lighting.told;
-  }
-
-  /** Size of the picture [px]. */
-  get size(): { readonly width: number; readonly height: number } {
-    const { clientWidth, clientHeight } = this.canvas.parentElement as HTMLElement;
-    return { width: clientWidth, height: clientHeight };
   }
 
   /** Where a place of the world is in the picture [px, from the top left]; null behind the eye. */
@@ -210,10 +266,23 @@ export class Viewport {
     this.shadowDue = true;
   }
 
+  /** Pictures of half a scene would only delay the whole one. */
+  private mustWait(now: number): boolean {
+    const { stage } = this;
+    if (!this.lean || stage?.ready || this.isComplete) return false;
+    return this.lastFrame > 0 && now - this.lastFrame < LOADING_MS;
+  }
+
   private frame(now: number): void {
     this.scheduled = false;
     const { stage } = this;
+    if (this.mustWait(now)) {
+      this.scheduled = true;
+      window.setTimeout(() => requestAnimationFrame((later) => this.frame(later)), WAIT_MS);
+      return;
+    }
     const begin = performance.now();
+    meter.step?.("apply");
     const more = this.handlers.advance(now);
     if (stage?.dressAll()) this.shadowDue = true;
     // Moves the camera, and so the origin that is best.
@@ -225,16 +294,19 @@ export class Viewport {
       this.hover.update();
       for (const outline of this.outlines) outline.update();
     }
+    meter.step?.("applied");
     this.applyMs = performance.now() - begin;
     if (stage?.adapt(this.rig.camera, this.renderer.domElement.height)) this.shadowDue = true;
     const shadowLater = this.scheduleShadow(now);
     this.measureDepths();
+    if (this.resizeDue) this.resize();
     this.renderer.render(this.scene, this.rig.camera);
     this.frames++;
-    if (stage?.ready && this.quality.frame(now - this.lastFrame)) this.resize();
+    if (stage?.ready && this.isComplete && this.quality.frame(now - this.lastFrame)) this.resizeDue = true;
     this.lastFrame = now;
     this.handlers.drawn(now);
-    if (more || moving || shadowLater) this.invalidate();
+    meter.step?.("drawn");
+    if (more || moving || shadowLater || this.resizeDue) this.invalidate();
   }
 
   /** How far each batch reaches: nearer ones are drawn first, so that what they hide is never shaded. */
@@ -255,17 +327,25 @@ export class Viewport {
     return false;
   }
 
+  /** Between a new size and the next picture the canvas is empty, so it is drawn at once: the browser shows what it finds. */
+  private resized(): void {
+    this.resize();
+    if (this.stage) this.renderer.render(this.scene, this.rig.camera);
+    this.invalidate();
+  }
+
+  /** Takes over the size of the page's part and the quality; what is drawn next is drawn so. */
   private resize(): void {
+    this.resizeDue = false;
     const parent = this.canvas.parentElement as HTMLElement;
     const [width, height] = [Math.max(1, parent.clientWidth), Math.max(1, parent.clientHeight)];
+    this.size = { width, height };
     this.renderer.setPixelRatio(Math.min(window.devicePixelRatio || 1, this.quality.level.pixelRatio));
     this.renderer.setSize(width, height, false);
     this.rig.resize(width, height);
     this.selection.resize(width, height);
     this.hover.resize(width, height);
     for (const outline of this.outlines) outline.resize(width, height);
-    // A canvas that was resized is blank until it is drawn again.
-    this.invalidate();
   }
 
   /** Instance under a point of the window [px]; -1 where there is none. */

@@ -3,16 +3,14 @@
  *
  * Columns that live only until the tick is applied are inflated into buffers that are used again (`Arena`).
  */
-import { decompress } from "fzstd";
+import { ZstdDecoder, ZstdError } from "./zstd/frame.ts";
 
 /** What a zstd frame says of itself before it is inflated. */
 interface Outline {
   /** Content size [B]. */
   readonly size: number;
-  /** Where its blocks begin and where the header of the last one lies. */
-  readonly lastBlock: number;
-  readonly end: number;
-  readonly checksum: boolean;
+  /** Where its blocks begin. */
+  readonly blocks: number;
 }
 
 /** Reads the frame's header and walks over its blocks; null where the data is not exactly one frame that states its size and needs no dictionary. */
@@ -29,19 +27,16 @@ export function outline(data: Uint8Array): Outline | null {
     if (k === 0) size += low;
   }
   at += bytes;
+  const blocks = at;
   const checksum = (descriptor & 4) !== 0;
   for (;;) {
     if (at + 3 > data.length) return null;
     const head = data[at] | (data[at + 1] << 8) | (data[at + 2] << 16);
     const end = at + 3 + (((head >> 1) & 3) === 1 ? 1 : head >> 3);
-    if (head & 1) return end + (checksum ? 4 : 0) === data.length ? { size, lastBlock: at, end, checksum } : null;
+    if (head & 1) return end + (checksum ? 4 : 0) === data.length ? { size, blocks } : null;
     at = end;
   }
 }
-
-/** What is written behind the content, to see that it ends where it should. */
-const MARK = [0x9b, 0x1f, 0xc6, 0x52, 0xe7, 0x38, 0xad, 0x04];
-const MARK_BLOCK = [1 | (MARK.length << 3), 0, 0, ...MARK];
 
 /** Buffers that are handed out one after the other and all become free again at once. */
 export class Arena {
@@ -59,26 +54,16 @@ export class Arena {
   }
 }
 
-const scratch = new Arena();
+const decoder = new ZstdDecoder();
 
-/**
- * The content of a frame, in a buffer that `take` gives; null where it is not of the size that was stated.
- *
- * The decompressor does not tell how much it wrote. So one more block is put behind the last one, and has to come out
- * exactly behind the content.
- */
+/** The content of a frame, in a buffer that `take` gives; null where it is not of the size that was stated. */
 export function inflate(data: Uint8Array, frame: Outline, take: (size: number) => Uint8Array): Uint8Array | null {
-  scratch.free();
-  const marked = scratch.take(frame.end + MARK_BLOCK.length + (frame.checksum ? 4 : 0));
-  marked.set(data.subarray(0, frame.end));
-  marked[frame.lastBlock] &= 0xfe;
-  marked.set(MARK_BLOCK, frame.end);
-  const out = take(frame.size + MARK.length);
-  for (let k = 0; k < MARK.length; k++) out[frame.size + k] = 0;
+  const out = take(frame.size);
   try {
-    decompress(marked, out);
-  } catch {
-    return null;
+    decoder.decode(data, frame.blocks, out);
+  } catch (error) {
+    if (error instanceof ZstdError) return null;
+    throw error;
   }
-  return MARK.every((byte, k) => out[frame.size + k] === byte) ? out.subarray(0, frame.size) : null;
+  return out;
 }

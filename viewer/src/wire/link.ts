@@ -5,10 +5,11 @@
  * `sceneLoaded`; ticks go to `onTick`, who calls `applied` once they are on screen.
  */
 import { Latency } from "../core/latency.ts";
+import { meter } from "../core/meter.ts";
 import { Backoff } from "./backoff.ts";
 import { ClockSync } from "./clock-sync.ts";
 import { type Answer, type CommandFields, type EditEvent, newId } from "./commands.ts";
-import { Session, type ControlUse, type Effect, type Interest, type Tick } from "./session.ts";
+import { Session, type ControlUse, type PlayheadUse, type Effect, type Interest, type Tick } from "./session.ts";
 
 /** Pings that go unanswered, with nothing else heard since, before the connection counts as lost. */
 const MOST_UNHEARD = 5;
@@ -98,9 +99,11 @@ export class Link {
     this.traffic.messages++;
     this.traffic.bytes += typeof data === "string" ? data.length : data.byteLength;
     const begin = performance.now();
+    meter.step?.("decode");
     for (const tap of this.taps) tap("in", data, begin);
     const effects = typeof data === "string" ? this.session.text(data) : this.session.binary(data);
     const spent = performance.now() - begin;
+    meter.step?.("decoded");
     this.decodeMs += spent;
     this.decodedMs += spent;
     this.run(effects);
@@ -130,6 +133,11 @@ export class Link {
   /** Somebody used a control of a program (docs/overlays.md). */
   useControl(name: string, what: ControlUse): void {
     this.run(this.session.useControl(name, what));
+  }
+
+  /** Leads, follows or leaves the shared playhead (docs/protocol.md). */
+  usePlayhead(what: PlayheadUse): void {
+    this.run(this.session.usePlayhead(what));
   }
 
   askDigest(): void {

@@ -129,6 +129,19 @@ export interface Ping {
   readonly t: number;
 }
 
+/** The shared playhead as it stands, for one client. `part`: leads, follows or none. */
+export interface Playhead {
+  readonly type: "playhead";
+  readonly leader: string | null;
+  readonly part: "follows" | "leads" | "none";
+  readonly atNs?: string | null;
+  readonly playing?: boolean;
+  readonly speed?: number;
+  readonly saidNs?: string;
+  readonly followers?: readonly string[];
+  readonly count?: number;
+}
+
 /** Answer to a ping. */
 export interface Pong {
   readonly type: "pong";
@@ -167,6 +180,15 @@ export interface Tier {
   readonly reason: string;
 }
 
+/** The shared playhead. `do`: lead or tell (`at_ns`: the moment that is looked at, null the newest state; whether it plays, and how many times as fast, below 0 backwards), follow, leave. */
+export interface UsePlayhead {
+  readonly type: "playhead";
+  readonly do?: "follow" | "lead" | "leave" | "tell";
+  readonly atNs?: string | null;
+  readonly playing?: boolean;
+  readonly speed?: number;
+}
+
 /** A range of versions, ends included. */
 export interface Versions {
   readonly min?: number;
@@ -191,11 +213,12 @@ export interface Welcome {
   readonly stage?: StageInfo | null;
   readonly events?: number;
   readonly edits?: number;
+  readonly serves?: readonly string[] | null;
 }
 
-export type ClientMessage = Hello | Ready | Ack | Pause | Resume | Ping | Interest | Rate | AskDigest | Command | Control;
+export type ClientMessage = Hello | Ready | Ack | Pause | Resume | Ping | Interest | Rate | AskDigest | Command | Control | UsePlayhead;
 
-export type ServerMessage = Welcome | Pong | Event | Bye | Tier | Digest | Answer | Away;
+export type ServerMessage = Welcome | Pong | Event | Bye | Tier | Digest | Answer | Away | Playhead;
 
 /** Codes with which the server closes. */
 export const CLOSE = {

@@ -122,10 +122,14 @@ export class Mirror {
     for (let k = 0; k < n; k++) {
       const id = ids[k];
       if (!this.posed[id]) throw unknownRow("node", id);
-      for (let c = 0; c < 3; c++) {
-        translation[3 * id + c] += moves[3 * k + c] * quantum;
-        words[3 * id + c] += turns[3 * k + c];
-      }
+      const to = 3 * id;
+      const from = 3 * k;
+      translation[to] += moves[from] * quantum;
+      translation[to + 1] += moves[from + 1] * quantum;
+      translation[to + 2] += moves[from + 2] * quantum;
+      words[to] += turns[from];
+      words[to + 1] += turns[from + 1];
+      words[to + 2] += turns[from + 2];
       this.write(batch, k, id);
     }
     return batch;

@@ -122,7 +122,7 @@ export class Recorded {
     const serverTimeNs = this.timeNs();
     return {
       ...{ type: "welcome", protocol: "twin.v1", version: 1, caps, epoch, revision, seq: 0, want: hello.want },
-      ...{ rate: 60, tiers: [60], stage, role: "viewer", serverTimeNs },
+      ...{ rate: 60, tiers: [60], stage, role: "viewer", serverTimeNs, serves: [] },
       limits: { window: 2, maxMessageBytes: 65536, ackTimeoutSeconds: 60 },
     };
   }

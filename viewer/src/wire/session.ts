@@ -10,7 +10,7 @@ import { crc32OfText } from "./crc.ts";
 import { digestOf } from "./digest.ts";
 import { type DeltaFrame, FLAG_ZSTD, type Frame, FrameError, type Header, OP, type PoseFrame, type TickEndFrame } from "./frames.ts";
 import { Mirror } from "./mirror.ts";
-import { type ClientMessage, CLOSE, type Digest, type Event, type Eye, type Hello, type Welcome } from "./messages.ts";
+import { type ClientMessage, CLOSE, type Digest, type Event, type Eye, type Hello, type UsePlayhead, type Welcome } from "./messages.ts";
 import { Decoder, VERSION } from "./protocol.ts";
 
 /** Frames other than of poses. */
@@ -47,6 +47,8 @@ export interface ControlUse {
   readonly position?: readonly [number, number, number];
 }
 
+export type PlayheadUse = Omit<UsePlayhead, "type">;
+
 /** How the viewer gets along, for the server's choice of a rate. */
 export interface Pace {
   readonly fps: number;
@@ -73,8 +75,10 @@ const RETRY = new Set<number>([
 ]);
 /** Closes a connection whose bytes do not fit together; a new one starts from a keyframe. */
 const BROKEN = CLOSE.BAD_MESSAGE;
+/** Of a new connection, until the server says who does. */
+const NOBODY_LEADS: Effect = { kind: "event", name: "playhead", data: null };
 const WANT = ["pose", "scalar", "style", "entity", "event"] as const;
-const CAPS = ["delta", "zstd", "digest"] as const;
+const CAPS = ["delta", "zstd", "digest", "playhead"] as const;
 
 export class Session {
   phase: Phase = "down";
@@ -88,6 +92,8 @@ export class Session {
   /** Sent with the greeting where the server wants one; never part of an address. */
   token: string | null = null;
   role = "";
+  /** Parts of the REST interface that the server has; null where it does not say. */
+  serves: readonly string[] | null = null;
   /** What both sides can do. */
   caps: readonly string[] = [];
   /** Ticks a second that the server sends now, and why; 0 = not said. */
@@ -128,7 +134,8 @@ export class Session {
     const have = whole ? { epoch, revision, seq } : null;
     this.narrowed ||= interest !== null;
     const protocol = { min: VERSION, max: VERSION };
-    return [send({ type: "hello", protocol, token, want: WANT, caps: CAPS, have, interest: interest as Required<Hello>["interest"], rate })];
+    const hello = send({ type: "hello", protocol, token, want: WANT, caps: CAPS, have, interest: interest as Required<Hello>["interest"], rate });
+    return [hello, NOBODY_LEADS];
   }
 
   text(data: string): Effect[] {
@@ -150,6 +157,8 @@ export class Session {
         return [];
       case "answer":
         return this.answer(message);
+      case "playhead":
+        return [{ kind: "event", name: "playhead", data: message }];
       case "pong":
         return [{ kind: "pong", sent: Number(message.t), serverMs: Number(message.serverTimeNs) / 1e6 }];
       case "bye":
@@ -204,6 +213,7 @@ export class Session {
     this.closeCode = 0;
     this.caps = Array.isArray(message.caps) ? message.caps.map(String) : [];
     this.role = String(message.role ?? "");
+    this.serves = Array.isArray(message.serves) ? message.serves.map(String) : null;
     this.hz = Number(message.rate) || 0;
     this.tiers = Array.isArray(message.tiers) ? message.tiers.map(Number) : [];
     this.hzReason = "";
@@ -218,7 +228,7 @@ export class Session {
   private event(message: Said<Event>): Effect[] {
     if (message.event === "notice")
       return [{ kind: "notice", level: String(message.level), text: String(message.text) }];
-    if (message.event === "overlay") return [{ kind: "event", name: "overlay", data: message.data }];
+    if (message.event === "overlay" || message.event === "watch") return [{ kind: "event", name: message.event, data: message.data }];
     if (message.event === "alarm" || message.event === "missed") return [{ kind: "alarm", count: Number(message.n) || 0 }];
     if (message.event === "edit") return this.edited(readEdit(message.data));
     if (message.event !== "scene") this.unknownMessages++;
@@ -311,6 +321,11 @@ export class Session {
 
   useControl(name: string, what: ControlUse): Effect[] {
     return this.greeted ? [order({ type: "control", name, ...what })] : [];
+  }
+
+  /** Leads, follows or leaves the shared playhead. */
+  usePlayhead(what: PlayheadUse): Effect[] {
+    return this.greeted ? [send({ type: "playhead", ...what })] : [];
   }
 
   ping(now: number): Effect[] {

@@ -1,6 +1,7 @@
 """What a live twin answers to the HTTP API and to gRPC: the sources of `sync.api`, one a file. `sources_of` puts them together.
 
-`history`, `past`, `datasets` and `package` touch files, `attributes` and `package` touch pxr, `package` a child process.
+`history`, `past`, `datasets`, `browse` and `package` touch files, `attributes` and `package` touch pxr, `package` a child
+process.
 """
 
 from pathlib import Path
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 def sources_of(live: "LiveTwin", datasets: Path | None = None) -> "Sources":
     """Who answers for a twin. `datasets`: the folder whose datasets are shown. UserError where it is none."""
     from twinstage.live.api.bindings import BindingDesk
+    from twinstage.live.api.browse import BrowseDesk
     from twinstage.live.api.datasets import DatasetShelf
     from twinstage.live.api.health import HealthDesk
     from twinstage.live.api.history import HistoryDesk
@@ -26,6 +28,7 @@ def sources_of(live: "LiveTwin", datasets: Path | None = None) -> "Sources":
 
     values = None if live.ingest is None or live.contract is None else ValueDesk(live)
     assets = open_assets(live)
+    shelf = None if datasets is None else DatasetShelf(datasets)
     return Sources(
         prims=PrimDesk(live, values, assets),
         health=HealthDesk(live),
@@ -34,6 +37,7 @@ def sources_of(live: "LiveTwin", datasets: Path | None = None) -> "Sources":
         history=None if live.recorder is None else HistoryDesk(live.recorder.folder),
         past=None if live.recorder is None else PastDesk(live, live.recorder.folder),
         assets=assets,
-        datasets=None if datasets is None else DatasetShelf(datasets),
+        datasets=shelf,
+        browse=None if shelf is None else BrowseDesk(shelf),
         package=Packager(live),
     )

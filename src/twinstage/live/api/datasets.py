@@ -38,6 +38,10 @@ class DatasetShelf:
         if not root.is_dir():
             raise UserError(f"--datasets {root}: there is no such folder")
         self._root = root.resolve()
+        if (self._root / _MANIFEST).is_file() and not re.fullmatch(NAME, self._root.name):
+            raise UserError(
+                f"{root}: the folder's name is no name of a dataset; expected letters, digits, `_`, `-` and `.`"
+            )
         self._summaries: dict[tuple[str, int, int], dict[str, Any]] = {}
 
     def list_datasets(self, asked: DatasetsAsk) -> DatasetPage:
@@ -50,25 +54,25 @@ class DatasetShelf:
 
     def get_dataset(self, asked: DatasetAsk) -> DatasetDetail:
         """One dataset."""
-        manifest = self._manifest(asked.dataset)
+        manifest = self.manifest(asked.dataset)
         rest = {key: value for key, value in manifest.items() if key != "files"}
         return DatasetDetail(**_told(asked.dataset, manifest), manifest=rest)
 
     def list_records(self, asked: RecordsAsk) -> RecordPage:
         """A page of names."""
-        files = self._folder(asked.dataset) / "records"
+        files = self.folder(asked.dataset) / "records"
         names = sorted(path.stem for path in files.glob("*.json") if path.stem.isdecimal())
         page, after = paged_names(names, asked.limit, asked.after)
         return RecordPage(total=len(names), next=after, dataset=asked.dataset, records=tuple(page))
 
     def get_record(self, asked: RecordAsk) -> Record:
         """One record."""
-        path = self._file(asked.dataset, f"records/{asked.record}.json")
+        path = self.file(asked.dataset, f"records/{asked.record}.json")
         return Record(dataset=asked.dataset, record=asked.record, content=_read(path, MOST_RECORD))
 
     def image_file(self, asked: ImageAsk) -> Path:
         """Where an image is."""
-        path = self._file(asked.dataset, f"images/{asked.image}")
+        path = self.file(asked.dataset, f"images/{asked.image}")
         if path.suffix.lower() not in IMAGE_TYPES:
             raise Refused(404, f"{asked.image!r} is no image")
         return path
@@ -80,14 +84,16 @@ class DatasetShelf:
         named = (path for path in inside if re.fullmatch(NAME, path.name))
         return [path for path in named if self._is_inside(path / _MANIFEST)]
 
-    def _folder(self, name: str) -> Path:
+    def folder(self, name: str) -> Path:
+        """Where a dataset lies. Raises Refused (404)."""
         for folder in self._folders():
             if folder.name == name:
                 return folder
         raise Refused(404, f"there is no finished dataset {name!r}")
 
-    def _file(self, name: str, place: str) -> Path:
-        path = self._folder(name) / place
+    def file(self, name: str, place: str) -> Path:
+        """Where a file of a dataset lies. Raises Refused (404)."""
+        path = self.folder(name) / place
         if not self._is_inside(path):
             raise Refused(404, f"the dataset {name!r} has no {place}")
         return path.resolve()
@@ -99,18 +105,23 @@ class DatasetShelf:
     def _summary(self, name: str) -> dict[str, Any]:
         """Kept as long as the manifest stays what it is: it may be long."""
         try:
-            found = self._file(name, _MANIFEST).stat()
+            found = self.file(name, _MANIFEST).stat()
             key = name, found.st_mtime_ns, found.st_size
             if key not in self._summaries:
                 if len(self._summaries) > 10_000:
                     self._summaries.clear()
-                self._summaries[key] = _told(name, self._manifest(name))
+                self._summaries[key] = _told(name, self.manifest(name))
             return self._summaries[key]
         except (Refused, OSError):
             return _told(name, {})
 
-    def _manifest(self, name: str) -> dict[str, Any]:
-        return _read(self._file(name, _MANIFEST), MOST_MANIFEST)
+    def has(self, name: str, place: str) -> bool:
+        """Whether a dataset has that file."""
+        return self._is_inside(self.folder(name) / place)
+
+    def manifest(self, name: str) -> dict[str, Any]:
+        """What its manifest says. Raises Refused."""
+        return _read(self.file(name, _MANIFEST), MOST_MANIFEST)
 
 
 def _told(name: str, manifest: dict[str, Any]) -> dict[str, Any]:

@@ -13,18 +13,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from twinstage.base.clock import NS
 from twinstage.base.errors import UserError
 from twinstage.live.api.past_plan import PastPlan
 from twinstage.scene.columns import EntityColumns, TextColumns, TickColumns
 from twinstage.sync import codec
 from twinstage.sync.api.alarms import Alarms
 from twinstage.sync.api.operation import Refused
-from twinstage.sync.api.past import MOST_TICKS, PastAlarmsAsk, PastAsk, PastTicks
+from twinstage.sync.api.past import MOST_BYTES, PastAlarmsAsk, PastAsk, PastTicks, step_of
+from twinstage.sync.backwards import told
 from twinstage.sync.hub import usable
-from twinstage.sync.messages import CHANNELS
 from twinstage.sync.state import State
-from twinstage.sync.view import View
 from twinstage.telemetry.history.moments import iso_ns, moment_ns
 
 if TYPE_CHECKING:
@@ -32,10 +30,8 @@ if TYPE_CHECKING:
     from twinstage.scene.plan import BindingPlan
     from twinstage.telemetry.history.query import History
 
-MOST_BYTES = 16 << 20
 MOST_WAITING = 16
 MOST_ALARM_RECORDS = 200_000
-_EVERYTHING = View(frozenset(CHANNELS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,28 +99,16 @@ class PastDesk:
         with self._lock, History(self._folder) as history:
             first = self._moment(history, asked.at, "at")
             last = first if asked.to is None else self._moment(history, asked.to, "to")
-            if last < first:
-                raise UserError(f"to {asked.to!r} is before at {asked.at!r}")
-            step = max(round(NS / asked.hz), 1)
-            if (last - first) // step >= MOST_TICKS:
-                raise UserError(
-                    f"{(last - first) / NS:g} s at {asked.hz:g} ticks a second are more than {MOST_TICKS} ticks; "
-                    "ask for fewer"
-                )
+            step = step_of(asked, last - first)
+            low, high = min(first, last), max(first, last)
             state = State(now.nodes, now.signals)
-            state.take(1, now.still, usable(now.still), first, moved=False)
-            told: list[bytes] = []
-            size, moment = 0, first
-            for seq, (moment, tick) in enumerate(now.plan.ticks(history, first, last, step), 1):
-                snapped = replace(tick, pose=codec.snap_pose(tick.pose))  # as the running twin tells them
-                moved = state.take(seq, snapped, usable(snapped), moment, moved=seq > 1)
-                base = None if seq == 1 else seq - 1
-                messages = state.encode(now.epoch_crc, base, _EVERYTHING, moved=moved, zstd=True)
-                told += messages
-                size += sum(map(len, messages))
-                if size > MOST_BYTES:
-                    break
-        return PastTicks(b"".join(told), now.revision, moment)
+            state.take(1, now.still, usable(now.still), low, moved=False)
+            snapped = (
+                (moment, replace(tick, pose=codec.snap_pose(tick.pose)))  # as the running twin tells them
+                for moment, tick in now.plan.ticks(history, low, high, step)
+            )
+            data, until = told(state, snapped, now.epoch_crc, backwards=last < first, most_bytes=MOST_BYTES)
+        return PastTicks(data, now.revision, until)
 
     def _alarms(self, asked: PastAlarmsAsk) -> Alarms:
         from twinstage.telemetry.alarms.engine import AlarmEngine

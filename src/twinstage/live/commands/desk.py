@@ -39,6 +39,9 @@ from twinstage.sync.commands.records import Key, Record, from_text, to_text
 
 if TYPE_CHECKING:
     from twinstage.live.twin import LiveTwin
+    from twinstage.live.watch.adopt import Generation
+    from twinstage.scene.bindings import Bindings
+    from twinstage.scene.snapshot import Snapshot
     from twinstage.telemetry.history.edits import EditJournal
 
 log = logging.getLogger("twinstage.edits")
@@ -92,6 +95,23 @@ class EditDesk:
                 self._journal.close()
             except OSError as error:
                 log.error("%s", error.strerror or error)
+
+    # ------------------------------------------------------------------ another generation of the stage
+
+    @property
+    def base(self) -> "Snapshot":
+        """The scene without edits of looks."""
+        return self._effects.base
+
+    @property
+    def bindings_file(self) -> "Bindings | None":
+        """The bindings without edits."""
+        file: Bindings | None = self._effects.file
+        return file
+
+    def adopt(self, generation: "Generation") -> list[Finding]:
+        """Go on with a stage that was opened anew; what became of edits that it does not take."""
+        return self._effects.adopt(generation)
 
     # ------------------------------------------------------------------ commands
 
@@ -260,11 +280,24 @@ class EditDesk:
         rules, bound = self._effects.rules(), self._effects.bound
         return lambda name: rules.may_not(path, name) or bound.complaint(path, name)
 
-    def layer_text(self) -> str:
-        """The ui layer as usda, with the units and axes of the stage."""
+    def layer_text(self, who: bool = False) -> str:
+        """The ui layer as usda, with the units and axes of the stage; `who`: and with who edited what last, and when."""
         from twinstage.scene.export.edits import edits_text
 
-        return edits_text(self._live.opened)
+        return edits_text(self._live.opened, self._authors() if who else None)
+
+    def _authors(self) -> dict[str, str]:
+        """Who edited a prim last, by path; the time where the transaction is still among the recent ones."""
+        times = {record.version: record.at_ns for record in self.ledger.recent}
+        found: dict[str, tuple[int, str]] = {}
+        for key, cell in self.ledger.cells.items():
+            if cell.value is not None and key.path and cell.version > found.get(key.path, (-1, ""))[0]:
+                at = times.get(cell.version)
+                when = (
+                    "" if at is None else f", {datetime.fromtimestamp(at / 1e9, UTC):%Y-%m-%d %H:%M:%S} UTC"
+                )
+                found[key.path] = cell.version, f"{cell.author}{when}"
+        return {path: words for path, (_, words) in found.items()}
 
     def binding_keys(self) -> list[str] | None:
         """Keys of the twin's bindings in their order; None where it has none."""

@@ -13,6 +13,7 @@ import numpy as np
 
 from twinstage.base.clock import NS
 from twinstage.base.errors import UserError
+from twinstage.base.finding import Finding
 from twinstage.live.commands.carry import carried
 from twinstage.live.commands.wires import changed_bindings, is_binding
 from twinstage.scene.columns import (
@@ -32,6 +33,7 @@ from twinstage.sync.codec import snap_pose
 
 if TYPE_CHECKING:
     from twinstage.live.twin import LiveTwin
+    from twinstage.live.watch.adopt import Generation
     from twinstage.scene.plan import BindingPlan
     from twinstage.scene.snapshot import Snapshot
     from twinstage.scene.stage import OpenedStage
@@ -60,6 +62,8 @@ class Effects:
         self._touched: dict[str, set[str]] = {POSE: set(), VISIBILITY: set(), COLOR: set()}
         self._masks: dict[str, np.ndarray] = dict.fromkeys(self._touched, _NONE)
         self._looks_due = False
+        self._lame: frozenset[str] = frozenset()
+        """What is known of bindings that do not hold."""
         self._unsayable: set[int] = set()
         """Nodes whose authored pose is back, and is one that only a scene can say."""
         self._scene_ns = -SCENE_EVERY_NS
@@ -383,13 +387,94 @@ class Effects:
         self._looks_due = False
 
     def _compiled(self, own: "OpenedStage", base: "Snapshot") -> "tuple[BindingPlan | None, Any]":
-        from twinstage.scene.plan import compile_bindings
+        """UserError for a binding that does not hold, unless it did not hold before (`serve --watch`)."""
+        from twinstage.scene.compile import Compiler
 
         live = self._live
         if self._file is None or live.contract is None:
             return live.plan, live.bindings
         bindings = changed_bindings(self._file, self._values)
-        return compile_bindings(bindings, live.contract, own, base), bindings
+        compiler = Compiler(bindings, live.contract, own, base)
+        if not self._lame:
+            return compiler.compile(), bindings
+        plan = compiler.examine()
+        for problem in compiler.problems:
+            if problem.message not in self._lame:
+                raise UserError(problem.message)
+        return plan, bindings
+
+    # ------------------------------------------------------------------ another generation of the stage
+
+    @property
+    def base(self) -> "Snapshot":
+        """The scene without edits of looks."""
+        return self._base
+
+    def adopt(self, generation: "Generation") -> list[Finding]:
+        """Go on with a stage that was opened anew; edits that it does not take are told, and kept for a later one."""
+        from twinstage.live.twin import opened_movable
+        from twinstage.scene.read.context import Conversion
+
+        live = self._live
+        live.flush()
+        with live.writing:
+            old, latest, written = live.snapshot, live.hub.latest(), live.written
+            plan, opened, base = generation.plan, generation.opened, generation.base
+            bound = Bound.of(plan, base)
+            driven = Bound.of(live.plan, old), bound
+            live.opened, self._file, self._base, self._bound = opened, generation.file, base, bound
+            self._conversion = Conversion.of(opened.meters_per_unit, opened.up_axis)
+            self._layer, self._surfaces = UiLayer(opened), None
+            self._lame = frozenset(problem.message for problem in generation.problems)
+            left_out = self._put_again()
+            snapshot = self._looked(left_out)
+            if plan is not None:
+                plan.reset()  # so that its next tick is a whole one
+            live.use(snapshot, plan, generation.bindings, generation.writer)
+            live.edits.movable = opened_movable(opened)
+            signals = None if plan is None else plan.signals_by_prim
+            live.hub.replace_scene(snapshot, bindings=signals)
+            self._unsayable.clear()
+            live.edits.push_all(carried(latest, old, snapshot, written, driven, self._values))
+            self._touched = {kind: {p for p, n in self._values if _kind(n) == kind} for kind in self._touched}
+            self._mask()
+            self._looks_due = False
+        return left_out
+
+    def _put_again(self) -> list[Finding]:
+        """All edits into the new `ui` layer."""
+        left_out: list[Finding] = []
+        known = self._base.prims.index_of
+        if any(name.startswith("inputs:") for _, name in self._values):
+            self._known_surfaces()
+        for (path, name), value in self._values.items():
+            if is_binding(name):
+                continue
+            if path not in known:
+                left_out.append(_lost(path, name, "the prim is not in the stage any more"))
+            try:
+                self._layer.put(path, name, value)
+            except Exception as error:  # whatever pxr says of a value that does not fit any more
+                left_out.append(_lost(path, name, str(error).splitlines()[0]))
+        return left_out
+
+    def _looked(self, left_out: list[Finding]) -> "Snapshot":
+        """The new scene with those edits of looks that it takes."""
+        from twinstage.scene.ui_scene import is_look, with_looks
+
+        live = self._live
+        try:
+            return with_looks(self._base, live.opened, self._values)
+        except UserError:
+            taken: dict[tuple[str, str], Any] = {}
+            for key, value in self._values.items():
+                if is_look(key[1]):
+                    try:
+                        with_looks(self._base, live.opened, {**taken, key: value})
+                        taken[key] = value
+                    except UserError as error:
+                        left_out.append(_lost(*key, str(error)))
+            return with_looks(self._base, live.opened, taken)
 
     def _restart(
         self, own: "OpenedStage", snapshot: "Snapshot", plan: "BindingPlan | None", bindings: Any
@@ -410,6 +495,11 @@ class Effects:
             plan.reset()  # so that its next tick is a whole one
         live.use(snapshot, plan, bindings, ColumnWriter(live.opened, snapshot, plan))
         live.hub.replace_scene(snapshot, bindings=None if plan is None else plan.signals_by_prim)
+
+
+def _lost(path: str, name: str, why: str) -> Finding:
+    """An edit that the stage does not take now."""
+    return Finding("edit.lost", "warning", path, f"the edit of {path}.{name} has no effect: {why}")
 
 
 def _matrix(pose: Sequence[float]) -> F8:

@@ -10,6 +10,7 @@ from twinstage.base.clock import Clock, SystemClock
 from twinstage.live.recording.desk import PlaybackDesk, RecordedAssets, RecordedPackage
 from twinstage.sync.hub import new_epoch
 from twinstage.sync.recording.archive import Archive
+from twinstage.sync.recording.past import RecordedPast
 from twinstage.sync.recording.playback import Playback, hub_of
 
 if TYPE_CHECKING:
@@ -73,7 +74,11 @@ class OpenedRecording:
             access=access,
             files=RecordedAssets(self.playback),
             api=Sources(
-                prims=None, health=desk, playback=desk, package=RecordedPackage(self.archive, self.hub.epoch)
+                prims=None,
+                health=desk,
+                playback=desk,
+                past=RecordedPast(self.playback),
+                package=RecordedPackage(self.archive, self.hub.epoch),
             ),
         )
 

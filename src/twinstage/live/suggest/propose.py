@@ -1,5 +1,6 @@
 """All rules in turn, and the text that `bind suggest` writes."""
 
+from twinstage.live.suggest.mimics import suggest_mimics
 from twinstage.live.suggest.model import Suggestion, as_file
 from twinstage.live.suggest.rules import (
     Workbench,
@@ -24,6 +25,7 @@ def propose(
     bench = Workbench(opened, snapshot, contract)
     for rule in (
         suggest_joints,
+        suggest_mimics,
         suggest_poses,
         suggest_vectors,
         suggest_instances,

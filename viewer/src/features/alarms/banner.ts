@@ -1,5 +1,6 @@
-/** Over the picture: the most urgent alarm of high or critical priority that nobody has acknowledged. */
+/** Over the picture: the alarm that was shown last, else the most urgent one of high or critical priority; until somebody acknowledges it. */
 import { h, icon, setData, setText } from "../../ui/dom.ts";
+import { formatClock } from "../../core/format.ts";
 import { againstLimit, type Alarm, isUnseen, listed, NO_FILTER, urgency } from "./model.ts";
 
 const LEAST = urgency("high");
@@ -8,19 +9,24 @@ export class Banner {
   readonly element = h("div", { class: "alarm-banner", role: "alert" });
   private readonly priority = h("strong", {});
   private readonly text = h("span", { class: "alarm-banner-text" });
+  private readonly since = h("span", { class: "alarm-banner-since" });
   private readonly more = h("span", { class: "alarm-banner-more" });
   private readonly ack = h("button", { type: "button" }, "Acknowledge");
-  private alarm: Alarm | null = null;
+  /** What the banner is about. */
+  alarm: Alarm | null = null;
+  /** Id of the alarm that somebody looks at. */
+  private picked: string | null = null;
   /** Closed by the user, by id and time raised: raised anew, it comes again. */
   private readonly closed = new Set<string>();
 
-  constructor(acknowledge: (alarm: string) => void, goTo: (alarm: string) => void) {
-    const go = h("button", { type: "button" }, "Go to");
+  constructor(acknowledge: (alarm: string) => void, show: (alarm: string) => void) {
+    const go = h("button", { type: "button", title: "Its place, and its chart" }, "Show");
+    this.ack.title = "Acknowledge (Ctrl+Enter)";
     const close = h("button", { type: "button", class: "alarm-banner-close", "aria-label": "Close this alarm's banner" }, icon("close"));
-    this.element.append(this.priority, this.text, this.more, go, this.ack, close);
+    this.element.append(this.priority, this.text, this.since, this.more, go, this.ack, close);
     this.element.hidden = true;
     this.ack.addEventListener("click", () => this.alarm && acknowledge(this.alarm.id));
-    go.addEventListener("click", () => this.alarm && goTo(this.alarm.id));
+    go.addEventListener("click", () => this.alarm && show(this.alarm.id));
     close.addEventListener("click", () => this.close());
   }
 
@@ -29,10 +35,16 @@ export class Banner {
     this.element.hidden = true;
   }
 
+  /** From now on it is about this one. */
+  pick(alarm: Alarm): void {
+    this.picked = alarm.id;
+    this.closed.delete(keyOf(alarm));
+  }
+
   draw(alarms: readonly Alarm[], mayAnswer: boolean): void {
-    const urgent = listed(alarms, NO_FILTER, new Map()).filter(
-      (alarm) => isUnseen(alarm) && urgency(alarm.priority) >= LEAST,
-    );
+    const urgent = listed(alarms, NO_FILTER, new Map())
+      .filter((alarm) => isUnseen(alarm) && (urgency(alarm.priority) >= LEAST || alarm.id === this.picked))
+      .sort((a, b) => Number(b.id === this.picked) - Number(a.id === this.picked));
     const waiting = urgent.filter((alarm) => !this.closed.has(keyOf(alarm)));
     const [alarm = null] = waiting;
     this.alarm = alarm;
@@ -42,7 +54,10 @@ export class Banner {
     setText(this.priority, alarm.priority);
     const value = alarm.kind === "equals" ? "" : againstLimit(alarm);
     setText(this.text, `${alarm.message || alarm.id}${value ? ` (${value})` : ""}`);
-    setText(this.more, waiting.length > 1 ? `+${waiting.length - 1} more` : "");
+    setText(this.since, alarm.raised ? `since ${formatClock(Date.parse(alarm.raised)).slice(0, 5)}` : "");
+    this.since.title = alarm.raised ?? "";
+    this.text.title = this.text.textContent ?? "";
+    setText(this.more, waiting.length > 1 && alarm.id !== this.picked ? `+${waiting.length - 1} more` : "");
     this.ack.hidden = !mayAnswer;
   }
 }

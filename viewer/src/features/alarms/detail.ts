@@ -7,7 +7,7 @@ export interface DetailHandlers {
   shelve(alarm: string, seconds: number, reason: string): void;
   unshelve(alarm: string): void;
   service(alarm: string, out: boolean, reason: string): void;
-  goTo(alarm: string): void;
+  show(alarm: string): void;
   chart(alarm: string): void;
   journal(alarm: string): void;
 }
@@ -80,7 +80,7 @@ export class Detail {
       out.push(button);
     };
     if (mayAnswer && isUnseen(alarm)) add("acknowledge", "Acknowledge", "A", () => handlers.acknowledge(id));
-    if (where) add("go", "Go to", "Enter", () => handlers.goTo(id));
+    if (where || charts) add("go", "Show", "Enter", () => handlers.show(id));
     if (charts) add("chart", "Chart", "C", () => handlers.chart(id));
     add("journal", "Journal", "J", () => handlers.journal(id));
     if (!mayAnswer) return out;

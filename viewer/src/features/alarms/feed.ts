@@ -57,8 +57,7 @@ export class Feed {
   private async poll(now: number): Promise<void> {
     const { rest } = this.bench;
     if (this.present === null) {
-      const status = await rest.get<{ alarms?: unknown }>("api/v1/status");
-      this.present = Boolean(status.alarms);
+      this.present = await hasAlarms(this.bench);
       this.first = true;
     }
     if (!this.present) return this.then([]);
@@ -113,4 +112,10 @@ export class Feed {
     });
     return answer.records;
   }
+}
+
+/** Whether there are alarms to ask for. A server of before does not say so in its welcome. */
+export async function hasAlarms(bench: Workbench): Promise<boolean> {
+  if (bench.link.session.serves !== null) return bench.serves("alarms");
+  return Boolean((await bench.rest.get<{ alarms?: unknown }>("api/v1/status")).alarms);
 }

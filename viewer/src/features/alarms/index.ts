@@ -2,6 +2,7 @@
 import { byId, h, setData, setText } from "../../ui/dom.ts";
 import type { Feature, Mark, Workbench } from "../../workbench.ts";
 import { Banner } from "./banner.ts";
+import { addAlarmCommands } from "./commands.ts";
 import { Detail } from "./detail.ts";
 import { Feed } from "./feed.ts";
 import { Highlight } from "./highlight.ts";
@@ -22,9 +23,12 @@ import {
 import { askToNotify, notify } from "./notify.ts";
 import { Sound } from "./sound.ts";
 import { AlarmTable } from "./table.ts";
+import { AlarmTags } from "./tags.ts";
 import { Toolbar } from "./toolbar.ts";
 
 const NAME = "alarms";
+/** After panels have opened and the picture has its new size [ms]. */
+const SETTLED_MS = 120;
 const LEVELS = { critical: "error", high: "error", medium: "warning", low: "info" } as const;
 
 function markOf({ priority, unseen, count }: PrimAlarm): Mark {
@@ -48,6 +52,7 @@ class AlarmDesk {
   private readonly journal: Journal;
   private readonly toolbar: Toolbar;
   private readonly banner: Banner;
+  private readonly tags: AlarmTags;
   private readonly badge = h("button", { type: "button", class: "alarm-badge" });
   private readonly highlight: Highlight;
   private readonly sound = new Sound();
@@ -64,7 +69,7 @@ class AlarmDesk {
       picked: () => this.drawDetail(),
       key: (event, alarm) => this.key(event.key, alarm),
       acknowledge,
-      open: (alarm) => this.goTo(alarm),
+      open: (alarm) => this.show(alarm),
     });
     this.detail = new Detail({
       acknowledge,
@@ -72,7 +77,7 @@ class AlarmDesk {
       unshelve: (alarm) => void this.feed.act("unshelve", [alarm]),
       service: (alarm, out, comment) =>
         void this.feed.act(out ? "out-of-service" : "in-service", [alarm], comment ? { comment } : {}),
-      goTo: (alarm) => this.goTo(alarm),
+      show: (alarm) => this.show(alarm),
       chart: (alarm) => this.chart(alarm),
       journal: (alarm) => this.showJournal(alarm),
     });
@@ -87,14 +92,29 @@ class AlarmDesk {
       sound: () => this.setSound(!this.kept.sound),
       notify: () => void this.toggleNotify(),
     });
-    this.banner = new Banner(acknowledge, (alarm) => this.goTo(alarm));
+    this.banner = new Banner(acknowledge, (alarm) => this.show(alarm));
+    this.tags = new AlarmTags(bench, (alarm) => this.show(alarm));
     this.badge.addEventListener("click", () => this.open());
     this.badge.hidden = true;
     bench.addBadge(this.badge, 0);
     byId("picture").append(this.banner.element);
     this.main.append(this.table.element, this.detail.element);
     this.element.append(this.toolbar.element, this.main);
-    this.addCommands();
+    addAlarmCommands(bench, {
+      present: () => this.feed.present === true,
+      unseen: () => this.feed.alarms.some(isUnseen),
+      answerable: () => this.feed.mayAnswer && this.shown.some(isUnseen),
+      sounds: () => this.kept.sound,
+      notifies: () => this.kept.notify,
+      open: () => this.open(),
+      next: () => this.nextUnseen(),
+      acknowledgeShown: () => this.acknowledgeShown(),
+      bannered: () => this.feed.mayAnswer && !this.banner.element.hidden,
+      acknowledgeBanner: () => this.banner.alarm && void this.feed.act("acknowledge", [this.banner.alarm.id]),
+      journal: () => this.showJournal(null),
+      toggleSound: () => this.setSound(!this.kept.sound),
+      toggleNotify: () => void this.toggleNotify(),
+    });
     bench.watch(
       (state) => state.extra[NAME],
       () => this.chosen(),
@@ -102,6 +122,7 @@ class AlarmDesk {
     bench.onScene(() => {
       this.feed.forget();
       this.highlight.again();
+      this.tags.again();
     });
     bench.onAlarm(() => this.feed.soon());
     bench.claimNotices((text) => this.feed.present === true && /^(low|medium|high|critical) alarm \S+ raised/.test(text));
@@ -172,6 +193,7 @@ class AlarmDesk {
     this.primOf = primsOf(all, scene?.json.bindings ?? {}, this.bench.signals.indexOf);
     const byPrim = alarmsByPrim(all, this.primOf);
     this.highlight.show(byPrim);
+    this.tags.show(all, this.primOf);
     this.bench.setMarks(NAME, new Map([...byPrim].map(([path, alarm]) => [path, markOf(alarm)])));
     this.draw();
     this.drawSigns();
@@ -179,7 +201,7 @@ class AlarmDesk {
     if (raised.length === 0) return;
     const [worst] = [...raised].sort((a, b) => urgency(b.priority) - urgency(a.priority));
     this.sound.beep(worst.priority);
-    if (this.kept.notify) notify(raised, (alarm) => this.goTo(alarm));
+    if (this.kept.notify) notify(raised, (alarm) => this.show(alarm));
   }
 
   private draw(): void {
@@ -188,7 +210,7 @@ class AlarmDesk {
     const unseen = this.shown.filter(isUnseen).length;
     this.toolbar.draw(filter, areasOf(this.primOf), unseen, feed.mayAnswer, feed.flooded);
     const nothing = filter.show === "active" && !filter.area && filter.least === "low";
-    const empty = nothing ? "No alarm is active." : "No alarm passes this filter.";
+    const empty = nothing ? "No alarm is active. Earlier ones are in the journal." : "No alarm passes this filter.";
     this.table.draw(this.shown, this.primOf, feed.mayAnswer, this.bench.link.clock.serverTime(Date.now()) || Date.now(), empty);
     this.drawDetail();
   }
@@ -222,7 +244,7 @@ class AlarmDesk {
     if (!told) return false;
     const { mayAnswer } = this.feed;
     const does: Record<string, (() => void) | undefined> = {
-      Enter: () => this.goTo(alarm),
+      Enter: () => this.show(alarm),
       a: () => mayAnswer && isUnseen(told) && void this.feed.act("acknowledge", [alarm]),
       c: () => this.chart(alarm),
       j: () => this.showJournal(alarm),
@@ -238,20 +260,27 @@ class AlarmDesk {
     void this.feed.act("acknowledge", this.shown.filter(isUnseen).map(({ id }) => id));
   }
 
-  private goTo(alarm: string): void {
+  /** All about an alarm in one step: its prim is selected and framed, its signals are charted, the banner is about it. */
+  private show(alarm: string): void {
+    const { bench } = this;
+    const told = this.feed.alarms.find(({ id }) => id === alarm);
     const path = this.primOf.get(alarm);
-    if (!path) return this.bench.notice("info", `Nothing in the scene is bound to the signals of ${alarm}.`);
-    this.bench.dispatch({ type: "select", path });
-    this.bench.runCommand("view.frame");
+    if (told) this.banner.pick(told);
+    this.drawSigns();
+    const charted = this.chart(alarm);
+    if (!path) {
+      if (!charted) bench.notice("info", `Nothing in the scene is bound to the signals of ${alarm}.`);
+      return;
+    }
+    bench.dispatch({ type: "select", path });
+    bench.runCommand("view.frame");
+    // The chart may have taken room from the picture.
+    window.setTimeout(() => bench.selectedPath === path && bench.runCommand("view.frame"), SETTLED_MS);
   }
 
-  private chart(alarm: string): void {
+  private chart(alarm: string): boolean {
     const told = this.feed.alarms.find(({ id }) => id === alarm);
-    const [signal] = told ? signalsOf(told, this.bench.signals.indexOf) : [];
-    if (!signal) return;
-    const path = this.primOf.get(alarm);
-    if (path) this.bench.dispatch({ type: "select", path });
-    if (!path || !this.bench.runCommand("charts.selection")) this.bench.notice("info", "This page has no charts.");
+    return this.bench.showSignals(told ? signalsOf(told, this.bench.signals.indexOf) : []);
   }
 
   private open(): void {
@@ -283,54 +312,12 @@ class AlarmDesk {
     this.table.focus();
   }
 
-  private addCommands(): void {
-    const { bench } = this;
-    const present = (): boolean => this.feed.present === true;
-    const group = "Alarms";
-    bench.addCommand({ id: "alarms.show", title: "Go to the list of alarms", group, keys: ["Shift+A"], enabled: present, run: () => this.open() });
-    bench.addCommand({
-      id: "alarms.next",
-      title: "Go to the most urgent alarm that nobody has acknowledged",
-      group,
-      keys: ["Shift+N"],
-      enabled: () => this.feed.alarms.some(isUnseen),
-      run: () => this.nextUnseen(),
-    });
-    bench.addCommand({
-      id: "alarms.acknowledgeShown",
-      title: "Acknowledge all alarms that are shown",
-      group,
-      keys: ["Alt+A"],
-      enabled: () => this.feed.mayAnswer && this.shown.some(isUnseen),
-      run: () => this.acknowledgeShown(),
-    });
-    bench.addCommand({ id: "alarms.journal", title: "Journal of alarms", group, keys: ["Shift+J"], enabled: present, run: () => this.showJournal(null) });
-    bench.addCommand({
-      id: "alarms.sound",
-      title: "Sound for new alarms",
-      group,
-      enabled: present,
-      pressed: () => this.kept.sound,
-      run: () => this.setSound(!this.kept.sound),
-    });
-    bench.addCommand({
-      id: "alarms.notify",
-      title: "Notifications of the browser for new alarms",
-      group,
-      enabled: present,
-      pressed: () => this.kept.notify,
-      run: () => void this.toggleNotify(),
-    });
-  }
-
   private nextUnseen(): void {
     const [worst] = listed(this.feed.alarms.filter(isUnseen), filterFrom(null), this.primOf);
     if (!this.shown.some(({ id }) => id === worst.id)) this.keep(filterFrom(null));
-    this.open();
     this.table.current = worst.id;
     this.draw();
-    this.table.focus();
-    this.goTo(worst.id);
+    this.show(worst.id);
   }
 
   private forTests(): object {

@@ -1,4 +1,5 @@
 /** What happened to alarms, the newest first; older records are asked for as one goes on. */
+import { printedUnit } from "../../core/units.ts";
 import { h } from "../../ui/dom.ts";
 import { clock } from "./detail.ts";
 import { type AlarmRecord, recordWords } from "./model.ts";
@@ -63,7 +64,7 @@ export class Journal {
   }
 
   private row(record: AlarmRecord): HTMLElement {
-    const value = record.value === null ? "" : `${Number(record.value.toPrecision(4))} ${record.unit}`.trim();
+    const value = record.value === null ? "" : `${Number(record.value.toPrecision(4))} ${printedUnit(record.unit)}`.trim();
     const until = record.until ? `until ${clock(record.until)}` : "";
     const texts = [
       clock(record.at),

@@ -1,4 +1,5 @@
 /** Alarms as plain data: their words (ISA-18.2), what is shown of them, in which order, and what is new. No DOM. */
+import { printedUnit } from "../../core/units.ts";
 
 export type Priority = "low" | "medium" | "high" | "critical";
 
@@ -104,9 +105,9 @@ export function stateInShort(alarm: Alarm): string {
   return words.startsWith("Returned") ? "Returned, unack." : words === "Suppressed by design" ? "Suppressed" : words;
 }
 
-/** "92.1 Cel > 80", the value against what it is judged by; the rule's words where there is no number. */
+/** "92.1 °C > 80", the value against what it is judged by; the rule's words where there is no number. */
 export function againstLimit(alarm: Alarm): string {
-  const value = alarm.value === null ? "" : `${figure(alarm.value)}${alarm.unit ? ` ${alarm.unit}` : ""}`;
+  const value = alarm.value === null ? "" : `${figure(alarm.value)}${alarm.unit ? ` ${printedUnit(alarm.unit)}` : ""}`;
   const sign = SIGNS[alarm.kind];
   if (sign !== undefined && alarm.limit !== null) {
     const limit = typeof alarm.limit === "number" ? figure(alarm.limit) : String(alarm.limit);

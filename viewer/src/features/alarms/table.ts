@@ -18,6 +18,7 @@ interface Row {
   readonly element: HTMLTableRowElement;
   readonly cells: readonly HTMLElement[];
   readonly button: HTMLButtonElement;
+  readonly show: HTMLButtonElement;
 }
 
 const HEADS = ["Priority", "Alarm", "Value", "State", "Since", "Where", ""] as const;
@@ -104,7 +105,7 @@ export class AlarmTable {
   private row(alarm: Alarm, where: string, mayAnswer: boolean, nowMs: number): HTMLElement {
     let row = this.rows.get(alarm.id);
     if (!row) this.rows.set(alarm.id, (row = newRow(alarm.id)));
-    const { element, cells, button } = row;
+    const { element, cells, button, show } = row;
     setData(element, "priority", alarm.priority);
     setData(element, "state", isAside(alarm) ? "aside" : alarm.state);
     const age = alarm.raised && alarm.active ? (nowMs - Date.parse(alarm.raised)) / 1000 : NaN;
@@ -122,13 +123,16 @@ export class AlarmTable {
       if (title && cells[k].title !== title) cells[k].title = title;
     });
     button.hidden = !mayAnswer || !isUnseen(alarm);
+    show.hidden = !where && !alarm.signal;
     return element;
   }
 
   private click(event: Event): void {
     const id = idOf(event);
     if (!id) return;
-    if ((event.target as Element).closest("button")) this.handlers.acknowledge(id);
+    const button = (event.target as Element).closest("button");
+    if (button?.dataset.does === "show") this.handlers.open(id);
+    else if (button) this.handlers.acknowledge(id);
     else this.rows.get(id)?.element.focus();
   }
 
@@ -164,8 +168,9 @@ function newRow(id: string): Row {
     h("td", { class: `alarm-${name}`, role: "gridcell" }),
   );
   const button = h("button", { type: "button", class: "alarm-ack", tabindex: "-1", "aria-label": `Ack ${id}`, title: "Acknowledge" }, "Ack");
-  const element = h("tr", { role: "row", "data-alarm": id, tabindex: "-1" }, ...cells, h("td", { role: "gridcell" }, button));
-  return { element, cells, button };
+  const show = h("button", { type: "button", class: "alarm-ack", "data-does": "show", tabindex: "-1", "aria-label": `Show ${id}`, title: "Its place, and its chart (Enter)" }, "Show");
+  const element = h("tr", { role: "row", "data-alarm": id, tabindex: "-1" }, ...cells, h("td", { class: "alarm-does", role: "gridcell" }, show, button));
+  return { element, cells, button, show };
 }
 
 function idOf(event: Event): string | null {

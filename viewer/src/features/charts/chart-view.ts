@@ -2,7 +2,8 @@
 import { aligned, gapMs, pointAt, type Scaled, shadesOf, type Shade } from "../../core/chart-data.ts";
 import type { ChartSpec } from "../../core/charts-state.ts";
 import { chartCsv, type CsvPart } from "../../core/csv.ts";
-import { displayOf, formatValue } from "../../core/format.ts";
+import { formatValue } from "../../core/format.ts";
+import { type Display, displayOf } from "../../core/units.ts";
 import { toSi } from "../../core/si.ts";
 import { gradeOf, type SignalMeta } from "../../core/store.ts";
 import { h, icon, setText } from "../../ui/dom.ts";
@@ -143,7 +144,7 @@ export class ChartView {
         Promise.all(states.map(({ id }) => this.source.states(id, fromMs, toMs))),
       ]);
       const ids = new Set(this.spec.signals);
-      this.parts = numbers.flatMap((meta, k) => (ids.has(meta.id) ? [partOf(meta, courses[k])] : []));
+      this.parts = numbers.flatMap((meta, k) => (ids.has(meta.id) ? [partOf(meta, this.displayOf(meta), courses[k])] : []));
       this.rows = states.flatMap(({ id }, k) => (ids.has(id) ? [{ signal: id, spans: spans[k] }] : []));
       this.fetched = [fromMs, toMs];
       const none = this.parts.every(({ course }) => course.ms.length === 0) && this.rows.every((row) => row.spans.length === 0);
@@ -182,6 +183,11 @@ export class ChartView {
     this.showValues(cursorMs ?? playhead);
   }
 
+  private displayOf({ id, unit }: SignalMeta): Display {
+    const index = this.bench.signals.indexOf.get(id);
+    return index === undefined ? displayOf(unit) : this.bench.signals.display(index);
+  }
+
   shades(): Shade[] {
     return this.parts.flatMap(({ course, maxAge }) => shadesOf(course, maxAge, Math.min(this.fetched[1], this.bench.newestMs)));
   }
@@ -215,7 +221,7 @@ export class ChartView {
     if (part && atMs !== null) {
       const at = pointAt(part.course.ms, atMs);
       if (at < 0 || atMs - part.course.ms[at] > part.gapMs) return "–";
-      const [text, unit] = formatValue(part.course.last[at] ?? Number.NaN, part.meta.unit, part.meta.type);
+      const [text, unit] = formatValue(part.course.last[at] ?? Number.NaN, part.meta.unit, part.meta.type, part);
       const grade = gradeOf(part.course.quality[at]);
       return `${text}${unit && ` ${unit}`}${grade === "good" ? "" : ` ${grade}`}`;
     }
@@ -225,7 +231,7 @@ export class ChartView {
     const index = signals.indexOf.get(signal);
     if (index === undefined) return "";
     const { unit, type } = signals.signals[index];
-    const [text, shown] = formatValue(signals.value[index], unit, type);
+    const [text, shown] = formatValue(signals.value[index], unit, type, signals.display(index));
     return `${text}${shown && ` ${shown}`}`;
   }
 
@@ -256,7 +262,7 @@ export class ChartView {
   }
 }
 
-function partOf(meta: SignalMeta, { course, stepMs, maxAge }: Asked): Part {
-  const { unit, scale, offset } = meta.type === "i64" ? { ...displayOf(meta.unit), scale: 1, offset: 0 } : displayOf(meta.unit);
+function partOf(meta: SignalMeta, display: Display, { course, stepMs, maxAge }: Asked): Part {
+  const { unit, scale, offset } = meta.type === "i64" ? { ...display, scale: 1, offset: 0 } : display;
   return { meta, course, unit, scale, offset, maxAge, gapMs: gapMs(course.ms, stepMs, maxAge) };
 }

@@ -64,6 +64,7 @@ class Charts {
     bench.onPast(() => this.draw());
     this.addCommands();
     this.bindSignals();
+    bench.onShowSignals((ids) => this.show(ids));
     bench.expose("charts", this.hook());
   }
 
@@ -142,6 +143,15 @@ class Charts {
     const below = bound.filter(([prim]) => prim === path || prim.startsWith(`${path}/`)).flatMap(([, ids]) => ids);
     if (!below.length) return bench.notice("info", "Nothing that is selected has signals.");
     this.add(below, null);
+  }
+
+  /** In a chart that is there, or in a new one; it is scrolled to. */
+  private show(signals: readonly string[]): void {
+    const charted = (): ChartView | undefined => this.views.find((view) => signals.every((id) => view.signals.includes(id)));
+    if (!charted()) this.set(withSignals(this.state, signals, null));
+    this.bench.openPanel("charts");
+    this.window(this.state.spanMs, null);
+    charted()?.element.scrollIntoView({ block: "nearest" });
   }
 
   private add(signals: readonly string[], into: number | null): void {
@@ -272,8 +282,7 @@ class Charts {
     const { rest } = this.bench;
     const [from] = this.shown;
     if (!Number.isFinite(from)) return;
-    const status = await rest.get<{ alarms?: unknown }>("api/v1/status").catch(() => null);
-    if (!status?.alarms) return;
+    if (!this.bench.serves("alarms")) return;
     const listed = await rest.get<{ alarms: AlarmInfo[] }>("api/v1/alarms", { all: "true" }).catch(() => null);
     const told = await rest
       .get<{ records: { what: string; alarm: string; atNs: string }[] }>("api/v1/alarms/journal", { limit: 1000 })
@@ -300,6 +309,7 @@ class Charts {
           lines: view.plot.drawn(),
           shades: view.shades(),
           levels: view.levels(),
+          labelHeights: view.plot.labelHeights,
           alarms: view.moments(),
           rows: view.states,
           values: view.valueTexts,

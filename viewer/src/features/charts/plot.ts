@@ -2,6 +2,7 @@
 import uPlot from "uplot";
 import type { Aligned, Shade } from "../../core/chart-data.ts";
 import { formatNumber } from "../../core/format.ts";
+import { spaced } from "../../core/spaced.ts";
 
 export interface Line {
   readonly label: string;
@@ -46,6 +47,8 @@ export class Plot {
   private key = "";
   /** Whether the pointer was pressed in this very plot. */
   private pressed = false;
+  /** Baselines of the limits' names [px of the canvas]. */
+  private labels: number[] = [];
 
   constructor(
     private readonly root: HTMLElement,
@@ -87,6 +90,11 @@ export class Plot {
         return value === undefined ? [] : [[at, value]];
       }),
     );
+  }
+
+  /** Where the names of the limits stand, for tests. */
+  get labelHeights(): readonly number[] {
+    return this.labels;
   }
 
   private get data(): uPlot.AlignedData {
@@ -175,11 +183,14 @@ export class Plot {
     clip(ctx, bbox);
     ctx.lineWidth = Math.max(1, window.devicePixelRatio);
     ctx.font = `${10 * window.devicePixelRatio}px ${color("--sans")}`;
-    for (const level of picture.levels) {
-      const y = plot.valToPos(level.value, `u:${level.unit}`, true);
+    const heights = picture.levels.map((level) => plot.valToPos(level.value, `u:${level.unit}`, true));
+    const size = 11 * window.devicePixelRatio;
+    this.labels = spaced(heights.map((y) => y - 4), size, bbox.top, bbox.top + bbox.height);
+    for (const [k, level] of picture.levels.entries()) {
+      const y = heights[k];
       ctx.strokeStyle = ctx.fillStyle = level.severe ? color("--bad") : color("--warn");
       line(ctx, [bbox.left, y], [bbox.left + bbox.width, y], [6, 4]);
-      ctx.fillText(level.text, bbox.left + 6, y - 4);
+      ctx.fillText(level.text, bbox.left + 6, this.labels[k]);
     }
     for (const { seconds, severe } of picture.alarms) {
       const x = plot.valToPos(seconds, "x", true);

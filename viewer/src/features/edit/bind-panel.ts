@@ -1,6 +1,6 @@
 /** Binding by hand: a prim, a signal, what it drives; shown moving here before it is saved. */
 import { bindingOf, type Draft, draftFor, type Drives, DRIVES, effectOf, problemOf } from "../../core/binding-draft.ts";
-import { printedUnit, shownValue, type UnitFacts } from "../../core/signal-units.ts";
+import { printedUnit, shownValue } from "../../core/signal-units.ts";
 import { trsOf } from "../../core/trs.ts";
 import { deskOf } from "../../edit/desk.ts";
 import { previewOf } from "../../edit/preview.ts";
@@ -16,7 +16,6 @@ const MOST = 60;
 export class BindPanel {
   readonly element = h("div", { class: "bind" });
   private draft: Draft = draftFor("");
-  private readonly units = new Map<string, UnitFacts>();
   private readonly bound: BoundList;
   private readonly target = h("p", { class: "bind-target mono" });
   private readonly search = h("input", { type: "search", placeholder: "Search signals", "aria-label": "Search signals", spellcheck: "false", autocomplete: "off" });
@@ -57,6 +56,7 @@ export class BindPanel {
     this.show.addEventListener("click", () => this.setPreview(!this.previewing));
     this.save.addEventListener("click", () => void this.bind());
     bench.onScene(() => this.start());
+    bench.onUnits(() => this.change({ unit: this.unitOf(this.draft.signal) }, true));
     bench.watch((state) => state.selected, () => this.start());
     deskOf(bench).watch(() => this.lock());
     bench.onFrame(() => this.animate());
@@ -91,25 +91,14 @@ export class BindPanel {
     this.bound.show(path);
     this.nothing.hidden = this.bench.signals.signals.length > 0;
     this.form.hidden = !this.nothing.hidden || this.node < 0;
-    void this.askUnits();
+    this.draft = { ...this.draft, unit: this.unitOf(this.draft.signal) };
     this.listSignals();
     this.drawFields();
     this.lock();
   }
 
-  private async askUnits(): Promise<void> {
-    if (this.units.size > 0 || this.bench.signals.signals.length === 0) return;
-    try {
-      const { values } = await this.bench.rest.get<{ values: (UnitFacts & { id: string })[] }>("api/v1/values", { limit: 1000 });
-      for (const value of values) this.units.set(value.id, value);
-      this.change({ unit: this.unitOf(this.draft.signal) }, true);
-    } catch {
-      // The values are shown in the page's own units then.
-    }
-  }
-
   private unitOf(id: string): Draft["unit"] {
-    const { contractUnit, unitScale, unitOffset } = this.units.get(id) ?? draftFor("").unit;
+    const { contractUnit, unitScale, unitOffset } = this.bench.signals.facts.get(id) ?? draftFor("").unit;
     return { contractUnit, unitScale, unitOffset };
   }
 
@@ -152,7 +141,7 @@ export class BindPanel {
     const i = signals.indexOf.get(id);
     if (i === undefined) return "";
     if (signals.text[i] !== undefined) return signals.text[i] as string;
-    return shownValue(signals.value[i], signals.signals[i].unit, signals.signals[i].type, "contract", this.units.get(id)).join(" ");
+    return shownValue(signals.value[i], signals.signals[i].unit, signals.signals[i].type, "contract", this.bench.signals.facts.get(id)).join(" ");
   }
 
   private keys(event: KeyboardEvent): void {

@@ -53,6 +53,7 @@ export class Gizmo {
     this.controls.addEventListener("dragging-changed", (event) => this.drag(event.value === true));
     this.controls.addEventListener("objectChange", () => this.follow());
     bench.onFrame(() => this.track());
+    viewport.onRebase.add(() => this.track());
     bench.watch(
       (state) => state.selected,
       () => this.attach(),
@@ -136,6 +137,7 @@ export class Gizmo {
   private drag(begins: boolean): void {
     const { viewport, stage } = this.bench;
     viewport.rig.controls.enabled = !begins;
+    viewport.holdsOrigin = begins;
     if (begins && stage) {
       const local = new Float64Array(16);
       stage.model.localOf(this.node, local);

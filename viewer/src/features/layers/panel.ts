@@ -1,5 +1,6 @@
 /** The panel of layers: each can be switched on, and opened to choose where, of which signals, and how. */
 import { h, setText } from "../../ui/dom.ts";
+import type { Group } from "./numbers.ts";
 import { COLOR_MAPS, type Layer, type LayerName, type Layers } from "./settings.ts";
 
 const ROWS: readonly (readonly [LayerName, string, string])[] = [
@@ -19,6 +20,9 @@ export class LayersPanel {
   readonly element = h("div", { class: "layers" });
   private readonly switches = new Map<LayerName, HTMLInputElement>();
   private readonly counts = new Map<LayerName, HTMLElement>();
+  private readonly choices = new Map<"color" | "heat", HTMLSelectElement>();
+  private readonly offered = new Map<"color" | "heat", string>();
+  private readonly chosen = new Map<"color" | "heat", string>();
   private readonly fields: ((layers: Layers) => void)[] = [];
 
   constructor(
@@ -75,8 +79,8 @@ export class LayersPanel {
 
   private own(name: LayerName): HTMLElement[] {
     if (name === "tags") return [this.behind()];
-    if (name === "color") return [this.choice("color", "Colours", COLOR_MAPS.map((map) => [map, map]), "map"), this.range()];
-    if (name === "heat") return [this.choice("heat", "Colours", COLOR_MAPS.map((map) => [map, map]), "map")];
+    if (name === "color") return [this.choice("color", "Colours", COLOR_MAPS.map((map) => [map, map]), "map"), this.of("color"), this.range()];
+    if (name === "heat") return [this.choice("heat", "Colours", COLOR_MAPS.map((map) => [map, map]), "map"), this.of("heat")];
     if (name === "arrows")
       return [
         this.choice("arrows", "Of", [["motion", "motion"], ["rate", "change of a value"], ["vector", "x, y and z of a signal"]], "of"),
@@ -94,6 +98,35 @@ export class LayersPanel {
     select.addEventListener("change", () => this.change(name, { [key]: select.value } as unknown as Partial<Layers[K]>));
     this.fields.push((layers) => (select.value = String(layers[name][key])));
     return h("div", { class: "layer-field" }, h("span", {}, title), select);
+  }
+
+  /** Which numbers: those of one unit, for others cannot be compared with them. */
+  private of(name: "color" | "heat"): HTMLElement {
+    const select = h("select", { "aria-label": "Numbers of", id: `layer-${name}-of` });
+    select.addEventListener("change", () => this.change(name, { of: select.value } as Partial<Layers[typeof name]>));
+    this.choices.set(name, select);
+    this.fields.push((layers) => this.showChoice(name, layers[name].of));
+    return h("div", { class: "layer-field" }, h("span", {}, "Numbers"), select);
+  }
+
+  /** What there is to choose from now. */
+  offer(name: "color" | "heat", groups: readonly Group[]): void {
+    const key = groups.map((group) => `${group.key} ${group.prims}`).join();
+    if (this.offered.get(name) === key) return;
+    this.offered.set(name, key);
+    const select = this.choices.get(name);
+    const most = groups[0];
+    select?.replaceChildren(
+      h("option", { value: "" }, most ? `of most prims (${most.title})` : "of most prims"),
+      ...groups.map((group) => h("option", { value: group.key }, `${group.title}, ${group.prims} prims`)),
+    );
+    this.showChoice(name, this.chosen.get(name) ?? "");
+  }
+
+  private showChoice(name: "color" | "heat", of: string): void {
+    const select = this.choices.get(name);
+    this.chosen.set(name, of);
+    if (select && document.activeElement !== select) select.value = [...select.options].some(({ value }) => value === of) ? of : "";
   }
 
   private behind(): HTMLElement {

@@ -13,11 +13,12 @@ export interface Layer {
 
 export interface Layers {
   readonly tags: Layer & { readonly behind: boolean };
-  readonly color: Layer & { readonly map: ColorMap; readonly range: readonly [number, number] | null };
+  readonly color: Layer & { readonly map: ColorMap; readonly range: readonly [number, number] | null; readonly of: string };
   readonly icons: Layer;
   readonly arrows: Layer & { readonly of: ArrowsOf };
   readonly trails: Layer & { readonly seconds: number };
-  readonly heat: Layer & { readonly map: ColorMap };
+  /** `of`: which numbers, by their unit (see numbers.ts); "" those that most prims have. */
+  readonly heat: Layer & { readonly map: ColorMap; readonly of: string };
   readonly entities: Layer;
   readonly overlays: Layer;
 }
@@ -28,11 +29,11 @@ const OFF: Layer = { on: false, under: "", signals: "" };
 
 export const START: Layers = {
   tags: { ...OFF, behind: false },
-  color: { ...OFF, map: "viridis", range: null },
+  color: { ...OFF, map: "viridis", range: null, of: "" },
   icons: OFF,
   arrows: { ...OFF, of: "motion" },
   trails: { ...OFF, seconds: 10 },
-  heat: { ...OFF, map: "magma" },
+  heat: { ...OFF, map: "magma", of: "" },
   entities: OFF,
   overlays: { ...OFF, on: true },
 };
@@ -55,11 +56,11 @@ export function layersFrom(kept: unknown): Layers {
   const map = (one: Json, usual: ColorMap): ColorMap => (COLOR_MAPS.includes(one.map as ColorMap) ? (one.map as ColorMap) : usual);
   return {
     tags: read<Layers["tags"]>("tags", (one) => ({ behind: one.behind === true })),
-    color: read<Layers["color"]>("color", (one) => ({ map: map(one, "viridis"), range: rangeFrom(one.range) })),
+    color: read<Layers["color"]>("color", (one) => ({ map: map(one, "viridis"), range: rangeFrom(one.range), of: textFrom(one.of) })),
     icons: read<Layer>("icons", () => ({})),
     arrows: read<Layers["arrows"]>("arrows", (one) => ({ of: one.of === "rate" || one.of === "vector" ? one.of : "motion" })),
     trails: read<Layers["trails"]>("trails", (one) => ({ seconds: within(one.seconds, 1, 120, 10) })),
-    heat: read<Layers["heat"]>("heat", (one) => ({ map: map(one, "magma") })),
+    heat: read<Layers["heat"]>("heat", (one) => ({ map: map(one, "magma"), of: textFrom(one.of) })),
     entities: read<Layer>("entities", () => ({})),
     overlays: read<Layer>("overlays", () => ({})),
   };
@@ -67,6 +68,10 @@ export function layersFrom(kept: unknown): Layers {
 
 function object(value: unknown): Json {
   return typeof value === "object" && value !== null ? (value as Json) : {};
+}
+
+function textFrom(value: unknown): string {
+  return typeof value === "string" ? value : "";
 }
 
 function within(value: unknown, low: number, high: number, usual: number): number {

@@ -1,6 +1,7 @@
 /** Values as layers read them: the newest of a signal in the unit that people read, its words and how far it is to be trusted. */
-import { displayOf, formatValue } from "../../core/format.ts";
+import { formatValue } from "../../core/format.ts";
 import type { Grade, Store } from "../../core/store.ts";
+import type { NumberFacts } from "./numbers.ts";
 import { shortName } from "./settings.ts";
 
 export interface Reading {
@@ -27,16 +28,20 @@ export class Values {
     const store = this.store();
     const signal = store.indexOf.get(id);
     if (signal === undefined || !store.seen[signal] || this.grade(id) === "bad") return NaN;
-    const { unit, type } = store.signals[signal];
-    if (type === "string") return NaN;
-    const { scale, offset } = displayOf(unit);
+    if (store.signals[signal].type === "string") return NaN;
+    const { scale, offset } = store.display(signal);
     return store.value[signal] * scale + offset;
   }
 
   unit(id: string): string {
     const store = this.store();
     const signal = store.indexOf.get(id);
-    return signal === undefined ? "" : displayOf(store.signals[signal].unit).unit;
+    return signal === undefined ? "" : store.display(signal).unit;
+  }
+
+  /** A number with what it is of. */
+  facts(id: string): NumberFacts {
+    return { value: this.number(id), unit: this.unit(id), type: this.type(id) };
   }
 
   type(id: string): string {
@@ -56,7 +61,7 @@ export class Values {
     if (own !== undefined) return { name, text: own.slice(0, 60), unit: "", grade };
     const code = String(store.value[signal]);
     const label = type === "enum" ? (Array.isArray(labels) ? labels[Number(code)] : (labels as Record<string, string> | null)?.[code]) : undefined;
-    const [text, shown] = label === undefined ? formatValue(store.value[signal], unit, type) : [label, ""];
+    const [text, shown] = label === undefined ? formatValue(store.value[signal], unit, type, store.display(signal)) : [label, ""];
     return { name, text, unit: shown, grade };
   }
 
@@ -66,7 +71,7 @@ export class Values {
     const signal = store.indexOf.get(id);
     const ring = signal === undefined ? undefined : store.history(signal);
     if (signal === undefined || !ring) return { times: [], values: [] };
-    const { scale, offset } = displayOf(store.signals[signal].unit);
+    const { scale, offset } = store.display(signal);
     const order = [...Array(ring.length).keys()].map((k) => ring.at(k));
     return { times: order.map((k) => ring.time[k]), values: order.map((k) => ring.value[k] * scale + offset) };
   }

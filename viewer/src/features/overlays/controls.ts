@@ -1,4 +1,5 @@
 /** The panel of controls that programs show: each is one for all viewers, so a change here is a change for everybody. */
+import { printedUnit } from "../../core/units.ts";
 import { h, setText } from "../../ui/dom.ts";
 import type { ControlUse } from "../../wire/session.ts";
 import { type Board, isControl, type Item, mayUse, number, text } from "./board.ts";
@@ -106,7 +107,7 @@ export class ControlsPanel {
       input,
       (now) => {
         setText(label, text(now.label) || now.name);
-        unit = text(now.unit);
+        unit = printedUnit(text(now.unit));
         input.min = String(number(now.min, 0));
         input.max = String(number(now.max, 1));
         input.step = String(number(now.step, 0.01));

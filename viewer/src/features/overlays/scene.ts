@@ -6,7 +6,7 @@ import type { Workbench } from "../../workbench.ts";
 import { type Board, type Item, number, numbers, text } from "./board.ts";
 import type { DataCache } from "./data.ts";
 import { disposeOf, KINDS } from "./draw.ts";
-import { GhostView } from "./ghost-view.ts";
+import { GhostView } from "../../view/ghost-view.ts";
 
 interface Drawn {
   readonly item: Item;

@@ -1,7 +1,7 @@
 /** The palette: type a few letters of what you want to do or see, Enter does it. A combobox with a list (ARIA). */
 import { labelsOf } from "../../core/keys.ts";
 import { best } from "../../core/rank.ts";
-import { nameOf } from "../../core/tree-model.ts";
+import { nameOf } from "../../core/paths.ts";
 import { h, icon, iconOfType, type IconName } from "../../ui/dom.ts";
 import { closeOutside } from "../../ui/modal.ts";
 import type { Workbench } from "../../workbench.ts";

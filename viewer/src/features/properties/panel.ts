@@ -2,7 +2,7 @@
 import { isEmpty, diagonal } from "../../core/bounds.ts";
 import { formatCount } from "../../core/format.ts";
 import type { UnitChoice } from "../../core/signal-units.ts";
-import { nameOf } from "../../core/tree-model.ts";
+import { nameOf } from "../../core/paths.ts";
 import { deskOf } from "../../edit/desk.ts";
 import { h, icon, iconOfType, setText } from "../../ui/dom.ts";
 import { COPY, strokeIcon } from "../../ui/stroke-icon.ts";

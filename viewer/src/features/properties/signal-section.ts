@@ -3,7 +3,7 @@ import { formatAge } from "../../core/format.ts";
 import { shownValue, type UnitChoice } from "../../core/signal-units.ts";
 import type { Grade, Store } from "../../core/store.ts";
 import { h, setData, setText } from "../../ui/dom.ts";
-import { courseOf, drawCourse, drawSparkline, type Point } from "../../ui/sparkline.ts";
+import { courseOf, drawCourse, type Look, lookOf, type Point, SPAN_MS } from "../../ui/sparkline.ts";
 import type { ValueJson } from "./detail.ts";
 
 const GRADES: Record<Grade, string> = {
@@ -15,6 +15,8 @@ const GRADES: Record<Grade, string> = {
 };
 /** Rows that are shown before the rest is only counted. */
 const MOST = 80;
+/** A line moves by less than a pixel meanwhile [ms]. */
+const DRAW_MS = 240;
 
 interface Row {
   readonly signal: number;
@@ -33,6 +35,17 @@ export class SignalRows {
   /** What the history says of the time before this page saw the signal, by signal. */
   private readonly older = new Map<number, Point[]>();
 
+  private drawnAt = Number.NEGATIVE_INFINITY;
+  /** Signals whose rows are scrolled out of sight: their lines are not drawn. */
+  private readonly away = new Set<number>();
+  private readonly sight = new IntersectionObserver((changes) => {
+    for (const { target, isIntersecting } of changes) {
+      const signal = Number((target as HTMLElement).dataset.row);
+      if (isIntersecting) this.away.delete(signal);
+      else this.away.add(signal);
+    }
+  });
+
   constructor(
     private readonly store: Store,
     signals: readonly number[],
@@ -42,6 +55,7 @@ export class SignalRows {
   ) {
     this.rows = signals.slice(0, MOST).map((signal) => this.row(signal));
     this.element.append(...this.rows.map((row) => row.element));
+    for (const { element } of this.rows) this.sight.observe(element);
     if (signals.length > MOST) this.element.append(h("p", { class: "more" }, `and ${signals.length - MOST} more`));
   }
 
@@ -75,7 +89,7 @@ export class SignalRows {
     const line = h("canvas", { class: "sparkline", "aria-hidden": "true" });
     const element = h(
       "div",
-      { class: "signal", role: "listitem", title: `${id}: drag it into a chart, or click twice`, "data-signal": id, draggable: "true" },
+      { class: "signal", role: "listitem", title: `${id}: drag it into a chart, or click twice`, "data-signal": id, "data-row": String(signal), draggable: "true" },
       h("span", { class: "dot", "aria-hidden": "true" }),
       h("span", { class: "signal-name" }, id),
       h("span", { class: "reading" }, value, unit),
@@ -96,27 +110,42 @@ export class SignalRows {
     return shownValue(value, meta.unit, meta.type, this.choice(), this.told.get(meta.id));
   }
 
-  private draw(line: HTMLCanvasElement, signal: number, nowMs: number): void {
+  private draw(line: HTMLCanvasElement, look: Look, signal: number, nowMs: number): void {
     const stepped = this.store.signals[signal].type !== "f64";
     const span = this.spanMs();
-    if (span === null) return drawSparkline(line, this.store, signal, nowMs, stepped);
-    const seen = courseOf(this.store, signal, nowMs, span);
+    const seen = courseOf(this.store, signal, nowMs, span ?? SPAN_MS);
+    if (span === null) return drawCourse(line, look, seen, nowMs, SPAN_MS, stepped);
     const from = seen.length > 0 ? seen[0][0] : nowMs;
     const before = (this.older.get(signal) ?? []).filter(([time]) => time >= nowMs - span && time < from);
-    drawCourse(line, [...before, ...seen], nowMs, span, stepped);
+    drawCourse(line, look, [...before, ...seen], nowMs, span, stepped);
   }
 
   /** `nowMs`: the twin's time [ms since 1970]. */
   refresh(nowMs: number): void {
-    for (const { signal, element, value, unit, age, line } of this.rows) {
-      const grade = this.store.grade(signal, nowMs);
-      const [text, shownUnit] = this.reading(signal);
-      setText(value, text);
-      setText(unit, shownUnit);
-      const since = formatAge(nowMs - this.store.eventMs[signal]);
-      setText(age, grade === "none" ? GRADES.none : grade === "good" ? since : `${GRADES[grade]}, ${since}`);
-      setData(element, "grade", grade);
-      this.draw(line, signal, nowMs);
-    }
+    const now = performance.now();
+    const due = now - this.drawnAt >= DRAW_MS;
+    // Before anything is written: else each row would have the page laid out anew.
+    const looks = due ? this.rows.map(({ signal, line }) => (this.isSeen(signal) ? lookOf(line) : null)) : [];
+    for (const row of this.rows) this.write(row, nowMs);
+    if (!due) return;
+    this.drawnAt = now;
+    this.rows.forEach(({ signal, line }, k) => {
+      const look = looks[k];
+      if (look) this.draw(line, look, signal, nowMs);
+    });
+  }
+
+  private isSeen(signal: number): boolean {
+    return !this.away.has(signal);
+  }
+
+  private write({ signal, element, value, unit, age }: Row, nowMs: number): void {
+    const grade = this.store.grade(signal, nowMs);
+    const [text, shownUnit] = this.reading(signal);
+    setText(value, text);
+    setText(unit, shownUnit);
+    const since = formatAge(nowMs - this.store.eventMs[signal]);
+    setText(age, grade === "none" ? GRADES.none : grade === "good" ? since : `${GRADES[grade]}, ${since}`);
+    setData(element, "grade", grade);
   }
 }

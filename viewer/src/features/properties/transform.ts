@@ -1,6 +1,7 @@
 /** Where the selection is: live, in the frame of its parent or the world, and editable where it may be moved. */
 import { anglesOf, rotationOf, trsOf } from "../../core/trs.ts";
 import { deskOf } from "../../edit/desk.ts";
+import { heldLocal } from "../../edit/preview.ts";
 import { refusal } from "../../edit/sentences.ts";
 import { h, setText } from "../../ui/dom.ts";
 import type { Workbench } from "../../workbench.ts";
@@ -149,9 +150,18 @@ export class TransformSection {
     setText(this.stageUnits, `${own.join("  ")}  × ${metersPerUnit} m${upAxis === "Y" ? ", Y up" : ""}`);
   }
 
+  /** The newest that the twin said, not what is shown: that comes later, and a number typed means the twin's others. */
+  private heldNow(): { m: Float64Array; at: number } | null {
+    const { player } = this.bench;
+    if (!player) return null;
+    if (frame === "world") return { m: Float64Array.from(player.worldOf(this.node)), at: 0 };
+    heldLocal(this.bench, this.node, this.local);
+    return { m: this.local, at: 0 };
+  }
+
   private async commit(part: Part, k: number, input: HTMLInputElement): Promise<void> {
     const value = Number(input.value.replace("−", "-").replace(",", "."));
-    const now = this.matrixNow();
+    const now = this.heldNow();
     if (!now || input.readOnly) return;
     if (input.value.trim() === "" || !Number.isFinite(value)) return this.fail("Write a number.");
     const trs = trsOf(now.m, now.at);

@@ -104,7 +104,7 @@ class SceneTable {
       const told = store.text[row.signal];
       const labels = meta.labels as Readonly<Record<string, string>> | null | undefined;
       const named = labels?.[String(store.value[row.signal])];
-      const shown = told ?? named ?? formatValue(store.value[row.signal], meta.unit, meta.type).join(" ").trim();
+      const shown = told ?? named ?? formatValue(store.value[row.signal], meta.unit, meta.type, store.display(row.signal)).join(" ").trim();
       setText(value, grade === "none" ? "" : shown);
       setText(quality, WORDS[grade]);
       setText(age, grade === "none" ? "" : formatAge(nowMs - store.eventMs[row.signal]));

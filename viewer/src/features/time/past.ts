@@ -1,34 +1,34 @@
 /**
  * The past for this viewer: asks the server for moments and spans, and has the player show them. The twin goes on.
  *
- * A seek shows one moment. Playing fetches spans ahead: ten ticks a second of the viewer's time, however fast it plays.
+ * A seek shows one moment. Playing fetches spans ahead, or backwards behind: ten ticks a second of the viewer's time, however
+ * fast it plays.
  */
-import { isoOf, Playhead, type Loop } from "../../core/playhead.ts";
-import { cutTicks, PastFeed, type PastTick } from "../../wire/past.ts";
+import { Playhead, type Loop } from "../../core/playhead.ts";
+import { PastFeed, type PastTick } from "../../wire/past.ts";
 import type { Workbench } from "../../workbench.ts";
+import { EDGE_MS, type Extent } from "./extent.ts";
+import { askPast } from "./past-source.ts";
 
 const TICKS_A_SECOND = 10;
 /** How much is fetched at once, and how little left asks for more [ms, the viewer's time]. */
 const SPAN_MS = 4000;
 const LEAD_MS = 2000;
-/** How near the twin's newest time counts as live [ms]. */
-const EDGE_MS = 400;
 /** How often the page hears of another moment while it plays [ms]. */
 const TELL_MS = 100;
-
-interface Answer {
-  readonly ticks: PastTick[];
-  readonly untilMs: number;
-}
+/** Recordings are dated by the server that made them: telemetry further from that has a clock of its own [ms]. */
+const OTHER_CLOCK_MS = 60_000;
 
 export class Past {
   readonly head = new Playhead();
   /** Called when anything of it has changed. */
   onChange: () => void = () => undefined;
+  /** Called before the user's own hand changes it. */
+  onHand: () => void = () => undefined;
   /** What the last seek took, from asking to showing [ms]. */
   seekMs = Number.NaN;
-  /** Where the history begins [ms since 1970]. */
-  firstMs = Number.NEGATIVE_INFINITY;
+  /** What there is to look at. */
+  extent: Extent | null = null;
   private feed: PastFeed | null = null;
   private queue: PastTick[] = [];
   /** Moment of the last tick that was shown, and of the last one that was fetched. */
@@ -40,12 +40,14 @@ export class Past {
   private turn = 0;
   private lastNow = 0;
   private told = 0;
+  /** How far the telemetry's clock is ahead of that of the moments [ms]. */
+  private offsetMs = 0;
 
   constructor(private readonly bench: Workbench) {
     bench.onFrame((now) => this.frame(now));
     bench.onScene(() => {
       this.feed = null;
-      if (this.head.atMs !== null) this.seek(this.head.atMs);
+      if (this.head.atMs !== null) this.goTo(this.head.atMs);
     });
   }
 
@@ -53,50 +55,110 @@ export class Past {
     return this.head.atMs;
   }
 
-  /** Shows that moment; at the twin's newest time or beyond, the newest state. */
+  get firstMs(): number {
+    return this.extent?.firstMs ?? Number.NEGATIVE_INFINITY;
+  }
+
+  get endMs(): number {
+    return this.extent?.endMs ?? this.bench.newestMs;
+  }
+
+  /** The moment that is shown, the past or not. */
+  get shownMs(): number {
+    return this.head.atMs ?? this.extent?.shownMs ?? this.bench.newestMs;
+  }
+
+  // --- by hand -------------------------------------------------------------------------------------------------
+
+  /** Shows that moment; of a running twin at its newest time or beyond, the newest state. */
   seek(ms: number): void {
-    if (ms >= this.bench.newestMs - EDGE_MS) return this.live();
-    const at = Math.max(ms, this.firstMs);
-    this.head.atMs = at;
+    this.onHand();
+    this.goTo(ms);
+  }
+
+  play(): void {
+    this.onHand();
+    this.start();
+  }
+
+  /** Stands still, exactly where it is. */
+  pause(): void {
+    this.onHand();
+    this.stop();
+  }
+
+  live(): void {
+    this.onHand();
+    this.toLive();
+  }
+
+  setSpeed(speed: number): void {
+    this.onHand();
+    this.pace(speed);
+  }
+
+  setLoop(loop: Loop | null): void {
+    this.onHand();
+    this.head.loop = loop;
+    this.onChange();
+  }
+
+  /** As somebody else leads. */
+  follow(atMs: number | null, playing: boolean, speed: number): void {
+    const { head } = this;
+    if (atMs === null) return this.toLive();
+    if (!playing) head.playing = false;
+    const near = 300 * Math.max(1, Math.abs(speed));
+    if (speed !== head.speed) this.pace(speed);
+    if (head.atMs === null || (playing ? Math.abs(head.atMs - atMs) > near : head.atMs !== atMs)) this.goTo(atMs);
+    if (playing && !head.playing) this.start();
+    this.onChange();
+  }
+
+  // --- what is done --------------------------------------------------------------------------------------------
+
+  private goTo(ms: number): void {
+    const { extent } = this;
+    if (!extent || !extent.recorded) {
+      if (ms >= this.bench.newestMs - EDGE_MS) return this.toLive();
+    }
+    this.head.atMs = Math.min(Math.max(ms, this.firstMs), this.endMs);
     this.turn++;
     this.queue = [];
-    this.wanted = at;
+    this.wanted = this.head.atMs;
     this.tell();
     void this.ask();
   }
 
-  play(): void {
+  private start(): void {
     const { head } = this;
     if (head.atMs === null) return;
+    const atEnd = head.way > 0 && this.extent?.recorded === true && head.atMs >= this.endMs;
+    if (atEnd) this.goTo(head.loopStart ?? this.firstMs);
     head.playing = true;
     this.lastNow = performance.now();
     this.tell();
     this.bench.viewport.invalidate();
   }
 
-  /** Stands still, exactly where it is. */
-  pause(): void {
+  private stop(): void {
     this.head.playing = false;
-    if (this.head.atMs !== null) this.seek(this.head.atMs);
+    if (this.head.atMs !== null) this.goTo(this.head.atMs);
     this.onChange();
   }
 
-  setSpeed(speed: number): void {
+  private pace(speed: number): void {
     this.head.speed = speed;
-    if (this.head.playing && this.head.atMs !== null) this.seek(this.head.atMs); // the ticks on their way are too dense, or too few
+    if (this.head.playing && this.head.atMs !== null) this.goTo(this.head.atMs); // the ticks on their way are others
     this.onChange();
   }
 
-  setLoop(loop: Loop | null): void {
-    this.head.loop = loop;
-    this.onChange();
-  }
-
-  live(): void {
+  private toLive(): void {
     const { head, bench } = this;
     if (head.atMs === null) return;
     head.atMs = null;
     head.playing = false;
+    head.speed = Math.abs(head.speed);
     this.turn++;
     this.queue = [];
     this.wanted = null;
@@ -120,7 +182,7 @@ export class Past {
       }
     } catch (error) {
       this.bench.notice("error", `The past cannot be shown: ${(error as Error).message}`);
-      this.live();
+      this.toLive();
     } finally {
       this.asking = false;
     }
@@ -128,7 +190,7 @@ export class Past {
 
   private async askMoment(at: number): Promise<void> {
     const [turn, begin] = [this.turn, performance.now()];
-    const answer = await this.fetch(at);
+    const answer = await askPast(this.bench, at);
     if (!answer || this.head.atMs === null) return;
     if (turn !== this.turn && !this.head.playing && this.wanted === null) return;
     this.queue = [];
@@ -137,41 +199,25 @@ export class Past {
     this.seekMs = performance.now() - begin;
     this.lastNow = performance.now();
     this.bench.viewport.invalidate();
-    this.onChange();
-  }
-
-  private async fetch(at: number, to?: number, hz?: number): Promise<Answer | null> {
-    const { scene } = this.bench;
-    if (!scene) return null;
-    const url = new URL("api/v1/past", document.baseURI);
-    url.searchParams.set("at", isoOf(at));
-    if (to !== undefined) url.searchParams.set("to", isoOf(to));
-    if (hz !== undefined) url.searchParams.set("hz", hz.toPrecision(6));
-    const response = await fetch(url, { cache: "no-store" });
-    if (!response.ok) {
-      const told = (await response.json().catch(() => null)) as { error?: string } | null;
-      throw new Error(told?.error ?? `the server answered ${response.status}`);
-    }
-    const data = await response.arrayBuffer();
-    const { epoch, revision } = scene.json;
-    if (scene !== this.bench.scene || response.headers.get("twin-revision") !== String(revision)) return null;
-    const untilMs = Number(response.headers.get("twin-until-ns")) / 1e6;
-    return { ticks: cutTicks(data, epoch), untilMs };
+    this.tell();
   }
 
   /** The span that follows what is known; its keyframe says again what is held, and is not shown. */
   private async askMore(): Promise<void> {
-    const { speed, loop } = this.head;
+    const { speed, loop, way } = this.head;
     const [turn, from] = [this.turn, this.knownMs];
-    const end = Math.min(this.bench.newestMs - EDGE_MS / 2, loop?.toMs ?? Number.POSITIVE_INFINITY);
-    const to = Math.min(from + SPAN_MS * speed, end);
-    if (to - from < 1) return;
+    const to = Math.min(
+      Math.max(from + SPAN_MS * speed, this.firstMs, way < 0 ? (loop?.fromMs ?? this.firstMs) : from),
+      this.extent?.recorded ? this.endMs : this.bench.newestMs - EDGE_MS / 2,
+      way > 0 ? (loop?.toMs ?? Number.POSITIVE_INFINITY) : from,
+    );
+    if (way * (to - from) < 1) return;
     this.asking = true;
     try {
-      const answer = await this.fetch(from, to, TICKS_A_SECOND / speed);
+      const answer = await askPast(this.bench, from, to, TICKS_A_SECOND / Math.abs(speed));
       if (!answer || turn !== this.turn) return;
       this.queue.push(...answer.ticks);
-      this.knownMs = Math.max(answer.untilMs, from + 1);
+      this.knownMs = way > 0 ? Math.max(answer.untilMs, from + 1) : Math.min(answer.untilMs, from - 1);
     } catch (error) {
       this.bench.notice("error", `The past cannot be played: ${(error as Error).message}`);
       this.head.playing = false;
@@ -195,6 +241,8 @@ export class Past {
     if (again) for (const batch of taken.poses) this.feed.mirror.pool.give(batch);
     else player.applyPast(taken, due, performance.now());
     this.fedMs = tick.momentMs;
+    const apart = taken.eventMs - tick.momentMs;
+    if (this.extent?.recorded && taken.eventMs > 0) this.offsetMs = Math.abs(apart) > OTHER_CLOCK_MS ? apart : 0;
   }
 
   private frame(now: number): boolean {
@@ -205,25 +253,28 @@ export class Past {
   }
 
   private move(now: number): void {
-    const { head } = this;
+    const { head, extent } = this;
     const passed = Math.min(now - this.lastNow, 250);
     this.lastNow = now;
-    const became = head.advance(Math.max(passed, 0), this.knownMs, this.bench.newestMs - EDGE_MS);
-    if (became === "again" && head.loop) return this.seek(head.loop.fromMs);
-    if (became === "caught up") return this.live();
+    const end = extent?.lastMs ?? this.bench.newestMs - EDGE_MS;
+    const became = head.advance(Math.max(passed, 0), this.knownMs, end, this.firstMs);
+    if (became === "again" && head.loopStart !== null) return this.goTo(Math.min(Math.max(head.loopStart, this.firstMs), end - 1));
+    if (became === "end") return extent?.recorded ? this.stop() : this.toLive();
+    if (became === "begin") return this.stop();
     const at = head.atMs as number;
-    while (this.queue.length > 0 && this.fedMs <= at) {
+    while (this.queue.length > 0 && head.way * (this.fedMs - at) <= 0) {
       const tick = this.queue[0];
       this.show(tick, now + Math.max(0, (tick.momentMs - at) / head.speed));
       this.queue.shift();
     }
-    if (!this.asking && this.knownMs - at < LEAD_MS * head.speed) void this.askMore();
+    if (!this.asking && head.way * (this.knownMs - at) < LEAD_MS * Math.abs(head.speed)) void this.askMore();
     if (now - this.told > TELL_MS) this.tell();
   }
 
   private tell(): void {
     this.told = performance.now();
-    this.bench.setPast(this.head.atMs);
+    const { atMs } = this.head;
+    this.bench.setPast(atMs === null ? null : atMs + this.offsetMs);
     this.onChange();
   }
 }

@@ -34,22 +34,30 @@ export class Track {
     this.tip,
   );
   private view: TrackView | null = null;
+  /** A span that is being marked, from where the drag began. */
+  private marking: { fromMs: number; toMs: number } | null = null;
 
   constructor(
     private readonly onSeek: (ms: number) => void,
     private readonly onKey: (key: string, far: boolean) => boolean,
     private readonly onZoom: (factor: number, aroundMs: number) => void,
+    private readonly onMark: (fromMs: number, toMs: number) => void,
   ) {
     const { element } = this;
     element.addEventListener("pointerdown", (event) => {
       if (event.button !== 0) return;
       element.setPointerCapture(event.pointerId);
-      this.seekTo(event);
+      if (event.shiftKey) this.marking = { fromMs: this.msAt(event.offsetX), toMs: this.msAt(event.offsetX) };
+      else this.seekTo(event);
     });
     element.addEventListener("pointermove", (event) => {
-      if (element.hasPointerCapture(event.pointerId)) this.seekTo(event);
+      if (this.marking) this.marking.toMs = this.msAt(event.offsetX);
+      else if (element.hasPointerCapture(event.pointerId)) this.seekTo(event);
+      if (this.marking && this.view) this.draw(this.view);
       this.point(event);
     });
+    element.addEventListener("pointerup", () => this.marked());
+    element.addEventListener("pointercancel", () => (this.marking = null));
     element.addEventListener("pointerleave", () => (this.tip.hidden = true));
     element.addEventListener("wheel", (event) => {
       event.preventDefault();
@@ -59,6 +67,12 @@ export class Track {
       if (event.ctrlKey || event.altKey || event.metaKey) return;
       if (this.onKey(event.key, event.shiftKey)) event.preventDefault();
     });
+  }
+
+  private marked(): void {
+    const { marking } = this;
+    this.marking = null;
+    if (marking) this.onMark(Math.min(marking.fromMs, marking.toMs), Math.max(marking.fromMs, marking.toMs));
   }
 
   private seekTo(event: PointerEvent): void {
@@ -114,10 +128,13 @@ export class Track {
     context.fillRect(begin, line - 1, width - begin, 3);
     context.fillStyle = view.past ? color("--warn") : color("--accent");
     context.fillRect(begin, line - 1, Math.max(0, at - begin), 3);
-    if (view.loop) {
+    const loop = this.marking ?? view.loop;
+    if (loop) {
+      const [from, to] = [this.xOf(loop.fromMs), this.xOf(loop.toMs)];
       context.globalAlpha = 0.25;
-      context.fillRect(this.xOf(view.loop.fromMs), line - 6, this.xOf(view.loop.toMs) - this.xOf(view.loop.fromMs), 13);
+      context.fillRect(Math.min(from, to), line - 6, Math.abs(to - from), 13);
       context.globalAlpha = 1;
+      for (const x of [from, to]) context.fillRect(Math.round(x) - 1, line - 6, 2, 13);
     }
     context.font = `10px ${color("--sans")}`;
     context.fillStyle = color("--faint");

@@ -1,7 +1,7 @@
 /** One row of the tree as DOM. */
 import type { Grade } from "../../core/store.ts";
 import type { SceneRow } from "../../core/scene-tree.ts";
-import { nameOf } from "../../core/tree-model.ts";
+import { nameOf } from "../../core/paths.ts";
 import { h, icon, iconOfType } from "../../ui/dom.ts";
 import { EYE, EYE_OFF, strokeIcon } from "../../ui/stroke-icon.ts";
 import type { Mark } from "../../workbench.ts";

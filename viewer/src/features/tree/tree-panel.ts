@@ -10,7 +10,8 @@ import type { SceneData } from "../../wire/scene-data.ts";
 import type { Workbench } from "../../workbench.ts";
 import { Facts } from "./facts.ts";
 import { FilterBar } from "./filter-bar.ts";
-import { ROW, rowElement } from "./row.ts";
+import { lookOf, moveOf } from "./look.ts";
+import { ROW, rowElement, type RowLook } from "./row.ts";
 
 /** How often filters that hang on live data are judged again [ms]. */
 const JUDGE_MS = 1000;
@@ -216,36 +217,15 @@ export class TreePanel {
     const last = Math.min(rows.length, Math.ceil((this.list.scrollTop + this.list.clientHeight) / ROW) + 4);
     this.active = Math.min(this.active, Math.max(0, rows.length - 1));
     const drawn: HTMLElement[] = [];
-    for (let index = first; index < last; index++) drawn.push(this.rowAt(scene, rows.at(index), index));
+    for (let index = first; index < last; index++) drawn.push(rowElement(scene, rows.at(index), this.look(scene, rows.at(index).node, index)));
     this.body.replaceChildren(...drawn);
     if (rows.length > 0) this.list.setAttribute("aria-activedescendant", `row-${rows.at(this.active).node}`);
     else this.list.removeAttribute("aria-activedescendant");
   }
 
-  private rowAt(scene: SceneData, row: SceneRow, index: number): HTMLElement {
-    const isPoint = row.node >= scene.primCount;
-    return rowElement(scene, row, {
-      index,
-      active: index === this.active,
-      selected: row.node === this.selected,
-      hidden: this.isSetAside(scene, row.node),
-      hiddenHere: this.bench.state.hidden.has(scene.nodePath(row.node)),
-      faint: !isPoint && !scene.json.nodes.visible[row.node],
-      grade: isPoint ? null : this.facts.gradeOf(row.node),
-      mark: isPoint ? null : this.facts.markOf(row.node),
-    });
-  }
-
-  private isSetAside(scene: SceneData, node: number): boolean {
-    const { hidden, isolated } = this.bench.state;
-    if (hidden.size === 0 && isolated === null) return false;
-    let inside = isolated === null;
-    for (let n = node; n >= 0; n = scene.treeParent[n]) {
-      const path = scene.nodePath(n);
-      if (hidden.has(path)) return true;
-      inside ||= path === isolated;
-    }
-    return !inside && !(isolated as string).startsWith(`${scene.nodePath(node)}/`);
+  private look(scene: SceneData, node: number, index: number): RowLook {
+    const own = { index, active: index === this.active, selected: node === this.selected };
+    return { ...own, ...lookOf(this.bench.state, this.facts, scene, node) };
   }
 
   private click(event: MouseEvent): void {
@@ -290,16 +270,8 @@ export class TreePanel {
   private key(event: KeyboardEvent): void {
     if (!this.rows || this.rows.length === 0 || event.ctrlKey || event.metaKey || event.altKey) return;
     const row = this.rows.at(this.active);
-    const page = Math.max(1, Math.floor(this.list.clientHeight / ROW) - 1);
-    const moves: Record<string, number> = {
-      ArrowDown: 1,
-      ArrowUp: -1,
-      PageDown: page,
-      PageUp: -page,
-      Home: -this.rows.length,
-      End: this.rows.length,
-    };
-    if (event.key in moves) this.go(this.active + moves[event.key]);
+    const move = moveOf(event.key, Math.max(1, Math.floor(this.list.clientHeight / ROW) - 1), this.rows.length);
+    if (move !== null) this.go(this.active + move);
     else if (event.key === "ArrowRight") this.stepIn(row);
     else if (event.key === "ArrowLeft") this.stepOut(row);
     else if (event.key === "Enter" || event.key === " ") this.choose(row.node);

@@ -1,0 +1,53 @@
+"""Entries for a terminal. Pure."""
+
+from collections.abc import Sequence
+
+from twinstage.assets.catalogue.entry import Entry
+
+NOTHING = "no asset fits; `twinstage assets search` without words lists all"
+
+
+def listed(entries: Sequence[Entry], total: int) -> str:
+    """A line an entry, under a head that says how many there are."""
+    if not entries:
+        return NOTHING
+    wide = min(48, max(len(entry.id) for entry in entries))
+    lines = [f"{entry.id:{wide}}  {_line(entry)}" for entry in entries]
+    more = f", {len(entries)} shown" if len(entries) < total else ""
+    return "\n".join([*lines, f"{total} {'asset' if total == 1 else 'assets'}{more}"])
+
+
+def _line(entry: Entry) -> str:
+    if entry.problem:
+        return f"cannot be read: {entry.problem}"
+    x, y, z = entry.size
+    facts = [entry.title, f"{x:.3g} x {y:.3g} x {z:.3g} m", f"{entry.triangles:,} triangles"]
+    if entry.labels:
+        facts.append(f"labels {', '.join(entry.labels[:3])}")
+    if entry.variants:
+        facts.append("variants " + ", ".join(entry.variants))
+    facts.append(entry.license or "no licence")
+    return "; ".join(facts)
+
+
+def told(entry: Entry) -> str:
+    """All about one entry."""
+    if entry.problem:
+        return f"{entry.library}/{entry.id} cannot be read: {entry.problem}"
+    x, y, z = entry.size
+    rows = {
+        "asset": f"{entry.library}/{entry.id}",
+        "title": entry.title,
+        "about": " ".join(entry.doc.split()),
+        "tags": ", ".join(entry.tags),
+        "labels": ", ".join(entry.labels),
+        "licence": entry.license or "none is told",
+        "size": f"{x:.4g} x {y:.4g} x {z:.4g} m, {entry.up_axis} up, {entry.meters_per_unit:g} m a unit",
+        "holds": f"{entry.triangles:,} triangles, {entry.materials} materials, {entry.joints} joints"
+        + (", animated" if entry.animated else ""),
+        "files": f"{len(entry.files)}, {entry.bytes / 1e6:.2f} MB, SHA-256 {entry.digest[:16]}...",
+        "used by": ", ".join(entry.used_by) or "nothing in its library",
+    }
+    rows |= {f"variant {name}": ", ".join(choices) for name, choices in entry.variants.items()}
+    wide = max(map(len, rows))
+    return "\n".join(f"{name:{wide}}  {value}" for name, value in rows.items() if value)

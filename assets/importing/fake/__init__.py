@@ -1,0 +1,1 @@
+"""The smallest importer, as an example and for tests."""

@@ -1,0 +1,162 @@
+"""What an earlier reading of the same stage found of each gprim: a saved file is read again without the work of what stayed.
+
+A shape depends on the gprim's own values, on primvars that it inherits and on its subsets. Where the layers that speak of these
+are the same ones as before, nothing is even looked at; where they were read anew, values are compared by checksums of 96
+bits. Touches pxr.
+"""
+
+import zlib
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from twinstage.scene.read.context import Notes, ReadContext
+from twinstage.scene.snapshot import Prototype
+
+Marks = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A gprim as it was read: `shape` None where there was nothing to draw; `told`: what the reader noted meanwhile."""
+
+    layers: Marks
+    values: Marks
+    shape: Prototype | None
+    told: Notes
+
+
+@dataclass
+class ShapeMemo:
+    """Gprims of the last reading, by path and uv primvar.
+
+    Who hands it to `read_snapshot` calls `begin` before, with the layers that were not read anew, and `end` after it.
+    `read`, `compared`: gprims that were read, and those whose values had to be looked at, in the present reading.
+    """
+
+    read: int = 0
+    compared: int = 0
+    _known: dict[tuple[str, str], Known] = field(default_factory=dict)
+    _used: dict[tuple[str, str], Known] = field(default_factory=dict)
+    _above: dict[Any, Marks] = field(default_factory=dict)
+    _handed: dict[Any, Marks] = field(default_factory=dict)
+    _trusted: dict[int, int] = field(default_factory=dict)
+    _number: int = 0
+    _quick: bool = False
+
+    def begin(self, stage: Any, same_layers: "set[str]") -> None:
+        """A reading of that Usd.Stage begins; `same_layers`: identifiers of layers that are what they were."""
+        self.read = self.compared = 0
+        self._used, self._above, self._handed = {}, {}, {}
+        layers = stage.GetUsedLayers()
+        kept = {}
+        for layer in layers:
+            number = self._trusted.get(hash(layer)) if layer.identifier in same_layers else None
+            if number is None:
+                self._number += 1
+                number = self._number
+            kept[hash(layer)] = number
+        self._trusted = kept
+        # Values of clips come from layers that no prim's stack names.
+        self._quick = len(stage.GetUsedLayers(includeClipLayers=True)) == len(layers)
+
+    def end(self) -> None:
+        """The reading is done: what it did not ask for is forgotten."""
+        self._known = self._used
+        self._used, self._above, self._handed = {}, {}, {}
+
+    def find(self, context: ReadContext, prim: Any, uv_name: str) -> "tuple[Known | None, Marks, Marks]":
+        """What is known of that gprim, None where it is another now; and its marks, for `keep`."""
+        key = (str(prim.GetPath()), uv_name)
+        known = self._known.get(key)
+        layers: Marks = ()
+        if self._quick:
+            layers = (_settings(context), *self._stacks(prim))
+            if known is not None and known.layers == layers:
+                self._used[key] = known
+                return known, layers, known.values
+        self.compared += 1
+        values = (_settings(context), *self._values(context, prim))
+        if known is not None and known.values == values:
+            known = self._used[key] = Known(layers, values, known.shape, known.told)
+            return known, layers, values
+        return None, layers, values
+
+    def keep(self, prim: Any, uv_name: str, known: Known) -> None:
+        """A gprim was read."""
+        self.read += 1
+        self._used[str(prim.GetPath()), uv_name] = known
+
+    def _values(self, context: ReadContext, prim: Any) -> Marks:
+        own = prim.GetAuthoredAttributes()
+        found = [str(prim.GetTypeName()), *(_value(context, attribute) for attribute in own)]
+        found.append(self._given(context, prim.GetParent()))
+        for child in prim.GetAllChildren():
+            found.append((str(child.GetName()), str(child.GetTypeName())))
+            found += [_value(context, attribute) for attribute in child.GetAuthoredAttributes()]
+        return tuple(found)
+
+    def _given(self, context: ReadContext, prim: Any) -> Marks:
+        """Primvars that a prim hands down."""
+        from pxr import UsdGeom
+
+        if not prim or prim.IsPseudoRoot():
+            return ()
+        path = prim.GetPath()
+        if path not in self._handed:
+            marks: list[Any] = []
+            for primvar in UsdGeom.PrimvarsAPI(prim).FindInheritablePrimvars():
+                marks.append(_value(context, primvar.GetAttr()))
+                if primvar.IsIndexed():
+                    marks.append(_value(context, primvar.GetIndicesAttr()))
+            self._handed[path] = tuple(marks)
+        return self._handed[path]
+
+    def _stacks(self, prim: Any) -> Marks:
+        """Which specs of which layers, in which state, speak of a gprim, of what is above it and of its children."""
+        below = tuple(self._stack(child) for child in prim.GetAllChildren())
+        return (self._stack(prim), self._ancestors(prim.GetParent()), below)
+
+    def _ancestors(self, prim: Any) -> Marks:
+        if not prim or prim.IsPseudoRoot():
+            return ()
+        path = prim.GetPath()
+        if path not in self._above:
+            self._above[path] = (hash((self._stack(prim), self._ancestors(prim.GetParent()))),)
+        return self._above[path]
+
+    def _stack(self, prim: Any) -> Marks:
+        trusted = self._trusted
+        return tuple(
+            (trusted.get(hash(spec.layer)), spec.path, offset.offset, offset.scale)
+            for spec, offset in prim.GetPrimStackWithLayerOffsets()
+        )
+
+
+def _settings(context: ReadContext) -> Marks:
+    rate = context.stage.GetTimeCodesPerSecond()
+    return (context.refine, context.conversion.scale, str(context.time), rate)
+
+
+def _value(context: ReadContext, attribute: Any) -> Marks:
+    value, name = attribute.Get(context.time), attribute.GetName()
+    about: Marks = (name,)
+    if name.startswith("primvars:") or name in ("normals", "widths"):
+        about = (name, attribute.GetMetadata("interpolation"), attribute.GetMetadata("elementSize"))
+    try:
+        numbers = np.asarray(value)
+        if numbers.ndim and numbers.dtype != object:
+            return (*about, checksum(numbers))
+    except (TypeError, ValueError):
+        pass
+    return (*about, repr(value))
+
+
+def checksum(numbers: np.ndarray) -> tuple[str, int, int]:
+    """Shape and type, CRC-32, and the sum of all words of 64 bits."""
+    flat = np.ascontiguousarray(numbers).reshape(-1).view(np.uint8)
+    whole = len(flat) // 8 * 8
+    words = flat[:whole].view(np.uint64)
+    total = int(words.sum(dtype=np.uint64)) if whole else 0
+    return f"{numbers.shape}{numbers.dtype.str}", zlib.crc32(flat.data), total

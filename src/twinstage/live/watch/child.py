@@ -1,0 +1,182 @@
+"""The process that watches: `python -m twinstage.live.watch.child`, pickled frames on standard input and output.
+
+It reads the stage once, so that later readings cost only what changed, and then looks at the files until something is
+saved. It answers one question at a time: `Wait` with the next scene or complaint, `Again` with the scene of another overlay.
+What hangs, crashes or swells here does no harm to the twin.
+"""
+
+import os
+import select
+import sys
+import time
+import traceback
+from typing import Any
+
+from twinstage.live.watch.messages import Again, Begin, Overlay, Told, Wait, read_frame, to_bytes
+from twinstage.live.watch.pack import hashes, pack
+from twinstage.live.watch.reading import Broken, StageReader
+from twinstage.live.watch.settling import GRACE_S, SETTLE_S, Settling
+
+SLACK_S = 0.02
+"""Clocks of file systems are behind by as much [s]."""
+BUSY = 20
+"""Looking at the files takes at most one part in so many of the time."""
+
+
+class Watcher:
+    """The child's state."""
+
+    def __init__(self, begin: Begin, out: int) -> None:
+        self.begin = begin
+        self.reader = StageReader(begin.source)
+        self.settling = Settling()
+        self.known = set(begin.known)
+        self.overlay = begin.overlay
+        self._out = out
+
+    def prime(self) -> None:
+        """The first reading."""
+        self.say(Told("reading"))
+        if self.begin.tell:
+            self.again(self.overlay)
+            return
+        try:
+            opened, snapshot = self.reader.read(self.overlay)
+        except Broken as error:
+            self.reader.look_around(None)
+            self.settling.taken(self.reader.stamps())
+            self.say(Told("broken", str(error), files=self.reader.files))
+            return
+        del opened
+        self.reader.look_around(snapshot)
+        self.settling.taken(self.reader.stamps())
+        self.say(Told("ready", files=self.reader.files))
+
+    def wait(self, overlay: Overlay) -> bool:
+        """Look until something is told; False where the twin has gone."""
+        self.overlay = overlay
+        while True:
+            begun = time.monotonic()
+            stamps = self.reader.stamps()
+            cost = time.monotonic() - begun
+            if self.settling.look(stamps, begun) and self._try(stamps, self.settling.first):
+                return True
+            if select.select([0], [], [], max(self.begin.poll, BUSY * cost))[0]:
+                return False
+
+    def again(self, overlay: Overlay) -> None:
+        """Another overlay over the same files."""
+        self.overlay = overlay
+        while not self._try(self.reader.stamps(), time.monotonic()):
+            time.sleep(SETTLE_S)
+
+    def _try(self, stamps: dict[str, Any], seen: float) -> bool:
+        """Read and tell; False where it is to be tried again."""
+        begun, wall = time.monotonic(), time.time()
+        changed = tuple(path for path, stamp in stamps.items() if self.settling.read.get(path) != stamp)
+        self.say(Told("reading"))
+        try:
+            opened, snapshot = self.reader.read(
+                self.overlay, lambda stage: self.say(Told("composed", clean=stage.clean))
+            )
+        except Broken as error:
+            return self._complain(str(error), stamps, changed, seen, wall)
+        read = time.monotonic()
+        if self.reader.stamps() != stamps and read - seen < 5.0:
+            self.settling.taken({path: None for path in stamps})  # it went on meanwhile
+            return False
+        packed = pack(snapshot, self.known)
+        self.known = hashes(snapshot)
+        self.say(
+            Told(
+                "scene",
+                scene=packed,
+                overlay=self.overlay,
+                clean=opened.clean,
+                changed=changed,
+                times=(seen, begun, read, time.monotonic()),
+                shapes=self.reader.memo.read,
+            )
+        )
+        del opened
+        self.reader.look_around(snapshot)
+        self._taken(stamps, wall)
+        self.say(Told("ready", files=self.reader.files))
+        return True
+
+    def _taken(self, stamps: dict[str, Any], wall: float) -> None:
+        """Those states were read. A file that nobody looked at before may have been saved since the reading began."""
+        new = {
+            path: None if stamp and stamp[2] / 1e9 > wall - SLACK_S else stamp
+            for path, stamp in self.reader.stamps().items()
+            if path not in stamps
+        }
+        self.settling.taken({**{path: stamps[path] for path in self.reader.files if path in stamps}, **new})
+
+    def _complain(
+        self, text: str, stamps: dict[str, Any], changed: tuple[str, ...], seen: float, wall: float
+    ) -> bool:
+        """After a while in which nobody goes on writing."""
+        until = time.monotonic() + GRACE_S
+        while time.monotonic() < until:
+            if self.reader.stamps() != stamps:
+                self.settling.taken({path: None for path in stamps})
+                return False
+            time.sleep(min(0.05, self.begin.poll))
+        self.reader.look_around(None)
+        self._taken(stamps, wall)
+        self.say(
+            Told("broken", text, changed=changed, times=(seen, time.monotonic()), files=self.reader.files)
+        )
+        return True
+
+    def say(self, told: Told) -> None:
+        """To the twin."""
+        view = memoryview(to_bytes(told))
+        while view:
+            view = view[os.write(self._out, view) :]
+
+
+def main() -> int:
+    """Entry point."""
+    from twinstage.scene.safe.child import limit_address_space
+    from twinstage.scene.safe.landlock import restrict_reads
+
+    out = os.dup(1)
+    os.dup2(2, 1)  # what libraries print is no answer
+    begin = read_frame(0)
+    if not isinstance(begin, Begin):
+        return 0
+    limit_address_space(begin.memory)
+    stage = str(begin.source.stage.absolute())
+    restrict_reads([os.path.dirname(stage), os.path.realpath(stage), *map(str, begin.source.roots)])
+    watcher = Watcher(begin, out)
+    try:
+        return answer(watcher)
+    except Exception as error:  # the twin logs it, and starts another of us
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        watcher.say(Told("failed", f"{error!r} ({os.path.basename(place.filename)}:{place.lineno})"))
+        return 1
+
+
+def answer(watcher: Watcher) -> int:
+    """Messages until the twin has gone."""
+    watcher.prime()
+    while True:
+        asked = read_frame(0)
+        if isinstance(asked, Wait):
+            while not watcher.wait(asked.overlay):
+                asked = read_frame(0)
+                if asked is None:
+                    return 0
+                if isinstance(asked, Again):
+                    watcher.again(asked.overlay)
+                    break
+        elif isinstance(asked, Again):
+            watcher.again(asked.overlay)
+        else:
+            return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,181 @@
+"""A stage that is read again and again as its files change; what did not change is not read twice. Touches pxr.
+
+Layers whose files stayed are kept open, shapes whose values stayed are kept as they were read (`scene.read.memo`).
+"""
+
+import gc
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from twinstage.base.errors import UserError
+from twinstage.base.finding import Finding
+from twinstage.live.watch.files import Digests, named_by, stamp_of, stamps_of, watched
+from twinstage.live.watch.messages import Overlay, Source
+from twinstage.live.watch.sentences import plain, together
+from twinstage.live.watch.settling import Stamp
+from twinstage.scene.asset_paths import outer_file
+from twinstage.scene.read.memo import ShapeMemo
+
+if TYPE_CHECKING:
+    from twinstage.scene.snapshot import Snapshot
+    from twinstage.scene.stage import OpenedStage
+
+
+class Broken(Exception):
+    """What was saved is no scene that could be shown; the text is one sentence."""
+
+
+@dataclass
+class _Loaded:
+    layer: Any
+    stamp: Stamp
+    serial: int
+
+    def is_past(self) -> bool:
+        """Whether its file is another now, or the layer was changed in memory."""
+        return bool(self.layer.dirty) or self.stamp != stamp_of(outer_file(self.layer.realPath))
+
+
+@dataclass
+class StageReader:
+    """Reads one stage. `files`: what it is made of, and what it names and does not have."""
+
+    source: Source
+    files: tuple[str, ...] = ()
+    memo: ShapeMemo = field(default_factory=ShapeMemo)
+    _loaded: dict[str, _Loaded] = field(default_factory=dict)
+    _digests: Digests = field(default_factory=Digests)
+    _named: dict[str, tuple[int, frozenset[str]]] = field(default_factory=dict)
+    _accepted: frozenset[str] = frozenset()
+    _good: dict[str, int] = field(default_factory=dict)
+    _serial: int = 0
+    _opened: "OpenedStage | None" = None
+    _first: bool = True
+
+    def read(
+        self, overlay: Overlay, composed: "Callable[[OpenedStage], None] | None" = None
+    ) -> "tuple[OpenedStage, Snapshot]":
+        """The stage as its files are now. Broken where they hold errors that they did not hold before.
+
+        `composed`: called when it is open and known to be whole.
+        """
+        from pxr import Tf
+
+        from twinstage.scene.probe import tell_reason
+        from twinstage.scene.read import read_snapshot
+
+        self._forget()
+        try:
+            opened = self._open(overlay)
+            same = {name for name, one in self._loaded.items() if self._good.get(name) == one.serial}
+            faults = _faults(opened)
+            new = sorted(faults - self._accepted)
+            if new and not self._first:
+                raise Broken(together([self._plain(text) for text in new]))
+            if composed is not None:
+                composed(opened)
+            self.memo.begin(opened.stage, same)
+            snapshot = read_snapshot(opened, memo=self.memo)
+        except UserError as error:
+            raise Broken(self._plain(str(error))) from None
+        except Tf.ErrorException as error:
+            raise Broken(
+                self._plain(f"stage {self.source.stage} cannot be read: {tell_reason(error)}")
+            ) from None
+        self.memo.end()
+        self._first, self._accepted = False, frozenset(faults)
+        self._good = {name: one.serial for name, one in self._loaded.items()}
+        return opened, snapshot
+
+    def _plain(self, text: str) -> str:
+        return plain(text, str(self.source.stage.absolute().parent))
+
+    def look_around(self, snapshot: "Snapshot | None") -> None:
+        """Find out which files matter from now on; after a broken reading those of before stay, too."""
+        documents: tuple[str, ...] = ()
+        named = {str(self.source.stage.absolute())}
+        if self._opened is not None:
+            documents = self._opened.documents
+            for name, one in self._loaded.items():
+                known = self._named.get(name)
+                if known is None or known[0] != one.serial:
+                    known = self._named[name] = one.serial, frozenset(named_by(one.layer))
+                named |= known[1]
+            self._named = {name: known for name, known in self._named.items() if name in self._loaded}
+        textures = () if snapshot is None else [texture.path for texture in snapshot.textures]
+        found = watched(named, documents, textures)
+        self.files = found if snapshot is not None else tuple(sorted({*found, *self.files}))
+
+    def stamps(self) -> dict[str, Stamp]:
+        """Their states now."""
+        return stamps_of(self.files)
+
+    def _forget(self) -> None:
+        """Let go of layers whose files changed, and of those that the screen changed in memory."""
+        self._opened = None
+        gone = [name for name, one in self._loaded.items() if one.is_past()]
+        files = {outer_file(self._loaded[name].layer.realPath) for name in gone}
+        for name in gone:
+            del self._loaded[name]
+        self._digests.begin(files)
+        self._reload(gone)
+
+    def _reload(self, gone: list[str]) -> None:
+        """Where something still holds such a layer, it is read anew in place."""
+        from pxr import Sdf, Tf
+
+        if any(Sdf.Layer.Find(name) for name in gone):
+            gc.collect()
+        for name in gone:
+            layer = Sdf.Layer.Find(name)
+            if layer:
+                try:
+                    layer.Reload(True)
+                except Tf.ErrorException:
+                    continue  # composition meets the same fault
+
+    def _open(self, overlay: Overlay) -> "OpenedStage":
+        from twinstage.scene.choices import choose_variants
+        from twinstage.scene.shard import check_roots
+        from twinstage.scene.stage import open_stage
+
+        source = self.source
+        before = self.stamps()
+        opened = open_stage(
+            source.stage, source.roots, population=source.only or None, probe=False, digest=self._digests
+        )
+        self._opened = opened
+        for layer in (*opened.kept, *opened.stage.GetUsedLayers()):
+            if not layer.anonymous and layer.realPath:
+                self._note(layer, before)
+        check_roots(source.only, opened)
+        opened = choose_variants(opened, dict(source.variants))
+        for layer, text in ((opened.layers.ui, overlay.ui), (opened.layers.bindings, overlay.bindings)):
+            if text:
+                layer.ImportFromString(text)
+        self._opened = opened
+        return opened
+
+    def _note(self, layer: Any, before: dict[str, Stamp]) -> None:
+        known = self._loaded.get(layer.identifier)
+        if known is None or known.layer != layer:
+            self._serial += 1
+            file = outer_file(layer.realPath)
+            stamp = before.get(file) or stamp_of(file)
+            self._loaded[layer.identifier] = _Loaded(layer, stamp, self._serial)
+
+
+_DOCUMENTS = ("mtlx.unreadable", "material.mtlx")
+
+
+def _faults(opened: "OpenedStage") -> set[str]:
+    """What is wrong with the files in such a way that something of the scene is missing."""
+    found = {" ".join(str(error).split()) for error in opened.stage.GetCompositionErrors()}
+    return found | {f.message for f in opened.findings if f.severity == "error" or _lost_document(f)}
+
+
+def _lost_document(finding: Finding) -> bool:
+    """Whether a MaterialX document could not be read; other remarks on one do no harm."""
+    message = finding.message
+    return finding.code in _DOCUMENTS and "is left out" in message and ": image " not in message

@@ -1,0 +1,40 @@
+"""Run by a Python with bpy: import glTF files and tell what they hold, as JSON on the last line."""
+
+import json
+import sys
+
+
+def told(path: str) -> dict[str, object]:
+    import bpy
+
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    bpy.ops.import_scene.gltf(filepath=path)
+    bpy.context.scene.frame_set(0)  # where animations begin
+    low, high = [1e30] * 3, [-1e30] * 3
+    triangles = 0
+    for thing in bpy.context.scene.objects:
+        if thing.type != "MESH":
+            continue
+        mesh = thing.data
+        mesh.calc_loop_triangles()
+        triangles += len(mesh.loop_triangles)
+        for vertex in mesh.vertices:
+            place = thing.matrix_world @ vertex.co
+            low = [min(a, b) for a, b in zip(low, place, strict=True)]
+            high = [max(a, b) for a, b in zip(high, place, strict=True)]
+    meshes = [thing for thing in bpy.context.scene.objects if thing.type == "MESH"]
+    worn = {slot.material.name for thing in meshes for slot in thing.material_slots if slot.material}
+    images = {i.name for i in bpy.data.images if i.size[0] and i.type == "IMAGE"}
+    return {
+        "triangles": triangles,
+        "low": low,
+        "high": high,
+        "materials": len(worn),
+        "images": len(images),
+        "actions": len(bpy.data.actions),
+    }
+
+
+if __name__ == "__main__":
+    answers = [told(path) for path in sys.argv[1:]]
+    print("\n" + json.dumps(answers))

@@ -1,0 +1,150 @@
+"""A stage that is read with what an earlier reading found is the stage that is read without."""
+
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from twinstage.scene.read import read_snapshot
+from twinstage.scene.read.memo import ShapeMemo
+from twinstage.scene.snapshot import Snapshot
+from twinstage.scene.stage import OpenedStage, open_stage
+
+TEXT = """#usda 1.0
+(
+    metersPerUnit = 1
+    upAxis = "Z"
+)
+def Xform "Hall"
+{
+    texCoord2f[] primvars:st = [(0.5, 0.5)] (interpolation = "constant")
+    def Mesh "A"
+    {
+        color3f[] primvars:displayColor = [(1, 0, 0), (0, 1, 0), (0, 0, 1)] (interpolation = "vertex")
+        int[] faceVertexCounts = [3]
+        int[] faceVertexIndices = [0, 1, 2]
+        point3f[] points = [(0, 0, 0), (1, 0, 0), (0, 1, 0)]
+        uniform token subdivisionScheme = "none"
+        def GeomSubset "Part" (prepend apiSchemas = ["MaterialBindingAPI"])
+        {
+            uniform token elementType = "face"
+            uniform token familyName = "materialBind"
+            int[] indices = [0]
+        }
+    }
+    def Sphere "B"
+    {
+        double radius = 1
+    }
+    def Mesh "Bad"
+    {
+        int[] faceVertexCounts = [3]
+        int[] faceVertexIndices = [0, 1, 9]
+        point3f[] points = [(0, 0, 0), (1, 0, 0), (0, 1, 0)]
+    }
+}
+"""
+
+
+def same(a: Any, b: Any, where: str = "") -> None:
+    if isinstance(a, np.ndarray):
+        assert np.array_equal(a, b, equal_nan=a.dtype.kind == "f"), where
+    elif is_dataclass(a):
+        for field in fields(a):
+            same(getattr(a, field.name), getattr(b, field.name), f"{where}.{field.name}")
+    elif isinstance(a, (tuple, list)):
+        assert len(a) == len(b), where
+        for k, (x, y) in enumerate(zip(a, b, strict=True)):
+            same(x, y, f"{where}[{k}]")
+    else:
+        assert a == b or repr(a) == repr(b), (where, a, b)
+
+
+def with_memo(opened: OpenedStage, memo: ShapeMemo, same_layers: set[str]) -> Snapshot:
+    memo.begin(opened.stage, same_layers)
+    found = read_snapshot(opened, memo=memo)
+    memo.end()
+    return found
+
+
+def layers(opened: OpenedStage) -> set[str]:
+    return {layer.identifier for layer in opened.stage.GetUsedLayers()}
+
+
+def test_what_is_remembered_is_what_would_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "hall.usda"
+    path.write_text(TEXT)
+    memo = ShapeMemo()
+    opened = open_stage(path, probe=False)
+    plain = read_snapshot(opened)
+    same(with_memo(opened, memo, set()), plain)
+    assert memo.read == 3
+    same(with_memo(opened, memo, layers(opened)), plain)
+    assert (memo.read, memo.compared) == (0, 0)
+    same(with_memo(opened, memo, set()), plain)  # the layers count as new: values are compared
+    assert (memo.read, memo.compared) == (0, 3)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "read"),
+    [
+        ("(0, 1, 0)]\n        uniform", "(0, 2, 0)]\n        uniform", 1),
+        ("(0.5, 0.5)]", "(0.5, 0.75)]", 3),  # inherited by all
+        ("(0, 0, 1)] (inter", "(0, 1, 1)] (inter", 1),
+        ("int[] indices = [0]", "int[] indices = []", 1),
+        ('def GeomSubset "Part"', 'def GeomSubset "Other"', 1),
+        ("double radius = 1", "double radius = 2", 1),
+        ('(interpolation = "vertex")', '(interpolation = "varying")', 1),
+        ("metersPerUnit = 1", "metersPerUnit = 0.5", 3),
+        ('def Xform "Hall"\n{', 'def Xform "Hall"\n{\n    double3 xformOp:translate = (1, 0, 0)', 0),
+    ],
+)
+def test_every_change_that_matters_is_seen(tmp_path: Path, before: str, after: str, read: int) -> None:
+    path = tmp_path / "hall.usda"
+    path.write_text(TEXT)
+    memo = ShapeMemo()
+    opened = open_stage(path, probe=False)
+    with_memo(opened, memo, set())
+    assert before in TEXT
+    path.write_text(TEXT.replace(before, after))
+    layer = opened.stage.GetRootLayer()
+    del opened
+    assert layer.Reload(True)
+    opened = open_stage(path, probe=False)
+    found = with_memo(opened, memo, set())
+    assert memo.read == read
+    same(found, read_snapshot(opened))
+
+
+def test_an_edit_in_a_session_layer_is_seen(tmp_path: Path) -> None:
+    from pxr import Usd
+
+    path = tmp_path / "hall.usda"
+    path.write_text(TEXT)
+    memo = ShapeMemo()
+    opened = open_stage(path, probe=False)
+    with_memo(opened, memo, set())
+    known = {name for name in layers(opened) if not name.startswith("anon:")}
+    with Usd.EditContext(opened.stage, opened.layers.ui):
+        opened.stage.GetPrimAtPath("/Hall/B").GetAttribute("radius").Set(3.0)
+    found = with_memo(opened, memo, known)
+    assert memo.read == 1
+    same(found, read_snapshot(opened))
+
+
+def test_real_stages_are_read_the_same(shared: Path) -> None:
+    tried = 0
+    for stage in sorted((shared / "assets" / "features").rglob("*.usd*"))[::23][:14]:
+        try:
+            opened = open_stage(stage, probe=True)
+        except Exception:
+            continue
+        memo = ShapeMemo()
+        plain = read_snapshot(opened)
+        with_memo(opened, memo, set())
+        same(with_memo(opened, memo, layers(opened)), plain, stage.name)
+        same(with_memo(opened, memo, set()), plain, stage.name)
+        tried += 1
+    assert tried >= 4

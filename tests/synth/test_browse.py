@@ -1,0 +1,254 @@
+"""What a query finds is what a plain loop over the records finds; histograms add up; the judge of one frame sees its faults."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from twinstage.base.errors import UserError
+from twinstage.synth.browse.classes import class_figures
+from twinstage.synth.browse.columns import Columns, columns_of
+from twinstage.synth.browse.facets import Facets
+from twinstage.synth.browse.find import find
+from twinstage.synth.browse.pictures import shown, thumbnail
+from twinstage.synth.browse.query import parse
+from twinstage.synth.browse.stored import rows_of
+from twinstage.synth.verify.single import verify_frame
+
+
+@pytest.fixture(scope="module")
+def records(yard_dataset: Path) -> list[dict[str, Any]]:
+    return [json.loads(path.read_text()) for path in sorted((yard_dataset / "records").glob("*.json"))]
+
+
+@pytest.fixture(scope="module")
+def columns(yard_dataset: Path) -> Columns:
+    return columns_of(rows_of(yard_dataset), json.loads((yard_dataset / "labels.json").read_text()))
+
+
+def _counts(item: dict[str, Any]) -> bool:
+    """The yard's own rule for what is annotated."""
+    return bool(item["visible_px"] >= 60)
+
+
+def _side(item: dict[str, Any]) -> float:
+    return float(np.sqrt(item["bbox_visible"][2] * item["bbox_visible"][3]))
+
+
+Picture = tuple[dict[str, Any], dict[str, Any]]
+Judge = Callable[[dict[str, Any], dict[str, Any]], bool]
+
+
+def _some(of_object: Callable[[dict[str, Any]], bool], least: int = 1) -> Judge:
+    return lambda record, camera: sum(_counts(o) and of_object(o) for o in camera["objects"]) >= least
+
+
+QUERIES: dict[str, Judge] = {
+    "": lambda record, camera: True,
+    "class:box": _some(lambda o: o["class"] == "box"),
+    "class:box,pallet": _some(lambda o: o["class"] in ("box", "pallet")),
+    "-class:box": _some(lambda o: o["class"] != "box"),
+    "class:b*": _some(lambda o: o["class"].startswith("b")),
+    "occlusion>0.1": _some(lambda o: o["occlusion"] > 0.1),
+    "class:box occlusion>0": _some(lambda o: o["class"] == "box" and o["occlusion"] > 0),
+    "class:parcel count>=3": _some(lambda o: o["class"] == "parcel", 3),
+    "class:pallet count:0": lambda record, camera: (
+        not _some(lambda o: o["class"] == "pallet")(record, camera)
+    ),
+    "size:10..20": _some(lambda o: 10 <= _side(o) <= 20),
+    "pixels<100": _some(lambda o: o["visible_px"] < 100),
+    "path:/Yard/Box_A": _some(lambda o: o["prim_path"] == "/Yard/Box_A"),
+    "camera:side": lambda record, camera: camera["name"] == "side",
+    "-camera:side split:train": lambda record, camera: (
+        camera["name"] != "side" and record["split"] == "train"
+    ),
+    "frame:1..2": lambda record, camera: 1 <= record["frame"] <= 2,
+    "rejected:no": lambda record, camera: True,
+    "walk.distance>5": lambda record, camera: record["draws"]["walk"]["distance /Yard/Cameras/Front"] > 5,
+    "box_b": _some(lambda o: "box_b" in o["prim_path"].lower()),
+    "annotated:no": lambda record, camera: any(not _counts(o) for o in camera["objects"]),
+}
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_a_query_finds_what_a_loop_finds(columns: Columns, records: list[dict[str, Any]], query: str) -> None:
+    found = find(columns, query)
+    names = columns.names["camera"]
+    mine = [(int(columns.frame[columns.of[p]]), names[columns.camera[p]]) for p in found.pictures]
+    expected = [(r["frame"], c["name"]) for r in records for c in r["cameras"] if QUERIES[query](r, c)]
+    assert mine == expected
+    assert [int(columns.frame[f]) for f in found.frames] == sorted({frame for frame, _ in expected})
+
+
+def test_the_queries_tell_pictures_apart(columns: Columns) -> None:
+    sizes = {len(find(columns, query).pictures) for query in QUERIES}
+    assert len(sizes) >= 4 and len(columns.of) in sizes
+
+
+def test_pictures_come_in_the_order_that_is_asked_for(
+    columns: Columns, records: list[dict[str, Any]]
+) -> None:
+    found = find(columns, "class:box", "occlusion", falling=True)
+    worst = [
+        max(o["occlusion"] for o in c["objects"] if o["class"] == "box" and _counts(o))
+        for p in found.pictures
+        for c in records[columns.of[p]]["cameras"]
+        if c["name"] == columns.names["camera"][columns.camera[p]]
+    ]
+    assert len(worst) > 2 and worst == sorted(worst, reverse=True) and worst[0] > worst[-1]
+    by_draw = find(columns, "", "walk.distance")
+    drawn = [
+        records[columns.of[p]]["draws"]["walk"]["distance /Yard/Cameras/Front"] for p in by_draw.pictures
+    ]
+    assert drawn == sorted(drawn) and drawn[0] < drawn[-1]
+
+
+def test_histograms_count_everything_once(columns: Columns, records: list[dict[str, Any]]) -> None:
+    found = find(columns, "class:box")
+    facets = {facet.id: facet for facet in Facets(columns).of(found)}
+    items = [o for r in records for c in r["cameras"] for o in c["objects"] if _counts(o)]
+    boxes = sum(o["class"] == "box" for o in items)
+    for name in ("occlusion", "truncation", "size", "distance"):
+        assert (sum(facets[name].all), sum(facets[name].found)) == (len(items), boxes), name
+    assert dict((w, (a, f)) for w, a, f in facets["class"].words)["box"] == (boxes, boxes)
+    assert all(f == 0 for w, _, f in facets["class"].words if w != "box")
+    high = facets["occlusion"]
+    hidden = sum(o["occlusion"] >= high.low + (high.high - high.low) * 23 / 24 for o in items)
+    assert high.all[-1] == hidden > 0
+    assert facets["camera"].words[0][1] == len(records)
+    assert sum(facets["lamps.intensity"].all) == 3 * len(records)  # three lamps
+
+
+def test_figures_of_classes(columns: Columns, records: list[dict[str, Any]]) -> None:
+    figures = {one.name: one for one in class_figures(columns)}
+    items = [o for r in records for c in r["cameras"] for o in c["objects"] if o["class"] == "parcel"]
+    mine = [o for o in items if _counts(o)]
+    one = figures["parcel"]
+    assert (one.objects, one.listed) == (len(mine), len(items)) and one.listed > one.objects > 0
+    assert one.side == pytest.approx(np.median([_side(o) for o in mine]))
+    assert one.small == pytest.approx(np.mean([_side(o) < 32 for o in mine]))
+    assert list(figures) == ["pallet", "box", "parcel"]
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        ("oclusion>1", "did you mean 'occlusion'"),
+        ("size:large", "size is a number"),
+        ("class>1", "class is a word"),
+        ("size>x", "'x' is no number"),
+        ("size:", "says no value"),
+        ('class:"box', "quotation mark"),
+        ("rejected:perhaps", "expected rejected:yes or rejected:no"),
+        ("walk.distanc>1", "did you mean 'walk.distance'"),
+        ("a " * 51, "more than 50 terms"),
+        ("x" * 2001, "more than 2000 letters"),
+        ("class:*a*b*c*d*", "more than three stars"),
+    ],
+)
+def test_what_is_no_query_is_told_in_a_sentence(columns: Columns, query: str, sentence: str) -> None:
+    with pytest.raises(UserError) as caught:
+        find(columns, query)
+    assert sentence in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_words_with_spaces_and_lists() -> None:
+    term = parse('sky.map:"a b",c')[0]
+    assert (term.field, term.words, term.negated) == ("sky.map", ("a b", "c"), False)
+    low = parse("-size:..3.5")[0]
+    assert (low.low, low.high, low.negated) == (-np.inf, 3.5, True)
+
+
+def test_a_rejected_frame_is_a_row_without_a_picture(yard_dataset: Path, tmp_path: Path) -> None:
+    root = tmp_path / "d"
+    shutil.copytree(yard_dataset, root)
+    record = json.loads((root / "records/000001.json").read_text())
+    refused = [
+        {"attempt": 0, "rule": "accept.min_objects", "reason": "1 annotated objects, at least 2 wanted"}
+    ]
+    record |= {"rejected": True, "cameras": [], "rejected_attempts": refused, "draws": {}}
+    (root / "records/000001.json").write_text(json.dumps(record))
+    (root / "records/000002.json").write_text("{ no json")
+    columns = columns_of(rows_of(root), json.loads((root / "labels.json").read_text()))
+    assert columns.unreadable == ["000002.json"]
+    found = find(columns, "rejected:yes")
+    assert [int(columns.camera[p]) for p in found.pictures] == [-1]
+    assert columns.reason[int(found.frames[0])].startswith("1 annotated")
+    assert len(find(columns, "rule:accept.*").pictures) == 1
+    assert len(find(columns, "rejected:no").pictures) == 2 == len(find(columns, "count>=0").pictures)
+
+
+def test_pictures_to_look_at(yard_dataset: Path, tmp_path: Path) -> None:
+    import io
+
+    def opened(data: bytes) -> np.ndarray:
+        return np.asarray(Image.open(io.BytesIO(data)).convert("RGB")).astype(int)
+
+    instance = yard_dataset / "images/000000_Front_instance.png"
+    ids = np.asarray(Image.open(instance)).astype(int)
+    drawn = opened(shown(instance))
+    for one in np.unique(ids):  # each id has one colour, and different ids differ
+        assert len(np.unique(drawn[ids == one].reshape(-1, 3), axis=0)) == 1
+    colors = {tuple(drawn[ids == one][0]) for one in np.unique(ids)}
+    assert len(colors) == len(np.unique(ids)) > 3
+    from twinstage.synth.verify.exr import read_exr
+
+    depth_file = yard_dataset / "images/000000_Front_depth.exr"
+    depth = read_exr(depth_file)["Z"]
+    picture = opened(shown(depth_file)).sum(-1)
+    known = np.isfinite(depth)
+    near, far = depth[known] < np.percentile(depth[known], 20), depth[known] > np.percentile(depth[known], 80)
+    assert picture[known][near].mean() > picture[known][far].mean() + 100
+    small = thumbnail(yard_dataset / "images/000000_Front_rgb.png", 96)
+    assert Image.open(io.BytesIO(small)).size == (96, 72)
+    bad = tmp_path / "000000_Front_rgb.png"
+    bad.write_bytes(b"\x89PNG\r\n\x1a\nrest")
+    with pytest.raises(UserError, match="is no picture that can be read"):
+        thumbnail(bad, 96)
+
+
+def test_the_judge_of_one_frame(yard_dataset: Path, tmp_path: Path) -> None:
+    good = verify_frame(yard_dataset, 1)
+    assert good.ok and good.checks > 100
+    root = tmp_path / "d"
+    shutil.copytree(yard_dataset, root)
+    path = root / "records/000001.json"
+    record = json.loads(path.read_text())
+    record["cameras"][0]["objects"][0]["visible_px"] += 1
+    path.write_text(json.dumps(record))
+    codes = {finding.code for finding in verify_frame(root, 1).findings}
+    assert {"count.visible_px", "file.changed"} <= codes
+    assert verify_frame(root, 0).ok
+
+
+def test_the_changes_that_make_a_recipe_the_datasets(yard_dataset: Path, yard: Path) -> None:
+    import yaml
+
+    from twinstage.synth.browse.remake import changes_to
+    from twinstage.synth.recipe import load_recipe
+
+    data = yaml.safe_load((yard_dataset / "recipe.yaml").read_text())
+    path = yard.with_name("remade.yaml")
+    path.write_text(yaml.safe_dump(data))
+    assert changes_to(path, yard_dataset) == []
+    # As if --set had changed these when it was made; the number of frames and the seed are the dataset's own.
+    data["engine"]["kind"], data["accept"]["min_objects"], data["frames"], data["seed"] = "raycast", 1, 9, 8
+    data["randomize"][1]["intensity"] = [3, 4]
+    data["export"] = []
+    path.write_text(yaml.safe_dump(data))
+    changes = changes_to(path, yard_dataset)
+    assert changes is not None and {c.split("=")[0] for c in changes} == {
+        *("engine.kind", "accept.min_objects", "lamps.intensity"),
+    }
+    wanted = load_recipe(yard_dataset / "recipe.yaml")
+    made = load_recipe(path, [*changes, f"frames={wanted.frames}", f"seed={wanted.seed}"])
+    assert made.frames_hash == wanted.frames_hash
+    del data["randomize"][0]
+    path.write_text(yaml.safe_dump(data))
+    remade = changes_to(path, yard_dataset)
+    assert remade is None or any(c.startswith("randomize=") for c in remade)

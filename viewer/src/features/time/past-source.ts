@@ -1,0 +1,29 @@
+/** Asks the server for moments and spans of the past. */
+import { isoOf } from "../../core/playhead.ts";
+import { cutTicks, type PastTick } from "../../wire/past.ts";
+import type { Workbench } from "../../workbench.ts";
+
+export interface Answer {
+  readonly ticks: PastTick[];
+  readonly untilMs: number;
+}
+
+/** One moment, or with `to` the ticks on or back to there; null where another scene is shown by now. */
+export async function askPast(bench: Workbench, at: number, to?: number, hz?: number): Promise<Answer | null> {
+  const { scene } = bench;
+  if (!scene) return null;
+  const url = new URL("api/v1/past", document.baseURI);
+  url.searchParams.set("at", isoOf(at));
+  if (to !== undefined) url.searchParams.set("to", isoOf(to));
+  if (hz !== undefined) url.searchParams.set("hz", hz.toPrecision(6));
+  const response = await fetch(url, { cache: "no-store" });
+  if (!response.ok) {
+    const told = (await response.json().catch(() => null)) as { error?: string } | null;
+    throw new Error(told?.error ?? `the server answered ${response.status}`);
+  }
+  const data = await response.arrayBuffer();
+  const { epoch, revision } = scene.json;
+  if (scene !== bench.scene || response.headers.get("twin-revision") !== String(revision)) return null;
+  const untilMs = Number(response.headers.get("twin-until-ns")) / 1e6;
+  return { ticks: cutTicks(data, epoch), untilMs };
+}
