@@ -52,6 +52,12 @@ def page(rows: list[dict[str, object]], kept: list[str]) -> str:
     return "\n".join([*lines, "", f"Machine: {'; '.join(machines)}.", ""])
 
 
+def others(kept: list[str], rows: list[dict[str, object]]) -> list[str]:
+    """The lines of figures that were not printed anew."""
+    anew = tuple(f"| {row['figure']} " for row in rows)
+    return [line for line in kept if not line.startswith(anew)]
+
+
 def main() -> None:
     """All scripts of benchmarks/ but the helpers, whose names begin with an underscore."""
     arguments, wanted, kept = sys.argv[1:], "[!_]*", []
@@ -60,11 +66,10 @@ def main() -> None:
         wanted, arguments = arguments[1], arguments[2:]
         lines = target.read_text("utf-8").splitlines()
         kept = [line for line in lines if "." in line.split(" | ")[0] and line.startswith("| ")]
-        kept = [line for line in kept if not line.startswith(f"| {wanted}.")]
     rows: list[dict[str, object]] = []
     for script in sorted((ROOT / "benchmarks").glob(f"{wanted}.py")):
         rows += run_script(script, arguments)
-    target.write_text(page(rows, kept), "utf-8")
+    target.write_text(page(rows, others(kept, rows)), "utf-8")
 
 
 if __name__ == "__main__":
