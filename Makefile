@@ -4,7 +4,7 @@ SHELL := /bin/bash
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: help setup demo test lint types arrows unit viewer bench compare soak soak-usd soak-fuzz soak-findings soak-doctor soak-render soak-synth soak-synth-kill soak-history soak-live soak-viewer soak-watch drift-score clean
+.PHONY: help setup demo test lint types arrows unit viewer bench compare soak soak-usd soak-fuzz soak-stream soak-findings soak-doctor soak-render soak-synth soak-synth-kill soak-history soak-live soak-viewer soak-watch drift-score clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
