@@ -6,10 +6,12 @@ and relative paths lead on below the link. So nothing of the old stage is touche
 lock, and who looks at the old one meanwhile finds it whole.
 """
 
+import atexit
 import os
 import re
 import tempfile
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -40,13 +42,15 @@ class Links:
     """Names for generations: links to the root folder, in a folder of our own that goes with them."""
 
     def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix=_PREFIX)
+        # No TemporaryDirectory: where a link cannot be removed, its clean-up of older Pythons would change what it leads to.
+        self._folder = tempfile.mkdtemp(prefix=_PREFIX)
+        atexit.register(self.close)
         self._number = 0
 
     def next(self) -> str:
         """Another name of the root folder. UserError where the system makes no links."""
         self._number += 1
-        link = os.path.join(self._folder.name, str(self._number))
+        link = os.path.join(self._folder, str(self._number))
         try:
             os.symlink("/", link, target_is_directory=True)
         except OSError as error:
@@ -54,7 +58,7 @@ class Links:
         return link
 
     def __len__(self) -> int:
-        return len(os.listdir(self._folder.name))
+        return len(os.listdir(self._folder)) if os.path.isdir(self._folder) else 0
 
     def drop(self, link: str) -> None:
         """No stage of that name is left."""
@@ -63,7 +67,11 @@ class Links:
 
     def close(self) -> None:
         """Drop all."""
-        self._folder.cleanup()
+        atexit.unregister(self.close)
+        with suppress(OSError):
+            for name in os.listdir(self._folder):
+                self.drop(os.path.join(self._folder, name))
+            os.rmdir(self._folder)
 
 
 @no_cycle_search()

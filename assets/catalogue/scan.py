@@ -7,6 +7,7 @@ has no entry of its own; one that is referred to has.
 import hashlib
 import json
 import os
+import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -22,7 +23,9 @@ from twinstage.scene.safe.examiner import Examiner
 
 TASK = "twinstage.assets.catalogue.look:look_task"
 LIMITS = ProbeLimits(time_s=60.0)
-VERSION = 1
+FACTS = frozenset({"files", "parts", "thumbnail", "license", "title", "size", "triangles"})
+"""Of an asset that was read whole."""
+VERSION = 2
 """Of what is remembered; another one is read anew."""
 LICENSES = ("LICENSE", "LICENCE", "LICENSE.txt", "LICENCE.txt", "LICENSE.md", "COPYING")
 MOST_LICENSE = 65_536
@@ -59,8 +62,8 @@ def scan(
     for folder in folders:
         if not folder.is_dir():
             raise UserError(f"library {folder}: there is no such folder")
-    files = {file: folder.absolute() for folder in folders for file in usd_files([folder])}
     known = _recalled(remember)
+    files = {file: folder.absolute() for folder in folders for file in usd_files([folder])}
     allowed = [str(Path(root).absolute()) for root in (*folders, *roots)]
     fresh = {str(file): row for file in files if (row := known.get(str(file))) and _unchanged(row["stamps"])}
     asked = [file for file in files if str(file) not in fresh]
@@ -168,8 +171,9 @@ def _license(file: Path, root: Path) -> str:
     while True:
         for name in LICENSES:
             path = folder / name
-            if path.is_file():
-                text = " ".join(path.read_text("utf-8", "replace")[:MOST_LICENSE].lower().split())
+            if path.is_file() and _inside(path, root):
+                with path.open("rb") as opened:
+                    text = " ".join(opened.read(MOST_LICENSE).decode("utf-8", "replace").lower().split())
                 return next(
                     (spdx for begins, spdx in KNOWN_LICENSES.items() if begins in text), f"see {name}"
                 )
@@ -180,7 +184,11 @@ def _license(file: Path, root: Path) -> str:
 
 def _digest(files: Iterable[Path]) -> str:
     """SHA-256 over the contents of the files, whatever they are called."""
-    hashes = [hashlib.sha256(path.read_bytes()).hexdigest() for path in files if path.is_file()]
+    hashes = []
+    for path in files:
+        if path.is_file():
+            with path.open("rb") as opened:
+                hashes.append(hashlib.file_digest(opened, "sha256").hexdigest())
     return hashlib.sha256("".join([hashes[0], *sorted(hashes[1:])]).encode()).hexdigest() if hashes else ""
 
 
@@ -200,19 +208,44 @@ def _unchanged(stamps: Sequence[Sequence[Any]]) -> bool:
 
 
 def _recalled(remember: Path | None) -> dict[str, Any]:
-    if remember is None or not remember.is_file():
+    """What was read before, by file. UserError where the file is something else, which must not be lost."""
+    if remember is None or not remember.exists():
         return {}
     try:
-        kept = json.loads(remember.read_text("utf-8"))
-        rows = kept["files"] if kept["version"] == VERSION else {}
-        return {path: row for path, row in rows.items() if isinstance(row["facts"], dict) and row["stamps"]}
-    except (ValueError, KeyError, TypeError, OSError):
-        return {}
+        text = remember.read_text("utf-8")
+        kept = json.loads(text) if text.strip() else {"twinstageCatalogue": VERSION, "files": {}}
+        version, rows = kept["twinstageCatalogue"], kept["files"]
+        if version != VERSION:
+            return {}
+        return {path: row for path, row in rows.items() if _is_row(row)}
+    except OSError as error:
+        raise UserError(f"--remember {remember} cannot be read: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise UserError(
+            f"--remember {remember} holds something else; name a new file, or delete that one"
+        ) from None
+
+
+def _is_row(row: Any) -> bool:
+    """Whether it may be used as it is; others are read again."""
+    if not (
+        isinstance(row, dict) and isinstance(row.get("facts"), dict) and isinstance(row.get("stamps"), list)
+    ):
+        return False
+    facts = row["facts"]
+    whole = not facts or "problem" in facts or facts.keys() >= FACTS
+    return whole and all(
+        isinstance(stamp, list) and list(map(type, stamp)) == [str, int, int] for stamp in row["stamps"]
+    )
 
 
 def _keep(remember: Path, rows: Mapping[str, Any]) -> None:
     """Whole or not at all."""
-    remember.parent.mkdir(parents=True, exist_ok=True)
-    part = remember.with_name(f"{remember.name}.{os.getpid()}.part")
-    part.write_text(json.dumps({"version": VERSION, "files": dict(sorted(rows.items()))}), "utf-8")
-    part.replace(remember)
+    text = json.dumps({"twinstageCatalogue": VERSION, "files": dict(sorted(rows.items()))})
+    try:
+        remember.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=remember.parent, delete=False) as part:
+            part.write(text)
+        os.replace(part.name, remember)
+    except OSError as error:
+        raise UserError(f"--remember {remember} cannot be written: {error.strerror}") from None

@@ -93,8 +93,32 @@ def test_only_what_changed_is_read_again_and_the_answer_is_the_same(library: Pat
     assert set(read) == {3}  # the part, the pump over it and the plant
     assert again["pump/pump.usda"].size[2] == 0.07 and again["copy/pump.usda"].size[2] == 0.03
     assert again["pump/pump.usda"].digest != again["copy/pump.usda"].digest
-    kept.write_text("{ half")
+    rows = json.loads(kept.read_text())
+    rows["files"] = {
+        path: {"stamps": row["stamps"], "facts": {"a": 1}} for path, row in rows["files"].items()
+    }
+    kept.write_text(json.dumps(rows))
     assert {e.id: e for e in scan([library], remember=kept)} == again
+
+
+@pytest.mark.parametrize("text", ["{ half", "#usda 1.0", '{"files": 3}', "[1]"])
+def test_a_file_that_is_something_else_is_not_lost(library: Path, tmp_path: Path, text: str) -> None:
+    other = tmp_path / "robot.usda"
+    other.write_text(text)
+    with pytest.raises(UserError, match="holds something else"):
+        scan([library], remember=other)
+    assert other.read_text() == text
+
+
+def test_a_huge_licence_is_not_read_whole_and_one_outside_not_at_all(library: Path, tmp_path: Path) -> None:
+    huge = library / "pump" / "LICENSE"
+    with huge.open("r+b") as opened:
+        opened.truncate(1 << 40)  # sparse
+    (tmp_path / "outside").write_text("Apache License")
+    (library / "copy" / "LICENSE").unlink()
+    (library / "copy" / "LICENSE").symlink_to(tmp_path / "outside")
+    licenses = {entry.id: entry.license for entry in scan([library])}
+    assert licenses["pump/pump.usda"] == "MIT" and licenses["copy/pump.usda"] == ""
 
 
 def test_nothing_outside_the_library_is_read(library: Path, tmp_path: Path) -> None:

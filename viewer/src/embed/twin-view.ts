@@ -159,10 +159,18 @@ export class TwinView extends HTMLElement {
       return this.fail(`twin-view: src ${JSON.stringify(this.src)} is no address`);
     }
     if (url.href === this.shownUrl) return;
+    if (this.shownUrl && this.origin !== url.origin) this.forgetToken();
     this.shownUrl = url.href;
     this.sentence.hidden = true;
     this.info = null;
     this.frame.src = url.href;
+  }
+
+  /** Another twin is no party to it. */
+  private forgetToken(): void {
+    this.tokenText = null;
+    this.asksToken = false;
+    this.waiting = this.waiting.filter(({ type }) => type !== "token");
   }
 
   private get origin(): string {

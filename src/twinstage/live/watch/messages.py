@@ -1,5 +1,9 @@
-"""What the twin and its watching process say to each other: pickled frames, because both ends are ours."""
+"""What the twin and its watching process say to each other: pickled frames of plain data.
 
+Both ends are ours, but the child reads foreign files: the twin takes nothing from it that could run.
+"""
+
+import io
 import os
 import pickle
 from dataclasses import dataclass, field
@@ -7,6 +11,31 @@ from pathlib import Path
 from typing import Any, Literal
 
 from twinstage.live.watch.pack import Packed
+
+MOST_FRAME = 16 << 30
+"""Largest message [bytes]."""
+_OURS = ("twinstage.scene.", "twinstage.base.finding", "twinstage.live.watch.")
+_PARTS = frozenset(
+    {
+        ("builtins", "frozenset"),
+        ("builtins", "set"),
+        ("builtins", "bytearray"),
+        ("pathlib", "PosixPath"),
+        ("pathlib", "WindowsPath"),
+        ("numpy", "ndarray"),
+        ("numpy", "dtype"),
+        *(
+            (f"numpy.{core}.{module}", name)
+            for core in ("core", "_core")
+            for module, name in (
+                ("multiarray", "_reconstruct"),
+                ("multiarray", "scalar"),
+                ("numeric", "_frombuffer"),
+            )
+        ),
+    }
+)
+"""What arrays, paths and sets are pickled as."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +113,28 @@ def to_bytes(message: Any) -> bytes:
 
 def read_frame(end: int) -> Any:
     """The next message; None at the end of the pipe."""
-    size = _exactly(end, 8)
-    return None if size is None else _loaded(_exactly(end, int.from_bytes(size, "little")))
+    head = _exactly(end, 8)
+    if head is None:
+        return None
+    size = int.from_bytes(head, "little")
+    if size > MOST_FRAME:
+        raise pickle.UnpicklingError(f"a message of {size} bytes")
+    data = _exactly(end, size)
+    return None if data is None else _Plain(io.BytesIO(data)).load()
 
 
-def _loaded(data: bytes | None) -> Any:
-    return None if data is None else pickle.loads(data)
+class _Plain(pickle.Unpickler):
+    """Takes plain data alone: the child reads foreign files, and what it says must not run anything on our side."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Classes of the scene (never a function), numpy's arrays, paths."""
+        if (module, name) in _PARTS:
+            return super().find_class(module, name)
+        if module.startswith(_OURS) and not module.startswith("twinstage.scene.safe"):
+            found = super().find_class(module, name)
+            if isinstance(found, type):
+                return found
+        raise pickle.UnpicklingError(f"{module}.{name} is no plain data")
 
 
 def _exactly(end: int, size: int) -> bytes | None:
