@@ -132,6 +132,8 @@ def _examine(path: Path, request: dict[str, Any], limits: ProbeLimits) -> Writte
         )
     if done.outcome == "crash":
         raise UserError(f"{path} makes a library crash ({done.message}), so nothing is written")
+    if done.message.startswith("RecursionError"):
+        raise UserError(f"{path} is nested too deeply to be imported, so nothing is written")
     raise TwinstageError(f"{path} could not be imported: {done.message}")
 
 
