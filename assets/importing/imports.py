@@ -74,6 +74,7 @@ def import_file(path: Path, out: Path, wish: Wish | None = None, limits: ProbeLi
         "usdz": wish.usdz,
         "options": dict(wish.options),
         "file_bytes": FILE_BYTES,
+        "needs_wall": f"{path}: {cls.needs_wall}" if cls.needs_wall else "",
     }
     done: list[Written] = []
 

@@ -28,6 +28,8 @@ class Importer(BaseModel):
 
     extensions: ClassVar[tuple[str, ...]] = ()
     """Endings of file names, lower case, with the dot."""
+    needs_wall: ClassVar[str] = ""
+    """Why files of this kind are not read where no kernel's wall stands around the child, and what to do; "" where they are."""
     kind: str
 
     @classmethod

@@ -1,5 +1,6 @@
 """Small files that would end an import in a traceback, or keep it for minutes: one sentence each."""
 
+import shutil
 import sys
 import time
 import zipfile
@@ -12,7 +13,8 @@ import pytest
 from twinstage.assets.importing.document import Document
 from twinstage.assets.importing.imports import import_file
 from twinstage.base.errors import UserError
-from twinstage.scene.safe.examiner import Examination
+from twinstage.scene.safe import landlock
+from twinstage.scene.safe.examiner import Examination, Examiner
 
 sys.path.insert(0, str(Path(__file__).parent))
 from tiny_gltf import TinyGltf
@@ -82,6 +84,31 @@ def test_an_attribute_of_gltf_with_an_odd_number(tmp_path: Path, read: Read, nam
     attributes = tiny.document["meshes"][0]["primitives"][0]["attributes"]
     attributes[name] = attributes["POSITION"]
     assert len(read(tiny.write(tmp_path)).geometry) == 1
+
+
+XACRO = (
+    '<robot name="r"><link name="a"><visual><geometry><box size="1 1 1"/></geometry></visual></link></robot>'
+)
+
+
+def test_xacro_without_the_wall_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("xacro", reason="the extra `robot` is not installed")
+    (tmp_path / "x.xacro").write_text(XACRO)
+    with Examiner(landlock=False) as child:
+        monkeypatch.setattr("twinstage.assets.importing.imports.shared_examiner", lambda: child)
+        with pytest.raises(UserError, match=r"x\.xacro: .*no Landlock.*xacro FILE > robot\.urdf") as told:
+            import_file(tmp_path / "x.xacro", tmp_path / "out")
+        assert "\n" not in str(told.value)
+        shutil.copy(tmp_path / "x.xacro", tmp_path / "x.urdf")
+        assert import_file(tmp_path / "x.urdf", tmp_path / "out").prims == 5
+
+
+def test_xacro_behind_the_wall(tmp_path: Path) -> None:
+    pytest.importorskip("xacro", reason="the extra `robot` is not installed")
+    (tmp_path / "x.xacro").write_text(XACRO)
+    if not landlock.available():
+        pytest.skip("this kernel has no Landlock, so xacro files are refused")
+    assert import_file(tmp_path / "x.xacro", tmp_path / "out").prims == 5
 
 
 def test_what_is_nested_too_deeply_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
