@@ -61,7 +61,7 @@ class _Names:
         """Where files of that name are."""
         names = {name, name.replace("\\", "/"), name.partition("://")[2] or name}
         names |= {os.path.basename(n) for n in names}  # the option strippath
-        out = {}
+        out: dict[str, None] = {}
         for home, folder, each in itertools.product(self.homes, self.folders, sorted(names)):
             self.places += 1
             if self.places > MAX_PLACES:
