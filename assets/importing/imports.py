@@ -74,6 +74,7 @@ def import_file(path: Path, out: Path, wish: Wish | None = None, limits: ProbeLi
         "usdz": wish.usdz,
         "options": dict(wish.options),
         "file_bytes": FILE_BYTES,
+        "needs_wall": f"{path}: {cls.needs_wall}" if cls.needs_wall else "",
     }
     done: list[Written] = []
 
@@ -132,6 +133,8 @@ def _examine(path: Path, request: dict[str, Any], limits: ProbeLimits) -> Writte
         )
     if done.outcome == "crash":
         raise UserError(f"{path} makes a library crash ({done.message}), so nothing is written")
+    if done.message.startswith("RecursionError"):
+        raise UserError(f"{path} is nested too deeply to be imported, so nothing is written")
     raise TwinstageError(f"{path} could not be imported: {done.message}")
 
 

@@ -19,7 +19,7 @@ from twinstage.base.registry import Registry
 
 
 class Importer(BaseModel):
-    """Reads one kind of file. It runs in the limited child: it may read, and reaches no network.
+    """Reads one kind of file. It runs in the limited child: it may read below the file's folder and the roots.
 
     A call raises UserError with one sentence for a file that it cannot read; what it cannot carry goes into the notes.
     """
@@ -28,6 +28,8 @@ class Importer(BaseModel):
 
     extensions: ClassVar[tuple[str, ...]] = ()
     """Endings of file names, lower case, with the dot."""
+    needs_wall: ClassVar[str] = ""
+    """Why files of this kind are not read where no kernel's wall stands around the child, and what to do; "" where they are."""
     kind: str
 
     @classmethod

@@ -6,6 +6,7 @@ process tries file after file, and the parent starts another after a fault.
 
 A request names its task as `module:function`; the function gets the request and returns what goes into the answer. A task
 writes nothing, unless its request names folders that it may write in (`writes`) and how large a file may be (`file_bytes`).
+A task that may not run without the wall says so in its request: `needs_wall` is the sentence that refuses it where none stands.
 """
 
 import importlib
@@ -55,8 +56,13 @@ def scene_task(request: dict[str, Any]) -> dict[str, Any]:
     return answer
 
 
-def attempt(request: dict[str, Any]) -> dict[str, Any]:
-    """Run a request's task: {"ok": ...}, {"refused": sentence}, {"memory": ""} or {"failure": text}."""
+def attempt(request: dict[str, Any], *, walled: bool = False) -> dict[str, Any]:
+    """Run a request's task: {"ok": ...}, {"refused": sentence}, {"memory": ""} or {"failure": text}.
+
+    walled: whether the kernel's wall stands around this process.
+    """
+    if request.get("needs_wall") and not walled:
+        return {"refused": request["needs_wall"]}
     module, _, function = request["task"].partition(":")
     try:
         return {"ok": getattr(importlib.import_module(module), function)(request)}
@@ -133,8 +139,8 @@ def _in_fork(request: dict[str, Any]) -> dict[str, Any]:
         os.close(answers)
         os.close(errors)
         os.dup2(erred, 2)
-        _become_limited(request)
-        _write_all(told, json.dumps(attempt(request)).encode())
+        walled = _become_limited(request)
+        _write_all(told, json.dumps(attempt(request, walled=walled)).encode())
         os._exit(0)  # tearing a large stage down takes time and serves nobody
     os.close(told)
     os.close(erred)
@@ -147,12 +153,14 @@ def _in_fork(request: dict[str, Any]) -> dict[str, Any]:
     return {**answer, "seconds": time.monotonic() - begun, "peak_memory": usage.ru_maxrss * scale}
 
 
-def _become_limited(request: dict[str, Any]) -> None:
+def _become_limited(request: dict[str, Any]) -> bool:
+    """Put limits on this process; whether the kernel's wall stands around it now."""
     import ctypes
 
     from twinstage.scene.safe.landlock import restrict_reads
 
     ctypes.CDLL(None).prctl(_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
+    walled = False
     if request["landlock"]:
         # The stage's own folder, as links lead there and as it is called; and the roots.
         places = [
@@ -160,8 +168,9 @@ def _become_limited(request: dict[str, Any]) -> None:
             os.path.realpath(request["path"]),
             *request["roots"],
         ]
-        restrict_reads(places, request.get("writes", ()))
+        walled = restrict_reads(places, request.get("writes", ()))
     limit_resources(request["memory"], request["time_s"], request.get("file_bytes", 0))
+    return walled
 
 
 def _drain(answers: int, errors: int, deadline: float) -> tuple[bytes, bytes, bool]:

@@ -20,6 +20,12 @@ from typing import Any, Literal, Protocol
 from twinstage.base.errors import TwinstageError
 
 SCENE_TASK = "twinstage.scene.safe.child:scene_task"
+KEPT = (
+    *("PATH", "HOME", "TMPDIR", "TEMP", "TMP", "LANG", "LANGUAGE", "TZ", "VIRTUAL_ENV", "LD_LIBRARY_PATH"),
+    *("DYLD_LIBRARY_PATH", "SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "MUJOCO_GL"),
+)
+KEPT_STARTS = ("LC_", "PXR_", "PYTHON")
+"""Variables of the environment that children which read foreign files are given, and how the names of others begin."""
 START_S = 120.0
 """A child that is not ready by then is given up [s]."""
 GRACE_S = 5.0
@@ -193,13 +199,22 @@ def _read_lines(child: "subprocess.Popen[bytes]", lines: "SimpleQueue[bytes]") -
     lines.put(b"")
 
 
+def kept_environment() -> dict[str, str]:
+    """What a child that reads foreign files may know of this process's environment: no tokens, no passwords."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name.upper() in KEPT or name.startswith(KEPT_STARTS)
+    }
+
+
 def _environment() -> dict[str, str]:
     """The environment for a child that is to import this package."""
     # The child must find this package also where the parent was started with a changed sys.path. One thread: forks of
     # a process that has others may wait for them for ever.
     paths = [p for p in sys.path if p]
     return {
-        **os.environ,
+        **kept_environment(),
         "PYTHONPATH": os.pathsep.join(paths),
         "PYTHONIOENCODING": "utf-8",
         "PXR_WORK_THREAD_LIMIT": "1",

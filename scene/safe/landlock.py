@@ -1,9 +1,11 @@
 """The Linux kernel's own wall (Landlock): this process can open only what lies below the named places, for ever.
 
-It reads there; it writes only in folders that are named for it.
+It reads there; it writes only in folders that are named for it. Of the network it stops TCP alone, from version 4 of the
+interface; from version 6 also Unix sockets without a path, and signals, to processes outside. UDP, and Unix sockets that have
+a path, stay open, and that a file outside is there, and how large it is, can be asked.
 
 Called through `syscall`, as glibc has no wrappers; numbers and structures are those of linux/landlock.h. Where the kernel
-has no Landlock, `available` says so and the screen alone holds.
+has no Landlock, `available` says so and the screen alone holds; tasks that need the wall are then refused.
 """
 
 import ctypes
@@ -53,9 +55,9 @@ def describe() -> str:
 
 
 def restrict_reads(folders: Iterable[str], writes: Iterable[str] = ()) -> bool:
-    """Let this process read below `folders` and what Python itself needs, write below `writes` alone, reach no network.
+    """Let this process read below `folders` and what Python itself needs, write below `writes` alone, use no TCP.
 
-    False where the kernel cannot. It cannot be undone.
+    TCP from version 4 of the interface. False where the kernel cannot. It cannot be undone.
     """
     version = available()
     if not version:

@@ -131,12 +131,12 @@ class Meshes:
         count = len(points)
         columns: dict[str, np.ndarray] = {} if colors is None else {"COLOR_0": colors}
         for name in attributes.value:
-            if name.startswith("TEXCOORD_") and name[9:].isdigit() and int(name[9:]) < 16:
+            if name.startswith("TEXCOORD_") and _number(name) in range(16):
                 types = ("VEC2",)
             elif name == "NORMAL":
                 types = ("VEC3",)
-            elif name.startswith(("JOINTS_", "WEIGHTS_")) and name.rpartition("_")[2].isdigit():
-                if int(name.rpartition("_")[2]) >= SETS:
+            elif name.startswith(("JOINTS_", "WEIGHTS_")) and _number(name) >= 0:
+                if _number(name) >= SETS:
                     self._tell(
                         "joints", primitive.where, f"{name} is left out: {4 * SETS} joints a point are read"
                     )
@@ -245,6 +245,12 @@ class Meshes:
 
     def _tell(self, code: str, where: str, text: str, severity: str = "warning") -> None:
         self.notes[note(code, where, text, severity=severity)] = None
+
+
+def _number(name: str) -> int:
+    """The number of an attribute's set, as in TEXCOORD_1; -1 where it has none."""
+    text = name.partition("_")[2]
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else -1
 
 
 def _fitting(values: np.ndarray, count: int, what: str) -> np.ndarray:

@@ -233,12 +233,12 @@ def _linear(rgb: tuple[float, ...]) -> tuple[float, float, float]:
 
 def _pieces(root: Element | None) -> Iterator[Element]:
     """Representations with faces, through bags; not their coarser levels of detail."""
-    if root is None:
-        return
-    if root.find("Faces") is not None:
-        yield root
-    for child in children(root, "Rep"):
-        yield from _pieces(child)
+    left = [] if root is None else [root]
+    while left:
+        piece = left.pop()
+        if piece.find("Faces") is not None:
+            yield piece
+        left += reversed(list(children(piece, "Rep")))
 
 
 def _rows(text: str) -> np.ndarray:

@@ -18,6 +18,8 @@ from twinstage.scene.color import linear_from_srgb
 
 UNITS = {"micron": 1e-6, "millimeter": 1e-3, "centimeter": 1e-2, "inch": 0.0254, "foot": 0.3048, "meter": 1.0}
 MAX_ITEMS = 100_000
+MAX_VISITS = 400_000
+"""Objects that the build may lead to, with or without a mesh."""
 MAX_DEPTH = 32
 _ROOT = "3D/3dmodel.model"
 
@@ -50,6 +52,8 @@ class _Reader:
         self.archive = Archive(file, data, "3MF")
         self.palettes: dict[tuple[str, str], list[int | np.ndarray]] = {}
         self.meshes: dict[tuple[str, str], int] = {}
+        self.objects: dict[str, dict[str | None, Element]] = {}
+        self.visits = 0
 
     def read(self) -> ThreeMf:
         root = self.model(self._start())
@@ -94,7 +98,10 @@ class _Reader:
             raise UserError(f"{self.file}: object {key} lies more than {MAX_DEPTH} deep")
         if len(self.out.placed) >= MAX_ITEMS:
             raise UserError(f"{self.file}: it builds more than {MAX_ITEMS:,} items")
-        found = next((o for o in self.model(part).iterfind("resources/object") if o.get("id") == key), None)
+        self.visits += 1
+        if self.visits > MAX_VISITS:
+            raise UserError(f"{self.file}: its build leads to more than {MAX_VISITS:,} objects")
+        found = self._object(part, key)
         if found is None:
             raise UserError(f"{self.file}: object {key!r} is missing")
         mesh = found.find("mesh")
@@ -109,6 +116,13 @@ class _Reader:
                 place @ self._matrix(component),
                 (*above, key),
             )
+
+    def _object(self, part: str, key: str) -> Element | None:
+        """The first object of a part with that number."""
+        if part not in self.objects:
+            rows = list(self.model(part).iterfind("resources/object"))
+            self.objects[part] = {row.get("id"): row for row in reversed(rows)}
+        return self.objects[part].get(key)
 
     def _matrix(self, element: Element) -> np.ndarray:
         text = element.get("transform")
@@ -134,7 +148,7 @@ class _Reader:
             index = np.array([(t.get("v1"), t.get("v2"), t.get("v3")) for t in triangles], np.int64).reshape(
                 -1, 3
             )
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise UserError(f"{self.file}: object {key} holds something else than numbers") from None
         if not len(index):
             return -1

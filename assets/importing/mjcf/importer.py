@@ -9,6 +9,7 @@ from twinstage.assets.importing.document import Document, Origin
 from twinstage.assets.importing.meshes.build import Builder
 from twinstage.assets.importing.meshes.files import read_bounded
 from twinstage.assets.importing.meshes.xml import parse_xml
+from twinstage.assets.importing.mjcf.files import check_files
 from twinstage.assets.importing.mjcf.tree import Tree
 from twinstage.assets.importing.registry import IMPORTERS, Importer
 from twinstage.assets.importing.source import Source
@@ -40,6 +41,7 @@ class MjcfImporter(Importer):
             raise UserError(
                 f"{source.path} is no model of MuJoCo: its root element is <{root.tag}>, and <mujoco> was expected"
             )
+        check_files(source)
         model, name = _compiled(source.path)
         builder = Builder()
         tree = Tree(model, builder)

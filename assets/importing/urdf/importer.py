@@ -45,6 +45,10 @@ class XacroImporter(UrdfImporter):
     """xacro. arguments: `name:=value` pairs, as on xacro's own command line."""
 
     extensions: ClassVar[tuple[str, ...]] = (".xacro",)
+    needs_wall: ClassVar[str] = (
+        "xacro files are programs, and this system cannot wall them in (it has no Landlock, see twinstage doctor); "
+        "expand it yourself if you trust it (xacro FILE > robot.urdf), and import that"
+    )
     kind: Literal["xacro"] = "xacro"  # type: ignore[assignment]
     arguments: str = ""
 

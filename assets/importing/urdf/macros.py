@@ -1,6 +1,7 @@
 """xacro -> URDF, by the package `xacro` (extra `robot`). Runs in the limited child alone, because xacro evaluates expressions.
 
 Packages come from the command line and from what lies beside the file; environment variables are not shown to the file.
+Expressions are evaluated by `expressions`, and `$(eval ...)`, whose evaluation xacro does not guard, is refused.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from xml.parsers.expat import ExpatError
 
+from twinstage.assets.importing.urdf.expressions import GUARD, HIDDEN, attribute_of, evaluate
 from twinstage.assets.importing.urdf.packages import unknown
 from twinstage.base.errors import UserError
 
@@ -24,7 +26,7 @@ def expand(file: Path, packages: Mapping[str, Path], arguments: Mapping[str, str
         ) from None
     told = StringIO()
     try:
-        with _shut(packages), redirect_stderr(told), redirect_stdout(told):
+        with _shut(xacro, packages), redirect_stderr(told), redirect_stdout(told):
             document = xacro.process_file(str(file), mappings=dict(arguments))
             text = str(document.toxml())
     except UserError as problem:
@@ -34,8 +36,10 @@ def expand(file: Path, packages: Mapping[str, Path], arguments: Mapping[str, str
     except RecursionError:
         raise UserError(f"{file}: its macros call themselves without end") from None
     except Exception as problem:  # xacro raises whatever an expression raises
-        inner = getattr(problem, "exc", None)
-        if isinstance(inner, UserError):
+        inner: Any = problem
+        while inner is not None and not isinstance(inner, UserError):
+            inner = getattr(inner, "exc", None)
+        if inner is not None:
             raise UserError(f"{_innermost(xacro, file)}: {inner}") from None
         reason = " ".join(_reason(problem).split())[:300]
         raise UserError(f"{_innermost(xacro, file)}: xacro cannot expand it: {reason}") from None
@@ -59,8 +63,8 @@ def _innermost(xacro: Any, file: Path) -> str:
 
 
 @contextmanager
-def _shut(packages: Mapping[str, Path]) -> Iterator[None]:
-    """xacro finds our packages and no environment."""
+def _shut(xacro: Any, packages: Mapping[str, Path]) -> Iterator[None]:
+    """xacro finds our packages and no environment, and evaluates as we do."""
     from xacro import substitution_args
 
     def find(name: str) -> str:
@@ -74,19 +78,37 @@ def _shut(packages: Mapping[str, Path]) -> Iterator[None]:
     def optenv(name: str, default: str = "") -> str:
         return default
 
-    ours = {"_eval_find": find, "_eval_env": env, "_eval_optenv": optenv}
-    before = {name: getattr(substitution_args, name) for name in ours}
-    table = dict(substitution_args._eval_dict)
+    def python(text: str, context: Any) -> str:
+        raise UserError(
+            f"it holds $(eval {text[:60]}), which imports do not evaluate; write ${{...}} instead"
+        )
+
+    ours = {
+        (substitution_args, "_eval_find"): find,
+        (substitution_args, "_eval_env"): env,
+        (substitution_args, "_eval_optenv"): optenv,
+        (substitution_args, "_eval"): python,
+        (xacro, "safe_eval"): evaluate,
+        (xacro, "_global_symbols"): _symbols(xacro),
+    }
+    before = {place: getattr(*place) for place in ours}
     try:
-        for name, function in ours.items():
-            setattr(substitution_args, name, function)
-        substitution_args._eval_dict.update(find=find, env=env, optenv=optenv)
+        for place, stand_in in ours.items():
+            setattr(*place, stand_in)
         yield
     finally:
-        for name, function in before.items():
-            setattr(substitution_args, name, function)
-        substitution_args._eval_dict.clear()
-        substitution_args._eval_dict.update(table)
+        for place, own in before.items():
+            setattr(*place, own)
+
+
+def _symbols(xacro: Any) -> dict[str, Any]:
+    """What expressions may name: xacro's own symbols but those that lead to the interpreter, and the guard of attributes."""
+    symbols: dict[str, Any] = xacro.create_global_symbols()
+    for name in HIDDEN:
+        symbols.pop(name, None)
+        dict.pop(symbols["python"], name, None)
+    symbols[GUARD] = attribute_of
+    return symbols
 
 
 def arguments_of(text: str) -> dict[str, str]:

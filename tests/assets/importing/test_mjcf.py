@@ -191,6 +191,80 @@ def test_broken_mjcf_is_one_sentence(
     assert "\n" not in str(told.value)
 
 
+SPHERE = '<mujoco><worldbody><geom size="1"/></worldbody></mujoco>'
+TETRAHEDRON = "v 0 0 0\nv 1 0 0\nv 0 1 0\nv 0 0 1\nf 1 3 2\nf 1 2 4\nf 2 3 4\nf 1 4 3\n"
+MESH = '<asset><mesh name="m" file="{}"/></asset><worldbody><geom type="mesh" mesh="m"/></worldbody>'
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '<include file="../out/x.xml"/>',
+        '<include file="sub/far.xml"/>',
+        '<include file="link/x.xml"/>',
+        '<asset><model name="m" file="../out/x.xml"/></asset>',
+        MESH.format("../out/x.obj"),
+        MESH.format("{out}/x.obj"),
+        MESH.format("link.obj"),
+        '<compiler meshdir="../out"/>' + MESH.format("x.obj"),
+        '<compiler assetdir="sub"/>' + MESH.format("../../out/x.obj"),
+        '<include file="sub/dir.xml"/>' + MESH.format("x.obj"),
+        '<compiler strippath="true" meshdir="{out}"/>' + MESH.format("a/b/x.obj"),
+        '<asset><texture name="t" type="cube" fileright="../out/x.png"/></asset>',
+    ],
+)
+def test_mjcf_names_no_file_outside(tmp_path: Path, read: Callable[..., Document], body: str) -> None:
+    """Also where no kernel's wall stands: these are read in this process, and MuJoCo would open them."""
+    home, out = tmp_path / "home", tmp_path / "out"
+    (home / "sub").mkdir(parents=True)
+    out.mkdir()
+    (out / "x.xml").write_text(SPHERE)
+    (out / "x.obj").write_text(TETRAHEDRON)
+    (out / "x.png").write_bytes(b"no picture")
+    (home / "sub/far.xml").write_text('<mujoco><include file="../../out/x.xml"/></mujoco>')
+    (home / "sub/dir.xml").write_text('<mujoco><compiler meshdir="../out"/></mujoco>')
+    (home / "link").symlink_to(out)
+    (home / "link.obj").symlink_to(out / "x.obj")
+    (home / "r.xml").write_text(f"<mujoco>{body}</mujoco>".replace("{out}", str(out)))
+    with pytest.raises(UserError, match="which lies outside the file's own folder") as told:
+        read(home / "r.xml")
+    assert "\n" not in str(told.value)
+    if "texture" not in body:
+        read(home / "r.xml", roots=(tmp_path,))
+
+
+def test_mjcf_reads_its_own_files(tmp_path: Path, read: Callable[..., Document]) -> None:
+    for folder in ("parts/meshes", "parts/more"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "parts/meshes/x.obj").write_text(TETRAHEDRON)
+    (tmp_path / "parts/asset.xml").write_text(f"<mujoco>{MESH.format('../meshes/x.obj')}</mujoco>")
+    (tmp_path / "r.xml").write_text(
+        '<mujoco><compiler meshdir="parts/more"/><include file="parts/asset.xml"/></mujoco>'
+    )
+    assert len(read(tmp_path / "r.xml").geometry) == 1
+
+
+@pytest.mark.parametrize("where", ["{}<mujoco>", "<mujoco>{}"])
+def test_mjcf_has_no_document_type(tmp_path: Path, read: Callable[..., Document], where: str) -> None:
+    """Two parsers read it differently: what is a text for one is an element for the other."""
+    kind = "<!DOCTYPE mujoco [<!ENTITY a \"><include file='/nowhere/x.xml'/>\">]>"
+    (tmp_path / "r.xml").write_text(SPHERE.replace("<mujoco>", where.format(kind)))
+    with pytest.raises(UserError, match=r"has a document type|no valid XML"):
+        read(tmp_path / "r.xml")
+
+
+def test_mjcf_is_utf_8(tmp_path: Path, read: Callable[..., Document]) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "é.xml").write_text(SPHERE)
+    text = '<?xml version="1.0" encoding="latin-1"?><mujoco><include file="../é.xml"/></mujoco>'
+    (tmp_path / "home/r.xml").write_bytes(text.encode())
+    with pytest.raises(UserError, match="save it in UTF-8"):
+        read(tmp_path / "home/r.xml")
+    (tmp_path / "home/r.xml").write_bytes(text.replace("latin-1", "utf-8").encode())
+    with pytest.raises(UserError, match="which lies outside the file's own folder"):
+        read(tmp_path / "home/r.xml")
+
+
 def test_other_xml(tmp_path: Path, read: Callable[..., Document]) -> None:
     (tmp_path / "x.xml").write_text("<svg/>")
     with pytest.raises(UserError, match="its root element is <svg>"):

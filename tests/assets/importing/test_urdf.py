@@ -275,6 +275,67 @@ def test_xacro_arguments_and_mistakes(tmp_path: Path, read: Read, monkeypatch: p
         assert "\n" not in str(told.value)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "${[x.__class__.__base__.__subclasses__() for x in [()]]}",
+        "${(lambda: ().__class__)()}",
+        "${(str(dict())[0] + '0.__class__' + str(dict())[1]).format(1)}",
+        "${list(map(str.format, [str(dict())[0] + '0.__class__' + str(dict())[1]], [1]))}",
+        "${list(map(str.format_map, ['a'], [dict(a=1)]))}",
+        "${[g.gi_frame.f_back for g in [(1 for x in [1])]][0]}",
+        "${python.vars(xacro)}",
+        "${python['type'](1)}",
+        "${python.get('vars')(xacro)}",
+        "${xacro.load_yaml.__globals__}",
+        "${sin.__self__}",
+        "${[0 for python['len'] in [1]]}",
+        "${(lambda __x: __x)(1)}",
+        "${__builtins__}",
+        "${[(yield 1) for x in [1]]}",
+    ],
+)
+def test_xacro_reaches_nothing_of_the_interpreter(tmp_path: Path, read: Read, text: str) -> None:
+    """As a value, as the default of a property that another expression uses, and in a file of YAML."""
+    text = text.replace("'", "&quot;")
+    held = f'<xacro:property name="p" value="{text}"/>'.replace("{", "{{").replace("}", "}}")
+    for body in (XACRO.format(text), XACRO.format("${p}").replace("<link", held.format() + "<link")):
+        (tmp_path / "x.xacro").write_text(body)
+        with pytest.raises(
+            UserError, match=r"which imports do not evaluate|is not defined|it: ('type' when|'NoneType')"
+        ):
+            read(tmp_path / "x.xacro")
+    (tmp_path / "x.yaml").write_text("a: !degrees " + text[2:-1].replace("&quot;", '"'))
+    (tmp_path / "x.xacro").write_text(XACRO.format("${xacro.load_yaml('x.yaml')['a']}"))
+    with pytest.raises(UserError):
+        read(tmp_path / "x.xacro")
+
+
+def test_xacro_eval_says_what_to_write(tmp_path: Path, read: Read) -> None:
+    for text in ("$(eval open('/etc/passwd'))", "$(eval 1+1)"):
+        (tmp_path / "x.xacro").write_text(XACRO.format("").replace("$(arg size)", text))
+        with pytest.raises(UserError, match=r"x\.xacro: it holds \$\(eval .*write \$\{\.\.\.\} instead"):
+            read(tmp_path / "x.xacro")
+
+
+def test_xacro_expressions_that_robots_use(tmp_path: Path, read: Read) -> None:
+    (tmp_path / "x.yaml").write_text("limits: {max: !degrees 180, items: [1, 2]}\nname: Left\n")
+    config = "<xacro:property name='c' value='${xacro.load_yaml(&quot;x.yaml&quot;)}'/>"
+    for text, value in (
+        ("${c.limits.max}", np.pi),
+        ("${c['limits'].get('max')}", np.pi),
+        ("${sum_ if False else len([k for k in c.limits.keys()])}", 2),
+        ("${max(map(lambda x: x * math.pi, [1, 2]))}", 2 * np.pi),
+        ("${len(c.name.lower().replace('le', '').split(','))}", 1),
+        ("${python.sum([i for i in python.range(4)])}", 6),
+        ("${python.round(radians(180) + (1.5).real)}", 5),
+        ("${(x := 3) + x}", 6),
+        ("${len(str.upper('ab'))}", 2),
+    ):
+        (tmp_path / "x.xacro").write_text(XACRO.format(text).replace("<link", config + "<link"))
+        assert read(tmp_path / "x.xacro").geometry[0].size[2] == pytest.approx(value), text  # type: ignore[union-attr]
+
+
 def test_packages_beside_the_file(tmp_path: Path, imported: Callable[..., tuple[Path, Any]]) -> None:
     """A mesh of a neighbouring package is reached through the door, and a folder beside that is no package is not."""
     for name in ("arm_support", "arm_meshes", "secrets"):

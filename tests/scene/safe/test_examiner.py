@@ -151,6 +151,43 @@ def test_the_wall_stops_reading_writing_and_the_network(walled: Examiner, tmp_pa
         assert "PermissionError" in done.message
 
 
+@pytest.mark.parametrize("fork", [True, False])
+def test_a_task_that_needs_the_wall_is_refused_without(fork: bool) -> None:
+    if fork and not sys.platform.startswith("linux"):
+        pytest.skip("forks are used on Linux alone")
+    sys.path.insert(0, str(Path(__file__).parent))
+    try:
+        with Examiner(fork=fork, landlock=False) as made:
+            done = ask(made, "number", needs_wall="no wall here")
+            assert (done.outcome, done.message) == ("refused", "no wall here")
+            assert ask(made, "number", needs_wall="").outcome == "ok"
+    finally:
+        sys.path.remove(str(Path(__file__).parent))
+
+
+def test_a_task_that_needs_the_wall_is_done_behind_it(walled: Examiner) -> None:
+    assert ask(walled, "number", needs_wall="no wall here").outcome == "ok"
+
+
+def environ(request: dict[str, Any]) -> dict[str, Any]:
+    return {"own": sorted(os.environ), "kernel": Path("/proc/self/environ").read_bytes().decode()}
+
+
+def test_the_child_knows_no_secrets_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("TWINSTAGE_TOKEN", "AWS_SECRET_ACCESS_KEY", "PXR_TEST_KEPT", "LC_TEST_KEPT"):
+        monkeypatch.setenv(name, "open sesame" if "KEPT" not in name else "kept")
+    sys.path.insert(0, str(Path(__file__).parent))
+    try:
+        with Examiner() as made:
+            done = ask(made, "environ")
+    finally:
+        sys.path.remove(str(Path(__file__).parent))
+    assert done.outcome == "ok", done
+    assert {"PATH", "PYTHONPATH", "PXR_TEST_KEPT", "LC_TEST_KEPT"} <= set(done.answer["own"])
+    assert "sesame" not in done.answer["kernel"]
+    assert not {"TWINSTAGE_TOKEN", "AWS_SECRET_ACCESS_KEY"} & set(done.answer["own"])
+
+
 def test_what_holds_here_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     assert str(landlock.available() or "no Landlock") in landlock.describe()
     monkeypatch.setattr(landlock, "available", lambda: 0)

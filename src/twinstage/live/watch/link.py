@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from twinstage.live.watch.messages import Begin, Told, read_frame, to_bytes
+from twinstage.scene.safe.examiner import kept_environment
 
 log = logging.getLogger("twinstage.watch")
 
@@ -37,7 +38,7 @@ class ChildLink:
         self._stage = begin.source.stage
         self._until: float | None = None
         """When a reading that goes on has to be done."""
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+        environment = {**kept_environment(), "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
         environment |= {"OPENBLAS_NUM_THREADS": "1", "PXR_USDC_EMIT_DEPRECATION_WARNINGS": "0"}
         self._child = subprocess.Popen(
             [sys.executable, "-m", "twinstage.live.watch.child"],
