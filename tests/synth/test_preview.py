@@ -224,7 +224,7 @@ def test_the_state_is_that_of_the_recipe_as_it_was_given(
 
 def test_pictures_beyond_all_measure_are_refused(recipe: Path) -> None:
     one = PreviewDesk(recipe, ["resolution=[16384, 16384]"])
-    with pytest.raises(UserError, match="16384 x 16384 pixels; .* ask for a smaller width"):
+    with pytest.raises(UserError, match=r"16384 x 16384 pixels; .* ask for a smaller width"):
         one.frame(frame_ask(0))
     assert one.frame(frame_ask(0, width=32)).views[0].width == 32
     one.close()
