@@ -56,7 +56,11 @@ def read_pixels(path: Path, mode: str | None = None) -> np.ndarray:
     """A PNG's values."""
     from PIL import Image
 
-    with Image.open(path) as image:
+    try:
+        opened = Image.open(path, formats=("PNG",))
+    except Image.DecompressionBombError as error:
+        raise ValueError(str(error)) from None
+    with opened as image:
         image.load()
         if mode is not None and image.mode != mode:
             raise ValueError(f"its pixels are {image.mode}, expected {mode}")

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from twinstage.base.errors import UserError
+from twinstage.render.picture import exr_bytes
 from twinstage.synth.browse.classes import class_figures
 from twinstage.synth.browse.columns import Columns, columns_of
 from twinstage.synth.browse.facets import Facets
@@ -210,6 +211,73 @@ def test_pictures_to_look_at(yard_dataset: Path, tmp_path: Path) -> None:
     bad.write_bytes(b"\x89PNG\r\n\x1a\nrest")
     with pytest.raises(UserError, match="is no picture that can be read"):
         thumbnail(bad, 96)
+
+
+EPS = b"""%!PS-Adobe-3.0 EPSF-3.0
+%%BoundingBox: 0 0 8 8
+%%EndComments
+showpage
+%%EOF
+"""
+
+
+def test_a_picture_is_what_its_name_says(
+    yard_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pillow has a reader for PostScript, which runs a program of its own."""
+    from PIL import EpsImagePlugin
+
+    from twinstage.synth.contact_sheet import contact_sheet
+    from twinstage.synth.dataset import Dataset
+    from twinstage.synth.report import report_html
+    from twinstage.synth.verify.formats.folder import Folder, image_pixels
+    from twinstage.synth.verify.pictures import read_pixels
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise AssertionError("PostScript is read")
+
+    monkeypatch.setattr(EpsImagePlugin.EpsImageFile, "__init__", refuse)
+    root = tmp_path / "d"
+    shutil.copytree(yard_dataset, root)
+    names = [p for p in (root / "images").glob("*_rgb.png")]
+    for path in [*names, root / "contact_sheet.png"]:
+        path.write_bytes(EPS)
+    with pytest.raises(UserError, match="is no picture that can be read"):
+        thumbnail(names[0], 96)
+    with pytest.raises(UserError, match="is no picture that can be read"):
+        shown(names[0])
+    with pytest.raises(OSError, match="cannot identify"):
+        read_pixels(names[0])
+    with pytest.raises(ValueError, match="is no readable image"):
+        image_pixels(EPS)
+    with pytest.raises(ValueError, match="is no readable image"):
+        Folder(root).image_size("contact_sheet.png")
+    assert "rgb.broken" in {finding.code for finding in verify_frame(root, 0).findings}
+    dataset = Dataset(root)
+    for call in (lambda: contact_sheet(dataset), lambda: report_html(dataset, None)):
+        with pytest.raises(OSError, match="cannot identify"):  # `write_report` makes a sentence of it
+            call()
+
+
+def test_pictures_that_cost_much_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from twinstage.synth.browse import pictures
+
+    assert pictures.MOST_COLORED == 1 << 24
+    monkeypatch.setattr(pictures, "MOST_COLORED", 100)
+    depth, ids, plain = (tmp_path / f"000000_Eye_{name}.png" for name in ("depth", "instance", "rgb"))
+    Image.fromarray(np.zeros((11, 10), np.uint16)).save(depth)
+    Image.fromarray(np.zeros((11, 10), np.uint8)).save(ids)
+    Image.fromarray(np.zeros((11, 10, 3), np.uint8)).save(plain)
+    (tmp_path / "000000_Eye_depth.exr").write_bytes(exr_bytes({"Z": np.zeros((11, 10), np.float32)}))
+    for path in (depth, ids, tmp_path / "000000_Eye_depth.exr"):
+        with pytest.raises(UserError, match=f"{path.name} has more pixels than can be shown"):
+            shown(path)
+    assert shown(plain)
+    Image.fromarray(np.zeros((1, 1 << 17), np.uint8).T).save(plain)
+    assert len(thumbnail(plain, 96)) > 100
+    Image.fromarray(np.zeros((3, 3, 4), np.uint8)).save(ids)
+    with pytest.raises(UserError, match="is no picture that can be read"):
+        shown(ids)
 
 
 def test_the_judge_of_one_frame(yard_dataset: Path, tmp_path: Path) -> None:
