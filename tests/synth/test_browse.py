@@ -213,6 +213,55 @@ def test_pictures_to_look_at(yard_dataset: Path, tmp_path: Path) -> None:
         thumbnail(bad, 96)
 
 
+def test_links_and_names_that_lead_out_are_not_read(
+    yard_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from twinstage.live.api.browse import BrowseDesk
+    from twinstage.live.api.datasets import DatasetShelf
+    from twinstage.sync.api.browse import FrameAsk, SummaryAsk
+    from twinstage.synth.verify import pictures
+
+    root, out = tmp_path / "shelf/d", tmp_path / "out"
+    shutil.copytree(yard_dataset, root)
+    out.mkdir()
+    (out / "secret.json").write_text(json.dumps({"classes": [{"name": "secret"}], "token": "hidden"}))
+    (root / "labels.json").unlink()
+    (root / "labels.json").symlink_to(out / "secret.json")
+    desk = BrowseDesk(DatasetShelf(tmp_path / "shelf"))
+    told = desk.describe(SummaryAsk(dataset="d"))
+    assert told.labels == {} and "secret" not in {one.name for one in told.classes}
+    said = "\n".join(f.message for f in desk.findings(FrameAsk(dataset="d", frame=0)).findings)
+    assert "labels.json leads out of the dataset" in said and "secret" not in said
+
+    # Pictures and models that a record names elsewhere.
+    (root / "labels.json").unlink()
+    shutil.copy(yard_dataset / "labels.json", root)
+    shutil.copy(yard_dataset / "images/000000_Front_rgb.png", out / "a.png")
+    read: list[Path] = []
+    before = pictures.read_pixels
+    monkeypatch.setattr(
+        pictures, "read_pixels", lambda path, mode=None: read.append(path) or before(path, mode)
+    )
+    path = root / "records/000000.json"
+    text = path.read_text()
+    for name in ("../../out/a.png", str(out / "a.png"), "images/../../../out/a.png", "a\0b"):
+        record = json.loads(text)
+        record["cameras"][0]["images"]["rgb"] = name
+        path.write_text(json.dumps(record))
+        assert "image.missing" in {finding.code for finding in verify_frame(root, 0).findings}
+    assert read and all(one.resolve().is_relative_to(root) for one in read)
+
+    # The record itself, and one that nests too deeply.
+    path.unlink()
+    path.symlink_to(out / "record.json")
+    (out / "record.json").write_text(text)
+    said = "\n".join(f.message for f in verify_frame(root, 0).findings)
+    assert "records/000000.json leads out of the dataset" in said
+    path.unlink()
+    path.write_text('{"a":' * 100_000)
+    assert "nested too deeply" in verify_frame(root, 0).findings[0].message
+
+
 EPS = b"""%!PS-Adobe-3.0 EPSF-3.0
 %%BoundingBox: 0 0 8 8
 %%EndComments

@@ -96,9 +96,10 @@ class Kept(Generic[T]):
 class Indexed:
     """A dataset's columns, and what follows from them alone."""
 
-    def __init__(self, root: Path, version: str) -> None:
+    def __init__(self, root: Path, version: str, labels: Path | None) -> None:
+        """`labels`: where labels.json is, if it is there."""
         self.root, self.version = root, version
-        self.labels = _object(root / "labels.json")
+        self.labels = {} if labels is None else _object(labels)
         self.columns: Columns = columns_of(rows_of(root), self.labels)
         self.spread = Spread(self.columns)
 
@@ -252,7 +253,12 @@ class BrowseDesk:
         root = self._shelf.folder(name)
         told = self._shelf.file(name, "manifest.json").stat()
         version = f"{told.st_mtime_ns:x}{told.st_size:x}"
-        return self._indexed.get((name, version), lambda: Indexed(root, version))
+
+        def made() -> Indexed:
+            there = self._shelf.has(name, "labels.json")
+            return Indexed(root, version, self._shelf.file(name, "labels.json") if there else None)
+
+        return self._indexed.get((name, version), made)
 
     def _find(self, one: Indexed, query: str, sort: str = "frame", falling: bool = False) -> Found:
         key = str(one.root), one.version, " ".join(query.split()), sort, falling
