@@ -1,13 +1,18 @@
 """What a query finds is what a plain loop over the records finds; histograms add up; the judge of one frame sees its faults."""
 
+import fnmatch
 import json
+import re
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from twinstage.base.errors import UserError
@@ -17,7 +22,7 @@ from twinstage.synth.browse.columns import Columns, columns_of
 from twinstage.synth.browse.facets import Facets
 from twinstage.synth.browse.find import find
 from twinstage.synth.browse.pictures import shown, thumbnail
-from twinstage.synth.browse.query import parse
+from twinstage.synth.browse.query import parse, word_matcher
 from twinstage.synth.browse.stored import rows_of
 from twinstage.synth.verify.single import verify_frame
 
@@ -211,6 +216,112 @@ def test_pictures_to_look_at(yard_dataset: Path, tmp_path: Path) -> None:
     bad.write_bytes(b"\x89PNG\r\n\x1a\nrest")
     with pytest.raises(UserError, match="is no picture that can be read"):
         thumbnail(bad, 96)
+
+
+ODD: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "frame": lambda r: r.update(frame=10**19),
+    "frame of any length": lambda r: r.update(frame=10**400),
+    "negative frame": lambda r: r.update(frame=-1),
+    "id": lambda r: r["cameras"][0]["objects"][0].update(instance_id=1 << 64),
+    "pixels": lambda r: r["cameras"][0]["objects"][0].update(visible_px=1 << 63),
+    "total": lambda r: r["cameras"][0]["objects"][0].update(amodal_px_total=-(10**400)),
+    "resolution": lambda r: r["cameras"][0].update(resolution=[10**19, 1]),
+    "pose": lambda r: r["cameras"][0].update(world_from_camera=[[0, 0, 0, 1e300]] * 3),
+    "box": lambda r: r["cameras"][0]["objects"][0].update(bbox_visible=[0, 0, 1e300, 1e300]),
+    "occlusion": lambda r: r["cameras"][0]["objects"][0].update(occlusion=10**400),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_an_odd_record_is_left_out_and_the_rest_is_there(
+    yard_dataset: Path, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "records").mkdir()
+    for path in (yard_dataset / "records").glob("*.json"):
+        shutil.copy(path, tmp_path / "records")
+    odd = tmp_path / "records/000001.json"
+    record = json.loads(odd.read_text())
+    ODD[name](record)
+    odd.write_text(json.dumps(record))
+    columns = columns_of(rows_of(tmp_path), json.loads((yard_dataset / "labels.json").read_text()))
+    assert columns.unreadable == ["000001.json"] and columns.frame.tolist() == [0, 2]
+    assert len(find(columns, "").pictures) == 4 and Facets(columns).of(find(columns, "class:box"))
+
+
+def test_odd_draws_are_left_out(yard_dataset: Path, tmp_path: Path) -> None:
+    (tmp_path / "records").mkdir()
+    record = json.loads((yard_dataset / "records/000001.json").read_text())
+    deep: Any = 1.5
+    for _ in range(300):
+        deep = [deep]
+    record["draws"] = {
+        "a": {"huge": 10**400, "large": 1e308, "deep": deep, "plain": [1, [2, "x"]], "none": None}
+    }
+    (tmp_path / "records/000001.json").write_text(json.dumps(record))
+    columns = columns_of(rows_of(tmp_path), {})
+    assert set(columns.draws) == {"a.plain", "a.plain (word)"} and columns.unreadable == []
+    assert columns.draws["a.plain"].value.tolist() == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        {"classes": None},
+        {"classes": 3, "accept": 4},
+        {"classes": [{"name": None}, 7, {}]},
+        {"accept": {"min_visible_px": "x", "min_visibility": [1]}},
+        {"accept": {"min_visible_px": None, "min_visibility": True}},
+        {"accept": {"min_visible_px": float("nan"), "min_visibility": 10**400}},
+    ],
+)
+def test_odd_labels_are_read_as_far_as_they_go(yard_dataset: Path, labels: dict[str, Any]) -> None:
+    columns = columns_of(rows_of(yard_dataset), labels)
+    assert len(columns.frame) == 3 and columns.annotated.any() and class_figures(columns)
+
+
+@pytest.mark.timeout(20)
+def test_stars_cost_no_more_than_the_text_is_long() -> None:
+    for word, text, right in (
+        ("a*b", "ab", True),
+        ("a*b", "axxb", True),
+        ("a*b", "a", False),
+        ("a*a", "a", False),
+        ("*", "", True),
+        ("", "", True),
+        ("", "x", False),
+        ("abc", "abc", True),
+        ("abc", "abcd", False),
+        ("*b*", "abc", True),
+        ("a*b*c", "abbc", True),
+        ("a*bc*bcd", "abcd", False),
+        ("a*bc*bcd", "abcbcd", True),
+        ("a.*c", "a.\nc", True),
+        ("a.*c", "abbc", False),
+        ("a**b", "axb", True),
+    ):
+        assert word_matcher(word)(text) is right, (word, text)
+    with pytest.raises(UserError, match="more than three stars"):
+        word_matcher("a*b*c*d*e")
+    began = time.perf_counter()
+    assert not word_matcher("*a*a*ab")("a" * 2_000_000)
+    assert time.perf_counter() - began < 2
+
+
+@given(
+    st.text("ab*", max_size=8).filter(lambda word: re.sub(r"\*+", "*", word).count("*") < 4),
+    st.text("ab", max_size=9),
+)
+def test_words_with_stars_mean_what_they_mean_elsewhere(word: str, text: str) -> None:
+    assert word_matcher(word)(text) is fnmatch.fnmatchcase(text, word)
+
+
+def test_long_names_are_cut(yard_dataset: Path, tmp_path: Path) -> None:
+    (tmp_path / "records").mkdir()
+    record = json.loads((yard_dataset / "records/000001.json").read_text())
+    record["cameras"][0]["objects"][0] |= {"prim_path": "/" + "p" * 5000, "class": "k" * 5000}
+    (tmp_path / "records/000001.json").write_text(json.dumps(record))
+    columns = columns_of(rows_of(tmp_path), {"classes": [{"name": "c" * 5000}]})
+    assert {max(map(len, columns.names[name])) for name in ("label", "path")} == {1000}
 
 
 def test_links_and_names_that_lead_out_are_not_read(

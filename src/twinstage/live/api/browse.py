@@ -3,7 +3,6 @@
 Touches files. Methods run on any thread.
 """
 
-import json
 import math
 import shlex
 import threading
@@ -11,6 +10,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import Any, Generic, TypeVar
+
+import msgspec
 
 from twinstage.live.api.datasets import DatasetShelf
 from twinstage.sync.api.browse import (
@@ -320,7 +321,7 @@ def _object(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > 4 << 20:
             return {}
-        data = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
+        data = msgspec.json.decode(path.read_bytes())
+    except (OSError, ValueError, RecursionError, msgspec.MsgspecError):
         return {}
     return data if isinstance(data, dict) else {}
