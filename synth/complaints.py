@@ -6,7 +6,8 @@ from typing import Any
 
 from twinstage.base.errors import did_you_mean
 
-_LONGEST = 40
+_LONGEST, _MOST, _DEEPEST = 40, 14, 3
+"""Letters of a quotation; items of a list (14 fill it) and lists within lists that are looked at for one."""
 
 
 def sentence(error: Mapping[str, Any]) -> str:
@@ -82,15 +83,27 @@ def _length(kind: str, context: Mapping[str, Any]) -> str:
 
 def shown(value: Any) -> str:
     """A value as a message quotes it."""
-    text = repr(value) if isinstance(value, str) else "nothing" if value is None else _plain(value)
+    return _cut(_told(value, _DEEPEST))
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
 
 
-def _plain(value: Any) -> str:
+def _told(value: Any, deeper: int) -> str:
+    if isinstance(value, str):
+        return repr(value)
+    if value is None:
+        return "nothing"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, dict):
         return "a mapping"
     if isinstance(value, list | tuple):
-        return "[" + ", ".join(shown(item) for item in value) + "]"
+        if not deeper:
+            return "[...]"
+        # No more than what is quoted is looked at: with YAML's aliases a list may stand for more than can be counted.
+        return "[" + ", ".join(_cut(_told(item, deeper - 1)) for item in value[:_MOST]) + "]"
+    if isinstance(value, int) and value.bit_length() > 3322:
+        return "a number of more than 1000 digits"
     return str(value)

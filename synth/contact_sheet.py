@@ -98,7 +98,7 @@ def _picture(dataset: Dataset, camera: dict[str, Any]) -> Any:
     from PIL import Image
 
     if "rgb" in camera["images"]:
-        with Image.open(dataset.root / camera["images"]["rgb"]) as image:
+        with Image.open(dataset.root / camera["images"]["rgb"], formats=("PNG",)) as image:
             return image.convert("RGB")
     return Image.new("RGB", tuple(camera["resolution"]), (70, 76, 84))
 

@@ -12,7 +12,7 @@ import yaml
 
 from twinstage.base.errors import UserError, did_you_mean
 from twinstage.synth.distributions.shorthand import full_form
-from twinstage.synth.yaml_file import Spot
+from twinstage.synth.yaml_file import Spot, TooManyError, read_value
 
 LISTS = ("randomize", "cameras", "sensors", "lights", "export")
 """Fields whose items may be named without them."""
@@ -60,9 +60,11 @@ def overridden(
 
 def _parsed(text: str, value: str, key: str) -> Any:
     try:
-        parsed = yaml.safe_load(value)
+        parsed = read_value(value)
     except (yaml.YAMLError, ValueError, RecursionError):
         raise UserError(f"--set {text!r}: {value!r} is not a YAML value") from None
+    except TooManyError as error:
+        raise UserError(f"--set {text[:80]!r}: {error}") from None
     # A kind is a word, also where YAML reads it as something else: `engine.kind=null`.
     return value.strip() if key == "kind" and not isinstance(parsed, str) else parsed
 

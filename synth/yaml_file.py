@@ -77,10 +77,10 @@ def _read_one(path: Path) -> tuple[dict[str, Any], Spot]:
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read ({type(error).__name__})") from None
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        if node is not None and _values(node, {}) > MAX_VALUES:
-            raise UserError(f"{path.name}: its aliases stand for more than {MAX_VALUES} values")
+        node = _composed(text)
         data = yaml.safe_load(text)
+    except TooManyError as error:
+        raise UserError(f"{path.name}: {error}") from None
     except yaml.YAMLError as error:
         raise UserError(_unreadable(path.name, error)) from None
     except (ValueError, RecursionError) as error:  # a date that is none, an endless nesting
@@ -89,6 +89,23 @@ def _read_one(path: Path) -> tuple[dict[str, Any], Spot]:
         raise UserError(f"{path.name}: expected a mapping of fields at the top")
     _refuse_twice(node, (), path.name, set())
     return data, _spot(node, path.name, node.start_mark.line)
+
+
+class TooManyError(Exception):
+    """Aliases that stand for more values than are read; the text is a sentence's end."""
+
+
+def read_value(text: str) -> Any:
+    """What a text holds as YAML. Raises what `yaml` raises, ValueError, RecursionError and TooManyError."""
+    _composed(text)
+    return yaml.safe_load(text)
+
+
+def _composed(text: str) -> yaml.Node | None:
+    node: yaml.Node | None = yaml.compose(text, Loader=yaml.SafeLoader)
+    if node is not None and _values(node, {}) > MAX_VALUES:
+        raise TooManyError(f"its aliases stand for more than {MAX_VALUES} values")
+    return node
 
 
 def _unreadable(name: str, error: yaml.YAMLError) -> str:

@@ -10,7 +10,7 @@ Set = Annotated[str, Field(min_length=3, max_length=2000)]
 Sets = Annotated[tuple[Set, ...], Field(max_length=200)]
 _SET = Field(
     (),
-    description="A change of the recipe, as `--set` has it; as often as needed.",
+    description="A change of a range, as `--set` has it; as often as needed.",
     examples=[["lamps.intensity=[1, 2]"]],
 )
 CameraName = Annotated[str, Field(max_length=200, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", examples=["front"])]

@@ -18,9 +18,15 @@ MOST_DRAWS = 400
 MOST_WORDS = 1000
 """Different words of a drawn field; beyond it the field is no choice but a text."""
 
+LONGEST_NAME = 1000
+"""Letters of a name that are kept."""
+_LARGEST = 1e300
+_DEEPEST = 8
+"""Lists within lists of a drawn value."""
+
 
 class Words:
-    """Strings as numbers, in the order in which they came."""
+    """Strings as numbers, in the order in which they came; long ones are cut."""
 
     def __init__(self) -> None:
         self.names: list[str] = []
@@ -28,6 +34,7 @@ class Words:
 
     def code(self, name: str) -> int:
         """The number of that string."""
+        name = name[:LONGEST_NAME]
         place = self._places.get(name)
         if place is None:
             place = self._places[name] = len(self.names)
@@ -116,7 +123,8 @@ class _Texts:
 
 class _Building:
     def __init__(self, accept: dict[str, Any], classes: Iterable[str]) -> None:
-        self.accept = accept
+        self.least = _number(accept.get("min_visible_px"), 1)
+        self.share = _number(accept.get("min_visibility"), 0)
         self.split, self.stage, self.rule, self.camera, self.path = (Words() for _ in range(5))
         self.label = Words()
         for name in classes:
@@ -165,7 +173,7 @@ class _Building:
             else [0.0] * 3
         )
         ints, floats = self.ints, self.floats
-        least, share = self.accept.get("min_visible_px", 1), self.accept.get("min_visibility", 0)
+        least, share = self.least, self.share
         for item in camera.objects:
             total, seen = item.amodal_px_total, item.visible_px
             ints["picture"].append(place)
@@ -245,7 +253,10 @@ _FLOATS = ("occlusion", "truncation", "side", "distance", "box")
 
 def columns_of(rows: Iterable[tuple[str, Row | None]], labels: dict[str, Any]) -> Columns:
     """The columns of records. `labels`: what labels.json says."""
-    classes = [str(c.get("name", "")) for c in labels.get("classes", ()) if isinstance(c, dict)]
+    listed = labels.get("classes")
+    classes = [
+        str(c.get("name", "")) for c in (listed if isinstance(listed, list) else ()) if isinstance(c, dict)
+    ]
     accept = labels.get("accept")
     building, unreadable = _Building(accept if isinstance(accept, dict) else {}, classes), list[str]()
     for name, row in rows:
@@ -262,15 +273,22 @@ def plain_field(name: str) -> str:
     return what + (about[-2:] if space and about[-2:] in (".x", ".y", ".z") else "")
 
 
-def _flat(value: Any) -> Iterator[float | bool | str]:
+def _number(value: Any, otherwise: float) -> float:
+    """What labels.json says where that is a number."""
+    usable = isinstance(value, int | float) and not isinstance(value, bool) and -_LARGEST < value < _LARGEST
+    return value if usable else otherwise
+
+
+def _flat(value: Any, deeper: int = _DEEPEST) -> Iterator[float | bool | str]:
+    """Its values one by one; those that are no numbers to work with, or lie too deep, are left out."""
     if isinstance(value, bool | str):
         yield value
     elif isinstance(value, int | float):
-        if math.isfinite(value):
+        if -_LARGEST < value < _LARGEST:
             yield float(value)
-    elif isinstance(value, list | dict):
+    elif isinstance(value, list | dict) and deeper:
         for item in value.values() if isinstance(value, dict) else value:
-            yield from _flat(item)
+            yield from _flat(item, deeper - 1)
 
 
 def _distance(corners: list[tuple[float, float, float]], eye: list[float]) -> float:

@@ -142,17 +142,15 @@ def _anywhere(columns: Columns, term: Term, objects: np.ndarray) -> np.ndarray:
     """Pictures whose objects, or whose frame's drawn words, have that in them."""
     word = word_matcher(f"*{term.words[0]}*")
     names = columns.names
-    labels, paths = (
-        np.array([bool(word.fullmatch(n.lower())) for n in names[k]], bool) for k in ("label", "path")
-    )
+    labels, paths = (np.array([word(n.lower()) for n in names[k]], bool) for k in ("label", "path"))
     out = np.zeros(len(columns.of), bool)
     if len(columns.label):
         out[columns.picture[objects & (labels[columns.label] | paths[columns.path])]] = True
     for draw in columns.draws.values():
         if draw.words:
-            hits = np.array([bool(word.fullmatch(n.lower())) for n in draw.words], bool)
+            hits = np.array([word(n.lower()) for n in draw.words], bool)
             out |= _frames_of(columns, draw, hits[draw.value])[columns.of]
-    rejected = np.array([bool(word.fullmatch(reason.lower())) for reason in columns.reason], bool)
+    rejected = np.array([word(reason.lower()) for reason in columns.reason], bool)
     out |= rejected[columns.of]
     return ~out if term.negated else out
 
@@ -184,7 +182,7 @@ def _words(codes: np.ndarray, names: Sequence[str], term: Term) -> np.ndarray:
             f"{term.text!r}: {term.field} is a word; expected such as {term.field}:{(*names, 'word')[0]}"
         )
     matchers = [word_matcher(word) for word in term.words]
-    hits = np.array([any(m.fullmatch(name.lower()) for m in matchers) for name in names] + [False], bool)
+    hits = np.array([any(m(name.lower()) for m in matchers) for name in names] + [False], bool)
     out: np.ndarray = hits[codes]  # -1, none, is the last
     return ~out if term.negated else out
 

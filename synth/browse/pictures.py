@@ -15,9 +15,14 @@ from twinstage.synth.contact_sheet import PALETTE
 
 MOST_PIXELS = 1 << 26
 """Larger pictures are refused."""
+MOST_COLORED = 1 << 24
+"""The same where numbers become colours, which takes some 60 bytes a pixel."""
 MOST_FILE = 1 << 30
 WIDTHS = (96, 160, 240, 320, 480)
 """Widths that thumbnails come in [px]."""
+
+_TALLEST = 4096
+"""Pixels of a thumbnail from top to bottom."""
 
 _VIRIDIS = np.array(
     [
@@ -35,7 +40,9 @@ def thumbnail(path: Path, width: int) -> bytes:
     image = _opened(path)
     width = min(width, image.width)
     small = image.resize(
-        (width, max(1, round(image.height * width / image.width))), Image.Resampling.BOX, reducing_gap=None
+        (width, min(_TALLEST, max(1, round(image.height * width / image.width)))),
+        Image.Resampling.BOX,
+        reducing_gap=None,
     )
     out = io.BytesIO()
     small.save(out, "JPEG", quality=82)
@@ -68,20 +75,28 @@ def _opened(path: Path) -> Any:
             raise UserError(f"{path.name} is too large a file to be shown")
         if path.suffix.lower() == ".exr":
             return Image.fromarray(_colored(_exr(path), kind_of(path)))
-        with Image.open(path) as image:
-            if image.width * image.height > MOST_PIXELS:
-                raise UserError(f"{path.name} has more pixels than can be shown")
-            if image.mode in ("RGB", "RGBA", "L", "P") and kind_of(path) not in _IDS:
+        with Image.open(path, formats=("PNG", "JPEG")) as image:
+            plain = image.mode in ("RGB", "RGBA", "L", "P") and kind_of(path) not in _IDS
+            if image.width * image.height > (MOST_PIXELS if plain else MOST_COLORED):
+                raise UserError(_too_many(path))
+            if plain:
                 return image.convert("RGB")
             return Image.fromarray(_colored({"Z": np.asarray(image)}, kind_of(path)))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except (OSError, ValueError, TypeError, SyntaxError, Image.DecompressionBombError) as error:
         raise UserError(f"{path.name} is no picture that can be read ({type(error).__name__})") from None
 
 
 def _exr(path: Path) -> dict[str, np.ndarray]:
     from twinstage.synth.verify.exr import read_exr
 
-    return read_exr(path)
+    channels = read_exr(path, 4 * MOST_COLORED)
+    if next(iter(channels.values())).size > MOST_COLORED:
+        raise UserError(_too_many(path))
+    return channels
+
+
+def _too_many(path: Path) -> str:
+    return f"{path.name} has more pixels than can be shown"
 
 
 _IDS = ("instance", "semantic", "part", "material")

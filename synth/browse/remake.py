@@ -34,6 +34,8 @@ def changes_to(recipe: Path, dataset: Path) -> list[str] | None:
 
 def _stored(path: Path) -> Recipe:
     """The recipe of a dataset, which builds upon no other file."""
+    if not path.resolve().is_relative_to(path.parent.resolve()):
+        raise ValueError("a link that leads out of the dataset")
     if path.stat().st_size > 4 << 20 or re.search(rb"^['\"]?include", path.read_bytes(), re.M):
         raise ValueError("no recipe of a dataset")
     return load_recipe(path)

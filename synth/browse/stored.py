@@ -5,37 +5,42 @@ Touches files.
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 MOST_RECORD = 32 << 20
 """Largest record that is read [B]."""
 
-Box = tuple[float, float, float, float]
+# What columns can hold and work with; a record that says anything beyond is not readable.
+Id = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+Side = Annotated[int, msgspec.Meta(ge=0, le=2**31)]
+Number = Annotated[float, msgspec.Meta(ge=-1e15, le=1e15)]
+Box = tuple[Number, Number, Number, Number]
 
 
 class Item(msgspec.Struct):
     """An object of a picture."""
 
-    instance_id: int
+    instance_id: Id
     prim_path: str
     kind: str = msgspec.field(name="class")
-    visible_px: int
-    amodal_px_total: int
-    occlusion: float
-    truncation: float
+    visible_px: Count
+    amodal_px_total: Count
+    occlusion: Number
+    truncation: Number
     bbox_visible: Box | None
     bbox_amodal: Box | None
-    bbox_3d: list[tuple[float, float, float]]
+    bbox_3d: list[tuple[Number, Number, Number]]
 
 
 class Picture(msgspec.Struct):
     """What one camera saw."""
 
     name: str
-    resolution: tuple[int, int]
-    world_from_camera: list[list[float]]
+    resolution: tuple[Side, Side]
+    world_from_camera: list[list[Number]]
     images: dict[str, str]
     objects: list[Item]
 
@@ -50,9 +55,9 @@ class Refused(msgspec.Struct):
 class Row(msgspec.Struct):
     """A record."""
 
-    frame: int
+    frame: Count
     rejected: bool = False
-    attempt: int = 0
+    attempt: Count = 0
     split: str | None = None
     stage: str = ""
     rejected_attempts: list[Refused] = []

@@ -33,13 +33,15 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class PreviewFrame:
-    """A frame: its record, and PNGs by camera; none where it is rejected. `rules`: what refused its attempts."""
+    """A frame: its record, and PNGs by camera; none where it is rejected. `rules`: what refused its attempts; `weight`: about
+    what it takes in memory [B]."""
 
     record: dict[str, Any]
     pictures: dict[str, bytes]
     attempts: int
     reason: str | None
     rules: tuple[str, ...]
+    weight: int = 0
 
 
 def shown_recipe(recipe: Recipe, look: Look) -> Recipe:
@@ -99,14 +101,16 @@ class Previewer:
         out = self._folder / "frame"
         try:
             summary = maker.make(out, number, job.split, job.scene)
-            record = json.loads((out / record_path(number)).read_bytes())
+            text = (out / record_path(number)).read_bytes()
+            record = json.loads(text)
             pictures = {
                 camera["name"]: (out / image_path(number, camera["name"], "rgb")).read_bytes()
                 for camera in record["cameras"]
             }
         finally:
             shutil.rmtree(out, ignore_errors=True)
-        return PreviewFrame(record, pictures, summary.attempts, summary.reason, summary.refused)
+        weight = 8 * len(text) + sum(map(len, pictures.values()))  # objects weigh more than their text
+        return PreviewFrame(record, pictures, summary.attempts, summary.reason, summary.refused, weight)
 
     def _made(self, recipe: Recipe) -> FrameMaker:
         if self._maker is None or recipe != self._recipe:

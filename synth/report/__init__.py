@@ -33,7 +33,17 @@ def write_report(root: Path, out: Path | None = None) -> tuple[Path, bool]:
     path = Path(out) if out else root.with_name(f"{root.resolve().name}-report.html")
     try:
         html = report_html(Dataset(root), verdict)
-    except (UserError, KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError):
+    except (
+        UserError,
+        OSError,
+        SyntaxError,
+        KeyError,
+        TypeError,
+        ValueError,
+        IndexError,
+        AttributeError,
+        ArithmeticError,
+    ):
         if verdict.ok:
             raise
         more = f" (and {len(verdict.findings) - 1} more)" if len(verdict.findings) > 1 else ""

@@ -118,7 +118,7 @@ def _sheet(dataset: Dataset) -> str:
         return ""
     from PIL import Image
 
-    with Image.open(path) as image:
+    with Image.open(path, formats=("PNG",)) as image:
         picture = image.convert("RGB")
     if picture.width > SHEET_WIDTH:
         height = round(picture.height * SHEET_WIDTH / picture.width)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from twinstage.synth.verify.files import read_json
+from twinstage.synth.verify.files import is_inside, read_json
 from twinstage.synth.verify.formats.shapes import fill_rings
 from twinstage.synth.verify.identity import annotated
 from twinstage.synth.verify.report import Judge
@@ -24,7 +24,7 @@ def check_coco(
     folder, cameras = export["folder"], export.get("cameras")
     for split in labels["splits"] or [None]:
         name = f"{folder}/annotations.json" if split is None else f"{folder}/annotations_{split}.json"
-        if not judge.check((root / name).is_file(), "coco.missing", name, "is not there"):
+        if not judge.check(is_inside(root, name), "coco.missing", name, "is not there"):
             continue
         before = len(judge.findings)
         with judge.guard("coco.broken", name):

@@ -25,13 +25,38 @@ RUNS = re.compile(rb'"counts":\s*"(?:[^"\\]|\\.)*"')
 """Run lengths, whose alphabet has the colon and the backslash of `C:\\`."""
 
 
+MOST_JSON = 1 << 30
+"""Largest JSON file that is read [B]."""
+
+
+def inside(root: Path, name: str) -> Path:
+    """Where a file of a dataset lies. Raises ValueError for a name, or a link, that leads out of it."""
+    path = root / name
+    if not path.resolve().is_relative_to(root.resolve()):
+        raise ValueError(f"{name} leads out of the dataset")
+    return path
+
+
+def is_inside(root: Path, name: str) -> bool:
+    """Whether there is such a file in the dataset."""
+    try:
+        return inside(root, name).is_file()
+    except (ValueError, OSError, RuntimeError):  # a null character, a name too long, links in a circle
+        return False
+
+
 def read_json(path: Path) -> Any:
-    """Strict JSON: NaN and infinity are refused."""
+    """Strict JSON: NaN and infinity are refused. Raises ValueError, also for what is nested too deeply."""
 
     def refuse(text: str) -> Any:
         raise ValueError(f"{text} is not JSON")
 
-    return json.loads(path.read_bytes(), parse_constant=refuse)
+    if path.stat().st_size > MOST_JSON:
+        raise ValueError("it is too large to be read")
+    try:
+        return json.loads(path.read_bytes(), parse_constant=refuse)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
 
 
 def read_manifest(root: Path, judge: Judge) -> dict[str, Any] | None:

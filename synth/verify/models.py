@@ -11,7 +11,7 @@ import numpy as np
 
 from twinstage.synth.verify.extent import check_extent
 from twinstage.synth.verify.eye import Eye
-from twinstage.synth.verify.files import read_json
+from twinstage.synth.verify.files import inside, is_inside, read_json
 from twinstage.synth.verify.masks import Masks
 from twinstage.synth.verify.report import Judge
 from twinstage.synth.verify.sample import MOST_TRIANGLES, TRIANGLES_DRAWN
@@ -103,7 +103,12 @@ class Models:
                 self._kept.pop(next(iter(self._kept)))
             path = self._root / "models" / f"{name}.ply"
             found = None
-            if self._judge.check(path.is_file(), "model.missing", where, f"models/{name}.ply is not there"):
+            if self._judge.check(
+                is_inside(self._root, f"models/{name}.ply"),
+                "model.missing",
+                where,
+                f"models/{name}.ply is not there",
+            ):
                 with self._judge.guard("model.broken", f"models/{name}.ply"):
                     found = read_ply(path)
             self._kept[name] = found
@@ -113,7 +118,7 @@ class Models:
         """`models.json` lists the models that records name, each with its measures, and no others have files."""
         name = "models/models.json"
         with self._judge.guard("model.list", name):
-            document = read_json(self._root / name)
+            document = read_json(inside(self._root, name))
             listed, files = set(document), {p.stem for p in (self._root / "models").glob("*.ply")}
             same = listed == self.used == files
             odd = sorted((listed ^ self.used) | (files ^ self.used))[:3]

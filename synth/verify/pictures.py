@@ -9,6 +9,7 @@ import numpy as np
 
 from twinstage.synth.verify.exr import read_exr
 from twinstage.synth.verify.eye import Eye
+from twinstage.synth.verify.files import is_inside
 from twinstage.synth.verify.masks import Masks
 from twinstage.synth.verify.report import Judge
 from twinstage.synth.verify.solids import Solid
@@ -56,7 +57,11 @@ def read_pixels(path: Path, mode: str | None = None) -> np.ndarray:
     """A PNG's values."""
     from PIL import Image
 
-    with Image.open(path) as image:
+    try:
+        opened = Image.open(path, formats=("PNG",))
+    except Image.DecompressionBombError as error:
+        raise ValueError(str(error)) from None
+    with opened as image:
         image.load()
         if mode is not None and image.mode != mode:
             raise ValueError(f"its pixels are {image.mode}, expected {mode}")
@@ -334,7 +339,7 @@ def check_pictures(seen: Looked, images: dict[str, str], where: str, judge: Judg
     }
     paths = {}
     for what, name in images.items():
-        if judge.check((seen.root / name).is_file(), "image.missing", where, f"{name} is not there"):
+        if judge.check(is_inside(seen.root, name), "image.missing", where, f"{name} is not there"):
             paths[what] = seen.root / name
     for what in known.keys() & paths.keys():
         with judge.guard(f"{what}.broken", images[what]):

@@ -7,7 +7,7 @@ import yaml
 
 from twinstage.synth.verify import identity, sample
 from twinstage.synth.verify.coco import check_coco
-from twinstage.synth.verify.files import check_files, check_paths, read_json, read_manifest
+from twinstage.synth.verify.files import check_files, check_paths, inside, read_json, read_manifest
 from twinstage.synth.verify.formats import check_export
 from twinstage.synth.verify.models import Models
 from twinstage.synth.verify.records import Rules, check_record
@@ -81,7 +81,7 @@ def _recipe(root: Path) -> dict[str, Any]:
 
 def _labels(root: Path, judge: Judge) -> dict[str, Any] | None:
     with judge.guard("labels.broken", "labels.json"):
-        labels: dict[str, Any] = read_json(root / "labels.json")
+        labels: dict[str, Any] = read_json(inside(root, "labels.json"))
         identity.check_labels(labels, judge)
         if isinstance(labels["accept"]["min_visible_px"], int) and isinstance(labels["splits"], list):
             return labels

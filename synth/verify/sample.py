@@ -10,7 +10,7 @@ from heapq import nsmallest
 from pathlib import Path
 from typing import Any
 
-from twinstage.synth.verify.files import read_json
+from twinstage.synth.verify.files import inside, read_json
 
 Key = tuple[int, str, int]
 """(frame, camera, instance id)."""
@@ -71,7 +71,7 @@ def _objects(record: dict[str, Any]) -> Iterator[tuple[Any, dict[str, Any]]]:
 def triangles_of(root: Path) -> dict[str, int]:
     """Triangles by model as `models.json` has them; what it says is checked elsewhere."""
     try:
-        document = read_json(root / "models/models.json")
+        document = read_json(inside(root, "models/models.json"))
         return {name: int(entry["triangles"]) for name, entry in document.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from twinstage.synth.verify import identity, sample
-from twinstage.synth.verify.files import read_json, read_manifest
+from twinstage.synth.verify.files import inside, read_json, read_manifest
 from twinstage.synth.verify.models import Models
 from twinstage.synth.verify.records import Rules, check_record
 from twinstage.synth.verify.report import Judge, Report
@@ -20,13 +20,13 @@ def verify_frame(root: Path, frame: int) -> Report:
     manifest = read_manifest(root, judge)
     record: dict[str, Any] | None = None
     with judge.guard("record.broken", name):
-        record = dict(read_json(root / name))
+        record = dict(read_json(inside(root, name)))
     if manifest is None or record is None:
         return judge.report()
     with judge.guard("manifest.broken", "manifest.json"):
         _check_files(root, f"{frame:06d}", manifest["files"], judge)
     with judge.guard("labels.broken", "labels.json"):
-        labels: dict[str, Any] = read_json(root / "labels.json")
+        labels: dict[str, Any] = read_json(inside(root, "labels.json"))
         identity.check_labels(labels, judge)
         models = Models(root, judge) if "models" in manifest["annotate"] else None
         drawn, _ = sample.chosen([record], sample.triangles_of(root) if models else {})

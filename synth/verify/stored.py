@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from twinstage.synth.verify.files import read_json
+from twinstage.synth.verify.files import inside, read_json
 from twinstage.synth.verify.report import Judge
 
 
@@ -17,7 +17,7 @@ class Records(Mapping[str, dict[str, Any]]):
     def __getitem__(self, name: str) -> dict[str, Any]:
         if name not in self._names:
             raise KeyError(name)
-        return dict(read_json(self._root / name))
+        return dict(read_json(inside(self._root, name)))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
@@ -32,7 +32,7 @@ def stored_records(root: Path, judge: Judge) -> Records:
     for path in sorted((root / "records").glob("*.json")):
         name = f"records/{path.name}"
         with judge.guard("record.broken", name):
-            record = read_json(path)
+            record = read_json(inside(root, name))
             if judge.check(isinstance(record, dict), "record.broken", name, "is no JSON object"):
                 names.append(name)
     return Records(root, names)

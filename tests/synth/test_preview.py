@@ -147,7 +147,8 @@ def test_a_change_moves_what_is_drawn(desk: PreviewDesk) -> None:
     ("change", "sentence"),
     [
         ("walk.distance=[9, 8]", "high 8 is below low 9"),
-        ("walk.distanc=[8, 9]", "unknown field 'distanc'; did you mean 'distance'"),
+        ("walk.distanc=[8, 9]", "--set 'walk.distanc=[8, 9]': there is no range 'walk.distanc'"),
+        ("walk.distanc=[8, 9]", "did you mean 'walk.distance'"),
         ("lamps.intensity=[-1, 2]", "-1 can be drawn; expected at least 0"),
         ("walk=3", "--set 'walk=3'"),
     ],
@@ -156,6 +157,86 @@ def test_a_change_that_is_none_is_a_sentence(desk: PreviewDesk, change: str, sen
     with pytest.raises(UserError) as caught:
         desk.describe(ask(change))
     assert sentence in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "stage=/etc/hostname",
+        "asset_roots=[/]",
+        "state={url: 'http://127.0.0.1:9/'}",
+        "state.url=http://127.0.0.1:9/",
+        "resolution=[16384, 16384]",
+        "frames=9",
+        "engine.kind=direct",
+        "cameras.side.resolution=[16384, 16384]",
+        "randomize=[{kind: material, name: m, prims: [/Yard], files: [/etc/passwd]}]",
+        "boxes.prims=['/Yard/*']",
+        "randomize.walk.distance=[8, 9]",
+        " walk.distanceless=1",
+        "walk.distance",
+    ],
+)
+def test_a_page_changes_ranges_and_nothing_else(
+    desk: PreviewDesk, recipe: Path, change: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise AssertionError("the recipe was read with it")
+
+    out = recipe.with_name("new.yaml")
+    before = out.read_bytes() if out.exists() else None
+    picture_ask = PreviewPictureAsk(frame=0, set=(change,), width=48, engine="quick", camera="side")
+    desk.describe(ask())
+    monkeypatch.setattr("twinstage.live.api.preview.located_recipe", refuse)
+    monkeypatch.setattr("twinstage.live.api.preview.recipe_text", refuse)
+    monkeypatch.setattr("twinstage.live.api.preview.write_recipe", refuse)
+    for call in (
+        lambda: desk.describe(ask(change)),
+        lambda: desk.frame(frame_ask(0, change, width=48)),
+        lambda: desk.picture(picture_ask),
+        lambda: desk.text(ask(change)),
+        lambda: desk.save(PreviewSave(set=(change,))),
+        lambda: desk.frame(frame_ask(0, "walk.distance=[5, 7]", change, width=48)),
+    ):
+        with pytest.raises(UserError, match="a preview changes ranges only"):
+            call()
+    assert (out.read_bytes() if out.exists() else None) == before
+
+
+def test_parts_of_a_range_can_be_changed(desk: PreviewDesk) -> None:
+    assert desk.describe(ask("walk.distance.max=7")).set == ("walk.distance=[4, 7]",)
+
+
+def test_the_state_is_that_of_the_recipe_as_it_was_given(
+    desk: PreviewDesk, recipe: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+
+    def noted(given: Any, folder: Path) -> None:
+        asked.append(given)
+
+    monkeypatch.setattr("twinstage.live.api.preview.start_of", noted)
+    one = PreviewDesk(recipe)
+    one.frame(frame_ask(0, "walk.distance=[5, 7]", width=16))
+    one.close()
+    assert asked == [load_recipe(recipe)]
+
+
+def test_pictures_beyond_all_measure_are_refused(recipe: Path) -> None:
+    one = PreviewDesk(recipe, ["resolution=[16384, 16384]"])
+    with pytest.raises(UserError, match=r"16384 x 16384 pixels; .* ask for a smaller width"):
+        one.frame(frame_ask(0))
+    assert one.frame(frame_ask(0, width=32)).views[0].width == 32
+    one.close()
+
+
+def test_frames_are_kept_by_what_they_weigh(recipe: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("twinstage.live.api.preview.FRAME_BYTES", 1)
+    one = PreviewDesk(recipe)
+    for frame in range(3):
+        one.frame(frame_ask(frame, width=16))
+    assert len(one._frames._values) == 1
+    one.close()
 
 
 def test_changes_become_a_recipe_that_builds_upon_the_first(desk: PreviewDesk, recipe: Path) -> None:

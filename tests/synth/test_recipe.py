@@ -9,6 +9,7 @@ import yaml
 
 from twinstage.base.errors import UserError
 from twinstage.scene.snapshot import SceneObject
+from twinstage.synth.complaints import shown
 from twinstage.synth.labels import LabelClass, class_of, is_target
 from twinstage.synth.recipe import Recipe, load_recipe, parse_recipe
 
@@ -143,6 +144,33 @@ def test_overrides_reach_into_mappings_and_lists(tmp_path: Path) -> None:
 def test_wrong_overrides_are_told(tmp_path: Path, override: str, sentence: str) -> None:
     with pytest.raises(UserError, match=sentence):
         load(tmp_path, SMALL, override)
+
+
+_BOMB = (
+    "[&a [1,1,1,1,1,1,1,1,1],"
+    + ",".join(f"&{chr(98 + k)} [{','.join([f'*{chr(97 + k)}'] * 9)}]" for k in range(24))
+    + "]"
+)
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("value", [_BOMB, "&a [*a]", "{a: &a {b: *a}}", "[" * 30_000, "0x" + "f" * 9000])
+@pytest.mark.parametrize("field", ["frames", "seed", "splits", "randomize.gone.probability"])
+def test_a_value_without_end_is_told(tmp_path: Path, field: str, value: str) -> None:
+    with pytest.raises(UserError) as caught:
+        load(tmp_path, SMALL, f"{field}={value}")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.timeout(20)
+def test_long_values_are_quoted_short() -> None:
+    deep: list[Any] = [1]
+    for _ in range(200):
+        deep = [deep] * 9
+    assert len(shown(deep)) <= 40 and shown(deep).startswith("[[")
+    assert shown([1, 2.5, None, "x"]) == "[1, 2.5, nothing, 'x']"
+    assert len(shown(list(range(10**6)))) == 40
+    assert shown(1 << 40_000) == "a number of more than 1000 digits"
 
 
 def test_category_ids_follow_the_recipe(yard_recipe: Callable[..., Any]) -> None:

@@ -1,5 +1,8 @@
 """The judge's own readers against other people's: pycocotools for run lengths, Mitsuba for EXR."""
 
+import struct
+import tracemalloc
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +77,57 @@ def test_damaged_exr_is_an_error_not_a_crash(tmp_path: Path, damage: object) -> 
     (tmp_path / "a.exr").write_bytes(damage(whole))  # type: ignore[operator]
     with pytest.raises(ValueError, match="EXR"):
         read_exr(tmp_path / "a.exr")
+
+
+def _header(window: tuple[int, int, int, int], compression: int = 3, channels: bytes | None = None) -> bytes:
+    def attribute(name: bytes, kind: bytes, value: bytes) -> bytes:
+        return name + b"\0" + kind + b"\0" + struct.pack("<i", len(value)) + value
+
+    if channels is None:
+        channels = b"Z\0" + struct.pack("<iiii", 2, 0, 1, 1) + b"\0"
+    return (
+        struct.pack("<II", 20000630, 2)
+        + attribute(b"channels", b"chlist", channels)
+        + attribute(b"compression", b"compression", bytes([compression]))
+        + attribute(b"dataWindow", b"box2i", struct.pack("<4i", *window))
+    )
+
+
+def _bomb() -> bytes:
+    """One block of 100 MB where 256 bytes are promised."""
+    head = _header((0, 0, 63, 0)) + b"\0"
+    block = zlib.compress(bytes(100 << 20), 9)
+    return head + struct.pack("<Qii", len(head) + 8, 0, len(block)) + block
+
+
+HOSTILE_EXR = {
+    "an attribute of negative size": _header((0, 0, 3, 3)) + b"a\0b\0" + struct.pack("<i", -8) + bytes(200),
+    "as large as can be": _header((0, 0, 65535, 65535)) + b"\0" + bytes(8 * 4096),
+    "large in a small file": _header((0, 0, 8191, 8191)) + b"\0" + bytes(8 * 512),
+    "large and stored as it is": _header((0, 0, 8191, 16), 0) + b"\0" + bytes(8 * 17),
+    "a block that unpacks to more": _bomb(),
+    "no channels": _header((0, 0, 3, 3), 0, b"\0") + b"\0" + bytes(64),
+    "many channels": _header((0, 0, 0, 0), 0, (b"Z\0" + struct.pack("<iiii", 2, 0, 1, 1)) * 5000 + b"\0")
+    + bytes(64),
+    "a line that is not there": _header((0, 0, 3, 0), 0)
+    + b"\0"
+    + bytes(8)
+    + struct.pack("<ii", -5, 16)
+    + bytes(16),
+}
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("name", HOSTILE_EXR)
+def test_hostile_exr_costs_little(tmp_path: Path, name: str) -> None:
+    (tmp_path / "a.exr").write_bytes(HOSTILE_EXR[name])
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match="EXR"):
+            read_exr(tmp_path / "a.exr")
+        assert tracemalloc.get_traced_memory()[1] < 8 << 20
+    finally:
+        tracemalloc.stop()
 
 
 def test_png_keeps_sixteen_bits(tmp_path: Path) -> None:

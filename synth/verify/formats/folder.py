@@ -18,6 +18,9 @@ MOST_TEXT = 256 << 20
 MOST_PIXELS = 1 << 27
 """More than any camera's image: a PNG of a few kilobytes may promise a terabyte."""
 
+FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
+"""Pictures that datasets have; Pillow knows others, of which PostScript is a program that runs."""
+
 
 @dataclass
 class Folder:
@@ -136,7 +139,7 @@ class Folder:
 
         path = self.path(name)
         try:
-            with Image.open(path) as image:
+            with Image.open(path, formats=FORMATS) as image:
                 return int(image.size[0]), int(image.size[1])
         except Exception as error:  # Pillow's decoders raise whatever they like
             raise ValueError(f"is no readable image ({type(error).__name__})") from None
@@ -165,7 +168,7 @@ def image_pixels(data: bytes) -> np.ndarray:
     from PIL import Image
 
     try:
-        image = Image.open(io.BytesIO(data))
+        image = Image.open(io.BytesIO(data), formats=FORMATS)
         width, height = image.size
         if width * height > MOST_PIXELS:
             raise ValueError(f"an image of {width} x {height} pixels")

@@ -3,7 +3,6 @@
 Touches files. Methods run on any thread.
 """
 
-import json
 import math
 import shlex
 import threading
@@ -11,6 +10,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import Any, Generic, TypeVar
+
+import msgspec
 
 from twinstage.live.api.datasets import DatasetShelf
 from twinstage.sync.api.browse import (
@@ -96,9 +97,10 @@ class Kept(Generic[T]):
 class Indexed:
     """A dataset's columns, and what follows from them alone."""
 
-    def __init__(self, root: Path, version: str) -> None:
+    def __init__(self, root: Path, version: str, labels: Path | None) -> None:
+        """`labels`: where labels.json is, if it is there."""
         self.root, self.version = root, version
-        self.labels = _object(root / "labels.json")
+        self.labels = {} if labels is None else _object(labels)
         self.columns: Columns = columns_of(rows_of(root), self.labels)
         self.spread = Spread(self.columns)
 
@@ -252,7 +254,12 @@ class BrowseDesk:
         root = self._shelf.folder(name)
         told = self._shelf.file(name, "manifest.json").stat()
         version = f"{told.st_mtime_ns:x}{told.st_size:x}"
-        return self._indexed.get((name, version), lambda: Indexed(root, version))
+
+        def made() -> Indexed:
+            there = self._shelf.has(name, "labels.json")
+            return Indexed(root, version, self._shelf.file(name, "labels.json") if there else None)
+
+        return self._indexed.get((name, version), made)
 
     def _find(self, one: Indexed, query: str, sort: str = "frame", falling: bool = False) -> Found:
         key = str(one.root), one.version, " ".join(query.split()), sort, falling
@@ -314,7 +321,7 @@ def _object(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > 4 << 20:
             return {}
-        data = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
+        data = msgspec.json.decode(path.read_bytes())
+    except (OSError, ValueError, RecursionError, msgspec.MsgspecError):
         return {}
     return data if isinstance(data, dict) else {}

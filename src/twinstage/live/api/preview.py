@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from twinstage.base.errors import UserError, did_you_mean
 from twinstage.live.api.browse import Kept
 from twinstage.live.states import start_of
 from twinstage.sync.api.operation import Refused
@@ -23,7 +24,7 @@ from twinstage.sync.api.preview import (
     PreviewView,
 )
 from twinstage.synth.fields import FieldError
-from twinstage.synth.preview.frames import Look, Previewer
+from twinstage.synth.preview.frames import Look, Previewer, shown_recipe
 from twinstage.synth.preview.frames import PreviewFrame as Made
 from twinstage.synth.preview.ranges import Range, all_ranges, ranges_of, settings_of
 from twinstage.synth.preview.sampled import histogram, nominal, sampled
@@ -36,8 +37,10 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-MOST_FRAMES = 64
-"""Frames that are kept, with their pictures."""
+FRAME_BYTES = 128 << 20
+"""Frames that are kept, with their pictures, weigh no more than that together [B]."""
+MOST_PIXELS = 1 << 25
+"""Larger pictures are refused; 8K has fewer."""
 MOST_RECIPES = 16
 
 
@@ -51,7 +54,7 @@ class PreviewDesk:
             check_out(recipe, out)
         self._recipes = Kept[Recipe](MOST_RECIPES)
         self._draws = Kept["dict[str, np.ndarray]"](MOST_RECIPES)
-        self._frames = Kept[Made](MOST_FRAMES)
+        self._frames = Kept[Made](FRAME_BYTES, lambda made: made.weight)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="twinstage-preview")
         self._previewer: Previewer | None = None
         self._saving = threading.Lock()
@@ -135,14 +138,15 @@ class PreviewDesk:
 
     def text(self, asked: PreviewAsk) -> str:
         """The recipe."""
-        return recipe_text(self.path, (*self._given, *asked.set))
+        return recipe_text(self.path, (*self._given, *self._ranges_only(asked.set)))
 
     def save(self, asked: PreviewSave) -> PreviewSaved:
         """Writes it down."""
         if self._out is None:
             raise Refused(409, "this preview was started without --out, so there is no file to save to")
+        changes = self._ranges_only(asked.set)
         with self._saving:
-            write_recipe(self.path, (*self._given, *asked.set), self._out)
+            write_recipe(self.path, (*self._given, *changes), self._out)
         return PreviewSaved(file=self._out.name)
 
     def _key(self, sets: "Sequence[str]") -> tuple[object, ...]:
@@ -150,23 +154,48 @@ class PreviewDesk:
         told = self.path.stat() if self.path.is_file() else None
         return (*sets, None if told is None else told.st_mtime_ns)
 
+    def _ranges_only(self, sets: "Sequence[str]") -> "Sequence[str]":
+        """The same; UserError where one changes something else, which a page has no business with."""
+        if sets:
+            known = [one.id for one in all_ranges(self._recipe(()))]
+            for text in sets:
+                key = text.partition("=")[0].strip()
+                if "=" not in text or not any(key == one or key.startswith(f"{one}.") for one in known):
+                    near = did_you_mean(key, known)
+                    raise UserError(
+                        f"--set {text!r}: there is no range {key!r}, and a preview changes ranges only{near}"
+                    )
+        return sets
+
     def _recipe(self, sets: "Sequence[str]") -> Recipe:
-        return self._recipes.get(self._key(sets), lambda: located_recipe(self.path, (*self._given, *sets))[0])
+        changes = self._ranges_only(sets)
+        return self._recipes.get(
+            self._key(sets), lambda: located_recipe(self.path, (*self._given, *changes))[0]
+        )
 
     def _made(self, asked: PreviewFrameAsk) -> Made:
         recipe = self._recipe(asked.set)
         look = Look(asked.width, asked.engine == "own")
+        shown = shown_recipe(recipe, look)
+        for camera in shown.cameras:
+            width, height = shown.camera_resolution(camera)
+            if width * height > MOST_PIXELS:
+                raise UserError(
+                    f"{camera.name} has {width} x {height} pixels; a preview shows at most {MOST_PIXELS}: "
+                    "ask for a smaller width"
+                )
         key = self._key(asked.set), asked.frame, look
         return self._frames.get(key, lambda: self._thread.submit(self._make, recipe, asked, look).result())
 
     def _make(self, recipe: Recipe, asked: PreviewFrameAsk, look: Look) -> Made:
         """On the thread."""
         if self._previewer is None:
-            self._previewer = Previewer(self.path.parent, start_of(recipe, self.path.parent))
+            start = start_of(self._recipe(()), self.path.parent)  # no change of a page names a state
+            self._previewer = Previewer(self.path.parent, start)
         try:
             return self._previewer.frame(recipe, asked.frame, look)
         except FieldError:
-            _, spot = located_recipe(self.path, (*self._given, *asked.set))
+            _, spot = located_recipe(self.path, (*self._given, *self._ranges_only(asked.set)))
             with told_where(spot):
                 raise
             raise AssertionError("told_where raises") from None

@@ -134,7 +134,7 @@ def picture(image: "bytes | ArrayLike", what: str) -> tuple[Data, float]:
 
     if isinstance(image, bytes | bytearray):
         try:
-            with Image.open(io.BytesIO(image)) as opened:
+            with Image.open(io.BytesIO(image), formats=("PNG", "JPEG")) as opened:
                 kind, (width, height) = opened.format, opened.size
         except (UnidentifiedImageError, OSError, Image.DecompressionBombError):
             kind, width, height = None, 1, 1
