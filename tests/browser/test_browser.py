@@ -135,7 +135,7 @@ def _follows_in_deltas(page: object) -> None:
     page.evaluate("twinstage.verify()")  # type: ignore[attr-defined]
     page.wait_for_function("twinstage.wire.digestsChecked > 0", timeout=15000)  # type: ignore[attr-defined]
     wire = page.evaluate("twinstage.wire")  # type: ignore[attr-defined]
-    assert set(wire["caps"]) == {"delta", "zstd", "digest"}
+    assert set(wire["caps"]) == {"delta", "zstd", "digest", "playhead"}
     trouble = ("digestsWrong", "resyncs", "unknownFrames", "unknownMessages")
     assert [name for name in trouble if wire[name]] == []
     page.wait_for_function("twinstage.stats.latency > 0", timeout=15000)  # type: ignore[attr-defined]

@@ -74,6 +74,7 @@ def test_every_route_is_in_the_document_and_the_other_way_round(app: Any) -> Non
         for method in route.methods - {"HEAD"}
     }
     told = {(path, method) for path, methods in doc.items() for method in methods} - {("/", "get")}
+    told |= {("/embed", "get"), ("/embed/twin-view.js", "get")}  # pages of the viewer, as "/" is
     assert routes == told
 
 

@@ -206,6 +206,10 @@ def test_signing_in_from_within_a_frame(
         inside.press("#embed-token", "Enter")
         until(page, f"{TWIN}.ready", 60)
         assert page.evaluate(f"{TWIN}.info.role") == "viewer"
+        # A token is for one twin: another address in the same frame hears nothing of it.
+        page.evaluate(f"{TWIN}.token = 'twk_00000000_kept'")
+        page.evaluate(f"{TWIN}.src = 'http://127.0.0.1:9/'")
+        assert page.evaluate(f"[{TWIN}.tokenText, {TWIN}.asksToken]") == [None, False]
     with opened(browser, f"{pages.same_site}/") as (page, _):
         # Where the browser keeps the frame's cookie, once is enough.
         until(page, "asked.length > 0", 40)

@@ -81,7 +81,7 @@ def test_messages_are_taken_apart_and_paused(live: Any, page: Any, until: Callab
     until(page, f"!!{tick}")
     line = page.evaluate(tick)
     assert "values" in line["text"] and "pose" in line["text"]
-    assert line["seq"] <= page.evaluate("twinstage.stats.seq")
+    until(page, f"twinstage.stats.seq >= {line['seq']}")  # told when it comes, applied in the next frame
     until(page, "twinstage.messages.lines.some((line) => line.way === 'out' && line.kind === 'ack')")
     page.click("#wire-pause")
     count = page.evaluate("twinstage.messages.lines.length")
