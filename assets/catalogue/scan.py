@@ -213,7 +213,7 @@ def _recalled(remember: Path | None) -> dict[str, Any]:
         return {}
     try:
         text = remember.read_text("utf-8")
-        kept = json.loads(text) if text.strip() else {"twinstageCatalogue": VERSION, "files": {}}
+        kept: Any = json.loads(text) if text.strip() else {"twinstageCatalogue": VERSION, "files": {}}
         version, rows = kept["twinstageCatalogue"], kept["files"]
         if version != VERSION:
             return {}
