@@ -6,8 +6,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from conftest import LiveServer, opened, wait_until
 from hubs import HubServer, parts
+from twins import LiveServer, opened, wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 

@@ -101,7 +101,7 @@ def Xform "World"
 def page(
     browser: Any, serve_stage: Callable[[Path], HubServer], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Any]:
-    from conftest import opened
+    from twins import opened
 
     folder = tmp_path_factory.mktemp("drawn")
     # Left to right: a quarter is +X (green), the middle +Z (red); the top is +Y (blue); the rest black.

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import opened
+from twins import opened
 
 import twinstage
 from twinstage.live.producer import Twin

@@ -23,7 +23,7 @@ def large(
 
 @pytest.fixture(scope="module")
 def large_page(browser: Any, large: HubServer) -> Iterator[Any]:
-    from conftest import opened
+    from twins import opened
 
     with opened(browser, large.url, forgive=("404",)) as page:
         page.wait_for_timeout(500)

@@ -78,7 +78,7 @@ class FrontEnd:
 
 @pytest.fixture(scope="module")
 def twin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    from conftest import STAGE
+    from twins import STAGE
 
     import twinstage
 

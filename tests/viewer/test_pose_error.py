@@ -93,7 +93,7 @@ def _errors(drawn: np.ndarray, judge: np.ndarray) -> tuple[float, float]:
 def test_what_the_gpu_has_is_within_a_millimetre(
     site: Site, browser: Any, until: Callable[..., Any], record_property: Callable[[str, object], None]
 ) -> None:
-    from conftest import opened
+    from twins import opened
 
     arm = "/J0/J1/J2"
     snapshot = site.server.snapshot
@@ -151,7 +151,7 @@ def _turn(site: Site, node: int, link: str, angle: float, slide: float) -> int:
 def test_the_origin_follows_the_eye_and_the_picture_does_not_jump(
     site: Site, browser: Any, until: Callable[..., Any]
 ) -> None:
-    from conftest import opened
+    from twins import opened
 
     with opened(browser, site.server.url, forgive=("404",)) as page:
         before = page.evaluate("twinstage.drawing.origin")

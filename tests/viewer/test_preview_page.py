@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from conftest import SHARED, opened
 from data_sets import make_datasets, serving, write_room
+from twins import SHARED, opened
 
 Until = Callable[..., Any]
 

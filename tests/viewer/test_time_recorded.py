@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
-from conftest import STAGE, free_port, opened
 from hubs import START_NS
+from twins import STAGE, free_port, opened
 
 from twinstage.scene.columns import PoseColumns, TickColumns, frozen
 from twinstage.scene.glb import bake_prototype

@@ -61,7 +61,7 @@ def cell(serve_stage: Callable[[Path], HubServer], tmp_path_factory: pytest.Temp
 
 @pytest.fixture(scope="module")
 def page(browser: Any, cell: HubServer) -> Iterator[Any]:
-    from conftest import opened
+    from twins import opened
 
     size = {"width": 1000, "height": 480}
     with opened(browser, cell.url, reduced_motion="reduce", viewport=size) as page:
