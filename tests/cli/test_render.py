@@ -561,7 +561,13 @@ def test_stopping_leaves_whole_files_only(stage: Path, tmp_path: Path, number: i
         str(tmp_path / "v"),
         "--labels",
     ]
-    child = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    # A suite that was started in the background has SIGINT ignored, and would hand that on.
+    child = subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=partial(signal.signal, number, signal.SIG_DFL),
+    )
     deadline = time.monotonic() + 60
     while len(list(tmp_path.rglob("*.png"))) < 3 and time.monotonic() < deadline:
         time.sleep(0.02)
