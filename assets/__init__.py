@@ -13,7 +13,7 @@
 - `library/` holds USD scenes that ship with the product;
 - `catalogue/` finds assets again.
 
-Only `check`, `check_folder`, `catalogue/scan` and `importing/imports` start processes, and only the child opens the files
+Only `check`, `children` and `importing/imports` start processes, and only the child opens the files
 (`check_child`, `check_walk`, `check_assets`, `check_origin`, `rules/`, `fixes/` and `catalogue/look` touch `pxr`, as
 `importing/` says of itself); `label_*` work on stages that were opened before.
 """

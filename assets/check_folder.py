@@ -6,16 +6,14 @@ whether it can be read. What a referenced file is at fault for is told of that f
 
 import os
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from queue import SimpleQueue
 
 from twinstage.assets.check import Asked, Checked, check_file
+from twinstage.assets.children import each_in_a_child
 from twinstage.assets.rules.table import selects
 from twinstage.base.errors import UserError
 from twinstage.base.finding import Finding, in_order
-from twinstage.scene.safe.examiner import Examiner
 from twinstage.scene.stage import EXTENSIONS, checked_path
 
 MAX_FILES = 100_000
@@ -64,29 +62,9 @@ def check_all(
     tell: Callable[[int, int], None] = lambda done, of: None,
 ) -> list[Checked]:
     """Check the files in the order given, `workers` at a time; what several files share is told once."""
-    if not files:
-        return []
-    children: SimpleQueue[Examiner] = SimpleQueue()
-    made = [Examiner() for _ in range(max(1, min(workers, len(files))))]
-    for child in made:
-        children.put(child)
-
-    def one(file: Path) -> Checked:
-        child = children.get()
-        try:
-            return check_file(file, asked, child)
-        finally:
-            children.put(child)
-
-    try:
-        with ThreadPoolExecutor(len(made)) as pool:
-            results = []
-            for number, checked in enumerate(pool.map(one, files), 1):
-                results.append(checked)
-                tell(number, len(files))
-    finally:
-        for child in made:
-            child.close()
+    results = each_in_a_child(
+        files, lambda file, child: check_file(file, asked, child), workers=workers, tell=tell
+    )
     return told_once(results)
 
 

@@ -5,5 +5,5 @@
 - `scan` goes through folders, remembers what it has read, and tells what uses what;
 - `query` finds entries by words and facts; `text` writes them for a terminal.
 
-Only `look` touches `pxr`; `scan` reads folders and starts children; `query` and `text` are pure.
+Only `look` touches `pxr`; `scan` reads folders; `query` and `text` are pure.
 """

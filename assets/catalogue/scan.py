@@ -1,4 +1,4 @@
-"""Goes through folders of USD files and gives what the catalogue knows of each asset. Reads folders and starts children.
+"""Goes through folders of USD files and gives what the catalogue knows of each asset. Reads folders.
 
 A file that draws nothing is no asset. A file that another one has as a sublayer or as its payload is a part of that asset, and
 has no entry of its own; one that is referred to has.
@@ -9,14 +9,13 @@ import json
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any
 
 from twinstage.assets.catalogue.entry import Entry, entry_of
 from twinstage.assets.check_folder import usd_files
+from twinstage.assets.children import each_in_a_child
 from twinstage.base.errors import UserError
 from twinstage.scene.probe import ProbeLimits
 from twinstage.scene.safe.examiner import Examiner
@@ -56,7 +55,8 @@ def scan(
     """All assets below the folders, by id.
 
     `roots`: folders that files may reach besides the libraries. `remember`: a file in which to keep what was read, so that only
-    what changed is read again; it is made where it is not there, and one that cannot be used is made anew. `workers`: children
+    what changed is read again; it is made where it is not there, and rows that cannot be used are made anew. `workers`:
+    children
     at a time; the answer does not depend on it. UserError for a folder that does not exist or holds no USD file.
     """
     for folder in folders:
@@ -67,7 +67,8 @@ def scan(
     allowed = [str(Path(root).absolute()) for root in (*folders, *roots)]
     fresh = {str(file): row for file in files if (row := known.get(str(file))) and _unchanged(row["stamps"])}
     asked = [file for file in files if str(file) not in fresh]
-    for file, facts in zip(asked, _looked(asked, allowed, workers, tell), strict=True):
+    looked = each_in_a_child(asked, lambda file, child: _look(file, allowed, child), workers, tell)
+    for file, facts in zip(asked, looked, strict=True):
         made_of = facts.get("files") or [str(file)]
         fresh[str(file)] = {"stamps": [_stamp(path) for path in made_of], "facts": facts}
     if remember is not None and (asked or fresh.keys() != known.keys()):
@@ -75,37 +76,9 @@ def scan(
     return _entries({file: (root, fresh[str(file)]["facts"]) for file, root in files.items()})
 
 
-def _looked(
-    files: Sequence[Path], allowed: Sequence[str], workers: int, tell: Callable[[int, int], None]
-) -> list[Facts]:
-    """Facts of each file, in its order."""
-    if not files:
-        return []
-    children: SimpleQueue[Examiner] = SimpleQueue()
-    made = [Examiner() for _ in range(max(1, min(workers, len(files))))]
-    for child in made:
-        children.put(child)
-
-    def one(file: Path) -> Facts:
-        child = children.get()
-        try:
-            done = child.examine(TASK, {"path": str(file), "roots": list(allowed)}, LIMITS)
-        finally:
-            children.put(child)
-        if done.outcome == "ok":
-            return done.answer
-        return {"problem": _sentence(done.outcome, done.message)}
-
-    facts = []
-    try:
-        with ThreadPoolExecutor(len(made)) as pool:
-            for number, found in enumerate(pool.map(one, files), 1):
-                facts.append(found)
-                tell(number, len(files))
-    finally:
-        for child in made:
-            child.close()
-    return facts
+def _look(file: Path, allowed: Sequence[str], child: Examiner) -> Facts:
+    done = child.examine(TASK, {"path": str(file), "roots": list(allowed)}, LIMITS)
+    return done.answer if done.outcome == "ok" else {"problem": _sentence(done.outcome, done.message)}
 
 
 def _sentence(outcome: str, message: str) -> str:

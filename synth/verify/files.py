@@ -80,17 +80,22 @@ def read_manifest(root: Path, judge: Judge) -> dict[str, Any] | None:
     return None
 
 
+def check_file(root: Path, name: str, digest: str, judge: Judge) -> None:
+    """A listed file is inside of the dataset, there and unchanged."""
+    path = root / name
+    within = path.resolve().is_relative_to(root.resolve())
+    if not judge.check(within, "file.outside", name, "the manifest lists a file outside of the dataset"):
+        return
+    if judge.check(path.is_file(), "file.missing", name, "listed in the manifest, but not there"):
+        actual = hashlib.sha256(path.read_bytes()).hexdigest()
+        judge.check(actual == digest, "file.changed", name, "its SHA-256 is not the one in the manifest")
+
+
 def check_files(root: Path, manifest: dict[str, Any], judge: Judge) -> None:
     """Every listed file is there and unchanged, and nothing else is."""
     listed: dict[str, str] = manifest["files"]
     for name, digest in listed.items():
-        path = root / name
-        inside = path.resolve().is_relative_to(root.resolve())
-        if not judge.check(inside, "file.outside", name, "the manifest lists a file outside of the dataset"):
-            continue
-        if judge.check(path.is_file(), "file.missing", name, "listed in the manifest, but not there"):
-            actual = hashlib.sha256(path.read_bytes()).hexdigest()
-            judge.check(actual == digest, "file.changed", name, "its SHA-256 is not the one in the manifest")
+        check_file(root, name, digest, judge)
     there = {p.relative_to(root).as_posix() for p in root.rglob("*") if p.is_file()}
     for name in sorted(there - set(listed) - UNLISTED):
         judge.check(False, "file.foreign", name, "not listed in the manifest")

@@ -1,5 +1,6 @@
 """One record: its cameras, their objects, and their pictures, each against all the others."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,15 @@ class Rules:
     keypoints: dict[str, list[str]] = field(default_factory=dict)
     models: Models | None = None
     drawn: frozenset[Key] = frozenset()
+
+    @staticmethod
+    def of(
+        labels: Mapping[str, Any], annotate: Iterable[str], models: Models | None, drawn: frozenset[Key]
+    ) -> "Rules":
+        """Of labels.json and the manifest."""
+        classes = labels["classes"]
+        keypoints = {c["name"]: list(c.get("keypoints") or []) for c in classes}
+        return Rules({c["name"]: c["id"] for c in classes}, tuple(annotate), keypoints, models, drawn)
 
     @property
     def pictures(self) -> tuple[str, ...]:

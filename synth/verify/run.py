@@ -30,13 +30,7 @@ def check_dataset(root: Path) -> Report:
     with judge.guard("manifest.broken", "manifest.json"):
         models = Models(root, judge) if "models" in manifest["annotate"] else None
         drawn, objects = sample.chosen(records.values(), sample.triangles_of(root) if models else {})
-        rules = Rules(
-            {c["name"]: c["id"] for c in labels["classes"]},
-            tuple(manifest["annotate"]),
-            {c["name"]: list(c.get("keypoints") or []) for c in labels["classes"]},
-            models,
-            drawn,
-        )
+        rules = Rules.of(labels, manifest["annotate"], models, drawn)
         for name, record in records.items():
             with judge.guard("record.malformed", name):
                 check_record(root, record, name, rules, judge)

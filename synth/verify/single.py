@@ -1,11 +1,10 @@
 """The judge asked about one frame: its files against the manifest, and all that its record says."""
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
 from twinstage.synth.verify import identity, sample
-from twinstage.synth.verify.files import inside, read_json, read_manifest
+from twinstage.synth.verify.files import check_file, inside, read_json, read_manifest
 from twinstage.synth.verify.models import Models
 from twinstage.synth.verify.records import Rules, check_record
 from twinstage.synth.verify.report import Judge, Report
@@ -30,13 +29,7 @@ def verify_frame(root: Path, frame: int) -> Report:
         identity.check_labels(labels, judge)
         models = Models(root, judge) if "models" in manifest["annotate"] else None
         drawn, _ = sample.chosen([record], sample.triangles_of(root) if models else {})
-        rules = Rules(
-            {c["name"]: c["id"] for c in labels["classes"]},
-            tuple(manifest["annotate"]),
-            {c["name"]: list(c.get("keypoints") or []) for c in labels["classes"]},
-            models,
-            drawn,
-        )
+        rules = Rules.of(labels, manifest["annotate"], models, drawn)
         with judge.guard("record.malformed", name):
             check_record(root, record, name, rules, judge)
     return judge.report()
@@ -48,10 +41,4 @@ def _check_files(root: Path, number: str, listed: dict[str, str], judge: Judge) 
         folder, _, last = name.partition("/")
         if folder not in ("records", "frames", "images", "sensors") or not last.startswith(number):
             continue
-        path = root / name
-        inside = path.resolve().is_relative_to(root.resolve())
-        if not judge.check(inside, "file.outside", name, "the manifest lists a file outside of the dataset"):
-            continue
-        if judge.check(path.is_file(), "file.missing", name, "listed in the manifest, but not there"):
-            actual = hashlib.sha256(path.read_bytes()).hexdigest()
-            judge.check(actual == digest, "file.changed", name, "its SHA-256 is not the one in the manifest")
+        check_file(root, name, digest, judge)

@@ -17,8 +17,8 @@ from twinstage.assets.importing.meshes.obj import read_obj
 from twinstage.assets.importing.meshes.ply import read_ply
 from twinstage.assets.importing.meshes.shape import Look
 from twinstage.assets.importing.meshes.stl import read_stl
-from twinstage.assets.importing.meshes.threedxml import read_threedxml
-from twinstage.assets.importing.meshes.threemf import read_threemf
+from twinstage.assets.importing.meshes.threedxml import ThreeDxml, read_threedxml
+from twinstage.assets.importing.meshes.threemf import ThreeMf, read_threemf
 from twinstage.base.errors import UserError
 
 
@@ -142,12 +142,17 @@ def _dae(file: Path, data: bytes, files: Files, builder: Builder, parent: int) -
     return Loaded(head.metres_per_unit, head.up_axis, "COLLADA", head.generator, head.author, head.copyright)
 
 
-def _threemf(file: Path, data: bytes, files: Files, builder: Builder, parent: int) -> Loaded:
-    found = read_threemf(file, data)
+def _meshes(file: Path, found: ThreeMf | ThreeDxml, files: Files, builder: Builder) -> list[int]:
+    """The meshes of a file of shapes and looks, by shape; below 0 for one that draws nothing."""
     for text in dict.fromkeys(found.notes):
         builder.tell("not-carried", file.name, text, severity="info")
     materials = [builder.look(look, files) for look in found.looks]
-    meshes = [builder.shape(shape, materials, shape.name) for shape in found.shapes]
+    return [builder.shape(shape, materials, shape.name) for shape in found.shapes]
+
+
+def _threemf(file: Path, data: bytes, files: Files, builder: Builder, parent: int) -> Loaded:
+    found = read_threemf(file, data)
+    meshes = _meshes(file, found, files, builder)
     for item in found.placed:
         if meshes[item.shape] >= 0:
             builder.node(item.name, parent, Transform(matrix=item.place), geometry=meshes[item.shape])
@@ -156,10 +161,7 @@ def _threemf(file: Path, data: bytes, files: Files, builder: Builder, parent: in
 
 def _threedxml(file: Path, data: bytes, files: Files, builder: Builder, parent: int) -> Loaded:
     found = read_threedxml(file, data)
-    for text in dict.fromkeys(found.notes):
-        builder.tell("not-carried", file.name, text, severity="info")
-    materials = [builder.look(look, files) for look in found.looks]
-    meshes = [builder.shape(shape, materials, shape.name) for shape in found.shapes]
+    meshes = _meshes(file, found, files, builder)
     numbers: list[int] = []
     for node in found.nodes:
         shown = [meshes[n] for n in node.shapes if meshes[n] >= 0]

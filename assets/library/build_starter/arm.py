@@ -1,7 +1,7 @@
 """The robot arm: six axes, three tools."""
 
-from twinstage.assets.library.build_starter.made import asset, ball, choice, colours, joint, part, unbound
-from twinstage.assets.library.build_workcell.parts import Part, rigid
+from twinstage.assets.library.build_starter.made import asset, ball, choice, colours, part
+from twinstage.assets.library.build_workcell.parts import Part, joint, rigid, unbound
 from twinstage.assets.library.build_workcell.shapes import Shape, box, cylinder, lathe
 from twinstage.assets.library.build_workcell.usda import Prim, xform
 

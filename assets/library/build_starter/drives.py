@@ -1,7 +1,7 @@
 """Electric motor, centrifugal pump, storage tank."""
 
-from twinstage.assets.library.build_starter.made import asset, choice, colours, joint, live, part, unbound
-from twinstage.assets.library.build_workcell.parts import Part
+from twinstage.assets.library.build_starter.made import asset, choice, colours, live, part
+from twinstage.assets.library.build_workcell.parts import Part, joint, unbound
 from twinstage.assets.library.build_workcell.shapes import Shape, bend, box, cylinder, join, lathe, tube
 from twinstage.assets.library.build_workcell.usda import Prim, over, tup, xform
 

@@ -1,9 +1,8 @@
 """Pallets and boxes."""
 
-import numpy as np
-
-from twinstage.assets.library.build_starter.made import asset, choice, colours, part, unbound
-from twinstage.assets.library.build_workcell.parts import Part
+from twinstage.assets.library.build_starter.made import asset, choice, colours, part
+from twinstage.assets.library.build_workcell.goods import along_grain
+from twinstage.assets.library.build_workcell.parts import Part, unbound
 from twinstage.assets.library.build_workcell.shapes import Shape, box, rounded, sheet, slab
 from twinstage.assets.library.build_workcell.usda import xform
 
@@ -49,15 +48,7 @@ def _wooden(x: float, y: float) -> Part:
     boards = 5 if y > 0.7 else 4
     gap = (y - 0.12) / (boards - 1)
     shapes += [box(x, 0.12, 0.022, 0.003).move(0, -y / 2 + 0.06 + gap * i, 0.122) for i in range(boards)]
-    return wood.add("Wood", *(_along_grain(shape) for shape in shapes))
-
-
-def _along_grain(shape: Shape) -> Shape:
-    """Its grain along its length, from another place of the texture for each board."""
-    size = shape.points.max(0) - shape.points.min(0)
-    uv = shape.uv if size[0] >= size[1] else shape.uv[:, ::-1]
-    x, y, z = shape.points.mean(0)
-    return Shape(shape.points, shape.normals, uv + np.array((1.7 * x + 3.1 * z, 2.3 * y)), shape.faces)
+    return wood.add("Wood", *(along_grain(shape) for shape in shapes))
 
 
 def _plastic(x: float, y: float) -> Part:

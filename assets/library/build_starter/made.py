@@ -1,14 +1,14 @@
-"""What all assets of the set share: the root prim, its looks, live attributes, joints and round shapes."""
+"""What all assets of the set share: the root prim, variants of looks, live attributes and round shapes."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 
-from twinstage.assets.library.build_workcell.parts import Part, bind, materials
+from twinstage.assets.library.build_workcell.parts import Part, bind, dress
 from twinstage.assets.library.build_workcell.shapes import Shape, lathe
-from twinstage.assets.library.build_workcell.usda import Prim, layer, num, over, strings, tup
+from twinstage.assets.library.build_workcell.usda import Prim, layer, num, over, strings
 
 LICENSE = "Apache-2.0"
-PREFIX = "rel material:binding = <"
 
 
 def asset(
@@ -20,7 +20,7 @@ def asset(
 ) -> str:
     """The whole file of an asset: a labelled component that says what it is, with the looks that it uses."""
     root.kind("component").label(label).api("AssetPreviewsAPI")
-    name = root.name.lower() if root.name != "RobotArm" else "robot_arm"
+    name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", root.name).lower()
     root.meta += [
         "assetInfo = {",
         f"    asset identifier = @./{name}.usda@",
@@ -37,18 +37,7 @@ def asset(
         '    string version = "1.0"',
         "}",
     ]
-    return layer(dressed(root), doc)
-
-
-def dressed(root: Prim) -> Prim:
-    """With the `Materials` scope of all looks that prims below the root are bound to, in whatever variant."""
-    return root.add(materials(*sorted(_looks(root, f"{PREFIX}/{root.name}/Materials/"))))
-
-
-def _looks(prim: Prim, prefix: str) -> set[str]:
-    names = {line[len(prefix) : -1] for line in prim.props if line.startswith(prefix)}
-    inside = [body for choices in prim.variants.values() for body in choices.values()]
-    return names.union(*(_looks(one, prefix) for one in (*prim.children, *inside)))
+    return layer(dress(root), doc)
 
 
 def choice(*children: Prim, mass: float | None = None, **selection: str) -> Prim:
@@ -81,45 +70,11 @@ def _overs(root: str, look: str, meshes: Sequence[str]) -> list[Prim]:
     return list(tops.values())
 
 
-def unbound(mesh: Prim, *names: str) -> Prim:
-    """Without a look on the mesh or on those subsets: a variant binds it, and an opinion here would be stronger."""
-    for prim in (mesh, *mesh.children):
-        if (prim is mesh and not names) or prim.name in names:
-            prim.props = [line for line in prim.props if not line.startswith("rel material:binding")]
-            prim.apis = [api for api in prim.apis if api != "MaterialBindingAPI"]
-    return mesh
-
-
 def live(prim: Prim, **units: str) -> Prim:
     """Attributes that a binding may drive, with their units (UCUM); returns the prim."""
     for name, unit in units.items():
         prim.set(
             f'custom double twin:{name} = 0 (\n    customData = {{\n        string ucum = "{unit}"\n    }}\n)'
-        )
-    return prim
-
-
-def joint(
-    name: str,
-    kind: str,
-    axis: str,
-    bodies: tuple[str, str],
-    at: Sequence[float],
-    limits: tuple[float, float] | None = None,
-) -> Prim:
-    """A UsdPhysics joint whose frame is the second body's origin; limits in degrees or metres."""
-    prim = Prim(name, kind).set(
-        f'uniform token physics:axis = "{axis}"',
-        f"rel physics:body0 = <{bodies[0]}>",
-        f"rel physics:body1 = <{bodies[1]}>",
-        f"point3f physics:localPos0 = {tup(at)}",
-        "point3f physics:localPos1 = (0, 0, 0)",
-        "quatf physics:localRot0 = (1, 0, 0, 0)",
-        "quatf physics:localRot1 = (1, 0, 0, 0)",
-    )
-    if limits is not None:
-        prim.set(
-            f"float physics:lowerLimit = {num(limits[0])}", f"float physics:upperLimit = {num(limits[1])}"
         )
     return prim
 

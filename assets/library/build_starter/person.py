@@ -1,6 +1,7 @@
 """A person-sized figure: for scale, for safety zones, and as a class that labels need."""
 
-from twinstage.assets.library.build_starter.made import asset, ball, choice, colours, limb, part, unbound
+from twinstage.assets.library.build_starter.made import asset, ball, choice, colours, limb, part
+from twinstage.assets.library.build_workcell.parts import unbound
 from twinstage.assets.library.build_workcell.shapes import Shape, lathe
 from twinstage.assets.library.build_workcell.usda import Prim, tup, xform
 

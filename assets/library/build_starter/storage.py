@@ -1,6 +1,7 @@
 """The shelf."""
 
-from twinstage.assets.library.build_starter.made import asset, choice, colours, part, unbound
+from twinstage.assets.library.build_starter.made import asset, choice, colours, part
+from twinstage.assets.library.build_workcell.parts import unbound
 from twinstage.assets.library.build_workcell.shapes import box
 from twinstage.assets.library.build_workcell.usda import Prim, xform
 

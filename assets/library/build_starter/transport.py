@@ -1,7 +1,7 @@
 """Conveyor and vehicle."""
 
-from twinstage.assets.library.build_starter.made import asset, choice, colours, joint, live, part, unbound
-from twinstage.assets.library.build_workcell.parts import Part
+from twinstage.assets.library.build_starter.made import asset, choice, colours, live, part
+from twinstage.assets.library.build_workcell.parts import Part, joint, unbound
 from twinstage.assets.library.build_workcell.shapes import (
     Shape,
     belt_outline,

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from twinstage.assets.library.build_workcell.layout import RACK_BAY, RACK_LEVELS, TOTE
-from twinstage.assets.library.build_workcell.parts import Part, bind, dress, materials, rigid
+from twinstage.assets.library.build_workcell.parts import Part, bind, dress, materials, rigid, unbound
 from twinstage.assets.library.build_workcell.shapes import Shape, box, rounded, sheet, slab
 from twinstage.assets.library.build_workcell.usda import Prim, layer, over, reference, xform
 
@@ -57,19 +57,12 @@ def _parcel_body(x: float, y: float, z: float, mass: float) -> Prim:
     side = side.move(-0.1 * x, -y / 2 - 0.0012, z / 2)
     sticker.add("LabelWhite", label, *([side] if size < 0.8 * z else []))
     out = Prim("").set(f"float physics:mass = {mass}")
-    return out.add(body.mesh("convexHull"), _unbound(tape.mesh()), _unbound(sticker.mesh()))
+    return out.add(body.mesh("convexHull"), unbound(tape.mesh()), unbound(sticker.mesh()))
 
 
 def _dressed(part: str, root: str, look: str) -> Prim:
     """A variant that brings one look and binds a part to it."""
     return Prim("").add(bind(over(part), root, look), materials(look))
-
-
-def _unbound(mesh: Prim) -> Prim:
-    """Without its look: another variant set binds it (a weaker opinion here would win over that)."""
-    mesh.props = [line for line in mesh.props if not line.startswith("rel material:binding")]
-    mesh.apis = [api for api in mesh.apis if api != "MaterialBindingAPI"]
-    return mesh
 
 
 def pallet() -> str:
@@ -82,12 +75,12 @@ def pallet() -> str:
     shapes += [box(0.145, 0.8, 0.022, 0.003).move(x, 0, 0.1) for x in (-0.5275, 0.0, 0.5275)]
     for y, w in ((-0.3275, 0.145), (-0.165, 0.1), (0.0, 0.145), (0.165, 0.1), (0.3275, 0.145)):
         shapes.append(box(1.2, w, 0.022, 0.003).move(0, y, 0.122))
-    wood.add("Wood", *(_along_grain(shape) for shape in shapes))
+    wood.add("Wood", *(along_grain(shape) for shape in shapes))
     root = dress(xform("Pallet", wood.mesh("boundingCube"))).kind("component").label("pallet")
     return layer(rigid(root, 22, (0, 0, 0.07)), "A EUR pallet, 1.2 x 0.8 x 0.144 m. Origin: base centre.")
 
 
-def _along_grain(shape: Shape) -> Shape:
+def along_grain(shape: Shape) -> Shape:
     """Shift the texture by the board's place, so that no two boards look alike."""
     size = shape.points.max(0) - shape.points.min(0)
     uv = shape.uv if size[0] >= size[1] else shape.uv[:, ::-1]
@@ -179,7 +172,7 @@ def tote() -> str:
             )
     body.add("ToteBlue", *shell)
     mesh = body.mesh("convexDecomposition")
-    root = xform("Tote", _unbound(mesh)).kind("component").label("tote")
+    root = xform("Tote", unbound(mesh)).kind("component").label("tote")
     looks = {"blue": "ToteBlue", "grey": "ToteGrey", "red": "ToteRed"}
     root.variants = {"look": {name: _dressed("Crate", "/Tote", m) for name, m in looks.items()}}
     root.selection = {"look": "blue"}

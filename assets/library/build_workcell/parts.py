@@ -1,5 +1,6 @@
 """Shapes by material -> one Mesh prim, with a GeomSubset for each material where there is more than one."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -89,13 +90,23 @@ def bind(prim: Prim, root: str, material: str) -> Prim:
     return prim.api("MaterialBindingAPI").set(f"rel material:binding = <{root}/Materials/{material}>")
 
 
+def unbound(mesh: Prim, *names: str) -> Prim:
+    """Without a look on the mesh, or on those subsets: a variant binds it, and an opinion here would be stronger."""
+    for prim in (mesh, *mesh.children):
+        if (prim is mesh and not names) or prim.name in names:
+            prim.props = [line for line in prim.props if not line.startswith("rel material:binding")]
+            prim.apis = [api for api in prim.apis if api != "MaterialBindingAPI"]
+    return mesh
+
+
 def dress(root: Prim) -> Prim:
-    """Add the `Materials` scope with the looks that the prims below `root` are bound to; returns the root."""
+    """Add the `Materials` scope with the looks that prims below `root` are bound to, in whatever variant; returns the root."""
     prefix = f"rel material:binding = </{root.name}/Materials/"
     prims, names = [root], set()
     while prims:
         prim = prims.pop()
         prims += prim.children
+        prims += [body for choices in prim.variants.values() for body in choices.values()]
         names |= {line[len(prefix) : -1] for line in prim.props if line.startswith(prefix)}
     return root.add(materials(*names))
 
@@ -109,6 +120,31 @@ def materials(*names: str) -> Prim:
         prim.meta.append(f"prepend references = @./materials.usda@</Materials/{name}>")
         scope.add(prim)
     return scope
+
+
+def joint(
+    name: str,
+    kind: str,
+    axis: str,
+    bodies: tuple[str, str],
+    at: Sequence[float],
+    limits: tuple[float, float] | None = None,
+) -> Prim:
+    """A UsdPhysics joint whose frame is the second body's origin; limits in degrees or metres."""
+    prim = Prim(name, kind).set(
+        f'uniform token physics:axis = "{axis}"',
+        f"rel physics:body0 = <{bodies[0]}>",
+        f"rel physics:body1 = <{bodies[1]}>",
+        f"point3f physics:localPos0 = {tup(at)}",
+        "point3f physics:localPos1 = (0, 0, 0)",
+        "quatf physics:localRot0 = (1, 0, 0, 0)",
+        "quatf physics:localRot1 = (1, 0, 0, 0)",
+    )
+    if limits is not None:
+        prim.set(
+            f"float physics:lowerLimit = {num(limits[0])}", f"float physics:upperLimit = {num(limits[1])}"
+        )
+    return prim
 
 
 def rigid(

@@ -9,7 +9,7 @@ from twinstage.assets.library.build_workcell.layout import (
     PEDESTAL,
     TCP,
 )
-from twinstage.assets.library.build_workcell.parts import Part, dress, rigid
+from twinstage.assets.library.build_workcell.parts import Part, dress, joint, rigid
 from twinstage.assets.library.build_workcell.shapes import (
     Shape,
     belt_outline,
@@ -22,7 +22,7 @@ from twinstage.assets.library.build_workcell.shapes import (
     slab,
     tube,
 )
-from twinstage.assets.library.build_workcell.usda import Prim, layer, num, tup, xform
+from twinstage.assets.library.build_workcell.usda import Prim, layer, xform
 
 ROOT = "/Robot"
 MASSES = (180.0, 95.0, 48.0, 38.0, 22.0, 6.0, 4.0)
@@ -254,48 +254,23 @@ def joints() -> Prim:
         zip(JOINT_ORIGINS, JOINT_AXES, JOINT_LIMITS, strict=True), 1
     ):
         child = f"{parent}/Link{i}"
-        scope.add(_joint(f"joint_{i}", "PhysicsRevoluteJoint", axis, parent, child, origin, low, high))
+        scope.add(joint(f"joint_{i}", "PhysicsRevoluteJoint", axis, (parent, child), origin, (low, high)))
         parent = child
     travel = (JAW_OPEN - JAW_CLOSED) / 2
     for side, sign in (("left", 1), ("right", -1)):
         child = f"{TOOL}/Finger{side.title()}"
         first, last = sorted((0.0, travel * sign))
         scope.add(
-            _joint(
+            joint(
                 f"finger_{side}",
                 "PhysicsPrismaticJoint",
                 "Y",
-                TOOL,
-                child,
+                (TOOL, child),
                 (0, JAW_CLOSED / 2 * sign, 0),
-                first,
-                last,
+                (first, last),
             )
         )
     fixed = Prim("tool_mount", "PhysicsFixedJoint").set(
         f"rel physics:body0 = <{parent}>", f"rel physics:body1 = <{TOOL}>"
     )
     return scope.add(fixed)
-
-
-def _joint(
-    name: str,
-    kind: str,
-    axis: str,
-    body0: str,
-    body1: str,
-    at: tuple[float, float, float],
-    low: float,
-    high: float,
-) -> Prim:
-    return Prim(name, kind).set(
-        f'uniform token physics:axis = "{axis}"',
-        f"rel physics:body0 = <{body0}>",
-        f"rel physics:body1 = <{body1}>",
-        f"point3f physics:localPos0 = {tup(at)}",
-        "point3f physics:localPos1 = (0, 0, 0)",
-        "quatf physics:localRot0 = (1, 0, 0, 0)",
-        "quatf physics:localRot1 = (1, 0, 0, 0)",
-        f"float physics:lowerLimit = {num(low)}",
-        f"float physics:upperLimit = {num(high)}",
-    )

@@ -66,6 +66,10 @@ NoAuth = Annotated[
         "--insecure-no-auth", help="Serve other machines without tokens: anybody may change this twin."
     ),
 ]
+Duration = Annotated[
+    float | None,
+    typer.Option("--duration", min=0, help="Stop after that many seconds; without it, at Ctrl-C."),
+]
 NoTls = Annotated[
     bool,
     typer.Option(

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from twinstage.cli.common import AllowEmbed, Host, NoAuth, NoTls, Port, TlsCert, TlsKey, Tokens
+from twinstage.cli.common import AllowEmbed, Duration, Host, NoAuth, NoTls, Port, TlsCert, TlsKey, Tokens
 
 if TYPE_CHECKING:
     from twinstage.live.recording.opened import OpenedRecording
@@ -42,10 +42,7 @@ def open_(
     insecure_no_auth: NoAuth = False,
     insecure_no_tls: NoTls = False,
     allow_embed: AllowEmbed = None,
-    duration: Annotated[
-        float | None,
-        typer.Option("--duration", min=0, help="Stop after that many seconds; without it, at Ctrl-C."),
-    ] = None,
+    duration: Duration = None,
 ) -> None:
     """Play a recording in the browser, with no other file: as the twin was.
 

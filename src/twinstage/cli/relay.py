@@ -9,6 +9,7 @@ from twinstage.cli.common import (
     AllowEmbed,
     AllowHost,
     AllowOrigin,
+    Duration,
     Host,
     InsecureNats,
     MaxClients,
@@ -54,10 +55,7 @@ def relay(
     allow_embed: AllowEmbed = None,
     max_clients: MaxClients = None,
     max_clients_per_address: MaxClientsPerAddress = None,
-    duration: Annotated[
-        float | None,
-        typer.Option("--duration", min=0, help="Stop after that many seconds; without it, at Ctrl-C."),
-    ] = None,
+    duration: Duration = None,
 ) -> None:
     """Serve a twin that [bold]twinstage serve --publish[/bold] sends to NATS, to viewers of its own.
 

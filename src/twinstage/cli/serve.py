@@ -11,6 +11,7 @@ from twinstage.cli.common import (
     AllowHost,
     AllowOrigin,
     AssetRoots,
+    Duration,
     Host,
     InsecureNats,
     MaxClients,
@@ -182,10 +183,7 @@ def serve(
             show_default=False,
         ),
     ] = None,
-    duration: Annotated[
-        float | None,
-        typer.Option("--duration", min=0, help="Stop after that many seconds; without it, at Ctrl-C."),
-    ] = None,
+    duration: Duration = None,
 ) -> None:
     """Show a stage in the browser, moved by live or recorded telemetry.
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from twinstage.cli.common import AllowHost, Host, NoAuth, NoTls, Port, TlsCert, TlsKey, Tokens
+from twinstage.cli.common import AllowHost, Duration, Host, NoAuth, NoTls, Port, TlsCert, TlsKey, Tokens
 
 
 def preview(
@@ -30,10 +30,7 @@ def preview(
     tls_key: TlsKey = None,
     insecure_no_auth: NoAuth = False,
     insecure_no_tls: NoTls = False,
-    duration: Annotated[
-        float | None,
-        typer.Option("--duration", min=0, help="Stop after that many seconds; without it, at Ctrl-C."),
-    ] = None,
+    duration: Duration = None,
 ) -> None:
     """Try the ranges of a recipe in the browser: what is drawn, and frames as the dataset will have them.
 

@@ -3,6 +3,7 @@
  * hand follows no longer.
  */
 import { h, setText } from "../../ui/dom.ts";
+import type { Playhead } from "../../wire/messages.ts";
 import type { Workbench } from "../../workbench.ts";
 import type { Past } from "./past.ts";
 
@@ -11,16 +12,7 @@ const TELL_MS = 100;
 const AGAIN_MS = 1000;
 
 /** As the server tells it; null: of a new connection nothing is known yet. */
-interface Told {
-  readonly leader?: string | null;
-  readonly part?: "leads" | "follows" | "none";
-  readonly atNs?: string | null;
-  readonly playing?: boolean;
-  readonly speed?: number;
-  readonly saidNs?: string;
-  readonly followers?: readonly string[];
-  readonly count?: number;
-}
+type Told = Partial<Omit<Playhead, "type">>;
 
 interface Said {
   readonly atMs: number | null;
