@@ -7,6 +7,7 @@ import { log } from "./log/index.ts";
 import { palette } from "./palette/index.ts";
 import { datasets } from "./datasets/index.ts";
 import { edit } from "./edit/index.ts";
+import { predict } from "./predict/index.ts";
 import { properties } from "./properties/index.ts";
 import { share } from "./share/index.ts";
 import { table } from "./table/index.ts";
@@ -49,5 +50,6 @@ export const FEATURES: readonly Feature[] = [
   layers,
   fades,
   overlays,
+  predict,
   watch,
 ];
