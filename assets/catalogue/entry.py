@@ -15,7 +15,8 @@ class Entry:
     size: of the box around it [m], x y z of its stage; triangles drawn; variants: choices by set.
     bytes: of all files that it is made of; digest: SHA-256 over their contents, so that equal ones are the same asset.
     thumbnail: a picture that it names, relative to the library, or "". files: what it is made of, relative to the library where
-    they lie in it, itself first. used_by: ids of assets that refer to it. problem: why it could not be read, or "".
+    they lie in it, itself first. used_by: assets that refer to it, each as `LIBRARY/id`. problem: why it could not be
+    read, or "".
     """
 
     id: str
@@ -41,14 +42,19 @@ class Entry:
     used_by: tuple[str, ...] = ()
     problem: str = ""
 
+    @property
+    def asset(self) -> str:
+        """What it is called among all libraries: `LIBRARY/id`."""
+        return f"{self.library}/{self.id}"
+
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return asdict(self)
+        return {"asset": self.asset, **asdict(self)}
 
 
 def entry_of(data: Mapping[str, Any]) -> Entry:
     """An entry from its JSON."""
-    plain = dict(data)
+    plain = {name: value for name, value in data.items() if name != "asset"}
     for name in ("tags", "labels", "files", "used_by", "size"):
         plain[name] = tuple(plain.get(name, ()))
     plain["variants"] = {name: tuple(choices) for name, choices in plain.get("variants", {}).items()}

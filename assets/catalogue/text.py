@@ -33,10 +33,10 @@ def _line(entry: Entry) -> str:
 def told(entry: Entry) -> str:
     """All about one entry."""
     if entry.problem:
-        return f"{entry.library}/{entry.id} cannot be read: {entry.problem}"
+        return f"{entry.asset} cannot be read: {entry.problem}"
     x, y, z = entry.size
     rows = {
-        "asset": f"{entry.library}/{entry.id}",
+        "asset": entry.asset,
         "title": entry.title,
         "about": " ".join(entry.doc.split()),
         "tags": ", ".join(entry.tags),
@@ -46,7 +46,7 @@ def told(entry: Entry) -> str:
         "holds": f"{entry.triangles:,} triangles, {entry.materials} materials, {entry.joints} joints"
         + (", animated" if entry.animated else ""),
         "files": f"{len(entry.files)}, {entry.bytes / 1e6:.2f} MB, SHA-256 {entry.digest[:16]}...",
-        "used by": ", ".join(entry.used_by) or "nothing in its library",
+        "used by": ", ".join(entry.used_by) or "no other asset",
     }
     rows |= {f"variant {name}": ", ".join(choices) for name, choices in entry.variants.items()}
     wide = max(map(len, rows))

@@ -8,7 +8,7 @@ import pytest
 
 from twinstage.cli.app import run
 from twinstage.synth.browse.find import FIELDS
-from twinstage.synth.browse.query import parse
+from twinstage.base.query import parse
 
 
 def test_commands_of_the_page_are_commands(root: Path, capsys: pytest.CaptureFixture[str]) -> None:

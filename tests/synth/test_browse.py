@@ -22,7 +22,7 @@ from twinstage.synth.browse.columns import Columns, columns_of
 from twinstage.synth.browse.facets import Facets
 from twinstage.synth.browse.find import find
 from twinstage.synth.browse.pictures import shown, thumbnail
-from twinstage.synth.browse.query import parse, word_matcher
+from twinstage.base.query import parse, word_matcher
 from twinstage.synth.browse.stored import rows_of
 from twinstage.synth.verify.single import verify_frame
 
