@@ -59,13 +59,20 @@ class Catalogue:
         self._hashes: Hashes = {}
 
     def read(
-        self, *, workers: int = 1, tell: Callable[[int, int], None] = lambda done, of: None
+        self,
+        *,
+        workers: int = 1,
+        tell: Callable[[int, int], None] = lambda done, of: None,
+        empty: bool = False,
     ) -> list[Entry]:
         """The assets by id, as they are now; only what changed since is read. One call at a time.
 
-        `workers`: children at a time; the answer does not depend on it. UserError for a folder that holds no USD file.
+        `workers`: children at a time; the answer does not depend on it. UserError for a folder that holds no USD file, unless
+        it may be `empty`.
         """
-        files = {file: folder.absolute() for folder in self._folders for file in usd_files([folder])}
+        files = {
+            file: folder.absolute() for folder in self._folders for file in _files_below(folder, empty=empty)
+        }
         known = self._rows
         rows = {str(file): row for file in files if (row := known.get(str(file))) and unchanged(row)}
         asked = [file for file in files if str(file) not in rows]
@@ -88,6 +95,15 @@ def scan(
 ) -> list[Entry]:
     """All assets below the folders, by id; see `Catalogue`."""
     return Catalogue(folders, roots=roots, remember=remember).read(workers=workers, tell=tell)
+
+
+def _files_below(folder: Path, *, empty: bool) -> list[Path]:
+    try:
+        return usd_files([folder])
+    except UserError:
+        if empty and folder.is_dir():
+            return []
+        raise
 
 
 def _look(file: Path, allowed: Sequence[str], child: Examiner) -> Facts:

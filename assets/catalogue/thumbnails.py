@@ -6,6 +6,7 @@ A picture that an asset names is untrusted: it is taken only as PNG or JPEG, and
 import base64
 import os
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,10 +74,8 @@ class Thumbnails:
         """Named, kept, or drawn now and then kept; None where there is nothing to be seen. UserError says why it cannot be."""
         found = self.named(entry, root) or self.kept(entry)
         if found is None and (found := drawn(root / entry.id, roots, child)) is not None:
-            try:
+            with suppress(UserError):  # next time it is drawn again
                 write_whole(self.place(entry), found.data)
-            except UserError:
-                pass  # next time it is drawn again
         return found
 
 
@@ -96,6 +95,6 @@ def drawn(file: Path, roots: "list[Path]", child: Examiner) -> Picture | None:
     raise UserError(f"{file.name}: {told.get(done.outcome, done.message or 'it cannot be drawn')}")
 
 
-def beside(file: Path) -> Path:
+def place_beside(file: Path) -> Path:
     """Where the picture of a file lies beside it, so that other programs find it, too."""
     return file.parent / BESIDE / f"{file.name}.png"
