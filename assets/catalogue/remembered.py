@@ -14,9 +14,9 @@ from typing import Any
 
 from twinstage.base.errors import UserError
 
-FACTS = frozenset({"files", "parts", "thumbnail", "license", "title", "size", "triangles"})
+FACTS = frozenset({"files", "parts", "thumbnail", "license", "title", "size", "low", "triangles"})
 """Of an asset that was read whole."""
-VERSION = 3
+VERSION = 4
 """Of what is remembered; another one is read anew."""
 Row = dict[str, Any]
 Hashes = dict[tuple[Any, ...], str]

@@ -5,6 +5,7 @@ has no entry of its own; one that is referred to has.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -43,19 +44,28 @@ class Catalogue:
     """All assets below some folders, as they were read last.
 
     `roots`: folders that files may reach besides the libraries. `remember`: a file in which to keep what was read, so that only
-    what changed is read again; it is made where it is not there, and rows that cannot be used are made anew.
+    what changed is read again; it is made where it is not there, and rows that cannot be used are made anew. `forgiving`: one
+    that holds something else, or cannot be written, counts as none.
     """
 
     def __init__(
-        self, folders: Sequence[Path], *, roots: Iterable[Path] = (), remember: Path | None = None
+        self,
+        folders: Sequence[Path],
+        *,
+        roots: Iterable[Path] = (),
+        remember: Path | None = None,
+        forgiving: bool = False,
     ) -> None:
-        """UserError for a folder that does not exist, and for a `remember` that holds something else."""
+        """UserError for a folder that does not exist, and, unless `forgiving`, for a `remember` that holds something else."""
         for folder in folders:
             if not folder.is_dir():
                 raise UserError(f"library {folder}: there is no such folder")
         self._folders, self._remember = list(folders), remember
         self._allowed = [str(Path(root).absolute()) for root in (*folders, *roots)]
-        self._rows = recalled(remember)
+        self._forgiven = (UserError,) if forgiving else ()
+        self._rows: dict[str, Row] = {}
+        with suppress(*self._forgiven):
+            self._rows = recalled(remember)
         self._hashes: Hashes = {}
 
     def read(
@@ -80,7 +90,8 @@ class Catalogue:
         for file, facts in zip(asked, looked, strict=True):
             rows[str(file)] = row_of(file, facts, self._hashes)
         if self._remember is not None and (asked or rows.keys() != known.keys()):
-            keep(self._remember, rows)
+            with suppress(*self._forgiven):
+                keep(self._remember, rows)
         self._rows = rows
         return _entries({file: (root, rows[str(file)]) for file, root in files.items()})
 

@@ -14,13 +14,15 @@ MOST_PRIMS = 1000
 
 
 def used_task(request: dict[str, Any]) -> dict[str, Any]:
-    """The child's task: {"path", "roots"} -> {"uses": {file: {"prims": [path, ...], "total": n}}}, `/` for sublayers."""
+    """The child's task: {"path", "roots"} -> {"uses": {file: {"prims": [path, ...], "total": n}}, "layers":
+    [file, ...]}; `/` for sublayers."""
     from pxr import Usd
 
     allowed = AllowedFolders(Path(request["path"]), [Path(root) for root in request["roots"]])
     stage = Usd.Stage.Open(screen(Path(request["path"]), allowed, own_mtlx_text()).root)
     within_bounds(stage)
-    return {"uses": uses_of(stage)}
+    layers = sorted({layer.realPath for layer in stage.GetUsedLayers() if layer.realPath})
+    return {"uses": uses_of(stage), "layers": layers}
 
 
 def uses_of(stage: Any) -> dict[str, dict[str, Any]]:
