@@ -28,6 +28,7 @@ SERVES: Final = (
     "overlays",
     "playback",
     "datasets",
+    "catalogue",
 )
 """Parts of the REST interface, named by the first word of their paths below /api/v1."""
 TIERS: Final = (60.0, 30.0, 10.0, 2.0)
