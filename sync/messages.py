@@ -266,6 +266,10 @@ class Answer(Struct, tag="answer", omit_defaults=True):
     code: str = ""
     error: str = ""
     current: dict[str, Any] | None = None
+    placed: list[str] = []
+    """Prims that were placed."""
+    note: str = ""
+    """What was made up for: units and axes of an asset."""
 
 
 class Away(Struct, tag="away", rename="camel"):
