@@ -39,12 +39,6 @@ export function onGround(from: Triple, direction: Triple, height: number, farthe
   return [from[0] + along * direction[0], from[1] + along * direction[1], height];
 }
 
-/** A point of the world in the frame of a row-major affine matrix (its inverse is given). */
-export function transformed(matrix: ArrayLike<number>, [x, y, z]: Triple): Triple {
-  const row = (r: number): number => matrix[4 * r] * x + matrix[4 * r + 1] * y + matrix[4 * r + 2] * z + matrix[4 * r + 3];
-  return [row(0), row(1), row(2)];
-}
-
 /** Metres without what nobody reads: to a tenth of a millimetre. */
 export function rounded([x, y, z]: Triple): Triple {
   const round = (value: number): number => Math.round(value * 1e4) / 1e4 || 0;

@@ -29,16 +29,13 @@ def sources_of(live: "LiveTwin", datasets: Path | None = None) -> "Sources":
 
     values = None if live.ingest is None or live.contract is None else ValueDesk(live)
     assets = open_assets(live)
-    library = getattr(live, "library", None)
     desk = live.desk
-    catalogue = None
-    if library is not None:
-        catalogue = CatalogueDesk(
-            library,
-            live.opened.path,
-            [Path(prefix) for prefix in live.opened.allowed.prefixes],
-            lambda: () if desk is None else placed_by_people(desk.ledger.values()),
-        )
+    catalogue = CatalogueDesk(
+        live.library,
+        live.opened.path,
+        [Path(prefix) for prefix in live.opened.allowed.prefixes],
+        lambda: () if desk is None else placed_by_people(desk.ledger.values()),
+    )
     shelf = None if datasets is None else DatasetShelf(datasets)
     return Sources(
         prims=PrimDesk(live, values, assets),

@@ -14,12 +14,13 @@ from twinstage.assets.catalogue.entry import Entry
 from twinstage.assets.catalogue.facets import Facet, facets
 from twinstage.assets.catalogue.query import find
 from twinstage.assets.catalogue.scan import Catalogue
-from twinstage.assets.catalogue.thumbnails import Thumbnails, cache_folder
+from twinstage.assets.catalogue.thumbnails import Picture, Thumbnails, cache_folder
 from twinstage.assets.catalogue.usage import Usage, Use
-from twinstage.base.errors import did_you_mean
+from twinstage.base.errors import UserError, did_you_mean
 from twinstage.live.api.background import InBackground
 from twinstage.live.library import AssetLibrary
 from twinstage.scene.safe.examiner import Examiner
+from twinstage.scene.ui_layer import ASSET
 from twinstage.sync.api.calls import Gate
 from twinstage.sync.api.catalogue import (
     CatalogueAsk,
@@ -80,7 +81,7 @@ class CatalogueDesk:
         return CataloguePage(
             total=len(found),
             next=page[-1].asset if more else None,
-            assets=tuple(CatalogueEntry(**_row(entry)) for entry in page),
+            assets=tuple(CatalogueEntry(**self._row(entry)) for entry in page),
             libraries=tuple(self._library.roots),
             facets=tuple(map(_facet, facets(entries, found))) if asked.facets else (),
             reading=self._reading(),
@@ -98,13 +99,19 @@ class CatalogueDesk:
         picture = self._small.named(entry, root) or self._small.kept(entry)
         if picture is None:
             if entry.problem:
-                raise Refused(404, f"{entry.asset} cannot be read: {entry.problem}")
-            with self._drawing:  # one at a time: a picture takes a processor for a second
-                picture = self._small.picture(entry, root, list(self._library.folders), self._child)
+                raise Refused(404, f"{entry.asset} cannot be read: {self._without_paths(entry.problem)}")
+            picture = self._drawn(entry, root)
         if picture is None:
             raise Refused(404, f"of {entry.asset} there is nothing to be seen")
         tag = hashlib.sha256(picture.data).hexdigest()[:32]
         return CataloguePicture(picture.data, picture.kind, tag, entry.digest)
+
+    def _drawn(self, entry: Entry, root: Path) -> Picture | None:
+        with self._drawing:  # one at a time: a picture takes a processor for a second
+            try:
+                return self._small.picture(entry, root, list(self._library.folders), self._child)
+            except UserError as error:
+                raise Refused(404, self._without_paths(str(error))) from None
 
     # --- how it is known ----------------------------------------------------------------------------------------------
 
@@ -146,7 +153,7 @@ class CatalogueDesk:
     def _told(self, asset: str, placed: list[str]) -> CatalogueAsset:
         entry = self._entry(asset)
         return CatalogueAsset(
-            **_row(entry),
+            **self._row(entry),
             doc=entry.doc,
             variants=dict(entry.variants),
             materials=entry.materials,
@@ -166,6 +173,18 @@ class CatalogueDesk:
         total = use.total + sum(path not in use.prims for path in placed)
         return CatalogueUse(stage=self._stage.name, prims=prims, total=total)
 
+    def _row(self, entry: Entry) -> dict[str, Any]:
+        names = ("asset", "library", "title", "kind", "tags", "labels", "license", "size", "low", "up_axis")
+        row = {name: getattr(entry, name) for name in (*names, "triangles", "bytes", "animated")}
+        return {**row, "version": entry.digest, "problem": self._without_paths(entry.problem)}
+
+    def _without_paths(self, sentence: str) -> str:
+        """Files as libraries have them: who asks need not know where they lie."""
+        for name, root in self._library.roots.items():
+            for folder in {str(root), str(root.resolve())}:
+                sentence = sentence.replace(folder, name)
+        return sentence
+
     @staticmethod
     def _start(found: list[Entry], after: str | None) -> int:
         if after is None:
@@ -181,14 +200,8 @@ def placed_by_people(values: Mapping[tuple[str, str], object]) -> list[tuple[str
     return [
         (path, str(value["asset"]))
         for (path, name), value in values.items()
-        if name == "asset" and isinstance(value, Mapping)
+        if name == ASSET and isinstance(value, Mapping)
     ]
-
-
-def _row(entry: Entry) -> dict[str, Any]:
-    names = ("asset", "library", "title", "kind", "tags", "labels", "license", "size", "low", "up_axis")
-    more = ("triangles", "bytes", "animated", "problem")
-    return {**{name: getattr(entry, name) for name in (*names, *more)}, "version": entry.digest}
 
 
 def _facet(facet: Facet) -> CatalogueFacet:
