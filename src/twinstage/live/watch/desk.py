@@ -293,6 +293,7 @@ class StageWatch:
         self._last = {
             "files": [Path(path).name for path in told.changed[:20]],
             "changed": changed,
+            "seenMs": round(1000 * (time.time() - time.monotonic() + times[0])),
             "ms": round(1000 * (times[-1] - times[0])),
             "steps": _steps(times),
             "problems": len(self._problems),

@@ -4,7 +4,7 @@ Layers whose files stayed are kept open, shapes whose values stayed are kept as 
 """
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -107,9 +107,17 @@ class StageReader:
         found = watched(named, documents, textures)
         self.files = found if snapshot is not None else tuple(sorted({*found, *self.files}))
 
+    def foresee(self, files: Iterable[str]) -> None:
+        """Those will be read soon."""
+        self._digests.begin(file for file in files if file in self._digested())
+
     def stamps(self) -> dict[str, Stamp]:
         """Their states now."""
         return stamps_of(self.files)
+
+    def _digested(self) -> set[str]:
+        """Files of layers, whose contents make the stage's hash."""
+        return {outer_file(one.layer.realPath) for one in self._loaded.values()}
 
     def _forget(self) -> None:
         """Let go of layers whose files changed, and of those that the screen changed in memory."""
