@@ -355,7 +355,7 @@ class EditDesk:
         """The ui layer as usda, with the units and axes of the stage; `who`: and with who edited what last, and when."""
         from twinstage.scene.export.edits import edits_text
 
-        return edits_text(self._live.opened, self._authors() if who else None)
+        return edits_text(self._live.opened, self._authors() if who else None, self.ledger.values())
 
     def _authors(self) -> dict[str, str]:
         """Who edited a prim last, by path; the time where the transaction is still among the recent ones."""
