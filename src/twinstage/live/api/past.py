@@ -28,6 +28,8 @@ from twinstage.telemetry.history.moments import iso_ns, moment_ns
 if TYPE_CHECKING:
     from twinstage.live.twin import LiveTwin
     from twinstage.scene.plan import BindingPlan
+    from twinstage.telemetry.contract import Contract
+    from twinstage.telemetry.history.kept import KeptHistory
     from twinstage.telemetry.history.query import History
 
 MOST_WAITING = 16
@@ -39,6 +41,7 @@ class _Now:
     """What a question takes from the running twin: the sizes of its scene, and how stands what no binding drives."""
 
     plan: PastPlan
+    contract: "Contract"
     still: TickColumns
     nodes: int
     signals: int
@@ -53,6 +56,7 @@ class PastDesk:
         self._live = live
         self._folder = folder
         self._plan: tuple[BindingPlan, PastPlan] | None = None
+        self._history: tuple[Contract, KeptHistory] | None = None
         self._lock = threading.Lock()
         """Held by the thread that works: a plan remembers what it told last."""
         self._waiting = 0
@@ -86,6 +90,7 @@ class PastDesk:
             self._plan = plan, PastPlan(copy.deepcopy(plan, shared), live.contract)
         return _Now(
             self._plan[1],
+            live.contract,
             undriven(hub.latest(), plan),
             hub.scene.snapshot.node_count,
             len(hub.scene.signals),
@@ -94,9 +99,8 @@ class PastDesk:
         )
 
     def _ticks(self, asked: PastAsk, now: _Now) -> PastTicks:
-        from twinstage.telemetry.history.query import History
-
-        with self._lock, History(self._folder) as history:
+        with self._lock:
+            history = self._looked(now)
             first = self._moment(history, asked.at, "at")
             last = first if asked.to is None else self._moment(history, asked.to, "to")
             step = step_of(asked, last - first)
@@ -109,6 +113,23 @@ class PastDesk:
             )
             data, until = told(state, snapped, now.epoch_crc, backwards=last < first, most_bytes=MOST_BYTES)
         return PastTicks(data, now.revision, until)
+
+    def _looked(self, now: _Now) -> "KeptHistory":
+        """The history as it is now; whoever asks holds the lock."""
+        from twinstage.telemetry.history.kept import KeptHistory
+
+        if self._history is None or self._history[0] is not now.contract:
+            self.close()
+            self._history = now.contract, KeptHistory(self._folder, now.contract)
+        history = self._history[1]
+        now.plan.forget(history.look())
+        return history
+
+    def close(self) -> None:
+        """Let go of the history's files."""
+        if self._history is not None:
+            self._history[1].close()
+            self._history = None
 
     def _alarms(self, asked: PastAlarmsAsk) -> Alarms:
         from twinstage.telemetry.alarms.engine import AlarmEngine

@@ -1,5 +1,6 @@
 /** Asks the server for moments and spans of the past. */
 import { isoOf } from "../../core/playhead.ts";
+import { refusalOf } from "../../wire/refused.ts";
 import { cutTicks, type PastTick } from "../../wire/past.ts";
 import type { Workbench } from "../../workbench.ts";
 
@@ -17,10 +18,7 @@ export async function askPast(bench: Workbench, at: number, to?: number, hz?: nu
   if (to !== undefined) url.searchParams.set("to", isoOf(to));
   if (hz !== undefined) url.searchParams.set("hz", hz.toPrecision(6));
   const response = await fetch(url, { cache: "no-store" });
-  if (!response.ok) {
-    const told = (await response.json().catch(() => null)) as { error?: string } | null;
-    throw new Error(told?.error ?? `the server answered ${response.status}`);
-  }
+  if (!response.ok) throw new Error(await refusalOf(response));
   const data = await response.arrayBuffer();
   const { epoch, revision } = scene.json;
   if (scene !== bench.scene || response.headers.get("twin-revision") !== String(revision)) return null;
