@@ -13,7 +13,14 @@ import numpy as np
 
 from twinstage.scene.tables import Frames, Interned
 from twinstage.sync.hub import Scene
-from twinstage.sync.scene_json import ShapeRows, instance_columns, node_columns, point_columns, scene_document
+from twinstage.sync.scene_json import (
+    ShapeRows,
+    instance_columns,
+    levels_json,
+    node_columns,
+    point_columns,
+    scene_document,
+)
 
 MAGIC = b"twincol1"
 MEDIA_TYPE = "application/vnd.twinstage.scene-columns"
@@ -94,7 +101,10 @@ def scene_columns(scene: Scene, known: ShapeRows | None = None) -> bytes:
         "prim": columns.add(objects.prim),
         "point": columns.add(objects.point_id),
         "set": columns.add(sets.code),
-        "sets": [{"class": name, "labels": labels} for name, labels, _ in sets.values],
+        "sets": [
+            {"class": name, "labels": labels, "levels": levels_json(levels)}
+            for name, labels, _, levels in sets.values
+        ],
     }
     head = msgspec.json.encode(document)
     head += b" " * (-len(head) % 8)

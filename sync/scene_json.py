@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 
 from twinstage.scene.glb import glb_size, primitive_slots
+from twinstage.scene.labels import Levels
 from twinstage.scene.snapshot import Light, Material, Prototype, SceneCamera, Snapshot, Texture, TextureInput
 from twinstage.scene.tables import Frames
 from twinstage.sync.hub import Scene, SignalMeta
@@ -133,7 +134,7 @@ def _affine(matrices: np.ndarray) -> list[float]:
 def node_columns(snapshot: Snapshot) -> dict[str, np.ndarray]:
     """The columns of numbers of the prim table, but for the matrices."""
     prims = snapshot.prims
-    return {"parent": prims.parent, "resets": prims.resets, "visible": prims.visible}
+    return {"parent": prims.parent, "resets": prims.resets, "visible": prims.visible, "proxy": prims.proxy}
 
 
 def point_columns(snapshot: Snapshot) -> dict[str, np.ndarray]:
@@ -174,9 +175,15 @@ def _objects(snapshot: Snapshot) -> Iterator[dict[str, Any]]:
             "point": item.point_id,
             "class": item.name,
             "labels": item.labels,
+            "levels": levels_json(item.levels),
         }
         for i, item in enumerate(snapshot.objects)
     )
+
+
+def levels_json(levels: Levels) -> list[dict[str, tuple[str, ...]]]:
+    """Labels by taxonomy of an object and its labelled ancestors, nearest first."""
+    return [dict(groups) for groups in levels]
 
 
 def _prototype_row(prototype: Prototype, known: ShapeRows | None) -> dict[str, Any]:

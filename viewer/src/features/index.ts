@@ -5,6 +5,7 @@ import { cameras } from "./cameras/index.ts";
 import { charts } from "./charts/index.ts";
 import { log } from "./log/index.ts";
 import { palette } from "./palette/index.ts";
+import { catalogue } from "./catalogue/index.ts";
 import { datasets } from "./datasets/index.ts";
 import { edit } from "./edit/index.ts";
 import { properties } from "./properties/index.ts";
@@ -46,6 +47,7 @@ export const FEATURES: readonly Feature[] = [
   values,
   log,
   datasets,
+  catalogue,
   layers,
   fades,
   overlays,

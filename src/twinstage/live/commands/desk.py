@@ -13,10 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from twinstage.base.errors import TwinstageError, UserError
 from twinstage.base.finding import Finding
+from twinstage.live.commands.copies import members, zipped
 from twinstage.live.commands.effects import Effects
 from twinstage.live.commands.orders import Invalid, Orders
+from twinstage.live.commands.placing import NotLetIn, left_standing
 from twinstage.live.commands.wires import keys_of
 from twinstage.scene.columns import TickColumns
+from twinstage.scene.shelf import resolved_note
+from twinstage.scene.ui_layer import ASSET
 from twinstage.sync.access.roles import Identity
 from twinstage.sync.api.alarms import Order
 from twinstage.sync.api.commands import (
@@ -71,7 +75,13 @@ class EditDesk:
 
     def restore(self) -> None:
         """Give what the ledger tells its effect. UserError where the stage or the bindings do not take it."""
+        missing = self._effects.stock(self.ledger.values())
         self._effects.apply(self.ledger.values())
+        if missing:
+            live = self._live
+            live.findings = (*live.findings, *missing)
+            more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
+            live.hub.standing = f"{missing[0].message}{more}"
 
     def clear(self) -> None:
         """Take away all edits that are told and have no effect yet."""
@@ -131,7 +141,10 @@ class EditDesk:
             return self._no(command, "refused", "earlier edits cannot be written, so no more are taken")
         try:
             record = self._proposed(command, who.name)
+            self._stands(record)
             self._effects.apply({change.key(): change.after for change in record.changes})
+        except NotLetIn as wanted:
+            return self._let_in_first(wanted.asset, command, who)
         except Conflict as error:
             return self._no(command, "conflict", str(error), _current(error.key, error.cell))
         except Invalid as error:
@@ -159,14 +172,73 @@ class EditDesk:
         values = Orders(self._effects, ledger).read(edits)
         return ledger.edit(author, command.id, values, base=command.base, at_ns=now)
 
+    def _stands(self, record: Record) -> None:
+        """Conflict where edits by others would be left without their prim; NotLetIn for an asset to look at first."""
+        if record.did == "edit":
+            return
+        changes: dict[tuple[str, str], Any] = {change.key(): change.after for change in record.changes}
+        left = left_standing(changes, self.ledger.values())
+        if left is not None:
+            key = Key(*left)
+            cell = self.ledger.cells[key]
+            raise Conflict(
+                key,
+                cell,
+                f"it cannot be {'undone' if record.did == 'undo' else 'done again'}: {cell.author} has changed "
+                f"{key.property} of {key.path} in version {cell.version}; remove it instead",
+            )
+        placed = [
+            change.after["asset"] for change in record.changes if change.property == ASSET and change.after
+        ]
+        for name in placed:
+            self._effects.asset(name)
+        for change in record.changes:
+            if change.after is not None and change.path and not self._effects.has(change.path, changes):
+                raise UserError(
+                    f"{change.path} is not there any more, so {change.property} cannot be given back"
+                )
+
+    async def _let_in_first(self, asset: str, command: Command, who: Identity) -> Answer:
+        """Look at an asset in the limited child while ticks go on; then do the command."""
+        try:
+            await asyncio.to_thread(self._effects.let_in, asset)
+        except UserError as error:
+            return self._no(command, "refused", str(error))
+        except TwinstageError as error:
+            log.error("%s", error)
+            return self._no(command, "refused", str(error))
+        result = self.command(command, who)
+        return result if isinstance(result, Answer) else await result
+
     def _done(self, ident: str, author: str, version: int) -> Answer:
+        placed, notes = self._placed(version)
         return Answer(
             id=ident,
             ok=True,
             version=version,
             undo=self.ledger.undoable(author),
             redo=self.ledger.redoable(author),
+            placed=placed,
+            note="; ".join(notes) or None,
         )
+
+    def _placed(self, version: int) -> tuple[tuple[str, ...], list[str]]:
+        """Prims that a recent transaction placed, and what was made up for."""
+        record = next((one for one in reversed(self.ledger.recent) if one.version == version), None)
+        changes = () if record is None else record.changes
+        placed = {
+            change.path: change.after["asset"]
+            for change in changes
+            if change.property == ASSET and change.after
+        }
+        opened = self._live.opened
+        found = [opened.shelf.get(name) for name in dict.fromkeys(placed.values())]
+        notes = [
+            f"{asset.name}: {note}"
+            for asset in found
+            if asset and (note := resolved_note(asset, opened.meters_per_unit, opened.up_axis))
+        ]
+        return tuple(placed), notes
 
     def _no(self, command: Command, code: Code, sentence: str, current: Current | None = None) -> Answer:
         return Answer(
@@ -284,7 +356,19 @@ class EditDesk:
         """The ui layer as usda, with the units and axes of the stage; `who`: and with who edited what last, and when."""
         from twinstage.scene.export.edits import edits_text
 
-        return edits_text(self._live.opened, self._authors() if who else None)
+        return edits_text(self._live.opened, self._authors() if who else None, self.ledger.values())
+
+    async def assets_zip(self) -> bytes:
+        """The files of all placed assets, as a zip. Raises Refused (404, 413)."""
+        shelf, library = self._live.opened.shelf, self._live.library
+        names = {v["asset"] for (_, name), v in self.ledger.values().items() if name == ASSET}
+        assets = [shelf.assets[name] for name in sorted(names) if name in shelf.assets]
+        if not assets:
+            raise Refused(404, "nothing is placed in this twin")
+        try:
+            return await asyncio.to_thread(lambda: zipped(members(assets, library)))
+        except UserError as error:
+            raise Refused(413, str(error)) from None
 
     def _authors(self) -> dict[str, str]:
         """Who edited a prim last, by path; the time where the transaction is still among the recent ones."""

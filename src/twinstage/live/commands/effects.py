@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from twinstage.base.clock import NS
-from twinstage.base.errors import UserError
+from twinstage.base.errors import TwinstageError, UserError
 from twinstage.base.finding import Finding
 from twinstage.live.commands.carry import carried
+from twinstage.live.commands.placing import NotLetIn
 from twinstage.live.commands.wires import changed_bindings, is_binding
 from twinstage.scene.columns import (
     F8,
@@ -26,8 +27,9 @@ from twinstage.scene.columns import (
     frozen,
 )
 from twinstage.scene.merge import merge_ticks
+from twinstage.scene.shelf import Asset, missing_findings
 from twinstage.scene.transforms import compose_trs, decompose_trs
-from twinstage.scene.ui_layer import COLOR, POSE, VISIBILITY, UiLayer
+from twinstage.scene.ui_layer import ASSET, COLOR, POSE, VISIBILITY, UiLayer, below, ordered
 from twinstage.scene.ui_rules import SHEAR, Bound, Rules
 from twinstage.sync.codec import snap_pose
 
@@ -85,6 +87,66 @@ class Effects:
     def rules(self) -> Rules:
         """For orders as the stage is now."""
         return Rules(self._live.opened, self._live.snapshot, self._known_surfaces)
+
+    # ------------------------------------------------------------------ assets
+
+    @property
+    def opened(self) -> "OpenedStage":
+        """The stage."""
+        return self._live.opened
+
+    @property
+    def snapshot(self) -> "Snapshot":
+        """The scene as viewers have it."""
+        return self._live.snapshot
+
+    @property
+    def world(self) -> F8:
+        """twin_from_usd rotation f8[4, 4]."""
+        return self._conversion.world
+
+    def asset(self, name: str) -> Asset:
+        """An asset that may be placed. UserError for an unknown name, NotLetIn where it has to be looked at first."""
+        found = self._live.opened.shelf.get(name)
+        if found is None:
+            self._live.library.file(name)
+            raise NotLetIn(name)
+        return found
+
+    def has(self, path: str, changes: Values) -> bool:
+        """Whether a prim is there, or will be with those changes."""
+        if path in self._live.snapshot.prims.index_of:
+            return True
+        return any(v is not None and below([path], at) for (at, name), v in changes.items() if name == ASSET)
+
+    def placed(self, values: Values) -> "list[Asset | None]":
+        """Assets of all that is placed."""
+        shelf = self._live.opened.shelf
+        return [shelf.get(v["asset"]) for (_, name), v in values.items() if name == ASSET and v is not None]
+
+    def let_in(self, name: str) -> None:
+        """Look at an asset. UserError where it cannot be had. May be called from any thread."""
+        from twinstage.scene.generation import link_of
+        from twinstage.scene.placing import let_in
+
+        while True:  # another generation may have come meanwhile
+            opened = self._live.opened
+            link = link_of(opened.stage)
+            asset = let_in(name, self._live.library.file(name), opened.allowed, link)
+            opened.shelf.assets[name] = asset
+            opened.shelf.missing.pop(name, None)
+            if opened is self._live.opened:
+                return
+
+    def stock(self, values: Values) -> list[Finding]:
+        """Let in all that stands placed; a finding for each prim whose asset cannot be had, which shows nothing then."""
+        placed = [(path, v["asset"]) for (path, name), v in values.items() if name == ASSET]
+        for asset in dict.fromkeys(asset for _, asset in placed):
+            try:
+                self.let_in(asset)
+            except TwinstageError as error:
+                self._live.opened.shelf.missing[asset] = str(error)
+        return missing_findings(self._live.opened.shelf, placed)
 
     def local(self, path: str) -> F8:
         """parent_from_prim f8[4, 4] [m] as it is now."""
@@ -184,7 +246,7 @@ class Effects:
     def _put(self, changes: Mapping[tuple[str, str], Any]) -> None:
         if any(name.startswith("inputs:") for _, name in changes):
             self._known_surfaces()
-        for key, value in changes.items():
+        for key, value in ordered(changes):
             path, name = key
             if not is_binding(name):
                 self._layer.put(path, name, value)
@@ -447,7 +509,7 @@ class Effects:
         known = self._base.prims.index_of
         if any(name.startswith("inputs:") for _, name in self._values):
             self._known_surfaces()
-        for (path, name), value in self._values.items():
+        for (path, name), value in ordered(self._values):
             if is_binding(name):
                 continue
             if path not in known:
@@ -486,7 +548,7 @@ class Effects:
 
         live = self._live
         self._layer.layer.Clear()  # preview surfaces may be elsewhere now
-        for (path, name), value in self._values.items():
+        for (path, name), value in ordered(self._values):
             if not is_binding(name):
                 self._layer.put(path, name, value)
         with Sdf.ChangeBlock():

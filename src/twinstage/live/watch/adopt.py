@@ -45,8 +45,10 @@ class Generation:
 def reopen(live: "LiveTwin", files: "TwinFiles", link: str, clean: Any, digest: str) -> "OpenedStage":
     """The stage as its files are now, with the variants that were chosen. UserError where it cannot be had."""
     from twinstage.scene.choices import choose_variants
+    from twinstage.scene.placing import again
 
     opened = open_again(live.opened, link, clean=clean, digest=digest, population=files.only or None)
+    opened = replace(opened, shelf=again(opened, live.opened.shelf))
     return replace(choose_variants(opened, dict(files.variants)), hash=digest)
 
 

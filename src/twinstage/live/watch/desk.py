@@ -126,7 +126,7 @@ class StageWatch:
     def _follow(self, tell: bool) -> Gone | None:
         """One watching process until it ends; None where the twin ends."""
         files = self._files
-        source = Source(files.stage, files.asset_roots, files.variants, files.only)
+        source = Source(files.stage, files.roots, files.variants, files.only)
         overlay = self._on_loop(self._overlay)
         begin = Begin(source, overlay, frozenset(hashes(self._told)), self._poll, MEMORY, tell)
         link = ChildLink(begin, self._stop.is_set)

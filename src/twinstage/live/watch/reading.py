@@ -5,7 +5,7 @@ Layers whose files stayed are kept open, shapes whose values stayed are kept as 
 
 import gc
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from twinstage.base.errors import UserError
@@ -145,6 +145,7 @@ class StageReader:
 
     def _open(self, overlay: Overlay) -> "OpenedStage":
         from twinstage.scene.choices import choose_variants
+        from twinstage.scene.placing import screen_placed
         from twinstage.scene.shard import check_roots
         from twinstage.scene.stage import open_stage
 
@@ -162,6 +163,11 @@ class StageReader:
         for layer, text in ((opened.layers.ui, overlay.ui), (opened.layers.bindings, overlay.bindings)):
             if text:
                 layer.ImportFromString(text)
+        placed = screen_placed(opened)
+        opened = replace(opened, kept=(*opened.kept, *placed))
+        for layer in placed:
+            if not layer.anonymous and layer.realPath:
+                self._note(layer, before)
         self._opened = opened
         return opened
 
