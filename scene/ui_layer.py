@@ -98,7 +98,8 @@ class UiLayer:
         spec, asset = self._prim(path), self._opened.shelf.get(value["asset"])
         self._placed[path] = value
         spec.specifier = Sdf.SpecifierDef
-        spec.typeName = "Xform" if asset is None or asset.told_as_xform else ""
+        if asset is None or asset.told_as_xform:
+            spec.typeName = "Xform"
         if asset is not None:
             reference = Sdf.Reference(
                 str(asset.file), Sdf.Path(asset.prim) if asset.named else Sdf.Path.emptyPath
@@ -216,8 +217,8 @@ class UiLayer:
         del self._placed[path]
         spec.referenceList.ClearEdits()
         spec.ClearInfo("kind")
-        spec.typeName = ""
         spec.specifier = Sdf.SpecifierOver
+        spec.ClearInfo("typeName")
 
     def _drop(self, path: str, name: str) -> None:
         prim = self.layer.GetPrimAtPath(path)

@@ -33,7 +33,6 @@ def write_placed(
     from pxr import Sdf, Vt
 
     asset = opened.shelf.get(value["asset"])
-    made.typeName = spec.typeName
     if spec.HasInfo("kind"):
         made.kind = spec.kind
     prim = Sdf.Path(asset.prim) if asset is not None and asset.named else Sdf.Path.emptyPath

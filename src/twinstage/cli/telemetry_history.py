@@ -73,7 +73,8 @@ def history(
     [bold]... --at 2026-11-24T09:14:00Z --known-at 2026-11-24T09:15:00Z[/bold] prints what was known at 09:15 of 09:14.
     """
     from twinstage.telemetry.history.moments import moment_ns
-    from twinstage.telemetry.history.query import FIRST, LAST, History
+    from twinstage.telemetry.history.query import History
+    from twinstage.telemetry.history.taken import FIRST, LAST
 
     spanned = {"--from": from_, "--to": to, "--buckets": buckets}
     for flag, given in spanned.items() if at is not None else ():

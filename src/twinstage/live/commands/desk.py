@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from twinstage.base.errors import TwinstageError, UserError
 from twinstage.base.finding import Finding
+from twinstage.live.commands.copies import members, zipped
 from twinstage.live.commands.effects import Effects
 from twinstage.live.commands.orders import Invalid, Orders
 from twinstage.live.commands.placing import NotLetIn, left_standing
@@ -356,6 +357,18 @@ class EditDesk:
         from twinstage.scene.export.edits import edits_text
 
         return edits_text(self._live.opened, self._authors() if who else None, self.ledger.values())
+
+    async def assets_zip(self) -> bytes:
+        """The files of all placed assets, as a zip. Raises Refused (404, 413)."""
+        shelf, library = self._live.opened.shelf, self._live.library
+        names = {v["asset"] for (_, name), v in self.ledger.values().items() if name == ASSET}
+        assets = [shelf.assets[name] for name in sorted(names) if name in shelf.assets]
+        if not assets:
+            raise Refused(404, "nothing is placed in this twin")
+        try:
+            return await asyncio.to_thread(lambda: zipped(members(assets, library)))
+        except UserError as error:
+            raise Refused(413, str(error)) from None
 
     def _authors(self) -> dict[str, str]:
         """Who edited a prim last, by path; the time where the transaction is still among the recent ones."""

@@ -52,6 +52,7 @@ class StageWatch:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._told: Snapshot = live.snapshot
         self._watched: tuple[str, ...] = ()
+        self._placed: tuple[str, ...] = ()
         self._problems: tuple[str, ...] = ()
         self._rest = tuple(f for f in live.findings if f not in set(live.snapshot.findings))
         self._saves = 0
@@ -127,7 +128,7 @@ class StageWatch:
         try:
             limit = PRIME_S
             while True:
-                told = link.receive(limit)
+                told = link.receive(limit, self._more_to_watch)
                 if not isinstance(told, Told):
                     return told
                 limit = READ_S
@@ -145,10 +146,22 @@ class StageWatch:
                     self._broken(told.text, told.changed)
                 elif self._state == "starting":
                     self._state = "watching"
-                link.send(Wait(self._on_loop(self._overlay)))
+                link.send(self._wait())
         finally:
             link.kill()
             self._drop_early()
+
+    def _wait(self) -> Wait:
+        self._placed = self._placed_files()
+        return Wait(self._on_loop(self._overlay), self._placed)
+
+    def _more_to_watch(self) -> Wait | None:
+        """Where an asset was placed since: its files, too."""
+        return None if self._placed_files() == self._placed else self._wait()
+
+    def _placed_files(self) -> tuple[str, ...]:
+        assets = [*self._live.opened.shelf.assets.values()]
+        return tuple(sorted({file for asset in assets for file in asset.files}))
 
     def _overlay(self) -> Overlay:
         live = self._live
@@ -293,6 +306,7 @@ class StageWatch:
         self._last = {
             "files": [Path(path).name for path in told.changed[:20]],
             "changed": changed,
+            "seenMs": round(1000 * (time.time() - time.monotonic() + times[0])),
             "ms": round(1000 * (times[-1] - times[0])),
             "steps": _steps(times),
             "problems": len(self._problems),

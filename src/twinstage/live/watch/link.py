@@ -62,10 +62,10 @@ class ChildLink:
             self._child.stdin.write(to_bytes(message))
             self._child.stdin.flush()
 
-    def receive(self, limit: float = READ_S) -> Told | Gone | None:
+    def receive(self, limit: float = READ_S, idle: Callable[[], Any] = lambda: None) -> Told | Gone | None:
         """The next answer, however long nothing is saved; None where the twin ends.
 
-        `limit`: how long one reading may take [s].
+        `limit`: how long one reading may take [s]. `idle`: asked while nothing happens for what to send; None: nothing.
         """
         assert self._child.stdout is not None
         end = self._child.stdout.fileno()
@@ -77,6 +77,9 @@ class ChildLink:
                 self.kill()
                 return Gone(f"stage {self._stage} was still not composed and read after {limit:g} s")
             if not select.select([end], [], [], left)[0]:
+                more = idle() if until is None else None
+                if more is not None:
+                    self.send(more)
                 continue
             told = read_frame(end)
             if told is None:
