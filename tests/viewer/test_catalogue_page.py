@@ -1,5 +1,5 @@
-"""The catalogue in the page: a query narrows the tiles; what is dragged into the picture becomes a prim of the twin where it was
-let go, and undo takes it away. Each test looks at what the twin then holds."""
+"""The catalogue in the page: a query narrows the tiles; what is dragged into the picture becomes a prim of the twin where it
+was let go, and undo takes it away. Each test looks at what the twin then holds."""
 
 import urllib.request
 from collections.abc import Callable, Iterator
