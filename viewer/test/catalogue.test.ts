@@ -33,7 +33,7 @@ test("a ray meets the ground in front of the eye, and not too far away", () => {
 });
 
 test("sizes are told in metres and in units of the stage", () => {
-  const asset = { size: [0.8355, 0.2813, 0.3763], low: [0, 0, 0], upAxis: "Z" } as const;
+  const asset = { size: [0.8364, 0.2813, 0.3763], low: [0, 0, 0], upAxis: "Z" } as const;
   assert.equal(sizeText(asset, new StageUnits(1, "Z")), "0.836 × 0.281 × 0.376 m");
   assert.equal(sizeText(asset, new StageUnits(0.01, "Y")), "0.836 × 0.281 × 0.376 m (83.6 × 28.1 × 37.6 cm)");
   assert.equal(sizeText({ ...asset, upAxis: "Y" }, new StageUnits(1, "Z")), "0.836 × 0.376 × 0.281 m");
