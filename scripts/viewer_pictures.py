@@ -216,6 +216,39 @@ def state_move(stage: Stage) -> None:
     stage.shoot(page, "move")
 
 
+def catalogue_page(stage: Stage, query: str) -> Any:
+    """The catalogue below the picture, as wide as the window, with what a query finds."""
+    page = stage.page("selected=", size=(1280, 800))
+    for panel in ("tree", "properties"):
+        page.click(f"#tab-{panel}")
+    page.keyboard.press("Shift+U")
+    page.fill(".catalogue-query", query)
+    page.press(".catalogue-query", "Enter")
+    wait(page, f"twinstage.catalogue().answered === {query!r} && twinstage.catalogue().reading === null")
+    return page
+
+
+def state_catalogue(stage: Stage) -> None:
+    page = catalogue_page(stage, "-label:box")
+    page.click(".asset:has-text('Robot arm')")
+    wait(page, "/Used here/.test(document.querySelector('.asset-facts').innerText)")
+    page.wait_for_timeout(1500)
+    stage.shoot(page, "catalogue")
+
+
+def state_place(stage: Stage) -> None:
+    page = catalogue_page(stage, "tag:fluid")
+    tile = page.locator(".asset:has-text('Storage tank')").bounding_box()
+    canvas = page.locator("#canvas").bounding_box()
+    page.mouse.move(tile["x"] + 40, tile["y"] + 40)
+    page.mouse.down()
+    page.mouse.move(tile["x"] + 60, tile["y"] + 10, steps=2)
+    page.mouse.move(canvas["x"] + 0.47 * canvas["width"], canvas["y"] + 0.78 * canvas["height"], steps=4)
+    wait(page, "!!twinstage.catalogue().carried")
+    page.wait_for_timeout(1500)
+    stage.shoot(page, "place")
+
+
 def state_bind(stage: Stage) -> None:
     page = stage.page("selected=/WorkCell/Cabinet", size=(1100, 640))
     page.locator("#canvas").focus()

@@ -64,6 +64,7 @@ class StageWatch:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._told: Snapshot = live.snapshot
         self._rest = tuple(f for f in live.findings if f not in set(live.snapshot.findings))
+        self._placed: tuple[str, ...] = ()
         self._anew = anew
         self._as_read: dict[str, Any] = {}
         """Stamps of the stage's files in the state in which they are shown."""
@@ -136,7 +137,9 @@ class StageWatch:
             while True:
                 told = link.receive(limit, self._due)
                 if isinstance(told, Idle):
-                    gone = self._rewire(link)
+                    if self._placed_files() != self._placed:
+                        link.send(self._wait())
+                    gone = self._rewire(link) if self._rewiring() else None
                     if gone is not None:
                         return gone
                     continue
@@ -158,10 +161,19 @@ class StageWatch:
                 else:
                     self._as_read = stamps_of(told.files)
                     self.report.started()
-                link.send(Wait(self._on_loop(self._overlay)))
+                link.send(self._wait())
         finally:
             link.kill()
             self._drop_early()
+
+    def _wait(self) -> Wait:
+        self._placed = self._placed_files()
+        return Wait(self._on_loop(self._overlay), self._placed)
+
+    def _placed_files(self) -> tuple[str, ...]:
+        """Files of the assets that people placed: watched, too."""
+        assets = [*self._live.opened.shelf.assets.values()]
+        return tuple(sorted({file for asset in assets for file in asset.files}))
 
     def _overlay(self) -> Overlay:
         live = self._live
@@ -238,6 +250,10 @@ class StageWatch:
     # ------------------------------------------------------------------ bindings
 
     def _due(self) -> bool:
+        """Whether there is something to do while nothing is read."""
+        return self._rewiring() or self._placed_files() != self._placed
+
+    def _rewiring(self) -> bool:
         """Whether bindings were saved, and the stage stands as it is shown."""
         if self._wiring.due():
             self._rebind = True

@@ -71,9 +71,13 @@ class Begin:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Tell the next scene, over that overlay."""
+    """Tell the next scene, over that overlay. `files`: to look at besides those of the stage: of assets that were placed.
+
+    May be said again while nothing is told.
+    """
 
     overlay: Overlay
+    files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
