@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("twinstage.watch")
 T = TypeVar("T")
+Files = tuple[tuple[str, tuple[int, int, int] | None], ...]
+"""Files of assets that were placed, and their states when these were read."""
 
 POLL_S = 0.025
 """Between two looks at the files [s]."""
@@ -52,7 +54,7 @@ class StageWatch:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._told: Snapshot = live.snapshot
         self._watched: tuple[str, ...] = ()
-        self._placed: tuple[str, ...] = ()
+        self._placed: Files = ()
         self._problems: tuple[str, ...] = ()
         self._rest = tuple(f for f in live.findings if f not in set(live.snapshot.findings))
         self._saves = 0
@@ -159,9 +161,10 @@ class StageWatch:
         """Where an asset was placed since: its files, too."""
         return None if self._placed_files() == self._placed else self._wait()
 
-    def _placed_files(self) -> tuple[str, ...]:
+    def _placed_files(self) -> Files:
         assets = [*self._live.opened.shelf.assets.values()]
-        return tuple(sorted({file for asset in assets for file in asset.files}))
+        rows = {row for asset in assets for row in zip(asset.files, asset.stamps, strict=True)}
+        return tuple(sorted(rows, key=repr))
 
     def _overlay(self) -> Overlay:
         live = self._live
