@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("twinstage.watch")
 T = TypeVar("T")
+Files = tuple[tuple[str, tuple[int, int, int] | None], ...]
+"""Files of assets that were placed, and their states when these were read."""
 
 POLL_S = 0.025
 """Between two looks at the files [s]."""
@@ -64,7 +66,7 @@ class StageWatch:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._told: Snapshot = live.snapshot
         self._rest = tuple(f for f in live.findings if f not in set(live.snapshot.findings))
-        self._placed: tuple[str, ...] = ()
+        self._placed: Files = ()
         self._anew = anew
         self._as_read: dict[str, Any] = {}
         """Stamps of the stage's files in the state in which they are shown."""
@@ -170,10 +172,11 @@ class StageWatch:
         self._placed = self._placed_files()
         return Wait(self._on_loop(self._overlay), self._placed)
 
-    def _placed_files(self) -> tuple[str, ...]:
-        """Files of the assets that people placed: watched, too."""
+    def _placed_files(self) -> Files:
+        """Files of the assets that people placed, and their states as read: watched, too."""
         assets = [*self._live.opened.shelf.assets.values()]
-        return tuple(sorted({file for asset in assets for file in asset.files}))
+        rows = {row for asset in assets for row in zip(asset.files, asset.stamps, strict=True)}
+        return tuple(sorted(rows, key=repr))
 
     def _overlay(self) -> Overlay:
         live = self._live
