@@ -285,5 +285,11 @@ def test_who_may_only_look_reads_why(
         assert page.locator(".bind-form select").first.is_disabled()
         open_tab(page, "edits")
         assert page.locator(".edit-head .button").first.is_disabled()
+        open_tab(page, "labels")
+        assert "need the role engineer; yours is viewer" in page.locator(".labels-why").inner_text()
+        assert (
+            page.locator(".labels-apply").is_disabled()
+            and page.get_by_label("Label", exact=True).is_disabled()
+        )
     finally:
         context.close()
