@@ -1,6 +1,8 @@
 """Coverage of labels: pixels against areas of squares before a flat camera, rules that label what was named, exit codes."""
 
 import json
+import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -246,3 +248,19 @@ def test_which_level_decides() -> None:
     assert standing(levels, 3, "class", mapped).inherited
     assert standing((), 0, "class", free).state == State.UNLABELLED
     assert standing(levels[:1], 3, "class", mapped).unknown == ("gripper",)
+
+
+def test_the_commands_of_the_page(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (root / "docs/labels.md").read_text("utf-8")
+    block = re.search(r"## How much of what is seen has a class\n```\n(.*?)```", text, re.S)
+    assert block
+    cell = write(tmp_path, prim("Cube", "Rack", 1, 1, "class: rack"), name="cell.usda")
+    cell.write_text(cell.read_text().replace('Camera "Top"', 'Camera "Overview"'))
+    monkeypatch.chdir(tmp_path)
+    commands = [line.split("#")[0] for line in block[1].splitlines()]
+    assert len(commands) == 3
+    for command in commands:
+        assert run([*shlex.split(command)[1:], "--size", SIZE]) == 0, capsys.readouterr().err
+    assert {path.name for path in (tmp_path / "seen").iterdir()} == {"Overview.png", "coverage.json"}
