@@ -18,6 +18,7 @@ SETS = Path(tempfile.gettempdir()) / "twinstage-pictures"
 """Data that are made once and serve again in the next run."""
 WAREHOUSE = ROOT / "examples" / "warehouse"
 EMBED_PORT = 9000
+UNSEEN = ("unacknowledged", "returned")
 SMALL = (
     "engine.kind=raycast",
     "engine.denoise=false",
@@ -68,14 +69,14 @@ def ask(url: str, body: object = None) -> Any:
         return json.load(answer)
 
 
-def begin_demo(held: ExitStack) -> str:
-    """A demo in which something has happened: its dataset is written, its motor has been hot."""
+def begin_demo(held: ExitStack, loud: bool) -> str:
+    """A demo whose dataset is written; `loud`: and something has happened in it, its motor has been hot."""
     out = SETS / "demo"
     command = ["demo", "--out", out, "--allow-embed", f"http://localhost:{EMBED_PORT}"]
     if not (out / "manifest.json").is_file():
         twinstage(*command, "--no-wait", "--port", "0")
     url = held.enter_context(program(*command))
-    while "motor.hot" not in json.dumps(alarms(url)):
+    while loud and "motor.hot" not in json.dumps(alarms(url)):
         time.sleep(0.5)
     return url
 
@@ -86,11 +87,21 @@ def alarms(url: str) -> list[dict[str, Any]]:
     return list(told_["alarms"] if isinstance(told_, dict) else told_)
 
 
-def calm(url: str) -> None:
-    """What only says that this machine was busy is over and acknowledged: the silent robot."""
+def calm(url: str, loud: bool) -> None:
+    """Before a state: what only says that this machine was busy is over and acknowledged, the silent robot.
+
+    `loud`: the state is about alarms, or better with some; for others all are acknowledged, so that nothing hides
+    their subject.
+    """
     deadline = time.monotonic() + 20
-    while time.monotonic() < deadline and any(one["id"] == "robot.silent" for one in alarms(url)):
-        ask(f"{url}api/v1/alarms/acknowledge", {"alarms": ["robot.silent"]})
+    while time.monotonic() < deadline:
+        standing = alarms(url)
+        silent = [one["id"] for one in standing if one["id"] == "robot.silent"]
+        seen = silent if loud else [one["id"] for one in standing if one["state"] in UNSEEN]
+        if seen:
+            ask(f"{url}api/v1/alarms/acknowledge", {"alarms": seen, "by": "control room"})
+        if not silent:
+            break
         time.sleep(1)
 
 

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ MOST_BYTES = 150_000
 ARGUMENTS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--no-first-run"]
 WIDE = (1280, 760)
 CONTENT = "!!(window.twinstage && twinstage.ready)"
+OLDEST_S = 240
 FULL_RATE = "twinstage.stats.hz >= 60 && twinstage.stats.latency < 200"
 
 # `pictures.still`: the screen is not drawn to; images that later frames need (surroundings, shadows) are, until the page is
@@ -127,15 +127,34 @@ class Stage:
 
     browser: Any
     folder: Path
-    begin_demo: Callable[[ExitStack], str]
-    """Starts a demo; its address."""
+    begin_demo: Callable[[ExitStack, bool], str]
+    """Starts a demo, in which something has happened if that is asked for; its address."""
+    calm: Callable[[str, bool], None]
+    """Acknowledges the demo's alarms, or only those that come from a busy machine."""
+    loud: bool = False
+    """The state is about alarms, or better with some."""
     made: list[Path] = field(default_factory=list)
     held: ExitStack = field(default_factory=ExitStack)
+    begun: float = 0.0
+    running: str = ""
 
-    @cached_property
+    def begin(self, loud: bool) -> None:
+        """Before each state. A demo that is so old that it has had more alarms than people can follow is ended."""
+        self.loud = loud
+        if self.running and time.monotonic() - self.begun > OLDEST_S:
+            self.held.close()
+            self.running = ""
+        if self.running:
+            self.calm(self.running, loud)
+
+    @property
     def url(self) -> str:
         """Address of the demo."""
-        return self.begin_demo(self.held)
+        if not self.running:
+            self.begun = time.monotonic()
+            self.running = self.begin_demo(self.held, self.loud)
+            self.calm(self.running, self.loud)
+        return self.running
 
     def bare(self, *, size: tuple[int, int] = WIDE, **context: Any) -> Any:
         """A page that has not gone anywhere."""

@@ -38,6 +38,103 @@ def state_tour(stage: Stage) -> None:
     stage.shoot(page, "tour-3")
 
 
+# --- alarms --------------------------------------------------------------------------------------------------------------
+
+
+def state_alarms(stage: Stage) -> None:
+    page = stage.page()
+    page.keyboard.press("Shift+A")
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(800)
+    stage.shoot(page, "alarms")
+
+
+def state_shelve(stage: Stage) -> None:
+    """Shelving asks for a time and a reason."""
+    page = stage.page()
+    page.keyboard.press("Shift+A")
+    page.keyboard.press("Enter")
+    page.keyboard.press("s")
+    page.wait_for_timeout(500)
+    stage.shoot(page, "shelve")
+
+
+def state_journal(stage: Stage) -> None:
+    page = stage.page(size=(1280, 640))
+    page.keyboard.press("Shift+J")
+    page.wait_for_timeout(800)
+    stage.shoot(page, "journal")
+
+
+# --- time, charts, lists -------------------------------------------------------------------------------------------------
+
+
+def state_past(stage: Stage) -> None:
+    page = stage.page(f"selected={MOTOR}", size=(1280, 720))
+    wait(page, "twinstage.time.firstMs > 0")
+    page.evaluate("twinstage.charts.add(['motor.temperature', 'motor.current'])")
+    page.evaluate("twinstage.charts.window(60000, null)")
+    page.evaluate("twinstage.time.seek(twinstage.time.now - 20000)")
+    wait(page, CHARTED)
+    stage.shoot(page, "past")
+
+
+def state_together(stage: Stage) -> None:
+    """A marked span, played backwards, with somebody who follows."""
+    page = stage.page(f"selected={MOTOR}")
+    wait(page, "twinstage.time.firstMs > 0")
+    other = stage.page(size=(400, 300))
+    page.evaluate(
+        "() => { const now = twinstage.time.now; twinstage.time.loop(now - 24000, now - 12000);"
+        " twinstage.time.seek(now - 16000); twinstage.time.speed(-0.5); twinstage.time.together.lead();"
+        " twinstage.time.play(); }"
+    )
+    page.select_option("#time-span", "60000")
+    wait(other, "twinstage.time.together.leader !== null")
+    other.evaluate("twinstage.time.together.follow()")
+    wait(page, "twinstage.time.together.followers.length === 1")
+    stage.shoot(page, "together")
+    other.context.close()
+
+
+def state_charts(stage: Stage) -> None:
+    page = stage.page(f"selected={MOTOR}", size=(1280, 800))
+    page.evaluate("twinstage.charts.add(['motor.temperature', 'motor.current'])")
+    page.evaluate("twinstage.charts.window(60000, null)")
+    wait(page, CHARTED)
+    stage.shoot(page, "charts")
+
+
+def state_timeline(stage: Stage) -> None:
+    """Enum, bool and string signals as rows of states."""
+    page = stage.page(f"selected={MOTOR}", size=(1280, 760))
+    page.evaluate("twinstage.charts.add(['motor.fault', 'robot.grip'])")
+    page.evaluate("twinstage.charts.window(60000, null)")
+    wait(page, CHARTED)
+    stage.shoot(page, "timeline")
+
+
+def state_values(stage: Stage) -> None:
+    page = stage.page(size=(1100, 640))
+    page.click("#tab-values")
+    wait(page, "document.body.innerText.includes('motor.temperature')")
+    stage.shoot(page, "values")
+
+
+def state_messages(stage: Stage) -> None:
+    page = stage.page(size=(1280, 700))
+    page.click("#tab-wire")
+    page.wait_for_timeout(1500)
+    stage.shoot(page, "messages")
+
+
+def state_log(stage: Stage) -> None:
+    page = stage.page(size=(1100, 640))
+    page.click("#tab-log")
+    page.wait_for_timeout(1500)
+    stage.shoot(page, "log")
+
+
 # --- the workbench and ways of looking -----------------------------------------------------------------------------------
 
 
@@ -152,103 +249,6 @@ def state_edits(stage: Stage) -> None:
     page.keyboard.press("Control+z")
     page.wait_for_timeout(700)
     page.context.close()
-
-
-# --- time, charts, lists -------------------------------------------------------------------------------------------------
-
-
-def state_past(stage: Stage) -> None:
-    page = stage.page(f"selected={MOTOR}", size=(1280, 720))
-    wait(page, "twinstage.time.firstMs > 0")
-    page.evaluate("twinstage.charts.add(['motor.temperature', 'motor.current'])")
-    page.evaluate("twinstage.charts.window(60000, null)")
-    page.evaluate("twinstage.time.seek(twinstage.time.now - 20000)")
-    wait(page, CHARTED)
-    stage.shoot(page, "past")
-
-
-def state_together(stage: Stage) -> None:
-    """A marked span, played backwards, with somebody who follows."""
-    page = stage.page(f"selected={MOTOR}")
-    wait(page, "twinstage.time.firstMs > 0")
-    other = stage.page(size=(400, 300))
-    page.evaluate(
-        "() => { const now = twinstage.time.now; twinstage.time.loop(now - 24000, now - 12000);"
-        " twinstage.time.seek(now - 16000); twinstage.time.speed(-0.5); twinstage.time.together.lead();"
-        " twinstage.time.play(); }"
-    )
-    page.select_option("#time-span", "60000")
-    wait(other, "twinstage.time.together.leader !== null")
-    other.evaluate("twinstage.time.together.follow()")
-    wait(page, "twinstage.time.together.followers.length === 1")
-    stage.shoot(page, "together")
-    other.context.close()
-
-
-def state_charts(stage: Stage) -> None:
-    page = stage.page(f"selected={MOTOR}", size=(1280, 800))
-    page.evaluate("twinstage.charts.add(['motor.temperature', 'motor.current'])")
-    page.evaluate("twinstage.charts.window(60000, null)")
-    wait(page, CHARTED)
-    stage.shoot(page, "charts")
-
-
-def state_timeline(stage: Stage) -> None:
-    """Enum, bool and string signals as rows of states."""
-    page = stage.page(f"selected={MOTOR}", size=(1280, 760))
-    page.evaluate("twinstage.charts.add(['motor.fault', 'robot.grip'])")
-    page.evaluate("twinstage.charts.window(60000, null)")
-    wait(page, CHARTED)
-    stage.shoot(page, "timeline")
-
-
-def state_values(stage: Stage) -> None:
-    page = stage.page(size=(1100, 640))
-    page.click("#tab-values")
-    wait(page, "document.body.innerText.includes('motor.temperature')")
-    stage.shoot(page, "values")
-
-
-def state_messages(stage: Stage) -> None:
-    page = stage.page(size=(1280, 700))
-    page.click("#tab-wire")
-    page.wait_for_timeout(1500)
-    stage.shoot(page, "messages")
-
-
-def state_log(stage: Stage) -> None:
-    page = stage.page(size=(1100, 640))
-    page.click("#tab-log")
-    page.wait_for_timeout(1500)
-    stage.shoot(page, "log")
-
-
-# --- alarms --------------------------------------------------------------------------------------------------------------
-
-
-def state_alarms(stage: Stage) -> None:
-    page = stage.page()
-    page.keyboard.press("Shift+A")
-    page.keyboard.press("Enter")
-    page.wait_for_timeout(800)
-    stage.shoot(page, "alarms")
-
-
-def state_shelve(stage: Stage) -> None:
-    """Shelving asks for a time and a reason."""
-    page = stage.page()
-    page.keyboard.press("Shift+A")
-    page.keyboard.press("Enter")
-    page.keyboard.press("s")
-    page.wait_for_timeout(500)
-    stage.shoot(page, "shelve")
-
-
-def state_journal(stage: Stage) -> None:
-    page = stage.page(size=(1280, 640))
-    page.keyboard.press("Shift+J")
-    page.wait_for_timeout(800)
-    stage.shoot(page, "journal")
 
 
 # --- live data on the scene ----------------------------------------------------------------------------------------------

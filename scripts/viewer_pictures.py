@@ -29,6 +29,8 @@ from _viewer_stage import ARGUMENTS, ROOT, Missing, Stage
 State = Callable[[Stage], None]
 MODULES = (_viewer_states_twin, _viewer_states_page, _viewer_states_data)
 TRIES = 2
+LOUD = ("tour", "alarms", "shelve", "journal", "past", "together", "charts", "workbench", "light")
+"""States about alarms, and those that are better with some."""
 
 
 def states() -> dict[str, State]:
@@ -52,8 +54,7 @@ def take(stage: Stage, name: str, state: State) -> str:
     for attempt in range(1, TRIES + 1):
         began, before = time.monotonic(), len(stage.made)
         try:
-            if "url" in stage.__dict__:
-                calm(stage.url)
+            stage.begin(name in LOUD)
             state(stage)
         except Missing as missing:
             print(f"{name}: left out, {missing}", flush=True)
@@ -94,14 +95,14 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
     with sync_playwright() as playwright:
-        stage = Stage(
-            playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS),
-            options.out,
-            lambda held: options.demo or begin_demo(held),
-        )
-        with stage.held:
+        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        begin = begin_demo if options.demo is None else lambda *_: options.demo
+        stage = Stage(browser, options.out, begin, calm)
+        try:
             failed = [take(stage, name, known[name]) for name in options.states or known]
-        stage.browser.close()
+        finally:
+            stage.held.close()
+            browser.close()
     print(f"{len(stage.made)} pictures in {time.monotonic() - began:.0f} s", flush=True)
     if any(failed):
         sys.exit("not taken:\n" + "\n".join(filter(None, failed)))
