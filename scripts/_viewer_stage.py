@@ -129,7 +129,7 @@ class Stage:
     folder: Path
     begin_demo: Callable[[ExitStack, bool], str]
     """Starts a demo, in which something has happened if that is asked for; its address."""
-    calm: Callable[[str, bool], None]
+    calm: Callable[[str, bool], None] = lambda url, loud: None
     """Acknowledges the demo's alarms, or only those that come from a busy machine."""
     loud: bool = False
     """The state is about alarms, or better with some."""

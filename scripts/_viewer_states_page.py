@@ -34,7 +34,7 @@ def Xform "Site" (kind = "assembly")
 def state_palette(stage: Stage) -> None:
     page = stage.page(size=(1000, 600))
     page.keyboard.press("Control+k")
-    page.keyboard.type("motor")
+    page.keyboard.type("alarm")
     wait(page, "document.querySelectorAll('[role=option]').length > 2")
     stage.shoot(page, "palette")
 

@@ -130,8 +130,11 @@ def state_messages(stage: Stage) -> None:
 
 def state_log(stage: Stage) -> None:
     page = stage.page(size=(1100, 640))
+    page.keyboard.press("Shift+A")
+    page.keyboard.press("Alt+A")
     page.click("#tab-log")
-    page.wait_for_timeout(1500)
+    page.click(".log button:text-is('link'), .log-bar button:text-is('link'), button:text-is('link')")
+    wait(page, "document.querySelectorAll('#dock-bottom tbody tr').length > 2")
     stage.shoot(page, "log")
 
 

@@ -19,12 +19,12 @@ ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared" / "assets"
 FACTORY = SHARED / "industrial" / "cookie_factory"
 MODELS = (
-    (SHARED / "industrial" / "iot_app_kit" / "PALLET_JACK.glb", 0.0, 7),
-    (FACTORY / "CookieFactoryWaterTank.glb", 0.0, 7),
-    (FACTORY / "Waste_Container_from_step.glb", 0.0, 7),
-    (FACTORY / "CookieFactoryMixer.glb", 0.0, 7),
-    (FACTORY / "CookieFactoryMixer.glb", 0.5, 7),
-    (SHARED / "convert" / "trimesh" / "featuretype.STL", 0.0, 7),
+    (SHARED / "industrial" / "iot_app_kit" / "PALLET_JACK.glb", 0.0, 0),
+    (FACTORY / "CookieFactoryWaterTank.glb", 0.0, 0),
+    (FACTORY / "Waste_Container_from_step.glb", 0.0, 0),
+    (FACTORY / "CookieFactoryMixer.glb", 0.0, 0),
+    (FACTORY / "CookieFactoryMixer.glb", 0.25, 0),
+    (SHARED / "convert" / "trimesh" / "featuretype.STL", 0.0, 0),
 )
 """File, moment as a part of its animation, and which of VIEWS views round it."""
 SIZE, COLUMNS, SPP, VIEWS, ELEVATION = (400, 300), 3, 96, 8, 16.0
