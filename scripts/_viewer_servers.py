@@ -28,9 +28,11 @@ SMALL = (
 )
 
 
-def twinstage(*arguments: object) -> None:
-    """A command of ours, to its end."""
-    subprocess.run([sys.executable, "-m", "twinstage", *map(str, arguments)], cwd=ROOT, check=True)
+def twinstage(*arguments: object, code: int = 0) -> None:
+    """A command of ours, to its end; `code`: the exit code that is right."""
+    done = subprocess.run([sys.executable, "-m", "twinstage", *map(str, arguments)], cwd=ROOT, check=False)
+    if done.returncode != code:
+        raise RuntimeError(f"twinstage {arguments[0]} ended with {done.returncode}")
 
 
 @contextmanager

@@ -1,12 +1,13 @@
 """States that show something else than the demo: overlays, faulty logs, recordings, datasets. See viewer_pictures.py."""
 
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from _viewer_servers import WAREHOUSE, program, recording, told, warehouse
+from _viewer_servers import WAREHOUSE, program, recording, told, twinstage, warehouse
 from _viewer_stage import ROOT, WIDE, Missing, Stage, wait
 from _viewer_states_twin import layers
 
@@ -51,6 +52,16 @@ def state_stale(stage: Stage) -> None:
         page.evaluate("twinstage.charts.window(600000, null)")
         page.wait_for_timeout(20_000)
         stage.shoot(page, "stale")
+
+
+def state_report(stage: Stage) -> None:
+    """The report on those logs, a page of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "pump.html"
+        twinstage("telemetry", "ingest", EXAMPLES / "time_series" / "contract.yaml", "--report", out, code=1)
+        page = stage.bare(size=(1240, 825))
+        page.goto(out.as_uri())
+        stage.shoot(page, "telemetry-report.jpg")
 
 
 def state_heat(stage: Stage) -> None:

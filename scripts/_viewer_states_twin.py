@@ -158,11 +158,12 @@ def state_section(stage: Stage) -> None:
 
 
 def state_measure(stage: Stage) -> None:
-    page = stage.page("camera=0,-0.02,30,0,0,0,42,6.2", size=(1100, 640))
+    lamps = ",".join(f"/WorkCell/Hall/Lamp_{k}" for k in range(1, 7))
+    page = stage.page(f"camera=1,-2.02,30,1,-2,0,42,4.4&hidden={lamps}", size=(1100, 640))
     page.keyboard.press("Shift+G")
     page.keyboard.press("Shift+M")
     box = page.locator("#canvas").bounding_box()
-    for x, y in ((0.36, 0.62), (0.66, 0.62)):
+    for x, y in ((0.3, 0.7), (0.72, 0.7)):
         page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])
     wait(
         page, "document.querySelectorAll('.label').length > 0 && document.body.innerText.includes('Distance')"

@@ -22,8 +22,8 @@ MODELS = (
     (SHARED / "industrial" / "iot_app_kit" / "PALLET_JACK.glb", 0.0, 0),
     (FACTORY / "CookieFactoryWaterTank.glb", 0.0, 0),
     (FACTORY / "Waste_Container_from_step.glb", 0.0, 0),
-    (FACTORY / "CookieFactoryMixer.glb", 0.0, 0),
-    (FACTORY / "CookieFactoryMixer.glb", 0.25, 0),
+    (FACTORY / "CookieFactoryMixer.glb", 0.0, 6),
+    (FACTORY / "CookieFactoryMixer.glb", 0.3, 6),
     (SHARED / "convert" / "trimesh" / "featuretype.STL", 0.0, 0),
 )
 """File, moment as a part of its animation, and which of VIEWS views round it."""
