@@ -57,11 +57,8 @@ class Watcher:
     def wait(self, asked: Wait) -> bool:
         """Look until something is told; False where the twin says something else, or has gone."""
         self.overlay = asked.overlay
-        self.settling.read |= {
-            path: stamp
-            for path, stamp in self.reader.look_also(asked.files).items()
-            if path not in self.settling.read
-        }
+        self.settling.read |= {path: stamp for path, stamp in asked.files if path not in self.settling.read}
+        self.reader.look_also(tuple(path for path, _ in asked.files))
         while True:
             begun = time.monotonic()
             stamps = self.reader.stamps()

@@ -109,11 +109,10 @@ class StageReader:
         before = self.files if snapshot is None else ()
         self.files = tuple(sorted({*found, *before, *self._also}))
 
-    def look_also(self, files: tuple[str, ...]) -> dict[str, Stamp]:
-        """Those files matter, too, from now on; their states."""
+    def look_also(self, files: tuple[str, ...]) -> None:
+        """Those files matter, too, from now on."""
         self._also = files
         self.files = tuple(sorted({*self.files, *files}))
-        return stamps_of(files)
 
     def foresee(self, files: Iterable[str]) -> None:
         """Those will be read soon."""
