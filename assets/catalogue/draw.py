@@ -37,7 +37,7 @@ def picture_of(path: Path, roots: "list[Path] | None" = None) -> "Image.Image":
     opened = open_stage(path, asset_roots=roots or [], probe=False)
     snapshot = read_snapshot(opened)
     if snapshot.lights or glowing_materials(snapshot):
-        # Lamps, and panels that glow, would be in the dark, and suns of all sizes too bright: all assets stand in the same light.
+        # A lamp, or a panel that glows, would stand in the dark, and a sun of its own is of any size: the same light for all.
         _add_daylight(opened.stage)
         snapshot = read_snapshot(opened)
         ours = [light for light in snapshot.lights if snapshot.prims.path[light.prim] in DAYLIGHT]
