@@ -1,5 +1,6 @@
 /** Asks the server for moments and spans of the past. */
 import { isoOf } from "../../core/playhead.ts";
+import { refusalOf } from "../../wire/refused.ts";
 import { cutTicks, type PastTick } from "../../wire/past.ts";
 import type { Workbench } from "../../workbench.ts";
 
@@ -34,10 +35,7 @@ export async function askPast(
   url.searchParams.set("viewer", VIEWER);
   const response = await fetch(url, { cache: "no-store", signal: signal ?? null });
   if (response.status === SUPERSEDED) return null;
-  if (!response.ok) {
-    const told = (await response.json().catch(() => null)) as { error?: string } | null;
-    throw new Error(told?.error ?? `the server answered ${response.status}`);
-  }
+  if (!response.ok) throw new Error(await refusalOf(response));
   const data = await response.arrayBuffer();
   const { epoch, revision } = scene.json;
   if (scene !== bench.scene || response.headers.get("twin-revision") !== String(revision)) return null;
