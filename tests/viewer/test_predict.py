@@ -36,7 +36,7 @@ def test_a_moving_part_has_a_ghost_ahead_of_it(
     until(page, "twinstage.values['agv1.x']?.value === 0")
     page.evaluate("twinstage.select('/Cell/Agv1')")
     page.locator("#canvas").focus()
-    page.keyboard.press("Shift+P")
+    page.keyboard.press("Alt+P")
     until(page, "twinstage.predictions().length === 1")
     assert page.evaluate("twinstage.predictions()[0].seconds") == 2
     until(page, "twinstage.predictions()[0].why !== ''")
@@ -57,6 +57,6 @@ def test_a_moving_part_has_a_ghost_ahead_of_it(
     until(page, "twinstage.predictions()[0].why === 'the past is shown'")
     page.evaluate("twinstage.time.live()")
 
-    page.keyboard.press("Shift+P")
+    page.keyboard.press("Alt+P")
     until(page, "twinstage.predictions().length === 0")
     live.rest()

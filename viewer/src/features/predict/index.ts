@@ -37,7 +37,7 @@ class Predictions {
         id: `predict.${seconds}`,
         title: `Predict ${seconds} s ahead`,
         group: "Scene",
-        keys: seconds === USUAL ? ["Shift+P"] : [],
+        keys: seconds === USUAL ? ["Alt+P"] : [],
         enabled: () => bench.selectedPath !== null,
         pressed: () => bench.selectedPath !== null && this.wanted[bench.selectedPath] === seconds,
         run: () => this.toggle(seconds),

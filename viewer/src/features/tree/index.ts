@@ -108,7 +108,7 @@ function entries(bench: Workbench, panel: TreePanel, node: number, path: string)
     { title: "Bind a signal", run: () => open("bind") },
     {
       title: "Predict 2 s ahead",
-      key: "Shift+P",
+      key: "Alt+P",
       run: () => {
         bench.dispatch({ type: "select", path });
         bench.runCommand("predict.2");
