@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from twinstage.telemetry.history.query import History
 
 T = TypeVar("T")
-KEEP_UP_S = 2.0
+KEEP_UP_S = 1.0
 SLICE_S = 0.05
 MOST_WAITING = 16
 MOST_VIEWERS = 1000
