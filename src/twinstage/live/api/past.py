@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 KEEP_UP_S = 1.0
 SLICE_S = 0.05
+LOOKED_AT_S = 600.0
+"""So long after a question somebody counts as looking, who may be behind a relay."""
 MOST_WAITING = 16
 MOST_VIEWERS = 1000
 MOST_ALARM_RECORDS = 200_000
@@ -67,10 +70,12 @@ class PastDesk:
         self._lock = threading.Lock()
         """Held by the thread that works: a plan remembers what it told last."""
         self._waiting = 0
+        self._asked_s = -LOOKED_AT_S
         self._turns = _Turns()
 
     async def ticks(self, asked: PastAsk) -> PastTicks:
         """The scene as it was."""
+        self._asked_s = monotonic()
         with self._place():
             return await asyncio.to_thread(self._ticks, asked, self._now(), self._turns.next(asked.viewer))
 
@@ -86,7 +91,8 @@ class PastDesk:
         """While somebody looks at the twin, go through the history before they ask, so that no seek has to."""
         while not stop.is_set():
             await asyncio.sleep(KEEP_UP_S)
-            more = bool(self._live.hub.sessions) and self._live.plan is not None
+            looked_at = self._live.hub.sessions or monotonic() - self._asked_s < LOOKED_AT_S
+            more = bool(looked_at) and self._live.plan is not None
             while more and not stop.is_set():
                 more = await asyncio.to_thread(self.go_on, self._now())
                 await asyncio.sleep(4 * SLICE_S)  # a fifth of a core at most
