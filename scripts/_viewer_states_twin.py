@@ -100,8 +100,9 @@ def state_together(stage: Stage) -> None:
 def state_prediction(stage: Stage) -> None:
     """Where the arm will be in a second, beside the real one, once it moves and the last predictions have been judged."""
     page = stage.page("selected=/WorkCell/Robot")
+    page.evaluate("twinstage.run('view.frame')")
     page.evaluate("twinstage.run('predict.1')")
-    wait(page, "twinstage.predictions()[0]?.off !== null && twinstage.predictions()[0].place !== null", 60)
+    wait(page, "twinstage.predictions()[0]?.off > 0.01 && twinstage.predictions()[0].place !== null", 60)
     stage.shoot(page, "prediction")
 
 

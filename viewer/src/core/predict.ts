@@ -113,25 +113,28 @@ function quaternionOf(turn: number[]): Quaternion {
   return [Math.cos(angle / 2), turn[0] * sine, turn[1] * sine, turn[2] * sine];
 }
 
-/** How far predictions were off, once their time had come: the median of the last ones. */
+/** How far predictions were off, once their time had come: of the point that was off most, the median of the last times. */
 export class Misses {
-  private readonly waiting: { t: number; place: readonly number[] }[] = [];
+  private readonly waiting: { t: number; places: ArrayLike<number> }[] = [];
   private readonly off: number[] = [];
 
-  /** What is predicted for a time. */
-  expect(t: number, place: readonly number[]): void {
+  /** What is predicted for a time: x, y, z of each point [m]. Asked for as often as is worth it. */
+  expect(t: number, places: () => ArrayLike<number>): void {
     const last = this.waiting.at(-1);
     if (last && t - last.t < 100) return;
-    this.waiting.push({ t, place });
+    this.waiting.push({ t, places: places() });
     if (this.waiting.length > 200) this.waiting.shift();
   }
 
-  /** Where it is at a time. */
-  happened(t: number, place: readonly number[]): void {
-    let due: { t: number; place: readonly number[] } | undefined;
+  /** Where the points are at a time; asked for where something was expected for it. */
+  happened(t: number, places: () => ArrayLike<number>): void {
+    let due: { t: number; places: ArrayLike<number> } | undefined;
     while (this.waiting.length > 0 && this.waiting[0].t <= t) due = this.waiting.shift();
     if (!due || t - due.t > 200) return; // nobody looked at that time
-    this.off.push(Math.hypot(due.place[0] - place[0], due.place[1] - place[1], due.place[2] - place[2]));
+    const [then, now] = [due.places, places()];
+    let most = 0;
+    for (let k = 0; k + 2 < now.length; k += 3) most = Math.max(most, Math.hypot(then[k] - now[k], then[k + 1] - now[k + 1], then[k + 2] - now[k + 2]));
+    this.off.push(most);
     if (this.off.length > 20) this.off.shift();
   }
 

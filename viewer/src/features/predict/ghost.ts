@@ -1,6 +1,7 @@
 /** One predicted part: the ghost of a prim where it will be if it goes on as it does now, and what is known of how far off that is. */
 import { composePose, multiplyAffine, POSE } from "../../core/matrix.ts";
 import { Misses, Motion, withScaleOf } from "../../core/predict.ts";
+import { ghostWorlds } from "../../core/ghost.ts";
 import { invertAffine, trsOf } from "../../core/trs.ts";
 import { GhostView } from "../../view/ghost-view.ts";
 import type { StageView } from "../../view/stage-view.ts";
@@ -12,6 +13,8 @@ const OPACITY = 0.4;
 /** Less is not shown beside the real one [m], [rad]. */
 const SEEN_M = 1e-3;
 const SEEN_RAD = 2e-3;
+
+const MOST_POINTS = 64;
 
 /** Why there is no ghost now; "" where there is one. */
 export type Why = "" | "stands still" | "no data yet" | "bad data" | "stale data" | "the past is shown";
@@ -27,6 +30,8 @@ export class PredictedGhost {
   private readonly motions = new Map<number, Motion>();
   private readonly above: number[] = [];
   private readonly within: Uint8Array;
+  /** Nodes by which predictions are judged: of the part, at most so many. */
+  private readonly points: number[];
 
   constructor(
     private readonly bench: Workbench,
@@ -39,6 +44,9 @@ export class PredictedGhost {
     this.within = new Uint8Array(model.count);
     this.within[root] = 1;
     for (let node = root + 1; node < model.count; node++) if (model.parent[node] >= 0) this.within[node] = this.within[model.parent[node]];
+    const all = Array.from(this.within.keys()).filter((node) => this.within[node]);
+    const stride = Math.ceil(all.length / MOST_POINTS);
+    this.points = all.filter((_, k) => k % stride === 0);
     for (let node = model.parent[root]; node >= 0; node = model.parent[node]) this.above.unshift(node);
     this.view = new GhostView(stage, root, this.poses, COLOR, OPACITY);
   }
@@ -65,8 +73,10 @@ export class PredictedGhost {
         if (!motion) this.motions.set(node, (motion = new Motion()));
         motion.add(t, batch.poses, k * POSE);
       }
-    const world = this.bench.player?.worldOf(this.root);
-    if (world) this.misses.happened(t, [world[3], world[7], world[11]]);
+    this.misses.happened(t, () => {
+      const { player } = this.bench;
+      return this.points.flatMap((node) => originOf(player?.worldOf(node) ?? []));
+    });
   }
 
   /** Puts the ghost where the part will be; false where there is none. */
@@ -81,7 +91,10 @@ export class PredictedGhost {
     }
     this.place = this.view.place();
     viewport.anchored.set(this.view.group, this.place);
-    this.misses.expect(now + this.seconds * 1000, this.place);
+    this.misses.expect(now + this.seconds * 1000, () => {
+      const worlds = ghostWorlds(this.stage.model, this.root, this.poses);
+      return this.points.flatMap((node) => originOf(worlds.get(node) ?? []));
+    });
     return true;
   }
 
@@ -156,6 +169,10 @@ export class PredictedGhost {
     this.bench.viewport.anchored.remove(this.view.group);
     this.view.dispose();
   }
+}
+
+function originOf(world: ArrayLike<number>): number[] {
+  return [world[3], world[7], world[11]];
 }
 
 function times(a: Float64Array, b: Float64Array): Float64Array {

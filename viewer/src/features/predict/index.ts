@@ -108,7 +108,7 @@ class Predictions {
         value: why !== "" ? why : off === null ? "" : `± ${off.toFixed(SHOWN_DIGITS)}`,
         unit: off === null || why !== "" ? "" : "m",
         grade: why === "bad data" ? "bad" : why === "stale data" ? "stale" : "good",
-        title: "If it goes on as it does now. ±: how far the last predictions were off",
+        title: "If it goes on as it does now. ±: how far the part of it that was off most was off, as a median of the last predictions",
         priority: 3,
         path,
       };
