@@ -26,7 +26,7 @@ class Asset:
 
     name: `LIBRARY/file`; file: absolute; prim: path of the prim that is referred to, `named` where it is not the default one;
     type_name, kind: of that prim; ops: its own transform ops, in their order; files: all it is made of, itself first.
-    layers: screened, and kept open.
+    layers: screened, and kept open. stamps: of the files as they were read: inode, size [bytes], time of change [ns].
     """
 
     name: str
@@ -42,6 +42,7 @@ class Asset:
     triangles: int
     files: tuple[str, ...]
     layers: tuple[Any, ...] = field(default=(), compare=False, repr=False)
+    stamps: tuple[tuple[int, int, int] | None, ...] = field(default=(), compare=False, repr=False)
 
     @property
     def told_as_xform(self) -> bool:

@@ -41,6 +41,19 @@ def Cylinder "Disk"
     uniform token[] xformOpOrder = ["xformOp:translate", "xformOp:rotateY", "xformOp:scale"]
 }
 """
+CART_FILE = """#usda 1.0
+(
+    defaultPrim = "Cart"
+    metersPerUnit = 1
+    upAxis = "Z"
+)
+def Xform "Cart"
+{
+    def Cylinder "Wheel"
+    {
+    }
+}
+"""
 
 
 def make(folder: Path, *, history: bool = False, library: bool = True, at: int = START) -> LiveTwin:
@@ -50,6 +63,7 @@ def make(folder: Path, *, history: bool = False, library: bool = True, at: int =
     parts.mkdir(exist_ok=True)
     if library:
         (parts / "disk.usda").write_text(DISK_FILE)
+        (parts / "cart.usda").write_text(CART_FILE)
     files = TwinFiles(
         folder / "hall.usda",
         folder / "bindings.yaml",
@@ -351,14 +365,24 @@ def test_a_lost_library_file_keeps_the_twin(tmp_path: Path) -> None:
     first = make(tmp_path, history=True)
     did(first, ANNA, "place", asset=DISK)
     did(first, ANNA, "place", asset=PUMP)
+    did(first, ANNA, "place", asset="parts/cart.usda")
+    did(
+        first,
+        ANNA,
+        "bind",
+        key="c",
+        binding={"kind": "pose", "prim": "/Hall/Cart/Wheel", "position": {"y": "crane.y"}},
+    )
     first.let_go()
+    (tmp_path / "parts" / "cart.usda").unlink()
     (tmp_path / "parts" / "disk.usda").unlink()
     again = make(tmp_path, history=True, library=False, at=START + 10**10)
     again.tick(again.clock.now_ns())
     found = [f for f in again.findings if f.code == "edit.asset"]
-    assert [f.path for f in found] == ["/Hall/Disk"] and found[0].severity == "warning"
+    assert [f.path for f in found] == ["/Hall/Disk", "/Hall/Cart"] and found[0].severity == "warning"
+    assert any("/Hall/Cart/Wheel" in f.message for f in again.findings if f.code == "binding.prim")
     assert "/Hall/Disk shows nothing: library 'parts' has no asset 'disk.usda'" in found[0].message
-    assert again.hub.standing == found[0].message
+    assert again.hub.standing.startswith(found[0].message)
     stage = again.opened.stage
     assert (
         stage.GetPrimAtPath("/Hall/Pump").GetAllChildren()

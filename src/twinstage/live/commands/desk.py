@@ -80,8 +80,7 @@ class EditDesk:
 
     def restore(self) -> None:
         """Give what the ledger tells its effect. UserError where the stage or the bindings do not take it."""
-        missing = self._effects.stock(self.ledger.values())
-        self._effects.apply(self.ledger.values())
+        missing = self._effects.restore(self.ledger.values())
         if missing:
             live = self._live
             live.findings = (*live.findings, *missing)

@@ -67,6 +67,10 @@ class Effects:
         self._looks_due = False
         self._lame: frozenset[str] = frozenset()
         """What is known of bindings that do not hold."""
+        self._lenient = False
+        """Whether bindings that do not hold are left out: of prims whose asset is missing."""
+        self.lost: list[Finding] = []
+        """Those that were left out."""
         self._unsayable: set[int] = set()
         """Nodes whose authored pose is back, and is one that only a scene can say."""
         self._scene_ns = -SCENE_EVERY_NS
@@ -140,8 +144,20 @@ class Effects:
             if opened is self._live.opened:
                 return
 
-    def stock(self, values: Values) -> list[Finding]:
-        """Let in all that stands placed; a finding for each prim whose asset cannot be had, which shows nothing then."""
+    def restore(self, values: Values) -> list[Finding]:
+        """Give edits of an earlier run their effect; findings of placed prims that show nothing, for their asset cannot be had,
+        and of bindings that do not hold without them.
+        """
+        missing = self._stock(values)
+        self._lenient = bool(missing)
+        try:
+            self.apply(values)
+        finally:
+            self._lenient = False
+        return [*missing, *self.lost]
+
+    def _stock(self, values: Values) -> list[Finding]:
+        """Let in all that stands placed; a finding for each prim whose asset cannot be had."""
         placed = [(path, v["asset"]) for (path, name), v in values.items() if name == ASSET]
         for asset in dict.fromkeys(asset for _, asset in placed):
             try:
@@ -459,12 +475,18 @@ class Effects:
             return live.plan, live.bindings
         bindings = changed_bindings(self._file, self._values)
         compiler = Compiler(bindings, live.contract, own, base)
-        if not self._lame:
+        if not self._lame and not self._lenient:
             return compiler.compile(), bindings
         plan = compiler.examine()
         for problem in compiler.problems:
             if problem.message not in self._lame:
-                raise UserError(problem.message)
+                if not self._lenient:
+                    raise UserError(problem.message)
+                self.lost.append(problem)
+        self._lame |= {problem.message for problem in compiler.problems}
+        if plan is None:  # not even what holds can be put together
+            nothing = changed_bindings(self._file.model_copy(update={"bindings": ()}), {})
+            plan = Compiler(nothing, live.contract, own, base).compile()
         return plan, bindings
 
     # ------------------------------------------------------------------ another generation of the stage

@@ -54,9 +54,11 @@ class Watcher:
         self.settling.taken(self.reader.stamps())
         self.say(Told("ready", files=self.reader.files))
 
-    def wait(self, overlay: Overlay) -> bool:
-        """Look until something is told; False where the twin has gone."""
-        self.overlay = overlay
+    def wait(self, asked: Wait) -> bool:
+        """Look until something is told; False where the twin says something else, or has gone."""
+        self.overlay = asked.overlay
+        self.settling.read |= {path: stamp for path, stamp in asked.files if path not in self.settling.read}
+        self.reader.look_also(tuple(path for path, _ in asked.files))
         while True:
             begun = time.monotonic()
             stamps = self.reader.stamps()
@@ -175,7 +177,7 @@ def answer(watcher: Watcher) -> int:
     while True:
         asked = read_frame(0)
         if isinstance(asked, Wait):
-            while not watcher.wait(asked.overlay):
+            while not watcher.wait(asked):
                 asked = read_frame(0)
                 if asked is None:
                     return 0

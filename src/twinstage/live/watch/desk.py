@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("twinstage.watch")
 T = TypeVar("T")
+Files = tuple[tuple[str, tuple[int, int, int] | None], ...]
+"""Files of assets that were placed, and their states when these were read."""
 
 POLL_S = 0.025
 """Between two looks at the files [s]."""
@@ -65,6 +67,7 @@ class StageWatch:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._told: Snapshot = live.snapshot
         self._rest = tuple(f for f in live.findings if f not in set(live.snapshot.findings))
+        self._placed: Files = ()
         self._anew = anew
         self._as_read: dict[str, Any] = {}
         """Stamps of the stage's files in the state in which they are shown."""
@@ -139,7 +142,9 @@ class StageWatch:
             while True:
                 told = link.receive(limit, self._due)
                 if isinstance(told, Idle):
-                    gone = self._rewire(link)
+                    if self._placed_files() != self._placed:
+                        link.send(self._wait())
+                    gone = self._rewire(link) if self._rewiring() else None
                     if gone is not None:
                         return gone
                     continue
@@ -161,10 +166,20 @@ class StageWatch:
                 else:
                     self._as_read = stamps_of(told.files)
                     self.report.started()
-                link.send(Wait(self._on_loop(self._overlay)))
+                link.send(self._wait())
         finally:
             link.kill()
             self._drop_early()
+
+    def _wait(self) -> Wait:
+        self._placed = self._placed_files()
+        return Wait(self._on_loop(self._overlay), self._placed)
+
+    def _placed_files(self) -> Files:
+        """Files of the assets that people placed, and their states as read: watched, too."""
+        assets = [*self._live.opened.shelf.assets.values()]
+        rows = {row for asset in assets for row in zip(asset.files, asset.stamps, strict=True)}
+        return tuple(sorted(rows, key=repr))
 
     def _overlay(self) -> Overlay:
         live = self._live
@@ -241,6 +256,10 @@ class StageWatch:
     # ------------------------------------------------------------------ bindings
 
     def _due(self) -> bool:
+        """Whether there is something to do while nothing is read."""
+        return self._rewiring() or self._placed_files() != self._placed
+
+    def _rewiring(self) -> bool:
         """Whether bindings were saved, and the stage stands as it is shown."""
         if self._wiring.due():
             self._rebind = True

@@ -47,6 +47,7 @@ class StageReader:
     _loaded: dict[str, _Loaded] = field(default_factory=dict)
     _digests: Digests = field(default_factory=Digests)
     _named: dict[str, tuple[int, frozenset[str]]] = field(default_factory=dict)
+    _also: tuple[str, ...] = ()
     _accepted: frozenset[str] = frozenset()
     _good: dict[str, int] = field(default_factory=dict)
     _serial: int = 0
@@ -105,7 +106,13 @@ class StageReader:
             self._named = {name: known for name, known in self._named.items() if name in self._loaded}
         textures = () if snapshot is None else [texture.path for texture in snapshot.textures]
         found = watched(named, documents, textures)
-        self.files = found if snapshot is not None else tuple(sorted({*found, *self.files}))
+        before = self.files if snapshot is None else ()
+        self.files = tuple(sorted({*found, *before, *self._also}))
+
+    def look_also(self, files: tuple[str, ...]) -> None:
+        """Those files matter, too, from now on."""
+        self._also = files
+        self.files = tuple(sorted({*self.files, *files}))
 
     def foresee(self, files: Iterable[str]) -> None:
         """Those will be read soon."""
