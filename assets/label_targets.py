@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from os.path import commonprefix
 
 import numpy as np
 
@@ -48,7 +47,9 @@ def grouped(paths: Iterable[str]) -> dict[str, list[str]]:
 
 def _pattern(group: Sequence[str]) -> str:
     """`/World/Rack_*` of Rack_1 and Rack_12."""
-    return group[0] if len(group) == 1 else f"{commonprefix(group).rstrip('0123456789')}*"
+    first, last = min(group), max(group)  # what these two share, all do
+    same = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
+    return first if len(group) == 1 else f"{first[:same].rstrip('0123456789')}*"
 
 
 def stem(name: str) -> str:

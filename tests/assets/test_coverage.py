@@ -1,6 +1,8 @@
 """Coverage of labels: pixels against areas of squares before a flat camera, rules that label what was named, exit codes."""
 
 import json
+import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -246,3 +248,57 @@ def test_which_level_decides() -> None:
     assert standing(levels, 3, "class", mapped).inherited
     assert standing((), 0, "class", free).state == State.UNLABELLED
     assert standing(levels[:1], 3, "class", mapped).unknown == ("gripper",)
+
+
+def test_the_commands_of_the_page(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (root / "docs/labels.md").read_text("utf-8")
+    block = re.search(r"## How much of what is seen has a class\n```\n(.*?)```", text, re.S)
+    assert block
+    cell = write(tmp_path, prim("Cube", "Rack", 1, 1, "class: rack"), name="cell.usda")
+    cell.write_text(cell.read_text().replace('Camera "Top"', 'Camera "Overview"'))
+    monkeypatch.chdir(tmp_path)
+    commands = [line.split("#")[0] for line in block[1].splitlines()]
+    assert len(commands) == 3
+    for command in commands:
+        assert run([*shlex.split(command)[1:], "--size", SIZE]) == 0, capsys.readouterr().err
+    assert {path.name for path in (tmp_path / "seen").iterdir()} == {"Overview.png", "coverage.json"}
+
+
+def test_viewers_get_labels_by_taxonomy_and_what_is_inside_instances(tmp_path: Path) -> None:
+    from twinstage.scene.read import read_snapshot
+    from twinstage.scene.stage import open_stage
+    from twinstage.sync.hub import Hub
+    from twinstage.sync.relay.join import join_documents
+    from twinstage.sync.scene_json import scene_document
+
+    (tmp_path / "part.usda").write_text(
+        '#usda 1.0\n(defaultPrim = "P")\ndef Xform "P"\n{\ndef Cube "Lid"\n{\ndouble size = 1\n}\n}\n'
+    )
+    stage = write(
+        tmp_path,
+        prim("Xform", "Part", 1, 1, meta="instanceable = true\nreferences = @./part.usda@\n"),
+        prim(
+            "Xform",
+            "Robot",
+            0,
+            0,
+            "class: robot; color: red, blue",
+            more=prim("Cube", "Tool", 7, 3, "class: gripper"),
+        ),
+    )
+    document = scene_document(Hub(read_snapshot(open_stage(stage)), epoch="e").scene)
+    levels = {item["path"]: [dict(one) for one in item["levels"]] for item in document["objects"]}
+    assert levels["/W/Robot/Tool"] == [
+        {"class": ("gripper",)},
+        {"class": ("robot",), "color": ("red", "blue")},
+    ]
+    nodes = document["nodes"]
+    assert [path for path, proxy in zip(nodes["path"], nodes["proxy"], strict=True) if proxy] == [
+        "/W/Part/Lid"
+    ]
+    # A part of a relay whose server is of an older version says nothing of proxies.
+    del nodes["proxy"]
+    whole, _ = join_documents({"/Line": document}, epoch="e", revision=0)
+    assert whole["nodes"]["proxy"] == [False] * whole["nodes"]["count"]

@@ -298,5 +298,11 @@ def test_who_may_only_look_reads_why(
         page.wait_for_timeout(200)
         assert not page.locator(".asset-carry").is_visible()  # nothing is carried away
         page.mouse.up()
+        open_tab(page, "labels")
+        assert "need the role engineer; yours is viewer" in page.locator(".labels-why").inner_text()
+        assert (
+            page.locator(".labels-apply").is_disabled()
+            and page.get_by_label("Label", exact=True).is_disabled()
+        )
     finally:
         context.close()

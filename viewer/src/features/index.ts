@@ -12,6 +12,7 @@ import { properties } from "./properties/index.ts";
 import { share } from "./share/index.ts";
 import { table } from "./table/index.ts";
 import { theme } from "./theme/index.ts";
+import { labels } from "./labels/index.ts";
 import { layers } from "./layers/index.ts";
 import { measure } from "./measure/index.ts";
 import { navigate } from "./navigate/index.ts";
@@ -49,6 +50,7 @@ export const FEATURES: readonly Feature[] = [
   datasets,
   catalogue,
   layers,
+  labels,
   fades,
   overlays,
   watch,
