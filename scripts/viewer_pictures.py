@@ -391,7 +391,7 @@ def state_layers(stage: Stage) -> None:
 
 
 def state_labels(stage: Stage) -> None:
-    page = stage.page("through=/WorkCell/Overview", size=(1180, 760))
+    page = stage.page("through=/WorkCell/Cameras/Overview", size=(1180, 760))
     page.click("#tab-labels")
     page.locator("#labels-on").check()
     for path in ("/WorkCell/Hall", "/WorkCell/Hall/Floor", "/WorkCell/Conveyor"):
