@@ -62,7 +62,16 @@ def _asset(name: str, file: Path, facts: Mapping[str, Any], layers: tuple[Any, .
     plain: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value for key, value in facts.items()
     }
-    return Asset(name=name, file=file, layers=layers, **plain)
+    stamps = tuple(_stamp(path) for path in plain["files"])
+    return Asset(name=name, file=file, layers=layers, stamps=stamps, **plain)
+
+
+def _stamp(path: str) -> tuple[int, int, int] | None:
+    try:
+        state = os.stat(path)
+    except OSError:
+        return None
+    return state.st_ino, state.st_size, state.st_mtime_ns
 
 
 def look_task(request: dict[str, Any]) -> dict[str, Any]:

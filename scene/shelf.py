@@ -26,7 +26,7 @@ class Asset:
 
     name: `LIBRARY/file`; file: absolute; prim: path of the prim that is referred to, `named` where it is not the default one;
     type_name, kind: of that prim; ops: its own transform ops, in their order; files: all it is made of, itself first.
-    layers: screened, and kept open.
+    layers: screened, and kept open. stamps: of the files as they were read: inode, size [bytes], time of change [ns].
     """
 
     name: str
@@ -42,6 +42,7 @@ class Asset:
     triangles: int
     files: tuple[str, ...]
     layers: tuple[Any, ...] = field(default=(), compare=False, repr=False)
+    stamps: tuple[tuple[int, int, int] | None, ...] = field(default=(), compare=False, repr=False)
 
     @property
     def told_as_xform(self) -> bool:
@@ -76,7 +77,8 @@ class Op:
         """The value as pxr has it."""
         from pxr import Gf
 
-        return Gf.Vec3d(*self.value) if self.type_name == "double3" else self.value
+        kinds = {"double3": lambda: Gf.Vec3d(*self.value), "matrix4d": lambda: Gf.Matrix4d(*self.value)}
+        return kinds[self.type_name]() if self.type_name in kinds else self.value
 
 
 def resolving(asset: Asset, meters_per_unit: float, up_axis: str) -> tuple[float, float]:
@@ -92,11 +94,11 @@ def resolved_note(asset: Asset, meters_per_unit: float, up_axis: str) -> str:
     parts = []
     if factor != 1.0:
         parts.append(
-            f"its unit is {asset.meters_per_unit:g} m and the stage's {meters_per_unit:g} m, so it is scaled by {factor:g}"
+            f"scaled by {factor:g} (its unit is {asset.meters_per_unit:g} m, the stage's {meters_per_unit:g} m)"
         )
     if turn:
         parts.append(
-            f"its up axis is {asset.up_axis} and the stage's {up_axis}, so it is turned by {turn:g} degrees about x"
+            f"turned by {turn:g} degrees about x (its up axis is {asset.up_axis}, the stage's {up_axis})"
         )
     return " and ".join(parts)
 

@@ -50,6 +50,17 @@ def below(paths: Iterable[str], path: str) -> list[str]:
     return [one for one in paths if one == path or one.startswith(f"{path}/")]
 
 
+def upright(opened: OpenedStage, path: str, value: Mapping[str, Any]) -> F8:
+    """Where a placed prim stands: parent_from_upright f8[4, 4] in stage units and axes, column vectors."""
+    conversion = Conversion.of(opened.meters_per_unit, opened.up_axis)
+    parts = [[value["position"]], [value["rotation"]], [value.get("scale", (1.0, 1.0, 1.0))]]
+    matrix: F8 = compose_trs(*(np.array(part, np.float64) for part in parts))[0]
+    if path.count("/") == 1:  # what people say of the world is in Z up
+        matrix = conversion.world.T @ matrix @ conversion.world
+    matrix[:3, 3] /= conversion.scale
+    return matrix
+
+
 class UiLayer:
     """Writes one layer. `surfaces`: path of the preview surface by path of its material."""
 
@@ -87,9 +98,12 @@ class UiLayer:
         spec, asset = self._prim(path), self._opened.shelf.get(value["asset"])
         self._placed[path] = value
         spec.specifier = Sdf.SpecifierDef
-        spec.typeName = "Xform" if asset is None or asset.told_as_xform else ""
+        if asset is None or asset.told_as_xform:
+            spec.typeName = "Xform"
         if asset is not None:
-            reference = Sdf.Reference(str(asset.file), Sdf.Path(asset.prim if asset.named else ""))
+            reference = Sdf.Reference(
+                str(asset.file), Sdf.Path(asset.prim) if asset.named else Sdf.Path.emptyPath
+            )
             spec.referenceList.prependedItems = [reference]
         if asset is None or not asset.kind:
             spec.kind = KIND
@@ -107,18 +121,8 @@ class UiLayer:
     def _place_ops(self, path: str) -> list[Op]:
         value = self._placed[path]
         asset = self._opened.shelf.get(value["asset"])
-        return place_ops(
-            asset, self._upright(path, value), self._opened.meters_per_unit, self._opened.up_axis
-        )
-
-    def _upright(self, path: str, value: Mapping[str, Any]) -> F8:
-        """parent_from_upright in stage units and axes, column vectors."""
-        parts = [[value["position"]], [value["rotation"]], [value.get("scale", (1.0, 1.0, 1.0))]]
-        matrix: F8 = compose_trs(*(np.array(part, np.float64) for part in parts))[0]
-        if path.count("/") == 1:  # what people say of the world is in Z up
-            matrix = self._conversion.world.T @ matrix @ self._conversion.world
-        matrix[:3, 3] /= self._conversion.scale
-        return matrix
+        place = upright(self._opened, path, value)
+        return place_ops(asset, place, self._opened.meters_per_unit, self._opened.up_axis)
 
     def _order(self, path: str, names: list[str]) -> None:
         from pxr import Vt
@@ -213,8 +217,8 @@ class UiLayer:
         del self._placed[path]
         spec.referenceList.ClearEdits()
         spec.ClearInfo("kind")
-        spec.typeName = ""
         spec.specifier = Sdf.SpecifierOver
+        spec.ClearInfo("typeName")
 
     def _drop(self, path: str, name: str) -> None:
         prim = self.layer.GetPrimAtPath(path)

@@ -57,6 +57,10 @@ class EditSource(Protocol):
         """The ui layer as usda."""
         ...
 
+    async def assets_zip(self) -> bytes:
+        """The files of all placed assets, as a zip."""
+        ...
+
     def bindings_text(self) -> str | None:
         """A bindings file with the edits in it; None where there are no bindings."""
         ...

@@ -14,6 +14,7 @@ import numpy as np
 from twinstage.scene.tables import Frames, Interned
 from twinstage.sync.hub import Scene
 from twinstage.sync.scene_json import (
+    ShapeRows,
     instance_columns,
     levels_json,
     node_columns,
@@ -77,10 +78,13 @@ def _narrow(values: np.ndarray) -> np.ndarray:
     return values.astype("<f8")  # ids beyond 2^53 are no numbers in JSON either
 
 
-def scene_columns(scene: Scene) -> bytes:
-    """The encoded document: magic, length of the JSON u64, the JSON padded with spaces to 8, the columns one by one."""
+def scene_columns(scene: Scene, known: ShapeRows | None = None) -> bytes:
+    """The encoded document: magic, length of the JSON u64, the JSON padded with spaces to 8, the columns one by one.
+
+    `known`: as in `scene_json.scene_document`.
+    """
     snapshot, columns = scene.snapshot, _Columns()
-    document = scene_document(scene, tables=False)
+    document = scene_document(scene, tables=False, known=known)
     document["nodes"] |= {name: columns.add(values) for name, values in node_columns(snapshot).items()}
     document["nodes"]["local"] = columns.affine(snapshot.prims.frames)
     document["points"] |= {name: columns.add(values) for name, values in point_columns(snapshot).items()}

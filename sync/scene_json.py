@@ -29,10 +29,15 @@ _MAGIC = (
 )
 
 
-def scene_document(scene: Scene, *, tables: bool = True) -> dict[str, Any]:
+ShapeRows = dict[str, dict[str, Any]]
+"""Rows of `prototypes` by hash, which says all that they say."""
+
+
+def scene_document(scene: Scene, *, tables: bool = True, known: ShapeRows | None = None) -> dict[str, Any]:
     """The document as plain dicts and lists; numbers that are not finite become null when it is encoded.
 
     tables: with the columns of numbers, and the objects; else without them, for someone who writes them in another way.
+    known: rows of an earlier document, which are not worked out again (each looks at all points); those of this one come in.
     """
     snapshot = scene.snapshot
     prims = snapshot.prims
@@ -61,7 +66,7 @@ def scene_document(scene: Scene, *, tables: bool = True) -> dict[str, Any]:
             "count": len(snapshot.points),
             **(_lists(point_columns(snapshot)) | {"local": _affine(snapshot.points.local)} if tables else {}),
         },
-        "prototypes": [_prototype(prototype) for prototype in snapshot.prototypes],
+        "prototypes": [_prototype_row(one, known) for one in snapshot.prototypes],
         "instances": {
             "count": len(snapshot.instances),
             **(_lists(instance_columns(snapshot)) | {"local": _instance_local(snapshot)} if tables else {}),
@@ -84,13 +89,13 @@ def _signal(signal: SignalMeta) -> dict[str, Any]:
     return about
 
 
-def scene_bytes(scene: Scene) -> bytes:
-    """The encoded document; the same scene always gives the same bytes.
+def scene_bytes(scene: Scene, known: ShapeRows | None = None) -> bytes:
+    """The encoded document; the same scene always gives the same bytes. `known`: as in `scene_document`.
 
     Column by column: the numbers of a million points as Python objects would take ten times what they take as text.
     """
     snapshot = scene.snapshot
-    document = scene_document(scene, tables=False)
+    document = scene_document(scene, tables=False, known=known)
     frames, rows = snapshot.prims.frames, snapshot.instances
     document["nodes"] |= _texts(node_columns(snapshot)) | {"local": _affine_text(frames)}
     document["points"] |= _texts(point_columns(snapshot)) | {"local": _affine_text(snapshot.points.frames)}
@@ -179,6 +184,15 @@ def _objects(snapshot: Snapshot) -> Iterator[dict[str, Any]]:
 def levels_json(levels: Levels) -> list[dict[str, tuple[str, ...]]]:
     """Labels by taxonomy of an object and its labelled ancestors, nearest first."""
     return [dict(groups) for groups in levels]
+
+
+def _prototype_row(prototype: Prototype, known: ShapeRows | None) -> dict[str, Any]:
+    if known is None:
+        return _prototype(prototype)
+    row = known.get(prototype.hash)
+    if row is None:
+        row = known[prototype.hash] = _prototype(prototype)
+    return row
 
 
 def _prototype(prototype: Prototype) -> dict[str, Any]:

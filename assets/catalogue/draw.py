@@ -2,6 +2,7 @@
 
 import base64
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ SIZE = 256
 SPP, VIEWS, VIEW, ELEVATION = 64, 8, 7, 18.0
 COLORS = 64
 """Few, so that the file is small."""
+DAYLIGHT = ("/ThumbnailSky", "/ThumbnailSun")
 
 
 def draw_task(request: dict[str, Any]) -> dict[str, Any]:
@@ -34,10 +36,12 @@ def picture_of(path: Path, roots: "list[Path] | None" = None) -> "Image.Image":
 
     opened = open_stage(path, asset_roots=roots or [], probe=False)
     snapshot = read_snapshot(opened)
-    lit = any(light.kind in ("dome", "distant") for light in snapshot.lights)
-    if not lit and (snapshot.lights or glowing_materials(snapshot)):
-        _add_daylight(opened.stage)  # a lamp, or a panel that glows, is in the dark by itself
+    if snapshot.lights or glowing_materials(snapshot):
+        # A lamp, or a panel that glows, would stand in the dark, and a sun of its own is of any size: the same light for all.
+        _add_daylight(opened.stage)
         snapshot = read_snapshot(opened)
+        ours = [light for light in snapshot.lights if snapshot.prims.path[light.prim] in DAYLIGHT]
+        snapshot = replace(snapshot, lights=tuple(ours))
     scene = Scene(snapshot, opened=opened)
     camera = scene.turntable(VIEWS, size=(SIZE, SIZE), elevation=ELEVATION)[VIEW]
     return Image.fromarray(scene.picture(camera, size=(SIZE, SIZE), engine="direct", spp=SPP).rgb)
@@ -52,9 +56,9 @@ def _add_daylight(stage: Any) -> None:
     x, y, z = DEFAULT_SUN_DIRECTION
     to = Gf.Vec3d(x, z, -y) if UsdGeom.GetStageUpAxis(stage) == UsdGeom.Tokens.y else Gf.Vec3d(x, y, z)
     with Usd.EditContext(stage, stage.GetSessionLayer()):
-        sky = UsdLux.DomeLight.Define(stage, "/ThumbnailSky")
+        sky = UsdLux.DomeLight.Define(stage, DAYLIGHT[0])
         sky.CreateColorAttr(Gf.Vec3f(*DEFAULT_DOME))
-        sun = UsdLux.DistantLight.Define(stage, "/ThumbnailSun")
+        sun = UsdLux.DistantLight.Define(stage, DAYLIGHT[1])
         sun.CreateColorAttr(Gf.Vec3f(*DEFAULT_SUN))
         sun.CreateIntensityAttr(1.0)
         sun.CreateNormalizeAttr(True)

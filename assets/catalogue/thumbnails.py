@@ -19,7 +19,7 @@ from twinstage.scene.safe.examiner import Examiner
 
 TASK = "twinstage.assets.catalogue.draw:draw_task"
 LIMITS = ProbeLimits(time_s=60.0)
-VERSION = 1
+VERSION = 2
 """Of what is drawn; another one is drawn anew."""
 MOST_BYTES = 2 << 20
 KINDS = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}

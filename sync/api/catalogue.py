@@ -26,7 +26,7 @@ class CatalogueAsk(PageAsk):
 class CatalogueAssetAsk(Model):
     """Which asset."""
 
-    asset: AssetName
+    asset: AssetName = Field(description="`LIBRARY/file`, as the catalogue has it.")
 
 
 class CatalogueThumbnailAsk(CatalogueAssetAsk):

@@ -195,7 +195,19 @@ OPERATIONS = (
         "The edits as a USD layer",
         media=("model/vnd.usda",),
         description="The twin's `ui` layer alone, for a designer to look at or to put above the stage. Poses are in the "
-        "ops that the stage has; `?who=true` says who edited each prim last, and when.",
+        "ops that the stage has; `?who=true` says who edited each prim last, and when. What was placed refers to "
+        "`./LIBRARY/file`.",
+    ),
+    Operation(
+        "getPlacedAssets",
+        "/api/v1/edits/assets.zip",
+        "Edits",
+        "The files of placed assets",
+        role="engineer",
+        media=("application/zip",),
+        errors=(404, 413),
+        description="All files that placed assets are made of, in the folders of their libraries; they belong beside the "
+        "layer.",
     ),
     Operation(
         "getBindingsFile",

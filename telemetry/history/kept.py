@@ -18,14 +18,25 @@ import numpy as np
 from twinstage.base.clock import NS
 from twinstage.telemetry.columns import I8, NOTHING, EventColumns, joined, kinds_of
 from twinstage.telemetry.contract import Contract
-from twinstage.telemetry.history.archive import archived_upto
+from twinstage.telemetry.history.archive import Part, archived_upto
+from twinstage.telemetry.history.hotlog import LogReader
 from twinstage.telemetry.history.query import History
 from twinstage.telemetry.history.rename import Renumbering
-from twinstage.telemetry.history.taken import FIRST, LAST, renumberings, taken_hot, taken_parts
+from twinstage.telemetry.history.taken import (
+    FIRST,
+    LAST,
+    PartReadings,
+    part_readings,
+    renumberings,
+    taken_hot,
+    taken_parts,
+)
 from twinstage.telemetry.state import StateTable
 
 MOST_READINGS = 1_000_000
 """Readings in all reels, about 44 B each."""
+MOST_PARTS = 2
+"""Parts of the archive, of half a million readings at most."""
 AHEAD_NS = 20 * NS
 """How much more is read than what is asked for [ns of event time]."""
 
@@ -70,6 +81,7 @@ class KeptHistory(History):
         self._known: tuple[int, int] | None = None
         self._begun: list[int] = []
         self._reels: OrderedDict[int, _Reel] = OrderedDict()
+        self._parts: OrderedDict[str, PartReadings] = OrderedDict()
         self._useful: tuple[str, ...] = ()
         self._renumber: dict[int, Renumbering] = {}
 
@@ -111,6 +123,7 @@ class KeptHistory(History):
     def _begin_anew(self, form: tuple[object, ...]) -> None:
         self._form = form
         self._reels.clear()
+        self._parts.clear()
         self._known, self._begun = self.log.span(), self.log.begun_again()
         self._renumber = renumberings(self.log, self._contract)
         self._useful = super()._serving(self._contract)
@@ -186,13 +199,21 @@ class KeptHistory(History):
             upto = max(wanted_ns, min(wanted_ns + AHEAD_NS, reel.last_ns, self._end_ns()))
             more = {name: max(mark, reel.upto_ns + 1) for name, mark in since.items()}
             found += taken_hot(self.log, self._renumber, more, upto, (0, self.seen))
-            found += taken_parts(self.log, self._renumber, more, upto)
+            found += taken_parts(self.log, self._renumber, more, upto, self._part)
             reel.upto_ns = upto
         reel.behind = False
         reel.seen = self.seen
         if len(found) > 1:
             reel.columns = joined(found, self._kinds).in_order()
             reel.lead = _place(reel.columns, reel.first_ns)
+
+    def _part(self, reader: LogReader, part: Part) -> PartReadings:
+        """One of the archive's, of which the last few that were read are kept."""
+        found = self._parts.pop(part.name, None) or part_readings(reader, part)
+        self._parts[part.name] = found
+        while len(self._parts) > MOST_PARTS:
+            self._parts.popitem(last=False)
+        return found
 
     def _end_ns(self) -> int:
         return self._known[1] if self._known is not None else FIRST

@@ -5,7 +5,8 @@ columns one by one they would cost most of a seek.
 """
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from struct import Struct
 from typing import Any
@@ -17,8 +18,8 @@ from twinstage.base.errors import UserError
 from twinstage.telemetry.column_data import data_columns
 from twinstage.telemetry.columns import I8, EventColumns
 from twinstage.telemetry.contract import Contract
-from twinstage.telemetry.history.archive import archived_upto, parts_of, store_of
-from twinstage.telemetry.history.hotlog import LogReader, Session
+from twinstage.telemetry.history.archive import Part, archived_upto, parts_of, store_of
+from twinstage.telemetry.history.hotlog import LogReader
 from twinstage.telemetry.history.rename import Renumbering
 from twinstage.telemetry.history.rows import columns_of
 
@@ -66,38 +67,51 @@ def taken_hot(
                 yield renumber[session].columns(columns if inside.all() else columns.take(inside))
 
 
-def taken_parts(
-    reader: LogReader, renumber: dict[int, Renumbering], since: dict[str, int], last_ns: int
-) -> Iterator[EventColumns]:
-    """The same of the archive."""
-    wanted = []
-    for part in parts_of(reader):
-        named = {name: since[name] for name in part.sources if name in since}
-        if part.first_ns <= last_ns and any(part.last_ns >= mark for mark in named.values()):
-            wanted.append((part, named))
-    if not wanted:
-        return
+@dataclass(frozen=True, slots=True)
+class PartReadings:
+    """What moved the state of one part, by time: the names of sources, the source of each, the columns."""
+
+    sources: tuple[str, ...]
+    source: I8
+    columns: EventColumns
+
+
+def part_readings(reader: LogReader, part: Part) -> PartReadings:
+    """Reads a part of the archive; signals are numbered as in its session."""
     import pyarrow.parquet as pq
 
-    store, sessions = store_of(reader), reader.sessions()
-    for part, named in wanted:
-        with store.open(part.name) as file:
-            table = pq.read_table(file, columns=_COLUMNS, use_threads=False)
-        yield from _of_part(table, renumber[part.session], sessions[part.session], named, last_ns)
-
-
-def _of_part(
-    table: Any, renumber: Renumbering, session: Session, since: dict[str, int], last_ns: int
-) -> Iterator[EventColumns]:
-    time = table["event_ns"].to_numpy()
+    with store_of(reader).open(part.name) as file:
+        table = pq.read_table(file, columns=_COLUMNS, use_threads=False)
+    late = table["history_only"].to_numpy()
+    if late.any():
+        table = table.take(np.flatnonzero(~late))
     source = table["source"].combine_chunks()
     source = source.chunk(0) if hasattr(source, "chunk") else source
-    mark = np.array([since.get(name, LAST) for name in source.dictionary.to_pylist()], np.int64)
-    inside = (time >= mark[source.indices.to_numpy()]) & (time <= last_ns)
-    inside &= ~table["history_only"].to_numpy()
-    if inside.any():
-        chosen = table.take(np.flatnonzero(inside)) if not inside.all() else table
-        yield renumber.columns(columns_of(chosen, session))
+    columns = columns_of(table, reader.sessions()[part.session])
+    order = np.argsort(columns.event_ns, kind="stable")
+    number = source.indices.to_numpy().astype(np.int64)
+    return PartReadings(tuple(source.dictionary.to_pylist()), number[order], columns.take(order))
+
+
+def taken_parts(
+    reader: LogReader,
+    renumber: dict[int, Renumbering],
+    since: dict[str, int],
+    last_ns: int,
+    read: Callable[[LogReader, Part], PartReadings] = part_readings,
+) -> Iterator[EventColumns]:
+    """The same of the archive. `read`: how a part comes to be read."""
+    for part in parts_of(reader):
+        named = {name: since[name] for name in part.sources if name in since}
+        if part.first_ns > last_ns or not any(part.last_ns >= mark for mark in named.values()):
+            continue
+        found = read(reader, part)
+        time = found.columns.event_ns
+        span = slice(*np.searchsorted(time, [min(named.values()), last_ns + 1]).tolist())
+        columns = found.columns.take(span)
+        inside = columns.event_ns >= _marks((found.sources, found.source[span]), since)
+        if inside.any():
+            yield renumber[part.session].columns(columns if inside.all() else columns.take(inside))
 
 
 def _marks(source: "str | tuple[Sequence[str], I8]", since: dict[str, int]) -> Any:

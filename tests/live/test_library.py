@@ -3,7 +3,7 @@
 from pathlib import Path, PurePosixPath
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from twinstage.base.errors import UserError
@@ -74,6 +74,7 @@ def test_two_libraries_of_one_name_are_refused(tmp_path: Path) -> None:
         open_library([tmp_path / "nothing"])
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(
     st.text(st.characters(codec="utf-8"), max_size=40)
     | st.from_regex(r"(plant|starter)/[./\\a-z~]{0,20}usda")

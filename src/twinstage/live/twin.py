@@ -30,6 +30,7 @@ from twinstage.sync.codec import snap_pose
 
 if TYPE_CHECKING:
     from twinstage.live.alarms import AlarmDesk
+    from twinstage.live.api.past import PastDesk
     from twinstage.live.commands.desk import EditDesk
     from twinstage.live.watch.desk import StageWatch
     from twinstage.scene.bindings import Bindings
@@ -106,6 +107,8 @@ class LiveTwin:
         """What may be placed."""
         self.desk: EditDesk | None = None
         """Keeps the edits of people, where they may make some."""
+        self.past: PastDesk | None = None
+        """Answers what was, where there is a history and a server that is asked."""
         self.watch: StageWatch | None = None
         """Follows what designers save, where that is wanted."""
         self.sources: dict[str, SourceStatus] = {}
@@ -270,6 +273,8 @@ class LiveTwin:
         if self.recorder is not None:
             tell = lambda text: self.hub.notice("error", text)  # noqa: E731
             tasks.append(asyncio.create_task(self.recorder.run(stop, on_failure=tell)))
+        if self.past is not None:
+            tasks.append(asyncio.create_task(self.past.keep_up(stop)))
         try:
             await asyncio.gather(*tasks)
         finally:
@@ -283,6 +288,8 @@ class LiveTwin:
     def let_go(self) -> None:
         """Close journals and history; what was told is safe then."""
         self.ui.callbacks.close()
+        if self.past is not None:
+            self.past.close()
         if self.alarms is not None:
             self.alarms.close()
         if self.desk is not None:

@@ -168,7 +168,6 @@ export class Viewport {
   /** Shows another scene. `keepCamera`: the user's view stays as it is in the world. */
   setStage(stage: StageView, keepCamera: boolean): void {
     const before = this.stage?.origin;
-    this.stage?.dispose();
     this.stage = stage;
     this.scene.add(stage.group);
     this.ground.place(stage.framing, stage.origin);
@@ -307,6 +306,7 @@ export class Viewport {
     if (stage?.ready && this.isComplete && this.quality.frame(now - this.lastFrame)) this.resizeDue = true;
     this.lastFrame = now;
     this.handlers.drawn(now);
+    stage?.settle();
     meter.step?.("drawn");
     if (more || moving || shadowLater || this.resizeDue) this.invalidate();
   }

@@ -36,6 +36,8 @@ def sources_of(live: "LiveTwin", datasets: Path | None = None) -> "Sources":
         [Path(prefix) for prefix in live.opened.allowed.prefixes],
         lambda: () if desk is None else placed_by_people(desk.ledger.values()),
     )
+    if live.recorder is not None and live.past is None:
+        live.past = PastDesk(live, live.recorder.folder)
     shelf = None if datasets is None else DatasetShelf(datasets)
     return Sources(
         prims=PrimDesk(live, values, assets),
@@ -43,7 +45,7 @@ def sources_of(live: "LiveTwin", datasets: Path | None = None) -> "Sources":
         values=values,
         bindings=None if values is None or live.bindings is None else BindingDesk(live, values),
         history=None if live.recorder is None else HistoryDesk(live.recorder.folder),
-        past=None if live.recorder is None else PastDesk(live, live.recorder.folder),
+        past=live.past,
         assets=assets,
         datasets=shelf,
         browse=None if shelf is None else BrowseDesk(shelf),

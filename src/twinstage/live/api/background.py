@@ -12,13 +12,13 @@ T = TypeVar("T")
 
 
 class InBackground(Generic[T]):
-    """A value that is made again when somebody asks, at most every `again_s`; meanwhile the one of before holds.
+    """A value that is made again when somebody asks, at most every `AGAIN_S`; meanwhile the one of before holds.
 
     known: whether it was made at all; problem: why it could not be made the last time, or "".
     """
 
-    def __init__(self, make: Callable[[], T], first: T, again_s: float = AGAIN_S) -> None:
-        self._make, self._again_s = make, again_s
+    def __init__(self, make: Callable[[], T], first: T) -> None:
+        self._make = make
         self._lock = threading.Lock()
         self._ended = threading.Event()
         self._ended.set()
@@ -30,7 +30,7 @@ class InBackground(Generic[T]):
     def ask(self, patience_s: float) -> T:
         """The newest value, or that of before where a newer one takes longer."""
         with self._lock:
-            if self._ended.is_set() and time.monotonic() - self._at >= self._again_s:
+            if self._ended.is_set() and time.monotonic() - self._at >= AGAIN_S:
                 self._ended.clear()
                 threading.Thread(target=self._run, name="twinstage-background", daemon=True).start()
         self._ended.wait(patience_s)

@@ -6,14 +6,16 @@ they look at, and what was gone once is kept.
 
 import copy
 from collections.abc import Iterator
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from twinstage.base.clock import NS
 from twinstage.live.api.past_steps import Steps
 from twinstage.scene.columns import TickColumns
 from twinstage.telemetry.history.playback import Playback, boundary_before
-from twinstage.telemetry.history.taken import LAST
+from twinstage.telemetry.history.taken import FIRST, LAST
 
 if TYPE_CHECKING:
     from twinstage.scene.inputs import Inputs
@@ -23,8 +25,10 @@ if TYPE_CHECKING:
 
 MOST_STEPS = 20_000
 """Moments at which grips and pools look, up to a moment: the last so many are gone through."""
-MOST_KEPT = 64
+MOST_KEPT = 256
 """Places on the way that are kept."""
+SETTLED_NS = 5 * NS
+"""How far behind the newest reading `go_on` ends."""
 
 
 class PastPlan:
@@ -39,12 +43,14 @@ class PastPlan:
         self._kept: list[tuple[int, BindingPlan]] = []
         """Moments, rising, and the plan as it stood there."""
         self._steps: dict[int, Steps] = {}
+        self.gone_ns, self._stride_ns = FIRST, 20 * NS
 
     def forget(self, since_ns: int) -> None:
         """Something is told that happened then, or later: what was gone through from there on does not hold."""
         if not self._remembered or since_ns == LAST:
             return
         self._kept = [kept for kept in self._kept if kept[0] < since_ns]
+        self.gone_ns = min(self.gone_ns, since_ns)
         for steps in self._steps.values():
             steps.forget(since_ns)
 
@@ -56,6 +62,25 @@ class PastPlan:
         for moment in (*range(first_ns, last_ns, step_ns), last_ns):
             playback.play_to(min(moment, playback.end_ns))  # behind the last reading all stays as it is
             yield moment, _evaluated(plan, playback, moment, full=moment == first_ns)
+
+    def go_on(self, history: "KeptHistory", seconds: float) -> bool:
+        """Go some way through the history before somebody asks, for about that long; whether there is more to go.
+
+        Up to the last few seconds, in which something may still be told.
+        """
+        span = history.span()
+        if not self._remembered or span is None:
+            return False
+        end = span[1] - SETTLED_NS
+        start = max(self.gone_ns, boundary_before(history, end))
+        if start >= end:
+            return False
+        begin = perf_counter()
+        self.gone_ns = min(start + self._stride_ns, end)
+        self._walked(history, self.gone_ns)
+        taken = perf_counter() - begin
+        self._stride_ns = round(self._stride_ns * min(max(seconds / max(taken, 1e-3), 0.5), 2.0))
+        return self.gone_ns < end
 
     def _stand(self, history: "KeptHistory", at_ns: int) -> "tuple[BindingPlan, Playback]":
         """The plan as it was just before a moment, and the telemetry of then."""

@@ -34,6 +34,7 @@ from twinstage.scene.ui_rules import SHEAR, Bound, Rules
 from twinstage.sync.codec import snap_pose
 
 if TYPE_CHECKING:
+    from twinstage.live.commands.beside import Known, Wanted
     from twinstage.live.twin import LiveTwin
     from twinstage.live.watch.adopt import Generation
     from twinstage.scene.plan import BindingPlan
@@ -66,9 +67,14 @@ class Effects:
         self._looks_due = False
         self._lame: frozenset[str] = frozenset()
         """What is known of bindings that do not hold."""
+        self._lenient = False
+        """Whether bindings that do not hold are left out: of prims whose asset is missing."""
+        self.lost: list[Finding] = []
+        """Those that were left out."""
         self._unsayable: set[int] = set()
         """Nodes whose authored pose is back, and is one that only a scene can say."""
         self._scene_ns = -SCENE_EVERY_NS
+        self._known: Known | None = None
 
     # ------------------------------------------------------------------ asking
 
@@ -138,8 +144,20 @@ class Effects:
             if opened is self._live.opened:
                 return
 
-    def stock(self, values: Values) -> list[Finding]:
-        """Let in all that stands placed; a finding for each prim whose asset cannot be had, which shows nothing then."""
+    def restore(self, values: Values) -> list[Finding]:
+        """Give edits of an earlier run their effect; findings of placed prims that show nothing, for their asset cannot be had,
+        and of bindings that do not hold without them.
+        """
+        missing = self._stock(values)
+        self._lenient = bool(missing)
+        try:
+            self.apply(values)
+        finally:
+            self._lenient = False
+        return [*missing, *self.lost]
+
+    def _stock(self, values: Values) -> list[Finding]:
+        """Let in all that stands placed; a finding for each prim whose asset cannot be had."""
         placed = [(path, v["asset"]) for (path, name), v in values.items() if name == ASSET]
         for asset in dict.fromkeys(asset for _, asset in placed):
             try:
@@ -457,15 +475,64 @@ class Effects:
             return live.plan, live.bindings
         bindings = changed_bindings(self._file, self._values)
         compiler = Compiler(bindings, live.contract, own, base)
-        if not self._lame:
+        if not self._lame and not self._lenient:
             return compiler.compile(), bindings
         plan = compiler.examine()
         for problem in compiler.problems:
             if problem.message not in self._lame:
-                raise UserError(problem.message)
+                if not self._lenient:
+                    raise UserError(problem.message)
+                self.lost.append(problem)
+        self._lame |= {problem.message for problem in compiler.problems}
+        if plan is None:  # not even what holds can be put together
+            nothing = changed_bindings(self._file.model_copy(update={"bindings": ()}), {})
+            plan = Compiler(nothing, live.contract, own, base).compile()
         return plan, bindings
 
     # ------------------------------------------------------------------ another generation of the stage
+
+    def wanted(self, changes: Values) -> "Wanted":
+        """What a generation with those changes is made of, for `beside.made`."""
+        from twinstage.live.commands.beside import Known, Wanted
+        from twinstage.scene.ui_scene import is_structural
+
+        live = self._live
+        self._known = self._known or Known()
+        return Wanted(
+            live.opened,
+            self._base,
+            self._with(changes),
+            any(is_structural(name) for _, name in changes),
+            self._file,
+            live.contract,
+            live.bindings,
+            live.plan,
+            self._lame,
+            self._known,
+        )
+
+    def _with(self, changes: Values) -> dict[tuple[str, str], Any]:
+        return {key: v for key, v in {**self._values, **changes}.items() if v is not None}
+
+    def still(self, wanted: "Wanted", changes: Values) -> bool:
+        """Whether a generation that was made so is the one for these changes now."""
+        from twinstage.scene.ui_scene import is_structural
+
+        def deep(values: Values) -> dict[tuple[str, str], Any]:
+            return {key: v for key, v in values.items() if is_structural(key[1]) or is_binding(key[1])}
+
+        return wanted.opened is self._live.opened and deep(wanted.values) == deep(self._with(changes))
+
+    def go_on(self, generation: "Generation", changes: Values) -> None:
+        """Change over to a generation, between two ticks. UserError, and nothing changed, where edits stand against it."""
+        from twinstage.scene.ui_scene import with_looks
+
+        values = self._with(changes)
+        bound = Bound.of(generation.plan, generation.base)
+        self._check(values, bound, "; an edit of it stands, which has to be cleared first")
+        with_looks(generation.base, generation.opened, values)
+        self._values = values
+        self.adopt(generation)
 
     @property
     def base(self) -> "Snapshot":
@@ -484,6 +551,8 @@ class Effects:
             plan, opened, base = generation.plan, generation.opened, generation.base
             bound = Bound.of(plan, base)
             driven = Bound.of(live.plan, old), bound
+            if opened.stage.GetRootLayer() != live.opened.stage.GetRootLayer():
+                self._known = None  # of files as they were
             live.opened, self._file, self._base, self._bound = opened, generation.file, base, bound
             self._conversion = Conversion.of(opened.meters_per_unit, opened.up_axis)
             self._layer, self._surfaces = UiLayer(opened), None

@@ -56,7 +56,8 @@ export class Details {
     const locked = asset?.problem ? "What cannot be read cannot be placed." : this.on.locked();
     this.button.setAttribute("aria-disabled", String(locked !== null));
     this.button.disabled = locked !== null;
-    this.reason.textContent = locked ?? "Or drag its tile into the 3D view.";
+    this.button.title = locked ?? "P; or drag the tile into the 3D view";
+    this.reason.textContent = locked ?? "";
   }
 
   private facts(asset: Asset, detail: AssetDetail | null): HTMLElement {
@@ -109,7 +110,7 @@ function link(text: string, title: string, run: () => void, name = "asset-link m
 export function sizeText(asset: Pick<Asset, "size" | "low" | "upAxis">, units: StageUnits): string {
   const { min, max } = uprightBox(asset);
   const sides = [0, 1, 2].map((c) => max[c] - min[c]);
-  const text = (values: readonly number[]): string => values.map((value) => plainNumber(Number(value.toPrecision(4)), 4)).join(" × ");
+  const text = (values: readonly number[]): string => values.map((value) => plainNumber(Number(value.toPrecision(3)), 4)).join(" × ");
   const own = units.isMetres ? "" : ` (${text(sides.map((side) => units.length(side)))} ${units.name})`;
   return `${text(sides)} m${own}`;
 }

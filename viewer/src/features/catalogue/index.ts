@@ -204,7 +204,7 @@ class CatalogueDesk {
   }
 
   private told(): object {
-    const { total, assets, query, reading } = this.source;
-    return { total, query, reading, assets: assets.map(({ asset }) => asset), chosen: this.tiles.current?.asset ?? null, carried: this.carry.spot };
+    const { total, assets, query, answered, reading } = this.source;
+    return { total, query, answered, reading, assets: assets.map(({ asset }) => asset), chosen: this.tiles.current?.asset ?? null, carried: this.carry.spot };
   }
 }

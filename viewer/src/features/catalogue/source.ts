@@ -9,6 +9,8 @@ const PATH = "api/v1/catalogue";
 
 export class Source {
   query = "";
+  /** The query that these assets fit. */
+  answered = "";
   assets: readonly Asset[] = [];
   facets: readonly Facet[] = [];
   libraries: readonly string[] = [];
@@ -37,6 +39,7 @@ export class Source {
       const found = await this.rest.get<CataloguePage>(PATH, { query, limit: PAGE, facets: "true" });
       if (turn !== this.turn) return;
       this.take(found);
+      this.answered = query;
       this.assets = found.assets;
       this.facets = found.facets;
       this.libraries = found.libraries;
