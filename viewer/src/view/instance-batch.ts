@@ -13,6 +13,8 @@ import type { SharedGeometry } from "./geometry.ts";
 import { TINT_ATTRIBUTE } from "./material-patch.ts";
 
 export interface Part {
+  /** Material slot of the prototype. */
+  readonly slot: number;
   readonly geometry: SharedGeometry;
   readonly material: Material;
   /** What stands in for it at first; undefined: nothing does. */

@@ -154,7 +154,7 @@ export class StageView implements InstanceSource {
     const parts = primitives.map(({ slot, geometry }) => {
       const material = this.materials.get(plan.materialSet, slot, geometry.hasColors, doubleSided, solid);
       const plain = this.isPlain ? this.materials.plain(material) : undefined;
-      return { geometry: plan.isMirrored ? geometry.mirrored() : geometry, material, plain };
+      return { slot, geometry: plan.isMirrored ? geometry.mirrored() : geometry, material, plain };
     });
     for (const rows of this.cells(plan.instances, triangles)) {
       const batch = new InstanceBatch(rows, parts, plan.isMirrored, this);

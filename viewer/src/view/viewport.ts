@@ -24,6 +24,7 @@ import { Picker, type Hit } from "./picker.ts";
 import { Quality, type QualityChoice } from "./quality.ts";
 import { Section } from "./section.ts";
 import type { StageView } from "./stage-view.ts";
+import { surroundOf } from "./surround.ts";
 import { likeTheRenderer } from "./tone.ts";
 
 /** The origin follows the point looked at once it is this far [m]: float32 is then a quarter of a millimetre fine. */
@@ -182,7 +183,9 @@ export class Viewport {
   /** Lights from the nodes' present poses. */
   relight(): void {
     if (!this.stage) return;
-    this.lighting.apply(this.stage.scene, this.stage.model.world, this.stage.framing, this.stage.origin);
+    const { scene, model, framing, origin } = this.stage;
+    const surround = this.lean || this.lighting.isPlain ? null : surroundOf(this.stage);
+    this.lighting.apply(scene, model.world, framing, origin, surround);
     this.stage.materials.setEnvironment(this.lighting.environment);
     this.shadowDue = true;
   }

@@ -32,6 +32,7 @@ export interface MaterialJson {
   opacity: number;
   opacityThreshold: number;
   ior: number;
+  vertexColor?: boolean;
   textures: Record<string, TextureInputJson>;
 }
 
@@ -77,6 +78,8 @@ export interface LightJson {
   length: number;
   /** [rad] */
   angle: number;
+  /** [rad]; null: of no shaping. */
+  coneAngle?: number | null;
   texture: number | null;
   nodeFromMap: number[];
 }
