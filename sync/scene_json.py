@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 
 from twinstage.scene.glb import glb_size, primitive_slots
+from twinstage.scene.skins import SkinWeights, bone_boxes
 from twinstage.scene.snapshot import Light, Material, Prototype, SceneCamera, Snapshot, Texture, TextureInput
 from twinstage.scene.tables import Frames
 from twinstage.sync.hub import Scene, SignalMeta
@@ -66,6 +67,7 @@ def scene_document(scene: Scene, *, tables: bool = True) -> dict[str, Any]:
             **(_lists(instance_columns(snapshot)) | {"local": _instance_local(snapshot)} if tables else {}),
         },
         "objects": list(_objects(snapshot)) if tables else [],
+        **_skins(snapshot),
         "materialSets": snapshot.material_sets,
         "materials": [_material(material) for material in snapshot.materials],
         "textures": [_texture(texture) for texture in snapshot.textures],
@@ -174,6 +176,13 @@ def _objects(snapshot: Snapshot) -> Iterator[dict[str, Any]]:
     )
 
 
+def _skins(snapshot: Snapshot) -> dict[str, Any]:
+    """Only where there are any: most scenes have none."""
+    if not snapshot.skins:
+        return {}
+    return {"skins": [{"instance": skin.instance, "nodes": skin.nodes} for skin in snapshot.skins]}
+
+
 def _prototype(prototype: Prototype) -> dict[str, Any]:
     points = prototype.points
     bounds = np.concatenate([points.min(0), points.max(0)]).tolist() if len(points) else [0.0] * 6
@@ -187,6 +196,15 @@ def _prototype(prototype: Prototype) -> dict[str, Any]:
         "bytes": glb_size(prototype),
         "doubleSided": prototype.double_sided,
         "bounds": bounds,
+        **({} if prototype.skin is None else {"skin": _skin(prototype.skin)}),
+    }
+
+
+def _skin(skin: SkinWeights) -> dict[str, Any]:
+    return {
+        "bones": len(skin.bone_from_gprim),
+        "boneFromGprim": _affine(skin.bone_from_gprim),
+        "boxes": [None if np.isnan(box).any() else box.tolist() for box in bone_boxes(skin)],
     }
 
 

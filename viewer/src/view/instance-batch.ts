@@ -10,6 +10,7 @@ import type { Tint } from "../core/appearance.ts";
 import { FULL, type Detail, type Shape } from "../core/detail.ts";
 import { Ranges } from "../core/ranges.ts";
 import type { SharedGeometry } from "./geometry.ts";
+import type { Bones } from "./skinned.ts";
 import { TINT_ATTRIBUTE } from "./material-patch.ts";
 
 export interface Part {
@@ -73,6 +74,8 @@ export class InstanceBatch {
     /** Geometry is the mirror image in x: matrices are corrected for it. */
     readonly isMirrored: boolean,
     private readonly source: InstanceSource,
+    /** What bends its only row. */
+    readonly bones: Bones | null = null,
   ) {
     const n = instances.length;
     this.visible = new Uint8Array(n).fill(1);
@@ -94,6 +97,7 @@ export class InstanceBatch {
     mesh.receiveShadow = true;
     mesh.boundingSphere = this.sphere;
     mesh.userData.batch = this;
+    this.bones?.bend(mesh);
     return mesh;
   }
 
@@ -128,7 +132,7 @@ export class InstanceBatch {
   private write(row: number, slot: number): void {
     const { source } = this;
     const instance = this.instances[row];
-    if (source.isOffset) {
+    if (source.isOffset || this.bones) {
       source.worldOf(instance, scratch);
       this.place16(scratch, 0, 16 * slot);
     } else this.place16(source.worlds, 16 * source.nodes[instance], 16 * slot);
@@ -169,6 +173,7 @@ export class InstanceBatch {
       this.scale2 = size;
       this.reach = Math.sqrt(size) * this.radius;
     }
+    if (this.bones) this.reach = this.bones.pose.reach;
   }
 
   private embrace(x: number, y: number, z: number): void {
@@ -354,5 +359,6 @@ export class InstanceBatch {
       this.parts[k].geometry.give(mesh.geometry);
       mesh.dispose();
     });
+    this.bones?.dispose();
   }
 }

@@ -53,7 +53,8 @@ function add(total: SurroundCount, stage: StageView, instance: number, stride: n
   stage.worldOf(instance, world);
   const set = json.materialSets[instances.materialSet[instance]] ?? [];
   const mirrored = stage.drawing(instance)!.batch.isMirrored ? -1 : 1;
-  const { parts } = stage.drawing(instance)!.batch;
+  const { parts, bones } = stage.drawing(instance)!.batch;
+  if (bones) return;
   parts.forEach(({ geometry, slot }) => {
     const albedo = albedoOf(json.materials[set[slot] ?? set[0] ?? -1]);
     const position = geometry.full.getAttribute("position");

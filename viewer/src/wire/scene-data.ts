@@ -1,6 +1,7 @@
 /**
  * The scene as `/api/scene` describes it (docs/protocol.md, section 2), its columns as typed arrays. Pure.
  */
+import type { SkinJson } from "../core/skin.ts";
 import { JoinedAffines, RowAffines, type Affines } from "../core/affine.ts";
 
 /** A column of numbers or truth values: an array of JSON, or typed. */
@@ -51,6 +52,8 @@ export interface PrototypeJson {
   triangles: number;
   doubleSided: boolean;
   bounds: [number, number, number, number, number, number] | null;
+  /** What bones bend it. */
+  skin?: SkinJson;
 }
 
 export interface CameraJson {
@@ -148,6 +151,8 @@ export interface SceneJson {
     visible: Column;
   };
   objects: ObjectTable;
+  /** Drawings that bones bend, with the node of each bone. */
+  skins?: { instance: number; nodes: number[] }[];
   materialSets: number[][];
   materials: MaterialJson[];
   textures: TextureJson[];
