@@ -57,6 +57,12 @@ export const drawing: Feature = {
       worldOf: (path: string) => drawnWorlds(bench, path),
       /** Places of the vertices of a mesh that bones bend, as drawn [m]; null for others. */
       bentAt: (path: string) => bentVertices(bench, path),
+      /** Where a place of the world is in the window [px]; null behind the eye. */
+      project: (world: number[]) => {
+        const at = viewport.project(world);
+        const box = viewport.renderer.domElement.getBoundingClientRect();
+        return at && [box.left + at.x, box.top + at.y];
+      },
       /** A whole frame now, and how long the script took [ms]. */
       draw: () => viewport.drawNow(),
       collect: () => (globalThis as { gc?: () => void }).gc?.(),
