@@ -74,6 +74,11 @@ def _states(page: Any) -> list[tuple[str, Callable[[], None], Callable[[], None]
         page.keyboard.type("layouts")
         press("Enter")
 
+    def catalogue() -> None:
+        press("Shift+U")
+        page.click(".asset")
+        page.wait_for_selector(".asset-facts dd .asset-term")
+
     return [
         ("scene", lambda: None, lambda: None),
         ("selection", lambda: page.evaluate("twinstage.select('/Cell/Belt/Motor')"), lambda: None),
@@ -85,6 +90,7 @@ def _states(page: Any) -> list[tuple[str, Callable[[], None], Callable[[], None]
         ("palette", palette, lambda: press("Escape")),
         ("keys", lambda: press("?"), lambda: press("Escape")),
         ("layouts", layouts, lambda: press("Escape")),
+        ("catalogue", catalogue, lambda: None),
         ("link", lambda: page.click("#link"), lambda: press("Escape")),
     ]
 

@@ -15,6 +15,7 @@ import { childrenOf, SceneModel, type Children } from "../core/scene-model.ts";
 import type { SceneData } from "../wire/scene-data.ts";
 import type { GeometryCache, Primitive } from "./geometry.ts";
 import { InstanceBatch, type InstanceSource } from "./instance-batch.ts";
+import { Leftovers } from "./leftovers.ts";
 import { Materials } from "./materials.ts";
 import type { RigCamera } from "./rig-camera.ts";
 import { Bones } from "./skinned.ts";
@@ -55,6 +56,7 @@ export class StageView implements InstanceSource {
   private disposed = false;
   /** What bends drawings, by instance; null where nothing does. */
   private readonly skins: Skins | null;
+  private left = new Leftovers();
 
   constructor(
     readonly scene: SceneData,
@@ -64,8 +66,11 @@ export class StageView implements InstanceSource {
     lean: boolean,
     /** Whether materials are stood in for by plain ones, until `finish`. */
     private isPlain: boolean,
+    /** The scene that was shown before, which is shown no more: what it drew goes on where it is the same. */
+    before: StageView | null = null,
   ) {
     const { instances } = scene;
+    if (before) this.left = before.leave();
     this.lean = lean;
     this.model = new SceneModel(scene.transformParent, scene.local);
     this.appearance = new Appearance(scene.treeParent);
@@ -165,7 +170,9 @@ export class StageView implements InstanceSource {
     for (const rows of this.cells(plan.instances, triangles)) {
       const skin = rows.length === 1 ? this.skins?.at(rows[0]) : undefined;
       const isBent = skin !== undefined && parts.every(({ geometry }) => geometry.full.hasAttribute("skinWeight"));
-      const batch = new InstanceBatch(rows, parts, plan.isMirrored, this, isBent ? new Bones(skin) : null);
+      const known = isBent ? undefined : this.left.take(parts, rows.length);
+      known?.renew(rows, parts, plan.isMirrored, this);
+      const batch = known ?? new InstanceBatch(rows, parts, plan.isMirrored, this, isBent ? new Bones(skin) : null);
       const number = this.batches.push(batch) - 1;
       rows.forEach((instance, row) => {
         this.batchOf[instance] = number;
@@ -344,11 +351,25 @@ export class StageView implements InstanceSource {
     return box;
   }
 
-  dispose(): void {
+  /** All of it is drawn: what the scene before left and nobody took goes. */
+  settle(): void {
+    if (this.ready && !this.left.isEmpty) this.left.dispose();
+  }
+
+  /** Ends, and leaves what it has to the next one. */
+  private leave(): Leftovers {
     this.disposed = true;
-    for (const batch of this.batches) batch.dispose();
-    this.materials.dispose();
+    this.left.dispose();
+    this.left.add(this.batches, this.materials);
     this.group.removeFromParent();
+    const { left } = this;
+    this.batches.length = 0;
+    this.left = new Leftovers();
+    return left;
+  }
+
+  dispose(): void {
+    this.leave().dispose();
   }
 }
 

@@ -8,6 +8,7 @@ import { meter } from "../core/meter.ts";
 import { Anchored } from "./anchored.ts";
 import { CameraRig } from "./camera-rig.ts";
 import { Ground } from "./ground.ts";
+import { IdPicture, type IdCounts } from "./id-picture.ts";
 import { Lighting } from "./lighting.ts";
 import type { Outline } from "./outline.ts";
 import { Outlines } from "./outlines.ts";
@@ -62,6 +63,7 @@ export class Viewport {
   private readonly outlines = new Outlines(this.scene);
   private readonly lighting: Lighting;
   private readonly sight: Sight;
+  private readonly ids = new IdPicture();
   private readonly quality: Quality;
   private scheduled = false;
   private readonly pacing: Pacing;
@@ -122,7 +124,6 @@ export class Viewport {
   /** Shows another scene. `keepCamera`: the user's view stays as it is in the world. */
   setStage(stage: StageView, keepCamera: boolean): void {
     const before = this.stage?.origin;
-    this.stage?.dispose();
     this.stage = stage;
     this.scene.add(stage.group);
     this.ground.place(stage.framing, stage.origin);
@@ -242,6 +243,7 @@ export class Viewport {
     this.frames++;
     if (this.pacing.drawn(now, (stage?.ready ?? false) && this.isComplete)) this.resizeDue = true;
     this.handlers.drawn(now);
+    stage?.settle();
     meter.step?.("drawn");
     if (more || moving || shadowLater || this.resizeDue) this.invalidate();
   }
@@ -281,6 +283,15 @@ export class Viewport {
   /** What is hit there, and where exactly; null for nothing. */
   hit(clientX: number, clientY: number): Hit | null {
     return this.stage && this.sight.hit(this.stage, clientX, clientY);
+  }
+
+  /** Which instance each pixel of the present view shows, counted in a picture at most `most` pixels wide or high; null: none yet. */
+  countInstances(most: number): IdCounts | null {
+    if (!this.stage) return null;
+    const { width, height } = this.size;
+    const scale = Math.min(1, most / Math.max(width, height));
+    const size = [width, height].map((px) => Math.max(1, Math.round(px * scale)));
+    return this.ids.count(this.renderer, this.stage, this.rig.camera, size[0], size[1]);
   }
 
   /** Whether a search on every move of the pointer is affordable. */
