@@ -278,6 +278,24 @@ def state_layers(stage: Stage) -> None:
     stage.shoot(page, "layers")
 
 
+def state_labels(stage: Stage) -> None:
+    """The cell by class, with a hall and a conveyor whose labels were taken away; they are given back at the end."""
+    page = stage.page("through=/WorkCell/Cameras/Overview", size=(1180, 760))
+    page.click("#tab-labels")
+    page.locator("#labels-on").check()
+    for path in ("/WorkCell/Hall", "/WorkCell/Hall/Floor", "/WorkCell/Conveyor"):
+        page.get_by_label("Prims by path or pattern").fill(path)
+        page.get_by_label("Prims by path or pattern").press("Enter")
+    page.click(".labels-form button:text-is('Remove label')")
+    wait(page, "twinstage.labels.coverage?.unlabelled > 0", 30)
+    page.get_by_label("Choose /WorkCell/Conveyor").check()
+    page.wait_for_timeout(1500)
+    stage.shoot(page, "labels", then=True)
+    page.click(".labels-form button:text-is('Undo')")
+    wait(page, "twinstage.labels.coverage?.unlabelled === 0", 30)
+    page.context.close()
+
+
 def state_trails(stage: Stage) -> None:
     """Where the vehicles were, where they will be in a second, and who they are."""
     fleet = {"under": "/WorkCell/AGVs"}
