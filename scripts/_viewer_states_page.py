@@ -11,6 +11,7 @@ from typing import Any
 
 from _viewer_servers import EMBED_PORT, program, told
 from _viewer_stage import ROOT, Missing, Stage, wait
+from _viewer_states_twin import TALL
 
 PHONE = {"size": (390, 760), "has_touch": True, "is_mobile": True}
 EMPTY = """#usda 1.0
@@ -55,7 +56,7 @@ def state_link(stage: Stage) -> None:
 
 
 def state_table(stage: Stage) -> None:
-    page = stage.page("selected=/WorkCell/Conveyor/Motor", size=(1280, 760))
+    page = stage.page("selected=/WorkCell/Conveyor/Motor", kept=TALL)
     page.keyboard.press("Shift+E")
     wait(page, "document.querySelectorAll('.scene-table tbody tr').length > 20")
     page.locator(".scene-table tr[aria-current]").first.scroll_into_view_if_needed()
