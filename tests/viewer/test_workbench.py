@@ -57,12 +57,14 @@ def test_no_tab_of_a_side_is_out_of_sight(live_page: Any) -> None:
         .filter(([, at]) => at.left < box.left || at.right > box.right + 0.5 || at.bottom > body.top + 0.5)
         .map(([name]) => name);
     }"""
-    live_page.evaluate("document.getElementById('dock-left').style.setProperty('--size', '200px')")
+    width = "document.getElementById('dock-left').style"
+    before = live_page.evaluate(f"{width}.getPropertyValue('--size')")
+    live_page.evaluate(f"{width}.setProperty('--size', '200px')")
     try:
         assert live_page.evaluate("document.querySelectorAll('#dock-left .tab').length") >= 4
         assert [live_page.evaluate(outside, f"dock-{side}") for side in ("left", "right")] == [[], []]
     finally:
-        live_page.evaluate("document.getElementById('dock-left').style.removeProperty('--size')")
+        live_page.evaluate(f"{width}.setProperty('--size', '{before}')")
 
 
 def test_an_edge_is_dragged_and_pushed_and_the_layout_is_kept(
