@@ -21,13 +21,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import _viewer_states_data
+import _viewer_states_edit
 import _viewer_states_page
 import _viewer_states_twin
 from _viewer_servers import begin_demo, calm
 from _viewer_stage import ARGUMENTS, ROOT, Missing, Stage
 
 State = Callable[[Stage], None]
-MODULES = (_viewer_states_twin, _viewer_states_page, _viewer_states_data)
+MODULES = (_viewer_states_twin, _viewer_states_page, _viewer_states_edit, _viewer_states_data)
 TRIES = 2
 LOUD = ("tour", "alarms", "shelve", "journal", "past", "together", "charts", "log", "workbench", "light")
 """States about alarms, and those that are better with some."""

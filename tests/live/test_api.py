@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import time
 import zipfile
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -43,7 +44,15 @@ def twin(folder: Path) -> Iterator[LiveTwin]:
 
 @pytest.fixture(scope="module")
 def app(twin: LiveTwin, folder: Path) -> Any:
-    return make_app(twin, camera_engine="raycast", datasets=write_datasets(folder))
+    made = make_app(twin, camera_engine="raycast", datasets=write_datasets(folder))
+    read_whole(made)
+    return made
+
+
+def read_whole(app: Any) -> None:
+    """Until the catalogue has read its libraries."""
+    while body(app, "/api/v1/catalogue")["reading"]:
+        time.sleep(0.2)
 
 
 def asking(app: Any, work: Callable[[httpx.AsyncClient], Awaitable[Any]]) -> Any:
@@ -104,6 +113,8 @@ ASKED = {
     "listFrameNumbers": "/api/v1/datasets/alpha/numbers",
     "getFrameNotes": "/api/v1/datasets/alpha/frames/1",
     "verifyFrame": "/api/v1/datasets/alpha/frames/1/findings",
+    "listCatalogue": "/api/v1/catalogue?query=tag:fluid&facets=true&limit=1",
+    "getCatalogueAsset": "/api/v1/catalogue/asset?asset=starter/pump.usda",
     "listCameras": "/api/v1/cameras",
     "listEdits": "/api/v1/edits",
     "listTransactions": "/api/v1/edits/journal",
@@ -169,6 +180,11 @@ def test_answers_are_what_the_document_says(app: Any, name: str) -> None:
         ("/api/v1/datasets/alpha/frames/1/layer.usda", 404, "has no frames/000001.usda"),
         ("/api/v1/datasets/alpha/images/..%2f..%2fsecret%2fkey.png", 404, ""),
         ("/api/v1/datasets/alpha/records/000009", 404, "has no records/000009.json"),
+        ("/api/v1/catalogue?query=triangels<5", 422, "did you mean 'triangles'"),
+        ("/api/v1/catalogue?after=starter/pmp.usda", 422, "begin with the first page"),
+        ("/api/v1/catalogue/asset?asset=starter/pmp.usda", 404, "did you mean 'starter/pump.usda'"),
+        ("/api/v1/catalogue/asset", 422, "asset: "),
+        ("/api/v1/catalogue/thumbnail?asset=starter/../secret.usda", 404, "has no asset"),
         ("/api/v1/nothing", 404, "there is no GET for '/api/v1/nothing' here"),
         ("/api/v1/alarms/journal?limit=0", 422, "limit: "),
     ],

@@ -17,6 +17,7 @@ import { showLinkQuality } from "./shell/link-panel.ts";
 import { showPageState } from "./shell/page-state.ts";
 import { arrived, comeBack } from "./shell/sign-in.ts";
 import { showStatus } from "./shell/status.ts";
+import { bindAim } from "./ui/aim.ts";
 import { bindPointer } from "./ui/input.ts";
 import { Overlay } from "./ui/overlay.ts";
 import { chosenQuality } from "./view/quality.ts";
@@ -42,6 +43,7 @@ try {
   const bench = new Bench(app, hook, door?.panels);
   const overlay = new Overlay();
   bindPointer(bench, overlay);
+  bindAim(bench);
   showStatus(bench, overlay);
   showPageState(bench);
   layNarrow(bench);

@@ -98,6 +98,9 @@ test("a huge ground plane does not decide what is looked at", () => {
   const plane: Box = { min: [-500, -500, 0], max: [500, 500, 0] };
   assert.deepEqual(center(framingBox([cube(0), plane, cube(4)])), [2.5, 0.5, 0.5]);
   assert.equal(diagonal(framingBox([plane])), diagonal(plane));
+  // More than half of what there is cannot be scenery.
+  const bolt: Box = { min: [0.4, 0.4, 0.4], max: [0.5, 0.5, 0.5] };
+  assert.deepEqual(center(framingBox([cube(0), bolt, cube(4)])), [2.5, 0.5, 0.5]);
   assert.ok(isEmpty(framingBox([])));
 });
 

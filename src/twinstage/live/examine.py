@@ -56,7 +56,7 @@ def examine_twin(files: TwinFiles, *, isolated: bool = True, budget: Budget | No
     try:
         from twinstage.live.checks.stage import examine_stage
 
-        found += examine_stage(files.stage, files.asset_roots, isolated=isolated)
+        found += examine_stage(files.stage, files.roots, isolated=isolated)
         opened = _open(files, isolated)
         _examine(files, opened, report, found, budget)
     except UserError as error:
@@ -75,6 +75,7 @@ def _examine(
     files: TwinFiles, opened: "OpenedStage", report: Report, found: list[Finding], budget: Budget | None
 ) -> None:
     from twinstage.live.checks.stage import check_layers
+    from twinstage.scene.bones import make_bones
     from twinstage.scene.problems import as_finding
     from twinstage.scene.read import read_snapshot
     from twinstage.scene.slots import make_slots
@@ -84,6 +85,7 @@ def _examine(
     if wiring is not None:
         found += wiring.findings
         found += [as_finding(problem, _prim_of(problem)) for problem in make_slots(wiring.bindings, opened)]
+    make_bones(opened)
     snapshot = read_snapshot(opened)
     report.stage = describe(snapshot)
     found += _size(snapshot)

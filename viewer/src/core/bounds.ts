@@ -96,9 +96,12 @@ export function framingOf(flat: Float64Array, count: number): Box {
     if (!left[k] && !Number.isNaN(size[k])) any = grow(union, flat, k) || any;
   // From the smallest of the largest on: what comes next, and whether it dwarfs all before.
   let best: Box | null = any ? copyOf(union) : null;
+  let [within, more] = [size.filter((one) => !Number.isNaN(one)).length - largest.length, largest.length];
   for (const k of largest) {
     const rest = any ? diagonal(union) : 0;
-    if (rest > 0 && size[k] > DWARFS * rest) break;
+    // Two boxes are no scenery of one bolt.
+    if (rest > 0 && size[k] > DWARFS * rest && more <= within) break;
+    [within, more] = [within + 1, more - 1];
     any = grow(union, flat, k) || any;
     best = copyOf(union);
   }

@@ -13,6 +13,10 @@ import { RigCamera } from "./rig-camera.ts";
 
 const FOV = 42;
 const MOVE_MS = 420;
+/** How far one press of an arrow key turns: so many pixels of a drag. */
+const KEY_TURN = 12;
+/** One press nearer or farther: how much of the distance is left. */
+const KEY_ZOOM = 0.85;
 const HOME_AZIMUTH = MathUtils.degToRad(-52);
 const HOME_ELEVATION = MathUtils.degToRad(27);
 
@@ -67,10 +71,33 @@ export class CameraRig {
     this.controls.zoomToCursor = true;
     this.controls.maxPolarAngle = Math.PI;
     this.controls.mouseButtons = { LEFT: MOUSE.ROTATE, MIDDLE: MOUSE.PAN, RIGHT: MOUSE.PAN };
-    this.controls.listenToKeyEvents(canvas);
+    this.controls.keyRotateSpeed = KEY_TURN;
+    this.listenToArrows(canvas);
     this.controls.addEventListener("change", onChange);
     this.controls.addEventListener("start", () => this.free());
     this.fly = new Fly(canvas, this.camera, onChange, () => this.setFlying(false));
+  }
+
+  /** Arrow keys pan, with Ctrl (or Cmd) they orbit; with Shift they are time's, also while the picture has the focus. */
+  private listenToArrows(canvas: HTMLElement): void {
+    const keys = {
+      addEventListener: (_: "keydown", listener: (event: KeyboardEvent) => void) =>
+        canvas.addEventListener("keydown", (event) => {
+          if (event.shiftKey || event.altKey || !event.code.startsWith("Arrow")) return;
+          if (this.controls.enabled) this.free();
+          listener(event);
+        }),
+    };
+    this.controls.listenToKeyEvents(keys as unknown as HTMLElement);
+  }
+
+  /** One step towards what is looked at, or away from it. */
+  step(nearer: boolean): void {
+    if (!this.controls.enabled) return;
+    this.free();
+    if (nearer) this.controls.dollyIn(KEY_ZOOM);
+    else this.controls.dollyOut(KEY_ZOOM);
+    this.onChange();
   }
 
   /** The user takes over. */

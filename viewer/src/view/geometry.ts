@@ -2,7 +2,9 @@
 import type { BufferGeometry, Mesh } from "three";
 import { GLTFLoader } from "three/addons/loaders/GLTFLoader.js";
 import type { PrototypeJson } from "../wire/scene-data.ts";
+import { nameSkin } from "./skinned.ts";
 import { SharedGeometry } from "./shared-geometry.ts";
+import { refusalOf } from "../wire/refused.ts";
 
 export { SharedGeometry } from "./shared-geometry.ts";
 
@@ -47,11 +49,11 @@ export class GeometryCache {
     await this.turn();
     try {
       const response = await fetch(new URL(prototype.url.replace(/^\//, ""), this.base));
-      if (!response.ok) throw new Error(`${prototype.url}: HTTP ${response.status}`);
+      if (!response.ok) throw new Error(await refusalOf(response));
       const gltf = await this.loader.parseAsync(await response.arrayBuffer(), "");
       const geometries: BufferGeometry[] = [];
       gltf.scene.traverse((object) => {
-        if ((object as Mesh).isMesh) geometries.push((object as Mesh).geometry);
+        if ((object as Mesh).isMesh) geometries.push(nameSkin((object as Mesh).geometry));
       });
       return geometries.map((geometry, i) => ({
         slot: prototype.primitives[i] ?? 0,

@@ -45,8 +45,10 @@ class Generation:
 def reopen(live: "LiveTwin", files: "TwinFiles", link: str, clean: Any, digest: str) -> "OpenedStage":
     """The stage as its files are now, with the variants that were chosen. UserError where it cannot be had."""
     from twinstage.scene.choices import choose_variants
+    from twinstage.scene.placing import again
 
     opened = open_again(live.opened, link, clean=clean, digest=digest, population=files.only or None)
+    opened = replace(opened, shelf=again(opened, live.opened.shelf))
     return replace(choose_variants(opened, dict(files.variants)), hash=digest)
 
 
@@ -59,6 +61,7 @@ def bound(
     version: int,
 ) -> Generation:
     """What the bindings make of an opened stage, for the edits as they are in that version."""
+    from twinstage.scene.bones import make_bones
     from twinstage.scene.compile import Compiler
     from twinstage.scene.problems import as_finding
     from twinstage.scene.slots import make_slots
@@ -66,6 +69,7 @@ def bound(
 
     opened.layers.bindings.Clear()
     opened.layers.live.Clear()
+    make_bones(opened)
     plan, bindings, problems = None, None, []
     if file is not None and live.contract is not None:
         bindings = changed_bindings(file, values)

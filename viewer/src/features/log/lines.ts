@@ -67,7 +67,8 @@ export class Lines<T> {
       return words.every((word) => hay.includes(word));
     });
     const atEnd = this.scroll.scrollTop + this.scroll.clientHeight >= this.scroll.scrollHeight - 30;
-    setText(this.count, `${found.length}`);
+    // What is not drawn is said, so that nobody takes it for all.
+    setText(this.count, found.length > MOST_SHOWN ? `${found.length}, the newest ${MOST_SHOWN} shown` : `${found.length}`);
     this.body.replaceChildren(
       ...found.slice(-MOST_SHOWN).map((item) => {
         const cells = describe.cells(item).map((text) => h("td", {}, text));

@@ -74,6 +74,7 @@ class MeasureTool {
     this.on = true;
     this.points = [];
     this.bench.viewport.onClick = (hit, x, y) => this.click(hit, x, y);
+    byId("canvas").focus({ preventScroll: true });
     const escape = this.bench.addCommand({
       ...{ id: "view.measureEnd", title: "End measuring", group: "View" },
       run: () => this.end(),
@@ -127,7 +128,7 @@ class MeasureTool {
     viewport.anchored.remove(this.line);
     const rows = b ? rowsOf(measured(a, b, this.units), this.units) : [];
     this.facts.replaceChildren(...rows.flatMap(([name, text]) => [h("dt", {}, name), h("dd", {}, text)]));
-    if (!b) this.facts.append(h("dd", { class: "measure-ask" }, a ? "Click the second point." : "Click the first point."));
+    if (!b) this.facts.append(h("dd", { class: "measure-ask" }, `${a ? "Click the second point" : "Click the first point"}, or aim the cross at it with the arrow keys and press Enter.`));
     if (b) {
       // Relative to the first point, so that Float32 is exact anywhere.
       const by = b.map((value, c) => value - a[c]);

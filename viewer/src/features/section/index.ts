@@ -1,7 +1,7 @@
 /** A section through the picture: along an axis of the stage or a face that is picked, moved with a slider. */
 import { isEmpty, type Box } from "../../core/bounds.ts";
 import { plainNumber, StageUnits } from "../../core/stage-units.ts";
-import { h, icon, setText } from "../../ui/dom.ts";
+import { byId, h, icon, setText } from "../../ui/dom.ts";
 import { addToolCard } from "../../ui/tool-cards.ts";
 import type { Feature, Workbench } from "../../workbench.ts";
 
@@ -98,7 +98,7 @@ class SectionTool {
   /** The next click chooses the plane. */
   private pickFace(): void {
     const { viewport } = this.bench;
-    this.bench.notice("info", "Click a face to cut along it.");
+    this.bench.notice("info", "Click a face to cut along it, or aim the cross at it with the arrow keys and press Enter.");
     this.face.setAttribute("aria-pressed", "true");
     viewport.onClick = (hit) => {
       viewport.onClick = null;
@@ -110,6 +110,7 @@ class SectionTool {
       this.cut = { axis, flipped: false, at: dot(axis, point) - 1e-3, name: "" };
       this.apply();
     };
+    byId("canvas").focus({ preventScroll: true });
   }
 
   end(): void {

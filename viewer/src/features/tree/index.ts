@@ -106,6 +106,14 @@ function entries(bench: Workbench, panel: TreePanel, node: number, path: string)
     null,
     { title: "Properties", run: () => open("properties") },
     { title: "Bind a signal", run: () => open("bind") },
+    {
+      title: "Predict 2 s ahead",
+      key: "Alt+P",
+      run: () => {
+        bench.dispatch({ type: "select", path });
+        bench.runCommand("predict.2");
+      },
+    },
   ];
 }
 
@@ -134,16 +142,31 @@ function addAddress(bench: Workbench): void {
   });
 }
 
-/** A right click that is no drag opens the menu of what lies there. */
+/**
+ * A right click that is no drag opens the menu of what lies there. Some systems ask for a menu when the button goes down, when a drag
+ * may still come of it: then it waits until the button is up.
+ */
 function bindMenu(bench: Workbench, menu: (node: number, x: number, y: number) => void): void {
   const canvas = document.getElementById("canvas") as HTMLElement;
   let down: [number, number] = [0, 0];
-  canvas.addEventListener("pointerdown", (event) => (down = [event.clientX, event.clientY]));
+  let [held, asked] = [false, false];
+  const open = ({ clientX, clientY }: MouseEvent): void => {
+    if (Math.hypot(clientX - down[0], clientY - down[1]) > 5) return;
+    const path = pathAt(bench, clientX, clientY);
+    if (path !== null) menu(bench.scene?.nodeAt(path) ?? -1, clientX, clientY);
+  };
+  canvas.addEventListener("pointerdown", (event) => {
+    down = [event.clientX, event.clientY];
+    [held, asked] = [event.pointerType === "mouse" && event.button === 2, false];
+  });
   canvas.addEventListener("contextmenu", (event) => {
     event.preventDefault();
-    if (Math.hypot(event.clientX - down[0], event.clientY - down[1]) > 5) return;
-    const path = pathAt(bench, event.clientX, event.clientY);
-    if (path !== null) menu(bench.scene?.nodeAt(path) ?? -1, event.clientX, event.clientY);
+    if (held) asked = true;
+    else open(event);
+  });
+  canvas.addEventListener("pointerup", (event) => {
+    if (held && asked) open(event);
+    [held, asked] = [false, false];
   });
 }
 

@@ -17,6 +17,14 @@ export const view: Feature = {
         viewport.frameInstances(selectedPath === null ? [] : stage.instancesUnder(scene.nodeAt(selectedPath)));
       },
     });
+    // In lists these keys turn pages.
+    const inPicture = (): boolean => document.activeElement?.id === "canvas" && !viewport.rig.fly.isOn;
+    for (const [id, title, key] of [["nearer", "Nearer", "PageUp"], ["farther", "Farther away", "PageDown"]] as const)
+      bench.addCommand({
+        ...{ id: `view.${id}`, title, group: "View", keys: [key] },
+        enabled: inPicture,
+        run: () => viewport.rig.step(id === "nearer"),
+      });
     bench.addCommand({
       ...{ id: "view.grid", title: "Grid", group: "View", keys: ["G"] },
       pressed: () => viewport.ground.visible,
