@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from _viewer_servers import EMBED_PORT, program, told
+from _viewer_servers import EMBED_PORT, program, told, twinstage
 from _viewer_stage import ROOT, Missing, Stage, wait
 from _viewer_states_twin import TALL
 
@@ -151,12 +151,11 @@ def state_signin(stage: Stage) -> None:
     with tempfile.TemporaryDirectory() as folder:
         usd, tokens = Path(folder) / "site.usda", Path(folder) / "tokens.json"
         usd.write_text(EMPTY)
-        tokens.write_text('{"tokens": []}')
-        tokens.chmod(0o600)
+        twinstage("token", "create", "--role", "operator", "--name", "desk", "--file", tokens, quiet=True)
         with program("serve", usd, "--tokens", tokens) as url:
             page = stage.bare(size=(700, 440))
-            page.goto(url)
-            wait(page, "location.pathname.endsWith('signin') && document.forms.length > 0")
+            page.goto(f"{url}signin")
+            wait(page, "document.forms.length > 0")
             stage.shoot(page, "signin")
 
 
