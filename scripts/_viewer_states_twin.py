@@ -20,6 +20,10 @@ def layers(**on: dict[str, Any]) -> str:
     return f"localStorage.setItem('twinstage.layout', {json.dumps(text)})"
 
 
+TALL = f"localStorage.setItem('twinstage.layout', {json.dumps(json.dumps({'sizes': {'bottom': 330}}))})"
+"""A script that gives the panels at the bottom more room."""
+
+
 # --- the tour comes first: the motor is hot for half a minute after each jam ---------------------------------------------
 
 
@@ -42,25 +46,27 @@ def state_tour(stage: Stage) -> None:
 
 
 def state_alarms(stage: Stage) -> None:
-    page = stage.page()
+    page = stage.page(kept=TALL)
     page.keyboard.press("Shift+A")
-    page.keyboard.press("Enter")
-    page.wait_for_timeout(800)
+    page.keyboard.press("ArrowDown")
+    wait(page, "!!document.querySelector('.alarm-detail h3')")
     stage.shoot(page, "alarms")
 
 
 def state_shelve(stage: Stage) -> None:
     """Shelving asks for a time and a reason."""
-    page = stage.page()
+    page = stage.page(kept=TALL)
     page.keyboard.press("Shift+A")
-    page.keyboard.press("Enter")
+    page.keyboard.press("ArrowDown")
+    wait(page, "!!document.querySelector('.alarm-detail h3')")
     page.keyboard.press("s")
-    page.wait_for_timeout(500)
+    wait(page, "!!document.querySelector('.alarm-form input')")
+    page.keyboard.type("Motor is being exchanged")
     stage.shoot(page, "shelve")
 
 
 def state_journal(stage: Stage) -> None:
-    page = stage.page(size=(1280, 640))
+    page = stage.page(kept=TALL)
     page.keyboard.press("Shift+J")
     page.wait_for_timeout(800)
     stage.shoot(page, "journal")
@@ -124,21 +130,21 @@ def state_timeline(stage: Stage) -> None:
 
 
 def state_values(stage: Stage) -> None:
-    page = stage.page(size=(1100, 640))
+    page = stage.page(kept=TALL)
     page.click("#tab-values")
     wait(page, "document.body.innerText.includes('motor.temperature')")
     stage.shoot(page, "values")
 
 
 def state_messages(stage: Stage) -> None:
-    page = stage.page(size=(1280, 700))
+    page = stage.page(kept=TALL)
     page.click("#tab-wire")
     page.wait_for_timeout(1500)
     stage.shoot(page, "messages")
 
 
 def state_log(stage: Stage) -> None:
-    page = stage.page(size=(1100, 640))
+    page = stage.page(kept=TALL)
     page.keyboard.press("Shift+A")
     page.keyboard.press("Alt+A")
     page.click("#tab-log")

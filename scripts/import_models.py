@@ -23,8 +23,8 @@ MODELS = (
     (KIT / "PALLET_JACK.glb", 0.0, 0),
     (FACTORY / "CookieFactoryWaterTank.glb", 0.0, 0),
     (FACTORY / "Waste_Container_from_step.glb", 0.0, 0),
-    (KIT / "ANIMATED_MIXER.gltf", 0.0, 7),
-    (KIT / "ANIMATED_MIXER.gltf", 0.3, 7),
+    (KIT / "ANIMATED_MIXER.gltf", 0.0, 0),
+    (KIT / "ANIMATED_MIXER.gltf", 0.3, 0),
     (SHARED / "convert" / "trimesh" / "featuretype.STL", 0.0, 0),
 )
 """File, moment as a part of its animation, and which of VIEWS views round it."""
