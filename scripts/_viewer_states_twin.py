@@ -97,6 +97,14 @@ def state_together(stage: Stage) -> None:
     other.context.close()
 
 
+def state_prediction(stage: Stage) -> None:
+    """Where the arm will be in a second, beside the real one, once it moves and the last predictions have been judged."""
+    page = stage.page("selected=/WorkCell/Robot")
+    page.evaluate("twinstage.run('predict.1')")
+    wait(page, "twinstage.predictions()[0]?.off !== null && twinstage.predictions()[0].place !== null", 60)
+    stage.shoot(page, "prediction")
+
+
 def state_charts(stage: Stage) -> None:
     page = stage.page(f"selected={MOTOR}", size=(1280, 800))
     page.evaluate("twinstage.charts.add(['motor.temperature', 'motor.current'])")
@@ -267,6 +275,24 @@ def state_layers(stage: Stage) -> None:
     )
     wait(page, "!!document.querySelector('.legend') && document.querySelectorAll('.label').length > 1")
     stage.shoot(page, "layers")
+
+
+def state_labels(stage: Stage) -> None:
+    """The cell by class, with a hall and a conveyor whose labels were taken away; they are given back at the end."""
+    page = stage.page("through=/WorkCell/Cameras/Overview", size=(1180, 760))
+    page.click("#tab-labels")
+    page.locator("#labels-on").check()
+    for path in ("/WorkCell/Hall", "/WorkCell/Hall/Floor", "/WorkCell/Conveyor"):
+        page.get_by_label("Prims by path or pattern").fill(path)
+        page.get_by_label("Prims by path or pattern").press("Enter")
+    page.click(".labels-form button:text-is('Remove label')")
+    wait(page, "twinstage.labels.coverage?.unlabelled > 0", 30)
+    page.get_by_label("Choose /WorkCell/Conveyor").check()
+    page.wait_for_timeout(1500)
+    stage.shoot(page, "labels", then=True)
+    page.click(".labels-form button:text-is('Undo')")
+    wait(page, "twinstage.labels.coverage?.unlabelled === 0", 30)
+    page.context.close()
 
 
 def state_trails(stage: Stage) -> None:
