@@ -116,6 +116,14 @@ def _moved(old: "Snapshot", new: "Snapshot") -> int:
     return int(np.count_nonzero(~close.all(axis=(1, 2))))
 
 
+def rebound(old: "Bindings | None", new: "Bindings | None") -> dict[str, int]:
+    """How many bindings are others now, or new, or gone; nothing for the same ones."""
+    if old is None or new is None or old.bindings == new.bindings:
+        return {}
+    before, after = ({repr(one) for one in each.bindings} for each in (old, new))
+    return {"bindings": max(len(after - before), len(before - after), 1)}
+
+
 def _looks(scene: "Snapshot") -> "Iterator[tuple[Material, tuple[str, ...]]]":
     """Materials with their images by content, not by number."""
     for material in scene.materials:

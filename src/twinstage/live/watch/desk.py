@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from twinstage.base.errors import TwinstageError, UserError
-from twinstage.live.watch.adopt import Generation, bound, differences, reopen, text_of
+from twinstage.live.watch.adopt import Generation, bound, differences, rebound, reopen, text_of
 from twinstage.live.watch.files import stamps_of
 from twinstage.live.watch.link import PRIME_S, READ_S, ChildLink, Gone, Idle
 from twinstage.live.watch.messages import Again, Begin, Overlay, Source, Told, Wait
@@ -380,13 +380,13 @@ class StageWatch:
         live = self._live
         if generation.version != self._version() or live.desk is None:
             return None
-        old = live.desk.base
+        old, wired = live.desk.base, live.bindings
         self._past = live.opened, time.monotonic() + KEPT_S
         left_out = live.desk.adopt(generation)
         live.findings = (*live.snapshot.findings, *generation.problems, *left_out, *self._rest)
         edits = [finding.message for finding in left_out]
         self.report.tell_problems([finding.message for finding in generation.problems], edits)
-        return differences(old, generation.base)
+        return differences(old, generation.base) | rebound(wired, generation.bindings)
 
 
 def _names_of(times: tuple[float, ...]) -> tuple[str, ...]:
