@@ -201,8 +201,10 @@ def test_commands_at_a_relay_of_two_twins_go_to_the_one_that_they_are_for(tmp_pa
                 ["/P/One/Hall/Pump"],
             ]
             await relays.until(
-                lambda: {"/P/Two/Pump", "/P/One/Hall/Pump"} <= {*ben.model.paths}
-                and "/P/One/Pump" not in ben.model.paths
+                lambda: (
+                    {"/P/Two/Pump", "/P/One/Hall/Pump"} <= {*ben.model.paths}
+                    and "/P/One/Pump" not in ben.model.paths
+                )
             )
             with pytest.raises(CommandError, match="does not say for which twin"):
                 await anna.place(pump)
