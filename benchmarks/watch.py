@@ -269,18 +269,20 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--megabytes", type=float, default=100.0)
     parser.add_argument("--no-browser", action="store_true")
+    parser.add_argument("--no-client", action="store_true")
     parser.add_argument("--trace", action="store_true")
     args = parser.parse_args()
     megabytes = 10.0 if args.quick else args.megabytes
     rounds = 3 if args.quick else ROUNDS
     with tempfile.TemporaryDirectory() as folder:
         stage = Stage(Path(folder), round(megabytes * 1e6 / BYTES_A_MESH))
-        if not args.trace:
+        if not (args.trace or args.no_client):
             ticks(stage, rounds)
         twin = Twin(stage.root)
         try:
             twin.until(lambda now: now["state"] == "watching")
-            for made in (follower,) if args.no_browser else (follower, page):
+            followers = ((follower, args.no_client), (page, args.no_browser))
+            for made in (made for made, left_out in followers if not left_out):
                 with made(twin) as who:
                     if args.trace:
                         traces(twin, stage, who)

@@ -97,6 +97,14 @@ def state_together(stage: Stage) -> None:
     other.context.close()
 
 
+def state_prediction(stage: Stage) -> None:
+    """Where the arm will be in a second, beside the real one, once it moves and the last predictions have been judged."""
+    page = stage.page("selected=/WorkCell/Robot")
+    page.evaluate("twinstage.run('predict.1')")
+    wait(page, "twinstage.predictions()[0]?.off !== null && twinstage.predictions()[0].place !== null", 60)
+    stage.shoot(page, "prediction")
+
+
 def state_charts(stage: Stage) -> None:
     page = stage.page(f"selected={MOTOR}", size=(1280, 800))
     page.evaluate("twinstage.charts.add(['motor.temperature', 'motor.current'])")

@@ -177,3 +177,148 @@ def test_selection_is_charted_and_follows_live(live: Any, live_page: Any, until:
     live.say(tank_level=33)
     until(page, "twinstage.charts.drawn.at(-1).lines[0]?.some(([, value]) => Math.abs(value - 33) < 1e-9)", 8)
     live.calm()
+
+
+def _near(page: Any, selector: str, colour: tuple[int, int, int], within: int = 10) -> np.ndarray:
+    """Where a canvas has nearly that colour, over the page's own ground: [rows, columns]."""
+    return np.asarray(
+        page.evaluate(
+            """([selector, colour, within]) => {
+              const canvas = document.querySelector(selector), { width, height } = canvas;
+              const flat = Object.assign(document.createElement('canvas'), { width, height });
+              const context = flat.getContext('2d', { willReadFrequently: true });
+              context.fillStyle = getComputedStyle(document.documentElement).getPropertyValue('--panel');
+              context.fillRect(0, 0, width, height);
+              context.drawImage(canvas, 0, 0);
+              const { data } = context.getImageData(0, 0, width, height);
+              const near = (at) => colour.every((part, k) => Math.abs(data[4 * at + k] - part) < within);
+              const row = (y) => Array.from({ length: width }, (_, x) => (near(y * width + x) ? 1 : 0));
+              return Array.from({ length: height }, (_, y) => row(y));
+            }""",
+            [selector, colour, within],
+        ),
+        bool,
+    )
+
+
+@pytest.fixture
+def alone(live_page: Any) -> Callable[[list[str]], None]:
+    """`alone(signals)`: one chart of these, and no other."""
+
+    def chart(signals: list[str]) -> None:
+        while live_page.locator(".chart-close").count():
+            live_page.locator(".chart-close").first.click()
+        live_page.evaluate("ids => twinstage.charts.add(ids)", signals)
+
+    return chart
+
+
+def test_many_readings_a_pixel_are_a_band_from_the_least_to_the_greatest(
+    live: Any, live_page: Any, until: Callable[..., Any], alone: Callable[[list[str]], None]
+) -> None:
+    page = live_page
+    for k in range(90):
+        at = live.say(motor_current=3 + 2 * (-1) ** k)
+        time.sleep(0.02)
+    alone(["motor.current"])
+    ground = page.evaluate("getComputedStyle(document.documentElement).getPropertyValue('--panel').trim()")
+    under = np.array([int(ground[k : k + 2], 16) for k in (1, 3, 5)])
+    band = tuple(int(part) for part in np.round(0.78 * under + 0.22 * np.array([76, 194, 230])))
+
+    def height() -> int:
+        """Of the highest column of the band [px]."""
+        return int(_near(page, ".plot canvas", (band[0], band[1], band[2])).sum(0).max())
+
+    page.evaluate("end => twinstage.charts.window(120000, end)", at / 1e6 + 500)
+    until(page, "twinstage.charts.drawn[0]?.lines[0]?.length > 2")
+    page.wait_for_timeout(700)
+    wide = height()
+    plot = page.evaluate("document.querySelector('.plot canvas').height")
+    assert wide > 0.2 * plot  # from 1 A to 5 A, in one span of time
+    # So near that each reading is by itself there is nothing between.
+    page.evaluate("end => twinstage.charts.window(400, end)", at / 1e6 - 100)
+    until(page, "twinstage.charts.drawn[0]?.lines[0]?.filter(([, value]) => value !== null).length > 8")
+    page.wait_for_timeout(700)
+    assert height() < 0.2 * wide
+
+
+def test_uncertain_and_bad_times_are_shaded(
+    live: Any, live_page: Any, until: Callable[..., Any], alone: Callable[[list[str]], None]
+) -> None:
+    page = live_page
+    told = {}
+    for grade, quality in (
+        ("good", None),
+        ("uncertain", "Uncertain_SensorNotAccurate"),
+        ("bad", "Bad_SensorFailure"),
+        ("over", None),
+    ):
+        for _ in range(8):
+            at = live.say(motor_current=2.0, **({"quality": quality} if quality else {}))
+            told.setdefault(grade, at / 1e6)
+            time.sleep(0.05)
+    alone(["motor.current"])
+    fromMs, toMs = told["good"] - 200, told["over"] + 300
+    page.evaluate("([span, end]) => twinstage.charts.window(span, end)", [toMs - fromMs, toMs])
+    until(page, "twinstage.charts.drawn[0]?.shades.some((one) => one.grade === 'bad')")
+    page.wait_for_timeout(600)
+    shades = {one["grade"]: one for one in page.evaluate("twinstage.charts.drawn[0].shades")}
+    assert shades["uncertain"]["fromMs"] == pytest.approx(told["uncertain"], abs=30)
+    assert shades["uncertain"]["toMs"] == pytest.approx(told["bad"], abs=80)
+    assert shades["bad"]["toMs"] == pytest.approx(told["over"], abs=80)
+    # Along the lower edge the shades are nearly solid: there they are, in this order, as wide as they were long.
+    box = page.locator(".plot .u-over").bounding_box()
+    for grade, name in (("uncertain", "--warn"), ("bad", "--bad")):
+        colour = page.evaluate(
+            "name => getComputedStyle(document.documentElement).getPropertyValue(name).trim()", name
+        )
+        rgb = [int(colour[k : k + 2], 16) for k in (1, 3, 5)]
+        columns = np.flatnonzero(_near(page, ".plot canvas", (rgb[0], rgb[1], rgb[2]), 40).sum(0) >= 2)
+        span = shades[grade]["toMs"] - shades[grade]["fromMs"]
+        assert len(columns) == pytest.approx(span / (toMs - fromMs) * box["width"], rel=0.25)
+    live.calm()
+
+
+def test_bool_and_string_signals_are_rows_of_states(
+    live: Any, live_page: Any, until: Callable[..., Any], alone: Callable[[list[str]], None]
+) -> None:
+    page = live_page
+    begin = live.say(belt_running=True, agv1_order="take 7") / 1e6
+    time.sleep(0.5)
+    middle = live.say(belt_running=False, agv1_order="bring 8") / 1e6
+    time.sleep(0.5)
+    end = live.say(belt_running=True) / 1e6
+    alone(["belt.running", "agv1.order"])
+    page.evaluate("([span, end]) => twinstage.charts.window(span, end)", [end + 300 - begin, end + 300])
+    until(
+        page,
+        "twinstage.charts.drawn[0]?.rows[0]?.spans.at(-1)?.fromMs > 0 && twinstage.charts.drawn[0].rows.length === 2",
+    )
+    until(
+        page,
+        f"twinstage.charts.drawn[0].rows[0].spans.filter(({{ toMs }}) => toMs > {begin} + 1).length === 3",
+    )
+    page.wait_for_timeout(500)
+    rows = {row["signal"]: row["spans"] for row in page.evaluate("twinstage.charts.drawn[0].rows")}
+    seen = {name: [one for one in spans if one["toMs"] > begin + 1] for name, spans in rows.items()}
+    words = [one["text"] for one in seen["belt.running"]]
+    assert len(words) == 3 and words[0] == words[2] != words[1]
+    assert [one["text"] for one in seen["agv1.order"]] == ["take 7", "bring 8"]
+    assert seen["agv1.order"][1]["fromMs"] == pytest.approx(middle, abs=1)
+    # In the picture the two orders have two colours, each over its time.
+    image = np.asarray(
+        page.evaluate(
+            """() => { const canvas = document.querySelector('canvas.timeline'), { width, height } = canvas;
+              const { data } = canvas.getContext('2d').getImageData(0, 0, width, height);
+              const y = Math.round(height * 49 / canvas.clientHeight) * width * 4; // in the second row, below its text
+              return Array.from({ length: width }, (_, x) => [...data.slice(y + 4 * x, y + 4 * x + 3)]); }"""
+        ),
+        int,
+    )
+    left, right = (
+        120 / page.evaluate("document.querySelector('canvas.timeline').clientWidth") * len(image),
+        len(image),
+    )
+    first, second = (image[round(left + (right - left) * part)] for part in (0.3, 0.75))
+    assert np.abs(first - second).max() > 20
+    live.calm()

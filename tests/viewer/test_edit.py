@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("wide"), pytest.mark.timeout(240)]
@@ -255,6 +256,154 @@ def test_what_others_change_is_seen_listed_and_handed_over(live: Any, live_page:
     until(live_page, f"Math.abs(twinstage.worldOf('{TANK}')[7]) < 1e-3")
     assert place(live) == pytest.approx([-4, 0, 0], abs=1e-4)
     until(live_page, "document.querySelectorAll('.edit-row.undone').length > 0")
+
+
+def drag(page: Any, spot: tuple[float, float], by: tuple[float, float]) -> None:
+    page.mouse.move(*spot)
+    page.wait_for_timeout(150)
+    page.mouse.down()
+    for k in range(1, 6):
+        page.mouse.move(spot[0] + by[0] * k / 5, spot[1] + by[1] * k / 5)
+        page.wait_for_timeout(40)
+    page.mouse.up()
+
+
+def test_handles_turn_and_scale_in_steps_and_follow_the_prims_own_axes(
+    live: Any, live_page: Any, until: Until
+) -> None:
+    page = live_page
+    world = f"twinstage.worldOf('{TANK}')"
+    at_handle(page, "Z")
+    page.keyboard.press("Shift+K")
+    # On the ring about z, half way from x to y, there is no other ring.
+    page.keyboard.press("r")
+    page.wait_for_timeout(200)
+    box = page.locator("#canvas").bounding_box()
+    at = page.evaluate("twinstage.layers.project(-4, 0, 0)")
+    middle = (box["x"] + at["x"], box["y"] + at["y"])
+    x, y = (page.evaluate(f"twinstage.gizmo.handleAt('{axis}')") for axis in "XY")
+    part = 0.5 / 0.4 * 0.7071
+
+    def ring(turn: float) -> tuple[float, float]:
+        """A place of it, so far on from there [rad]."""
+        import math
+
+        c, s = math.cos(turn) - math.sin(turn), math.cos(turn) + math.sin(turn)
+        first, second = (middle[k] + part * (c * (x[k] - middle[k]) + s * (y[k] - middle[k])) for k in (0, 1))
+        return first, second
+
+    start, end = ring(0.0), ring(0.6)
+    drag(page, start, (end[0] - start[0], end[1] - start[1]))
+    until(page, f"Math.abs({world}[4]) > 0.1")
+    matrix = page.evaluate(world)
+    turn = np.degrees(np.arctan2(matrix[4], matrix[0]))
+    assert abs(turn / 15 - round(turn / 15)) < 1e-3 and round(turn / 15) != 0
+    assert matrix[10] == pytest.approx(1, abs=1e-6), "about z alone"
+    command(live, kind="move", path=TANK, rotation=[1.0, 0, 0, 0])
+    until(page, f"Math.abs({world}[4]) < 1e-6")
+    page.keyboard.press("y")
+    page.wait_for_timeout(300)
+    drag(page, tuple(page.evaluate("twinstage.gizmo.handleAt('Z')")), (0, -40))
+    until(page, f"Math.abs({world}[10] - 1) > 0.05")
+    matrix = page.evaluate(world)
+    assert matrix[10] * 10 == pytest.approx(round(matrix[10] * 10), abs=1e-3)
+    assert (matrix[0], matrix[5]) == pytest.approx((1, 1), abs=1e-6)
+    # Turned by a right angle its own x is the world's y.
+    command(live, kind="move", path=TANK, rotation=[0.5**0.5, 0, 0, 0.5**0.5], scale=[1, 1, 1])
+    until(page, f"Math.abs({world}[4] - 1) < 1e-3 && Math.abs({world}[10] - 1) < 1e-6")
+    for own, moved, still in ((False, 3, 7), (True, 7, 3)):
+        page.keyboard.press("t")
+        if own:
+            page.keyboard.press("x")
+        page.wait_for_timeout(300)
+        before = page.evaluate(world)
+        spot = page.evaluate("twinstage.gizmo.handleAt('X')")
+        at = page.evaluate(f"twinstage.layers.project({before[3]}, {before[7]}, 0)")
+        way = np.subtract(spot, (box["x"] + at["x"], box["y"] + at["y"]))
+        drag(page, (spot[0], spot[1]), tuple(way / np.linalg.norm(way) * 50))
+        until(page, f"Math.abs({world}[{moved}] - {before[moved]}) > 0.05")
+        after = page.evaluate(world)
+        assert after[still] == pytest.approx(before[still], abs=1e-3)
+        assert (after[moved] * 10) == pytest.approx(round(after[moved] * 10), abs=2e-2)
+        page.keyboard.press("t")
+    page.keyboard.press("t")
+    page.keyboard.press("x")
+    page.keyboard.press("Shift+K")
+    page.keyboard.press("t")
+
+
+def test_a_variant_is_chosen_and_seen(live: Any, live_page: Any, until: Until) -> None:
+    page = live_page
+    page.locator("#canvas").focus()
+    page.evaluate(f"twinstage.select('{TANK}')")
+    page.keyboard.press("f")
+    until(page, "document.querySelector(\"[aria-label='Variant finish']\")?.value === 'plain'")
+    box = page.locator("#canvas").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    plain = settled(page, x, y)
+    assert plain[0] < 1.5 * plain[1]
+    page.select_option("[aria-label='Variant finish']", "red")
+    until(page, "document.querySelector('.inspector .attr') && twinstage.ready")
+    for _ in range(20):
+        red = settled(page, x, y)
+        if red[0] > 2 * red[1]:
+            break
+    assert red[0] > 2 * red[1]
+    (edit,) = live.ask("api/v1/edits")["edits"]
+    assert edit["path"] == TANK and "finish" in edit["property"]
+
+
+def test_joints_visibility_attributes_and_points_are_driven_and_a_binding_is_changed(
+    live: Any, live_page: Any, until: Until
+) -> None:
+    page = live_page
+    live.say(agv1_x=0.5, belt_speed=1.0)
+    until(page, "twinstage.values['agv1.x']?.value === 0.5 && twinstage.values['belt.speed'].value === 1")
+    # A joint that turns about its z: half a radian for half a metre.
+    bind(page, until, "agv1.x", "turn")
+    page.click(".bind .button:text-is('Preview')")
+    shown = f"twinstage.shownWorldOf('{TANK}')"
+    until(page, f"Math.abs({shown}[0] - Math.cos(0.5)) < 1e-6 && Math.abs({shown}[4] - Math.sin(0.5)) < 1e-6")
+    page.click(".bind .button:text-is('Stop preview')")
+    # Hidden below 2 m/s.
+    bind(page, until, "belt.speed", "visibility")
+    page.locator(".prop-field:has-text('Shown from') input").fill("2")
+    page.click(".bind .button:text-is('Preview')")
+    until(page, "!twinstage.shownPaths().includes('/Cell/Tank/Wall')")
+    live.say(belt_speed=3.0)
+    until(page, "twinstage.shownPaths().includes('/Cell/Tank/Wall')")
+    page.click(".bind .button:text-is('Stop preview')")
+    # A joint that slides is saved, and then made to slide along another axis.
+    bind(page, until, "agv1.x", "slide")
+    page.select_option(".prop-field:has-text('Axis') select", "Y")
+    page.click(".bind .button:text-is('Save binding')")
+    world = f"twinstage.worldOf('{TANK}')"
+    until(page, f"Math.abs({world}[7] - 0.5) < 1e-3", 40)
+    page.locator(".bound-row").filter(has_text="joint").locator("text=Change").click()
+    area = page.locator(".bound-edit textarea")
+    area.fill(area.input_value().replace('"Y"', '"Z"'))
+    page.click(".bound-edit .button:text-is('Save')")
+    until(page, f"Math.abs({world}[11] - 0.5) < 1e-3 && Math.abs({world}[7]) < 1e-3", 40)
+    # An attribute takes the value.
+    bind(page, until, "belt.speed", "attribute")
+    page.locator(".prop-field:has-text('Attribute') input").fill("twin:flow")
+    page.click(".bind .button:text-is('Save binding')")
+    for _ in range(100):
+        page.wait_for_timeout(100)
+        if "twin:flow" in str(told := live.ask(f"api/v1/prims{TANK}")["attributes"]):
+            break
+    (flow,) = [one for one in told if one["name"] == "twin:flow"]
+    assert flow["live"] == pytest.approx(3.0)
+    # A point of an instancer alone.
+    page.evaluate("twinstage.select('/Cell/Parcels[9]')")
+    open_tab(page, "bind")
+    page.fill("[aria-label='Search signals']", "agv1.x")
+    page.click(".bind-signal[data-id='agv1.x']")
+    page.select_option("[aria-label='What it drives']", "z")
+    page.locator(".prop-field:has-text('Offset') input").fill("2")
+    page.click(".bind .button:text-is('Save binding')")
+    until(page, "Math.abs(twinstage.worldOf('/Cell/Parcels[9]')[11] - 2.5) < 1e-3", 40)
+    assert page.evaluate("twinstage.worldOf('/Cell/Parcels[5]')[11]") == pytest.approx(0.5, abs=1e-6)
 
 
 def test_who_may_only_look_reads_why(

@@ -1,4 +1,4 @@
-"""Mouse, fingers and keys on the picture: where the camera then is, what is picked, which pixels are there. One page for all."""
+"""Mouse, fingers and keys on the picture: where the camera is then, what is picked, which pixels are there. One page."""
 
 import io
 import math
@@ -303,3 +303,21 @@ def test_g_takes_the_grid_away_and_brings_it_back(page: Any) -> None:
     x, y = round(spot[0]) - 5, round(spot[1]) - 5
     assert lines[y - 6 : y + 6, x - 6 : x + 6].sum() == 0
     assert (np.abs(with_grid - again).max(axis=2) > 6).sum() < 0.02 * lines.sum()
+
+
+def test_shift_d_makes_the_page_and_the_picture_light(page: Any, until: Callable[..., Any]) -> None:
+    def brightness() -> tuple[float, float]:
+        """Of the header, and of the sky in the picture's corner."""
+        shot = np.asarray(Image.open(io.BytesIO(page.screenshot())).convert("L"), float)
+        return float(np.median(shot[4:40, 300:400])), float(np.median(shot[52:70, 560:690]))
+
+    dark = brightness()
+    page.keyboard.press("Shift+D")
+    until(page, "document.documentElement.dataset.theme === 'light'")
+    page.wait_for_timeout(400)
+    light = brightness()
+    page.keyboard.press("Shift+D")
+    page.wait_for_timeout(400)
+    again = brightness()
+    assert dark[0] < 70 and dark[1] < 90 and light[0] > 190 and light[1] > 150
+    np.testing.assert_allclose(again, dark, atol=6)

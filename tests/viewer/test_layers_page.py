@@ -104,6 +104,84 @@ def test_tags_follow_values_quality_and_the_prim(live: Any, page: Any, until: Ca
                 assert apart, (a, b)
 
 
+def _label(page: Any, name: str) -> dict[str, str]:
+    """How a tag looks: what the browser has computed."""
+    found: dict[str, str] = page.evaluate(
+        """name => { const label = [...document.querySelectorAll('.label')].find((e) => e.dataset.id.endsWith(name));
+          const [box, value] = [label, label.querySelector('.label-value')].map((e) => getComputedStyle(e));
+          return { grade: label.dataset.grade, border: box.borderTopStyle, edge: box.borderTopColor,
+                   line: value.textDecorationLine, title: label.title }; }""",
+        name,
+    )
+    return found
+
+
+def test_tags_say_how_far_their_values_can_be_trusted(
+    live: Any, page: Any, until: Callable[..., Any]
+) -> None:
+    _switch(page, "tags", True)
+    _set(page, "tags", "Which signals", "motor.current, tank.level, belt.speed")
+    until(page, "twinstage.layers.labels.length === 3")
+    grade = "[...document.querySelectorAll('.label')].find((e) => e.dataset.id.endsWith('{}'))?.dataset.grade"
+    until(page, f"{grade.format('tank.level')} === 'good'")
+    good = _label(page, "tank.level")
+    assert (good["border"], good["line"], good["title"]) == ("solid", "none", "tank.level, good")
+    live.say(quality="Bad_SensorFailure", tank_level=50)
+    live.calm("tank_level")
+    live.say(quality="Uncertain_SensorNotAccurate", belt_speed=1.0)
+    until(page, f"{grade.format('tank.level')} === 'bad'")
+    until(page, f"{grade.format('belt.speed')} === 'uncertain'")
+    bad = _label(page, "tank.level")
+    assert (bad["border"], bad["line"], bad["title"]) == ("dashed", "line-through", "tank.level, bad")
+    assert _label(page, "belt.speed")["border"] == "dashed"
+    # Nobody speaks of the current for two seconds, and so it is stale.
+    until(page, f"{grade.format('motor.current')} === 'stale'", 10)
+    stale = _label(page, "motor.current")
+    assert stale["border"] == "dashed" and stale["line"] == "none"
+    assert len({good["edge"], bad["edge"], stale["edge"]}) == 3
+    # And it is so in the picture: the dashes of the bad one are red.
+    (mine,) = [one for one in page.evaluate("twinstage.layers.labels") if one["id"].endswith("tank.level")]
+    image = _picture(page)
+    left, top = round(mine["left"]), round(mine["top"])
+    edge = image[top : top + 2, left : left + round(mine["width"])].reshape(-1, 3)
+    assert (np.abs(edge - (224, 96, 79)).max(axis=1) < 30).sum() > 8
+
+
+def test_an_arrow_points_where_the_thing_goes(live: Any, page: Any, until: Callable[..., Any]) -> None:
+    live.say(agv1_x=0.0)
+    until(page, "Math.abs(twinstage.worldOf('/Cell/Agv1')[3]) < 1e-3")
+    page.wait_for_timeout(900)
+    _switch(page, "arrows", True)
+    blue = (76, 194, 230)
+
+    def ahead_and_behind(way: int) -> tuple[int, int]:
+        """Pixels of an arrow on the one and on the other side of the vehicle, while it goes at 1.2 m/s."""
+        for k in range(14):
+            live.say(agv1_x=way * 0.084 * k)
+            page.wait_for_timeout(70)
+        until(page, "twinstage.layers.arrows === 1", 3)
+        image = _picture(page)
+        # From the vehicle to where it will be in a second, wherever it has got to until the picture.
+        sides = ((1.4, 1.6, 1.8), (-0.8, -1.0, -1.2))
+        found = []
+        for side in sides:
+            at = [page.evaluate(f"twinstage.layers.project({way * x}, 0, 0)") for x in side]
+            spots = [
+                image[round(p["y"]) - 9 : round(p["y"]) + 9, round(p["x"]) - 9 : round(p["x"]) + 9]
+                for p in at
+            ]
+            found.append(sum(int((np.abs(spot - blue).max(axis=2) < 40).sum()) for spot in spots))
+        return found[0], found[1]
+
+    ahead, behind = ahead_and_behind(1)
+    assert ahead > 5 and behind == 0
+    until(page, "twinstage.layers.arrows === 0", 5)
+    live.say(agv1_x=0.0)
+    page.wait_for_timeout(1000)
+    ahead, behind = ahead_and_behind(-1)
+    assert ahead > 5 and behind == 0
+
+
 def test_a_click_on_a_tag_selects_its_prim(page: Any, until: Callable[..., Any]) -> None:
     _switch(page, "tags", True)
     _set(page, "tags", "Which signals", "tank.level")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from twins import findings
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 TEXTS = ("text", "dim", "faint", "accent", "good", "warn", "bad", "stale")
@@ -52,16 +53,6 @@ def test_text_stands_out_from_each_surface(root: Path, theme: str) -> None:
     assert _contrast(colours["edge"], colours["panel"]) >= 3
 
 
-def _findings(page: Any, state: str) -> list[str]:
-    result = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-    return [
-        f"{state}: {found['id']}: {node['html'][:160]} {node.get('failureSummary', '')[:200]}"
-        for found in result["violations"]
-        if found["impact"] in ("serious", "critical")
-        for node in found["nodes"]
-    ]
-
-
 def _states(page: Any) -> list[tuple[str, Callable[[], None], Callable[[], None]]]:
     press = page.keyboard.press
 
@@ -79,6 +70,22 @@ def _states(page: Any) -> list[tuple[str, Callable[[], None], Callable[[], None]
         page.click(".asset")
         page.wait_for_selector(".asset-facts dd .asset-term")
 
+    def press_in_picture(key: str) -> None:
+        page.locator("#canvas").focus()
+        press(key)
+
+    def charts() -> None:
+        page.evaluate("twinstage.charts.add(['motor.temperature', 'belt.state'])")
+        page.wait_for_selector(".plot canvas")
+
+    def filters() -> None:
+        _open(page, "tree")
+        page.click("[aria-label='Filters']")
+
+    def past() -> None:
+        press_in_picture("Space")
+        page.wait_for_selector("#past-strip:visible")
+
     return [
         ("scene", lambda: None, lambda: None),
         ("selection", lambda: page.evaluate("twinstage.select('/Cell/Belt/Motor')"), lambda: None),
@@ -92,7 +99,25 @@ def _states(page: Any) -> list[tuple[str, Callable[[], None], Callable[[], None]
         ("layouts", layouts, lambda: press("Escape")),
         ("catalogue", catalogue, lambda: None),
         ("link", lambda: page.click("#link"), lambda: press("Escape")),
+        ("charts", charts, lambda: None),
+        *[
+            (tab, lambda tab=tab: _open(page, tab), lambda: None)
+            for tab in ("values", "log", "wire", "bind", "edits", "views")
+        ],
+        ("filters", filters, lambda: page.click("[aria-label='Filters']")),
+        ("section", lambda: press_in_picture("Shift+X"), lambda: press("Shift+X")),
+        ("measure", lambda: press_in_picture("Shift+M"), lambda: press("Shift+M")),
+        ("handles", lambda: press_in_picture("t"), lambda: press("t")),
+        ("past", past, lambda: press_in_picture("l")),
     ]
+
+
+def _open(page: Any, panel: str) -> None:
+    """Brings a panel to the front, wherever its tab is."""
+    tab = page.locator(f"#tab-{panel}")
+    if tab.get_attribute("aria-selected") != "true":
+        tab.evaluate("e => e.click()")
+    page.wait_for_selector(f"#panel-{panel}:visible")
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
@@ -106,16 +131,16 @@ def test_axe_finds_nothing_serious(
     page.add_script_tag(content=axe)
     # The test can fail: a picture without words is found.
     page.evaluate("document.body.append(Object.assign(new Image(), {id: 'wrong', src: 'data:,'}))")
-    assert any("image-alt" in found for found in _findings(page, "wrong"))
+    assert any("image-alt" in one for one in findings(page, "wrong"))
     page.evaluate("document.getElementById('wrong').remove()")
-    findings = []
+    found = []
     for name, enter, leave in _states(page):
         enter()
         page.wait_for_timeout(150)
-        findings += _findings(page, name)
+        found += findings(page, name)
         leave()
     live.calm()
-    assert not findings, "\n".join(findings)
+    assert not found, "\n".join(found)
 
 
 def test_no_key_means_two_things(live_page: Any) -> None:

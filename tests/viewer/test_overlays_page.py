@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from twins import findings
 
 import twinstage
 from twinstage.live.producer import Twin
@@ -135,6 +136,7 @@ def test_lines_frames_images_and_frustums(twin: Twin, page: Any, until: Callable
     ui.frame("tcp", position=(0, 0, 1), length=1.0)
     green = np.zeros((8, 16, 3), np.uint8)
     green[:, :] = (0, 255, 0)
+    green[:, :4] = (255, 0, 0)  # its left quarter, so that it is seen which way round it is
     # Upright, and seen from the home view: its front looks to -y.
     ui.image("plan", green, position=(2.5, 0, 0.5), rotation=(0.7071068, 0.7071068, 0, 0), width=1.5)
     ui.frustum("camera", position=(-1.5, 0, 1.5), color="#ffff00", depth=1.0)
@@ -143,7 +145,15 @@ def test_lines_frames_images_and_frustums(twin: Twin, page: Any, until: Callable
     image = _picture(page)
     assert _count(_around(page, image, (1, -1.5, 0)), (255, 0, 255), 90) > 3
     assert _count(_around(page, image, (0, 0, 1.8)), (91, 155, 213), 60) > 3  # z is blue
+    assert _count(_around(page, image, (1.8, 0, 0.5), 4), (91, 155, 213), 60) == 0  # and not everywhere
+    # A frame has an x and a y, too: red and green, each on its own side.
+    for axis, hue in (((0.8, 0, 1), 0), ((0, 0.8, 1), 1)):
+        spot = _around(page, image, axis, 5).reshape(-1, 3)
+        others = np.delete(spot, hue, axis=1).max(axis=1)
+        assert (spot[:, hue] > others + 30).sum() > 3, axis
     assert _count(_around(page, image, (2.5, 0, 0.5)), (0, 255, 0)) > 100
+    assert _count(_around(page, image, (1.85, 0, 0.5), 6), (255, 0, 0)) > 10
+    assert _count(_around(page, image, (3.15, 0, 0.5), 6), (255, 0, 0)) == 0
     assert _count(_around(page, image, (-1.5, 0, 1.0), 40), (255, 255, 0), 90) > 10
 
 
@@ -180,7 +190,9 @@ def test_a_late_comer_sees_what_is_there(
     assert _count(_around(late, _picture(late), (0, 0, 1.2)), (255, 0, 255)) > 4
 
 
-def test_controls_reach_python_with_role_and_name(twin: Twin, page: Any, until: Callable[..., Any]) -> None:
+def test_controls_reach_python_with_role_and_name(
+    twin: Twin, page: Any, until: Callable[..., Any], axe: str
+) -> None:
     uses: queue.Queue[Use] = queue.Queue()
     ui = twin.ui
     slider = ui.slider(
@@ -201,7 +213,13 @@ def test_controls_reach_python_with_role_and_name(twin: Twin, page: Any, until: 
     use = uses.get(timeout=5)
     assert (use.name, use.value, use.by, use.role) == ("speed", 2.5, "local", "engineer")
     page.get_by_role("button", name="Start").click()
+    use = uses.get(timeout=5)
+    assert (use.name, use.value, use.role) == ("go", None, "engineer")
+    page.get_by_role("button", name="Start").focus()
+    page.keyboard.press("Enter")
     assert uses.get(timeout=5).name == "go"
+    page.evaluate(axe)
+    assert findings(page, "controls") == []
     page.get_by_label("Light", exact=True).check()
     assert uses.get(timeout=5).value is True
     page.get_by_label("Mode").select_option("fast")

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from twins import findings
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
@@ -109,7 +110,7 @@ def test_a_scene_of_nothing_says_so_and_lists_its_prims(
 
 
 def test_a_lost_link_keeps_the_state_counts_down_and_heals(
-    make_live: Callable[..., Any], open_page: Callable[..., Any], until: Callable[..., Any]
+    make_live: Callable[..., Any], open_page: Callable[..., Any], until: Callable[..., Any], axe: str
 ) -> None:
     live = make_live()
     page = open_page(live.url)
@@ -119,6 +120,8 @@ def test_a_lost_link_keeps_the_state_counts_down_and_heals(
     until(page, "twinstage.link === 'down' && !document.querySelector('#banner').hidden")
     banner = page.locator("#banner")
     assert re.search(r"Link lost: showing the last state of \d\d:\d\d:\d\d UTC", banner.inner_text())
+    page.evaluate(axe)
+    assert findings(page, "lost") == []
     until(page, "/old, next try in [1-5] s/.test(document.querySelector('.banner-detail').textContent)")
     # The countdown is not read out each second.
     assert page.get_attribute(".banner-detail", "aria-hidden") == "true"

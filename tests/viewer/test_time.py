@@ -165,6 +165,7 @@ def test_the_track_is_scrubbed_and_looped(
 ) -> None:
     page = live_page
     page.select_option("#time-span", "60000")
+    page.wait_for_timeout(300)
     box = page.locator("#time-track").bounding_box()
     shown = page.evaluate("({ ...twinstage.time.shown })")
 
@@ -180,10 +181,11 @@ def test_the_track_is_scrubbed_and_looped(
     page.wait_for_timeout(400)
     at = page.evaluate("twinstage.time.at")
     assert run[0][0] < at < run[-1][0] + 700
+    # The drag ended over the ride.
     times, xs = np.array(run).T
-    want = xs[np.searchsorted(times, at, side="right") - 1] if at < times[-1] + 100 else None
-    if want is not None:
-        assert world_x(page) == pytest.approx(want, abs=1e-3)
+    assert times[0] <= at <= times[-1]
+    beside = np.searchsorted(times, at, side="right") - 1
+    assert world_x(page) == pytest.approx(xs[beside], abs=1e-3)
     page.evaluate("([a, b]) => twinstage.time.loop(a, b)", [run[5][0], run[12][0]])
     seek(page, until, run[10][0])
     page.evaluate("twinstage.time.play()")
@@ -200,8 +202,75 @@ def test_the_delay_is_chosen(live: Any, live_page: Any, until: Callable[..., Any
     began = time.monotonic()
     until(page, "twinstage.values['agv1.x'].value === 2.25")
     assert time.monotonic() - began > 0.7
+    live.calm()
+    until(page, "Math.abs(twinstage.shownWorldOf('/Cell/Agv1')[3]) < 1e-6")
+    # What is shown goes through places that no reading told of, a second after them, and never back.
+    page.evaluate(
+        """() => { window.seen = []; const look = () => {
+             seen.push([Date.now(), twinstage.shownWorldOf('/Cell/Agv1')[3]]);
+             if (seen.length < 2000) requestAnimationFrame(look); };
+           requestAnimationFrame(look); }"""
+    )
+    told = []
+    for k in range(1, 9):
+        told.append((live.say(agv1_x=0.5 * k) / 1e6, 0.5 * k))
+        time.sleep(0.25)
+    until(page, "Math.abs(seen.at(-1)[1] - 4) < 1e-6")
+    times, xs = np.array(page.evaluate("seen")).T
+    between = np.abs(xs / 0.5 - np.round(xs / 0.5)) > 0.02
+    assert between.sum() >= 4, "it jumps from reading to reading"
+    assert np.diff(xs).min() >= -1e-6
+    for at, x in told[1:]:
+        assert 0.7 < (times[np.argmax(xs >= x - 1e-6)] - at) / 1000 < 1.8
     page.select_option("#time-delay", "100")
     live.calm()
+
+
+def test_shift_and_an_arrow_goes_ten_seconds_also_while_the_picture_has_the_focus(
+    live: Any, live_page: Any, until: Callable[..., Any], run: list[tuple[float, float]]
+) -> None:
+    page = live_page
+    seek(page, until, run[20][0])
+    page.locator("#canvas").focus()
+    before = page.evaluate("twinstage.cameraView()")
+    page.keyboard.press("Shift+ArrowLeft")
+    first = page.evaluate("twinstage.time.firstMs")
+    back = max(run[20][0] - 10_000, first)
+    assert page.evaluate("twinstage.time.at") == pytest.approx(back, abs=60)
+    page.keyboard.press("Shift+ArrowRight")
+    until(page, f"twinstage.time.at === null || twinstage.time.at > {back + 5000}")
+    page.wait_for_timeout(200)
+    assert page.evaluate("twinstage.cameraView()") == before
+    page.keyboard.press("l")
+
+
+def test_a_link_brings_back_the_moment_the_section_and_what_is_shown_alone(
+    live: Any,
+    live_page: Any,
+    open_page: Callable[..., Any],
+    until: Callable[..., Any],
+    run: list[tuple[float, float]],
+) -> None:
+    page = live_page
+    seek(page, until, run[14][0] + 1)
+    page.evaluate("twinstage.select('/Cell/Agv1')")
+    page.locator("#canvas").focus()
+    for key in ("i", "Shift+X", "Shift+Z"):
+        page.keyboard.press(key)
+    until(page, "['at=', 'section=', 'only='].every((part) => location.hash.includes(part))")
+    section = page.evaluate("twinstage.section()")
+    other = open_page(page.evaluate("location.href"), viewport={"width": 700, "height": 420})
+    until(other, "twinstage.time.at !== null")
+    assert other.evaluate("twinstage.time.at") == pytest.approx(run[14][0] + 1, abs=1)
+    until(other, f"Math.abs(twinstage.worldOf('/Cell/Agv1/Body')[3] - {run[14][1]}) < 1e-3")
+    assert other.evaluate("twinstage.shownPaths()") == ["/Cell/Agv1/Body"]
+    there = other.evaluate("twinstage.section()")
+    assert there == {**section, "at": pytest.approx(section["at"], abs=1e-3)} and there["flipped"]
+    assert other.evaluate("twinstage.selected") == "/Cell/Agv1"
+    for key in ("Shift+X", "i", "l"):
+        page.keyboard.press(key)
+    until(page, "twinstage.time.at === null && twinstage.shownPaths().length === 6")
+    page.evaluate("twinstage.select(null)")
 
 
 def test_a_seek_is_quick(

@@ -278,27 +278,91 @@ def test_breadcrumbs_lead_up(live_page: Any) -> None:
     assert live_page.evaluate("twinstage.selected") == "/Cell/Belt"
 
 
-def test_the_long_course_of_a_signal_comes_from_the_history(live: Any, live_page: Any, until: Until) -> None:
-    def chart(route: Any) -> None:
-        span = 5_000_000_000
-        first = live_page.evaluate("Date.now()") * 1_000_000 - 120 * span
-        route.fulfill(
-            json={"firstNs": str(first), "stepNs": str(span), "last": [300.0 + k % 7 for k in range(120)]}
+def inked(page: Any) -> list[tuple[int, int]]:
+    """Of each column of the first signal's line with something in it: column, height of its middle, both in parts of 100."""
+    return [
+        (int(x), int(y))
+        for x, y in page.evaluate(
+            """() => { const canvas = document.querySelector('.signal .sparkline'), { width, height } = canvas;
+              const copy = Object.assign(document.createElement('canvas'), { width, height });
+              const context = copy.getContext('2d', { willReadFrequently: true });
+              context.drawImage(canvas, 0, 0);
+              const { data } = context.getImageData(0, 0, width, height);
+              return Array.from({ length: width }, (_, x) => {
+                const ys = Array.from({ length: height }, (_, y) => y).filter((y) => data[4 * (y * width + x) + 3] > 40);
+                return ys.length ? [100 * x / width, 100 * (1 - ys.reduce((a, b) => a + b) / ys.length / height)] : null;
+              }).filter(Boolean); }"""
         )
+    ]
 
-    inked = """(() => {
-      const canvas = document.querySelector('.signal .sparkline');
-      const { width, height } = canvas;
-      const copy = Object.assign(document.createElement('canvas'), { width, height });
-      const context = copy.getContext('2d', { willReadFrequently: true });
-      context.drawImage(canvas, 0, 0);
-      return context.getImageData(0, 0, width / 2, height).data.some((value) => value > 0);
-    })()"""
+
+def test_a_signal_has_its_age_and_its_course_and_the_longer_one_comes_from_the_history(
+    live: Any, live_page: Any, until: Until
+) -> None:
+    live_page.evaluate("twinstage.select('/Cell/Tank')")
+    live.say(tank_level=50)
+    age = "document.querySelector('.signal[data-signal=\"tank.level\"] .age')?.innerText"
+    until(live_page, f"/^[1-9](\\.\\d)? s$/.test({age})")
+    live.say(tank_level=90)
+    until(live_page, f"/ ms$/.test({age})", 5)
+    live_page.wait_for_timeout(900)
+    line = inked(live_page)
+    # The step is in the line, at its end: low until a second ago, then high.
+    assert line[-1][0] > 95 and line[-1][1] > 70
+    assert min(y for x, y in line if x > 80) < 30
+    # What this page has not seen itself the history tells.
+    live_page.reload()
+    until(live_page, "!!(window.twinstage && twinstage.ready)", 40)
+    live_page.evaluate("twinstage.select('/Cell/Tank')")
+    until(live_page, "document.querySelectorAll('.attr').length > 0")
+    live_page.wait_for_timeout(600)
+    heights = [y for _, y in inked(live_page)]
+    assert max(heights) - min(heights) < 10, "only the newest value is known"
+    live_page.click("[data-span]")
+    for _ in range(40):
+        live_page.wait_for_timeout(150)
+        heights = [y for x, y in inked(live_page) if x > 50]
+        if heights and max(heights) - min(heights) > 50:
+            break
+    assert max(heights) - min(heights) > 50
+    live_page.click("[data-span]")
     live_page.evaluate("twinstage.select('/Cell/Belt/Motor')")
-    until(live_page, "document.querySelectorAll('.attr').length > 3")
-    live_page.route("**/history/chart*", chart)
-    live.say(motor_temperature=41.0, motor_current=3.5)
-    live_page.click("[data-span]")
-    until(live_page, inked)
-    live_page.click("[data-span]")
-    live_page.unroute("**/history/chart*")
+    stale = "document.querySelector('.signal[data-signal=\"motor.current\"] .age')?.innerText"
+    until(live_page, f"/^stale, \\d/.test({stale})", 10)
+
+
+def test_labels_and_kind_are_told(live_page: Any, until: Until) -> None:
+    live_page.evaluate("twinstage.select('/Cell/Belt')")
+    until(live_page, "document.querySelectorAll('.attr').length > 1")
+    text = live_page.inner_text(".inspector").lower()
+    assert "conveyor" in text and "component" in text
+    live_page.evaluate("twinstage.select('/Cell/Tank')")
+    until(live_page, "!document.querySelector('.inspector').innerText.toLowerCase().includes('conveyor')")
+    assert "component" in live_page.inner_text(".inspector").lower()
+
+
+def test_filters_by_kind_live_signals_trust_and_what_is_hidden(
+    live: Any, live_page: Any, until: Until
+) -> None:
+    names = "[...document.querySelectorAll('.tree .row .name')].map((e) => e.textContent).sort().join()"
+    live_page.click("[aria-label='Filters']")
+    live_page.select_option("[aria-label='Kind']", "component")
+    until(live_page, f"{names} === 'Agv1,Belt,Cell,Tank'")
+    live_page.select_option("[aria-label='Kind']", "")
+    live_page.click(".chip:text-is('Live signals')")
+    until(live_page, f"{names} === 'Agv1,Belt,Cell,Motor,Tank'")
+    live_page.click(".chip:text-is('Live signals')")
+    live.say(quality="Bad_SensorFailure", tank_level=50)
+    live.calm("tank_level", "motor_current")
+    live_page.click(".chip:text-is('Stale or bad')")
+    until(live_page, f"{names} === 'Belt,Cell,Motor,Tank'", 10)  # nobody speaks of the motor's current
+    live.say(tank_level=50)
+    until(live_page, f"{names} === 'Belt,Cell,Motor'", 10)
+    live_page.click(".chip:text-is('Stale or bad')")
+    live_page.evaluate("twinstage.select('/Cell/Agv1')")
+    live_page.locator("#canvas").focus()
+    live_page.keyboard.press("v")
+    live_page.click(".chip:text-is('Hidden')")
+    until(live_page, f"{names}.includes('Agv1') && !/Belt|Tank/.test({names})")
+    live_page.click(".chip:text-is('Hidden')")
+    live_page.click("[aria-label='Filters']")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from twins import findings
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 SMALL = {"width": 700, "height": 420}
@@ -95,6 +96,7 @@ def test_a_broken_save_is_told_until_the_next_good_one(
     watched: tuple[Any, Any],
     open_page: Callable[..., Any],
     until: Callable[..., Any],
+    axe: str,
 ) -> None:
     live, page = watched
     stage = live.folder / "cell.usda"
@@ -108,6 +110,8 @@ def test_a_broken_save_is_told_until_the_next_good_one(
     assert "The scene is as it was before" in said
     assert page.evaluate("twinstage.drawing.revision") == before
     color_at(page, "/Cell/Tank/Wall")  # above the bar
+    page.evaluate(axe)
+    assert findings(page, "a broken save") == []
     late = open_page(live.url, viewport=SMALL)
     until(late, "document.querySelector('.watch-bar').innerText.includes('cell.usda, line')")
 

@@ -69,8 +69,24 @@ def Xform "Cell" (kind = "assembly")
             color3f[] primvars:displayColor = [(0.2, 0.4, 0.9)]
         }
     }
-    def Xform "Tank" (kind = "component")
+    def Xform "Tank" (
+        kind = "component"
+        variants = {
+            string finish = "plain"
+        }
+        prepend variantSets = "finish"
+    )
     {
+        variantSet "finish" = {
+            "plain" {
+            }
+            "red" {
+                over "Wall"
+                {
+                    color3f[] primvars:displayColor = [(0.9, 0.05, 0.05)]
+                }
+            }
+        }
         double3 xformOp:translate = (-4, 0, 0)
         uniform token[] xformOpOrder = ["xformOp:translate"]
         def Cylinder "Wall"
@@ -102,7 +118,8 @@ def Xform "Cell" (kind = "assembly")
     }
 }
 """
-# Field names of what `say` sends are those of the signals with `_` for `.`.
+# Field names of what `say` sends are those of the signals with `_` for `.`; `quality` is of the
+# whole row, so that one that is bad makes all signals bad: `calm` takes that back of all others.
 CONTRACT = """contract: 1
 description: A small cell for tests of the page
 mode: line.mode
@@ -110,7 +127,7 @@ sources:
   plc:
     uri: "tcp:{port}"
     lateness: 0
-    reader: {{format: jsonl, time: {{field: t, unit: ns}}}}
+    reader: {{format: jsonl, time: {{field: t, unit: ns}}, quality: quality}}
 signals:
   - {{id: belt.speed, source: plc, field: belt_speed, unit: m/s, range: [0, 5], description: "Speed of the belt"}}
   - {{id: belt.running, source: plc, field: belt_running, type: bool}}
@@ -216,9 +233,9 @@ class LiveServer:
         self._socket.sendall((json.dumps({"t": at, **values}) + "\n").encode())
         return at
 
-    def calm(self) -> None:
-        """All is well again."""
-        self.say(**CALM)
+    def calm(self, *but: str) -> None:
+        """All is well again, but for these fields, of which nothing is said."""
+        self.say(**{name: value for name, value in CALM.items() if name not in but})
 
     def rest(self) -> None:
         """Calm, and no alarm is left for the tests that come after."""
@@ -294,7 +311,19 @@ def opened(
         wait_until(page, "!!(window.twinstage && twinstage.ready)", 40)
     yield page
     made.close()
-    assert [text for text in problems if not any(remark in text for remark in (*REMARKS, *forgive))] == []
+    wrong = [text for text in problems if not any(remark in text for remark in (*REMARKS, *forgive))]
+    assert not wrong, wrong
+
+
+def findings(page: Any, state: str) -> list[str]:
+    """What axe-core, which the page has already, finds serious there."""
+    result = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    return [
+        f"{state}: {found['id']}: {node['html'][:160]} {node.get('failureSummary', '')[:200]}"
+        for found in result["violations"]
+        if found["impact"] in ("serious", "critical")
+        for node in found["nodes"]
+    ]
 
 
 class Shared:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from twinstage.telemetry.history.query import History
 
 T = TypeVar("T")
-KEEP_UP_S = 2.0
+KEEP_UP_S = 1.0
 SLICE_S = 0.05
 MOST_WAITING = 16
 MOST_VIEWERS = 1000
@@ -80,7 +80,7 @@ class PastDesk:
         if desk is None:
             raise Refused(404, "the contract of this twin has no alarms")
         with self._place():
-            return await asyncio.to_thread(self._alarms, asked)
+            return await asyncio.to_thread(self._alarms, asked, self._now())
 
     async def keep_up(self, stop: asyncio.Event) -> None:
         """While somebody looks at the twin, go through the history before they ask, so that no seek has to."""
@@ -165,15 +165,15 @@ class PastDesk:
             self._history[1].close()
             self._history = None
 
-    def _alarms(self, asked: PastAlarmsAsk) -> Alarms:
+    def _alarms(self, asked: PastAlarmsAsk, now: _Now) -> Alarms:
         from twinstage.telemetry.alarms.engine import AlarmEngine
         from twinstage.telemetry.alarms.mode import mode_reader
         from twinstage.telemetry.alarms.told import Teller
-        from twinstage.telemetry.history.query import History
 
-        contract, desk = self._live.contract, self._live.alarms
-        assert contract is not None and desk is not None
-        with History(self.folder) as history:
+        contract, desk = now.contract, self._live.alarms
+        assert desk is not None
+        with self._lock:
+            history = self._looked(now)
             at = self._moment(history, asked.at, "at")
             state = history.state_at(contract, at)
         engine, teller = AlarmEngine(contract), Teller(contract)

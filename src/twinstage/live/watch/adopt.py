@@ -61,6 +61,7 @@ def bound(
     version: int,
 ) -> Generation:
     """What the bindings make of an opened stage, for the edits as they are in that version."""
+    from twinstage.scene.bones import make_bones
     from twinstage.scene.compile import Compiler
     from twinstage.scene.problems import as_finding
     from twinstage.scene.slots import make_slots
@@ -68,6 +69,7 @@ def bound(
 
     opened.layers.bindings.Clear()
     opened.layers.live.Clear()
+    make_bones(opened)
     plan, bindings, problems = None, None, []
     if file is not None and live.contract is not None:
         bindings = changed_bindings(file, values)
