@@ -167,7 +167,7 @@ def test_several_by_pattern_and_by_the_selection(page: Any, live: Any, until: Un
 
 def test_a_view_at_rest_is_counted_once(page: Any, live: Any, until: Until) -> None:
     until(page, f"{COUNTED}")
-    page.wait_for_timeout(2500)
+    page.wait_for_timeout(1500)
     times = page.evaluate("twinstage.labels.counted")
     page.wait_for_timeout(2500)
     assert page.evaluate("twinstage.labels.counted") <= times + 1
