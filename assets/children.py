@@ -20,6 +20,8 @@ def each_in_a_child(
     """What `work(file, child)` gives for each file. `workers`: children at a time; `tell(done, of)` after each file."""
     if not files:
         return []
+    if workers == 1 or len(files) == 1:
+        return _one_by_one(files, work, tell)
     children: SimpleQueue[Examiner] = SimpleQueue()
     made = [Examiner() for _ in range(max(1, min(workers, len(files))))]
     for child in made:
@@ -41,4 +43,16 @@ def each_in_a_child(
     finally:
         for child in made:
             child.close()
+    return results
+
+
+def _one_by_one(
+    files: Sequence[Path], work: Callable[[Path, Examiner], T], tell: Callable[[int, int], None]
+) -> list[T]:
+    """Without threads of their own, so that a program may end in between."""
+    results = []
+    with Examiner() as child:
+        for number, file in enumerate(files, 1):
+            results.append(work(file, child))
+            tell(number, len(files))
     return results

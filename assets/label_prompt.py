@@ -3,7 +3,6 @@
 `Dialogue` is plain data: it gets answers as text and gives assignments. Reading the terminal is the command's business.
 """
 
-import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ import numpy as np
 
 from twinstage.assets.label_layer import Assignment
 from twinstage.assets.label_scene import LabelScene
+from twinstage.assets.label_targets import drawn_below, grouped, suggested_label, target_row
 
 HELP = "a label, = for the suggestion, Enter to skip, :each to ask for each prim, :undo, :quit to end"
 
@@ -32,9 +32,7 @@ class Unlabelled:
     @property
     def suggestion(self) -> str:
         """A label made from the name: lower case, words joined by underscores."""
-        stem = _stem(self.paths[0].rpartition("/")[2])
-        words = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", stem)
-        return "_".join(word.lower() for word in words) or stem.lower()
+        return suggested_label(self.paths[0])
 
     def each(self) -> "list[Unlabelled]":
         """One row a prim; shapes and triangles are shared out evenly, as the prims are alike."""
@@ -45,8 +43,8 @@ class Unlabelled:
 def unlabelled(scene: LabelScene) -> list[Unlabelled]:
     """Groups of drawn objects without labels, largest first; what is inside a native instance counts for its root."""
     bare = [row for row, levels in scene.objects() if not levels]
-    drawn_below = _drawn_below(scene)
-    targets = {row: _target(scene, row, drawn_below) for row in bare}
+    below = drawn_below(scene.parent, scene.drawn)
+    targets = {row: _target(scene, row, below) for row in bare}
     shapes: Counter[str] = Counter()
     triangles: Counter[str] = Counter()
     for i in np.flatnonzero(scene.drawn).tolist():
@@ -54,50 +52,24 @@ def unlabelled(scene: LabelScene) -> list[Unlabelled]:
         if root in targets:
             shapes[targets[root]] += 1
             triangles[targets[root]] += _triangles(scene.prims[i])
-    groups: dict[str, list[str]] = {}
-    for path in dict.fromkeys(targets.values()):
-        parent, _, name = path.rpartition("/")
-        groups.setdefault(f"{parent}/{_stem(name)}", []).append(path)
     rows = [
-        Unlabelled(
-            f"{key}*" if len(paths) > 1 else paths[0],
-            tuple(paths),
-            sum(shapes[p] for p in paths),
-            sum(triangles[p] for p in paths),
-        )
-        for key, paths in groups.items()
+        Unlabelled(name, tuple(paths), sum(shapes[p] for p in paths), sum(triangles[p] for p in paths))
+        for name, paths in grouped(targets.values()).items()
     ]
     return sorted(rows, key=lambda row: (-row.triangles, row.name))
 
 
-def _stem(name: str) -> str:
-    """The name without its number."""
-    return re.sub(r"[_\d]+$", "", name) or name
-
-
-def _drawn_below(scene: LabelScene) -> np.ndarray:
-    """How many shapes are drawn at or below each prim, i8[n]."""
-    out = scene.drawn.astype(np.int64)
-    for i in range(len(out) - 1, -1, -1):  # children come after their parents
-        if scene.parent[i] >= 0:
-            out[scene.parent[i]] += out[i]
-    return out
-
-
-def _target(scene: LabelScene, row: int, drawn_below: np.ndarray) -> str:
-    """The prim to label for an object: outside native instances; for a lone shape the Xform that holds nothing else."""
-    while scene.prims[row].IsInstanceProxy():
-        row = int(scene.parent[row])
-    up = int(scene.parent[row])
-    while (
-        not scene.labels.found[row]
-        and up >= 0
-        and scene.parent[up] >= 0
-        and scene.prims[up].GetTypeName() == "Xform"
-        and drawn_below[up] == drawn_below[row]
-    ):
-        row, up = up, int(scene.parent[up])
-    return scene.paths[row]
+def _target(scene: LabelScene, row: int, below: np.ndarray) -> str:
+    return scene.paths[
+        target_row(
+            row,
+            scene.parent,
+            below,
+            is_proxy=lambda i: bool(scene.prims[i].IsInstanceProxy()),
+            is_xform=lambda i: scene.prims[i].GetTypeName() == "Xform",
+            is_object=lambda i: bool(scene.labels.found[i]),
+        )
+    ]
 
 
 def _triangles(prim: Any) -> int:

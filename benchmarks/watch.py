@@ -3,7 +3,8 @@
 From the moment a new file takes the old one's name until a follower holds the scene with it: a Python client (document and
 changed models), and the page in headless Chromium (the frame in which the new scene is whole). Three saves: one mesh of the
 crate; a material in the crate; a material in a small layer above it. `tick_late`: how late the latest of 60 ticks a second
-came while a mesh was saved, and without any save. `--quick`: 10 MB.
+came while a mesh was saved, and without any save. `--quick`: 10 MB. `--trace`: one save of each kind, as a table of moments
+from the save to the follower's scene, on one clock; no figures.
 """
 
 import argparse
@@ -20,12 +21,14 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 from _common import figure
 from _watch_stage import BYTES_A_MESH, root_text, write_crate
+from _watch_trace import HEARD, NOTED, Moment, Requests, of_page, of_twin, table
 
 ROUNDS = 5
 SETTLED_S = 5.0
@@ -34,6 +37,15 @@ SEEN = """revision => { const t = window.twinstage; window.seenAt = 0;
   const look = () => { if (t.ready && t.drawing.revision > revision) window.seenAt = Date.now();
     else requestAnimationFrame(look); };
   requestAnimationFrame(look); }"""
+
+
+@dataclass(frozen=True)
+class Follower:
+    """Who follows a twin. `measure`: from a save until the scene is there [s]; `moments`: of the newest one."""
+
+    name: str
+    measure: "Callable[[Stage, Callable[[], None]], float]"
+    moments: Callable[[], list[Moment]]
 
 
 class Stage:
@@ -143,8 +155,8 @@ def ticks(stage: Stage, rounds: int) -> None:
 
 
 @contextmanager
-def follower(twin: Twin) -> Iterator[Callable[[Stage, Callable[[], None]], float]]:
-    """A Python client; gives what measures one save [s]."""
+def follower(twin: Twin) -> Iterator[Follower]:
+    """A Python client."""
     from twinstage.sync.client import connect
 
     loop = asyncio.new_event_loop()
@@ -171,22 +183,24 @@ def follower(twin: Twin) -> Iterator[Callable[[Stage, Callable[[], None]], float
     asyncio.run_coroutine_threadsafe(follow(ready, holder), loop)
     ready.wait(60)
     client = holder["client"]
+    asked = Requests(client)
 
     def measure(stage: Stage, save: Callable[[], None]) -> float:
         known = {one["hash"] for one in client.scene["prototypes"]}
+        asked.moments.clear()
         future = asyncio.run_coroutine_threadsafe(next_scene(client, client.scene["revision"], known), loop)
         save()
         return float(future.result(120)) - stage.renamed
 
-    yield measure
+    yield Follower("client", measure, lambda: list(asked.moments))
     loop.call_soon_threadsafe(leave.set)
     time.sleep(0.2)
     loop.call_soon_threadsafe(loop.stop)
 
 
 @contextmanager
-def page(twin: Twin) -> Iterator[Callable[[Stage, Callable[[], None]], float]]:
-    """A browser; gives what measures one save [s]."""
+def page(twin: Twin) -> Iterator[Follower]:
+    """A page in a browser."""
     from playwright.sync_api import sync_playwright
 
     names = ("chromium", "chromium-browser", "google-chrome")
@@ -200,34 +214,54 @@ def page(twin: Twin) -> Iterator[Callable[[Stage, Callable[[], None]], float]]:
             shown.wait_for_timeout(200)
 
         def measure(stage: Stage, save: Callable[[], None]) -> float:
+            shown.evaluate(NOTED)
             shown.evaluate(SEEN, shown.evaluate("twinstage.drawing.revision"))
             save()
             while not (at := shown.evaluate("window.seenAt")):
                 shown.wait_for_timeout(20)
             return float(at) / 1000 - stage.renamed
 
-        yield measure
+        yield Follower("browser", measure, lambda: of_page(shown.evaluate(HEARD)))
         browser.close()
 
 
-def saves(
-    who: str, twin: Twin, stage: Stage, measure: Callable[[Stage, Callable[[], None]], float], rounds: int
-) -> None:
-    """All three kinds of save."""
-    for name, save in (
-        ("mesh", stage.mesh),
-        ("material_in_crate", stage.inner_material),
-        ("material", stage.material),
-    ):
-        if name != "material":
-            save()  # the first one may save what is there already, which makes no new scene
-            time.sleep(SETTLED_S)
+def kinds(stage: Stage) -> Iterator[tuple[str, Callable[[], None]]]:
+    """All three kinds of save; each time the next one is another scene."""
+    yield "mesh", stage.mesh
+    yield "material_in_crate", stage.inner_material
+    yield "material", stage.material
+
+
+def saves(twin: Twin, stage: Stage, who: Follower, rounds: int) -> None:
+    """Figures of all three."""
+    for name, save in kinds(stage):
+        first(name, save)
         samples = []
         for _ in range(rounds):
             time.sleep(0.5)
-            samples.append(measure(stage, save))
+            samples.append(who.measure(stage, save))
         steps = twin.status()["last"]["steps"]
-        figure(f"watch.{who}_{name}", samples, "s", f"{stage.megabytes:.0f} MB usdc", steps_ms=steps)
+        figure(f"watch.{who.name}_{name}", samples, "s", f"{stage.megabytes:.0f} MB usdc", steps_ms=steps)
+
+
+def traces(twin: Twin, stage: Stage, who: Follower) -> None:
+    """A table of each."""
+    for name, save in kinds(stage):
+        first(name, save)
+        who.measure(stage, save)
+        time.sleep(1)
+        took = who.measure(stage, save)
+        time.sleep(0.3)
+        moments = [*of_twin(twin.status()["last"]), *who.moments()]
+        ended = stage.renamed + took
+        print(table(f"{who.name}, {name}", stage.renamed, moments, ended, "the scene is there"), flush=True)
+
+
+def first(name: str, save: Callable[[], None]) -> None:
+    """The first save may be of what is there already, which makes no new scene."""
+    if name != "material":
+        save()
+        time.sleep(SETTLED_S)
 
 
 def main() -> None:
@@ -235,20 +269,23 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--megabytes", type=float, default=100.0)
     parser.add_argument("--no-browser", action="store_true")
+    parser.add_argument("--trace", action="store_true")
     args = parser.parse_args()
     megabytes = 10.0 if args.quick else args.megabytes
     rounds = 3 if args.quick else ROUNDS
     with tempfile.TemporaryDirectory() as folder:
         stage = Stage(Path(folder), round(megabytes * 1e6 / BYTES_A_MESH))
-        ticks(stage, rounds)
+        if not args.trace:
+            ticks(stage, rounds)
         twin = Twin(stage.root)
         try:
             twin.until(lambda now: now["state"] == "watching")
-            with follower(twin) as measure:
-                saves("client", twin, stage, measure, rounds)
-            if not args.no_browser:
-                with page(twin) as measure:
-                    saves("browser", twin, stage, measure, rounds)
+            for made in (follower,) if args.no_browser else (follower, page):
+                with made(twin) as who:
+                    if args.trace:
+                        traces(twin, stage, who)
+                    else:
+                        saves(twin, stage, who, rounds)
         finally:
             twin.end()
 

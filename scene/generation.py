@@ -38,6 +38,12 @@ def plain_name(path: str) -> str:
     return _LINK.sub("", path)
 
 
+def link_of(stage: Any) -> str:
+    """What stands before the names of a generation's files; "" for the first one's."""
+    found = _LINK.match(str(stage.GetRootLayer().identifier))
+    return found.group(0) if found else ""
+
+
 class Links:
     """Names for generations: links to the root folder, in a folder of our own that goes with them."""
 
@@ -122,16 +128,19 @@ def _named(finding: Finding, link: str) -> Finding:
 
 
 def edits_overlay(opened: OpenedStage, values: Any) -> str:
-    """Variants and labels among the edits of people, as the usda text of a layer."""
+    """Placed assets, variants and labels among the edits of people, as the usda text of a layer, under the files' own names."""
     from pxr import Sdf
 
-    from twinstage.scene.ui_layer import UiLayer
+    from twinstage.scene.ui_layer import UiLayer, ordered
     from twinstage.scene.ui_scene import is_structural
 
     layer = Sdf.Layer.CreateAnonymous("ui.usda")
     writer = UiLayer(opened, layer)
     with Sdf.ChangeBlock():
-        for (path, name), value in values.items():
+        for (path, name), value in ordered(values):
             if is_structural(name):
                 writer.put(path, name, value)
+    for named in layer.GetCompositionAssetDependencies():
+        if plain_name(named) != named:
+            layer.UpdateCompositionAssetDependency(named, plain_name(named))
     return str(layer.ExportToString())

@@ -144,6 +144,10 @@ class BindingPlan:
         for pool in self.pools:
             pool.reset()
 
+    def follow(self, state: StateTable) -> None:
+        """Go on with another table that holds what the plan has seen: what is written there from now on is news."""
+        self._seen = state.revision
+
     def evaluate(
         self,
         state: StateTable,

@@ -10,7 +10,7 @@ import importlib
 import math
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +22,7 @@ from twinstage.scene.probe import Depth, ProbeLimits, probe_stage, tell_reason
 from twinstage.scene.safe.expansion import within_bounds
 from twinstage.scene.safe.screen import MtlxText, Screened, Stamp, screen, stamp
 from twinstage.scene.safe.scrub import anything_changed
+from twinstage.scene.shelf import Shelf
 
 EXTENSIONS = (".usd", ".usda", ".usdc", ".usdz")
 _NOISE = re.compile(r" \(instantiating stage on stage [^)]*\)| ?<0x[0-9a-f]+>|(?<=anon:)0x[0-9a-f]+:")
@@ -56,6 +57,7 @@ class OpenedStage:
         kept: layers that the screen visited or made: dropped, they would be read from their files again, unscreened.
         clean: stamps of all files of a stage in which the screen had nothing to change, else None.
         documents: MaterialX documents that the screen made layers of.
+        shelf: assets that were let in, to be placed.
     """
 
     stage: Any
@@ -70,6 +72,7 @@ class OpenedStage:
     kept: tuple[Any, ...] = ()
     clean: tuple[Stamp, ...] | None = None
     documents: tuple[str, ...] = ()
+    shelf: Shelf = field(default_factory=Shelf)
 
 
 @no_cycle_search()

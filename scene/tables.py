@@ -15,7 +15,7 @@ import numpy as np
 from twinstage.scene.columns import F8, I4, I8, Bool, frozen
 
 if TYPE_CHECKING:
-    from twinstage.scene.labels import Groups
+    from twinstage.scene.labels import Groups, Levels
 
 T = TypeVar("T")
 KEPT_PATHS = 200_000
@@ -344,7 +344,8 @@ class SceneObject:
     """What one label refers to: the nearest ancestor-or-self that is labelled, flagged or of kind component; or one point.
 
     `instance_id` of an object is its index in `Snapshot.objects` + 1. `name` is its class, "" where it has none. Of
-    `labels`, the first `own` are the object's own, the others those of its ancestors, nearest first.
+    `labels`, the first `own` are the object's own, the others those of its ancestors, nearest first; `levels` has the same
+    by prim and taxonomy.
     """
 
     prim: int
@@ -353,10 +354,11 @@ class SceneObject:
     name: str
     labels: tuple[str, ...]
     own: int = 0
+    levels: "Levels" = ()
 
 
-LabelSet = tuple[str, tuple[str, ...], int]
-"""The class of an object, its labels, and how many of them are its own."""
+LabelSet = tuple[str, tuple[str, ...], int, "Levels"]
+"""The class of an object, its labels, how many of them are its own, and the same by prim and taxonomy."""
 
 
 class ObjectTable(Column[SceneObject]):
@@ -381,7 +383,7 @@ class ObjectTable(Column[SceneObject]):
             path,
             np.array([o.prim for o in rows], np.int32),
             np.array([o.point_id for o in rows], np.int64),
-            Interned.of([(o.name, o.labels, o.own) for o in rows]),
+            Interned.of([(o.name, o.labels, o.own, o.levels) for o in rows]),
         )
 
     def __len__(self) -> int:
@@ -389,8 +391,7 @@ class ObjectTable(Column[SceneObject]):
 
     def _at(self, row: int) -> SceneObject:
         prim = int(self.prim[row])
-        name, labels, own = self.label_set[row]
-        return SceneObject(prim, self.path[prim], int(self.point_id[row]), name, labels, own)
+        return SceneObject(prim, self.path[prim], int(self.point_id[row]), *self.label_set[row])
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,8 @@
 """Edits by people in the session's `ui` layer: a property and its value as JSON -> specs. Touches pxr.
 
     pose                   translation [m], rotation (wxyz), scale, local: [x, y, z, w, x, y, z, x, y, z]
+    asset                  a prim that refers to an asset: {"asset": LIBRARY/file, "position": [m], "rotation": wxyz,
+                           "scale"}, in its parent, before the asset's units and axis are made up for (`scene.shelf`)
     visibility             true or false, the prim's own
     variant:SET            name of a variant
     primvars:displayColor  "#rrggbb" (sRGB), for the prim and all below it
@@ -11,18 +13,21 @@
 None takes the opinion away; what is empty then goes, so that a layer in which all was undone is an empty one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from twinstage.scene.color import linear_from_srgb
+from twinstage.scene.columns import F8
 from twinstage.scene.read.context import Conversion
+from twinstage.scene.shelf import Op, place_ops
 from twinstage.scene.stage import OpenedStage
 from twinstage.scene.style import parse_color
 from twinstage.scene.transforms import compose_trs
 from twinstage.scene.ui_values import scaled, si_factor, to_usd
 
+ASSET = "asset"
 POSE = "pose"
 VISIBILITY = "visibility"
 VARIANT = "variant:"
@@ -30,7 +35,30 @@ COLOR = "primvars:displayColor"
 LABELS = "semantics:labels:"
 UI_OP = "xformOp:transform:ui"
 RESET = "!resetXformStack!"
+KIND = "component"
+"""Kind of a placed prim whose asset names none."""
 _SCHEMA = "SemanticsLabelsAPI"
+
+
+def ordered(values: Mapping[tuple[str, str], Any]) -> list[tuple[tuple[str, str], Any]]:
+    """Values by path, placed assets before all else: the same edits make the same layer, whatever their history."""
+    return sorted(values.items(), key=lambda row: (row[0][1] != ASSET, row[0]))
+
+
+def below(paths: Iterable[str], path: str) -> list[str]:
+    """Those of the paths that are at or below one."""
+    return [one for one in paths if one == path or one.startswith(f"{path}/")]
+
+
+def upright(opened: OpenedStage, path: str, value: Mapping[str, Any]) -> F8:
+    """Where a placed prim stands: parent_from_upright f8[4, 4] in stage units and axes, column vectors."""
+    conversion = Conversion.of(opened.meters_per_unit, opened.up_axis)
+    parts = [[value["position"]], [value["rotation"]], [value.get("scale", (1.0, 1.0, 1.0))]]
+    matrix: F8 = compose_trs(*(np.array(part, np.float64) for part in parts))[0]
+    if path.count("/") == 1:  # what people say of the world is in Z up
+        matrix = conversion.world.T @ matrix @ conversion.world
+    matrix[:3, 3] /= conversion.scale
+    return matrix
 
 
 class UiLayer:
@@ -42,11 +70,14 @@ class UiLayer:
         self.layer = opened.layers.ui if layer is None else layer
         self.surfaces: Mapping[str, str] = {}
         self._conversion = Conversion.of(opened.meters_per_unit, opened.up_axis)
+        self._placed: dict[str, Mapping[str, Any]] = {}
 
     def put(self, path: str, name: str, value: Any) -> None:
         """Hold that value of a property, or none."""
         if value is None:
             self._take(path, name)
+        elif name == ASSET:
+            self._asset(path, value)
         elif name == POSE:
             self._pose(path, value)
         elif name == VISIBILITY:
@@ -61,8 +92,46 @@ class UiLayer:
         else:
             self._plain(path, name, value)
 
+    def _asset(self, path: str, value: Mapping[str, Any]) -> None:
+        from pxr import Sdf
+
+        spec, asset = self._prim(path), self._opened.shelf.get(value["asset"])
+        self._placed[path] = value
+        spec.specifier = Sdf.SpecifierDef
+        if asset is None or asset.told_as_xform:
+            spec.typeName = "Xform"
+        if asset is not None:
+            reference = Sdf.Reference(
+                str(asset.file), Sdf.Path(asset.prim) if asset.named else Sdf.Path.emptyPath
+            )
+            spec.referenceList.prependedItems = [reference]
+        if asset is None or not asset.kind:
+            spec.kind = KIND
+        self._stand(path)
+
+    def _stand(self, path: str) -> None:
+        """The ops of a placed prim, but for its order where it was moved as a whole."""
+        ops = self._place_ops(path)
+        for op in ops:
+            if op.type_name:
+                self._attribute(path, op.name, op.type_name).default = op.of_usd()
+        if not self.layer.GetAttributeAtPath(f"{path}.{UI_OP}"):
+            self._order(path, [op.name for op in ops])
+
+    def _place_ops(self, path: str) -> list[Op]:
+        value = self._placed[path]
+        asset = self._opened.shelf.get(value["asset"])
+        place = upright(self._opened, path, value)
+        return place_ops(asset, place, self._opened.meters_per_unit, self._opened.up_axis)
+
+    def _order(self, path: str, names: list[str]) -> None:
+        from pxr import Vt
+
+        order = Vt.TokenArray(names)
+        self._attribute(path, "xformOpOrder", "token[]", uniform=True).default = order
+
     def _pose(self, path: str, value: Any) -> None:
-        from pxr import Gf, Vt
+        from pxr import Gf
 
         prim = self._opened.stage.GetPrimAtPath(path)
         resets = RESET in ((prim.GetAttribute("xformOpOrder").Get() if prim else None) or ())
@@ -71,8 +140,7 @@ class UiLayer:
         if resets or path.count("/") == 1:
             matrix = self._conversion.world.T @ matrix
         usd = self._conversion.usd_matrices(matrix)[0]
-        ops = [RESET, UI_OP] if resets else [UI_OP]
-        self._attribute(path, "xformOpOrder", "token[]", uniform=True).default = Vt.TokenArray(ops)
+        self._order(path, [RESET, UI_OP] if resets else [UI_OP])
         self._attribute(path, UI_OP, "matrix4d").default = Gf.Matrix4d(usd.tolist())
 
     def _color(self, path: str, value: str) -> None:
@@ -116,7 +184,9 @@ class UiLayer:
 
     def _take(self, path: str, name: str) -> None:
         at = path
-        if name == POSE:
+        if name == ASSET:
+            self._unplace(path)
+        elif name == POSE:
             self._drop(path, "xformOpOrder")
             self._drop(path, UI_OP)
         elif name.startswith(VARIANT):
@@ -128,7 +198,27 @@ class UiLayer:
             self._drop(at, name)
             if name.startswith(LABELS) and self.layer.GetPrimAtPath(path):
                 self._apply(path)
+        if path in self._placed and (name == POSE or name.startswith("xformOp:")):
+            self._stand(path)
         self._prune(at)
+
+    def _unplace(self, path: str) -> None:
+        from pxr import Sdf
+
+        spec = self.layer.GetPrimAtPath(path)
+        if not spec or path not in self._placed:
+            return
+        moved = bool(self.layer.GetAttributeAtPath(f"{path}.{UI_OP}"))
+        for op in self._place_ops(path):
+            if op.type_name:
+                self._drop(path, op.name)
+        if not moved:
+            self._drop(path, "xformOpOrder")
+        del self._placed[path]
+        spec.referenceList.ClearEdits()
+        spec.ClearInfo("kind")
+        spec.specifier = Sdf.SpecifierOver
+        spec.ClearInfo("typeName")
 
     def _drop(self, path: str, name: str) -> None:
         prim = self.layer.GetPrimAtPath(path)

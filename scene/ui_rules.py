@@ -168,10 +168,10 @@ class Rules:
         if position is None and rotation is None and scale is None:
             raise UserError("a move needs a position, a rotation or a scale")
         start = current if above is None else above @ current
-        t, q, s = _parts(start, path, "as it stands")
-        t = t if position is None else _numbers(position, 3, path, "a position")
-        q = q if rotation is None else _unit(rotation, path)
-        s = s if scale is None else _numbers(scale, 3, path, "a scale")
+        t, q, s = parts_of(start, path, "as it stands")
+        t = t if position is None else numbers(position, 3, path, "a position")
+        q = q if rotation is None else unit(rotation, path)
+        s = s if scale is None else numbers(scale, 3, path, "a scale")
         if np.abs(t).max() > FARTHEST or np.abs(s).max() > FARTHEST:
             raise UserError(f"{path} cannot be moved that far; {FARTHEST:g} m are the most")
         if above is None:
@@ -180,7 +180,7 @@ class Rules:
             local = np.linalg.solve(above, compose_trs(t[None], q[None], s[None])[0])
         except np.linalg.LinAlgError:
             raise UserError(f"what {path} is in has a scale of 0, so it has no place in the world") from None
-        return _parts(local, path, "in its parent")
+        return parts_of(local, path, "in its parent")
 
     def visibility(self, path: str, visible: Any) -> bool:
         """Whether a prim is shown."""
@@ -260,7 +260,7 @@ class Rules:
         raise UserError(f"{name} of {path} cannot be set; {MAY}")
 
 
-def _parts(matrix: F8, path: str, how: str) -> tuple[F8, F8, F8]:
+def parts_of(matrix: F8, path: str, how: str) -> tuple[F8, F8, F8]:
     t, q, s, shear = decompose_trs(matrix[None])
     if shear[0] > SHEAR:
         raise UserError(
@@ -269,15 +269,15 @@ def _parts(matrix: F8, path: str, how: str) -> tuple[F8, F8, F8]:
     return t[0], q[0], s[0]
 
 
-def _numbers(values: Sequence[float], n: int, path: str, what: str) -> F8:
+def numbers(values: Sequence[float], n: int, path: str, what: str) -> F8:
     array = np.asarray(values, np.float64)
     if array.shape != (n,) or not np.isfinite(array).all():
         raise UserError(f"{what} of {path} must be {n} finite numbers")
     return array
 
 
-def _unit(values: Sequence[float], path: str) -> F8:
-    quat = _numbers(values, 4, path, "a rotation (w, x, y, z)")
+def unit(values: Sequence[float], path: str) -> F8:
+    quat = numbers(values, 4, path, "a rotation (w, x, y, z)")
     length = float(np.linalg.norm(quat))
     if not 1e-9 < length < math.inf:
         raise UserError(f"the rotation of {path} is the zero quaternion, which is no rotation")

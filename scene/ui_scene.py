@@ -14,7 +14,7 @@ from twinstage.scene.edit_looks import LIGHT_TYPES, MATERIAL_FIELDS, RADIANCE_TY
 from twinstage.scene.edits import Edit, EditValue, apply_edits, batch
 from twinstage.scene.snapshot import Snapshot
 from twinstage.scene.stage import OpenedStage
-from twinstage.scene.ui_layer import LABELS, VARIANT, UiLayer
+from twinstage.scene.ui_layer import ASSET, LABELS, VARIANT, UiLayer, ordered
 from twinstage.scene.ui_values import from_usd, scaled, si_factor
 
 Values = Mapping[tuple[str, str], Any]
@@ -23,7 +23,7 @@ Values = Mapping[tuple[str, str], Any]
 
 def is_structural(name: str) -> bool:
     """Whether the scene has to be read again for such an edit."""
-    return name.startswith((VARIANT, LABELS))
+    return name == ASSET or name.startswith((VARIANT, LABELS))
 
 
 def is_look(name: str) -> bool:
@@ -41,7 +41,7 @@ def fork(opened: OpenedStage, values: Values) -> OpenedStage:
     session.subLayerPaths = [ui.identifier, opened.layers.bindings.identifier]
     writer = UiLayer(opened, ui)
     with Sdf.ChangeBlock():
-        for (path, name), value in values.items():
+        for (path, name), value in ordered(values):
             if is_structural(name):
                 writer.put(path, name, value)
     quiet = UsdUtils.CoalescingDiagnosticDelegate()  # all of it was told when the stage was opened

@@ -1,12 +1,11 @@
 """Draws the pictures of docs/designers.md anew, from the commands of that page, in headless Chromium.
 
-    python scripts/watch_pictures.py
+    python scripts/watch_pictures.py [FOLDER]
 
-Writes docs/images/watch-before.jpg, watch-after.jpg and watch-broken.jpg. Look at each before you commit it. Wants
-../shared/assets for the bracket.
+Writes watch-before.jpg, watch-after.jpg and watch-broken.jpg into docs/images, or into that folder. Look at each before you
+commit it. Wants ../shared/assets for the bracket.
 """
 
-import io
 import os
 import re
 import shutil
@@ -14,14 +13,18 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+
+from _viewer_stage import ARGUMENTS, Stage, wait
 
 ROOT = Path(__file__).resolve().parent.parent
 PART = ROOT.parent / "shared" / "assets" / "convert" / "trimesh" / "featuretype.STL"
 PORT = 8123
-ARGUMENTS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--no-first-run"]
-VIEW = "#camera=0.42,-0.5,0.42,0,0,0,40"
+VIEW = "camera=0.55,-0.75,0.5,0,0,-0.1,40"
+SIZE = (760, 470)
+WORD = "document.querySelector('.watch-badge')"
 
 
 def blocks() -> list[tuple[str, str]]:
@@ -30,15 +33,14 @@ def blocks() -> list[tuple[str, str]]:
     return re.findall(r"```(sh background|sh|python)\n(.*?)```", text, re.S)
 
 
-def shoot(page: Any, name: str) -> None:
-    """Writes a picture that is small enough for the repository."""
-    from PIL import Image
-
-    page.wait_for_timeout(3000)
-    with Image.open(io.BytesIO(page.screenshot())) as shot:
-        path = ROOT / "docs" / "images" / f"watch-{name}.jpg"
-        shot.convert("RGB").save(path, quality=82, optimize=True)
-        print(path, path.stat().st_size)
+def answers(url: str) -> None:
+    """Waits until the server does."""
+    for _ in range(240):
+        with suppress(OSError):
+            urllib.request.urlopen(f"{url}readyz", timeout=5).close()
+            return
+        time.sleep(0.5)
+    raise SystemExit(f"no server at {url}")
 
 
 def main() -> None:
@@ -61,22 +63,24 @@ def main() -> None:
         ["twinstage", "serve", "hall.usda", "--watch", "--port", str(PORT)], cwd=folder, env=environment
     )
     path = next(p for p in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if p)
+    out = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs" / "images"
     try:
         with sync_playwright() as playwright:
-            time.sleep(15)
-            browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
-            page = browser.new_page(viewport={"width": 760, "height": 470})
-            page.set_default_timeout(120_000)
-            page.goto(f"http://127.0.0.1:{PORT}/{VIEW}")
-            while not page.evaluate("!!(window.twinstage && twinstage.ready)"):
-                page.wait_for_timeout(200)
-            shoot(page, "before")
+            url = f"http://127.0.0.1:{PORT}/"
+            stage = Stage(
+                playwright.chromium.launch(executable_path=path, args=ARGUMENTS), out, lambda *_: url
+            )
+            answers(url)
+            page = stage.page(VIEW, url=url, size=SIZE)
+            stage.shoot(page, "watch-before.jpg", then=True)
             do(run[2])
-            shoot(page, "after")
+            wait(page, f"{WORD}?.innerText.includes('moved') && !{WORD}.hidden")
+            stage.shoot(page, "watch-after.jpg", then=True)
             good = (folder / "hall.usda").read_text()
             (folder / "hall.usda").write_text(good[:700])
-            shoot(page, "broken")
-            browser.close()
+            wait(page, "document.querySelector('.watch-bar')?.hidden === false")
+            stage.shoot(page, "watch-broken.jpg")
+            stage.browser.close()
     finally:
         served.terminate()
         served.wait()

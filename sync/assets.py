@@ -15,9 +15,9 @@ from importlib.resources import files
 from pathlib import Path
 
 from twinstage.scene.glb import bake_prototype
-from twinstage.sync.hub import Hub
+from twinstage.sync.hub import Hub, Scene
 from twinstage.sync.scene_columns import MEDIA_TYPE, scene_columns
-from twinstage.sync.scene_json import image_type, scene_bytes
+from twinstage.sync.scene_json import ShapeRows, image_type, scene_bytes
 
 CACHE_BYTES = 256 << 20
 """Bytes of prepared answers that are kept."""
@@ -47,13 +47,15 @@ class AssetStore:
         self._hub = hub
         self._cache: OrderedDict[str, Asset] = OrderedDict()
         self._lock = threading.Lock()
+        self._rows: ShapeRows = {}
+        """What documents say of shapes: of the next scene only those are worked out that are new."""
 
     def scene(self) -> Asset:
         """The scene document of the present revision."""
         scene = self._hub.scene
         return self._kept(
             f"scene {scene.revision}",
-            lambda: make_asset(scene_bytes(scene), "application/json", compress=True),
+            lambda: make_asset(scene_bytes(scene, self._known(scene)), "application/json", compress=True),
         )
 
     def columns(self) -> Asset:
@@ -61,8 +63,14 @@ class AssetStore:
         scene = self._hub.scene
         return self._kept(
             f"columns {scene.revision}",
-            lambda: make_asset(scene_columns(scene), MEDIA_TYPE, compress=True, level=1),
+            lambda: make_asset(scene_columns(scene, self._known(scene)), MEDIA_TYPE, compress=True, level=1),
         )
+
+    def _known(self, scene: Scene) -> ShapeRows:
+        """Rows of shapes that the scene has, for it to be filled in; another thread may fill in the same."""
+        used = {one.hash for one in scene.snapshot.prototypes}
+        self._rows = {digest: row for digest, row in list(self._rows.items()) if digest in used}
+        return self._rows
 
     def geometry(self, digest: str) -> Asset | None:
         """The GLB of the prototype with that hash, or None. One that was handed out stays for a while when its scene goes."""

@@ -141,6 +141,39 @@ class SyncClient:
         """Set a property, in SI; `value_type`: USD type of a new one."""
         return self._call(self._client.set(path, property, value, value_type=value_type, base=base))
 
+    def place(
+        self,
+        asset: str,
+        *,
+        parent: str | None = None,
+        name: str | None = None,
+        path: str | None = None,
+        position: Sequence[float] | None = None,
+        rotation: Sequence[float] | None = None,
+        frame: Literal["parent", "world"] = "parent",
+        label: str | None = None,
+        base: int | None = None,
+        twin: str | None = None,
+    ) -> m.Answer:
+        """Place an asset of a library (`LIBRARY/file`): x, y, z [m], w, x, y, z; `answer.placed` has its path."""
+        work = self._client.place(
+            asset,
+            parent=parent,
+            name=name,
+            path=path,
+            position=position,
+            rotation=rotation,
+            frame=frame,
+            label=label,
+            base=base,
+            twin=twin,
+        )
+        return self._call(work)
+
+    def remove(self, path: str, *, base: int | None = None) -> m.Answer:
+        """Take away what was placed, with all edits at and below it."""
+        return self._call(self._client.remove(path, base=base))
+
     def undo(self, of: int | None = None) -> m.Answer:
         """Take back the newest of one's own transactions, or that of version `of`."""
         return self._call(self._client.undo(of))

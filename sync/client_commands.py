@@ -111,6 +111,44 @@ class Asking:
             "set", base=base, path=path, property=property, value=value, valueType=value_type
         )
 
+    async def place(
+        self,
+        asset: str,
+        *,
+        parent: str | None = None,
+        name: str | None = None,
+        path: str | None = None,
+        position: Sequence[float] | None = None,
+        rotation: Sequence[float] | None = None,
+        frame: Literal["parent", "world"] = "parent",
+        label: str | None = None,
+        base: int | None = None,
+        twin: str | None = None,
+        timeout: float | None = 60.0,
+    ) -> m.Answer:
+        """Place an asset of a library (`LIBRARY/file`): x, y, z [m], w, x, y, z; `answer.placed` has the path of the new prim.
+
+        `twin`: which one of a relay that joins several.
+        """
+        return await self.command(
+            "place",
+            base=base,
+            timeout=timeout,
+            asset=asset,
+            parent=parent,
+            name=name,
+            path=path,
+            position=None if position is None else [float(v) for v in position],
+            rotation=None if rotation is None else [float(v) for v in rotation],
+            frame=frame,
+            label=label,
+            twin=twin,
+        )
+
+    async def remove(self, path: str, *, base: int | None = None) -> m.Answer:
+        """Take away what was placed, with all edits at and below it."""
+        return await self.command("remove", base=base, path=path)
+
     async def undo(self, of: int | None = None) -> m.Answer:
         """Take back the newest of one's own transactions, or that of version `of`."""
         return await self.command("undo", of=of)

@@ -57,6 +57,10 @@ class EditSource(Protocol):
         """The ui layer as usda."""
         ...
 
+    async def assets_zip(self) -> bytes:
+        """The files of all placed assets, as a zip."""
+        ...
+
     def bindings_text(self) -> str | None:
         """A bindings file with the edits in it; None where there are no bindings."""
         ...
@@ -121,7 +125,8 @@ class Commands:
 
     def _tell(self, answer: Answer, command: Command, who: Identity, say: Callable[[m.Answer], None]) -> None:
         outcome = "done" if answer.ok else str(answer.code)
-        self._access.changed(who, f"COMMAND {command.kind} {command.path or ''}".strip(), outcome)
+        what = command.path or " ".join([command.asset or "", *answer.placed]).strip()
+        self._access.changed(who, f"COMMAND {command.kind} {what}".strip(), outcome)
         say(message_of(answer))
 
     def _no(self, ident: str, code: Code, sentence: str) -> Answer:

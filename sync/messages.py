@@ -28,6 +28,7 @@ SERVES: Final = (
     "overlays",
     "playback",
     "datasets",
+    "catalogue",
 )
 """Parts of the REST interface, named by the first word of their paths below /api/v1."""
 TIERS: Final = (60.0, 30.0, 10.0, 2.0)
@@ -265,6 +266,10 @@ class Answer(Struct, tag="answer", omit_defaults=True):
     code: str = ""
     error: str = ""
     current: dict[str, Any] | None = None
+    placed: list[str] = []
+    """Prims that were placed."""
+    note: str = ""
+    """What was made up for: units and axes of an asset."""
 
 
 class Away(Struct, tag="away", rename="camel"):

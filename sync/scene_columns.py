@@ -13,7 +13,14 @@ import numpy as np
 
 from twinstage.scene.tables import Frames, Interned
 from twinstage.sync.hub import Scene
-from twinstage.sync.scene_json import instance_columns, node_columns, point_columns, scene_document
+from twinstage.sync.scene_json import (
+    ShapeRows,
+    instance_columns,
+    levels_json,
+    node_columns,
+    point_columns,
+    scene_document,
+)
 
 MAGIC = b"twincol1"
 MEDIA_TYPE = "application/vnd.twinstage.scene-columns"
@@ -71,10 +78,13 @@ def _narrow(values: np.ndarray) -> np.ndarray:
     return values.astype("<f8")  # ids beyond 2^53 are no numbers in JSON either
 
 
-def scene_columns(scene: Scene) -> bytes:
-    """The encoded document: magic, length of the JSON u64, the JSON padded with spaces to 8, the columns one by one."""
+def scene_columns(scene: Scene, known: ShapeRows | None = None) -> bytes:
+    """The encoded document: magic, length of the JSON u64, the JSON padded with spaces to 8, the columns one by one.
+
+    `known`: as in `scene_json.scene_document`.
+    """
     snapshot, columns = scene.snapshot, _Columns()
-    document = scene_document(scene, tables=False)
+    document = scene_document(scene, tables=False, known=known)
     document["nodes"] |= {name: columns.add(values) for name, values in node_columns(snapshot).items()}
     document["nodes"]["local"] = columns.affine(snapshot.prims.frames)
     document["points"] |= {name: columns.add(values) for name, values in point_columns(snapshot).items()}
@@ -91,7 +101,10 @@ def scene_columns(scene: Scene) -> bytes:
         "prim": columns.add(objects.prim),
         "point": columns.add(objects.point_id),
         "set": columns.add(sets.code),
-        "sets": [{"class": name, "labels": labels} for name, labels, _ in sets.values],
+        "sets": [
+            {"class": name, "labels": labels, "levels": levels_json(levels)}
+            for name, labels, _, levels in sets.values
+        ],
     }
     head = msgspec.json.encode(document)
     head += b" " * (-len(head) % 8)

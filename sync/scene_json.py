@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 
 from twinstage.scene.glb import glb_size, primitive_slots
+from twinstage.scene.labels import Levels
 from twinstage.scene.snapshot import Light, Material, Prototype, SceneCamera, Snapshot, Texture, TextureInput
 from twinstage.scene.tables import Frames
 from twinstage.sync.hub import Scene, SignalMeta
@@ -28,10 +29,15 @@ _MAGIC = (
 )
 
 
-def scene_document(scene: Scene, *, tables: bool = True) -> dict[str, Any]:
+ShapeRows = dict[str, dict[str, Any]]
+"""Rows of `prototypes` by hash, which says all that they say."""
+
+
+def scene_document(scene: Scene, *, tables: bool = True, known: ShapeRows | None = None) -> dict[str, Any]:
     """The document as plain dicts and lists; numbers that are not finite become null when it is encoded.
 
     tables: with the columns of numbers, and the objects; else without them, for someone who writes them in another way.
+    known: rows of an earlier document, which are not worked out again (each looks at all points); those of this one come in.
     """
     snapshot = scene.snapshot
     prims = snapshot.prims
@@ -60,7 +66,7 @@ def scene_document(scene: Scene, *, tables: bool = True) -> dict[str, Any]:
             "count": len(snapshot.points),
             **(_lists(point_columns(snapshot)) | {"local": _affine(snapshot.points.local)} if tables else {}),
         },
-        "prototypes": [_prototype(prototype) for prototype in snapshot.prototypes],
+        "prototypes": [_prototype_row(one, known) for one in snapshot.prototypes],
         "instances": {
             "count": len(snapshot.instances),
             **(_lists(instance_columns(snapshot)) | {"local": _instance_local(snapshot)} if tables else {}),
@@ -83,13 +89,13 @@ def _signal(signal: SignalMeta) -> dict[str, Any]:
     return about
 
 
-def scene_bytes(scene: Scene) -> bytes:
-    """The encoded document; the same scene always gives the same bytes.
+def scene_bytes(scene: Scene, known: ShapeRows | None = None) -> bytes:
+    """The encoded document; the same scene always gives the same bytes. `known`: as in `scene_document`.
 
     Column by column: the numbers of a million points as Python objects would take ten times what they take as text.
     """
     snapshot = scene.snapshot
-    document = scene_document(scene, tables=False)
+    document = scene_document(scene, tables=False, known=known)
     frames, rows = snapshot.prims.frames, snapshot.instances
     document["nodes"] |= _texts(node_columns(snapshot)) | {"local": _affine_text(frames)}
     document["points"] |= _texts(point_columns(snapshot)) | {"local": _affine_text(snapshot.points.frames)}
@@ -128,7 +134,7 @@ def _affine(matrices: np.ndarray) -> list[float]:
 def node_columns(snapshot: Snapshot) -> dict[str, np.ndarray]:
     """The columns of numbers of the prim table, but for the matrices."""
     prims = snapshot.prims
-    return {"parent": prims.parent, "resets": prims.resets, "visible": prims.visible}
+    return {"parent": prims.parent, "resets": prims.resets, "visible": prims.visible, "proxy": prims.proxy}
 
 
 def point_columns(snapshot: Snapshot) -> dict[str, np.ndarray]:
@@ -169,9 +175,24 @@ def _objects(snapshot: Snapshot) -> Iterator[dict[str, Any]]:
             "point": item.point_id,
             "class": item.name,
             "labels": item.labels,
+            "levels": levels_json(item.levels),
         }
         for i, item in enumerate(snapshot.objects)
     )
+
+
+def levels_json(levels: Levels) -> list[dict[str, tuple[str, ...]]]:
+    """Labels by taxonomy of an object and its labelled ancestors, nearest first."""
+    return [dict(groups) for groups in levels]
+
+
+def _prototype_row(prototype: Prototype, known: ShapeRows | None) -> dict[str, Any]:
+    if known is None:
+        return _prototype(prototype)
+    row = known.get(prototype.hash)
+    if row is None:
+        row = known[prototype.hash] = _prototype(prototype)
+    return row
 
 
 def _prototype(prototype: Prototype) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from twinstage.sync.alarms import AlarmSource, alarm_calls
 from twinstage.sync.api.calls import Call, Sources, alive, calls_of, served
 from twinstage.sync.api.files import add_document_routes, add_file_routes
 from twinstage.sync.api.http import add_calls
+from twinstage.sync.api.operation import Refused
 from twinstage.sync.assets import Asset, AssetStore, accepts_gzip
 from twinstage.sync.cameras import CameraSource, add_camera_routes
 from twinstage.sync.direct import DirectSocket, Pump, count_frames, direct_socket
@@ -244,7 +245,15 @@ def _add_edit_routes(app: FastAPI, edits: EditSource) -> None:
             raise HTTPException(404, "this twin has no bindings; `twinstage serve --bindings` names some")
         return Response(text, media_type="application/yaml", headers={"cache-control": "no-store"})
 
+    async def assets() -> Response:
+        try:
+            data = await edits.assets_zip()
+        except Refused as error:
+            raise HTTPException(error.status, str(error)) from None
+        return Response(data, media_type="application/zip", headers={"cache-control": "no-store"})
+
     app.add_api_route("/api/v1/edits/layer.usda", layer, methods=["GET"])
+    app.add_api_route("/api/v1/edits/assets.zip", assets, methods=["GET"])
     app.add_api_route("/api/v1/edits/bindings.yaml", bindings, methods=["GET"])
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Request
-from fastapi.responses import FileResponse, JSONResponse, Response
+from fastapi.responses import FileResponse, Response
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
@@ -25,6 +25,7 @@ from twinstage.sync.api.files import add_document_routes
 from twinstage.sync.api.http import add_calls, refused
 from twinstage.sync.api.operation import Refused
 from twinstage.sync.assets import accepts_gzip, files_below, packed
+from twinstage.sync.error_page import told
 from twinstage.sync.guard import Guard
 
 FOREVER = "public, max-age=31536000, immutable"
@@ -114,16 +115,21 @@ async def _plain_error(request: Request, error: Exception) -> Response:
         404: f"there is nothing at {request.url.path[:200]!r}",
         405: f"{request.method} is not for this path",
     }
-    told = error.detail == HTTPStatus(error.status_code).phrase
-    text = plain.get(error.status_code, error.detail) if told else error.detail
-    return JSONResponse({"error": str(text)}, status_code=error.status_code, headers=error.headers)
+    unsaid = error.detail == HTTPStatus(error.status_code).phrase
+    text = plain.get(error.status_code, error.detail) if unsaid else error.detail
+    return told(request, error.status_code, str(text), headers=dict(error.headers or {}))
 
 
 async def _own_error(request: Request, error: Exception) -> Response:
-    return JSONResponse({"error": str(error)}, status_code=500)
+    return told(request, 500, str(error))
 
 
 async def _defect(request: Request, error: Exception) -> Response:
     """Starlette raises the error again afterwards, so it is logged."""
-    sentence = "this is a defect of Twinstage; the server's log says where"
-    return JSONResponse({"error": sentence}, status_code=500)
+    where = f"{request.method} {request.url.path[:200]}"
+    return told(
+        request,
+        500,
+        f"{where} failed by a defect of Twinstage ({type(error).__name__})",
+        help="try again; where it stays so, the server's log has the lines to report",
+    )

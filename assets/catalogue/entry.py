@@ -12,10 +12,11 @@ class Entry:
     id: its file, relative to the library's folder, with forward slashes; `library` is that folder's name.
     title, tags, license: of the default prim's `assetInfo` (`name`, `tags`, `license`), else of its names and of a licence
     file beside it; labels: semantic classes of the prims at and below it.
-    size: of the box around it [m], x y z of its stage; triangles drawn; variants: choices by set.
+    size, low: of the box around it, and its least corner [m], x y z of its stage; triangles drawn; variants: choices by set.
     bytes: of all files that it is made of; digest: SHA-256 over their contents, so that equal ones are the same asset.
     thumbnail: a picture that it names, relative to the library, or "". files: what it is made of, relative to the library where
-    they lie in it, itself first. used_by: ids of assets that refer to it. problem: why it could not be read, or "".
+    they lie in it, itself first. used_by: assets that refer to it, each as `LIBRARY/id`. problem: why it could not be
+    read, or "".
     """
 
     id: str
@@ -27,6 +28,7 @@ class Entry:
     license: str = ""
     doc: str = ""
     size: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    low: tuple[float, float, float] = (0.0, 0.0, 0.0)
     triangles: int = 0
     materials: int = 0
     joints: int = 0
@@ -41,15 +43,21 @@ class Entry:
     used_by: tuple[str, ...] = ()
     problem: str = ""
 
+    @property
+    def asset(self) -> str:
+        """What it is called among all libraries: `LIBRARY/id`."""
+        return f"{self.library}/{self.id}"
+
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return asdict(self)
+        return {"asset": self.asset, **asdict(self)}
 
 
 def entry_of(data: Mapping[str, Any]) -> Entry:
     """An entry from its JSON."""
-    plain = dict(data)
-    for name in ("tags", "labels", "files", "used_by", "size"):
-        plain[name] = tuple(plain.get(name, ()))
+    plain = {name: value for name, value in data.items() if name != "asset"}
+    for name in ("tags", "labels", "files", "used_by", "size", "low"):
+        if name in plain:
+            plain[name] = tuple(plain[name])
     plain["variants"] = {name: tuple(choices) for name, choices in plain.get("variants", {}).items()}
     return Entry(**plain)

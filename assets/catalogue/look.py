@@ -116,8 +116,17 @@ def _measured(stage: Any, root: Any) -> dict[str, Any]:
         Usd.TimeCode.EarliestTime(), ["default", "render", "proxy"], useExtentsHint=False
     )
     box = cache.ComputeWorldBound(root).ComputeAlignedRange()
-    size = [0.0] * 3 if box.IsEmpty() else [round(float(v) * metres, 6) for v in box.GetSize()]
-    return {"size": size, "meters_per_unit": metres, "up_axis": str(UsdGeom.GetStageUpAxis(stage))}
+    empty = box.IsEmpty()
+    size, low = (
+        [0.0] * 3 if empty else [round(float(v) * metres, 6) for v in side]
+        for side in (box.GetSize(), box.GetMin())
+    )
+    return {
+        "size": size,
+        "low": low,
+        "meters_per_unit": metres,
+        "up_axis": str(UsdGeom.GetStageUpAxis(stage)),
+    }
 
 
 def _files(stage: Any, file: str) -> list[str]:

@@ -1,44 +1,40 @@
 """Finding entries: words, and facts such as `tag:pump triangles<5000`. Pure.
 
-A query is a row of terms, all of which must hold; `-` before a term turns it round. A word is looked for in title, tags,
-labels, path, variants and doc. `tag:`, `label:`, `license:`, `kind:`, `variant:`, `library:`, `path:` look in that field alone,
-for a part of it, whatever the case; "two words" belong together. `triangles`, `size` (longest side of the box [m]), `height`
-[m], `bytes` (k, M, G), `materials`, `joints` and `used` (by how many) take <, <=, >, >= or =. `is:animated`, `is:broken`,
-`is:unlabelled`, `is:unlicensed`, `is:duplicate` ask for what they say.
+A query is a row of terms (`base.query`), all of which must hold; `-` before a term turns it round. A word is looked for in
+title, tags, labels, path, variants and doc. `tag:`, `label:`, `license:`, `kind:`, `variant:`, `library:`, `path:` look in that
+field alone, for a part of it, whatever the case; `a,b` is one of them, `*` stands for any letters, "two words" belong together.
+`triangles`, `size` (longest side of the box [m]), `height` [m], `bytes` (k, M, G), `materials`, `joints` and `used` (by how
+many) take <, <=, >, >=, = or a range (`:100..5k`). `is:animated`, `is:broken`, `is:unlabelled`, `is:unlicensed`,
+`is:duplicate` ask for what they say.
 """
 
-import operator
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from twinstage.assets.catalogue.entry import Entry
 from twinstage.base.errors import UserError, did_you_mean
+from twinstage.base.query import Term, number_of, word_matcher
+from twinstage.base.query import parse as terms_of
 
-MOST_QUERY = 1000
-"""Characters."""
-_TERM = re.compile(r'(-?)(?:([A-Za-z_]+)(:|<=|>=|<|>|=))?("[^"]*"|\S+)')
-_OPERATORS: dict[str, Callable[[float, float], bool]] = {
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-    "=": operator.eq,
-}
-_SCALES = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9}
-_TEXTS: dict[str, Callable[[Entry], Iterable[str]]] = {
-    "tag": lambda e: e.tags,
-    "label": lambda e: e.labels,
-    "license": lambda e: (e.license,),
-    "licence": lambda e: (e.license,),
+Texts = Callable[[Entry], Iterable[str]]
+WORDS: Mapping[str, Texts] = {
     "kind": lambda e: (e.kind,),
+    "label": lambda e: e.labels,
+    "tag": lambda e: e.tags,
+    "license": lambda e: (e.license,),
     "variant": lambda e: (*e.variants, *(choice for choices in e.variants.values() for choice in choices)),
     "library": lambda e: (e.library,),
+}
+"""Fields that few words fill."""
+_TEXTS: Mapping[str, Texts] = {
+    **WORDS,
+    "licence": WORDS["license"],
     "path": lambda e: (e.id,),
     "title": lambda e: (e.title,),
 }
-_NUMBERS: dict[str, Callable[[Entry], float]] = {
+NUMBERS: Mapping[str, Callable[[Entry], float]] = {
     "triangles": lambda e: e.triangles,
     "size": lambda e: max(e.size),
     "height": lambda e: e.size[2 if e.up_axis == "Z" else 1],
@@ -47,14 +43,24 @@ _NUMBERS: dict[str, Callable[[Entry], float]] = {
     "joints": lambda e: e.joints,
     "used": lambda e: len(e.used_by),
 }
-_WEIGHTS: Sequence[tuple[float, Callable[[Entry], Iterable[str]]]] = (
+_WEIGHTS: Sequence[tuple[float, Texts]] = (
     (8.0, lambda e: (e.title,)),
     (6.0, lambda e: e.tags),
     (6.0, lambda e: e.labels),
     (4.0, lambda e: (e.id,)),
-    (2.0, _TEXTS["variant"]),
+    (2.0, WORDS["variant"]),
     (1.0, lambda e: (e.doc,)),
 )
+Copies = Mapping[str, int]
+"""How many entries have each digest."""
+STATES: Mapping[str, Callable[[Entry, Copies], bool]] = {
+    "animated": lambda e, copies: e.animated,
+    "broken": lambda e, copies: bool(e.problem),
+    "unlabelled": lambda e, copies: not e.labels and not e.problem,
+    "unlicensed": lambda e, copies: not e.license and not e.problem,
+    "duplicate": lambda e, copies: copies.get(e.digest, 0) > 1 if e.digest else False,
+}
+"""What `is:` asks for."""
 Test = Callable[[Entry], float]
 """0 where a term does not hold, else how well it does."""
 
@@ -78,22 +84,23 @@ class Query:
 
 def find(entries: Sequence[Entry], text: str) -> list[Entry]:
     """The entries that fit, the best first, then by library and id. UserError says which term cannot be read."""
-    copies = Counter(entry.digest for entry in entries if entry.digest)
-    query = parse(text, copies)
+    query = parse(text, copies_of(entries))
     scored = [(query.score(entry), entry) for entry in entries]
     found = [row for row in scored if row[0] > 0]
     return [entry for _, entry in sorted(found, key=lambda row: (-row[0], row[1].library, row[1].id))]
 
 
-def parse(text: str, copies: Counter[str] | None = None) -> Query:
+def copies_of(entries: Iterable[Entry]) -> Copies:
+    """How many entries have each digest."""
+    return Counter(entry.digest for entry in entries if entry.digest)
+
+
+def parse(text: str, copies: Copies | None = None) -> Query:
     """A query of its text. `copies`: how many entries have each digest, for `is:duplicate`."""
-    if len(text) > MOST_QUERY:
-        raise UserError(f"the query has {len(text)} characters; at most {MOST_QUERY} are taken")
     tests = []
-    for sign, field, sort, raw in _TERM.findall(text):
-        value = raw.strip('"').casefold()
-        test = _test(field.lower(), sort, value, copies or Counter())
-        tests.append(_turned(test) if sign else test)
+    for term in terms_of(text):
+        test = _test(term, copies or {})
+        tests.append(_turned(test) if term.negated else test)
     return Query(tuple(tests))
 
 
@@ -101,64 +108,57 @@ def _turned(test: Test) -> Test:
     return lambda entry: 0.0 if test(entry) else 0.5
 
 
-def _test(field: str, sort: str, value: str, copies: Counter[str]) -> Test:
+def _test(term: Term, copies: Copies) -> Test:
+    field = term.field
     if not field:
-        return lambda entry: _word(entry, value)
-    if field == "is" and sort == ":":
-        return _state(value, copies)
-    if field in _TEXTS and sort in (":", "="):
-        texts = _TEXTS[field]
-        return lambda entry: _held(texts(entry), value)
-    if field in _NUMBERS and sort != ":":
-        number, holds, read = _number(field, value), _OPERATORS[sort], _NUMBERS[field]
-        return lambda entry: 0.0 if entry.problem else float(holds(read(entry), number))
-    if field in _NUMBERS:
-        raise UserError(
-            f"{field}:{value}: {field} is a number; ask {field}<{value or '1'} or {field}>{value or '1'}"
-        )
+        word = term.words[0].casefold()
+        return lambda entry: _word(entry, word)
+    if field == "is" and term.words:
+        return _state(term, copies)
     if field in _TEXTS:
-        raise UserError(f"{field}{sort}{value}: {field} is a text; ask {field}:{value}")
-    known = [*_TEXTS, *_NUMBERS, "is"]
+        return _held(term, _TEXTS[field])
+    if field in NUMBERS:
+        return _compared(term, NUMBERS[field])
+    known = [*_TEXTS, *NUMBERS, "is"]
     raise UserError(
         f"the catalogue knows no {field!r}{did_you_mean(field, known)}; it knows {', '.join(known)}"
     )
 
 
-def _number(field: str, value: str) -> float:
-    match = re.fullmatch(r"([0-9.]+(?:e[+-]?[0-9]+)?)([kmg]?)", value)
-    try:
-        if match is None:
-            raise ValueError
-        return float(match[1]) * _SCALES[match[2]]
-    except ValueError:
-        raise UserError(
-            f"{field} is compared with {value!r}; a number was expected, as in {field}<5000 or {field}<2M"
-        ) from None
+def _compared(term: Term, read: Callable[[Entry], float]) -> Test:
+    """A number that must lie within; of what cannot be read it never does."""
+    if term.words:
+        numbers = {number_of(word, term.text) for word in term.words}
+        return lambda entry: float(not entry.problem and read(entry) in numbers)
+    return lambda entry: float(not entry.problem and term.holds(read(entry)))
 
 
-def _state(value: str, copies: Counter[str]) -> Test:
-    states: dict[str, Callable[[Entry], bool]] = {
-        "animated": lambda e: e.animated,
-        "broken": lambda e: bool(e.problem),
-        "unlabelled": lambda e: not e.labels and not e.problem,
-        "unlicensed": lambda e: not e.license and not e.problem,
-        "duplicate": lambda e: copies[e.digest] > 1 if e.digest else False,
-    }
-    if value not in states:
-        raise UserError(
-            f"is:{value} is not known{did_you_mean(value, states)}; known are {', '.join(states)}"
-        )
-    held = states[value]
-    return lambda entry: float(held(entry))
+def _state(term: Term, copies: Copies) -> Test:
+    for word in term.words:
+        if word not in STATES:
+            raise UserError(
+                f"is:{word} is not known{did_you_mean(word, STATES)}; known are {', '.join(STATES)}"
+            )
+    held = [STATES[word] for word in term.words]
+    return lambda entry: float(any(one(entry, copies) for one in held))
 
 
-def _held(texts: Iterable[str], value: str) -> float:
-    best = 0.0
-    for text in texts:
-        folded = text.casefold()
-        if value in folded:
-            best = max(best, 2.0 if value == folded else 1.0)
-    return best
+def _held(term: Term, read: Texts) -> Test:
+    """A text that has one of the words in it."""
+    if term.is_range:
+        raise UserError(f"{term.text}: {term.field} is a text; ask {term.field}:WORD")
+    folded = [word.casefold() for word in term.words]
+    words = [(word, word_matcher(word if "*" in word else f"*{word}*")) for word in folded]
+
+    def held(entry: Entry) -> float:
+        best = 0.0
+        for text in map(str.casefold, read(entry)):
+            for word, fits in words:
+                if fits(text):
+                    best = max(best, 2.0 if word == text else 1.0)
+        return best
+
+    return held
 
 
 def _word(entry: Entry, value: str) -> float:
@@ -167,8 +167,7 @@ def _word(entry: Entry, value: str) -> float:
     for weight, read in _WEIGHTS:
         for text in read(entry):
             folded = text.casefold()
-            if value not in folded:
-                continue
-            whole = re.search(rf"(?<![^\W_]){re.escape(value)}(?![^\W_])", folded) is not None
-            best = max(best, weight * (2.0 if value == folded else 1.0 if whole else 0.5))
+            if value in folded:
+                whole = re.search(rf"(?<![^\W_]){re.escape(value)}(?![^\W_])", folded) is not None
+                best = max(best, weight * (2.0 if value == folded else 1.0 if whole else 0.5))
     return best

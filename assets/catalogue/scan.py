@@ -4,16 +4,14 @@ A file that draws nothing is no asset. A file that another one has as a sublayer
 has no entry of its own; one that is referred to has.
 """
 
-import hashlib
-import json
-import os
-import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from twinstage.assets.catalogue.entry import Entry, entry_of
+from twinstage.assets.catalogue.remembered import Hashes, Row, keep, recalled, row_of, unchanged
 from twinstage.assets.check_folder import usd_files
 from twinstage.assets.children import each_in_a_child
 from twinstage.base.errors import UserError
@@ -22,10 +20,6 @@ from twinstage.scene.safe.examiner import Examiner
 
 TASK = "twinstage.assets.catalogue.look:look_task"
 LIMITS = ProbeLimits(time_s=60.0)
-FACTS = frozenset({"files", "parts", "thumbnail", "license", "title", "size", "triangles"})
-"""Of an asset that was read whole."""
-VERSION = 2
-"""Of what is remembered; another one is read anew."""
 LICENSES = ("LICENSE", "LICENCE", "LICENSE.txt", "LICENCE.txt", "LICENSE.md", "COPYING")
 MOST_LICENSE = 65_536
 KNOWN_LICENSES = {
@@ -41,7 +35,65 @@ KNOWN_LICENSES = {
 }
 """What stands at the beginning of a licence file, in small letters -> SPDX identifier."""
 
+BESIDE = Path(".thumbs") / "256x256"
+"""Where a picture of `FILE` lies beside it, as FILE.png, if the asset names none: Omniverse's browsers look there, too."""
 Facts = dict[str, Any]
+
+
+class Catalogue:
+    """All assets below some folders, as they were read last.
+
+    `roots`: folders that files may reach besides the libraries. `remember`: a file in which to keep what was read, so that only
+    what changed is read again; it is made where it is not there, and rows that cannot be used are made anew. `forgiving`: one
+    that holds something else, or cannot be written, counts as none.
+    """
+
+    def __init__(
+        self,
+        folders: Sequence[Path],
+        *,
+        roots: Iterable[Path] = (),
+        remember: Path | None = None,
+        forgiving: bool = False,
+    ) -> None:
+        """UserError for a folder that does not exist, and, unless `forgiving`, for a `remember` that holds something else."""
+        for folder in folders:
+            if not folder.is_dir():
+                raise UserError(f"library {folder}: there is no such folder")
+        self._folders, self._remember = list(folders), remember
+        self._allowed = [str(Path(root).absolute()) for root in (*folders, *roots)]
+        self._forgiven = (UserError,) if forgiving else ()
+        self._rows: dict[str, Row] = {}
+        with suppress(*self._forgiven):
+            self._rows = recalled(remember)
+        self._hashes: Hashes = {}
+
+    def read(
+        self,
+        *,
+        workers: int = 1,
+        tell: Callable[[int, int], None] = lambda done, of: None,
+        empty: bool = False,
+    ) -> list[Entry]:
+        """The assets by id, as they are now; only what changed since is read. One call at a time.
+
+        `workers`: children at a time; the answer does not depend on it. UserError for a folder that holds no USD file, unless
+        it may be `empty`.
+        """
+        files = {
+            file: folder.absolute() for folder in self._folders for file in _files_below(folder, empty=empty)
+        }
+        known = self._rows
+        rows = {str(file): row for file in files if (row := known.get(str(file))) and unchanged(row)}
+        asked = [file for file in files if str(file) not in rows]
+        looked = each_in_a_child(asked, lambda file, child: _look(file, self._allowed, child), workers, tell)
+        for file, facts in zip(asked, looked, strict=True):
+            rows[str(file)] = row_of(file, facts, self._hashes)
+        if self._remember is not None and (asked or rows.keys() != known.keys()):
+            with suppress(*self._forgiven):
+                keep(self._remember, rows)
+        self._rows = rows
+        return _entries({file: (root, rows[str(file)]) for file, root in files.items()})
 
 
 def scan(
@@ -52,28 +104,17 @@ def scan(
     workers: int = 1,
     tell: Callable[[int, int], None] = lambda done, of: None,
 ) -> list[Entry]:
-    """All assets below the folders, by id.
+    """All assets below the folders, by id; see `Catalogue`."""
+    return Catalogue(folders, roots=roots, remember=remember).read(workers=workers, tell=tell)
 
-    `roots`: folders that files may reach besides the libraries. `remember`: a file in which to keep what was read, so that only
-    what changed is read again; it is made where it is not there, and rows that cannot be used are made anew. `workers`:
-    children
-    at a time; the answer does not depend on it. UserError for a folder that does not exist or holds no USD file.
-    """
-    for folder in folders:
-        if not folder.is_dir():
-            raise UserError(f"library {folder}: there is no such folder")
-    known = _recalled(remember)
-    files = {file: folder.absolute() for folder in folders for file in usd_files([folder])}
-    allowed = [str(Path(root).absolute()) for root in (*folders, *roots)]
-    fresh = {str(file): row for file in files if (row := known.get(str(file))) and _unchanged(row["stamps"])}
-    asked = [file for file in files if str(file) not in fresh]
-    looked = each_in_a_child(asked, lambda file, child: _look(file, allowed, child), workers, tell)
-    for file, facts in zip(asked, looked, strict=True):
-        made_of = facts.get("files") or [str(file)]
-        fresh[str(file)] = {"stamps": [_stamp(path) for path in made_of], "facts": facts}
-    if remember is not None and (asked or fresh.keys() != known.keys()):
-        _keep(remember, fresh)
-    return _entries({file: (root, fresh[str(file)]["facts"]) for file, root in files.items()})
+
+def _files_below(folder: Path, *, empty: bool) -> list[Path]:
+    try:
+        return usd_files([folder])
+    except UserError:
+        if empty and folder.is_dir():
+            return []
+        raise
 
 
 def _look(file: Path, allowed: Sequence[str], child: Examiner) -> Facts:
@@ -90,21 +131,19 @@ def _sentence(outcome: str, message: str) -> str:
     return told.get(outcome, message)
 
 
-def _entries(found: Mapping[Path, tuple[Path, Facts]]) -> list[Entry]:
-    """Facts as entries, with what uses what."""
-    uses = {file: [Path(path) for path in facts.get("files", ())[1:]] for file, (_, facts) in found.items()}
+def _entries(found: Mapping[Path, tuple[Path, Row]]) -> list[Entry]:
+    """Rows as entries, with what uses what."""
     users: dict[Path, list[Path]] = {}
-    for file, used in uses.items():
-        for one in used:
-            users.setdefault(one, []).append(file)
-    parts = {Path(path) for _, facts in found.values() for path in facts.get("parts", ())}
-    shown = {file: row for file, row in found.items() if row[1] and file.resolve() not in parts}
-    ids = {file.resolve(): _id(file, root) for file, (root, _) in shown.items()}
+    for file, (_, row) in found.items():
+        for used in row["facts"].get("files", ())[1:]:
+            users.setdefault(Path(used), []).append(file)
+    parts = {Path(path) for _, row in found.values() for path in row["facts"].get("parts", ())}
+    shown = {file: one for file, one in found.items() if one[1]["facts"] and file.resolve() not in parts}
+    names = {file.resolve(): f"{root.name}/{_id(file, root)}" for file, (root, _) in shown.items()}
     out = []
-    for file, (root, facts) in shown.items():
-        entry = _entry(file, root, facts)
-        by = sorted({ids[user.resolve()] for user in users.get(file.resolve(), ()) if user.resolve() in ids})
-        out.append(replace(entry, used_by=tuple(by)))
+    for file, (root, row) in shown.items():
+        by = {names[user.resolve()] for user in users.get(file.resolve(), ()) if user.resolve() in names}
+        out.append(replace(_entry(file, root, row), used_by=tuple(sorted(by))))
     return sorted(out, key=lambda entry: (entry.library, entry.id))
 
 
@@ -112,24 +151,31 @@ def _id(file: Path, root: Path) -> str:
     return file.relative_to(root).as_posix()
 
 
-def _entry(file: Path, root: Path, facts: Facts) -> Entry:
+def _entry(file: Path, root: Path, row: Row) -> Entry:
+    facts = row["facts"]
     if "problem" in facts:
         return Entry(_id(file, root), root.name, title=file.stem, problem=str(facts["problem"]))
-    made_of = [Path(path) for path in facts["files"]]
-    inside = [_inside(path, root) for path in made_of]
-    picture = Path(facts["thumbnail"]) if facts["thumbnail"] else None
+    inside = [_inside(Path(path), root) for path in facts["files"]]
     return entry_of(
         {
             **{name: value for name, value in facts.items() if name != "parts"},
             "id": _id(file, root),
             "library": root.name,
             "license": facts["license"] or _license(file, root),
-            "bytes": sum(path.stat().st_size for path in made_of if path.is_file()),
-            "digest": _digest(made_of),
+            "bytes": row["bytes"],
+            "digest": row["digest"],
             "files": [name for name in inside if name],
-            "thumbnail": _inside(picture, root) if picture is not None and picture.is_file() else "",
+            "thumbnail": _thumbnail(file, root, facts["thumbnail"]),
         }
     )
+
+
+def _thumbnail(file: Path, root: Path, named: str) -> str:
+    """The picture that an asset names, or that lies beside it as USD browsers put it there."""
+    for path in (Path(named) if named else None, file.parent / BESIDE / f"{file.name}.png"):
+        if path is not None and path.is_file() and (inside := _inside(path, root)):
+            return inside
+    return ""
 
 
 def _inside(path: Path, root: Path) -> str:
@@ -153,72 +199,3 @@ def _license(file: Path, root: Path) -> str:
         if folder in (root, folder.parent):
             return ""
         folder = folder.parent
-
-
-def _digest(files: Iterable[Path]) -> str:
-    """SHA-256 over the contents of the files, whatever they are called."""
-    hashes = []
-    for path in files:
-        if path.is_file():
-            with path.open("rb") as opened:
-                hashes.append(hashlib.file_digest(opened, "sha256").hexdigest())
-    return hashlib.sha256("".join([hashes[0], *sorted(hashes[1:])]).encode()).hexdigest() if hashes else ""
-
-
-# ---------------------------------------------------------------------- what was read before
-
-
-def _stamp(path: str) -> list[Any]:
-    try:
-        at = os.stat(path)
-    except OSError:
-        return [path, -1, -1]
-    return [path, at.st_size, at.st_mtime_ns]
-
-
-def _unchanged(stamps: Sequence[Sequence[Any]]) -> bool:
-    return all(_stamp(path) == [path, size, changed] for path, size, changed in stamps)
-
-
-def _recalled(remember: Path | None) -> dict[str, Any]:
-    """What was read before, by file. UserError where the file is something else, which must not be lost."""
-    if remember is None or not remember.exists():
-        return {}
-    try:
-        text = remember.read_text("utf-8")
-        kept: Any = json.loads(text) if text.strip() else {"twinstageCatalogue": VERSION, "files": {}}
-        version, rows = kept["twinstageCatalogue"], kept["files"]
-        if version != VERSION:
-            return {}
-        return {path: row for path, row in rows.items() if _is_row(row)}
-    except OSError as error:
-        raise UserError(f"--remember {remember} cannot be read: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise UserError(
-            f"--remember {remember} holds something else; name a new file, or delete that one"
-        ) from None
-
-
-def _is_row(row: Any) -> bool:
-    """Whether it may be used as it is; others are read again."""
-    if not (
-        isinstance(row, dict) and isinstance(row.get("facts"), dict) and isinstance(row.get("stamps"), list)
-    ):
-        return False
-    facts = row["facts"]
-    whole = not facts or "problem" in facts or facts.keys() >= FACTS
-    return whole and all(
-        isinstance(stamp, list) and list(map(type, stamp)) == [str, int, int] for stamp in row["stamps"]
-    )
-
-
-def _keep(remember: Path, rows: Mapping[str, Any]) -> None:
-    """Whole or not at all."""
-    text = json.dumps({"twinstageCatalogue": VERSION, "files": dict(sorted(rows.items()))})
-    try:
-        remember.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=remember.parent, delete=False) as part:
-            part.write(text)
-        os.replace(part.name, remember)
-    except OSError as error:
-        raise UserError(f"--remember {remember} cannot be written: {error.strerror}") from None

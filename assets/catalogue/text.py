@@ -1,18 +1,22 @@
 """Entries for a terminal. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import PurePath
 
 from twinstage.assets.catalogue.entry import Entry
 
+Stages = Mapping[str, Sequence[str]]
+Uses = Mapping[str, Stages]
+MOST_NAMED = 20
 NOTHING = "no asset fits; `twinstage assets search` without words lists all"
 
 
-def listed(entries: Sequence[Entry], total: int) -> str:
-    """A line an entry, under a head that says how many there are."""
+def listed(entries: Sequence[Entry], total: int, uses: Uses | None = None) -> str:
+    """A line an entry, then how many there are. `uses`: by asset, where stages use it."""
     if not entries:
         return NOTHING
     wide = min(48, max(len(entry.id) for entry in entries))
-    lines = [f"{entry.id:{wide}}  {_line(entry)}" for entry in entries]
+    lines = [f"{entry.id:{wide}}  {_line(entry)}{_used((uses or {}).get(entry.asset))}" for entry in entries]
     more = f", {len(entries)} shown" if len(entries) < total else ""
     return "\n".join([*lines, f"{total} {'asset' if total == 1 else 'assets'}{more}"])
 
@@ -30,13 +34,20 @@ def _line(entry: Entry) -> str:
     return "; ".join(facts)
 
 
-def told(entry: Entry) -> str:
-    """All about one entry."""
+def _used(stages: Stages | None) -> str:
+    """How often, in how few words it can be said."""
+    if not stages:
+        return ""
+    return "; used " + ", ".join(f"{len(prims)} x in {_name(stage)}" for stage, prims in stages.items())
+
+
+def told(entry: Entry, uses: Stages | None = None) -> str:
+    """All about one entry. `uses`: by stage, the prims that refer to it."""
     if entry.problem:
-        return f"{entry.library}/{entry.id} cannot be read: {entry.problem}"
+        return f"{entry.asset} cannot be read: {entry.problem}"
     x, y, z = entry.size
     rows = {
-        "asset": f"{entry.library}/{entry.id}",
+        "asset": entry.asset,
         "title": entry.title,
         "about": " ".join(entry.doc.split()),
         "tags": ", ".join(entry.tags),
@@ -46,8 +57,18 @@ def told(entry: Entry) -> str:
         "holds": f"{entry.triangles:,} triangles, {entry.materials} materials, {entry.joints} joints"
         + (", animated" if entry.animated else ""),
         "files": f"{len(entry.files)}, {entry.bytes / 1e6:.2f} MB, SHA-256 {entry.digest[:16]}...",
-        "used by": ", ".join(entry.used_by) or "nothing in its library",
+        "used by": ", ".join(entry.used_by) or "no other asset",
     }
+    rows |= {f"in {_name(stage)}": _some(prims) for stage, prims in (uses or {}).items()}
     rows |= {f"variant {name}": ", ".join(choices) for name, choices in entry.variants.items()}
     wide = max(map(len, rows))
     return "\n".join(f"{name:{wide}}  {value}" for name, value in rows.items() if value)
+
+
+def _some(prims: Sequence[str]) -> str:
+    more = f" and {len(prims) - MOST_NAMED} more" if len(prims) > MOST_NAMED else ""
+    return ", ".join(prims[:MOST_NAMED]) + more
+
+
+def _name(stage: str) -> str:
+    return PurePath(stage).name

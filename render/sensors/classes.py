@@ -17,7 +17,7 @@ def class_ids(snapshot: Snapshot, classes: Classes | None = None) -> I4:
     `classes` None numbers the names of all objects in alphabetical order.
     """
     table = snapshot.objects.label_set
-    names = [name for name, _, _ in table.values]
+    names = [name for name, *_ in table.values]
     out = np.zeros(len(snapshot.objects) + 1, np.int32)
     by_row = {row: value for row, value in (classes or {}).items() if isinstance(row, int)}
     for row, value in by_row.items():

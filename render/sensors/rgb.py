@@ -18,7 +18,6 @@ Stages, in this order; each is off by default, and with all off the picture is t
    11. jpeg         Pillow (libjpeg): same bytes for the same build of it
 """
 
-import io
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
@@ -31,10 +30,11 @@ from twinstage.render.color import ToneMap, tone_map
 from twinstage.render.picture import save_png
 from twinstage.render.sensors.base import SENSORS, Sensed, Sensor, View
 from twinstage.render.sensors.bayer import Mosaic, channel_map, demosaicked, mosaicked
+from twinstage.render.sensors.jpeg import jpeg_bytes, jpeg_pixels
 from twinstage.render.sensors.noise import Noise
 from twinstage.render.sensors.optics import blurred, cos4, radial, scaled_about
 from twinstage.render.sensors.white import balance_gains
-from twinstage.scene.columns import F8, U1, frozen
+from twinstage.scene.columns import F8, frozen
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -112,9 +112,10 @@ class Rgb(Sensor):
         arrays["linear"] = light * np.float32(2.0**ev) if ev else light
         arrays["rgb"] = tone_map(light, ev, self.tone)
         if self.jpeg is not None:
-            data = _jpeg(arrays["rgb"], self.jpeg)
+            height, width = arrays["rgb"].shape[:2]
+            data = jpeg_bytes(arrays["rgb"], self.jpeg)
             arrays["jpeg"] = np.frombuffer(data, np.uint8)
-            arrays["rgb"] = _decoded(data)
+            arrays["rgb"] = jpeg_pixels(data, (width, height))
         return Sensed("rgb", {k: frozen(np.array(v), v.dtype.type) for k, v in arrays.items()}, view.camera)
 
     def save(self, sensed: Sensed, folder: Path, stem: str) -> list[Path]:
@@ -191,18 +192,3 @@ class Rgb(Sensor):
         if self.read_noise > 0:
             out = out + self.read_noise * noise.normal("read", mean.shape)
         return np.minimum(out, full)
-
-
-def _jpeg(rgb: U1, quality: int) -> bytes:
-    from PIL import Image
-
-    buffer = io.BytesIO()
-    Image.fromarray(rgb).save(buffer, "JPEG", quality=quality)
-    return buffer.getvalue()
-
-
-def _decoded(data: bytes) -> U1:
-    from PIL import Image
-
-    with Image.open(io.BytesIO(data)) as image:
-        return np.asarray(image.convert("RGB"))

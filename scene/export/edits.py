@@ -9,13 +9,19 @@ from typing import Any
 
 from twinstage.scene.export.ops import pose_ops
 from twinstage.scene.export.own import copy_metadata
+from twinstage.scene.export.placed import write_placed
 from twinstage.scene.stage import OpenedStage
-from twinstage.scene.ui_layer import UI_OP
+from twinstage.scene.ui_layer import ASSET, UI_OP
+
+Values = Mapping[tuple[str, str], Any]
 
 
-def edits_text(opened: OpenedStage, authors: Mapping[str, str] | None = None) -> str:
+def edits_text(
+    opened: OpenedStage, authors: Mapping[str, str] | None = None, values: Values | None = None
+) -> str:
     """The session's `ui` layer with the stage's units and axes, as usda.
 
+    `values`: the edits by (path, property), for what was placed: its references are `./LIBRARY/file`.
     `authors`: for each prim path who edited it, in words; they become the layer's documentation. None: nothing of people.
     """
     from pxr import Sdf
@@ -27,7 +33,7 @@ def edits_text(opened: OpenedStage, authors: Mapping[str, str] | None = None) ->
         lines = (f"{path}: {words}" for path, words in sorted(authors.items()))
         layer.documentation = "\n".join([f"Edits of {opened.path.name} in a live twin.", *lines])
     for spec in _sorted(opened.stage.GetPseudoRoot(), source.rootPrims):
-        _copy(opened, spec, layer.pseudoRoot)
+        _copy(opened, spec, layer.pseudoRoot, values or {})
     return str(layer.ExportToString())
 
 
@@ -37,7 +43,7 @@ def _sorted(prim: Any, specs: Any) -> list[Any]:
     return sorted(specs, key=lambda spec: (known.get(spec.name, len(known)), spec.name))
 
 
-def _copy(opened: OpenedStage, spec: Any, parent: Any) -> None:
+def _copy(opened: OpenedStage, spec: Any, parent: Any, values: Values) -> None:
     from pxr import Sdf
 
     layer = parent.layer
@@ -49,10 +55,15 @@ def _copy(opened: OpenedStage, spec: Any, parent: Any) -> None:
     for name in sorted(spec.variantSelections.keys()):
         made.variantSelections[name] = spec.variantSelections[name]
     prim = opened.stage.GetPrimAtPath(spec.path)
-    moved = UI_OP in spec.properties.keys()  # noqa: SIM118
+    done: set[str] = set()
+    asset = values.get((str(spec.path), ASSET))
+    if asset is not None:
+        edited = frozenset(name for path, name in values if path == str(spec.path))
+        done = write_placed(opened, spec, made, asset, edited)
+    moved = asset is None and UI_OP in spec.properties.keys()  # noqa: SIM118
     ops = pose_ops(opened, prim, spec) if moved else None
     own = {name for name in spec.properties.keys() if ops is None or name not in (UI_OP, "xformOpOrder")}  # noqa: SIM118
-    for name in sorted(own | set(ops or ())):
+    for name in sorted((own - done) | set(ops or ())):
         if ops is not None and name in ops:
             ops[name].author(made)
             continue
@@ -60,7 +71,7 @@ def _copy(opened: OpenedStage, spec: Any, parent: Any) -> None:
         Sdf.CopySpec(spec.layer, path, layer, path)
         _plain_connection(opened, prim, made.properties[name])
     for child in _sorted(prim, spec.nameChildren):
-        _copy(opened, child, made)
+        _copy(opened, child, made, values)
 
 
 def _plain_connection(opened: OpenedStage, prim: Any, spec: Any) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from twinstage.scene.export.target import Target
+from twinstage.scene.generation import plain_name
 from twinstage.scene.stage import OpenedStage
 
 _NOT_COPIED = frozenset(
@@ -98,7 +99,11 @@ def write_layer(own: OwnLayer, target: Target) -> None:
     target.check(own.opened.stage)
     copy = Sdf.Layer.CreateAnonymous("layer.usda")
     copy.TransferContent(own.layer)
-    copy.subLayerPaths = [relative_path(own.opened.path, target.path.absolute().parent)]
+    folder = target.path.absolute().parent
+    for named in copy.GetCompositionAssetDependencies():
+        if named not in copy.subLayerPaths:  # what was placed
+            copy.UpdateCompositionAssetDependency(named, relative_path(plain_name(named), folder))
+    copy.subLayerPaths = [relative_path(own.opened.path, folder)]
     export_layer(copy, target)
 
 

@@ -15,6 +15,8 @@ from twinstage.scene.read.context import Notes, ReadContext
 from twinstage.scene.snapshot import Prototype
 
 Marks = tuple[Any, ...]
+_FEW = 64
+"""Bytes of an array that are compared as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +91,10 @@ class ShapeMemo:
         self._used[str(prim.GetPath()), uv_name] = known
 
     def _values(self, context: ReadContext, prim: Any) -> Marks:
-        own = prim.GetAuthoredAttributes()
-        found = [str(prim.GetTypeName()), *(_value(context, attribute) for attribute in own)]
-        found.append(self._given(context, prim.GetParent()))
+        found = [str(prim.GetTypeName()), *_authored(context, prim), self._given(context, prim.GetParent())]
         for child in prim.GetAllChildren():
             found.append((str(child.GetName()), str(child.GetTypeName())))
-            found += [_value(context, attribute) for attribute in child.GetAuthoredAttributes()]
+            found += _authored(context, child)
         return tuple(found)
 
     def _given(self, context: ReadContext, prim: Any) -> Marks:
@@ -123,8 +123,17 @@ class ShapeMemo:
             return ()
         path = prim.GetPath()
         if path not in self._above:
-            self._above[path] = (hash((self._stack(prim), self._ancestors(prim.GetParent()))),)
+            self._above[path] = (hash((self._handing(prim), self._ancestors(prim.GetParent()))),)
         return self._above[path]
+
+    def _handing(self, prim: Any) -> Marks:
+        """Specs above a gprim that hand it primvars; what else they say is none of its shape's business."""
+        trusted = self._trusted
+        return tuple(
+            (trusted.get(hash(spec.layer)), spec.path, offset.offset, offset.scale)
+            for spec, offset in prim.GetPrimStackWithLayerOffsets()
+            if any(name.startswith("primvars:") for name in spec.properties.keys())  # noqa: SIM118 - a view of specs
+        )
 
     def _stack(self, prim: Any) -> Marks:
         trusted = self._trusted
@@ -139,24 +148,36 @@ def _settings(context: ReadContext) -> Marks:
     return (context.refine, context.conversion.scale, str(context.time), rate)
 
 
+def _authored(context: ReadContext, prim: Any) -> list[Marks]:
+    """What is written of a gprim or of a child, but for where it stands, which is none of a shape's business."""
+    return [
+        _value(context, attribute)
+        for attribute in prim.GetAuthoredAttributes()
+        if not attribute.GetName().startswith("xformOp")
+    ]
+
+
 def _value(context: ReadContext, attribute: Any) -> Marks:
     value, name = attribute.Get(context.time), attribute.GetName()
     about: Marks = (name,)
     if name.startswith("primvars:") or name in ("normals", "widths"):
         about = (name, attribute.GetMetadata("interpolation"), attribute.GetMetadata("elementSize"))
+    if isinstance(value, (str, float, int)):
+        return (*about, repr(value))
     try:
         numbers = np.asarray(value)
         if numbers.ndim and numbers.dtype != object:
-            return (*about, checksum(numbers))
+            return (*about, *checksum(numbers))
     except (TypeError, ValueError):
         pass
     return (*about, repr(value))
 
 
-def checksum(numbers: np.ndarray) -> tuple[str, int, int]:
-    """Shape and type, CRC-32, and the sum of all words of 64 bits."""
+def checksum(numbers: np.ndarray) -> Marks:
+    """Of an array: shape and type, and its bytes, or of many of them the CRC-32 and the sum of all words of 64 bits."""
+    if numbers.nbytes <= _FEW:
+        return numbers.shape, numbers.dtype.char, numbers.tobytes()
     flat = np.ascontiguousarray(numbers).reshape(-1).view(np.uint8)
     whole = len(flat) // 8 * 8
-    words = flat[:whole].view(np.uint64)
-    total = int(words.sum(dtype=np.uint64)) if whole else 0
-    return f"{numbers.shape}{numbers.dtype.str}", zlib.crc32(flat.data), total
+    total = int(np.add.reduce(flat[:whole].view(np.uint64)))
+    return numbers.shape, numbers.dtype.char, zlib.crc32(flat.data), total

@@ -64,7 +64,7 @@ class ObjectFinder:
         return {rivals: (self._path[int(rows[0])], len(rows)) for rivals, rows in found.items()}
 
     def _code(self, levels: Levels, own: int) -> int:
-        known = (self._labels.choose(levels).name, merged(levels), own)
+        known = (self._labels.choose(levels).name, merged(levels), own, levels)
         return self._known.setdefault(known, len(self._known))
 
     def _note(self, levels: Levels, rows: Callable[[], np.ndarray]) -> None:

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from twinstage.sync.api.bindings import BindingSource
 from twinstage.sync.api.browse import BrowseSource
+from twinstage.sync.api.catalogue import CatalogueSource
 from twinstage.sync.api.datasets import DatasetSource
 from twinstage.sync.api.health import Health, HealthSource
 from twinstage.sync.api.history import HistorySource
@@ -63,6 +64,7 @@ class Sources:
     package: PackageSource | None = None
     playback: PlaybackSource | None = None
     past: PastSource | None = None
+    catalogue: CatalogueSource | None = None
 
 
 _NO = {
@@ -74,6 +76,7 @@ _NO = {
     "past": "this server keeps no history; `twinstage serve --history` makes one",
     "assets": "the contract of this twin names no asset records",
     "datasets": "this server shows no datasets; `twinstage serve --datasets` names their folder",
+    "catalogue": "this server has no libraries; `twinstage serve --library` names some",
     "preview": "this server tries no recipe; `twinstage synth preview` does",
     "alarms": "the contract of this twin has no alarms",
 }
@@ -106,6 +109,8 @@ def calls_of(sources: Sources, alarms: "AlarmSource | None" = None) -> dict[str,
         "listPastAlarms": _here(s.past, "alarms", "past"),
         **dataset_calls(s.datasets, s.browse),
         **preview_calls(None),
+        "listCatalogue": _away(Gate(most_waiting=100), s.catalogue, "search", "catalogue"),
+        "getCatalogueAsset": _here(s.catalogue, "describe", "catalogue"),
         "getPlayback": _here(s.playback, "get_playback", "playback", takes=0),
         "controlPlayback": _ordered(s.playback),
         **_alarm_calls(alarms),

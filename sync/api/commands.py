@@ -14,7 +14,8 @@ MOST_SHOWN = 1000
 Path = Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=r"^/")]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Id = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[\x21-\x7e]+$")]
-Kind = Literal["move", "set", "visibility", "variant", "clear", "bind", "unbind"]
+AssetName = Annotated[str, StringConstraints(min_length=1, max_length=500)]
+Kind = Literal["move", "set", "visibility", "variant", "clear", "bind", "unbind", "place", "remove"]
 Numbers = Annotated[tuple[float, ...], Field(max_length=7)]
 Code = Literal["conflict", "refused", "invalid", "forbidden"]
 
@@ -22,10 +23,12 @@ Code = Literal["conflict", "refused", "invalid", "forbidden"]
 class _Fields(Model):
     model_config = ConfigDict(allow_inf_nan=False)
     path: Path | None = Field(None, description="Of the prim.", examples=["/Cell/Table"])
-    position: Numbers | None = Field(None, description="x, y, z [m]; of `move`.")
-    rotation: Numbers | None = Field(None, description="w, x, y, z; of `move`.")
+    position: Numbers | None = Field(None, description="x, y, z [m]; of `move` and `place`.")
+    rotation: Numbers | None = Field(None, description="w, x, y, z; of `move` and `place`.")
     scale: Numbers | None = Field(None, description="Along x, y, z; of `move`.")
-    frame: Literal["parent", "world"] = Field("parent", description="What a pose is in; of `move`.")
+    frame: Literal["parent", "world"] = Field(
+        "parent", description="What a pose is in; of `move` and `place`."
+    )
     property: Name | None = Field(
         None, description="Name in USD; of `set` and `clear`.", examples=["inputs:intensity"]
     )
@@ -38,6 +41,14 @@ class _Fields(Model):
         None, description="Of a binding (docs/commands.md); of `unbind`, and of `bind` to change one."
     )
     binding: dict[str, Any] | None = Field(None, description="As in a bindings file; of `bind`.")
+    asset: AssetName | None = Field(
+        None, description="`LIBRARY/file`; of `place`.", examples=["starter/pump.usda"]
+    )
+    parent: Path | None = Field(
+        None, description="Prim below which it is placed, null: the default prim; of `place`."
+    )
+    name: Name | None = Field(None, description="Of the new prim, null: the asset's; of `place`.")
+    label: Name | None = Field(None, description="Semantic class of the new prim; of `place`.")
 
 
 class Edit(_Fields):
@@ -96,6 +107,10 @@ class Answer(Model):
     code: Code | None = None
     error: str | None = Field(default=None, description="One sentence; null where it was done.")
     current: Current | None = None
+    placed: tuple[str, ...] = Field(default=(), description="Prims that it placed.")
+    note: str | None = Field(
+        default=None, description="What was made up for: units and axes of an asset; null for nothing."
+    )
 
 
 class EditsAsk(Model):
@@ -180,7 +195,19 @@ OPERATIONS = (
         "The edits as a USD layer",
         media=("model/vnd.usda",),
         description="The twin's `ui` layer alone, for a designer to look at or to put above the stage. Poses are in the "
-        "ops that the stage has; `?who=true` says who edited each prim last, and when.",
+        "ops that the stage has; `?who=true` says who edited each prim last, and when. What was placed refers to "
+        "`./LIBRARY/file`.",
+    ),
+    Operation(
+        "getPlacedAssets",
+        "/api/v1/edits/assets.zip",
+        "Edits",
+        "The files of placed assets",
+        role="engineer",
+        media=("application/zip",),
+        errors=(404, 413),
+        description="All files that placed assets are made of, in the folders of their libraries; they belong beside the "
+        "layer.",
     ),
     Operation(
         "getBindingsFile",

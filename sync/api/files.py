@@ -11,6 +11,7 @@ from fastapi.responses import FileResponse, Response
 from twinstage.base.errors import UserError
 from twinstage.sync.api.browse import BrowseSource, FrameAsk, ShownAsk, ThumbnailAsk
 from twinstage.sync.api.calls import Gate, Sources
+from twinstage.sync.api.catalogue import CatalogueSource, CatalogueThumbnailAsk
 from twinstage.sync.api.datasets import IMAGE_TYPES, DatasetSource, ImageAsk
 from twinstage.sync.api.http import asked_of
 from twinstage.sync.api.openapi import document_text
@@ -54,6 +55,7 @@ def add_file_routes(app: FastAPI, sources: Sources) -> None:
         app.add_api_route(path, package, methods=["GET", "HEAD"])
     add_dataset_files(app, sources.datasets, sources.browse)
     add_preview_files(app, None)
+    add_catalogue_files(app, sources.catalogue)
 
 
 def add_dataset_files(app: FastAPI, datasets: DatasetSource | None, browse: BrowseSource | None) -> None:
@@ -113,6 +115,27 @@ def add_preview_files(app: FastAPI, preview: PreviewSource | None) -> None:
 
     route("getPreviewPicture", PreviewPictureAsk, "picture", "image/png")
     route("getPreviewRecipe", PreviewAsk, "text", "application/yaml")
+
+
+def add_catalogue_files(app: FastAPI, catalogue: CatalogueSource | None) -> None:
+    """Pictures of assets."""
+    doors = Gate(at_once=2, most_waiting=400)
+
+    async def thumbnail(request: Request) -> Response:
+        if catalogue is None:
+            raise Refused(404, "this server has no libraries; `twinstage serve --library` names some")
+        asked = asked_of(CatalogueThumbnailAsk, {}, request.query_params.multi_items())
+        try:
+            made = await doors.run(catalogue.thumbnail, asked)
+        except UserError as error:
+            raise Refused(404, str(error)) from None
+        kept = "private, max-age=31536000, immutable" if asked.v == made.version else "no-cache"
+        headers = {"ETag": f'"{made.tag}"', "Cache-Control": kept}
+        if _known(request, made.tag):
+            return Response(status_code=304, headers=headers)
+        return Response(made.data, media_type=made.kind, headers=headers)
+
+    app.add_api_route(BY_ID["getCatalogueThumbnail"].path, thumbnail, methods=["GET", "HEAD"])
 
 
 def add_document_routes(app: FastAPI) -> None:

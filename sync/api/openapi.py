@@ -35,6 +35,7 @@ _TAGS = {
     "Alarms": "In the words of ISA-18.2 (docs/alarms.md).",
     "Bindings": "What moves what.",
     "Asset records": "What a CMDB or ERP says.",
+    "Catalogue": "Assets that can be placed (docs/catalogue.md).",
     "Datasets": "Labelled training data that was made.",
     "Preview": "A recipe before a dataset is made of it.",
     "Edits": "What people change (docs/commands.md).",

@@ -20,6 +20,7 @@ MOST_BYTES = 16 << 20
 MEDIA = "application/vnd.twin.v1"
 REVISION = "twin-revision"
 UNTIL = "twin-until-ns"
+LIVE = "twin-live"
 
 
 class PastAsk(Model):
@@ -33,6 +34,11 @@ class PastAsk(Model):
         description="Ticks up to there, too, backwards where it is before `at`; by default that one moment.",
     )
     hz: float = Field(10.0, ge=1e-6, le=60, description="Ticks a second of the span, of the twin's time.")
+    viewer: str | None = Field(
+        None,
+        max_length=64,
+        description="Who asks, as it calls itself: its next question ends this one, with 409. By default nobody's does.",
+    )
 
 
 class PastAlarmsAsk(Model):
@@ -83,10 +89,11 @@ OPERATIONS = (
         "The scene as it was, as frames of the stream",
         asks=PastAsk,
         media=(MEDIA,),
-        errors=(404, 503),
+        errors=(404, 409, 503),
         description="Frames of docs/protocol.md, section 5, back to back: a keyframe of the moment, then, with `to`, a tick "
         f"each 1/`hz` s, on or back to there, at most {MOST_TICKS} and 16 MiB; `tick_ns` is its moment. Header `{REVISION}`: "
-        f"of the scene of the ids; `{UNTIL}`: the moment of the last tick. What no binding drives stands as it does now.",
+        f"of the scene of the ids; `{UNTIL}`: the moment of the last tick. What no binding drives stands as it does now. "
+        f"Header `{LIVE}`, of a relay that joins several twins: the paths of those that stay as they are now, for they have no history, as a JSON list.",
     ),
     Operation(
         "listPastAlarms",

@@ -31,7 +31,7 @@ from twinstage.sync.state import State
 from twinstage.sync.view import KINDS
 
 _PREFIX = re.compile(r"(/[A-Za-z_][A-Za-z0-9_]{0,63}){1,8}")
-_OF_PRIMS = ("resets", "type", "kind", "purpose", "label", "visible")
+_OF_PRIMS = ("resets", "type", "kind", "purpose", "label", "visible", "proxy")
 _UNIT = [1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0]
 
 
@@ -112,6 +112,7 @@ class _Joint:
             "purpose": ["default"] * count,
             "label": [[] for _ in groups],
             "visible": [True] * count,
+            "proxy": [False] * count,
             "local": _UNIT * count,
         }
         self._points: dict[str, list[Any]] = {name: [] for name in ("instancer", "id", "visible", "local")}
@@ -132,6 +133,7 @@ class _Joint:
     def add(self, prefix: str, part: Mapping[str, Any], rows: np.ndarray) -> Place:
         """One part's tables; `rows`: where its prims are in the whole."""
         nodes, points, lists = part["nodes"], part["points"], self._lists
+        nodes = {"proxy": [False] * len(nodes["path"])} | nodes  # older servers do not tell
         first_point, home = len(self._points["id"]), at_home(prefix, nodes["path"])
         above = "" if home else prefix
         new = (rows >= len(self._nodes["path"])) | np.isin(rows, list(self._plain))

@@ -22,6 +22,7 @@ from twinstage.sync.relay.join import Place, at_home, check_prefixes, join_docum
 from twinstage.sync.relay.link import Link, Through, whole
 from twinstage.sync.relay.mirror import blank, read_mirror
 from twinstage.sync.relay.orders import Orders
+from twinstage.sync.relay.past import JoinedPast, Twin
 from twinstage.sync.relay.whole import SERVES, Whole
 from twinstage.sync.tiers import Tier
 
@@ -93,8 +94,18 @@ class Joined:
         ]
         self.orders = Orders({part.prefix: part.link for part in self.parts})
         self.hub.take_command, self.hub.edits = self.orders.take_command, self.orders.edits
-        self.whole = Whole(self.orders.forwards, self.orders.here, self.orders.owner)
+        past = JoinedPast(self.hub, self._twins)
+        self.whole = Whole(self.orders.forwards, self.orders.here, self.orders.owner, past)
         self.hub.take_control = self.whole.take_control
+
+    def _twins(self) -> list[Twin]:
+        """Those whose scene is in the whole."""
+        forwards = self.orders.forwards
+        return [
+            Twin(part.prefix, part.place, part.link.hub, forwards[part.prefix])
+            for part in self.parts
+            if part.place is not None
+        ]
 
     def look_who_is_there(self) -> None:
         """What holds of the parts holds of the whole; several twins are away since the first of them is."""

@@ -83,9 +83,7 @@ class Orders:
         if named is not None and not (isinstance(named, str) and named in self._links):
             raise _Unclear(f"there is no twin {str(named)[:200]!r} here, only {', '.join(self._links)}")
         prefixes = {named} if named is not None else set()
-        if isinstance(asked.get("path"), str):
-            prefix, asked["path"] = self._owner(asked["path"])
-            prefixes.add(prefix)
+        asked |= self._named(asked, prefixes)
         edits = asked.get("edits")
         if isinstance(edits, list):
             asked["edits"] = list(self._edits(edits, prefixes))
@@ -117,12 +115,19 @@ class Orders:
 
     def _edits(self, edits: list[Any], prefixes: set[str]) -> Iterable[Any]:
         for edit in edits:
-            if isinstance(edit, dict) and isinstance(edit.get("path"), str):
-                prefix, path = self._owner(edit["path"])
+            yield {**edit, **self._named(edit, prefixes)} if isinstance(edit, dict) else edit
+
+    def _named(self, edit: Mapping[str, Any], prefixes: set[str]) -> dict[str, str]:
+        """The prims that a command names, as their twin calls them; its prefix goes to the others."""
+        found: dict[str, str] = {}
+        for name in ("path", "parent"):
+            if isinstance(edit.get(name), str):
+                if name == "parent" and edit[name] in self._links and edit[name] not in self.at_home:
+                    prefix, found[name] = edit[name], "/"  # all of that twin
+                else:
+                    prefix, found[name] = self._owner(edit[name])
                 prefixes.add(prefix)
-                yield {**edit, "path": path}
-            else:
-                yield edit
+        return found
 
     def _owner(self, path: str) -> tuple[str, str]:
         """The twin of a prim, and the prim's path there."""
@@ -152,6 +157,7 @@ class Orders:
         if not answer.ok and not answer.version and not self._links[prefix].hub.epoch:
             return self._numbered(answer)
         self._heard(prefix, answer.version)
+        answer.placed = [self.here(prefix, path) for path in answer.placed]
         if not answer.ok:
             answer.error = f"{prefix}: {answer.error}"
             if answer.current is not None:

@@ -7,20 +7,24 @@ controls, too, prims stand below it. What is of one twin alone and says no prim 
 import asyncio
 import json
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 
+from twinstage.base.errors import UserError
 from twinstage.sync.access.roles import Identity, caller
 from twinstage.sync.api.globs import id_matcher
 from twinstage.sync.api.operation import MOST_BYTES
 from twinstage.sync.relay.asking import Refusal
 from twinstage.sync.relay.bus import NoAnswer
 from twinstage.sync.relay.forward import AWAY, Forward, sorry
+from twinstage.sync.relay.past import JoinedPast
+from twinstage.telemetry.history.moments import iso_ns, moment_ns
 
-SERVES = ("prims", "values", "history", "alarms", "overlays")
+SERVES = ("prims", "values", "history", "past", "alarms", "overlays")
 """Parts of the interface that are passed on, where a twin has them."""
 _NAMES = ("signal", "alarm")
 _PATHS = ("path", "parent", "prim", "material")
@@ -40,9 +44,11 @@ class Whole:
         forwards: Mapping[str, Forward],
         here: Callable[[str, str], str],
         owner: Callable[[str], tuple[str, str] | None],
+        past: JoinedPast,
     ) -> None:
         self._forwards, self._here, self._owner = forwards, here, owner
         self._names = {prefix: prefix[1:].replace("/", ".") + "." for prefix in forwards}
+        self.past: JoinedPast = past
         self.overlays = 0
         """Version of the set of overlays: each change at any twin is one."""
 
@@ -52,6 +58,7 @@ class Whole:
             "/api/v1/values": self._values,
             "/api/v1/alarms": self._alarms,
             "/api/alarms": self._alarms,
+            "/api/v1/past/alarms": self._past_alarms,
             "/api/v1/alarms/journal": self._journal,
             "/api/alarms/journal": self._journal,
             "/api/v1/history": self._history,
@@ -64,6 +71,7 @@ class Whole:
             app.add_api_route(
                 path, _listed(path.replace("/api/alarms", "/api/v1/alarms"), call), methods=["GET"]
             )
+        app.add_api_route("/api/v1/past", self.past.ticks, methods=["GET"])
         app.add_api_route("/api/v1/prims", self._prims, methods=["GET"])
         for path, one in (
             ("/api/v1/prims/{path:path}", self._prim),
@@ -86,8 +94,24 @@ class Whole:
         first = next(iter(told.values()))
         return {"total": len(values), "next": None, "nowNs": first["nowNs"], "values": values}
 
+    async def _past_alarms(self, path: str, query: Query) -> Any:
+        """Before its history begins a twin has none; one that keeps no history has those of now."""
+        begun = await self.past.begun(caller())
+        first = min(begun.values(), default=0)
+        at = moment_ns(dict(query).get("at", "").replace(" ", "+"), first, where="at")
+        rest = _without(query, "at")
+        past = {prefix: [("at", iso_ns(at))] for prefix, start in begun.items() if start <= at}
+        now = [prefix for prefix in self._forwards if prefix not in begun]
+        told = await self._each(path, rest, past) if past else {}
+        if now:
+            with suppress(Refusal, NoAnswer, TimeoutError):  # they have none, or are away
+                told |= await self._each("/api/v1/alarms", rest, {prefix: [] for prefix in now})
+        return self._listing(told)
+
     async def _alarms(self, path: str, query: Query) -> Any:
-        told = await self._each(path, query)
+        return self._listing(await self._each(path, query))
+
+    def _listing(self, told: Mapping[str, Any]) -> Any:
         rows = [row for prefix, one in told.items() for row in self._called(prefix, one["alarms"], "id")]
         rows.sort(key=lambda row: _RANK.get(row["priority"], 9))
         modes = {one["mode"] for one in told.values()}
@@ -334,6 +358,8 @@ async def _answered(work: Any) -> Response:
         return JSONResponse({"error": sentence, "refused": error.refused}, status_code=409)
     except _NoTwin as error:
         return sorry(404, str(error))
+    except UserError as error:
+        return sorry(422, str(error))
     except Refusal as error:
         return sorry(error.status, str(error))
     except (TimeoutError, NoAnswer):

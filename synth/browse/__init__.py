@@ -2,8 +2,7 @@
 
     stored.py    records -> rows, by what is needed of them alone (touches files)
     columns.py   rows -> columns: frames, pictures, objects, draws
-    query.py     a line of text -> terms
-    find.py      terms and columns -> pictures, in an order
+    find.py      a query (`base.query`) and columns -> pictures, in an order
     facets.py    columns and what was found -> histograms and words
     classes.py   columns -> figures of each class
     remake.py    a recipe file -> what makes it the dataset's again (touches files)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from twinstage.base.errors import UserError, did_you_mean
+from twinstage.base.query import Term, parse, word_matcher
 from twinstage.synth.browse.columns import Columns, Draw
-from twinstage.synth.browse.query import Term, parse, word_matcher
 
 OBJECT_NUMBERS = ("occlusion", "truncation", "size", "pixels", "distance", "instance")
 OBJECT_WORDS = ("class", "path")

@@ -4,7 +4,6 @@ The model is `render.sensors.rgb`; here its numbers are drawn, one set for each 
 differs from camera to camera and frame to frame; the sensor's fixed pattern (`prnu`) does not.
 """
 
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
@@ -15,6 +14,7 @@ from pydantic import Field, ValidationError, model_validator
 from twinstage.base.errors import UserError
 from twinstage.render.sensors.base import View
 from twinstage.render.sensors.bayer import Mosaic
+from twinstage.render.sensors.jpeg import through_jpeg
 from twinstage.render.sensors.rgb import Rgb
 from twinstage.scene.columns import F4, U1
 from twinstage.scene.snapshot import Snapshot
@@ -121,14 +121,3 @@ class SensorRandomizer(Randomizer):
         gamma = 1.0 if self.gamma is None else min(max(draws.value("gamma", self.gamma), 0.1), 10.0)
         quality = None if self.jpeg is None else round(min(max(draws.value("jpeg", self.jpeg), 1), 100))
         return [Sensing(rgb, gamma, quality, self.name)]
-
-
-def through_jpeg(rgb: U1, quality: int) -> U1:
-    """The pixels u1[h, w, 3] after JPEG of that quality (libjpeg by way of Pillow: the same bytes for the same build)."""
-    from PIL import Image
-
-    buffer = io.BytesIO()
-    Image.fromarray(rgb).save(buffer, "JPEG", quality=quality)
-    buffer.seek(0)
-    with Image.open(buffer) as image:
-        return np.asarray(image.convert("RGB"))

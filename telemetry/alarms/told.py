@@ -7,6 +7,7 @@ from twinstage.telemetry.alarms.engine import Listed
 from twinstage.telemetry.alarms.records import AlarmRecord
 from twinstage.telemetry.alarms.spec import AlarmSpec
 from twinstage.telemetry.contract import Contract, utc
+from twinstage.telemetry.printed import with_unit
 
 _WORDS = {
     "raised": "raised",
@@ -50,7 +51,7 @@ class Teller:
             parts.append(spec.message)
         text = ": ".join(parts)
         if value is not None and (spec is None or spec.condition != "equals"):
-            text += f" ({value:.6g} {unit})" if unit else f" ({value:.6g})"
+            text += f" ({with_unit(f'{value:.6g}', unit)})"
         if record.by:
             text += f" by {record.by}"
         return f"{text}: {record.comment}" if record.comment else text

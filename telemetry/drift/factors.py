@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from twinstage.base.errors import UserError
+from twinstage.telemetry.printed import printed_unit
 from twinstage.telemetry.units import compile_unit, convert
 
 
@@ -18,12 +19,13 @@ class Change:
 
     @property
     def words(self) -> str:
-        """For people: `bar became [psi] (x 14.5038)`."""
+        """For people: `bar became psi (x 14.5038)`."""
         if not self.was:
             return f"values became {self.unit} times as large"
+        was, now = (printed_unit(unit) or unit for unit in (self.was, self.unit))
         if self.offset:
-            return f"{self.was} became {self.unit} (x {self.scale:.6g} {'+-'[self.offset < 0]} {abs(self.offset):.6g})"
-        return f"{self.was} became {self.unit} (x {self.scale:.6g})"
+            return f"{was} became {now} (x {self.scale:.6g} {'+-'[self.offset < 0]} {abs(self.offset):.6g})"
+        return f"{was} became {now} (x {self.scale:.6g})"
 
 
 COMMON = (

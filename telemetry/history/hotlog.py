@@ -218,6 +218,14 @@ class LogReader:
         sql = f"SELECT id, session, crc, blob FROM entries WHERE {inside} ORDER BY id"
         yield from self._logged(sql, (first_ns, last_ns, after))
 
+    def blobs(
+        self, first_ns: int, last_ns: int, after: int, upto: int
+    ) -> Iterator[tuple[int, int, int, bytes]]:
+        """The same up to a number, undecoded and unchecked: number, session, CRC-32, blob."""
+        inside = "count > 0 AND last_ns >= ? AND first_ns <= ? AND id > ? AND id <= ?"
+        sql = f"SELECT id, session, crc, blob FROM entries WHERE {inside} ORDER BY id"
+        yield from self._db.execute(sql, (first_ns, last_ns, after, upto))
+
     def readings(self, after: int, most: int, upto: int = 1 << 62) -> Iterator[Logged]:
         """Entries with readings after a number and up to another, in order, until they hold `most` readings."""
         sql = "SELECT id, session, crc, blob, count FROM entries WHERE count > 0 AND id > ? AND id <= ? ORDER BY id"

@@ -75,7 +75,7 @@ class Playback(Ingest):
         self._ahead: EventColumns = NOTHING
         self._ahead_ns = start_ns
         self._window_ns = FIRST_WINDOW_NS
-        self._boundaries = [time for time in history.log.begun_again() if time > start_ns]
+        self._boundaries = [time for time in history.begun_again() if time > start_ns]
         names = list(contract.sources)
         self._names = names
         self._source_of = np.array([names.index(signal.source) for signal in contract.signals], np.int64)
@@ -177,5 +177,5 @@ def boundary_before(history: History, at_ns: int) -> int:
     """The latest moment up to `at_ns` at which a replay began again, else that of the first reading: whoever keeps
     state of their own across readings (attached parts, counters) is told everything from there on."""
     span = history.span()
-    begun = [time for time in history.log.begun_again() if time <= at_ns]
+    begun = [time for time in history.begun_again() if time <= at_ns]
     return max(begun, default=span[0] if span is not None else at_ns)

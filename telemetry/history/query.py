@@ -26,34 +26,19 @@ from twinstage.telemetry.history.changed import changed_state
 from twinstage.telemetry.history.derived import derived_rows, with_inputs
 from twinstage.telemetry.history.hotlog import DATABASE, LogReader, Session
 from twinstage.telemetry.history.rename import Renumbering
-from twinstage.telemetry.history.rows import columns_of, rows_of, schema, table_of
+from twinstage.telemetry.history.rows import rows_of, schema, table_of
 from twinstage.telemetry.history.snapshots import bytes_snapshot, state_of
+from twinstage.telemetry.history.taken import FIRST, LAST, renumberings, taken_hot, taken_parts
 from twinstage.telemetry.journal import Arrived
 from twinstage.telemetry.state import StateTable
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-FIRST, LAST = -(1 << 62), 1 << 62
-"""Before and after everything."""
-
 MOST_INPUTS = 5_000_000
 """Readings of which derived signals are computed at once."""
 
 _ROWS = "source, signal, event_ns, ingest_ns, sequence, value, whole, text, vector, quality, history_only"
-_STATE = [
-    "source",
-    "signal",
-    "event_ns",
-    "sequence",
-    "arrival",
-    "value",
-    "whole",
-    "text",
-    "vector",
-    "quality",
-    "history_only",
-]
 _NUMBER = "coalesce(value, CAST(whole AS DOUBLE))"
 _BAD = 0x80000000
 
@@ -105,6 +90,10 @@ class History:
     def span(self) -> tuple[int, int] | None:
         """First and last event time [ns]; None where there are no readings."""
         return self.log.span()
+
+    def begun_again(self) -> list[int]:
+        """Event times at which replays began again, rising [ns]."""
+        return self.log.begun_again()
 
     def contract(self) -> Contract:
         """The contract of the newest run. Raises UserError where there was none."""
@@ -212,16 +201,20 @@ class History:
 
     def _from_snapshot(self, contract: Contract, at_ns: int) -> tuple[StateTable, dict[str, int]]:
         """A state before a moment, and by source up to where its readings are in it."""
-        known = {session.contract: session for session in self.log.sessions().values()}
-        useful = [name for name, session in known.items() if self._covers(session, contract)]
-        found = self.log.snapshot({contract.hash, *useful}, at_ns)
+        found = self.log.snapshot(self._serving(contract), at_ns)
         if found is None:
             return StateTable(contract), {}
         name, snapshot = found[0], bytes_snapshot(found[1])
         if name == contract.hash:
             return state_of(snapshot, contract), snapshot.marks
+        known = {session.contract: session for session in self.log.sessions().values()}
         past = state_of(snapshot, Contract.model_validate_json(known[name].text))
         return changed_state(past, contract, Renumbering(known[name], contract)), snapshot.marks
+
+    def _serving(self, contract: Contract) -> tuple[str, ...]:
+        """Hashes of the contracts whose snapshots serve it."""
+        sessions = self.log.sessions().values()
+        return tuple({contract.hash, *(one.contract for one in sessions if self._covers(one, contract))})
 
     def _covers(self, session: Session, contract: Contract) -> bool:
         """Whether the states of an older contract have all that is known of today's signals: one that it lacks, no other
@@ -239,51 +232,12 @@ class History:
         """What moved the state, by source from a moment on (it included) up to another, in the order of `advance`."""
         kinds = kinds_of([signal.type for signal in contract.quantities])
         with self.log.one_view():
-            sessions = self.log.sessions()
-            renumber = {k: Renumbering(session, contract) for k, session in sessions.items()}
+            renumber = renumberings(self.log, contract)
             found = [
-                *self._taken_hot(renumber, since, last_ns),
-                *self._taken_parts(sessions, renumber, since, last_ns),
+                *taken_hot(self.log, renumber, since, last_ns),
+                *taken_parts(self.log, renumber, since, last_ns),
             ]
         return joined(found, kinds).in_order()
-
-    def _taken_hot(
-        self, renumber: dict[int, Renumbering], since: dict[str, int], last_ns: int
-    ) -> Iterator[EventColumns]:
-        first = min(since.values(), default=FIRST)
-        for logged in self.log.overlapping(first, last_ns, archived_upto(self.log)):
-            entry = logged.entry
-            if isinstance(entry, Arrived) and len(entry.taken) and entry.source in since:
-                time = entry.taken.event_ns
-                inside = (time >= since[entry.source]) & (time <= last_ns)
-                if inside.any():
-                    yield renumber[logged.session].columns(entry.taken.take(inside))
-
-    def _taken_parts(
-        self,
-        sessions: dict[int, Session],
-        renumber: dict[int, Renumbering],
-        since: dict[str, int],
-        last_ns: int,
-    ) -> Iterator[EventColumns]:
-        import pyarrow.parquet as pq
-
-        store = store_of(self.log)
-        for part in parts_of(self.log):
-            named = {name: since[name] for name in part.sources if name in since}
-            if part.first_ns > last_ns or not any(part.last_ns >= mark for mark in named.values()):
-                continue
-            with store.open(part.name) as file:
-                table = pq.read_table(file, columns=_STATE, use_threads=False)
-            time = table["event_ns"].to_numpy()
-            source = table["source"].combine_chunks()
-            source = source.chunk(0) if hasattr(source, "chunk") else source
-            mark = np.array([named.get(name, LAST) for name in source.dictionary.to_pylist()], np.int64)
-            inside = (time >= mark[source.indices.to_numpy()]) & (time <= last_ns)
-            inside &= ~table["history_only"].to_numpy()
-            if inside.any():
-                chosen = table.take(np.flatnonzero(inside)) if not inside.all() else table
-                yield renumber[part.session].columns(columns_of(chosen, sessions[part.session]))
 
     # inside
 

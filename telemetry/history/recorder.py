@@ -41,7 +41,9 @@ tells what followed the last one again, some 12,000 entries or a million reading
 
 SNAPSHOT_READINGS = 50_000
 SNAPSHOT_NS = 300 * NS
-"""A snapshot is due after so many readings, or so much event time."""
+SNAPSHOT_ENTRIES = 4_000
+"""A snapshot is due after so many readings, or so much event time, or so many entries (and as many as there are signals): a
+seek reads what came since the one before."""
 
 
 class Recorder:
@@ -61,6 +63,8 @@ class Recorder:
         self._writer, self._archiver = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
         self._since = 0
         self._snapshot_ns = ingest.watermark_ns
+        self._snapshot_told = 0
+        self._many_entries = max(SNAPSHOT_ENTRIES, len(ingest.contract.signals))
         self._snapshots: list[tuple[int, bytes]] = []
         self._checkpoint_told = (
             -recovered.retold
@@ -71,7 +75,9 @@ class Recorder:
         """After each `advance`, with what it returned: take a snapshot where one is due; it is written later."""
         self._since += applied
         moved = self.ingest.watermark_ns - self._snapshot_ns
-        if self._since and (self._since >= SNAPSHOT_READINGS or moved >= SNAPSHOT_NS):
+        entries = self.journal.told - self._snapshot_told
+        many = self._since >= SNAPSHOT_READINGS or entries >= self._many_entries
+        if self._since and (many or moved >= SNAPSHOT_NS):
             self.snapshot()
 
     def snapshot(self) -> None:
@@ -80,6 +86,7 @@ class Recorder:
         if taken.marks:
             self._snapshots.append((taken.at_ns, snapshot_bytes(taken)))
             self._since, self._snapshot_ns = 0, self.ingest.watermark_ns
+            self._snapshot_told = self.journal.told
 
     async def run(self, stop: asyncio.Event, *, on_failure: Callable[[str], None] | None = None) -> None:
         """Commit, keep checkpoints and compact until `stop` is set. A disk that refuses is told and tried again."""

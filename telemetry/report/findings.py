@@ -13,6 +13,7 @@ from twinstage.telemetry.columns import F8, I8
 from twinstage.telemetry.contract import SignalSpec
 from twinstage.telemetry.gaps import LEAST, Gap, gaps, period_of
 from twinstage.telemetry.lines import readable
+from twinstage.telemetry.printed import printed_unit, with_unit
 from twinstage.telemetry.quarantine import QuarantineRecord
 from twinstage.telemetry.report.outliers import outliers
 from twinstage.telemetry.report.series import Series
@@ -143,9 +144,15 @@ def _other_unit(one: Series, values: F8, what: str) -> Iterator[Finding]:
     if guess is not None:
         yield Finding(
             "unit.mixed", "error", one.id,
-            f"{guess[1]} of {len(values)} {what} of {one.id} would fit, were they written in {guess[0]} instead of {one.unit}",
+            f"{guess[1]} of {len(values)} {what} of {one.id} would fit, were they written in {_named(guess[0])} "
+            f"instead of {_named(one.unit)}",
             "find who writes them; where rows say their unit, name that column as the reader's `unit`",
         )  # fmt: skip
+
+
+def _named(unit: str) -> str:
+    """A unit that has to have a name."""
+    return printed_unit(unit) or "plain numbers"
 
 
 def _outliers(one: Series) -> Iterator[Finding]:
@@ -162,7 +169,7 @@ def _outliers(one: Series) -> Iterator[Finding]:
         yield Finding(
             "outlier", "warning", one.id,
             f"{one.id}{part} has {count(len(at), 'value')} that stand{'s' if len(at) == 1 else ''} alone, such as "
-            f"{values[worst]:.6g} {one.unit} at {moment(int(one.time_ns[worst]))}",
+            f"{with_unit(f'{values[worst]:.6g}', one.unit)} at {moment(int(one.time_ns[worst]))}",
         )  # fmt: skip
 
 
@@ -178,7 +185,7 @@ def _header(spec: SignalSpec, header: Mapping[str, str]) -> Iterator[Finding]:
         ):
             yield Finding(
                 "unit.header", "error", spec.id,
-                f"{spec.id} is read in {spec.unit}, and the file says {unit} of its column {name!r}",
+                f"{spec.id} is read in {_named(spec.unit)}, and the file says {_named(unit)} of its column {name!r}",
                 f"write `unit: {unit!r}`, if the file is right",
             )  # fmt: skip
     if spec.type == "f64" and "unit" not in spec.model_fields_set and not any(stated):

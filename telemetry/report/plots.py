@@ -7,6 +7,7 @@ import numpy as np
 
 from twinstage.telemetry.columns import F8, FIRST_BAD, I8, U4
 from twinstage.telemetry.gaps import Gap
+from twinstage.telemetry.printed import with_unit
 from twinstage.telemetry.report.series import Series
 
 WIDTH, HEIGHT = 860, 110
@@ -42,8 +43,7 @@ def plot(
     parts += _doubtful(along, one.quality)
     for k, place in marks[:MOST_MARKS]:
         parts.append(f'<circle cx="{along[place]:.1f}" cy="{up[place, k]:.1f}" r="3.5"/>')
-    unit = f" {one.unit}" if one.unit not in ("", "1") else ""
-    axis = f"<div class='axis'><span>{high:.5g}{escape(unit)}</span><span>{low:.5g}</span></div>"
+    axis = f"<div class='axis'><span>{escape(with_unit(f'{high:.5g}', one.unit))}</span><span>{low:.5g}</span></div>"
     frame = f'viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" role="img"'
     return f'<div class="plot">{axis}<svg {frame}>{"".join(parts)}</svg></div>'
 

@@ -83,7 +83,7 @@ def test_raised_acknowledged_killed_and_still_acknowledged(
         subprocess.run(["sleep", "0.1"], check=True)
     line = ask("list")
     assert line.startswith("motor.hot\thigh\tunacknowledged\t")
-    assert line.endswith("\t85.5 Cel\tabove 80.0\tToo [bold]hot\n"), "what a contract says is no markup"
+    assert line.endswith("\t85.5 °C\tabove 80.0\tToo [bold]hot\n"), "what a contract says is no markup"
     assert ask("acknowledge", "motor.hot", "--by", "anna", "--comment", "mine") == "motor.hot: acknowledged\n"
     assert "nothing to acknowledge" in ask("acknowledge", "motor.hot", code=2)
     assert "did you mean 'motor.hot'" in ask("acknowledge", "motor.hat", code=2)

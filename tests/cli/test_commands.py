@@ -23,6 +23,7 @@ COMMANDS = [
     ["synth", "report"],
     ["synth", "schema"],
     ["assets", "check"],
+    ["assets", "coverage"],
     ["assets", "label"],
     ["assets", "upgrade-labels"],
 ]

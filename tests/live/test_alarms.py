@@ -86,7 +86,7 @@ def test_raised_shown_listed_and_acknowledged(make: Make) -> None:
     heard = notices(twin)
     say(twin, 0, motor=20, door=100)
     say(twin, 1, motor=85, door=100)
-    assert heard == [("error", "high alarm motor/hot raised: Too hot (85 Cel)")]
+    assert heard == [("error", "high alarm motor/hot raised: Too hot (85 °C)")]
 
     async def work(client: httpx.AsyncClient) -> None:
         (alarm,) = (await client.get("/api/alarms")).json()["alarms"]

@@ -75,7 +75,7 @@ def test_values_alarms_prims_and_history_are_those_of_all(twins: list[LiveTwin],
                 assert answer.status_code == status, answer.text
                 return answer.json()
 
-            assert relay.hub.serves == ("prims", "values", "history", "alarms", "overlays")
+            assert relay.hub.serves == ("prims", "values", "history", "past", "alarms", "overlays")
             values = {row["id"]: row["value"] for row in (await get("/api/v1/values", limit=1000))["values"]}
             assert values["P.One.agv1.x"] == pytest.approx(1.0) and values["P.Two.agv2.x"] == 8
             assert len(values) == 10

@@ -1,6 +1,9 @@
 """The scene as it was, for one viewer: what `/api/v1/past` says of a moment is what the running twin told then."""
 
 import asyncio
+import json
+import random
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,11 +13,18 @@ import httpx
 import numpy as np
 import pytest
 from api_twin import START, make_twin, say
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+import twinstage.live.api.past as past_module
 from twinstage.base.clock import NS
+from twinstage.live.api.past import PastDesk
+from twinstage.live.api.past_plan import SETTLED_NS, PastPlan
 from twinstage.live.server import make_app
 from twinstage.live.twin import LiveTwin
 from twinstage.sync import codec
+from twinstage.sync.api.operation import Refused
+from twinstage.sync.api.past import PastAsk
 from twinstage.sync.messages import CHANNELS
 from twinstage.sync.model import SceneModel
 from twinstage.sync.scene_json import scene_document
@@ -183,12 +193,128 @@ def test_things_that_were_gripped(tmp_path: Path) -> None:
     twin.let_go()
 
 
+def frames(desk: PastDesk, at_ns: int, to_ns: int | None = None) -> bytes:
+    to = None if to_ns is None else iso_ns(to_ns)
+    return asyncio.run(desk.ticks(PastAsk(at=iso_ns(at_ns), to=to))).data
+
+
+@settings(deadline=None, max_examples=5)
+@given(seed=st.integers(0, 10**6))
+def test_a_seek_answers_the_same_bytes_wherever_one_comes_from(
+    tmp_path_factory: pytest.TempPathFactory, seed: int
+) -> None:
+    """Scrubbing while the twin goes on, with and without what a seek before has found; a reading that was on its way for long
+    changes a moment that was looked at already."""
+    rng = random.Random(seed)
+    twin = grip_twin(tmp_path_factory.mktemp("past"), lateness=1.5)
+    desk = PastDesk(twin, twin.recorder.folder) if twin.recorder else None
+    assert desk is not None
+    for k in range(2, 60):
+        say(twin, k / 10, x=rng.random() * 900, grip=rng.random() < 0.4)
+        if rng.random() < 0.3:
+            late = {
+                "t": START + round((k / 10 - 1.2 * rng.random()) * NS),
+                "x": 5000,
+                "grip": rng.random() < 0.5,
+            }
+            assert twin.ingest is not None
+            twin.ingest.offer("plc", f"{json.dumps(late)}\n".encode(), twin.clock.now_ns())
+        if rng.random() < 0.25:
+            commit(twin)
+            if rng.random() < 0.4:
+                desk.go_on()
+            at = START + round((k / 10 - rng.choice([0, 0.3, 2, 5]) * rng.random()) * NS)
+            at = max(at, START + NS // 2)
+            to = at + rng.choice([-1, 1]) * 300_000_000 if rng.random() < 0.3 and at > START + NS else None
+            once = PastDesk(twin, desk.folder)
+            assert frames(desk, at, to) == frames(once, at, to), (k, at)
+            once.close()
+    twin.let_go()
+    desk.close()
+
+
+def test_only_the_newest_question_of_a_viewer_is_worked_on(twin: LiveTwin) -> None:
+    """While one is answered, a viewer asks for three more moments: two of them are not looked for."""
+    assert twin.recorder is not None
+    desk = PastDesk(twin, twin.recorder.folder)
+    begun, go = threading.Event(), threading.Event()
+    looked = []
+
+    def slow(now: Any, plain: Any = desk._looked) -> Any:
+        looked.append(now)
+        begun.set()
+        assert go.wait(10)
+        return plain(now)
+
+    desk._looked = slow  # type: ignore[method-assign]
+
+    async def main() -> list[Any]:
+        ask = lambda at, viewer="me": asyncio.create_task(desk.ticks(PastAsk(at=at, viewer=viewer)))  # noqa: E731
+        asked = [ask("0.1")]
+        while not begun.is_set():
+            await asyncio.sleep(0.01)
+        for question in (("0.2",), ("0.3",), ("0.4",), ("0.5", "you")):
+            asked.append(ask(*question))
+            await asyncio.sleep(0.01)
+        go.set()
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    answers = asyncio.run(main())
+    assert [isinstance(one, Refused) and one.status == 409 for one in answers] == [
+        True,
+        True,
+        True,
+        False,
+        False,
+    ]
+    assert [one.until_ns - START for one in answers[3:]] == [4 * NS // 10, 5 * NS // 10]
+    assert len(looked) == 3, "the second and the third were not begun"
+    desk.close()
+
+
+def test_a_twin_goes_through_its_history_while_somebody_looks(tmp_path: Path) -> None:
+    twin = grip_twin(tmp_path)
+    for k in range(1, 200):
+        say(twin, k / 10, x=k, grip=k % 4 < 2)
+    commit(twin)
+    assert twin.recorder is not None
+    desk = PastDesk(twin, twin.recorder.folder)
+    told = []
+    walked = PastPlan._walked
+
+    async def main() -> None:
+        stop = asyncio.Event()
+        keeping = asyncio.create_task(desk.keep_up(stop))
+        await asyncio.sleep(0.2)
+        assert desk.gone_ns is None, "nobody looks"
+        twin.hub.connect(lambda: None, now_ns=0)
+        for _ in range(100):
+            await asyncio.sleep(0.05)
+            if desk.gone_ns == START + round(19.9 * NS) - SETTLED_NS:
+                break
+        stop.set()
+        keeping.cancel()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(past_module, "KEEP_UP_S", 0.02)
+        asyncio.run(main())
+        assert desk.gone_ns == START + round(19.9 * NS) - SETTLED_NS
+        patch.setattr(
+            PastPlan, "_walked", lambda self, history, at: told.append(at) or walked(self, history, at)
+        )
+        frames(desk, START + 12 * NS)
+    kept = [moment for moment, _ in desk._now().plan._kept]
+    assert told and max(kept) > START + 14 * NS, "the way was kept"
+    twin.let_go()
+    desk.close()
+
+
 def world(twin: LiveTwin) -> tuple[float, ...]:
     node = twin.snapshot.prims.index_of["/Part"]
     return tuple(twin.hub.local(node)[:3, 3].tolist())
 
 
-def grip_twin(folder: Path) -> LiveTwin:
+def grip_twin(folder: Path, lateness: float = 0) -> LiveTwin:
     from twinstage.base.clock import ManualClock
     from twinstage.live.twin import TwinFiles, open_twin
 
@@ -200,7 +326,8 @@ def grip_twin(folder: Path) -> LiveTwin:
         '    uniform token[] xformOpOrder = ["xformOp:translate"]\n}\n'
     )
     (folder / "contract.yaml").write_text(
-        'contract: 1\nsources:\n  plc: {uri: "memory:plc", lateness: 0, reader: {format: jsonl, time: {field: t, unit: ns}}}\n'
+        f'contract: 1\nsources:\n  plc: {{uri: "memory:plc", lateness: {lateness}, '
+        "reader: {format: jsonl, time: {field: t, unit: ns}}}\n"
         "signals:\n  - {id: hand.x, source: plc, field: x, unit: mm}\n"
         "  - {id: hand.grip, source: plc, field: grip, type: bool}\n"
     )

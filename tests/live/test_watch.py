@@ -66,12 +66,21 @@ def test_a_saved_point_reaches_the_scene_and_nothing_else_is_read(cell: Watched,
     before = {one.hash: one for one in cell.live.snapshot.prototypes}
     done = cell.saved(lambda: replace_file(folder / "cell.usda", CELL.replace("(1, 1, 0)", "(1, 1, 0.5)")))
     assert [1.0, 1.0, 0.5] in cell.points("/Cell/Cart/Plate")
-    assert done["changed"] == {"shapes": 1, "images": 0, "materials": 0, "added": 0, "removed": 0}
+    nothing = {"images": 0, "materials": 0, "added": 0, "removed": 0, "moved": 0}
+    assert done["changed"] == {"shapes": 1, **nothing}
     assert done["files"] == ["cell.usda"]
     after = {one.hash: one for one in cell.live.snapshot.prototypes}
     same = before.keys() & after.keys()
     assert len(same) == len(before) - 1
     assert all(after[one] is before[one] for one in same), "what stayed was sent again"
+
+
+def test_what_only_moved_is_counted(cell: Watched, folder: Path) -> None:
+    there = '(0, 2, 0)\n        uniform token[] xformOpOrder = ["xformOp:translate"]'
+    moved = CELL.replace("double size = 1", f"double size = 1\n        double3 xformOp:translate = {there}")
+    assert moved != CELL
+    done = cell.saved(lambda: replace_file(folder / "cell.usda", moved))
+    assert done["changed"]["moved"] == 1 and sum(done["changed"].values()) == 1
 
 
 def test_the_stage_itself_is_another_one_with_its_own_file_names(cell: Watched, folder: Path) -> None:

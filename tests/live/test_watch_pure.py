@@ -18,7 +18,8 @@ def test_a_change_is_due_once_nothing_changed_for_a_moment() -> None:
     assert not settling.look({"a": (1, 8, 2)}, 1.03), "it is growing"
     assert not settling.look({"a": (1, 8, 2)}, 1.03 + SETTLE_S / 2)
     assert settling.look({"a": (1, 8, 2)}, 1.03 + SETTLE_S)
-    assert settling.first == 1.0
+    assert settling.first == 1.0 and settling.pending
+    assert settling.left(1.03) == pytest.approx(SETTLE_S) and settling.left(9.0) == 0
     settling.taken({"a": (1, 8, 2)})
     assert not settling.look({"a": (1, 8, 2)}, 2.0)
 

@@ -121,7 +121,20 @@ def tutorial(root: Path, tmp_path: Path) -> Iterator[Tutorial]:
 
 def test_the_designers_page_from_stl_to_review(tutorial: Tutorial) -> None:
     kinds = [kind for kind, _ in tutorial.blocks]
-    assert kinds == ["sh", "sh", "sh background", "sh", "sh", "python", "sh", "sh", "sh", "sh"]
+    assert kinds == [
+        "sh",
+        "sh",
+        "sh background",
+        "sh",
+        "sh",
+        "python",
+        "sh",
+        "sh",
+        "sh",
+        "python",
+        "sh",
+        "sh",
+    ]
     tutorial.run(0)
     assert (tutorial.folder / "bracket" / "bracket.usda").exists()
     tutorial.run(1)
@@ -150,7 +163,15 @@ def test_the_designers_page_from_stl_to_review(tutorial: Tutorial) -> None:
         ">         double3 xformOp:translate = (0.12, -0.06, 0)",
     ]
     tutorial.run(8)
-    tutorial.run(9)
+    assert tutorial.run(9).startswith("/Hall/Pallet")
+    handed = tutorial.run(10)
+    page = re.search(r"```\n(    def Xform \"Pallet\".*?)```", tutorial_text(tutorial), re.S)
+    assert page is not None and page[1].strip() in handed
+    assert (
+        "pallet.usda" in handed.splitlines()
+        and (tutorial.folder / "handed" / "starter" / "textures").is_dir()
+    )
+    tutorial.run(11)
     for name in ("reviewed.usda", "hall.usdz", "flat.usda"):
         assert plainly(tutorial.folder / name) == [[0.12, -0.06, 0.0], "invisible"], name
 

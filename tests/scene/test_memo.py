@@ -148,3 +148,32 @@ def test_real_stages_are_read_the_same(shared: Path) -> None:
         same(with_memo(opened, memo, set()), plain, stage.name)
         tried += 1
     assert tried >= 4
+
+
+def test_a_layer_that_says_nothing_of_shapes_above_them_leaves_them_alone(tmp_path: Path) -> None:
+    """As where a small layer of looks over a large crate is saved: nothing of the crate is even looked at."""
+    from pxr import Sdf
+
+    (tmp_path / "hall.usda").write_text(TEXT)
+    crate = Sdf.Layer.FindOrOpen(str(tmp_path / "hall.usda"))  # open all the time
+    root, above = tmp_path / "site.usda", "subLayers = [@hall.usda@]\n    metersPerUnit = 1\n"
+    look = '#usda 1.0\n(\n    %s)\nover "Hall"\n{\n%s    over "Looks"\n    {\n        float shine = %d\n    }\n}\n'
+    memo = ShapeMemo()
+
+    def reading(primvar: str, shine: int) -> tuple[int, int]:
+        root.write_text(look % (above, primvar, shine))
+        opened = open_stage(root, probe=False)
+        opened.stage.GetRootLayer().Reload(True)
+        same_layers = {name for name in layers(opened) if name.endswith("hall.usda")}
+        found = with_memo(opened, memo, same_layers)
+        counts = memo.read, memo.compared
+        same(found, read_snapshot(opened))
+        return counts
+
+    inherited = '    texCoord2f[] primvars:st = [(0.1, 0.2)] (interpolation = "constant")\n'
+    assert reading("", 1) == (3, 3)
+    assert reading("", 2) == (0, 0)
+    assert reading(inherited, 2) == (3, 3), "a primvar that all inherit is another now"
+    assert reading(inherited, 3) == (0, 3), "a layer that hands one down is looked at"
+    assert reading("", 3) == (3, 3), "it is gone again"
+    assert crate

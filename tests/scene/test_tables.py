@@ -80,18 +80,21 @@ def test_frames_share_and_replace() -> None:
         plain.full[0] = 0
 
 
+LEVELS = ((("class", ("box",)),), (("class", ("thing",)), ("color", ("red",))))
+
+
 def test_objects_come_back_as_they_went_in() -> None:
     rows = [
-        SceneObject(0, "/A", -1, "box", ("box", "thing"), 1),
+        SceneObject(0, "/A", -1, "box", ("box", "thing"), 1, LEVELS),
         SceneObject(1, "/B", 7, "", (), 0),
         SceneObject(1, "/B", 9, "thing", ("box", "thing"), 2),
     ]
     table = ObjectTable.of(rows, ("/A", "/B"))
     assert list(table) == rows and table[-1] == rows[2] and table == tuple(rows)
     assert table.label_set.values == (
-        ("box", ("box", "thing"), 1),
-        ("", (), 0),
-        ("thing", ("box", "thing"), 2),
+        ("box", ("box", "thing"), 1, LEVELS),
+        ("", (), 0, ()),
+        ("thing", ("box", "thing"), 2, ()),
     )
     assert table.point_id.tolist() == [-1, 7, 9]
 

@@ -14,6 +14,7 @@ import pytest
 
 from twinstage.scene.read import read_snapshot
 from twinstage.scene.stage import open_stage
+from twinstage.sync.assets import AssetStore
 from twinstage.sync.hub import Hub
 from twinstage.sync.scene_columns import scene_columns
 from twinstage.sync.scene_json import scene_bytes, scene_document
@@ -86,6 +87,32 @@ def test_columns_say_what_the_json_says(root: Path, tmp_path: Path) -> None:
         assert (
             decoded(data) == document == msgspec.json.decode(msgspec.json.encode(scene_document(hub.scene)))
         )
+
+
+def test_a_document_says_the_same_with_what_an_earlier_one_knew(root: Path) -> None:
+    workcell = next((root / "assets/library/workcell").glob("workcell.usd*"))
+    scene = Hub(read_snapshot(open_stage(workcell)), epoch="e").scene
+    known: dict[str, dict[str, object]] = {}
+    assert scene_bytes(scene, known) == scene_bytes(scene) == scene_bytes(scene, known)
+    assert scene_columns(scene, known) == scene_columns(scene)
+    assert set(known) == {one.hash for one in scene.snapshot.prototypes}
+    next(iter(known.values()))["triangles"] = -1
+    assert scene_bytes(scene, known) != scene_bytes(scene), "what is known is used"
+
+
+def test_a_store_knows_shapes_of_its_present_scene_alone(root: Path, tmp_path: Path) -> None:
+    workcell = next((root / "assets/library/workcell").glob("workcell.usd*"))
+    hub = Hub(read_snapshot(open_stage(workcell)), epoch="e")
+    store = AssetStore(hub)
+    store.columns()
+    first = dict(store._rows)
+    assert len(first) > 2
+    hub.replace_scene(hub.scene.snapshot)
+    store.scene()
+    assert all(store._rows[digest] is row for digest, row in first.items())
+    hub.replace_scene(read_snapshot(open_stage(parts(tmp_path, 10))))
+    assert decoded(store.columns().data) == json.loads(scene_bytes(hub.scene))
+    assert len(store._rows) == 2
 
 
 def test_they_are_given_to_those_who_accept_them(tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ def test_a_header_that_contradicts_the_contract(tmp_path: Path) -> None:
     rows = [f"{START + k},{20 + k % 7}" for k in range(20)]
     signals = '  - {id: a, source: s, field: "T [degF]", unit: Cel}\n'
     said = found(done(tmp_path, rows, signals, header="time,T [degF]"))
-    assert said["unit.header"] == "a is read in Cel, and the file says [degF] of its column 'T [degF]'"
+    assert said["unit.header"] == "a is read in °C, and the file says °F of its column 'T [degF]'"
     assert "unit.header" not in found(
         done(tmp_path, rows, signals.replace("Cel", '"[degF]"'), header="time,T [degF]")
     )
@@ -114,7 +114,7 @@ signals:
     (tmp_path / "x.csv").write_text(rows)
     one = ingest_files(contract, tmp_path, now_ns=2 * START * 10**9)
     assert one.counters["s"]["received"] == one.counters["s"]["applied"] == 40
-    assert found(one) == {"unit.header": "a is read in bar, and the file says [psi] of its column 'a'"}
+    assert found(one) == {"unit.header": "a is read in bar, and the file says psi of its column 'a'"}
     split = Ingest(contract)  # in single bytes, and a second time from its start
     for _ in range(2):
         for k in range(len(rows)):

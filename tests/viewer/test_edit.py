@@ -434,5 +434,24 @@ def test_who_may_only_look_reads_why(
         assert page.locator(".bind-form select").first.is_disabled()
         open_tab(page, "edits")
         assert page.locator(".edit-head .button").first.is_disabled()
+        page.keyboard.press("Shift+U")
+        page.click(".asset")
+        until(
+            page, "/role engineer; yours is viewer/.test(document.querySelector('.asset-reason').innerText)"
+        )
+        assert page.locator(".asset-place").is_disabled()
+        tile = page.locator(".asset").first.bounding_box()
+        page.mouse.move(tile["x"] + 20, tile["y"] + 20)
+        page.mouse.down()
+        page.mouse.move(tile["x"] + 60, tile["y"] - 60, steps=3)
+        page.wait_for_timeout(200)
+        assert not page.locator(".asset-carry").is_visible()  # nothing is carried away
+        page.mouse.up()
+        open_tab(page, "labels")
+        assert "need the role engineer; yours is viewer" in page.locator(".labels-why").inner_text()
+        assert (
+            page.locator(".labels-apply").is_disabled()
+            and page.get_by_label("Label", exact=True).is_disabled()
+        )
     finally:
         context.close()

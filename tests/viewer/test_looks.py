@@ -81,6 +81,11 @@ def _states(page: Any) -> list[tuple[str, Callable[[], None], Callable[[], None]
         press_in_picture("Space")
         page.wait_for_selector("#past-strip:visible")
 
+    def catalogue() -> None:
+        press("Shift+U")
+        page.click(".asset")
+        page.wait_for_selector(".asset-facts dd .asset-term")
+
     return [
         ("scene", lambda: None, lambda: None),
         ("selection", lambda: page.evaluate("twinstage.select('/Cell/Belt/Motor')"), lambda: None),
@@ -92,6 +97,7 @@ def _states(page: Any) -> list[tuple[str, Callable[[], None], Callable[[], None]
         ("palette", palette, lambda: press("Escape")),
         ("keys", lambda: press("?"), lambda: press("Escape")),
         ("layouts", layouts, lambda: press("Escape")),
+        ("catalogue", catalogue, lambda: None),
         ("link", lambda: page.click("#link"), lambda: press("Escape")),
         ("charts", charts, lambda: None),
         *[

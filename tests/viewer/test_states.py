@@ -41,15 +41,59 @@ def test_a_scene_that_cannot_be_had_is_told_and_had_again(
 ) -> None:
     context = browser.new_context(viewport={"width": 640, "height": 400})
     page = context.new_page()
-    page.route("**/api/**scene*", lambda route: route.fulfill(status=500, body='{"error": "damaged"}'))
+    page.route(
+        "**/api/**scene*", lambda route: route.fulfill(status=500, body='{"error": "cell.usda is damaged"}')
+    )
     page.goto(live.url)
-    assert "The scene cannot be shown" in _card(page, until, "broken")
+    text = _card(page, until, "broken")
+    assert (
+        "The scene cannot be shown" in text and "Cell.usda is damaged." in text
+    )  # the server's own sentence
     assert page.inner_text("#stage-name") == "no scene"  # and not "connecting"
     page.unroute("**/api/**scene*")
     until(page, "!document.querySelector('#card [type=button]').hidden")
     page.evaluate("document.querySelector('#card button').click()")
     until(page, "twinstage.ready && document.querySelector('#card').hidden", 30)
     assert page.inner_text("#stage-name") == "cell.usda"
+    context.close()
+
+
+def test_what_goes_wrong_at_the_server_is_told_in_the_page(
+    browser: Any,
+    serve_stage: Callable[[Path], Any],
+    until: Callable[..., Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from twinstage.base.errors import UserError
+    from twinstage.sync.assets import AssetStore
+    from twinstage.sync.shell import ViewerFiles
+
+    (tmp_path / "hall.usda").write_text('#usda 1.0\ndef Cube "Box"\n{\n}\n')
+    url = serve_stage(tmp_path / "hall.usda").url
+    context = browser.new_context(viewport={"width": 640, "height": 400})
+    page = context.new_page()
+
+    def fails_with(error: Exception) -> Callable[..., Any]:
+        def fail(*_: Any, **__: Any) -> Any:
+            raise error
+
+        return fail
+
+    bad = "hall.usda: /Box has a size of nan <b>; give it a number"
+    monkeypatch.setattr(AssetStore, "columns", fails_with(UserError(bad)))
+    page.goto(url)
+    assert "Hall.usda: /Box has a size of nan <b>; give it a number." in _card(page, until, "broken")
+    monkeypatch.setattr(AssetStore, "columns", fails_with(ValueError("secret of the machine")))
+    page.goto(url)
+    text = _card(page, until, "broken")
+    assert "GET /api/scene failed by a defect of Twinstage (ValueError)" in text and "log" in text
+    assert "secret" not in text
+    # Where the page itself cannot be had, the browser shows the sentence, too.
+    monkeypatch.setattr(ViewerFiles, "file_response", fails_with(UserError(bad)))
+    answer = page.goto(url)
+    assert answer.status == 500 and page.inner_text("h1") == "This page cannot be shown"
+    assert page.inner_text("p") == "Hall.usda: /Box has a size of nan <b>; give it a number."
     context.close()
 
 

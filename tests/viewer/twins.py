@@ -213,7 +213,9 @@ class LiveServer:
             *self._options,
         ]
         log = (self.folder / "serve.log").open("a")
-        self._child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
+        # What it keeps for the next time is none of the user's.
+        kept = {**os.environ, "XDG_CACHE_HOME": str(self.folder / "cache")}
+        self._child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=kept)
         log.close()
         assert self._child.stdout is not None
         for line in self._child.stdout:

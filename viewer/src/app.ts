@@ -137,7 +137,8 @@ export class App {
     const first = this.scene === null;
     const following = this.viewport.rig.following?.path;
     const { lean, isComplete } = this.viewport;
-    const stage = new StageView(scene, this.geometry, this.textures, () => this.stageChanged(), lean, !isComplete);
+    const before = this.viewport.stage;
+    const stage = new StageView(scene, this.geometry, this.textures, () => this.stageChanged(), lean, !isComplete, before);
     this.scene = scene;
     this.player = new Player(scene, stage, this.time, this.link.session.mirror);
     this.viewport.setStage(stage, !first);

@@ -33,6 +33,8 @@ test("a command goes out with its fields, and its answer comes back as an effect
       undo: 2,
       redo: 0,
       kept: true,
+      note: "",
+      placed: [],
       code: null,
       error: null,
       current: null,

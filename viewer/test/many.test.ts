@@ -156,7 +156,7 @@ function packed(): ArrayBuffer {
       prim: { column: "constant", n: 2, value: 0 },
       point: { column: "range", n: 2, from: 7 },
       set: { column: "constant", n: 2, value: 0 },
-      sets: [{ class: "box", labels: ["box"] }],
+      sets: [{ class: "box", labels: ["box"], levels: [{ class: ["box"] }] }],
     },
     prototypes: [],
   });
@@ -181,7 +181,7 @@ test("a scene in columns is read like one in JSON", () => {
   assert.deepEqual([...local], [1, 0, 0, 2.5, 0, 1, 0, 4, 0, 0, 1, 0, 0, 0, 0, 1]);
   assert.deepEqual([...scene.instances.drawable], [1, 0, 1]);
   const objects = [...scene.json.objects];
-  assert.deepEqual(objects[1], { id: 2, prim: 0, path: "/P", point: 8, class: "box", labels: ["box"] });
+  assert.deepEqual(objects[1], { id: 2, prim: 0, path: "/P", point: 8, class: "box", labels: ["box"], levels: [{ class: ["box"] }] });
   assert.equal(scene.json.objects.find((object) => object.point === 8)?.id, 2);
 });
 

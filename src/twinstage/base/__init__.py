@@ -1,1 +1,1 @@
-"""The ground floor: errors, the plug-in registry, unit and clock protocols. Standard library only."""
+"""The ground floor: errors, the plug-in registry, unit and clock protocols, the query language. Standard library only."""

@@ -191,7 +191,9 @@ def _state(alarm: dict[str, Any]) -> str:
 
 
 def _value(item: dict[str, Any]) -> str:
-    return "" if item["value"] is None else f"{item['value']:.6g} {item['unit']}".rstrip()
+    from twinstage.telemetry.printed import with_unit
+
+    return "" if item["value"] is None else with_unit(f"{item['value']:.6g}", item["unit"])
 
 
 def _limit(alarm: dict[str, Any]) -> str:

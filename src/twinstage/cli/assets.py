@@ -8,8 +8,10 @@ import typer
 
 from twinstage.base.errors import UserError
 from twinstage.cli.assets_check import check
+from twinstage.cli.assets_coverage import coverage
 from twinstage.cli.assets_import import import_
 from twinstage.cli.assets_search import search
+from twinstage.cli.assets_thumbnails import thumbnails
 from twinstage.cli.common import AssetRoots, Json, print_json
 
 Out = Annotated[
@@ -29,7 +31,9 @@ app.command("import")(import_)
 
 
 app.command()(check)
+app.command()(coverage)
 app.command(context_settings={"ignore_unknown_options": True})(search)  # `-tag:old` is a term
+app.command()(thumbnails)
 
 
 @app.command("upgrade-labels")

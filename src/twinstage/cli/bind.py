@@ -171,9 +171,11 @@ def _write(text: str, out: Path | None, done: str) -> None:
 
 
 def _line(e: "Effect", moments: int) -> str:
+    from twinstage.telemetry.printed import with_unit
+
     parts = []
     if e.low is not None and e.high is not None:
-        parts.append(f"{e.low:.4g} to {e.high:.4g}{f' {e.unit}' if e.unit else ''}")
+        parts.append(f"{e.low:.4g} to {with_unit(f'{e.high:.4g}', e.unit)}")
     if e.moved_m > 1e-6:
         parts.append(f"moved {e.moved_m:.3g} m")
     if e.turned_deg > 1e-6:

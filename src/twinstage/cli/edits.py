@@ -77,12 +77,25 @@ def export(
     who: Annotated[
         bool, typer.Option("--who", help="Say in the layer who edited each prim last, and when.")
     ] = False,
+    library: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--library",
+            help="Where a library of placed assets lies here; by default it is beside the layer. Give it once for each.",
+            show_default=False,
+        ),
+    ] = None,
+    copy_assets: Annotated[
+        bool,
+        typer.Option("--copy-assets", help="Copy the files of placed assets beside the layer, too."),
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
     server: Server = HERE,
     token_file: TokenFile = None,
     ca_file: CaFile = None,
 ) -> None:
     """Write the edits as a small USD layer that a designer can review, and the bindings as a file."""
+    from twinstage.live.edit_files import layer_for, unpack_assets
     from twinstage.live.remote import fetch
 
     wanted = [
@@ -100,8 +113,23 @@ def export(
             raise UserError(f"{path} must end in {ending}")
         if path.exists() and not force:
             raise UserError(f"{path} is already there; --force replaces it")
-    for path, _, route in wanted:
-        data = fetch(server, route, None, caller(token_file, ca_file))
+    if copy_assets and (out is None or library):
+        raise UserError("--copy-assets copies beside the layer: give --out, and no --library")
+    who_asks = caller(token_file, ca_file)
+    fetched = [(path, fetch(server, route, None, who_asks)) for path, _, route in wanted]
+    if out is not None:
+        layer = fetched[0][1].decode()
+        if copy_assets and "references = @./" in layer:
+            zipped = fetch(server, "/api/v1/edits/assets.zip", None, who_asks)
+            made = unpack_assets(zipped, out.absolute().parent, force=force)
+            print(f"{len(made)} files of placed assets beside it")
+        layer, lost = layer_for(layer, out, library or ())
+        fetched[0] = out, layer.encode()
+        for asset in lost:
+            print(
+                f"note: {asset} is not there; put its library beside {out.name}, or give --library or --copy-assets"
+            )
+    for path, data in fetched:
         try:
             path.write_bytes(data)
         except OSError as error:

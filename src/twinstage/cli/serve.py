@@ -49,6 +49,15 @@ def serve(
     host: Host = "127.0.0.1",
     port: Port = 8000,
     asset_root: AssetRoots = None,
+    library: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--library",
+            help="A folder of USD assets that may be placed in the scene, by its name; give it once for each. "
+            "The bundled set is there as `starter`.",
+            show_default=False,
+        ),
+    ] = None,
     variant: Variants = None,
     only: Annotated[
         list[str] | None,
@@ -233,6 +242,7 @@ def serve(
         notify=notify,
         clear_edits=clear_edits,
         only=tuple(only or ()),
+        libraries=tuple(library or ()),
     )
     serve_twin(
         files,

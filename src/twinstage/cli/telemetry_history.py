@@ -73,7 +73,8 @@ def history(
     [bold]... --at 2026-11-24T09:14:00Z --known-at 2026-11-24T09:15:00Z[/bold] prints what was known at 09:15 of 09:14.
     """
     from twinstage.telemetry.history.moments import moment_ns
-    from twinstage.telemetry.history.query import FIRST, LAST, History
+    from twinstage.telemetry.history.query import History
+    from twinstage.telemetry.history.taken import FIRST, LAST
 
     spanned = {"--from": from_, "--to": to, "--buckets": buckets}
     for flag, given in spanned.items() if at is not None else ():
@@ -147,6 +148,8 @@ def _summary(opened: "History", folder: Path, json_: bool) -> None:
             }
         )
         return
+    from twinstage.telemetry.printed import printed_unit
+
     print(
         f"{folder}: {total} readings of {len(rows)} signals, {counted(runs, 'run')}, {iso_ns(span[0])} to {iso_ns(span[1])}"
     )
@@ -156,12 +159,12 @@ def _summary(opened: "History", folder: Path, json_: bool) -> None:
     width = max(len(name) for name in (*(row["signal"] for row in rows), *opened.derived()))
     for row in rows:
         late = f", {row['late']} late" if row["late"] else ""
-        unit, kind = known[row["signal"]].unit, known[row["signal"]].type
+        unit, kind = printed_unit(known[row["signal"]].unit), known[row["signal"]].type
         print(
             f"{row['signal']:{width}}  {kind:6} {unit:6} {row['count']} readings{late}, last {iso_ns(row['last_ns'])}"
         )
     for name, one in opened.derived().items():
-        print(f"{name:{width}}  {one.type:6} {one.unit:6} derived: computed when asked for")
+        print(f"{name:{width}}  {one.type:6} {printed_unit(one.unit):6} derived: computed when asked for")
 
 
 def counted(number: int, word: str) -> str:
@@ -201,6 +204,7 @@ def _plain(row: dict[str, Any]) -> dict[str, Any]:
 def _line(row: dict[str, Any], units: dict[str, str], words: dict[str, dict[int, str]]) -> str:
     from twinstage.base.quality import level
     from twinstage.telemetry.history.moments import iso_ns
+    from twinstage.telemetry.printed import with_unit
 
     quality = "" if "quality" not in row else level(row["quality"])
     if "start_ns" in row:
@@ -213,8 +217,7 @@ def _line(row: dict[str, Any], units: dict[str, str], words: dict[str, dict[int,
         value = words.get(row["signal"], {}).get(value, value)
     late = "  late" if row["history_only"] else ""
     unit = units.get(row["signal"], "")
-    shown = f"{value} {unit}" if unit not in ("", "1") else f"{value}"
-    return f"{iso_ns(row['event_ns'])}  {row['signal']}  {shown}  {quality}{late}"
+    return f"{iso_ns(row['event_ns'])}  {row['signal']}  {with_unit(str(value), unit)}  {quality}{late}"
 
 
 def _write(table: "pa.Table", out: Path) -> None:

@@ -56,7 +56,7 @@ def examine_twin(files: TwinFiles, *, isolated: bool = True, budget: Budget | No
     try:
         from twinstage.live.checks.stage import examine_stage
 
-        found += examine_stage(files.stage, files.asset_roots, isolated=isolated)
+        found += examine_stage(files.stage, files.roots, isolated=isolated)
         opened = _open(files, isolated)
         _examine(files, opened, report, found, budget)
     except UserError as error:

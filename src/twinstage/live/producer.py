@@ -35,8 +35,10 @@ if TYPE_CHECKING:
 class Twin:
     """A stage that can be served and moved. Also a context manager, which closes the server."""
 
-    def __init__(self, live: LiveTwin) -> None:
+    def __init__(self, live: LiveTwin, files: TwinFiles | None = None) -> None:
+        """`files`: what it was opened from, for `serve(watch=True)`."""
         self.live = live
+        self._files = files
         self._server: ServerThread | None = None
         self._recording: tuple[Beside, concurrent.futures.Future[None]] | None = None
 
@@ -53,17 +55,27 @@ class Twin:
         return self._server.url
 
     def serve(
-        self, *, host: str = "127.0.0.1", port: int = 8000, access: "AccessChoices | None" = None
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 8000,
+        access: "AccessChoices | None" = None,
+        watch: bool | float = False,
     ) -> str:
         """Start the server and return its address; port 0 takes a free one.
 
-        `access`: tokens and certificate, which every address but this machine's own needs (docs/access.md). UserError if
-        the port is in use, or that is missing.
+        `access`: tokens and certificate, which every address but this machine's own needs (docs/access.md). `watch`: follow
+        what is saved, as `twinstage serve --watch` does (docs/designers.md); a number says how often to look [s].
+        UserError if the port is in use, or what `access` needs is missing.
         """
-        from twinstage.live.server import ServerThread
+        from twinstage.live.server import ServerThread, watch_files
 
         if self._server is not None:
             raise UserError(f"this twin is already served at {self._server.url}")
+        if watch is not False and self.live.watch is None:
+            if self._files is None:
+                raise UserError("this twin was not opened from files that could be watched")
+            watch_files(self.live, self._files, 0.0 if watch is True else float(watch), open_already=True)
         self._server = ServerThread(self.live, host=host, port=port, access=access)
         self._server.start()
         return self._server.url
@@ -286,4 +298,4 @@ def open(
         contract=Path(contract) if contract else None,
         asset_roots=tuple(Path(root) for root in asset_roots),
     )
-    return Twin(open_twin(files, clock=SystemClock(), seed=seed))
+    return Twin(open_twin(files, clock=SystemClock(), seed=seed), files)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from twinstage.base.clock import SystemClock
-from twinstage.base.errors import TwinstageError
+from twinstage.base.errors import TwinstageError, UserError
 from twinstage.live.metrics import metrics_page, quality_counts
 from twinstage.live.twin import LiveTwin, TwinFiles, open_twin
 from twinstage.observe import configure_logging
@@ -144,13 +144,26 @@ def open_watched(files: TwinFiles, watch: float | None, **choices: Any) -> LiveT
     """As `open_twin`; with `watch` (see `serve_twin`) the twin follows its files once it runs."""
     if watch is None:
         return open_twin(files, **choices)
-    from twinstage.live.watch.desk import StageWatch
     from twinstage.scene.generation import keep_bytes
 
     keep_bytes()
     live = open_twin(files, **choices)
-    live.watch = StageWatch(live, files, watch or None)
+    watch_files(live, files, watch)
     return live
+
+
+def watch_files(live: LiveTwin, files: TwinFiles, watch: float, *, open_already: bool = False) -> None:
+    """Let a twin follow its files once it runs; `watch`: seconds between two looks, 0 for the usual.
+
+    `open_already`: its layers may not hold their files' bytes, so it is opened anew at first. UserError for what is no pace.
+    """
+    from twinstage.live.watch.desk import StageWatch
+    from twinstage.scene.generation import keep_bytes
+
+    if not 0 <= watch <= 3600:
+        raise UserError(f"watch says how often to look, in seconds up to 3600, got {watch:g}")
+    keep_bytes()
+    live.watch = StageWatch(live, files, watch or None, anew=open_already)
 
 
 def serve_live(

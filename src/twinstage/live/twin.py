@@ -18,6 +18,7 @@ from twinstage.base.clock import Clock
 from twinstage.base.errors import UserError
 from twinstage.base.finding import Finding
 from twinstage.live.edits import ProducerEdits
+from twinstage.live.library import AssetLibrary, open_library
 from twinstage.live.past import ValueClock, go_to, open_past
 from twinstage.live.ui.ui import Ui
 from twinstage.live.unwritten import Unwritten
@@ -29,6 +30,7 @@ from twinstage.sync.codec import snap_pose
 
 if TYPE_CHECKING:
     from twinstage.live.alarms import AlarmDesk
+    from twinstage.live.api.past import PastDesk
     from twinstage.live.commands.desk import EditDesk
     from twinstage.live.watch.desk import StageWatch
     from twinstage.scene.bindings import Bindings
@@ -52,7 +54,8 @@ class TwinFiles:
     `history`: the folder in which everything that happens is kept; `past`: one from which it is told again, instead of by
     the contract's sources, from the moment `past_from` on (text as a user gives it, or ns).
     `notify`: the file that says whom to tell of alarms. `clear_edits`: take away what people edited in earlier runs. `only`:
-    prims that are composed with all below them, and whose bindings count; () for all."""
+    prims that are composed with all below them, and whose bindings count; () for all. `libraries`: folders of assets that may
+    be placed, beside the bundled set."""
 
     stage: Path
     bindings: Path | None = None
@@ -67,6 +70,12 @@ class TwinFiles:
     notify: Path | None = None
     clear_edits: bool = False
     only: tuple[str, ...] = ()
+    libraries: tuple[Path, ...] = ()
+
+    @property
+    def roots(self) -> tuple[Path, ...]:
+        """Folders that the stage may reach besides its own: the asset roots, and the libraries, for what is placed."""
+        return (*self.asset_roots, *open_library(self.libraries).folders)
 
 
 class LiveTwin:
@@ -90,11 +99,16 @@ class LiveTwin:
         alarms: "AlarmDesk | None" = None,
         recorder: "Recorder | None" = None,
         bindings: "Bindings | None" = None,
+        library: AssetLibrary | None = None,
     ) -> None:
         self.opened = opened
         self.bindings = bindings
+        self.library = library or open_library()
+        """What may be placed."""
         self.desk: EditDesk | None = None
         """Keeps the edits of people, where they may make some."""
+        self.past: PastDesk | None = None
+        """Answers what was, where there is a history and a server that is asked."""
         self.watch: StageWatch | None = None
         """Follows what designers save, where that is wanted."""
         self.sources: dict[str, SourceStatus] = {}
@@ -259,6 +273,8 @@ class LiveTwin:
         if self.recorder is not None:
             tell = lambda text: self.hub.notice("error", text)  # noqa: E731
             tasks.append(asyncio.create_task(self.recorder.run(stop, on_failure=tell)))
+        if self.past is not None:
+            tasks.append(asyncio.create_task(self.past.keep_up(stop)))
         try:
             await asyncio.gather(*tasks)
         finally:
@@ -272,6 +288,8 @@ class LiveTwin:
     def let_go(self) -> None:
         """Close journals and history; what was told is safe then."""
         self.ui.callbacks.close()
+        if self.past is not None:
+            self.past.close()
         if self.alarms is not None:
             self.alarms.close()
         if self.desk is not None:
@@ -323,9 +341,7 @@ def open_files(files: TwinFiles, *, probe: bool = True) -> "OpenedStage":
 
     if files.only:
         check_paths(files.only)
-    opened = open_stage(
-        files.stage, asset_roots=files.asset_roots, population=files.only or None, probe=probe
-    )
+    opened = open_stage(files.stage, asset_roots=files.roots, population=files.only or None, probe=probe)
     check_roots(files.only, opened)
     return choose_variants(opened, dict(files.variants))
 
@@ -407,6 +423,7 @@ def open_twin(
         alarms=alarms,
         recorder=recorder,
         bindings=None if wiring is None else wiring.bindings,
+        library=open_library(files.libraries),
     )
     from twinstage.live.commands.desk import open_edits
 

@@ -14,6 +14,7 @@ from PIL import Image
 from twinstage.render.camera import look_at_matrix
 from twinstage.render.capture import Camera
 from twinstage.render.labels import label_pass
+from twinstage.render.sensors.jpeg import through_jpeg
 from twinstage.scene.edits import ImageFile
 from twinstage.scene.snapshot import Snapshot, Texture
 from twinstage.synth.draws import Draws
@@ -27,7 +28,7 @@ from twinstage.synth.randomizers.background import (
     looked_up,
 )
 from twinstage.synth.randomizers.fog import Fog, FogRandomizer
-from twinstage.synth.randomizers.sensor import Sensing, SensorRandomizer, through_jpeg
+from twinstage.synth.randomizers.sensor import Sensing, SensorRandomizer
 from twinstage.synth.recipe import Recipe
 
 W, H = 16, 12

@@ -35,6 +35,9 @@ export class Appearance {
   private readonly painter: Int32Array;
   /** 2 greyed, 1 faded, 0 neither; the worst of a node and its ancestors. */
   private readonly doubt: Uint8Array;
+  /** What paints every node in place of all else; see `setMode`. */
+  private mode: ((node: number) => Tint) | null = null;
+  private repaint = false;
   private dirty = false;
   private readonly restyled = new Set<number>();
   /** Nodes whose look the last `update` changed. */
@@ -78,6 +81,13 @@ export class Appearance {
     for (const [node, tint] of values) if (!sameTint(before.get(node), tint)) this.restyled.add(node);
     for (const node of before.keys()) if (!values.has(node)) this.restyled.add(node);
     this.dirty ||= this.restyled.size > 0;
+  }
+
+  /** Paints every node so, whatever colours, values and doubts say; null: they count again. Call it again where the paint changes. */
+  setMode(paint: ((node: number) => Tint) | null): void {
+    if (paint === null && this.mode === null) return;
+    this.mode = paint;
+    this.repaint = this.dirty = true;
   }
 
   /** Nodes whose data is bad, and those whose data is stale. */
@@ -125,17 +135,19 @@ export class Appearance {
       const own = this.greyed.has(i) ? 2 : this.faded.has(i) ? 1 : 0;
       const doubt = p >= 0 ? Math.max(own, this.doubt[p]) : own;
       const same = this.sameAside(i) && hidden === this.hidden[i] && painter === this.painter[i] && doubt === this.doubt[i];
-      if (same && !this.restyled.has(painter)) continue;
+      if (same && !this.repaint && !this.restyled.has(painter)) continue;
       [this.hidden[i], this.painter[i], this.doubt[i]] = [hidden, painter, doubt];
       changed.push(i);
     }
     this.restyled.clear();
+    this.repaint = false;
     this.asideBefore = this.aside;
     this.changed = changed;
     return true;
   }
 
   tint(node: number): Tint {
+    if (this.mode) return this.mode(node);
     if (this.doubt[node] === 2) return GREY_TINT;
     const style = this.values.get(this.painter[node]) ?? this.styles.get(this.painter[node]);
     if (this.doubt[node] === 0) return style ?? NO_TINT;

@@ -9,6 +9,7 @@ const NAMES: Readonly<Record<string, string>> = {
   ...{ count: "Objects in a picture", camera: "Camera", split: "Split", stage: "Stage", rejected: "Rejected", rule: "Rejected by" },
   attempts: "Attempts",
 };
+const OPEN = ["class", "occlusion", "truncation", "size", "count", "camera", "split", "rejected", "rule"];
 const [WIDTH, HEIGHT] = [232, 44];
 
 export class FacetsPanel {
@@ -17,10 +18,15 @@ export class FacetsPanel {
   readonly element = h("div", { class: "facets" }, this.search, this.list);
   private facets: readonly Facet[] = [];
   private query = "";
-  private readonly open = new Set(["class", "occlusion", "truncation", "size", "count", "camera", "split", "rejected", "rule"]);
+  private readonly open: Set<string>;
 
-  /** `change`: the query is to be that now. */
-  constructor(private readonly change: (query: string) => void) {
+  /** `change`: the query is to be that now. `names`: of fields, for people; `open`: those that stand open at first. */
+  constructor(
+    private readonly change: (query: string) => void,
+    private readonly names: Readonly<Record<string, string>> = NAMES,
+    open: readonly string[] = OPEN,
+  ) {
+    this.open = new Set(open);
     this.search.addEventListener("input", () => this.draw());
   }
 
@@ -34,7 +40,7 @@ export class FacetsPanel {
 
   private draw(): void {
     const wanted = this.search.value.trim().toLowerCase();
-    const shown = this.facets.filter(({ id }) => `${id} ${NAMES[id] ?? ""}`.toLowerCase().includes(wanted));
+    const shown = this.facets.filter(({ id }) => `${id} ${this.names[id] ?? ""}`.toLowerCase().includes(wanted));
     const drawn = shown.filter(({ about }) => about === "draws");
     const rest = shown.filter(({ about }) => about !== "draws");
     const heading = drawn.length ? [h("h3", { class: "facets-heading" }, "What was drawn")] : [];
@@ -46,7 +52,7 @@ export class FacetsPanel {
     const details = h("details", { class: "facet", "data-facet": facet.id });
     details.open = active || searched || this.open.has(facet.id);
     details.addEventListener("toggle", () => (details.open ? this.open.add(facet.id) : this.open.delete(facet.id)));
-    const clear = h("button", { type: "button", class: "facet-clear", "data-key": `clear ${facet.id}`, title: `Take the filter ${NAMES[facet.id] ?? facet.id} away` }, "clear");
+    const clear = h("button", { type: "button", class: "facet-clear", "data-key": `clear ${facet.id}`, title: `Take the filter ${this.names[facet.id] ?? facet.id} away` }, "clear");
     clear.hidden = !active;
     clear.addEventListener("click", (event) => {
       event.preventDefault();
@@ -54,7 +60,7 @@ export class FacetsPanel {
     });
     const found = facet.words.length ? facet.words.reduce((sum, { found }) => sum + found, 0) : facet.found.reduce((sum, n) => sum + n, 0);
     const note = h("span", { class: "facet-count", title: `${facet.about} that were found` }, found.toLocaleString("en"));
-    const name = h("span", { class: "facet-name", title: facet.id }, NAMES[facet.id] ?? facet.id);
+    const name = h("span", { class: "facet-name", title: facet.id }, this.names[facet.id] ?? facet.id);
     details.append(h("summary", { "data-key": `facet ${facet.id}` }, name, note), clear);
     details.append(facet.words.length || !facet.all.length ? this.words(facet) : this.numbers(facet));
     return details;
@@ -63,7 +69,7 @@ export class FacetsPanel {
   private words(facet: Facet): HTMLElement {
     const asked = wordsOf(this.query, facet.id);
     const most = Math.max(1, ...facet.words.map(({ all }) => all));
-    const list = h("div", { class: "facet-words", role: "group", "aria-label": NAMES[facet.id] ?? facet.id });
+    const list = h("div", { class: "facet-words", role: "group", "aria-label": this.names[facet.id] ?? facet.id });
     for (const { word, all, found } of facet.words) {
       const on = asked.includes(word.toLowerCase());
       const bar = svg("svg", { class: "facet-bar", viewBox: "0 0 100 4", preserveAspectRatio: "none", "aria-hidden": "true" });
@@ -88,7 +94,7 @@ export class FacetsPanel {
     const range = rangeOf(this.query, facet.id);
     const most = Math.max(1, ...facet.all);
     const plot = svg("svg", { class: "facet-plot", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img" });
-    plot.setAttribute("aria-label", `${NAMES[facet.id] ?? facet.id}: ${short(facet.low)} to ${short(facet.high)}`);
+    plot.setAttribute("aria-label", `${this.names[facet.id] ?? facet.id}: ${short(facet.low)} to ${short(facet.high)}`);
     const step = WIDTH / facet.all.length;
     // The square root lets rare values be seen beside frequent ones.
     const tall = (n: number): number => HEIGHT * Math.sqrt(n / most);
@@ -143,7 +149,7 @@ export class FacetsPanel {
     const asked = range?.[side];
     const input = h("input", {
       ...{ type: "text", inputmode: "decimal", class: "facet-end", placeholder: short(whole), "data-key": `end ${facet.id} ${side}` },
-      "aria-label": `${NAMES[facet.id] ?? facet.id}, ${side === 0 ? "least" : "greatest"}`,
+      "aria-label": `${this.names[facet.id] ?? facet.id}, ${side === 0 ? "least" : "greatest"}`,
     });
     if (asked !== undefined && Number.isFinite(asked)) input.value = short(asked);
     input.addEventListener("change", () => {

@@ -67,7 +67,7 @@ export interface FoundPictures {
 
 export interface Facet {
   readonly id: string;
-  readonly about: "objects" | "pictures" | "frames" | "draws";
+  readonly about: "objects" | "pictures" | "frames" | "draws" | "assets";
   readonly low: number;
   readonly high: number;
   readonly all: readonly number[];

@@ -99,6 +99,8 @@ const NOTHING: Answer = {
   code: "forbidden",
   error: null,
   current: null,
+  placed: [],
+  note: "",
 };
 
 const desks = new WeakMap<Workbench, EditDesk>();

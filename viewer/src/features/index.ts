@@ -5,12 +5,14 @@ import { cameras } from "./cameras/index.ts";
 import { charts } from "./charts/index.ts";
 import { log } from "./log/index.ts";
 import { palette } from "./palette/index.ts";
+import { catalogue } from "./catalogue/index.ts";
 import { datasets } from "./datasets/index.ts";
 import { edit } from "./edit/index.ts";
 import { properties } from "./properties/index.ts";
 import { share } from "./share/index.ts";
 import { table } from "./table/index.ts";
 import { theme } from "./theme/index.ts";
+import { labels } from "./labels/index.ts";
 import { layers } from "./layers/index.ts";
 import { measure } from "./measure/index.ts";
 import { navigate } from "./navigate/index.ts";
@@ -46,7 +48,9 @@ export const FEATURES: readonly Feature[] = [
   values,
   log,
   datasets,
+  catalogue,
   layers,
+  labels,
   fades,
   overlays,
   watch,

@@ -86,7 +86,7 @@ class LinkPanel {
       ["Can", session.caps.join(", ") || "–"],
       ["Role", session.role || "–"],
       ["Connections", formatCount(link.attempts)],
-      ["Compared", digests.checked === 0 ? "not yet" : digests.wrong === 0 ? `${digests.checked} times, all equal` : `${digests.wrong} of ${digests.checked} differed`],
+      ["Compared", digests.checked === 0 ? "not yet" : digests.wrong === 0 ? `${digests.checked === 1 ? "once" : `${digests.checked} times`}, all equal` : `${digests.wrong} of ${digests.checked} differed`],
       ["Unknown messages", formatCount(session.unknownMessages + session.decoder.unknown)],
     ];
     for (const [name, value] of rows) setText(this.value(name), value);

@@ -1,5 +1,6 @@
 /** The twin's REST interface, asked from the page. */
 import { isoOf } from "../core/playhead.ts";
+import { errorOf } from "../wire/refused.ts";
 import type { Rest } from "../workbench.ts";
 
 /** What the server answered instead of what was asked for; the message is its sentence. */
@@ -56,11 +57,6 @@ export class Server implements Rest {
     const told: unknown = await answer.json().catch(() => null);
     if (answer.ok) return told as T;
     if (answer.status === 401) this.onSignedOut();
-    throw new RestError(answer.status, sentence(told) ?? `The server answered ${answer.status} for ${url.pathname}.`);
+    throw new RestError(answer.status, errorOf(told) ?? `The server answered ${answer.status} for ${url.pathname}.`);
   }
-}
-
-function sentence(told: unknown): string | null {
-  const error = typeof told === "object" && told !== null ? (told as { error?: unknown }).error : null;
-  return typeof error === "string" && error ? error : null;
 }

@@ -3,6 +3,7 @@ import type { BufferGeometry, Mesh } from "three";
 import { GLTFLoader } from "three/addons/loaders/GLTFLoader.js";
 import type { PrototypeJson } from "../wire/scene-data.ts";
 import { SharedGeometry } from "./shared-geometry.ts";
+import { refusalOf } from "../wire/refused.ts";
 
 export { SharedGeometry } from "./shared-geometry.ts";
 
@@ -47,7 +48,7 @@ export class GeometryCache {
     await this.turn();
     try {
       const response = await fetch(new URL(prototype.url.replace(/^\//, ""), this.base));
-      if (!response.ok) throw new Error(`${prototype.url}: HTTP ${response.status}`);
+      if (!response.ok) throw new Error(await refusalOf(response));
       const gltf = await this.loader.parseAsync(await response.arrayBuffer(), "");
       const geometries: BufferGeometry[] = [];
       gltf.scene.traverse((object) => {

@@ -63,14 +63,16 @@ export class InstanceBatch {
   /** Distance of the prototype's farthest point from its own origin [m]. */
   private readonly radius: number;
   private sinceExact = 0;
+  /** What the GPU had of it in the scene before: matrices, tints, rows. */
+  private before: [Float32Array, Uint8Array, number] | null = null;
 
   constructor(
     /** Instance numbers; row k = instances[k]. */
-    readonly instances: Int32Array,
-    readonly parts: readonly Part[],
+    public instances: Int32Array,
+    public parts: readonly Part[],
     /** Geometry is the mirror image in x: matrices are corrected for it. */
-    readonly isMirrored: boolean,
-    private readonly source: InstanceSource,
+    public isMirrored: boolean,
+    private source: InstanceSource,
   ) {
     const n = instances.length;
     this.visible = new Uint8Array(n).fill(1);
@@ -93,6 +95,19 @@ export class InstanceBatch {
     mesh.boundingSphere = this.sphere;
     mesh.userData.batch = this;
     return mesh;
+  }
+
+  /**
+   * Goes on with as many instances of another scene, and with other materials. What the GPU has of it stays, as far as it is
+   * the same.
+   */
+  renew(instances: Int32Array, parts: readonly Part[], isMirrored: boolean, source: InstanceSource): void {
+    this.before = [this.matrices.slice(), this.tintColumn.array.slice() as Uint8Array, this.count];
+    [this.instances, this.parts, this.isMirrored, this.source] = [instances, parts, isMirrored, source];
+    this.visible.fill(1);
+    this.repack = true;
+    this.sinceExact = 0;
+    this.meshes.forEach((mesh, k) => (mesh.material = parts[k].plain ?? parts[k].material));
   }
 
   /** How many are drawn, were all details full. */
@@ -292,11 +307,14 @@ export class InstanceBatch {
       this.paint(row, count++);
     }
     this.count = count;
-    for (const column of [this.matrixColumn, this.tintColumn]) {
+    const known = this.before !== null && this.before[2] === count && this.whole.size === 0 ? this.before : null;
+    this.before = null;
+    [this.matrixColumn, this.tintColumn].forEach((column, k) => {
       column.clearUpdateRanges();
+      if (known && same(known[k] as Float32Array | Uint8Array, column.array)) return;
       column.needsUpdate = true;
       this.whole.add(column);
-    }
+    });
     this.moved.clear();
     this.painted.clear();
     this.repack = false;
@@ -346,11 +364,21 @@ export class InstanceBatch {
     return Math.max(0, this.sphere.center.distanceTo(point) - this.sphere.radius);
   }
 
+  /** It is not drawn any more, and may be again. */
+  remove(): void {
+    for (const mesh of this.meshes) mesh.removeFromParent();
+  }
+
   dispose(): void {
+    this.remove();
     this.meshes.forEach((mesh, k) => {
-      mesh.removeFromParent();
       this.parts[k].geometry.give(mesh.geometry);
       mesh.dispose();
     });
   }
+}
+
+function same(a: ArrayLike<number>, b: ArrayLike<number>): boolean {
+  for (let k = 0; k < a.length; k++) if (a[k] !== b[k]) return false;
+  return true;
 }

@@ -13,6 +13,7 @@ import { EXRLoader } from "three/addons/loaders/EXRLoader.js";
 import { HDRLoader } from "three/addons/loaders/HDRLoader.js";
 import { luminance } from "../core/light-levels.ts";
 import type { LightJson, TextureJson } from "../wire/scene-data.ts";
+import { refusalOf } from "../wire/refused.ts";
 
 export interface Sky {
   readonly texture: Texture;
@@ -22,7 +23,7 @@ export interface Sky {
 
 export async function loadSky(json: TextureJson, base: string): Promise<Sky> {
   const response = await fetch(new URL(json.url.replace(/^\//, ""), base));
-  if (!response.ok) throw new Error(`${json.url}: HTTP ${response.status}`);
+  if (!response.ok) throw new Error(await refusalOf(response));
   const isHdr = json.type === "image/vnd.radiance";
   if (isHdr || json.type === "image/x-exr") {
     const parsed = (isHdr ? new HDRLoader() : new EXRLoader()).parse(await response.arrayBuffer());

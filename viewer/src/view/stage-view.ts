@@ -15,6 +15,7 @@ import { childrenOf, SceneModel, type Children } from "../core/scene-model.ts";
 import type { SceneData } from "../wire/scene-data.ts";
 import type { GeometryCache, Primitive } from "./geometry.ts";
 import { InstanceBatch, type InstanceSource } from "./instance-batch.ts";
+import { Leftovers } from "./leftovers.ts";
 import { Materials } from "./materials.ts";
 import type { RigCamera } from "./rig-camera.ts";
 import type { Textures } from "./textures.ts";
@@ -51,6 +52,7 @@ export class StageView implements InstanceSource {
   private readonly scratch = new Float64Array(16);
   private readonly lean: boolean;
   private disposed = false;
+  private left = new Leftovers();
 
   constructor(
     readonly scene: SceneData,
@@ -60,8 +62,11 @@ export class StageView implements InstanceSource {
     lean: boolean,
     /** Whether materials are stood in for by plain ones, until `finish`. */
     private isPlain: boolean,
+    /** The scene that was shown before, which is shown no more: what it drew goes on where it is the same. */
+    before: StageView | null = null,
   ) {
     const { instances } = scene;
+    if (before) this.left = before.leave();
     this.lean = lean;
     this.model = new SceneModel(scene.transformParent, scene.local);
     this.appearance = new Appearance(scene.treeParent);
@@ -157,7 +162,9 @@ export class StageView implements InstanceSource {
       return { geometry: plan.isMirrored ? geometry.mirrored() : geometry, material, plain };
     });
     for (const rows of this.cells(plan.instances, triangles)) {
-      const batch = new InstanceBatch(rows, parts, plan.isMirrored, this);
+      const known = this.left.take(parts, rows.length);
+      known?.renew(rows, parts, plan.isMirrored, this);
+      const batch = known ?? new InstanceBatch(rows, parts, plan.isMirrored, this);
       const number = this.batches.push(batch) - 1;
       rows.forEach((instance, row) => {
         this.batchOf[instance] = number;
@@ -330,11 +337,25 @@ export class StageView implements InstanceSource {
     return box;
   }
 
-  dispose(): void {
+  /** All of it is drawn: what the scene before left and nobody took goes. */
+  settle(): void {
+    if (this.ready && !this.left.isEmpty) this.left.dispose();
+  }
+
+  /** Ends, and leaves what it has to the next one. */
+  private leave(): Leftovers {
     this.disposed = true;
-    for (const batch of this.batches) batch.dispose();
-    this.materials.dispose();
+    this.left.dispose();
+    this.left.add(this.batches, this.materials);
     this.group.removeFromParent();
+    const { left } = this;
+    this.batches.length = 0;
+    this.left = new Leftovers();
+    return left;
+  }
+
+  dispose(): void {
+    this.leave().dispose();
   }
 }
 

@@ -13,6 +13,7 @@ import {
   type Wrapping,
 } from "three";
 import type { TextureInputJson, TextureJson } from "../wire/scene-data.ts";
+import { refusalOf } from "../wire/refused.ts";
 
 /** Greatest edge that is uploaded [px]: beyond it a viewer only loses memory. */
 const MAX_EDGE = 2048;
@@ -89,7 +90,7 @@ function meanOf(image: ImageBitmap): Color {
 
 async function decodeImage(url: string): Promise<TextureSource<ImageBitmap>> {
   const response = await fetch(url, { priority: "low" });
-  if (!response.ok) throw new Error(`${url}: HTTP ${response.status}`);
+  if (!response.ok) throw new Error(await refusalOf(response));
   const options: ImageBitmapOptions = { premultiplyAlpha: "none", colorSpaceConversion: "none" };
   const blob = await response.blob();
   const full = await createImageBitmap(blob, options);

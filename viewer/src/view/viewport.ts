@@ -18,6 +18,7 @@ import { meter } from "../core/meter.ts";
 import { Anchored } from "./anchored.ts";
 import { CameraRig } from "./camera-rig.ts";
 import { Ground } from "./ground.ts";
+import { IdPicture, type IdCounts } from "./id-picture.ts";
 import { Lighting } from "./lighting.ts";
 import { Outline } from "./outline.ts";
 import { Picker, type Hit } from "./picker.ts";
@@ -73,6 +74,7 @@ export class Viewport {
   private readonly selection = new Outline(0x4cc2e6, 2.5, 1, 2);
   private readonly hover = new Outline(0xdfe6ec, 1.5, 0.7, 1);
   private readonly picker = new Picker();
+  private readonly ids = new IdPicture();
   private readonly quality: Quality;
   private scheduled = false;
   private lastFrame = 0;
@@ -166,7 +168,6 @@ export class Viewport {
   /** Shows another scene. `keepCamera`: the user's view stays as it is in the world. */
   setStage(stage: StageView, keepCamera: boolean): void {
     const before = this.stage?.origin;
-    this.stage?.dispose();
     this.stage = stage;
     this.scene.add(stage.group);
     this.ground.place(stage.framing, stage.origin);
@@ -305,6 +306,7 @@ export class Viewport {
     if (stage?.ready && this.isComplete && this.quality.frame(now - this.lastFrame)) this.resizeDue = true;
     this.lastFrame = now;
     this.handlers.drawn(now);
+    stage?.settle();
     meter.step?.("drawn");
     if (more || moving || shadowLater || this.resizeDue) this.invalidate();
   }
@@ -361,6 +363,15 @@ export class Viewport {
     if (x < 0 || x > 1 || y < 0 || y > 1) return null;
     this.rig.camera.updateMatrixWorld();
     return this.picker.at(x, y, this.rig.camera, this.stage.batches, this.renderer.clippingPlanes as Plane[]);
+  }
+
+  /** Which instance each pixel of the present view shows, counted in a picture at most `most` pixels wide or high; null: none yet. */
+  countInstances(most: number): IdCounts | null {
+    if (!this.stage) return null;
+    const { width, height } = this.size;
+    const scale = Math.min(1, most / Math.max(width, height));
+    const size = [width, height].map((px) => Math.max(1, Math.round(px * scale)));
+    return this.ids.count(this.renderer, this.stage, this.rig.camera, size[0], size[1]);
   }
 
   /** Whether a search on every move of the pointer is affordable. */

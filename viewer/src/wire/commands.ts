@@ -32,6 +32,10 @@ export interface Answer {
   /** One sentence; null where it was done. */
   readonly error: string | null;
   readonly current: CurrentValue | null;
+  /** Paths of what `place` made. */
+  readonly placed: readonly string[];
+  /** What was made up for, such as the units of an asset; empty for nothing. */
+  readonly note: string;
 }
 
 /** Transactions that were accepted, whoever made them. */
@@ -100,6 +104,8 @@ function readAnswer(message: Json): Answer {
     code: (message.code as Answer["code"]) ?? null,
     error: typeof message.error === "string" ? message.error : null,
     current: (message.current as CurrentValue | undefined) ?? null,
+    placed: Array.isArray(message.placed) ? message.placed.map(String) : [],
+    note: typeof message.note === "string" ? message.note : "",
   };
 }
 

@@ -1,6 +1,6 @@
 /** The scene document with its columns as bytes (docs/protocol.md, section 2) as the document itself. Pure. */
 import { PartAffines, type Affines, type Part } from "../core/affine.ts";
-import type { ObjectJson, ObjectTable, SceneJson } from "./scene-data.ts";
+import type { LabelLevel, ObjectJson, ObjectTable, SceneJson } from "./scene-data.ts";
 
 export const COLUMNS_TYPE = "application/vnd.twinstage.scene-columns";
 const MAGIC = "twincol1";
@@ -22,7 +22,7 @@ interface ObjectsJson {
   readonly prim: ColumnJson;
   readonly point: ColumnJson;
   readonly set: ColumnJson;
-  readonly sets: readonly { class: string; labels: string[] }[];
+  readonly sets: readonly { class: string; labels: string[]; levels?: readonly LabelLevel[] }[];
 }
 
 /** Throws Error where the bytes are no such document. */
@@ -102,8 +102,8 @@ class ObjectRows implements ObjectTable {
   at(k: number): ObjectJson | undefined {
     if (k < 0 || k >= this.length) return undefined;
     const prim = this.prim[k];
-    const named = this.table.sets[this.set[k]];
-    return { id: k + 1, prim, path: this.paths[prim], point: this.point[k], class: named.class, labels: named.labels };
+    const { class: name, labels, levels } = this.table.sets[this.set[k]];
+    return { id: k + 1, prim, path: this.paths[prim], point: this.point[k], class: name, labels, levels };
   }
   *[Symbol.iterator](): Iterator<ObjectJson> {
     for (let k = 0; k < this.length; k++) yield this.at(k) as ObjectJson;

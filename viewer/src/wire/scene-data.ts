@@ -88,7 +88,11 @@ export interface ObjectJson {
   point: number;
   class: string;
   labels: string[];
+  /** Labels by taxonomy: of the object, then of its labelled ancestors, nearest first. Older servers do not tell. */
+  levels?: readonly LabelLevel[] | undefined;
 }
+
+export type LabelLevel = Readonly<Record<string, readonly string[]>>;
 
 /** Reads like an array of them; of a large scene they are made when asked for. */
 export interface ObjectTable extends Iterable<ObjectJson> {
@@ -122,6 +126,8 @@ export interface SceneJson {
     purpose: string[];
     label: string[][];
     visible: Column;
+    /** Inside a native instance: it cannot be edited. Older servers do not tell. */
+    proxy?: Column;
     /** 12 numbers a row. */
     local: number[] | Affines;
   };

@@ -126,7 +126,7 @@ class _Moments:
         return moment_ns(text.replace(" ", "+"), self._span[0], where=where)  # a + in a query is a blank
 
     def known(self, text: str | None) -> int:
-        from twinstage.telemetry.history.query import LAST
+        from twinstage.telemetry.history.taken import LAST
 
         return LAST if text is None else self.moment(text, "knownAt", 1)
 

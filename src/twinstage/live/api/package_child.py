@@ -19,6 +19,7 @@ def main(folder: Path) -> None:
     from twinstage.scene.export.flat import write_package
     from twinstage.scene.export.own import own_layer
     from twinstage.scene.export.target import Target
+    from twinstage.scene.placing import screen_placed
     from twinstage.scene.stage import open_stage
 
     job = json.loads((folder / "job.json").read_text("utf-8"))
@@ -31,7 +32,9 @@ def main(folder: Path) -> None:
         for name in (*LARGE, *SMALL):
             path = folder / f"{name}.{'usdc' if name in LARGE else 'usda'}"
             getattr(opened.layers, name).TransferContent(Sdf.Layer.FindOrOpen(str(path)))
+    kept = screen_placed(opened)
     write_package(own_layer(opened), Target(folder / OUT))
+    del kept
 
 
 if __name__ == "__main__":

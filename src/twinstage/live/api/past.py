@@ -7,9 +7,11 @@ the stream keeps its rhythm. Reads the history's files.
 import asyncio
 import copy
 import threading
+from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -24,13 +26,20 @@ from twinstage.sync.backwards import told
 from twinstage.sync.hub import usable
 from twinstage.sync.state import State
 from twinstage.telemetry.history.moments import iso_ns, moment_ns
+from twinstage.telemetry.history.taken import FIRST
 
 if TYPE_CHECKING:
     from twinstage.live.twin import LiveTwin
     from twinstage.scene.plan import BindingPlan
+    from twinstage.telemetry.contract import Contract
+    from twinstage.telemetry.history.kept import KeptHistory
     from twinstage.telemetry.history.query import History
 
+T = TypeVar("T")
+KEEP_UP_S = 2.0
+SLICE_S = 0.05
 MOST_WAITING = 16
+MOST_VIEWERS = 1000
 MOST_ALARM_RECORDS = 200_000
 
 
@@ -39,6 +48,7 @@ class _Now:
     """What a question takes from the running twin: the sizes of its scene, and how stands what no binding drives."""
 
     plan: PastPlan
+    contract: "Contract"
     still: TickColumns
     nodes: int
     signals: int
@@ -51,16 +61,18 @@ class PastDesk:
 
     def __init__(self, live: "LiveTwin", folder: Path) -> None:
         self._live = live
-        self._folder = folder
+        self.folder = folder
         self._plan: tuple[BindingPlan, PastPlan] | None = None
+        self._history: tuple[Contract, KeptHistory] | None = None
         self._lock = threading.Lock()
         """Held by the thread that works: a plan remembers what it told last."""
         self._waiting = 0
+        self._turns = _Turns()
 
     async def ticks(self, asked: PastAsk) -> PastTicks:
         """The scene as it was."""
         with self._place():
-            return await asyncio.to_thread(self._ticks, asked, self._now())
+            return await asyncio.to_thread(self._ticks, asked, self._now(), self._turns.next(asked.viewer))
 
     async def alarms(self, asked: PastAlarmsAsk) -> Alarms:
         """The alarms as they stood, with the values of then."""
@@ -69,6 +81,27 @@ class PastDesk:
             raise Refused(404, "the contract of this twin has no alarms")
         with self._place():
             return await asyncio.to_thread(self._alarms, asked)
+
+    async def keep_up(self, stop: asyncio.Event) -> None:
+        """While somebody looks at the twin, go through the history before they ask, so that no seek has to."""
+        while not stop.is_set():
+            await asyncio.sleep(KEEP_UP_S)
+            more = bool(self._live.hub.sessions) and self._live.plan is not None
+            while more and not stop.is_set():
+                more = await asyncio.to_thread(self.go_on, self._now())
+                await asyncio.sleep(4 * SLICE_S)  # a fifth of a core at most
+
+    def go_on(self, now: "_Now | None" = None) -> bool:
+        """Some of it; whether there is more. `now`: of the event loop, where another thread asks."""
+        now = now or self._now()
+        with self._lock:
+            return now.plan.go_on(self._looked(now), SLICE_S)
+
+    @property
+    def gone_ns(self) -> int | None:
+        """Up to where that was done; None before it began."""
+        gone = FIRST if self._plan is None else self._plan[1].gone_ns
+        return None if gone == FIRST else gone
 
     def _place(self) -> "_Place":
         if self._waiting >= MOST_WAITING:
@@ -86,6 +119,7 @@ class PastDesk:
             self._plan = plan, PastPlan(copy.deepcopy(plan, shared), live.contract)
         return _Now(
             self._plan[1],
+            live.contract,
             undriven(hub.latest(), plan),
             hub.scene.snapshot.node_count,
             len(hub.scene.signals),
@@ -93,10 +127,10 @@ class PastDesk:
             hub.revision,
         )
 
-    def _ticks(self, asked: PastAsk, now: _Now) -> PastTicks:
-        from twinstage.telemetry.history.query import History
-
-        with self._lock, History(self._folder) as history:
+    def _ticks(self, asked: PastAsk, now: _Now, turn: "_Turn") -> PastTicks:
+        with self._lock:
+            turn.check()
+            history = self._looked(now)
             first = self._moment(history, asked.at, "at")
             last = first if asked.to is None else self._moment(history, asked.to, "to")
             step = step_of(asked, last - first)
@@ -105,10 +139,31 @@ class PastDesk:
             state.take(1, now.still, usable(now.still), low, moved=False)
             snapped = (
                 (moment, replace(tick, pose=codec.snap_pose(tick.pose)))  # as the running twin tells them
-                for moment, tick in now.plan.ticks(history, low, high, step)
+                for moment, tick in turn.while_newest(now.plan.ticks(history, low, high, step))
             )
             data, until = told(state, snapped, now.epoch_crc, backwards=last < first, most_bytes=MOST_BYTES)
         return PastTicks(data, now.revision, until)
+
+    def _looked(self, now: _Now) -> "KeptHistory":
+        """The history as it is now; whoever asks holds the lock."""
+        from twinstage.telemetry.history.kept import KeptHistory
+
+        if self._history is None or self._history[0] is not now.contract:
+            self._close()
+            self._history = now.contract, KeptHistory(self.folder, now.contract)
+        history = self._history[1]
+        now.plan.forget(history.look())
+        return history
+
+    def close(self) -> None:
+        """Let go of the history's files."""
+        with self._lock:
+            self._close()
+
+    def _close(self) -> None:
+        if self._history is not None:
+            self._history[1].close()
+            self._history = None
 
     def _alarms(self, asked: PastAlarmsAsk) -> Alarms:
         from twinstage.telemetry.alarms.engine import AlarmEngine
@@ -118,7 +173,7 @@ class PastDesk:
 
         contract, desk = self._live.contract, self._live.alarms
         assert contract is not None and desk is not None
-        with History(self._folder) as history:
+        with History(self.folder) as history:
             at = self._moment(history, asked.at, "at")
             state = history.state_at(contract, at)
         engine, teller = AlarmEngine(contract), Teller(contract)
@@ -143,6 +198,43 @@ class PastDesk:
         if found < span[0]:
             raise UserError(f"{where} {text!r} lies before the history, which begins at {iso_ns(span[0])}")
         return found
+
+
+class _Turns:
+    """The newest question of each viewer."""
+
+    def __init__(self) -> None:
+        self._newest: OrderedDict[str, _Turn] = OrderedDict()
+
+    def next(self, viewer: str | None) -> "_Turn":
+        """A question; one before it of the same viewer is no longer worth an answer."""
+        turn = _Turn()
+        if viewer is not None:
+            before = self._newest.pop(viewer, None)
+            if before is not None:
+                before.over = True
+            self._newest[viewer] = turn
+            if len(self._newest) > MOST_VIEWERS:
+                self._newest.popitem(last=False)
+        return turn
+
+
+@dataclass(slots=True)
+class _Turn:
+    """A question. `over`: its viewer has asked another one since."""
+
+    over: bool = False
+
+    def check(self) -> None:
+        """Raises Refused where nobody waits for the answer any more."""
+        if self.over:
+            raise Refused(409, "the viewer has asked for another moment since")
+
+    def while_newest(self, ticks: Iterator[T]) -> Iterator[T]:
+        """The same, looking at each."""
+        for tick in ticks:
+            self.check()
+            yield tick
 
 
 class _Place:

@@ -12,6 +12,7 @@ from twinstage.base.finding import Finding
 from twinstage.live.checks.codes import finding
 from twinstage.telemetry.contract import Contract, SignalSpec, SourceSpec
 from twinstage.telemetry.layouts import Batch, RawEvent, Rejected
+from twinstage.telemetry.printed import with_unit
 
 NS = 10**9
 START_NS = 1_700_000_000 * NS
@@ -153,8 +154,9 @@ def _refusals(contract: Contract, name: str, batch: Batch, sample: Sample) -> li
         if share > SHARE:
             low, high = _span([reject.got for reject in rejects])
             spec = contract.by_id[signal]
+            bounds = with_unit(str(list(spec.range or ())), spec.unit)
             message = (
-                f"signal {signal!r}: {share:.0%} of its values lie outside its range {list(spec.range or ())} {spec.unit} "
+                f"signal {signal!r}: {share:.0%} of its values lie outside its range {bounds} "
                 f"and are refused (they run from {low:g} to {high:g})"
             )
             found.append(finding("signal.range", signal, message))

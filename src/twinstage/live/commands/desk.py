@@ -13,10 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from twinstage.base.errors import TwinstageError, UserError
 from twinstage.base.finding import Finding
+from twinstage.live.commands.copies import members, zipped
 from twinstage.live.commands.effects import Effects
 from twinstage.live.commands.orders import Invalid, Orders
-from twinstage.live.commands.wires import keys_of
+from twinstage.live.commands.placing import NotLetIn, left_standing
+from twinstage.live.commands.wires import is_binding, keys_of
 from twinstage.scene.columns import TickColumns
+from twinstage.scene.shelf import resolved_note
+from twinstage.scene.ui_layer import ASSET
 from twinstage.sync.access.roles import Identity
 from twinstage.sync.api.alarms import Order
 from twinstage.sync.api.commands import (
@@ -51,6 +55,8 @@ MOST_TOLD = 100
 MOST_IN_ONE_EVENT = 20
 """Transactions that one event names, the last of a tick."""
 _MOST_ALARM_IDS = 1000
+MOST_ROUNDS = 5
+"""How often a generation is made for one command, where others change the stage meanwhile."""
 
 
 class EditDesk:
@@ -65,13 +71,21 @@ class EditDesk:
         self._effects = Effects(live)
         self._alarm_answers: OrderedDict[tuple[str, str], Answer] = OrderedDict()
         self._untold: list[Record] = []
+        self._under_way: dict[tuple[str, str], asyncio.Task[Answer]] = {}
+        self._turn = asyncio.Lock()
+        """Generations are made one after the other."""
         self._failure = ""
 
     # ------------------------------------------------------------------ the twin
 
     def restore(self) -> None:
         """Give what the ledger tells its effect. UserError where the stage or the bindings do not take it."""
-        self._effects.apply(self.ledger.values())
+        missing = self._effects.restore(self.ledger.values())
+        if missing:
+            live = self._live
+            live.findings = (*live.findings, *missing)
+            more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
+            live.hub.standing = f"{missing[0].message}{more}"
 
     def clear(self) -> None:
         """Take away all edits that are told and have no effect yet."""
@@ -131,19 +145,70 @@ class EditDesk:
             return self._no(command, "refused", "earlier edits cannot be written, so no more are taken")
         try:
             record = self._proposed(command, who.name)
-            self._effects.apply({change.key(): change.after for change in record.changes})
-        except Conflict as error:
-            return self._no(command, "conflict", str(error), _current(error.key, error.cell))
-        except Invalid as error:
-            return self._no(command, "invalid", str(error))
-        except UserError as error:
-            return self._no(command, "refused", str(error))
+            self._stands(record)
+            if _goes_deep(record) and _has_loop():
+                return self._beside(command, who)
+            self._effects.apply(_changes(record))
+        except NotLetIn as wanted:
+            return self._let_in_first(wanted.asset, command, who)
         except TwinstageError as error:
+            return self._refusal(command, error)
+        return self._accepted(command, who, record)
+
+    def _refusal(self, command: Command, error: TwinstageError) -> Answer:
+        if isinstance(error, Conflict):
+            return self._no(command, "conflict", str(error), _current(error.key, error.cell))
+        if not isinstance(error, UserError):
             log.error("a command was not done: %s", error)
-            return self._no(command, "refused", str(error))
+        return self._no(command, "invalid" if isinstance(error, Invalid) else "refused", str(error))
+
+    def _accepted(self, command: Command, who: Identity, record: Record) -> Answer | Awaitable[Answer]:
+        """It is done: number it, tell it, keep it."""
         self.ledger.accept(record)
         self._tell(record)
         return self._safe(self._done(command.id, who.name, record.version))
+
+    def _beside(self, command: Command, who: Identity) -> Awaitable[Answer]:
+        """Make the next generation of the stage on another thread, while ticks go on. Asked again, the same answer comes."""
+        key = who.name, command.id
+        task = self._under_way.get(key)
+        if task is None:
+            task = self._under_way[key] = asyncio.create_task(self._done_beside(command, who))
+            task.add_done_callback(lambda _: self._under_way.pop(key, None))
+        return asyncio.shield(task)  # who asked may go; what was begun is done
+
+    async def _done_beside(self, command: Command, who: Identity) -> Answer:
+        from twinstage.live.commands.beside import made
+
+        try:
+            async with self._turn:
+                for _ in range(MOST_ROUNDS):
+                    wanted = self._effects.wanted(_changes(self._again(command, who)))
+                    generation = await asyncio.to_thread(made, wanted)
+                    record = self._again(command, who)  # others may have changed something meanwhile
+                    changes = _changes(record)
+                    if not self._effects.still(wanted, changes):
+                        continue
+                    self._effects.go_on(generation, changes)
+                    result = self._accepted(command, who, record)
+                    break
+                else:
+                    raise UserError("the stage changes so often that this edit cannot be done; try again")
+        except NotLetIn as asset:
+            try:
+                await asyncio.to_thread(self._effects.let_in, asset.asset)
+            except TwinstageError as error:
+                return self._refusal(command, error)
+            return await self._done_beside(command, who)
+        except TwinstageError as error:
+            return self._refusal(command, error)
+        return result if isinstance(result, Answer) else await result
+
+    def _again(self, command: Command, who: Identity) -> Record:
+        """What the command comes to as things stand now."""
+        record = self._proposed(command, who.name)
+        self._stands(record)
+        return record
 
     def _proposed(self, command: Command, author: str) -> Record:
         ledger, now = self.ledger, self._live.clock.now_ns()
@@ -159,14 +224,73 @@ class EditDesk:
         values = Orders(self._effects, ledger).read(edits)
         return ledger.edit(author, command.id, values, base=command.base, at_ns=now)
 
+    def _stands(self, record: Record) -> None:
+        """Conflict where edits by others would be left without their prim; NotLetIn for an asset to look at first."""
+        if record.did == "edit":
+            return
+        changes: dict[tuple[str, str], Any] = {change.key(): change.after for change in record.changes}
+        left = left_standing(changes, self.ledger.values())
+        if left is not None:
+            key = Key(*left)
+            cell = self.ledger.cells[key]
+            raise Conflict(
+                key,
+                cell,
+                f"it cannot be {'undone' if record.did == 'undo' else 'done again'}: {cell.author} has changed "
+                f"{key.property} of {key.path} in version {cell.version}; remove it instead",
+            )
+        placed = [
+            change.after["asset"] for change in record.changes if change.property == ASSET and change.after
+        ]
+        for name in placed:
+            self._effects.asset(name)
+        for change in record.changes:
+            if change.after is not None and change.path and not self._effects.has(change.path, changes):
+                raise UserError(
+                    f"{change.path} is not there any more, so {change.property} cannot be given back"
+                )
+
+    async def _let_in_first(self, asset: str, command: Command, who: Identity) -> Answer:
+        """Look at an asset in the limited child while ticks go on; then do the command."""
+        try:
+            await asyncio.to_thread(self._effects.let_in, asset)
+        except UserError as error:
+            return self._no(command, "refused", str(error))
+        except TwinstageError as error:
+            log.error("%s", error)
+            return self._no(command, "refused", str(error))
+        result = self.command(command, who)
+        return result if isinstance(result, Answer) else await result
+
     def _done(self, ident: str, author: str, version: int) -> Answer:
+        placed, notes = self._placed(version)
         return Answer(
             id=ident,
             ok=True,
             version=version,
             undo=self.ledger.undoable(author),
             redo=self.ledger.redoable(author),
+            placed=placed,
+            note="; ".join(notes) or None,
         )
+
+    def _placed(self, version: int) -> tuple[tuple[str, ...], list[str]]:
+        """Prims that a recent transaction placed, and what was made up for."""
+        record = next((one for one in reversed(self.ledger.recent) if one.version == version), None)
+        changes = () if record is None else record.changes
+        placed = {
+            change.path: change.after["asset"]
+            for change in changes
+            if change.property == ASSET and change.after
+        }
+        opened = self._live.opened
+        found = [opened.shelf.get(name) for name in dict.fromkeys(placed.values())]
+        notes = [
+            f"{asset.name}: {note}"
+            for asset in found
+            if asset and (note := resolved_note(asset, opened.meters_per_unit, opened.up_axis))
+        ]
+        return tuple(placed), notes
 
     def _no(self, command: Command, code: Code, sentence: str, current: Current | None = None) -> Answer:
         return Answer(
@@ -284,7 +408,19 @@ class EditDesk:
         """The ui layer as usda, with the units and axes of the stage; `who`: and with who edited what last, and when."""
         from twinstage.scene.export.edits import edits_text
 
-        return edits_text(self._live.opened, self._authors() if who else None)
+        return edits_text(self._live.opened, self._authors() if who else None, self.ledger.values())
+
+    async def assets_zip(self) -> bytes:
+        """The files of all placed assets, as a zip. Raises Refused (404, 413)."""
+        shelf, library = self._live.opened.shelf, self._live.library
+        names = {v["asset"] for (_, name), v in self.ledger.values().items() if name == ASSET}
+        assets = [shelf.assets[name] for name in sorted(names) if name in shelf.assets]
+        if not assets:
+            raise Refused(404, "nothing is placed in this twin")
+        try:
+            return await asyncio.to_thread(lambda: zipped(members(assets, library)))
+        except UserError as error:
+            raise Refused(413, str(error)) from None
 
     def _authors(self) -> dict[str, str]:
         """Who edited a prim last, by path; the time where the transaction is still among the recent ones."""
@@ -309,6 +445,27 @@ class EditDesk:
         from twinstage.scene.stored import as_yaml
 
         return None if self._live.bindings is None else as_yaml(self._live.bindings)
+
+
+def _changes(record: Record) -> dict[tuple[str, str], Any]:
+    return {change.key(): change.after for change in record.changes}
+
+
+def _goes_deep(record: Record) -> bool:
+    """Whether the stage or the bindings are others then. What also sets transform ops is judged on the present stage."""
+    from twinstage.scene.ui_scene import is_structural
+
+    names = [change.property for change in record.changes]
+    deep = any(is_structural(name) or is_binding(name) for name in names)
+    return deep and not any(name.startswith("xformOp:") for name in names)
+
+
+def _has_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def open_edits(live: "LiveTwin", history: Path | None, *, clear: bool = False) -> EditDesk:

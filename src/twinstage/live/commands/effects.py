@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from twinstage.base.clock import NS
-from twinstage.base.errors import UserError
+from twinstage.base.errors import TwinstageError, UserError
 from twinstage.base.finding import Finding
 from twinstage.live.commands.carry import carried
+from twinstage.live.commands.placing import NotLetIn
 from twinstage.live.commands.wires import changed_bindings, is_binding
 from twinstage.scene.columns import (
     F8,
@@ -26,12 +27,14 @@ from twinstage.scene.columns import (
     frozen,
 )
 from twinstage.scene.merge import merge_ticks
+from twinstage.scene.shelf import Asset, missing_findings
 from twinstage.scene.transforms import compose_trs, decompose_trs
-from twinstage.scene.ui_layer import COLOR, POSE, VISIBILITY, UiLayer
+from twinstage.scene.ui_layer import ASSET, COLOR, POSE, VISIBILITY, UiLayer, below, ordered
 from twinstage.scene.ui_rules import SHEAR, Bound, Rules
 from twinstage.sync.codec import snap_pose
 
 if TYPE_CHECKING:
+    from twinstage.live.commands.beside import Known, Wanted
     from twinstage.live.twin import LiveTwin
     from twinstage.live.watch.adopt import Generation
     from twinstage.scene.plan import BindingPlan
@@ -64,9 +67,14 @@ class Effects:
         self._looks_due = False
         self._lame: frozenset[str] = frozenset()
         """What is known of bindings that do not hold."""
+        self._lenient = False
+        """Whether bindings that do not hold are left out: of prims whose asset is missing."""
+        self.lost: list[Finding] = []
+        """Those that were left out."""
         self._unsayable: set[int] = set()
         """Nodes whose authored pose is back, and is one that only a scene can say."""
         self._scene_ns = -SCENE_EVERY_NS
+        self._known: Known | None = None
 
     # ------------------------------------------------------------------ asking
 
@@ -85,6 +93,78 @@ class Effects:
     def rules(self) -> Rules:
         """For orders as the stage is now."""
         return Rules(self._live.opened, self._live.snapshot, self._known_surfaces)
+
+    # ------------------------------------------------------------------ assets
+
+    @property
+    def opened(self) -> "OpenedStage":
+        """The stage."""
+        return self._live.opened
+
+    @property
+    def snapshot(self) -> "Snapshot":
+        """The scene as viewers have it."""
+        return self._live.snapshot
+
+    @property
+    def world(self) -> F8:
+        """twin_from_usd rotation f8[4, 4]."""
+        return self._conversion.world
+
+    def asset(self, name: str) -> Asset:
+        """An asset that may be placed. UserError for an unknown name, NotLetIn where it has to be looked at first."""
+        found = self._live.opened.shelf.get(name)
+        if found is None:
+            self._live.library.file(name)
+            raise NotLetIn(name)
+        return found
+
+    def has(self, path: str, changes: Values) -> bool:
+        """Whether a prim is there, or will be with those changes."""
+        if path in self._live.snapshot.prims.index_of:
+            return True
+        return any(v is not None and below([path], at) for (at, name), v in changes.items() if name == ASSET)
+
+    def placed(self, values: Values) -> "list[Asset | None]":
+        """Assets of all that is placed."""
+        shelf = self._live.opened.shelf
+        return [shelf.get(v["asset"]) for (_, name), v in values.items() if name == ASSET and v is not None]
+
+    def let_in(self, name: str) -> None:
+        """Look at an asset. UserError where it cannot be had. May be called from any thread."""
+        from twinstage.scene.generation import link_of
+        from twinstage.scene.placing import let_in
+
+        while True:  # another generation may have come meanwhile
+            opened = self._live.opened
+            link = link_of(opened.stage)
+            asset = let_in(name, self._live.library.file(name), opened.allowed, link)
+            opened.shelf.assets[name] = asset
+            opened.shelf.missing.pop(name, None)
+            if opened is self._live.opened:
+                return
+
+    def restore(self, values: Values) -> list[Finding]:
+        """Give edits of an earlier run their effect; findings of placed prims that show nothing, for their asset cannot be had,
+        and of bindings that do not hold without them.
+        """
+        missing = self._stock(values)
+        self._lenient = bool(missing)
+        try:
+            self.apply(values)
+        finally:
+            self._lenient = False
+        return [*missing, *self.lost]
+
+    def _stock(self, values: Values) -> list[Finding]:
+        """Let in all that stands placed; a finding for each prim whose asset cannot be had."""
+        placed = [(path, v["asset"]) for (path, name), v in values.items() if name == ASSET]
+        for asset in dict.fromkeys(asset for _, asset in placed):
+            try:
+                self.let_in(asset)
+            except TwinstageError as error:
+                self._live.opened.shelf.missing[asset] = str(error)
+        return missing_findings(self._live.opened.shelf, placed)
 
     def local(self, path: str) -> F8:
         """parent_from_prim f8[4, 4] [m] as it is now."""
@@ -184,7 +264,7 @@ class Effects:
     def _put(self, changes: Mapping[tuple[str, str], Any]) -> None:
         if any(name.startswith("inputs:") for _, name in changes):
             self._known_surfaces()
-        for key, value in changes.items():
+        for key, value in ordered(changes):
             path, name = key
             if not is_binding(name):
                 self._layer.put(path, name, value)
@@ -395,15 +475,64 @@ class Effects:
             return live.plan, live.bindings
         bindings = changed_bindings(self._file, self._values)
         compiler = Compiler(bindings, live.contract, own, base)
-        if not self._lame:
+        if not self._lame and not self._lenient:
             return compiler.compile(), bindings
         plan = compiler.examine()
         for problem in compiler.problems:
             if problem.message not in self._lame:
-                raise UserError(problem.message)
+                if not self._lenient:
+                    raise UserError(problem.message)
+                self.lost.append(problem)
+        self._lame |= {problem.message for problem in compiler.problems}
+        if plan is None:  # not even what holds can be put together
+            nothing = changed_bindings(self._file.model_copy(update={"bindings": ()}), {})
+            plan = Compiler(nothing, live.contract, own, base).compile()
         return plan, bindings
 
     # ------------------------------------------------------------------ another generation of the stage
+
+    def wanted(self, changes: Values) -> "Wanted":
+        """What a generation with those changes is made of, for `beside.made`."""
+        from twinstage.live.commands.beside import Known, Wanted
+        from twinstage.scene.ui_scene import is_structural
+
+        live = self._live
+        self._known = self._known or Known()
+        return Wanted(
+            live.opened,
+            self._base,
+            self._with(changes),
+            any(is_structural(name) for _, name in changes),
+            self._file,
+            live.contract,
+            live.bindings,
+            live.plan,
+            self._lame,
+            self._known,
+        )
+
+    def _with(self, changes: Values) -> dict[tuple[str, str], Any]:
+        return {key: v for key, v in {**self._values, **changes}.items() if v is not None}
+
+    def still(self, wanted: "Wanted", changes: Values) -> bool:
+        """Whether a generation that was made so is the one for these changes now."""
+        from twinstage.scene.ui_scene import is_structural
+
+        def deep(values: Values) -> dict[tuple[str, str], Any]:
+            return {key: v for key, v in values.items() if is_structural(key[1]) or is_binding(key[1])}
+
+        return wanted.opened is self._live.opened and deep(wanted.values) == deep(self._with(changes))
+
+    def go_on(self, generation: "Generation", changes: Values) -> None:
+        """Change over to a generation, between two ticks. UserError, and nothing changed, where edits stand against it."""
+        from twinstage.scene.ui_scene import with_looks
+
+        values = self._with(changes)
+        bound = Bound.of(generation.plan, generation.base)
+        self._check(values, bound, "; an edit of it stands, which has to be cleared first")
+        with_looks(generation.base, generation.opened, values)
+        self._values = values
+        self.adopt(generation)
 
     @property
     def base(self) -> "Snapshot":
@@ -422,6 +551,8 @@ class Effects:
             plan, opened, base = generation.plan, generation.opened, generation.base
             bound = Bound.of(plan, base)
             driven = Bound.of(live.plan, old), bound
+            if opened.stage.GetRootLayer() != live.opened.stage.GetRootLayer():
+                self._known = None  # of files as they were
             live.opened, self._file, self._base, self._bound = opened, generation.file, base, bound
             self._conversion = Conversion.of(opened.meters_per_unit, opened.up_axis)
             self._layer, self._surfaces = UiLayer(opened), None
@@ -447,7 +578,7 @@ class Effects:
         known = self._base.prims.index_of
         if any(name.startswith("inputs:") for _, name in self._values):
             self._known_surfaces()
-        for (path, name), value in self._values.items():
+        for (path, name), value in ordered(self._values):
             if is_binding(name):
                 continue
             if path not in known:
@@ -486,7 +617,7 @@ class Effects:
 
         live = self._live
         self._layer.layer.Clear()  # preview surfaces may be elsewhere now
-        for (path, name), value in self._values.items():
+        for (path, name), value in ordered(self._values):
             if not is_binding(name):
                 self._layer.put(path, name, value)
         with Sdf.ChangeBlock():

@@ -9,6 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from twinstage.base.errors import UserError
+from twinstage.live.commands.placing import (
+    check_room,
+    checked_name,
+    checked_parent,
+    free_name,
+    name_of,
+    names_below,
+    place_value,
+)
 from twinstage.live.commands.wires import (
     PREFIX,
     REMOVED,
@@ -18,7 +27,7 @@ from twinstage.live.commands.wires import (
 )
 from twinstage.scene.columns import F8, PoseColumns
 from twinstage.scene.transforms import compose_trs
-from twinstage.scene.ui_layer import POSE, VARIANT, VISIBILITY
+from twinstage.scene.ui_layer import ASSET, LABELS, POSE, VARIANT, VISIBILITY, below
 from twinstage.sync.api.commands import Command, Edit
 from twinstage.sync.codec import snap_pose
 
@@ -34,6 +43,8 @@ _NEEDS = {
     "clear": ("path", "property"),
     "bind": ("binding",),
     "unbind": ("key",),
+    "place": ("asset",),
+    "remove": ("path",),
 }
 _WORDS = {"variant_set": "variantSet"}
 
@@ -122,9 +133,48 @@ class Orders:
 
     def _clear(self, edit: Any) -> None:
         path, name = self._rules.place(edit.path, edit.property)
+        if name == ASSET:
+            self._remove(edit)
+            return
         if self._all().get((path, name)) is None:
             raise UserError(f"there is no edit of {name} of {path}")
         self.values[path, name] = None
+
+    def _place(self, edit: Any) -> None:
+        if edit.path is not None and (edit.parent is not None or edit.name is not None):
+            raise Invalid("a command of kind place takes a path, or a parent and a name, not both")
+        parent, wanted = edit.parent, edit.name
+        if edit.path is not None:
+            above, _, wanted = edit.path.rpartition("/")
+            parent = above or "/"
+        effects = self._effects
+        asset = effects.asset(edit.asset)
+        parent = checked_parent(effects.opened, effects.snapshot, parent)
+        standing = self._all()
+        check_room(asset, [found for found in effects.placed(standing) if found is not None])
+        edited = {path for path, _ in standing if path}
+        name = free_name(
+            name_of(asset) if wanted is None else checked_name(wanted),
+            names_below(effects.opened, parent, edited),
+        )
+        path = f"{'' if parent == '/' else parent}/{name}"
+        world = self._world_of_parent(path) if edit.frame == "world" and parent != "/" else None
+        self.values[path, ASSET] = place_value(
+            asset, path, world, effects.world, position=edit.position, rotation=edit.rotation
+        )
+        if edit.label is not None:
+            self.values[path, f"{LABELS}class"] = [edit.label]
+
+    def _remove(self, edit: Any) -> None:
+        path, standing = edit.path, self._all()
+        if standing.get((path, ASSET)) is None:
+            raise UserError(f"{path} was not placed by hand, so it cannot be removed; hide it instead")
+        bound = below(self._effects.bound.signals, path)
+        if bound:
+            raise UserError(f"{bound[0]} is driven by a binding; unbind it to remove {path}")
+        for at, name in standing:
+            if below([at], path) and standing[at, name] is not None:
+                self.values[at, name] = None
 
     def _bind(self, edit: Any) -> None:
         file = self._wired()

@@ -45,8 +45,10 @@ class Generation:
 def reopen(live: "LiveTwin", files: "TwinFiles", link: str, clean: Any, digest: str) -> "OpenedStage":
     """The stage as its files are now, with the variants that were chosen. UserError where it cannot be had."""
     from twinstage.scene.choices import choose_variants
+    from twinstage.scene.placing import again
 
     opened = open_again(live.opened, link, clean=clean, digest=digest, population=files.only or None)
+    opened = replace(opened, shelf=again(opened, live.opened.shelf))
     return replace(choose_variants(opened, dict(files.variants)), hash=digest)
 
 
@@ -88,7 +90,7 @@ def text_of(layer: Any) -> str:
 
 
 def differences(old: "Snapshot", new: "Snapshot") -> dict[str, int]:
-    """How much of a scene is another now: shapes and images by content, materials and lights by value, prims by path."""
+    """How much of a scene is another now: shapes and images by content, materials by value, prims by path."""
     paths = set(old.prims.path), set(new.prims.path)
     looks = set(_looks(old))
     return {
@@ -97,7 +99,19 @@ def differences(old: "Snapshot", new: "Snapshot") -> dict[str, int]:
         "materials": sum(look not in looks for look in _looks(new)),
         "added": len(paths[1] - paths[0]),
         "removed": len(paths[0] - paths[1]),
+        "moved": _moved(old, new),
     }
+
+
+def _moved(old: "Snapshot", new: "Snapshot") -> int:
+    """Prims of both scenes that stand otherwise below their parents, by more than a picometre or what float64 rounds."""
+    import numpy as np
+
+    before = old.prims.index_of
+    rows = [(before[path], k) for k, path in enumerate(new.prims.path) if path in before]
+    was, now = np.array(rows, np.int64).reshape(-1, 2).T
+    close = np.isclose(old.node_local[was], new.node_local[now], rtol=1e-9, atol=1e-12)
+    return int(np.count_nonzero(~close.all(axis=(1, 2))))
 
 
 def _looks(scene: "Snapshot") -> "Iterator[tuple[Material, tuple[str, ...]]]":

@@ -19,6 +19,8 @@ from twinstage.live.watch.settling import GRACE_S, SETTLE_S, Settling
 
 SLACK_S = 0.02
 """Clocks of file systems are behind by as much [s]."""
+LEAST_S = 0.002
+"""Between two looks while a change is about to be due [s]."""
 BUSY = 20
 """Looking at the files takes at most one part in so many of the time."""
 
@@ -52,17 +54,27 @@ class Watcher:
         self.settling.taken(self.reader.stamps())
         self.say(Told("ready", files=self.reader.files))
 
-    def wait(self, overlay: Overlay) -> bool:
-        """Look until something is told; False where the twin has gone."""
-        self.overlay = overlay
+    def wait(self, asked: Wait) -> bool:
+        """Look until something is told; False where the twin says something else, or has gone."""
+        self.overlay = asked.overlay
+        self.settling.read |= {path: stamp for path, stamp in asked.files if path not in self.settling.read}
+        self.reader.look_also(tuple(path for path, _ in asked.files))
         while True:
             begun = time.monotonic()
             stamps = self.reader.stamps()
-            cost = time.monotonic() - begun
+            cost, fresh = time.monotonic() - begun, not self.settling.pending
             if self.settling.look(stamps, begun) and self._try(stamps, self.settling.first):
                 return True
-            if select.select([0], [], [], max(self.begin.poll, BUSY * cost))[0]:
+            pause = max(self.begin.poll, BUSY * cost)
+            if self.settling.pending:
+                if fresh:
+                    self.reader.foresee(self._changed(stamps))
+                pause = min(pause, max(LEAST_S, cost, self.settling.left(time.monotonic())))
+            if select.select([0], [], [], pause)[0]:
                 return False
+
+    def _changed(self, stamps: dict[str, Any]) -> tuple[str, ...]:
+        return tuple(path for path, stamp in stamps.items() if self.settling.read.get(path) != stamp)
 
     def again(self, overlay: Overlay) -> None:
         """Another overlay over the same files."""
@@ -73,7 +85,7 @@ class Watcher:
     def _try(self, stamps: dict[str, Any], seen: float) -> bool:
         """Read and tell; False where it is to be tried again."""
         begun, wall = time.monotonic(), time.time()
-        changed = tuple(path for path, stamp in stamps.items() if self.settling.read.get(path) != stamp)
+        changed = self._changed(stamps)
         self.say(Told("reading"))
         try:
             opened, snapshot = self.reader.read(
@@ -165,7 +177,7 @@ def answer(watcher: Watcher) -> int:
     while True:
         asked = read_frame(0)
         if isinstance(asked, Wait):
-            while not watcher.wait(asked.overlay):
+            while not watcher.wait(asked):
                 asked = read_frame(0)
                 if asked is None:
                     return 0

@@ -9,24 +9,31 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from twinstage.base.errors import TwinstageError, UserError
 from twinstage.live.watch.adopt import Generation, bound, differences, reopen, text_of
-from twinstage.live.watch.link import PRIME_S, READ_S, ChildLink, Gone
+from twinstage.live.watch.files import stamps_of
+from twinstage.live.watch.link import PRIME_S, READ_S, ChildLink, Gone, Idle
 from twinstage.live.watch.messages import Again, Begin, Overlay, Source, Told, Wait
 from twinstage.live.watch.pack import hashes, unpack
+from twinstage.live.watch.report import STAGE, WIRING, Report, Saved
+from twinstage.live.watch.sentences import together
+from twinstage.live.watch.wires import NEXT_START, WiringFiles
 from twinstage.scene.generation import Links, edits_overlay
 
 if TYPE_CHECKING:
     from twinstage.live.twin import LiveTwin, TwinFiles
+    from twinstage.scene.bindings import Bindings
     from twinstage.scene.snapshot import Snapshot
     from twinstage.scene.stage import OpenedStage
     from twinstage.sync.assets import AssetStore
 
 log = logging.getLogger("twinstage.watch")
 T = TypeVar("T")
+Files = tuple[tuple[str, tuple[int, int, int] | None], ...]
+"""Files of assets that were placed, and their states when these were read."""
 
 POLL_S = 0.025
 """Between two looks at the files [s]."""
@@ -34,12 +41,19 @@ MEMORY = 16 << 30
 AGAIN_S = 1.0
 """Between two looks at the files of a stage that ended the watching process [s]."""
 MOST_ROUNDS = 4
+STEPS = ("settle", "read", "pack", "send", "open", "bind", "switch")
+REBIND_STEPS = ("settle", "open", "bind", "switch")
 
 
 class StageWatch:
-    """Watches the stage of one twin. `store`: where prepared files for viewers go, if there is one."""
+    """Watches the stage of one twin. `store`: where prepared files for viewers go, if there is one.
 
-    def __init__(self, live: "LiveTwin", files: "TwinFiles", poll: float | None = None) -> None:
+    `anew`: take over another generation at once, whatever was saved.
+    """
+
+    def __init__(
+        self, live: "LiveTwin", files: "TwinFiles", poll: float | None = None, *, anew: bool = False
+    ) -> None:
         self.store: AssetStore | None = None
         self._live = live
         self._files = files
@@ -51,12 +65,16 @@ class StageWatch:
         self._stop = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._told: Snapshot = live.snapshot
-        self._watched: tuple[str, ...] = ()
-        self._problems: tuple[str, ...] = ()
         self._rest = tuple(f for f in live.findings if f not in set(live.snapshot.findings))
-        self._saves = 0
-        self._state, self._text = "starting", ""
-        self._last: dict[str, Any] = {}
+        self._placed: Files = ()
+        self._anew = anew
+        self._as_read: dict[str, Any] = {}
+        """Stamps of the stage's files in the state in which they are shown."""
+        self._wiring = WiringFiles(files.bindings, files.contract)
+        self._bindings: Bindings | None = None
+        """The newest that were saved; None: those that the twin was started with."""
+        self._rebind = False
+        self.report = Report(live, self._on_loop)
         self.child = 0
         """Process id of the child; 0 for none."""
 
@@ -67,13 +85,7 @@ class StageWatch:
 
     def status(self) -> dict[str, Any]:
         """What `/api/status` says of it: state (starting, watching, broken), the sentence of what is broken, files, saves."""
-        return {
-            "state": self._state,
-            "text": self._text,
-            "files": len(self._watched),
-            "saves": self._saves,
-            **({"last": self._last} if self._last else {}),
-        }
+        return self.report.status()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop` is set."""
@@ -91,7 +103,7 @@ class StageWatch:
     # ------------------------------------------------------------------ the thread
 
     def _main(self) -> None:
-        tell = False
+        tell = self._anew
         while not self._stop.is_set():
             try:
                 gone = self._follow(tell)
@@ -102,15 +114,13 @@ class StageWatch:
             if gone is None:
                 return
             if gone.text:
-                self._broken(gone.text, ())
+                self.report.broken(STAGE, gone.text, ())
             self._rest_until_saved(bool(gone.text))
             tell = True
 
     def _rest_until_saved(self, harmful: bool) -> None:
         """Do not hand the same harmful files to the next process."""
-        from twinstage.live.watch.files import stamps_of
-
-        files = self._watched or (str(self._files.stage.absolute()),)
+        files = self.report.watched or (str(self._files.stage.absolute()),)
         before = stamps_of(files)
         while not self._stop.wait(AGAIN_S):
             if not harmful or stamps_of(files) != before:
@@ -119,7 +129,7 @@ class StageWatch:
     def _follow(self, tell: bool) -> Gone | None:
         """One watching process until it ends; None where the twin ends."""
         files = self._files
-        source = Source(files.stage, files.asset_roots, files.variants, files.only)
+        source = Source(files.stage, files.roots, files.variants, files.only)
         overlay = self._on_loop(self._overlay)
         begin = Begin(source, overlay, frozenset(hashes(self._told)), self._poll, MEMORY, tell)
         link = ChildLink(begin, self._stop.is_set)
@@ -127,11 +137,18 @@ class StageWatch:
         try:
             limit = PRIME_S
             while True:
-                told = link.receive(limit)
+                told = link.receive(limit, self._due)
+                if isinstance(told, Idle):
+                    if self._placed_files() != self._placed:
+                        link.send(self._wait())
+                    gone = self._rewire(link) if self._rewiring() else None
+                    if gone is not None:
+                        return gone
+                    continue
                 if not isinstance(told, Told):
                     return told
                 limit = READ_S
-                self._watched = told.files or self._watched
+                self.report.watched = told.files or self.report.watched
                 if told.kind == "composed":
                     self._open_early(told)
                     continue
@@ -142,13 +159,24 @@ class StageWatch:
                     continue  # it says what it watches now, and then waits
                 elif told.kind == "broken":
                     self._drop_early()
-                    self._broken(told.text, told.changed)
-                elif self._state == "starting":
-                    self._state = "watching"
-                link.send(Wait(self._on_loop(self._overlay)))
+                    self.report.broken(STAGE, told.text, told.changed)
+                else:
+                    self._as_read = stamps_of(told.files)
+                    self.report.started()
+                link.send(self._wait())
         finally:
             link.kill()
             self._drop_early()
+
+    def _wait(self) -> Wait:
+        self._placed = self._placed_files()
+        return Wait(self._on_loop(self._overlay), self._placed)
+
+    def _placed_files(self) -> Files:
+        """Files of the assets that people placed, and their states as read: watched, too."""
+        assets = [*self._live.opened.shelf.assets.values()]
+        rows = {row for asset in assets for row in zip(asset.files, asset.stamps, strict=True)}
+        return tuple(sorted(rows, key=repr))
 
     def _overlay(self) -> Overlay:
         live = self._live
@@ -169,36 +197,107 @@ class StageWatch:
             began = time.monotonic()
             assert told.scene is not None
             opened = replace(early.result(), hash=told.scene.rest.stage.hash)
-            opened_at = time.monotonic()
-            for _ in range(MOST_ROUNDS):
-                assert told.scene is not None
-                before, base = self._told, unpack(told.scene, self._told)
-                self._told = base
-                self._prepare(told, before)
-                next_one = self._generation(opened, base)
-                if next_one.overlay == told.overlay:
-                    ready = time.monotonic()
-                    done = self._on_loop(lambda g=next_one: self._take_over(g))  # type: ignore[misc]
-                    if done is not None:
-                        times = (*told.times, began, opened_at, ready, time.monotonic())
-                        self._saved(told, done, next_one, times)
-                        old, self._link = self._link, name
-                        self._links.drop(old)
-                        return None
-                link.send(Again(next_one.overlay))
-                answer = link.receive()
-                while isinstance(answer, Told) and answer.kind in ("ready", "composed"):
-                    answer = link.receive()
-                if not isinstance(answer, Told):
-                    return answer or Gone()
-                if answer.kind != "scene":
-                    self._broken(answer.text, answer.changed)
-                    break
-                told = answer
+            at = time.monotonic()
+            return self._change_over(link, told, name, opened, (began, at))
         except UserError as error:
-            self._broken(str(error), told.changed)
+            self.report.broken(STAGE, str(error), told.changed)
         self._links.drop(name)
         return None
+
+    def _change_over(
+        self, link: ChildLink, told: Told, name: str, opened: "OpenedStage", moments: tuple[float, ...]
+    ) -> Gone | None:
+        """Bind the opened stage, and go on with it.
+
+        `told`: what was read of it, without a scene where that is known; `moments`: when the work on this side began and when
+        the stage was open [s].
+        """
+        what = WIRING if told.scene is None else STAGE
+        for _ in range(MOST_ROUNDS):
+            before, base = self._told, self._told if told.scene is None else unpack(told.scene, self._told)
+            self._told = base
+            self._prepare(told, before)
+            next_one = self._generation(opened, base)
+            if what == WIRING:
+                new = [f.message for f in next_one.problems if f.message not in self.report.problems]
+                if new:
+                    raise UserError(together(new))
+            if next_one.overlay == told.overlay:
+                ready = time.monotonic()
+                counts = self._on_loop(partial(self._take_over, next_one))
+                if counts is not None:
+                    times = (*told.times, *moments, ready, time.monotonic())
+                    self._saved(what, Saved(told.changed, counts, times, _names_of(times)))
+                    old, self._link = self._link, name
+                    self._links.drop(old)
+                    return None
+            link.send(Again(next_one.overlay))
+            answer = link.receive()
+            while isinstance(answer, Told) and answer.kind in ("ready", "composed"):
+                answer = link.receive()
+            if not isinstance(answer, Told):
+                return answer if isinstance(answer, Gone) else Gone()
+            if answer.kind != "scene":
+                raise UserError(answer.text)
+            told = replace(answer, changed=told.changed or answer.changed)
+        self._links.drop(name)
+        return None
+
+    def _saved(self, what: str, saved: Saved) -> None:
+        if self._anew and not saved.changed:  # it was only opened in another way
+            self._anew = False
+            self.report.started()
+            return
+        self.report.saved(what, saved)
+
+    # ------------------------------------------------------------------ bindings
+
+    def _due(self) -> bool:
+        """Whether there is something to do while nothing is read."""
+        return self._rewiring() or self._placed_files() != self._placed
+
+    def _rewiring(self) -> bool:
+        """Whether bindings were saved, and the stage stands as it is shown."""
+        if self._wiring.due():
+            self._rebind = True
+        return self._rebind and self.report.state != "starting" and not self.report.is_broken(STAGE)
+
+    def _rewire(self, link: ChildLink) -> Gone | None:
+        """Change over to the bindings that were saved; those before stay where these do not hold."""
+        self._rebind = False
+        wiring, before = self._wiring, self._bindings
+        name = ""
+        try:
+            self._bindings, contract = wiring.read()
+            if contract.hash != wiring.hash:
+                wiring.hash = contract.hash
+                self._tell(f"{wiring.contract_name} was saved: {NEXT_START}")
+            if stamps_of(self._as_read) != self._as_read:  # the child is about to tell another scene
+                self._bindings, self._rebind = before, True
+                return None
+            overlay, base, (clean, digest) = self._on_loop(self._present)
+            self._told = base
+            name = self._links.next()
+            began = time.monotonic()
+            opened = reopen(self._live, self._files, name, clean, digest)
+            told = Told("scene", overlay=overlay, changed=wiring.changed, times=(wiring.seen,))
+            return self._change_over(link, told, name, opened, (began, time.monotonic()))
+        except UserError as error:
+            self._bindings = before
+            self.report.broken(WIRING, str(error), wiring.changed)
+        self._links.drop(name)
+        return None
+
+    def _present(self) -> "tuple[Overlay, Snapshot, tuple[Any, str]]":
+        live = self._live
+        base = live.snapshot if live.desk is None else live.desk.base
+        return self._overlay(), base, (live.opened.clean, live.opened.hash)
+
+    def _tell(self, text: str) -> None:
+        log.warning("%s", text)
+        self._on_loop(lambda: self._live.hub.notice("warning", text))
+
+    # ------------------------------------------------------------------ generations
 
     def _open_early(self, told: Told) -> "tuple[str, concurrent.futures.Future[OpenedStage]]":
         """Open the next generation while the child still reads it."""
@@ -224,6 +323,8 @@ class StageWatch:
     def _bindings_file(self, opened: Any) -> Any:
         """The bindings of the file, or, where the stage itself holds them, as it has them now."""
         desk = self._live.desk
+        if self._bindings is not None:
+            return self._within(self._bindings, opened)
         file = None if desk is None else desk.bindings_file
         if self._files.bindings is None and file is not None:
             from twinstage.scene.stored import has_stored, read_stored
@@ -231,6 +332,12 @@ class StageWatch:
             if has_stored(opened):
                 return read_stored(opened)[0]
         return file
+
+    def _within(self, found: "Bindings", opened: Any) -> "Bindings":
+        """Bindings of the prims that this twin is for."""
+        from twinstage.scene.shard import bindings_within
+
+        return bindings_within(found, self._files.only, opened)[0] if self._files.only else found
 
     def _prepare(self, told: Told, before: "Snapshot") -> None:
         """Models that viewers will ask for; who is late may still ask for those of the scene before."""
@@ -270,64 +377,11 @@ class StageWatch:
         old = live.desk.base
         left_out = live.desk.adopt(generation)
         live.findings = (*live.snapshot.findings, *generation.problems, *left_out, *self._rest)
-        self._tell_problems(generation, [finding.message for finding in left_out])
+        edits = [finding.message for finding in left_out]
+        self.report.tell_problems([finding.message for finding in generation.problems], edits)
         return differences(old, generation.base)
 
-    def _tell_problems(self, generation: Generation, edits: list[str]) -> None:
-        """Bindings and edits that do not hold any more, or do again."""
-        now = (*dict.fromkeys([*(finding.message for finding in generation.problems), *edits]),)
-        for text in now:
-            if text not in self._problems:
-                log.warning("%s", text)
-                self._live.hub.notice("warning", f"it does not hold any more: {text}")
-        again = sum(text not in now for text in self._problems)
-        if again:
-            self._live.hub.notice("info", f"{again} that did not hold hold again")
-        self._problems = now
 
-    def _saved(
-        self, told: Told, changed: dict[str, int], generation: Generation, times: tuple[float, ...]
-    ) -> None:
-        self._saves += 1
-        was, self._state, self._text = self._state, "watching", ""
-        self._last = {
-            "files": [Path(path).name for path in told.changed[:20]],
-            "changed": changed,
-            "ms": round(1000 * (times[-1] - times[0])),
-            "steps": _steps(times),
-            "problems": len(self._problems),
-        }
-        del generation
-        log.info("saved %s: %s, %d ms", _names(told.changed), _counted(changed), self._last["ms"])
-        mended = was == "broken"
-        self._on_loop(
-            lambda: self._live.hub.event(
-                "watch", {"state": "watching", "saves": self._saves, "mended": mended, **self._last}
-            )
-        )
-
-    def _broken(self, text: str, changed: tuple[str, ...]) -> None:
-        self._state, self._text = "broken", text
-        log.warning("the last good scene stays: %s", text)
-        names = [Path(path).name for path in changed[:20]]
-        self._on_loop(
-            lambda: self._live.hub.event("watch", {"state": "broken", "text": text, "files": names})
-        )
-
-
-def _steps(times: tuple[float, ...]) -> dict[str, int]:
-    """What the time went into [ms]."""
-    names = ("settle", "read", "pack", "send", "open", "bind", "switch")
-    if len(times) != len(names) + 1:
-        return {}
-    return {name: round(1000 * (b - a)) for name, a, b in zip(names, times, times[1:], strict=False)}
-
-
-def _names(paths: tuple[str, ...]) -> str:
-    names = [Path(path).name for path in paths]
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "") or "the stage"
-
-
-def _counted(changed: dict[str, int]) -> str:
-    words = [f"{number} {name}" for name, number in changed.items() if number]
-    return ", ".join(words) or "nothing that is drawn"
+def _names_of(times: tuple[float, ...]) -> tuple[str, ...]:
+    """What lies between those moments."""
+    return STEPS if len(times) == len(STEPS) + 1 else REBIND_STEPS

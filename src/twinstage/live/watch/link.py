@@ -30,6 +30,15 @@ class Gone:
     text: str = ""
 
 
+class Idle:
+    """Nothing is being read, and there is something else to do."""
+
+
+IDLE = Idle()
+LOOK_S = 0.025
+"""Between two looks for something else [s]."""
+
+
 class ChildLink:
     """One watching process."""
 
@@ -62,10 +71,12 @@ class ChildLink:
             self._child.stdin.write(to_bytes(message))
             self._child.stdin.flush()
 
-    def receive(self, limit: float = READ_S) -> Told | Gone | None:
+    def receive(
+        self, limit: float = READ_S, other: Callable[[], bool] | None = None
+    ) -> Told | Gone | Idle | None:
         """The next answer, however long nothing is saved; None where the twin ends.
 
-        `limit`: how long one reading may take [s].
+        `limit`: how long one reading may take [s]. `other`: asked while nothing is read; IDLE once it says so.
         """
         assert self._child.stdout is not None
         end = self._child.stdout.fileno()
@@ -73,10 +84,14 @@ class ChildLink:
         self._until = None
         while not self._stopped():
             left = 0.2 if until is None else min(0.2, until - time.monotonic())
+            if until is None and other is not None:
+                left = LOOK_S
             if left <= 0:
                 self.kill()
                 return Gone(f"stage {self._stage} was still not composed and read after {limit:g} s")
             if not select.select([end], [], [], left)[0]:
+                if until is None and other is not None and other():
+                    return IDLE
                 continue
             told = read_frame(end)
             if told is None:

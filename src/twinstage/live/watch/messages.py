@@ -71,9 +71,14 @@ class Begin:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Tell the next scene, over that overlay."""
+    """Tell the next scene, over that overlay. `files`: to look at besides those of the stage: of assets that were placed,
+    with their states when these were read.
+
+    May be said again while nothing is told.
+    """
 
     overlay: Overlay
+    files: tuple[tuple[str, tuple[int, int, int] | None], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@ Layers whose files stayed are kept open, shapes whose values stayed are kept as 
 """
 
 import gc
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from twinstage.base.errors import UserError
@@ -47,6 +47,7 @@ class StageReader:
     _loaded: dict[str, _Loaded] = field(default_factory=dict)
     _digests: Digests = field(default_factory=Digests)
     _named: dict[str, tuple[int, frozenset[str]]] = field(default_factory=dict)
+    _also: tuple[str, ...] = ()
     _accepted: frozenset[str] = frozenset()
     _good: dict[str, int] = field(default_factory=dict)
     _serial: int = 0
@@ -105,11 +106,25 @@ class StageReader:
             self._named = {name: known for name, known in self._named.items() if name in self._loaded}
         textures = () if snapshot is None else [texture.path for texture in snapshot.textures]
         found = watched(named, documents, textures)
-        self.files = found if snapshot is not None else tuple(sorted({*found, *self.files}))
+        before = self.files if snapshot is None else ()
+        self.files = tuple(sorted({*found, *before, *self._also}))
+
+    def look_also(self, files: tuple[str, ...]) -> None:
+        """Those files matter, too, from now on."""
+        self._also = files
+        self.files = tuple(sorted({*self.files, *files}))
+
+    def foresee(self, files: Iterable[str]) -> None:
+        """Those will be read soon."""
+        self._digests.begin(file for file in files if file in self._digested())
 
     def stamps(self) -> dict[str, Stamp]:
         """Their states now."""
         return stamps_of(self.files)
+
+    def _digested(self) -> set[str]:
+        """Files of layers, whose contents make the stage's hash."""
+        return {outer_file(one.layer.realPath) for one in self._loaded.values()}
 
     def _forget(self) -> None:
         """Let go of layers whose files changed, and of those that the screen changed in memory."""
@@ -137,6 +152,7 @@ class StageReader:
 
     def _open(self, overlay: Overlay) -> "OpenedStage":
         from twinstage.scene.choices import choose_variants
+        from twinstage.scene.placing import screen_placed
         from twinstage.scene.shard import check_roots
         from twinstage.scene.stage import open_stage
 
@@ -154,6 +170,11 @@ class StageReader:
         for layer, text in ((opened.layers.ui, overlay.ui), (opened.layers.bindings, overlay.bindings)):
             if text:
                 layer.ImportFromString(text)
+        placed = screen_placed(opened)
+        opened = replace(opened, kept=(*opened.kept, *placed))
+        for layer in placed:
+            if not layer.anonymous and layer.realPath:
+                self._note(layer, before)
         self._opened = opened
         return opened
 

@@ -41,6 +41,15 @@ class Settling:
         return now - self._last >= SETTLE_S or now - self._first >= PATIENCE_S
 
     @property
+    def pending(self) -> bool:
+        """Whether something changed that is not due yet."""
+        return self._pending
+
+    def left(self, now: float) -> float:
+        """How long until it is, if nothing changes [s]."""
+        return max(0.0, self._last + SETTLE_S - now)
+
+    @property
     def first(self) -> float:
         """When the change that is due was first seen."""
         return self._first

@@ -1,6 +1,7 @@
 /** The scene's cameras: a panel to choose from, and the keys 1 to 9 and 0. */
-import type { Feature } from "../../workbench.ts";
+import type { Feature, Undo } from "../../workbench.ts";
 import { CameraList } from "./camera-list.ts";
+import { cameraCommands } from "./commands.ts";
 
 export const cameras: Feature = {
   name: "cameras",
@@ -11,6 +12,8 @@ export const cameras: Feature = {
       if (camera) rig.follow(camera);
       else rig.release();
     };
+    /** What takes the present scene's keys away. */
+    const keys: Undo[] = [];
     const list = new CameraList(use);
     const show = (): void => {
       const path = rig.following?.path;
@@ -19,21 +22,12 @@ export const cameras: Feature = {
     bench.addPanel({ id: "cameras", title: "Cameras", side: "left", order: 20, element: list.element });
     bench.onScene((scene) => {
       list.setCameras(scene.json.cameras);
+      for (const undo of keys.splice(0)) undo();
+      keys.push(...cameraCommands(scene.json.cameras, use).map((command) => bench.addCommand(command)));
       bench.panelNote("cameras", String(scene.json.cameras.length || ""));
       show();
     });
     rig.onFollow.add(show);
-    for (let key = 1; key <= 9; key++)
-      bench.addCommand({
-        id: `view.camera${key}`,
-        get title() {
-          return `Look through ${bench.scene?.json.cameras[key - 1]?.name ?? `camera ${key}`}`;
-        },
-        group: "View",
-        keys: [String(key)],
-        enabled: () => bench.scene?.json.cameras[key - 1] !== undefined,
-        run: () => use(key - 1),
-      });
     bench.addCommand({ id: "view.free", title: "Free view", group: "View", keys: ["0"], run: () => use(-1) });
     bench.addAddressPart({
       key: "through",

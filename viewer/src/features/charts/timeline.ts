@@ -14,12 +14,16 @@ const LEFT = 120;
 /** Muted hues that are told apart beside each other, on dark and on light. */
 const HUES = ["#4a7fa5", "#6b8e5a", "#9a7b4f", "#7d6aa3", "#4f9a94", "#a3667d", "#86894a", "#5f76b5"] as const;
 
+/** Where hues by the text would be the same, or say nothing. */
+const KNOWN: Readonly<Record<string, string>> = { on: "#6b8e5a", true: "#6b8e5a", off: "#5c6670", false: "#5c6670" };
+
 export function heightOf(rows: number): number {
   return HEAD + rows * ROW + 4;
 }
 
 /** The color of a state: the same for the same text. */
 export function hueOf(text: string): string {
+  if (Object.hasOwn(KNOWN, text)) return KNOWN[text];
   let sum = 0;
   for (const letter of text) sum = (sum * 31 + letter.charCodeAt(0)) >>> 0;
   return HUES[sum % HUES.length];
@@ -48,7 +52,11 @@ export function drawTimeline(canvas: HTMLCanvasElement, rows: readonly Row[], fr
     const top = HEAD + k * ROW;
     context.fillStyle = color("--dim");
     context.fillText(clipped(context, signal, LEFT - 12), 4, top + ROW / 2);
-    for (const span of spans) drawSpan(context, span, [x(span.fromMs), top + 2, Math.max(1, x(span.toMs) - x(span.fromMs)), ROW - 4], color);
+    for (const span of spans) {
+      // What began before the window, or the window has left behind, must not lie over the names.
+      const [left, right] = [x(Math.max(span.fromMs, fromMs)), x(Math.min(span.toMs, toMs))];
+      if (right > left) drawSpan(context, span, [left, top + 2, right - left, ROW - 4], color);
+    }
   });
   if (playhead === null) return;
   context.fillStyle = color("--warn");

@@ -1,6 +1,7 @@
 /** Arrays and pictures of overlays, fetched once by the hash of their content and kept while an item refers to them. */
 import { SRGBColorSpace, Texture } from "three";
 import type { DataRef } from "./board.ts";
+import { refusalOf } from "../../wire/refused.ts";
 
 const MOST_KEPT = 64;
 
@@ -18,7 +19,7 @@ export class DataCache {
     if (found) this.arrays.delete(ref.data);
     else
       found = fetch(this.url(ref)).then(async (answer) => {
-        if (!answer.ok) throw new Error(`the data of an overlay cannot be fetched: HTTP ${answer.status}`);
+        if (!answer.ok) throw new Error(await refusalOf(answer));
         return answer.arrayBuffer();
       });
     found.catch(() => this.arrays.delete(ref.data));

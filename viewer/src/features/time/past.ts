@@ -36,6 +36,8 @@ export class Past {
   private knownMs = 0;
   private wanted: number | null = null;
   private asking = false;
+  /** Ends the question for a span: nobody waits for it once another moment is wanted. */
+  private spanAsked: AbortController | null = null;
   /** Answers of before another seek are not used. */
   private turn = 0;
   private lastNow = 0;
@@ -126,6 +128,7 @@ export class Past {
     this.turn++;
     this.queue = [];
     this.wanted = this.head.atMs;
+    this.spanAsked?.abort();
     this.tell();
     void this.ask();
   }
@@ -214,15 +217,18 @@ export class Past {
     if (way * (to - from) < 1) return;
     this.asking = true;
     try {
-      const answer = await askPast(this.bench, from, to, TICKS_A_SECOND / Math.abs(speed));
+      const { signal } = (this.spanAsked = new AbortController());
+      const answer = await askPast(this.bench, from, { to, hz: TICKS_A_SECOND / Math.abs(speed), signal });
       if (!answer || turn !== this.turn) return;
       this.queue.push(...answer.ticks);
       this.knownMs = way > 0 ? Math.max(answer.untilMs, from + 1) : Math.min(answer.untilMs, from - 1);
     } catch (error) {
+      if (this.spanAsked?.signal.aborted) return;
       this.bench.notice("error", `The past cannot be played: ${(error as Error).message}`);
       this.head.playing = false;
     } finally {
       this.asking = false;
+      this.spanAsked = null;
       if (this.wanted !== null) void this.ask();
     }
   }

@@ -18,6 +18,7 @@ const WORDS: readonly (readonly [key: string, one: string, many: string])[] = [
   ["shapes", "shape", "shapes"],
   ["images", "image", "images"],
   ["materials", "material", "materials"],
+  ["moved", "prim moved", "prims moved"],
   ["added", "prim added", "prims added"],
   ["removed", "prim removed", "prims removed"],
 ];

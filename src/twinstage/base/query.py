@@ -1,9 +1,10 @@
 """A line of text -> terms. All of them have to hold.
 
-    class:parcel,tote  occlusion>0.5  size:0..32  -split:val  lamps.intensity>2  camera:"left eye"  Goods
+    class:parcel,tote  occlusion>0.5  size:0..32  -split:val  lamps.intensity>2  camera:"left eye"  triangles<20k  Goods
 
-A field, then `:` with words (`a,b`: one of them; `*` stands for any letters) or a range (`1..2`, `1..`) or a comparison. A
-bare word is looked for in prim paths, classes and drawn words. A minus in front turns a term round.
+A field, then `:` with words (`a,b`: one of them; `*` stands for any letters) or a range (`1..2`, `1..`) or a comparison.
+Numbers may end in k, M or G. A bare word names no field: who is asked says where it is looked for. A minus in front turns a
+term round. Datasets and the catalogue of assets are asked so. Pure.
 """
 
 import math
@@ -34,10 +35,16 @@ class Term:
     def is_range(self) -> bool:
         return not self.words
 
+    def holds(self, value: float) -> bool:
+        """Whether a number lies within the range."""
+        above = value > self.low if self.open_low else value >= self.low
+        return above and (value < self.high if self.open_high else value <= self.high)
+
 
 _PIECES = re.compile(r'(?:[^\s"]|"[^"]*")+')
 _NAMED = re.compile(r"^([A-Za-z_][\w.\-]*)\s*(:|>=|<=|>|<|=)(.*)$", re.S)
-_RANGE = re.compile(r"^(-?[\d.eE+\-]*?)\.\.(-?[\d.eE+\-]*)$")
+_RANGE = re.compile(r"^(-?[\d.eE+\-]*?[kKmMgG]?)\.\.(-?[\d.eE+\-]*[kKmMgG]?)$")
+_SCALES = {"k": 1e3, "m": 1e6, "g": 1e9}
 
 
 def parse(text: str) -> tuple[Term, ...]:
@@ -65,24 +72,25 @@ def _term(text: str) -> Term:
         found = _RANGE.match(value)
         if found and (found[1] or found[2]):
             low, high = (
-                _number(part, text, empty) for part, empty in ((found[1], -math.inf), (found[2], math.inf))
+                number_of(part, text) if part else empty
+                for part, empty in ((found[1], -math.inf), (found[2], math.inf))
             )
             return Term(name, (), low, high, negated=negated, text=text)
         words = tuple(_bare(word).lower() for word in _split(value))
         return Term(name, words, negated=negated, text=text)
-    number = _number(value, text)
+    number = number_of(value, text)
     if sign[0] == ">":
         return Term(name, (), number, open_low=sign == ">", negated=negated, text=text)
     return Term(name, (), high=number, open_high=sign == "<", negated=negated, text=text)
 
 
-def _number(text: str, whole: str, empty: float | None = None) -> float:
-    if not text and empty is not None:
-        return empty
+def number_of(text: str, whole: str) -> float:
+    """A number that may end in k, M or G, in the term `whole`. UserError for what is none."""
+    scale = _SCALES.get(text[-1:].lower(), 1.0)
     try:
-        value = float(text)
+        value = float(text[:-1] if scale > 1 else text) * scale
     except ValueError:
-        raise UserError(f"{whole!r}: {text!r} is no number") from None
+        raise UserError(f"{whole!r}: {text!r} is no number; expected such as 5000, 20k or 1.5M") from None
     if math.isnan(value):
         raise UserError(f"{whole!r}: {text!r} is no number")
     return value

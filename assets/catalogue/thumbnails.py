@@ -1,0 +1,100 @@
+"""The picture of an entry: the one it names, or one that is drawn and kept by content. Touches files, and the child that draws.
+
+A picture that an asset names is untrusted: it is taken only as PNG or JPEG, and no larger than `MOST_BYTES`.
+"""
+
+import base64
+import os
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from twinstage.assets.catalogue.entry import Entry
+from twinstage.assets.catalogue.scan import BESIDE
+from twinstage.base.errors import UserError
+from twinstage.render.whole import write_whole
+from twinstage.scene.probe import ProbeLimits
+from twinstage.scene.safe.examiner import Examiner
+
+TASK = "twinstage.assets.catalogue.draw:draw_task"
+LIMITS = ProbeLimits(time_s=60.0)
+VERSION = 2
+"""Of what is drawn; another one is drawn anew."""
+MOST_BYTES = 2 << 20
+KINDS = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
+"""First bytes -> media type."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A file's content and its media type."""
+
+    data: bytes
+    kind: str
+
+
+def cache_folder() -> Path:
+    """Where pictures and what was read of libraries are kept if no other folder is named: the user's cache."""
+    home = Path.home()
+    if sys.platform == "darwin":
+        base = home / "Library" / "Caches"
+    elif sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache")
+    return base / "twinstage"
+
+
+class Thumbnails:
+    """Pictures of entries. `cache`: where drawn ones are kept, one a content."""
+
+    def __init__(self, cache: Path) -> None:
+        self.folder = cache / "thumbnails"
+
+    def named(self, entry: Entry, root: Path) -> Picture | None:
+        """The one that the asset names, if it may be shown; `root`: the library's folder."""
+        if not entry.thumbnail:
+            return None
+        path = (root / entry.thumbnail).resolve()
+        if not path.is_relative_to(root.resolve()) or not path.is_file() or path.stat().st_size > MOST_BYTES:
+            return None
+        return picture_in(path.read_bytes())
+
+    def kept(self, entry: Entry) -> Picture | None:
+        """One that was drawn before."""
+        path = self.place(entry)
+        return picture_in(path.read_bytes()) if path.is_file() and path.stat().st_size <= MOST_BYTES else None
+
+    def place(self, entry: Entry) -> Path:
+        """Where the drawn one is kept."""
+        return self.folder / f"{entry.digest}-{VERSION}.png"
+
+    def picture(self, entry: Entry, root: Path, roots: "list[Path]", child: Examiner) -> Picture | None:
+        """Named, kept, or drawn now and then kept; None where there is nothing to be seen. UserError says why it cannot be."""
+        found = self.named(entry, root) or self.kept(entry)
+        if found is None and (found := drawn(root / entry.id, roots, child)) is not None:
+            with suppress(UserError):  # next time it is drawn again
+                write_whole(self.place(entry), found.data)
+        return found
+
+
+def picture_in(data: bytes) -> Picture | None:
+    """A picture of a safe kind; None for anything else."""
+    kind = next((kind for begins, kind in KINDS.items() if data.startswith(begins)), None)
+    return None if kind is None or len(data) > MOST_BYTES else Picture(data, kind)
+
+
+def drawn(file: Path, roots: "list[Path]", child: Examiner) -> Picture | None:
+    """The asset of a file, in the child; None where there is nothing to be seen. UserError says why it cannot be."""
+    request = {"path": str(file), "roots": [str(root) for root in roots]}
+    done = child.examine(TASK, request, LIMITS)
+    if done.outcome == "ok":
+        return picture_in(base64.b64decode(done.answer["png"])) if "png" in done.answer else None
+    told = {"time": f"it was not drawn within {LIMITS.time_s:g} s", "memory": "it needs too much memory"}
+    raise UserError(f"{file.name}: {told.get(done.outcome, done.message or 'it cannot be drawn')}")
+
+
+def place_beside(file: Path) -> Path:
+    """Where the picture of a file lies beside it, so that other programs find it, too."""
+    return file.parent / BESIDE / f"{file.name}.png"
