@@ -375,7 +375,7 @@ def test_joints_visibility_attributes_and_points_are_driven_and_a_binding_is_cha
     page.click(".bind .button:text-is('Stop preview')")
     # A joint that slides is saved, and then made to slide along another axis.
     bind(page, until, "agv1.x", "slide")
-    page.select_option(".prop-field:has-text('Axis') select", "Y")
+    page.select_option(".bind-fields .prop-field:has-text('Axis') select", "Y")
     page.click(".bind .button:text-is('Save binding')")
     world = f"twinstage.worldOf('{TANK}')"
     until(page, f"Math.abs({world}[7] - 0.5) < 1e-3", 40)

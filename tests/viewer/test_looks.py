@@ -65,11 +65,6 @@ def _states(page: Any) -> list[tuple[str, Callable[[], None], Callable[[], None]
         page.keyboard.type("layouts")
         press("Enter")
 
-    def catalogue() -> None:
-        press("Shift+U")
-        page.click(".asset")
-        page.wait_for_selector(".asset-facts dd .asset-term")
-
     def press_in_picture(key: str) -> None:
         page.locator("#canvas").focus()
         press(key)
@@ -85,6 +80,11 @@ def _states(page: Any) -> list[tuple[str, Callable[[], None], Callable[[], None]
     def past() -> None:
         press_in_picture("Space")
         page.wait_for_selector("#past-strip:visible")
+
+    def catalogue() -> None:
+        press("Shift+U")
+        page.click(".asset")
+        page.wait_for_selector(".asset-facts dd .asset-term")
 
     return [
         ("scene", lambda: None, lambda: None),
