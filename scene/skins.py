@@ -52,10 +52,22 @@ def strongest(joints: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.n
 
 
 def bent(skin: SkinWeights, world_from_bone: np.ndarray) -> F8:
-    """Places of the vertices in the world [m], f8[v, 3], with the bones f8[j, 4, 4] there."""
+    """Places of the vertices in the world [m], f8[v, 3], with the bones f8[j, 4, 4] there; the world may be any frame."""
     matrices = world_from_bone @ skin.bone_from_gprim
     blended = np.einsum("vk,vkrc->vrc", skin.weights.astype(np.float64), matrices[skin.joints])
     return np.asarray(np.einsum("vrc,vc->vr", blended[:, :3, :3], skin.points) + blended[:, :3, 3])
+
+
+def bent_normals(skin: SkinWeights, world_from_bone: np.ndarray) -> F8:
+    """Unit normals of the vertices, f8[v, 3], with the bones there: by the inverse transpose of what bends each vertex."""
+    matrices = (world_from_bone @ skin.bone_from_gprim)[:, :3, :3]
+    blended = np.einsum("vk,vkrc->vrc", skin.weights.astype(np.float64), matrices[skin.joints])
+    # The cofactors are the inverse transpose but for a factor, and exist for every matrix.
+    a, b, c = blended[:, :, 0], blended[:, :, 1], blended[:, :, 2]
+    cofactors = np.stack([np.cross(b, c), np.cross(c, a), np.cross(a, b)], 2)
+    normals = np.einsum("vrc,vc->vr", cofactors, skin.normals)
+    length = np.linalg.norm(normals, axis=1, keepdims=True)
+    return np.asarray(np.where(length > 0, normals / np.where(length > 0, length, 1), skin.normals))
 
 
 def bone_boxes(skin: SkinWeights) -> F8:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from twinstage.base.errors import UserError
+from twinstage.scene.bending import bent_scene
 from twinstage.scene.bones import make_bones
 from twinstage.scene.columns import PoseColumns, TickColumns, frozen
 from twinstage.scene.read import read_snapshot
@@ -98,9 +99,18 @@ def test_bones_that_move_bend_the_mesh_in_the_stage_and_on_the_wire_alike(shared
     after = drawn(moved, path)
     assert np.abs(after - before).max() > 0.05 * np.ptp(before, axis=0).max(), "it is bent"
     assert_same(after, baked(opened, ours_of(opened))[path])
-    # Whoever reads the stage now sees the same.
+    # Our own pictures bend it as well: those of a moved snapshot, and whoever reads the stage now.
+    shape = bent_scene(moved)
+    own = shape.prototypes[shape.instances.prototype[first.instance]]
+    world = shape.instance_world[first.instance]
+    assert_same(after, own.points @ world[:3, :3].T + world[:3, 3])
+    assert own.hash not in {p.hash for p in snapshot.prototypes}
+    assert bent_scene(still) is still
     again = read_snapshot(opened, refine=0)
-    points = again.prototypes[again.instances.prototype[first.instance]].points
+    read = again.prototypes[again.instances.prototype[first.instance]]
+    points = read.points
+    same = (read.normals * own.normals).sum(1)
+    assert np.percentile(same, 1) > 0.99 and same.min() > 0.9, "normals are bent, too"
     world = again.instance_world[first.instance]
     assert_same(after, points @ world[:3, :3].T + world[:3, 3])
 
