@@ -121,7 +121,7 @@ def test_tags_say_how_far_their_values_can_be_trusted(
 ) -> None:
     _switch(page, "tags", True)
     _set(page, "tags", "Which signals", "motor.current, tank.level, belt.speed")
-    until(page, "twinstage.layers.labels.length === 3")
+    until(page, "twinstage.layers.labels.filter((one) => one.id.startsWith('tags ')).length === 3")
     grade = "[...document.querySelectorAll('.label')].find((e) => e.dataset.id.endsWith('{}'))?.dataset.grade"
     until(page, f"{grade.format('tank.level')} === 'good'")
     good = _label(page, "tank.level")

@@ -86,6 +86,7 @@ def test_a_page_that_comes_up_over_a_bad_network_says_at_each_step_what_it_waits
 def test_latency_round_trip_and_rate_are_those_of_the_network(
     hall: HubServer, gate: Gate, page: Any, until: Callable[..., Any]
 ) -> None:
+    gate.ws = gate.scene = "pass"
     until(page, "twinstage.ready", 40)
 
     def moving(seconds: float) -> dict[str, float]:
@@ -117,14 +118,16 @@ def test_latency_round_trip_and_rate_are_those_of_the_network(
 
 
 def test_a_twin_that_is_away_is_told_above_the_last_state_until_it_is_back(
-    hall: HubServer, page: Any, until: Callable[..., Any], axe: str
+    hall: HubServer, gate: Gate, page: Any, until: Callable[..., Any], axe: str
 ) -> None:
+    gate.ws = gate.scene = "pass"
     until(page, "twinstage.ready", 40)
     since = str(time.time_ns() - 65_000_000_000)
     hall.do(lambda: hall.hub.twin_is(Away(since)))
     until(page, "!document.querySelector('#banner').hidden")
     assert page.inner_text("#banner .banner-text").startswith("The twin away since ")
     assert page.evaluate("twinstage.link") == "live"
+    page.evaluate(axe)
     assert findings(page, "away") == []
     hall.do(lambda: hall.hub.twin_is(Away(since, ["/Hall/Line1"])))
     until(page, "document.querySelector('.banner-text').textContent.startsWith('/Hall/Line1 away since')")
@@ -132,7 +135,8 @@ def test_a_twin_that_is_away_is_told_above_the_last_state_until_it_is_back(
     until(page, "document.querySelector('#banner').hidden")
 
 
-def test_what_is_cut_from_a_long_list_is_said(page: Any, until: Callable[..., Any]) -> None:
+def test_what_is_cut_from_a_long_list_is_said(gate: Gate, page: Any, until: Callable[..., Any]) -> None:
+    gate.ws = gate.scene = "pass"
     until(page, "twinstage.ready", 40)
     page.evaluate("twinstage.run('table.read')")
     until(page, "document.querySelectorAll('.scene-table tbody tr').length === 400")

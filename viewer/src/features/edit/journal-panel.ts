@@ -20,7 +20,7 @@ export class JournalPanel {
   private readonly undo = h("button", { type: "button", class: "button" }, "Undo");
   private readonly redo = h("button", { type: "button", class: "button" }, "Redo");
   private readonly tabs: Record<Tab, HTMLButtonElement>;
-  private readonly list = h("div", { class: "edit-list", role: "list" });
+  private readonly list = h("div", { class: "edit-list", role: "list", tabindex: "0", "aria-label": "Edits" });
   private readonly error = h("p", { class: "prop-error", role: "alert", hidden: "" });
   private readonly why = h("p", { class: "prop-why", hidden: "" });
   private readonly files = h("div", { class: "edit-files" });

@@ -2,7 +2,7 @@
 import { BufferGeometry, Float32BufferAttribute, LineSegments, LineBasicMaterial } from "three";
 import { measure as measured, rowsOf, snapped } from "../../core/measure.ts";
 import { StageUnits } from "../../core/stage-units.ts";
-import { byId, h, icon } from "../../ui/dom.ts";
+import { byId, h, icon, setText } from "../../ui/dom.ts";
 import { addToolCard } from "../../ui/tool-cards.ts";
 import type { Hit } from "../../view/picker.ts";
 import type { Feature, Undo, Workbench } from "../../workbench.ts";
@@ -32,6 +32,7 @@ class MeasureTool {
   private on = false;
   private takeBack: Undo | null = null;
   private readonly facts = h("dl", { class: "measured" });
+  private readonly ask = h("p", { class: "measure-ask" });
   private readonly card = h("div", { class: "tool-card", role: "group", "aria-label": "Measure", hidden: "" });
   private readonly label = h("div", { class: "measure-label", hidden: "" });
   private readonly marks = [0, 1].map(() => h("div", { class: "measure-mark", hidden: "" }));
@@ -43,7 +44,7 @@ class MeasureTool {
   constructor(private readonly bench: Workbench) {
     const close = h("button", { type: "button", class: "card-close", "aria-label": "End measuring" }, icon("close"));
     close.addEventListener("click", () => this.end());
-    this.card.append(h("div", { class: "card-row" }, icon("measure"), "Measure", close), this.facts);
+    this.card.append(h("div", { class: "card-row" }, icon("measure"), "Measure", close), this.facts, this.ask);
     addToolCard(this.card);
     byId("picture").append(this.label, ...this.marks);
     this.line.renderOrder = 100;
@@ -128,7 +129,9 @@ class MeasureTool {
     viewport.anchored.remove(this.line);
     const rows = b ? rowsOf(measured(a, b, this.units), this.units) : [];
     this.facts.replaceChildren(...rows.flatMap(([name, text]) => [h("dt", {}, name), h("dd", {}, text)]));
-    if (!b) this.facts.append(h("dd", { class: "measure-ask" }, `${a ? "Click the second point" : "Click the first point"}, or aim the cross at it with the arrow keys and press Enter.`));
+    this.facts.hidden = !b;
+    this.ask.hidden = b !== undefined;
+    setText(this.ask, `${a ? "Click the second point" : "Click the first point"}, or aim the cross at it with the arrow keys and press Enter.`);
     if (b) {
       // Relative to the first point, so that Float32 is exact anywhere.
       const by = b.map((value, c) => value - a[c]);
