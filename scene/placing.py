@@ -1,7 +1,9 @@
 """Letting in assets that people place: looked at in the limited child, then screened in this process. Touches pxr and files."""
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ MOST_TRIANGLES = 10_000_000
 MOST_FILES = 2000
 """Files that one asset is made of."""
 RESET = "!resetXformStack!"
+_FOLDERS = re.compile(r"(?<![\w./])/(?:[^\s'\"@:,;()<>/]+/)+(?=[^\s/])")
 
 
 def let_in(name: str, file: Path, allowed: AllowedFolders, link: str = "") -> Asset:
@@ -34,7 +37,8 @@ def let_in(name: str, file: Path, allowed: AllowedFolders, link: str = "") -> As
     request = {"path": str(file), "roots": [str(prefix) for prefix in allowed.prefixes]}
     done = shared_examiner().examine(TASK, request, LIMITS)
     if done.outcome == "failure":
-        raise TwinstageError(f"asset {name} could not be examined: {done.message}")
+        why = _FOLDERS.sub("", _cleaned(name, done.message, file, allowed))
+        raise TwinstageError(f"asset {name} could not be examined: {why}")
     if done.outcome != "ok":
         told = {
             "time": f"it was not read within {LIMITS.time_s:g} s",
@@ -45,8 +49,19 @@ def let_in(name: str, file: Path, allowed: AllowedFolders, link: str = "") -> As
     facts = done.answer
     if facts.get("problem"):
         raise UserError(_sentence(name, facts["problem"], file, allowed))
-    own = Path(link + str(file))
-    return _asset(name, own, facts, _screened(own, allowed))
+    return _asset(name, Path(link + str(file)), facts, _screened_in(name, file, allowed, link))
+
+
+def _screened_in(name: str, file: Path, allowed: AllowedFolders, link: str) -> tuple[Any, ...]:
+    """All layers of an asset, under the names of a generation. UserError, one sentence with names of the library."""
+    from pxr import Tf
+
+    try:
+        return _screened(Path(link + str(file)), allowed)
+    except (UserError, Tf.ErrorException) as problem:
+        why = str(problem).replace(link, "") if link else str(problem)
+        first = (why.strip().splitlines() or ["it is no USD file"])[0]
+        raise UserError(_sentence(name, first, file, allowed)) from None
 
 
 def _screened(file: Path, allowed: AllowedFolders) -> tuple[Any, ...]:
@@ -94,6 +109,8 @@ def look_task(request: dict[str, Any]) -> dict[str, Any]:
     if drawn > MOST_TRIANGLES:
         return {"problem": f"it has {drawn:,} triangles, and {MOST_TRIANGLES:,} are the most"}
     facts = facts_of(opened.stage, request["path"])
+    if len(facts.get("files", ())) > MOST_FILES:
+        return {"problem": f"it is made of more than {MOST_FILES:,} files"}
     return {**facts, "prims": len(snapshot.prims), "triangles": drawn}
 
 
@@ -136,47 +153,58 @@ def _files(stage: Any, file: str) -> list[str]:
 
 
 def _sentence(name: str, why: str, file: Path, allowed: AllowedFolders) -> str:
-    """Names of files as the library has them: who asks need not know where it lies."""
-    library = name.partition("/")[0]
-    depth = name.count("/")
-    root = str(file.parents[depth - 1]) if depth else str(file.parent)
-    text = why.replace(f"{root}{os.sep}", f"{library}/").replace(root, library)
-    for prefix in allowed.prefixes:
-        text = text.replace(prefix, "")
+    text = _cleaned(name, why, file, allowed)
     text = text.removeprefix(f"stage {name} ").removeprefix("cannot be read: ")
     return f"asset {name} cannot be placed: {text.partition('; if that is meant')[0]}"
 
 
-def again(opened: Any, first: Shelf) -> Shelf:
-    """The shelf of another generation of the stage: the same assets as their files are now, and under its names."""
-    from pxr import Tf, Usd
-
-    link, shelf = link_of(opened.stage), Shelf(missing=dict(first.missing))
-    for name, asset in first.assets.items():
-        file = Path(link + plain_name(str(asset.file)))
-        try:
-            layers = _screened(file, opened.allowed)
-            facts = facts_of(Usd.Stage.Open(str(file)), str(file))
-            shelf.assets[name] = _asset(name, file, {**_told(asset), **facts}, layers)
-        except (UserError, Tf.ErrorException, TypeError) as problem:
-            shelf.missing[name] = f"asset {name} cannot be read: {str(problem).splitlines()[0]}"
-    return shelf
+def _cleaned(name: str, why: str, file: Path, allowed: AllowedFolders) -> str:
+    """Names of files as the library has them: who asks need not know where it lies."""
+    library = name.partition("/")[0]
+    depth = name.count("/")
+    root = file.parents[depth - 1] if depth else file.parent
+    text = why
+    for one in dict.fromkeys((str(root), os.path.realpath(root))):
+        text = text.replace(f"{one}{os.sep}", f"{library}/").replace(one, library)
+    for prefix in allowed.prefixes:
+        text = text.replace(prefix, "")
+    return text
 
 
-def _told(asset: Asset) -> dict[str, Any]:
-    names = (
-        "prim",
-        "named",
-        "type_name",
-        "kind",
-        "ops",
-        "meters_per_unit",
-        "up_axis",
-        "prims",
-        "triangles",
-        "files",
-    )
-    return {name: getattr(asset, name) for name in names}
+def stock(opened: Any, first: Shelf, names: Iterable[str]) -> None:
+    """Assets of the generation before into the shelf of an opened stage, as their files are now, and under its names.
+
+    `names`: of those that stand placed. What changed since is tried in the limited child first; of the rest all is known.
+    """
+    link, shelf = link_of(opened.stage), opened.shelf
+    assets, missing = dict(first.assets), dict(first.missing)  # others let assets in meanwhile
+    for name in names:
+        if name in shelf.assets or name in shelf.missing:
+            continue
+        if name in missing:
+            shelf.lose(name, missing[name])
+        elif name in assets:
+            try:
+                shelf.put(_again(assets[name], opened.allowed, link))
+            except TwinstageError as problem:
+                shelf.lose(name, str(problem))
+
+
+def _again(asset: Asset, allowed: AllowedFolders, link: str) -> Asset:
+    """UserError where it cannot be had any more."""
+    plain = Path(plain_name(str(asset.file)))
+    if tuple(_stamp(path) for path in asset.files) == asset.stamps:
+        layers = _screened_in(asset.name, plain, allowed, link)
+        if _files_of(layers) == _files_of(asset.layers):
+            return replace(asset, file=Path(link + str(plain)), layers=layers)
+    if not plain.is_file():
+        raise UserError(f"asset {asset.name} cannot be placed: its file is not there any more")
+    return let_in(asset.name, plain, allowed, link)
+
+
+def _files_of(layers: Iterable[Any]) -> set[str]:
+    """A file that was missing may be there now, and nobody has looked at it."""
+    return {plain_name(layer.identifier) for layer in layers if not layer.anonymous}
 
 
 def screen_placed(opened: Any) -> list[Any]:

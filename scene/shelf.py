@@ -52,10 +52,26 @@ class Asset:
 
 @dataclass
 class Shelf:
-    """Assets of one opened stage by name. `missing`: why those that stand placed cannot be had, one sentence each."""
+    """Assets of one opened stage by name. `missing`: why those that stand placed cannot be had, one sentence each.
+
+    `version` counts the changes.
+    """
 
     assets: dict[str, Asset] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
+    version: int = 0
+
+    def put(self, asset: Asset) -> None:
+        """It was let in."""
+        self.assets[asset.name] = asset
+        self.missing.pop(asset.name, None)
+        self.version += 1
+
+    def lose(self, name: str, why: str) -> None:
+        """It cannot be had."""
+        self.assets.pop(name, None)
+        self.missing[name] = why
+        self.version += 1
 
     def get(self, name: str) -> Asset | None:
         """An asset that was let in."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from twinstage.base.errors import UserError
 from twinstage.scene.columns import F8
 from twinstage.scene.export.own import relative_path
 from twinstage.scene.shelf import Asset, Op, moved_upright, place_ops
@@ -115,7 +116,8 @@ def relocated(text: str, out: Path, libraries: Mapping[str, Path]) -> tuple[str,
     from pxr import Sdf
 
     layer = Sdf.Layer.CreateAnonymous("edits.usda")
-    layer.ImportFromString(text)
+    if not layer.ImportFromString(text):
+        raise UserError("it is no layer in usda")
     names = []
     for named in sorted(layer.GetCompositionAssetDependencies()):
         asset = named.removeprefix("./")
@@ -125,3 +127,10 @@ def relocated(text: str, out: Path, libraries: Mapping[str, Path]) -> tuple[str,
             place = os.path.join(libraries[library], *file.split("/"))
             layer.UpdateCompositionAssetDependency(named, relative_path(place, out.absolute().parent))
     return (str(layer.ExportToString()) if names and libraries else text), names
+
+
+def relocated_task(request: dict[str, Any]) -> dict[str, Any]:
+    """The limited child's task: {"path" of `out`, "text", "libraries"} -> {"text", "assets"}."""
+    libraries = {name: Path(root) for name, root in request["libraries"].items()}
+    text, assets = relocated(request["text"], Path(request["path"]), libraries)
+    return {"text": text, "assets": assets}

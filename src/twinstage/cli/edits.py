@@ -95,7 +95,7 @@ def export(
     ca_file: CaFile = None,
 ) -> None:
     """Write the edits as a small USD layer that a designer can review, and the bindings as a file."""
-    from twinstage.live.edit_files import layer_for, unpack_assets
+    from twinstage.live.edit_files import layer_for, lost_assets, unpack_assets
     from twinstage.live.remote import fetch
 
     wanted = [
@@ -118,14 +118,13 @@ def export(
     who_asks = caller(token_file, ca_file)
     fetched = [(path, fetch(server, route, None, who_asks)) for path, _, route in wanted]
     if out is not None:
-        layer = fetched[0][1].decode()
-        if copy_assets and "references = @./" in layer:
+        layer, assets = layer_for(fetched[0][1], out, library or ())
+        if copy_assets and assets:
             zipped = fetch(server, "/api/v1/edits/assets.zip", None, who_asks)
-            made = unpack_assets(zipped, out.absolute().parent, force=force)
+            made = unpack_assets(zipped, out.absolute().parent, assets, force=force)
             print(f"{len(made)} files of placed assets beside it")
-        layer, lost = layer_for(layer, out, library or ())
         fetched[0] = out, layer.encode()
-        for asset in lost:
+        for asset in lost_assets(assets, out, library or ()):
             print(
                 f"note: {asset} is not there; put its library beside {out.name}, or give --library or --copy-assets"
             )

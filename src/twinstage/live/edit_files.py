@@ -3,33 +3,88 @@
 import io
 import os
 import zipfile
-from collections.abc import Iterable
+import zlib
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from twinstage.base.errors import TwinstageError, UserError
 from twinstage.live.library import open_library, split
+from twinstage.scene.stage import EXTENSIONS
 
+TASK = "twinstage.scene.export.placed:relocated_task"
 MOST_BYTES = 1 << 30
 """Bytes of all files of a zip, unpacked."""
+SUFFIXES = (
+    *(*EXTENSIONS, ".mtlx", ".mdl", ".ies", ".abc", ".obj", ".vdb", ".wav", ".mp3", ".m4a"),
+    *(
+        ".png",
+        ".jpg",
+        ".jpeg",
+        ".exr",
+        ".hdr",
+        ".tga",
+        ".bmp",
+        ".tif",
+        ".tiff",
+        ".webp",
+        ".avif",
+        ".dds",
+        ".ktx2",
+    ),
+)
+"""What assets are made of."""
+_NO_ZIP = (zipfile.BadZipFile, OSError, EOFError, RuntimeError, NotImplementedError, ValueError, zlib.error)
+"""Damaged, encrypted, or packed in a way that is not known here."""
 
 
-def layer_for(text: str, out: Path, folders: Iterable[Path]) -> tuple[str, list[str]]:
-    """The layer's text for a file `out`, and the assets that lie neither in those libraries nor beside the file."""
-    from twinstage.scene.export.placed import relocated
+def layer_for(data: bytes, out: Path, folders: Iterable[Path]) -> tuple[str, list[str]]:
+    """The layer of a server for a file `out`, with references into those libraries; and the assets that it names.
 
+    It is read in the limited child: who serves is not trusted. TwinstageError for what is no layer.
+    """
+    from twinstage.scene.probe import ProbeLimits
+    from twinstage.scene.safe.examiner import shared_examiner
+
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        raise TwinstageError("what the server gave for the layer is no text in UTF-8") from None
     roots = open_library(folders, starter=False).roots
-    text, assets = relocated(text, out, roots)
-    beside = out.absolute().parent
+    request = {
+        "path": str(out.absolute()),
+        "roots": [],
+        "text": text,
+        "libraries": {name: str(root) for name, root in roots.items()},
+    }
+    done = shared_examiner().examine(TASK, request, ProbeLimits())
+    if done.outcome != "ok":
+        raise TwinstageError("what the server gave for the layer is no USD layer that could be read")
+    assets: list[str] = done.answer["assets"]
+    for asset in assets:
+        try:
+            split(asset)
+        except UserError as error:
+            raise TwinstageError(f"the server's layer refers to what is no asset: {error}") from None
+    return done.answer["text"], assets
+
+
+def lost_assets(assets: Iterable[str], out: Path, folders: Iterable[Path]) -> list[str]:
+    """Those assets of a layer that lie neither in those libraries nor beside the file."""
+    roots, beside = open_library(folders, starter=False).roots, out.absolute().parent
     lost = []
     for asset in assets:
         library, file = split(asset)
         if not roots.get(library, beside / library).joinpath(file).is_file():
             lost.append(asset)
-    return text, lost
+    return lost
 
 
-def unpack_assets(data: bytes, folder: Path, *, force: bool) -> list[Path]:
-    """The files of a zip below a folder; those that are there with other bytes are replaced with `force` alone."""
+def unpack_assets(data: bytes, folder: Path, assets: Iterable[str], *, force: bool) -> list[Path]:
+    """The files of a zip below a folder; those that are there with other bytes are replaced with `force` alone.
+
+    `assets`: which the layer names; only files of their libraries are taken, and only such as assets are made of.
+    """
+    libraries = {split(asset)[0] for asset in assets}
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             rows = archive.infolist()
@@ -37,8 +92,9 @@ def unpack_assets(data: bytes, folder: Path, *, force: bool) -> list[Path]:
                 raise UserError(
                     f"the placed assets have more than {MOST_BYTES >> 20} MiB; copy the libraries by hand"
                 )
-            files = {_inside(folder, row.filename): archive.read(row) for row in rows if not row.is_dir()}
-    except (zipfile.BadZipFile, OSError, EOFError) as error:
+            places = {row: _inside(folder, row.filename, libraries) for row in rows if not row.is_dir()}
+            files = {path: archive.read(row) for row, path in places.items()}
+    except _NO_ZIP as error:
         raise TwinstageError(f"what the server gave for the assets is no zip: {error}") from None
     for path, content in files.items():
         if path.exists() and not force and (not path.is_file() or path.read_bytes() != content):
@@ -52,11 +108,16 @@ def unpack_assets(data: bytes, folder: Path, *, force: bool) -> list[Path]:
     return [*files]
 
 
-def _inside(folder: Path, name: str) -> Path:
+def _inside(folder: Path, name: str, libraries: Collection[str]) -> Path:
     """Where a file of the zip goes; whatever its name, below the folder when all links are followed."""
     parts = name.split("/")
     path = folder.joinpath(*parts)
     plain = all(part not in ("", ".", "..") for part in parts) and "\\" not in name and len(parts) > 1
     if not plain or not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder)):
         raise TwinstageError(f"the server's zip names {name[:100]!r}, which leads out of the folder")
+    hidden = any(part.startswith(".") for part in parts) or not name.isprintable()
+    if hidden or parts[0] not in libraries or not parts[-1].lower().endswith(SUFFIXES):
+        raise TwinstageError(
+            f"the server's zip names {name[:100]!r}, which is no file of an asset of this layer"
+        )
     return path

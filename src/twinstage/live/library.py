@@ -96,8 +96,11 @@ def _below(path: Path, root: Path) -> bool:
 
 def _near(path: Path, root: Path) -> list[str]:
     """Files of the same folder, as they would be called."""
-    if not path.parent.is_dir() or not _below(path.parent, root):
+    try:
+        if not path.parent.is_dir() or not _below(path.parent, root):
+            return []
+        names = sorted(os.listdir(path.parent))[:_MOST_NEAR]
+    except (OSError, ValueError):  # a name that no file can have
         return []
-    names = sorted(os.listdir(path.parent))[:_MOST_NEAR]
     found = [path.parent / name for name in names if name.lower().endswith(EXTENSIONS)]
     return [file.relative_to(root).as_posix() for file in found]

@@ -71,6 +71,8 @@ class EditDesk:
         self._effects = Effects(live)
         self._alarm_answers: OrderedDict[tuple[str, str], Answer] = OrderedDict()
         self._untold: list[Record] = []
+        self.placed_version = 0
+        """Counts transactions that placed something, or took it away."""
         self._under_way: dict[tuple[str, str], asyncio.Task[Answer]] = {}
         self._turn = asyncio.Lock()
         """Generations are made one after the other."""
@@ -314,6 +316,7 @@ class EditDesk:
             except OSError as error:
                 self._failed(str(error.strerror or error))
         self._untold.append(record)
+        self.placed_version += any(change.property == ASSET for change in record.changes)
 
     def _event(self) -> None:
         """One event a tick, however many transactions: they must not pile up at slow clients."""
@@ -407,6 +410,11 @@ class EditDesk:
         newest = list(self.ledger.recent)[: -asked.limit - 1 : -1]
         return Transactions(transactions=tuple(_transaction(record) for record in newest))
 
+    def placed_assets(self) -> list[str]:
+        """Names of assets that stand placed. May be called from any thread."""
+        cells = list(self.ledger.cells.items())
+        return sorted({cell.value["asset"] for key, cell in cells if key.property == ASSET and cell.value})
+
     def locks(self, path: str) -> Callable[[str], str | None]:
         """Of a prim: why one of its properties cannot be set by hand, by the property's name; None: it can."""
         rules, bound = self._effects.rules(), self._effects.bound
@@ -421,8 +429,7 @@ class EditDesk:
     async def assets_zip(self) -> bytes:
         """The files of all placed assets, as a zip. Raises Refused (404, 413)."""
         shelf, library = self._live.opened.shelf, self._live.library
-        names = {v["asset"] for (_, name), v in self.ledger.values().items() if name == ASSET}
-        assets = [shelf.assets[name] for name in sorted(names) if name in shelf.assets]
+        assets = [shelf.assets[name] for name in self.placed_assets() if name in shelf.assets]
         if not assets:
             raise Refused(404, "nothing is placed in this twin")
         try:

@@ -139,8 +139,7 @@ class Effects:
             opened = self._live.opened
             link = link_of(opened.stage)
             asset = let_in(name, self._live.library.file(name), opened.allowed, link)
-            opened.shelf.assets[name] = asset
-            opened.shelf.missing.pop(name, None)
+            opened.shelf.put(asset)
             if opened is self._live.opened:
                 return
 
@@ -162,7 +161,7 @@ class Effects:
             try:
                 self.let_in(asset)
             except TwinstageError as error:
-                self._live.opened.shelf.missing[asset] = str(error)
+                self._live.opened.shelf.lose(asset, str(error))
         return self.missing(values)
 
     def missing(self, values: Values | None = None) -> list[Finding]:

@@ -23,6 +23,8 @@ MOST_PLACED = 1000
 """Placed prims of one twin."""
 MOST_TRIANGLES = 50_000_000
 """Triangles of all that is placed."""
+LONGEST_NAME = 200
+"""Characters of a prim's name."""
 _ORIGIN, _UPRIGHT = (0.0, 0.0, 0.0), (1.0, 0.0, 0.0, 0.0)
 
 
@@ -95,7 +97,7 @@ def checked_name(name: str) -> str:
     """A name that a prim may have."""
     from pxr import Sdf
 
-    if not Sdf.Path.IsValidIdentifier(name) or len(name) > 200:
+    if not Sdf.Path.IsValidIdentifier(name) or len(name) > LONGEST_NAME:
         raise UserError(
             f"{name[:100]!r} is no name of a prim; letters, digits and _ were expected, and no digit first"
         )
@@ -106,7 +108,7 @@ def name_of(asset: Asset) -> str:
     """What a prim of an asset is called, if nobody says."""
     from pxr import Tf
 
-    return str(Tf.MakeValidIdentifier(asset.prim.rpartition("/")[2]))
+    return str(Tf.MakeValidIdentifier(asset.prim.rpartition("/")[2]))[:LONGEST_NAME]
 
 
 def check_room(asset: Asset, standing: Sequence[Asset]) -> None:

@@ -11,6 +11,7 @@ from twinstage.base.finding import Finding
 from twinstage.live.commands.wires import changed_bindings
 from twinstage.live.watch.messages import Overlay
 from twinstage.scene.generation import edits_overlay, open_again
+from twinstage.scene.ui_layer import ASSET
 
 if TYPE_CHECKING:
     from twinstage.live.twin import LiveTwin, TwinFiles
@@ -45,10 +46,12 @@ class Generation:
 def reopen(live: "LiveTwin", files: "TwinFiles", link: str, clean: Any, digest: str) -> "OpenedStage":
     """The stage as its files are now, with the variants that were chosen. UserError where it cannot be had."""
     from twinstage.scene.choices import choose_variants
-    from twinstage.scene.placing import again
+    from twinstage.scene.placing import stock
+    from twinstage.scene.shelf import Shelf
 
     opened = open_again(live.opened, link, clean=clean, digest=digest, population=files.only or None)
-    opened = replace(opened, shelf=again(opened, live.opened.shelf))
+    opened = replace(opened, shelf=Shelf())
+    stock(opened, live.opened.shelf, () if live.desk is None else live.desk.placed_assets())
     return replace(choose_variants(opened, dict(files.variants)), hash=digest)
 
 
@@ -63,10 +66,13 @@ def bound(
     """What the bindings make of an opened stage, for the edits as they are in that version."""
     from twinstage.scene.bones import make_bones
     from twinstage.scene.compile import Compiler
+    from twinstage.scene.placing import stock
     from twinstage.scene.problems import as_finding
     from twinstage.scene.slots import make_slots
     from twinstage.scene.writer import ColumnWriter
 
+    placed = [value["asset"] for (_, name), value in values.items() if name == ASSET]
+    stock(opened, live.opened.shelf, dict.fromkeys(placed))  # what was placed since it was opened
     opened.layers.bindings.Clear()
     opened.layers.live.Clear()
     make_bones(opened)

@@ -68,6 +68,7 @@ class StageWatch:
         self._told: Snapshot = live.snapshot
         self._rest = tuple(f for f in live.findings if f not in set(live.snapshot.findings))
         self._placed: Files = ()
+        self._placed_now: tuple[Any, Files] = None, ()
         self._anew = anew
         self._as_read: dict[str, Any] = {}
         """Stamps of the stage's files in the state in which they are shown."""
@@ -176,10 +177,17 @@ class StageWatch:
         return Wait(self._on_loop(self._overlay), self._placed)
 
     def _placed_files(self) -> Files:
-        """Files of the assets that people placed, and their states as read: watched, too."""
-        assets = [*self._live.opened.shelf.assets.values()]
-        rows = {row for asset in assets for row in zip(asset.files, asset.stamps, strict=True)}
-        return tuple(sorted(rows, key=repr))
+        """Files of the assets that stand placed, and their states as read: watched, too. Asked many times a second."""
+        shelf, desk = self._live.opened.shelf, self._live.desk
+        key = shelf, shelf.version, 0 if desk is None else desk.placed_version
+        before, files = self._placed_now
+        if before is None or before[0] is not shelf or before[1:] != key[1:]:
+            found = [shelf.get(name) for name in (() if desk is None else desk.placed_assets())]
+            assets = [asset for asset in found if asset is not None]
+            rows = {row for asset in assets for row in zip(asset.files, asset.stamps, strict=True)}
+            files = tuple(sorted(rows, key=repr))
+            self._placed_now = key, files
+        return files
 
     def _overlay(self) -> Overlay:
         live = self._live
