@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from twinstage.base.errors import UserError
 from twinstage.base.finding import Finding
 from twinstage.scene.safe.limits import MAX_DRAWINGS, MAX_PRIMS
 
@@ -66,6 +67,20 @@ def within_bounds(stage: Any) -> list[Finding]:
         )
         found.append(Finding("stage.size", "warning", "", message))
     return found
+
+
+def require_room(stage: Any, before: Size) -> None:
+    """UserError where a stage expands to more than a stage may hold, and to more than the scene before it did."""
+    if _surely_within(stage):
+        return
+    now = survey(stage).total
+    if now.prims <= MAX_PRIMS and now.drawings <= MAX_DRAWINGS:
+        return
+    if now.prims > max(before.prims, MAX_PRIMS) or now.drawings > max(before.drawings, MAX_DRAWINGS):
+        raise UserError(
+            f"the scene would hold {now.prims:,} prims and {now.drawings:,} drawings of points; "
+            f"{MAX_PRIMS:,} and {MAX_DRAWINGS:,} are the most"
+        )
 
 
 def _surely_within(stage: Any) -> bool:

@@ -1,25 +1,33 @@
 """Assets that are placed, and what a server gives of them, come from strangers."""
 
+import asyncio
 import io
 import os
+import threading
+import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from edit_twin import ANNA, BEN, command, did, do, refused
 from pxr import Usd
+from test_edit_effects import assert_one_truth, ui
+from test_place import PUMP, make
 
 from twinstage.base.errors import TwinstageError, UserError
 from twinstage.live.commands import placing as rules
 from twinstage.live.edit_files import layer_for, unpack_assets
 from twinstage.live.library import open_library
+from twinstage.live.twin import LiveTwin
 from twinstage.scene import placing
 from twinstage.scene.asset_paths import AllowedFolders
 from twinstage.scene.safe.examiner import Examination
 from twinstage.scene.shelf import Asset, Shelf
+from twinstage.sync.api.operation import Refused
 
 BOX = '#usda 1.0\n(\n defaultPrim = "Box"\n)\ndef Cube "Box"\n{\n}\n'
 
@@ -206,3 +214,182 @@ def test_an_asset_of_too_many_files_is_refused(tmp_path: Path, monkeypatch: pyte
 def test_the_own_name_of_an_asset_is_as_long_as_any(tmp_path: Path) -> None:
     file = tmp_path / "box.usda"
     assert rules.name_of(asset(file, prim=f"/{'a' * 5000}")) == "a" * 200
+
+
+# ---------------------------------------------------------------------- room
+
+MANY = """#usda 1.0
+(
+    defaultPrim = "Many"
+)
+def Xform "Many" (
+    variants = { string count = "one" }
+    prepend variantSets = "count"
+)
+{
+    def Cube "Only"
+    {
+    }
+    variantSet "count" = {
+        "one" {
+        }
+        "many" {
+CUBES
+        }
+    }
+}
+""".replace("CUBES", "\n".join(f'def Cube "C{k}"\n{{\n}}' for k in range(40)))
+LIMITS = "twinstage.scene.safe.expansion.MAX_PRIMS"
+
+
+@pytest.fixture
+def twin(tmp_path: Path) -> Iterator[LiveTwin]:
+    made = make(tmp_path)
+    (tmp_path / "parts" / "many.usda").write_text(MANY)
+    yield made
+    made.let_go()
+
+
+def on_the_loop(twin: LiveTwin, *orders: Any) -> list[Any]:
+    """Answers where a server runs: generations are made beside."""
+
+    async def main() -> list[Any]:
+        desk = twin.desk
+        assert desk is not None
+        asked = [desk.command(order, ANNA) for order in orders]
+        return [await one if isinstance(one, Awaitable) else one for one in asked]
+
+    return asyncio.run(main())
+
+
+def test_all_prims_that_are_placed_have_a_limit(twin: LiveTwin, monkeypatch: pytest.MonkeyPatch) -> None:
+    did(twin, ANNA, "place", asset="parts/many.usda")
+    monkeypatch.setattr(rules, "MOST_PRIMS", 3)
+    assert "prims; with it all that is placed would have 4, and 3" in (
+        refused(twin, ANNA, "place", asset="parts/many.usda").error or ""
+    )
+
+
+def test_a_variant_that_is_too_much_is_refused(twin: LiveTwin, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variant of a placed prim may hold what nobody has counted; the same where a generation is made beside."""
+    did(twin, ANNA, "place", asset="parts/many.usda")
+    before = ui(twin)
+    with monkeypatch.context() as patch:
+        patch.setattr(LIMITS, 45)
+        more = {"path": "/Hall/Many", "variantSet": "count", "variant": "many"}
+        assert "45 and" in (refused(twin, ANNA, "variant", **more).error or "")
+        (answer,) = on_the_loop(twin, command("variant", **more))
+        assert not answer.ok and "45 and" in (answer.error or "")
+        assert ui(twin) == before
+        patch.setattr(LIMITS, 5)  # a stage that held too much before may go on with what is no more
+        did(twin, ANNA, "remove", path="/Hall/Many")
+    did(twin, ANNA, "undo")
+    did(twin, ANNA, "variant", **more)
+    assert_one_truth(twin)
+
+
+def test_undo_has_no_more_room_than_placing(twin: LiveTwin, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Placed to the limit, removed, and placed again: what was removed does not come back on top of it."""
+    monkeypatch.setattr(rules, "MOST_PLACED", 2)
+    for name in ("A", "B"):
+        did(twin, ANNA, "place", asset=PUMP, name=name)
+    edits = [{"kind": "remove", "path": f"/Hall/{name}"} for name in ("A", "B")]
+    did(twin, ANNA, "transaction", edits=edits)
+    did(twin, BEN, "place", asset=PUMP, name="C")
+    before = ui(twin)
+    assert "2 assets are placed already" in (refused(twin, ANNA, "undo").error or "")
+    assert ui(twin) == before
+    did(twin, BEN, "undo")
+    did(twin, ANNA, "undo")
+    assert "2 assets are placed already" in (refused(twin, BEN, "redo").error or "")
+    assert do(twin, ANNA, command("redo")).ok
+
+
+# ---------------------------------------------------------------------- few at a time
+
+
+def test_an_asset_is_looked_at_once_and_one_after_the_other(
+    twin: LiveTwin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = twin.desk
+    assert desk is not None
+    asked: list[str] = []
+    inside, most = 0, 0
+    lock, go = threading.Lock(), threading.Event()
+
+    def let_in(name: str) -> None:
+        nonlocal inside, most
+        with lock:
+            asked.append(name)
+            inside += 1
+            most = max(most, inside)
+        go.wait(5)
+        time.sleep(0.01)
+        with lock:
+            inside -= 1
+        raise UserError(f"asset {name} cannot be placed")
+
+    monkeypatch.setattr(desk._effects, "let_in", let_in)
+    (twin.library.roots["parts"] / "box.usda").write_text(BOX)
+    for number in range(20):
+        (twin.library.roots["parts"] / f"b{number}.usda").write_text(BOX)
+    same = [command("place", asset="parts/box.usda") for _ in range(10)]
+    others = [command("place", asset=f"parts/b{number}.usda") for number in range(20)]
+
+    async def main() -> list[Any]:
+        tasks = [asyncio.ensure_future(desk.command(order, ANNA)) for order in (*same, *others)]  # type: ignore[arg-type]
+        await asyncio.sleep(0.05)
+        go.set()
+        return await asyncio.gather(*tasks)
+
+    answers = asyncio.run(main())
+    assert asked.count("parts/box.usda") == 1 and most == 1 and len(asked) == 17
+    told = [answer.error for answer in answers]
+    assert told[:10] == ["asset parts/box.usda cannot be placed"] * 10
+    assert sum("too many assets" in text for text in told) == 4
+
+
+def test_few_zips_are_made_at_the_same_time(twin: LiveTwin, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = twin.desk
+    assert desk is not None
+    did(twin, ANNA, "place", asset=PUMP)
+    go = threading.Event()
+
+    def zipped(files: Any) -> bytes:
+        assert go.wait(5)
+        return b"PK"
+
+    monkeypatch.setattr("twinstage.live.commands.desk.zipped", zipped)
+
+    async def main() -> list[Any]:
+        tasks = [asyncio.ensure_future(desk.assets_zip()) for _ in range(7)]
+        await asyncio.sleep(0.05)
+        go.set()
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    answers = asyncio.run(main())
+    assert answers[:5] == [b"PK"] * 5
+    assert [isinstance(one, Refused) and one.status for one in answers[5:]] == [503, 503]
+
+
+# ---------------------------------------------------------------------- watching
+
+
+def test_files_of_what_stands_are_watched_and_are_not_sorted_at_each_look(
+    twin: LiveTwin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from twinstage.live.twin import TwinFiles
+    from twinstage.live.watch.desk import StageWatch
+
+    watch = StageWatch(twin, TwinFiles(twin.opened.path))
+    assert watch._placed_files() == ()
+    did(twin, ANNA, "place", asset=PUMP)
+    files = watch._placed_files()
+    assert any(name.endswith("pump.usda") for name, _ in files)
+    assert watch._placed_files() is files
+    did(twin, ANNA, "move", path="/Hall/Pump", position=[1, 2, 3])
+    assert watch._placed_files() is files
+    did(twin, ANNA, "remove", path="/Hall/Pump")
+    assert watch._placed_files() == ()
+    watch._links.close()
+    watch._opener.shutdown()

@@ -68,6 +68,7 @@ def made(wanted: Wanted) -> Generation:
     from pxr import Sdf
 
     from twinstage.scene.asset_paths import check_used_layers
+    from twinstage.scene.safe.expansion import Size, require_room
     from twinstage.scene.ui_layer import UiLayer, ordered
     from twinstage.scene.ui_scene import is_structural
     from twinstage.scene.writer import ColumnWriter
@@ -79,6 +80,8 @@ def made(wanted: Wanted) -> Generation:
             if is_structural(name):
                 writer.put(path, name, value)
     check_used_layers(opened.stage, opened.allowed)
+    if wanted.read:
+        require_room(opened.stage, Size(len(wanted.base.prims), len(wanted.base.instances)))
     base = wanted.known.read(opened) if wanted.read else wanted.base
     plan, bindings, problems = _compiled(wanted, opened, base)
     if plan is not None and plan.findings:  # instances were opened up

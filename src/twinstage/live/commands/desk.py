@@ -16,13 +16,14 @@ from twinstage.base.finding import Finding
 from twinstage.live.commands.copies import members, zipped
 from twinstage.live.commands.effects import Effects
 from twinstage.live.commands.orders import Invalid, Orders
-from twinstage.live.commands.placing import NotLetIn, left_standing
+from twinstage.live.commands.placing import NotLetIn, check_room, left_standing
 from twinstage.live.commands.wires import is_binding, keys_of
 from twinstage.scene.columns import TickColumns
 from twinstage.scene.shelf import resolved_note
 from twinstage.scene.ui_layer import ASSET
 from twinstage.sync.access.roles import Identity
 from twinstage.sync.api.alarms import Order
+from twinstage.sync.api.calls import Gate
 from twinstage.sync.api.commands import (
     Answer,
     Changed,
@@ -55,6 +56,8 @@ MOST_TOLD = 100
 MOST_IN_ONE_EVENT = 20
 """Transactions that one event names, the last of a tick."""
 _MOST_ALARM_IDS = 1000
+MOST_LOOKS = 16
+"""Assets that wait to be looked at."""
 MOST_ROUNDS = 5
 """How often a generation is made for one command, where others change the stage meanwhile."""
 
@@ -76,6 +79,10 @@ class EditDesk:
         self._under_way: dict[tuple[str, str], asyncio.Task[Answer]] = {}
         self._turn = asyncio.Lock()
         """Generations are made one after the other."""
+        self._looking: dict[str, asyncio.Task[None]] = {}
+        """Assets that the limited child is asked about."""
+        self._looks = Gate(at_once=1, most_waiting=MOST_LOOKS)
+        self._zips = Gate(at_once=1, most_waiting=4)
         self._failure = ""
         self._warning = ""
 
@@ -206,7 +213,7 @@ class EditDesk:
                     raise UserError("the stage changes so often that this edit cannot be done; try again")
         except NotLetIn as asset:
             try:
-                await asyncio.to_thread(self._effects.let_in, asset.asset)
+                await self._looked_at(asset.asset)
             except TwinstageError as error:
                 return self._refusal(command, error)
             return await self._done_beside(command, who)
@@ -236,9 +243,16 @@ class EditDesk:
 
     def _stands(self, record: Record) -> None:
         """Conflict where edits by others would be left without their prim; NotLetIn for an asset to look at first."""
-        if record.did == "edit":
-            return
-        changes: dict[tuple[str, str], Any] = {change.key(): change.after for change in record.changes}
+        changes = _changes(record)
+        if record.did != "edit":
+            self._stands_again(record, changes)
+        if any(name == ASSET and value is not None for (_, name), value in changes.items()):
+            standing = self._effects.placed({**self.ledger.values(), **changes})
+            *others, last = [asset for asset in standing if asset is not None]
+            check_room(last, others)
+
+    def _stands_again(self, record: Record, changes: dict[tuple[str, str], Any]) -> None:
+        """The same for what is undone and done again."""
         left = left_standing(changes, self.ledger.values())
         if left is not None:
             key = Key(*left)
@@ -263,7 +277,7 @@ class EditDesk:
     async def _let_in_first(self, asset: str, command: Command, who: Identity) -> Answer:
         """Look at an asset in the limited child while ticks go on; then do the command."""
         try:
-            await asyncio.to_thread(self._effects.let_in, asset)
+            await self._looked_at(asset)
         except UserError as error:
             return self._no(command, "refused", str(error))
         except TwinstageError as error:
@@ -271,6 +285,22 @@ class EditDesk:
             return self._no(command, "refused", str(error))
         result = self.command(command, who)
         return result if isinstance(result, Answer) else await result
+
+    async def _looked_at(self, asset: str) -> None:
+        """Let an asset in, once for all who ask meanwhile. UserError where it cannot be had, or too many are asked for."""
+        task = self._looking.get(asset)
+        if task is None:
+            task = self._looking[asset] = asyncio.create_task(self._looks.run(self._effects.let_in, asset))
+
+            def done(task: asyncio.Task[None]) -> None:
+                self._looking.pop(asset, None)
+                _ = task.cancelled() or task.exception()  # who asked may be gone
+
+            task.add_done_callback(done)
+        try:
+            await asyncio.shield(task)
+        except Refused:
+            raise UserError("too many assets are looked at for the first time just now; try again") from None
 
     def _done(self, ident: str, author: str, version: int) -> Answer:
         placed, notes = self._placed(version)
@@ -427,13 +457,13 @@ class EditDesk:
         return edits_text(self._live.opened, self._authors() if who else None, self.ledger.values())
 
     async def assets_zip(self) -> bytes:
-        """The files of all placed assets, as a zip. Raises Refused (404, 413)."""
+        """The files of all placed assets, as a zip. Raises Refused (404, 413, 503)."""
         shelf, library = self._live.opened.shelf, self._live.library
         assets = [shelf.assets[name] for name in self.placed_assets() if name in shelf.assets]
         if not assets:
             raise Refused(404, "nothing is placed in this twin")
         try:
-            return await asyncio.to_thread(lambda: zipped(members(assets, library)))
+            return await self._zips.run(lambda: zipped(members(assets, library)))
         except UserError as error:
             raise Refused(413, str(error)) from None
 

@@ -439,6 +439,7 @@ class Effects:
 
         from twinstage.scene.asset_paths import check_used_layers
         from twinstage.scene.read import read_snapshot
+        from twinstage.scene.safe.expansion import Size, require_room
         from twinstage.scene.ui_scene import fork, surfaces_of, with_looks
 
         live = self._live
@@ -447,6 +448,8 @@ class Effects:
         try:
             own = fork(live.opened, self._values)
             check_used_layers(own.stage, live.opened.allowed)
+            if read:
+                require_room(own.stage, Size(len(self._base.prims), len(self._base.instances)))
             base = read_snapshot(own) if read else self._base
             plan, bindings = self._compiled(own, base)
             if plan is not None and plan.findings:  # instances were opened up

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 MOST_PLACED = 1000
 """Placed prims of one twin."""
+MOST_PRIMS = 1_000_000
+"""Prims of all that is placed."""
 MOST_TRIANGLES = 50_000_000
 """Triangles of all that is placed."""
 LONGEST_NAME = 200
@@ -120,6 +122,12 @@ def check_room(asset: Asset, standing: Sequence[Asset]) -> None:
         raise UserError(
             f"asset {asset.name} has {asset.triangles:,} triangles; with it all that is placed would have {drawn:,}, and "
             f"{MOST_TRIANGLES:,} are the most"
+        )
+    prims = asset.prims + sum(one.prims for one in standing)
+    if prims > MOST_PRIMS:
+        raise UserError(
+            f"asset {asset.name} has {asset.prims:,} prims; with it all that is placed would have {prims:,}, and "
+            f"{MOST_PRIMS:,} are the most"
         )
 
 
