@@ -3,8 +3,8 @@
 From the moment a new file takes the old one's name until a follower holds the scene with it: a Python client (document and
 changed models), and the page in headless Chromium (the frame in which the new scene is whole). Three saves: one mesh of the
 crate; a material in the crate; a material in a small layer above it. `tick_late`: how late the latest of 60 ticks a second
-came while a mesh was saved, and without any save. `--quick`: 10 MB. `--trace`: one save of each kind, as a table of moments
-from the save to the follower's scene, on one clock; no figures.
+came while a mesh was saved, while a prim was labelled, and at rest. `--quick`: 10 MB. `--trace`: one save of each kind, as a
+table of moments from the save to the follower's scene, on one clock; no figures.
 """
 
 import argparse
@@ -111,8 +111,26 @@ class Twin:
         self._child.wait()
 
 
+async def label(live: Any, number: int) -> None:
+    """A command that makes the scene another one: it is worked out beside the stage."""
+    from twinstage.sync.access.roles import Identity, Role
+    from twinstage.sync.api.commands import Command
+
+    order = Command(
+        id=f"label-{number}",
+        kind="set",
+        path=f"/World/M{number}",
+        property="semantics:labels:class",
+        value=["crate"],
+    )
+    answer = await live.desk.command(order, Identity(name="designer", role=Role.ENGINEER))
+    assert answer.ok, answer
+
+
 def ticks(stage: Stage, rounds: int) -> None:
-    """How late the latest tick comes: at rest, and while a mesh is saved; the twin in a thread of this process."""
+    """How late the latest tick comes: at rest, while a mesh is saved, and while a prim is labelled; the twin in a thread of
+    this process.
+    """
     from twinstage.base.clock import SystemClock
     from twinstage.live.server import ServerThread, open_watched
     from twinstage.live.twin import TwinFiles
@@ -147,10 +165,17 @@ def ticks(stage: Stage, rounds: int) -> None:
                 time.sleep(0.05)
             time.sleep(0.2)
             late.append(latest(begun))
+        labelled = []
+        for k in range(rounds):
+            begun = time.monotonic()
+            server.start_task(lambda k=k: label(live, k)).result(120)  # type: ignore[misc]
+            time.sleep(0.2)
+            labelled.append(latest(begun))
     finally:
         server.stop()
     size = f"{stage.megabytes:.0f} MB usdc"
     figure("watch.tick_late", late, "ms", f"the latest of 60 ticks a second while a mesh is saved, {size}")
+    figure("watch.tick_late_label", labelled, "ms", f"the same while a person labels a prim, {size}")
     figure("watch.tick_late_at_rest", rest, "ms", "the same in 1.5 s without a save")
 
 
@@ -269,18 +294,20 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--megabytes", type=float, default=100.0)
     parser.add_argument("--no-browser", action="store_true")
+    parser.add_argument("--no-client", action="store_true")
     parser.add_argument("--trace", action="store_true")
     args = parser.parse_args()
     megabytes = 10.0 if args.quick else args.megabytes
     rounds = 3 if args.quick else ROUNDS
     with tempfile.TemporaryDirectory() as folder:
         stage = Stage(Path(folder), round(megabytes * 1e6 / BYTES_A_MESH))
-        if not args.trace:
+        if not (args.trace or args.no_client):
             ticks(stage, rounds)
         twin = Twin(stage.root)
         try:
             twin.until(lambda now: now["state"] == "watching")
-            for made in (follower,) if args.no_browser else (follower, page):
+            followers = ((follower, args.no_client), (page, args.no_browser))
+            for made in (made for made, left_out in followers if not left_out):
                 with made(twin) as who:
                     if args.trace:
                         traces(twin, stage, who)

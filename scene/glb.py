@@ -9,11 +9,12 @@ turned.
 import json
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from twinstage.base.errors import UserError
+from twinstage.scene.skins import SkinWeights
 from twinstage.scene.snapshot import Prototype
 
 _FLOAT, _U16, _U32 = 5126, 5123, 5125
@@ -78,7 +79,9 @@ def _layout(prototype: Prototype) -> tuple[bytes, list[Chunk]]:
     }
     if not slots:
         return _json(document), []
-    names, attributes = vertex_chunks(prototype)
+    names, attributes = (
+        vertex_chunks(prototype) if prototype.skin is None else skin_chunks(prototype, prototype.skin)
+    )
     chunks = attributes + [index_chunk(prototype, slot) for slot in slots]
     shared = {name: i for i, name in enumerate(names)}
     document["meshes"] = [
@@ -108,6 +111,16 @@ def vertex_chunks(prototype: Prototype) -> tuple[list[str], list[Chunk]]:
     if prototype.color is not None:
         columns["COLOR_0"] = prototype.color
     return list(columns), [_attribute(name, column) for name, column in columns.items()]
+
+
+def skin_chunks(prototype: Prototype, skin: SkinWeights) -> tuple[list[str], list[Chunk]]:
+    """The same at rest, with what each vertex hangs on: `_JOINTS` (four bones) and `_WEIGHTS`."""
+    names, chunks = vertex_chunks(replace(prototype, points=skin.points, normals=skin.normals))
+    joints: dict[str, object] = {"componentType": _U16, "count": len(skin.joints), "type": "VEC4"}
+    weights: dict[str, object] = {"componentType": _FLOAT, "count": len(skin.weights), "type": "VEC4"}
+    chunks.append(Chunk(skin.joints.astype("<u2").tobytes(), joints, _ARRAY_BUFFER))
+    chunks.append(Chunk(skin.weights.astype("<f4").tobytes(), weights, _ARRAY_BUFFER))
+    return [*names, "_JOINTS", "_WEIGHTS"], chunks
 
 
 def _attribute(name: str, column: np.ndarray) -> Chunk:

@@ -104,12 +104,12 @@ def resolved_note(asset: Asset, meters_per_unit: float, up_axis: str) -> str:
 
 
 def place_ops(
-    asset: Asset | None, matrix: F8, meters_per_unit: float, up_axis: str, *, rounded: bool = False
+    asset: Asset | None, matrix: F8, meters_per_unit: float, up_axis: str, *, digits: int | None = None
 ) -> list[Op]:
     """Ops of a placed prim, in their order.
 
     `matrix`: parent_from_upright f8[4, 4], column vectors, in stage units: where the asset stands before its units and axis
-    are made up for. `rounded`: to what a designer wants to read.
+    are made up for. `digits`: decimals of a length [m] that a designer wants to read; None: all.
     """
     own = asset.ops if asset is not None else ()
     taken = {op.removeprefix("!invert!") for op in own}
@@ -119,8 +119,8 @@ def place_ops(
         return name if name not in taken else f"xformOp:{kind}:placed{suffix}"
 
     place, angles, size = _parts(matrix)
-    if rounded:
-        place = np.round(place, max(0, round(5 + float(np.log10(meters_per_unit)))))
+    if digits is not None:
+        place = np.round(place, max(0, round(digits + float(np.log10(meters_per_unit)))))
         angles, size = np.round(angles, 4), np.round(size, 6)
     ops = [Op(named("translate"), "double3", tuple(place.tolist()))]
     if np.abs(angles).max() > 1e-12:

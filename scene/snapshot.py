@@ -13,6 +13,7 @@ import numpy as np
 from twinstage.base.finding import Finding
 from twinstage.scene.columns import F4, F8, I4, U4, PoseColumns, VisibilityColumns, frozen
 from twinstage.scene.mechanics import Mechanics
+from twinstage.scene.skins import InstanceSkin, SkinWeights
 from twinstage.scene.tables import Frames as Frames
 from twinstage.scene.tables import InstanceTable as InstanceTable
 from twinstage.scene.tables import KeypointTable as KeypointTable
@@ -50,6 +51,7 @@ class Prototype:
         slot: material slot of each triangle, i4[t]; 0 unless the gprim has GeomSubsets.
         slots: names of the slots; the first is "", the whole gprim, the others GeomSubset names.
         double_sided: as authored.
+        skin: what bones bend it, None for a mesh that none does.
         chord_error: greatest distance between the triangles and the true surface [m]; 0 for polygon meshes.
     """
 
@@ -64,6 +66,7 @@ class Prototype:
     slots: tuple[str, ...]
     double_sided: bool = False
     chord_error: float = 0.0
+    skin: "SkinWeights | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,6 +303,7 @@ class Snapshot:
     render_products: tuple[RenderProduct, ...] = ()
     keypoints: KeypointTable = field(default_factory=KeypointTable.empty)
     mechanics: Mechanics | None = None
+    skins: tuple[InstanceSkin, ...] = ()
     variants: tuple[VariantSet, ...] = ()
     """What `read.variants` found, where someone asked for it; () otherwise."""
 

@@ -8,6 +8,7 @@ designers' files are never written: whatever the twin changes goes into one of t
 import hashlib
 import importlib
 import math
+import os
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ from twinstage.scene.shelf import Shelf
 EXTENSIONS = (".usd", ".usda", ".usdc", ".usdz")
 _NOISE = re.compile(r" \(instantiating stage on stage [^)]*\)| ?<0x[0-9a-f]+>|(?<=anon:)0x[0-9a-f]+:")
 """What differs from run to run in the USD library's complaints: addresses."""
+_PORTION = 8 << 20
 FileDigest = Callable[[str], bytes]
 LAYER_NAMES = ("ui", "randomization", "live", "simulation", "bindings")
 
@@ -318,6 +320,10 @@ def _layer_digest(layer: Any, digest: FileDigest) -> bytes:
 
 
 def file_digest(file: str) -> bytes:
-    """SHA-256 of a file."""
-    with open(file, "rb") as opened:
-        return hashlib.file_digest(opened, "sha256").digest()
+    """SHA-256 of a file. In large portions: between two of them other threads of this program may keep it waiting."""
+    found = hashlib.sha256()
+    with open(file, "rb", buffering=0) as opened:
+        room = memoryview(bytearray(min(max(os.fstat(opened.fileno()).st_size, 1), _PORTION)))
+        while size := opened.readinto(room):
+            found.update(room[:size])
+    return found.digest()

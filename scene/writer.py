@@ -28,6 +28,7 @@ from twinstage.scene.columns import (
 from twinstage.scene.label_specs import LabelSpec, label_specs
 from twinstage.scene.plan import BindingPlan
 from twinstage.scene.read.context import Conversion
+from twinstage.scene.skeletons import LiveSkeletons
 from twinstage.scene.snapshot import Snapshot
 from twinstage.scene.stage import OpenedStage
 from twinstage.scene.transforms import compose_trs
@@ -57,6 +58,7 @@ class ColumnWriter:
         self._instancers: dict[int, PointArrays] = {}
         self._attributes: list[tuple[Any, Any]] = []
         self._labels: list[LabelSpec] = []
+        self._skeletons = LiveSkeletons(opened, snapshot)
         if plan is not None:
             self._prepare(plan.bound_nodes, plan.switched_nodes, plan.styles.node)
             self._prepare_attributes(plan.attributes)
@@ -80,9 +82,11 @@ class ColumnWriter:
         """Write one tick. Attribute slots are those of the plan that the writer was made for."""
         from pxr import Sdf
 
+        self._skeletons.prepare(columns.pose.index)
         self._prepare(columns.pose.index, columns.visibility.index, columns.style.index)
         with Sdf.ChangeBlock():
             self._write_poses(columns.pose)
+            self._skeletons.write(columns.pose)
             self._write_visibility(columns.visibility)
             self._write_style(columns.style)
             self._write_attributes(columns.attributes)

@@ -28,9 +28,10 @@ SMALL = (
 )
 
 
-def twinstage(*arguments: object, code: int = 0) -> None:
-    """A command of ours, to its end; `code`: the exit code that is right."""
-    done = subprocess.run([sys.executable, "-m", "twinstage", *map(str, arguments)], cwd=ROOT, check=False)
+def twinstage(*arguments: object, code: int = 0, quiet: bool = False) -> None:
+    """A command of ours, to its end; `code`: the exit code that is right; `quiet`: it says what nobody should read."""
+    command = [sys.executable, "-m", "twinstage", *map(str, arguments)]
+    done = subprocess.run(command, cwd=ROOT, check=False, capture_output=quiet)
     if done.returncode != code:
         raise RuntimeError(f"twinstage {arguments[0]} ended with {done.returncode}")
 

@@ -145,7 +145,10 @@ class Stage:
             self.held.close()
             self.running = ""
         if self.running:
-            self.calm(self.running, loud)
+            try:
+                self.calm(self.running, loud)
+            except OSError:  # it has ended; who needs one gets another
+                self.running = ""
 
     @property
     def url(self) -> str:

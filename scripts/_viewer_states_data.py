@@ -9,7 +9,7 @@ from typing import Any
 
 from _viewer_servers import WAREHOUSE, program, recording, told, twinstage, warehouse
 from _viewer_stage import ROOT, WIDE, Missing, Stage, wait
-from _viewer_states_twin import layers
+from _viewer_states_twin import CHARTED, layers
 
 SHARED = ROOT.parent / "shared"
 EXAMPLES = ROOT / "examples"
@@ -45,12 +45,19 @@ def state_overlays(stage: Stage) -> None:
 
 
 def state_stale(stage: Stage) -> None:
-    """A minute of silence in a faulty log: stale and bad values, gaps in the chart, a grey pump."""
-    with serving(EXAMPLES / "time_series", "pump.usda", "--speed", "20") as url:
+    """The minute of silence in a faulty log, looked at afterwards: stale and bad values, a gap in the chart, a grey pump."""
+    pump = EXAMPLES / "time_series"
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        serving(pump, "pump.usda", "--speed", "60", "--history", folder) as url,
+    ):
         page = stage.page("selected=/Station/Pump", url=url, size=(1280, 800))
         page.evaluate("twinstage.charts.add(['pump.discharge', 'pump.efficiency'])")
-        page.evaluate("twinstage.charts.window(600000, null)")
-        page.wait_for_timeout(20_000)
+        page.evaluate("twinstage.charts.window(300000, null)")
+        wait(page, "twinstage.time.now - twinstage.time.firstMs > 720000")
+        page.evaluate("twinstage.time.seek(twinstage.time.firstMs + 650000)")
+        wait(page, "document.querySelector('#dock-right').innerText.includes('stale')", 20)
+        wait(page, CHARTED)
         stage.shoot(page, "stale")
 
 

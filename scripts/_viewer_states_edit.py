@@ -34,21 +34,3 @@ def state_place(stage: Stage) -> None:
     page.mouse.move(canvas["x"] + 0.47 * canvas["width"], canvas["y"] + 0.78 * canvas["height"], steps=4)
     wait(page, "!!twinstage.catalogue().carried")
     stage.shoot(page, "place")
-
-
-def state_labels(stage: Stage) -> None:
-    page = stage.page("through=/WorkCell/Overview", size=(1180, 760))
-    page.click("#tab-labels")
-    page.locator("#labels-on").check()
-    for path in ("/WorkCell/Hall", "/WorkCell/Hall/Floor", "/WorkCell/Conveyor"):
-        page.get_by_label("Prims by path or pattern").fill(path)
-        page.get_by_label("Prims by path or pattern").press("Enter")
-    page.click(".labels-form button:text-is('Remove label')")
-    wait(page, "twinstage.labels.coverage?.unlabelled > 0", 30)
-    page.locator("[data-path='/WorkCell/Conveyor'] input").check()
-    stage.shoot(page, "labels")
-    again = stage.page()  # the other states see the cell as it was designed
-    again.locator("#canvas").focus()
-    again.keyboard.press("Control+z")
-    again.wait_for_timeout(2500)
-    again.context.close()

@@ -9,8 +9,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from _viewer_servers import EMBED_PORT, program, told
+from _viewer_servers import EMBED_PORT, program, told, twinstage
 from _viewer_stage import ROOT, Missing, Stage, wait
+from _viewer_states_twin import TALL
 
 PHONE = {"size": (390, 760), "has_touch": True, "is_mobile": True}
 EMPTY = """#usda 1.0
@@ -55,7 +56,7 @@ def state_link(stage: Stage) -> None:
 
 
 def state_table(stage: Stage) -> None:
-    page = stage.page("selected=/WorkCell/Conveyor/Motor", size=(1280, 760))
+    page = stage.page("selected=/WorkCell/Conveyor/Motor", kept=TALL)
     page.keyboard.press("Shift+E")
     wait(page, "document.querySelectorAll('.scene-table tbody tr').length > 20")
     page.locator(".scene-table tr[aria-current]").first.scroll_into_view_if_needed()
@@ -150,12 +151,11 @@ def state_signin(stage: Stage) -> None:
     with tempfile.TemporaryDirectory() as folder:
         usd, tokens = Path(folder) / "site.usda", Path(folder) / "tokens.json"
         usd.write_text(EMPTY)
-        tokens.write_text('{"tokens": []}')
-        tokens.chmod(0o600)
+        twinstage("token", "create", "--role", "operator", "--name", "desk", "--file", tokens, quiet=True)
         with program("serve", usd, "--tokens", tokens) as url:
             page = stage.bare(size=(700, 440))
-            page.goto(url)
-            wait(page, "location.pathname.endsWith('signin') && document.forms.length > 0")
+            page.goto(f"{url}signin")
+            wait(page, "document.forms.length > 0")
             stage.shoot(page, "signin")
 
 

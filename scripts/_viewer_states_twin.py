@@ -20,6 +20,10 @@ def layers(**on: dict[str, Any]) -> str:
     return f"localStorage.setItem('twinstage.layout', {json.dumps(text)})"
 
 
+TALL = f"localStorage.setItem('twinstage.layout', {json.dumps(json.dumps({'sizes': {'bottom': 330}}))})"
+"""A script that gives the panels at the bottom more room."""
+
+
 # --- the tour comes first: the motor is hot for half a minute after each jam ---------------------------------------------
 
 
@@ -42,25 +46,27 @@ def state_tour(stage: Stage) -> None:
 
 
 def state_alarms(stage: Stage) -> None:
-    page = stage.page()
+    page = stage.page(kept=TALL)
     page.keyboard.press("Shift+A")
-    page.keyboard.press("Enter")
-    page.wait_for_timeout(800)
+    page.keyboard.press("ArrowDown")
+    wait(page, "!!document.querySelector('.alarm-detail h3')")
     stage.shoot(page, "alarms")
 
 
 def state_shelve(stage: Stage) -> None:
     """Shelving asks for a time and a reason."""
-    page = stage.page()
+    page = stage.page(kept=TALL)
     page.keyboard.press("Shift+A")
-    page.keyboard.press("Enter")
+    page.keyboard.press("ArrowDown")
+    wait(page, "!!document.querySelector('.alarm-detail h3')")
     page.keyboard.press("s")
-    page.wait_for_timeout(500)
+    wait(page, "!!document.querySelector('.alarm-form input')")
+    page.keyboard.type("Motor is being exchanged")
     stage.shoot(page, "shelve")
 
 
 def state_journal(stage: Stage) -> None:
-    page = stage.page(size=(1280, 640))
+    page = stage.page(kept=TALL)
     page.keyboard.press("Shift+J")
     page.wait_for_timeout(800)
     stage.shoot(page, "journal")
@@ -97,6 +103,15 @@ def state_together(stage: Stage) -> None:
     other.context.close()
 
 
+def state_prediction(stage: Stage) -> None:
+    """Where the arm will be in a second, beside the real one, once it moves and the last predictions have been judged."""
+    page = stage.page("selected=/WorkCell/Robot")
+    page.evaluate("twinstage.run('view.frame')")
+    page.evaluate("twinstage.run('predict.1')")
+    wait(page, "twinstage.predictions()[0]?.off > 0.01 && twinstage.predictions()[0].place !== null", 60)
+    stage.shoot(page, "prediction")
+
+
 def state_charts(stage: Stage) -> None:
     page = stage.page(f"selected={MOTOR}", size=(1280, 800))
     page.evaluate("twinstage.charts.add(['motor.temperature', 'motor.current'])")
@@ -115,21 +130,21 @@ def state_timeline(stage: Stage) -> None:
 
 
 def state_values(stage: Stage) -> None:
-    page = stage.page(size=(1100, 640))
+    page = stage.page(kept=TALL)
     page.click("#tab-values")
     wait(page, "document.body.innerText.includes('motor.temperature')")
     stage.shoot(page, "values")
 
 
 def state_messages(stage: Stage) -> None:
-    page = stage.page(size=(1280, 700))
+    page = stage.page(kept=TALL)
     page.click("#tab-wire")
     page.wait_for_timeout(1500)
     stage.shoot(page, "messages")
 
 
 def state_log(stage: Stage) -> None:
-    page = stage.page(size=(1100, 640))
+    page = stage.page(kept=TALL)
     page.keyboard.press("Shift+A")
     page.keyboard.press("Alt+A")
     page.click("#tab-log")
@@ -267,6 +282,24 @@ def state_layers(stage: Stage) -> None:
     )
     wait(page, "!!document.querySelector('.legend') && document.querySelectorAll('.label').length > 1")
     stage.shoot(page, "layers")
+
+
+def state_labels(stage: Stage) -> None:
+    """The cell by class, with a hall and a conveyor whose labels were taken away; they are given back at the end."""
+    page = stage.page("through=/WorkCell/Cameras/Overview", size=(1180, 760))
+    page.click("#tab-labels")
+    page.locator("#labels-on").check()
+    for path in ("/WorkCell/Hall", "/WorkCell/Hall/Floor", "/WorkCell/Conveyor"):
+        page.get_by_label("Prims by path or pattern").fill(path)
+        page.get_by_label("Prims by path or pattern").press("Enter")
+    page.click(".labels-form button:text-is('Remove label')")
+    wait(page, "twinstage.labels.coverage?.unlabelled > 0", 30)
+    page.get_by_label("Choose /WorkCell/Conveyor").check()
+    page.wait_for_timeout(1500)
+    stage.shoot(page, "labels", then=True)
+    page.click(".labels-form button:text-is('Undo')")
+    wait(page, "twinstage.labels.coverage?.unlabelled === 0", 30)
+    page.context.close()
 
 
 def state_trails(stage: Stage) -> None:

@@ -18,12 +18,13 @@ from twinstage.render import api
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared" / "assets"
 FACTORY = SHARED / "industrial" / "cookie_factory"
+KIT = SHARED / "industrial" / "iot_app_kit"
 MODELS = (
-    (SHARED / "industrial" / "iot_app_kit" / "PALLET_JACK.glb", 0.0, 0),
+    (KIT / "PALLET_JACK.glb", 0.0, 0),
     (FACTORY / "CookieFactoryWaterTank.glb", 0.0, 0),
     (FACTORY / "Waste_Container_from_step.glb", 0.0, 0),
-    (FACTORY / "CookieFactoryMixer.glb", 0.0, 6),
-    (FACTORY / "CookieFactoryMixer.glb", 0.3, 6),
+    (KIT / "ANIMATED_MIXER.gltf", 0.0, 0),
+    (KIT / "ANIMATED_MIXER.gltf", 0.3, 0),
     (SHARED / "convert" / "trimesh" / "featuretype.STL", 0.0, 0),
 )
 """File, moment as a part of its animation, and which of VIEWS views round it."""

@@ -51,7 +51,7 @@ def main() -> None:
     shutil.copy(PART, folder / "bracket.stl")
     (folder / "twinstage").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m twinstage "$@"\n')
     (folder / "twinstage").chmod(0o755)
-    environment = {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"}
+    environment = {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT / "src")}
     run = [text for kind, text in blocks() if kind == "sh"]
 
     def do(text: str) -> None:

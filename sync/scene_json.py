@@ -13,6 +13,7 @@ import numpy as np
 
 from twinstage.scene.glb import glb_size, primitive_slots
 from twinstage.scene.labels import Levels
+from twinstage.scene.skins import SkinWeights, bone_boxes
 from twinstage.scene.snapshot import Light, Material, Prototype, SceneCamera, Snapshot, Texture, TextureInput
 from twinstage.scene.tables import Frames
 from twinstage.sync.hub import Scene, SignalMeta
@@ -72,6 +73,7 @@ def scene_document(scene: Scene, *, tables: bool = True, known: ShapeRows | None
             **(_lists(instance_columns(snapshot)) | {"local": _instance_local(snapshot)} if tables else {}),
         },
         "objects": list(_objects(snapshot)) if tables else [],
+        **_skins(snapshot),
         "materialSets": snapshot.material_sets,
         "materials": [_material(material) for material in snapshot.materials],
         "textures": [_texture(texture) for texture in snapshot.textures],
@@ -181,6 +183,13 @@ def _objects(snapshot: Snapshot) -> Iterator[dict[str, Any]]:
     )
 
 
+def _skins(snapshot: Snapshot) -> dict[str, Any]:
+    """Only where there are any: most scenes have none."""
+    if not snapshot.skins:
+        return {}
+    return {"skins": [{"instance": skin.instance, "nodes": skin.nodes} for skin in snapshot.skins]}
+
+
 def levels_json(levels: Levels) -> list[dict[str, tuple[str, ...]]]:
     """Labels by taxonomy of an object and its labelled ancestors, nearest first."""
     return [dict(groups) for groups in levels]
@@ -208,6 +217,15 @@ def _prototype(prototype: Prototype) -> dict[str, Any]:
         "bytes": glb_size(prototype),
         "doubleSided": prototype.double_sided,
         "bounds": bounds,
+        **({} if prototype.skin is None else {"skin": _skin(prototype.skin)}),
+    }
+
+
+def _skin(skin: SkinWeights) -> dict[str, Any]:
+    return {
+        "bones": len(skin.bone_from_gprim),
+        "boneFromGprim": _affine(skin.bone_from_gprim),
+        "boxes": [None if np.isnan(box).any() else box.tolist() for box in bone_boxes(skin)],
     }
 
 

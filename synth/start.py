@@ -97,7 +97,10 @@ def _parsed(text: str, origin: str) -> Any:
 
     UsdUtils.ModifyAssetPaths(layer, note)  # sublayers, arcs, attributes and metadata alike
     if others:
-        raise UserError(f"{origin} leads to another file ({others[0]}), which a state must not")
+        raise UserError(
+            f"{origin} leads to another file ({others[0]}), which a state must not; "
+            "if somebody placed an asset in the twin, remove it there first"
+        )
     return layer
 
 

@@ -19,6 +19,8 @@ from twinstage.scene.ui_layer import UI_OP, upright
 
 TURNED, SCALED = 3e-4, 1e-4
 """Moves are kept in steps of 0.0075 degrees: what differs by less was not turned [rad], or scaled."""
+MOVED = 4
+"""Decimals of a move [m], which is kept in steps of 0.06 mm."""
 SHEAR = 1e-5
 MATRIX = "xformOp:transform"
 
@@ -67,14 +69,14 @@ def _ops(opened: OpenedStage, spec: Any, asset: Asset | None, value: Mapping[str
     first = upright(opened, path_of(spec), value)
     moved = spec.properties.get(UI_OP)
     if moved is None:
-        return place_ops(asset, first, units, axis, rounded=True)
+        return place_ops(asset, first, units, axis, digits=5)
     target = np.array(moved.default, np.float64).T
     if asset is None:
-        return place_ops(None, target, units, axis, rounded=True)
+        return place_ops(None, target, units, axis, digits=MOVED)
     now = moved_upright(asset, target, _own(opened, asset, spec.path), units, axis)
     if _sheared(now):
         return [Op(MATRIX, "matrix4d", tuple(map(tuple, np.round(target.T, 9).tolist())))]
-    return place_ops(asset, _calm(now, first), units, axis, rounded=True)
+    return place_ops(asset, _calm(now, first), units, axis, digits=MOVED)
 
 
 def _own(opened: OpenedStage, asset: Asset, path: Any) -> F8:

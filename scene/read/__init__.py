@@ -46,7 +46,7 @@ def read_snapshot(
     from twinstage.scene.read.points import PointReader
     from twinstage.scene.read.prims import PrimReader
     from twinstage.scene.read.render_products import read_render_products
-    from twinstage.scene.read.skel import Skins
+    from twinstage.scene.read.skel import Skins, instance_skins
     from twinstage.scene.read.textures import TextureStore
     from twinstage.scene.safe.finite import finite_rows, guard_prims
     from twinstage.scene.snapshot import Snapshot, StageInfo
@@ -88,6 +88,7 @@ def read_snapshot(
         points=point_table,
         prototypes=tuple(shapes.prototypes),
         instances=instances,
+        skins=instance_skins(shapes, instances, table),
         objects=objects,
         materials=tuple(materials.materials),
         material_sets=tuple(materials.sets),

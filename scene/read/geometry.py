@@ -15,6 +15,7 @@ from twinstage.scene.columns import F4, I4, U4, frozen
 from twinstage.scene.read.context import ReadContext
 from twinstage.scene.read.extents import check_extent
 from twinstage.scene.read.skel import Skin, Skins
+from twinstage.scene.skins import SkinWeights
 from twinstage.scene.snapshot import Prototype
 
 if TYPE_CHECKING:
@@ -34,6 +35,9 @@ class MeshData:
     subsets: tuple[str, ...] = ()
     double_sided: bool = False
     chord_error: float = 0.0
+    point: "np.ndarray | None" = None
+    """Number of the gprim's point at each vertex, where the reader knows it."""
+    skin: "SkinWeights | None" = None
 
 
 ShapeReader = Callable[[ReadContext, Any, str, "Skin | None"], "MeshData | None"]
@@ -169,6 +173,7 @@ class PrototypeStore:
                     slots=("", *data.subsets),
                     double_sided=data.double_sided,
                     chord_error=data.chord_error,
+                    skin=data.skin,
                 )
             )
         return self._by_hash[digest]
@@ -189,5 +194,9 @@ def _hash(data: MeshData, slot: np.ndarray) -> str:
         digest.update(f"{name}{shape};".encode())
         if values is not None:
             digest.update(np.ascontiguousarray(values, dtype).tobytes())
+    if data.skin is not None:
+        for values in (data.skin.points, data.skin.normals, data.skin.joints, data.skin.weights):
+            digest.update(np.ascontiguousarray(values).tobytes())
+        digest.update(data.skin.bone_from_gprim.tobytes())
     digest.update(repr((data.subsets, data.double_sided, data.chord_error)).encode())
     return digest.hexdigest()

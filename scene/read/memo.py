@@ -150,15 +150,12 @@ def _settings(context: ReadContext) -> Marks:
 
 def _authored(context: ReadContext, prim: Any) -> list[Marks]:
     """What is written of a gprim or of a child, but for where it stands, which is none of a shape's business."""
-    return [
-        _value(context, attribute)
-        for attribute in prim.GetAuthoredAttributes()
-        if not attribute.GetName().startswith("xformOp")
-    ]
+    named = [(attribute.GetName(), attribute) for attribute in prim.GetAuthoredAttributes()]
+    return [_value(context, attribute, name) for name, attribute in named if not name.startswith("xformOp")]
 
 
-def _value(context: ReadContext, attribute: Any) -> Marks:
-    value, name = attribute.Get(context.time), attribute.GetName()
+def _value(context: ReadContext, attribute: Any, name: str = "") -> Marks:
+    value, name = attribute.Get(context.time), name or attribute.GetName()
     about: Marks = (name,)
     if name.startswith("primvars:") or name in ("normals", "widths"):
         about = (name, attribute.GetMetadata("interpolation"), attribute.GetMetadata("elementSize"))

@@ -41,7 +41,7 @@ def read_mesh(context: ReadContext, prim: Any, uv_name: str, skin: Skin | None =
     if left_handed:
         corners = corners[:, ::-1]
     slot, subsets = read_slots(context, mesh, topology.n_faces)
-    return weld(
+    data = weld(
         topology,
         surface.channels,
         corners,
@@ -51,6 +51,9 @@ def read_mesh(context: ReadContext, prim: Any, uv_name: str, skin: Skin | None =
         double_sided=bool(mesh.GetDoubleSidedAttr().Get(context.time)),
         chord_error=float(np.float32(surface.chord_error * context.conversion.scale)),
     )
+    if data is None or skin is None or skin.rig is None:
+        return data
+    return replace(data, skin=skin.weights(data, array(mesh.GetPointsAttr().Get(context.time))))
 
 
 def _surface(
@@ -68,7 +71,9 @@ def _surface(
         color = None  # one colour for all is the material's, so that the geometry can be shared
     scheme, error = scheme_of(context, mesh), 0.0
     if scheme != "none":
-        refined = refine_mesh(context, mesh, topology, scheme, uv, color)
+        # A mesh that bones bend is drawn as its cage: finer points hang on no joints.
+        bends = skin is not None and skin.rig is not None
+        refined = None if bends else refine_mesh(context, mesh, topology, scheme, uv, color)
         if refined is not None:
             return _turned(refined) if left_handed else refined
         normals = smooth_normals(topology, left_handed)

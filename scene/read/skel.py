@@ -6,12 +6,18 @@ its node keeps the transform that was authored.
 """
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from twinstage.scene.columns import F8, I8
+from twinstage.scene.bones import Rig, rig_of
+from twinstage.scene.columns import F8, I8, frozen
 from twinstage.scene.read.context import ReadContext, array
+from twinstage.scene.skins import InstanceSkin, SkinWeights, strongest
+from twinstage.scene.tables import InstanceTable, PrimTable
+
+if TYPE_CHECKING:
+    from twinstage.scene.read.geometry import MeshData, PrototypeStore
 
 
 @dataclass(frozen=True)
@@ -24,6 +30,7 @@ class Skin:
     skeleton: Any
     gprim_from_skel: F8
     key: tuple[object, ...]
+    rig: Rig | None = None
 
     def points(self, rest: np.ndarray) -> "F8 | None":
         """Points f8[n, 3] of the gprim [stage units] -> deformed ones; None, with a finding, where the binding does not fit."""
@@ -44,6 +51,44 @@ class Skin:
             return None
         moved = np.asarray(points, np.float64)
         return np.asarray(moved @ self.gprim_from_skel[:3, :3] + self.gprim_from_skel[3, :3])
+
+    def weights(self, data: "MeshData", points: "np.ndarray | None") -> SkinWeights | None:
+        """What the vertices of the mesh hang on, for a skeleton with bones; None where they hang on none."""
+        from pxr import Vt
+
+        if points is None or data.point is None or not self.query.HasJointInfluences():
+            return None
+        skinning = self._transforms()
+        if skinning is None or not self._influences_fit(len(points)):
+            return None
+        rest = Vt.Vec3fArray.FromNumpy(np.ascontiguousarray(points, np.float32))
+        if self.query.HasBlendShapes() and not self._blend(rest):
+            return None
+        found = self.query.ComputeVaryingJointInfluences(len(points), self.context.time)
+        order = [str(joint) for joint in self.skeleton.GetJointOrder()]
+        own = self.query.GetJointOrder()
+        place = np.array([order.index(str(joint)) if str(joint) in order else -1 for joint in own or order])
+        joints = place[np.asarray(found[0], np.int64)].reshape(len(points), -1)
+        joints, weights = strongest(joints, np.asarray(found[1], np.float64).reshape(joints.shape))
+        if joints.min(initial=0) < 0:
+            return None
+        bind = np.linalg.inv(np.asarray(self.skeleton.GetJointWorldBindTransforms(), np.float64))
+        geometry = np.asarray(self.query.GetGeomBindTransform(self.context.time), np.float64)
+        conversion = self.context.conversion
+        at = data.point
+        # The normals were bent already: back through the transpose of what bent them.
+        whole = geometry @ np.asarray(skinning, np.float64) @ self.gprim_from_skel
+        blended = np.einsum("vk,vkrc->vrc", weights.astype(np.float64), whole[joints])[at][:, :3, :3]
+        normals = np.einsum("vrc,vc->vr", blended, data.normals.astype(np.float64))
+        length = np.linalg.norm(normals, axis=1, keepdims=True)
+        normals = np.where(length > 0, normals / np.where(length > 0, length, 1), data.normals)
+        return SkinWeights(
+            points=frozen(np.asarray(rest, np.float64)[at] * conversion.scale, np.float32),
+            normals=frozen(normals, np.float32),
+            joints=frozen(joints[at], np.int32),
+            weights=frozen(weights[at], np.float32),
+            bone_from_gprim=frozen(conversion.matrices(geometry @ bind), np.float64),
+        )
 
     def normals(self, rest: np.ndarray, point: I8, n_points: int) -> F8:
         """Authored normals f8[k, 3] that stand at these points i8[k] -> deformed ones, not of unit length."""
@@ -198,6 +243,10 @@ class Skins:
                 self._read(root, self._found)
         return self._found.get(str(prim.GetPath()))
 
+    def at(self, path: str) -> "Skin | None":
+        """What deforms the gprim of that path, among those that were asked for."""
+        return (self._found or {}).get(path)
+
     def _read(self, root: Any, found: dict[str, Skin]) -> None:
         from pxr import Usd, UsdGeom, UsdSkel
 
@@ -209,8 +258,10 @@ class Skins:
         for binding in cache.ComputeSkelBindings(skel_root, Usd.TraverseInstanceProxies()):
             skeleton = binding.GetSkeleton()
             query = cache.GetSkelQuery(skeleton)
+            rig = rig_of(skeleton.GetPrim()) if query and not root.IsInstanceProxy() else None
             for target in binding.GetSkinningTargets():
                 prim = target.GetPrim()
+                bends = rig if _bends(target) and not prim.IsInstanceProxy() else None
                 matrix = _relative(xforms, root, skeleton.GetPrim(), prim)
                 if matrix is None:
                     path = prim.GetPath()
@@ -226,7 +277,27 @@ class Skins:
                     str(_shared(skeleton.GetPrim()).GetPath()),
                     matrix.tobytes(),
                 )
-                found[str(prim.GetPath())] = Skin(self.context, prim, target, query, matrix, key)
+                found[str(prim.GetPath())] = Skin(self.context, prim, target, query, matrix, key, bends)
+
+
+def _bends(query: Any) -> bool:
+    """Whether bones bend it in the viewer as UsdSkel does: linear blending."""
+    return bool(query.HasJointInfluences()) and str(query.GetSkinningMethod()) in ("", "classicLinear")
+
+
+def instance_skins(
+    shapes: "PrototypeStore", instances: InstanceTable, table: PrimTable
+) -> tuple[InstanceSkin, ...]:
+    """The drawings that bones bend."""
+    skinned = np.array([prototype.skin is not None for prototype in shapes.prototypes], bool)
+    out = []
+    for row in np.flatnonzero(skinned[instances.prototype]).tolist() if skinned.any() else []:
+        skin = shapes.skins.at(table.path[int(instances.prim[row])])
+        if skin is not None and skin.rig is not None and instances.point_id[row] < 0:
+            nodes = tuple(table.index_of.get(bone, -1) for bone in skin.rig.bones)
+            if min(nodes) >= 0:
+                out.append(InstanceSkin(row, nodes))
+    return tuple(out)
 
 
 def _shared(prim: Any) -> Any:

@@ -50,6 +50,7 @@ def weld(
     normals = pick(merged[0])
     assert normals is not None
     return MeshData(
+        point=point[first],
         points=(topology.points[point[first]] * scale).astype(np.float32),
         normals=normals,
         triangles=number[triangles].reshape(corners.shape).astype(np.uint32),

@@ -93,7 +93,8 @@ OPERATIONS = (
         description="Frames of docs/protocol.md, section 5, back to back: a keyframe of the moment, then, with `to`, a tick "
         f"each 1/`hz` s, on or back to there, at most {MOST_TICKS} and 16 MiB; `tick_ns` is its moment. Header `{REVISION}`: "
         f"of the scene of the ids; `{UNTIL}`: the moment of the last tick. What no binding drives stands as it does now. "
-        f"Header `{LIVE}`, of a relay that joins several twins: the paths of those that stay as they are now, for they have no history, as a JSON list.",
+        f"Header `{LIVE}`, of a relay that joins several twins: the paths of those that stay as they are now, "
+        "for they have no history, as a JSON list.",
     ),
     Operation(
         "listPastAlarms",

@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import time
 import zipfile
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -43,7 +44,15 @@ def twin(folder: Path) -> Iterator[LiveTwin]:
 
 @pytest.fixture(scope="module")
 def app(twin: LiveTwin, folder: Path) -> Any:
-    return make_app(twin, camera_engine="raycast", datasets=write_datasets(folder))
+    made = make_app(twin, camera_engine="raycast", datasets=write_datasets(folder))
+    read_whole(made)
+    return made
+
+
+def read_whole(app: Any) -> None:
+    """Until the catalogue has read its libraries."""
+    while body(app, "/api/v1/catalogue")["reading"]:
+        time.sleep(0.2)
 
 
 def asking(app: Any, work: Callable[[httpx.AsyncClient], Awaitable[Any]]) -> Any:

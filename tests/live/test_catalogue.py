@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_api import body, get
+from test_api import body, get, read_whole
 
 from twinstage.base.clock import NS, ManualClock
 from twinstage.live.api import catalogue as module
@@ -50,7 +50,9 @@ def app(folder: Path) -> Iterator[Any]:
     twin = open_twin(
         TwinFiles(folder / "stage.usda", libraries=(folder / "shop",)), clock=ManualClock(1000 * NS)
     )
-    yield make_app(twin, camera_engine=None)
+    made = make_app(twin, camera_engine=None)
+    read_whole(made)
+    yield made
 
 
 def names(answer: dict[str, Any]) -> list[str]:
@@ -84,6 +86,7 @@ def test_what_people_place_counts(folder: Path, tmp_path: Path) -> None:
     desk = CatalogueDesk(
         open_library([folder / "shop"]), folder / "stage.usda", [folder], lambda: placed, tmp_path
     )
+    desk._entries.ask(30), desk._uses.ask(30)
     used = asyncio.run(desk.describe(CatalogueAssetAsk(asset="shop/big.usda"))).used_here
     assert used is not None and used.prims == ("/A/Two", "/A/One") and used.total == 2
 

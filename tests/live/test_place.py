@@ -389,6 +389,7 @@ def test_a_lost_library_file_keeps_the_twin(tmp_path: Path) -> None:
         and not stage.GetPrimAtPath("/Hall/Disk").GetAllChildren()
     )
     did(again, ANNA, "remove", path="/Hall/Disk")
+    assert again.hub.standing.startswith("/Hall/Cart shows nothing")
     again.let_go()
     (tmp_path / "parts" / "disk.usda").write_text(DISK_FILE)
     third = make(tmp_path, history=True, at=START + 2 * 10**10)

@@ -188,6 +188,28 @@ def test_commands_at_a_relay_of_two_twins_go_to_the_one_that_they_are_for(tmp_pa
                 await anna.move("/P/One/Hall/Nothing", position=[0, 0, 0])
             with pytest.raises(CommandError, match="there is no twin '7' here"):
                 await anna.command("undo", twin=7)
+            # what is placed: below a prim of one twin, at the top of one, or in one that is named
+            pump = "starter/pump.usda"
+            placed = [
+                await anna.place(pump, parent="/P/Two/Hall/Table", name="Small"),
+                await anna.place(pump, parent="/P/Two"),
+                await anna.place(pump, twin="/P/One"),
+            ]
+            assert [answer.placed for answer in placed] == [
+                ["/P/Two/Hall/Table/Small"],
+                ["/P/Two/Pump"],
+                ["/P/One/Hall/Pump"],
+            ]
+            await relays.until(
+                lambda: (
+                    {"/P/Two/Pump", "/P/One/Hall/Pump"} <= {*ben.model.paths}
+                    and "/P/One/Pump" not in ben.model.paths
+                )
+            )
+            with pytest.raises(CommandError, match="does not say for which twin"):
+                await anna.place(pump)
+            await anna.remove("/P/Two/Pump")
+            await relays.until(lambda: "/P/Two/Pump" not in ben.model.paths)
 
     try:
         asyncio.run(asyncio.wait_for(work(), 60))

@@ -166,7 +166,8 @@ def test_the_designers_page_from_stl_to_review(tutorial: Tutorial) -> None:
     assert tutorial.run(9).startswith("/Hall/Pallet")
     handed = tutorial.run(10)
     page = re.search(r"```\n(    def Xform \"Pallet\".*?)```", tutorial_text(tutorial), re.S)
-    assert page is not None and page[1].strip() in handed
+    assert page is not None
+    assert page[1].strip() in handed, handed
     assert (
         "pallet.usda" in handed.splitlines()
         and (tutorial.folder / "handed" / "starter" / "textures").is_dir()

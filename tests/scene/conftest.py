@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from twinstage.scene.bindings import parse_bindings
+from twinstage.scene.bones import make_bones
 from twinstage.scene.plan import BindingPlan, compile_bindings
 from twinstage.scene.read import read_snapshot
 from twinstage.scene.slots import make_slots
@@ -32,6 +33,7 @@ class Twin:
         parsed = parse_bindings(bindings)
         for problem in make_slots(parsed, opened):
             raise problem
+        make_bones(opened)
         self.snapshot: Snapshot = read_snapshot(opened)
         self.plan: BindingPlan = compile_bindings(parsed, contract, opened, self.snapshot)
         self.state = StateTable(contract)

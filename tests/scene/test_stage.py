@@ -1,5 +1,6 @@
 """Opening stages: what is refused and in which words, the layer stack, what a stage may reach."""
 
+import hashlib
 import re
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from twinstage.scene.probe import ProbeLimits, count_prims, probe_stage
 from twinstage.scene.read import read_snapshot
 from twinstage.scene.safe import examiner
 from twinstage.scene.safe.examiner import Examination, Outcome
-from twinstage.scene.stage import OpenedStage, open_stage
+from twinstage.scene.stage import OpenedStage, file_digest, open_stage
 
 GOOD = '#usda 1.0\n(\n upAxis = "Z"\n metersPerUnit = 1\n)\ndef Xform "A" {}\n'
 
@@ -236,3 +237,10 @@ def test_complaints_of_the_usd_library_come_in_one_order_whatever_the_threads_di
         return [f.message for f in diagnostics(SimpleNamespace(TakeUncoalescedDiagnostics=lambda: items))]
 
     assert told("b\nmore", "a <0x1f>", "b") == told("b", "a <0x2e>") == ["a", "b"]
+
+
+@pytest.mark.parametrize("size", [0, 1, (8 << 20) - 1, (8 << 20) + 5])
+def test_a_file_is_hashed_whole_whatever_its_size(tmp_path: Path, size: int) -> None:
+    data = (bytes(range(251)) * (size // 251 + 1))[:size]
+    (tmp_path / "crate").write_bytes(data)
+    assert file_digest(str(tmp_path / "crate")) == hashlib.sha256(data).digest()

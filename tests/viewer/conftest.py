@@ -28,9 +28,11 @@ from twins import SHARED, LiveServer, chromium, opened, running, wait_until
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
-    yield
-    if nextitem is None or Path(__file__).parent not in nextitem.path.parents:
-        SHARED.end()
+    try:
+        yield
+    finally:  # also where a page had errors: twins must not outlive their tests
+        if nextitem is None or Path(__file__).parent not in nextitem.path.parents:
+            SHARED.end()
 
 
 @pytest.fixture(scope="module")

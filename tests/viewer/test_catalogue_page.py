@@ -32,6 +32,7 @@ def page(browser: Any, live: Any, until: Until) -> Iterator[Any]:
 @pytest.fixture(autouse=True)
 def as_designed(live: Any, page: Any, until: Until) -> Iterator[None]:
     yield
+    page.evaluate("twinstage.select(null)")  # nobody asks for what is gone
     for edit in live.ask("api/v1/edits")["edits"]:
         if edit["property"] == "asset":
             live.ask(
@@ -116,6 +117,7 @@ def test_what_is_dropped_stands_where_it_was_let_go(live: Any, page: Any, until:
     with urllib.request.urlopen(f"{live.url}api/v1/edits/layer.usda", timeout=10) as answer:
         layer = answer.read().decode()
     assert 'def Xform "Pump"' in layer and "pump.usda@" in layer
+    page.evaluate("twinstage.select(null)")
     page.locator("#canvas").focus()
     page.keyboard.press("Control+z")
     until(page, "twinstage.worldOf('/Cell/Pump') === null", 30)

@@ -451,7 +451,7 @@ def test_who_may_only_look_reads_why(
         assert "need the role engineer; yours is viewer" in page.locator(".labels-why").inner_text()
         assert (
             page.locator(".labels-apply").is_disabled()
-            and page.get_by_label("Label", exact=True).is_disabled()
+            and page.locator(".labels-form").get_by_label("Label", exact=True).is_disabled()
         )
     finally:
         context.close()

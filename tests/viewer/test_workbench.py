@@ -48,6 +48,25 @@ def test_tabs_open_and_close_sides_by_pointer_and_keys(live_page: Any) -> None:
     page.click("#tab-tree")
 
 
+def test_no_tab_of_a_side_is_out_of_sight(live_page: Any) -> None:
+    """However many there are: they stand in rows."""
+    outside = """(side) => {
+      const dock = document.getElementById(side);
+      const [box, body] = [dock.getBoundingClientRect(), dock.querySelector('.dock-body').getBoundingClientRect()];
+      return [...dock.querySelectorAll('.tab')].map((tab) => [tab.innerText, tab.getBoundingClientRect()])
+        .filter(([, at]) => at.left < box.left || at.right > box.right + 0.5 || at.bottom > body.top + 0.5)
+        .map(([name]) => name);
+    }"""
+    width = "document.getElementById('dock-left').style"
+    before = live_page.evaluate(f"{width}.getPropertyValue('--size')")
+    live_page.evaluate(f"{width}.setProperty('--size', '200px')")
+    try:
+        assert live_page.evaluate("document.querySelectorAll('#dock-left .tab').length") >= 4
+        assert [live_page.evaluate(outside, f"dock-{side}") for side in ("left", "right")] == [[], []]
+    finally:
+        live_page.evaluate(f"{width}.setProperty('--size', '{before}')")
+
+
 def test_an_edge_is_dragged_and_pushed_and_the_layout_is_kept(
     live: Any, open_page: Callable[..., Any], until: Callable[..., Any]
 ) -> None:

@@ -311,7 +311,8 @@ def opened(
         wait_until(page, "!!(window.twinstage && twinstage.ready)", 40)
     yield page
     made.close()
-    assert [text for text in problems if not any(remark in text for remark in (*REMARKS, *forgive))] == []
+    wrong = [text for text in problems if not any(remark in text for remark in (*REMARKS, *forgive))]
+    assert not wrong, wrong
 
 
 def findings(page: Any, state: str) -> list[str]:

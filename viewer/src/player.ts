@@ -10,10 +10,11 @@ import { Timeline } from "./core/timeline.ts";
 import { TwinTime } from "./core/twin-time.ts";
 import type { StageView } from "./view/stage-view.ts";
 import { OP } from "./wire/frames.ts";
+import { framesOf, type LivePart, posesOf } from "./wire/live-part.ts";
 import type { Mirror } from "./wire/mirror.ts";
 import type { SceneData } from "./wire/scene-data.ts";
 import { wholeTick } from "./wire/whole.ts";
-import type { Tick } from "./wire/session.ts";
+import type { Tick, ValueFrame } from "./wire/session.ts";
 
 /** How late motion is shown unless the user wants another delay, so that the next pose is usually known [ms]. */
 export const DELAY_MS = 100;
@@ -31,6 +32,8 @@ export class Player {
   private delay = DELAY_MS;
   /** What is shown: the newest state, or one of the past. */
   private held: Mirror;
+  /** What goes on live meanwhile. */
+  private livePart: LivePart | null = null;
   private readonly timeline = new Timeline((batch) => this.mirror.pool.give(batch));
   private readonly playout = new PlayoutClock();
   private lastTrust = 0;
@@ -60,8 +63,10 @@ export class Player {
   receive(tick: Tick, now: number): void {
     this.time.observe(newestEvent(tick), now);
     this.owed = tick; // also where it is shown later, or not at all: it is held
-    if (this.isPast) for (const batch of tick.poses) this.mirror.pool.give(batch);
-    else this.ticks.push({ tick, cameAt: now });
+    if (this.isPast) {
+      if (this.livePart) this.showPart(tick, this.livePart, now);
+      for (const batch of tick.poses) this.mirror.pool.give(batch);
+    } else this.ticks.push({ tick, cameAt: now });
   }
 
   /** How late everything is shown [ms]. */
@@ -87,9 +92,27 @@ export class Player {
     this.held = held;
   }
 
+  /** What goes on live while the past is shown, from the next keyframe on. */
+  keepLive(part: LivePart | null): void {
+    this.livePart = part;
+  }
+
+  /** The newest state of what goes on live; not smoothed, for the timeline has the past. */
+  private showPart(tick: Tick, part: LivePart, now: number): void {
+    const { model } = this.stage;
+    for (const batch of tick.poses) for (const k of posesOf(batch, part)) model.setPose(batch.ids[k], batch.poses, k * POSE);
+    this.showRows(framesOf(tick, part), now, false);
+  }
+
   /** A tick of the past, to be reached at `due` [ms, local clock]; a keyframe is shown at once. */
   applyPast(tick: Tick, due: number, now: number): void {
     this.show(tick, now, tick.keyframe ? now : due, false);
+    if (tick.keyframe && this.livePart && this.mirror.seq >= 0) {
+      this.timeline.sample(now, this.stage.model); // what the keyframe says, before what is newer
+      const newest = wholeTick(this.mirror);
+      this.showPart(newest, this.livePart, now);
+      for (const batch of newest.poses) this.mirror.pool.give(batch);
+    }
     this.started = true;
   }
 
@@ -97,6 +120,7 @@ export class Player {
   showLive(now: number): void {
     if (!this.isPast) return;
     this.held = this.mirror;
+    this.livePart = null;
     if (this.mirror.seq >= 0) this.show(wholeTick(this.mirror), now, now, false);
   }
 
@@ -127,17 +151,21 @@ export class Player {
   }
 
   private show(tick: Tick, now: number, due: number, remember: boolean): void {
-    const { appearance } = this.stage;
     if (tick.keyframe) this.restart();
     for (const batch of tick.poses) this.timeline.push(batch, due);
-    for (const frame of tick.frames) {
+    this.showRows(tick.frames, due, remember);
+    if (tick.keyframe) this.lastTrust = now - TRUST_MS;
+  }
+
+  private showRows(frames: readonly ValueFrame[], due: number, remember: boolean): void {
+    const { appearance } = this.stage;
+    for (const frame of frames) {
       if (frame.op === OP.signals) this.store.apply(frame, remember);
       else if (frame.op === OP.text) this.store.applyTexts(frame);
       else if (frame.op === OP.style) appearance.setStyle(frame.ids, frame.rgba);
       else if (frame.op === OP.visibility) appearance.setVisible(frame.ids, frame.visible);
       else if (frame.op === OP.entity) for (const node of frame.ids) this.timeline.cut(node, due);
     }
-    if (tick.keyframe) this.lastTrust = now - TRUST_MS;
   }
 
   /** Tick to acknowledge: each is owed one, also where its seq is not new (after a resume). */
@@ -183,10 +211,11 @@ export class Player {
 
   /** world_from_node as held, 16 values row-major. */
   worldOf(node: number): number[] {
-    const { scene, held: mirror } = this;
+    const { scene, livePart } = this;
     const pose = new Float64Array(POSE);
     return [
       ...worldFromLocals(scene.transformParent, node, (n, out) => {
+        const mirror = livePart?.nodes[n] ? this.mirror : this.held;
         if (mirror.posed[n]) {
           mirror.poseOf(n, pose, 0);
           composePose(out, 0, pose, 0);

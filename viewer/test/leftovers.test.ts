@@ -25,7 +25,7 @@ function source(count: number, shift: number, red = 0): InstanceSource {
   return { origin: [0, 0, 0], worlds, nodes, isOffset: false, worldOf: () => undefined, tintOf: () => [red, 0, 0, 1] };
 }
 
-const parts = (geometry: SharedGeometry, material: Material = new MeshBasicMaterial()): Part[] => [{ geometry, material }];
+const parts = (geometry: SharedGeometry, material: Material = new MeshBasicMaterial()): Part[] => [{ slot: 0, geometry, material }];
 class Worn {
   gone = 0;
   dispose(): void {

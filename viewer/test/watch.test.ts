@@ -6,6 +6,7 @@ test("what a save changed is told in words", () => {
   assert.equal(changedText({ shapes: 1, images: 0, materials: 2, added: 0, removed: 1 }), "1 shape, 2 materials, 1 prim removed");
   assert.equal(changedText({ shapes: 0, materials: 1, moved: 1 }), "1 material, 1 prim moved");
   assert.equal(changedText({ shapes: 0 }), "nothing that is drawn");
+  assert.equal(changedText({ shapes: 0, bindings: 2 }), "2 bindings");
   assert.equal(changedText(null), "nothing that is drawn");
   assert.equal(filesText(["a.usda", "b.usda", "c.usda", "d.usda"]), "a.usda, b.usda and 2 more");
   assert.equal(filesText([]), "The stage");

@@ -75,6 +75,7 @@ def _examine(
     files: TwinFiles, opened: "OpenedStage", report: Report, found: list[Finding], budget: Budget | None
 ) -> None:
     from twinstage.live.checks.stage import check_layers
+    from twinstage.scene.bones import make_bones
     from twinstage.scene.problems import as_finding
     from twinstage.scene.read import read_snapshot
     from twinstage.scene.slots import make_slots
@@ -84,6 +85,7 @@ def _examine(
     if wiring is not None:
         found += wiring.findings
         found += [as_finding(problem, _prim_of(problem)) for problem in make_slots(wiring.bindings, opened)]
+    make_bones(opened)
     snapshot = read_snapshot(opened)
     report.stage = describe(snapshot)
     found += _size(snapshot)

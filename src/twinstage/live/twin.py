@@ -355,6 +355,7 @@ def open_twin(
     past_speed: float = 1.0,
 ) -> LiveTwin:
     """Open and check everything a user named; every mistake in it is a UserError before anything runs."""
+    from twinstage.scene.bones import make_bones
     from twinstage.scene.read import read_snapshot
     from twinstage.scene.writer import ColumnWriter
     from twinstage.sync.hub import new_epoch
@@ -366,6 +367,7 @@ def open_twin(
     if wiring is None:
         if files.past is not None:
             raise UserError("a history is of telemetry, and there is none: add --bindings")
+        make_bones(opened)
         snapshot = read_snapshot(opened)
     else:
         from twinstage.scene.plan import compile_bindings
@@ -377,6 +379,7 @@ def open_twin(
         contract, base_dir = with_recordings(wiring.contract, files.recordings), wiring.base_dir
         for problem in make_slots(wiring.bindings, opened):
             raise problem
+        make_bones(opened)
         snapshot = read_snapshot(opened)
         if files.past is None:
             doubts = check_sources(contract, base_dir)

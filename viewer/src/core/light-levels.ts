@@ -6,6 +6,7 @@
  * back. It depends on the scene's lights only, never on pixels, so the picture does not breathe.
  */
 import type { LightJson } from "../wire/scene-data.ts";
+import { closedShare, entering, returned, type Surround } from "./indirect.ts";
 
 /** Radiance that a white surface facing all lights should send back. */
 const TARGET = 1.1;
@@ -13,6 +14,13 @@ const TARGET = 1.1;
 const AMBIENT = [0.36, 0.6] as const;
 /** Least and greatest share from the one light that casts shadows. */
 const SUN = [0.3, 0.9] as const;
+/** The same of the environment where the share from all sides is known: reflections are to be seen in metals. */
+const MIRRORED = 0.1;
+/** All that comes from all sides is at least this, so that shadows can be read. */
+const LEGIBLE = 0.22;
+/** Less of the light than this comes from lamps: then a weak sun gives things their form. */
+const LAMPLIT = 0.3;
+
 export interface LocalLight {
   readonly kind: "spot" | "point";
   readonly position: readonly [number, number, number];
@@ -25,6 +33,8 @@ export interface LocalLight {
 export interface LightLevels {
   /** Radiance of the environment. */
   readonly ambient: number;
+  /** Radiance that a white surface gets beside it, evenly from all sides: from other surfaces. */
+  readonly bounce: number;
   /** Where light comes from: a unit vector towards the light; illuminance [lx], scaled. */
   readonly sun: {
     readonly towards: [number, number, number];
@@ -42,7 +52,8 @@ interface Rated {
 
 /**
  * `world`: world_from_node of all nodes, row-major; `middle`, `radius`: of the scene [m]. `maxLocal`: local lights that
- * get a light of their own; the others go into the ambient share.
+ * get a light of their own; the others go into the ambient share. `surround`: what throws light back; null: not looked at,
+ * and a fixed share stands for it.
  */
 export function lightLevels(
   lights: readonly LightJson[],
@@ -50,6 +61,7 @@ export function lightLevels(
   middle: readonly [number, number, number],
   radius: number,
   maxLocal: number,
+  surround: Surround | null = null,
 ): LightLevels {
   const rated = lights
     .map((light) => ({ light, radiance: contribution(light, world, middle, radius) }))
@@ -58,27 +70,55 @@ export function lightLevels(
   if (total === 0)
     return {
       ambient: 0.55,
+      bounce: 0,
       sun: { towards: unit([0.45, -0.6, 1]), color: [1, 0.98, 0.95], intensity: 0.62 * Math.PI },
       locals: [],
     };
-  const scale = TARGET / total;
   const domes = rated.filter((r) => r.light.kind === "dome");
   const suns = rated.filter((r) => r.light.kind === "distant").sort((a, b) => b.radiance - a.radiance);
   const locals = rated
     .filter((r) => r.light.kind !== "dome" && r.light.kind !== "distant")
     .sort((a, b) => b.radiance - a.radiance);
-  const spread = [...domes, ...suns.slice(1), ...locals.slice(maxLocal)].reduce((sum, r) => sum + r.radiance, 0);
-  const ambient = clamp(spread * scale, AMBIENT);
-  return {
-    ambient,
-    sun: suns.length > 0 ? sunOf(suns[0], world, clamp(suns[0].radiance * scale, SUN)) : overhead(),
-    locals: locals.slice(0, maxLocal).map((r) => localOf(r.light, world, scale)),
-  };
+  const sky = sumOf(domes) * (surround ? 1 - closedShare(surround) : 1);
+  const spread = sky + sumOf(suns.slice(1)) + sumOf(locals.slice(maxLocal));
+  const back = surround ? returned(fluxIn(rated, world, surround), surround) : 0;
+  const scale = TARGET / (total - sumOf(domes) + sky + back);
+  const ambient = surround ? clamp(spread * scale, [MIRRORED, AMBIENT[1]]) : clamp(spread * scale, AMBIENT);
+  const bounce = surround ? Math.max(Math.min(back * scale, AMBIENT[1]), LEGIBLE - ambient) : 0;
+  const lamplit = surround !== null && maxLocal > 0 && sumOf(locals) > LAMPLIT * total;
+  const sun = suns.length > 0 ? sunOf(suns[0], world, clamp(suns[0].radiance * scale, SUN)) : overhead(lamplit ? 0 : SUN[0]);
+  return { ambient, bounce, sun, locals: locals.slice(0, maxLocal).map((r) => localOf(r.light, world, scale)) };
+}
+
+function sumOf(rated: readonly Rated[]): number {
+  return rated.reduce((sum, r) => sum + r.radiance, 0);
+}
+
+/** Flux of all lights that is in the scene's box, as far as its sides let it in. */
+function fluxIn(rated: readonly Rated[], world: Float64Array, surround: Surround): number {
+  let sum = 0;
+  for (const { light, radiance } of rated) {
+    const at = light.node * 16;
+    if (light.kind === "dome")
+      surround.areas.forEach((area, k) => (sum += radiance * Math.PI * area * (1 - surround.closed[k])));
+    else if (light.kind === "distant")
+      sum += radiance * Math.PI * entering(unit([world[at + 2], world[at + 6], world[at + 10]]), surround);
+    else sum += luminance(light.radiance) * projectedArea(light) * solidAngle(light);
+  }
+  return sum;
+}
+
+/** Flux over the greatest intensity [sr]: of what shines evenly from its surface. */
+function solidAngle({ kind, coneAngle }: LightJson): number {
+  if (kind === "sphere") return 4 * Math.PI;
+  if (kind === "cylinder") return Math.PI ** 2;
+  const cone = coneAngle ?? Math.PI / 2;
+  return Math.PI * Math.sin(Math.min(cone, Math.PI / 2)) ** 2;
 }
 
 /** Without a distant light, a weak one from above gives things their form and a shadow. */
-function overhead(): LightLevels["sun"] {
-  return { towards: unit([0.25, -0.35, 1]), color: [1, 1, 1], intensity: SUN[0] * Math.PI };
+function overhead(radiance: number): LightLevels["sun"] {
+  return { towards: unit([0.25, -0.35, 1]), color: [1, 1, 1], intensity: radiance * Math.PI };
 }
 
 function clamp(value: number, [low, high]: readonly [number, number]): number {

@@ -15,7 +15,8 @@ export class EditDesk {
   /** Commands under way. */
   pending = 0;
   private readonly listeners = new Set<() => void>();
-  private lockedBefore: string | null = null;
+  /** Undefined: nobody was told yet. */
+  private lockedBefore: string | null | undefined = undefined;
 
   constructor(private readonly bench: Workbench) {
     bench.onPast(() => this.tell());

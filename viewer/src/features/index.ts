@@ -8,6 +8,7 @@ import { palette } from "./palette/index.ts";
 import { catalogue } from "./catalogue/index.ts";
 import { datasets } from "./datasets/index.ts";
 import { edit } from "./edit/index.ts";
+import { predict } from "./predict/index.ts";
 import { properties } from "./properties/index.ts";
 import { share } from "./share/index.ts";
 import { table } from "./table/index.ts";
@@ -53,5 +54,6 @@ export const FEATURES: readonly Feature[] = [
   labels,
   fades,
   overlays,
+  predict,
   watch,
 ];

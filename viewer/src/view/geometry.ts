@@ -2,6 +2,7 @@
 import type { BufferGeometry, Mesh } from "three";
 import { GLTFLoader } from "three/addons/loaders/GLTFLoader.js";
 import type { PrototypeJson } from "../wire/scene-data.ts";
+import { nameSkin } from "./skinned.ts";
 import { SharedGeometry } from "./shared-geometry.ts";
 import { refusalOf } from "../wire/refused.ts";
 
@@ -52,7 +53,7 @@ export class GeometryCache {
       const gltf = await this.loader.parseAsync(await response.arrayBuffer(), "");
       const geometries: BufferGeometry[] = [];
       gltf.scene.traverse((object) => {
-        if ((object as Mesh).isMesh) geometries.push((object as Mesh).geometry);
+        if ((object as Mesh).isMesh) geometries.push(nameSkin((object as Mesh).geometry));
       });
       return geometries.map((geometry, i) => ({
         slot: prototype.primitives[i] ?? 0,

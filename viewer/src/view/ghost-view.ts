@@ -68,7 +68,7 @@ export class GhostView {
     const rows = new Map<InstanceBatch, number[]>();
     for (const instance of stage.instancesUnder(this.root)) {
       const drawing = stage.drawing(instance);
-      if (!drawing || !worlds.has(stage.scene.instances.node[instance]) || !stage.scene.instances.drawable[instance]) continue;
+      if (!drawing || drawing.batch.bones || !worlds.has(stage.scene.instances.node[instance]) || !stage.scene.instances.drawable[instance]) continue;
       rows.set(drawing.batch, [...(rows.get(drawing.batch) ?? []), instance]);
     }
     for (const [batch, instances] of rows)

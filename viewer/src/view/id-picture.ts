@@ -9,11 +9,15 @@ import type { RigCamera } from "./rig-camera.ts";
 import type { StageView } from "./stage-view.ts";
 
 const VERTEX = /* glsl */ `
+#include <skinning_pars_vertex>
 #include <clipping_planes_pars_vertex>
 flat varying int vId;
 uniform int base;
 void main() {
-  vec4 mvPosition = modelViewMatrix * instanceMatrix * vec4(position, 1.0);
+  vec3 transformed = position;
+  #include <skinbase_vertex>
+  #include <skinning_vertex>
+  vec4 mvPosition = modelViewMatrix * instanceMatrix * vec4(transformed, 1.0);
   gl_Position = projectionMatrix * mvPosition;
   vId = base + gl_InstanceID + 1;
   #include <clipping_planes_vertex>

@@ -5,14 +5,18 @@
  * subtracted in Float64, so that float32 matrices stay exact far from the world's origin. What stands where is asked of
  * the source; nothing is kept twice.
  */
-import { DynamicDrawUsage, InstancedBufferAttribute, InstancedMesh, Sphere, Vector3, type Material } from "three";
+import { DynamicDrawUsage, InstancedBufferAttribute, InstancedMesh, type Material, type Sphere, type Vector3 } from "three";
 import type { Tint } from "../core/appearance.ts";
 import { FULL, type Detail, type Shape } from "../core/detail.ts";
 import { Ranges } from "../core/ranges.ts";
+import { Extent } from "./extent.ts";
 import type { SharedGeometry } from "./geometry.ts";
+import type { Bones } from "./skinned.ts";
 import { TINT_ATTRIBUTE } from "./material-patch.ts";
 
 export interface Part {
+  /** Material slot of the prototype. */
+  readonly slot: number;
   readonly geometry: SharedGeometry;
   readonly material: Material;
   /** What stands in for it at first; undefined: nothing does. */
@@ -39,10 +43,6 @@ const scratch = new Float64Array(16);
 
 export class InstanceBatch {
   readonly meshes: InstancedMesh[];
-  /** Around all that is drawn, relative to the view's origin. */
-  readonly sphere = new Sphere();
-  /** Greatest radius of one instance [m]. */
-  reach = 0;
   private readonly matrixColumn: InstancedBufferAttribute;
   private readonly tintColumn: InstancedBufferAttribute;
   /** Columns that the GPU is to get whole: ranges must not stand in for that. */
@@ -56,13 +56,7 @@ export class InstanceBatch {
   private repack = true;
   private readonly moved = new Ranges();
   private readonly painted = new Ranges();
-  /** Around the origins of what is drawn: least x, y, z, greatest x, y, z. */
-  private readonly box = new Float64Array(6);
-  /** Square of the greatest scale. */
-  private scale2 = 0;
-  /** Distance of the prototype's farthest point from its own origin [m]. */
-  private readonly radius: number;
-  private sinceExact = 0;
+  private readonly extent: Extent;
   /** What the GPU had of it in the scene before: matrices, tints, rows. */
   private before: [Float32Array, Uint8Array, number] | null = null;
 
@@ -73,6 +67,8 @@ export class InstanceBatch {
     /** Geometry is the mirror image in x: matrices are corrected for it. */
     public isMirrored: boolean,
     private source: InstanceSource,
+    /** What bends its only row. */
+    readonly bones: Bones | null = null,
   ) {
     const n = instances.length;
     this.visible = new Uint8Array(n).fill(1);
@@ -81,7 +77,7 @@ export class InstanceBatch {
     this.matrixColumn = new InstancedBufferAttribute(new Float32Array(n * 16), 16).setUsage(DynamicDrawUsage);
     this.tintColumn = new InstancedBufferAttribute(new Uint8Array(n * 4), 4, true);
     for (const column of [this.matrixColumn, this.tintColumn]) column.onUpload(() => this.whole.delete(column));
-    this.radius = Math.max(0, ...parts.map((part) => part.geometry.radius));
+    this.extent = new Extent(Math.max(0, ...parts.map((part) => part.geometry.radius)), bones?.pose ?? null);
     this.meshes = parts.map((part) => this.mesh(part));
   }
 
@@ -94,6 +90,7 @@ export class InstanceBatch {
     mesh.receiveShadow = true;
     mesh.boundingSphere = this.sphere;
     mesh.userData.batch = this;
+    this.bones?.bend(mesh);
     return mesh;
   }
 
@@ -106,8 +103,18 @@ export class InstanceBatch {
     [this.instances, this.parts, this.isMirrored, this.source] = [instances, parts, isMirrored, source];
     this.visible.fill(1);
     this.repack = true;
-    this.sinceExact = 0;
+    this.extent.moved = 0;
     this.meshes.forEach((mesh, k) => (mesh.material = parts[k].plain ?? parts[k].material));
+  }
+
+  /** Around all that is drawn, relative to the view's origin. */
+  get sphere(): Sphere {
+    return this.extent.sphere;
+  }
+
+  /** Greatest radius of one instance [m]. */
+  get reach(): number {
+    return this.extent.reach;
   }
 
   /** How many are drawn, were all details full. */
@@ -135,13 +142,13 @@ export class InstanceBatch {
     if (this.repack || slot < 0) return;
     this.write(row, slot);
     this.moved.add(slot);
-    this.sinceExact++;
+    this.extent.moved++;
   }
 
   private write(row: number, slot: number): void {
     const { source } = this;
     const instance = this.instances[row];
-    if (source.isOffset) {
+    if (source.isOffset || this.bones) {
       source.worldOf(instance, scratch);
       this.place16(scratch, 0, 16 * slot);
     } else this.place16(source.worlds, 16 * source.nodes[instance], 16 * slot);
@@ -154,13 +161,10 @@ export class InstanceBatch {
     const x = w[i + 3] - origin[0];
     const y = w[i + 7] - origin[1];
     const z = w[i + 11] - origin[2];
-    const a = w[i];
-    const b = w[i + 4];
-    const c = w[i + 8];
     const mirror = this.isMirrored ? -1 : 1;
-    m[o] = a * mirror;
-    m[o + 1] = b * mirror;
-    m[o + 2] = c * mirror;
+    m[o] = w[i] * mirror;
+    m[o + 1] = w[i + 4] * mirror;
+    m[o + 2] = w[i + 8] * mirror;
     m[o + 4] = w[i + 1];
     m[o + 5] = w[i + 5];
     m[o + 6] = w[i + 9];
@@ -171,27 +175,8 @@ export class InstanceBatch {
     m[o + 13] = y;
     m[o + 14] = z;
     m[o + 15] = 1;
-    this.embrace(x, y, z);
-    // Squares of the lengths of the columns: roots are drawn only where it grows.
-    const size = Math.max(
-      a * a + b * b + c * c,
-      w[i + 1] * w[i + 1] + w[i + 5] * w[i + 5] + w[i + 9] * w[i + 9],
-      w[i + 2] * w[i + 2] + w[i + 6] * w[i + 6] + w[i + 10] * w[i + 10],
-    );
-    if (size > this.scale2) {
-      this.scale2 = size;
-      this.reach = Math.sqrt(size) * this.radius;
-    }
-  }
-
-  private embrace(x: number, y: number, z: number): void {
-    const { box } = this;
-    if (x < box[0]) box[0] = x;
-    if (y < box[1]) box[1] = y;
-    if (z < box[2]) box[2] = z;
-    if (x > box[3]) box[3] = x;
-    if (y > box[4]) box[4] = y;
-    if (z > box[5]) box[5] = z;
+    this.extent.embrace(x, y, z);
+    this.extent.grow(w, i);
   }
 
   /** Takes over how the instance is painted now. */
@@ -256,7 +241,7 @@ export class InstanceBatch {
       this.upload(this.matrixColumn, this.moved, 16);
       this.upload(this.tintColumn, this.painted, 4);
     }
-    if (changed) this.bound();
+    if (changed) this.extent.bound(this.matrices, this.count);
     return changed;
   }
 
@@ -272,33 +257,9 @@ export class InstanceBatch {
     column.needsUpdate = true;
   }
 
-  /** The sphere follows at once where it has to grow, and shrinks now and then. */
-  private bound(): void {
-    if (this.sinceExact > 4 * this.count + 64) {
-      this.sinceExact = 0;
-      this.forgetBox();
-      const m = this.matrices;
-      for (let slot = 0; slot < this.count; slot++) {
-        const o = 16 * slot;
-        this.embrace(m[o + 12], m[o + 13], m[o + 14]);
-      }
-    }
-    const [x0, y0, z0, x1, y1, z1] = this.box;
-    if (!(x0 <= x1)) this.sphere.makeEmpty();
-    else {
-      this.sphere.center.set((x0 + x1) / 2, (y0 + y1) / 2, (z0 + z1) / 2);
-      this.sphere.radius = Math.hypot(x1 - x0, y1 - y0, z1 - z0) / 2 + this.reach;
-    }
-  }
-
-  private forgetBox(): void {
-    this.box.fill(Infinity, 0, 3).fill(-Infinity, 3);
-  }
-
   private pack(): void {
     let count = 0;
-    this.forgetBox();
-    this.reach = this.scale2 = 0;
+    this.extent.restart();
     for (let row = 0; row < this.instances.length; row++) {
       this.place[row] = this.visible[row] ? count : -1;
       if (!this.visible[row]) continue;
@@ -375,6 +336,7 @@ export class InstanceBatch {
       this.parts[k].geometry.give(mesh.geometry);
       mesh.dispose();
     });
+    this.bones?.dispose();
   }
 }
 

@@ -25,7 +25,7 @@ export class Leftovers {
   /** One that draws these parts' triangles, with so many rows. */
   take(parts: readonly Part[], rows: number): InstanceBatch | undefined {
     const same = this.byGeometry.get(parts[0]?.geometry);
-    const at = same?.findIndex((batch) => batch.instances.length === rows && drawsSame(batch.parts, parts)) ?? -1;
+    const at = same?.findIndex((batch) => !batch.bones && batch.instances.length === rows && drawsSame(batch.parts, parts)) ?? -1;
     return at < 0 ? undefined : same!.splice(at, 1)[0];
   }
 

@@ -15,6 +15,7 @@ import {
 } from "three";
 import { RoomEnvironment } from "three/addons/environments/RoomEnvironment.js";
 import { center, diagonal, isEmpty, type Box } from "../core/bounds.ts";
+import type { Surround } from "../core/indirect.ts";
 import { lightLevels, type LightLevels, type LocalLight } from "../core/light-levels.ts";
 import type { SceneData, TextureJson } from "../wire/scene-data.ts";
 import type { Environment } from "./materials.ts";
@@ -66,17 +67,26 @@ export class Lighting {
   /** Whether surfaces are lit without an environment and without shadows: what the first picture need not wait for. */
   isPlain = true;
 
-  /** `world`: world_from_node of all nodes; `framing`: the box worth lighting; `origin`: of the view. */
-  apply(data: SceneData, world: Float64Array, framing: Box, origin: readonly number[]): void {
+  /**
+   * `world`: world_from_node of all nodes; `framing`: the box worth lighting; `origin`: of the view; `surround`: what throws
+   * light back, null where nobody looked.
+   */
+  apply(
+    data: SceneData,
+    world: Float64Array,
+    framing: Box,
+    origin: readonly number[],
+    surround: Surround | null,
+  ): void {
     const middle = isEmpty(framing) ? ([0, 0, 0] as [number, number, number]) : center(framing);
     const radius = Math.max(0.5 * diagonal(framing), 0.5);
-    const levels = lightLevels(data.json.lights, world, middle, radius, this.lean ? 0 : MAX_LOCAL);
+    const levels = lightLevels(data.json.lights, world, middle, radius, this.lean ? 0 : MAX_LOCAL, surround);
     this.told = levels;
     for (const child of this.group.children) if (child !== this.sun) (child as Partial<Light>).dispose?.();
     this.group.clear();
-    this.surround(data, world, levels.ambient);
-    this.group.add(this.fill(levels.ambient));
     this.placeSun(levels, middle, radius, origin);
+    this.surround(data, world, levels.ambient);
+    this.group.add(this.fill(levels));
     const most = SHADOWED[this.renderer.capabilities.maxTextures >= 32 ? 0 : 1];
     levels.locals.forEach((light, k) => {
       const made = local(light, origin);
@@ -88,7 +98,7 @@ export class Lighting {
 
   /** The map of the scene's dome, if it has one, else a room. */
   private surround(data: SceneData, world: Float64Array, ambient: number): void {
-    this.sun.castShadow = !this.isPlain;
+    this.sun.castShadow = !this.isPlain && this.sun.intensity > 0;
     if (this.isPlain) {
       this.environment = this.scene.environment = null;
       return;
@@ -141,8 +151,8 @@ export class Lighting {
   }
 
   /** Light from all sides: all of it in a lean view, else a little on top of the environment. */
-  private fill(ambient: number): Light {
-    if (!this.lean && !this.isPlain) return new AmbientLight(0xffffff, 0.08 * ambient * Math.PI);
+  private fill({ ambient, bounce }: LightLevels): Light {
+    if (!this.lean && !this.isPlain) return new AmbientLight(0xffffff, (0.08 * ambient + bounce) * Math.PI);
     const sky = new HemisphereLight(0xffffff, 0x9a9894, 1.5 * ambient * Math.PI);
     sky.position.set(0, 0, 1);
     return sky;

@@ -24,12 +24,18 @@ import type { StageView } from "./stage-view.ts";
 
 const VERTEX = /* glsl */ `
 attribute vec3 smoothNormal;
+#include <skinning_pars_vertex>
 uniform vec2 resolution;
 uniform float width;
 void main() {
   mat4 toView = modelViewMatrix * instanceMatrix;
-  vec4 clip = projectionMatrix * toView * vec4(position, 1.0);
-  vec2 out2 = (projectionMatrix * vec4(mat3(toView) * smoothNormal, 0.0)).xy * resolution;
+  vec3 transformed = position;
+  vec3 objectNormal = smoothNormal;
+  #include <skinbase_vertex>
+  #include <skinnormal_vertex>
+  #include <skinning_vertex>
+  vec4 clip = projectionMatrix * toView * vec4(transformed, 1.0);
+  vec2 out2 = (projectionMatrix * vec4(mat3(toView) * objectNormal, 0.0)).xy * resolution;
   float size = length(out2);
   if (size > 1e-6) clip.xy += out2 / size * width * 2.0 / resolution * clip.w;
   gl_Position = clip;
@@ -131,6 +137,7 @@ export class Outline {
         this.mesh(geometry, this.hull, column, 10 * this.ref + 1),
       ];
     });
+    if (batch.bones) for (const mesh of meshes) batch.bones.bend(mesh);
     this.group.add(...meshes);
     return { batch, rows, column, meshes, given };
   }

@@ -72,7 +72,7 @@ export class Picker {
     const { probe } = this;
     probe.matrixWorld.fromArray(batch.matrices, 16 * slot);
     for (const { geometry, material } of batch.parts) {
-      probe.geometry = geometry.full;
+      probe.geometry = batch.bones ? batch.bones.bent(geometry) : geometry.full;
       probe.material = material;
       const found: Intersection[] = [];
       probe.raycast(this.raycaster, found);

@@ -73,6 +73,8 @@ export class SharedGeometry {
   }
 
   private shaped(shape: Shape): BufferGeometry {
+    // The six sides of a box hang on no bones.
+    if (this.base.hasAttribute("skinWeight") && shape > 1) shape = 1;
     if (this.triangles <= 12 || (shape === 1 && this.triangles <= FEW)) return this.base;
     return (this.shapes[shape] ??= shape === 1 ? this.coarse() : this.box());
   }
@@ -89,6 +91,7 @@ export class SharedGeometry {
     const out = base.clone();
     for (const [name, attribute] of Object.entries(base.attributes)) out.setAttribute(name, attribute);
     const fewer = clustered(base.getAttribute("position").array, index.array, this.bounds);
+    if (fewer.length === 0 && base.hasAttribute("skinWeight")) return base;
     return fewer.length === 0 ? this.box() : out.setIndex(new BufferAttribute(fewer, 1));
   }
 

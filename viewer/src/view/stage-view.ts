@@ -18,6 +18,8 @@ import { InstanceBatch, type InstanceSource } from "./instance-batch.ts";
 import { Leftovers } from "./leftovers.ts";
 import { Materials } from "./materials.ts";
 import type { RigCamera } from "./rig-camera.ts";
+import { Bones } from "./skinned.ts";
+import { placeAt, Skins } from "../core/skins.ts";
 import type { Textures } from "./textures.ts";
 
 interface Plan {
@@ -52,6 +54,8 @@ export class StageView implements InstanceSource {
   private readonly scratch = new Float64Array(16);
   private readonly lean: boolean;
   private disposed = false;
+  /** What bends drawings, by instance; null where nothing does. */
+  private readonly skins: Skins | null;
   private left = new Leftovers();
 
   constructor(
@@ -76,6 +80,7 @@ export class StageView implements InstanceSource {
     this.byNode = groupBy(instances.node, scene.nodeCount);
     this.byPrim = groupBy(instances.prim, scene.primCount);
     this.treeChildren = childrenOf(scene.treeParent);
+    this.skins = Skins.of(scene, this.model.world);
     this.framing = this.boxAll();
     this.origin = isEmpty(this.framing) ? [0, 0, 0] : roundedMiddle(this.framing);
     this.total = this.load();
@@ -132,18 +137,19 @@ export class StageView implements InstanceSource {
       if (!instances.drawable[k]) continue;
       this.worldOf(k, this.scratch);
       const mirrored = determinant3(this.scratch, 0) < 0 ? 1 : 0;
-      key[k] = 2 * (instances.prototype[k] * sets + Math.max(0, instances.materialSet[k])) + mirrored;
+      const bent = this.skins?.at(k) !== undefined;
+      key[k] = bent ? -2 - k : 2 * (instances.prototype[k] * sets + Math.max(0, instances.materialSet[k])) + mirrored;
       sizes.set(key[k], (sizes.get(key[k]) ?? 0) + 1);
     }
     const plans = new Map<number, Plan>();
     const fill = new Map<number, number>();
     for (let k = 0; k < instances.count; k++) {
-      if (key[k] < 0) continue;
+      if (key[k] === -1) continue;
       let plan = plans.get(key[k]);
       if (!plan) {
         const [prototype, materialSet] = [instances.prototype[k], instances.materialSet[k]];
         const rows = new Int32Array(sizes.get(key[k]) ?? 0);
-        plans.set(key[k], (plan = { prototype, materialSet, isMirrored: key[k] % 2 === 1, instances: rows }));
+        plans.set(key[k], (plan = { prototype, materialSet, isMirrored: key[k] >= 0 && key[k] % 2 === 1, instances: rows }));
       }
       const at = fill.get(key[k]) ?? 0;
       plan.instances[at] = k;
@@ -159,12 +165,14 @@ export class StageView implements InstanceSource {
     const parts = primitives.map(({ slot, geometry }) => {
       const material = this.materials.get(plan.materialSet, slot, geometry.hasColors, doubleSided, solid);
       const plain = this.isPlain ? this.materials.plain(material) : undefined;
-      return { geometry: plan.isMirrored ? geometry.mirrored() : geometry, material, plain };
+      return { slot, geometry: plan.isMirrored ? geometry.mirrored() : geometry, material, plain };
     });
     for (const rows of this.cells(plan.instances, triangles)) {
-      const known = this.left.take(parts, rows.length);
+      const skin = rows.length === 1 ? this.skins?.at(rows[0]) : undefined;
+      const isBent = skin !== undefined && parts.every(({ geometry }) => geometry.full.hasAttribute("skinWeight"));
+      const known = isBent ? undefined : this.left.take(parts, rows.length);
       known?.renew(rows, parts, plan.isMirrored, this);
-      const batch = known ?? new InstanceBatch(rows, parts, plan.isMirrored, this);
+      const batch = known ?? new InstanceBatch(rows, parts, plan.isMirrored, this, isBent ? new Bones(skin) : null);
       const number = this.batches.push(batch) - 1;
       rows.forEach((instance, row) => {
         this.batchOf[instance] = number;
@@ -204,6 +212,8 @@ export class StageView implements InstanceSource {
 
   worldOf(instance: number, out: Float64Array): void {
     const { node, local } = this.scene.instances;
+    const skin = this.skins?.at(instance);
+    if (skin) return placeAt(out, skin.middle);
     instanceWorld(out, this.model.world, node[instance], local, instance);
   }
 
@@ -229,6 +239,8 @@ export class StageView implements InstanceSource {
   moved(nodes: Int32Array): void {
     const { start, list } = this.byNode;
     const { batchOf, rowOf } = this;
+    for (const instance of this.skins?.moved(nodes, this.model.world) ?? [])
+      if (batchOf[instance] >= 0) this.batches[batchOf[instance]].moveRow(rowOf[instance]);
     for (let i = 0; i < nodes.length; i++)
       for (let k = start[nodes[i]]; k < start[nodes[i] + 1]; k++) {
         const instance = list[k];
@@ -323,6 +335,8 @@ export class StageView implements InstanceSource {
   /** The box of an instance as shown now [m]; empty where its bounds are not known. */
   instanceBox(instance: number): Box {
     const { instances, json } = this.scene;
+    const skin = this.skins?.at(instance);
+    if (skin) return { min: [...skin.box.min], max: [...skin.box.max] };
     const { bounds } = json.prototypes[instances.prototype[instance]];
     if (!bounds) return emptyBox();
     this.worldOf(instance, this.scratch);

@@ -2,17 +2,7 @@
  * The picture: renderer, camera, lights, ground, outlines. Draws on demand only: `invalidate` asks for one frame, and
  * a frame asks for the next one only while something moves.
  */
-import {
-  BasicShadowMap,
-  CustomToneMapping,
-  Group,
-  PCFShadowMap,
-  Scene,
-  WebGLRenderer,
-  type Object3D,
-  type Plane,
-  Vector3,
-} from "three";
+import { Group, Scene, type WebGLRenderer } from "three";
 import { emptyBox, include, isEmpty, type Box } from "../core/bounds.ts";
 import { meter } from "../core/meter.ts";
 import { Anchored } from "./anchored.ts";
@@ -20,21 +10,22 @@ import { CameraRig } from "./camera-rig.ts";
 import { Ground } from "./ground.ts";
 import { IdPicture, type IdCounts } from "./id-picture.ts";
 import { Lighting } from "./lighting.ts";
-import { Outline } from "./outline.ts";
-import { Picker, type Hit } from "./picker.ts";
+import type { Outline } from "./outline.ts";
+import { Outlines } from "./outlines.ts";
+import type { Hit } from "./picker.ts";
+import { Pacing } from "./pacing.ts";
 import { Quality, type QualityChoice } from "./quality.ts";
 import { Section } from "./section.ts";
+import { compiled, isSoftware, makeRenderer, whenShown } from "./renderer.ts";
+import { Sight } from "./sight.ts";
 import type { StageView } from "./stage-view.ts";
-import { likeTheRenderer } from "./tone.ts";
+import { surroundOf } from "./surround.ts";
 
 /** The origin follows the point looked at once it is this far [m]: float32 is then a quarter of a millimetre fine. */
 const REBASE_M = 2000;
-/** How often is asked whether the GPU is done [ms]. */
-const POLL_MS = 5;
 /** Programs that take longer are waited for in the frame that needs them [ms]. */
 const LONGEST_COMPILE_MS = 10_000;
-/** While geometry comes, a picture of what is there at most so often, where drawing takes the processor [ms]. */
-const LOADING_MS = 700;
+/** How long a frame waits that comes too soon [ms]. */
 const WAIT_MS = 40;
 
 export interface ViewportHandlers {
@@ -51,9 +42,9 @@ export class Viewport {
   /** Without the dearest effects: where WebGL runs on the processor. */
   readonly lean: boolean;
   stage: StageView | null = null;
-  /** Called when positions are relative to another origin: of the view before, and now [m]. */
   /** While something is dragged, which is counted from the origin. */
   holdsOrigin = false;
+  /** Called when positions are relative to another origin: of the view before, and now [m]. */
   readonly onRebase = new Set<(before: readonly number[], after: readonly number[]) => void>();
   /** What the last frame cost before it was drawn: poses, looks, columns for the GPU [ms]. */
   applyMs = 0;
@@ -69,17 +60,13 @@ export class Viewport {
   /** What features draw over the scene; positions are relative to `stage.origin`. */
   readonly extras = new Group();
   private readonly scene = new Scene();
-  private readonly outlines: Outline[] = [];
+  private readonly outlines = new Outlines(this.scene);
   private readonly lighting: Lighting;
-  private readonly selection = new Outline(0x4cc2e6, 2.5, 1, 2);
-  private readonly hover = new Outline(0xdfe6ec, 1.5, 0.7, 1);
-  private readonly picker = new Picker();
+  private readonly sight: Sight;
   private readonly ids = new IdPicture();
   private readonly quality: Quality;
   private scheduled = false;
-  private lastFrame = 0;
-  private lastShadow = Number.NEGATIVE_INFINITY;
-  private shadowDue = true;
+  private readonly pacing: Pacing;
   private resizeDue = false;
 
   constructor(
@@ -89,28 +76,16 @@ export class Viewport {
   ) {
     this.lean = quality === "auto" ? isSoftware() : quality === "low";
     this.quality = new Quality(this.lean, quality === "auto");
-    this.renderer = new WebGLRenderer({
-      canvas,
-      antialias: !this.lean,
-      alpha: true,
-      stencil: true,
-      powerPreference: "high-performance",
-    });
-    this.renderer.setClearColor(0x000000, 0);
-    likeTheRenderer();
-    this.renderer.toneMapping = CustomToneMapping;
-    this.renderer.toneMappingExposure = 1;
-    this.renderer.shadowMap.enabled = true;
-    this.renderer.shadowMap.type = this.lean ? BasicShadowMap : PCFShadowMap;
-    this.renderer.shadowMap.autoUpdate = false;
-    this.renderer.setOpaqueSort(nearFirst);
+    this.renderer = makeRenderer(canvas, this.lean);
+    this.pacing = new Pacing(this.renderer, this.quality);
     this.section = new Section(this.renderer);
     this.lighting = new Lighting(this.scene, this.renderer, this.lean, () => {
       this.relight();
       this.invalidate();
     });
-    this.scene.add(this.ground.group, this.hover.group, this.selection.group, this.anchored.group, this.extras);
+    this.scene.add(this.ground.group, this.anchored.group, this.extras);
     this.rig = new CameraRig(canvas, () => this.invalidate());
+    this.sight = new Sight(this.renderer, this.rig);
     new ResizeObserver(() => this.resized()).observe(canvas.parentElement as HTMLElement);
     this.resize();
   }
@@ -122,18 +97,7 @@ export class Viewport {
 
   /** Calls `then` once all that was drawn so far is really there. */
   whenShown(then: () => void): void {
-    const gl = this.renderer.getContext() as WebGL2RenderingContext;
-    const fence = gl.fenceSync(gl.SYNC_GPU_COMMANDS_COMPLETE, 0);
-    gl.flush();
-    const look = (): void => {
-      if (fence && !gl.isContextLost() && gl.getSyncParameter(fence, gl.SYNC_STATUS) !== gl.SIGNALED) {
-        window.setTimeout(look, POLL_MS);
-        return;
-      }
-      gl.deleteSync(fence);
-      then();
-    };
-    window.setTimeout(look, 0);
+    whenShown(this.renderer, then);
   }
 
   /**
@@ -146,7 +110,7 @@ export class Viewport {
     this.lighting.isPlain = false;
     this.relight();
     // A program that cannot be made is told by the frame that needs it.
-    const made = stage.asFinished(() => this.compiled()).catch((error: unknown) => console.error(error));
+    const made = stage.asFinished(() => compiled(this.renderer, this.scene, this.rig.camera)).catch((error: unknown) => console.error(error));
     // Until they are there the plain picture needs its plain lights.
     this.lighting.isPlain = true;
     this.relight();
@@ -155,14 +119,6 @@ export class Viewport {
     this.stage?.finish();
     this.relight();
     this.invalidate();
-  }
-
-  /** Begins to make the programs of what is in the scene now; resolves when they can be used without waiting. */
-  private async compiled(): Promise<unknown> {
-    const { renderer, scene } = this;
-    if (renderer.extensions.has("KHR_parallel_shader_compile")) return renderer.compileAsync(scene, this.rig.camera);
-    renderer.compile(scene, this.rig.camera);
-    return new Promise<void>((resolve) => this.whenShown(resolve));
   }
 
   /** Shows another scene. `keepCamera`: the user's view stays as it is in the world. */
@@ -183,9 +139,11 @@ export class Viewport {
   /** Lights from the nodes' present poses. */
   relight(): void {
     if (!this.stage) return;
-    this.lighting.apply(this.stage.scene, this.stage.model.world, this.stage.framing, this.stage.origin);
+    const { scene, model, framing, origin } = this.stage;
+    const surround = this.lean || this.lighting.isPlain ? null : surroundOf(this.stage);
+    this.lighting.apply(scene, model.world, framing, origin, surround);
     this.stage.materials.setEnvironment(this.lighting.environment);
-    this.shadowDue = true;
+    this.pacing.touchShadows();
   }
 
   /**
@@ -206,11 +164,7 @@ export class Viewport {
 
   /** One more outline around instances, of its own colour (`outline.set`). */
   addOutline(color: number, width: number, opacity: number): Outline {
-    const outline = new Outline(color, width, opacity, this.outlines.length + 3);
-    outline.resize(this.size.width, this.size.height);
-    this.outlines.push(outline);
-    this.scene.add(outline.group);
-    return outline;
+    return this.outlines.add(color, width, opacity);
   }
 
   private follow({ origin }: StageView): void {
@@ -238,14 +192,7 @@ export class Viewport {
 
   /** Where a place of the world is in the picture [px, from the top left]; null behind the eye. */
   project(world: readonly number[]): { readonly x: number; readonly y: number } | null {
-    const { camera } = this.rig;
-    const origin = this.stage?.origin ?? [0, 0, 0];
-    const at = new Vector3(world[0] - origin[0], world[1] - origin[1], world[2] - origin[2]);
-    at.applyMatrix4(camera.matrixWorldInverse);
-    if (at.z > -camera.near && !camera.isFlat) return null;
-    at.applyMatrix4(camera.projectionMatrix);
-    const { width, height } = this.size;
-    return { x: ((at.x + 1) / 2) * width, y: ((1 - at.y) / 2) * height };
+    return this.sight.project(world, this.stage?.origin ?? [0, 0, 0], this.size);
   }
 
   /** Draws a frame at once; the time that its script took [ms]. */
@@ -264,20 +211,13 @@ export class Viewport {
 
   /** What moved or came since the last frame casts another shadow. */
   touchShadows(): void {
-    this.shadowDue = true;
-  }
-
-  /** Pictures of half a scene would only delay the whole one. */
-  private mustWait(now: number): boolean {
-    const { stage } = this;
-    if (!this.lean || stage?.ready || this.isComplete) return false;
-    return this.lastFrame > 0 && now - this.lastFrame < LOADING_MS;
+    this.pacing.touchShadows();
   }
 
   private frame(now: number): void {
     this.scheduled = false;
     const { stage } = this;
-    if (this.mustWait(now)) {
+    if (this.lean && !stage?.ready && !this.isComplete && this.pacing.mustWait(now)) {
       this.scheduled = true;
       window.setTimeout(() => requestAnimationFrame((later) => this.frame(later)), WAIT_MS);
       return;
@@ -285,26 +225,23 @@ export class Viewport {
     const begin = performance.now();
     meter.step?.("apply");
     const more = this.handlers.advance(now);
-    if (stage?.dressAll()) this.shadowDue = true;
+    if (stage?.dressAll()) this.pacing.touchShadows();
     // Moves the camera, and so the origin that is best.
     const moving = stage ? this.rig.update(now, stage.model.world, stage.origin) : false;
     if (stage) this.rebase(stage);
     if (stage?.flush()) {
-      this.shadowDue = true;
-      this.selection.update();
-      this.hover.update();
-      for (const outline of this.outlines) outline.update();
+      this.pacing.touchShadows();
+      this.outlines.update();
     }
     meter.step?.("applied");
     this.applyMs = performance.now() - begin;
-    if (stage?.adapt(this.rig.camera, this.renderer.domElement.height)) this.shadowDue = true;
-    const shadowLater = this.scheduleShadow(now);
+    if (stage?.adapt(this.rig.camera, this.renderer.domElement.height)) this.pacing.touchShadows();
+    const shadowLater = this.pacing.scheduleShadow(now);
     this.measureDepths();
     if (this.resizeDue) this.resize();
     this.renderer.render(this.scene, this.rig.camera);
     this.frames++;
-    if (stage?.ready && this.isComplete && this.quality.frame(now - this.lastFrame)) this.resizeDue = true;
-    this.lastFrame = now;
+    if (this.pacing.drawn(now, (stage?.ready ?? false) && this.isComplete)) this.resizeDue = true;
     this.handlers.drawn(now);
     stage?.settle();
     meter.step?.("drawn");
@@ -317,16 +254,6 @@ export class Viewport {
       const reach = batch.sphere.center.distanceTo(this.rig.camera.position) + batch.sphere.radius;
       for (const mesh of batch.meshes) mesh.userData.reach = reach;
     }
-  }
-
-  /** Redraws the shadow map where it is due and affordable; true where it has to wait. */
-  private scheduleShadow(now: number): boolean {
-    if (!this.shadowDue) return false;
-    if (now - this.lastShadow < this.quality.level.shadowMs) return true;
-    this.renderer.shadowMap.needsUpdate = true;
-    this.lastShadow = now;
-    this.shadowDue = false;
-    return false;
   }
 
   /** Between a new size and the next picture the canvas is empty, so it is drawn at once: the browser shows what it finds. */
@@ -345,9 +272,7 @@ export class Viewport {
     this.renderer.setPixelRatio(Math.min(window.devicePixelRatio || 1, this.quality.level.pixelRatio));
     this.renderer.setSize(width, height, false);
     this.rig.resize(width, height);
-    this.selection.resize(width, height);
-    this.hover.resize(width, height);
-    for (const outline of this.outlines) outline.resize(width, height);
+    this.outlines.resize(width, height);
   }
 
   /** Instance under a point of the window [px]; -1 where there is none. */
@@ -357,12 +282,7 @@ export class Viewport {
 
   /** What is hit there, and where exactly; null for nothing. */
   hit(clientX: number, clientY: number): Hit | null {
-    if (!this.stage) return null;
-    const box = this.canvas.getBoundingClientRect();
-    const [x, y] = [(clientX - box.left) / box.width, (clientY - box.top) / box.height];
-    if (x < 0 || x > 1 || y < 0 || y > 1) return null;
-    this.rig.camera.updateMatrixWorld();
-    return this.picker.at(x, y, this.rig.camera, this.stage.batches, this.renderer.clippingPlanes as Plane[]);
+    return this.stage && this.sight.hit(this.stage, clientX, clientY);
   }
 
   /** Which instance each pixel of the present view shows, counted in a picture at most `most` pixels wide or high; null: none yet. */
@@ -376,16 +296,16 @@ export class Viewport {
 
   /** Whether a search on every move of the pointer is affordable. */
   get canHover(): boolean {
-    return this.picker.cost < 25;
+    return this.sight.cost < 25;
   }
 
   setSelection(instances: readonly number[]): void {
-    this.selection.set(this.stage, instances);
+    this.outlines.selection.set(this.stage, instances);
     this.invalidate();
   }
 
   setHover(instances: readonly number[]): void {
-    this.hover.set(this.stage, instances);
+    this.outlines.hover.set(this.stage, instances);
     this.invalidate();
   }
 
@@ -400,24 +320,4 @@ export class Viewport {
     for (const instance of instances) include(box, this.stage.instanceBox(instance));
     this.rig.frame(isEmpty(box) ? this.stage.framing : box, this.stage.origin, false, true);
   }
-}
-
-interface Sortable {
-  readonly object: Object3D;
-  readonly renderOrder: number;
-}
-
-function nearFirst(a: Sortable, b: Sortable): number {
-  return (
-    a.renderOrder - b.renderOrder || (Number(a.object.userData.reach) || 0) - (Number(b.object.userData.reach) || 0)
-  );
-}
-
-/** Whether WebGL runs on the processor (SwiftShader, llvmpipe). */
-function isSoftware(): boolean {
-  const gl = document.createElement("canvas").getContext("webgl2");
-  const info = gl?.getExtension("WEBGL_debug_renderer_info");
-  const name = gl && info ? String(gl.getParameter(info.UNMASKED_RENDERER_WEBGL)) : "";
-  gl?.getExtension("WEBGL_lose_context")?.loseContext();
-  return /swiftshader|llvmpipe|software|basic render/i.test(name);
 }

@@ -1,6 +1,7 @@
 /**
  * The scene as `/api/scene` describes it (docs/protocol.md, section 2), its columns as typed arrays. Pure.
  */
+import type { SkinJson } from "../core/skin.ts";
 import { JoinedAffines, RowAffines, type Affines } from "../core/affine.ts";
 
 /** A column of numbers or truth values: an array of JSON, or typed. */
@@ -32,6 +33,7 @@ export interface MaterialJson {
   opacity: number;
   opacityThreshold: number;
   ior: number;
+  vertexColor?: boolean;
   textures: Record<string, TextureInputJson>;
 }
 
@@ -50,6 +52,8 @@ export interface PrototypeJson {
   triangles: number;
   doubleSided: boolean;
   bounds: [number, number, number, number, number, number] | null;
+  /** What bones bend it. */
+  skin?: SkinJson;
 }
 
 export interface CameraJson {
@@ -77,6 +81,8 @@ export interface LightJson {
   length: number;
   /** [rad] */
   angle: number;
+  /** [rad]; null: of no shaping. */
+  coneAngle?: number | null;
   texture: number | null;
   nodeFromMap: number[];
 }
@@ -151,6 +157,8 @@ export interface SceneJson {
     visible: Column;
   };
   objects: ObjectTable;
+  /** Drawings that bones bend, with the node of each bone. */
+  skins?: { instance: number; nodes: number[] }[];
   materialSets: number[][];
   materials: MaterialJson[];
   textures: TextureJson[];

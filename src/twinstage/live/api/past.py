@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -36,8 +37,10 @@ if TYPE_CHECKING:
     from twinstage.telemetry.history.query import History
 
 T = TypeVar("T")
-KEEP_UP_S = 2.0
+KEEP_UP_S = 1.0
 SLICE_S = 0.05
+LOOKED_AT_S = 600.0
+"""So long after a question somebody counts as looking, who may be behind a relay."""
 MOST_WAITING = 16
 MOST_VIEWERS = 1000
 MOST_ALARM_RECORDS = 200_000
@@ -67,10 +70,12 @@ class PastDesk:
         self._lock = threading.Lock()
         """Held by the thread that works: a plan remembers what it told last."""
         self._waiting = 0
+        self._asked_s = -LOOKED_AT_S
         self._turns = _Turns()
 
     async def ticks(self, asked: PastAsk) -> PastTicks:
         """The scene as it was."""
+        self._asked_s = monotonic()
         with self._place():
             return await asyncio.to_thread(self._ticks, asked, self._now(), self._turns.next(asked.viewer))
 
@@ -80,13 +85,14 @@ class PastDesk:
         if desk is None:
             raise Refused(404, "the contract of this twin has no alarms")
         with self._place():
-            return await asyncio.to_thread(self._alarms, asked)
+            return await asyncio.to_thread(self._alarms, asked, self._now())
 
     async def keep_up(self, stop: asyncio.Event) -> None:
         """While somebody looks at the twin, go through the history before they ask, so that no seek has to."""
         while not stop.is_set():
             await asyncio.sleep(KEEP_UP_S)
-            more = bool(self._live.hub.sessions) and self._live.plan is not None
+            looked_at = self._live.hub.sessions or monotonic() - self._asked_s < LOOKED_AT_S
+            more = bool(looked_at) and self._live.plan is not None
             while more and not stop.is_set():
                 more = await asyncio.to_thread(self.go_on, self._now())
                 await asyncio.sleep(4 * SLICE_S)  # a fifth of a core at most
@@ -165,15 +171,15 @@ class PastDesk:
             self._history[1].close()
             self._history = None
 
-    def _alarms(self, asked: PastAlarmsAsk) -> Alarms:
+    def _alarms(self, asked: PastAlarmsAsk, now: _Now) -> Alarms:
         from twinstage.telemetry.alarms.engine import AlarmEngine
         from twinstage.telemetry.alarms.mode import mode_reader
         from twinstage.telemetry.alarms.told import Teller
-        from twinstage.telemetry.history.query import History
 
-        contract, desk = self._live.contract, self._live.alarms
-        assert contract is not None and desk is not None
-        with History(self.folder) as history:
+        contract, desk = now.contract, self._live.alarms
+        assert desk is not None
+        with self._lock:
+            history = self._looked(now)
             at = self._moment(history, asked.at, "at")
             state = history.state_at(contract, at)
         engine, teller = AlarmEngine(contract), Teller(contract)

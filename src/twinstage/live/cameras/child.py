@@ -86,12 +86,13 @@ class Painter:
     def jpeg(self, job: Job) -> bytes:
         from twinstage.render.engines import open_engine
         from twinstage.render.outputs import jpeg_bytes
+        from twinstage.scene.bending import bent_scene
 
         assert self.scene is not None
         if self._engine is None:
             kind = _fastest() if self._kind == AUTO else self._kind
             self._engine = open_engine(kind=kind, spp=SAMPLES.get(kind, 1))
-        now = self.scene.moved(job.pose, job.visibility)
+        now = bent_scene(self.scene.moved(job.pose, job.visibility))
         capture = self._engine.render(now, camera_of(now, job))
         return jpeg_bytes(capture.aovs["rgb"], quality=QUALITY)
 

@@ -75,17 +75,23 @@ class EditDesk:
         self._turn = asyncio.Lock()
         """Generations are made one after the other."""
         self._failure = ""
+        self._warning = ""
 
     # ------------------------------------------------------------------ the twin
 
     def restore(self) -> None:
         """Give what the ledger tells its effect. UserError where the stage or the bindings do not take it."""
         missing = self._effects.restore(self.ledger.values())
-        if missing:
-            live = self._live
-            live.findings = (*live.findings, *missing)
-            more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
-            live.hub.standing = f"{missing[0].message}{more}"
+        self._live.findings = (*self._live.findings, *missing)
+        self._warn(missing)
+
+    def _warn(self, findings: list[Finding]) -> None:
+        """What viewers are told as long as placed prims show nothing."""
+        more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
+        text = f"{findings[0].message}{more}" if findings else ""
+        if self._live.hub.standing == self._warning:
+            self._live.hub.standing = text
+        self._warning = text
 
     def clear(self) -> None:
         """Take away all edits that are told and have no effect yet."""
@@ -166,6 +172,8 @@ class EditDesk:
         """It is done: number it, tell it, keep it."""
         self.ledger.accept(record)
         self._tell(record)
+        if self._warning:
+            self._warn(self._effects.missing())
         return self._safe(self._done(command.id, who.name, record.version))
 
     def _beside(self, command: Command, who: Identity) -> Awaitable[Answer]:

@@ -158,12 +158,17 @@ class Effects:
 
     def _stock(self, values: Values) -> list[Finding]:
         """Let in all that stands placed; a finding for each prim whose asset cannot be had."""
-        placed = [(path, v["asset"]) for (path, name), v in values.items() if name == ASSET]
-        for asset in dict.fromkeys(asset for _, asset in placed):
+        for asset in dict.fromkeys(v["asset"] for (_, name), v in values.items() if name == ASSET):
             try:
                 self.let_in(asset)
             except TwinstageError as error:
                 self._live.opened.shelf.missing[asset] = str(error)
+        return self.missing(values)
+
+    def missing(self, values: Values | None = None) -> list[Finding]:
+        """A finding for each placed prim that shows nothing, because its asset cannot be had."""
+        values = self._values if values is None else values
+        placed = [(path, v["asset"]) for (path, name), v in values.items() if name == ASSET]
         return missing_findings(self._live.opened.shelf, placed)
 
     def local(self, path: str) -> F8:

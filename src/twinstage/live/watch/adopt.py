@@ -61,6 +61,7 @@ def bound(
     version: int,
 ) -> Generation:
     """What the bindings make of an opened stage, for the edits as they are in that version."""
+    from twinstage.scene.bones import make_bones
     from twinstage.scene.compile import Compiler
     from twinstage.scene.problems import as_finding
     from twinstage.scene.slots import make_slots
@@ -68,6 +69,7 @@ def bound(
 
     opened.layers.bindings.Clear()
     opened.layers.live.Clear()
+    make_bones(opened)
     plan, bindings, problems = None, None, []
     if file is not None and live.contract is not None:
         bindings = changed_bindings(file, values)
@@ -112,6 +114,14 @@ def _moved(old: "Snapshot", new: "Snapshot") -> int:
     was, now = np.array(rows, np.int64).reshape(-1, 2).T
     close = np.isclose(old.node_local[was], new.node_local[now], rtol=1e-9, atol=1e-12)
     return int(np.count_nonzero(~close.all(axis=(1, 2))))
+
+
+def rebound(old: "Bindings | None", new: "Bindings | None") -> dict[str, int]:
+    """How many bindings are others now, or new, or gone; nothing for the same ones."""
+    if old is None or new is None or old.bindings == new.bindings:
+        return {}
+    before, after = ({repr(one) for one in each.bindings} for each in (old, new))
+    return {"bindings": max(len(after - before), len(before - after), 1)}
 
 
 def _looks(scene: "Snapshot") -> "Iterator[tuple[Material, tuple[str, ...]]]":

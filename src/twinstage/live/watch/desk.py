@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from twinstage.base.errors import TwinstageError, UserError
-from twinstage.live.watch.adopt import Generation, bound, differences, reopen, text_of
+from twinstage.live.watch.adopt import Generation, bound, differences, rebound, reopen, text_of
 from twinstage.live.watch.files import stamps_of
 from twinstage.live.watch.link import PRIME_S, READ_S, ChildLink, Gone, Idle
 from twinstage.live.watch.messages import Again, Begin, Overlay, Source, Told, Wait
@@ -41,6 +41,7 @@ MEMORY = 16 << 30
 AGAIN_S = 1.0
 """Between two looks at the files of a stage that ended the watching process [s]."""
 MOST_ROUNDS = 4
+KEPT_S = 1.0
 STEPS = ("settle", "read", "pack", "send", "open", "bind", "switch")
 REBIND_STEPS = ("settle", "open", "bind", "switch")
 
@@ -74,6 +75,8 @@ class StageWatch:
         self._bindings: Bindings | None = None
         """The newest that were saved; None: those that the twin was started with."""
         self._rebind = False
+        self._past: tuple[OpenedStage, float] | None = None
+        """The generation before, and until when it is kept [s]: to let go of it takes as long as followers wait for a file."""
         self.report = Report(live, self._on_loop)
         self.child = 0
         """Process id of the child; 0 for none."""
@@ -260,6 +263,8 @@ class StageWatch:
         """Whether bindings were saved, and the stage stands as it is shown."""
         if self._wiring.due():
             self._rebind = True
+        if self._past is not None and time.monotonic() > self._past[1]:
+            self._past = None
         return self._rebind and self.report.state != "starting" and not self.report.is_broken(STAGE)
 
     def _rewire(self, link: ChildLink) -> Gone | None:
@@ -302,6 +307,7 @@ class StageWatch:
     def _open_early(self, told: Told) -> "tuple[str, concurrent.futures.Future[OpenedStage]]":
         """Open the next generation while the child still reads it."""
         self._drop_early()
+        self._past = None
         name = self._links.next()
         opening = self._opener.submit(reopen, self._live, self._files, name, told.clean, "")
         self._early = name, opening
@@ -374,12 +380,13 @@ class StageWatch:
         live = self._live
         if generation.version != self._version() or live.desk is None:
             return None
-        old = live.desk.base
+        old, wired = live.desk.base, live.bindings
+        self._past = live.opened, time.monotonic() + KEPT_S
         left_out = live.desk.adopt(generation)
         live.findings = (*live.snapshot.findings, *generation.problems, *left_out, *self._rest)
         edits = [finding.message for finding in left_out]
         self.report.tell_problems([finding.message for finding in generation.problems], edits)
-        return differences(old, generation.base)
+        return differences(old, generation.base) | rebound(wired, generation.bindings)
 
 
 def _names_of(times: tuple[float, ...]) -> tuple[str, ...]:

@@ -55,12 +55,36 @@ export const drawing: Feature = {
         return viewport.lights;
       },
       worldOf: (path: string) => drawnWorlds(bench, path),
+      /** Places of the vertices of a mesh that bones bend, as drawn [m]; null for others. */
+      bentAt: (path: string) => bentVertices(bench, path),
+      /** Where a place of the world is in the window [px]; null behind the eye. */
+      project: (world: number[]) => {
+        const at = viewport.project(world);
+        const box = viewport.renderer.domElement.getBoundingClientRect();
+        return at && [box.left + at.x, box.top + at.y];
+      },
       /** A whole frame now, and how long the script took [ms]. */
       draw: () => viewport.drawNow(),
       collect: () => (globalThis as { gc?: () => void }).gc?.(),
     });
   },
 };
+
+function bentVertices(bench: Workbench, path: string): number[][] | null {
+  const { scene, stage } = bench;
+  const node = scene?.nodeAt(path) ?? -1;
+  if (!stage || node < 0) return null;
+  for (const instance of stage.instancesUnder(node)) {
+    const drawing = stage.drawing(instance);
+    const at = new Float32Array(16);
+    if (!drawing?.batch.bones || !drawing.batch.readMatrix(drawing.row, at)) continue;
+    const position = drawing.batch.bones.bent(drawing.batch.parts[0].geometry).getAttribute("position");
+    return Array.from({ length: position.count }, (_, v) =>
+      [position.getX(v), position.getY(v), position.getZ(v)].map((value, c) => value + at[12 + c] + stage.origin[c]),
+    );
+  }
+  return null;
+}
 
 function drawnWorlds(bench: Workbench, path: string): { instance: number; matrix: number[] }[] {
   const { scene, stage } = bench;

@@ -26,7 +26,7 @@ export class AssignForm {
   private readonly apply = h("button", { type: "button", class: "button labels-apply" }, "Apply");
   private readonly remove = h("button", { type: "button", class: "button", title: "These prims have no label of their own any more" }, "Remove label");
   private readonly undo = h("button", { type: "button", class: "button" }, "Undo");
-  private readonly clear = h("button", { type: "button", class: "button" }, "None");
+  private readonly clear = h("button", { type: "button", class: "button" }, "Choose none");
   private readonly why = h("p", { class: "labels-why" });
   private readonly said = h("p", { class: "labels-said", role: "status" });
   private readonly error = h("p", { class: "prop-error", role: "alert", hidden: "" });

@@ -77,9 +77,9 @@ class LabelDesk {
   private addCommands(): void {
     const { bench } = this;
     const group = "Labels";
-    bench.addCommand({ id: "labels.color", title: "Colour by class", group, keys: ["Shift+L"], pressed: () => this.settings.on, run: () => this.set({ on: !this.settings.on }) });
+    bench.addCommand({ id: "labels.color", title: "Colour by class", group, keys: ["Alt+L"], pressed: () => this.settings.on, run: () => this.set({ on: !this.settings.on }) });
     bench.addCommand({ id: "labels.open", title: "Labels: coverage and assignment", group, keys: [], run: () => bench.openPanel(NAME) });
-    bench.addCommand({ id: "labels.count", title: "Count the labelled pixels of this view", group, keys: ["Shift+J"], run: () => this.count() });
+    bench.addCommand({ id: "labels.count", title: "Count the labelled pixels of this view", group, keys: ["Alt+K"], run: () => this.count() });
     bench.addCommand({ id: "labels.choose", title: "Choose the selection for a label", group, keys: [], enabled: () => bench.selectedPath !== null, run: () => this.addSelected() });
   }
 

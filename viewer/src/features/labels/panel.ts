@@ -29,6 +29,7 @@ export class LabelsPanel {
   private readonly taxonomy = h("select", { "aria-label": "Taxonomy" });
   private readonly figure = h("output", { class: "labels-figure" });
   private readonly note = h("p", { class: "labels-note" });
+  private readonly special = h("ul", { class: "labels-legend", "aria-label": "Without a class" });
   private readonly legend = h("ul", { class: "labels-legend", "aria-label": "Classes" });
   private readonly bare = h("ul", { class: "labels-list", "aria-label": "Without a label" });
   private readonly open = h("ul", { class: "labels-list", "aria-label": "Ambiguous" });
@@ -40,19 +41,21 @@ export class LabelsPanel {
     this.form = new AssignForm(actions);
     this.on.addEventListener("change", () => actions.setOn(this.on.checked));
     this.taxonomy.addEventListener("change", () => actions.setTaxonomy(this.taxonomy.value));
-    const measure = h("button", { type: "button", class: "button", title: "Count the pixels of this view now (Shift+J)" }, "Count");
+    const measure = h("button", { type: "button", class: "button", title: "Count the pixels of this view now (Alt+K)" }, "Count");
     measure.addEventListener("click", () => actions.measure());
     this.element.append(
       h("div", { class: "labels-head" }, this.on, h("label", { for: "labels-on" }, "Colour by class"), this.taxonomy),
       h("div", { class: "labels-cover" }, this.figure, measure),
       this.note,
-      this.legend,
+      this.special,
       this.bareHead,
       this.bareNote,
       this.bare,
       this.openHead,
       this.open,
       this.form.element,
+      h("h3", {}, "Classes"),
+      this.legend,
     );
     this.openHead.hidden = true;
   }
@@ -65,11 +68,13 @@ export class LabelsPanel {
 
   drawLegend(classes: readonly LegendRow[], bare: number, open: number, coverage: Coverage | null): void {
     const share = (pixels: number): string => (coverage ? percent(pixels, coverage.visible) : "");
-    const row = (rgb: Rgb, name: string, objects: number, pixels: number, look = ""): HTMLElement =>
-      h("li", { class: look, "data-class": name }, swatch(rgb), h("span", { class: "labels-name" }, name), h("span", { class: "labels-count", title: `${formatCount(objects)} objects` }, formatCount(objects)), h("span", { class: "labels-share" }, share(pixels)));
+    const row = (rgb: Rgb, name: string, objects: number, pixels: number): HTMLElement =>
+      h("li", { "data-class": name }, swatch(rgb), h("span", { class: "labels-name" }, name), h("span", { class: "labels-count", title: `${formatCount(objects)} objects` }, formatCount(objects)), h("span", { class: "labels-share" }, share(pixels)));
+    this.special.replaceChildren(
+      row(UNLABELLED_RGB, "no label", bare, coverage?.unlabelled ?? 0),
+      row(AMBIGUOUS_RGB, "ambiguous", open, coverage?.ambiguous ?? 0),
+    );
     this.legend.replaceChildren(
-      row(UNLABELLED_RGB, "no label", bare, coverage?.unlabelled ?? 0, "labels-special"),
-      row(AMBIGUOUS_RGB, "ambiguous", open, coverage?.ambiguous ?? 0, "labels-special"),
       ...classes.map(({ name, rgb, objects }) => row(rgb, name, objects, coverage?.byClass.get(name) ?? 0)),
     );
   }

@@ -99,12 +99,10 @@ export async function extentOf(bench: Workbench): Promise<Extent | "soon" | null
   const { rest } = bench;
   if (!bench.serves("past")) return null;
   if (bench.serves("history")) {
-    const status = await rest.get<{ history?: unknown }>("api/v1/status").catch(() => null);
-    if (status?.history) {
-      const { firstNs } = await rest.get<{ firstNs: string | null }>("api/v1/history");
-      return firstNs === null ? "soon" : new HistoryExtent(bench, Math.ceil(Number(firstNs) / 1e6));
-    }
-    return null;
+    // Also of a relay, which asks its twins.
+    const told = await rest.get<{ firstNs: string | null }>("api/v1/history").catch(() => null);
+    if (told === null) return null;
+    return told.firstNs === null ? "soon" : new HistoryExtent(bench, Math.ceil(Number(told.firstNs) / 1e6));
   }
   if (!bench.serves("playback")) return null;
   return new RecordedExtent(bench, await rest.get<PlaybackJson>("api/v1/playback"));

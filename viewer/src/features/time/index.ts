@@ -192,6 +192,9 @@ class TimeFeature {
       get playing() {
         return past.head.playing;
       },
+      get liveTwins() {
+        return past.liveTwins;
+      },
       get seekMs() {
         return past.seekMs;
       },

@@ -7,6 +7,8 @@ import type { Workbench } from "../../workbench.ts";
 export interface Answer {
   readonly ticks: PastTick[];
   readonly untilMs: number;
+  /** Paths of the twins of a relay that have no past: they are shown live. */
+  readonly live: readonly string[];
 }
 
 /** How this page calls itself: the server works on its newest question alone. */
@@ -38,5 +40,6 @@ export async function askPast(
   const { epoch, revision } = scene.json;
   if (scene !== bench.scene || response.headers.get("twin-revision") !== String(revision)) return null;
   const untilMs = Number(response.headers.get("twin-until-ns")) / 1e6;
-  return { ticks: cutTicks(data, epoch), untilMs };
+  const live = JSON.parse(response.headers.get("twin-live") ?? "[]") as string[];
+  return { ticks: cutTicks(data, epoch), untilMs, live };
 }

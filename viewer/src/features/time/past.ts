@@ -5,6 +5,7 @@
  * fast it plays.
  */
 import { Playhead, type Loop } from "../../core/playhead.ts";
+import { type LivePart, livePart } from "../../wire/live-part.ts";
 import { PastFeed, type PastTick } from "../../wire/past.ts";
 import type { Workbench } from "../../workbench.ts";
 import { EDGE_MS, type Extent } from "./extent.ts";
@@ -29,6 +30,9 @@ export class Past {
   seekMs = Number.NaN;
   /** What there is to look at. */
   extent: Extent | null = null;
+  /** Paths of the twins of a relay that keep no history: they go on live meanwhile. */
+  liveTwins: readonly string[] = [];
+  private part: LivePart | null = null;
   private feed: PastFeed | null = null;
   private queue: PastTick[] = [];
   /** Moment of the last tick that was shown, and of the last one that was fetched. */
@@ -48,7 +52,7 @@ export class Past {
   constructor(private readonly bench: Workbench) {
     bench.onFrame((now) => this.frame(now));
     bench.onScene(() => {
-      this.feed = null;
+      this.feed = this.part = null;
       if (this.head.atMs !== null) this.goTo(this.head.atMs);
     });
   }
@@ -198,6 +202,10 @@ export class Past {
     if (turn !== this.turn && !this.head.playing && this.wanted === null) return;
     this.queue = [];
     this.fedMs = this.knownMs = answer.untilMs;
+    if (answer.live.join() !== this.liveTwins.join()) {
+      this.liveTwins = answer.live;
+      this.part = null;
+    }
     for (const tick of answer.ticks) this.show(tick, performance.now());
     this.seekMs = performance.now() - begin;
     this.lastNow = performance.now();
@@ -242,6 +250,7 @@ export class Past {
     if (begins && !tick.keyframe) return;
     this.feed ??= new PastFeed(scene.nodeCount, scene.json.signals.length);
     if (begins) player.showPast(this.feed.mirror);
+    if (tick.keyframe) player.keepLive((this.part ??= livePart(scene, this.liveTwins)));
     const taken = this.feed.take(tick);
     const again = tick.keyframe && !begins && this.queue.length > 0 && Math.abs(tick.momentMs - this.fedMs) < 1;
     if (again) for (const batch of taken.poses) this.feed.mirror.pool.give(batch);

@@ -39,6 +39,7 @@ export class TimeBar {
   private readonly when = h("span", { class: "time-when mono", id: "time-when" });
   private readonly strip: HTMLElement;
   private readonly stripText = h("span", { id: "past-text" });
+  private readonly liveText = h("span", { id: "past-live-twins", class: "past-live-twins" });
   readonly element: HTMLElement;
 
   constructor(
@@ -53,7 +54,7 @@ export class TimeBar {
     };
     const back = h("button", { id: "past-live", type: "button", class: "past-back" }, "Back to live");
     back.addEventListener("click", () => actions.run("time.live"));
-    this.strip = h("div", { class: "past-strip", role: "status", id: "past-strip", hidden: "" }, this.stripText, back);
+    this.strip = h("div", { class: "past-strip", role: "status", id: "past-strip", hidden: "" }, this.stripText, this.liveText, back);
     this.live = button("time-live", "Live", "Live (L)", "time.live");
     this.play = button("time-play", "Pause", "Play or pause (Space)", "time.play");
     this.reverse = button("time-reverse", "Reverse", "Reverse: play backwards (Shift+Space)", "time.reverse");
@@ -123,6 +124,7 @@ export class TimeBar {
     setData(this.element, "past", String(isPast && !recorded));
     setData(this.element, "recorded", String(recorded));
     this.strip.hidden = !isPast || recorded;
+    setText(this.liveText, past.liveTwins.length ? `${past.liveTwins.join(", ")}: live, no history` : "");
     if (isPast) setText(this.stripText, `Past: ${date(atMs, newest)}${clock(atMs, true)} UTC, ${agoText(newest - atMs)}`);
     setText(this.when, recorded ? positionText(past.shownMs - past.firstMs, newest - past.firstMs) : `${clock(atMs ?? newest)} UTC`);
     this.when.title = recorded ? `${new Date(Math.round(past.shownMs)).toISOString().slice(0, 21).replace("T", " ")} UTC` : "";

@@ -106,6 +106,14 @@ function entries(bench: Workbench, panel: TreePanel, node: number, path: string)
     null,
     { title: "Properties", run: () => open("properties") },
     { title: "Bind a signal", run: () => open("bind") },
+    {
+      title: "Predict 2 s ahead",
+      key: "Alt+P",
+      run: () => {
+        bench.dispatch({ type: "select", path });
+        bench.runCommand("predict.2");
+      },
+    },
   ];
 }
 

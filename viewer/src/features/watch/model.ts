@@ -21,6 +21,7 @@ const WORDS: readonly (readonly [key: string, one: string, many: string])[] = [
   ["moved", "prim moved", "prims moved"],
   ["added", "prim added", "prims added"],
   ["removed", "prim removed", "prims removed"],
+  ["bindings", "binding", "bindings"],
 ];
 
 /** "1 shape, 2 materials"; what is not drawn is said so. */
