@@ -231,7 +231,7 @@ def test_two_points_are_measured_with_keys_alone(page: Any, until: Callable[...,
     page.keyboard.press("Shift+F")
     view = rested(page)
     page.keyboard.press("Shift+M")
-    assert page.locator(".aim").is_visible()
+    until(page, "!document.querySelector('.aim').hidden")
     cross = page.locator(".aim").bounding_box()
     np.testing.assert_allclose(
         [cross["x"] + cross["width"] / 2, cross["y"] + cross["height"] / 2], middle(page), atol=1
