@@ -302,7 +302,8 @@ def test_g_takes_the_grid_away_and_brings_it_back(page: Any) -> None:
     spot = place(page, BOX)
     x, y = round(spot[0]) - 5, round(spot[1]) - 5
     assert lines[y - 6 : y + 6, x - 6 : x + 6].sum() == 0
-    assert (np.abs(with_grid - again).max(axis=2) > 6).sum() < 0.02 * lines.sum()
+    # The picture's resolution adapts meanwhile, so lines may be finer or coarser than before.
+    assert (np.abs(again - without).max(axis=2) > 6).sum() > 0.5 * lines.sum()
 
 
 def test_shift_d_makes_the_page_and_the_picture_light(page: Any, until: Callable[..., Any]) -> None:
