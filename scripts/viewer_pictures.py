@@ -2,7 +2,7 @@
 
     python scripts/viewer_pictures.py                        all of them, into docs/images
     python scripts/viewer_pictures.py light phone            these alone
-    python scripts/viewer_pictures.py --out /tmp/drafts tour drafts, somewhere else
+    python scripts/viewer_pictures.py --out drafts tour       other files, somewhere else
     python scripts/viewer_pictures.py --list                 which states there are, and their files
 
 A state is a function `state_NAME(stage)` of `_viewer_states_*.py` that brings a page to it and calls `stage.shoot(page, NAME)`.

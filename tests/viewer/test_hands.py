@@ -231,7 +231,7 @@ def test_two_points_are_measured_with_keys_alone(page: Any, until: Callable[...,
     page.keyboard.press("Shift+F")
     view = rested(page)
     page.keyboard.press("Shift+M")
-    assert page.locator(".aim").is_visible()
+    until(page, "!document.querySelector('.aim').hidden")
     cross = page.locator(".aim").bounding_box()
     np.testing.assert_allclose(
         [cross["x"] + cross["width"] / 2, cross["y"] + cross["height"] / 2], middle(page), atol=1
@@ -302,7 +302,8 @@ def test_g_takes_the_grid_away_and_brings_it_back(page: Any) -> None:
     spot = place(page, BOX)
     x, y = round(spot[0]) - 5, round(spot[1]) - 5
     assert lines[y - 6 : y + 6, x - 6 : x + 6].sum() == 0
-    assert (np.abs(with_grid - again).max(axis=2) > 6).sum() < 0.02 * lines.sum()
+    # The picture's resolution adapts meanwhile, so lines may be finer or coarser than before.
+    assert (np.abs(again - without).max(axis=2) > 6).sum() > 0.5 * lines.sum()
 
 
 def test_shift_d_makes_the_page_and_the_picture_light(page: Any, until: Callable[..., Any]) -> None:

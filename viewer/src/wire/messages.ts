@@ -23,6 +23,8 @@ export interface Answer {
   readonly code?: string;
   readonly error?: string;
   readonly current?: Readonly<Record<string, unknown>> | null;
+  readonly placed?: readonly string[];
+  readonly note?: string;
 }
 
 /** Asks for the hash of what it should hold. */

@@ -183,6 +183,8 @@ export class Plot {
     clip(ctx, bbox);
     ctx.lineWidth = Math.max(1, window.devicePixelRatio);
     ctx.font = `${10 * window.devicePixelRatio}px ${color("--sans")}`;
+    ctx.textAlign = "left"; // the axes were drawn with another
+    ctx.textBaseline = "alphabetic";
     const heights = picture.levels.map((level) => plot.valToPos(level.value, `u:${level.unit}`, true));
     const size = 11 * window.devicePixelRatio;
     this.labels = spaced(heights.map((y) => y - 4), size, bbox.top, bbox.top + bbox.height);

@@ -17,12 +17,16 @@ const HUES = ["#4a7fa5", "#6b8e5a", "#9a7b4f", "#7d6aa3", "#4f9a94", "#a3667d", 
 /** Where hues by the text would be the same, or say nothing. */
 const KNOWN: Readonly<Record<string, string>> = { on: "#6b8e5a", true: "#6b8e5a", off: "#5c6670", false: "#5c6670" };
 
+const OFF = "#68717a";
+
 export function heightOf(rows: number): number {
   return HEAD + rows * ROW + 4;
 }
 
 /** The color of a state: the same for the same text. */
 export function hueOf(text: string): string {
+  // What is off is grey, and never the colour of what is on.
+  if (text === "off") return OFF;
   if (Object.hasOwn(KNOWN, text)) return KNOWN[text];
   let sum = 0;
   for (const letter of text) sum = (sum * 31 + letter.charCodeAt(0)) >>> 0;

@@ -20,7 +20,7 @@ export class JournalPanel {
   private readonly undo = h("button", { type: "button", class: "button" }, "Undo");
   private readonly redo = h("button", { type: "button", class: "button" }, "Redo");
   private readonly tabs: Record<Tab, HTMLButtonElement>;
-  private readonly list = h("div", { class: "edit-list", role: "list", tabindex: "0", "aria-label": "Edits" });
+  private readonly list = h("div", { class: "edit-list", role: "group", tabindex: "0", "aria-label": "Edits" });
   private readonly error = h("p", { class: "prop-error", role: "alert", hidden: "" });
   private readonly why = h("p", { class: "prop-why", hidden: "" });
   private readonly files = h("div", { class: "edit-files" });
@@ -108,10 +108,15 @@ export class JournalPanel {
     if (this.list.childElementCount === 0) this.list.append(h("p", { class: "prop-why" }, "The twin is asked."));
     try {
       const rows = this.tab === "journal" ? await this.journal() : await this.standing();
-      if (turn === this.turn) this.list.replaceChildren(...rows);
+      if (turn !== this.turn) return;
+      this.list.replaceChildren(...rows);
+      // A list has to have something in it.
+      this.list.setAttribute("role", this.list.querySelector("[role=listitem]") ? "list" : "group");
       this.lock();
     } catch (error) {
-      if (turn === this.turn) this.list.replaceChildren(h("p", { class: "prop-why" }, error instanceof Error ? error.message : String(error)));
+      if (turn !== this.turn) return;
+      this.list.setAttribute("role", "group");
+      this.list.replaceChildren(h("p", { class: "prop-why" }, error instanceof Error ? error.message : String(error)));
     }
   }
 

@@ -60,7 +60,7 @@ class LabelDesk {
       undo: () => void this.undo(),
     });
     this.counter = new Counter(bench.viewport, () => this.count());
-    bench.addPanel({ id: NAME, title: "Labels", side: "left", order: 35, element: this.panel.element, shown: (visible) => this.counter.setActive(visible) });
+    bench.addPanel({ id: NAME, title: "Labels", side: "right", order: 40, element: this.panel.element, shown: (visible) => this.counter.setActive(visible) });
     bench.watch(
       (state) => state.extra[NAME],
       (kept) => this.take(settingsFrom(kept)),

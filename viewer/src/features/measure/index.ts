@@ -131,7 +131,7 @@ class MeasureTool {
     this.facts.replaceChildren(...rows.flatMap(([name, text]) => [h("dt", {}, name), h("dd", {}, text)]));
     this.facts.hidden = !b;
     this.ask.hidden = b !== undefined;
-    setText(this.ask, `${a ? "Click the second point" : "Click the first point"}, or aim the cross at it with the arrow keys and press Enter.`);
+    setText(this.ask, a ? "Click the second point." : "Click the first point.");
     if (b) {
       // Relative to the first point, so that Float32 is exact anywhere.
       const by = b.map((value, c) => value - a[c]);
