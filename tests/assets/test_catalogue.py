@@ -4,15 +4,18 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from twinstage.assets.catalogue import remembered
 from twinstage.assets.catalogue.entry import Entry, entry_of
+from twinstage.assets.catalogue.facets import facets
 from twinstage.assets.catalogue.query import find, parse
-from twinstage.assets.catalogue.scan import scan
+from twinstage.assets.catalogue.scan import Catalogue, scan
 from twinstage.assets.library import bundled
 from twinstage.base.errors import UserError
 from twinstage.cli.app import app
@@ -126,6 +129,63 @@ def test_nothing_outside_the_library_is_read(library: Path, tmp_path: Path) -> N
     (library / "nosy.usda").write_text(usda("", "component", "prepend references = @../secret.usda@"))
     assert "nosy.usda" not in {entry.id for entry in scan([library])}  # it draws nothing
     assert "nosy.usda" in {entry.id for entry in scan([library], roots=[tmp_path])}
+
+
+@pytest.mark.parametrize(("head", "body", "says"), [
+    ("metersPerUnit = inf", CUBE, "metersPerUnit is inf"),
+    ("metersPerUnit = nan", CUBE, "metersPerUnit is nan"),
+    ("metersPerUnit = -1", CUBE, "metersPerUnit is -1"),
+    ("metersPerUnit = 1e300", CUBE.replace("(1, 2, 3)]", "(1, 2, 1e30)]"), "its box"),
+])  # fmt: skip
+def test_units_and_boxes_that_are_no_numbers_are_told(
+    tmp_path: Path, head: str, body: str, says: str
+) -> None:
+    root = tmp_path / "shop"
+    root.mkdir()
+    (root / "odd.usda").write_text(usda(body, head=head))
+    (root / "good.usda").write_text(usda(CUBE))
+    good, odd = scan([root])
+    assert says in odd.problem and not good.problem and odd.size == (0, 0, 0)
+    assert facets([good, odd], [good])
+
+
+def test_a_licence_that_may_not_be_read_is_named(library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: Path, *asked: Any, plain: Any = Path.open) -> Any:
+        if self.name == "LICENSE":
+            raise PermissionError(13, "Permission denied")
+        return plain(self, *asked)
+
+    monkeypatch.setattr(Path, "open", refuse)
+    assert {e.id: e.license for e in scan([library])}["pump/pump.usda"] == "see LICENSE"
+
+
+def test_a_link_out_of_the_library_is_told_and_not_read(library: Path, tmp_path: Path) -> None:
+    (tmp_path / "secret.usda").write_text(usda(CUBE))
+    (library / "link.usda").symlink_to(tmp_path / "secret.usda")
+    (library / "pump" / "near.usda").symlink_to(library / "pump" / "pump.usda")
+    by_id = {entry.id: entry for entry in scan([library])}
+    link = by_id["link.usda"]
+    assert "leads out of its library" in link.problem and not (link.digest or link.files or link.triangles)
+    assert by_id["pump/near.usda"].triangles == 3
+    assert not {e.id: e for e in scan([library], roots=[tmp_path])}["link.usda"].problem
+
+
+def test_contents_are_read_up_to_a_size_and_hashes_not_kept_for_ever(
+    library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (library / "broken.usda").open("r+b") as opened:
+        opened.truncate(1 << 40)  # sparse: a day to read
+    catalogue = Catalogue([library])
+    assert next(e for e in catalogue.read() if e.id == "broken.usda").problem
+    held = len(catalogue._hashes)
+    for k in range(3):
+        (library / "plant.usda").write_text(usda(CUBE, meta=f'doc = "{k}"'))
+        catalogue.read()
+    assert held and len(catalogue._hashes) <= held
+    monkeypatch.setattr(remembered, "MOST_BYTES", 100)
+    (library / "plant.usda").write_text(usda(CUBE, meta='doc = "more"'))
+    plant = next(e for e in catalogue.read() if e.id == "plant.usda")
+    assert "GB are read" in plant.problem and not plant.digest
 
 
 def test_an_entry_survives_json(library: Path) -> None:

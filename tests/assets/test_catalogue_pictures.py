@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -52,6 +53,12 @@ def library(tmp_path: Path) -> Path:
     return root
 
 
+def image(kind: str, width: int, height: int, **more: Any) -> bytes:
+    out = BytesIO()
+    Image.new("RGB", (width, height), "red").save(out, kind, **more)
+    return out.getvalue()
+
+
 def middle(data: bytes) -> np.ndarray:
     """Mean colour of the picture's middle."""
     picture = np.asarray(Image.open(BytesIO(data)).convert("RGB"), np.float64)
@@ -88,8 +95,15 @@ def test_pictures_are_kept_by_content(library: Path, tmp_path: Path, child: Exam
 @pytest.mark.parametrize(
     ("data", "taken"),
     [
-        (b"\x89PNG\r\n\x1a\n rest", True),
-        (b"\xff\xd8\xff rest", True),
+        (image("PNG", 300, 200), True),
+        (image("JPEG", 300, 200), True),
+        (image("JPEG", 300, 200, progressive=True, comment=b"\xff\xc0\0\x11\x08\xff\xff\xff\xff"), True),
+        (image("PNG", 4097, 1), False),
+        (image("JPEG", 1, 4097), False),
+        (image("PNG", 10, 10).replace(b"IHDR" + bytes([0, 0, 0, 10]), b"IHDR" + b"\0\0\xff\xff"), False),
+        (b"\x89PNG\r\n\x1a\n rest", False),
+        (b"\xff\xd8\xff rest", False),
+        (b"\xff\xd8" + b"\xff\xe0\0\0" * 100, False),
         (b"<svg onload='alert(1)'/>", False),
         (b"GIF89a", False),
         (b"\x89PNG\r\n\x1a\n" + bytes(MOST_BYTES), False),
@@ -102,7 +116,7 @@ def test_a_named_picture_is_taken_only_as_png_or_jpeg_of_bounded_size(
     entry = Entry("red.usda", "shop", thumbnail="p.png", digest="d")
     assert (Thumbnails(tmp_path).named(entry, library) is not None) is taken
     assert (picture_in(data) is not None) is taken
-    (tmp_path / "outside.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    (tmp_path / "outside.png").write_bytes(image("PNG", 30, 20))
     assert Thumbnails(tmp_path).named(replace(entry, thumbnail="../outside.png"), library) is None
 
 
@@ -148,6 +162,15 @@ def test_pictures_of_a_library_in_the_cache_or_beside_it(library: Path, tmp_path
     assert not (tmp_path / "none").exists()
     by_id = {entry.id: entry.thumbnail for entry in scan([library])}
     assert by_id["red.usda"] == ".thumbs/256x256/red.usda.png" and by_id["lamp.usda"] == ""
+
+
+def test_what_is_no_number_is_in_no_bin() -> None:
+    """As it may stand in what was remembered, or come from elsewhere."""
+    inf, nan = float("inf"), float("nan")
+    sizes = [(inf, inf, nan), (1.0, 2.0, 3.0), (1.0, 2.0, 5.0)]
+    entries = [Entry(str(k), "shop", size=size) for k, size in enumerate(sizes)]
+    size = next(one for one in facets(entries, entries) if one.id == "size")
+    assert (size.low, size.high, sum(size.all)) == (3.0, 5.0, 2)
 
 
 def test_facets_count_what_a_query_leaves() -> None:
