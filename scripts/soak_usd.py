@@ -97,9 +97,9 @@ def done(log: Path) -> dict[str, dict[str, Any]]:
 
 def blender_python(make: bool) -> Path | None:
     """A Python with bpy; where there is none and Python 3.11 is at hand, .venv-bpy is made."""
-    from conformance.blender import interpreter
+    from twinstage.render.engines.bpy_link import find_python
 
-    found = interpreter()
+    found = find_python()
     python = sys.executable if sys.version_info[:2] == (3, 11) else shutil.which("python3.11")
     if found is not None or not make or python is None:
         return found

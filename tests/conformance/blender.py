@@ -1,9 +1,7 @@
 """Blender's own USD import as an independent reader: it brings its own USD, so it always runs in a process of its own."""
 
-import importlib.util
 import os
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +12,6 @@ from conformance.reading import Reading
 from conformance.triangles import Match, against_faces
 
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent.parent
 TOLERANCE = 2e-6
 """Of the largest coordinate: Blender keeps points and matrices in float32."""
 
@@ -65,17 +62,6 @@ class Faces:
     points: np.ndarray
     counts: np.ndarray
     indices: np.ndarray
-
-
-def interpreter() -> Path | None:
-    """A Python that has bpy: TWINSTAGE_BPY_PYTHON, .venv-bpy of the checkout, or this one; None where there is none."""
-    named = os.environ.get("TWINSTAGE_BPY_PYTHON")
-    if named:
-        return Path(named)
-    beside = ROOT / ".venv-bpy" / "bin" / "python"
-    if beside.is_file():
-        return beside
-    return Path(sys.executable) if importlib.util.find_spec("bpy") is not None else None
 
 
 def export(stages: list[Path], folder: Path, python: Path, timeout: float = 300) -> list[Faces]:

@@ -5,14 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conformance.blender import GAPS, STAGES, Faces, export, interpreter, match
+from conformance.blender import GAPS, STAGES, Faces, export, match
 from conformance.reading import Library
 from conformance.triangles import compare, fans
+from twinstage.render.engines.bpy_link import find_python
 
 
 @pytest.fixture(scope="module")
 def imported(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Faces]:
-    python = interpreter()
+    python = find_python()
     if python is None:
         pytest.skip(
             "no Python with bpy: set TWINSTAGE_BPY_PYTHON, or let 'make soak-usd' make .venv-bpy (Python 3.11 only)"

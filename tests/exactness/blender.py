@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from conformance.blender import OTHERWISE, comparable, interpreter
+from conformance.blender import OTHERWISE, comparable
 from conformance.reading import Library
 
 from exactness import ours
 from exactness.casting import Piece, Soup, pieces_of
 from exactness.survey import eyes
 from exactness.verdict import iou
+from twinstage.render.engines.bpy_link import find_python
 from twinstage.scene.columns import frozen
 
 HERE = Path(__file__).resolve().parent
@@ -204,7 +205,7 @@ def fitting(assets: Path, names: Sequence[str]) -> list[str]:
 
 def compared(assets: Path, names: Sequence[str], size: tuple[int, int]) -> Iterator[dict[str, Any]]:
     """A row for each of those stages; none where there is no Python with bpy."""
-    python = interpreter()
+    python = find_python()
     if python is None or not names:
         return
     for name, drawn in zip(names, drawings([assets / name for name in names], python), strict=True):

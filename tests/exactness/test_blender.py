@@ -5,18 +5,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conformance.blender import interpreter
 
 from exactness import ours
 from exactness.blender import IOU, SHORT, agreement, drawings, same
 from exactness.casting import pieces_of
 from exactness.spoil import moved, with_local
+from twinstage.render.engines.bpy_link import find_python
 
 SIZE = (160, 120)
 
 
 def test_masks_equal_blenders(shared: Path) -> None:
-    python = interpreter()
+    python = find_python()
     if python is None:
         pytest.skip(
             "no Python with bpy: set TWINSTAGE_BPY_PYTHON, or let 'make soak-usd' make .venv-bpy (Python 3.11 only)"

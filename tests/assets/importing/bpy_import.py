@@ -11,13 +11,14 @@ def told(path: str) -> dict[str, object]:
     bpy.ops.import_scene.gltf(filepath=path)
     bpy.context.scene.frame_set(0)  # where animations begin
     low, high = [1e30] * 3, [-1e30] * 3
-    triangles = 0
+    triangles = flat = 0
     for thing in bpy.context.scene.objects:
         if thing.type != "MESH":
             continue
         mesh = thing.data
         mesh.calc_loop_triangles()
         triangles += len(mesh.loop_triangles)
+        flat += sum(triangle.area == 0 for triangle in mesh.loop_triangles)
         for vertex in mesh.vertices:
             place = thing.matrix_world @ vertex.co
             low = [min(a, b) for a, b in zip(low, place, strict=True)]
@@ -27,6 +28,7 @@ def told(path: str) -> dict[str, object]:
     images = {i.name for i in bpy.data.images if i.size[0] and i.type == "IMAGE"}
     return {
         "triangles": triangles,
+        "flat": flat,
         "low": low,
         "high": high,
         "materials": len(worn),

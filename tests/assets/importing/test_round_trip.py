@@ -60,6 +60,18 @@ def test_real_files_come_back(shared: Path, tmp_path: Path, name: str, triangles
 
 
 @pytest.mark.shared
+def test_nvidias_validator_names_only_what_the_files_bring(shared: Path, tmp_path: Path) -> None:
+    engine = pytest.importorskip("usd_validation_nvidia", reason="usd-validation-nvidia is not installed")
+    said = set()
+    for number, (name, *_) in enumerate(FILES):
+        written = import_file(shared / name, tmp_path / str(number))
+        stage = str(tmp_path / str(number) / written.root)
+        issues = engine.ValidationEngine(init_rules=True, variants=False).validate(stage).issues()
+        said |= {(i.rule.__name__, i.severity.name) for i in issues}
+    assert said <= {("ManifoldChecker", "WARNING"), ("IndexedPrimvarChecker", "WARNING")}
+
+
+@pytest.mark.shared
 def test_an_animated_machine_moves_as_its_file_says(shared: Path, tmp_path: Path) -> None:
     file = shared / INDUSTRIAL / "iot_app_kit" / "ANIMATED_MIXER.gltf"
     written = import_file(file, tmp_path / "out")
