@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from math import isfinite
 
 from twinstage.assets.catalogue.entry import Entry
 from twinstage.assets.catalogue.query import NUMBERS, STATES, WORDS, copies_of
@@ -55,7 +56,10 @@ def _words(
 
 def _numbers(name: str, entries: Sequence[Entry], found: Sequence[Entry]) -> Facet:
     read = NUMBERS[name]
-    whole, part = ([float(read(entry)) for entry in some if not entry.problem] for some in (entries, found))
+    whole, part = (
+        [value for entry in some if not entry.problem and isfinite(value := float(read(entry)))]
+        for some in (entries, found)
+    )
     if not whole:
         return Facet(name)
     low, high = min(whole), max(whole)

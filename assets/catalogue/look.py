@@ -1,5 +1,6 @@
 """Reads off one file what the catalogue tells of it; runs in the child that tries foreign files. Touches pxr."""
 
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -107,11 +108,13 @@ def _counts(stage: Any, root: Any) -> dict[str, Any]:
 
 
 def _measured(stage: Any, root: Any) -> dict[str, Any]:
-    """Its box [m], units and axis."""
+    """Its box [m], units and axis. UserError where they are no numbers that anything could be measured by."""
     from pxr import Usd, UsdGeom
 
     info = stage.GetRootLayer().pseudoRoot
     metres = float(info.GetInfo("metersPerUnit")) if info.HasInfo("metersPerUnit") else 0.01
+    if not (math.isfinite(metres) and metres > 0):
+        raise UserError(f"metersPerUnit is {metres:g}; a number greater than 0 was expected")
     cache = UsdGeom.BBoxCache(
         Usd.TimeCode.EarliestTime(), ["default", "render", "proxy"], useExtentsHint=False
     )
@@ -121,6 +124,10 @@ def _measured(stage: Any, root: Any) -> dict[str, Any]:
         [0.0] * 3 if empty else [round(float(v) * metres, 6) for v in side]
         for side in (box.GetSize(), box.GetMin())
     )
+    if not all(map(math.isfinite, (*size, *low))):
+        raise UserError(
+            f"its box is no box: size {size}, least corner {low} [m]; finite numbers were expected"
+        )
     return {
         "size": size,
         "low": low,

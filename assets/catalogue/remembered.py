@@ -16,8 +16,10 @@ from twinstage.base.errors import UserError
 
 FACTS = frozenset({"files", "parts", "thumbnail", "license", "title", "size", "low", "triangles"})
 """Of an asset that was read whole."""
-VERSION = 4
+VERSION = 5
 """Of what is remembered; another one is read anew."""
+MOST_BYTES = 4 << 30
+"""Of all files of an asset; their contents are read here, not in the child."""
 Row = dict[str, Any]
 Hashes = dict[tuple[Any, ...], str]
 """SHA-256 of files by stamp, so that what many share is read once."""
@@ -28,7 +30,17 @@ def row_of(file: Path, facts: dict[str, Any], hashes: Hashes) -> Row:
     made_of = facts.get("files") or [str(file)]
     stamps = [stamp(path) for path in made_of]
     size = sum(one[1] for one in stamps if one[1] > 0)
-    return {"stamps": stamps, "facts": facts, "digest": _digest(stamps, hashes), "bytes": size}
+    if size > MOST_BYTES and "files" in facts:
+        facts = {"problem": f"its files have {size / 1e9:.1f} GB; at most {MOST_BYTES / 1e9:.1f} GB are read"}
+    # What is no asset is not told apart by its content, and it may be of any size.
+    digest = _digest(stamps, hashes) if "files" in facts else ""
+    return {"stamps": stamps, "facts": facts, "digest": digest, "bytes": size}
+
+
+def pruned(hashes: Hashes, rows: Mapping[str, Row]) -> Hashes:
+    """Only those of files that some row is made of."""
+    stamps = {tuple(one) for row in rows.values() for one in row["stamps"]}
+    return {key: value for key, value in hashes.items() if key in stamps}
 
 
 def _digest(stamps: Sequence[Sequence[Any]], hashes: Hashes) -> str:

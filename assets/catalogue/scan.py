@@ -4,6 +4,7 @@ A file that draws nothing is no asset. A file that another one has as a sublayer
 has no entry of its own; one that is referred to has.
 """
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from twinstage.assets.catalogue.entry import Entry, entry_of
-from twinstage.assets.catalogue.remembered import Hashes, Row, keep, recalled, row_of, unchanged
+from twinstage.assets.catalogue.remembered import Hashes, Row, keep, pruned, recalled, row_of, unchanged
 from twinstage.assets.check_folder import usd_files
 from twinstage.assets.children import each_in_a_child
 from twinstage.base.errors import UserError
@@ -35,6 +36,7 @@ KNOWN_LICENSES = {
 }
 """What stands at the beginning of a licence file, in small letters -> SPDX identifier."""
 
+AWAY = "it is a link that leads out of its library; it is not read"
 BESIDE = Path(".thumbs") / "256x256"
 """Where a picture of `FILE` lies beside it, as FILE.png, if the asset names none: Omniverse's browsers look there, too."""
 Facts = dict[str, Any]
@@ -61,7 +63,8 @@ class Catalogue:
             if not folder.is_dir():
                 raise UserError(f"library {folder}: there is no such folder")
         self._folders, self._remember = list(folders), remember
-        self._allowed = [str(Path(root).absolute()) for root in (*folders, *roots)]
+        self._roots = [Path(root).absolute() for root in roots]
+        self._allowed = [str(Path(root).absolute()) for root in (*folders, *self._roots)]
         self._forgiven = (UserError,) if forgiving else ()
         self._rows: dict[str, Row] = {}
         with suppress(*self._forgiven):
@@ -83,17 +86,24 @@ class Catalogue:
         files = {
             file: folder.absolute() for folder in self._folders for file in _files_below(folder, empty=empty)
         }
+        away = {file: root for file, root in files.items() if not _is_below(file, (root, *self._roots))}
+        files = {file: root for file, root in files.items() if file not in away}
         known = self._rows
         rows = {str(file): row for file in files if (row := known.get(str(file))) and unchanged(row)}
         asked = [file for file in files if str(file) not in rows]
         looked = each_in_a_child(asked, lambda file, child: _look(file, self._allowed, child), workers, tell)
         for file, facts in zip(asked, looked, strict=True):
             rows[str(file)] = row_of(file, facts, self._hashes)
+        self._hashes = pruned(self._hashes, rows)
         if self._remember is not None and (asked or rows.keys() != known.keys()):
             with suppress(*self._forgiven):
                 keep(self._remember, rows)
         self._rows = rows
-        return _entries({file: (root, rows[str(file)]) for file, root in files.items()})
+        found = _entries({file: (root, rows[str(file)]) for file, root in files.items()})
+        refused = [
+            Entry(_id(file, root), root.name, title=file.stem, problem=AWAY) for file, root in away.items()
+        ]
+        return sorted([*found, *refused], key=lambda entry: (entry.library, entry.id))
 
 
 def scan(
@@ -144,7 +154,7 @@ def _entries(found: Mapping[Path, tuple[Path, Row]]) -> list[Entry]:
     for file, (root, row) in shown.items():
         by = {names[user.resolve()] for user in users.get(file.resolve(), ()) if user.resolve() in names}
         out.append(replace(_entry(file, root, row), used_by=tuple(sorted(by))))
-    return sorted(out, key=lambda entry: (entry.library, entry.id))
+    return out
 
 
 def _id(file: Path, root: Path) -> str:
@@ -173,14 +183,20 @@ def _entry(file: Path, root: Path, row: Row) -> Entry:
 def _thumbnail(file: Path, root: Path, named: str) -> str:
     """The picture that an asset names, or that lies beside it as USD browsers put it there."""
     for path in (Path(named) if named else None, file.parent / BESIDE / f"{file.name}.png"):
-        if path is not None and path.is_file() and (inside := _inside(path, root)):
-            return inside
+        with suppress(OSError):  # a name that is too long, a folder that may not be looked into
+            if path is not None and path.is_file() and (inside := _inside(path, root)):
+                return inside
     return ""
+
+
+def _is_below(file: Path, roots: Iterable[Path]) -> bool:
+    """Whether a file lies in one of the folders when all links are followed."""
+    return any(_inside(file, root) for root in roots)
 
 
 def _inside(path: Path, root: Path) -> str:
     """Relative to the library, "" for what lies outside of it."""
-    real, base = path.resolve(), root.resolve()
+    real, base = Path(os.path.realpath(path)), Path(os.path.realpath(root))
     return real.relative_to(base).as_posix() if real.is_relative_to(base) else ""
 
 
@@ -190,12 +206,19 @@ def _license(file: Path, root: Path) -> str:
     while True:
         for name in LICENSES:
             path = folder / name
-            if path.is_file() and _inside(path, root):
-                with path.open("rb") as opened:
-                    text = " ".join(opened.read(MOST_LICENSE).decode("utf-8", "replace").lower().split())
-                return next(
-                    (spdx for begins, spdx in KNOWN_LICENSES.items() if begins in text), f"see {name}"
-                )
+            try:
+                if not path.is_file() or not _inside(path, root):
+                    continue
+                text = _beginning(path)
+            except OSError:  # it may not be read: it is there, and says nothing
+                text = ""
+            return next((spdx for begins, spdx in KNOWN_LICENSES.items() if begins in text), f"see {name}")
         if folder in (root, folder.parent):
             return ""
         folder = folder.parent
+
+
+def _beginning(path: Path) -> str:
+    """Small letters, single blanks."""
+    with path.open("rb") as opened:
+        return " ".join(opened.read(MOST_LICENSE).decode("utf-8", "replace").lower().split())

@@ -1,6 +1,7 @@
 """The picture of an entry: the one it names, or one that is drawn and kept by content. Touches files, and the child that draws.
 
-A picture that an asset names is untrusted: it is taken only as PNG or JPEG, and no larger than `MOST_BYTES`.
+A picture that an asset names is untrusted: it is taken only as PNG or JPEG, no larger than `MOST_BYTES` and `MOST_SIDE`:
+a few bytes may be a picture of gigabytes for whoever shows it.
 """
 
 import base64
@@ -22,8 +23,14 @@ LIMITS = ProbeLimits(time_s=60.0)
 VERSION = 2
 """Of what is drawn; another one is drawn anew."""
 MOST_BYTES = 2 << 20
+MOST_SIDE = 4096
+"""Width and height [px]."""
 KINDS = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
 """First bytes -> media type."""
+FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+"""JPEG's markers of a frame (SOF), ITU-T T.81 table B.1."""
+BARE = frozenset({0x01, *range(0xD0, 0xD9)})
+"""JPEG's markers without a length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +89,33 @@ class Thumbnails:
 def picture_in(data: bytes) -> Picture | None:
     """A picture of a safe kind; None for anything else."""
     kind = next((kind for begins, kind in KINDS.items() if data.startswith(begins)), None)
-    return None if kind is None or len(data) > MOST_BYTES else Picture(data, kind)
+    if kind is None or len(data) > MOST_BYTES:
+        return None
+    size = _size_of_png(data) if kind == "image/png" else _size_of_jpeg(data)
+    return Picture(data, kind) if size is not None and all(0 < side <= MOST_SIDE for side in size) else None
+
+
+def _size_of_png(data: bytes) -> tuple[int, int] | None:
+    """Width and height [px]; None where the header (IHDR) is not the first chunk."""
+    if len(data) < 24 or data[12:16] != b"IHDR":
+        return None
+    return int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
+
+
+def _size_of_jpeg(data: bytes) -> tuple[int, int] | None:
+    """Width and height [px] of the first frame; None where none comes before the pixels."""
+    at = 2
+    while at + 9 <= len(data) and data[at] == 0xFF:
+        marker = data[at + 1]
+        if marker == 0xFF:  # filling
+            at += 1
+        elif marker in BARE:
+            at += 2
+        elif marker in FRAMES:
+            return int.from_bytes(data[at + 7 : at + 9], "big"), int.from_bytes(data[at + 5 : at + 7], "big")
+        else:
+            at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    return None
 
 
 def drawn(file: Path, roots: "list[Path]", child: Examiner) -> Picture | None:
