@@ -84,7 +84,7 @@ def state_heat(stage: Stage) -> None:
 def state_recording(stage: Stage) -> None:
     with program("open", recording(stage.url), "--loop", says="playing ") as url:
         page = stage.page("selected=/WorkCell/Robot", url=url)
-        page.evaluate("twinstage.time.seek(twinstage.time.firstMs + 8000)")
+        page.evaluate("void twinstage.time.seek(twinstage.time.firstMs + 8000)")
         stage.shoot(page, "recording", wants=("Recording",))
 
 

@@ -82,8 +82,7 @@ def state_layouts(stage: Stage) -> None:
 
 def state_phone(stage: Stage) -> None:
     """The picture with its tools, and a panel over it."""
-    page = stage.page("selected=/WorkCell/Conveyor/Motor", **PHONE)
-    page.evaluate("twinstage.run('view.frame')")
+    page = stage.page("selected=/WorkCell/Conveyor/Motor&camera=9.4,-6.2,3.4,6.4,-0.4,0.7,42", **PHONE)
     stage.shoot(page, "phone", then=True)
     page.click("#toggle-right")
     wait(page, "document.querySelector('#dock-right').dataset.open === 'true'")
@@ -126,7 +125,7 @@ def state_loading(stage: Stage) -> None:
 def state_unreachable(stage: Stage) -> None:
     """Nobody answers."""
     page = stage.bare(size=(1000, 600))
-    page.route_web_socket("**/ws", lambda socket: socket.close())
+    page.route_web_socket(lambda url: "/ws" in url, lambda socket: socket.close())
     page.goto(stage.url)
     wait(page, "document.querySelector('#card')?.dataset.kind === 'unreachable'")
     stage.shoot(page, "unreachable", wants=("cannot be reached", "Reconnecting", "Link lost"))

@@ -293,6 +293,7 @@ def state_labels(stage: Stage) -> None:
         page.get_by_label("Prims by path or pattern").fill(path)
         page.get_by_label("Prims by path or pattern").press("Enter")
     page.click(".labels-form button:text-is('Remove label')")
+    page.evaluate("pictures.still = false")  # pixels are counted in a picture of their own
     wait(page, "twinstage.labels.coverage?.unlabelled > 0", 30)
     page.get_by_label("Choose /WorkCell/Conveyor").check()
     page.wait_for_timeout(1500)

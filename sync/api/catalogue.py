@@ -63,6 +63,7 @@ class CatalogueUse(Model):
     stage: str = Field(description="Name of the file.")
     prims: tuple[str, ...] = Field(description="Paths that refer to it, at most 1000; `/`: it is a sublayer.")
     total: int
+    problem: str = Field(default="", description="Why the stage cannot be looked through (now), or empty.")
 
 
 class CatalogueAsset(CatalogueEntry):
@@ -131,17 +132,20 @@ class CataloguePicture:
 
 
 class CatalogueSource(Protocol):
-    """Who knows the assets. `search` and `thumbnail` may be called on any thread; they raise UserError and Refused."""
+    """Who knows the assets. `search` may be called on any thread, the others belong to the server's event loop.
+
+    They raise UserError and Refused.
+    """
 
     def search(self, asked: CatalogueAsk) -> CataloguePage:
         """A page of assets."""
         ...
 
     async def describe(self, asked: CatalogueAssetAsk) -> CatalogueAsset:
-        """One asset; belongs to the server's event loop."""
+        """One asset."""
         ...
 
-    def thumbnail(self, asked: CatalogueThumbnailAsk) -> CataloguePicture:
+    async def thumbnail(self, asked: CatalogueThumbnailAsk) -> CataloguePicture:
         """Its picture."""
         ...
 

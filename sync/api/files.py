@@ -119,14 +119,13 @@ def add_preview_files(app: FastAPI, preview: PreviewSource | None) -> None:
 
 def add_catalogue_files(app: FastAPI, catalogue: CatalogueSource | None) -> None:
     """Pictures of assets."""
-    doors = Gate(at_once=2, most_waiting=400)
 
     async def thumbnail(request: Request) -> Response:
         if catalogue is None:
             raise Refused(404, "this server has no libraries; `twinstage serve --library` names some")
         asked = asked_of(CatalogueThumbnailAsk, {}, request.query_params.multi_items())
         try:
-            made = await doors.run(catalogue.thumbnail, asked)
+            made = await catalogue.thumbnail(asked)
         except UserError as error:
             raise Refused(404, str(error)) from None
         kept = "private, max-age=31536000, immutable" if asked.v == made.version else "no-cache"

@@ -76,7 +76,7 @@ def test_pages_and_facets(app: Any, folder: Path) -> None:
 
 def test_one_asset_and_where_it_is_used(app: Any) -> None:
     big = body(app, f"{URL}/asset?asset=shop/big.usda")
-    assert big["usedHere"] == {"stage": "stage.usda", "prims": ["/A/One"], "total": 1}
+    assert big["usedHere"] == {"stage": "stage.usda", "prims": ["/A/One"], "total": 1, "problem": ""}
     assert big["files"] == ["big.usda"] and big["metersPerUnit"] == 0.01 and len(big["version"]) == 64
     assert body(app, f"{URL}/asset?asset=shop/mid.usda")["usedHere"]["total"] == 0
 

@@ -1,5 +1,6 @@
 """Something that takes long, made on a thread of its own that holds up nobody, not even the end of the program."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -7,6 +8,7 @@ from typing import Generic, TypeVar
 
 from twinstage.base.errors import TwinstageError
 
+log = logging.getLogger("twinstage.background")
 AGAIN_S = 2.0
 T = TypeVar("T")
 
@@ -46,6 +48,9 @@ class InBackground(Generic[T]):
             self.value, self.known, self.problem = self._make(), True, ""
         except TwinstageError as error:
             self.problem = str(error)
+        except Exception as error:  # a defect, or what no file should do: it must not look as if work went on for ever
+            log.exception("what was to be made in the background could not be made")
+            self.problem = f"{type(error).__name__}; the server's log tells more"
         finally:
             self._at = time.monotonic()
             self._ended.set()

@@ -5,7 +5,8 @@ folder. Who asks waits `PATIENCE_S` for it, and then gets what was known before.
 """
 
 import hashlib
-import threading
+import time
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,9 @@ from twinstage.sync.api.catalogue import (
 from twinstage.sync.api.operation import Refused
 
 PATIENCE_S = 3.0
+UNDRAWN_S = 600.0
+"""For so long nothing is drawn anew that could not be drawn [s]."""
+MOST_UNDRAWN = 10_000
 Placed = Callable[[], Iterable[tuple[str, str]]]
 """(path, asset) of all prims that people placed; called on the event loop."""
 
@@ -55,6 +59,7 @@ class CatalogueDesk:
     ) -> None:
         """`stage`: the running one, which may reach `roots`; `cache`: a folder that is made; the user's where None."""
         self._library, self._stage, self._placed = library, stage, placed
+        self._names = _names_of(library.roots, (*roots, stage.absolute().parent))
         cache = cache or cache_folder()
         key = hashlib.sha256("\n".join(map(str, library.folders)).encode()).hexdigest()[:16]
         self._catalogue = Catalogue(
@@ -66,7 +71,10 @@ class CatalogueDesk:
         self._usage = Usage(stage, (*roots, *library.folders))
         self._uses = InBackground[dict[Path, Use]](self._read_usage, {})
         self._gate = Gate(at_once=4)
-        self._drawing = threading.Lock()
+        self._showing = Gate(at_once=2, most_waiting=400)
+        self._drawing = Gate(at_once=1, most_waiting=400)  # a picture takes a processor for a second
+        self._undrawn: OrderedDict[tuple[str, str], tuple[float, str]] = OrderedDict()
+        """By asset and digest: when that was found, and the sentence."""
         self._child = Examiner()
 
     # --- what is asked ------------------------------------------------------------------------------------------------
@@ -92,26 +100,45 @@ class CatalogueDesk:
         placed = [path for path, asset in self._placed() if asset == asked.asset]
         return await self._gate.run(self._told, asked.asset, placed)
 
-    def thumbnail(self, asked: CatalogueThumbnailAsk) -> CataloguePicture:
-        """Its picture. Refused (404) where there is nothing to be seen."""
-        entry = self._entry(asked.asset)
-        root = self._library.roots[entry.library]
-        picture = self._small.named(entry, root) or self._small.kept(entry)
+    async def thumbnail(self, asked: CatalogueThumbnailAsk) -> CataloguePicture:
+        """Its picture. Refused (404) where there is nothing to be seen. One that is there does not wait for one that is drawn."""
+        entry, picture = await self._showing.run(self._shown, asked.asset)
         if picture is None:
-            if entry.problem:
-                raise Refused(404, f"{entry.asset} cannot be read: {self._without_paths(entry.problem)}")
-            picture = self._drawn(entry, root)
-        if picture is None:
-            raise Refused(404, f"of {entry.asset} there is nothing to be seen")
+            picture = await self._drawing.run(self._drawn, entry)
         tag = hashlib.sha256(picture.data).hexdigest()[:32]
         return CataloguePicture(picture.data, picture.kind, tag, entry.digest)
 
-    def _drawn(self, entry: Entry, root: Path) -> Picture | None:
-        with self._drawing:  # one at a time: a picture takes a processor for a second
-            try:
-                return self._small.picture(entry, root, list(self._library.folders), self._child)
-            except UserError as error:
-                raise Refused(404, self._without_paths(str(error))) from None
+    def _shown(self, asset: str) -> tuple[Entry, Picture | None]:
+        """An asset, and its picture if there is one. Refused where none can be drawn."""
+        entry = self._entry(asset)
+        picture = self._small.named(entry, self._library.roots[entry.library]) or self._small.kept(entry)
+        if picture is None and entry.problem:
+            raise Refused(404, f"{entry.asset} cannot be read: {self._without_paths(entry.problem)}")
+        if picture is None:
+            self._refuse_undrawn(entry)
+        return entry, picture
+
+    def _drawn(self, entry: Entry) -> Picture:
+        self._refuse_undrawn(entry)  # another one may have tried while this one waited
+        try:
+            root = self._library.roots[entry.library]
+            picture = self._small.picture(entry, root, list(self._library.folders), self._child)
+        except UserError as error:
+            raise self._found_undrawn(entry, self._without_paths(str(error))) from None
+        if picture is None:
+            raise self._found_undrawn(entry, f"of {entry.asset} there is nothing to be seen")
+        return picture
+
+    def _found_undrawn(self, entry: Entry, sentence: str) -> Refused:
+        self._undrawn[entry.asset, entry.digest] = time.monotonic(), sentence
+        while len(self._undrawn) > MOST_UNDRAWN:
+            self._undrawn.popitem(last=False)
+        return Refused(404, sentence)
+
+    def _refuse_undrawn(self, entry: Entry) -> None:
+        at, sentence = self._undrawn.get((entry.asset, entry.digest), (-float("inf"), ""))
+        if time.monotonic() - at < UNDRAWN_S:
+            raise Refused(404, sentence)
 
     # --- how it is known ----------------------------------------------------------------------------------------------
 
@@ -131,8 +158,10 @@ class CatalogueDesk:
     def _reading(self) -> CatalogueReading | None:
         if self._entries.known and not self._entries.is_at_it:
             return None
-        if self._entries.problem:
-            raise Refused(503, f"the libraries cannot be read: {self._entries.problem}")
+        if self._entries.problem and not self._entries.known:
+            raise Refused(
+                503, f"the libraries cannot be read: {self._without_paths(self._entries.problem)}"
+            )
         done, of = self._progress
         return CatalogueReading(done=done, of=of)
 
@@ -146,6 +175,7 @@ class CatalogueDesk:
         if found is not None:
             return found
         if not self._entries.known:
+            self._reading()
             raise Refused(503, "the libraries are still being read; ask again")
         near = did_you_mean(asset, [entry.asset for entry in entries])
         raise Refused(404, f"the catalogue has no asset {asset!r}{near}")
@@ -166,12 +196,13 @@ class CatalogueDesk:
 
     def _used_here(self, entry: Entry, placed: list[str]) -> CatalogueUse | None:
         uses = self._uses.ask(PATIENCE_S)
-        if not self._uses.known:
+        problem = self._without_paths(self._uses.problem)
+        if not (self._uses.known or problem):
             return None
         use = uses.get((self._library.roots[entry.library] / entry.id).resolve(), Use((), 0))
         prims = tuple(dict.fromkeys([*placed, *use.prims]))[:1000]
         total = use.total + sum(path not in use.prims for path in placed)
-        return CatalogueUse(stage=self._stage.name, prims=prims, total=total)
+        return CatalogueUse(stage=self._stage.name, prims=prims, total=total, problem=problem)
 
     def _row(self, entry: Entry) -> dict[str, Any]:
         names = ("asset", "library", "title", "kind", "tags", "labels", "license", "size", "low", "up_axis")
@@ -180,9 +211,8 @@ class CatalogueDesk:
 
     def _without_paths(self, sentence: str) -> str:
         """Files as libraries have them: who asks need not know where they lie."""
-        for name, root in self._library.roots.items():
-            for folder in {str(root), str(root.resolve())}:
-                sentence = sentence.replace(folder, name)
+        for folder, name in self._names:
+            sentence = sentence.replace(folder, name)
         return sentence
 
     @staticmethod
@@ -193,6 +223,14 @@ class CatalogueDesk:
         if at is None:
             raise Refused(422, f"after: there is no {after!r} (any more); begin with the first page")
         return at + 1
+
+
+def _names_of(libraries: Mapping[str, Path], others: Iterable[Path]) -> list[tuple[str, str]]:
+    """(folder, what it is called), the longest first, so that one within another is found."""
+    named = {folder: folder.name for one in others for folder in (one.absolute(), one.resolve())}
+    named |= {folder: name for name, root in libraries.items() for folder in (root, root.resolve())}
+    rows = ((str(folder), name) for folder, name in named.items() if folder.name)
+    return sorted(rows, key=lambda row: -len(row[0]))
 
 
 def placed_by_people(values: Mapping[tuple[str, str], object]) -> list[tuple[str, str]]:

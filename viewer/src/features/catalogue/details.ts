@@ -86,10 +86,11 @@ export class Details {
 
   private here({ usedHere }: AssetDetail): (Node | string)[] {
     if (!usedHere) return ["still being looked for"];
-    const { prims, total } = usedHere;
-    if (total === 0) return ["nowhere"];
+    const { prims, total, problem } = usedHere;
+    const why = problem ? [h("span", {}, `the stage cannot be looked through: ${problem}`)] : [];
+    if (total === 0) return problem ? why : ["nowhere"];
     const links = prims.slice(0, MOST_PRIMS).map((path) => link(path, path, () => this.on.jump(path)));
-    return total > links.length ? [...links, h("span", {}, `and ${total - links.length} more`)] : links;
+    return [...why, ...links, ...(total > links.length ? [h("span", {}, `and ${total - links.length} more`)] : [])];
   }
 
   private terms(field: string, words: readonly string[]): Node[] {

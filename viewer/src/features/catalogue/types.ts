@@ -28,7 +28,7 @@ export interface AssetDetail extends Asset {
   readonly metersPerUnit: number;
   readonly files: readonly string[];
   readonly usedBy: readonly string[];
-  readonly usedHere: { readonly stage: string; readonly prims: readonly string[]; readonly total: number } | null;
+  readonly usedHere: { readonly stage: string; readonly prims: readonly string[]; readonly total: number; readonly problem?: string } | null;
 }
 
 export interface CataloguePage {
