@@ -117,7 +117,9 @@ def warehouse() -> Path:
         twinstage(
             "synth",
             "generate",
-            WAREHOUSE / "recipe.yaml",
+            (WAREHOUSE / "recipe.yaml").relative_to(
+                ROOT
+            ),  # the pictures show the command that makes a frame again
             "--out",
             out,
             "--frames",

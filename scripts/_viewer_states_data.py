@@ -102,7 +102,7 @@ def state_palletizer(stage: Stage) -> None:
 @contextmanager
 def viewing(stage: Stage, fragment: str, size: tuple[int, int] = WIDE) -> Iterator[Any]:
     """The page of `synth view` on that dataset."""
-    recipe = WAREHOUSE / "recipe.yaml"
+    recipe = (WAREHOUSE / "recipe.yaml").relative_to(ROOT)  # as the pictures show it
     with program("synth", "view", warehouse(), "--recipe", recipe, says="showing ") as url:
         page = stage.bare(size=size)
         page.goto(f"{url}#{fragment}")

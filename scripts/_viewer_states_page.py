@@ -123,12 +123,17 @@ def state_loading(stage: Stage) -> None:
 
 
 def state_unreachable(stage: Stage) -> None:
-    """Nobody answers."""
-    page = stage.bare(size=(1000, 600))
-    page.route_web_socket(lambda url: "/ws" in url, lambda socket: socket.close())
-    page.goto(stage.url)
-    wait(page, "document.querySelector('#card')?.dataset.kind === 'unreachable'")
-    stage.shoot(page, "unreachable", wants=("cannot be reached", "Reconnecting", "Link lost"))
+    """The server ends before the page has its scene."""
+    with tempfile.TemporaryDirectory() as folder:
+        usd = Path(folder) / "site.usda"
+        usd.write_text(EMPTY)
+        page = stage.bare(size=(1000, 600))
+        page.route("**/api/scene*", lambda route: None)
+        with program("serve", usd) as url:
+            page.goto(url)
+            wait(page, "document.querySelector('#card')?.dataset.kind === 'loading'")
+        wait(page, "document.querySelector('#card')?.dataset.kind === 'unreachable'")
+        stage.shoot(page, "unreachable", wants=("cannot be reached", "Reconnecting", "Link lost"))
 
 
 def state_empty(stage: Stage) -> None:
