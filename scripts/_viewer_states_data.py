@@ -56,7 +56,7 @@ def state_stale(stage: Stage) -> None:
         page.evaluate("twinstage.charts.window(300000, null)")
         wait(page, "twinstage.time.now - twinstage.time.firstMs > 720000")
         page.evaluate("twinstage.time.seek(twinstage.time.firstMs + 650000)")
-        wait(page, "document.querySelector('#dock-right').innerText.includes('stale')", 20)
+        wait(page, "document.querySelector('#dock-right').innerText.includes('bad, ')", 20)
         wait(page, CHARTED)
         stage.shoot(page, "stale")
 
@@ -82,8 +82,9 @@ def state_heat(stage: Stage) -> None:
 
 
 def state_recording(stage: Stage) -> None:
-    with program("open", recording(stage.url), "--loop", says="playing ") as url:
-        page = stage.page("selected=/WorkCell/Robot", url=url)
+    command = [sys.executable, "-m", "twinstage", "open", str(recording(stage.url)), "--loop", "--port", "0"]
+    with told(command, "^Open http") as line:
+        page = stage.page("selected=/WorkCell/Robot", url=line.split()[1].rstrip("/") + "/")
         page.evaluate("void twinstage.time.seek(twinstage.time.firstMs + 8000)")
         stage.shoot(page, "recording", wants=("Recording",))
 
