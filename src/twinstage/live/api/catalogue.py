@@ -101,7 +101,7 @@ class CatalogueDesk:
         return await self._gate.run(self._told, asked.asset, placed)
 
     async def thumbnail(self, asked: CatalogueThumbnailAsk) -> CataloguePicture:
-        """Its picture. Refused (404) where there is nothing to be seen. One that is there does not wait for one that is drawn."""
+        """Its picture. Refused (404) where there is nothing to be seen. What is there does not wait for what is drawn."""
         entry, picture = await self._showing.run(self._shown, asked.asset)
         if picture is None:
             picture = await self._drawing.run(self._drawn, entry)
@@ -159,9 +159,7 @@ class CatalogueDesk:
         if self._entries.known and not self._entries.is_at_it:
             return None
         if self._entries.problem and not self._entries.known:
-            raise Refused(
-                503, f"the libraries cannot be read: {self._without_paths(self._entries.problem)}"
-            )
+            raise Refused(503, f"the libraries cannot be read: {self._without_paths(self._entries.problem)}")
         done, of = self._progress
         return CatalogueReading(done=done, of=of)
 

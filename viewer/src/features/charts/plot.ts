@@ -117,7 +117,7 @@ export class Plot {
         ...Object.fromEntries(units.map((unit) => [`u:${unit}`, { range: (_: uPlot, min: number, max: number) => this.range(unit, min, max) }])),
       },
       axes: [
-        { ...axis, size: 26, space: 90 },
+        { ...axis, size: 26, space: 90, values: (_u: uPlot, splits: number[], _a: number, _s: number, step: number) => splits.map((at) => timeOf(at, step)) },
         ...units.map((unit, k) => ({
           ...{ ...axis, scale: `u:${unit}`, side: k % 2 ? (1 as const) : (3 as const), size: 56, label: unit || " ", labelSize: 14, labelFont: axis.font },
           grid: k === 0 ? grid : { show: false },
@@ -207,6 +207,12 @@ export class Plot {
     }
     ctx.restore();
   }
+}
+
+/** UTC by 24 hours, as everywhere in the page, as fine as steps of so many seconds ask for. */
+function timeOf(seconds: number, step: number): string {
+  const iso = new Date(seconds * 1000).toISOString();
+  return step >= 86_400 ? iso.slice(0, 10) : step >= 60 ? iso.slice(11, 16) : step >= 1 ? iso.slice(11, 19) : iso.slice(11, 23);
 }
 
 function seriesOf({ label, unit, color, stepped }: Line): uPlot.Series[] {
