@@ -57,7 +57,7 @@ def test_scrubbing_moves_the_twins_that_have_a_past_and_the_others_go_on(
     until(page, f"Math.abs({x.format('Two')} - 7) < 1e-3 && Math.abs({x.format('One')} - 2) < 1e-3")
 
     for at, where in (told[4], told[14]):
-        page.evaluate("ms => { window.before = twinstage.time.seekMs; twinstage.time.seek(ms) }", at)
+        page.evaluate("ms => { window.before = twinstage.time.seekMs; twinstage.time.seek(ms + 1) }", at)
         until(page, "!Object.is(twinstage.time.seekMs, window.before)")
         assert page.evaluate(x.format("One")) == pytest.approx(where, abs=1e-3)
         assert page.evaluate("twinstage.values['P.One.agv1.x'].value") == pytest.approx(where)
@@ -73,7 +73,7 @@ def test_scrubbing_moves_the_twins_that_have_a_past_and_the_others_go_on(
     assert page.evaluate(x.format("One")) == pytest.approx(told[14][1], abs=1e-3), "and the other one stands"
 
     page.evaluate("twinstage.time.speed(2)")
-    page.evaluate("ms => twinstage.time.seek(ms)", told[2][0])
+    page.evaluate("ms => twinstage.time.seek(ms + 1)", told[2][0])
     until(page, f"Math.abs({x.format('One')} - {told[2][1]}) < 1e-3")
     page.evaluate("twinstage.time.play()")
     until(page, f"{x.format('One')} > 1.5")

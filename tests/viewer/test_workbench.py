@@ -30,7 +30,7 @@ def test_values_alarms_and_history_of_a_live_twin_reach_the_page(
     live.calm()
     until(live_page, "document.querySelector('#tab-alarms .tab-note').textContent === ''")
     listed = live.ask("api/v1/history/range?signal=motor.temperature&from=0&to=1e9")
-    assert 364.65 in [round(row["value"], 6) for row in listed["readings"]]
+    assert 364.65 in [round(row["value"], 6) for row in listed["readings"] if row["value"] is not None]
 
 
 def test_tabs_open_and_close_sides_by_pointer_and_keys(live_page: Any) -> None:
