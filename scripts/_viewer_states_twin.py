@@ -212,6 +212,14 @@ def state_views(stage: Stage) -> None:
 # --- tree, properties, edits ---------------------------------------------------------------------------------------------
 
 
+def framed(stage: Stage, path: str, size: tuple[int, int]) -> Any:
+    """A page with that prim selected and framed; keys go to the picture."""
+    page = stage.page(f"selected={path}", size=size)
+    page.locator("#canvas").focus()
+    page.keyboard.press("f")
+    return page
+
+
 def state_tree(stage: Stage) -> None:
     page = stage.page(f"selected={MOTOR}&hidden=/WorkCell/Racks", size=(1100, 640))
     page.click(".tree-panel [aria-label='Filters']")
@@ -220,25 +228,19 @@ def state_tree(stage: Stage) -> None:
 
 
 def state_properties(stage: Stage) -> None:
-    page = stage.page("selected=/WorkCell/Tank", size=(1100, 760))
-    page.locator("#canvas").focus()
-    page.keyboard.press("f")
+    page = framed(stage, "/WorkCell/Tank", (1100, 760))
     page.keyboard.press("i")
     stage.shoot(page, "properties")
 
 
 def state_move(stage: Stage) -> None:
-    page = stage.page("selected=/WorkCell/Cabinet", size=(1100, 640))
-    page.locator("#canvas").focus()
-    page.keyboard.press("f")
+    page = framed(stage, "/WorkCell/Cabinet", (1100, 640))
     page.keyboard.press("t")
     stage.shoot(page, "move")
 
 
 def state_bind(stage: Stage) -> None:
-    page = stage.page("selected=/WorkCell/Cabinet", size=(1100, 640))
-    page.locator("#canvas").focus()
-    page.keyboard.press("f")
+    page = framed(stage, "/WorkCell/Cabinet", (1100, 640))
     page.click("#tab-bind")
     page.fill("[aria-label='Search signals']", "motor")
     page.click(".bind-signal[data-id='motor.temperature']")

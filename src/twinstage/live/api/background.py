@@ -48,9 +48,8 @@ class InBackground(Generic[T]):
             self.value, self.known, self.problem = self._make(), True, ""
         except TwinstageError as error:
             self.problem = str(error)
-        except (
-            Exception
-        ) as error:  # a defect, or what no file should do: it must not look as if work went on for ever
+        except Exception as error:
+            # A defect, or what no file should do: it must not look as if work went on for ever.
             log.exception("what was to be made in the background could not be made")
             self.problem = f"{type(error).__name__}; the server's log tells more"
         finally:
