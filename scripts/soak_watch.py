@@ -101,16 +101,32 @@ class Soak:
         if number % 2:
             self.root.write_text(root_text(number))
         else:
+            write_parts(self.folder / "next.usdc", number)
+            # Both at once: a crate that is still being written would make a second save of them, counted by nobody.
             if number % 10 == 6:
                 self.root.write_text(root_text(number))
-            write_parts(self.folder / "next.usdc", number)
             os.replace(self.folder / "next.usdc", self.folder / "parts.usdc")
         self.until("watching", saves + 1)
 
-    def look(self) -> Look:
-        """What is held now."""
+    def rest(self, seconds: float = 60.0) -> None:
+        """Wait until the generation before the present one is gone: the twin keeps it for a moment."""
+        deadline = time.monotonic() + seconds
+        before, layers = -1, self.layers()
+        while self.watch.keeps_past or layers != before:
+            if time.monotonic() > deadline:
+                sys.exit(f"the generation before is still held after {seconds:g} s, {layers} layers are loaded")
+            time.sleep(0.1)
+            before, layers = layers, self.layers()
+
+    def layers(self) -> int:
+        """Layers that are loaded in the twin."""
         from pxr import Sdf
 
+        return self.server.call(lambda: len(Sdf.Layer.GetLoadedLayers()))
+
+    def look(self) -> Look:
+        """What is held at rest."""
+        self.rest()
         gc.collect()
         child = self.watch.child
         return Look(
@@ -118,7 +134,7 @@ class Soak:
             _memory_mb(str(child)),
             len(os.listdir("/proc/self/fd")),
             len(os.listdir(f"/proc/{child}/fd")),
-            self.server.call(lambda: len(Sdf.Layer.GetLoadedLayers())),
+            self.layers(),
             self.watch.generations,
         )
 

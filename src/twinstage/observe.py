@@ -2,11 +2,23 @@
 
 import logging
 import sys
+from typing import TextIO
+
+
+class _ToStandardError(logging.StreamHandler[TextIO]):
+    """Writes to what standard error is at that moment: a program that embeds a twin may have put another one in its place."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)  # a StreamHandler would keep the stream of now
+
+    @property
+    def stream(self) -> TextIO:  # type: ignore[override]
+        return sys.stderr
 
 
 def configure_logging(*, verbose: bool = False) -> None:
     """Send the product's log lines to standard error; `verbose` shows the debug level, too."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _ToStandardError()
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s", "%H:%M:%S"))
     logger = logging.getLogger("twinstage")
     logger.handlers[:] = [handler]

@@ -87,6 +87,11 @@ class StageWatch:
         """Names of generations that are in use."""
         return len(self._links)
 
+    @property
+    def keeps_past(self) -> bool:
+        """Whether the generation before the present one is still kept: for about a second after a change."""
+        return self._past is not None
+
     def status(self) -> dict[str, Any]:
         """What `/api/status` says of it: state (starting, watching, broken), the sentence of what is broken, files, saves."""
         return self.report.status()
