@@ -114,7 +114,9 @@ class Soak:
         before, layers = -1, self.layers()
         while self.watch.keeps_past or layers != before:
             if time.monotonic() > deadline:
-                sys.exit(f"the generation before is still held after {seconds:g} s, {layers} layers are loaded")
+                sys.exit(
+                    f"the generation before is still held after {seconds:g} s, {layers} layers are loaded"
+                )
             time.sleep(0.1)
             before, layers = layers, self.layers()
 

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import Any, Literal, Protocol
@@ -61,7 +62,10 @@ class Examination:
 
 
 class Examiner:
-    """One reused child. Safe to call from several threads; calls wait for each other."""
+    """One reused child. Safe to call from several threads; calls wait for each other.
+
+    The child ends with `close`, and with an examiner that nobody holds any more.
+    """
 
     def __init__(self, *, fork: bool | None = None, landlock: bool = True) -> None:
         # Forking after loading large libraries is sound on Linux alone.
@@ -70,6 +74,7 @@ class Examiner:
         self.started = 0
         self._lock = threading.Lock()
         self._child: subprocess.Popen[bytes] | None = None
+        self._ending: weakref.finalize[..., Examiner] | None = None
         self._lines: SimpleQueue[bytes] = SimpleQueue()
         self._owner = os.getpid()
 
@@ -127,6 +132,7 @@ class Examiner:
             env=_environment(),
             start_new_session=True,
         )
+        self._ending = weakref.finalize(self, _end_of, self._child, os.getpid())
         self.started += 1
         self._lines = SimpleQueue()
         threading.Thread(target=_read_lines, args=(self._child, self._lines), daemon=True).start()
@@ -167,16 +173,22 @@ class Examiner:
         return ("crash", f"signal {-code}") if code < 0 else ("failure", f"exit {code}")
 
     def _kill(self) -> None:
-        child, self._child = self._child, None
-        if child is None:
-            return
-        with contextlib.suppress(OSError):
-            os.killpg(child.pid, signal.SIGKILL) if hasattr(os, "killpg") else child.kill()
-        for pipe in (child.stdin, child.stdout):
-            if pipe is not None:
-                with contextlib.suppress(OSError):
-                    pipe.close()
-        child.wait()
+        self._child = None
+        if self._ending is not None:
+            self._ending()  # once
+
+
+def _end_of(child: "subprocess.Popen[bytes]", owner: int) -> None:
+    """End the child of the process `owner`, and take its exit status: what is never asked for it stays a zombie."""
+    if os.getpid() != owner:
+        return
+    with contextlib.suppress(OSError):
+        os.killpg(child.pid, signal.SIGKILL) if hasattr(os, "killpg") else child.kill()
+    for pipe in (child.stdin, child.stdout):
+        if pipe is not None:
+            with contextlib.suppress(OSError):
+                pipe.close()
+    child.wait()
 
 
 def _examination(answer: dict[str, Any]) -> Examination:

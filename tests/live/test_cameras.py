@@ -167,7 +167,7 @@ def test_a_stream_follows_and_is_shared(twin: LiveTwin) -> None:
     run(work)
 
 
-async def until(condition: Callable[[], bool], timeout: float = 20.0) -> None:
+async def until(condition: Callable[[], bool], timeout: float = 60.0) -> None:
     async with asyncio.timeout(timeout):
         while not condition():
             await asyncio.sleep(0.01)

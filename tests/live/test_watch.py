@@ -271,7 +271,7 @@ def test_bindings_edits_and_ticks_go_on(tmp_path: Path) -> None:
         assert not any("/Cell/Cart" in f.message for f in twin.live.findings)
 
 
-def _wait(holds: object, seconds: float = 20.0) -> None:
+def _wait(holds: object, seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not holds():  # type: ignore[operator]
         assert time.monotonic() < deadline

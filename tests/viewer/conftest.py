@@ -81,7 +81,7 @@ def live_page(browser: Any, live: LiveServer) -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def until() -> Callable[..., Any]:
-    """`until(page, expression, seconds=20)`: polls until the expression is true, and gives its value."""
+    """`until(page, expression, seconds=60)`: polls until the expression is true, and gives its value."""
     return wait_until
 
 

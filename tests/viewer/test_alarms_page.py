@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 # What a browser would do with sound and notifications, written down.
 SPY = """
@@ -35,7 +35,7 @@ def page(browser: Any, live: Any) -> Iterator[Any]:
 def at_rest(live: Any, page: Any, until: Callable[..., Any]) -> Iterator[None]:
     """No alarm stands before and after each test."""
     _calm(live)
-    until(page, "twinstage.ready && twinstage.alarms.active === 0", 40)
+    until(page, "twinstage.ready && twinstage.alarms.active === 0")
     yield
     _calm(live)
 

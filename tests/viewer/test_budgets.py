@@ -9,7 +9,7 @@ import pytest
 from hubs import HubServer, parts
 from twins import LiveServer, opened, wait_until
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 WATCH = """
 window.shifts = [];
@@ -153,10 +153,10 @@ def test_a_picture_of_another_size_is_never_empty(still_page: Any) -> None:
         "() => { window.found = []; new ResizeObserver(() => window.found.push(window.alpha()))"
         ".observe(document.getElementById('canvas').parentElement); }"
     )
-    wait_until(page, "window.found.length === 1", 30)
+    wait_until(page, "window.found.length === 1")
     for k, width in enumerate((800, 900, 700)):
         page.set_viewport_size({"width": width, "height": 460})
-        wait_until(page, f"window.found.length >= {k + 2}", 30)
+        wait_until(page, f"window.found.length >= {k + 2}")
     found = page.evaluate("window.found")
     assert found[1:] == [255] * (len(found) - 1)  # the first call comes without a change
 

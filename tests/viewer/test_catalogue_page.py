@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from twins import opened
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 Until = Callable[..., Any]
 TITLES = "[...document.querySelectorAll('.asset-title')].map((one) => one.textContent)"
@@ -108,7 +108,7 @@ def test_what_is_dropped_stands_where_it_was_let_go(live: Any, page: Any, until:
     assert page.evaluate("twinstage.catalogue().carried.on") is None and point[2] == pytest.approx(-1)
     assert page.locator(".asset-carry").inner_text().endswith("m on the ground")
     page.mouse.up()
-    until(page, "twinstage.selected === '/Cell/Pump'", 30)
+    until(page, "twinstage.selected === '/Cell/Pump'")
     world = page.evaluate("twinstage.worldOf('/Cell/Pump')")
     assert [world[3], world[7], world[11]] == pytest.approx(point, abs=1e-3)
     (edit,) = placed(live)
@@ -120,7 +120,7 @@ def test_what_is_dropped_stands_where_it_was_let_go(live: Any, page: Any, until:
     page.evaluate("twinstage.select(null)")
     page.locator("#canvas").focus()
     page.keyboard.press("Control+z")
-    until(page, "twinstage.worldOf('/Cell/Pump') === null", 30)
+    until(page, "twinstage.worldOf('/Cell/Pump') === null")
     assert placed(live) == []
 
 
@@ -149,7 +149,7 @@ def test_keys_place_it_in_the_middle_of_the_view(live: Any, page: Any, until: Un
     page.keyboard.press("Home")
     until(page, "twinstage.catalogue().chosen === 'starter/pallet.usda'")
     page.keyboard.press("p")
-    until(page, "twinstage.selected === '/Cell/Pallet'", 30)
+    until(page, "twinstage.selected === '/Cell/Pallet'")
     until(page, "/\\/Cell\\/Pallet/.test(document.querySelector('.asset-facts').innerText)")
     assert [edit["value"]["asset"] for edit in placed(live)] == ["starter/pallet.usda"]
     page.evaluate("twinstage.select(null)")

@@ -10,7 +10,7 @@ import pytest
 from hubs import HubServer
 from PIL import Image
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 STAGE = """#usda 1.0
 (

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 TWIN = "document.querySelector('twin-view')"
 
 
@@ -164,7 +164,7 @@ def test_a_page_that_is_not_named_shows_nothing_and_says_why(
     live = make_live("--allow-embed", "http://panel.example.com")
     pages.twin = live.url
     with opened(browser, f"{pages.origin}/") as (page, said):
-        why = until(page, "wrong[0]", 40)
+        why = until(page, "wrong[0]")
         assert f"twinstage serve --allow-embed {pages.origin}" in why
         assert page.locator("twin-view p").inner_text() == why
         assert any("does not answer in this frame" in text for text in said)
@@ -196,7 +196,7 @@ def test_signing_in_from_within_a_frame(
     pages.twin = live.url
     with opened(browser, f"{pages.origin}/") as (page, _):
         # By hand, in the frame: nothing of the twin is there before.
-        until(page, "asked.length > 0", 40)
+        until(page, "asked.length > 0")
         inside = frame_of(page)
         inside.fill("#embed-token", "twk_00000000_wrong")
         inside.press("#embed-token", "Enter")
@@ -212,7 +212,7 @@ def test_signing_in_from_within_a_frame(
         assert page.evaluate(f"[{TWIN}.tokenText, {TWIN}.asksToken]") == [None, False]
     with opened(browser, f"{pages.same_site}/") as (page, _):
         # Where the browser keeps the frame's cookie, once is enough.
-        until(page, "asked.length > 0", 40)
+        until(page, "asked.length > 0")
         frame_of(page).fill("#embed-token", token)
         frame_of(page).press("#embed-token", "Enter")
         until(page, f"{TWIN}.ready", 60)
@@ -225,5 +225,7 @@ def test_signing_in_from_within_a_frame(
         until(page, f"{TWIN}.ready", 60)
         assert "twk_" not in page.inner_html("html") and all("twk_" not in frame.url for frame in page.frames)
     log = (live.folder / "serve.log").read_text()
-    secret = token.split("_", 2)[2]  # which may have underscores of its own: what follows the last may be one letter
+    secret = token.split("_", 2)[
+        2
+    ]  # which may have underscores of its own: what follows the last may be one letter
     assert len(secret) == 43 and secret not in log

@@ -10,7 +10,7 @@ from twins import opened
 import twinstage
 from twinstage.live.producer import Twin
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 STAGE = """#usda 1.0
 (
     metersPerUnit = 1

@@ -12,7 +12,7 @@ from hubs import HubServer
 from PIL import Image
 from twins import opened
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 # The core stands in the back half of the box, so that it is seen only where the front half is cut away.
 STAGE = """#usda 1.0

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +135,7 @@ def test_tags_say_how_far_their_values_can_be_trusted(
     assert (bad["border"], bad["line"], bad["title"]) == ("dashed", "line-through", "tank.level, bad")
     assert _label(page, "belt.speed")["border"] == "dashed"
     # Nobody speaks of the current for two seconds, and so it is stale.
-    until(page, f"{grade.format('motor.current')} === 'stale'", 10)
+    until(page, f"{grade.format('motor.current')} === 'stale'")
     stale = _label(page, "motor.current")
     assert stale["border"] == "dashed" and stale["line"] == "none"
     assert len({good["edge"], bad["edge"], stale["edge"]}) == 3
@@ -175,7 +175,7 @@ def test_an_arrow_points_where_the_thing_goes(live: Any, page: Any, until: Calla
 
     ahead, behind = ahead_and_behind(1)
     assert ahead > 5 and behind == 0
-    until(page, "twinstage.layers.arrows === 0", 5)
+    until(page, "twinstage.layers.arrows === 0")
     live.say(agv1_x=0.0)
     page.wait_for_timeout(1000)
     ahead, behind = ahead_and_behind(-1)
@@ -250,7 +250,7 @@ def test_a_moving_thing_leaves_a_trail_and_has_an_arrow(
     assert max(changed) > 25, changed
     until(page, "twinstage.layers.arrows === 0", 10)  # it stands
     _set(page, "trails", "Length of trails in seconds", "1")
-    until(page, "twinstage.layers.trailPieces === 0", 10)
+    until(page, "twinstage.layers.trailPieces === 0")
 
 
 def test_a_heat_map_lies_on_the_floor(live: Any, page: Any, until: Callable[..., Any]) -> None:
@@ -289,7 +289,7 @@ def test_what_is_shown_is_kept_for_the_next_visit(live: Any, page: Any, until: C
     _set(page, "tags", "Which signals", "belt.speed")
     page.wait_for_timeout(500)
     page.reload()
-    until(page, "!!(window.twinstage && twinstage.ready)", 40)
+    until(page, "!!(window.twinstage && twinstage.ready)")
     until(page, "twinstage.layers.labels.map((one) => one.id).join() === 'tags /Cell/Belt belt.speed'")
     _open(page)
     _set(page, "tags", "Below which prim", "")

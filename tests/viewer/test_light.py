@@ -14,7 +14,7 @@ from PIL import Image
 from twinstage.render.color import roll_off
 from twinstage.scene.color import srgb_from_linear
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 GLOWS = (0.05, 0.4, 0.9, 2.0)
 """Radiances of four squares that only glow; `soft` bends those above 0.8."""

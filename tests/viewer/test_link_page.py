@@ -14,7 +14,7 @@ from twins import findings, opened
 
 from twinstage.sync.messages import Away
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 STAGE = """#usda 1.0
 (
@@ -78,7 +78,7 @@ def test_a_page_that_comes_up_over_a_bad_network_says_at_each_step_what_it_waits
     assert "Loading the scene" in card("loading")
     assert page.evaluate("twinstage.worldOf('/Hall/Box')") is None
     gate.scene = "pass"
-    until(page, "twinstage.ready && document.querySelector('#card').hidden", 30)
+    until(page, "twinstage.ready && document.querySelector('#card').hidden")
     assert page.evaluate("twinstage.worldOf('/Hall/Box')") is not None
     assert not [one for found in seen.values() for one in found]
 
@@ -87,32 +87,49 @@ def test_latency_round_trip_and_rate_are_those_of_the_network(
     hall: HubServer, gate: Gate, page: Any, until: Callable[..., Any]
 ) -> None:
     gate.ws = gate.scene = "pass"
-    until(page, "twinstage.ready", 40)
+    until(page, "twinstage.ready")
 
-    def moving(seconds: float) -> dict[str, float]:
-        node = hall.snapshot.prims.index_of["/Hall/Box"]
-        for k in range(round(10 * seconds)):
-            hall.move([node], np.array([[0.01 * k, 0, 0]]))
-            time.sleep(0.1)
-        told: dict[str, float] = page.evaluate("twinstage.stats")
-        return told
+    node = hall.snapshot.prims.index_of["/Hall/Box"]
+    row = "[...document.querySelectorAll('#link-panel dt')].find(e => e.textContent === '{}')?.nextElementSibling.innerText"
+    rows = ", ".join(f"'{name}': {row.format(name)}" for name in ("Latency", "Round trip", "Ticks"))
 
-    near = moving(2.5)
-    assert 0 < near["rtt"] < 300 and 0 <= near["latency"] < 600
-    assert 4 < near["ticksPerSecond"] < 16  # ten are made a second
+    def moving(holds: Callable[[dict[str, Any], float], bool]) -> dict[str, Any]:
+        """Some ten moves a second until what the page tells of the link holds, given the rate at which moves were made."""
+        made: list[float] = []
+        deadline = time.monotonic() + 60
+        while True:
+            for _ in range(5):
+                hall.move([node], np.array([[0.01 * len(made), 0, 0]]))
+                made.append(time.monotonic())
+                time.sleep(0.1)
+            told: dict[str, Any] = page.evaluate(f"({{...twinstage.stats, {rows}}})")
+            newest = made[-25:]
+            if len(newest) == 25 and holds(told, 24 / (newest[-1] - newest[0])):
+                return told
+            assert time.monotonic() < deadline, told
+
+    # Whole milliseconds: a round trip within this machine may take none.
+    near = moving(
+        lambda told, rate: (
+            0 <= told["rtt"] < 300
+            and 0 <= told["latency"] < 600
+            and 0.4 * rate < told["ticksPerSecond"] < 1.6 * rate
+        )
+    )
     page.evaluate("twinstage.run('link.show')")
     gate.late = 0.25
     try:
-        until(page, f"twinstage.stats.rtt > {near['rtt']} + 200 || twinstage.verify()", 30)
-        far = moving(4)
-        row = "[...document.querySelectorAll('#link-panel dt')].find(e => e.textContent === '{}').nextElementSibling.innerText"
-        texts = {name: page.evaluate(row.format(name)) for name in ("Latency", "Round trip", "Ticks")}
+        until(page, f"twinstage.stats.rtt > {near['rtt']} + 200 || twinstage.verify()", 60)
+        # Half of what is late one way alone is taken for an offset between the clocks, until that is measured anew.
+        texts = moving(
+            lambda told, _: (
+                told["latency"] > near["latency"] + 90
+                and int(told["Round trip"].removesuffix(" ms")) > near["rtt"] + 200
+                and abs(int(told["Latency"].removesuffix(" ms")) - told["latency"]) < 120
+            )
+        )
     finally:
         gate.late = 0.0
-    # Half of what is late one way alone is taken for an offset between the clocks, until that is measured anew.
-    assert far["latency"] > near["latency"] + 90
-    assert int(texts["Round trip"].removesuffix(" ms")) > near["rtt"] + 200
-    assert int(texts["Latency"].removesuffix(" ms")) == pytest.approx(far["latency"], abs=120)
     assert texts["Ticks"].endswith(" /s")
     page.keyboard.press("Escape")
 
@@ -121,7 +138,7 @@ def test_a_twin_that_is_away_is_told_above_the_last_state_until_it_is_back(
     hall: HubServer, gate: Gate, page: Any, until: Callable[..., Any], axe: str
 ) -> None:
     gate.ws = gate.scene = "pass"
-    until(page, "twinstage.ready", 40)
+    until(page, "twinstage.ready")
     since = str(time.time_ns() - 65_000_000_000)
     hall.do(lambda: hall.hub.twin_is(Away(since)))
     until(page, "!document.querySelector('#banner').hidden")
@@ -137,7 +154,7 @@ def test_a_twin_that_is_away_is_told_above_the_last_state_until_it_is_back(
 
 def test_what_is_cut_from_a_long_list_is_said(gate: Gate, page: Any, until: Callable[..., Any]) -> None:
     gate.ws = gate.scene = "pass"
-    until(page, "twinstage.ready", 40)
+    until(page, "twinstage.ready")
     page.evaluate("twinstage.run('table.read')")
     until(page, "document.querySelectorAll('.scene-table tbody tr').length === 400")
     assert page.inner_text(".scene-table caption") == "hall.usda, the first 400 of 451"
@@ -149,7 +166,7 @@ def test_what_is_cut_from_a_long_list_is_said(gate: Gate, page: Any, until: Call
     for _ in range(10):
         page.evaluate("for (let k = 0; k < 40; k++) twinstage.verify()")
         page.wait_for_timeout(60)
-    until(page, "twinstage.messages.lines.length > 300", 5)
+    until(page, "twinstage.messages.lines.length > 300")
     said = "document.querySelector('#panel-wire .count').textContent"
     until(page, f"/^(3..|4..|500), the newest 300 shown$/.test({said})")
     assert page.locator("#wire-lines tbody tr").count() == 300

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from twins import findings
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 TEXTS = ("text", "dim", "faint", "accent", "good", "warn", "bad", "stale")
 SURFACES = ("bg", "panel", "raised")
 SOFT = (

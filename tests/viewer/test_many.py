@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hubs import HubServer, parts
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 COST = "twinstage.drawing.cost"
 LARGE = 60_000

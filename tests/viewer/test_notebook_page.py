@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 pytest.importorskip("anywidget")
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 PAGE = """<!doctype html><link rel="icon" href="data:,"><div id="cell" style="width: 640px"></div>
 <script type="module">
@@ -164,7 +164,7 @@ def test_selection_camera_and_time_are_values_of_the_program(shown: Any, twin: A
     assert view.time is None  # nothing tells the time here
     # The kernel ends: the view says so.
     twin.close()
-    until(page, front, lambda: "The kernel of this view has ended" in page.inner_text(".twinstage-note"), 30)
+    until(page, front, lambda: "The kernel of this view has ended" in page.inner_text(".twinstage-note"))
 
 
 def test_a_view_whose_kernel_does_not_answer_says_so(shown: Any) -> None:

@@ -16,7 +16,7 @@ from twinstage.live.producer import Twin
 from twinstage.scene.columns import EntityColumns, TickColumns, VisibilityColumns, empty_pose, frozen
 from twinstage.sync.overlay.controls import Use
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 STAGE = """#usda 1.0
 (
@@ -62,7 +62,7 @@ def page(browser: Any, twin: Twin, until: Callable[..., Any]) -> Iterator[Any]:
     opened.on("pageerror", lambda error: problems.append(str(error)))
     opened.on("console", lambda told: problems.append(told.text) if told.type == "error" else None)
     opened.goto(twin.url)
-    until(opened, "!!(window.twinstage && twinstage.ready && twinstage.overlays.version >= 0)", 40)
+    until(opened, "!!(window.twinstage && twinstage.ready && twinstage.overlays.version >= 0)")
     opened.click("#tab-tree")
     yield opened
     made.close()

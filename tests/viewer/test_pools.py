@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hubs import HubServer
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 RELOADS = 20
 STAGE = """#usda 1.0

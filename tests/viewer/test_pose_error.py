@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hubs import HubServer
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 MOST_M, MOST_DEGREES = 1e-3, 0.1
 # Two ends of a site, and its middle [m, Z up].

@@ -167,7 +167,7 @@ def test_the_3d_view_looks_from_where_a_record_was_made(
         until(page, "twinstage.datasets.browser.frame.camera?.name === 'side'")
         assert "frame=0" in page.locator(".datasets-page").get_attribute("href")
         page.click("button:text-is('Look from here')")
-        until(page, "Math.abs(twinstage.datasets.seen().world[12] - 3.5) < 1e-6", 40)
+        until(page, "Math.abs(twinstage.datasets.seen().world[12] - 3.5) < 1e-6")
         record = json.loads((sets / "room/records/000000.json").read_text())["cameras"][1]
         seen = page.evaluate("twinstage.datasets.seen()")
         pose = np.array(record["world_from_camera"]) @ np.diag([1, -1, -1, 1])

@@ -15,7 +15,7 @@ from twinstage.sync.recording.archive import Archive
 from twinstage.sync.recording.page import page_of
 from twinstage.sync.recording.tape import Tape
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 TICKS, HZ = 80, 20
 
 

@@ -18,7 +18,7 @@ from twinstage.scene.read import read_snapshot
 from twinstage.scene.stage import open_stage
 from twinstage.sync.hub import Hub, SignalMeta
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 # The vehicle carries a camera of 36 x 24 mm and 30 mm; a cube 10 m before it is of 1 m.
 STAGE = """#usda 1.0

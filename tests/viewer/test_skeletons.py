@@ -15,7 +15,7 @@ from twinstage.scene.stage import open_stage
 from twinstage.scene.writer import ColumnWriter
 from twinstage.sync.hub import Hub
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 # A strip of 4 m by 0.8 m in the wall plane, bent at 2 m; Y-up, centimetres, ten kilometres away.
 STAGE = """#usda 1.0

@@ -11,7 +11,7 @@ import pytest
 from tests.sync.conftest import Nats
 from tests.viewer.twins import LiveServer, free_port
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 
 @pytest.fixture

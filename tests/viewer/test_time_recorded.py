@@ -24,7 +24,7 @@ from twinstage.sync.hub import Hub
 from twinstage.sync.recording.tape import Tape
 from twinstage.sync.scene_json import scene_bytes
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 HZ, TICKS = 20, 200
 """Ten seconds in which the vehicle goes 0.1 m a tick."""
 

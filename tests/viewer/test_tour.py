@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 MOST_STEPS = 2
 TAG = ".label[data-look='alarm'][data-path='/Cell/Belt/Motor']"
@@ -39,7 +39,7 @@ def at_rest(live: Any, page: Any, until: Callable[..., Any]) -> Iterator[None]:
     page.evaluate("twinstage.select(null); document.activeElement.blur()")
     if page.locator("#panel-charts, #panel-alarms").locator("visible=true").count():
         page.click(".dock.bottom .dock-close")
-    until(page, "twinstage.ready && twinstage.alarms.active === 0", 40)
+    until(page, "twinstage.ready && twinstage.alarms.active === 0")
     yield
     live.rest()
 

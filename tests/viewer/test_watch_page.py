@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from twins import findings
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 SMALL = {"width": 700, "height": 420}
 
 
@@ -26,7 +26,7 @@ def watched(
 ) -> Iterator[tuple[Any, Any]]:
     live = make_live("--watch")
     page = open_page(live.url, viewport=SMALL, forgive=("404",))
-    until(page, "twinstage.watch().on", 40)
+    until(page, "twinstage.watch().on")
     until_watching(live, page)
     yield live, page
 
@@ -81,7 +81,7 @@ def test_what_is_saved_is_seen_and_all_else_stays(
 
     painted = text.replace("[(0.9, 0.4, 0.1)]", "[(0.05, 0.1, 0.9)]")
     save(stage, painted.replace("double height = 2", "double height = 2.5"))
-    until(page, f"twinstage.ready && twinstage.drawing.revision > {before}", 30)
+    until(page, f"twinstage.ready && twinstage.drawing.revision > {before}")
     until(page, "twinstage.watch().saved.startsWith('1 shape, 1 material')")
     sees(page, "/Cell/Belt/Frame", lambda red, _, blue: blue > red + 30)
     assert page.evaluate("twinstage.selected") == "/Cell/Tank/Wall"
@@ -103,7 +103,7 @@ def test_a_broken_save_is_told_until_the_next_good_one(
     text = stage.read_text()
     before = page.evaluate("twinstage.drawing.revision")
     save(stage, text[:900])
-    until(page, "!document.querySelector('.watch-bar').hidden", 30)
+    until(page, "!document.querySelector('.watch-bar').hidden")
     said = page.inner_text(".watch-bar")
     assert "Save not shown" in said
     assert "cell.usda, line" in said
@@ -118,10 +118,10 @@ def test_a_broken_save_is_told_until_the_next_good_one(
     page.click(".watch-close")
     assert page.evaluate("document.querySelector('.watch-bar').hidden")
     save(stage, text.replace("{", "{ (", 1))  # another complaint comes up again
-    until(page, "!document.querySelector('.watch-bar').hidden", 30)
+    until(page, "!document.querySelector('.watch-bar').hidden")
     save(stage, text)
-    until(page, "document.querySelector('.watch-bar').hidden", 30)
-    until(late, "document.querySelector('.watch-bar').hidden", 30)
+    until(page, "document.querySelector('.watch-bar').hidden")
+    until(late, "document.querySelector('.watch-bar').hidden")
     lines = page.evaluate("twinstage.log.lines.map((line) => line.text)")
     assert any(line.startswith("A save is not shown: cell.usda, line") for line in lines)
     assert any(line.startswith("Saved: cell.usda") for line in lines)

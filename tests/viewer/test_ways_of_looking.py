@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hubs import HubServer
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 # In centimetres with Y up, so that units and axes of the stage are others than those of the page.
 STAGE = """#usda 1.0

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hubs import parts
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 
 def _shown(page: Any) -> list[str]:
@@ -83,7 +83,7 @@ def test_an_edge_is_dragged_and_pushed_and_the_layout_is_kept(
     assert page.locator("#dock-left").bounding_box()["width"] == pytest.approx(304, abs=1)
     page.click("#tab-properties")
     page.reload()
-    until(page, "!!(window.twinstage && twinstage.ready)", 40)
+    until(page, "!!(window.twinstage && twinstage.ready)")
     assert page.locator("#dock-left").bounding_box()["width"] == pytest.approx(304, abs=1)
     assert "panel-properties" not in _shown(page)
 
@@ -122,7 +122,7 @@ def test_a_panel_is_moved_to_another_side_and_stays_there(
     until(page, "document.querySelector('#dock-left #tab-values') !== null")
     assert page.locator("#dock-left #panel-values").is_visible()
     page.reload()
-    until(page, "!!(window.twinstage && twinstage.ready)", 40)
+    until(page, "!!(window.twinstage && twinstage.ready)")
     assert page.locator("#dock-left #panel-values").is_visible()
     page.evaluate("twinstage.run('panel.values')")  # closes it where it is
     assert page.locator("#panel-values").is_hidden()

@@ -1,5 +1,6 @@
 """One child for many files: it survives what they do, and the kernel's wall holds in it."""
 
+import gc
 import os
 import signal
 import sys
@@ -106,6 +107,31 @@ def test_a_dead_child_is_replaced(examiner: Examiner) -> None:
     os.kill(child.pid, signal.SIGKILL)
     child.wait()
     assert ask(examiner, "number").outcome == "ok"
+
+
+@pytest.mark.filterwarnings("error::ResourceWarning", "error::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("ended", [False, True], ids=["that runs", "that ended by itself"])
+def test_a_child_that_nobody_holds_any_more_is_ended(tmp_path: Path, ended: bool) -> None:
+    """As where a server is dropped with all that it holds, in a circle: no process and no zombie is left."""
+    made = Examiner()
+    request = {
+        "path": str(tmp_path / "none.usda"),
+        "roots": [],
+        "depth": "open",
+        "load": "all",
+        "population": None,
+    }
+    assert made.examine(SCENE_TASK, request, LIMITS).outcome == "refused"
+    assert made._child is not None
+    child = made._child.pid
+    if ended:
+        os.kill(child, signal.SIGKILL)
+    holder: dict[str, object] = {"examiner": made}
+    holder["itself"] = holder
+    del made, holder
+    gc.collect()
+    with pytest.raises(ProcessLookupError):
+        os.kill(child, 0)
 
 
 def test_it_opens_stages(examiner: Examiner, tmp_path: Path) -> None:
