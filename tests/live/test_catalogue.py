@@ -108,7 +108,7 @@ def test_a_file_that_changes_is_read_again(app: Any, folder: Path, monkeypatch: 
     before = body(app, f"{URL}/asset?asset=shop/mid.usda")
     (folder / "shop" / "mid.usda").write_text(cube(250))
     (folder / "shop" / "new.usda").write_text(cube(50))
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while "shop/new.usda" not in names(body(app, f"{URL}?query=library:shop")):
         assert time.monotonic() < deadline
         time.sleep(0.2)
@@ -124,7 +124,7 @@ def test_slow_libraries_hold_up_nobody(folder: Path, tmp_path: Path, monkeypatch
     desk._entries._make = lambda: (go.wait(20), read())[1]
     begun = time.monotonic()
     first = desk.search(CatalogueAsk())
-    assert time.monotonic() - begun < 2 and first.total == 0 and first.reading is not None
+    assert time.monotonic() - begun < 15 and first.total == 0 and first.reading is not None
     with pytest.raises(Refused, match="still being read"):
         asyncio.run(desk.describe(CatalogueAssetAsk(asset="shop/big.usda")))
     go.set()

@@ -105,7 +105,7 @@ async def served(cell: Cell) -> AsyncIterator[tuple[str, network.Proxy]]:
 
 
 def run(work: Any) -> None:
-    asyncio.run(asyncio.wait_for(work, 40))
+    asyncio.run(asyncio.wait_for(work, 200))
 
 
 def test_alarms_are_told_once_each_and_a_gap_after_a_break_is_noticed(cell: Cell, node: str) -> None:

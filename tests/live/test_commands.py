@@ -52,7 +52,7 @@ async def served(twin: LiveTwin, access: Access | None = None) -> AsyncIterator[
 
 async def until(client: Client, true: Callable[[], bool]) -> None:
     """Wait for a tick after which something is so."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not true():
             await asyncio.sleep(0.005)
 

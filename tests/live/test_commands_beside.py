@@ -82,7 +82,7 @@ def test_ticks_and_other_edits_go_on_meanwhile(twin: LiveTwin, slow: Slow) -> No
         begun = time.monotonic()
         ticked(twin)
         moved = await answer(twin, BEN, command("move", path=TABLE, position=[1, 2, 0]))
-        assert moved.ok and moved.version == 1 and time.monotonic() - begun < 5
+        assert moved.ok and moved.version == 1 and time.monotonic() - begun < 30
         assert twin.hub.revision == revision and twin.opened is before
         slow.go.set()
         done = await asked

@@ -63,7 +63,7 @@ async def joined(
 
 
 def run(work: Any) -> None:
-    asyncio.run(asyncio.wait_for(work, 60))
+    asyncio.run(asyncio.wait_for(work, 200))
 
 
 def test_values_alarms_prims_and_history_are_those_of_all(twins: list[LiveTwin], nats: Nats) -> None:

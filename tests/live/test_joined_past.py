@@ -78,7 +78,7 @@ async def joined(twins: dict[str, LiveTwin], nats: Nats) -> AsyncIterator[tuple[
 
 
 def run(work: Any) -> None:
-    asyncio.run(asyncio.wait_for(work, 60))
+    asyncio.run(asyncio.wait_for(work, 200))
 
 
 def held(document: dict[str, Any], data: bytes) -> Iterator[SceneModel]:

@@ -105,7 +105,7 @@ def test_the_joined_twins_of_three_lines_look_like_one_twin_of_the_plant(tmp_pat
             assert [twin.hub.edits() for twin in shards] == [1, 0, 1] and relay.in_step
 
     try:
-        asyncio.run(asyncio.wait_for(work(), 60))
+        asyncio.run(asyncio.wait_for(work(), 200))
     finally:
         for twin in twins:
             twin.let_go()

@@ -2,7 +2,7 @@
 
 import asyncio
 import io
-import time
+import threading
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -77,8 +77,10 @@ def test_the_same_command_twice_at_once_is_done_once_and_ticks_go_on(
     """An asset that takes long to look at holds nothing up."""
     twin, look = make(tmp_path), placing.let_in
 
+    go = threading.Event()
+
     def slow(*args: Any) -> Any:
-        time.sleep(0.5)
+        go.wait(60)
         return look(*args)
 
     monkeypatch.setattr(placing, "let_in", slow)
@@ -88,8 +90,11 @@ def test_the_same_command_twice_at_once_is_done_once_and_ticks_go_on(
             order = {"id": "once", "kind": "place", "asset": PUMP}
             ticks = twin.ordinal
             both = asyncio.gather(*(web.post("/api/v1/commands", json=order) for _ in range(2)))
-            await asyncio.sleep(0.4)
-            assert twin.ordinal > ticks + 10
+            async with asyncio.timeout(50):
+                while twin.ordinal <= ticks + 10:
+                    await asyncio.sleep(0.01)
+            assert not both.done()
+            go.set()
             answers = [sent.json() for sent in await both]
             assert [a["placed"] for a in answers] == [["/Hall/Pump"]] * 2
             assert twin.desk is not None and twin.desk.version == 1

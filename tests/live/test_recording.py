@@ -101,6 +101,14 @@ def steps_of(path: Path) -> int:
     return count
 
 
+def steps_so_far(path: Path) -> int:
+    """The same of a recording that is being written, of which nothing may be there yet."""
+    try:
+        return steps_of(path)
+    except UserError:
+        return 0
+
+
 def opened_while(
     path: Path, choices: PlayChoices, work: Callable[[str, Client, OpenedRecording], Any]
 ) -> Any:
@@ -117,7 +125,7 @@ def opened_while(
                 playing.cancel()
                 opened.archive.close()
 
-    return asyncio.run(asyncio.wait_for(main(), 60))
+    return asyncio.run(asyncio.wait_for(main(), 200))
 
 
 def asked(url: str, body: Any = None) -> Any:
@@ -212,7 +220,10 @@ def test_a_twin_records_itself(twin: Twin, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="recorded already"):
         twin.record(tmp_path / "other.twinrec")
     with Mover(twin):
-        time.sleep(0.8)
+        deadline = time.monotonic() + 60
+        while steps_so_far(out) <= 5:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
     twin.stop_recording()
     assert steps_of(out) > 5
     with pytest.raises(UserError, match="exists already"):
@@ -238,11 +249,8 @@ def test_what_was_written_survives_a_kill(stage: Path, tmp_path: Path) -> None:
     try:
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
-            try:
-                if steps_of(out) > 60:
-                    break
-            except UserError:
-                pass
+            if steps_so_far(out) > 60:
+                break
             time.sleep(0.1)
         child.send_signal(signal.SIGKILL)
     finally:
@@ -277,7 +285,7 @@ def test_readings_of_the_time_are_kept_as_parquet(tmp_path: Path) -> None:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
-    asyncio.run(asyncio.wait_for(main(), 30))
+    asyncio.run(asyncio.wait_for(main(), 200))
     assert twin.ingest is not None and twin.recorder is not None
     twin.ingest.close()
     twin.recorder.close()

@@ -80,7 +80,7 @@ def test_what_is_moved_through_a_relay_is_moved_in_the_twin(tmp_path: Path, nats
             assert here.local(TABLE)[0, 3] == 4.0
 
     try:
-        asyncio.run(asyncio.wait_for(work(), 60))
+        asyncio.run(asyncio.wait_for(work(), 200))
     finally:
         twin.let_go()
 
@@ -212,7 +212,7 @@ def test_commands_at_a_relay_of_two_twins_go_to_the_one_that_they_are_for(tmp_pa
             await relays.until(lambda: "/P/Two/Pump" not in ben.model.paths)
 
     try:
-        asyncio.run(asyncio.wait_for(work(), 60))
+        asyncio.run(asyncio.wait_for(work(), 200))
     finally:
         one.let_go()
         two.let_go()

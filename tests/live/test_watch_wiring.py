@@ -153,7 +153,7 @@ def test_a_twin_that_was_not_opened_from_files_cannot_watch(tmp_path: Path) -> N
             opened.serve(port=0, watch=-1.0)
 
 
-def _wait(holds: Callable[[], bool], seconds: float = 30.0) -> None:
+def _wait(holds: Callable[[], bool], seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline

@@ -20,7 +20,7 @@ from twinstage.sync.server import create_app
 from twinstage.sync.tiers import Tier
 
 
-async def until(condition: Callable[[], bool], timeout: float = 10.0) -> None:
+async def until(condition: Callable[[], bool], timeout: float = 60.0) -> None:
     """Looks often; the tests have no other waits."""
     async with asyncio.timeout(timeout):
         while not condition():

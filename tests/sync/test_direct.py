@@ -27,7 +27,7 @@ UPGRADE = (
 
 
 def run(work: Callable[[], Awaitable[None]]) -> None:
-    asyncio.run(asyncio.wait_for(work(), 8))
+    asyncio.run(asyncio.wait_for(work(), 200))
 
 
 def frame(body: bytes, first: int = 0x81, *, key: bytes | None = None) -> bytes:

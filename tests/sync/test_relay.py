@@ -36,7 +36,7 @@ def new_hub(make: ModuleType, epoch: str = "e1", **scene: object) -> Hub:
 
 
 def run(work: Callable[[], Awaitable[None]]) -> None:
-    asyncio.run(asyncio.wait_for(work(), 60))
+    asyncio.run(asyncio.wait_for(work(), 200))
 
 
 def digest_of(hub: Hub) -> str:
@@ -642,7 +642,7 @@ async def raw(url: str) -> AsyncIterator[Any]:
 async def answer(link: Any) -> dict[str, Any]:
     """The next answer to a command."""
     while True:
-        message = await asyncio.wait_for(link.recv(), 10)
+        message = await asyncio.wait_for(link.recv(), 60)
         if isinstance(message, str) and (found := json.loads(message))["type"] == "answer":
             return dict(found)
 

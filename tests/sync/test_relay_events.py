@@ -13,7 +13,7 @@ from twinstage.sync.relay.publisher import KEPT_TOLD
 
 
 def run(work: Callable[[], Awaitable[None]]) -> None:
-    asyncio.run(asyncio.wait_for(work(), 60))
+    asyncio.run(asyncio.wait_for(work(), 200))
 
 
 def new_hub(make: ModuleType, epoch: str = "e1") -> Hub:

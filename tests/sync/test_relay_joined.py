@@ -34,7 +34,7 @@ def single() -> ModuleType:
 
 
 def run(work: Callable[[], Awaitable[None]]) -> None:
-    asyncio.run(asyncio.wait_for(work(), 60))
+    asyncio.run(asyncio.wait_for(work(), 200))
 
 
 def holds(model: SceneModel, prefix: str, hub: Hub) -> bool:

@@ -70,7 +70,7 @@ def relay(nats: Any, subject: str) -> tuple[str, ...]:
 
 
 async def until_ready(url: str) -> None:
-    async with httpx.AsyncClient(base_url=url, trust_env=False) as http, asyncio.timeout(20):
+    async with httpx.AsyncClient(base_url=url, trust_env=False) as http, asyncio.timeout(60):
         while (await http.get("/readyz")).status_code != 200:
             await asyncio.sleep(0.05)
 

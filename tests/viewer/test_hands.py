@@ -2,6 +2,7 @@
 
 import io
 import math
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -78,17 +79,17 @@ def home(page: Any) -> None:
 
 def rested(page: Any) -> dict[str, Any]:
     """The view, once nothing of a drag is left in it."""
-    before = page.evaluate(VIEW)
-    for _ in range(60):
-        page.wait_for_timeout(90)
-        now = page.evaluate(VIEW)
-        if np.allclose(
-            [*before["position"], *before["target"]], [*now["position"], *now["target"]], atol=1e-5
-        ):
-            break
-        before = now
-    found: dict[str, Any] = now
-    return found
+    seen: list[tuple[int, list[float]]] = []
+    deadline = time.monotonic() + 60
+    while True:
+        found: dict[str, Any] = page.evaluate(VIEW)
+        frames = page.evaluate("twinstage.stats.frames")
+        seen.append((frames, [*found["position"], *found["target"]]))
+        # Of a slow picture the view stays for a while, too: no frame comes any more.
+        if len(seen) > 3 and all(one == seen[-1] for one in seen[-4:]):
+            return found
+        assert time.monotonic() < deadline, "the view does not come to rest"
+        page.wait_for_timeout(60)
 
 
 def away(view: dict[str, Any]) -> float:

@@ -2,6 +2,7 @@
 
 import io
 import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -58,12 +59,10 @@ def color_at(page: Any, path: str) -> tuple[int, int, int]:
 
 def sees(page: Any, path: str, right: Callable[[int, int, int], bool]) -> None:
     """The prim has such a colour, as soon as it is drawn."""
-    for _ in range(30):
-        color = color_at(page, path)
-        if right(*color):
-            return
+    deadline = time.monotonic() + 60
+    while not right(*(color := color_at(page, path))):
+        assert time.monotonic() < deadline, color
         page.wait_for_timeout(100)
-    raise AssertionError(color)
 
 
 def test_what_is_saved_is_seen_and_all_else_stays(

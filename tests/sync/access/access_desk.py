@@ -85,7 +85,7 @@ def serve(make: ModuleType) -> Serve:
     return serving
 
 
-def run(work: Callable[[], Any], seconds: float = 30) -> None:
+def run(work: Callable[[], Any], seconds: float = 200) -> None:
     asyncio.run(asyncio.wait_for(work(), seconds))
 
 

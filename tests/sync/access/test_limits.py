@@ -41,7 +41,7 @@ async def dialling() -> AsyncIterator[Dial]:
 
 async def hears(reader: asyncio.StreamReader) -> bytes:
     """Everything until the server hangs up."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         try:
             return await reader.read()
         except ConnectionResetError:

@@ -146,7 +146,7 @@ async def opened(kind: str, url: str, node: str, *, patience_s: float | None = N
         peer = NodePeer(kind, child)
         told: dict[str, Any] = {}
         try:
-            async with asyncio.timeout(15):
+            async with asyncio.timeout(60):
                 while not (told := await peer.counts()).get("ticks"):
                     assert not told["ended"], told
                     await asyncio.sleep(0.02)
@@ -159,7 +159,7 @@ async def opened(kind: str, url: str, node: str, *, patience_s: float | None = N
         await child.communicate()
 
 
-async def settled(peer: Peer, timeout: float = 20.0) -> dict[str, Any]:
+async def settled(peer: Peer, timeout: float = 60.0) -> dict[str, Any]:
     """The first digest that it can compare with the server: equal, or the test fails."""
     async with asyncio.timeout(timeout):
         while True:
@@ -172,7 +172,7 @@ async def settled(peer: Peer, timeout: float = 20.0) -> dict[str, Any]:
             return told
 
 
-async def until(condition: Callable[[], Awaitable[bool]], what: str = "", timeout: float = 15.0) -> None:
+async def until(condition: Callable[[], Awaitable[bool]], what: str = "", timeout: float = 60.0) -> None:
     """Waits for it; `what` is said where it does not come."""
     try:
         async with asyncio.timeout(timeout):
