@@ -4,11 +4,15 @@ import re
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 from pxr import Usd, UsdGeom
+
+Run = Callable[..., Any]
 
 CONTRACT = {
     "contract": 1,
@@ -37,7 +41,7 @@ def _run(*arguments: object, timeout: float = 60) -> subprocess.CompletedProcess
     return subprocess.run(command, capture_output=True, text=True, timeout=timeout)
 
 
-def _one_sentence(done: subprocess.CompletedProcess[str], *parts: str) -> None:
+def _one_sentence(done: Any, *parts: str) -> None:
     text = done.stderr.strip()
     assert done.returncode == 2, done.stderr
     assert "Traceback" not in text
@@ -62,14 +66,15 @@ def cell(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def _serve(cell: Path, *more: object) -> subprocess.CompletedProcess[str]:
-    return _run(
-        "serve", cell / "hall.usda", "--bindings", cell / "bindings.yaml", "--port", 0, "--duration", 1, *more
+def _serving(cell: Path, *more: object) -> tuple[object, ...]:
+    return (
+        *("serve", cell / "hall.usda", "--bindings", cell / "bindings.yaml"),
+        *("--port", 0, "--duration", 1, *more),
     )
 
 
 def test_a_twin_that_holds_together_is_served(cell: Path) -> None:
-    done = _serve(cell)
+    done = _run(*_serving(cell))
     assert done.returncode == 0, done.stderr
     assert re.search(r"serving hall\.usda \(2 prims\) at http://127\.0\.0\.1:\d+", done.stdout)
 
@@ -78,39 +83,39 @@ def test_missing_stage(tmp_path: Path) -> None:
     _one_sentence(_run("serve", tmp_path / "nowhere.usda"), "nowhere.usda")
 
 
-def test_a_link_that_leads_nowhere(tmp_path: Path) -> None:
+def test_a_link_that_leads_nowhere(run: Run, tmp_path: Path) -> None:
     (tmp_path / "cell.usda").symlink_to("gone.usda")
     _one_sentence(
-        _run("assets", "check", tmp_path / "cell.usda"), "is a link to gone.usda, which does not exist"
+        run("assets", "check", tmp_path / "cell.usda"), "is a link to gone.usda, which does not exist"
     )
 
 
-def test_truncated_crate(cell: Path, tmp_path: Path) -> None:
+def test_truncated_crate(run: Run, cell: Path, tmp_path: Path) -> None:
     whole = tmp_path / "whole.usdc"
     Usd.Stage.Open(str(cell / "hall.usda")).Export(str(whole))
     cut = tmp_path / "cut.usdc"
     cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
-    _one_sentence(_run("serve", cut, "--port", 0), "cut.usdc")
+    _one_sentence(run("serve", cut, "--port", 0), "cut.usdc")
 
 
-def test_unknown_prim_in_a_binding(cell: Path) -> None:
+def test_unknown_prim_in_a_binding(run: Run, cell: Path) -> None:
     text = (cell / "bindings.yaml").read_text().replace("/Hall/Door", "/Hall/Dor")
     (cell / "bindings.yaml").write_text(text)
-    _one_sentence(_serve(cell), "/Hall/Dor", "/Hall/Door")
+    _one_sentence(run(*_serving(cell)), "/Hall/Dor", "/Hall/Door")
 
 
-def test_unknown_signal_in_a_binding(cell: Path) -> None:
+def test_unknown_signal_in_a_binding(run: Run, cell: Path) -> None:
     (cell / "bindings.yaml").write_text((cell / "bindings.yaml").read_text().replace("x: door", "x: doors"))
-    _one_sentence(_serve(cell), "doors", "'door'")
+    _one_sentence(run(*_serving(cell)), "doors", "'door'")
 
 
-def test_unit_of_the_wrong_dimension(cell: Path) -> None:
+def test_unit_of_the_wrong_dimension(run: Run, cell: Path) -> None:
     (cell / "bindings.yaml").write_text((cell / "bindings.yaml").read_text().replace("x: door", "x: motor"))
-    _one_sentence(_serve(cell), "motor", "/Hall/Door")
+    _one_sentence(run(*_serving(cell)), "motor", "/Hall/Door")
 
 
 def test_malformed_line_is_quarantined_and_the_rest_applied(cell: Path) -> None:
-    done = _serve(cell, "--quarantine", cell / "refused.jsonl")
+    done = _run(*_serving(cell, "--quarantine", cell / "refused.jsonl"))
     assert done.returncode == 0, done.stderr
     records = (cell / "refused.jsonl").read_text().splitlines()
     assert len(records) == 1
@@ -124,30 +129,30 @@ def test_port_in_use(cell: Path) -> None:
     _one_sentence(done, str(port), "in use")
 
 
-def test_output_folder_not_empty(tmp_path: Path, root: Path) -> None:
+def test_output_folder_not_empty(run: Run, tmp_path: Path, root: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "holiday.txt").write_text("mine")
     recipe = root / "assets" / "library" / "workcell" / "recipe.yaml"
-    done = _run("synth", "generate", recipe, "--out", tmp_path / "out", "--frames", 1)
+    done = run("synth", "generate", recipe, "--out", tmp_path / "out", "--frames", 1)
     _one_sentence(done, "not empty")
     assert (tmp_path / "out" / "holiday.txt").read_text() == "mine"
 
 
-def test_contract_without_bindings(cell: Path) -> None:
-    _one_sentence(_run("serve", cell / "hall.usda", "--contract", cell / "contract.yaml"), "--bindings")
+def test_contract_without_bindings(run: Run, cell: Path) -> None:
+    _one_sentence(run("serve", cell / "hall.usda", "--contract", cell / "contract.yaml"), "--bindings")
 
 
-def test_unknown_camera(cell: Path, tmp_path: Path) -> None:
+def test_unknown_camera(run: Run, cell: Path, tmp_path: Path) -> None:
     bare = tmp_path / "bare.usda"
     bare.write_text('#usda 1.0\ndef Xform "A" {\n}\n')
-    _one_sentence(_run("render", bare, "--out", tmp_path / "x.png"), "bare.usda draws nothing")
+    _one_sentence(run("render", bare, "--out", tmp_path / "x.png"), "bare.usda draws nothing")
     for choice, words in (("/A", "not of the form"), ("/A{size}=big", "/A has no variant set 'size'")):
-        done = _run("render", bare, "--variant", choice, "--out", tmp_path / "x.png")
+        done = run("render", bare, "--variant", choice, "--out", tmp_path / "x.png")
         _one_sentence(done, words)
 
 
-def test_unknown_flag_is_exit_2() -> None:
-    done = _run("serve", "x.usda", "--no-such-flag")
+def test_unknown_flag_is_exit_2(run: Run) -> None:
+    done = run("serve", "x.usda", "--no-such-flag")
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
 
@@ -162,32 +167,32 @@ def test_unknown_flag_is_exit_2() -> None:
         (["--time", "nan"], "--time is nan"),
     ],
 )
-def test_render_flags_out_of_range(root: Path, flags: list[str], text: str) -> None:
+def test_render_flags_out_of_range(run: Run, root: Path, flags: list[str], text: str) -> None:
     cell = root / "assets" / "library" / "workcell" / "workcell.usda"
-    _one_sentence(_run("render", cell, *flags), text)
+    _one_sentence(run("render", cell, *flags), text)
 
 
-def test_telemetry_file_missing(cell: Path) -> None:
+def test_telemetry_file_missing(run: Run, cell: Path) -> None:
     (cell / "plc.jsonl").unlink()
-    done = _serve(cell)
+    done = run(*_serving(cell))
     _one_sentence(done, "plc.jsonl")
     assert "serving" not in done.stdout
-    checked = _run("doctor", cell / "hall.usda", "--bindings", cell / "bindings.yaml", "--json")
+    checked = run("doctor", cell / "hall.usda", "--bindings", cell / "bindings.yaml", "--json")
     assert checked.returncode == 1
     assert "plc.jsonl" in checked.stdout
 
 
-def test_doctor_with_bindings_but_no_stage(cell: Path) -> None:
-    _one_sentence(_run("doctor", "--bindings", cell / "bindings.yaml"), "name it first")
+def test_doctor_with_bindings_but_no_stage(run: Run, cell: Path) -> None:
+    _one_sentence(run("doctor", "--bindings", cell / "bindings.yaml"), "name it first")
 
 
-def test_demo_into_a_foreign_folder(tmp_path: Path) -> None:
+def test_demo_into_a_foreign_folder(run: Run, tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
-    done = _run("demo", "--port", 0, "--out", tmp_path)
+    done = run("demo", "--port", 0, "--out", tmp_path)
     _one_sentence(done, "not empty")
     assert "serving" not in done.stdout
 
 
-def test_demo_over_a_damaged_dataset(tmp_path: Path) -> None:
+def test_demo_over_a_damaged_dataset(run: Run, tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text("[]")
-    _one_sentence(_run("demo", "--port", 0, "--out", tmp_path), "manifest.json is damaged")
+    _one_sentence(run("demo", "--port", 0, "--out", tmp_path), "manifest.json is damaged")

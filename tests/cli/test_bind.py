@@ -3,34 +3,12 @@
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from twinstage.cli import app
 from twinstage.scene.bindings import load_bindings
-
-
-@dataclass
-class Done:
-    """What a command left."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-@pytest.fixture
-def run(capfd: pytest.CaptureFixture[str]) -> Callable[..., Done]:
-    """The command line in this process: a start of Python costs more than what is tested here."""
-
-    def call(*arguments: object) -> Done:
-        code = app.run([str(argument) for argument in arguments])
-        out, err = capfd.readouterr()
-        return Done(code, out, err)
-
-    return call
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +18,7 @@ def cell(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_suggest_then_check(cell: Path, run: Callable[..., Done]) -> None:
+def test_suggest_then_check(cell: Path, run: Callable[..., Any]) -> None:
     out = cell / "suggested.yaml"
     done = run("bind", "suggest", cell / "workcell.usda", "--contract", cell / "contract.yaml", "--out", out)
     assert (done.returncode, done.stderr) == (0, "")
@@ -54,7 +32,7 @@ def test_suggest_then_check(cell: Path, run: Callable[..., Done]) -> None:
     assert [f for f in answer["findings"] if f["severity"] == "error"] == [], "what is suggested holds"
 
 
-def test_export_import_and_a_stage_that_carries_its_wiring(cell: Path, run: Callable[..., Done]) -> None:
+def test_export_import_and_a_stage_that_carries_its_wiring(cell: Path, run: Callable[..., Any]) -> None:
     wired = cell / "wired.usda"
     done = run("bind", "export", cell / "bindings.yaml", cell / "workcell.usda", "--out", wired)
     assert (done.returncode, done.stderr) == (0, "")
@@ -67,7 +45,7 @@ def test_export_import_and_a_stage_that_carries_its_wiring(cell: Path, run: Call
     assert "29 prims bound to 44 signals" in details["bindings"]
 
 
-def test_doctor_lists_all(cell: Path, run: Callable[..., Done]) -> None:
+def test_doctor_lists_all(cell: Path, run: Callable[..., Any]) -> None:
     text = (
         (cell / "bindings.yaml").read_text().replace("joint_1,", "joint_9,").replace("robot.j2}", "robot.k2}")
     )
@@ -97,7 +75,7 @@ def test_doctor_lists_all(cell: Path, run: Callable[..., Done]) -> None:
         (["bind", "suggest", "nope.usda", "--contract", "contract.yaml"], "there is no stage"),
     ],
 )
-def test_mistakes(cell: Path, run: Callable[..., Done], arguments: list[str], words: str) -> None:
+def test_mistakes(cell: Path, run: Callable[..., Any], arguments: list[str], words: str) -> None:
     named = [str(cell / a) if a.endswith((".usda", ".yaml", ".usdc")) else a for a in arguments]
     done = run(*named)
     assert done.returncode == 2, done.stderr

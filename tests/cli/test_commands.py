@@ -3,7 +3,9 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -40,16 +42,16 @@ def cell(root: Path) -> Path:
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_help_teaches(command: list[str]) -> None:
-    done = _run(*command, "--help")
+def test_help_teaches(run: Callable[..., Any], command: list[str]) -> None:
+    done = run(*command, "--help")
     assert done.returncode == 0
     assert "Usage: twinstage" in done.stdout
     assert len(done.stdout) > 400
 
 
-def test_help_keeps_what_stands_in_brackets() -> None:
-    assert "recording [s]" in " ".join(_run("export", "--help").stdout.replace("│", " ").split())
-    assert "[label, ...]" in " ".join(_run("assets", "check", "--help").stdout.replace("│", " ").split())
+def test_help_keeps_what_stands_in_brackets(run: Callable[..., Any]) -> None:
+    assert "recording [s]" in " ".join(run("export", "--help").stdout.replace("│", " ").split())
+    assert "[label, ...]" in " ".join(run("assets", "check", "--help").stdout.replace("│", " ").split())
 
 
 def test_version() -> None:
