@@ -54,11 +54,11 @@ class _ClipWriter:
 
     def add(self, clip: Clip, places: Places) -> None:
         """All channels of a clip."""
-        for tracks, numbers in ((clip.nodes, places.nodes), (clip.joints, places.joints)):
-            for key, track in sorted(tracks.items()):
-                if key in numbers:
-                    for path, curve in track.parts():
-                        self._channel(numbers[key], path, curve)
+        found = [(places.nodes[row], track) for row, track in sorted(clip.nodes.items()) if row in places.nodes]
+        found += [(places.joints[key], track) for key, track in sorted(clip.joints.items()) if key in places.joints]
+        for node, track in found:
+            for path, curve in track.parts():
+                self._channel(node, path, curve)
         for row, curve in sorted(clip.weights.items()):
             if row in places.drawings:
                 self._channel(places.drawings[row], "weights", curve)

@@ -258,7 +258,7 @@ class _SceneBaker:
             if not np.isfinite(prototype.points).all():
                 raise UserError(f"the geometry of {prototype.source} has points that are not finite numbers")
             primitives = [self._primitive(number, slot, material_set, paint, hangs=hangs) for slot in slots]
-            entry = {"name": prototype.source.rpartition("/")[2], "primitives": primitives}
+            entry: dict[str, Any] = {"name": prototype.source.rpartition("/")[2], "primitives": primitives}
             if prototype.morphs:
                 entry["extras"] = {"targetNames": [morph.name for morph in prototype.morphs]}
             self._meshes[key] = self.builder.add("meshes", entry)

@@ -103,11 +103,10 @@ class MotionReader:
 
     context: ReadContext
     snapshot: "Snapshot"
-    _still: set[str] = field(default_factory=set)
 
     def seconds(self, codes: Iterable[float]) -> F8:
         """Seconds of time codes."""
-        return np.asarray(list(codes), np.float64) / self.context.stage.GetTimeCodesPerSecond()
+        return np.asarray(list(codes), np.float64) / float(self.context.stage.GetTimeCodesPerSecond())
 
     @property
     def held(self) -> bool:
