@@ -279,11 +279,8 @@ class _SceneBaker:
         material, textured = self.materials.material(
             index, double_sided=prototype.double_sided, vertex_color=vertex_color, paint=paint
         )
-        if not textured:
-            attributes.pop("TEXCOORD_0", None)
-        elif (
-            "TEXCOORD_0" not in attributes
-        ):  # a primvar that is absent reads (0, 0), whose v points down here
+        # Other programs may want the coordinates for textures of their own, so they stay where no texture reads them.
+        if textured and "TEXCOORD_0" not in attributes:  # a primvar that is absent reads (0, 0), whose v points down here
             attributes["TEXCOORD_0"] = self.builder.zeros(len(prototype.points), 2)
         key = number, slot
         if key not in self._indices:
