@@ -17,6 +17,8 @@ FRACTIONS = (0.23, 0.5, 0.71)
 """Where between two keys straight lines are compared with what they stand for; no turn repeats in all of these."""
 TOLERANCE = 1e-5
 """How far they may be off: of the scale for the linear part, of the way that is gone for the place."""
+JUMP = 1.5e-4
+"""Longest way between two values that stands for a step [s]."""
 MOST_SPLITS = 9
 """How often a span between two keys is halved at most."""
 
@@ -157,6 +159,17 @@ def thinned(curve: Curve, tolerance: float = 0.0) -> Curve:
     else:
         keep[1:-1] = ~(same[1:] & same[:-1])
     return Curve(curve.times[keep], values[keep], curve.held)
+
+
+def stepped(curve: Curve) -> Curve:
+    """A curve that only stands still and jumps within `JUMP`, as a held one: so importers write steps into USD."""
+    if curve.held or len(curve.times) < 3:
+        return curve
+    same = (np.diff(curve.values, axis=0) == 0).all(1)
+    if not (same | (np.diff(curve.times) <= JUMP)).all() or same.all():
+        return curve
+    keep = np.concatenate([[True], ~same])
+    return Curve(curve.times[keep], curve.values[keep], True)
 
 
 def track_of_matrices(

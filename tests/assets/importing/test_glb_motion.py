@@ -154,6 +154,27 @@ def test_a_skin_and_a_morph_target_come_back(tmp_path: Path, validate_glb: Calla
         assert found.doc["accessors"][sampler["input"]]["count"] == 2
 
 
+def test_normals_of_morph_targets_come_back(tmp_path: Path, validate_glb: Callable[..., list[str]]) -> None:
+    tiny = arm()
+    primitive = tiny.document["meshes"][0]["primitives"][0]
+    count = tiny.document["accessors"][primitive["attributes"]["POSITION"]]["count"]
+    primitive["attributes"]["NORMAL"] = tiny.accessor(np.tile([0, 0, 1], (count, 1)))
+    tilts = np.zeros((count, 3))
+    tilts[-3:] = (0.6, 0, -0.2)
+    primitive["targets"][0]["NORMAL"] = tiny.accessor(tilts)
+    found = check(tiny, tmp_path, (0.0, 1.0), validate_glb)
+    (primitive,) = found.doc["meshes"][0]["primitives"]
+    places = found.rows(primitive["attributes"]["POSITION"])
+    there = found.rows(primitive["targets"][0]["NORMAL"])
+    wanted = Oracle((tmp_path / "tiny.glb").read_bytes())
+    points = wanted.rows(wanted.doc["meshes"][0]["primitives"][0]["attributes"]["POSITION"])
+    # The importer's meshes that bend are Z-up, as its stages are.
+    places, there = (rows[:, [0, 2, 1]] * [1, 1, -1] for rows in (places, there))
+    near = np.abs(places[:, None] - points[None]).max(2).argmin(1)
+    assert np.allclose(there, tilts[near], atol=1e-6)
+    assert "sparse" in found.doc["accessors"][primitive["targets"][0]["NORMAL"]]
+
+
 def test_a_skin_under_a_moving_turned_node_comes_back(
     tmp_path: Path, validate_glb: Callable[..., list[str]]
 ) -> None:
@@ -188,6 +209,8 @@ def test_several_animations_come_back_as_several(
     )
     found = check(tiny, tmp_path, (0.0, 0.2, 0.6, 1.0), validate_glb)
     assert [a["name"] for a in found.doc["animations"]] == ["move", "grow"]
+    steps = [s for s in found.doc["animations"][1]["samplers"] if s["interpolation"] == "STEP"]
+    assert [found.doc["accessors"][s["input"]]["count"] for s in steps] == [3]
 
 
 def test_the_same_stage_gives_the_same_bytes(tmp_path: Path) -> None:

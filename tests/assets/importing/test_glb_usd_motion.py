@@ -10,8 +10,15 @@ import pytest
 from pxr import Gf, Sdf, Usd, UsdGeom, UsdSkel, Vt
 
 from twinstage.base.errors import UserError
-from twinstage.live.export import Exported, ExportOptions, export_files
+from twinstage.live.export import Exported, ExportOptions, export_files, write_own
 from twinstage.live.twin import TwinFiles
+from twinstage.scene.bones import make_bones
+from twinstage.scene.columns import PoseColumns, TickColumns, frozen
+from twinstage.scene.export.own import own_layer
+from twinstage.scene.read import read_snapshot
+from twinstage.scene.stage import open_stage
+from twinstage.scene.transforms import decompose_trs
+from twinstage.scene.writer import ColumnWriter
 
 sys.path.insert(0, str(Path(__file__).parent))
 from gltf_oracle import Oracle, distance
@@ -292,6 +299,35 @@ def test_a_skeleton_bends_as_openusd_bakes_it(
     assert keys(found, "neck", "translation") == 0
     assert keys(found, "hip", "translation") == 2
     assert keys(found, "head", "rotation") == keys(found, "tail", "rotation") == 0
+
+
+def test_a_twin_whose_bone_was_turned_stands_so(tmp_path: Path) -> None:
+    """What the twin says of the joints is stronger than the authored animation, in the file as in the stage."""
+    path = tmp_path / "stage.usda"
+    character(path, up="Z", metres=1.0)
+    opened = open_stage(path, probe=False)
+    assert make_bones(opened) == 4
+    snapshot = read_snapshot(opened)
+    node = next(n for p, n in snapshot.prims.index_of.items() if p.endswith("/hip/neck"))
+    place, _, scale, _ = decompose_trs(snapshot.node_local[node][None])
+    turned = np.array([[np.cos(0.5), np.sin(0.5), 0, 0]], np.float32)
+    at = frozen(np.array([node]), np.uint32)
+    pose = PoseColumns(
+        1, 0, at, frozen(place, np.float64), frozen(turned, np.float32), frozen(scale, np.float32)
+    )
+    ColumnWriter(opened, snapshot).write(TickColumns(pose))
+    own = own_layer(opened)
+    write_own(own, ExportOptions(tmp_path / "out.glb"))
+    flat = tmp_path / "flat.usda"
+    own.stage().Flatten().Export(str(flat))
+    found, before = Oracle((tmp_path / "out.glb").read_bytes()), UsdOracle(path).triangles(0.0)
+    for seconds in (0.0, 1.0):
+        there = UsdOracle(flat).triangles(seconds)
+        assert distance(found.triangles(seconds), there, 1e-3) < 1e-5
+        assert np.abs(there - before).max() > 0.1
+    (animation,) = found.doc["animations"]  # the person still walks
+    assert [c["target"]["path"] for c in animation["channels"]] == ["translation"]
+    assert found.doc["nodes"][animation["channels"][0]["target"]["node"]]["name"] == "person"
 
 
 def test_still_writes_one_moment(tmp_path: Path) -> None:
