@@ -21,7 +21,7 @@ _REST = {"translation": (0.0, 0.0, 0.0), "rotation": (0.0, 0.0, 0.0, 1.0), "scal
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Numbers of the file's nodes: by row of the prim table, by (skeleton, joint), and of drawings that morph by instance row."""
+    """Numbers of the nodes: by row of the prim table; by (skeleton, joint); of what morphs, by row of the instance table."""
 
     nodes: Mapping[int, int]
     joints: Mapping[tuple[int, int], int] = field(default_factory=dict)
@@ -30,7 +30,9 @@ class Places:
 
 def add_animations(builder: GlbBuilder, motion: Motion, places: Places, findings: list[Finding]) -> None:
     """Write the clips; those that move nothing in the file are left out."""
-    begin = min((float(c.times[0]) for clip in motion.clips for c in clip.curves() if not c.still), default=0.0)
+    begin = min(
+        (float(c.times[0]) for clip in motion.clips for c in clip.curves() if not c.still), default=0.0
+    )
     if begin < 0:
         text = f"the animation begins {-begin:g} s before time code 0, where a GLB file begins; it is moved there"
         findings.append(Finding("gltf.animation-start", "info", "", text))
@@ -54,8 +56,12 @@ class _ClipWriter:
 
     def add(self, clip: Clip, places: Places) -> None:
         """All channels of a clip."""
-        found = [(places.nodes[row], track) for row, track in sorted(clip.nodes.items()) if row in places.nodes]
-        found += [(places.joints[key], track) for key, track in sorted(clip.joints.items()) if key in places.joints]
+        found = [
+            (places.nodes[row], track) for row, track in sorted(clip.nodes.items()) if row in places.nodes
+        ]
+        found += [
+            (places.joints[key], track) for key, track in sorted(clip.joints.items()) if key in places.joints
+        ]
         for node, track in found:
             for path, curve in track.parts():
                 self._channel(node, path, curve)

@@ -52,7 +52,8 @@ def bake_scene(
 
     `instancing`: write point instances with EXT_mesh_gpu_instancing, a few numbers each, instead of a node each.
     `paints`: linear rgb by prim index, which covers the looks of that prim and all below (a live style).
-    `decode`: reads images that glTF cannot hold. `motion`: what moves, of a snapshot that was read at rest. UserError for geometry that is not finite, or a scene too large.
+    `decode`: reads images that glTF cannot hold. `motion`: what moves, of a snapshot that was read at rest
+    (`read_snapshot(at_rest=True)`, `read.motion`). UserError for geometry that is not finite, or a scene too large.
     """
     return _SceneBaker(snapshot, instancing, paints or {}, decode, motion or Motion()).bake()
 
@@ -280,7 +281,9 @@ class _SceneBaker:
             index, double_sided=prototype.double_sided, vertex_color=vertex_color, paint=paint
         )
         # Other programs may want the coordinates for textures of their own, so they stay where no texture reads them.
-        if textured and "TEXCOORD_0" not in attributes:  # a primvar that is absent reads (0, 0), whose v points down here
+        if (
+            textured and "TEXCOORD_0" not in attributes
+        ):  # a primvar that is absent reads (0, 0), whose v points down here
             attributes["TEXCOORD_0"] = self.builder.zeros(len(prototype.points), 2)
         key = number, slot
         if key not in self._indices:

@@ -63,9 +63,7 @@ class SkinWriter:
             for joint, transform in enumerate(transforms):
                 self.joints[number, joint] = self._joint(number, skeleton, joint, transform)
 
-    def _joint(
-        self, number: int, skeleton: Skeleton, joint: int, transform: dict[str, Any] | None
-    ) -> int:
+    def _joint(self, number: int, skeleton: Skeleton, joint: int, transform: dict[str, Any] | None) -> int:
         parent = skeleton.parents[joint]
         above = self.nodes[skeleton.prim] if parent < 0 else self.joints[number, parent]
         siblings: list[int] = self.builder.get("nodes")[above].setdefault("children", [])
@@ -122,7 +120,9 @@ class SkinWriter:
     def _target(self, prototype: Prototype, morph: Morph) -> dict[str, int]:
         count = len(prototype.points)
         out = {"POSITION": self._offsets(count, morph.rows, morph.offsets)}
-        if any(one.normals is not None for one in prototype.morphs):  # all targets of a primitive say the same
+        if any(
+            one.normals is not None for one in prototype.morphs
+        ):  # all targets of a primitive say the same
             normals = np.zeros((len(morph.rows), 3), np.float32) if morph.normals is None else morph.normals
             out["NORMAL"] = self._offsets(count, morph.rows, normals)
         return out
@@ -145,7 +145,10 @@ class SkinWriter:
         if len(rows) * (values.itemsize * 3 + 4) < count * values.itemsize * 3:
             entry["sparse"] = {
                 "count": len(rows),
-                "indices": {"bufferView": self.builder.view(rows.astype("<u4").tobytes()), "componentType": _U32},
+                "indices": {
+                    "bufferView": self.builder.view(rows.astype("<u4").tobytes()),
+                    "componentType": _U32,
+                },
                 "values": {"bufferView": self.builder.view(values.tobytes())},
             }
             return self.builder.add("accessors", entry)
@@ -158,7 +161,11 @@ class SkinWriter:
 def tell_unsaid(snapshot: Snapshot, motion: Motion, rows: np.ndarray, findings: list[Finding]) -> None:
     """Note what a reader at rest left straight though something bends it: points of instancers. `rows`: of those."""
     drawn = snapshot.instances.prototype[rows]
-    bent = {int(k) for k in np.unique(drawn) if snapshot.prototypes[k].skin is not None or snapshot.prototypes[k].morphs}
+    bent = {
+        int(k)
+        for k in np.unique(drawn)
+        if snapshot.prototypes[k].skin is not None or snapshot.prototypes[k].morphs
+    }
     count = int(np.isin(drawn, list(bent)).sum()) if bent else 0
     if count:
         text = f"{count} x points of instancers are drawn in their bind pose: a GLB file bends no instanced points here"

@@ -19,6 +19,8 @@ TOLERANCE = 1e-5
 """How far they may be off: of the scale for the linear part, of the way that is gone for the place."""
 JUMP = 1.5e-4
 """Longest way between two values that stands for a step [s]."""
+NOISE = 5e-7
+"""Relative change of a part of a matrix that is no motion: matrices come from single precision, too."""
 MOST_SPLITS = 9
 """How often a span between two keys is halved at most."""
 
@@ -188,9 +190,9 @@ def track_of_matrices(
     t, r, s, shear = decompose_trs(matrices)
     size = max(float(np.abs(s).max(initial=0.0)), 1e-30)
     track = Track(
-        thinned(Curve(times, t, held), 1e-12 * max(1.0, float(np.abs(t).max(initial=0.0)))),
-        thinned(Curve(times, continuous(r), held), 1e-12),
-        thinned(Curve(times, s, held), 1e-12 * size),
+        thinned(Curve(times, t, held), NOISE * float(np.abs(t).max(initial=0.0))),
+        thinned(Curve(times, continuous(r), held), NOISE),
+        thinned(Curve(times, s, held), NOISE * size),
     )
     return track, float(shear.max(initial=0.0)) / size
 

@@ -10,7 +10,7 @@ Several animations are variants of the set `animation` on the default prim (docs
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -227,7 +227,9 @@ class MotionReader:
     def check_size(self, clips: list[Clip]) -> None:
         """UserError for more numbers than a file should hold."""
         total = sum(
-            {id(curve): curve.times.size + curve.values.size for clip in clips for curve in clip.curves()}.values()
+            {
+                id(curve): curve.times.size + curve.values.size for clip in clips for curve in clip.curves()
+            }.values()
         )
         if total > MOST_NUMBERS:
             raise UserError(
@@ -250,7 +252,9 @@ class MotionReader:
                     counts[name] = counts.get(name, 0) + 1
         for name, number in sorted(counts.items()):
             self.context.count(
-                "gltf.still", f"{name} changes over time, which a GLB file shows as it is at the start", number
+                "gltf.still",
+                f"{name} changes over time, which a GLB file shows as it is at the start",
+                number,
             )
 
 

@@ -171,9 +171,7 @@ class SkelReader:
                 tracks[order[joint]] = Track(
                     thinned(Curve(place.times, place.values * self.context.conversion.scale, place.held)),
                     # in memory: x, y, z, w
-                    thinned(
-                        Curve(turn.times, continuous(unit(turn.values[:, [3, 0, 1, 2]])), turn.held)
-                    ),
+                    thinned(Curve(turn.times, continuous(unit(turn.values[:, [3, 0, 1, 2]])), turn.held)),
                     thinned(size),
                 )
         return tracks

@@ -65,7 +65,9 @@ class ExportOptions:
         if self.clips and (self.form == "flat" or self.copy_assets):
             raise UserError("--clips and --flatten do not go together: clips stand over the stage as it is")
         if suffix == ".glb" and window:
-            raise UserError("a window cannot be written to .glb; name a .usda, .usdc or .usdz file")
+            raise UserError(
+                "a window cannot be written to .glb; name a .usda, .usdc or .usdz file, which can be exported to .glb then"
+            )
         if self.still and suffix != ".glb":
             raise UserError(f"--still is for .glb files, and {self.out.name} is none")
         if self.copy_assets and self.is_layer:
