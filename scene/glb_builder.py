@@ -1,13 +1,15 @@
 """A glTF document while it grows: lists of objects by name, a buffer, the extensions used. Plain data, no pxr."""
 
+import hashlib
 import json
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from twinstage.scene.glb import Chunk, container
 
-_TYPES = {1: "SCALAR", 2: "VEC2", 3: "VEC3", 4: "VEC4"}
+_TYPES = {1: "SCALAR", 2: "VEC2", 3: "VEC3", 4: "VEC4", 16: "MAT4"}
 _FLOAT = 5126
 _ORDER = (
     "asset",
@@ -22,6 +24,8 @@ _ORDER = (
     "textures",
     "samplers",
     "images",
+    "skins",
+    "animations",
     "accessors",
     "bufferViews",
     "buffers",
@@ -36,6 +40,7 @@ class GlbBuilder:
         self._known: dict[tuple[str, str], int] = {}
         self._data: list[bytes] = []
         self._length = 0
+        self._equal: dict[tuple[bytes, str], int] = {}
         self.extensions: set[str] = set()
         self.root_extensions: dict[str, Any] = {}
 
@@ -79,6 +84,33 @@ class GlbBuilder:
             "type": _TYPES[rows.shape[1]],
         }
         return self.add("accessors", entry)
+
+    def values(self, values: np.ndarray) -> int:
+        """As `floats`; equal rows are found again."""
+        rows = np.ascontiguousarray(values, "<f4")
+        return self._once(rows, "", lambda: self.floats(rows))
+
+    def times(self, times: np.ndarray) -> int:
+        """The accessor of an animation's keys f4[n] [s], with their bounds; equal ones are found again."""
+        rows = np.ascontiguousarray(times, "<f4").reshape(-1, 1)
+
+        def make() -> int:
+            number = self.floats(rows)
+            self.get("accessors")[number] |= {"min": [float(rows[0, 0])], "max": [float(rows[-1, 0])]}
+            return number
+
+        return self._once(rows, "times", make)
+
+    def matrices(self, matrices: np.ndarray) -> int:
+        """An accessor of column-vector matrices [n, 4, 4]; equal ones are found again."""
+        rows = np.ascontiguousarray(np.swapaxes(matrices, 1, 2), "<f4").reshape(-1, 16)
+        return self._once(rows, "matrices", lambda: self.floats(rows))
+
+    def _once(self, rows: np.ndarray, use: str, make: Callable[[], int]) -> int:
+        key = hashlib.sha256(rows.tobytes()).digest(), f"{use}{rows.shape}"
+        if key not in self._equal:
+            self._equal[key] = make()
+        return self._equal[key]
 
     def zeros(self, count: int, width: int) -> int:
         """An accessor of zeros, which takes no space."""

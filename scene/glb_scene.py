@@ -17,7 +17,10 @@ from twinstage.scene.glb_builder import GlbBuilder
 from twinstage.scene.glb_images import Decoder, decode_with_pillow
 from twinstage.scene.glb_lamps import add_cameras, add_lights
 from twinstage.scene.glb_materials import Color, MaterialBaker
+from twinstage.scene.glb_motion import Places, add_animations
+from twinstage.scene.glb_skins import SkinWriter, tell_unsaid, wanted_rows
 from twinstage.scene.glb_transforms import node_transforms, split_shear
+from twinstage.scene.motion import Motion
 from twinstage.scene.snapshot import Snapshot
 
 MAX_NODES = 300_000
@@ -43,30 +46,38 @@ def bake_scene(
     instancing: bool = False,
     paints: Mapping[int, Color] | None = None,
     decode: Decoder = decode_with_pillow,
+    motion: Motion | None = None,
 ) -> BakedScene:
     """The GLB of a snapshot at its poses.
 
     `instancing`: write point instances with EXT_mesh_gpu_instancing, a few numbers each, instead of a node each.
     `paints`: linear rgb by prim index, which covers the looks of that prim and all below (a live style).
-    `decode`: reads images that glTF cannot hold. UserError for geometry that is not finite, or a scene too large.
+    `decode`: reads images that glTF cannot hold. `motion`: what moves, of a snapshot that was read at rest
+    (`read_snapshot(at_rest=True)`, `read.motion`). UserError for geometry that is not finite, or a scene too large.
     """
-    return _SceneBaker(snapshot, instancing, paints or {}, decode).bake()
+    return _SceneBaker(snapshot, instancing, paints or {}, decode, motion or Motion()).bake()
 
 
 class _SceneBaker:
     def __init__(
-        self, snapshot: Snapshot, instancing: bool, paints: Mapping[int, Color], decode: Decoder
+        self,
+        snapshot: Snapshot,
+        instancing: bool,
+        paints: Mapping[int, Color],
+        decode: Decoder,
+        motion: Motion,
     ) -> None:
-        self.snapshot = snapshot
+        self.snapshot, self.motion = snapshot, motion
         self.builder = GlbBuilder()
         self.materials = MaterialBaker(self.builder, snapshot, decode)
         self.instancing = instancing
         self.paint_of = _inherited(snapshot, paints)
         self.nodes: dict[int, int] = {}
+        self.skins = SkinWriter(self.builder, snapshot, motion, self.nodes, self._place)
         self.findings: list[Finding] = []
         self._attributes: dict[int, dict[str, int]] = {}
         self._indices: dict[tuple[int, int], int] = {}
-        self._meshes: dict[tuple[int, int, Color | None], int] = {}
+        self._meshes: dict[tuple[int, int, Color | None, bool], int] = {}
 
     def bake(self) -> BakedScene:
         """Nodes first, then what hangs on them."""
@@ -77,19 +88,24 @@ class _SceneBaker:
         cameras = [camera.prim for camera in self.snapshot.cameras]
         lights = [light.prim for light in self.snapshot.lights if self.snapshot.prims.visible[light.prim]]
         owners = self.snapshot.points.instancer[table.node[points].astype(np.int64) - n]
-        wanted = np.concatenate([table.node[single], owners, cameras, lights]).astype(np.int64)
+        skeletons = wanted_rows(self.motion)
+        wanted = np.concatenate([table.node[single], owners, cameras, lights, skeletons]).astype(np.int64)
         self._check_size(single, points)
         roots = self._tree(wanted)
+        self.skins.add_joints()
         for row in single.tolist():
             self._hang(self.nodes[int(table.node[row])], row)
         self._points(points, owners)
         add_cameras(self.builder, self.snapshot, self.nodes, self.findings)
         add_lights(self.builder, self.snapshot, self.nodes, self.findings)
+        places = Places(self.nodes, self.skins.joints, self.skins.drawings)
+        add_animations(self.builder, self.motion, places, self.findings)
+        tell_unsaid(self.snapshot, self.motion, points, self.findings)
         root = {"name": "Z_up", "rotation": _Y_UP, "children": roots}
         scene_roots = [self.builder.add("nodes", root)] if roots else []
         return BakedScene(
             data=self.builder.finish(scene_roots),
-            findings=(*self.findings, *self.materials.findings),
+            findings=(*self.motion.findings, *self.findings, *self.materials.findings),
             nodes=len(self.builder.get("nodes")),
             meshes=len(self.builder.get("meshes")),
         )
@@ -116,7 +132,9 @@ class _SceneBaker:
             wanted = parent[wanted]
             wanted = wanted[wanted >= 0].astype(np.int64)
         order = np.flatnonzero(needed)
-        transforms = node_transforms(prims.local[order])
+        moving = {row for clip in self.motion.clips for row in clip.nodes}
+        held = np.array([row in moving for row in order.tolist()], bool)
+        transforms = node_transforms(prims.local[order], whole=held)
         roots: list[int] = []
         for i, transform in zip(order.tolist(), transforms, strict=True):
             node: dict[str, Any] = {"name": prims.path[i].rpartition("/")[2]}
@@ -159,10 +177,11 @@ class _SceneBaker:
         entry = self.builder.get("nodes")[node]
         if "mesh" not in entry and np.abs(local - np.eye(4)).max() < _IDENTITY:
             entry["mesh"] = mesh
+            self.skins.dress(row, node)
             return
         (transform,) = node_transforms(local[None])
         child = {"mesh": mesh, "extras": {"prim": self.snapshot.prims.path[int(table.prim[row])]}}
-        self._place(child, transform, local, entry.setdefault("children", []))
+        self.skins.dress(row, self._place(child, transform, local, entry.setdefault("children", [])))
 
     # --- point instances ---------------------------------------------------------------------------------------
 
@@ -230,7 +249,8 @@ class _SceneBaker:
         table = self.snapshot.instances
         number, material_set = int(table.prototype[row]), int(table.material_set[row])
         paint = self.paint_of[int(table.prim[row])] if self.paint_of is not None else None
-        key = number, material_set, paint
+        hangs = row in self.motion.hung
+        key = number, material_set, paint, hangs
         if key not in self._meshes:
             prototype = self.snapshot.prototypes[number]
             slots = primitive_slots(prototype)
@@ -238,12 +258,16 @@ class _SceneBaker:
                 return None
             if not np.isfinite(prototype.points).all():
                 raise UserError(f"the geometry of {prototype.source} has points that are not finite numbers")
-            primitives = [self._primitive(number, slot, material_set, paint) for slot in slots]
-            name = prototype.source.rpartition("/")[2]
-            self._meshes[key] = self.builder.add("meshes", {"name": name, "primitives": primitives})
+            primitives = [self._primitive(number, slot, material_set, paint, hangs=hangs) for slot in slots]
+            entry: dict[str, Any] = {"name": prototype.source.rpartition("/")[2], "primitives": primitives}
+            if prototype.morphs:
+                entry["extras"] = {"targetNames": [morph.name for morph in prototype.morphs]}
+            self._meshes[key] = self.builder.add("meshes", entry)
         return self._meshes[key]
 
-    def _primitive(self, number: int, slot: int, material_set: int, paint: Color | None) -> dict[str, Any]:
+    def _primitive(
+        self, number: int, slot: int, material_set: int, paint: Color | None, *, hangs: bool
+    ) -> dict[str, Any]:
         prototype = self.snapshot.prototypes[number]
         index = self.snapshot.material_sets[material_set][slot]
         attributes = dict(self._vertices(number))
@@ -256,16 +280,20 @@ class _SceneBaker:
         material, textured = self.materials.material(
             index, double_sided=prototype.double_sided, vertex_color=vertex_color, paint=paint
         )
-        if not textured:
-            attributes.pop("TEXCOORD_0", None)
-        elif (
-            "TEXCOORD_0" not in attributes
+        # Other programs may want the coordinates for textures of their own, so they stay where no texture reads them.
+        if (
+            textured and "TEXCOORD_0" not in attributes
         ):  # a primvar that is absent reads (0, 0), whose v points down here
             attributes["TEXCOORD_0"] = self.builder.zeros(len(prototype.points), 2)
         key = number, slot
         if key not in self._indices:
             self._indices[key] = self.builder.chunk(index_chunk(prototype, slot))
-        return {"attributes": attributes, "indices": self._indices[key], "material": material}
+        if hangs:
+            attributes |= self.skins.attributes(number)
+        primitive = {"attributes": attributes, "indices": self._indices[key], "material": material}
+        if prototype.morphs:
+            primitive["targets"] = self.skins.targets(number)
+        return primitive
 
     def _vertices(self, number: int) -> dict[str, int]:
         if number not in self._attributes:

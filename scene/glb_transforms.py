@@ -10,12 +10,17 @@ SHEAR = 1e-6
 """Greatest part of a matrix, relative to its scale, that TRS may lose."""
 
 
-def node_transforms(matrices: np.ndarray) -> list[dict[str, Any] | None]:
-    """Properties of a node for each matrix f8[n, 4, 4]; what is the identity is left out, None for sheared ones."""
+def node_transforms(matrices: np.ndarray, whole: np.ndarray | None = None) -> list[dict[str, Any] | None]:
+    """Properties of a node for each matrix f8[n, 4, 4]; what is the identity is left out, None for sheared ones.
+
+    `whole`: bool[n], those that must be one node because they move, and so lose their shear.
+    """
     if not len(matrices):
         return []
     translation, quat, scale, shear = decompose_trs(matrices)
     sheared = shear > SHEAR * np.maximum(np.abs(scale).max(1), 1e-12)
+    if whole is not None:
+        sheared &= ~whole
     rows = zip(translation.tolist(), quat.tolist(), scale.tolist(), sheared.tolist(), strict=True)
     return [None if bad else _properties(t, q, s) for t, q, s, bad in rows]
 

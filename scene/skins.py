@@ -19,7 +19,7 @@ class SkinWeights:
 
     Attributes:
         points, normals: at rest, f4[v, 3] [m], in the frame of the gprim; those of the prototype are as it was read.
-        joints: bones of each vertex, i4[v, 4]; weights f4[v, 4], of which each row sums to 1.
+        joints: bones of each vertex, i4[v, k]; weights f4[v, k], of which each row sums to 1. For viewers k is 4.
         bone_from_gprim: of each bone, f8[j, 4, 4] [m].
     """
 
@@ -31,6 +31,19 @@ class SkinWeights:
 
 
 @dataclass(frozen=True, slots=True)
+class Morph:
+    """A shape that a prototype goes towards by a weight: `rows` i4[m], the vertices that it moves, by `offsets` f4[m, 3] [m].
+
+    `normals`: what is added to their normals, f4[m, 3]; None where that is not authored.
+    """
+
+    name: str
+    rows: I4
+    offsets: F4
+    normals: F4 | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class InstanceSkin:
     """A drawing that bones bend: row of the instance table, and the node of each bone."""
 
@@ -38,15 +51,22 @@ class InstanceSkin:
     nodes: tuple[int, ...]
 
 
-def strongest(joints: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The strongest `INFLUENCES` of each row [n, k]: joints i4[n, 4] and weights f4[n, 4] that sum to 1."""
-    pad = max(0, INFLUENCES - joints.shape[1])
+def strongest(
+    joints: np.ndarray, weights: np.ndarray, most: int = INFLUENCES
+) -> tuple[np.ndarray, np.ndarray]:
+    """The strongest `most` of each row [n, k]: joints i4[n, c] and weights f4[n, c] that sum to 1.
+
+    c is a multiple of four, as great as needed: the strongest four come first.
+    """
+    used = int((weights > 0).sum(1).max(initial=0))
+    most = max(4, min(most, used + -used % 4))
+    pad = max(0, most - joints.shape[1])
     joints = np.pad(joints, ((0, 0), (0, pad)))
     weights = np.pad(np.maximum(weights, 0), ((0, 0), (0, pad))).astype(np.float64)
-    order = np.argsort(-weights, axis=1, kind="stable")[:, :INFLUENCES]
+    order = np.argsort(-weights, axis=1, kind="stable")[:, :most]
     joints, weights = np.take_along_axis(joints, order, 1), np.take_along_axis(weights, order, 1)
     total = weights.sum(1, keepdims=True)
-    weights = np.where(total > 0, weights / np.where(total > 0, total, 1), [1.0, 0, 0, 0])
+    weights = np.where(total > 0, weights / np.where(total > 0, total, 1), np.eye(1, most))
     joints = np.where(weights > 0, joints, 0)
     return joints.astype(np.int32), weights.astype(np.float32)
 

@@ -13,7 +13,7 @@ import numpy as np
 from twinstage.base.finding import Finding
 from twinstage.scene.columns import F4, F8, I4, U4, PoseColumns, VisibilityColumns, frozen
 from twinstage.scene.mechanics import Mechanics
-from twinstage.scene.skins import InstanceSkin, SkinWeights
+from twinstage.scene.skins import InstanceSkin, Morph, SkinWeights
 from twinstage.scene.tables import Frames as Frames
 from twinstage.scene.tables import InstanceTable as InstanceTable
 from twinstage.scene.tables import KeypointTable as KeypointTable
@@ -53,6 +53,7 @@ class Prototype:
         double_sided: as authored.
         skin: what bones bend it, None for a mesh that none does.
         chord_error: greatest distance between the triangles and the true surface [m]; 0 for polygon meshes.
+        morphs: shapes that it can go towards, of a mesh that was read at rest (`read_snapshot(at_rest=True)`).
     """
 
     source: str
@@ -67,6 +68,7 @@ class Prototype:
     double_sided: bool = False
     chord_error: float = 0.0
     skin: "SkinWeights | None" = None
+    morphs: tuple[Morph, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,13 +24,15 @@ def read_snapshot(
     *,
     refine: int | None = None,
     memo: "ShapeMemo | None" = None,
+    at_rest: bool = False,
 ) -> "Snapshot":
     """The composed stage as an immutable snapshot.
 
     `time_code`: the moment at which animated values are read, on the root layer's timeline; None takes the stage's start,
     which equals the default values where nothing is animated (docs/conventions.md, "USD time codes"). `policy`: how
     labels become objects and classes. `refine`: levels of subdivision, 0 for control cages; None takes
-    `context.DEFAULT_REFINE`. `memo`: what an earlier reading of the stage found.
+    `context.DEFAULT_REFINE`. `memo`: what an earlier reading of the stage found. `at_rest`: for exporters of motion: meshes
+    are read before bones and blend shapes change them, where a file can say what these do (`read.motion`).
     """
     from pxr import UsdUtils
 
@@ -61,6 +63,7 @@ def read_snapshot(
         allowed=opened.allowed,
         policy=policy or LabelPolicy(),
         refine=DEFAULT_REFINE if refine is None else refine,
+        at_rest=at_rest,
     )
     table, rows = PrimReader(context).read()
     table = guard_prims(context, table)
@@ -88,7 +91,7 @@ def read_snapshot(
         points=point_table,
         prototypes=tuple(shapes.prototypes),
         instances=instances,
-        skins=instance_skins(shapes, instances, table),
+        skins=() if at_rest else instance_skins(shapes, instances, table),
         objects=objects,
         materials=tuple(materials.materials),
         material_sets=tuple(materials.sets),

@@ -61,7 +61,8 @@ class Notes:
 class ReadContext:
     """Handed from reader to reader while one snapshot is read.
 
-    `time`: Usd.TimeCode; `findings`: deduplicated, in the order found; `refine`: levels of subdivision.
+    `time`: Usd.TimeCode; `findings`: deduplicated, in the order found; `refine`: levels of subdivision. `at_rest`: meshes
+    that a file of another format can bend are read as they are at rest, with what bends them (`skel_rest`).
     """
 
     stage: Any
@@ -70,6 +71,7 @@ class ReadContext:
     allowed: AllowedFolders
     policy: LabelPolicy = field(default_factory=LabelPolicy)
     refine: int = DEFAULT_REFINE
+    at_rest: bool = False
     refined_triangles: int = 0
     _findings: dict[Finding, None] = field(default_factory=dict)
     _counts: dict[tuple[str, str], int] = field(default_factory=dict)

@@ -15,7 +15,7 @@ from twinstage.scene.columns import F4, I4, U4, frozen
 from twinstage.scene.read.context import ReadContext
 from twinstage.scene.read.extents import check_extent
 from twinstage.scene.read.skel import Skin, Skins
-from twinstage.scene.skins import SkinWeights
+from twinstage.scene.skins import Morph, SkinWeights
 from twinstage.scene.snapshot import Prototype
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ class MeshData:
     point: "np.ndarray | None" = None
     """Number of the gprim's point at each vertex, where the reader knows it."""
     skin: "SkinWeights | None" = None
+    morphs: tuple[Morph, ...] = ()
 
 
 ShapeReader = Callable[[ReadContext, Any, str, "Skin | None"], "MeshData | None"]
@@ -90,7 +91,7 @@ class PrototypeStore:
         """The prototype of that gprim, or -1 where it holds nothing to draw."""
         shared = prim.GetPrimInPrototype() if prim.IsInstanceProxy() else prim
         skin = self.skins.find(prim)
-        key = (str(shared.GetPath()), uv_name, skin.key if skin else ())
+        key = (str(shared.GetPath()), uv_name, _key(skin))
         if key not in self._by_prim:
             if self.memo is not None and skin is None and self.context.unrefined:
                 self._by_prim[key] = self._remembered(self.memo, prim, uv_name)
@@ -174,9 +175,15 @@ class PrototypeStore:
                     double_sided=data.double_sided,
                     chord_error=data.chord_error,
                     skin=data.skin,
+                    morphs=data.morphs,
                 )
             )
         return self._by_hash[digest]
+
+
+def _key(skin: Skin | None) -> tuple[object, ...]:
+    """What tells shapes of one gprim apart; at rest all that its skeletons bend are alike."""
+    return () if skin is None else ("rest", skin.key[1]) if skin.at_rest else skin.key
 
 
 def _hash(data: MeshData, slot: np.ndarray) -> str:
@@ -198,5 +205,9 @@ def _hash(data: MeshData, slot: np.ndarray) -> str:
         for values in (data.skin.points, data.skin.normals, data.skin.joints, data.skin.weights):
             digest.update(np.ascontiguousarray(values).tobytes())
         digest.update(data.skin.bone_from_gprim.tobytes())
+    for morph in data.morphs:
+        digest.update(f"{morph.name}{morph.rows.shape}{morph.normals is None};".encode())
+        for values in (morph.rows, morph.offsets, morph.normals):
+            digest.update(b"" if values is None else np.ascontiguousarray(values).tobytes())
     digest.update(repr((data.subsets, data.double_sided, data.chord_error)).encode())
     return digest.hexdigest()

@@ -14,6 +14,7 @@ from twinstage.scene.read.channels import Channel, read_channel, read_normals, s
 from twinstage.scene.read.context import ReadContext, array
 from twinstage.scene.read.geometry import MeshData
 from twinstage.scene.read.skel import Skin
+from twinstage.scene.read.skel_rest import joint_weights, morph_targets
 from twinstage.scene.read.subdivision import Surface, cage_error, refine_mesh, scheme_of
 from twinstage.scene.read.subsets import material_subsets, read_slots
 from twinstage.scene.read.topology import Topology, read_topology, report_flat_faces
@@ -51,7 +52,11 @@ def read_mesh(context: ReadContext, prim: Any, uv_name: str, skin: Skin | None =
         double_sided=bool(mesh.GetDoubleSidedAttr().Get(context.time)),
         chord_error=float(np.float32(surface.chord_error * context.conversion.scale)),
     )
-    if data is None or skin is None or skin.rig is None:
+    if data is None or skin is None:
+        return data
+    if skin.at_rest:
+        return replace(data, skin=joint_weights(skin, data), morphs=morph_targets(skin, data))
+    if skin.rig is None:
         return data
     return replace(data, skin=skin.weights(data, array(mesh.GetPointsAttr().Get(context.time))))
 
@@ -72,7 +77,9 @@ def _surface(
     scheme, error = scheme_of(context, mesh), 0.0
     if scheme != "none":
         # A mesh that bones bend is drawn as its cage: finer points hang on no joints.
-        bends = skin is not None and skin.rig is not None
+        bends = skin is not None and (skin.rig is not None or skin.at_rest)
+        if skin is not None and skin.at_rest:
+            context.count("skel.cage", "subdivision meshes that bend are written as their cages")
         refined = None if bends else refine_mesh(context, mesh, topology, scheme, uv, color)
         if refined is not None:
             return _turned(refined) if left_handed else refined

@@ -6,6 +6,7 @@ its node keeps the transform that was authored.
 """
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy as np
 from twinstage.scene.bones import Rig, rig_of
 from twinstage.scene.columns import F8, I8, frozen
 from twinstage.scene.read.context import ReadContext, array
+from twinstage.scene.read.skel_rest import hangs, normal_offsets, sub_shapes
 from twinstage.scene.skins import InstanceSkin, SkinWeights, strongest
 from twinstage.scene.tables import InstanceTable, PrimTable
 
@@ -32,18 +34,25 @@ class Skin:
     key: tuple[object, ...]
     rig: Rig | None = None
 
+    @cached_property
+    def at_rest(self) -> bool:
+        """Whether the gprim stays as it is at rest, because a file will say what bends it."""
+        return self.context.at_rest and hangs(self)
+
     def points(self, rest: np.ndarray) -> "F8 | None":
         """Points f8[n, 3] of the gprim [stage units] -> deformed ones; None, with a finding, where the binding does not fit."""
         from pxr import Vt
 
+        if self.at_rest:
+            return np.asarray(rest, np.float64)
         points = Vt.Vec3fArray.FromNumpy(np.ascontiguousarray(rest, np.float32))
         if self.query.HasBlendShapes() and not self._blend(points):
             self._report("its blend shapes do not fit its points")
             return None
         if not self.query.HasJointInfluences():
             return array(points)
-        transforms = self._transforms()
-        if transforms is None or not self._influences_fit(len(points)):
+        transforms = self.transforms()
+        if transforms is None or not self.influences_fit(len(points)):
             self._report("its joint influences do not fit its skeleton and points")
             return None
         if not self.query.ComputeSkinnedPoints(transforms, points, self.context.time):
@@ -58,8 +67,8 @@ class Skin:
 
         if points is None or data.point is None or not self.query.HasJointInfluences():
             return None
-        skinning = self._transforms()
-        if skinning is None or not self._influences_fit(len(points)):
+        skinning = self.transforms()
+        if skinning is None or not self.influences_fit(len(points)):
             return None
         rest = Vt.Vec3fArray.FromNumpy(np.ascontiguousarray(points, np.float32))
         if self.query.HasBlendShapes() and not self._blend(rest):
@@ -95,10 +104,12 @@ class Skin:
         from pxr import UsdSkel, Vt
 
         normals = np.asarray(rest, np.float64)
+        if self.at_rest:
+            return normals
         if self.query.HasBlendShapes():
             normals = normals + self._normal_offsets(n_points)[point]
-        transforms = self._transforms() if self.query.HasJointInfluences() else None
-        if transforms is None or not self._influences_fit(n_points):
+        transforms = self.transforms() if self.query.HasJointInfluences() else None
+        if transforms is None or not self.influences_fit(n_points):
             return normals
         found = self.query.ComputeVaryingJointInfluences(n_points, self.context.time)
         per_point = self.query.GetNumInfluencesPerComponent()
@@ -122,8 +133,8 @@ class Skin:
         """Where one joint moves the whole gprim: its deformation in its own frame, row-vector f8[4, 4]; else None."""
         if not self.query.IsRigidlyDeformed() or not self.query.HasJointInfluences():
             return None
-        transforms = self._transforms()
-        if transforms is None or not self._influences_fit(1):
+        transforms = self.transforms()
+        if transforms is None or not self.influences_fit(1):
             self._report("its joint influences do not fit its skeleton")
             return None
         moved = np.asarray(self.query.ComputeSkinnedTransform(transforms, self.context.time))
@@ -133,7 +144,7 @@ class Skin:
         path = self.prim.GetPath()
         self.context.finding("skel.binding", f"{path} is drawn in its bind pose: {reason}", path)
 
-    def _transforms(self) -> Any:
+    def transforms(self) -> Any:
         """The skinning transforms in the skeleton's joint order, or None."""
         transforms = self.skeleton.ComputeSkinningTransforms(self.context.time) if self.skeleton else None
         if not transforms or not np.isfinite(np.asarray(transforms)).all():
@@ -151,7 +162,8 @@ class Skin:
         target = Vt.Matrix4dArray.FromNumpy(np.tile(np.eye(4), (size, 1, 1)))
         return np.asarray(mapper.RemapTransforms(transforms, target))
 
-    def _influences_fit(self, n_points: int) -> bool:
+    def influences_fit(self, n_points: int) -> bool:
+        """Whether the joint influences fit that number of points and the skeleton."""
         order = self.query.GetJointOrder()
         joints = len(order or self.skeleton.GetJointOrder() or ())
         found = self.query.ComputeVaryingJointInfluences(n_points, self.context.time)
@@ -195,17 +207,10 @@ class Skin:
         if found is None:
             return out
         shapes, (weights, shape_numbers, sub_numbers) = found
-        numbers = shapes.ComputeBlendShapePointIndices()
+        numbers, moving = shapes.ComputeBlendShapePointIndices(), set(sub_shapes(shapes))
         for weight, shape, sub in zip(weights, shape_numbers, sub_numbers, strict=True):
-            between = shapes.GetInbetween(sub)
-            if between:
-                values = between.GetNormalOffsets()
-            elif shapes.GetBlendShape(sub):
-                values = shapes.GetBlendShape(sub).GetNormalOffsetsAttr().Get()
-            else:  # the rest shape
-                continue
-            offsets = array(values)
-            if offsets is None or not len(offsets):
+            offsets = normal_offsets(shapes, sub) if sub in moving else None
+            if offsets is None:
                 continue
             where = np.asarray(numbers[shape]) if len(numbers[shape]) else np.arange(n_points)
             if len(where) == len(offsets) and where.max() < n_points:

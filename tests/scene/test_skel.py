@@ -174,6 +174,25 @@ def test_normals_follow(open_text: Any, tmp_path: Path, name: str) -> None:
     assert gaps.min(0).max() < 1e-5
 
 
+def test_normals_follow_blend_shapes(open_text: Any, tmp_path: Path) -> None:
+    shape = """
+        uniform token[] skel:blendShapes = ["lean"]
+        rel skel:blendShapeTargets = </Root/M/lean>
+        def BlendShape "lean"
+        {
+            uniform vector3f[] offsets = [(0, 0, 1), (0, 0, 1)]
+            uniform vector3f[] normalOffsets = [(1, 0, 0), (0, 2, 0)]
+            uniform int[] pointIndices = [1, 4]
+        }
+    """
+    weights = 'uniform token[] blendShapes = ["lean"]\nfloat[] blendShapeWeights = [0.5]\nhalf3[] scales ='
+    text = RIG.format(gprim=STRIP.format(extra=EXTRAS["linear"] + shape)).replace("half3[] scales =", weights)
+    mine, theirs = world_of(text, open_text, tmp_path, "normals")
+    gaps = np.abs(mine[:, None] - theirs[None]).max(2)
+    assert gaps.min(1).max() < 1e-5
+    assert gaps.min(0).max() < 1e-5
+
+
 def test_a_rigid_shape_goes_with_its_joint(open_text: Any) -> None:
     cube = f'def Cube "M" (prepend apiSchemas = ["SkelBindingAPI"])\n{{\n{EXTRAS["rigid"]}\n}}\n'
     snapshot = read_snapshot(open_text(RIG.format(gprim=cube)))

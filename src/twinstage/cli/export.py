@@ -84,6 +84,9 @@ def export(
             "--instancing", help="In a GLB: point instances in few nodes (EXT_mesh_gpu_instancing)."
         ),
     ] = False,
+    still: Annotated[
+        bool, typer.Option("--still", help="In a GLB: one moment only, no animations and no skins.")
+    ] = False,
     compress: Annotated[
         str | None, typer.Option("--compress", help="Not offered yet; says what to do instead.", hidden=True)
     ] = None,
@@ -120,6 +123,7 @@ def export(
         form=None if layer is None else "layer" if layer else "flat",
         copy_assets=copy_assets,
         instancing=instancing,
+        still=still,
         clips=clips,
         clip_seconds=clip_seconds,
         force=force,

@@ -31,6 +31,7 @@ class ExportOptions:
             (layer for .usda, else flat).
         copy_assets: with `flat`, copy images beside the file instead of naming them where they are.
         instancing: in a GLB, write point instances with EXT_mesh_gpu_instancing.
+        still: in a GLB, write one moment: no animations, no skins, every mesh as it stands.
         clips: write a window as value clips of `clip_seconds` each.
         force: replace files that are there.
     """
@@ -39,6 +40,7 @@ class ExportOptions:
     form: Literal["layer", "flat"] | None = None
     copy_assets: bool = False
     instancing: bool = False
+    still: bool = False
     clips: bool = False
     clip_seconds: float = 10.0
     force: bool = False
@@ -63,7 +65,11 @@ class ExportOptions:
         if self.clips and (self.form == "flat" or self.copy_assets):
             raise UserError("--clips and --flatten do not go together: clips stand over the stage as it is")
         if suffix == ".glb" and window:
-            raise UserError("a window cannot be written to .glb; name a .usda, .usdc or .usdz file")
+            raise UserError(
+                "a window cannot be written to .glb; name a .usda, .usdc or .usdz file, which can be exported to .glb then"
+            )
+        if self.still and suffix != ".glb":
+            raise UserError(f"--still is for .glb files, and {self.out.name} is none")
         if self.copy_assets and self.is_layer:
             raise UserError(
                 "--copy-assets goes with --flatten: a layer leaves the stage's files where they are"
@@ -193,9 +199,12 @@ def _write_glb(own: "OwnLayer", options: ExportOptions, target: Any) -> Exported
     from twinstage.scene.glb_images import Pixels
     from twinstage.scene.glb_scene import bake_scene
     from twinstage.scene.read import read_snapshot
+    from twinstage.scene.read.motion import read_motion
 
     target.check(own.opened.stage)
-    snapshot = read_snapshot(own.as_opened())
+    opened = own.as_opened()
+    snapshot = read_snapshot(opened, at_rest=not options.still)
+    motion = None if options.still else read_motion(opened, snapshot)
     index = snapshot.prims.index_of
     paints = {index[path]: color for path, color in own.paints.items() if path in index}
     baked = bake_scene(
@@ -203,6 +212,7 @@ def _write_glb(own: "OwnLayer", options: ExportOptions, target: Any) -> Exported
         instancing=options.instancing,
         paints=paints,
         decode=lambda texture, largest: Pixels(*decode(texture, largest)),
+        motion=motion,
     )
     target.write(baked.data)
     return Exported(options.out, "glb", len(baked.data), findings=baked.findings)

@@ -1,0 +1,278 @@
+"""What moves in a stage: time samples of transforms as tracks of nodes, in metres and seconds (`scene.motion`).
+
+A prim whose ops are translate, orient and scale, as importers and exporters of other formats write them, keeps its authored
+keys: between them glTF goes as USD does. Other stacks (Euler angles, pivots, splines) are sampled at their keys, and between
+them wherever straight lines would be off. Matrices are taken at their keys only: USD blends their numbers in between, which
+squeezes what turns, and nobody means that.
+
+Several animations are variants of the set `animation` on the default prim (docs/import.md): each becomes a clip.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from twinstage.base.errors import UserError
+from twinstage.scene.columns import F8
+from twinstage.scene.motion import Clip, Curve, Motion, Track, continuous, thinned, track_of_matrices, unit
+from twinstage.scene.read.context import Conversion, ReadContext
+from twinstage.scene.transforms import matrix_to_quat, quat_multiply
+
+if TYPE_CHECKING:
+    from twinstage.scene.snapshot import Snapshot
+    from twinstage.scene.stage import OpenedStage
+
+SET = "animation"
+"""The variant set on the default prim whose variants are animations."""
+MOST_NUMBERS = 50_000_000
+"""Numbers of all curves at most; in a file they take four bytes each."""
+SHEAR = 1e-4
+
+
+def read_motion(opened: "OpenedStage", snapshot: "Snapshot") -> Motion:
+    """What moves in that stage, of which `snapshot` was read at rest (`read_snapshot(at_rest=True)`).
+
+    The stage's selections change while several animations are read, and are put back. UserError for more numbers than
+    `MOST_NUMBERS`.
+    """
+    from twinstage.scene.read import time_at
+    from twinstage.scene.read.skel_motion import SkelReader
+
+    context = ReadContext(
+        stage=opened.stage,
+        time=time_at(opened.stage, None),
+        conversion=Conversion.of(opened.meters_per_unit, opened.up_axis),
+        allowed=opened.allowed,
+    )
+    reader = MotionReader(context, snapshot)
+    skeletal = SkelReader(context, snapshot, reader.seconds)
+    skeletons, hung, weights = skeletal.skeletons()
+    names = clip_names(opened.stage)
+    moving: set[str] = set()
+    for name in names:
+        with selected(opened.stage, name):
+            moving |= reader.moving()
+    clips = []
+    for name in names:
+        with selected(opened.stage, name):
+            joints, morphs = skeletal.tracks()
+            clip = Clip(name or "animation", reader.tracks(moving), joints, morphs)
+        clips.append(clip)
+        reader.check_size(clips)
+    reader.tell_left_out()
+    return Motion(tuple(clips), skeletons, hung, weights, context.findings)
+
+
+def clip_names(stage: Any) -> list[str]:
+    """The variants that are animations, the selected one first; "" alone where there are none."""
+    root = stage.GetDefaultPrim()
+    variants = root.GetVariantSets() if root else None
+    if variants is None or not variants.HasVariantSet(SET):
+        return [""]
+    one = variants.GetVariantSet(SET)
+    chosen = one.GetVariantSelection()
+    names = [str(name) for name in one.GetVariantNames()]
+    return sorted(names, key=lambda name: name != chosen) or [""]
+
+
+@contextmanager
+def selected(stage: Any, name: str) -> Iterator[None]:
+    """The stage with that variant of `SET` selected; "" leaves it as it is."""
+    from pxr import Sdf, Usd
+
+    if not name or stage.GetDefaultPrim().GetVariantSets().GetVariantSelection(SET) == name:
+        yield
+        return
+    scratch = Sdf.Layer.CreateAnonymous("clip.usda")
+    session = stage.GetSessionLayer()
+    session.subLayerPaths.insert(0, scratch.identifier)
+    try:
+        with Usd.EditContext(stage, scratch):
+            stage.GetDefaultPrim().GetVariantSets().SetSelection(SET, name)
+        yield
+    finally:
+        session.subLayerPaths.remove(scratch.identifier)
+
+
+@dataclass
+class MotionReader:
+    """Reads the tracks of nodes. Paths are those of prims in the stage and in native prototypes."""
+
+    context: ReadContext
+    snapshot: "Snapshot"
+
+    def seconds(self, codes: Iterable[float]) -> F8:
+        """Seconds of time codes."""
+        return np.asarray(list(codes), np.float64) / float(self.context.stage.GetTimeCodesPerSecond())
+
+    @property
+    def held(self) -> bool:
+        """Whether the stage holds values between samples."""
+        from pxr import Usd
+
+        return bool(self.context.stage.GetInterpolationType() == Usd.InterpolationTypeHeld)
+
+    def _prims(self) -> Iterator[Any]:
+        from pxr import Usd
+
+        stage = self.context.stage
+        for root in (stage.GetPseudoRoot(), *stage.GetPrototypes()):
+            yield from Usd.PrimRange(root)
+
+    def moving(self) -> set[str]:
+        """Paths of the prims whose transform moves now."""
+        from pxr import UsdGeom
+
+        found = set()
+        for prim in self._prims():
+            xformable = UsdGeom.Xformable(prim)
+            if xformable and xformable.TransformMightBeTimeVarying():
+                found.add(str(prim.GetPath()))
+        return found
+
+    def tracks(self, paths: set[str]) -> dict[int, Track]:
+        """The tracks of these prims, by row; instances share those of what they hold."""
+        table = self.snapshot.prims
+        by_path: dict[str, Track] = {}
+        out: dict[int, Track] = {}
+        for row, path in self._rows(paths):
+            if path not in by_path:
+                by_path[path] = self._track(path, in_world=table.parent[row] < 0 or bool(table.resets[row]))
+            out[row] = by_path[path]
+        return out
+
+    def _rows(self, paths: set[str]) -> Iterator[tuple[int, str]]:
+        table, inside = self.snapshot.prims, False
+        for path in sorted(paths):
+            row = table.index_of.get(path, -1)
+            if row >= 0:
+                yield row, path
+            inside |= row < 0
+        if not inside:
+            return
+        for row in np.flatnonzero(table.proxy).tolist():
+            prim = self.context.stage.GetPrimAtPath(table.path[row])
+            own = str(prim.GetPrimInPrototype().GetPath()) if prim and prim.IsInstanceProxy() else ""
+            if own in paths:
+                yield row, own
+
+    def _track(self, path: str, *, in_world: bool) -> Track:
+        from pxr import UsdGeom
+
+        xformable = UsdGeom.Xformable(self.context.stage.GetPrimAtPath(path))
+        world = self.context.conversion.world if in_world else np.eye(4)
+        ops = xformable.GetOrderedXformOps()
+        return self._simple(ops, world) if _is_trs(ops) else self._sampled(xformable, ops, world)
+
+    def _simple(self, ops: list[Any], world: F8) -> Track:
+        """Ops that are translate, orient and scale: their own keys, number for number."""
+        from pxr import UsdGeom
+
+        op, scale = UsdGeom.XformOp, self.context.conversion.scale
+        turn = matrix_to_quat(world[:3, :3])
+        parts: dict[str, Curve] = {}
+        for one in ops:
+            times, values = self._samples(one)
+            if one.GetOpType() == op.TypeTranslate:
+                parts["translation"] = self._curve(times, values @ world[:3, :3].T * scale)
+            elif one.GetOpType() == op.TypeScale:
+                parts["scale"] = self._curve(times, values)
+            else:
+                quats = quat_multiply(turn, unit(values)) if turn[0] != 1.0 else unit(values)
+                parts["rotation"] = self._curve(times, continuous(quats))
+        for name, rest in (("translation", np.zeros(3)), ("rotation", turn), ("scale", np.ones(3))):
+            parts.setdefault(name, Curve(np.zeros(1), rest[None]))
+        return Track(**parts)
+
+    def _samples(self, op: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Keys [s] and values of an op; quaternions as wxyz."""
+        codes = op.GetTimeSamples() if op.MightBeTimeVarying() else []
+        values = [op.Get(code) for code in codes] or [op.Get(self.context.time)]
+        return self.seconds(codes) if codes else np.zeros(1), np.array([_numbers(v) for v in values])
+
+    def _curve(self, times: np.ndarray, values: np.ndarray) -> Curve:
+        return thinned(Curve(times, np.asarray(values, np.float64), self.held))
+
+    def _sampled(self, xformable: Any, ops: list[Any], world: F8) -> Track:
+        """Any other stack: its matrices."""
+        from pxr import UsdGeom
+
+        codes = set(xformable.GetTimeSamples())
+        for op in ops:
+            if op.GetAttr().HasSpline():
+                codes |= {float(knot) for knot in op.GetAttr().GetSpline().GetKnots()}
+        rate = self.context.stage.GetTimeCodesPerSecond()
+        matrices = any(
+            op.GetOpType() == UsdGeom.XformOp.TypeTransform and op.MightBeTimeVarying() for op in ops
+        )
+
+        def at(times: np.ndarray) -> F8:
+            found = [np.array(xformable.GetLocalTransformation(float(t) * rate)) for t in times]
+            return np.asarray(world @ self.context.conversion.matrices(np.array(found)))
+
+        times = self.seconds(sorted(codes)) if codes else np.zeros(1)
+        track, shear = track_of_matrices(at, times, held=self.held, split=not matrices)
+        if matrices and len(times) > 1:
+            text = "moving matrices: between their keys a GLB file turns what USD blends number by number"
+            self.context.count("gltf.matrix-motion", text)
+        if shear > SHEAR:
+            path = xformable.GetPath()
+            text = f"{path} is sheared while it moves, which a GLB file cannot say; its shear is left out"
+            self.context.finding("gltf.shear-motion", text, path)
+        return track
+
+    def check_size(self, clips: list[Clip]) -> None:
+        """UserError for more numbers than a file should hold."""
+        total = sum(
+            {
+                id(curve): curve.times.size + curve.values.size for clip in clips for curve in clip.curves()
+            }.values()
+        )
+        if total > MOST_NUMBERS:
+            raise UserError(
+                f"the stage's animation has {total:,} numbers, and a GLB file holds at most {MOST_NUMBERS:,} of them here; "
+                "--still writes one moment"
+            )
+
+    def tell_left_out(self) -> None:
+        """Count what changes over time and is neither a transform nor a skeleton's pose: a GLB file shows it as it is now."""
+        counts: dict[str, int] = {}
+        layers = self.context.stage.GetUsedLayers(includeClipLayers=True)
+        if not any(layer.ListAllTimeSamples() for layer in layers):
+            return
+        for prim in self._prims():
+            if prim.GetTypeName() in ("SkelAnimation",):
+                continue
+            for attribute in prim.GetAuthoredAttributes():
+                name = str(attribute.GetName())
+                if not name.startswith("xformOp") and attribute.ValueMightBeTimeVarying():
+                    counts[name] = counts.get(name, 0) + 1
+        for name, number in sorted(counts.items()):
+            self.context.count(
+                "gltf.still",
+                f"{name} changes over time, which a GLB file shows as it is at the start",
+                number,
+            )
+
+
+def _is_trs(ops: list[Any]) -> bool:
+    """Whether ops are at most one translate, one orient and one scale, in that order, given as samples or plain values."""
+    from pxr import UsdGeom
+
+    op = UsdGeom.XformOp
+    order = [op.TypeTranslate, op.TypeOrient, op.TypeScale]
+    kinds = [one.GetOpType() for one in ops]
+    if any(one.IsInverseOp() or one.GetAttr().HasSpline() for one in ops) or len(set(kinds)) < len(kinds):
+        return False
+    return all(kind in order for kind in kinds) and sorted(kinds, key=order.index) == kinds
+
+
+def _numbers(value: Any) -> list[float]:
+    from pxr import Gf
+
+    if isinstance(value, Gf.Quatd | Gf.Quatf | Gf.Quath):
+        return [float(value.real), *(float(x) for x in value.imaginary)]
+    return [float(x) for x in value]
