@@ -15,10 +15,8 @@ from typing import Any
 from twinstage.live.watch.messages import Again, Begin, Overlay, Told, Wait, read_frame, to_bytes
 from twinstage.live.watch.pack import hashes, pack
 from twinstage.live.watch.reading import Broken, StageReader
-from twinstage.live.watch.settling import GRACE_S, SETTLE_S, Settling
+from twinstage.live.watch.settling import GRACE_S, SETTLE_S, SLACK_S, Settling
 
-SLACK_S = 0.02
-"""Clocks of file systems are behind by as much [s]."""
 LEAST_S = 0.002
 """Between two looks while a change is about to be due [s]."""
 BUSY = 20

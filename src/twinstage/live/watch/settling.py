@@ -12,6 +12,8 @@ PATIENCE_S = 2.0
 """A file that changes for so long without a rest is tried all the same [s]."""
 GRACE_S = 0.4
 """A file that cannot be read may still be growing: it is complained of after so long without a change [s]."""
+SLACK_S = 0.02
+"""Clocks of file systems are behind by as much [s]: two changes within it may have the same time."""
 
 
 @dataclass
