@@ -64,7 +64,10 @@ class ShapeMemo:
     _quick: bool = False
 
     def begin(
-        self, stage: Any, same_layers: Collection[str], same_prims: Mapping[str, Collection[str]] | None = None
+        self,
+        stage: Any,
+        same_layers: Collection[str],
+        same_prims: Mapping[str, Collection[str]] | None = None,
     ) -> None:
         """A reading of that Usd.Stage begins; `same_layers`: identifiers of layers that are what they were.
 

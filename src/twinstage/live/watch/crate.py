@@ -37,6 +37,7 @@ class Crate:
         field_names: (fields,) uint32, tokens. `reps`: (fields,) uint64, the format's ValueReps.
         sets: fields of all specs, one spec's after the other, each closed by 0xFFFFFFFF.
         spec_paths, spec_sets, spec_types: (specs,) uint32: number of the path, first of its fields in `sets`, kind of spec.
+        path_count: numbers of paths; some may be of none.
         path_tables: number in the file, token (negative: of a property) and jump of every path, as the file has them.
         sections: bytes of TOKENS, STRINGS and PATHS: the same ones give the same numbers.
     """
@@ -50,13 +51,14 @@ class Crate:
     spec_paths: Words
     spec_sets: Words
     spec_types: Words
+    path_count: int
     path_tables: tuple[np.ndarray, np.ndarray, np.ndarray]
     sections: tuple[bytes, bytes, bytes]
 
     @cached_property
     def paths(self) -> tuple[list[str], list[str]]:
         """By number: each path, and the prim (or variant) that it is one of or that it belongs to."""
-        return _paths(self.tokens, *(table.tolist() for table in self.path_tables))
+        return _paths(self.path_count, self.tokens, *(table.tolist() for table in self.path_tables))
 
 
 def read_crate(data: np.ndarray) -> Crate:
@@ -80,8 +82,7 @@ def _read(data: np.ndarray) -> Crate:
     specs = _Reader(found["SPECS"])
     number = specs.count()
     counted = _Reader(paths)
-    counted.count()
-    encoded = counted.count()
+    path_count, encoded = counted.count(), counted.count()
     index, element, jump = (counted.ints(encoded) for _ in range(3))
     crate = Crate(
         data=data,
@@ -93,6 +94,7 @@ def _read(data: np.ndarray) -> Crate:
         spec_paths=specs.ints(number),
         spec_sets=specs.ints(number),
         spec_types=specs.ints(number),
+        path_count=path_count,
         path_tables=(index, element.view(np.int32), jump.view(np.int32)),
         sections=(bytes(tokens), bytes(strings), bytes(paths)),
     )
@@ -107,8 +109,8 @@ def _check(crate: Crate) -> None:
         (crate.field_names, len(crate.tokens)),
         (used, len(crate.reps)),
         (crate.spec_sets, len(crate.sets)),
-        (crate.spec_paths, len(crate.path_tables[0])),
-        (crate.path_tables[0], len(crate.path_tables[0])),
+        (crate.spec_paths, crate.path_count),
+        (crate.path_tables[0], crate.path_count),
         (np.abs(crate.path_tables[1].astype(np.int64)), len(crate.tokens)),
         (crate.strings, len(crate.tokens)),
     )
@@ -205,14 +207,18 @@ def _fields(reader: _Reader) -> tuple[Words, Words]:
 
 
 def _paths(
-    tokens: Sequence[bytes], index: list[int], element: list[int], jump: list[int]
+    count: int, tokens: Sequence[bytes], index: list[int], element: list[int], jump: list[int]
 ) -> tuple[list[str], list[str]]:
     words = [token.decode("utf-8", "replace") for token in tokens]
-    paths, owners = [""] * len(index), [""] * len(index)
+    paths, owners = [""] * count, [""] * count
     waiting = [(0, "", "")] if index else []
+    seen = 0
     while waiting:
         at, above, owner = waiting.pop()
         while True:
+            seen += 1
+            if seen > len(index) or not at < len(index):
+                raise NoCrate("paths that are no tree")
             path, prim = _below(above, owner, words[abs(element[at])], element[at] < 0)
             paths[index[at]], owners[index[at]] = path, prim
             step = jump[at]

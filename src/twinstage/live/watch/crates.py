@@ -85,7 +85,7 @@ def _state(file: str, stamp: Stamp, before: "Future[State | None] | None") -> St
     if data is None:
         return None
     good = before.result() if before is not None else None
-    with contextlib.suppress(NoCrate):
+    with contextlib.suppress(NoCrate, IndexError, ValueError, OverflowError, MemoryError):  # foreign bytes
         crate = read_crate(data)
         return State(crate, same_prims(good.crate, crate) if good else frozenset())
     return None
