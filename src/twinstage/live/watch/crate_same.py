@@ -20,8 +20,11 @@ _PAYLOAD = np.uint64((1 << 48) - 1)
 _FEW = 16
 """Shorter arrays are never compressed."""
 
-_STRING, _TOKEN, _ASSET, _DICTIONARY, _TOKENS_LIST, _PATHS_LIST = 10, 11, 12, 31, 32, 34
-_PATHS, _TOKENS, _DOUBLES = 40, 41, 48
+_STRING, _TOKEN, _ASSET, _DOUBLES = 10, 11, 12, 48
+_VECTORS = {10: "strings", 11: "tokens", 40: "paths", 41: "tokens", 45: "strings"}
+"""Arrays of words, vectors of paths and of tokens, chosen variants (twice as many strings): what their numbers stand for."""
+_LISTS = {32: "tokens", 33: "strings", 34: "paths"}
+"""The same of list operations."""
 _SIZES = {
     **{1: 1, 2: 1, 3: 4, 4: 4, 5: 8, 6: 8, 7: 2, 8: 4, 9: 8},
     **{
@@ -45,8 +48,7 @@ _SIZES = {
 """Bytes of numbers, vectors, matrices, quaternions and time codes, by kind of value."""
 _INLINE_KINDS = (*_SIZES, 42, 43, 44, 51)
 """Those, specifiers, permissions, variabilities and blocks: the field itself is the value."""
-_WORDS = (_STRING, _TOKEN, _ASSET)
-_PACKED_INTEGERS = (3, 4, 5, 6)
+_PACKED_INTEGERS, _PACKED_FLOATS = (3, 4, 5, 6), (7, 8, 9)
 _LISTED = (b"properties", b"primChildren", b"variantSetChildren", b"variantChildren")
 """Fields that say which specs there are; the specs themselves are compared."""
 
@@ -139,13 +141,14 @@ def _same_values(old: Crate, new: Crate, was: np.ndarray, now: np.ndarray) -> np
     strange = (now >> np.uint64(56) & np.uint64(0x1F)) != 0
     tables = old.sections == new.sections
     same = np.zeros(len(now), bool)
-    plain = np.isin(kinds, _INLINE_KINDS) | (np.isin(kinds, _WORDS) & tables)
+    plain = np.isin(kinds, _INLINE_KINDS) | (((kinds == _ASSET) & tables))
     same |= inline & ~array & plain & (was == now)
     same |= inline & ~array & _same_words(old, new, was, now, kinds)
     same |= ~inline & array & ((now & _PAYLOAD) == 0) & (was == now)  # empty arrays
     stored = np.flatnonzero(alike & ~inline & ~strange & ~same)
-    sizes_old = _stored_sizes(old, was[stored], kinds[stored], tables)
-    sizes_new = _stored_sizes(new, now[stored], kinds[stored], tables)
+    same[stored] = _same_named(old, new, was[stored], now[stored], kinds[stored])
+    sizes_old = _stored_sizes(old, was[stored], kinds[stored])
+    sizes_new = _stored_sizes(new, now[stored], kinds[stored])
     known = (sizes_old > 0) & (sizes_old == sizes_new)
     chosen = stored[known]
     starts = (reps & _PAYLOAD for reps in (was[chosen], now[chosen]))
@@ -159,7 +162,7 @@ def _same_words(old: Crate, new: Crate, was: np.ndarray, now: np.ndarray, kinds:
     same = np.zeros(len(now), bool)
     numbers_old, numbers_new = _word_numbers(old, new)
     first, second = ((reps & _PAYLOAD).astype(np.int64) for reps in (was, now))
-    for kind in _WORDS:
+    for kind in (_STRING, _TOKEN):
         mine = np.flatnonzero(kinds == kind)
         of_old, of_new = numbers_old, numbers_new
         if kind == _STRING:
@@ -169,15 +172,13 @@ def _same_words(old: Crate, new: Crate, was: np.ndarray, now: np.ndarray, kinds:
     return same
 
 
-def _stored_sizes(crate: Crate, reps: np.ndarray, kinds: np.ndarray, tables: bool) -> np.ndarray:
+def _stored_sizes(crate: Crate, reps: np.ndarray, kinds: np.ndarray) -> np.ndarray:
     """(values,) int64: bytes that a value takes in the file, 0 where that is not certain."""
     at = (reps & _PAYLOAD).astype(np.int64)
     array, packed = (reps & _ARRAY) != 0, (reps & _PACKED) != 0
     each = np.zeros(256, np.int64)
     each[list(_SIZES)] = list(_SIZES.values())
     sizes = np.where(array | packed, 0, each[kinds])
-    words = _WORDS if tables else ()
-    each[list(words)] = 4
     counts = _word_at(crate.data, at)
     sizes = np.where(array & ~packed & (each[kinds] > 0), 8 + counts * each[kinds], sizes)
     integers = array & packed & np.isin(kinds, _PACKED_INTEGERS)
@@ -185,10 +186,10 @@ def _stored_sizes(crate: Crate, reps: np.ndarray, kinds: np.ndarray, tables: boo
     sizes = np.where(integers & (counts >= _FEW), 16 + _word_at(crate.data, at + 8), sizes)
     alone = ~array & ~packed
     sizes = np.where(alone & (kinds == _DOUBLES), 8 + 8 * counts, sizes)
-    if tables:
-        sizes = np.where(alone & np.isin(kinds, (_PATHS, _TOKENS)), 8 + 4 * counts, sizes)
-        for k in np.flatnonzero(alone & np.isin(kinds, (_TOKENS_LIST, _PATHS_LIST)))[:_MOST_LISTS].tolist():
-            sizes[k] = _list_size(crate.data, int(at[k]))
+    floats = array & packed & np.isin(kinds, _PACKED_FLOATS)
+    sizes = np.where(floats & (counts < _FEW), 8 + counts * each[kinds], sizes)
+    for k in np.flatnonzero(floats & (counts >= _FEW))[:_MOST_LISTS].tolist():
+        sizes[k] = _floats_size(crate.data, int(at[k]), int(each[kinds[k]]))
     return np.where((sizes > 0) & (at > 0) & (at + sizes <= len(crate.data)), sizes, 0)
 
 
@@ -200,17 +201,59 @@ def _word_at(data: np.ndarray, at: np.ndarray) -> np.ndarray:
     return np.where(inside, np.minimum(found, np.uint64(1 << 40)).astype(np.int64), 0)
 
 
-def _list_size(data: np.ndarray, at: int) -> int:
-    """Of a list operation: bits that say which lists there are, then each with its length; 0 beyond the end."""
-    if at + 1 > len(data):
+def _number(data: np.ndarray, at: int, size: int = 8) -> int:
+    """What stands there, no more than the file has bytes; -1 beyond the end."""
+    found = data[at : at + size]
+    return min(int.from_bytes(found.tobytes(), "little"), len(data)) if len(found) == size else -1
+
+
+def _same_named(
+    old: Crate, new: Crate, was: np.ndarray, now: np.ndarray, kinds: np.ndarray
+) -> np.ndarray:
+    """(values,) bool: lists of words or paths, whatever numbers these have in either state."""
+    same = np.zeros(len(now), bool)
+    arrays = (now & _ARRAY) != 0
+    listed = (arrays & np.isin(kinds, (_STRING, _TOKEN))) | (~arrays & np.isin(kinds, [40, 41, 45, *_LISTS]))
+    for k in np.flatnonzero(listed)[:_MOST_LISTS].tolist():
+        kind, first, second = int(kinds[k]), int(was[k] & _PAYLOAD), int(now[k] & _PAYLOAD)
+        names = _names(new, second, kind)
+        same[k] = names is not None and names == _names(old, first, kind)
+    return same
+
+
+def _names(crate: Crate, at: int, kind: int) -> list[tuple[object, ...]] | None:
+    """What a list of words or paths names; of a list operation first which lists it has. None for damaged ones."""
+    found: list[tuple[object, ...]] = []
+    lists, each = 1, 8 if kind == 45 else 4
+    if kind in _LISTS:
+        head = _number(crate.data, at, 1)
+        found, lists, at = [(head,)], (head & 0x7E).bit_count(), at + 1
+    for _ in range(lists):
+        count = _number(crate.data, at)
+        numbers = crate.data[at + 8 : at + 8 + each * count] if count >= 0 else crate.data[:0]
+        if count < 0 or len(numbers) != each * count:
+            return None
+        found.append(_named(crate, numbers.copy().view(np.uint32).tolist(), (_VECTORS | _LISTS)[kind]))
+        at += 8 + len(numbers)
+    return found
+
+
+def _named(crate: Crate, numbers: list[int], what: str) -> tuple[object, ...]:
+    if what == "paths":
+        return tuple(crate.paths[0][k] for k in numbers)
+    words = crate.strings[numbers].tolist() if what == "strings" else numbers
+    return tuple(crate.tokens[k] for k in words)
+
+
+def _floats_size(data: np.ndarray, at: int, each: int) -> int:
+    """Of floats that are packed as integers ("i") or as numbers of a table's rows ("t"); 0 for another way."""
+    way, head = _number(data, at + 8, 1), 9
+    if way == ord("t"):
+        head += 4 + each * max(_number(data, at + 9, 4), 0)
+    elif way != ord("i"):
         return 0
-    size = 1
-    for _ in range(int(data[at] & 0x7E).bit_count()):
-        head = data[at + size : at + size + 8]
-        if len(head) < 8:
-            return 0
-        size += 8 + 4 * min(int.from_bytes(head.tobytes(), "little"), len(data))
-    return size
+    packed = _number(data, at + head)
+    return 0 if packed < 0 else head + 8 + packed
 
 
 def _same_bytes(
