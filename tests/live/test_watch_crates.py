@@ -64,14 +64,18 @@ def edit(path: Path, how: random.Random) -> None:
     from pxr import Sdf, Vt
 
     layer = Sdf.Layer.OpenAsAnonymous(str(path))
-    kind = how.choice(["points", "note", "word", "new", "gone", "share", "half", "data", "order", "longer", "inside"])
+    kind = how.choice(
+        ["points", "note", "word", "new", "gone", "share", "half", "data", "order", "longer", "inside"]
+    )
     prim = layer.GetPrimAtPath(f"/World/M{how.randrange(MESHES)}")
     if kind == "points":
         points = np.array(prim.attributes["points"].default)
         points[how.randrange(len(points))] += 0.5
         prim.attributes["points"].default = Vt.Vec3fArray.FromNumpy(points)
     elif kind == "longer":
-        prim.attributes["points"].default = Vt.Vec3fArray.FromNumpy(np.ones((how.randrange(90), 3), np.float32))
+        prim.attributes["points"].default = Vt.Vec3fArray.FromNumpy(
+            np.ones((how.randrange(90), 3), np.float32)
+        )
     elif kind == "note" and "note" in prim.attributes:
         prim.attributes["note"].default = how.choice(["another", "number 1"])
     elif kind == "word":
@@ -118,7 +122,7 @@ def specs(path: Path) -> dict[str, Any]:
         owner = str(at.GetPrimOrPrimVariantSelectionPath()) if at.IsPropertyPath() else str(at)
         skipped = ("properties", "primChildren", "variantChildren", "variantSetChildren")
         keys = sorted(key for key in spec.ListInfoKeys() if key not in skipped)
-        values = [(key, repr(spec.GetInfo(key)), _bytes(spec.GetInfo(key))) for key in keys]
+        values = [(key, str(spec.GetInfo(key)), _bytes(spec.GetInfo(key))) for key in keys]
         found.setdefault(owner, []).append((str(at), values))
 
     layer.Traverse(Sdf.Path.absoluteRootPath, look)
@@ -127,7 +131,11 @@ def specs(path: Path) -> dict[str, Any]:
 
 def _bytes(value: Any) -> bytes:
     try:
-        return np.asarray(value).tobytes() if hasattr(value, "__len__") and not isinstance(value, (str, dict)) else b""
+        return (
+            np.asarray(value).tobytes()
+            if hasattr(value, "__len__") and not isinstance(value, (str, dict))
+            else b""
+        )
     except (TypeError, ValueError):
         return b""
 

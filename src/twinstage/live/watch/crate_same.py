@@ -141,7 +141,7 @@ def _same_values(old: Crate, new: Crate, was: np.ndarray, now: np.ndarray) -> np
     strange = (now >> np.uint64(56) & np.uint64(0x1F)) != 0
     tables = old.sections == new.sections
     same = np.zeros(len(now), bool)
-    plain = np.isin(kinds, _INLINE_KINDS) | (((kinds == _ASSET) & tables))
+    plain = np.isin(kinds, _INLINE_KINDS) | ((kinds == _ASSET) & tables)
     same |= inline & ~array & plain & (was == now)
     same |= inline & ~array & _same_words(old, new, was, now, kinds)
     same |= ~inline & array & ((now & _PAYLOAD) == 0) & (was == now)  # empty arrays
@@ -207,9 +207,7 @@ def _number(data: np.ndarray, at: int, size: int = 8) -> int:
     return min(int.from_bytes(found.tobytes(), "little"), len(data)) if len(found) == size else -1
 
 
-def _same_named(
-    old: Crate, new: Crate, was: np.ndarray, now: np.ndarray, kinds: np.ndarray
-) -> np.ndarray:
+def _same_named(old: Crate, new: Crate, was: np.ndarray, now: np.ndarray, kinds: np.ndarray) -> np.ndarray:
     """(values,) bool: lists of words or paths, whatever numbers these have in either state."""
     same = np.zeros(len(now), bool)
     arrays = (now & _ARRAY) != 0
