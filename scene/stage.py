@@ -12,6 +12,7 @@ import os
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -60,6 +61,7 @@ class OpenedStage:
         clean: stamps of all files of a stage in which the screen had nothing to change, else None.
         documents: MaterialX documents that the screen made layers of.
         shelf: assets that were let in, to be placed.
+        hash_by: gives `hash`, by SHA-256 of the layers' files, where it was left for later.
     """
 
     stage: Any
@@ -75,6 +77,7 @@ class OpenedStage:
     clean: tuple[Stamp, ...] | None = None
     documents: tuple[str, ...] = ()
     shelf: Shelf = field(default_factory=Shelf)
+    hash_by: Callable[[FileDigest], str] | None = None
 
 
 @no_cycle_search()
@@ -88,7 +91,7 @@ def open_stage(
     limits: ProbeLimits | None = None,
     depth: Depth = "snapshot",
     mtlx_text: MtlxText | None = None,
-    digest: FileDigest | None = None,
+    hash_later: bool = False,
 ) -> OpenedStage:
     """Open the stage of a file.
 
@@ -96,7 +99,7 @@ def open_stage(
     the materials and prototypes that they use), None for all. `probe=False` skips the child process, for files that were
     opened before or that we wrote; `depth` says how far the child goes: "open" composes, "snapshot" reads all that
     `read_snapshot` reads, so that files which the USD library composes but cannot read do no harm here. `mtlx_text` converts
-    MaterialX documents; None: our own. `digest`: gives the SHA-256 of a file, where it is known already.
+    MaterialX documents; None: our own. `hash_later`: `hash` is "", and `hash_by` gives it, for who has better to do first.
 
     What leads outside the allowed folders, or would make the USD library hang, is left out with a finding, and so are
     instances that expand beyond the limits. Raises UserError for a missing, broken or truncated file, a wrong extension
@@ -122,6 +125,8 @@ def open_stage(
     units = meters_per_unit(screened.root, file)
     expansion = within_bounds(stage)
     found = (*_unit_findings(screened.root, units), *screened.findings, *expansion, *diagnostics(quiet))
+    used = tuple(layer for layer in stage.GetUsedLayers() if not layer.anonymous)
+    hash_by = partial(_hash_layers, used, screened, allowed)
     return OpenedStage(
         stage=stage,
         layers=layers,
@@ -130,11 +135,12 @@ def open_stage(
         meters_per_unit=units,
         up_axis=up_axis(screened.root, file),
         time_codes_per_second=time_codes(screened.root, file),
-        hash=_hash_layers(stage, screened, allowed, digest or file_digest),
+        hash="" if hash_later else hash_by(file_digest),
         findings=(*found, *_empty(stage, file, found)),
         kept=(*screened.layers, *screened.made),
         clean=screened.clean,
         documents=screened.documents,
+        hash_by=hash_by if hash_later else None,
     )
 
 
@@ -292,15 +298,13 @@ def _empty(stage: Any, file: Path, found: Iterable[Finding]) -> list[Finding]:
     return [Finding("stage.empty", "warning", "", message)]
 
 
-def _hash_layers(stage: Any, screened: Screened, allowed: AllowedFolders, digest: FileDigest) -> str:
+def _hash_layers(used: Iterable[Any], screened: Screened, allowed: AllowedFolders, digest: FileDigest) -> str:
     """Of the layers' files, of layers that were made, and of what was left out of the scene."""
     digests = [hashlib.sha256(_made_text(layer, allowed).encode()).digest() for layer in screened.made]
     left_out = sorted((f.code, f.path) for f in screened.findings if f.severity == "error")
     if left_out:
         digests.append(hashlib.sha256(repr(left_out).encode()).digest())
-    for layer in stage.GetUsedLayers():
-        if not layer.anonymous:
-            digests.append(_layer_digest(layer, digest))
+    digests += [_layer_digest(layer, digest) for layer in used]
     return hashlib.sha256(b"".join(sorted(digests))).hexdigest()
 
 

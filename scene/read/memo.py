@@ -1,11 +1,12 @@
 """What an earlier reading of the same stage found of each gprim: a saved file is read again without the work of what stayed.
 
 A shape depends on the gprim's own values, on primvars that it inherits and on its subsets. Where the layers that speak of these
-are the same ones as before, nothing is even looked at; where they were read anew, values are compared by checksums of 96
-bits. Touches pxr.
+are the same ones as before, or are known to say the same of these prims, nothing is even looked at; where they were read anew,
+values are compared by checksums of 96 bits. Touches pxr.
 """
 
 import zlib
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,11 +30,24 @@ class Known:
     told: Notes
 
 
+@dataclass(frozen=True, slots=True)
+class _Version:
+    """Which state a layer is in: a number for all its specs, but for those that stayed when it was read anew."""
+
+    number: int
+    stayed: Mapping[str, int]
+
+    def of(self, path: Any) -> int:
+        """Of the specs of a prim."""
+        return self.stayed.get(str(path), self.number) if self.stayed else self.number
+
+
 @dataclass
 class ShapeMemo:
     """Gprims of the last reading, by path and uv primvar.
 
-    Who hands it to `read_snapshot` calls `begin` before, with the layers that were not read anew, and `end` after it.
+    Who hands it to `read_snapshot` calls `begin` before, with the layers that were not read anew since the last `end`, and
+    `end` after it.
     `read`, `compared`: gprims that were read, and those whose values had to be looked at, in the present reading.
     """
 
@@ -43,29 +57,43 @@ class ShapeMemo:
     _used: dict[tuple[str, str], Known] = field(default_factory=dict)
     _above: dict[Any, Marks] = field(default_factory=dict)
     _handed: dict[Any, Marks] = field(default_factory=dict)
-    _trusted: dict[int, int] = field(default_factory=dict)
+    _versions: dict[int, _Version] = field(default_factory=dict)
+    _named: dict[str, _Version] = field(default_factory=dict)
+    _ended: dict[str, _Version] = field(default_factory=dict)
     _number: int = 0
     _quick: bool = False
 
-    def begin(self, stage: Any, same_layers: "set[str]") -> None:
-        """A reading of that Usd.Stage begins; `same_layers`: identifiers of layers that are what they were."""
+    def begin(
+        self,
+        stage: Any,
+        same_layers: Collection[str],
+        same_prims: Mapping[str, Collection[str]] | None = None,
+    ) -> None:
+        """A reading of that Usd.Stage begins; `same_layers`: identifiers of layers that are what they were.
+
+        `same_prims`: of other layers, by identifier, the paths of prims of which they say what they said.
+        """
         self.read = self.compared = 0
         self._used, self._above, self._handed = {}, {}, {}
         layers = stage.GetUsedLayers()
-        kept = {}
+        self._named = {}
         for layer in layers:
-            number = self._trusted.get(hash(layer)) if layer.identifier in same_layers else None
-            if number is None:
-                self._number += 1
-                number = self._number
-            kept[hash(layer)] = number
-        self._trusted = kept
+            name = layer.identifier
+            stayed = (same_prims or {}).get(name, ())
+            self._named[name] = self._version(self._ended.get(name), name in same_layers, stayed)
+        self._versions = {hash(layer): self._named[layer.identifier] for layer in layers}
         # Values of clips come from layers that no prim's stack names.
         self._quick = len(stage.GetUsedLayers(includeClipLayers=True)) == len(layers)
 
+    def _version(self, before: _Version | None, same: bool, stayed: Collection[str]) -> _Version:
+        if before is not None and same:
+            return before
+        self._number += 1
+        return _Version(self._number, {path: before.of(path) for path in stayed} if before else {})
+
     def end(self) -> None:
         """The reading is done: what it did not ask for is forgotten."""
-        self._known = self._used
+        self._known, self._ended = self._used, self._named
         self._used, self._above, self._handed = {}, {}, {}
 
     def find(self, context: ReadContext, prim: Any, uv_name: str) -> "tuple[Known | None, Marks, Marks]":
@@ -128,17 +156,15 @@ class ShapeMemo:
 
     def _handing(self, prim: Any) -> Marks:
         """Specs above a gprim that hand it primvars; what else they say is none of its shape's business."""
-        trusted = self._trusted
         return tuple(
-            (trusted.get(hash(spec.layer)), spec.path, offset.offset, offset.scale)
+            (self._versions[hash(spec.layer)].of(spec.path), spec.path, offset.offset, offset.scale)
             for spec, offset in prim.GetPrimStackWithLayerOffsets()
             if any(name.startswith("primvars:") for name in spec.properties.keys())  # noqa: SIM118 - a view of specs
         )
 
     def _stack(self, prim: Any) -> Marks:
-        trusted = self._trusted
         return tuple(
-            (trusted.get(hash(spec.layer)), spec.path, offset.offset, offset.scale)
+            (self._versions[hash(spec.layer)].of(spec.path), spec.path, offset.offset, offset.scale)
             for spec, offset in prim.GetPrimStackWithLayerOffsets()
         )
 

@@ -177,3 +177,45 @@ def test_a_layer_that_says_nothing_of_shapes_above_them_leaves_them_alone(tmp_pa
     assert reading(inherited, 3) == (0, 3), "a layer that hands one down is looked at"
     assert reading("", 3) == (3, 3), "it is gone again"
     assert crate
+
+
+def test_prims_that_stayed_in_a_layer_that_was_read_anew(tmp_path: Path) -> None:
+    """Told of as the same, they are not looked at; over several readings, too."""
+    path = tmp_path / "hall.usda"
+    path.write_text(TEXT)
+    memo = ShapeMemo()
+    opened = open_stage(path, probe=False)
+    name = opened.stage.GetRootLayer().identifier
+    with_memo(opened, memo, set())
+    everything = {"/Hall", "/Hall/A", "/Hall/A/Part", "/Hall/B", "/Hall/Bad"}
+    counts = []
+    for stayed in (
+        everything - {"/Hall/B"},
+        everything,
+        everything - {"/Hall/A/Part"},
+        everything - {"/Hall"},
+        set(),
+    ):
+        memo.begin(opened.stage, set(), {name: stayed})
+        read_snapshot(opened, memo=memo)
+        memo.end()
+        counts.append(memo.compared)
+    # /Hall hands a primvar down to all three gprims
+    assert counts == [1, 0, 1, 3, 3]
+    memo.begin(opened.stage, {name})
+    read_snapshot(opened, memo=memo)
+    assert memo.compared == 0
+
+
+def test_what_stayed_counts_from_the_last_reading_that_was_ended(tmp_path: Path) -> None:
+    path = tmp_path / "hall.usda"
+    path.write_text(TEXT)
+    memo = ShapeMemo()
+    opened = open_stage(path, probe=False)
+    name = opened.stage.GetRootLayer().identifier
+    with_memo(opened, memo, set())
+    memo.begin(opened.stage, set(), {name: {"/Hall", "/Hall/B"}})  # broken off
+    memo.begin(opened.stage, set(), {name: {"/Hall", "/Hall/A", "/Hall/A/Part", "/Hall/Bad"}})
+    read_snapshot(opened, memo=memo)
+    memo.end()
+    assert memo.compared == 1

@@ -15,10 +15,8 @@ from typing import Any
 from twinstage.live.watch.messages import Again, Begin, Overlay, Told, Wait, read_frame, to_bytes
 from twinstage.live.watch.pack import hashes, pack
 from twinstage.live.watch.reading import Broken, StageReader
-from twinstage.live.watch.settling import GRACE_S, SETTLE_S, Settling
+from twinstage.live.watch.settling import GRACE_S, SETTLE_S, SLACK_S, Settling, young_for
 
-SLACK_S = 0.02
-"""Clocks of file systems are behind by as much [s]."""
 LEAST_S = 0.002
 """Between two looks while a change is about to be due [s]."""
 BUSY = 20
@@ -63,13 +61,18 @@ class Watcher:
             begun = time.monotonic()
             stamps = self.reader.stamps()
             cost, fresh = time.monotonic() - begun, not self.settling.pending
-            if self.settling.look(stamps, begun) and self._try(stamps, self.settling.first):
+            due = self.settling.look(stamps, begun)
+            soon = self.settling.left(begun)
+            if self.settling.pending:
+                changed = self._changed(stamps)
+                if fresh:
+                    self.reader.foresee(changed)
+                soon = min(soon, young_for([stamps[path] for path in changed], time.time()))
+            if (due or (self.settling.pending and not soon)) and self._try(stamps, self.settling.first):
                 return True
             pause = max(self.begin.poll, BUSY * cost)
             if self.settling.pending:
-                if fresh:
-                    self.reader.foresee(self._changed(stamps))
-                pause = min(pause, max(LEAST_S, cost, self.settling.left(time.monotonic())))
+                pause = min(pause, max(LEAST_S, cost, soon))
             if select.select([0], [], [], pause)[0]:
                 return False
 
@@ -94,10 +97,10 @@ class Watcher:
         except Broken as error:
             return self._complain(str(error), stamps, changed, seen, wall)
         read = time.monotonic()
-        if self.reader.stamps() != stamps and read - seen < 5.0:
+        packed = pack(snapshot, self.known)
+        if not self._rested(stamps) and read - seen < 5.0:
             self.settling.taken({path: None for path in stamps})  # it went on meanwhile
             return False
-        packed = pack(snapshot, self.known)
         self.known = hashes(snapshot)
         self.say(
             Told(
@@ -115,6 +118,15 @@ class Watcher:
         self._taken(stamps, wall)
         self.say(Told("ready", files=self.reader.files))
         return True
+
+    def _rested(self, stamps: dict[str, Any]) -> bool:
+        """Whether nothing changed during the reading, nor until all has rested long enough."""
+        while self.reader.stamps() == stamps:
+            left = self.settling.left(time.monotonic())
+            if not left:
+                return True
+            time.sleep(min(left, self.begin.poll))
+        return False
 
     def _taken(self, stamps: dict[str, Any], wall: float) -> None:
         """Those states were read. A file that nobody looked at before may have been saved since the reading began."""
@@ -151,6 +163,7 @@ class Watcher:
 
 def main() -> int:
     """Entry point."""
+    from twinstage.scene.generation import keep_bytes
     from twinstage.scene.safe.child import limit_address_space
     from twinstage.scene.safe.landlock import restrict_reads
 
@@ -160,6 +173,7 @@ def main() -> int:
     if not isinstance(begin, Begin):
         return 0
     limit_address_space(begin.memory)
+    keep_bytes()
     stage = str(begin.source.stage.absolute())
     restrict_reads([os.path.dirname(stage), os.path.realpath(stage), *map(str, begin.source.roots)])
     watcher = Watcher(begin, out)

@@ -3,7 +3,7 @@
 import glob
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -61,11 +61,15 @@ def _tiles(name: str) -> list[str]:
 
 
 class Digests:
-    """SHA-256 of files, each worked out once for a state of the file, and on another thread where it is foreseen."""
+    """SHA-256 of files, each worked out once for a state of the file, and on another thread where it is foreseen.
 
-    def __init__(self) -> None:
+    `pool`: that thread; `held`: gives the digest of a file whose bytes are in memory, else None.
+    """
+
+    def __init__(self, pool: ThreadPoolExecutor, held: Callable[[str, Stamp], bytes | None]) -> None:
         self._known: dict[str, tuple[Stamp, Future[bytes]]] = {}
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="digests")
+        self._pool = pool
+        self._held = held
 
     def begin(self, files: Iterable[str]) -> None:
         """They will be asked for soon."""
@@ -80,7 +84,10 @@ class Digests:
         stamp = stamp_of(file)
         known = self._known.get(file)
         if known is None or known[0] != stamp or (known[1].done() and known[1].exception()):
-            known = self._known[file] = stamp, self._pool.submit(file_digest, file)
+            known = self._known[file] = stamp, self._pool.submit(self._digest, file, stamp)
             for old in list(self._known)[:-MOST_FILES]:
                 del self._known[old]
         return known[1]
+
+    def _digest(self, file: str, stamp: Stamp) -> bytes:
+        return self._held(file, stamp) or file_digest(file)

@@ -4,12 +4,14 @@ Layers whose files stayed are kept open, shapes whose values stayed are kept as 
 """
 
 import gc
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from twinstage.base.errors import UserError
 from twinstage.base.finding import Finding
+from twinstage.live.watch.crates import Crates
 from twinstage.live.watch.files import Digests, named_by, stamp_of, stamps_of, watched
 from twinstage.live.watch.messages import Overlay, Source
 from twinstage.live.watch.sentences import plain, together
@@ -45,7 +47,6 @@ class StageReader:
     files: tuple[str, ...] = ()
     memo: ShapeMemo = field(default_factory=ShapeMemo)
     _loaded: dict[str, _Loaded] = field(default_factory=dict)
-    _digests: Digests = field(default_factory=Digests)
     _named: dict[str, tuple[int, frozenset[str]]] = field(default_factory=dict)
     _also: tuple[str, ...] = ()
     _accepted: frozenset[str] = frozenset()
@@ -53,6 +54,11 @@ class StageReader:
     _serial: int = 0
     _opened: "OpenedStage | None" = None
     _first: bool = True
+
+    def __post_init__(self) -> None:
+        pool = ThreadPoolExecutor(1, thread_name_prefix="bytes")
+        self._crates = Crates(pool)
+        self._digests = Digests(pool, self._crates.digest)
 
     def read(
         self, overlay: Overlay, composed: "Callable[[OpenedStage], None] | None" = None
@@ -76,8 +82,9 @@ class StageReader:
                 raise Broken(together([self._plain(text) for text in new]))
             if composed is not None:
                 composed(opened)
-            self.memo.begin(opened.stage, same)
+            self.memo.begin(opened.stage, same, self._same_prims(same))
             snapshot = read_snapshot(opened, memo=self.memo)
+            opened, snapshot = self._hashed(opened, snapshot)
         except UserError as error:
             raise Broken(self._plain(str(error))) from None
         except Tf.ErrorException as error:
@@ -87,7 +94,31 @@ class StageReader:
         self.memo.end()
         self._first, self._accepted = False, frozenset(faults)
         self._good = {name: one.serial for name, one in self._loaded.items()}
+        self._crates.keep({file: one.stamp for file, one in self._whole_files()})
         return opened, snapshot
+
+    def _hashed(self, opened: "OpenedStage", snapshot: "Snapshot") -> "tuple[OpenedStage, Snapshot]":
+        """With the hash of the layers: it is worked out on another thread meanwhile."""
+        if opened.hash_by is None:
+            return opened, snapshot
+        found = opened.hash_by(self._digests)
+        stage = replace(snapshot.stage, hash=found)
+        return replace(opened, hash=found, hash_by=None), replace(snapshot, stage=stage)
+
+    def _same_prims(self, same: set[str]) -> dict[str, frozenset[str]]:
+        """Of layers that were read anew, the prims of which they say what they said."""
+        return {
+            one.layer.identifier: self._crates.same(file, one.stamp)
+            for file, one in self._whole_files()
+            if one.layer.identifier not in same
+        }
+
+    def _whole_files(self) -> "Iterator[tuple[str, _Loaded]]":
+        """Layers that are what their file holds: no part of a package, and nothing was screened out."""
+        for one in self._loaded.values():
+            file = outer_file(one.layer.realPath)
+            if file == one.layer.realPath and not one.layer.dirty:
+                yield file, one
 
     def _plain(self, text: str) -> str:
         return plain(text, str(self.source.stage.absolute().parent))
@@ -116,7 +147,14 @@ class StageReader:
 
     def foresee(self, files: Iterable[str]) -> None:
         """Those will be read soon."""
-        self._digests.begin(file for file in files if file in self._digested())
+        digested = self._digested()
+        self._begin({file for file in files if file in digested})
+
+    def _begin(self, files: Iterable[str]) -> None:
+        """What can be worked out from the files' bytes, beside all else."""
+        chosen = list(files)
+        self._crates.begin(chosen, stamps_of(chosen))
+        self._digests.begin(chosen)
 
     def stamps(self) -> dict[str, Stamp]:
         """Their states now."""
@@ -133,7 +171,7 @@ class StageReader:
         files = {outer_file(self._loaded[name].layer.realPath) for name in gone}
         for name in gone:
             del self._loaded[name]
-        self._digests.begin(files)
+        self._begin(files)
         self._reload(gone)
 
     def _reload(self, gone: list[str]) -> None:
@@ -159,7 +197,7 @@ class StageReader:
         source = self.source
         before = self.stamps()
         opened = open_stage(
-            source.stage, source.roots, population=source.only or None, probe=False, digest=self._digests
+            source.stage, source.roots, population=source.only or None, probe=False, hash_later=True
         )
         self._opened = opened
         for layer in (*opened.kept, *opened.stage.GetUsedLayers()):

@@ -1,17 +1,20 @@
 """When files that somebody is writing may be read: once nothing changed for a moment, or after a while at the latest. Pure."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 Stamp = tuple[int, int, int] | None
 """A file: inode, size [bytes], time of change [ns]; None where there is none."""
 
 SETTLE_S = 0.04
-"""Nothing changes for so long before a file is read [s]: programs write several files, and a file in several portions."""
+"""Nothing changes for so long before a scene is told [s]: programs write several files, and a file in several portions."""
 PATIENCE_S = 2.0
 """A file that changes for so long without a rest is tried all the same [s]."""
 GRACE_S = 0.4
 """A file that cannot be read may still be growing: it is complained of after so long without a change [s]."""
+SLACK_S = 0.02
+"""Clocks of file systems are behind by as much [s]: two changes within it may have the same time."""
 
 
 @dataclass
@@ -57,3 +60,12 @@ class Settling:
     def taken(self, stamps: Mapping[str, Stamp]) -> None:
         """Those states were read; files that are watched from now on count as they are."""
         self.read, self._pending = dict(stamps), False
+
+
+def young_for(stamps: Iterable[Stamp], wall: float) -> float:
+    """How long until changed files of those states may be read, though not told of yet [s]; endless where one is missing.
+
+    From then on a further change cannot bear the same time. `wall`: the clock of files now [s].
+    """
+    left = [math.inf if stamp is None else stamp[2] / 1e9 + SLACK_S - wall for stamp in stamps]
+    return max([0.0, *left])
