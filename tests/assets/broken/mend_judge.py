@@ -20,12 +20,13 @@ Found = tuple[str, str]
 class Product:
     """What is judged, by its public functions; each is given the folder that the file may reach.
 
-    `check`: what is found; `mend`: into a folder, the new layer and what it says that it mended, None where nothing was;
+    `check`: what is found; `mend`: findings of those codes alone, into a folder: the new layer and what it says that it mended,
+    None where nothing was (an asset may have faults of its own, whose mending would change its picture);
     `picture`: u1[h, w, 3] of the whole scene, None where it draws nothing.
     """
 
     check: Callable[[Path, Path], set[Found]]
-    mend: Callable[[Path, Path, Path], "tuple[Path, set[Found]] | None"]
+    mend: Callable[[Path, Path, Path, frozenset[str]], "tuple[Path, set[Found]] | None"]
     picture: Callable[[Path, Path], "np.ndarray | None"]
 
 
@@ -80,7 +81,7 @@ def _case(seed: int, operator: Mendable, copy: Copy, product: Product) -> Outcom
         return _outcome(seed, copy, fault, named=False)
     spoilt = product.picture(copy.root, home)
     files = _contents(home)
-    done = product.mend(copy.root, home / "mended", home)
+    done = product.mend(copy.root, home / "mended", home, fault.codes)
     if done is None or not _told(done[1], fault):
         return _outcome(seed, copy, fault)
     layer, mended = done

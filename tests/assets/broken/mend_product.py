@@ -13,13 +13,14 @@ def check(file: Path, home: Path) -> set[Found]:
     return {(f.code, f.path) for f in check_stage(file, [home])}
 
 
-def mend(file: Path, out: Path, home: Path) -> tuple[Path, set[Found]] | None:
-    """`assets check --fix --out`."""
+def mend(file: Path, out: Path, home: Path, codes: frozenset[str]) -> tuple[Path, set[Found]] | None:
+    """`assets check --fix --out`, with `--rules` for each code."""
     from twinstage.assets.check import Asked, check_file
+    from twinstage.assets.check_folder import chosen
     from twinstage.assets.fixes.apply import mend_all
 
     asked = Asked((str(home),))
-    for done in mend_all([check_file(file, asked)], out, asked):
+    for done in mend_all(chosen([check_file(file, asked)], sorted(codes), ()), out, asked):
         return Path(done.out), {(code, path) for code, path, *_ in done.done}
     return None
 

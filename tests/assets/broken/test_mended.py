@@ -22,7 +22,9 @@ def test_what_is_mended_is_as_promised(seed: int, shared: Path) -> None:
 def test_the_judge_can_say_no(shared: Path) -> None:
     """A mender that writes an empty layer over the file, and says that it mended all."""
 
-    def pretend(file: Path, out: Path, home: Path) -> tuple[Path, set[tuple[str, str]]]:
+    def pretend(
+        file: Path, out: Path, home: Path, codes: frozenset[str]
+    ) -> tuple[Path, set[tuple[str, str]]]:
         out.mkdir()
         layer = out / "nothing.usda"
         layer.write_text(f"#usda 1.0\n(\n    subLayers = [@../{file.relative_to(home)}@]\n)\n")
