@@ -4,7 +4,7 @@ SHELL := /bin/bash
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: help setup demo test lint types arrows unit viewer bench compare soak soak-usd soak-fuzz soak-stream soak-findings soak-doctor soak-render soak-synth soak-synth-kill soak-history soak-live soak-viewer soak-watch drift-score clean
+.PHONY: help setup demo test lint types arrows unit viewer bench compare soak soak-usd soak-fuzz soak-stream soak-findings soak-fixes soak-doctor soak-render soak-synth soak-synth-kill soak-history soak-live soak-viewer soak-watch drift-score clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -70,6 +70,9 @@ soak-doctor: .venv/.ready-test  ## the whole corpus of faults against doctor (AR
 
 soak-findings: .venv/.ready-test  ## broken copies of real assets against `assets check`: the confusion table, and no false error on the clean ones (ARGS="0 500" for other seeds); resumable
 	$(BIN)/python scripts/soak_findings.py $(ARGS)
+
+soak-fixes: .venv/.ready-test  ## the same with `--fix`: the fault gone, nothing new, the picture that of the asset (ARGS="0 140" for other seeds); resumable
+	$(BIN)/python scripts/soak_fixes.py $(ARGS)
 
 soak-usd: .venv/.ready-test  ## every USD file of ../shared against pxr, the glTF validator and Blender (ARGS="--fresh"); log in out/soak
 	$(BIN)/python scripts/soak_usd.py $(ARGS)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from twinstage.assets.rules import about
-from twinstage.assets.rules.arcs import ABSOLUTE, MDL, missing_file
+from twinstage.assets.rules.arcs import ABSOLUTE, MDL, missing_file, other_case
 from twinstage.assets.rules.textures import TextureFacts, read_texture
 from twinstage.base.finding import Finding
 from twinstage.scene.asset_paths import AllowedFolders
@@ -121,6 +121,9 @@ def look_at_rest(stage: Any, reached: Reached) -> Iterator[Finding]:
         if path.lower().endswith(".mdl"):
             yield Finding(MDL.code, "info", "", f"{path!r} is not found", MDL.fix)
             continue
+        other = other_case(path, os.path.dirname(path))
+        if other and os.path.normpath(other) in reached.images:
+            continue  # a stronger layer names it as the file system does
         found = missing_file(path, "", os.path.dirname(path))
         yield Finding(
             found.code, "warning", "", f"{found.message} (named where nothing shows it now)", found.fix

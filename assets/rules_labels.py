@@ -5,12 +5,13 @@ Codes: `label.ambiguous`, `label.none`, `label.unknown`, `label.case`, `label.em
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
 from twinstage.assets.label_scene import LabelScene, ignored_labels, read_label_scene
 from twinstage.base.finding import Finding
+from twinstage.scene.label_specs import holds_labels
 from twinstage.scene.labels import LabelPolicy, flat, merged
 from twinstage.scene.read.labels import NAMESPACE, SCHEMA, applied_labels, loose_taxonomies, old_labels
 
@@ -54,7 +55,7 @@ def _authored(scene: LabelScene) -> Iterator[Finding]:
                 f'prepend apiSchemas = ["{SCHEMA}:{taxonomy}"]',
             )  # fmt: skip
         for taxonomy, labels in new.items():
-            if not [label for label in labels if label]:
+            if not [label for label in labels if label] and not _taken_away(prim, taxonomy, labels, old):
                 what = "an empty name" if labels else "no name"
                 yield Finding(
                     "label.empty", "warning", f"{path}.{NAMESPACE}:{taxonomy}",
@@ -72,6 +73,12 @@ def _authored(scene: LabelScene) -> Iterator[Finding]:
                 f"{_list(late)} is written in the older SemanticsAPI, which USD itself does not see",
                 "twinstage assets upgrade-labels FILE --out LAYER",
             )  # fmt: skip
+
+
+def _taken_away(prim: Any, taxonomy: str, labels: Sequence[str], old: Iterable[tuple[str, str]]) -> bool:
+    """Whether an empty list stands over labels of a weaker layer, or of the older schema: nothing else takes these away."""
+    specs = prim.GetAttribute(f"{NAMESPACE}:{taxonomy}").GetPropertyStack()
+    return not labels and (taxonomy in dict(old) or any(map(holds_labels, specs)))
 
 
 def _is_drawn_apart(subset: Any) -> bool:

@@ -14,6 +14,7 @@ import numpy as np
 from twinstage.base.errors import UserError, did_you_mean
 from twinstage.scene.columns import F8
 from twinstage.scene.edit_looks import LIGHT_TYPES, MATERIAL_FIELDS
+from twinstage.scene.label_specs import no_labels
 from twinstage.scene.snapshot import Snapshot
 from twinstage.scene.stage import OpenedStage
 from twinstage.scene.transforms import compose_trs, decompose_trs
@@ -224,7 +225,8 @@ class Rules:
             self.visibility(path, True)
             return _color(where, value)
         if name.startswith(LABELS):
-            return _labels(where, name, value)
+            layers = self._opened.layers
+            return _labels(where, name, value) or no_labels(prim, name, (layers.ui, layers.live))
         attribute = prim.GetAttribute(name)
         known = str(attribute.GetTypeName()) if attribute else None
         known = self._known_type(prim, path, name, known)

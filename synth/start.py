@@ -7,7 +7,7 @@ Touches pxr and the dataset's folder.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from twinstage.base.errors import UserError
@@ -97,11 +97,27 @@ def _parsed(text: str, origin: str) -> Any:
 
     UsdUtils.ModifyAssetPaths(layer, note)  # sublayers, arcs, attributes and metadata alike
     if others:
-        raise UserError(
-            f"{origin} leads to another file ({others[0]}), which a state must not; "
-            "if somebody placed an asset in the twin, remove it there first"
-        )
+        raise UserError(_refusal(layer, others[0], origin))
     return layer
+
+
+def _refusal(layer: Any, file: str, origin: str) -> str:
+    """Why a state that leads to that file is not taken: mostly, because somebody placed an asset in the twin."""
+    found: list[str] = []
+
+    def look(path: Any) -> None:
+        spec = layer.GetPrimAtPath(path) if path.IsPrimPath() else None
+        if spec and any(one.assetPath == file for one in spec.referenceList.GetAddedOrExplicitItems()):
+            found.append(str(path))
+
+    layer.Traverse("/", look)
+    if found and file.startswith("./"):
+        return (
+            f"{origin} has {found[0]}, which somebody placed in the twin out of {file[2:]}, and a state has to stand alone; "
+            "remove it there, or put it into the stage with `twinstage edits export --copy-assets` and serve that"
+        )
+    shown = file if not PurePath(file).is_absolute() else PurePath(file).name
+    return f"{origin} leads to another file ({shown}), which a state must not"
 
 
 def apply_start(opened: OpenedStage, start: Start) -> None:

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -42,6 +43,14 @@ def validate_glb() -> Iterator[Callable[..., list[str]]]:
 def nodes() -> ModuleType:
     """tests/node_programs.py: `newest((22, 18))` is a Node of at least that version, `with_npm()` has npm, too."""
     return _module("node_programs")
+
+
+@pytest.fixture
+def tutorial(root: Path, tmp_path: Path) -> Iterator[Any]:
+    """`Tutorial` of tests/tutorial.py in an empty folder: `run(number)` runs a block of docs/designers.md."""
+    made = _module("tutorial").tutorial(root, tmp_path)
+    yield made
+    made.end()
 
 
 def _module(name: str) -> ModuleType:

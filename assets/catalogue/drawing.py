@@ -15,18 +15,24 @@ from twinstage.scene.safe.examiner import Examiner
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """What came of it: names of assets; `problems`: and why not."""
+    """What came of it: names of assets; `problems`: and why not; `evicted`: older pictures that went to make room."""
 
     folder: str
     made: tuple[str, ...]
     there: tuple[str, ...]
     unseen: tuple[str, ...]
     problems: tuple[tuple[str, str], ...]
+    evicted: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
         names = {name: list(getattr(self, name)) for name in ("made", "there", "unseen")}
-        return {"folder": self.folder, **names, "problems": dict(self.problems)}
+        return {
+            "folder": self.folder,
+            **names,
+            "problems": dict(self.problems),
+            "evicted": self.evicted,
+        }
 
     def text(self) -> str:
         """For a terminal."""
@@ -38,7 +44,12 @@ class Drawn:
             else ""
         )
         lines = [f"{asset} cannot be drawn: {why}" for asset, why in self.problems]
-        return "\n".join([*lines, f"{len(self.made)} pictures drawn{where}{rest}{unseen}"])
+        gone = (
+            f"; {self.evicted} that nobody asked for longest were deleted to make room"
+            if self.evicted
+            else ""
+        )
+        return "\n".join([*lines, f"{len(self.made)} pictures drawn{where}{rest}{unseen}{gone}"])
 
 
 def draw_all(
@@ -69,7 +80,10 @@ def draw_all(
         except UserError as error:
             return str(error)
         if picture is not None:
-            write_whole(place_beside(file) if beside else small.place(entry), picture.data)
+            if beside:
+                write_whole(place_beside(file), picture.data)
+            else:
+                small.keep(entry, picture.data)
         return None if picture is not None else ""
 
     answers = each_in_a_child(list(files), one, workers, tell)
@@ -80,6 +94,7 @@ def draw_all(
         tuple(entry.asset for entry in entries if entry.asset not in said),
         tuple(asset for asset, why in said.items() if why == ""),
         tuple((asset, why) for asset, why in said.items() if why),
+        small.evicted,
     )
 
 

@@ -7,6 +7,8 @@ a few bytes may be a picture of gigabytes for whoever shows it.
 import base64
 import os
 import sys
+import threading
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +25,9 @@ LIMITS = ProbeLimits(time_s=60.0)
 VERSION = 2
 """Of what is drawn; another one is drawn anew."""
 MOST_BYTES = 2 << 20
+MOST_KEPT = 256 << 20
+"""Of all drawn pictures: some 20,000 [bytes]."""
+ROOM = 0.9
 MOST_SIDE = 4096
 """Width and height [px]."""
 KINDS = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
@@ -54,10 +59,18 @@ def cache_folder() -> Path:
 
 
 class Thumbnails:
-    """Pictures of entries. `cache`: where drawn ones are kept, one a content."""
+    """Pictures of entries. `cache`: where drawn ones are kept, one a content, at most `most` bytes of them.
 
-    def __init__(self, cache: Path) -> None:
+    `evicted`: how many had to go to make room, those first that nobody asked for longest. Several threads and programs may use
+    one folder.
+    """
+
+    def __init__(self, cache: Path, most: int = MOST_KEPT) -> None:
         self.folder = cache / "thumbnails"
+        self.evicted = 0
+        self._most = most
+        self._lock = threading.Lock()
+        self._written = most  # what others wrote is not known: the first picture looks
 
     def named(self, entry: Entry, root: Path) -> Picture | None:
         """The one that the asset names, if it may be shown; `root`: the library's folder."""
@@ -71,7 +84,36 @@ class Thumbnails:
     def kept(self, entry: Entry) -> Picture | None:
         """One that was drawn before."""
         path = self.place(entry)
-        return picture_in(path.read_bytes()) if path.is_file() and path.stat().st_size <= MOST_BYTES else None
+        try:
+            if path.stat().st_size > MOST_BYTES:
+                return None
+            found = picture_in(path.read_bytes())
+            os.utime(path)  # it was asked for now
+        except OSError:
+            return None
+        return found
+
+    def keep(self, entry: Entry, data: bytes) -> None:
+        """Keep a picture that was drawn; older ones go where there are too many. UserError where it cannot be written."""
+        write_whole(self.place(entry), data)
+        with self._lock:
+            self._written += len(data)
+            if self._written > self._most:
+                self._make_room()
+
+    def _make_room(self) -> None:
+        """Down to `ROOM` of what may be kept, so that not each picture has to look through the folder."""
+        found = sorted(_ages(self.folder))
+        total = sum(size for _, size, _ in found)
+        if total > self._most:
+            for _, size, path in found:
+                if total <= ROOM * self._most:
+                    break
+                with suppress(OSError):  # another program was faster
+                    os.unlink(path)
+                    self.evicted += 1
+                total -= size
+        self._written = total
 
     def place(self, entry: Entry) -> Path:
         """Where the drawn one is kept."""
@@ -82,8 +124,18 @@ class Thumbnails:
         found = self.named(entry, root) or self.kept(entry)
         if found is None and (found := drawn(root / entry.id, roots, child)) is not None:
             with suppress(UserError):  # next time it is drawn again
-                write_whole(self.place(entry), found.data)
+                self.keep(entry, found.data)
         return found
+
+
+def _ages(folder: Path) -> Iterator[tuple[int, int, str]]:
+    """Time of the newest use [ns], size and path of each picture that is kept."""
+    with os.scandir(folder) as rows:
+        for row in rows:
+            with suppress(OSError):
+                if row.name.endswith(".png"):
+                    at = row.stat(follow_symlinks=False)
+                    yield at.st_mtime_ns, at.st_size, row.path
 
 
 def picture_in(data: bytes) -> Picture | None:

@@ -90,9 +90,9 @@ def binding_api(work: Work, finding: Finding) -> str:
     return _apply(work, finding, "MaterialBindingAPI")
 
 
-@fix("skel.binding-api")
+@fix("skel.binding-api", same=False)
 def skel_api(work: Work, finding: Finding) -> str:
-    """SkelBindingAPI, where a skeleton is bound."""
+    """SkelBindingAPI, where a skeleton is bound: the mesh then follows it."""
     return _apply(work, finding, "SkelBindingAPI")
 
 

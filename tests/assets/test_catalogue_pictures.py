@@ -1,6 +1,7 @@
 """Pictures of assets that name none, what a stage uses, and how entries are spread."""
 
 import json
+import os
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -90,6 +91,34 @@ def test_pictures_are_kept_by_content(library: Path, tmp_path: Path, child: Exam
     (library / "red.usda").rename(library / "red2.usda")  # another name, the same content
     assert small.picture(replace(entry, id="red2.usda"), library, [library], child) == made
     assert small.kept(replace(entry, digest="0" * 64)) is None
+
+
+def test_pictures_that_nobody_asks_for_make_room(tmp_path: Path) -> None:
+    size = len(image("PNG", 30, 20))
+    small = Thumbnails(tmp_path, most=10 * size)
+    entries = [Entry(f"{k}.usda", "shop", digest=f"{k:064}") for k in range(30)]
+    for at, entry in enumerate(entries):
+        small.keep(entry, image("PNG", 30, 20))
+        os.utime(small.place(entry), (at, at))
+        if at >= 1:
+            assert small.kept(entries[0]) is not None, "it is asked for all the time"
+    there = {path.name for path in small.folder.iterdir()}
+    assert sum(path.stat().st_size for path in small.folder.iterdir()) <= 10 * size
+    assert small.evicted == 30 - len(there) and len(there) >= 9
+    assert {small.place(entry).name for entry in (entries[0], *entries[-8:])} <= there
+    again = Thumbnails(tmp_path, most=4 * size)  # another program, which is told of less room
+    again.keep(Entry("new.usda", "shop", digest="n"), image("PNG", 30, 20))
+    assert len(list(small.folder.iterdir())) <= 4
+    assert again.kept(Entry("new.usda", "shop", digest="n")) is not None
+
+
+def test_drawing_many_says_how_many_older_ones_went(
+    library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Thumbnails.__init__, "__defaults__", (1,))
+    done = draw_all(scan([library]), [library], cache=tmp_path / "cache")
+    assert done.evicted == len(done.made) > 1 and done.as_dict()["evicted"] == done.evicted
+    assert f"{done.evicted} that nobody asked for longest were deleted" in done.text()
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,19 @@ def test_one_fault_one_finding(extra: str, code: str, path: str, severity: str) 
     assert codes(body)[code] == (path, severity)
 
 
+def test_an_empty_list_over_labels_takes_them_away_and_is_meant() -> None:
+    emptied = (
+        f'def Cube "C" ({API}\n prepend inherits = </_P>) {{\n token[] semantics:labels:class = []\n}}\n'
+    )
+    older = f'def Cube "D" ({API}) {{\n{OLD}\n token[] semantics:labels:class = []\n}}\n'
+    pattern = f'class Cube "_P" ({API}) {{\n token[] semantics:labels:class = ["pump"]\n}}\n'
+    body = f'def Xform "W" {{\n{cube("A", "box")}{emptied}{older}}}\n'
+    assert "label.empty" not in codes(pattern + body)
+    assert codes(body)["label.empty"] == ("/W/C.semantics:labels:class", "warning"), (
+        "there is nothing below it"
+    )
+
+
 def test_labelled_subsets_that_are_not_told_apart() -> None:
     head = f'def GeomSubset "S" ({API}) {{\n uniform token familyName = "parts"\n'
     subset = f'{head} token[] semantics:labels:class = ["lid"]\n}}\n'

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from pxr import Kind, Usd, UsdGeom, UsdPhysics, UsdSemantics, UsdShade, UsdValidation
 
-from twinstage.assets.check import check_stage
+from twinstage.assets.check import Asked, check_file, check_stage
 from twinstage.assets.library.build_starter.shelf import ASSETS, files
 
 FOLDER = Path(__file__).resolve().parents[2] / "assets" / "library" / "starter"
@@ -28,6 +28,15 @@ SIZES = {
     "vehicle": (0.98, 0.66, 0.31),
 }
 """Of the default variants [m], as a buyer would measure them, give or take a fifth and a centimetre."""
+WITHOUT_COLLIDER = {
+    "box": {"/Box/Sticker", "/Box/Tape"},
+    "person": {"/Person/Body/Torso/Chest/Bands", "/Person/Body/Torso/Chest/Vest"},
+    "sensor": {"/Sensor/Needle/Body"},
+    "tank": {"/Tank/Glass", "/Tank/Liquid/Body"},
+    "vehicle": {"/Vehicle/StatusStrip"},
+}
+"""Stuck on, worn by or inside something that has one."""
+HEAD = '#usda 1.0\n(\n    defaultPrim = "{root}"\n    metersPerUnit = 1\n    upAxis = "Z"\n    subLayers = [@{file}@]\n)\n'
 HANGING = {"sensor"}
 """Assets that are mounted by their origin and do not stand on the floor."""
 
@@ -74,6 +83,41 @@ def test_the_set_has_what_a_plant_begins_with() -> None:
 @pytest.mark.parametrize("name", sorted(ASSETS))
 def test_it_is_clean_by_our_own_findings(name: str) -> None:
     assert [(f.code, f.path, f.message) for f in check_stage(FOLDER / f"{name}.usda")] == []
+
+
+@pytest.mark.parametrize("name", sorted(ASSETS))
+def test_every_variant_is_clean_too(name: str, tmp_path: Path) -> None:
+    """The check looks at what is selected; a layer over the file selects each choice in turn."""
+    asked = Asked((str(FOLDER),))
+    choices = 0
+    for number, (chosen, stage) in enumerate(stages(name)):
+        choice = tmp_path / f"{number}.usda"
+        over = stage.GetSessionLayer().ExportToString().removeprefix("#usda 1.0")
+        choice.write_text(
+            HEAD.format(file=FOLDER / f"{name}.usda", root=stage.GetDefaultPrim().GetName()) + over
+        )
+        done = check_file(choice, asked)
+        assert [(f.severity, f.code, f.path, f.message) for f in done.findings] == [], chosen
+        shown = {str(p.GetPath()) for p in below(Usd.Stage.Open(str(choice)), UsdGeom.Gprim)}
+        assert shown == {str(p.GetPath()) for p in below(stage, UsdGeom.Gprim)} and done.triangles, chosen
+        choices += 1
+    assert choices >= 3
+
+
+@pytest.mark.parametrize("name", sorted(ASSETS))
+def test_every_shape_has_a_collider_or_says_why_not_and_a_label(name: str) -> None:
+    reasons = set()
+    for chosen, stage in stages(name):
+        shapes = below(stage, UsdGeom.Gprim)
+        assert shapes, chosen
+        for prim in shapes:
+            if not prim.HasAPI(UsdPhysics.CollisionAPI):
+                words = prim.GetMetadata("documentation") or ""
+                assert words.startswith("No collider: ") and words.endswith("."), (chosen, prim.GetPath())
+                reasons.add(str(prim.GetPath()))
+            labels = UsdSemantics.LabelsQuery("class", Usd.TimeCode.Default())
+            assert labels.ComputeUniqueInheritedLabels(prim), (chosen, prim.GetPath())
+    assert reasons == WITHOUT_COLLIDER.get(name, set())
 
 
 @pytest.mark.parametrize("name", sorted(ASSETS))

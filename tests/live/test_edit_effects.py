@@ -286,6 +286,24 @@ def test_labels_reach_the_scene(twin: LiveTwin) -> None:
     assert ui(twin).strip() == "#usda 1.0"
 
 
+def test_a_label_that_is_taken_away_leaves_nothing_or_an_empty_list_over_that_of_a_file(
+    twin: LiveTwin,
+) -> None:
+    name = "semantics:labels:class"
+    did(twin, ANNA, "set", path=TOP, property=name, value=["desk"])
+    for _ in range(2):  # of a prim that has one by hand, and of one that has none
+        did(twin, ANNA, "set", path=TOP, property=name, value=[])
+        assert ui(twin).strip() == "#usda 1.0"
+        assert_one_truth(twin)
+    spec = twin.opened.stage.GetRootLayer().GetPrimAtPath(TOP)
+    spec.SetInfo("apiSchemas", Sdf.TokenListOp.Create(prependedItems=["SemanticsLabelsAPI:class"]))
+    Sdf.AttributeSpec(spec, name, Sdf.ValueTypeNames.TokenArray).default = ["as built"]
+    did(twin, ANNA, "set", path=TOP, property=name, value=[])
+    assert f"{name} = []" in ui(twin)
+    did(twin, ANNA, "undo")
+    assert ui(twin).strip() == "#usda 1.0"
+
+
 def say(twin: LiveTwin, **values: Any) -> None:
     import json
 

@@ -393,3 +393,21 @@ def test_files_of_what_stands_are_watched_and_are_not_sorted_at_each_look(
     assert watch._placed_files() == ()
     watch._links.close()
     watch._opener.shutdown()
+
+
+def test_a_state_names_what_was_placed_and_no_folder_of_the_server(tmp_path: Path) -> None:
+    from twinstage.live.states import state_text
+    from twinstage.synth.start import checked_start
+
+    twin = make(tmp_path)
+    (disk,) = did(twin, ANNA, "place", asset="parts/disk.usda", position=[1.0, 0.0, 0.0]).placed
+    text = state_text(twin)
+    assert "@./parts/disk.usda@" in text and str(tmp_path) not in text
+    with pytest.raises(UserError) as refused_by:
+        checked_start(text, "the state of http://127.0.0.1:8000")
+    words = str(refused_by.value)
+    assert f"has {disk}, which somebody placed in the twin out of parts/disk.usda" in words
+    assert "edits export --copy-assets" in words and str(tmp_path) not in words
+    did(twin, ANNA, "remove", path=disk)
+    checked_start(state_text(twin), "the state of x")
+    twin.let_go()

@@ -134,6 +134,11 @@ def test_a_state_leads_nowhere_else(text: str, message: str) -> None:
         checked_start(text, "the state of x")
 
 
+def test_no_path_of_a_machine_is_told() -> None:
+    with pytest.raises(UserError, match=r"\(passwd\), which a state must not$"):
+        checked_start("#usda 1.0\n(\n    subLayers = [@/etc/passwd@]\n)\n", "the state of x")
+
+
 def test_a_state_of_another_stage_is_refused(from_state: Any, yard: Path, tmp_path: Path) -> None:
     other = checked_start(STATE.replace('"Box_A"', '"Crane"'), "the state of x")
     with pytest.raises(UserError, match=r"the state of x changes /Yard/Crane, which yard.usda does not have"):

@@ -178,6 +178,61 @@ def test_several_by_pattern_and_by_the_selection(page: Any, live: Any, until: Un
     assert page.locator(".labels-figure").inner_text() == "100.0 % labelled"
 
 
+def where(page: Any, path: str) -> tuple[float, float]:
+    """A place of the window at which a click means that prim."""
+    place = page.evaluate(
+        """path => { const c = document.querySelector('#canvas').getBoundingClientRect();
+          for (let y = c.top + 6; y < c.bottom; y += 8) for (let x = c.left + 6; x < c.right; x += 8)
+            if (document.elementFromPoint(x, y)?.id === 'canvas' && twinstage.pickAt(x, y) === path
+                && twinstage.pickAt(x + 4, y + 4) === path) return [x + 2, y + 2];
+          return null; }""",
+        path,
+    )
+    assert place is not None, f"{path} is nowhere in the picture"
+    return float(place[0]), float(place[1])
+
+
+def test_prims_are_chosen_by_click_and_labelled_and_the_label_is_removed(
+    page: Any, live: Any, until: Until, tmp_path: Path
+) -> None:
+    button = page.get_by_role("button", name="Choose by click")
+    button.click()
+    assert button.get_attribute("aria-pressed") == "true"
+    page.mouse.click(*where(page, "/Cell/Tank/Wall"))
+    until(page, "twinstage.labels.chosen.includes('/Cell/Tank/Wall')")
+    page.mouse.click(*where(page, "/Cell/Belt/Motor"))
+    until(page, "twinstage.labels.chosen.length === 2")
+    page.mouse.click(*where(page, "/Cell/Belt/Motor"))  # left out again
+    until(page, "twinstage.labels.chosen.length === 1")
+    field = page.locator(".labels-form").get_by_label("Label", exact=True)
+    field.fill("vessel")
+    field.press("Enter")
+    until(page, f"{COUNTED}?.byClass.vessel > 0")
+    (edit,) = live.ask("api/v1/edits")["edits"]
+    name = "semantics:labels:class"
+    assert (edit["path"], edit["property"], edit["value"]) == ("/Cell/Tank/Wall", name, ["vessel"])
+    assert own_labels(exported(live, tmp_path), "/Cell/Tank/Wall") == ["vessel"]
+
+    page.mouse.click(*where(page, "/Cell/Tank/Wall"))
+    until(page, "twinstage.labels.chosen.length === 1")
+    page.get_by_role("button", name="Remove label").click()
+    until(page, f"{COUNTED} && !({COUNTED}.byClass.vessel > 0)")
+    assert live.ask("api/v1/edits")["edits"] == []  # nothing is left of it
+
+    page.get_by_role("button", name="Choose by click").click()
+    page.mouse.click(*where(page, "/Cell/Tank/Wall"))
+    page.wait_for_timeout(300)
+    assert page.evaluate("twinstage.labels.chosen") == []  # clicks select again, and no more
+    assert page.evaluate("twinstage.selected") == "/Cell/Tank/Wall"
+
+    page.get_by_label("Prims by path or pattern").fill("/Cell/Belt")  # labelled by the file
+    page.get_by_label("Prims by path or pattern").press("Enter")
+    page.get_by_role("button", name="Remove label").click()
+    until(page, f"{COUNTED} && !({COUNTED}.byClass.conveyor > 0)")
+    assert live.ask("api/v1/edits")["edits"][0]["value"] == []
+    assert own_labels(exported(live, tmp_path), "/Cell/Belt") == []
+
+
 def test_a_view_at_rest_is_counted_once(page: Any, live: Any, until: Until) -> None:
     until(page, f"{COUNTED}")
     times = at_rest(page)

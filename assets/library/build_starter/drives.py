@@ -11,6 +11,7 @@ PAINTS = {"green": "GreenPaint", "blue": "BluePaint", "grey": "GreyPaint", "oran
 TANKS = {"500": (0.40, 1.0), "1000": (0.50, 1.3), "2000": (0.62, 1.7)}
 """Litres: radius and height of the shell [m]."""
 LEGS = 0.45
+BY_SHELL = "the shell around it, which has one, reaches over it"
 
 
 def motor() -> str:
@@ -68,7 +69,7 @@ def _shaft(root: str, h: float) -> Prim:
     body = part("Body", root)
     body.add("Steel", cylinder(r, reach, 18, 0.003).turn("y", 90))
     body.add("Zinc", box(reach * 0.6, 0.3 * r, 0.5 * r, 0).move(reach * 0.6, 0, r * 0.72))
-    return xform("Shaft", body.mesh()).place((1.3 * h, 0, h))
+    return xform("Shaft", body.mesh("convexHull")).place((1.3 * h, 0, h))
 
 
 def _spin(root: str) -> Prim:
@@ -194,5 +195,5 @@ def _tank(r: float, height: float) -> list[Prim]:
         "Glass", tube([(0, y, low - 0.01), (0, y, high + 0.01)], 0.016, 12, caps=False)
     )
     fill = part("Body", "Tank").add("Liquid", cylinder(0.0135, high - low, 12, 0))
-    liquid = xform("Liquid", fill.mesh()).place((0, y, low), scale=(1, 1, 0.6))
-    return [unbound(shell.mesh("convexHull"), "Steel"), glass.mesh(), liquid]
+    liquid = xform("Liquid", fill.mesh(solid_by=BY_SHELL)).place((0, y, low), scale=(1, 1, 0.6))
+    return [unbound(shell.mesh("convexHull"), "Steel"), glass.mesh(solid_by=BY_SHELL), liquid]

@@ -16,6 +16,7 @@ BOXES = {
 WALL, FLAP = 0.006, 0.004
 THIN = 0.0008
 """Of a tape [m]."""
+ON_CARTON = "it lies on the carton, which has one"
 
 
 def pallet() -> str:
@@ -71,8 +72,8 @@ def carton() -> str:
         "size": {
             name: choice(
                 part("Carton", "Box").add("Cardboard", box(x, y, z, 0.004)).mesh("convexHull"),
-                unbound(_tape(x, y, z).mesh()),
-                _sticker(x, y, z).mesh(),
+                unbound(_tape(x, y, z).mesh(solid_by=ON_CARTON)),
+                _sticker(x, y, z).mesh(solid_by=ON_CARTON),
                 mass=mass,
             )
             for name, (x, y, z, mass) in BOXES.items()
@@ -80,7 +81,7 @@ def carton() -> str:
         | {
             "open": choice(
                 _open().mesh("convexDecomposition"),
-                unbound(_tape_ends(BOXES["medium"][0], BOXES["medium"][2]).mesh()),
+                unbound(_tape_ends(BOXES["medium"][0], BOXES["medium"][2]).mesh(solid_by=ON_CARTON)),
                 mass=0.7,
             )
         },

@@ -26,6 +26,7 @@ POSES: dict[str, dict[str, Turn]] = {
     },
 }  # fmt: skip
 """Degrees about x, y, z of each limb's frame; limbs that are not named hang straight."""
+WORN = "the trunk, which has one, wears it"
 LIMBS = {
     "Torso": "Torso",
     **{f"{limb}{side}": f"{above}{limb}{side}" for side in ("Left", "Right") for limb, above in
@@ -116,7 +117,11 @@ def _torso() -> Prim:
         band = lathe([(r, z), (r + 0.003, z), (r + 0.005, z + 0.045), (r + 0.001, z + 0.045), (r, z)], 26, 0)
         bands.add("Chrome", _squeezed(band, 0.735))
     torso = _frame(
-        "Torso", (0, 0, 0), xform("Chest", chest.mesh("convexHull"), unbound(cloth.mesh()), bands.mesh())
+        "Torso",
+        (0, 0, 0),
+        xform(
+            "Chest", chest.mesh("convexHull"), unbound(cloth.mesh(solid_by=WORN)), bands.mesh(solid_by=WORN)
+        ),
     )
     torso.children[0].children[0].name = "Trunk"
     return torso.add(_head(), *(_arm(side) for side in ("Left", "Right")))

@@ -61,7 +61,7 @@ def _inductive() -> Part:
     ring = lathe([(0.009, 0), (0.0094, 0.0006), (0.009, 0.0012), (0.009, 0)], 20, 0)
     body.add("Brass", *(ring.move(z=-0.05 + 0.003 * i).turn("y", 90) for i in range(15)))
     body.add("ToteBlue", cylinder(0.0085, 0.004, 20, 0).move(z=-0.004).turn("y", 90))
-    body.add("Steel", *(cylinder(0.014, 0.004, 6, 0).move(z=z).turn("y", 90) for z in (-0.034, -0.022)))
+    body.add("Chrome", *(cylinder(0.014, 0.004, 6, 0).move(z=z).turn("y", 90) for z in (-0.034, -0.022)))
     return _cable(body, x=-0.054)
 
 
@@ -130,7 +130,9 @@ def _needle() -> Prim:
     needle = part("Body", "Sensor")
     needle.add("RedPlastic", box(0.001, 0.003, 0.032, 0).move(0.0, 0, -0.006), cylinder(0.004, 0.002, 12, 0)
                .turn("y", 90))  # fmt: skip
-    return xform("Needle", needle.mesh()).place((-0.0015, 0, 0), rotate=(-45, 0, 0))
+    return xform("Needle", needle.mesh(solid_by="it turns within the case, which has one")).place(
+        (-0.0015, 0, 0), rotate=(-45, 0, 0)
+    )
 
 
 def _probe() -> Part:

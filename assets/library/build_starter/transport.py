@@ -133,7 +133,11 @@ def _chassis() -> Prim:
 def _strip() -> Prim:
     """The status strip, a mesh of its own, so that a style binding may colour it."""
     ring = slab(rounded(LENGTH - 0.008, BROAD - 0.008, 0.135), 0.02, 0).move(z=0.11)
-    return part("StatusStrip", "Vehicle").add("ToteBlue", ring).mesh()
+    return (
+        part("StatusStrip", "Vehicle")
+        .add("ToteBlue", ring)
+        .mesh(solid_by="the chassis, which has one, is around it")
+    )
 
 
 def _wheels() -> list[Prim]:
@@ -144,7 +148,7 @@ def _wheels() -> list[Prim]:
         tyre.add("Rubber", lathe([(0, 0), (WHEEL - 0.02, 0), (WHEEL, 0.01), (WHEEL, 0.045), (WHEEL - 0.02, 0.055),
                                   (0, 0.055)], 24).turn("x", 90).move(0, 0.0275))  # fmt: skip
         tyre.add("Steel", cylinder(0.05, 0.062, 16).turn("x", 90).move(0, 0.031))
-        out.append(xform(name, tyre.mesh()).place((0, y, WHEEL)))
+        out.append(xform(name, tyre.mesh("convexHull")).place((0, y, WHEEL)))
     return out
 
 
@@ -177,7 +181,11 @@ def _lift() -> Prim:
     post = part("Posts", "Vehicle").add(
         "Chrome", *(cylinder(0.03, 0.05).move(x, 0, DECK + 0.006) for x in (-0.2, 0.2))
     )
-    return xform("Lift", post.mesh(), xform("Plate", plate.mesh("boundingCube")).place((0, 0, DECK + 0.05)))
+    return xform(
+        "Lift",
+        post.mesh("convexDecomposition"),
+        xform("Plate", plate.mesh("boundingCube")).place((0, 0, DECK + 0.05)),
+    )
 
 
 def _shelf() -> Part:

@@ -24,8 +24,8 @@ class Part:
         self.shapes.setdefault(material, []).extend(shapes)
         return self
 
-    def mesh(self, collider: str | None = None) -> Prim:
-        """The Mesh prim. `collider`: a UsdPhysics approximation such as `convexHull`."""
+    def mesh(self, collider: str | None = None, *, solid_by: str | None = None) -> Prim:
+        """The Mesh prim. `collider`: a UsdPhysics approximation such as `convexHull`; without one, `solid_by` says why."""
         textured = any(surfaces.tile(m) for m in self.shapes)
         points: list[np.ndarray] = []
         normals: list[np.ndarray] = []
@@ -67,6 +67,8 @@ class Part:
         if collider:
             prim.api("PhysicsCollisionAPI", "PhysicsMeshCollisionAPI")
             prim.set(f'uniform token physics:approximation = "{collider}"')
+        elif solid_by:
+            prim.meta.append(f'doc = "No collider: {solid_by}."')
         return prim
 
     def _bind(self, prim: Prim, members: dict[str, list[int]]) -> None:

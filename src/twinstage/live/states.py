@@ -39,7 +39,17 @@ def state_text(live: LiveTwin, note: dict[str, Any] | None = None) -> str:
     layer = Sdf.Layer.CreateAnonymous("state.usda")
     layer.TransferContent(freeze(live, note).layer)
     layer.subLayerPaths = []
+    _by_name(live, layer)
     return str(layer.ExportToString())
+
+
+def _by_name(live: LiveTwin, layer: Any) -> None:
+    """What was placed refers to `./LIBRARY/file`: where a library lies on this machine is nobody's business."""
+    from pxr import UsdUtils
+
+    names = {str(asset.file): f"./{asset.name}" for asset in live.opened.shelf.assets.values()}
+    if names:
+        UsdUtils.ModifyAssetPaths(layer, lambda path: names.get(path, path))
 
 
 def iso(ns: int) -> str:
