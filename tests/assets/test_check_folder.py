@@ -7,7 +7,7 @@ import jsonschema
 import pytest
 from typer.testing import CliRunner
 
-from twinstage.assets.check import Asked, Checked
+from twinstage.assets.check import Asked, Checked, check_file
 from twinstage.assets.check_folder import check_all, chosen, usd_files
 from twinstage.assets.check_sarif import sarif
 from twinstage.assets.check_text import report
@@ -46,6 +46,13 @@ def library(tmp_path: Path) -> Path:
 
 def rows(results: list[Checked]) -> set[tuple[str, str, str]]:
     return {(Path(c.file).name, f.code, f.path) for c in results for f in c.findings if f.severity == "error"}
+
+
+def test_a_defect_of_ours_loses_nothing_of_the_others(library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("twinstage.assets.check.TASK", "math:gamma")  # a task that fails at what it is given
+    (finding,) = check_file(library / "one.usda", Asked()).findings
+    assert (finding.code, finding.severity) == ("stage.crash", "error")
+    assert "the check of it broke off, which is a defect of Twinstage: TypeError" in finding.message
 
 
 def test_a_fault_is_told_of_the_file_that_has_it(library: Path) -> None:
