@@ -190,3 +190,16 @@ def test_the_commands_of_the_page_run(root: Path, library: Path, monkeypatch: py
         done = CliRunner().invoke(app, [*command, *(["--workers", "2"] if "library/" in command else [])])
         assert done.exit_code == ("library/" in command), (command, done.output)
     assert json.loads(Path("out.sarif").read_text())["runs"]
+
+
+def test_a_circle_of_layers_is_told_once_and_alike_in_every_run(tmp_path: Path) -> None:
+    for one, other in (("a", "b"), ("b", "a")):
+        write(
+            tmp_path / f"{one}.usda",
+            f'def Xform "A" (references = @{other}.usda@) {{\n}}\n',
+            f"subLayers = [@{other}.usda@]",
+        )
+    found = [check_file(tmp_path / "a.usda", Asked()).findings for _ in range(2)]
+    assert found[0] == found[1] and "usd.diagnostic" not in {f.code for f in found[0]}
+    circles = [f.message for f in found[0] if f.code == "arc.cycle"]
+    assert len(circles) == 3 and not any("anon:" in message for message in circles)

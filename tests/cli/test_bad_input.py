@@ -158,7 +158,9 @@ def test_names_that_are_not_utf_8(cell: Path) -> None:
 def test_a_place_where_nothing_can_be_written(cell: Path) -> None:
     if not Path("/proc/self").exists():
         pytest.skip("no /proc, where nobody makes files")
-    _one_sentence(_run("export", cell / "hall.usda", "--out", "/proc/x.usda"), "/proc/x.usda cannot be written")
+    _one_sentence(
+        _run("export", cell / "hall.usda", "--out", "/proc/x.usda"), "/proc/x.usda cannot be written"
+    )
     (cell / "t.obj").write_text("v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n")
     _one_sentence(_run("assets", "import", cell / "t.obj", "--out", "/proc/x"), "/proc/x cannot be written")
 
