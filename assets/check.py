@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from twinstage.base.errors import TwinstageError
 from twinstage.base.finding import Finding, in_order
 from twinstage.scene.probe import ProbeLimits
 from twinstage.scene.safe.examiner import Examiner, shared_examiner
@@ -102,8 +101,9 @@ def check_file(file: Path, asked: Asked, examiner: Examiner | None = None) -> Ch
         found = _unreadable(f"the USD library crashes on this file ({done.message})", "stage.crash")
     elif done.outcome == "refused":
         found = _unreadable(done.message.removeprefix(f"stage {file} "), "stage.unreadable")
-    else:
-        raise TwinstageError(f"{file} could not be checked: {done.message}")
+    else:  # a defect of ours, which must not lose what was found about the other files of a run
+        message = f"the check of it broke off, which is a defect of Twinstage: {done.message}"
+        found = Finding("stage.crash", "error", "", message, "report it, with the file if you may")
     return Checked(str(file), (found,), ((str(file), ""),), seconds=done.seconds)
 
 

@@ -145,7 +145,7 @@ def _ours(
         yield finding
     metres = stage.GetRootLayer().pseudoRoot.GetInfo("metersPerUnit") or 0.01
     for prim, path in each_once(stage):
-        done.prims += 1
+        done.prims += not prim.IsPseudoRoot()
         yield from _each(path, _prim(stage, prim, path, float(metres), reached, done))
     yield from _complaints(look_at_rest(stage, reached))
     yield from look_at_images(reached, allowed)
@@ -216,7 +216,8 @@ def _readers(file: str, roots: list[str], budget: Budget, done: Examined) -> Ite
         yield Finding("stage.unreadable", "error", "", _bare(str(problem), file))
         return
     sizes = [len(prototype.triangles) for prototype in snapshot.prototypes]
-    drawn = zip(snapshot.instances.prim.tolist(), snapshot.instances.prototype.tolist(), strict=True)
+    table = snapshot.instances
+    drawn = zip(table.prim[table.visible].tolist(), table.prototype[table.visible].tolist(), strict=True)
     for row, prototype in drawn:
         path = snapshot.prims.path[row]
         done.triangles[path] = done.triangles.get(path, 0) + sizes[prototype]
@@ -235,6 +236,7 @@ def _said_with_place(finding: Finding) -> bool:
 _LIBRARY = (
     "Could not open asset", "Could not load sublayer", "Unresolved reference", "In </", "Failed to load",
     "Failed verification", "MaterialBindingAPI is not applied", "found [", "Cannot determine file format",
+    "Sublayer hierarchy with root layer",
 )  # fmt: skip
 
 

@@ -75,6 +75,15 @@ def is_regular(path: str) -> bool:
         return False
 
 
+def is_utf8(path: str) -> bool:
+    """Whether it is text throughout. Python spells other bytes of a name as lone surrogates, which the USD library refuses."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def uri_or_anonymous(authored: str, owner: str) -> Finding | None:
     """A finding about a path that is no path: a URI, or the name of a layer in memory."""
     if authored.startswith("anon:"):

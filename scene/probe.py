@@ -80,5 +80,8 @@ def tell_reason(problem: Exception) -> str:
         or lines
         or ["the USD library gives no reason"]
     )
-    quoted = re.search(r"in file \S+ : '(.*)'", texts[0])
-    return quoted.group(1) if quoted else texts[0]
+    quoted = re.search(r"in file \S+ : '(.+)", texts[0])
+    if quoted is None:
+        return texts[0]
+    # The library puts its words in quotes; where they end with a line, the closing quote stands in the next one.
+    return quoted.group(1) if "'" in texts[1:] else quoted.group(1).removesuffix("'")

@@ -7,6 +7,7 @@ from typing import Any
 
 from twinstage.base.errors import UserError
 from twinstage.scene.asset_paths import AllowedFolders
+from twinstage.scene.drawn_triangles import drawn_triangles
 from twinstage.scene.probe import tell_reason
 from twinstage.scene.safe.expansion import within_bounds
 from twinstage.scene.safe.screen import screen
@@ -40,7 +41,7 @@ def _facts(stage: Any, file: str) -> dict[str, Any]:
     if not root:
         return {}
     counts = _counts(stage, root)
-    if not counts["triangles"]:
+    if not counts.pop("shapes"):
         return {}
     return {
         **_said(stage, root),
@@ -83,16 +84,13 @@ def _thumbnail(info: Any) -> str:
 
 
 def _counts(stage: Any, root: Any) -> dict[str, Any]:
-    """Triangles, materials, joints and labels at and below a prim, instances included."""
+    """Triangles that are drawn, shapes, materials, joints and labels at and below a prim, instances included."""
     from pxr import Usd, UsdGeom, UsdPhysics, UsdSemantics, UsdShade
 
-    triangles, materials, joints, labels = 0, set(), 0, set()
+    shapes, materials, joints, labels = 0, set(), 0, set()
     for prim in Usd.PrimRange(root, Usd.TraverseInstanceProxies()):
-        if prim.IsA(UsdGeom.Mesh):
-            counts = UsdGeom.Mesh(prim).GetFaceVertexCountsAttr().Get(Usd.TimeCode.EarliestTime()) or ()
-            triangles += max(0, sum(counts) - 2 * len(counts))
-        elif prim.IsA(UsdGeom.Gprim):
-            triangles += 1
+        if prim.IsA(UsdGeom.Gprim):
+            shapes += 1
         elif prim.IsA(UsdShade.Material):
             materials.add(prim.GetPrimInPrototype().GetPath() if prim.IsInstanceProxy() else prim.GetPath())
         elif prim.IsA(UsdPhysics.RevoluteJoint) or prim.IsA(UsdPhysics.PrismaticJoint):
@@ -100,7 +98,8 @@ def _counts(stage: Any, root: Any) -> dict[str, Any]:
         for taxonomy in UsdSemantics.LabelsAPI.GetDirectTaxonomies(prim):
             labels |= set(UsdSemantics.LabelsAPI(prim, taxonomy).GetLabelsAttr().Get() or ())
     return {
-        "triangles": int(triangles),
+        "shapes": shapes,
+        "triangles": drawn_triangles(root, Usd.TimeCode.EarliestTime()),
         "materials": len(materials),
         "joints": joints,
         "labels": sorted(map(str, labels))[:MOST_LABELS],

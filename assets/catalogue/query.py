@@ -120,9 +120,7 @@ def _test(term: Term, copies: Copies) -> Test:
     if field in NUMBERS:
         return _compared(term, NUMBERS[field])
     known = [*_TEXTS, *NUMBERS, "is"]
-    raise UserError(
-        f"the catalogue knows no {field!r}{did_you_mean(field, known)}; it knows {', '.join(known)}"
-    )
+    raise UserError(f"the catalogue knows no {field!r}{did_you_mean(field, known, most=len(known))}")
 
 
 def _compared(term: Term, read: Callable[[Entry], float]) -> Test:

@@ -100,6 +100,8 @@ def _checked(path: Path, wish: Wish) -> Any:
         raise UserError(f"--units {wish.units!r} was given; {', '.join(UNITS)} were expected")
     if wish.collider and wish.collider not in COLLIDERS:
         raise UserError(f"--collider {wish.collider!r} was given; known are {', '.join(COLLIDERS)}")
+    if not all(label.strip() for label in wish.labels):
+        raise UserError("an empty --label was given; the name of a class was expected, as in --label pump")
     cls = importer_for(path)
     make(cls, dict(wish.options))
     return cls

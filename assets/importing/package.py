@@ -181,7 +181,7 @@ class _Writer:
             (self.folder / name).write_bytes(text)
             files.append(name)
         write_contents(payload / "contents.usda", list(layers), self.plan.root, self.times)
-        prims = write_interface(
+        prims, triangles = write_interface(
             self.folder / f"{self.file}.usda",
             self.document,
             self.plan.root,
@@ -190,9 +190,9 @@ class _Writer:
             self.times,
         )
         files += [f"{PAYLOAD}/contents.usda", f"{self.file}.usda"]
-        return self._written(prims, looks, tuple(sorted(files)))
+        return self._written(prims, triangles, looks, tuple(sorted(files)))
 
-    def _written(self, prims: int, looks: Looks, files: tuple[str, ...]) -> Written:
+    def _written(self, prims: int, triangles: int, looks: Looks, files: tuple[str, ...]) -> Written:
         plan, document = self.plan, self.document
         nodes = [n for n in range(len(document.nodes)) if plan.geometry[n]]
         drawn = [one for one in (self.made[document.nodes[n].geometry] for n in nodes) if one is not None]
@@ -200,7 +200,7 @@ class _Writer:
             root=f"{self.file}.usda",
             prims=prims,
             meshes=sum(one.mesh is not None for one in drawn),
-            triangles=sum(one.triangles for one in drawn),
+            triangles=triangles,
             points=sum(len(one.mesh.points) for one in drawn if one.mesh),
             materials=len(looks.paths),
             textures=len(looks.files),

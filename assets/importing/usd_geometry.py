@@ -29,17 +29,12 @@ THIN = 0.002
 
 @dataclass(frozen=True)
 class Prepared:
-    """Geometry ready to write: its USD type, its box f8[2, 3], the mesh or what else it is, and triangles."""
+    """Geometry ready to write: its USD type, its box f8[2, 3], the mesh or what else it is."""
 
     kind: str
     box: np.ndarray
     item: Geometry
     mesh: CleanMesh | None = None
-
-    @property
-    def triangles(self) -> int:
-        """Triangles of a mesh; 0 of others."""
-        return self.mesh.triangles if self.mesh else 0
 
 
 def prepare(item: Geometry) -> Prepared | None:

@@ -7,6 +7,7 @@ from typing import Any
 from twinstage.assets.importing.document import Document
 from twinstage.assets.importing.usd_author import apply, asset, attribute, define, new_layer
 from twinstage.assets.importing.usd_nodes import label
+from twinstage.scene.drawn_triangles import drawn_triangles
 
 MAX_TEXT = 2000
 
@@ -36,8 +37,8 @@ def write_interface(
     labels: Sequence[str],
     times: Mapping[str, float] | None = None,
     kind: str = "Xform",
-) -> int:
-    """The layer that designers refer to. Returns how many prims the whole model has."""
+) -> tuple[int, int]:
+    """The layer that designers refer to. Returns how many prims the whole model has, and how many triangles are drawn."""
     from pxr import Kind, Sdf
 
     layer = new_layer(".usda")
@@ -49,12 +50,12 @@ def write_interface(
     prim.payloadList.prependedItems.append(Sdf.Payload(payload))
     label(prim, labels)
     layer.Export(str(path))
-    hint, count = _measure(path, root)
+    hint, prims, triangles = _measure(path, root)
     if hint is not None:
         apply(prim, "GeomModelAPI")
         attribute(prim, "extentsHint", "float3[]", hint)
         layer.Export(str(path))
-    return count
+    return prims, triangles
 
 
 def _asset_info(document: Document, file: str, name: str) -> dict[str, Any]:
@@ -71,8 +72,8 @@ def _asset_info(document: Document, file: str, name: str) -> dict[str, Any]:
     return {"identifier": asset(f"./{file}"), "name": name, **texts}
 
 
-def _measure(path: Path, root: str) -> tuple[Any, int]:
-    """The extents hint of the model (boxes by purpose) and the number of its prims."""
+def _measure(path: Path, root: str) -> tuple[Any, int, int]:
+    """The extents hint of the model (boxes by purpose), the number of its prims, and of triangles that are drawn."""
     from pxr import Usd, UsdGeom
 
     stage = Usd.Stage.Open(str(path))
@@ -80,4 +81,5 @@ def _measure(path: Path, root: str) -> tuple[Any, int]:
     cache = UsdGeom.BBoxCache(Usd.TimeCode.EarliestTime(), purposes, useExtentsHint=False)
     prim = stage.GetPrimAtPath(root)
     hint = UsdGeom.ModelAPI(prim).ComputeExtentsHint(cache)
-    return hint or None, sum(1 for _ in Usd.PrimRange(prim))
+    prims = sum(1 for _ in Usd.PrimRange(prim))
+    return hint or None, prims, drawn_triangles(prim, Usd.TimeCode.EarliestTime())

@@ -154,7 +154,8 @@ def _relative(authored: str, folder: str) -> str:
 
 
 def _short(text: str) -> str:
-    """One sentence without the names of folders."""
+    """One sentence without the names of folders, and of layers in memory, which differ from run to run."""
+    text = re.sub(r",?'anon:[^']*'|,?@anon:[^@]*@", "", text)
     text = re.sub(r"@(?:[^@]*/)?([^@/]*)@", r"'\1'", " ".join(text.split()))
     text = re.sub(r"(?<![\w.])/(?:[^/\s:]+/)+(?=[^/\s:]+\.usd)", "", text)
     return text[:300].rstrip(".; ")

@@ -35,9 +35,11 @@ class Target:
     @contextmanager
     def writing(self) -> Iterator[Path]:
         """A file beside the target, with its ending, which takes its place at the end; nothing is left of a failure."""
-        handle, name = tempfile.mkstemp(
-            prefix=f".{self.path.stem}.", suffix=self.path.suffix, dir=self.path.absolute().parent
-        )
+        folder = self.path.absolute().parent
+        try:
+            handle, name = tempfile.mkstemp(prefix=f".{self.path.stem}.", suffix=self.path.suffix, dir=folder)
+        except OSError as error:  # a file system that is read only, full, or makes no files at all
+            raise UserError(f"{self.path} cannot be written: {error.strerror}") from None
         os.close(handle)
         temporary = Path(name)
         try:
@@ -76,7 +78,10 @@ def write_folder(folder: Path, *, force: bool, ours: str, fill: Callable[[Path],
         if not force:
             raise UserError(f"{folder} is already there; --force replaces it")
     make_folder(folder.absolute().parent)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.absolute().parent))
+    try:
+        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.absolute().parent))
+    except OSError as error:
+        raise UserError(f"{folder} cannot be written: {error.strerror}") from None
     try:
         fill(temporary)
         os.chmod(temporary, 0o777 & ~_umask())

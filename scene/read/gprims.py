@@ -93,6 +93,19 @@ def read_gprim(context: ReadContext, prim: Any, uv_name: str, skin: Skin | None 
     return replace(data, double_sided=True) if flag and flag.Get(context.time) else data
 
 
+def triangles_of(prim: Any, time: Any) -> int:
+    """Triangles that an intrinsic shape is drawn as at a time code; 0 of other types, and where it has no size."""
+    form = FORMS.get(str(prim.GetTypeName()))
+    if form is None:
+        return 0
+    try:
+        lengths = tuple(float(prim.GetAttribute(name).Get(time)) for name in form.lengths)
+    except (TypeError, ValueError):
+        return 0
+    data = _shape(str(prim.GetTypeName()), lengths, "Z") if min(lengths) >= 0 else None
+    return 0 if data is None else len(data.triangles)
+
+
 def _length(context: ReadContext, prim: Any, name: str) -> float:
     """An attribute's value; 0, with a finding, where it holds something else than a number."""
     value = prim.GetAttribute(name).Get(context.time)

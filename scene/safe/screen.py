@@ -15,7 +15,7 @@ from typing import Any
 
 from twinstage.base.errors import UserError
 from twinstage.base.finding import Finding
-from twinstage.scene.asset_paths import AllowedFolders, is_regular, outer_file, uri_or_anonymous
+from twinstage.scene.asset_paths import AllowedFolders, is_regular, is_utf8, outer_file, uri_or_anonymous
 from twinstage.scene.safe.archive import check_package
 from twinstage.scene.safe.clips import scrub_clips
 from twinstage.scene.safe.expressions import Variables, possible_paths
@@ -57,6 +57,8 @@ def screen(file: Path, allowed: AllowedFolders, mtlx_text: MtlxText | None = Non
 
     if not is_regular(str(file)):
         raise UserError(f"stage {file} is no ordinary file")
+    if not is_utf8(str(file)):
+        raise UserError(f"stage {file} has a name that is not UTF-8, which USD cannot read; rename it")
     run = _Screen(allowed, mtlx_text)
     if not run.package(str(file)):
         raise UserError(f"stage {file} cannot be read: {run.findings[-1].message}")

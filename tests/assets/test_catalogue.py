@@ -16,6 +16,7 @@ from twinstage.assets.catalogue.entry import Entry, entry_of
 from twinstage.assets.catalogue.facets import facets
 from twinstage.assets.catalogue.query import find, parse
 from twinstage.assets.catalogue.scan import Catalogue, scan
+from twinstage.assets.check import Asked, check_file
 from twinstage.assets.library import bundled
 from twinstage.base.errors import UserError
 from twinstage.cli.app import app
@@ -299,12 +300,39 @@ def test_search_finds_in_the_bundled_set_and_refuses_in_one_sentence(tmp_path: P
     assert bundled("starter").is_dir()
 
 
+def test_triangles_are_those_that_are_drawn(tmp_path: Path) -> None:
+    """Shapes by what they become, copies each, and none of what is hidden or a collider; as `assets check` counts."""
+    body = """
+    def Cube "Box" {}
+    def Sphere "Ball" {}
+    def Cube "Collider" { token purpose = "guide"
+    }
+    def Xform "Gone" { token visibility = "invisible"
+        def Cube "Box" {}
+    }
+    def PointInstancer "Many" {
+        rel prototypes = </A/Many/One>
+        int[] protoIndices = [0, 0, 0]
+        point3f[] positions = [(3, 0, 0), (6, 0, 0), (9, 0, 0)]
+        int64[] invisibleIds = [1]
+        def Cube "One" {}
+    }
+"""
+    (tmp_path / "a.usda").write_text(usda(body))
+    (entry,) = scan([tmp_path])
+    drawn = check_file(tmp_path / "a.usda", Asked())
+    (tmp_path / "ball.usda").write_text(usda('def Sphere "Ball" {}'))
+    ball = check_file(tmp_path / "ball.usda", Asked()).triangles
+    assert ball > 100 and entry.triangles == drawn.triangles == 12 + ball + 2 * 12
+    assert drawn.prims == 8
+
+
 def test_real_assets_are_listed(shared: Path) -> None:
     entries = scan(
         [shared / "assets" / "industrial" / "abb_irb2400", shared / "assets" / "full" / "Vehicles"]
     )
     by_id = {entry.id: entry for entry in entries}
     arm = by_id["usd/abb_irb2400.usda"]
-    assert arm.joints == 6 and arm.triangles == 14558 and 1.0 < max(arm.size) < 2.5
+    assert arm.joints == 6 and arm.triangles == 12640 and 1.0 < max(arm.size) < 2.5
     assert not any("payload" in entry.id.lower() for entry in entries if entry.library == "abb_irb2400")
     assert any(entry.used_by for entry in entries if entry.library == "Vehicles")

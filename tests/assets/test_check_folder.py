@@ -7,7 +7,7 @@ import jsonschema
 import pytest
 from typer.testing import CliRunner
 
-from twinstage.assets.check import Asked, Checked
+from twinstage.assets.check import Asked, Checked, check_file
 from twinstage.assets.check_folder import check_all, chosen, usd_files
 from twinstage.assets.check_sarif import sarif
 from twinstage.assets.check_text import report
@@ -46,6 +46,13 @@ def library(tmp_path: Path) -> Path:
 
 def rows(results: list[Checked]) -> set[tuple[str, str, str]]:
     return {(Path(c.file).name, f.code, f.path) for c in results for f in c.findings if f.severity == "error"}
+
+
+def test_a_defect_of_ours_loses_nothing_of_the_others(library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("twinstage.assets.check.TASK", "math:gamma")  # a task that fails at what it is given
+    (finding,) = check_file(library / "one.usda", Asked()).findings
+    assert (finding.code, finding.severity) == ("stage.crash", "error")
+    assert "the check of it broke off, which is a defect of Twinstage: TypeError" in finding.message
 
 
 def test_a_fault_is_told_of_the_file_that_has_it(library: Path) -> None:
@@ -183,3 +190,16 @@ def test_the_commands_of_the_page_run(root: Path, library: Path, monkeypatch: py
         done = CliRunner().invoke(app, [*command, *(["--workers", "2"] if "library/" in command else [])])
         assert done.exit_code == ("library/" in command), (command, done.output)
     assert json.loads(Path("out.sarif").read_text())["runs"]
+
+
+def test_a_circle_of_layers_is_told_once_and_alike_in_every_run(tmp_path: Path) -> None:
+    for one, other in (("a", "b"), ("b", "a")):
+        write(
+            tmp_path / f"{one}.usda",
+            f'def Xform "A" (references = @{other}.usda@) {{\n}}\n',
+            f"subLayers = [@{other}.usda@]",
+        )
+    found = [check_file(tmp_path / "a.usda", Asked()).findings for _ in range(2)]
+    assert found[0] == found[1] and "usd.diagnostic" not in {f.code for f in found[0]}
+    circles = [f.message for f in found[0] if f.code == "arc.cycle"]
+    assert len(circles) == 3 and not any("anon:" in message for message in circles)

@@ -1,5 +1,6 @@
 """A user's mistake is answered by one sentence and exit code 2, never by a traceback."""
 
+import os
 import re
 import socket
 import subprocess
@@ -36,9 +37,11 @@ bindings:
 """
 
 
-def _run(*arguments: object, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+def _run(
+    *arguments: object, timeout: float = 60, env: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "twinstage", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=timeout)
+    return subprocess.run(command, capture_output=True, text=True, timeout=timeout, env=env)
 
 
 def _one_sentence(done: Any, *parts: str) -> None:
@@ -140,6 +143,31 @@ def test_output_folder_not_empty(run: Run, tmp_path: Path, root: Path) -> None:
 
 def test_contract_without_bindings(run: Run, cell: Path) -> None:
     _one_sentence(run("serve", cell / "hall.usda", "--contract", cell / "contract.yaml"), "--bindings")
+
+
+def test_names_that_are_not_utf_8(cell: Path) -> None:
+    """One such file among others is told of, and the others are checked; as an argument it is a mistake."""
+    odd = cell / os.fsdecode(b"odd\xff.usda")
+    try:
+        odd.write_bytes((cell / "hall.usda").read_bytes())
+    except OSError:
+        pytest.skip("this file system takes no such name")
+    strict = {**os.environ, "PYTHONIOENCODING": "utf-8:strict"}
+    done = _run("assets", "check", cell, env=strict)
+    assert done.returncode == 1, done.stderr
+    assert "has a name that is not UTF-8, which USD cannot read; rename it" in done.stdout
+    assert "2 files, 1 without an error" in done.stdout and "odd\\udcff.usda" in done.stdout
+    _one_sentence(_run("assets", "check", odd), "odd\\udcff.usda' is not UTF-8")
+
+
+def test_a_place_where_nothing_can_be_written(cell: Path) -> None:
+    if not Path("/proc/self").exists():
+        pytest.skip("no /proc, where nobody makes files")
+    _one_sentence(
+        _run("export", cell / "hall.usda", "--out", "/proc/x.usda"), "/proc/x.usda cannot be written"
+    )
+    (cell / "t.obj").write_text("v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n")
+    _one_sentence(_run("assets", "import", cell / "t.obj", "--out", "/proc/x"), "/proc/x cannot be written")
 
 
 def test_unknown_camera(run: Run, cell: Path, tmp_path: Path) -> None:

@@ -344,6 +344,12 @@ def test_the_command_line_lists_and_exports_edits(tmp_path: Path, capsys: pytest
     from twinstage.scene.bindings import load_bindings
 
     twin = make_twin(tmp_path)
+    head = '#usda 1.0\n(\n    defaultPrim = "Hall"\n)\n'
+    texts = ('def Xform "Hall"\n{\n}\n', 'def "Hall" (\n    references = @./other.usda@\n)\n{\n}\n')
+    scenes = {tmp_path / f"scene{k}.usda": head + text for k, text in enumerate(texts)}
+    scenes[tmp_path / "note.usda"] = "not USD"
+    for scene, text in scenes.items():
+        scene.write_text(text)
 
     async def main() -> None:
         async with served(twin) as url, connect(url) as client:
@@ -360,9 +366,15 @@ def test_the_command_line_lists_and_exports_edits(tmp_path: Path, capsys: pytest
                 assert code == 0, arguments
             again = ["edits", "export", "--out", files[0], "--server", url]
             assert await asyncio.to_thread(twinstage, again) == 2
+            assert await asyncio.to_thread(twinstage, [*again, "--force"]) == 0
+            for scene in scenes:  # of a designer; no mistake of ours, and no --force, writes over them
+                over = ["edits", "export", "--out", str(scene), "--force", "--server", url]
+                assert await asyncio.to_thread(twinstage, over) == 2
+                assert scene.read_text() == scenes[scene]
 
     run(main)
     told = capsys.readouterr()
+    assert told.err.count("is there and is no layer of edits, so it is not replaced") == 3
     assert "version 2, 2 edits" in told.out and "binding:1 = removed" in told.out
     assert "already there; --force" in told.err
     layer = Sdf.Layer.FindOrOpen(str(tmp_path / "edits.usda"))

@@ -49,7 +49,7 @@ def test_a_file_that_appears_is_a_change() -> None:
     ("text", "expected"),
     [
         (
-            "stage /p/cell.usda cannot be read: /p/cell.usda:25:1: Expected } at '",
+            "stage /p/cell.usda cannot be read: /p/cell.usda:25:1: Expected } at '' in </Cell>",
             "cell.usda, line 25, column 1: Expected }",
         ),
         (

@@ -40,7 +40,7 @@ def test_folder(tmp_path: Path) -> None:
 
 
 def test_broken_text_names_line(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"cannot be read: .*bad\.usda:2"):
+    with pytest.raises(UserError, match=r"cannot be read: .*bad\.usda:2.*Expected \} at '\{' in </A>$"):
         open_stage(write(tmp_path, "bad.usda", '#usda 1.0\ndef Xform "A" {{\n'))
 
 

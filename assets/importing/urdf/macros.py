@@ -34,7 +34,7 @@ def expand(file: Path, packages: Mapping[str, Path], arguments: Mapping[str, str
     except ExpatError as problem:
         raise UserError(f"{_innermost(xacro, file)}: this is no valid XML ({problem})") from None
     except RecursionError:
-        raise UserError(f"{file}: its macros call themselves without end") from None
+        raise UserError(f"{file}: its macros or includes lead back to themselves without end") from None
     except Exception as problem:  # xacro raises whatever an expression raises
         inner: Any = problem
         while inner is not None and not isinstance(inner, UserError):

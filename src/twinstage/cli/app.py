@@ -1,5 +1,6 @@
 """Puts the commands together and turns errors into one sentence and an exit code."""
 
+import io
 import sys
 import traceback
 from collections.abc import Sequence
@@ -7,7 +8,7 @@ from collections.abc import Sequence
 import typer
 
 from twinstage import __version__
-from twinstage.base.errors import TwinstageError
+from twinstage.base.errors import TwinstageError, UserError
 from twinstage.cli import (
     alarms,
     assets,
@@ -80,6 +81,7 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command line; returns the exit code and never raises for a user's mistake."""
     command = typer.main.get_command(app)
     try:
+        _check_names(arguments)
         code = command.main(args=list(arguments), prog_name="twinstage", standalone_mode=False)
         if code == STOPPED:  # click swallows Ctrl-C and returns its number
             print("twinstage: stopped", file=sys.stderr)
@@ -105,7 +107,17 @@ def run(arguments: Sequence[str]) -> int:
         return 3
 
 
+def _check_names(arguments: Sequence[str]) -> None:
+    """UserError where an argument is no text: USD, JSON and YAML could not say such a name again."""
+    for argument in arguments:
+        if not argument.isascii() and any("\ud800" <= letter <= "\udfff" for letter in argument):
+            raise UserError(f"{argument!r} is not UTF-8, which all names have to be; rename it")
+
+
 def main() -> None:
     """The `twinstage` command."""
+    for stream in (sys.stdout, sys.stderr):  # names of files may hold bytes that no terminal's encoding has
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     # A child of ours that was started with spawn imports this module again; it never gets here.
     sys.exit(run(sys.argv[1:]))

@@ -95,8 +95,9 @@ def export(
     ca_file: CaFile = None,
 ) -> None:
     """Write the edits as a small USD layer that a designer can review, and the bindings as a file."""
-    from twinstage.live.edit_files import layer_for, lost_assets, unpack_assets
+    from twinstage.live.edit_files import check_replaced, layer_for, lost_assets, unpack_assets
     from twinstage.live.remote import fetch
+    from twinstage.scene.export.target import Target
 
     wanted = [
         (path, ending, route)
@@ -113,6 +114,8 @@ def export(
             raise UserError(f"{path} must end in {ending}")
         if path.exists() and not force:
             raise UserError(f"{path} is already there; --force replaces it")
+    if out is not None:
+        check_replaced(out)
     if copy_assets and (out is None or library):
         raise UserError("--copy-assets copies beside the layer: give --out, and no --library")
     who_asks = caller(token_file, ca_file)
@@ -129,8 +132,5 @@ def export(
                 f"note: {asset} is not there; put its library beside {out.name}, or give --library or --copy-assets"
             )
     for path, data in fetched:
-        try:
-            path.write_bytes(data)
-        except OSError as error:
-            raise UserError(f"{path} cannot be written: {error.strerror or error}") from None
+        Target(path, force).write(data)
         print(path)

@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import zipfile
 import zlib
 from collections.abc import Collection, Iterable
@@ -35,6 +36,22 @@ SUFFIXES = (
 """What assets are made of."""
 _NO_ZIP = (zipfile.BadZipFile, OSError, EOFError, RuntimeError, NotImplementedError, ValueError, zlib.error)
 """Damaged, encrypted, or packed in a way that is not known here."""
+
+
+def check_replaced(out: Path) -> None:
+    """UserError where `out` is there and is no layer of edits: a scene of a designer is never replaced, --force or not.
+
+    A layer of edits holds overs, the default prim among them; what it defines are references to assets that were placed.
+    """
+    if not out.is_file():
+        return
+    text = out.read_bytes()
+    named = re.search(rb'^ *defaultPrim = ("[^"]*")', text, re.MULTILINE)
+    heads = re.findall(rb"^(?:def|class) [^\n]*(?:\n(?![{}])[^\n]*)*", text, re.MULTILINE)
+    placed = [head for head in heads if b"references = @" in head and not (named and named[1] in head)]
+    if text.startswith(b"#usda") and placed == heads:
+        return
+    raise UserError(f"{out} is there and is no layer of edits, so it is not replaced; choose another --out")
 
 
 def layer_for(data: bytes, out: Path, folders: Iterable[Path]) -> tuple[str, list[str]]:

@@ -1,4 +1,4 @@
-"""Run by a Python with bpy: import glTF files and tell what they hold, as JSON on the last line."""
+"""Run by a Python with bpy: import files of glTF, OBJ, STL and PLY, and tell what they hold, as one line of JSON."""
 
 import json
 import sys
@@ -8,7 +8,7 @@ def told(path: str) -> dict[str, object]:
     import bpy
 
     bpy.ops.wm.read_factory_settings(use_empty=True)
-    bpy.ops.import_scene.gltf(filepath=path)
+    _read(bpy, path)
     bpy.context.scene.frame_set(0)  # where animations begin
     low, high = [1e30] * 3, [-1e30] * 3
     triangles = flat = 0
@@ -37,6 +37,12 @@ def told(path: str) -> dict[str, object]:
     }
 
 
+def _read(bpy: object, path: str) -> None:
+    ops = bpy.ops  # type: ignore[attr-defined]
+    kinds = {"obj": ops.wm.obj_import, "stl": ops.wm.stl_import, "ply": ops.wm.ply_import}
+    kinds.get(path.lower().rpartition(".")[2], ops.import_scene.gltf)(filepath=path)
+
+
 if __name__ == "__main__":
     answers = [told(path) for path in sys.argv[1:]]
-    print("\n" + json.dumps(answers))
+    print("\n" + json.dumps(answers), flush=True)

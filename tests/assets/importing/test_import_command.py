@@ -101,6 +101,7 @@ def test_nothing_is_replaced_unless_told_and_only_what_is_ours(
             ["box.glb", "--out", "o", "--collider", "ball"],
             "--collider 'ball' was given; known are convexHull",
         ),
+        (["box.glb", "--out", "o", "--label", " "], "an empty --label was given; the name of a class was"),
         (["box.glb", "--out", "o", "--set", "fast"], "--set 'fast' is not of the form NAME=VALUE"),
         (["box.glb", "--out", "o", "--set", "fast=1"], "the importer of gltf has no option 'fast'"),
         (["box.usda", "--out", "o"], "box.usda is a USD file and needs no import"),

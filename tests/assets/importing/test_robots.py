@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from twinstage.assets.check import check_stage
+from twinstage.assets.check import Asked, check_file, check_stage
 from twinstage.scene.joints import joint_limits
 
 ARMS = {
@@ -93,6 +93,7 @@ def test_each_joint_moves_what_hangs_on_it(
     kinds = joint_kinds(urdf)
     assert len(kinds) == 6
     assert not written.notes
+    assert written.triangles == check_file(stage, Asked()).triangles  # of what is drawn, so not of colliders
     assert [f for f in check_stage(stage) if f.severity != "info"] == []
     arm = arms(stage, kinds)
     assert_follows(arm, urdf, {})
