@@ -68,6 +68,9 @@ INIT = """(() => {
     for (const run of pictures.waiting.splice(0)) run();
   };
 })()"""
+CLOSE_BANNER = """() => {
+  for (let k = 0; k < 9; k++) document.querySelector('.alarm-banner:not([hidden]) .alarm-banner-close')?.click();
+}"""
 
 # What a person would see of trouble: [where, text].
 SEEN = """() => {
@@ -195,6 +198,8 @@ class Stage:
         `wants`: words of a message that is the picture's subject; any other is Unfit. `then`: the page goes on.
         """
         settle(page, wants)
+        if not self.loud:  # an alarm that came since `calm` would lie over the subject
+            page.evaluate(CLOSE_BANNER)
         check(page, wants)
         for frame in page.frames:
             frame.evaluate("window.pictures?.draw()")

@@ -82,7 +82,8 @@ def state_layouts(stage: Stage) -> None:
 
 def state_phone(stage: Stage) -> None:
     """The picture with its tools, and a panel over it."""
-    page = stage.page("selected=/WorkCell/Conveyor/Motor&camera=9.4,-6.2,3.4,6.4,-0.4,0.7,42", **PHONE)
+    page = stage.page("selected=/WorkCell/Conveyor/Motor", **PHONE)
+    page.evaluate("twinstage.run('view.frame')")
     stage.shoot(page, "phone", then=True)
     page.click("#toggle-right")
     wait(page, "document.querySelector('#dock-right').dataset.open === 'true'")

@@ -85,3 +85,20 @@ test("an albedo is a luminance; what is painted by pictures is taken for grey", 
   assert.ok(Math.abs(albedoOf(plain) - (0.2126 * 0.2 + 0.7152 * 0.4 + 0.0722 * 0.6)) < 1e-12);
   assert.equal(albedoOf({ ...plain, textures: { diffuseColor: {} as never } }), albedoOf(undefined));
 });
+
+test("a hall that is bright from all sides is exposed less: its white walls keep their form, and proportions stay", () => {
+  // A dome that shines in through an open roof, as in examples/warehouse; a hall whose many lamps spread their light.
+  const open = lightLevels([light("dome", 1)], LAMP, [0, 0, 1.5], 4.5, 6, room(0.9, [5]));
+  const many = [...Array(60).keys()].map((k) => light("rect", 30, { node: k }));
+  const worlds = Float64Array.from(many.flatMap((_, k) => [1, 0, 0, (k % 10) - 4.5, 0, 1, 0, k / 10 - 3, 0, 0, 1, 2.95, 0, 0, 0, 1]));
+  const lamps = (albedo: number): ReturnType<typeof lightLevels> =>
+    lightLevels(many, worlds, [0, 0, 1.5], 4.5, 6, room(albedo));
+  for (const { ambient, bounce } of [open, lamps(0.8), lamps(0.5)]) {
+    // What the shader adds up: the environment, a little of it once more (view/lighting.ts), and other surfaces.
+    const white = 1.08 * ambient + bounce;
+    assert.ok(white > 0.4 && white < 0.66, `${white}: below the shoulder of the tone map, at 0.8`);
+  }
+  // As much less for the lamps themselves as for what their walls throw back.
+  const ratio = (l: ReturnType<typeof lightLevels>): number => l.locals[0].intensity / l.ambient;
+  assert.ok(Math.abs(ratio(lamps(0.8)) / ratio(lamps(0.5)) - 1) < 1e-9);
+});

@@ -10,7 +10,7 @@ import { closedShare, entering, returned, type Surround } from "./indirect.ts";
 
 /** Radiance that a white surface facing all lights should send back. */
 const TARGET = 1.1;
-/** Least and greatest share from all sides: nothing is black, and things keep their form. */
+/** Least and greatest share from all sides, from other surfaces too: nothing is black, nothing glows, and things keep their form. */
 const AMBIENT = [0.36, 0.6] as const;
 /** Least and greatest share from the one light that casts shadows. */
 const SUN = [0.3, 0.9] as const;
@@ -83,11 +83,23 @@ export function lightLevels(
   const spread = sky + sumOf(suns.slice(1)) + sumOf(locals.slice(maxLocal));
   const back = surround ? returned(fluxIn(rated, world, surround), surround) : 0;
   const scale = TARGET / (total - sumOf(domes) + sky + back);
-  const ambient = surround ? clamp(spread * scale, [MIRRORED, AMBIENT[1]]) : clamp(spread * scale, AMBIENT);
-  const bounce = surround ? Math.max(Math.min(back * scale, AMBIENT[1]), LEGIBLE - ambient) : 0;
+  const sides = surround ? fromAllSides(spread * scale, back * scale) : { ambient: clamp(spread * scale, AMBIENT), bounce: 0, dimmed: 1 };
   const lamplit = surround !== null && maxLocal > 0 && sumOf(locals) > LAMPLIT * total;
   const sun = suns.length > 0 ? sunOf(suns[0], world, clamp(suns[0].radiance * scale, SUN)) : overhead(lamplit ? 0 : SUN[0]);
-  return { ambient, bounce, sun, locals: locals.slice(0, maxLocal).map((r) => localOf(r.light, world, scale)) };
+  const lamps = locals.slice(0, maxLocal).map((r) => localOf(r.light, world, sides.dimmed * scale));
+  return { ambient: sides.ambient, bounce: sides.bounce, sun, locals: lamps };
+}
+
+/**
+ * Radiances of the environment and of other surfaces, and by what lamps are dimmed with them. In a bright room TARGET comes from
+ * all sides, so every white wall would be as bright as elsewhere the one that faces the sun: there the picture is exposed less, as
+ * a camera's meter would, and the proportions stay.
+ */
+function fromAllSides(spread: number, back: number): { ambient: number; bounce: number; dimmed: number } {
+  const dimmed = Math.min(1, AMBIENT[1] / (spread + back));
+  const ambient = Math.max(spread * dimmed, MIRRORED);
+  const bounce = Math.max(Math.min(back * dimmed, AMBIENT[1] - ambient), LEGIBLE - ambient);
+  return { ambient, bounce, dimmed };
 }
 
 function sumOf(rated: readonly Rated[]): number {
