@@ -16,7 +16,7 @@ from twinstage.base.errors import UserError
 
 FACTS = frozenset({"files", "parts", "thumbnail", "license", "title", "size", "low", "triangles"})
 """Of an asset that was read whole."""
-VERSION = 5
+VERSION = 6
 """Of what is remembered; another one is read anew."""
 MOST_BYTES = 4 << 30
 """Of all files of an asset; their contents are read here, not in the child."""

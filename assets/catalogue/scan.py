@@ -164,7 +164,8 @@ def _id(file: Path, root: Path) -> str:
 def _entry(file: Path, root: Path, row: Row) -> Entry:
     facts = row["facts"]
     if "problem" in facts:
-        return Entry(_id(file, root), root.name, title=file.stem, problem=str(facts["problem"]))
+        said = {name: facts[name] for name in ("problem", "cut") if name in facts}
+        return entry_of({"id": _id(file, root), "library": root.name, "title": file.stem, **said})
     inside = [_inside(Path(path), root) for path in facts["files"]]
     return entry_of(
         {
