@@ -1,4 +1,4 @@
-"""What an asset says of itself may be of any length: it is cut in the child and in the answer, and what is left out is counted."""
+"""Texts of an asset may be of any length: they are cut in the child and in the answer, and what is left out is counted."""
 
 import json
 from pathlib import Path

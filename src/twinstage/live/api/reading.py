@@ -1,4 +1,4 @@
-"""Reading a history for somebody who need not know where its files lie: what is wrong with them is told without their places."""
+"""Reading a history for whoever need not know where it lies: what is wrong with its files is told without their places."""
 
 import logging
 import re
