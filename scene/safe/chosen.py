@@ -1,6 +1,6 @@
 """Variants that people choose while a twin runs are tried in the limited child before this process composes them.
 
-When a stage is opened, only the variants that are selected then were composed in the child. Another one may hold a few kilobytes
+Only the variants that a stage selects at its opening were composed in the child then. Another one may hold a few kilobytes
 of references that come to a thousand million prims: it is counted where it can do no harm. Touches pxr.
 """
 
