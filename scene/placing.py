@@ -209,8 +209,13 @@ def _files_of(layers: Iterable[Any]) -> set[str]:
 
 def screen_placed(opened: Any) -> list[Any]:
     """Screen what the `ui` layer of an opened stage refers to; the layers, which must be kept."""
+    return screened_parts(opened.layers.ui, opened.allowed)
+
+
+def screened_parts(layer: Any, allowed: AllowedFolders) -> list[Any]:
+    """Screen what a layer of ours refers to; the layers, which must be kept."""
     kept: list[Any] = []
-    for path in opened.layers.ui.GetCompositionAssetDependencies():
-        if os.path.isfile(path) and opened.allowed.allows(path):
-            kept += _screened(Path(path), opened.allowed)
+    for path in layer.GetCompositionAssetDependencies():
+        if os.path.isfile(path) and allowed.allows(path):
+            kept += _screened(Path(path), allowed)
     return kept

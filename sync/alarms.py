@@ -3,8 +3,8 @@
 An order is answered when what was done is as safe as the journal is. `by` is what the client says, and the name of its token.
 """
 
-import asyncio
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from twinstage.base.errors import UserError
@@ -21,6 +21,7 @@ from twinstage.sync.api.alarms import (
     Order,
     RefusedAlarm,
 )
+from twinstage.sync.api.calls import Gate
 from twinstage.sync.api.operation import Refused
 
 if TYPE_CHECKING:
@@ -51,14 +52,14 @@ class AlarmSource(Protocol):
 
 def alarm_calls(source: AlarmSource) -> "dict[str, Call]":
     """What answers the operations."""
+    gate = Gate(subject="the journal of alarms")
 
     async def listing(asked: AlarmsAsk) -> Alarms:
         return Alarms.model_validate(source.listing(every=asked.all))
 
     async def journal(asked: AlarmRecordsAsk) -> AlarmRecords:
-        found = await asyncio.to_thread(
-            source.page, before=asked.before, alarm=asked.alarm, limit=asked.limit
-        )
+        page = partial(source.page, before=asked.before, alarm=asked.alarm, limit=asked.limit)
+        found = await gate.run(page)
         return AlarmRecords(records=tuple(AlarmRecord.model_validate(record) for record in found))
 
     async def act(asked: ActAsk, order: Order) -> Acted:

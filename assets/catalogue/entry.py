@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from twinstage.assets.catalogue.bounds import bounded
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -16,7 +18,7 @@ class Entry:
     bytes: of all files that it is made of; digest: SHA-256 over their contents, so that equal ones are the same asset.
     thumbnail: a picture that it names, relative to the library, or "". files: what it is made of, relative to the library where
     they lie in it, itself first. used_by: assets that refer to it, each as `LIBRARY/id`. problem: why it could not be
-    read, or "".
+    read, or "". cut: by field, how much was left out of what it says (`bounds`).
     """
 
     id: str
@@ -42,6 +44,7 @@ class Entry:
     files: tuple[str, ...] = ()
     used_by: tuple[str, ...] = ()
     problem: str = ""
+    cut: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def asset(self) -> str:
@@ -54,8 +57,8 @@ class Entry:
 
 
 def entry_of(data: Mapping[str, Any]) -> Entry:
-    """An entry from its JSON."""
-    plain = {name: value for name, value in data.items() if name != "asset"}
+    """An entry from its JSON, within the bounds."""
+    plain = {name: value for name, value in bounded(data).items() if name != "asset"}
     for name in ("tags", "labels", "files", "used_by", "size", "low"):
         if name in plain:
             plain[name] = tuple(plain[name])

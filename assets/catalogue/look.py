@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from twinstage.assets.catalogue.bounds import bounded
 from twinstage.base.errors import UserError
 from twinstage.scene.asset_paths import AllowedFolders
 from twinstage.scene.drawn_triangles import drawn_triangles
@@ -12,10 +13,6 @@ from twinstage.scene.probe import tell_reason
 from twinstage.scene.safe.expansion import within_bounds
 from twinstage.scene.safe.screen import screen
 from twinstage.scene.stage import own_mtlx_text
-
-MOST_LABELS = 100
-MOST_TEXT = 2000
-"""Characters of a doc, and entries of a list, that are kept."""
 
 
 def look_task(request: dict[str, Any]) -> dict[str, Any]:
@@ -25,12 +22,13 @@ def look_task(request: dict[str, Any]) -> dict[str, Any]:
     quiet = UsdUtils.CoalescingDiagnosticDelegate()
     try:
         allowed = AllowedFolders(Path(request["path"]), [Path(root) for root in request["roots"]])
-        stage = Usd.Stage.Open(screen(Path(request["path"]), allowed, own_mtlx_text()).root)
-        return _facts(stage, request["path"])
+        screened = screen(Path(request["path"]), allowed, own_mtlx_text())  # kept: dropped layers are read anew
+        stage = Usd.Stage.Open(screened.root)
+        return bounded(_facts(stage, request["path"]))
     except Tf.ErrorException as problem:
-        return {"problem": f"it cannot be read: {tell_reason(problem)}"}
+        return bounded({"problem": f"it cannot be read: {tell_reason(problem)}"})
     except UserError as problem:
-        return {"problem": str(problem)}
+        return bounded({"problem": str(problem)})
     finally:
         del quiet
 
@@ -58,21 +56,28 @@ def _said(stage: Any, root: Any) -> dict[str, Any]:
 
     info = root.GetAssetInfo()
     doc = root.GetDocumentation() or stage.GetRootLayer().documentation or ""
-    tags = info.get("tags", ())
     sets = root.GetVariantSets()
     animated = stage.HasAuthoredTimeCodeRange() and stage.GetEndTimeCode() > stage.GetStartTimeCode()
     return {
-        "title": str(info.get("name") or root.GetDisplayName() or root.GetName())[:200],
+        "title": str(info.get("name") or root.GetDisplayName() or root.GetName()),
         "kind": str(Usd.ModelAPI(root).GetKind()),
-        "tags": [str(tag)[:100] for tag in list(tags)[:MOST_LABELS]]
-        if not isinstance(tags, str)
-        else [tags[:100]],
-        "license": str(info.get("license") or info.get("licence") or "")[:200],
-        "doc": str(doc)[:MOST_TEXT],
-        "variants": {n: list(sets.GetVariantSet(n).GetVariantNames())[:MOST_LABELS] for n in sets.GetNames()},
+        "tags": _words(info.get("tags", ())),
+        "license": str(info.get("license") or info.get("licence") or ""),
+        "doc": str(doc),
+        "variants": {name: list(sets.GetVariantSet(name).GetVariantNames()) for name in sets.GetNames()},
         "animated": bool(animated),
         "thumbnail": _thumbnail(info),
     }
+
+
+def _words(value: Any) -> list[str]:
+    """What somebody wrote as tags: a text, a list of them, or something else, which says nothing."""
+    if isinstance(value, str):
+        return [value]
+    try:
+        return list(map(str, value))
+    except TypeError:
+        return []
 
 
 def _thumbnail(info: Any) -> str:
@@ -102,7 +107,7 @@ def _counts(stage: Any, root: Any) -> dict[str, Any]:
         "triangles": drawn_triangles(root, Usd.TimeCode.EarliestTime()),
         "materials": len(materials),
         "joints": joints,
-        "labels": sorted(map(str, labels))[:MOST_LABELS],
+        "labels": sorted(map(str, labels)),
     }
 
 

@@ -7,16 +7,17 @@ was then, what `look` told, and SHA-256 and size of the contents.
 import hashlib
 import json
 import os
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from twinstage.assets.catalogue.facts import are_facts
 from twinstage.base.errors import UserError
 
-FACTS = frozenset({"files", "parts", "thumbnail", "license", "title", "size", "low", "triangles"})
-"""Of an asset that was read whole."""
-VERSION = 5
+_DIGEST = re.compile(r"([0-9a-f]{64})?")
+VERSION = 6
 """Of what is remembered; another one is read anew."""
 MOST_BYTES = 4 << 30
 """Of all files of an asset; their contents are read here, not in the child."""
@@ -98,9 +99,8 @@ def _is_row(row: Any) -> bool:
     sorts = {"facts": dict, "stamps": list, "digest": str, "bytes": int}
     if not isinstance(row, dict) or any(type(row.get(name)) is not sort for name, sort in sorts.items()):
         return False
-    facts = row["facts"]
-    whole = not facts or "problem" in facts or facts.keys() >= FACTS
-    return whole and all(
+    known = are_facts(row["facts"]) and _DIGEST.fullmatch(row["digest"]) is not None
+    return known and all(
         isinstance(one, list) and list(map(type, one)) == [str, int, int] for one in row["stamps"]
     )
 

@@ -11,11 +11,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from twinstage.assets.catalogue.bounds import bounded
 from twinstage.assets.catalogue.entry import Entry, entry_of
+from twinstage.assets.catalogue.facts import are_facts
 from twinstage.assets.catalogue.remembered import Hashes, Row, keep, pruned, recalled, row_of, unchanged
 from twinstage.assets.check_folder import usd_files
 from twinstage.assets.children import each_in_a_child
 from twinstage.base.errors import UserError
+from twinstage.scene.asset_paths import is_regular
 from twinstage.scene.probe import ProbeLimits
 from twinstage.scene.safe.examiner import Examiner
 
@@ -129,7 +132,24 @@ def _files_below(folder: Path, *, empty: bool) -> list[Path]:
 
 def _look(file: Path, allowed: Sequence[str], child: Examiner) -> Facts:
     done = child.examine(TASK, {"path": str(file), "roots": list(allowed)}, LIMITS)
-    return done.answer if done.outcome == "ok" else {"problem": _sentence(done.outcome, done.message)}
+    if done.outcome != "ok":
+        return bounded({"problem": _sentence(done.outcome, done.message)})
+    if not are_facts(done.answer):
+        return {"problem": "the process that reads foreign files told something that makes no sense of it"}
+    return _within(done.answer, file, [Path(folder) for folder in allowed])
+
+
+def _within(facts: Facts, file: Path, allowed: Sequence[Path]) -> Facts:
+    """Only files that this process may read, the asset itself first: a child could be taken over by what it reads."""
+    if "files" not in facts:
+        return facts
+    own = os.path.realpath(file)
+    others = [path for path in facts["files"] if path != own and is_regular(path)]
+    return {
+        **facts,
+        "files": [own, *(path for path in others if _is_below(Path(path), allowed))],
+        "parts": [path for path in facts["parts"] if _is_below(Path(path), allowed)],
+    }
 
 
 def _sentence(outcome: str, message: str) -> str:
@@ -164,7 +184,8 @@ def _id(file: Path, root: Path) -> str:
 def _entry(file: Path, root: Path, row: Row) -> Entry:
     facts = row["facts"]
     if "problem" in facts:
-        return Entry(_id(file, root), root.name, title=file.stem, problem=str(facts["problem"]))
+        said = {name: facts[name] for name in ("problem", "cut") if name in facts}
+        return entry_of({"id": _id(file, root), "library": root.name, "title": file.stem, **said})
     inside = [_inside(Path(path), root) for path in facts["files"]]
     return entry_of(
         {

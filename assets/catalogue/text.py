@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 
 from twinstage.assets.catalogue.entry import Entry
+from twinstage.telemetry.lines import readable
 
 Stages = Mapping[str, Sequence[str]]
 Uses = Mapping[str, Stages]
@@ -18,7 +19,7 @@ def listed(entries: Sequence[Entry], total: int, uses: Uses | None = None) -> st
     wide = min(48, max(len(entry.id) for entry in entries))
     lines = [f"{entry.id:{wide}}  {_line(entry)}{_used((uses or {}).get(entry.asset))}" for entry in entries]
     more = f", {len(entries)} shown" if len(entries) < total else ""
-    return "\n".join([*lines, f"{total} {'asset' if total == 1 else 'assets'}{more}"])
+    return "\n".join([*map(_safe, lines), f"{total} {'asset' if total == 1 else 'assets'}{more}"])
 
 
 def _line(entry: Entry) -> str:
@@ -44,7 +45,7 @@ def _used(stages: Stages | None) -> str:
 def told(entry: Entry, uses: Stages | None = None) -> str:
     """All about one entry. `uses`: by stage, the prims that refer to it."""
     if entry.problem:
-        return f"{entry.asset} cannot be read: {entry.problem}"
+        return _safe(f"{entry.asset} cannot be read: {entry.problem}")
     x, y, z = entry.size
     rows = {
         "asset": entry.asset,
@@ -61,8 +62,14 @@ def told(entry: Entry, uses: Stages | None = None) -> str:
     }
     rows |= {f"in {_name(stage)}": _some(prims) for stage, prims in (uses or {}).items()}
     rows |= {f"variant {name}": ", ".join(choices) for name, choices in entry.variants.items()}
+    rows["left out"] = ", ".join(f"{count:,} of {name}" for name, count in entry.cut.items())
     wide = max(map(len, rows))
-    return "\n".join(f"{name:{wide}}  {value}" for name, value in rows.items() if value)
+    return "\n".join(_safe(f"{name:{wide}}  {value}") for name, value in rows.items() if value)
+
+
+def _safe(line: str) -> str:
+    """What an asset says of itself writes on no terminal: one line, control characters escaped."""
+    return readable(line, len(line))
 
 
 def _some(prims: Sequence[str]) -> str:

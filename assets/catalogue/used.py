@@ -19,7 +19,8 @@ def used_task(request: dict[str, Any]) -> dict[str, Any]:
     from pxr import Usd
 
     allowed = AllowedFolders(Path(request["path"]), [Path(root) for root in request["roots"]])
-    stage = Usd.Stage.Open(screen(Path(request["path"]), allowed, own_mtlx_text()).root)
+    screened = screen(Path(request["path"]), allowed, own_mtlx_text())  # kept: dropped layers are read anew
+    stage = Usd.Stage.Open(screened.root)
     within_bounds(stage)
     layers = sorted({layer.realPath for layer in stage.GetUsedLayers() if layer.realPath})
     return {"uses": uses_of(stage), "layers": layers}

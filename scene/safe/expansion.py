@@ -73,7 +73,11 @@ def require_room(stage: Any, before: Size) -> None:
     """UserError where a stage expands to more than a stage may hold, and to more than the scene before it did."""
     if _surely_within(stage):
         return
-    now = survey(stage).total
+    check_size(survey(stage).total, before)
+
+
+def check_size(now: Size, before: Size) -> None:
+    """UserError for what is more than a stage may hold, and more than there was before."""
     if now.prims <= MAX_PRIMS and now.drawings <= MAX_DRAWINGS:
         return
     if now.prims > max(before.prims, MAX_PRIMS) or now.drawings > max(before.drawings, MAX_DRAWINGS):

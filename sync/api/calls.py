@@ -2,7 +2,10 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
+from functools import partial
 from inspect import isawaitable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
     from twinstage.sync.alarms import AlarmSource
 
 T = TypeVar("T")
+AGAIN_S = 1
+"""After so long it is worth asking again where too many asked [s]."""
 Call = Callable[..., Awaitable[BaseModel]]
 """Takes what is asked, and the body where there is one."""
 Calls = Mapping[str, Call]
@@ -182,21 +187,34 @@ def _ordered(playback: PlaybackSource | None) -> Call:
 
 
 class Gate:
-    """Lets few through at a time, so that one subject never takes all threads, and few wait."""
+    """Lets few through at a time, on threads of its own, and few wait.
 
-    def __init__(self, *, at_once: int = 2, most_waiting: int = 32) -> None:
+    asyncio's own threads are few, and journals are written on them: no subject that many ask for may take those.
+    """
+
+    def __init__(
+        self, *, at_once: int = 2, most_waiting: int = 32, subject: str = "the same kind of thing"
+    ) -> None:
+        """`subject`: what is asked for, as a refusal names it."""
         self._places = asyncio.Semaphore(at_once)
+        self._threads = ThreadPoolExecutor(
+            at_once, "twinstage-gate"
+        )  # started one by one, when they are needed
         self._most = at_once + most_waiting
+        self._subject = subject
         self._inside = 0
 
     async def run(self, work: Callable[..., T], *asked: Any) -> T:
         """The answer of `work`, which runs on another thread. Raises Refused (503)."""
         if self._inside >= self._most:
-            raise Refused(503, "too many ask for the same kind of thing at the same time; ask again")
+            raise Refused(
+                503, f"too many ask for {self._subject} at the same time; ask again", retry_after=AGAIN_S
+            )
         self._inside += 1
         try:
             async with self._places:
-                return await asyncio.to_thread(work, *asked)
+                inside = partial(copy_context().run, work, *asked)
+                return await asyncio.get_running_loop().run_in_executor(self._threads, inside)
         finally:
             self._inside -= 1
 

@@ -55,6 +55,9 @@ class CatalogueEntry(Model):
     animated: bool
     version: str = Field(description="SHA-256 over the contents of its files.")
     problem: str = Field(description="Why it cannot be read; empty: it can.")
+    cut: dict[str, int] = Field(
+        description="By field, how much of what it says is left out: characters of a text, entries of a list."
+    )
 
 
 class CatalogueUse(Model):

@@ -54,7 +54,10 @@ def answered(operation: Operation, answer: BaseModel) -> Response:
 async def refused(request: Request, error: Exception) -> Response:
     """What a Refused looks like."""
     assert isinstance(error, Refused)
-    return JSONResponse({"error": str(error), **error.more}, status_code=error.status, headers=_FRESH)
+    again = {"retry-after": str(error.retry_after)} if error.retry_after else {}
+    return JSONResponse(
+        {"error": str(error), **error.more}, status_code=error.status, headers={**_FRESH, **again}
+    )
 
 
 def asked_of(model: type[M], names: Mapping[str, Any], query: Iterable[tuple[str, str]]) -> M:

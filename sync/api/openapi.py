@@ -17,7 +17,8 @@ Json = dict[str, Any]
 VERSION = "1.0.0"
 """Of the API: the first number is that in the paths; the second grows when something is added."""
 
-_ABOUT = """What a running twin answers over HTTP. Over gRPC, `serve --grpc-port` answers the same.
+_ABOUT = """What a running twin answers over HTTP. Over gRPC, `serve --grpc-port` answers the same questions; commands are
+over HTTP and the websocket alone.
 
 - JSON with names in camel case; fields may be added, so ignore those that you do not know.
 - Values are in SI, lengths in metres, Z up, matrices for column vectors, quaternions w, x, y, z.

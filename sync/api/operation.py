@@ -64,12 +64,18 @@ class Error(Model):
 
 
 class Refused(TwinstageError):
-    """What cannot be answered, with its HTTP status; `more` goes into the answer beside `error`."""
+    """What cannot be answered, with its HTTP status; `more` goes into the answer beside `error`.
 
-    def __init__(self, status: int, sentence: str, more: Mapping[str, Any] | None = None) -> None:
+    `retry_after`: when it is worth asking again [s]; 0: nobody knows.
+    """
+
+    def __init__(
+        self, status: int, sentence: str, more: Mapping[str, Any] | None = None, *, retry_after: int = 0
+    ) -> None:
         super().__init__(sentence)
         self.status = HTTPStatus(status)
         self.more = dict(more or {})
+        self.retry_after = retry_after
 
 
 @dataclass(frozen=True, slots=True)

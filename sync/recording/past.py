@@ -8,6 +8,7 @@ import numpy as np
 from twinstage.base.errors import UserError
 from twinstage.scene.columns import TickColumns
 from twinstage.sync.api.alarms import Alarms
+from twinstage.sync.api.calls import AGAIN_S
 from twinstage.sync.api.operation import Refused
 from twinstage.sync.api.past import MOST_BYTES, PastAlarmsAsk, PastAsk, PastTicks, step_of
 from twinstage.sync.backwards import told
@@ -34,7 +35,7 @@ class RecordedPast:
     async def ticks(self, asked: PastAsk) -> PastTicks:
         """The scene as it was. Refused (404) where another scene was shown then than now."""
         if self._waiting >= MOST_WAITING:
-            raise Refused(503, "too many ask for the past at the same time; ask again")
+            raise Refused(503, "too many ask for the past at the same time; ask again", retry_after=AGAIN_S)
         self._waiting += 1
         try:
             async with self._one:
@@ -86,7 +87,7 @@ class RecordedPast:
         try:
             replica.apply(step.frames)
         except FrameError as error:
-            raise UserError(f"{self._playback.archive.path} is damaged: {error}") from None
+            raise UserError(f"{self._playback.archive.path.name} is damaged: {error}") from None
 
     def _moment(self, text: str, where: str) -> int:
         archive = self._playback.archive

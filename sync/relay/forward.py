@@ -166,5 +166,6 @@ def described(who: Identity) -> dict[str, Any]:
     return {"name": who.name, "role": who.role.word, "token": who.token_id, "address": who.address}
 
 
-def sorry(status: int, sentence: str) -> Response:
-    return JSONResponse({"error": sentence}, status_code=status, headers=_FRESH)
+def sorry(status: int, sentence: str, retry_after: int = 0) -> Response:
+    again = {"retry-after": str(retry_after)} if retry_after else {}
+    return JSONResponse({"error": sentence}, status_code=status, headers={**_FRESH, **again})

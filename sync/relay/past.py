@@ -19,6 +19,7 @@ from twinstage.scene.columns import TickColumns
 from twinstage.scene.merge import merge_ticks
 from twinstage.sync import codec
 from twinstage.sync.access.roles import Identity, caller
+from twinstage.sync.api.calls import Gate
 from twinstage.sync.api.http import asked_of
 from twinstage.sync.api.operation import Refused
 from twinstage.sync.api.past import LIVE, MEDIA, MOST_BYTES, REVISION, UNTIL, PastAsk, step_of
@@ -88,6 +89,7 @@ class JoinedPast:
 
     def __init__(self, whole: "Hub", twins: Callable[[], Sequence[Twin]]) -> None:
         self._whole, self._twins = whole, twins
+        self._joining = Gate(at_once=1, most_waiting=15, subject="the past")
         self._begun: dict[tuple[str, str], int] = {}
         """Where histories begin, by twin and run."""
 
@@ -99,7 +101,7 @@ class JoinedPast:
         except UserError as error:
             return sorry(422, str(error))
         except (Refused, Refusal) as error:
-            return sorry(int(error.status), str(error))
+            return sorry(int(error.status), str(error), getattr(error, "retry_after", 0))
         except (TimeoutError, NoAnswer):
             return sorry(503, AWAY)
         except (codec.FrameError, KeyError, ValueError):
@@ -138,7 +140,7 @@ class JoinedPast:
         whole = self._whole
         state = State(whole.scene.snapshot.node_count, len(whole.scene.signals))
         revision = whole.revision
-        data, until = await asyncio.to_thread(
+        data, until = await self._joining.run(
             _joined, state, still, list(told.values()), span, whole.epoch_crc
         )
         headers = {

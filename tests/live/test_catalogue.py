@@ -136,3 +136,19 @@ def test_who_may_look_may_ask() -> None:
     assert {BY_ID[name].role for name in ("listCatalogue", "getCatalogueAsset", "getCatalogueThumbnail")} == {
         "viewer"
     }
+
+
+def test_answers_say_what_was_cut(tmp_path: Path) -> None:
+    shop = tmp_path / "shop"
+    shop.mkdir()
+    long = "x" * 50_000
+    head = HEAD.format(unit=1) + f'def Xform "A" (kind = "{long}"\ndoc = "{long}")\n'
+    (shop / "wordy.usda").write_text(head + '{\n    def Cube "Body" {}\n}\n')
+    (tmp_path / "stage.usda").write_text(cube(1))
+    twin = open_twin(TwinFiles(tmp_path / "stage.usda", libraries=(shop,)), clock=ManualClock(1000 * NS))
+    app = make_app(twin, camera_engine=None)
+    read_whole(app)
+    (row,) = body(app, f"{URL}?query=library:shop")["assets"]
+    assert len(row["kind"]) == 100 and row["cut"]["kind"] == 49_900
+    whole = get(app, f"{URL}/asset?asset=shop/wordy.usda")
+    assert len(whole.content) < 10_000 and whole.json()["cut"] == {"kind": 49_900, "doc": 48_000}

@@ -340,6 +340,28 @@ def test_one_transaction_places_a_row(twin: LiveTwin) -> None:
     assert ui(twin).strip() == "#usda 1.0"
 
 
+@pytest.mark.parametrize(
+    "edit",
+    [
+        {"kind": "move", "path": "/Hall/X", "position": [1, 0, 0]},
+        {"kind": "set", "path": "/Hall/X/Body", "property": "primvars:displayColor", "value": "#ff0000"},
+        {"kind": "visibility", "path": "/Hall/X", "visible": False},
+        {"kind": "place", "asset": DISK, "parent": "/Hall/X"},
+        {"kind": "place", "asset": DISK, "path": "/Hall/X/Disk"},
+    ],
+    ids=lambda edit: edit["kind"],
+)
+def test_what_a_transaction_places_is_changed_by_the_next_one(twin: LiveTwin, edit: dict[str, Any]) -> None:
+    """The sentence says so; nothing of the transaction is done. What needs no prim goes along."""
+    place = {"kind": "place", "asset": PUMP, "name": "X"}
+    answer = refused(twin, ANNA, "transaction", edits=[place, edit])
+    assert "/Hall/X is placed by the same transaction and is there only after it" in (answer.error or "")
+    assert ui(twin).strip() == "#usda 1.0"
+    away = {"kind": "remove", "path": "/Hall/X"}
+    did(twin, ANNA, "transaction", edits=[place, away, {**place, "name": "Y"}])
+    assert "/Hall/Y" in held(twin) and "/Hall/X" not in held(twin)
+
+
 # ---------------------------------------------------------------------- a restart
 
 

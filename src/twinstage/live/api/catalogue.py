@@ -42,6 +42,8 @@ PATIENCE_S = 3.0
 UNDRAWN_S = 600.0
 """For so long nothing is drawn anew that could not be drawn [s]."""
 MOST_UNDRAWN = 10_000
+MOST_NAMED = 1000
+"""Files of an asset, assets that use it, and prims of the stage that do; the others are counted."""
 Placed = Callable[[], Iterable[tuple[str, str]]]
 """(path, asset) of all prims that people placed; called on the event loop."""
 
@@ -180,15 +182,19 @@ class CatalogueDesk:
 
     def _told(self, asset: str, placed: list[str]) -> CatalogueAsset:
         entry = self._entry(asset)
+        row, lists = self._row(entry), {"files": entry.files, "used_by": entry.used_by}
+        row["cut"] |= {
+            name: len(names) - MOST_NAMED for name, names in lists.items() if len(names) > MOST_NAMED
+        }
         return CatalogueAsset(
-            **self._row(entry),
+            **row,
             doc=entry.doc,
             variants=dict(entry.variants),
             materials=entry.materials,
             joints=entry.joints,
             meters_per_unit=entry.meters_per_unit,
-            files=entry.files,
-            used_by=entry.used_by,
+            files=entry.files[:MOST_NAMED],
+            used_by=entry.used_by[:MOST_NAMED],
             used_here=self._used_here(entry, placed),
         )
 
@@ -198,14 +204,15 @@ class CatalogueDesk:
         if not (self._uses.known or problem):
             return None
         use = uses.get((self._library.roots[entry.library] / entry.id).resolve(), Use((), 0))
-        prims = tuple(dict.fromkeys([*placed, *use.prims]))[:1000]
+        prims = tuple(dict.fromkeys([*placed, *use.prims]))[:MOST_NAMED]
         total = use.total + sum(path not in use.prims for path in placed)
         return CatalogueUse(stage=self._stage.name, prims=prims, total=total, problem=problem)
 
     def _row(self, entry: Entry) -> dict[str, Any]:
         names = ("asset", "library", "title", "kind", "tags", "labels", "license", "size", "low", "up_axis")
         row = {name: getattr(entry, name) for name in (*names, "triangles", "bytes", "animated")}
-        return {**row, "version": entry.digest, "problem": self._without_paths(entry.problem)}
+        problem = self._without_paths(entry.problem)
+        return {**row, "version": entry.digest, "problem": problem, "cut": dict(entry.cut)}
 
     def _without_paths(self, sentence: str) -> str:
         """Files as libraries have them: who asks need not know where they lie."""

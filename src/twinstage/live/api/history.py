@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from twinstage.base.quality import level
+from twinstage.live.api.reading import reading
 from twinstage.sync.api.history import (
     AsOfAsk,
     Chart,
@@ -101,7 +102,7 @@ class HistoryDesk:
     def _opened(self) -> "Iterator[History]":
         from twinstage.telemetry.history.query import History
 
-        with History(self._folder) as history:
+        with reading(self._folder), History(self._folder) as history:
             yield history
 
     def _known(self, history: "History", signals: Any) -> None:

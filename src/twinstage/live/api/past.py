@@ -1,7 +1,7 @@
 """The scene as it was at a moment, or over a span of time, in the frames of the stream: the same bindings on the state of then.
 
-What must be of one moment is taken on the server's event loop; the rest runs on another thread, one question at a time, so that
-the stream keeps its rhythm. Reads the history's files.
+What must be of one moment is taken on the server's event loop; the rest runs on a thread of its own, one question at a time, so
+that the stream keeps its rhythm and nothing else waits for a thread. Reads the history's files.
 """
 
 import asyncio
@@ -9,6 +9,7 @@ import copy
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
@@ -18,9 +19,11 @@ import numpy as np
 
 from twinstage.base.errors import UserError
 from twinstage.live.api.past_plan import PastPlan
+from twinstage.live.api.reading import reading
 from twinstage.scene.columns import EntityColumns, TextColumns, TickColumns
 from twinstage.sync import codec
 from twinstage.sync.api.alarms import Alarms
+from twinstage.sync.api.calls import Gate
 from twinstage.sync.api.operation import Refused
 from twinstage.sync.api.past import MOST_BYTES, PastAlarmsAsk, PastAsk, PastTicks, step_of
 from twinstage.sync.backwards import told
@@ -42,6 +45,7 @@ SLICE_S = 0.05
 LOOKED_AT_S = 600.0
 """So long after a question somebody counts as looking, who may be behind a relay."""
 MOST_WAITING = 16
+"""Questions at the same time; further ones are refused."""
 MOST_VIEWERS = 1000
 MOST_ALARM_RECORDS = 200_000
 
@@ -69,23 +73,21 @@ class PastDesk:
         self._history: tuple[Contract, KeptHistory] | None = None
         self._lock = threading.Lock()
         """Held by the thread that works: a plan remembers what it told last."""
-        self._waiting = 0
+        self._gate = Gate(at_once=1, most_waiting=MOST_WAITING - 1, subject="the past")
         self._asked_s = -LOOKED_AT_S
         self._turns = _Turns()
 
     async def ticks(self, asked: PastAsk) -> PastTicks:
         """The scene as it was."""
         self._asked_s = monotonic()
-        with self._place():
-            return await asyncio.to_thread(self._ticks, asked, self._now(), self._turns.next(asked.viewer))
+        return await self._gate.run(self._ticks, asked, self._now(), self._turns.next(asked.viewer))
 
     async def alarms(self, asked: PastAlarmsAsk) -> Alarms:
         """The alarms as they stood, with the values of then."""
         desk = self._live.alarms
         if desk is None:
             raise Refused(404, "the contract of this twin has no alarms")
-        with self._place():
-            return await asyncio.to_thread(self._alarms, asked, self._now())
+        return await self._gate.run(self._alarms, asked, self._now())
 
     async def keep_up(self, stop: asyncio.Event) -> None:
         """While somebody looks at the twin, go through the history before they ask, so that no seek has to."""
@@ -94,7 +96,8 @@ class PastDesk:
             looked_at = self._live.hub.sessions or monotonic() - self._asked_s < LOOKED_AT_S
             more = bool(looked_at) and self._live.plan is not None
             while more and not stop.is_set():
-                more = await asyncio.to_thread(self.go_on, self._now())
+                with suppress(Refused):  # so many ask that nothing can be done ahead
+                    more = await self._gate.run(self.go_on, self._now())
                 await asyncio.sleep(4 * SLICE_S)  # a fifth of a core at most
 
     def go_on(self, now: "_Now | None" = None) -> bool:
@@ -108,11 +111,6 @@ class PastDesk:
         """Up to where that was done; None before it began."""
         gone = FIRST if self._plan is None else self._plan[1].gone_ns
         return None if gone == FIRST else gone
-
-    def _place(self) -> "_Place":
-        if self._waiting >= MOST_WAITING:
-            raise Refused(503, "too many ask for the past at the same time; ask again")
-        return _Place(self)
 
     def _now(self) -> _Now:
         """On the event loop: between two ticks."""
@@ -134,7 +132,7 @@ class PastDesk:
         )
 
     def _ticks(self, asked: PastAsk, now: _Now, turn: "_Turn") -> PastTicks:
-        with self._lock:
+        with self._lock, reading(self.folder):
             turn.check()
             history = self._looked(now)
             first = self._moment(history, asked.at, "at")
@@ -178,7 +176,7 @@ class PastDesk:
 
         contract, desk = now.contract, self._live.alarms
         assert desk is not None
-        with self._lock:
+        with self._lock, reading(self.folder):
             history = self._looked(now)
             at = self._moment(history, asked.at, "at")
             state = history.state_at(contract, at)
@@ -241,19 +239,6 @@ class _Turn:
         for tick in ticks:
             self.check()
             yield tick
-
-
-class _Place:
-    """One of those who wait or work."""
-
-    def __init__(self, desk: PastDesk) -> None:
-        self._desk = desk
-
-    def __enter__(self) -> None:
-        self._desk._waiting += 1
-
-    def __exit__(self, *_: object) -> None:
-        self._desk._waiting -= 1
 
 
 def undriven(told: TickColumns, plan: "BindingPlan") -> TickColumns:

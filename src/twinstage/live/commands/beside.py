@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from twinstage.telemetry.contract import Contract
 
 
+MOST_TRIED = 1000
+"""Choices of variants that are remembered as tried."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What a generation is made of: the twin's parts as they were when it was asked for, and all edits as they are to be.
@@ -49,6 +53,25 @@ class Known:
 
         self._memo = ShapeMemo()
         self._layers: dict[str, Any] = {}
+        self._tried: set[frozenset[tuple[str, str, str]]] = set()
+
+    def tried(self, opened: "OpenedStage", base: "Snapshot", values: Mapping[tuple[str, str], Any]) -> None:
+        """UserError where the scene with the variants among those edits is too much; each choice is tried once."""
+        from twinstage.scene.safe.chosen import try_variants
+        from twinstage.scene.safe.expansion import Size
+        from twinstage.scene.ui_layer import ASSET, VARIANT
+
+        chosen = {(path, name, value) for (path, name), value in values.items() if name.startswith(VARIANT)}
+        placed = {(path, name, value["asset"]) for (path, name), value in values.items() if name == ASSET}
+        choice = frozenset(
+            chosen | placed
+        )  # a prim that is placed under the same name may hold other variants
+        if not chosen or choice in self._tried:
+            return
+        try_variants(opened, values, Size(len(base.prims), len(base.instances)))
+        if len(self._tried) >= MOST_TRIED:
+            self._tried.clear()
+        self._tried.add(choice)
 
     def read(self, opened: "OpenedStage") -> "Snapshot":
         """The scene of a stage."""
@@ -73,6 +96,8 @@ def made(wanted: Wanted) -> Generation:
     from twinstage.scene.ui_scene import is_structural
     from twinstage.scene.writer import ColumnWriter
 
+    if wanted.read:
+        wanted.known.tried(wanted.opened, wanted.base, wanted.values)
     opened = beside(wanted.opened)
     writer = UiLayer(opened)
     with Sdf.ChangeBlock():

@@ -69,8 +69,22 @@ class Orders:
             if missing:
                 word = _WORDS.get(missing[0], missing[0])
                 raise Invalid(f"a command of kind {edit.kind} needs {word}")
+            self._wait_for_placed(edit)
             getattr(self, f"_{edit.kind}")(edit)
         return self.values
+
+    def _wait_for_placed(self, edit: Edit | Command) -> None:
+        """UserError for an edit of what edits before it place: the scene has that prim only when all of them are done."""
+        named = edit.parent if edit.kind == "place" and edit.path is None else edit.path
+        if named is None or edit.kind in ("remove", "clear"):
+            return
+        for at, name in self.values:
+            new = name == ASSET and self.values[at, name] is not None and (at, name) not in self._standing
+            if new and below([named], at):
+                raise UserError(
+                    f"{at} is placed by the same transaction and is there only after it: give `place` its position, rotation "
+                    "and label, and do the rest in the next command"
+                )
 
     def _all(self) -> dict[tuple[str, str], Any]:
         return {**self._standing, **self.values}

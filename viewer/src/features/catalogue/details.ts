@@ -81,6 +81,8 @@ export class Details {
     rows.push(["SHA-256", [h("span", { class: "mono", title: detail.version }, `${detail.version.slice(0, 16)}…`)]]);
     rows.push(["Used here", this.here(detail)]);
     if (detail.usedBy.length) rows.push(["Used by", detail.usedBy.map((asset) => link(asset, asset, () => this.on.show(asset)))]);
+    const cut = Object.entries(detail.cut ?? {}).map(([field, count]) => `${count.toLocaleString("en")} of ${field}`);
+    if (cut.length) rows.push(["Left out", [cut.join(", ")]]);
     return rows;
   }
 

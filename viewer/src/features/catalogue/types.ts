@@ -18,6 +18,8 @@ export interface Asset {
   readonly animated: boolean;
   readonly version: string;
   readonly problem: string;
+  /** By field, how much of what it says is left out: characters of a text, entries of a list. */
+  readonly cut?: Readonly<Record<string, number>>;
 }
 
 export interface AssetDetail extends Asset {

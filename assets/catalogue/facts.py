@@ -1,0 +1,51 @@
+"""What was told of a file, checked: whoever tells it (a child that read a foreign file, a file of rows that came with a library)
+is not trusted. Pure."""
+
+import math
+from typing import Any
+
+import msgspec
+
+
+class _Whole(msgspec.Struct, forbid_unknown_fields=True):
+    """Of an asset that was read; see `entry.Entry`. files: absolute; parts: files that are this asset and nothing else."""
+
+    title: str
+    kind: str
+    tags: list[str]
+    license: str
+    doc: str
+    variants: dict[str, list[str]]
+    animated: bool
+    thumbnail: str
+    triangles: int
+    materials: int
+    joints: int
+    labels: list[str]
+    size: tuple[float, float, float]
+    low: tuple[float, float, float]
+    meters_per_unit: float
+    up_axis: str
+    files: list[str]
+    parts: list[str]
+    cut: dict[str, int] = {}
+
+
+class _Broken(msgspec.Struct, forbid_unknown_fields=True):
+    """Of one that cannot be read."""
+
+    problem: str
+    cut: dict[str, int] = {}
+
+
+def are_facts(told: dict[str, Any]) -> bool:
+    """Whether this is what `look` tells of a file: an asset, a problem, or nothing for a file that draws nothing."""
+    if not told:
+        return True
+    try:
+        found = msgspec.convert(told, _Broken if "problem" in told else _Whole)
+    except msgspec.ValidationError:
+        return False
+    if isinstance(found, _Broken):
+        return True
+    return bool(found.files) and all(map(math.isfinite, (*found.size, *found.low, found.meters_per_unit)))

@@ -1,0 +1,117 @@
+"""A variant that nobody has composed yet is counted in the limited child, before the twin itself composes it."""
+
+import asyncio
+from collections.abc import Awaitable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from edit_twin import ANNA, START, command, did, refused
+
+from twinstage.base.clock import ManualClock
+from twinstage.live.commands import beside
+from twinstage.live.twin import LiveTwin, TwinFiles, open_twin
+from twinstage.scene.probe import ProbeLimits
+from twinstage.scene.safe import chosen
+
+LEVELS = '#usda 1.0\ndef Cube "L0" {}\n' + "".join(
+    f'class Xform "L{level}"\n{{\n'
+    + "".join(f'    def "P{k}" ( prepend references = </L{level - 1}> ) {{}}\n' for k in range(10))
+    + "}\n"
+    for level in range(1, 10)
+)
+STAGE = """#usda 1.0
+(
+    defaultPrim = "Hall"
+    metersPerUnit = 1
+    upAxis = "Z"
+)
+def Xform "Hall"
+{
+    def Cube "Box" {}
+    def Xform "Rack" (
+        variants = { string size = "small" }
+        prepend variantSets = "size"
+    )
+    {
+        variantSet "size" = {
+            "small" {
+                def Cube "Shelf" {}
+            }
+            "large" {
+                def "All" ( prepend references = @./levels.usda@</L3> ) {}
+            }
+            "bomb" {
+                def "All" ( prepend references = @./levels.usda@</L9> ) {}
+            }
+        }
+    }
+}
+"""
+RACK = {"path": "/Hall/Rack", "variantSet": "size"}
+
+
+@pytest.fixture
+def twin(tmp_path: Path) -> Any:
+    (tmp_path / "hall.usda").write_text(STAGE)
+    (tmp_path / "levels.usda").write_text(LEVELS)
+    made = open_twin(TwinFiles(tmp_path / "hall.usda"), clock=ManualClock(START))
+    yield made
+    made.let_go()
+
+
+def on_the_loop(twin: LiveTwin, order: Any) -> Any:
+    async def main() -> Any:
+        assert twin.desk is not None
+        found = twin.desk.command(order, ANNA)
+        return await found if isinstance(found, Awaitable) else found
+
+    return asyncio.run(main())
+
+
+@pytest.fixture
+def composed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What this process has composed beside the stage."""
+    found: list[str] = []
+    plain = beside.beside
+
+    def spied(opened: Any) -> Any:
+        found.append(str(opened.path))
+        return plain(opened)
+
+    monkeypatch.setattr(beside, "beside", spied)
+    return found
+
+
+def test_a_variant_without_end_is_never_composed_here(
+    twin: LiveTwin, composed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thousand million prims of 3 kB: the child is ended, the twin goes on as it was, and so does the next command."""
+    monkeypatch.setattr(chosen, "LIMITS", ProbeLimits(time_s=3.0))
+    answer = on_the_loop(twin, command("variant", **RACK, variant="bomb"))
+    assert not answer.ok and "still not composed after 3 s" in (answer.error or ""), answer
+    assert composed == [] and "/Hall/Rack/Shelf" in twin.snapshot.prims.index_of
+    assert "still not composed" in (refused(twin, ANNA, "variant", **RACK, variant="bomb").error or "")
+    assert not twin.opened.layers.ui.GetPrimAtPath("/Hall/Rack")
+
+
+def test_a_variant_that_is_too_much_is_counted_before_it_is_composed(
+    twin: LiveTwin, composed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("twinstage.scene.safe.expansion.MAX_PRIMS", 500)
+        answer = on_the_loop(twin, command("variant", **RACK, variant="large"))
+        assert not answer.ok and "the scene would hold 1,1" in (answer.error or ""), answer
+        assert composed == []
+    assert on_the_loop(twin, command("variant", **RACK, variant="large")).ok
+    assert len(composed) == 1 and "/Hall/Rack/All/P3/P4/P5" in twin.snapshot.prims.index_of
+
+
+def test_each_choice_is_tried_once(twin: LiveTwin, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[Any] = []
+    plain = chosen.try_variants
+    monkeypatch.setattr(chosen, "try_variants", lambda *asked: (tried.append(asked), plain(*asked)))
+    for variant in ("large", "small", "large", "small"):
+        did(twin, ANNA, "variant", **RACK, variant=variant)
+    did(twin, ANNA, "set", path="/Hall/Box", property="semantics:labels:class", value=["box"])
+    assert len(tried) == 2
