@@ -169,7 +169,9 @@ class CsvDecoder:
                 batch.rejects.append(_too_long(number, raw, limit))
                 continue
             try:
-                yield number, split(raw.decode(encoding))
+                # White space of text is more than that of bytes, which was left out above: no cell may be left.
+                if cells := split(raw.decode(encoding)):
+                    yield number, cells
             except UnicodeDecodeError:
                 batch.rejects.append(Rejected(number, "encoding", "", f"{encoding} text", readable(raw)))
             except csv.Error as error:

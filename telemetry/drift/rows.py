@@ -66,6 +66,8 @@ class RowReader:
         if self._comment is not None and raw.startswith(self._comment):
             return None
         cells = self._split(raw.decode(spec.encoding))
+        if not cells:  # white space that bytes do not know as such
+            return None
         columns = spec.columns_of(cells[0]) if spec.record is not None else self.columns
         if columns is None:
             if spec.record is None and spec.header:

@@ -303,3 +303,24 @@ def test_sequence_orders_readings_of_the_same_instant() -> None:
     assert ingest.state.numeric[0] == 0.02
     assert ingest.counters["s"]["duplicate"] == 1
     assert only(quarantine).reason == "sequence"
+
+
+@pytest.mark.parametrize("odd", [b"\x1c", "\u2003".encode(), "\u00a0 \u2028".encode()])
+@pytest.mark.parametrize(
+    ("reader", "signal", "rows"),
+    [
+        ("layout: record, record: {types: {p: [t, x]}}, ", "record: p, ", (b"p 1 5\n", b"p 2 6\n")),
+        ("", "", (b"t x\n1 5\n", b"2 6\n")),
+    ],
+    ids=["records", "a table"],
+)
+def test_a_line_of_odd_white_space_is_passed_over(
+    reader: str, signal: str, rows: tuple[bytes, bytes], odd: bytes
+) -> None:
+    ingest, quarantine = run(
+        f'format: csv, delimiter: " ", {reader}time: {{column: t, unit: s}}',
+        f"  - {{id: x, source: s, {signal}field: x}}\n",
+        odd + b"\n" + rows[0] + odd + b"\n" + rows[1],
+    )
+    assert ingest.counters["s"]["applied"] == 2 and ingest.state.numeric[0] == 6
+    assert not quarantine.records

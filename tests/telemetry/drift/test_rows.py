@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from twinstage.telemetry.contract import parse_contract
@@ -51,6 +51,8 @@ def test_each_layout_names_its_fields_as_a_contract_does() -> None:
 
 @pytest.mark.parametrize("kind", READERS)
 @settings(deadline=None)
+@example(data=[b"\x1c"])
+@example(data=["\u2003".encode()])
 @given(data=st.lists(st.one_of(st.binary(max_size=40), st.text(max_size=40).map(str.encode)), max_size=12))
 def test_whatever_the_bytes_are_nothing_raises(kind: str, data: list[bytes]) -> None:
     lines = [part.replace(b"\n", b"") for part in data]
