@@ -181,6 +181,26 @@ def test_instances_share_the_motion_of_what_they_hold(
     assert (len(animation["channels"]), len(animation["samplers"])) == (3, 1)
 
 
+def test_keys_that_are_blocked_or_not_finite_are_left_out(
+    tmp_path: Path, validate_glb: Callable[..., list[str]]
+) -> None:
+    path = tmp_path / "stage.usda"
+    stage = stage_at(path)
+    blocked = UsdGeom.Xformable(cube(stage, "/World/blocked")).AddTranslateOp()
+    blocked.Set((1, 0, 0), 0), blocked.Set((3, 0, 0), 12)
+    blocked.GetAttr().Set(Sdf.ValueBlock(), 24)
+    wild = UsdGeom.Xformable(cube(stage, "/World/wild")).AddTranslateOp()
+    wild.Set((0, 0, 0), 0), wild.Set((2, 0, 0), 12), wild.Set((1e300, 0, 0), 24)
+    broken = UsdGeom.Xformable(cube(stage, "/World/broken")).AddRotateXOp()
+    broken.Set(0.0, 0), broken.Set(float("nan"), 12), broken.Set(90.0, 24)
+    stage.Save()
+    found, done = exported(path, tmp_path)
+    assert validate_glb((tmp_path / "out.glb").read_bytes()) == []
+    assert check_nodes(found, path, 0.5, 1e-6, {"/World/blocked", "/World/wild"}) == 2
+    assert check_nodes(found, path, 1.0, 1e-6, {"/World/broken"}) == 1
+    assert [f.code for f in done.findings] == ["gltf.animation-keys"]
+
+
 def test_a_clip_that_begins_before_zero_is_moved_there(tmp_path: Path) -> None:
     path = tmp_path / "stage.usda"
     stage = stage_at(path)
