@@ -321,6 +321,30 @@ def test_a_skeleton_bends_as_openusd_bakes_it(
     assert keys(found, "head", "rotation") == keys(found, "tail", "rotation") == 0
 
 
+def test_skeletons_in_native_instances_bend_each_for_itself(
+    tmp_path: Path, validate_glb: Callable[..., list[str]]
+) -> None:
+    character(tmp_path / "person.usda", up="Z", metres=1.0)
+    files = {}
+    for name in ("whole", "instanced"):
+        path = tmp_path / f"{name}.usda"
+        stage = stage_at(path)
+        for k in range(2):
+            prim = UsdGeom.Xform.Define(stage, f"/World/copy_{k}")
+            prim.AddTranslateOp().Set((0, 4 * k, 0))
+            prim.GetPrim().GetReferences().AddReference("./person.usda")
+            prim.GetPrim().SetInstanceable(name == "instanced")
+        stage.Save()
+        files[name], _ = exported(path, tmp_path)
+        assert validate_glb((tmp_path / "out.glb").read_bytes()) == []
+    wanted = UsdOracle(tmp_path / "whole.usda", (0.7,))
+    for seconds in (0.0, 0.7, 2.0):
+        for found in files.values():
+            assert distance(found.triangles(seconds), wanted.triangles(seconds), 1e-3) < 1e-5
+    assert len(files["instanced"].doc["meshes"]) == 2
+    assert len(files["instanced"].doc["skins"]) == 2
+
+
 def test_a_twin_whose_bone_was_turned_stands_so(tmp_path: Path) -> None:
     """What the twin says of the joints is stronger than the authored animation, in the file as in the stage."""
     path = tmp_path / "stage.usda"
