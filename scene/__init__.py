@@ -12,7 +12,7 @@ Modules that touch pxr or files, and no others do: `probe` (the child process th
 `stage`, `read/` (pxr -> snapshot; a small reader an area), `binder` and `joints` (look prims up), `bones` (joints
 as prims), `author`, `skeletons` and `writer` (into USD layers). The rest is plain data and numpy: `columns`,
 `snapshot`, `transforms`, `color`, `triangulate`, `tessellate`, `subdivide/` (cages -> surfaces), `curves`, `tubes`,
-`distinct`, `edits`, `merge`, `skins`, `bending`, `glb`; and for bindings `bindings` (models), `patterns`,
-`expressions`, `inputs` (signals -> numbers), `movers` (numbers -> poses), `follow` and `attach` (poses that depend
-on others), `poses`, `style`, `compile*` and `plan`.
+`distinct`, `edits`, `merge`, `skins`, `bending`, `motion` (what moves, as curves), `glb`, `glb_*` (files for other
+programs); and for bindings `bindings` (models), `patterns`, `expressions`, `inputs` (signals -> numbers), `movers`
+(numbers -> poses), `follow` and `attach` (poses that depend on others), `poses`, `style`, `compile*` and `plan`.
 """

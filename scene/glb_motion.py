@@ -39,6 +39,9 @@ def add_animations(builder: GlbBuilder, motion: Motion, places: Places, findings
     for clip in motion.clips:
         written = _ClipWriter(builder, max(0.0, -begin))
         written.add(clip, places)
+        if written.wrong:
+            text = f"{written.wrong} x keys of the animation are not finite in single precision; they are left out"
+            findings.append(Finding("gltf.animation-keys", "warning", "", text))
         if written.channels:
             entry = {"name": clip.name, "channels": written.channels, "samplers": written.samplers}
             builder.add("animations", entry)
@@ -52,6 +55,7 @@ class _ClipWriter:
         self.builder, self.shift = builder, shift
         self.channels: list[dict[str, Any]] = []
         self.samplers: list[dict[str, Any]] = []
+        self.wrong = 0
         self._known: dict[tuple[int, int, str], int] = {}
 
     def add(self, clip: Clip, places: Places) -> None:
@@ -74,7 +78,11 @@ class _ClipWriter:
         values = curve.values[:, [1, 2, 3, 0]] if path == "rotation" else curve.values
         if curve.still and self._stands(node, path, values[0]):
             return
-        times, values = self._keys(curve.times + self.shift, values)
+        good = (np.abs(values) <= np.finfo(np.float32).max).all(1)
+        self.wrong += int((~good).sum())
+        if not good.any():
+            return
+        times, values = self._keys(curve.times[good] + self.shift, values[good])
         output = self.builder.values(values.reshape(-1, 1) if path == "weights" else values)
         key = (self.builder.times(times), output, "STEP" if curve.held else "LINEAR")
         if key not in self._known:

@@ -183,8 +183,15 @@ def track_of_matrices(
         at: parent_from_node f8[n, 4, 4] at times [n].
         times: the keys; between two of them more are put in until straight lines stay within `TOLERANCE`.
         split: whether to do that.
+
+    Keys whose matrix is not finite are left out; without any other the track says nothing.
     """
     matrices = at(times)
+    good = np.isfinite(matrices).all((1, 2))
+    if not good.all():
+        times, matrices, split = times[good], matrices[good], False
+    if not len(times):
+        return Track(), 0.0
     if split and not held and len(times) > 1:
         times, matrices = _split(at, times, matrices)
     t, r, s, shear = decompose_trs(matrices)

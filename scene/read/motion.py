@@ -165,17 +165,21 @@ class MotionReader:
         xformable = UsdGeom.Xformable(self.context.stage.GetPrimAtPath(path))
         world = self.context.conversion.world if in_world else np.eye(4)
         ops = xformable.GetOrderedXformOps()
-        return self._simple(ops, world) if _is_trs(ops) else self._sampled(xformable, ops, world)
+        simple = self._simple(ops, world) if _is_trs(ops) else None
+        return simple or self._sampled(xformable, ops, world)
 
-    def _simple(self, ops: list[Any], world: F8) -> Track:
-        """Ops that are translate, orient and scale: their own keys, number for number."""
+    def _simple(self, ops: list[Any], world: F8) -> Track | None:
+        """Ops that are translate, orient and scale: their own keys, number for number; None where one is blocked."""
         from pxr import UsdGeom
 
         op, scale = UsdGeom.XformOp, self.context.conversion.scale
         turn = matrix_to_quat(world[:3, :3])
         parts: dict[str, Curve] = {}
         for one in ops:
-            times, values = self._samples(one)
+            found = self._samples(one)
+            if found is None:
+                return None
+            times, values = found
             if one.GetOpType() == op.TypeTranslate:
                 parts["translation"] = self._curve(times, values @ world[:3, :3].T * scale)
             elif one.GetOpType() == op.TypeScale:
@@ -187,11 +191,13 @@ class MotionReader:
             parts.setdefault(name, Curve(np.zeros(1), rest[None]))
         return Track(**parts)
 
-    def _samples(self, op: Any) -> tuple[np.ndarray, np.ndarray]:
-        """Keys [s] and values of an op; quaternions as wxyz."""
+    def _samples(self, op: Any) -> tuple[np.ndarray, np.ndarray] | None:
+        """Keys [s] and values of an op; quaternions as wxyz. None where a key has no value."""
         codes = op.GetTimeSamples() if op.MightBeTimeVarying() else []
         values = [op.Get(code) for code in codes] or [op.Get(self.context.time)]
-        return self.seconds(codes) if codes else np.zeros(1), np.array([_numbers(v) for v in values])
+        if any(value is None for value in values):
+            return None
+        return self.seconds(codes) if codes else np.zeros(1), _numbers(values)
 
     def _curve(self, times: np.ndarray, values: np.ndarray) -> Curve:
         return thinned(Curve(times, np.asarray(values, np.float64), self.held))
@@ -270,9 +276,12 @@ def _is_trs(ops: list[Any]) -> bool:
     return all(kind in order for kind in kinds) and sorted(kinds, key=order.index) == kinds
 
 
-def _numbers(value: Any) -> list[float]:
-    from pxr import Gf
+def _numbers(values: list[Any]) -> F8:
+    """Values of one op as rows; quaternions as wxyz."""
+    from pxr import Gf, Vt
 
-    if isinstance(value, Gf.Quatd | Gf.Quatf | Gf.Quath):
-        return [float(value.real), *(float(x) for x in value.imaginary)]
-    return [float(x) for x in value]
+    kinds = {Gf.Vec3f: Vt.Vec3fArray, Gf.Vec3h: Vt.Vec3hArray, Gf.Vec3d: Vt.Vec3dArray}
+    turns = {Gf.Quatf: Vt.QuatfArray, Gf.Quath: Vt.QuathArray, Gf.Quatd: Vt.QuatdArray}
+    kind = type(values[0])
+    rows = np.asarray((kinds | turns)[kind](values), np.float64)
+    return rows[:, [3, 0, 1, 2]] if kind in turns else rows  # in memory: x, y, z, w

@@ -145,11 +145,13 @@ class Oracle:
         skin = self.doc["skins"][node["skin"]]
         inverse = self.rows(skin["inverseBindMatrices"]).reshape(-1, 4, 4).transpose(0, 2, 1)
         matrices = np.stack([worlds[j] @ inverse[k] for k, j in enumerate(skin["joints"])])
-        joints, weights = self.rows(attributes["JOINTS_0"]).astype(int), self.rows(attributes["WEIGHTS_0"])
+        sets = [k for k in range(8) if f"JOINTS_{k}" in attributes]
+        joints = np.concatenate([self.rows(attributes[f"JOINTS_{k}"]).astype(int) for k in sets], 1)
+        weights = np.concatenate([self.rows(attributes[f"WEIGHTS_{k}"]) for k in sets], 1)
         weights = weights / weights.sum(1, keepdims=True)
         out = np.zeros((len(points), 3))
         for p in range(len(points)):
-            blended = sum(weights[p, k] * matrices[joints[p, k]] for k in range(4))
+            blended = sum(weights[p, k] * matrices[joints[p, k]] for k in range(joints.shape[1]))
             out[p] = (blended @ homogeneous[p])[:3]
         return out
 

@@ -154,6 +154,30 @@ def test_a_skin_and_a_morph_target_come_back(tmp_path: Path, validate_glb: Calla
         assert found.doc["accessors"][sampler["input"]]["count"] == 2
 
 
+def test_meshes_that_only_morph_come_back(tmp_path: Path, validate_glb: Callable[..., list[str]]) -> None:
+    """One mesh on two nodes, each with weights of its own; one of them moves, too."""
+    tiny = TinyGltf()
+    mesh = tiny.cube()
+    offsets = np.zeros((2, 8, 3))
+    offsets[0, 7], offsets[1, :4] = (1, 1, 1), (-1, 0, 0)
+    (primitive,) = tiny.document["meshes"][mesh]["primitives"]
+    primitive["targets"] = [{"POSITION": tiny.accessor(rows)} for rows in offsets]
+    first = tiny.node(name="first", mesh=mesh, weights=[0.25, 0.5])
+    tiny.node(name="second", mesh=mesh, weights=[0.0, 1.0], translation=[5, 0, 0])
+    tiny.animation(
+        [
+            (first, "weights", [0, 0.5, 1], [[0, 1], [1, 0.5], [0.5, 0]], "LINEAR"),
+            (first, "translation", [0, 1], [[0, 0, 0], [0, 2, 0]], "LINEAR"),
+        ]
+    )
+    found = check(tiny, tmp_path, (0.0, 0.3, 0.5, 0.8, 1.0), validate_glb)
+    assert "skins" not in found.doc
+    assert sorted(c["target"]["path"] for c in found.doc["animations"][0]["channels"]) == [
+        "translation",
+        "weights",
+    ]
+
+
 def test_normals_of_morph_targets_come_back(tmp_path: Path, validate_glb: Callable[..., list[str]]) -> None:
     tiny = arm()
     primitive = tiny.document["meshes"][0]["primitives"][0]

@@ -181,6 +181,26 @@ def test_instances_share_the_motion_of_what_they_hold(
     assert (len(animation["channels"]), len(animation["samplers"])) == (3, 1)
 
 
+def test_keys_that_are_blocked_or_not_finite_are_left_out(
+    tmp_path: Path, validate_glb: Callable[..., list[str]]
+) -> None:
+    path = tmp_path / "stage.usda"
+    stage = stage_at(path)
+    blocked = UsdGeom.Xformable(cube(stage, "/World/blocked")).AddTranslateOp()
+    blocked.Set((1, 0, 0), 0), blocked.Set((3, 0, 0), 12)
+    blocked.GetAttr().Set(Sdf.ValueBlock(), 24)
+    wild = UsdGeom.Xformable(cube(stage, "/World/wild")).AddTranslateOp()
+    wild.Set((0, 0, 0), 0), wild.Set((2, 0, 0), 12), wild.Set((1e300, 0, 0), 24)
+    broken = UsdGeom.Xformable(cube(stage, "/World/broken")).AddRotateXOp()
+    broken.Set(0.0, 0), broken.Set(float("nan"), 12), broken.Set(90.0, 24)
+    stage.Save()
+    found, done = exported(path, tmp_path)
+    assert validate_glb((tmp_path / "out.glb").read_bytes()) == []
+    assert check_nodes(found, path, 0.5, 1e-6, {"/World/blocked", "/World/wild"}) == 2
+    assert check_nodes(found, path, 1.0, 1e-6, {"/World/broken"}) == 1
+    assert [f.code for f in done.findings] == ["gltf.animation-keys"]
+
+
 def test_a_clip_that_begins_before_zero_is_moved_there(tmp_path: Path) -> None:
     path = tmp_path / "stage.usda"
     stage = stage_at(path)
@@ -299,6 +319,87 @@ def test_a_skeleton_bends_as_openusd_bakes_it(
     assert keys(found, "neck", "translation") == 0
     assert keys(found, "hip", "translation") == 2
     assert keys(found, "head", "rotation") == keys(found, "tail", "rotation") == 0
+
+
+def chain(path: Path, method: str) -> None:
+    """A cube of which every corner hangs on seven joints in a row, in equal and unequal shares."""
+    stage = stage_at(path)
+    UsdSkel.Root.Define(stage, "/World/root")
+    skeleton = UsdSkel.Skeleton.Define(stage, "/World/root/rig")
+    joints = ["/".join("abcdefg"[: k + 1]) for k in range(7)]
+    local = [Gf.Matrix4d().SetTranslate(Gf.Vec3d(0, 0, 0.2))] * 7
+    skeleton.CreateJointsAttr(joints)
+    skeleton.CreateRestTransformsAttr(local)
+    skeleton.CreateBindTransformsAttr(
+        [Gf.Matrix4d().SetTranslate(Gf.Vec3d(0, 0, 0.2 * (k + 1))) for k in range(7)]
+    )
+    animation = UsdSkel.Animation.Define(stage, "/World/root/move")
+    animation.CreateJointsAttr(joints)
+    animation.CreateTranslationsAttr([Gf.Vec3f(0, 0, 0.2)] * 7)
+    animation.CreateScalesAttr([Gf.Vec3h(1)] * 7)
+    for code, angle in ((0, 0), (24, 20)):
+        turn = Gf.Quatf(Gf.Rotation(Gf.Vec3d(1, 0, 0), angle).GetQuat())
+        animation.CreateRotationsAttr().Set([turn] * 7, code)
+    UsdSkel.BindingAPI.Apply(skeleton.GetPrim()).CreateAnimationSourceRel().SetTargets([animation.GetPath()])
+    mesh = cube(stage, "/World/root/body")
+    api = UsdSkel.BindingAPI.Apply(mesh.GetPrim())
+    api.CreateSkeletonRel().SetTargets([skeleton.GetPath()])
+    api.CreateSkinningMethodAttr(method)
+    shares = np.random.default_rng(1).uniform(0.1, 1, (8, 7))
+    shares /= shares.sum(1, keepdims=True)
+    api.CreateJointIndicesPrimvar(False, 7).Set(list(range(7)) * 8)
+    api.CreateJointWeightsPrimvar(False, 7).Set(Vt.FloatArray.FromNumpy(shares.reshape(-1).astype("f4")))
+    stage.Save()
+
+
+def test_vertices_on_more_than_four_joints_keep_them_all(
+    tmp_path: Path, validate_glb: Callable[..., list[str]]
+) -> None:
+    path = tmp_path / "stage.usda"
+    chain(path, "classicLinear")
+    found, done = exported(path, tmp_path)
+    assert validate_glb((tmp_path / "out.glb").read_bytes()) == []
+    wanted = UsdOracle(path, (0.4,))
+    for seconds in (0.0, 0.4, 1.0):
+        assert distance(found.triangles(seconds), wanted.triangles(seconds), 1e-3) < 1e-5
+    attributes = found.doc["meshes"][0]["primitives"][0]["attributes"]
+    assert {"JOINTS_0", "JOINTS_1", "WEIGHTS_0", "WEIGHTS_1"} < set(attributes)
+    first, second = (found.rows(attributes[f"WEIGHTS_{k}"]) for k in (0, 1))
+    assert (first.min(1) >= second.max(1)).all()  # the strongest come first
+    assert [f.code for f in done.findings] == ["gltf.skin-influences"]
+
+
+def test_dual_quaternions_are_drawn_as_they_stand_and_told(tmp_path: Path) -> None:
+    path = tmp_path / "stage.usda"
+    chain(path, "dualQuaternion")
+    found, done = exported(path, tmp_path)
+    assert not {"skins", "animations"} & set(found.doc)
+    assert [(f.code, f.path) for f in done.findings] == [("gltf.skin", "/World/root/body")]
+    assert distance(found.triangles(), UsdOracle(path).triangles(0.0), 1e-3) < 1e-5
+
+
+def test_skeletons_in_native_instances_bend_each_for_itself(
+    tmp_path: Path, validate_glb: Callable[..., list[str]]
+) -> None:
+    character(tmp_path / "person.usda", up="Z", metres=1.0)
+    files = {}
+    for name in ("whole", "instanced"):
+        path = tmp_path / f"{name}.usda"
+        stage = stage_at(path)
+        for k in range(2):
+            prim = UsdGeom.Xform.Define(stage, f"/World/copy_{k}")
+            prim.AddTranslateOp().Set((0, 4 * k, 0))
+            prim.GetPrim().GetReferences().AddReference("./person.usda")
+            prim.GetPrim().SetInstanceable(name == "instanced")
+        stage.Save()
+        files[name], _ = exported(path, tmp_path)
+        assert validate_glb((tmp_path / "out.glb").read_bytes()) == []
+    wanted = UsdOracle(tmp_path / "whole.usda", (0.7,))
+    for seconds in (0.0, 0.7, 2.0):
+        for found in files.values():
+            assert distance(found.triangles(seconds), wanted.triangles(seconds), 1e-3) < 1e-5
+    assert len(files["instanced"].doc["meshes"]) == 2
+    assert len(files["instanced"].doc["skins"]) == 2
 
 
 def test_a_twin_whose_bone_was_turned_stands_so(tmp_path: Path) -> None:
