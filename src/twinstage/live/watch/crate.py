@@ -72,7 +72,7 @@ def read_crate(data: np.ndarray) -> Crate:
 
 
 def _read(data: np.ndarray) -> Crate:
-    view = memoryview(data)
+    view = data.data
     if bytes(view[:8]) != MAGIC or view[8] != 0 or view[9] not in _VERSIONS:
         raise NoCrate("no crate, or one of another version")
     found = _sections(view)

@@ -120,7 +120,7 @@ def _same_fields(old: Crate, new: Crate, fields_old: np.ndarray, fields_new: np.
     same = (names[0] == names[1]) & _same_values(old, new, old.reps[first], new.reps[second])
     listed = [k for k, token in enumerate(new.tokens) if token in _LISTED]
     same |= (names[0] == names[1]) & np.isin(new.field_names[second], listed)
-    return same[back.reshape(-1)]
+    return np.asarray(same[back.reshape(-1)])
 
 
 def _word_numbers(old: Crate, new: Crate) -> tuple[np.ndarray, np.ndarray]:
@@ -154,7 +154,7 @@ def _same_values(old: Crate, new: Crate, was: np.ndarray, now: np.ndarray) -> np
     starts = (reps & _PAYLOAD for reps in (was[chosen], now[chosen]))
     first, second = (start.astype(np.int64) for start in starts)
     same[chosen] = _same_bytes(old.data, new.data, first, second, sizes_new[known])
-    return same & alike & ~strange
+    return np.asarray(same & alike & ~strange)
 
 
 def _same_words(old: Crate, new: Crate, was: np.ndarray, now: np.ndarray, kinds: np.ndarray) -> np.ndarray:

@@ -52,7 +52,7 @@ class Crates:
     def keep(self, stamps: dict[str, Stamp]) -> None:
         """A reading was good, of those files in those states. Others are forgotten."""
         size = 0
-        kept = {}
+        kept: dict[str, tuple[Stamp, Future[State | None]]] = {}
         for file, stamp in stamps.items():
             size += stamp[1] if stamp else 0
             if stamp is not None and size <= MOST_BYTES and _is_crate(file):
@@ -63,7 +63,7 @@ class Crates:
         """SHA-256 of a file in that state, None where its bytes are not held. On the pool's thread, after `begin`."""
         for known in (self._next.get(file), self._good.get(file)):
             if known is not None and known[0] == stamp and known[1].done() and (found := known[1].result()):
-                return hashlib.sha256(memoryview(found.crate.data)).digest()
+                return hashlib.sha256(found.crate.data.data).digest()
         return None
 
     def _future(self, file: str, stamp: Stamp) -> "Future[State | None]":
@@ -104,7 +104,7 @@ def whole_bytes(file: str, stamp: Stamp) -> np.ndarray | None:
             if _stamp(opened.fileno()) != stamp:
                 return None
             data = np.empty(stamp[1], np.uint8)
-            room, at = memoryview(data), 0
+            room, at = data.data, 0
             while at < len(room) and (size := opened.readinto(room[at : at + _PORTION])):
                 at += size
             return data if at == len(room) and _stamp(opened.fileno()) == stamp else None

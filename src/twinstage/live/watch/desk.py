@@ -239,8 +239,9 @@ class StageWatch:
                 if new:
                     raise UserError(together(new))
             if next_one.overlay == told.overlay:
-                ready = time.monotonic()
-                counts = self._on_loop(partial(self._take_over, next_one))
+                ready, shown = time.monotonic(), self._live.desk.base if self._live.desk else before
+                unlike = shown, differences(shown, next_one.base)  # here, so that no tick waits for it
+                counts = self._on_loop(partial(self._take_over, next_one, unlike))
                 if counts is not None:
                     times = (*told.times, *moments, ready, time.monotonic())
                     self._saved(what, Saved(told.changed, counts, times, _names_of(times)))
@@ -388,8 +389,13 @@ class StageWatch:
                 if self._stop.is_set():
                     raise TwinstageError("the twin has ended") from None
 
-    def _take_over(self, generation: Generation) -> dict[str, int] | None:
-        """Everybody works with the new generation from here on; None where somebody edited something meanwhile."""
+    def _take_over(
+        self, generation: Generation, unlike: "tuple[Snapshot, dict[str, int]]"
+    ) -> dict[str, int] | None:
+        """Everybody works with the new generation from here on; None where somebody edited something meanwhile.
+
+        `unlike`: a scene, and how much of the new one is not as it was there.
+        """
         live = self._live
         if generation.version != self._version() or live.desk is None:
             return None
@@ -399,7 +405,8 @@ class StageWatch:
         live.findings = (*live.snapshot.findings, *generation.problems, *left_out, *self._rest)
         edits = [finding.message for finding in left_out]
         self.report.tell_problems([finding.message for finding in generation.problems], edits)
-        return differences(old, generation.base) | rebound(wired, generation.bindings)
+        counts = unlike[1] if unlike[0] is old else differences(old, generation.base)
+        return counts | rebound(wired, generation.bindings)
 
 
 def _names_of(times: tuple[float, ...]) -> tuple[str, ...]:
