@@ -112,6 +112,7 @@ def look_at_rest(stage: Any, reached: Reached) -> Iterator[Finding]:
     from pxr import UsdUtils
 
     used = {_name(authored) for _, authored in reached.images.values()}  # a stronger layer mended that path
+    homes = {os.path.dirname(layer.realPath) for layer in stage.GetUsedLayers() if layer.realPath}
     _, _, unresolved = UsdUtils.ComputeAllDependencies(stage.GetRootLayer().identifier)
     for path in sorted(set(unresolved)):
         if _name(path) in reached.missing or path.startswith("anon:") or _name(path) in used:
@@ -121,13 +122,18 @@ def look_at_rest(stage: Any, reached: Reached) -> Iterator[Finding]:
         if path.lower().endswith(".mdl"):
             yield Finding(MDL.code, "info", "", f"{path!r} is not found", MDL.fix)
             continue
-        other = other_case(path, os.path.dirname(path))
-        if other and os.path.normpath(other) in reached.images:
+        if any(_reached_otherwise(path, home, reached) for home in homes):
             continue  # a stronger layer names it as the file system does
         found = missing_file(path, "", os.path.dirname(path))
         yield Finding(
             found.code, "warning", "", f"{found.message} (named where nothing shows it now)", found.fix
         )
+
+
+def _reached_otherwise(path: str, home: str, reached: Reached) -> bool:
+    """Whether the image of a path that differs by case alone is shown. `home`: the folder that a bare path may be relative to."""
+    other = other_case(path, home)
+    return bool(other) and os.path.normpath(os.path.join(home, other)) in reached.images
 
 
 def look_at_images(reached: Reached, allowed: AllowedFolders) -> Iterator[Finding]:

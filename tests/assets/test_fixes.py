@@ -93,12 +93,14 @@ def test_a_path_with_backslashes_finds_its_file_again(tmp_path: Path) -> None:
     assert not [f for f in done.again.findings if f.code.startswith("asset")]
 
 
-def test_a_path_in_other_letters_is_not_told_of_the_layer_below(tmp_path: Path) -> None:
+@pytest.mark.parametrize("written", ["./tex/wood.PNG", "tex/wood.PNG"])
+def test_a_path_in_other_letters_is_not_told_of_the_layer_below(written: str, tmp_path: Path) -> None:
     from PIL import Image
 
-    Image.new("RGB", (4, 4)).save(tmp_path / "Wood.png")
-    shader = (
-        'def Shader "S" {\n uniform token info:id = "UsdUVTexture"\n asset inputs:file = @./wood.PNG@\n}\n'
+    (tmp_path / "tex").mkdir()
+    Image.new("RGB", (4, 4)).save(tmp_path / "tex" / "Wood.png")
+    shader = 'def Shader "S" {\n uniform token info:id = "UsdUVTexture"\n asset inputs:file = @WRITTEN@\n}\n'.replace(
+        "WRITTEN", written
     )
     done = mend(write(tmp_path, HEAD + f'def Material "A" {{\n {shader} }}\n'), tmp_path / "out")
     assert done is not None and done.changes_picture == 1

@@ -192,9 +192,7 @@ def where(page: Any, path: str) -> tuple[float, float]:
     return float(place[0]), float(place[1])
 
 
-def test_prims_are_chosen_by_click_and_labelled_and_the_label_is_removed(
-    page: Any, live: Any, until: Until, tmp_path: Path
-) -> None:
+def test_clicks_choose_and_remove_leaves_nothing(page: Any, live: Any, until: Until, tmp_path: Path) -> None:
     button = page.get_by_role("button", name="Choose by click")
     button.click()
     assert button.get_attribute("aria-pressed") == "true"

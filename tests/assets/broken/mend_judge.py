@@ -87,19 +87,24 @@ def _case(seed: int, operator: Mendable, copy: Copy, product: Product) -> Outcom
     layer, mended = done
     after = product.check(layer, home)
     fixed = product.picture(layer, home)
-    assert spoilt is not None and fixed is not None, "it was drawn before"
     wrong = [f"told again: {row}" for row in sorted(_told(after, fault))]
     wrong += [f"mended in vain: {row}" for row in sorted(after & mended)]
     wrong += [f"new: {row}" for row in sorted(after - said)]
     if files != {name: data for name, data in _contents(home).items() if name in files}:
         wrong.append("a file that was there is another one now")
-    if not np.array_equal(fixed, clean):
-        wrong.append(f"{int((fixed != clean).any(-1).sum())} pixels are not as before the break")
-    if not operator.shows and not np.array_equal(spoilt, fixed):
+    if not _same(fixed, clean):
+        count = clean[..., 0].size if fixed is None else int((fixed != clean).any(-1).sum())
+        wrong.append(f"{count} pixels are not as before the break")
+    if not operator.shows and not _same(spoilt, fixed):
         wrong.append("the picture changed, where it is said that it does not")
     seen = len(np.unique(clean.reshape(-1, 3), axis=0)) > 1
-    hid = not np.array_equal(clean, spoilt)
+    hid = not _same(clean, spoilt)
     return _outcome(seed, copy, fault, mended=True, seen=seen, hid=hid, wrong=tuple(wrong))
+
+
+def _same(one: np.ndarray | None, other: np.ndarray | None) -> bool:
+    """Pixel by pixel; None is a scene that draws nothing."""
+    return one is other if one is None or other is None else np.array_equal(one, other)
 
 
 def _outcome(seed: int, copy: Copy, fault: Fault, *, named: bool = True, mended: bool = False, seen: bool = False,
