@@ -233,10 +233,10 @@ class _Writer:
 
 def _why_nothing(document: Document) -> str:
     """The first thing that was left out, with what to do; in most cases it is why."""
-    for note in document.notes:
-        more = f" (and {len(document.notes) - 1} more)" if len(document.notes) > 1 else ""
-        return f"{note.message}{more}{f'; {note.fix}' if note.fix else ''}"
-    return "no face, line or point is left"
+    if not document.notes:
+        return "no face, line or point is left"
+    first, more = document.notes[0], len(document.notes) - 1
+    return f"{first.message}{f' (and {more} more)' if more else ''}{f'; {first.fix}' if first.fix else ''}"
 
 
 def _corners(box: np.ndarray) -> np.ndarray:
