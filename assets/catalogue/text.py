@@ -24,7 +24,7 @@ def listed(entries: Sequence[Entry], total: int, uses: Uses | None = None) -> st
 
 def _line(entry: Entry) -> str:
     if entry.problem:
-        return f"cannot be read: {entry.problem}"
+        return f"cannot be read: {entry.problem.removeprefix('it cannot be read: ')}"
     x, y, z = entry.size
     facts = [entry.title, f"{x:.3g} x {y:.3g} x {z:.3g} m", f"{entry.triangles:,} triangles"]
     if entry.labels:

@@ -90,7 +90,7 @@ class _Writer:
         drawn = [one is not None for one in self.made]
         self.plan: Plan = make_plan(document, root, drawn, valid_name)
         if not any(self.plan.geometry):
-            raise UserError("the file holds nothing that can be drawn: no face, line or point is left")
+            raise UserError(f"the file holds nothing that can be drawn: {_why_nothing(document)}")
 
     def _play_together(self) -> None:
         """Animations that move different things become one."""
@@ -229,6 +229,14 @@ class _Writer:
             low, high = np.minimum(low, placed.min(0)), np.maximum(high, placed.max(0))
         x, y, z = (high - low).tolist()
         return x, y, z
+
+
+def _why_nothing(document: Document) -> str:
+    """The first thing that was left out, with what to do; in most cases it is why."""
+    if not document.notes:
+        return "no face, line or point is left"
+    first, more = document.notes[0], len(document.notes) - 1
+    return f"{first.message}{f' (and {more} more)' if more else ''}{f'; {first.fix}' if first.fix else ''}"
 
 
 def _corners(box: np.ndarray) -> np.ndarray:

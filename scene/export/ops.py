@@ -15,6 +15,8 @@ from twinstage.scene.ui_layer import RESET, UI_OP
 
 MOVED_M, TURNED, SCALED = 3e-4, 0.02, 2e-4
 """What counts as unchanged: below the grid of poses on the wire [m, degrees, 1]."""
+GRID_DEG = 0.004
+"""How far packing a rotation for the wire can turn it: 45 degrees come back as 44.998."""
 _AXES = {"rotateX": 0, "rotateY": 1, "rotateZ": 2}
 _ROTATIONS = (*_AXES, "rotateXYZ", "orient")
 _TYPES = {"translate": "double3", "rotateXYZ": "float3", "scale": "float3"}
@@ -96,7 +98,7 @@ def _solved(
         if np.abs(np.asarray(value) - had).max() <= slack:
             full[kind] = had
             continue
-        rounded = np.round(value, 6 if kind in ("orient", "scale") else _digits(kind, units))
+        rounded = _rounded(kind, np.asarray(value), units)
         name = names.setdefault(kind, f"xformOp:{kind}")
         full[kind] = rounded
         ops[name] = Op(name, values[kind][0] if kind in values else _TYPES[kind], _typed(kind, rounded))
@@ -187,9 +189,16 @@ def _composed(values: Mapping[str, np.ndarray]) -> np.ndarray:
     return out
 
 
-def _digits(kind: str, units: float) -> int:
-    """Decimals that are worth keeping: a tenth of a millimetre, a thousandth of a degree."""
-    return 3 if kind.startswith("rotate") else max(0, round(4 + np.log10(units)))
+def _rounded(kind: str, value: np.ndarray, units: float) -> np.ndarray:
+    """Decimals that are worth keeping: a tenth of a millimetre; of an angle the fewest that lie as near as the wire's grid."""
+    if kind in ("orient", "scale"):
+        return np.round(value, 6)
+    if not kind.startswith("rotate"):
+        return np.round(value, max(0, round(4 + np.log10(units))))
+    tried = np.stack([np.round(value, digits) for digits in range(4)])
+    near = np.abs(tried - value) <= GRID_DEG
+    near[-1] = True
+    return np.asarray(tried[near.argmax(0), np.arange(len(value))])
 
 
 def _numbers(value: Any) -> np.ndarray:

@@ -122,6 +122,12 @@ def test_edits_of_the_work_cell_are_a_review_of_few_lines(workcell: Path, tmp_pa
     text = check_edits(workcell, tmp_path)
     assert "xformOp:transform:ui" not in text
     assert text.count("xformOp:translate =") == 4
+    turns = [
+        line.partition(" = ")[2]
+        for line in text.splitlines()
+        if "xformOp:rotate" in line and "Order" not in line
+    ]
+    assert turns and set(turns) <= {"(0, 0, 45)", "45"}, "as they were turned, not as the wire rounds it"
     assert len(text.splitlines()) < 70
 
 

@@ -152,11 +152,19 @@ def test_exports_are_of_the_scene_that_is_shown_with_the_files_own_names(
     [
         ("cell.usda", CELL[:700], "cell.usda"),
         ("cell.usda", "", "is empty"),
+        ("cell.usda", "#usda 1.0\n", "stage cell.usda holds no active, defined prims"),
         ("looks.usda", LOOKS.replace("= (0.8", "= 0.8"), "looks.usda"),
         ("cell.usda", CELL.replace("lamp.usda", "no_such.usda"), "no_such.usda"),
         ("cell.usda", CELL.replace("metersPerUnit = 1", "metersPerUnit = -1"), "metersPerUnit"),
     ],
-    ids=["half a file", "no bytes", "a syntax error in a sublayer", "a missing reference", "no length"],
+    ids=[
+        "half a file",
+        "no bytes",
+        "a head alone",
+        "a syntax error in a sublayer",
+        "a missing reference",
+        "no length",
+    ],
 )
 def test_a_broken_save_keeps_the_last_good_scene(
     cell: Watched, folder: Path, name: str, text: str, expected: str

@@ -48,7 +48,8 @@ class _Parser:
                 raise self._wrong(f"the robot has more than {MAX_LINKS:,} links")
             self.robot.links[name] = self._link(name, element)
         if not self.robot.links:
-            raise self._wrong("the robot has no links")
+            macros = "; a file of macros alone is used by another one: import that"
+            raise self._wrong(f"the robot has no links{macros if self.file.suffix == '.xacro' else ''}")
         for element in children(root, "joint"):
             if element.get("type") is None and element.find("parent") is None:
                 continue  # of a transmission that was written beside the joints

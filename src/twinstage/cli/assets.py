@@ -56,7 +56,7 @@ def upgrade_labels(
     if json_:
         print_json({"labels": done.labels, "prims": done.prims, "out": str(out) if done.prims else None})
     elif done.prims:
-        print(f"{out}: {done.labels} labels on {done.prims} prims upgraded; {_how_to_open(stage, out)}")
+        print(f"{out}: {_amount(done.labels, done.prims)} upgraded; {_how_to_open(stage, out)}")
     else:
         print(f"{stage}: no older label was found, so nothing was written")
 
@@ -111,9 +111,13 @@ def label(
         rows = [{"path": a.path, "taxonomy": a.taxonomy, "labels": list(a.labels)} for a in assignments]
         print_json({"prims": prims, "out": str(out) if prims else None, "labels": rows})
     elif prims:
-        print(f"{out}: {len(assignments)} labels on {prims} prims; {_how_to_open(stage, out)}")
+        print(f"{out}: {_amount(len(assignments), prims)}; {_how_to_open(stage, out)}")
     else:
         print("no label was given, so nothing was written")
+
+
+def _amount(labels: int, prims: int) -> str:
+    return f"{labels} label{'s' * (labels != 1)} on {prims} prim{'s' * (prims != 1)}"
 
 
 def _how_to_open(stage: Path, out: Path) -> str:

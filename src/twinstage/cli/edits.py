@@ -34,7 +34,7 @@ def list_edits(
     if as_json:
         print_json(found)
         return
-    print(f"version {found['version']}, {found['total']} edits")
+    print(f"version {found['version']}, {found['total']} edit{'s' * (found['total'] != 1)}")
     for edit in found["edits"]:
         where = f"{edit['path']} " if edit["path"] else ""
         print(f"{edit['version']:>6}  {edit['author']:<16} {where}{edit['property']} = {edit['value']}")

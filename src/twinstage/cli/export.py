@@ -141,8 +141,8 @@ def export(
         return
     for finding in done.findings:
         print(f"note: {finding}")
-    frames = f", {done.frames} frames" if done.frames else ""
-    chunks = f" in {done.clips} clips" if done.clips else ""
+    frames = f", {done.frames} frame{'s' * (done.frames > 1)}" if done.frames else ""
+    chunks = f" in {done.clips} clip{'s' * (done.clips > 1)}" if done.clips else ""
     print(f"{done.path}: {done.form}{frames}{chunks}, {done.bytes / 1024:.1f} kB")
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from twinstage.assets.importing.document import Document, Mesh, Shape
+from twinstage.assets.importing.imports import import_file
 from twinstage.assets.importing.usd_physics import principal, principal_axis
 from twinstage.base.errors import UserError
 
@@ -352,3 +353,13 @@ def test_packages_beside_the_file(tmp_path: Path, imported: Callable[..., tuple[
     (told,) = written.notes
     assert told.code == "import.mesh-outside"
     assert "secrets" in told.message and "--asset-root" in told.fix
+
+
+def test_a_robot_of_which_no_mesh_is_found_says_what_to_do(tmp_path: Path) -> None:
+    mesh = '<visual><geometry><mesh filename="package://far/{}.stl"/></geometry></visual>'
+    links = "".join(f'<link name="{name}">{mesh.format(name)}</link>' for name in "ab")
+    joint = '<joint name="j" type="fixed"><parent link="a"/><child link="b"/></joint>'
+    (tmp_path / "r.urdf").write_text(f'<robot name="r">{links}{joint}</robot>')
+    with pytest.raises(UserError, match=r"drawn: .*package://far/a\.stl.*--package far=DIR \(and 1 more\)"):
+        import_file(tmp_path / "r.urdf", tmp_path / "out")
+    assert not (tmp_path / "out").exists()

@@ -231,7 +231,12 @@ _DOCUMENTS = ("mtlx.unreadable", "material.mtlx")
 def _faults(opened: "OpenedStage") -> set[str]:
     """What is wrong with the files in such a way that something of the scene is missing."""
     found = {" ".join(str(error).split()) for error in opened.stage.GetCompositionErrors()}
-    return found | {f.message for f in opened.findings if f.severity == "error" or _lost_document(f)}
+    return found | {f.message for f in opened.findings if f.severity == "error" or _is_lost(f)}
+
+
+def _is_lost(finding: Finding) -> bool:
+    """Nothing is left to see, as where a file ends after its head; or a document is."""
+    return finding.code == "stage.empty" or _lost_document(finding)
 
 
 def _lost_document(finding: Finding) -> bool:
