@@ -61,7 +61,10 @@ def contact_sheet(folder: Path, out: Path) -> None:
 
     twinstage("demo", "--out", folder / "demo", "--no-wait", "--port", 0)
     with Image.open(folder / "demo" / "contact_sheet.png") as sheet:
-        few = sheet.convert("RGB").quantize(256, dither=Image.Dither.FLOYDSTEINBERG)
+        small = sheet.convert("RGB").resize(
+            (1400, round(1400 * sheet.height / sheet.width)), Image.Resampling.LANCZOS
+        )
+    few = small.quantize(256, dither=Image.Dither.FLOYDSTEINBERG)
     few.save(out / "contact_sheet.png", optimize=True)
 
 
