@@ -82,8 +82,8 @@ def state_layouts(stage: Stage) -> None:
 
 def state_phone(stage: Stage) -> None:
     """The picture with its tools, and a panel over it."""
-    page = stage.page("selected=/WorkCell/Conveyor/Motor", **PHONE)
-    page.evaluate("twinstage.run('view.frame')")
+    # Between robot and cabinet.
+    page = stage.page("selected=/WorkCell/Conveyor/Motor&camera=0.1,1.2,1.0,0.45,2.72,0.6,42", **PHONE)
     stage.shoot(page, "phone", then=True)
     page.click("#toggle-right")
     wait(page, "document.querySelector('#dock-right').dataset.open === 'true'")

@@ -318,3 +318,10 @@ def state_trails(stage: Stage) -> None:
     )
     page.wait_for_timeout(9000)
     stage.shoot(page, "trails")
+
+
+def state_signs(stage: Stage) -> None:
+    """Signs of alarms."""
+    page = stage.page("camera=6.2,-4.6,3.4,1.2,1.6,0.9,42", kept=layers(icons={}))
+    wait(page, "document.querySelectorAll('.label[data-look=icon]').length > 1")
+    stage.shoot(page, "signs")

@@ -61,22 +61,22 @@ def contact_sheet(folder: Path, out: Path) -> None:
 
     twinstage("demo", "--out", folder / "demo", "--no-wait", "--port", 0)
     with Image.open(folder / "demo" / "contact_sheet.png") as sheet:
-        few = sheet.convert("RGB").quantize(256, dither=Image.Dither.FLOYDSTEINBERG)
+        small = sheet.convert("RGB").resize(
+            (1400, round(1400 * sheet.height / sheet.width)), Image.Resampling.LANCZOS
+        )
+    few = small.quantize(256, dither=Image.Dither.FLOYDSTEINBERG)
     few.save(out / "contact_sheet.png", optimize=True)
 
 
 def label_coverage(folder: Path, out: Path) -> None:
-    """The work cell without the labels of its hall, from its camera Overview (docs/labels.md)."""
+    """The work cell without the labels of its hall and floor, its walls with two, from its camera Overview (docs/labels.md)."""
     from PIL import Image
     from pxr import Usd
 
     stage = Usd.Stage.CreateNew(str(folder / "unlabelled.usda"))
     stage.GetRootLayer().subLayerPaths.append(str(CELL))
-    hall = stage.GetPrimAtPath("/WorkCell/Hall")
-    for prim in Usd.PrimRange(hall):
-        for name in prim.GetPropertyNames():
-            if name.startswith("semantics:labels:"):
-                prim.GetAttribute(name).Set([])
+    for part, labels in (("", []), ("/Floor", []), ("/Walls", ["wall", "partition"])):
+        stage.GetPrimAtPath(f"/WorkCell/Hall{part}").GetAttribute("semantics:labels:class").Set(labels)
     stage.GetRootLayer().Save()
     seen = folder / "seen"
     twinstage(
@@ -118,7 +118,7 @@ def pictures_cameras(folder: Path, out: Path) -> None:
     motion = Motion((0.0, 0.5), (driven(-1.7).snapshot, driven(-1.2).snapshot))
     sheet = Image.new("RGB", (3 * SIZE[0], SIZE[1]))
     for k, (camera, moves) in enumerate(((sharp, None), (blurred, motion), (fisheye, None))):
-        made = scene.render(View(camera.name, camera), settings, moves)
+        made = scene.render(View(camera, camera.name), settings, moves)
         sheet.paste(Image.fromarray(made.aovs["rgb"]), (k * SIZE[0], 0))
     sheet.save(out / "pictures-cameras.jpg", quality=90, optimize=True)
 

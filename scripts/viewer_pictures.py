@@ -30,7 +30,19 @@ from _viewer_stage import ARGUMENTS, ROOT, Missing, Stage
 State = Callable[[Stage], None]
 MODULES = (_viewer_states_twin, _viewer_states_page, _viewer_states_edit, _viewer_states_data)
 TRIES = 2
-LOUD = ("tour", "alarms", "shelve", "journal", "past", "together", "charts", "log", "workbench", "light")
+LOUD = (
+    "tour",
+    "alarms",
+    "shelve",
+    "journal",
+    "past",
+    "together",
+    "charts",
+    "log",
+    "workbench",
+    "light",
+    "signs",
+)
 """States about alarms, and those that are better with some."""
 
 

@@ -133,12 +133,36 @@ def test_filters_sorting_and_acknowledging_what_is_shown(
     page.select_option("select[aria-label='Which alarms']", "active")
 
 
+@pytest.mark.parametrize("width", [1000, 860, 380])
+def test_since_when_and_what_can_be_done_are_in_sight_whatever_the_width(
+    live: Any, open_page: Callable[..., Any], until: Callable[..., Any], width: int
+) -> None:
+    """On a desk the table has 440 and 580 px here, less what the chosen alarm takes beside it."""
+    live.say(motor_temperature=95.0)
+    page = open_page(live.url, viewport={"width": width, "height": 640})
+    until(page, "twinstage.alarms.active === 1")
+    page.evaluate("document.querySelector('#tab-alarms').click()")
+    row = page.locator("tr[data-alarm='motor.hot']")
+    row.wait_for()
+    until(page, "!!document.querySelector('.alarm-detail h3')")
+    since, does, table = (
+        one.bounding_box()
+        for one in (row.locator(".alarm-since"), row.locator(".alarm-does"), page.locator(".alarm-scroll"))
+    )
+    assert since["width"] > 20 and row.locator(".alarm-since").inner_text() != ""
+    assert since["x"] + since["width"] <= does["x"] + 1
+    assert does["x"] + does["width"] <= table["x"] + table["width"] + 1
+    assert row.locator(".alarm-text").bounding_box()["width"] > 50
+
+
 def test_shelving_asks_for_a_reason_and_ends(live: Any, page: Any, until: Callable[..., Any]) -> None:
     live.say(tank_level=5.0)
     until(page, "twinstage.alarms.active === 1")
     page.keyboard.press("Shift+A")
     until(page, "document.activeElement.dataset.alarm === 'tank.low'")
     page.keyboard.press("s")
+    form, detail = (page.locator(name).bounding_box() for name in (".alarm-form", ".alarm-detail"))
+    assert detail["y"] <= form["y"] and form["y"] + form["height"] <= detail["y"] + detail["height"] + 1
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")  # without a reason nothing is sent
     assert live.ask("api/alarms")["count"] and not live.ask("api/alarms")["alarms"][0]["shelvedUntil"]

@@ -82,6 +82,25 @@ def test_a_query_narrows_the_tiles_and_filters_are_part_of_it(page: Any, until: 
     assert page.evaluate("twinstage.catalogue().query") == "triangels<5"
 
 
+def test_where_there_is_no_room_filters_lie_over_the_tiles(page: Any, until: Until) -> None:
+    opener = page.locator(".catalogue-filters")
+    assert not opener.is_visible()
+    asked(page, until, "label:robot,conveyor -joints:0")
+    page.set_viewport_size({"width": 840, "height": 640})
+    try:
+        until(page, "document.querySelector('.catalogue .facets').getClientRects().length === 0")
+        opener.click()
+        assert opener.get_attribute("aria-expanded") == "true"
+        page.click(".catalogue [data-facet='label'] [data-key='word label conveyor']")
+        until(page, "twinstage.catalogue().query === '-joints:0 label:robot'")
+        page.keyboard.press("Escape")
+        until(page, "document.querySelector('.catalogue .facets').getClientRects().length === 0")
+        assert page.evaluate("document.activeElement.className").endswith("catalogue-filters")
+    finally:
+        page.set_viewport_size({"width": 1000, "height": 640})
+    assert page.locator(".catalogue .facets").is_visible()
+
+
 def test_details_tell_what_it_is(page: Any, until: Until) -> None:
     asked(page, until, "pump")
     page.click(".asset")

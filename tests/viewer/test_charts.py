@@ -1,13 +1,16 @@
 """Charts of a real twin's history: what is drawn is what was sent; gaps stay gaps; and it is written as CSV."""
 
+import base64
 import csv
 import io
 import time
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
@@ -305,4 +308,48 @@ def test_bool_and_string_signals_are_rows_of_states(
     assert len(words) == 3 and words[0] == words[2] != words[1]
     assert [one["text"] for one in seen["agv1.order"]] == ["take 7", "bring 9"]
     assert seen["agv1.order"][1]["fromMs"] == pytest.approx(middle, abs=1)
+    # So it is in the picture: what is the same has one colour, what differs another, and they meet where the state changed.
+    shown = (begin - 1000, end + 300)
+    deadline = time.monotonic() + 10
+    runs = _runs(page, 2, shown, begin)
+    while [len(row) for row in runs] != [3, 2]:
+        assert time.monotonic() < deadline, runs
+        page.wait_for_timeout(200)
+        runs = _runs(page, 2, shown, begin)
+    (on, off, again), (take, bring) = runs
+    assert on[0] == again[0]
+    for (one, until_ms), (other, _) in ((on, off), (take, bring)):
+        assert max(abs(a - b) for a, b in zip(one, other, strict=True)) > 20, runs
+        assert until_ms == pytest.approx(middle, abs=30), runs
     live.calm()
+
+
+def _runs(
+    page: Any, rows: int, shown: tuple[float, float], since: float
+) -> list[list[tuple[tuple[int, ...], float]]]:
+    """Of each row of states: its colours from a moment on, and until when each goes, as the canvas has them [ms].
+
+    Looked at near a row's lower edge, where no word is; the sizes are those of features/charts/timeline.ts.
+    """
+    url, width = page.evaluate(
+        "() => { const c = document.querySelector('.chart canvas.timeline'); return [c.toDataURL(), c.clientWidth]; }"
+    )
+    pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(url.split(",")[1]))).convert("RGBA"))
+    ratio = pixels.shape[1] / width
+    ms_per_px = (shown[1] - shown[0]) / ((width - 128) * ratio)
+    out = []
+    for row in range(rows):
+        line = pixels[int((16 + 22 * row + 18.5) * ratio)]
+        first = round(120 * ratio + (since - shown[0]) / ms_per_px) + 3
+        edges = [
+            first,
+            *(first + 1 + np.flatnonzero((line[first + 1 :] != line[first:-1]).any(1))),
+            len(line),
+        ]
+        solid = [
+            (tuple(int(c) for c in line[a]), shown[0] + (b - 120 * ratio) * ms_per_px)
+            for a, b in pairwise(edges)
+            if b - a > 6 * ratio and line[a][3] == 255
+        ]
+        out.append(solid)
+    return out

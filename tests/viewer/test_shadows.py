@@ -121,7 +121,7 @@ def test_a_lamplit_room_has_the_light_that_its_walls_throw_back(
     (our_dark, page_dark), (our_lit, page_lit) = both.at(ceiling), both.at(floor)
     # The ceiling gets no direct light at all.
     ours, theirs = np.nanmean(our_dark) / np.nanmean(our_lit), np.nanmean(page_dark) / np.nanmean(page_lit)
-    assert 0.55 * ours < theirs < 1.8 * ours, (ours, theirs)
+    assert 0.8 * ours < theirs < 1.25 * ours, (ours, theirs)
 
 
 def test_shadows_of_the_work_cell_are_as_deep_as_in_our_own_pictures(
@@ -137,7 +137,8 @@ def test_shadows_of_the_work_cell_are_as_deep_as_in_our_own_pictures(
     ours, theirs = ours[known] / np.median(ours[known]), theirs[known] / np.median(theirs[known])
     shadow = (ours < 0.6) & (ours > 0.02)
     assert shadow.sum() > 20
-    assert 0.55 < theirs[shadow].mean() / ours[shadow].mean() < 1.8, (
+    # Corners and what lies under a table get the same light from all sides here: shadows are rather too bright than too dark.
+    assert 0.8 < theirs[shadow].mean() / ours[shadow].mean() < 1.6, (
         theirs[shadow].mean(),
         ours[shadow].mean(),
     )

@@ -99,6 +99,7 @@ export class Detail {
     this.form.hidden = false;
     this.reason.value = "";
     (what === "shelve" ? this.time : this.reason).focus();
+    this.form.scrollIntoView({ block: "nearest" }); // all of it: what has the focus is only its first field
   }
 
   private submit(): void {

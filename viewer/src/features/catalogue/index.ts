@@ -34,6 +34,8 @@ export const catalogue: Feature = {
 class CatalogueDesk {
   private readonly input = h("input", { type: "search", class: "catalogue-query", placeholder: "pump tag:fluid triangles<20k …", "aria-label": "Query", spellcheck: "false", autocomplete: "off" });
   private readonly count = h("p", { class: "catalogue-count", role: "status" });
+  /** Where there is no room for the filters beside the tiles; see catalogue.css. */
+  private readonly opener = h("button", { type: "button", class: "button catalogue-filters", "aria-expanded": "false" }, "Filters");
   private readonly fault = h("p", { class: "catalogue-fault", role: "alert" });
   private readonly empty = h("p", { class: "catalogue-empty" });
   private readonly facets: FacetsPanel;
@@ -75,7 +77,7 @@ class CatalogueDesk {
   }
 
   private element(): HTMLElement {
-    const bar = h("div", { class: "catalogue-bar" }, this.input, this.count);
+    const bar = h("div", { class: "catalogue-bar" }, this.opener, this.input, this.count);
     const middle = h("div", { class: "catalogue-middle" }, this.tiles.element, this.empty);
     const body = h("div", { class: "catalogue-body" }, this.facets.element, middle, this.details.element);
     const element = h("div", { class: "catalogue" }, bar, this.fault, body);
@@ -89,7 +91,17 @@ class CatalogueDesk {
       if (event.key === "Enter") this.setQuery(this.input.value, true);
       if (event.key === "Escape" || event.key === "ArrowDown") this.tiles.element.focus();
     });
+    const open = (wanted: boolean): void => {
+      element.dataset.filters = String(wanted);
+      this.opener.setAttribute("aria-expanded", String(wanted));
+    };
+    this.opener.addEventListener("click", () => open(element.dataset.filters !== "true"));
     element.addEventListener("keydown", (event) => {
+      if (event.key === "Escape" && element.dataset.filters === "true") {
+        event.stopPropagation();
+        open(false);
+        this.opener.focus();
+      }
       if (event.key !== "/" || (event.target as Element).closest("input, select")) return;
       event.preventDefault();
       event.stopPropagation();
