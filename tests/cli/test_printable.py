@@ -1,5 +1,6 @@
 """What files, servers and people say writes on no terminal: escape sequences are written out, whichever command prints them."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from typer.testing import CliRunner
 from twinstage.base.terminal import printable
 from twinstage.cli import alarms
 from twinstage.cli.app import app, run
+from twinstage.observe import configure_logging
 
 EVIL = "red \x1b[31m \x1b]0;title\x07 \u202e end"
 
@@ -61,3 +63,16 @@ def test_tables_of_alarms(capsys: pytest.CaptureFixture[str], monkeypatch: pytes
     alarms._table(("alarm", "comment"), [("pump", f"[red]{EVIL}")], "none")
     told = capsys.readouterr().out
     assert told.count("pump") == 2 and "\x1b]0" not in told and "\x1b[31m" not in told and "\x07" not in told
+
+
+def test_log_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    logger = logging.getLogger("twinstage")
+    before = logger.handlers[:], logger.level, logger.propagate
+    try:
+        configure_logging()
+        logging.getLogger("twinstage.watch").warning("the last good scene stays: %s", EVIL)
+    finally:
+        logger.handlers[:], level, logger.propagate = before
+        logger.setLevel(level)
+    told = capsys.readouterr().err
+    assert "stays: red" in told and clean(told)
