@@ -39,6 +39,12 @@ def state_text(live: LiveTwin, note: dict[str, Any] | None = None) -> str:
     layer = Sdf.Layer.CreateAnonymous("state.usda")
     layer.TransferContent(freeze(live, note).layer)
     layer.subLayerPaths = []
+    for (
+        named
+    ) in layer.GetCompositionAssetDependencies():  # what is placed: who asks need not know where it lies
+        told = live.library.told(named)
+        if told != named:
+            layer.UpdateCompositionAssetDependency(named, f"./{told}")
     return str(layer.ExportToString())
 
 

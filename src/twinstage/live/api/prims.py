@@ -66,7 +66,7 @@ class PrimDesk:
             attributes=attributes_of(stage, path, locks),
             variant_sets=variant_sets_of(stage, path),
             material=material_of(stage, path),
-            metadata=metadata_of(stage, path),
+            metadata=metadata_of(stage, path, self._live.library.told),
             pose_locked=locks("pose"),
             visibility_locked=locks("visibility"),
             values=tuple(self._values.of(told["signals"][:MOST_SHOWN])) if self._values else (),
