@@ -13,8 +13,6 @@ from twinstage.sync.api.operation import Refused
 log = logging.getLogger("twinstage.history")
 _STORES = "the history|no history|the archive|the journal of edits|the alarms' journal"
 _PLACE = re.compile(rf"\b({_STORES})(?: in)? (?:'[^']*'|\"[^\"]*\")")
-    r"\b(the history|no history|the archive|the journal of edits|the alarms' journal)(?: in)? (?:'[^']*'|\"[^\"]*\")"
-)
 """How `telemetry.history` names a history, and the archive of one, which may lie elsewhere."""
 _FILE = re.compile(r"(['\"])/(?:[^'\"]*/)?([^'\"/]+)\1")
 
