@@ -235,12 +235,13 @@ class Scene:
         Each row of pixels is labelled as it is in the middle of its exposure, and objects as in that of the middle row.
         """
         from twinstage.render.labels import label_pass
+        from twinstage.render.sensors.classes import numbered_classes
 
         names = check_aovs(list(aovs))
         wrong = [name for name in names if name in PICTURE_AOVS]
         if wrong:
             raise UserError(f"{wrong[0]} is no label; `picture` makes it")
-        ids = class_ids(self.snapshot) if classes is None else dict(classes)
+        ids = numbered_classes(self.snapshot) if classes is None else dict(classes)
         of_class = self.snapshot.objects.label_set
         by_set = np.array([ids.get(name, 0) for name, *_ in of_class.values] or [0])
         capture = label_pass(
@@ -333,13 +334,6 @@ class Labels:
 
         rgb = picture.rgb if isinstance(picture, Picture) else picture
         return overlay_capture(rgb, self.capture, object_names(self.snapshot, self.capture))
-
-
-def class_ids(snapshot: Snapshot) -> dict[str, int]:
-    """The classes of a scene's objects, numbered from 1 by name."""
-    sets = snapshot.objects.label_set
-    names = {sets.values[code][0] for code in np.unique(sets.code).tolist()}
-    return {name: place for place, name in enumerate(sorted(names - {""}), start=1)}
 
 
 def object_names(snapshot: Snapshot, capture: Capture) -> dict[int, str]:

@@ -20,7 +20,7 @@ from twinstage.base.clock import Clock, SystemClock
 from twinstage.sync.access.access import Access
 from twinstage.sync.access.gate import address_of, token_offered, who_of
 from twinstage.sync.alarms import AlarmSource, alarm_calls
-from twinstage.sync.api.calls import Call, Sources, alive, calls_of, served
+from twinstage.sync.api.calls import Call, Gate, Sources, alive, calls_of, served
 from twinstage.sync.api.files import add_document_routes, add_file_routes
 from twinstage.sync.api.http import add_calls
 from twinstage.sync.api.operation import Refused
@@ -154,23 +154,28 @@ def _calls(api: Sources | None, alarms: AlarmSource | None) -> Mapping[str, Call
     return {"getHealth": alive} | ({} if alarms is None else alarm_calls(alarms))
 
 
+MOST_FILES = 10_000
+"""Files of the scene that are asked for at the same time: a viewer asks for each shape."""
+
+
 class Baked:
     """The files of this process's own scene. Implements `FileSource` and `ColumnSource`."""
 
     def __init__(self, store: AssetStore) -> None:
         self._store = store
+        self._gate = Gate(at_once=4, most_waiting=MOST_FILES, subject="files of the scene")
 
     async def scene(self) -> Asset:
         """The document."""
-        return await asyncio.to_thread(self._store.scene)
+        return await self._gate.run(self._store.scene)
 
     async def columns(self) -> Asset:
         """The document."""
-        return await asyncio.to_thread(self._store.columns)
+        return await self._gate.run(self._store.columns)
 
     async def geometry(self, digest: str) -> Asset | None:
         """The GLB of a prototype."""
-        return await asyncio.to_thread(self._store.geometry, digest)
+        return await self._gate.run(self._store.geometry, digest)
 
     async def texture(self, digest: str) -> Asset | None:
         """An image."""

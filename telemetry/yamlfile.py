@@ -111,6 +111,8 @@ def _is_deep(text: str, loader: Any) -> bool:
     return False
 
 
+MOST_ALIASED = 200_000
+"""Values of a file in which most stand for others by aliases: a kilobyte of them can come to a thousand million."""
 DEEP = 64
 """Levels of nesting that are left to libyaml."""
 
@@ -159,6 +161,7 @@ class _Lines:
     def __init__(self, root: yaml.Node | None, where: str) -> None:
         self._where = where
         self._line: dict[Location, int] = {(): 1}
+        self._visits, self._nodes = 0, set[int]()
         if root is not None:
             self._walk(root, (), frozenset())
 
@@ -177,6 +180,10 @@ class _Lines:
     def _walk(self, node: yaml.Node, location: Location, above: frozenset[int]) -> None:
         if id(node) in above:  # an alias to an ancestor
             raise UserError(f"{self._where}:{node.start_mark.line + 1}: an alias refers to its own parent")
+        self._visits += 1
+        self._nodes.add(id(node))
+        if self._visits > MOST_ALIASED and self._visits > 2 * len(self._nodes):
+            raise UserError(f"{self._where}: its aliases stand for more than {MOST_ALIASED:,} values")
         self._line.setdefault(location, node.start_mark.line + 1)
         above = above | {id(node)}
         if isinstance(node, yaml.SequenceNode):

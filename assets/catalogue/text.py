@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 
 from twinstage.assets.catalogue.entry import Entry
-from twinstage.telemetry.lines import readable
+from twinstage.base.terminal import printable
 
 Stages = Mapping[str, Sequence[str]]
 Uses = Mapping[str, Stages]
@@ -69,7 +69,7 @@ def told(entry: Entry, uses: Stages | None = None) -> str:
 
 def _safe(line: str) -> str:
     """What an asset says of itself writes on no terminal: one line, control characters escaped."""
-    return readable(line, len(line))
+    return printable(line).replace("\n", " ")
 
 
 def _some(prims: Sequence[str]) -> str:

@@ -141,6 +141,7 @@ OPERATIONS = (
         "What happened",
         asks=AlarmRecordsAsk,
         answer=AlarmRecords,
+        errors=(503,),
         aliases=("/api/alarms/journal",),
     ),
     Operation(

@@ -152,6 +152,7 @@ OPERATIONS = (
         "Prims of the stage",
         asks=PrimsAsk,
         answer=PrimPage,
+        errors=(503,),
     ),
     Operation(
         "getPrim",

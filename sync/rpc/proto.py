@@ -54,8 +54,8 @@ def proto_text() -> str:
 def _lines() -> Iterator[str]:
     yield "// Made by `twinstage openapi --proto` from the models of the HTTP API; change those, not this file."
     yield f'syntax = "proto3";\n\npackage {PACKAGE};\n'
-    yield "// What a running twin answers; the same as its HTTP API (docs/api.md). Commands that change the twin, and edits that"
-    yield "// stand, are over HTTP and the websocket alone (docs/commands.md); of what changes something, ActOnAlarms is here."
+    yield "// What a running twin answers; the same as its HTTP API (docs/api.md). Commands that change the twin, and"
+    yield "// edits that stand, are over HTTP and the websocket alone (docs/commands.md). ActOnAlarms is here."
     yield "service Twin {"
     for method in methods():
         yield f"  // {method.operation.summary}."

@@ -7,6 +7,8 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import httpx
 import pytest
@@ -126,3 +128,42 @@ def test_a_refusal_says_when_to_come_again(twin: LiveTwin) -> None:
 
     answer = asyncio.run(main())
     assert answer.status_code == 503 and answer.headers["retry-after"] == "1"
+
+
+def test_what_cannot_be_kept_is_told_without_a_place(
+    twin: LiveTwin, caplog: pytest.LogCaptureFixture
+) -> None:
+    """To those who look, and to anybody who asks whether the twin is ready."""
+    assert twin.recorder is not None and twin.desk is not None
+    folder = twin.recorder.folder
+    twin.recorder.failure = f"the history '{folder}/history.db' cannot be written: database or disk is full"
+    error = "[Errno 2] No such file or directory: '/srv/secret/cycle.csv'"
+    twin.sources["plc"] = SimpleNamespace(state="waiting", error=error)  # type: ignore[assignment]
+    (ready,) = get_all(twin, ("../../readyz",))
+    assert str(folder) not in ready.text and "/srv" not in ready.text
+    assert (
+        "the history cannot be written: database or disk is full" in ready.text
+        and "'cycle.csv'" in ready.text
+    )
+    notices: list[str] = []
+    twin.hub.notice = lambda level, text: notices.append(text)  # type: ignore[method-assign, assignment]
+    with caplog.at_level(logging.ERROR):
+        twin.desk._failed(f"the journal of edits '{folder}/history.db' cannot be written: database is locked")
+        asyncio.run(failing(twin))
+    assert notices == [
+        "edits are done but not kept: the journal of edits cannot be written: database is locked",
+        "the history cannot be written: no room",
+    ]
+    assert str(folder) in caplog.text
+
+
+async def failing(twin: LiveTwin) -> None:
+    """The history is kept for a moment in which its disk takes nothing."""
+    assert twin.recorder is not None
+    recorder, stop = twin.recorder, asyncio.Event()
+
+    async def run(stop: asyncio.Event, *, on_failure: Any) -> None:
+        on_failure(f"the history '{recorder.folder}/history.db' cannot be written: no room")
+
+    recorder.run = run  # type: ignore[method-assign]
+    await twin._keep_history(recorder, stop)

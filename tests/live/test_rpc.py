@@ -140,7 +140,7 @@ def plain(message: Any) -> Any:
         elif field.message_type is not None:
             many = hasattr(value, "__len__")
             out[name] = [plain(one) for one in value] if many else plain(value)
-        elif name in ("definition", "manifest", "content", "variants") and isinstance(value, str):
+        elif name in ("definition", "manifest", "content", "variants", "cut") and isinstance(value, str):
             out[name] = json.loads(value)
         elif hasattr(value, "__len__") and not isinstance(value, str):
             nothing = lambda v: isinstance(v, float) and math.isnan(v)  # noqa: E731

@@ -59,3 +59,35 @@ def test_functions_of_ours_are_refused_as_well() -> None:
 def test_a_length_beyond_reason_is_refused() -> None:
     with pytest.raises(pickle.UnpicklingError, match="bytes"):
         _through_a_pipe((MOST_FRAME + 1).to_bytes(8, "little"))
+
+
+def _text(text: str) -> bytes:
+    data = text.encode()
+    return b"X" + len(data).to_bytes(4, "little") + data
+
+
+def _called(module: str, name: str, *arguments: bytes) -> bytes:
+    """A frame whose message is what a class (or whatever has that name) of a module gives for those arguments."""
+    made = b"\x80\x04" + _text(module) + _text(name) + b"\x93(" + b"".join(arguments) + b"tR."
+    return len(made).to_bytes(8, "little") + made
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("twinstage.live.watch.link", "subprocess.Popen"),
+        ("twinstage.live.watch.files", "ThreadPoolExecutor"),
+        ("twinstage.live.watch.link", "ChildLink"),
+        ("twinstage.live.watch.messages", "io.FileIO"),
+        ("twinstage.scene.generation", "Links"),
+        ("twinstage.scene.stage", "Path.rmdir"),
+        ("twinstage.live.watch.messages", "Told.__class__"),
+    ],
+)
+def test_what_our_modules_use_is_no_plain_data(module: str, name: str, tmp_path: Path) -> None:
+    """Names with a dot lead through a module of ours to any class of any module that it uses."""
+    made = tmp_path / "made"
+    arguments = b"(" + _text("mkdir") + _text(str(made)) + b"t"
+    with pytest.raises(pickle.UnpicklingError, match="no plain data"):
+        _through_a_pipe(_called(module, name, arguments))
+    assert not made.exists()

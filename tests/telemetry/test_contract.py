@@ -1,6 +1,7 @@
 """Contracts: what is accepted, and one sentence with file, line and field for every mistake."""
 
 import gc
+import time
 from pathlib import Path
 
 import jsonschema
@@ -119,6 +120,21 @@ def test_a_mistake_is_one_sentence_with_file_and_line(old: str, new: str, line: 
         parse_contract(GOOD.replace(old, new), where="cell/contract.yaml")
     assert str(caught.value).startswith(f"cell/contract.yaml:{line}: ")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("nest", ["[{0}]", "{{a: {0}}}"], ids=["lists", "mappings"])
+def test_aliases_without_end_are_refused_at_once(tmp_path: Path, nest: str) -> None:
+    """Half a kilobyte that stands for a thousand million values: contracts and bindings may come from others, too."""
+    path = tmp_path / "contract.yaml"
+    lines = ["contract: 1", "signals:", "  - &a0 {id: x}"]
+    for level in range(1, 10):
+        many = ", ".join(f"k{k}: *a{level - 1}" for k in range(10))
+        lines.append(f"  - &a{level} {{{many}}}")
+    path.write_text("\n".join([*lines, "sources: " + nest.format("*a9")]))
+    begun = time.monotonic()
+    with pytest.raises(UserError, match="its aliases stand for more than 200,000 values"):
+        load_contract(path)
+    assert time.monotonic() - begun < 20
 
 
 def test_files_that_are_no_contract(tmp_path: Path) -> None:

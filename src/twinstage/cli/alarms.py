@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 import typer
 
 from twinstage.base.errors import UserError
+from twinstage.base.terminal import printable
 from twinstage.cli.common import HERE, CaFile, Json, Server, TokenFile, caller, print_json
 
 if TYPE_CHECKING:
@@ -173,7 +174,7 @@ def _act(
     answer = _ask(server, me, f"/api/alarms/{action}", order)
     for record in answer["done"]:
         until = f" until {record['until']}" if record.get("until") else ""
-        print(f"{record['alarm']}: {record['what'].replace('_', ' ')}{until}")
+        print(printable(f"{record['alarm']}: {record['what'].replace('_', ' ')}{until}"))
     if answer["refused"]:
         raise UserError("; ".join(item["reason"] for item in answer["refused"]))
 
@@ -216,10 +217,10 @@ def _table(heads: tuple[str, ...], rows: list[tuple[str, ...]], nothing: str) ->
         table.add_column(head, overflow="fold")
     for row in rows:
         table.add_row(
-            *(Text(cell) for cell in row)
+            *(Text(printable(cell)) for cell in row)
         )  # as text: what a contract or an operator wrote is no markup
     if console.is_terminal:
         console.print(table)
         return
     for row in rows:  # for programs that read lines: one a record, tabs between
-        print("\t".join(cell.replace("\t", " ").replace("\n", " ") for cell in row))
+        print("\t".join(printable(cell).replace("\t", " ").replace("\n", " ") for cell in row))

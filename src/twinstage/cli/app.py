@@ -9,6 +9,7 @@ import typer
 
 from twinstage import __version__
 from twinstage.base.errors import TwinstageError, UserError
+from twinstage.base.terminal import printable
 from twinstage.cli import (
     alarms,
     assets,
@@ -87,7 +88,7 @@ def run(arguments: Sequence[str]) -> int:
             print("twinstage: stopped", file=sys.stderr)
         return int(code or 0)
     except TwinstageError as error:
-        print(f"twinstage: {error}", file=sys.stderr)
+        print(printable(f"twinstage: {error}"), file=sys.stderr)
         return error.exit_code
     except (typer.Abort, KeyboardInterrupt):
         print("twinstage: stopped", file=sys.stderr)

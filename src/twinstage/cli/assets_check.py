@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from twinstage.base.errors import UserError, did_you_mean
+from twinstage.base.terminal import printable
 from twinstage.cli.common import AssetRoots, Json, print_json, progress
 
 if TYPE_CHECKING:
@@ -194,7 +195,7 @@ def _print(results: "list[Checked]", mended: "list[Mended]", notes: bool, json_:
         rows = {"files": [_row(checked) for checked in results]}
         print_json(rows | ({"mended": [_mended_row(row) for row in mended]} if mended else {}))
     else:
-        print("\n".join(report(results, os.getcwd(), notes)).lstrip("\n"))
+        print(printable("\n".join(report(results, os.getcwd(), notes)).lstrip("\n")))
 
 
 def _row(checked: "Checked") -> dict[str, Any]:

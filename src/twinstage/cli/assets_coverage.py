@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from twinstage.base.errors import UserError
+from twinstage.base.terminal import printable
 from twinstage.cli.common import AssetRoots, Json, Variants, print_json, progress, variant_choices
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def coverage(
     if json_:
         print_json(told)
     else:
-        print("\n".join(report(found, str(stage), pixels)))
+        print(printable("\n".join(report(found, str(stage), pixels))))
         if out is not None:
             print(f"pictures: {out}")
     if _beyond(found, max_unlabelled, max_ambiguous, say=not json_):

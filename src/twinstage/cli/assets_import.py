@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from twinstage.base.errors import UserError
+from twinstage.base.terminal import printable
 from twinstage.cli.common import AssetRoots, Json, print_json
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ def _tell(written: "Written", out: Path) -> None:
     for note in written.notes[:MOST_NOTES]:
         where = f"{note.path}: " if note.path else ""
         advice = f"; {note.fix}" if note.fix else ""
-        print(f"  note: {where}{note.message}{advice}")
+        print(printable(f"  note: {where}{note.message}{advice}"))
     if len(written.notes) > MOST_NOTES:
         print(f"  note: and {len(written.notes) - MOST_NOTES} more; --json lists them")
 

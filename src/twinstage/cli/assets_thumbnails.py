@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from twinstage.base.terminal import printable
 from twinstage.cli.assets_search import Workers, libraries
 from twinstage.cli.common import AssetRoots, Json, print_json, progress
 
@@ -62,6 +63,6 @@ def thumbnails(
     if json_:
         print_json(done.as_dict())
     else:
-        print(done.text())
+        print(printable(done.text()))
     if done.problems:
         raise typer.Exit(1)

@@ -13,6 +13,7 @@ import typer
 
 from twinstage.base.errors import UserError
 from twinstage.base.finding import Finding
+from twinstage.base.terminal import printable
 
 if TYPE_CHECKING:
     from twinstage.live.remote import Caller
@@ -226,7 +227,7 @@ def print_json(value: Any) -> None:
 def print_notes(findings: Sequence[Finding | str], where: str, *, most: int = 5) -> None:
     """The first few findings, one line each, and where the others are listed."""
     for finding in findings[:most]:
-        print(f"note: {finding}", flush=True)
+        print(printable(f"note: {finding}"), flush=True)
     if len(findings) > most:
         print(f"note: and {len(findings) - most} more; {where} lists them", flush=True)
 

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 import typer
 
 from twinstage.base.errors import UserError
+from twinstage.base.terminal import printable
 from twinstage.cli.common import HERE, CaFile, Json, Server, TokenFile, caller, print_json
 
 app = typer.Typer(
@@ -37,7 +38,8 @@ def list_edits(
     print(f"version {found['version']}, {found['total']} edit{'s' * (found['total'] != 1)}")
     for edit in found["edits"]:
         where = f"{edit['path']} " if edit["path"] else ""
-        print(f"{edit['version']:>6}  {edit['author']:<16} {where}{edit['property']} = {edit['value']}")
+        line = f"{edit['version']:>6}  {edit['author']:<16} {where}{edit['property']} = {edit['value']}"
+        print(printable(line))
 
 
 @app.command("journal")
@@ -59,7 +61,8 @@ def journal(
         of = "" if one["of"] is None else f" of {one['of']}"
         changed = ", ".join(f"{c['path']} {c['property']}".strip() for c in one["changes"][:3])
         more = f" and {len(one['changes']) - 3} more" if len(one["changes"]) > 3 else ""
-        print(f"{one['version']:>6}  {one['at']}  {one['author']:<16} {one['did']}{of}: {changed}{more}")
+        line = f"{one['version']:>6}  {one['at']}  {one['author']:<16} {one['did']}{of}: {changed}{more}"
+        print(printable(line))
 
 
 @app.command("export")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from twinstage.base.terminal import printable
 from twinstage.cli.common import HERE, CaFile, Json, Server, TokenFile, caller, print_json
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def _foot(now: Mapping[str, Any]) -> str:
     watch = now.get("watch")
     if watch:
         parts.append(_watched(watch))
-    return "\n".join(parts)
+    return printable("\n".join(parts))
 
 
 def _watched(watch: Mapping[str, Any]) -> str:

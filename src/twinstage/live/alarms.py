@@ -14,6 +14,7 @@ import numpy as np
 
 from twinstage.base.clock import Clock
 from twinstage.base.errors import TwinstageError, UserError, did_you_mean
+from twinstage.live.api.reading import without_places
 from twinstage.sync.alarms import UnknownAlarm
 from twinstage.sync.api.alarms import Action
 from twinstage.telemetry.alarms.engine import AlarmEngine
@@ -178,7 +179,8 @@ class AlarmDesk:
         try:
             await asyncio.to_thread(self.journal.commit)
         except OSError as error:
-            raise TwinstageError(f"done, but not kept yet: {error.strerror or error}") from None
+            why = without_places(str(error.strerror or error))
+            raise TwinstageError(f"done, but not kept yet: {why}") from None
         return self._teller.record(records[0])
 
     def _done(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from twinstage.base.errors import UserError, did_you_mean
 from twinstage.scene.asset_paths import is_regular
+from twinstage.scene.generation import plain_name
 from twinstage.scene.stage import EXTENSIONS
 
 STARTER = "starter"
@@ -53,6 +54,13 @@ class AssetLibrary:
             if file.is_relative_to(root) and _below(file, root):
                 return f"{name}/{file.relative_to(root).as_posix()}"
         return None
+
+    def told(self, file: str) -> str:
+        """How a file is called where nobody need know its folder: as an asset, or by its last name. A relative one stays."""
+        plain = plain_name(file)
+        if not os.path.isabs(plain):
+            return plain
+        return self.asset(Path(plain)) or Path(plain).name
 
 
 def open_library(folders: Iterable[Path] = (), *, starter: bool = True) -> AssetLibrary:

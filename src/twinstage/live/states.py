@@ -47,9 +47,11 @@ def _by_name(live: LiveTwin, layer: Any) -> None:
     """What was placed refers to `./LIBRARY/file`: where a library lies on this machine is nobody's business."""
     from pxr import UsdUtils
 
-    names = {str(asset.file): f"./{asset.name}" for asset in live.opened.shelf.assets.values()}
-    if names:
-        UsdUtils.ModifyAssetPaths(layer, lambda path: names.get(path, path))
+    def named(path: str) -> str:
+        told = live.library.told(path)
+        return path if told == path else f"./{told}"
+
+    UsdUtils.ModifyAssetPaths(layer, named)
 
 
 def iso(ns: int) -> str:

@@ -271,8 +271,7 @@ class LiveTwin:
         if self.watch is not None:
             tasks.append(asyncio.create_task(self.watch.run(stop)))
         if self.recorder is not None:
-            tell = lambda text: self.hub.notice("error", text)  # noqa: E731
-            tasks.append(asyncio.create_task(self.recorder.run(stop, on_failure=tell)))
+            tasks.append(asyncio.create_task(self._keep_history(self.recorder, stop)))
         if self.past is not None:
             tasks.append(asyncio.create_task(self.past.keep_up(stop)))
         try:
@@ -284,6 +283,14 @@ class LiveTwin:
             await asyncio.gather(*tasks, return_exceptions=True)
             self._flush_safely()
             self.let_go()
+
+    async def _keep_history(self, recorder: "Recorder", stop: asyncio.Event) -> None:
+        from twinstage.live.api.reading import without_places
+
+        def tell(text: str) -> None:  # the log has told where
+            self.hub.notice("error", without_places(text, recorder.folder))
+
+        await recorder.run(stop, on_failure=tell)
 
     def let_go(self) -> None:
         """Close journals and history; what was told is safe then."""

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from twinstage.live.api.reading import without_folders, without_places
 from twinstage.sync.api.health import Check, Readiness
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class HealthDesk:
         if live.ingest is not None:
             yield from self._sources()
         if live.recorder is not None:
-            failure = live.recorder.failure
+            failure = without_places(live.recorder.failure, live.recorder.folder)
             text = f"cannot be written: {failure}" if failure else "is written"
             yield Check(name="history", ok=not failure, text=text)
 
@@ -46,7 +47,7 @@ class HealthDesk:
                     True,
                 )
             elif status.state == "waiting":
-                word, ok = f"failed and is opened again: {status.error}", False
+                word, ok = f"failed and is opened again: {without_folders(str(status.error))}", False
             else:
                 word, ok = {"opening": "listening", "ended": "ended"}.get(status.state, word), True
             yield Check(name=f"source {name}", ok=ok, text=f"{word}, {heard}")

@@ -1,6 +1,5 @@
 """Prims of a running twin. Belongs to the server's event loop; the search for many runs on another thread. Touches pxr."""
 
-import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from twinstage.live.api.paging import paged
 from twinstage.live.api.records import AssetDesk
 from twinstage.live.api.values import ValueDesk
 from twinstage.scene.transforms import compose_trs, decompose_trs
+from twinstage.sync.api.calls import Gate
 from twinstage.sync.api.globs import path_matcher
 from twinstage.sync.api.operation import Refused
 from twinstage.sync.api.prims import Pose, Prim, PrimAsk, PrimDetail, PrimPage, PrimsAsk
@@ -33,11 +33,12 @@ class PrimDesk:
         self._live = live
         self._values = values
         self._assets = assets
+        self._gate = Gate(subject="prims")
 
     async def list_prims(self, asked: PrimsAsk) -> PrimPage:
         """A page of prims."""
         scene, (_, switched) = self._live.hub.scene, self._live.hub.newest()
-        return await asyncio.to_thread(_page, scene, switched, asked)
+        return await self._gate.run(_page, scene, switched, asked)
 
     def get_prim(self, asked: PrimAsk) -> PrimDetail:
         """One prim."""
@@ -65,7 +66,7 @@ class PrimDesk:
             attributes=attributes_of(stage, path, locks),
             variant_sets=variant_sets_of(stage, path),
             material=material_of(stage, path),
-            metadata=metadata_of(stage, path),
+            metadata=metadata_of(stage, path, self._live.library.told),
             pose_locked=locks("pose"),
             visibility_locked=locks("visibility"),
             values=tuple(self._values.of(told["signals"][:MOST_SHOWN])) if self._values else (),

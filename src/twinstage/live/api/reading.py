@@ -11,8 +11,10 @@ from twinstage.base.errors import TwinstageError
 from twinstage.sync.api.operation import Refused
 
 log = logging.getLogger("twinstage.history")
-_PLACE = re.compile(r"\b(the history|no history|the archive)(?: in)? (?:'[^']*'|\"[^\"]*\")")
+_STORES = "the history|no history|the archive|the journal of edits|the alarms' journal"
+_PLACE = re.compile(rf"\b({_STORES})(?: in)? (?:'[^']*'|\"[^\"]*\")")
 """How `telemetry.history` names a history, and the archive of one, which may lie elsewhere."""
+_FILE = re.compile(r"(['\"])/(?:[^'\"]*/)?([^'\"/]+)\1")
 
 
 @contextmanager
@@ -36,10 +38,17 @@ def reading(folder: Path) -> Iterator[None]:
         raise Refused(503, f"the history cannot be read just now ({type(error).__name__})") from None
 
 
-def without_places(sentence: str, folder: Path) -> str:
+def without_places(sentence: str, folder: Path | None = None) -> str:
     """The sentence without the names of the history's files and of its archive."""
     plain = _PLACE.sub(r"\1", sentence)
+    if folder is None:
+        return plain
     for place in sorted({str(folder), str(folder.absolute()), str(folder.resolve())}, key=len, reverse=True):
         if len(place) > 1:  # "." is no name that could be told from others
             plain = plain.replace(place, "its folder")
     return plain
+
+
+def without_folders(sentence: str) -> str:
+    """The sentence with the last names of the files that it quotes."""
+    return _FILE.sub(r"\1\2\1", sentence)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from twinstage.base.errors import TwinstageError, UserError
 from twinstage.base.finding import Finding
+from twinstage.live.api.reading import without_places
 from twinstage.live.commands.copies import members, zipped
 from twinstage.live.commands.effects import Effects
 from twinstage.live.commands.orders import Invalid, Orders
@@ -386,7 +387,9 @@ class EditDesk:
         if text != self._failure:
             self._failure = text
             log.error("%s", text)
-            self._live.hub.notice("error", f"edits are done but not kept: {text}")
+            assert self._journal is not None
+            plain = without_places(text, self._journal.path.parent)
+            self._live.hub.notice("error", f"edits are done but not kept: {plain}")
 
     # ------------------------------------------------------------------ alarms
 

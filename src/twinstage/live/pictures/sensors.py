@@ -30,8 +30,8 @@ class Sensing:
         self, scene: "Scene", view: "View", seed: int, picture: "Picture | None", motion: "Motion | None"
     ) -> "Sensed | None":
         """What the sensor gives for a view; None without one."""
-        from twinstage.render.api import class_ids
         from twinstage.render.sensors import sense
+        from twinstage.render.sensors.classes import numbered_classes
 
         if self._sensor is None:
             return None
@@ -45,7 +45,7 @@ class Sensing:
             motion=motion,
             linear=linear,
             temperatures=warm,
-            classes=class_ids(scene.snapshot),
+            classes=numbered_classes(scene.snapshot),
         )
 
     def seen(self, sensed: "Sensed | None", aov: str, values: np.ndarray) -> np.ndarray:

@@ -6,7 +6,8 @@ Both ends are ours, but the child reads foreign files: the twin takes nothing fr
 import io
 import os
 import pickle
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, is_dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +16,7 @@ from twinstage.live.watch.pack import Packed
 MOST_FRAME = 16 << 30
 """Largest message [bytes]."""
 _OURS = ("twinstage.scene.", "twinstage.base.finding", "twinstage.live.watch.")
+_TABLES = "twinstage.scene.tables"
 _PARTS = frozenset(
     {
         ("builtins", "frozenset"),
@@ -135,11 +137,18 @@ class _Plain(pickle.Unpickler):
         """Classes of the scene (never a function), numpy's arrays, paths."""
         if (module, name) in _PARTS:
             return super().find_class(module, name)
-        if module.startswith(_OURS) and not module.startswith("twinstage.scene.safe"):
+        ours = module.startswith(_OURS) and not module.startswith("twinstage.scene.safe")
+        if ours and "." not in name:  # with a dot it would lead on to whatever a module of ours uses
             found = super().find_class(module, name)
-            if isinstance(found, type):
+            if isinstance(found, type) and found.__module__ == module and _holds_data(found):
                 return found
         raise pickle.UnpicklingError(f"{module}.{name} is no plain data")
+
+
+def _holds_data(kind: type) -> bool:
+    """Whether it is made of fields alone, so that making one does nothing; tables of a scene are."""
+    fields = is_dataclass(kind) or issubclass(kind, Enum) or hasattr(kind, "_fields")
+    return fields or kind.__module__ == _TABLES
 
 
 def _exactly(end: int, size: int) -> bytes | None:
