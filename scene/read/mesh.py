@@ -14,7 +14,7 @@ from twinstage.scene.read.channels import Channel, read_channel, read_normals, s
 from twinstage.scene.read.context import ReadContext, array
 from twinstage.scene.read.geometry import MeshData
 from twinstage.scene.read.skel import Skin
-from twinstage.scene.read.skel_rest import joint_weights, morph_targets
+from twinstage.scene.read.skel_rest import CAGE, joint_weights, morph_targets
 from twinstage.scene.read.subdivision import Surface, cage_error, refine_mesh, scheme_of
 from twinstage.scene.read.subsets import material_subsets, read_slots
 from twinstage.scene.read.topology import Topology, read_topology, report_flat_faces
@@ -79,7 +79,7 @@ def _surface(
         # A mesh that bones bend is drawn as its cage: finer points hang on no joints.
         bends = skin is not None and (skin.rig is not None or skin.at_rest)
         if skin is not None and skin.at_rest:
-            context.count("skel.cage", "subdivision meshes that bend are written as their cages")
+            context.count(CAGE, "subdivision meshes that bend are written as their cages")
         refined = None if bends else refine_mesh(context, mesh, topology, scheme, uv, color)
         if refined is not None:
             return _turned(refined) if left_handed else refined

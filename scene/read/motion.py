@@ -19,6 +19,7 @@ from twinstage.base.errors import UserError
 from twinstage.scene.columns import F8
 from twinstage.scene.motion import Clip, Curve, Motion, Track, continuous, thinned, track_of_matrices, unit
 from twinstage.scene.read.context import Conversion, ReadContext
+from twinstage.scene.read.skel_rest import CAGE
 from twinstage.scene.transforms import matrix_to_quat, quat_multiply
 
 if TYPE_CHECKING:
@@ -63,7 +64,8 @@ def read_motion(opened: "OpenedStage", snapshot: "Snapshot") -> Motion:
         clips.append(clip)
         reader.check_size(clips)
     reader.tell_left_out()
-    return Motion(tuple(clips), skeletons, hung, weights, context.findings)
+    cages = tuple(finding for finding in snapshot.findings if finding.code == CAGE)
+    return Motion(tuple(clips), skeletons, hung, weights, (*cages, *context.findings))
 
 
 def clip_names(stage: Any) -> list[str]:

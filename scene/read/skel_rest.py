@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from twinstage.scene.read.geometry import MeshData
     from twinstage.scene.read.skel import Skin
 
+CAGE = "gltf.cage"
+"""Code of the finding that a mesh was not refined because it bends."""
 MOST_INFLUENCES = 16
 """Joints that a vertex of a file hangs on at most: the strongest ones."""
 

@@ -369,6 +369,17 @@ def test_vertices_on_more_than_four_joints_keep_them_all(
     assert [f.code for f in done.findings] == ["gltf.skin-influences"]
 
 
+def test_a_subdivision_mesh_that_bends_is_its_cage_and_told(tmp_path: Path) -> None:
+    path = tmp_path / "stage.usda"
+    chain(path, "classicLinear")
+    stage = Usd.Stage.Open(str(path))
+    UsdGeom.Mesh(stage.GetPrimAtPath("/World/root/body")).GetSubdivisionSchemeAttr().Set("catmullClark")
+    stage.Save()
+    found, done = exported(path, tmp_path)
+    assert "1 x subdivision meshes that bend are written as their cages" in [f.message for f in done.findings]
+    assert distance(found.triangles(1.0), UsdOracle(path, (1.0,)).triangles(1.0), 1e-3) < 1e-5
+
+
 def test_dual_quaternions_are_drawn_as_they_stand_and_told(tmp_path: Path) -> None:
     path = tmp_path / "stage.usda"
     chain(path, "dualQuaternion")
