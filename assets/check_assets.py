@@ -131,7 +131,7 @@ def look_at_rest(stage: Any, reached: Reached) -> Iterator[Finding]:
 
 
 def _reached_otherwise(path: str, home: str, reached: Reached) -> bool:
-    """Whether the image of a path that differs by case alone is shown. `home`: the folder that a bare path may be relative to."""
+    """Whether the image of a path that differs by case alone is shown. `home`: a folder that a bare path may lie in."""
     other = other_case(path, home)
     return bool(other) and os.path.normpath(os.path.join(home, other)) in reached.images
 
