@@ -22,9 +22,13 @@ def listed(entries: Sequence[Entry], total: int, uses: Uses | None = None) -> st
     return "\n".join([*map(_safe, lines), f"{total} {'asset' if total == 1 else 'assets'}{more}"])
 
 
+def _why(entry: Entry) -> str:
+    return entry.problem.removeprefix("it cannot be read: ")
+
+
 def _line(entry: Entry) -> str:
     if entry.problem:
-        return f"cannot be read: {entry.problem.removeprefix('it cannot be read: ')}"
+        return f"cannot be read: {_why(entry)}"
     x, y, z = entry.size
     facts = [entry.title, f"{x:.3g} x {y:.3g} x {z:.3g} m", f"{entry.triangles:,} triangles"]
     if entry.labels:
@@ -45,7 +49,7 @@ def _used(stages: Stages | None) -> str:
 def told(entry: Entry, uses: Stages | None = None) -> str:
     """All about one entry. `uses`: by stage, the prims that refer to it."""
     if entry.problem:
-        return _safe(f"{entry.asset} cannot be read: {entry.problem}")
+        return _safe(f"{entry.asset} cannot be read: {_why(entry)}")
     x, y, z = entry.size
     rows = {
         "asset": entry.asset,

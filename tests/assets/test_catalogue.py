@@ -293,6 +293,9 @@ def test_search_finds_in_the_bundled_set_and_refuses_in_one_sentence(tmp_path: P
     )  # the plant holds what is labelled so
     one = run(app, ["assets", "search", "tag:fluid", "-path:copy", "--library", str(library)])
     assert one.exit_code == 0 and "Big pump" in one.stdout and "used by" in one.stdout
+    for words in ("broken", "is:broken"):
+        told = run(app, ["assets", "search", words, "--library", str(library)]).stdout
+        assert told.count("cannot be read") == 1, told
     none = run(app, ["assets", "search", "elephant", "--library", str(library)])
     assert none.exit_code == 0 and "no asset fits" in none.stdout
     wrong = run(app, ["assets", "search", "--library", str(tmp_path / "nowhere")])

@@ -142,6 +142,13 @@ def test_the_command_end_to_end(library: Path, tmp_path: Path) -> None:
     assert bad["requirement"] == "VG.014"
     assert bad["mend"]["path"] == "/A/M.faceVertexIndices"
     assert json.loads((tmp_path / "f.sarif").read_text())["version"] == "2.1.0"
+    assert run("assets", "check", library, "--sarif", tmp_path / "f.sarif")[0] == 1, (
+        "the findings of before give way"
+    )
+    scene = (library / "one.usda").read_bytes()
+    done = CliRunner().invoke(app, ["assets", "check", str(library), "--sarif", str(library / "one.usda")])
+    assert isinstance(done.exception, UserError) and "one.usda holds something else" in str(done.exception)
+    assert (library / "one.usda").read_bytes() == scene
     assert run("assets", "check", library, "--ignore", "VG.014", "--ignore", "xform")[0] == 0
     code, out = run("assets", "check", "--list-rules")
     assert code == 0

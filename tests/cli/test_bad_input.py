@@ -170,6 +170,22 @@ def test_a_place_where_nothing_can_be_written(cell: Path) -> None:
     _one_sentence(_run("assets", "import", cell / "t.obj", "--out", "/proc/x"), "/proc/x cannot be written")
 
 
+def test_what_is_asked_for_past_the_end_of_the_recordings_is_told(cell: Path) -> None:
+    given = ["export", cell / "hall.usda", "--bindings", cell / "bindings.yaml"]
+    said = "the recordings end by"
+    for number, (asked, expected) in enumerate(
+        (
+            (["--at", 5], 1),
+            (["--at", 0.01], 0),
+            (["--window", 0, 3, "--fps", 2], 1),
+            (["--window", 0, 0.02, "--fps", 100], 0),
+        )
+    ):
+        done = _run(*given, *asked, "--out", cell / f"out{number}.usda")
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.count(said) == expected, asked
+
+
 def test_unknown_camera(run: Run, cell: Path, tmp_path: Path) -> None:
     bare = tmp_path / "bare.usda"
     bare.write_text('#usda 1.0\ndef Xform "A" {\n}\n')

@@ -110,6 +110,7 @@ def check(
     _known([*(rules or ()), *(ignore or ())])
     _fixing(fix, out)
     _nvidia_there(nvidia)
+    _sarif_place(sarif)
     files = usd_files(paths)
     roots = [*(asset_root or ()), *(path for path in paths if path.is_dir())]
     asked = Asked(_roots(roots), read_label_map(labels) if labels else None, triangles, texture_mb, nvidia)
@@ -157,6 +158,16 @@ def _fixing(fix: bool, out: Path | None) -> None:
         raise UserError("--out is the folder for the layers of --fix: give both")
     if out is not None and out.exists() and not out.is_dir():
         raise UserError(f"--out {out} is a file; a folder was expected")
+
+
+def _sarif_place(path: Path | None) -> None:
+    """UserError before the long work where something else than findings stands there: a check writes over nobody's file."""
+    if path is None or not path.is_file():
+        return
+    with path.open("rb") as stream:
+        head = stream.read(300)
+    if head and b"sarif" not in head:
+        raise UserError(f"--sarif {path} holds something else; name a new file, or delete that one")
 
 
 def _nvidia_there(asked: bool) -> None:

@@ -3,7 +3,7 @@
 What is exported is what the twin had: its own opinions as they stand in the live layer, over the designers' files.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -123,8 +123,17 @@ def export_files(
     if window is not None:
         return _export_window(live, clock, options, window, fps, began)
     if at is not None:
-        replay(live, clock, [at], lambda frame, time: None)
+        ended = replay(live, clock, [at], lambda frame, time: None)
+        return _with_end(write_state(live, options, note=_note(began, at)), ended, at)
     return write_state(live, options, note=_note(began, at))
+
+
+def _with_end(done: Exported, ended: float | None, last: float) -> Exported:
+    """With a finding where the recordings end before what was asked for."""
+    if ended is None or last <= ended:
+        return done
+    message = f"the recordings end by {ended:.4g} s; what was asked for later, up to {last:g} s, shows their last state"
+    return replace(done, findings=(*done.findings, Finding("export.past-the-end", "warning", "", message)))
 
 
 def _check_times(
@@ -226,23 +235,25 @@ def _export_window(
     fps: float | None,
     began: int | None,
 ) -> Exported:
-    from dataclasses import replace
-
     from twinstage.scene.export.clips import write_clips
     from twinstage.scene.export.record import with_window
     from twinstage.scene.export.target import Target
 
-    recorder = _record(live, clock, span, fps)
+    recorder, ended = _record(live, clock, span, fps)
     window = recorder.window
     own = freeze(live, _note(began, window.start, window.time(window.count - 1)))
     if options.clips:
         target = Target(options.out, options.force)
         number = write_clips(own, recorder.tracks, window, target, seconds=options.clip_seconds)
-        return Exported(options.out, "clips", options.out.stat().st_size, window.count, number)
-    return replace(write_own(with_window(own, recorder.tracks, window), options), frames=window.count)
+        done = Exported(options.out, "clips", options.out.stat().st_size, window.count, number)
+    else:
+        done = replace(write_own(with_window(own, recorder.tracks, window), options), frames=window.count)
+    return _with_end(done, ended, window.end)
 
 
-def _record(live: LiveTwin, clock: ReplayClock, span: tuple[float, float], fps: float | None) -> "Recorder":
+def _record(
+    live: LiveTwin, clock: ReplayClock, span: tuple[float, float], fps: float | None
+) -> "tuple[Recorder, float | None]":
     import math
 
     from twinstage.scene.export.record import Recorder, Window
@@ -259,5 +270,5 @@ def _record(live: LiveTwin, clock: ReplayClock, span: tuple[float, float], fps: 
     )
     recorder = Recorder(live.opened, window)
     times = [window.time(frame) for frame in range(window.count)]
-    replay(live, clock, times, lambda frame, time: recorder.take(frame))
-    return recorder
+    ended = replay(live, clock, times, lambda frame, time: recorder.take(frame))
+    return recorder, ended

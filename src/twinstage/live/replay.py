@@ -83,17 +83,20 @@ def run_virtually(make: Callable[[], Coroutine[Any, Any, None]], clock: ReplayCl
 
 def replay(
     live: "LiveTwin", clock: ReplayClock, times: Iterable[float], on_frame: Callable[[int, float], None]
-) -> None:
+) -> float | None:
     """Play the sources of a twin and call `on_frame(k, t)` at each of `times` [s], rising; the twin ticks as when live.
 
-    At each call the live layer is up to date. UserError for times beyond a week, or sources that are no recordings.
+    At each call the live layer is up to date. Returns the tick [s] by which all recordings had been told to their ends; None
+    where they go on. UserError for times beyond a week, or sources that are no recordings.
     """
     contract, ingest = live.contract, live.ingest
     if contract is None or ingest is None:
         raise UserError("without bindings there is no recording to replay: add --bindings")
     _check_replayable(contract)
+    ended: float | None = None
 
     async def play() -> None:
+        nonlocal ended
         stop = asyncio.Event()
         feeding = asyncio.create_task(
             pump(
@@ -115,6 +118,8 @@ def replay(
                 while tick * period < time - period / 2:
                     await _until(loop, tick * period + _MARGIN_S)
                     live.tick(clock.now_ns())
+                    if ended is None and feeding.done():
+                        ended = tick * period
                     tick += 1
                     if tick % 600 == 0:
                         live.flush()
@@ -131,6 +136,7 @@ def replay(
             ingest.close()
 
     run_virtually(play, clock)
+    return ended
 
 
 def paced(settings: Settings, seconds: float) -> Settings:
