@@ -43,9 +43,10 @@ def are_facts(told: dict[str, Any]) -> bool:
     if not told:
         return True
     try:
-        found = msgspec.convert(told, _Broken if "problem" in told else _Whole)
+        if "problem" in told:
+            msgspec.convert(told, _Broken)
+            return True
+        found = msgspec.convert(told, _Whole)
     except msgspec.ValidationError:
         return False
-    if isinstance(found, _Broken):
-        return True
     return bool(found.files) and all(map(math.isfinite, (*found.size, *found.low, found.meters_per_unit)))
