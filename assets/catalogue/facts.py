@@ -1,5 +1,7 @@
-"""What was told of a file, checked: whoever tells it (a child that read a foreign file, a file of rows that came with a library)
-is not trusted. Pure."""
+"""What was told of a file, checked. Pure.
+
+Whoever tells it is not trusted: a child that read a foreign file, or a file of rows that came with a library.
+"""
 
 import math
 from typing import Any
