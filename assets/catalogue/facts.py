@@ -1,5 +1,7 @@
-"""What was told of a file, checked: whoever tells it (a child that read a foreign file, a file of rows that came with a library)
-is not trusted. Pure."""
+"""What was told of a file, checked. Pure.
+
+Whoever tells it is not trusted: a child that read a foreign file, or a file of rows that came with a library.
+"""
 
 import math
 from typing import Any
@@ -43,9 +45,10 @@ def are_facts(told: dict[str, Any]) -> bool:
     if not told:
         return True
     try:
-        found = msgspec.convert(told, _Broken if "problem" in told else _Whole)
+        if "problem" in told:
+            msgspec.convert(told, _Broken)
+            return True
+        found = msgspec.convert(told, _Whole)
     except msgspec.ValidationError:
         return False
-    if isinstance(found, _Broken):
-        return True
     return bool(found.files) and all(map(math.isfinite, (*found.size, *found.low, found.meters_per_unit)))

@@ -22,7 +22,9 @@ def look_task(request: dict[str, Any]) -> dict[str, Any]:
     quiet = UsdUtils.CoalescingDiagnosticDelegate()
     try:
         allowed = AllowedFolders(Path(request["path"]), [Path(root) for root in request["roots"]])
-        screened = screen(Path(request["path"]), allowed, own_mtlx_text())  # kept: dropped layers are read anew
+        screened = screen(
+            Path(request["path"]), allowed, own_mtlx_text()
+        )  # kept: dropped layers are read anew
         stage = Usd.Stage.Open(screened.root)
         return bounded(_facts(stage, request["path"]))
     except Tf.ErrorException as problem:

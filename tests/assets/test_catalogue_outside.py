@@ -39,7 +39,9 @@ def shop(tmp_path: Path) -> Path:
     shop.mkdir()
     secret.mkdir()
     (secret / "key.png").write_bytes(b"secret")
-    (secret / "other.usda").write_text(HEAD + 'def Xform "A" { def Cube "Body" {} }\n'.replace("{ def", "{\n def"))
+    (secret / "other.usda").write_text(
+        HEAD + 'def Xform "A" { def Cube "Body" {} }\n'.replace("{ def", "{\n def")
+    )
     (shop / "part.usda").write_text(HEAD + PART)
     (shop / "asset.usda").write_text(HEAD + SETS)
     return shop
@@ -52,7 +54,9 @@ def test_what_was_screened_out_is_not_read_again_unscreened(shop: Path) -> None:
     assert all("secret" not in path for path in used_task(request)["uses"])
 
 
-def test_a_child_that_lies_makes_nobody_read_what_is_outside(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_child_that_lies_makes_nobody_read_what_is_outside(
+    shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It was taken over by a file, say: files outside of the libraries, and pipes, are not opened by this process."""
     pipe = shop / "pipe"
     os.mkfifo(pipe)
@@ -64,7 +68,9 @@ def test_a_child_that_lies_makes_nobody_read_what_is_outside(shop: Path, monkeyp
         def examine(self, *asked: Any) -> Examination:
             return Examination("ok", answer=told)
 
-    monkeypatch.setattr(module, "each_in_a_child", lambda files, work, *more: [work(file, Lying()) for file in files])
+    monkeypatch.setattr(
+        module, "each_in_a_child", lambda files, work, *more: [work(file, Lying()) for file in files]
+    )
     opened: list[str] = []
     plain = open
 

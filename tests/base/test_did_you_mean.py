@@ -1,4 +1,4 @@
-"""A mistyped name is answered at once, however many names there are: viewers can ask a server for unknown ones again and again."""
+"""A mistyped name is answered at once, however many names there are: viewers can ask a server for unknown ones."""
 
 import difflib
 from typing import Any
@@ -7,7 +7,6 @@ import pytest
 
 from twinstage.base import errors
 from twinstage.base.errors import MOST_COMPARED, did_you_mean
-
 
 MANY = [f"hall{k % 7}.line{k % 13}.motor{k:05}.speed" for k in range(20_000)]
 

@@ -88,7 +88,10 @@ def test_no_answer_names_a_folder_of_the_server(twin: LiveTwin, tmp_path: Path) 
             if any(folder.encode() in texts(answer) for folder in folders)
         ]
         assert names == []
-        assert b"./starter/pump.usda" in told["state"].content and "parts/disk.usda" in told["prims/Hall/Disk"].text
+        assert (
+            b"./starter/pump.usda" in told["state"].content
+            and "parts/disk.usda" in told["prims/Hall/Disk"].text
+        )
         fine = {path for path, answer in told.items() if answer.status_code == 200}
         assert {
             "prims/Hall/Pump",

@@ -435,7 +435,7 @@ def open_twin(
         bindings=None if wiring is None else wiring.bindings,
         library=open_library(files.libraries),
     )
-    from twinstage.live.commands.desk import open_edits
+    from twinstage.live.commands.restoring import open_edits
 
     try:
         live.desk = open_edits(live, files.history, clear=files.clear_edits)

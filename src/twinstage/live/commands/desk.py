@@ -5,43 +5,45 @@ A transaction is done at once, between two ticks; where there is a history, it i
 
 import asyncio
 import logging
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from twinstage.base.errors import TwinstageError, UserError
 from twinstage.base.finding import Finding
 from twinstage.live.api.reading import without_places
+from twinstage.live.commands.alarm_orders import AlarmOrders
 from twinstage.live.commands.copies import members, zipped
 from twinstage.live.commands.effects import Effects
+from twinstage.live.commands.looks import Looks
 from twinstage.live.commands.orders import Invalid, Orders
 from twinstage.live.commands.placing import NotLetIn, check_room, left_standing
+from twinstage.live.commands.told import (
+    authors_of,
+    current_of,
+    edits_of,
+    event_of,
+    placed_assets,
+    transactions_of,
+)
 from twinstage.live.commands.wires import is_binding, keys_of
 from twinstage.scene.columns import TickColumns
 from twinstage.scene.shelf import resolved_note
 from twinstage.scene.ui_layer import ASSET
 from twinstage.sync.access.roles import Identity
-from twinstage.sync.api.alarms import Order
 from twinstage.sync.api.calls import Gate
 from twinstage.sync.api.commands import (
     Answer,
-    Changed,
     Code,
     Command,
     Current,
     Edits,
     EditsAsk,
-    Transaction,
     Transactions,
     TransactionsAsk,
-    shown_value,
 )
-from twinstage.sync.api.globs import path_matcher
 from twinstage.sync.api.operation import Refused
-from twinstage.sync.commands.ledger import Conflict, Ledger, restored
-from twinstage.sync.commands.records import Key, Record, from_text, to_text
+from twinstage.sync.commands.ledger import Conflict, Ledger
+from twinstage.sync.commands.records import Key, Record, to_text
 
 if TYPE_CHECKING:
     from twinstage.live.twin import LiveTwin
@@ -52,13 +54,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("twinstage.edits")
 
-MOST_TOLD = 100
-"""Properties that one event names."""
-MOST_IN_ONE_EVENT = 20
-"""Transactions that one event names, the last of a tick."""
-_MOST_ALARM_IDS = 1000
-MOST_LOOKS = 16
-"""Assets that wait to be looked at."""
 MOST_ROUNDS = 5
 """How often a generation is made for one command, where others change the stage meanwhile."""
 
@@ -73,16 +68,16 @@ class EditDesk:
         self.ledger = ledger or Ledger()
         self._journal = journal
         self._effects = Effects(live)
-        self._alarm_answers: OrderedDict[tuple[str, str], Answer] = OrderedDict()
+        self._alarms = AlarmOrders(
+            live, lambda ident, author: self._done(ident, author, self.version), self._no
+        )
         self._untold: list[Record] = []
         self.placed_version = 0
         """Counts transactions that placed something, or took it away."""
         self._under_way: dict[tuple[str, str], asyncio.Task[Answer]] = {}
         self._turn = asyncio.Lock()
         """Generations are made one after the other."""
-        self._looking: dict[str, asyncio.Task[None]] = {}
-        """Assets that the limited child is asked about."""
-        self._looks = Gate(at_once=1, most_waiting=MOST_LOOKS)
+        self._looks = Looks(self._effects)
         self._zips = Gate(at_once=1, most_waiting=4)
         self._failure = ""
         self._warning = ""
@@ -115,7 +110,8 @@ class EditDesk:
     def shown(self, columns: TickColumns | None, ordinal: int, now_ns: int) -> TickColumns | None:
         """A tick as viewers are to have it."""
         if self._untold:
-            self._event()
+            self._live.hub.event("edit", event_of(self._untold, self.version))
+            self._untold.clear()
         return self._effects.shown(columns, ordinal, now_ns)
 
     def close(self) -> None:
@@ -153,7 +149,7 @@ class EditDesk:
     def command(self, command: Command, who: Identity) -> Answer | Awaitable[Answer]:
         """Do it at once; the answer, or what gives it when it is safe."""
         if command.kind == "alarm":
-            return self._alarm(command, who)
+            return self._alarms.do(command, who)
         known = self.ledger.done_before(who.name, command.id)
         if known is not None:
             return self._safe(self._done(command.id, who.name, known))
@@ -173,7 +169,7 @@ class EditDesk:
 
     def _refusal(self, command: Command, error: TwinstageError) -> Answer:
         if isinstance(error, Conflict):
-            return self._no(command, "conflict", str(error), _current(error.key, error.cell))
+            return self._no(command, "conflict", str(error), current_of(error.key, error.cell))
         if not isinstance(error, UserError):
             log.error("a command was not done: %s", error)
         return self._no(command, "invalid" if isinstance(error, Invalid) else "refused", str(error))
@@ -214,7 +210,7 @@ class EditDesk:
                     raise UserError("the stage changes so often that this edit cannot be done; try again")
         except NotLetIn as asset:
             try:
-                await self._looked_at(asset.asset)
+                await self._looks.at(asset.asset)
             except TwinstageError as error:
                 return self._refusal(command, error)
             return await self._done_beside(command, who)
@@ -278,7 +274,7 @@ class EditDesk:
     async def _let_in_first(self, asset: str, command: Command, who: Identity) -> Answer:
         """Look at an asset in the limited child while ticks go on; then do the command."""
         try:
-            await self._looked_at(asset)
+            await self._looks.at(asset)
         except UserError as error:
             return self._no(command, "refused", str(error))
         except TwinstageError as error:
@@ -286,22 +282,6 @@ class EditDesk:
             return self._no(command, "refused", str(error))
         result = self.command(command, who)
         return result if isinstance(result, Answer) else await result
-
-    async def _looked_at(self, asset: str) -> None:
-        """Let an asset in, once for all who ask meanwhile. UserError where it cannot be had, or too many are asked for."""
-        task = self._looking.get(asset)
-        if task is None:
-            task = self._looking[asset] = asyncio.create_task(self._looks.run(self._effects.let_in, asset))
-
-            def done(task: asyncio.Task[None]) -> None:
-                self._looking.pop(asset, None)
-                _ = task.cancelled() or task.exception()  # who asked may be gone
-
-            task.add_done_callback(done)
-        try:
-            await asyncio.shield(task)
-        except Refused:
-            raise UserError("too many assets are looked at for the first time just now; try again") from None
 
     def _done(self, ident: str, author: str, version: int) -> Answer:
         placed, notes = self._placed(version)
@@ -349,24 +329,6 @@ class EditDesk:
         self._untold.append(record)
         self.placed_version += any(change.property == ASSET for change in record.changes)
 
-    def _event(self) -> None:
-        """One event a tick, however many transactions: they must not pile up at slow clients."""
-        room, told = MOST_TOLD, []
-        for record in self._untold[-MOST_IN_ONE_EVENT:]:
-            paths = [[change.path, change.property] for change in record.changes[:room]]
-            room -= len(paths)
-            told.append(
-                {
-                    "version": record.version,
-                    "author": record.author,
-                    "did": record.did,
-                    "count": len(record.changes),
-                    "edits": paths,
-                }
-            )
-        self._untold.clear()
-        self._live.hub.event("edit", {"version": self.version, "transactions": told})
-
     def _safe(self, answer: Answer) -> Answer | Awaitable[Answer]:
         journal = self._journal
         if journal is None:
@@ -391,62 +353,19 @@ class EditDesk:
             plain = without_places(text, self._journal.path.parent)
             self._live.hub.notice("error", f"edits are done but not kept: {plain}")
 
-    # ------------------------------------------------------------------ alarms
-
-    def _alarm(self, command: Command, who: Identity) -> Answer | Awaitable[Answer]:
-        known = self._alarm_answers.get((who.name, command.id))
-        if known is not None:
-            return known
-        if command.action is None or not command.alarms:
-            return self._no(command, "invalid", "a command of kind alarm needs action and alarms")
-        if self._live.alarms is None:
-            return self._no(command, "refused", "the contract of this twin has no alarms")
-        return self._answered(command, who)
-
-    async def _answered(self, command: Command, who: Identity) -> Answer:
-        from twinstage.sync.alarms import acted
-
-        assert self._live.alarms is not None and command.action is not None
-        by = command.by or who.name
-        if command.by and who.token_id and command.by != who.name:
-            by = f"{command.by} ({who.name})"
-        order = Order(alarms=command.alarms, by=by[:100], comment=command.comment, seconds=command.seconds)
-        try:
-            done = await acted(self._live.alarms, command.action, order)
-        except Refused as error:
-            return self._no(command, "invalid" if error.status == 422 else "refused", str(error))
-        except TwinstageError as error:
-            return self._no(command, "refused", str(error))
-        answer = self._done(command.id, who.name, self.version)
-        if done.refused:
-            left = "; ".join(f"{one.alarm}: {one.reason}" for one in done.refused[:5])
-            answer = answer.model_copy(update={"error": f"not all was done: {left}"})
-        self._alarm_answers[who.name, command.id] = answer
-        while len(self._alarm_answers) > _MOST_ALARM_IDS:
-            self._alarm_answers.popitem(last=False)
-        return answer
-
     # ------------------------------------------------------------------ questions
 
     def edits(self, asked: EditsAsk) -> Edits:
         """What stands."""
-        matches = path_matcher(asked.prim)
-        found = [
-            _current(key, cell)
-            for key, cell in sorted(self.ledger.cells.items())
-            if cell.value is not None and (asked.prim is None or matches(key.path))
-        ]
-        return Edits(version=self.version, total=len(found), edits=tuple(found[: asked.limit]))
+        return edits_of(self.ledger, asked)
 
     def transactions(self, asked: TransactionsAsk) -> Transactions:
         """What was done last, the newest first."""
-        newest = list(self.ledger.recent)[: -asked.limit - 1 : -1]
-        return Transactions(transactions=tuple(_transaction(record) for record in newest))
+        return transactions_of(self.ledger, asked)
 
     def placed_assets(self) -> list[str]:
         """Names of assets that stand placed. May be called from any thread."""
-        cells = list(self.ledger.cells.items())
-        return sorted({cell.value["asset"] for key, cell in cells if key.property == ASSET and cell.value})
+        return placed_assets(self.ledger)
 
     def locks(self, path: str) -> Callable[[str], str | None]:
         """Of a prim: why one of its properties cannot be set by hand, by the property's name; None: it can."""
@@ -457,7 +376,7 @@ class EditDesk:
         """The ui layer as usda, with the units and axes of the stage; `who`: and with who edited what last, and when."""
         from twinstage.scene.export.edits import edits_text
 
-        return edits_text(self._live.opened, self._authors() if who else None, self.ledger.values())
+        return edits_text(self._live.opened, authors_of(self.ledger) if who else None, self.ledger.values())
 
     async def assets_zip(self) -> bytes:
         """The files of all placed assets, as a zip. Raises Refused (404, 413, 503)."""
@@ -469,19 +388,6 @@ class EditDesk:
             return await self._zips.run(lambda: zipped(members(assets, library)))
         except UserError as error:
             raise Refused(413, str(error)) from None
-
-    def _authors(self) -> dict[str, str]:
-        """Who edited a prim last, by path; the time where the transaction is still among the recent ones."""
-        times = {record.version: record.at_ns for record in self.ledger.recent}
-        found: dict[str, tuple[int, str]] = {}
-        for key, cell in self.ledger.cells.items():
-            if cell.value is not None and key.path and cell.version > found.get(key.path, (-1, ""))[0]:
-                at = times.get(cell.version)
-                when = (
-                    "" if at is None else f", {datetime.fromtimestamp(at / 1e9, UTC):%Y-%m-%d %H:%M:%S} UTC"
-                )
-                found[key.path] = cell.version, f"{cell.author}{when}"
-        return {path: words for path, (_, words) in found.items()}
 
     def binding_keys(self) -> list[str] | None:
         """Keys of the twin's bindings in their order; None where it has none."""
@@ -514,78 +420,3 @@ def _has_loop() -> bool:
     except RuntimeError:
         return False
     return True
-
-
-def open_edits(live: "LiveTwin", history: Path | None, *, clear: bool = False) -> EditDesk:
-    """The desk of a twin, with what the history of that folder tells. UserError where the journal is damaged.
-
-    `clear`: take all edits away first, as a transaction like any other.
-    """
-    if history is None:
-        return EditDesk(live)
-    from twinstage.telemetry.history.edits import MOST_IN_FILE, EditJournal
-    from twinstage.telemetry.history.hotlog import DATABASE
-
-    journal = EditJournal(history / DATABASE)
-    try:
-        ledger = restored(from_text(text) for _, text in journal.rows())
-    except (ValueError, KeyError) as error:
-        journal.close()
-        raise UserError(f"the journal of edits {str(journal.path)!r} is damaged: {error}") from None
-    if len(journal) > MOST_IN_FILE:
-        record = ledger.fold(live.clock.now_ns())
-        try:
-            journal.replace(record.version, record.at_ns, to_text(record))
-            ledger = restored([record])
-        except OSError as error:
-            log.error("%s", error.strerror or error)
-    desk = EditDesk(live, ledger, journal)
-    if clear and ledger.values():
-        desk.clear()
-    if ledger.values():
-        try:
-            desk.restore()
-        except UserError as error:
-            desk.close()
-            raise UserError(
-                f"the edits kept in {str(history)!r} do not fit this stage and these bindings any more; "
-                f"--clear-edits takes them away: {error}"
-            ) from None
-        count = len(ledger.values())
-        told = Finding("edits.go_on", "info", "", f"{count} edits by people, up to version {ledger.version}")
-        live.findings = (*live.findings, told)
-    return desk
-
-
-def _current(key: Key, cell: Any) -> Current:
-    if cell is None:
-        return Current(path=key.path, property=key.property, value=None, version=0, author="")
-    return Current(
-        path=key.path,
-        property=key.property,
-        value=shown_value(cell.value),
-        version=cell.version,
-        author=cell.author,
-    )
-
-
-def _transaction(record: Record) -> Transaction:
-    at = datetime.fromtimestamp(record.at_ns / 1e9, UTC).isoformat(timespec="milliseconds")
-    assert record.did != "fold"
-    return Transaction(
-        version=record.version,
-        at=at.replace("+00:00", "Z"),
-        author=record.author,
-        id=record.id,
-        did=record.did,
-        of=record.of or None,
-        changes=tuple(
-            Changed(
-                path=change.path,
-                property=change.property,
-                before=shown_value(change.before),
-                after=shown_value(change.after),
-            )
-            for change in record.changes
-        ),
-    )
