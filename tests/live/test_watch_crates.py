@@ -4,18 +4,23 @@ import os
 import random
 import shutil
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from twinstage.live.watch import crates
 from twinstage.live.watch.crate import Crate, NoCrate, read_crate
 from twinstage.live.watch.crate_same import changed_blocks, same_prims
 from twinstage.live.watch.crates import whole_bytes
 from twinstage.live.watch.files import stamp_of
 from twinstage.live.watch.messages import Overlay, Source
 from twinstage.live.watch.reading import StageReader
+from twinstage.live.watch.settling import SLACK_S
+from twinstage.scene import stage
 from twinstage.scene.read import read_snapshot
 from twinstage.scene.stage import open_stage
 
@@ -226,8 +231,9 @@ def test_bytes_belong_to_the_state_that_was_asked_for(tmp_path: Path) -> None:
 def test_a_reader_looks_only_at_the_mesh_that_changed(tmp_path: Path) -> None:
     path = tmp_path / "a.usdc"
     make(path)
+    time.sleep(2 * SLACK_S)
     reader = StageReader(Source(path))
-    reader.read(Overlay())
+    reader.look_around(reader.read(Overlay())[1])
     for turn, name in enumerate(("M3", "M7", "M3")):
         _lift(path, tmp_path, name)
         _, snapshot = reader.read(Overlay())
@@ -256,11 +262,54 @@ def test_a_crate_that_stayed_is_not_compared(tmp_path: Path) -> None:
                 mesh.RemoveProperty(mesh.attributes[name])
     layer.Export(str(tmp_path / "plain.usdc"))
     shutil.move(tmp_path / "plain.usdc", path)
+    time.sleep(2 * SLACK_S)
     reader = StageReader(Source(path))
-    reader.read(Overlay())
+    reader.look_around(reader.read(Overlay())[1])
     _lift(path, tmp_path, "M3")
     reader.read(Overlay())
     assert (reader.memo.read, reader.memo.compared) == (1, 1)
+
+
+def test_a_save_during_the_first_reading_is_not_taken_for_what_was_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next save, of another mesh, shows both."""
+    path = tmp_path / "a.usdc"
+    make(path)
+    time.sleep(2 * SLACK_S)
+    monkeypatch.setattr(stage, "open_stage", _then(lambda: _lift(path, tmp_path, "M7")))
+    reader = StageReader(Source(path))
+    reader.look_around(reader.read(Overlay())[1])
+    monkeypatch.undo()
+    _lift(path, tmp_path, "M3")
+    _, snapshot = reader.read(Overlay())
+    fresh = read_snapshot(open_stage(path, probe=False))
+    assert [one.hash for one in snapshot.prototypes] == [one.hash for one in fresh.prototypes]
+
+
+def _then(do: Callable[[], None]) -> Any:
+    """Opens a stage, then does that before anybody can look."""
+
+    def opened(*args: Any, **settings: Any) -> Any:
+        found = open_stage(*args, **settings)
+        do()
+        return found
+
+    return opened
+
+
+def test_bytes_that_are_held_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of files as they are and as they are saved, however many are asked for."""
+    files = [str(tmp_path / f"{k}.usdc") for k in range(6)]
+    for file in files:
+        make(Path(file))
+    size = os.path.getsize(files[0])
+    monkeypatch.setattr(crates, "MOST_BYTES", 2 * size)
+    with ThreadPoolExecutor(1) as pool:
+        held = crates.Crates(pool)
+        held.begin(files, {file: stamp_of(file) for file in files})
+        found = [held._next[file][1].result() for file in files]
+    assert 1 <= sum(state is not None for state in found) <= 4
 
 
 def _sources(snapshot: Any) -> set[str]:

@@ -12,10 +12,11 @@ import time
 import traceback
 from typing import Any
 
+from twinstage.live.watch.files import stamp_before
 from twinstage.live.watch.messages import Again, Begin, Overlay, Told, Wait, read_frame, to_bytes
 from twinstage.live.watch.pack import hashes, pack
 from twinstage.live.watch.reading import Broken, StageReader
-from twinstage.live.watch.settling import GRACE_S, SETTLE_S, SLACK_S, Settling, young_for
+from twinstage.live.watch.settling import GRACE_S, SETTLE_S, Settling, young_for
 
 LEAST_S = 0.002
 """Between two looks while a change is about to be due [s]."""
@@ -40,16 +41,18 @@ class Watcher:
         if self.begin.tell:
             self.again(self.overlay)
             return
+        wall = time.time()
         try:
             opened, snapshot = self.reader.read(self.overlay)
         except Broken as error:
             self.reader.look_around(None)
-            self.settling.taken(self.reader.stamps())
+            self._taken({}, wall)
             self.say(Told("broken", str(error), files=self.reader.files))
             return
         del opened
+        self.reader.shown()
         self.reader.look_around(snapshot)
-        self.settling.taken(self.reader.stamps())
+        self._taken({}, wall)
         self.say(Told("ready", files=self.reader.files))
 
     def wait(self, asked: Wait) -> bool:
@@ -102,6 +105,7 @@ class Watcher:
             self.settling.taken({path: None for path in stamps})  # it went on meanwhile
             return False
         self.known = hashes(snapshot)
+        self.reader.shown()
         self.say(
             Told(
                 "scene",
@@ -130,11 +134,7 @@ class Watcher:
 
     def _taken(self, stamps: dict[str, Any], wall: float) -> None:
         """Those states were read. A file that nobody looked at before may have been saved since the reading began."""
-        new = {
-            path: None if stamp and stamp[2] / 1e9 > wall - SLACK_S else stamp
-            for path, stamp in self.reader.stamps().items()
-            if path not in stamps
-        }
+        new = {path: stamp_before(path, wall) for path in self.reader.files if path not in stamps}
         self.settling.taken({**{path: stamps[path] for path in self.reader.files if path in stamps}, **new})
 
     def _complain(

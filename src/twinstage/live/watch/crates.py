@@ -19,7 +19,7 @@ from twinstage.live.watch.crate_same import same_prims
 from twinstage.live.watch.settling import SLACK_S, Stamp
 
 MOST_BYTES = 1 << 30
-"""Of all crates that are held; the prims of others are compared by their values."""
+"""Of all crates that are held, and again of their next states; the prims of others are compared by their values."""
 _PORTION = 8 << 20
 
 
@@ -73,13 +73,20 @@ class Crates:
         known = self._next.get(file)
         if known is None or known[0] != stamp:
             before = None if good is None else good[1]
-            known = self._next[file] = stamp, self._pool.submit(_state, file, stamp, before)
+            self._next.pop(file, None)
+            room = 2 * MOST_BYTES - self._size()
+            known = self._next[file] = stamp, self._pool.submit(_state, file, stamp, before, room)
         return known[1]
 
+    def _size(self) -> int:
+        """Bytes that are held, or will be."""
+        stamps = [known[0] for held in (self._good, self._next) for known in held.values()]
+        return sum(stamp[1] for stamp in stamps if stamp is not None)
 
-def _state(file: str, stamp: Stamp, before: "Future[State | None] | None") -> State | None:
-    """`before`: done already, for there is one thread."""
-    if stamp is None or stamp[1] > MOST_BYTES:
+
+def _state(file: str, stamp: Stamp, before: "Future[State | None] | None", room: int) -> State | None:
+    """`before`: done already, for there is one thread; `room`: for how many bytes there is."""
+    if stamp is None or stamp[1] > min(MOST_BYTES, room):
         return None
     data = whole_bytes(file, stamp)
     if data is None:

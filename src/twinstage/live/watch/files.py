@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from twinstage.live.watch.settling import Stamp
+from twinstage.live.watch.settling import SLACK_S, Stamp
 from twinstage.scene.asset_paths import outer_file
 from twinstage.scene.read.textures import UDIM
 from twinstage.scene.stage import file_digest
@@ -27,6 +27,20 @@ def stamp_of(file: str) -> Stamp:
     try:
         state = os.stat(file)
     except (OSError, ValueError):
+        return None
+    return state.st_ino, state.st_size, state.st_mtime_ns
+
+
+def stamp_before(file: str, moment: float) -> Stamp:
+    """The state of a file that is opened after `moment` [s], for whoever did not know it before.
+
+    None, too, where the file changed or was put there since: which of its states was opened cannot be told.
+    """
+    try:
+        state = os.stat(file)
+    except (OSError, ValueError):
+        return None
+    if max(state.st_mtime, state.st_ctime) > moment - SLACK_S:
         return None
     return state.st_ino, state.st_size, state.st_mtime_ns
 

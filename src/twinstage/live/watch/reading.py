@@ -4,6 +4,7 @@ Layers whose files stayed are kept open, shapes whose values stayed are kept as 
 """
 
 import gc
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from twinstage.base.errors import UserError
 from twinstage.base.finding import Finding
 from twinstage.live.watch.crates import Crates
-from twinstage.live.watch.files import Digests, named_by, stamp_of, stamps_of, watched
+from twinstage.live.watch.files import Digests, named_by, stamp_before, stamp_of, stamps_of, watched
 from twinstage.live.watch.messages import Overlay, Source
 from twinstage.live.watch.sentences import plain, together
 from twinstage.live.watch.settling import Stamp
@@ -50,6 +51,7 @@ class StageReader:
     _named: dict[str, tuple[int, frozenset[str]]] = field(default_factory=dict)
     _also: tuple[str, ...] = ()
     _accepted: frozenset[str] = frozenset()
+    _faults: frozenset[str] = frozenset()
     _good: dict[str, int] = field(default_factory=dict)
     _serial: int = 0
     _opened: "OpenedStage | None" = None
@@ -63,9 +65,9 @@ class StageReader:
     def read(
         self, overlay: Overlay, composed: "Callable[[OpenedStage], None] | None" = None
     ) -> "tuple[OpenedStage, Snapshot]":
-        """The stage as its files are now. Broken where they hold errors that they did not hold before.
+        """The stage as its files are now. Broken where they hold errors that they did not hold when it was shown last.
 
-        `composed`: called when it is open and known to be whole.
+        `composed`: called when it is open and known to be whole. Who goes on with what was read says so by `shown`.
         """
         from pxr import Tf
 
@@ -87,15 +89,22 @@ class StageReader:
             opened, snapshot = self._hashed(opened, snapshot)
         except UserError as error:
             raise Broken(self._plain(str(error))) from None
+        except OSError as error:  # a file went while its bytes were summed up
+            text = f"{error.filename or self.source.stage} cannot be read: {error.strerror or error}"
+            raise Broken(self._plain(text)) from None
         except Tf.ErrorException as error:
             raise Broken(
                 self._plain(f"stage {self.source.stage} cannot be read: {tell_reason(error)}")
             ) from None
         self.memo.end()
-        self._first, self._accepted = False, frozenset(faults)
+        self._faults = frozenset(faults)
         self._good = {name: one.serial for name, one in self._loaded.items()}
         self._crates.keep({file: one.stamp for file, one in self._whole_files()})
         return opened, snapshot
+
+    def shown(self) -> None:
+        """What was read last is what people see: its faults are known from now on."""
+        self._first, self._accepted = False, self._faults
 
     def _hashed(self, opened: "OpenedStage", snapshot: "Snapshot") -> "tuple[OpenedStage, Snapshot]":
         """With the hash of the layers: it is worked out on another thread meanwhile."""
@@ -195,14 +204,14 @@ class StageReader:
         from twinstage.scene.stage import open_stage
 
         source = self.source
-        before = self.stamps()
+        before, since = self.stamps(), time.time()
         opened = open_stage(
             source.stage, source.roots, population=source.only or None, probe=False, hash_later=True
         )
         self._opened = opened
         for layer in (*opened.kept, *opened.stage.GetUsedLayers()):
             if not layer.anonymous and layer.realPath:
-                self._note(layer, before)
+                self._note(layer, before, since)
         check_roots(source.only, opened)
         opened = choose_variants(opened, dict(source.variants))
         for layer, text in ((opened.layers.ui, overlay.ui), (opened.layers.bindings, overlay.bindings)):
@@ -212,16 +221,16 @@ class StageReader:
         opened = replace(opened, kept=(*opened.kept, *placed))
         for layer in placed:
             if not layer.anonymous and layer.realPath:
-                self._note(layer, before)
+                self._note(layer, before, since)
         self._opened = opened
         return opened
 
-    def _note(self, layer: Any, before: dict[str, Stamp]) -> None:
+    def _note(self, layer: Any, before: dict[str, Stamp], since: float) -> None:
         known = self._loaded.get(layer.identifier)
         if known is None or known.layer != layer:
             self._serial += 1
             file = outer_file(layer.realPath)
-            stamp = before.get(file) or stamp_of(file)
+            stamp = before.get(file) or stamp_before(file, since)
             self._loaded[layer.identifier] = _Loaded(layer, stamp, self._serial)
 
 
