@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 
 TASK = "twinstage.scene.safe.chosen:chosen_task"
 LIMITS = ProbeLimits()
+
+
+class TooHeavy(UserError):
+    """A choice that used up what it may, or ended the child: to try it again costs as much."""
+
+
 Values = Mapping[tuple[str, str], Any]
 
 
@@ -41,15 +47,17 @@ def try_variants(opened: "OpenedStage", values: Values, before: Size, limits: Li
     if done.outcome == "ok":
         check_size(Size(**done.answer), before)
         return
+    begin = "the stage with that variant cannot be shown"
+    if done.outcome == "refused":
+        raise UserError(f"{begin}: {_without_folders(done.message, opened)}")
     told = {
-        "refused": _without_folders(done.message, opened),
         "time": f"it was still not composed after {limits.time_s:g} s",
         "memory": f"it needs more memory than {limits.memory >> 20:,} MiB to compose",
         "crash": f"the USD library crashes on it ({done.message})",
     }
     if done.outcome not in told:
         raise TwinstageError(f"the stage with that variant could not be tried: {done.message}")
-    raise UserError(f"the stage with that variant cannot be shown: {told[done.outcome]}")
+    raise TooHeavy(f"{begin}: {told[done.outcome]}")
 
 
 def _without_folders(sentence: str, opened: "OpenedStage") -> str:

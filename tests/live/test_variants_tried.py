@@ -1,6 +1,7 @@
 """A variant that nobody has composed yet is counted in the limited child, before the twin itself composes it."""
 
 import asyncio
+import time
 from collections.abc import Awaitable
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,11 @@ STAGE = """#usda 1.0
 )
 def Xform "Hall"
 {
-    def Cube "Box" {}
+    def Cube "Box"
+    {
+        double3 xformOp:translate = (0, 0, 0)
+        uniform token[] xformOpOrder = ["xformOp:translate"]
+    }
     def Xform "Rack" (
         variants = { string size = "small" }
         prepend variantSets = "size"
@@ -48,6 +53,7 @@ def Xform "Hall"
     }
 }
 """
+SHIFT = {"kind": "set", "path": "/Hall/Box", "property": "xformOp:translate", "value": [1.0, 2.0, 3.0]}
 RACK = {"path": "/Hall/Rack", "variantSet": "size"}
 
 
@@ -115,3 +121,53 @@ def test_each_choice_is_tried_once(twin: LiveTwin, monkeypatch: pytest.MonkeyPat
         did(twin, ANNA, "variant", **RACK, variant=variant)
     did(twin, ANNA, "set", path="/Hall/Box", property="semantics:labels:class", value=["box"])
     assert len(tried) == 2
+
+
+def both(variant: str) -> Any:
+    """A variant and a transform op in one transaction: it is judged on the present stage."""
+    return command("transaction", edits=[{"kind": "variant", **RACK, "variant": variant}, SHIFT])
+
+
+def test_a_transaction_with_a_transform_op_does_not_hold_the_loop(
+    twin: LiveTwin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The child takes its whole time; ticks go on meanwhile, and nothing of the transaction is done."""
+    monkeypatch.setattr(chosen, "LIMITS", ProbeLimits(time_s=3.0))
+    longest = 0.0
+
+    async def main() -> Any:
+        nonlocal longest
+        assert twin.desk is not None
+        asked = twin.desk.command(both("bomb"), ANNA)
+        assert isinstance(asked, Awaitable), "it was tried on the event loop"
+        task = asyncio.ensure_future(asked)
+        while not task.done():
+            begun = time.monotonic()
+            await asyncio.sleep(0.02)
+            longest = max(longest, time.monotonic() - begun)
+        return await task
+
+    answer = asyncio.run(main())
+    assert not answer.ok and "still not composed after 3 s" in (answer.error or ""), answer
+    assert longest < 1.0 and twin.desk is not None and twin.desk.version == 0
+    assert not twin.opened.layers.ui.GetPrimAtPath("/Hall/Box")
+    done = on_the_loop(twin, both("large"))
+    assert done.ok and "/Hall/Rack/All/P3/P4/P5" in twin.snapshot.prims.index_of
+    box = twin.opened.stage.GetPrimAtPath("/Hall/Box")
+    assert list(box.GetAttribute("xformOp:translate").Get()) == [1, 2, 3]
+    assert on_the_loop(twin, command("undo")).ok and "/Hall/Rack/Shelf" in twin.snapshot.prims.index_of
+    assert on_the_loop(twin, command("redo")).ok and "/Hall/Rack/All/P3" in twin.snapshot.prims.index_of
+
+
+def test_a_refusal_that_cost_much_is_remembered_for_a_while(
+    twin: LiveTwin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chosen, "LIMITS", ProbeLimits(time_s=2.0))
+    first = refused(twin, ANNA, "variant", **RACK, variant="bomb")
+    begun = time.monotonic()
+    again = refused(twin, ANNA, "variant", **RACK, variant="bomb")
+    assert time.monotonic() - begun < 1.0 and again.error == first.error
+    monkeypatch.setattr(beside, "REFUSED_S", 0.0)
+    begun = time.monotonic()
+    assert refused(twin, ANNA, "variant", **RACK, variant="bomb").error == first.error
+    assert time.monotonic() - begun > 1.9, "it is tried again later"
