@@ -4,6 +4,7 @@ Only the variants that a stage selects at its opening were composed in the child
 of references that come to a thousand million prims: it is counted where it can do no harm. Touches pxr.
 """
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from twinstage.scene.safe.expansion import Size, check_size
 if TYPE_CHECKING:
     from twinstage.scene.stage import OpenedStage
 
+log = logging.getLogger("twinstage.scene")
 TASK = "twinstage.scene.safe.chosen:chosen_task"
 LIMITS = ProbeLimits()
 
@@ -56,7 +58,8 @@ def try_variants(opened: "OpenedStage", values: Values, before: Size, limits: Li
         "crash": f"the USD library crashes on it ({done.message})",
     }
     if done.outcome not in told:
-        raise TwinstageError(f"the stage with that variant could not be tried: {done.message}")
+        log.error("%s could not be tried: %s", opened.path, done.message)
+        raise TwinstageError("the stage with that variant could not be tried; the server's log says why")
     raise TooHeavy(f"{begin}: {told[done.outcome]}")
 
 

@@ -1,6 +1,7 @@
 """A variant that nobody has composed yet is counted in the limited child, before the twin itself composes it."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable
 from pathlib import Path
@@ -171,3 +172,19 @@ def test_a_refusal_that_cost_much_is_remembered_for_a_while(
     begun = time.monotonic()
     assert refused(twin, ANNA, "variant", **RACK, variant="bomb").error == first.error
     assert time.monotonic() - begun > 1.9, "it is tried again later"
+
+
+def breaks(request: dict[str, Any]) -> dict[str, Any]:
+    """A task of the child with a defect."""
+    raise OSError(5, "Input/output error", request["path"])
+
+
+def test_a_defect_of_the_child_is_told_without_a_folder(
+    twin: LiveTwin, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = str(twin.opened.path.parent)
+    monkeypatch.setattr(chosen, "TASK", "test_variants_tried:breaks")
+    with caplog.at_level(logging.ERROR):
+        answer = refused(twin, ANNA, "variant", **RACK, variant="large")
+    assert answer.error == "the stage with that variant could not be tried; the server's log says why"
+    assert f"Input/output error: '{folder}/hall.usda'" in caplog.text
