@@ -5,6 +5,7 @@ of references that come to a thousand million prims: it is counted where it can 
 """
 
 import logging
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from twinstage.base.errors import TwinstageError, UserError
 from twinstage.scene.probe import ProbeLimits
 from twinstage.scene.safe.examiner import Limits, shared_examiner
 from twinstage.scene.safe.expansion import Size, check_size
+from twinstage.scene.safe.screen import Stamp, stamp
 
 if TYPE_CHECKING:
     from twinstage.scene.stage import OpenedStage
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("twinstage.scene")
 TASK = "twinstage.scene.safe.chosen:chosen_task"
 LIMITS = ProbeLimits()
+MOST_NAMED = 3
+"""Files that a refusal names."""
 
 
 class TooHeavy(UserError):
@@ -33,10 +37,38 @@ def try_variants(opened: "OpenedStage", values: Values, before: Size, limits: Li
     """Compose the stage with all edits of its structure in the child, and count it there.
 
     `before`: of the scene as it is; one that held too much may go on with what is no more. UserError where it is too much.
+    The child opens what is on the disk, which may be another state than the one that the twin shows; a refusal says so.
     """
+    try:
+        _try(opened, values, before, limits or LIMITS)
+    except TwinstageError as error:
+        changed = _changed(opened)
+        if not changed:
+            raise
+        raise type(error)(f"{error}; {changed}") from None
+
+
+def _changed(opened: "OpenedStage") -> str:
+    """Which files of a stage are others than at its opening, as far as that is known; "" where none is."""
+    names = [os.path.basename(one[0]) for one in opened.clean or () if not _is_same(one)]
+    if not names:
+        return ""
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    verb = "is" if len(names) == 1 else "are"
+    return f"{', '.join(names[:MOST_NAMED])}{more} {verb} not on disk as when the stage was opened"
+
+
+def _is_same(known: Stamp) -> bool:
+    try:
+        return stamp(known[0]) == tuple(known)
+    except OSError:
+        return False
+
+
+def _try(opened: "OpenedStage", values: Values, before: Size, limits: Limits) -> None:
+    """The same for files as they are. TooHeavy, too; TwinstageError where it could not be tried."""
     from twinstage.scene.generation import edits_overlay
 
-    limits = limits or LIMITS
     session = opened.stage.GetSessionLayer()
     request = {
         "path": str(opened.path),

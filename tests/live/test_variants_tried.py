@@ -188,3 +188,24 @@ def test_a_defect_of_the_child_is_told_without_a_folder(
         answer = refused(twin, ANNA, "variant", **RACK, variant="large")
     assert answer.error == "the stage with that variant could not be tried; the server's log says why"
     assert f"Input/output error: '{folder}/hall.usda'" in caplog.text
+
+
+def test_a_refusal_says_what_was_changed_on_disk_since(twin: LiveTwin) -> None:
+    """The child opens what is on the disk; without --watch the twin shows what was there before."""
+    hall = twin.opened.path
+    hall.write_text("#usda 1.0\ndef oops {")
+    told = "hall.usda is not on disk as when the stage was opened"
+    error = refused(twin, ANNA, "variant", **RACK, variant="large").error or ""
+    assert error.startswith("the stage with that variant cannot be shown: stage hall.usda ") and told in error
+    hall.unlink()
+    error = refused(twin, ANNA, "variant", **RACK, variant="large").error or ""
+    assert "there is no stage hall.usda" in error and told in error, error
+    hall.write_text(STAGE + "\n")
+    did(twin, ANNA, "variant", **RACK, variant="large")
+
+
+def test_a_refusal_of_an_unchanged_stage_says_nothing_of_the_disk(
+    twin: LiveTwin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("twinstage.scene.safe.expansion.MAX_PRIMS", 500)
+    assert "disk" not in (refused(twin, ANNA, "variant", **RACK, variant="large").error or "")
