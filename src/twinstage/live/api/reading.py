@@ -1,7 +1,6 @@
 """Reading a history for whoever need not know where it lies: what is wrong with its files is told without their places."""
 
 import logging
-import os
 import re
 import sqlite3
 from collections.abc import Iterator
@@ -48,7 +47,7 @@ def without_places(sentence: str, folder: Path | None = None) -> str:
         if len(place) > 1:
             plain = re.sub(rf"(?<![\w.-]){re.escape(place)}(?![\w-]|\.\w)", "its folder", plain)
     if not folder.is_absolute() and folder != Path():  # a relative one may be a word of any sentence
-        plain = re.sub(rf"(?<=['\"]){re.escape(str(folder) + os.sep)}", f"its folder{os.sep}", plain)
+        plain = re.sub(rf"(?<=['\"]){re.escape(str(folder))}(?=[/\\])", "its folder", plain)
     return plain
 
 

@@ -46,6 +46,7 @@ from twinstage.sync.commands.ledger import Conflict, Ledger
 from twinstage.sync.commands.records import Key, Record, to_text
 
 if TYPE_CHECKING:
+    from twinstage.live.commands.beside import Wanted
     from twinstage.live.twin import LiveTwin
     from twinstage.live.watch.adopt import Generation
     from twinstage.scene.bindings import Bindings
@@ -202,7 +203,8 @@ class EditDesk:
                 for _ in range(MOST_ROUNDS):
                     record = self._again(command, who)
                     wanted, deep = self._effects.wanted(_changes(record)), _goes_deep(record)
-                    generation = await asyncio.to_thread(made if deep else tried, wanted)
+                    work: Callable[[Wanted], Generation | None] = made if deep else tried
+                    generation = await asyncio.to_thread(work, wanted)
                     record = self._again(command, who)  # others may have changed something meanwhile
                     changes = _changes(record)
                     if not self._effects.still(wanted, changes) or _goes_deep(record) != deep:
