@@ -26,6 +26,11 @@ def is_structural(name: str) -> bool:
     return name == ASSET or name.startswith((VARIANT, LABELS))
 
 
+def is_chosen(name: str) -> bool:
+    """Whether such an edit may bring in what was never composed: a variant, or an asset for a prim with a variant chosen."""
+    return name == ASSET or name.startswith(VARIANT)
+
+
 def is_look(name: str) -> bool:
     """Whether an edit changes a light or a material."""
     return name in LIGHT_TYPES or name in MATERIAL_FIELDS

@@ -4,6 +4,7 @@ Whoever tells it is not trusted: a child that read a foreign file, or a file of 
 """
 
 import math
+import os
 from typing import Any
 
 import msgspec
@@ -51,4 +52,13 @@ def are_facts(told: dict[str, Any]) -> bool:
         found = msgspec.convert(told, _Whole)
     except msgspec.ValidationError:
         return False
-    return bool(found.files) and all(map(math.isfinite, (*found.size, *found.low, found.meters_per_unit)))
+    finite = all(map(math.isfinite, (*found.size, *found.low, found.meters_per_unit)))
+    return bool(found.files) and finite and all(map(_is_name, (*found.files, *found.parts, found.thumbnail)))
+
+
+def _is_name(path: str) -> bool:
+    """Whether a file may be called that."""
+    try:
+        return b"\0" not in os.fsencode(path)
+    except UnicodeEncodeError:
+        return False

@@ -64,7 +64,7 @@ def stamp(path: str) -> list[Any]:
     """Path, size and time of change of a file; -1 where it is not there."""
     try:
         at = os.stat(path)
-    except OSError:
+    except (OSError, ValueError):  # what is remembered may be no name of a file
         return [path, -1, -1]
     return [path, at.st_size, at.st_mtime_ns]
 

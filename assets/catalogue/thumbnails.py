@@ -88,9 +88,10 @@ class Thumbnails:
             if path.stat().st_size > MOST_BYTES:
                 return None
             found = picture_in(path.read_bytes())
-            os.utime(path)  # it was asked for now
         except OSError:
             return None
+        with suppress(OSError):  # of a cache that may only be read
+            os.utime(path)  # it was asked for now
         return found
 
     def keep(self, entry: Entry, data: bytes) -> None:
@@ -103,7 +104,10 @@ class Thumbnails:
 
     def _make_room(self) -> None:
         """Down to `ROOM` of what may be kept, so that not each picture has to look through the folder."""
-        found = sorted(_ages(self.folder))
+        try:
+            found = sorted(_ages(self.folder))
+        except OSError:  # it cannot be listed, or another program took it away; the next picture looks again
+            return
         total = sum(size for _, size, _ in found)
         if total > self._most:
             for _, size, path in found:

@@ -4,6 +4,8 @@ Only the variants that a stage selects at its opening were composed in the child
 of references that come to a thousand million prims: it is counted where it can do no harm. Touches pxr.
 """
 
+import logging
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,12 +14,22 @@ from twinstage.base.errors import TwinstageError, UserError
 from twinstage.scene.probe import ProbeLimits
 from twinstage.scene.safe.examiner import Limits, shared_examiner
 from twinstage.scene.safe.expansion import Size, check_size
+from twinstage.scene.safe.screen import Stamp, stamp
 
 if TYPE_CHECKING:
     from twinstage.scene.stage import OpenedStage
 
+log = logging.getLogger("twinstage.scene")
 TASK = "twinstage.scene.safe.chosen:chosen_task"
 LIMITS = ProbeLimits()
+MOST_NAMED = 3
+"""Files that a refusal names."""
+
+
+class TooHeavy(UserError):
+    """A choice that used up what it may, or ended the child: to try it again costs as much."""
+
+
 Values = Mapping[tuple[str, str], Any]
 
 
@@ -25,10 +37,38 @@ def try_variants(opened: "OpenedStage", values: Values, before: Size, limits: Li
     """Compose the stage with all edits of its structure in the child, and count it there.
 
     `before`: of the scene as it is; one that held too much may go on with what is no more. UserError where it is too much.
+    The child opens what is on the disk, which may be another state than the one that the twin shows; a refusal says so.
     """
+    try:
+        _try(opened, values, before, limits or LIMITS)
+    except TwinstageError as error:
+        changed = _changed(opened)
+        if not changed:
+            raise
+        raise type(error)(f"{error}; {changed}") from None
+
+
+def _changed(opened: "OpenedStage") -> str:
+    """Which files of a stage are others than at its opening, as far as that is known; "" where none is."""
+    names = [os.path.basename(one[0]) for one in opened.clean or () if not _is_same(one)]
+    if not names:
+        return ""
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    verb = "is" if len(names) == 1 else "are"
+    return f"{', '.join(names[:MOST_NAMED])}{more} {verb} not on disk as when the stage was opened"
+
+
+def _is_same(known: Stamp) -> bool:
+    try:
+        return stamp(known[0]) == tuple(known)
+    except OSError:
+        return False
+
+
+def _try(opened: "OpenedStage", values: Values, before: Size, limits: Limits) -> None:
+    """The same for files as they are. TooHeavy, too; TwinstageError where it could not be tried."""
     from twinstage.scene.generation import edits_overlay
 
-    limits = limits or LIMITS
     session = opened.stage.GetSessionLayer()
     request = {
         "path": str(opened.path),
@@ -41,15 +81,18 @@ def try_variants(opened: "OpenedStage", values: Values, before: Size, limits: Li
     if done.outcome == "ok":
         check_size(Size(**done.answer), before)
         return
+    begin = "the stage with that variant cannot be shown"
+    if done.outcome == "refused":
+        raise UserError(f"{begin}: {_without_folders(done.message, opened)}")
     told = {
-        "refused": _without_folders(done.message, opened),
         "time": f"it was still not composed after {limits.time_s:g} s",
         "memory": f"it needs more memory than {limits.memory >> 20:,} MiB to compose",
         "crash": f"the USD library crashes on it ({done.message})",
     }
     if done.outcome not in told:
-        raise TwinstageError(f"the stage with that variant could not be tried: {done.message}")
-    raise UserError(f"the stage with that variant cannot be shown: {told[done.outcome]}")
+        log.error("%s could not be tried: %s", opened.path, done.message)
+        raise TwinstageError("the stage with that variant could not be tried; the server's log says why")
+    raise TooHeavy(f"{begin}: {told[done.outcome]}")
 
 
 def _without_folders(sentence: str, opened: "OpenedStage") -> str:

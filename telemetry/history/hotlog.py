@@ -25,6 +25,7 @@ import msgspec
 from twinstage.base.errors import UserError
 from twinstage.telemetry.contract import Contract
 from twinstage.telemetry.history.blobs import bytes_entry, entry_bytes
+from twinstage.telemetry.history.faults import HistoryFault
 from twinstage.telemetry.journal import Arrived, BeganAgain, Entry
 
 FORMAT = 1
@@ -192,7 +193,7 @@ class LogReader:
     def __init__(self, path: Path) -> None:
         """Raises UserError where there is no such log."""
         if not path.is_file():
-            raise UserError(f"there is no history {str(path)!r}")
+            raise HistoryFault(f"there is no history {str(path)!r}")
         self.path = path
         self._db = _open(path)
 
@@ -311,7 +312,7 @@ class LogReader:
 
     def _checked(self, number: int, session: int, crc: int, blob: bytes) -> Logged:
         if zlib.crc32(blob) != crc:
-            raise UserError(
+            raise HistoryFault(
                 f"the history {str(self.path)!r} is damaged: entry {number} is not what was written"
             )
         return Logged(number, session, bytes_entry(blob))
@@ -365,7 +366,9 @@ def _open(path: Path) -> sqlite3.Connection:
             with db:
                 db.execute("INSERT INTO meta VALUES ('format', ?)", (str(FORMAT),))
         elif found[0] != str(FORMAT):
-            raise UserError(f"the history {str(path)!r} has format {found[0]}; this version reads {FORMAT}")
+            raise HistoryFault(
+                f"the history {str(path)!r} has format {found[0]}; this version reads {FORMAT}"
+            )
     except (sqlite3.Error, OSError) as error:
-        raise UserError(f"the history {str(path)!r} cannot be opened: {error}") from None
+        raise HistoryFault(f"the history {str(path)!r} cannot be opened: {error}") from None
     return db

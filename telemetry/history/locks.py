@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from twinstage.base.errors import UserError
+from twinstage.telemetry.history.faults import HistoryFault
 
 
 def lock_file(path: Path, *, wait: bool) -> IO[bytes] | None:
@@ -19,7 +19,7 @@ def lock_file(path: Path, *, wait: bool) -> IO[bytes] | None:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = path.open("ab")
     except OSError as error:
-        raise UserError(f"the history {str(path.parent)!r} cannot be opened: {error.strerror}") from None
+        raise HistoryFault(f"the history {str(path.parent)!r} cannot be opened: {error.strerror}") from None
     try:
         fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except OSError:

@@ -24,6 +24,7 @@ from twinstage.telemetry.contract import Contract
 from twinstage.telemetry.history.archive import archived_upto, parts_of, store_of
 from twinstage.telemetry.history.changed import changed_state
 from twinstage.telemetry.history.derived import derived_rows, with_inputs
+from twinstage.telemetry.history.faults import HistoryFault
 from twinstage.telemetry.history.hotlog import DATABASE, LogReader, Session
 from twinstage.telemetry.history.rename import Renumbering
 from twinstage.telemetry.history.rows import rows_of, schema, table_of
@@ -58,7 +59,9 @@ class History:
     def __init__(self, folder: Path) -> None:
         """Raises UserError where there is none."""
         if not (folder / DATABASE).is_file():
-            raise UserError(f"there is no history in {str(folder)!r}; `twinstage serve --history` makes one")
+            raise HistoryFault(
+                f"there is no history in {str(folder)!r}; `twinstage serve --history` makes one"
+            )
         self.folder = folder
         self.log = LogReader(folder / DATABASE)
 
@@ -99,7 +102,7 @@ class History:
         """The contract of the newest run. Raises UserError where there was none."""
         sessions = self.log.sessions()
         if not sessions:
-            raise UserError(f"the history {str(self.folder)!r} is empty")
+            raise HistoryFault(f"the history {str(self.folder)!r} is empty")
         return Contract.model_validate_json(sessions[max(sessions)].text)
 
     # tables

@@ -9,7 +9,8 @@ from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from twinstage.base.errors import TwinstageError, UserError
+from twinstage.base.errors import TwinstageError
+from twinstage.telemetry.history.faults import HistoryFault
 
 
 class Store:
@@ -23,13 +24,13 @@ class Store:
         try:
             self.fs, self.root = fsspec.core.url_to_fs(url)
         except (ValueError, ImportError) as error:
-            raise UserError(f"the archive {url!r} cannot be opened: {error}") from None
+            raise HistoryFault(f"the archive {url!r} cannot be opened: {error}") from None
         self.local = isinstance(self.fs, fsspec.implementations.local.LocalFileSystem)
 
     def path(self, name: str) -> str:
         """The full path of a part in `fs`."""
         if ".." in PurePosixPath(name).parts or name.startswith("/"):
-            raise UserError(f"the history names a part outside its archive: {name!r}")
+            raise HistoryFault(f"the history names a part outside its archive: {name!r}")
         return f"{self.root.rstrip('/')}/{name}"
 
     def duck_path(self, name: str) -> str:

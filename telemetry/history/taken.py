@@ -14,11 +14,11 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from twinstage.base.errors import UserError
 from twinstage.telemetry.column_data import data_columns
 from twinstage.telemetry.columns import I8, EventColumns
 from twinstage.telemetry.contract import Contract
 from twinstage.telemetry.history.archive import Part, archived_upto, parts_of, store_of
+from twinstage.telemetry.history.faults import HistoryFault
 from twinstage.telemetry.history.hotlog import LogReader
 from twinstage.telemetry.history.rename import Renumbering
 from twinstage.telemetry.history.rows import columns_of
@@ -131,14 +131,14 @@ def _columns(
     many = _Many()
     for number, _, crc, blob in rows:
         if zlib.crc32(blob) != crc:
-            raise UserError(
+            raise HistoryFault(
                 f"the history {str(reader.path)!r} is damaged: entry {number} is not what was written"
             )
         try:
             kind, data = _decode(blob)
             taken = data["taken"] if kind == "Arrived" else None
         except (msgspec.DecodeError, TypeError, KeyError, ValueError):
-            raise UserError(
+            raise HistoryFault(
                 f"the history {str(reader.path)!r} is damaged: entry {number} is no journal entry"
             ) from None
         if not taken:

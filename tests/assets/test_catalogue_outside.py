@@ -104,6 +104,12 @@ def changed(row: dict[str, Any], name: str, value: Any) -> None:
         ("tags", 5),
         ("materials", None),
         ("surprise", 1),
+        ("stamps", [["a\0b", 1, 1]]),
+        ("stamps", [["\ud800", 1, 1]]),
+        ("files", ["a\0b"]),
+        ("files", ["\ud800"]),
+        ("parts", ["a\0b"]),
+        ("thumbnail", "a\0b"),
     ],
 )
 def test_remembered_rows_that_are_odd_are_read_anew(shop: Path, name: str, value: Any) -> None:

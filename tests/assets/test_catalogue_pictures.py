@@ -93,6 +93,32 @@ def test_pictures_are_kept_by_content(library: Path, tmp_path: Path, child: Exam
     assert small.kept(replace(entry, digest="0" * 64)) is None
 
 
+def test_pictures_of_a_cache_that_cannot_be_written_are_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a read-only file system, or of another user: only the time of the last use is lost."""
+    small, entry, data = Thumbnails(tmp_path), Entry("a.usda", "shop", digest="a"), image("PNG", 30, 20)
+    small.keep(entry, data)
+
+    def read_only(*_: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    with monkeypatch.context() as patch:  # whoever runs as root may write anywhere
+        patch.setattr(os, "utime", read_only)
+        found = small.kept(entry)
+    assert found is not None and found.data == data
+
+
+def test_making_room_in_a_folder_that_is_gone_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another program may clear the cache just after the picture was kept there."""
+    small = Thumbnails(tmp_path, most=1)
+    monkeypatch.setattr(small, "folder", tmp_path / "gone")
+    small._make_room()
+    assert small.evicted == 0
+
+
 def test_pictures_that_nobody_asks_for_make_room(tmp_path: Path) -> None:
     size = len(image("PNG", 30, 20))
     small = Thumbnails(tmp_path, most=10 * size)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import random
 import threading
 from collections.abc import Iterator
@@ -304,6 +305,41 @@ def test_a_twin_goes_through_its_history_while_somebody_looks(tmp_path: Path) ->
         frames(desk, START + 12 * NS)
     kept = [moment for moment, _ in desk._now().plan._kept]
     assert told and max(kept) > START + 14 * NS, "the way was kept"
+    twin.let_go()
+    desk.close()
+
+
+def test_a_history_that_cannot_be_read_ahead_ends_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reading ahead is told once as failed, tried again, and done as soon as it can be; the server goes on."""
+    monkeypatch.setattr(past_module, "KEEP_UP_S", 0.02)
+    twin = grip_twin(tmp_path)
+    for k in range(1, 200):
+        say(twin, k / 10, x=k, grip=k % 4 < 2)
+    commit(twin)
+    assert twin.recorder is not None
+    database = twin.recorder.folder / "history.db"
+    away = database.rename(database.with_name("away.db"))
+    desk = PastDesk(twin, twin.recorder.folder)
+
+    async def main() -> None:
+        stop = asyncio.Event()
+        twin.hub.connect(lambda: None, now_ns=0)
+        keeping = asyncio.create_task(desk.keep_up(stop))
+        await asyncio.sleep(0.5)
+        assert not keeping.done() and desk.gone_ns is None
+        away.rename(database)
+        async with asyncio.timeout(60):
+            while desk.gone_ns is None:
+                await asyncio.sleep(0.02)
+        stop.set()
+        await keeping
+
+    with caplog.at_level(logging.ERROR):
+        asyncio.run(main())
+    told = [record.getMessage() for record in caplog.records if record.name == "twinstage.history"]
+    assert len(told) == 1 and "is not read ahead: there is no history" in told[0], told
     twin.let_go()
     desk.close()
 

@@ -1,6 +1,8 @@
 """A variant that nobody has composed yet is counted in the limited child, before the twin itself composes it."""
 
 import asyncio
+import logging
+import time
 from collections.abc import Awaitable
 from pathlib import Path
 from typing import Any
@@ -28,7 +30,11 @@ STAGE = """#usda 1.0
 )
 def Xform "Hall"
 {
-    def Cube "Box" {}
+    def Cube "Box"
+    {
+        double3 xformOp:translate = (0, 0, 0)
+        uniform token[] xformOpOrder = ["xformOp:translate"]
+    }
     def Xform "Rack" (
         variants = { string size = "small" }
         prepend variantSets = "size"
@@ -48,6 +54,7 @@ def Xform "Hall"
     }
 }
 """
+SHIFT = {"kind": "set", "path": "/Hall/Box", "property": "xformOp:translate", "value": [1.0, 2.0, 3.0]}
 RACK = {"path": "/Hall/Rack", "variantSet": "size"}
 
 
@@ -115,3 +122,90 @@ def test_each_choice_is_tried_once(twin: LiveTwin, monkeypatch: pytest.MonkeyPat
         did(twin, ANNA, "variant", **RACK, variant=variant)
     did(twin, ANNA, "set", path="/Hall/Box", property="semantics:labels:class", value=["box"])
     assert len(tried) == 2
+
+
+def both(variant: str) -> Any:
+    """A variant and a transform op in one transaction: it is judged on the present stage."""
+    return command("transaction", edits=[{"kind": "variant", **RACK, "variant": variant}, SHIFT])
+
+
+def test_a_transaction_with_a_transform_op_does_not_hold_the_loop(
+    twin: LiveTwin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The child takes its whole time; ticks go on meanwhile, and nothing of the transaction is done."""
+    monkeypatch.setattr(chosen, "LIMITS", ProbeLimits(time_s=3.0))
+    longest = 0.0
+
+    async def main() -> Any:
+        nonlocal longest
+        assert twin.desk is not None
+        asked = twin.desk.command(both("bomb"), ANNA)
+        assert isinstance(asked, Awaitable), "it was tried on the event loop"
+        task = asyncio.ensure_future(asked)
+        while not task.done():
+            begun = time.monotonic()
+            await asyncio.sleep(0.02)
+            longest = max(longest, time.monotonic() - begun)
+        return await task
+
+    answer = asyncio.run(main())
+    assert not answer.ok and "still not composed after 3 s" in (answer.error or ""), answer
+    assert longest < 1.0 and twin.desk is not None and twin.desk.version == 0
+    assert not twin.opened.layers.ui.GetPrimAtPath("/Hall/Box")
+    done = on_the_loop(twin, both("large"))
+    assert done.ok and "/Hall/Rack/All/P3/P4/P5" in twin.snapshot.prims.index_of
+    box = twin.opened.stage.GetPrimAtPath("/Hall/Box")
+    assert list(box.GetAttribute("xformOp:translate").Get()) == [1, 2, 3]
+    assert on_the_loop(twin, command("undo")).ok and "/Hall/Rack/Shelf" in twin.snapshot.prims.index_of
+    assert on_the_loop(twin, command("redo")).ok and "/Hall/Rack/All/P3" in twin.snapshot.prims.index_of
+
+
+def test_a_refusal_that_cost_much_is_remembered_for_a_while(
+    twin: LiveTwin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chosen, "LIMITS", ProbeLimits(time_s=2.0))
+    first = refused(twin, ANNA, "variant", **RACK, variant="bomb")
+    begun = time.monotonic()
+    again = refused(twin, ANNA, "variant", **RACK, variant="bomb")
+    assert time.monotonic() - begun < 1.0 and again.error == first.error
+    monkeypatch.setattr(beside, "REFUSED_S", 0.0)
+    begun = time.monotonic()
+    assert refused(twin, ANNA, "variant", **RACK, variant="bomb").error == first.error
+    assert time.monotonic() - begun > 1.9, "it is tried again later"
+
+
+def breaks(request: dict[str, Any]) -> dict[str, Any]:
+    """A task of the child with a defect."""
+    raise OSError(5, "Input/output error", request["path"])
+
+
+def test_a_defect_of_the_child_is_told_without_a_folder(
+    twin: LiveTwin, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = str(twin.opened.path.parent)
+    monkeypatch.setattr(chosen, "TASK", "test_variants_tried:breaks")
+    with caplog.at_level(logging.ERROR):
+        answer = refused(twin, ANNA, "variant", **RACK, variant="large")
+    assert answer.error == "the stage with that variant could not be tried; the server's log says why"
+    assert f"Input/output error: '{folder}/hall.usda'" in caplog.text
+
+
+def test_a_refusal_says_what_was_changed_on_disk_since(twin: LiveTwin) -> None:
+    """The child opens what is on the disk; without --watch the twin shows what was there before."""
+    hall = twin.opened.path
+    hall.write_text("#usda 1.0\ndef oops {")
+    told = "hall.usda is not on disk as when the stage was opened"
+    error = refused(twin, ANNA, "variant", **RACK, variant="large").error or ""
+    assert error.startswith("the stage with that variant cannot be shown: stage hall.usda ") and told in error
+    hall.unlink()
+    error = refused(twin, ANNA, "variant", **RACK, variant="large").error or ""
+    assert "there is no stage hall.usda" in error and told in error, error
+    hall.write_text(STAGE + "\n")
+    did(twin, ANNA, "variant", **RACK, variant="large")
+
+
+def test_a_refusal_of_an_unchanged_stage_says_nothing_of_the_disk(
+    twin: LiveTwin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("twinstage.scene.safe.expansion.MAX_PRIMS", 500)
+    assert "disk" not in (refused(twin, ANNA, "variant", **RACK, variant="large").error or "")

@@ -6,10 +6,11 @@ that the stream keeps its rhythm and nothing else waits for a thread. Reads the 
 
 import asyncio
 import copy
+import logging
+import sqlite3
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from twinstage.base.errors import UserError
+from twinstage.base.errors import TwinstageError, UserError
 from twinstage.live.api.past_plan import PastPlan
 from twinstage.live.api.reading import reading
 from twinstage.scene.columns import EntityColumns, TextColumns, TickColumns
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from twinstage.telemetry.history.query import History
 
 T = TypeVar("T")
+log = logging.getLogger("twinstage.history")
 KEEP_UP_S = 1.0
 SLICE_S = 0.05
 LOOKED_AT_S = 600.0
@@ -76,6 +78,7 @@ class PastDesk:
         self._gate = Gate(at_once=1, most_waiting=MOST_WAITING - 1, subject="the past")
         self._asked_s = -LOOKED_AT_S
         self._turns = _Turns()
+        self._failure = ""
 
     async def ticks(self, asked: PastAsk) -> PastTicks:
         """The scene as it was."""
@@ -96,9 +99,24 @@ class PastDesk:
             looked_at = self._live.hub.sessions or monotonic() - self._asked_s < LOOKED_AT_S
             more = bool(looked_at) and self._live.plan is not None
             while more and not stop.is_set():
-                with suppress(Refused):  # so many ask that nothing can be done ahead
-                    more = await self._gate.run(self.go_on, self._now())
+                more = await self._ahead()
                 await asyncio.sleep(4 * SLICE_S)  # a fifth of a core at most
+
+    async def _ahead(self) -> bool:
+        """Some of it; whether there is more now. What goes wrong is logged once and tried again later: nobody asked for it."""
+        try:
+            more = await self._gate.run(self.go_on, self._now())
+        except Refused:  # so many ask that nothing can be done ahead
+            return False
+        except Exception as error:
+            if str(error) != self._failure:
+                self._failure = str(error)
+                log.error(
+                    "the history %r is not read ahead: %s", str(self.folder), error, exc_info=_defect(error)
+                )
+            return False
+        self._failure = ""
+        return more
 
     def go_on(self, now: "_Now | None" = None) -> bool:
         """Some of it; whether there is more. `now`: of the event loop, where another thread asks."""
@@ -239,6 +257,11 @@ class _Turn:
         for tick in ticks:
             self.check()
             yield tick
+
+
+def _defect(error: Exception) -> bool:
+    """Whether it is more than files that cannot be read, so that the log needs all of it."""
+    return not isinstance(error, (TwinstageError, OSError, sqlite3.Error))
 
 
 def undriven(told: TickColumns, plan: "BindingPlan") -> TickColumns:

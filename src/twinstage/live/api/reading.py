@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from twinstage.base.errors import TwinstageError
+from twinstage.base.errors import TwinstageError, UserError
 from twinstage.sync.api.operation import Refused
+from twinstage.telemetry.history.faults import HistoryFault
 
 log = logging.getLogger("twinstage.history")
 _STORES = "the history|no history|the archive|the journal of edits|the alarms' journal"
@@ -21,18 +22,17 @@ _FILE = re.compile(r"(['\"])/(?:[^'\"]*/)?([^'\"/]+)\1")
 def reading(folder: Path) -> Iterator[None]:
     """Refused (503) where the files of a history cannot be read: the sentence without their places; the log has all of it.
 
-    What is wrong with a question passes as it is.
+    What is wrong with a question passes as it is: its exception says which it is, not its words.
     """
     try:
         yield
     except Refused:
         raise
     except TwinstageError as error:
-        plain = without_places(str(error), folder)
-        if plain == str(error):
+        if isinstance(error, UserError) and not isinstance(error, HistoryFault):
             raise
         log.error("%s", error)
-        raise Refused(503, plain) from None
+        raise Refused(503, without_places(str(error), folder)) from None
     except (OSError, sqlite3.Error) as error:
         log.exception("the history %r cannot be read", str(folder))
         raise Refused(503, f"the history cannot be read just now ({type(error).__name__})") from None
@@ -43,9 +43,11 @@ def without_places(sentence: str, folder: Path | None = None) -> str:
     plain = _PLACE.sub(r"\1", sentence)
     if folder is None:
         return plain
-    for place in sorted({str(folder), str(folder.absolute()), str(folder.resolve())}, key=len, reverse=True):
-        if len(place) > 1:  # "." is no name that could be told from others
-            plain = plain.replace(place, "its folder")
+    for place in sorted({str(folder.absolute()), str(folder.resolve())}, key=len, reverse=True):
+        if len(place) > 1:
+            plain = re.sub(rf"(?<![\w.-]){re.escape(place)}(?![\w-]|\.\w)", "its folder", plain)
+    if not folder.is_absolute() and folder != Path():  # a relative one may be a word of any sentence
+        plain = re.sub(rf"(?<=['\"]){re.escape(str(folder))}(?=[/\\])", "its folder", plain)
     return plain
 
 

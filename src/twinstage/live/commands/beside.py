@@ -6,6 +6,7 @@ this may run on any thread. Who asked then goes on with it between two ticks (`E
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from twinstage.base.errors import UserError
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 MOST_TRIED = 1000
 """Choices of variants that are remembered as tried."""
+REFUSED_S = 60.0
+"""So long a choice that cost the child all that it may is refused without another try [s]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +57,14 @@ class Known:
         self._memo = ShapeMemo()
         self._layers: dict[str, Any] = {}
         self._tried: set[frozenset[tuple[str, str, str]]] = set()
+        self._refused: dict[frozenset[tuple[str, str, str]], tuple[float, str]] = {}
 
     def tried(self, opened: "OpenedStage", base: "Snapshot", values: Mapping[tuple[str, str], Any]) -> None:
-        """UserError where the scene with the variants among those edits is too much; each choice is tried once."""
-        from twinstage.scene.safe.chosen import try_variants
+        """UserError where the scene with the variants among those edits is too much; each choice is tried once.
+
+        It may take the child's whole time, so not for an event loop, unless the choice was tried before.
+        """
+        from twinstage.scene.safe.chosen import TooHeavy, try_variants
         from twinstage.scene.safe.expansion import Size
         from twinstage.scene.ui_layer import ASSET, VARIANT
 
@@ -68,7 +75,16 @@ class Known:
         )  # a prim that is placed under the same name may hold other variants
         if not chosen or choice in self._tried:
             return
-        try_variants(opened, values, Size(len(base.prims), len(base.instances)))
+        at, refusal = self._refused.get(choice, (0.0, ""))
+        if refusal and monotonic() - at < REFUSED_S:
+            raise TooHeavy(refusal)
+        try:
+            try_variants(opened, values, Size(len(base.prims), len(base.instances)))
+        except TooHeavy as error:
+            if len(self._refused) >= MOST_TRIED:
+                self._refused.clear()
+            self._refused[choice] = monotonic(), str(error)
+            raise
         if len(self._tried) >= MOST_TRIED:
             self._tried.clear()
         self._tried.add(choice)
@@ -84,6 +100,11 @@ class Known:
         self._memo.end()
         self._layers = layers
         return found
+
+
+def tried(wanted: Wanted) -> None:
+    """Only try the variants among the edits: what also sets transform ops is done on the present stage. UserError as `made`."""
+    wanted.known.tried(wanted.opened, wanted.base, wanted.values)
 
 
 def made(wanted: Wanted) -> Generation:

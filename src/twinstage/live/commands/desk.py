@@ -46,6 +46,7 @@ from twinstage.sync.commands.ledger import Conflict, Ledger
 from twinstage.sync.commands.records import Key, Record, to_text
 
 if TYPE_CHECKING:
+    from twinstage.live.commands.beside import Wanted
     from twinstage.live.twin import LiveTwin
     from twinstage.live.watch.adopt import Generation
     from twinstage.scene.bindings import Bindings
@@ -158,7 +159,7 @@ class EditDesk:
         try:
             record = self._proposed(command, who.name)
             self._stands(record)
-            if _goes_deep(record) and _has_loop():
+            if (_goes_deep(record) or _is_tried(record)) and _has_loop():
                 return self._beside(command, who)
             self._effects.apply(_changes(record))
         except NotLetIn as wanted:
@@ -183,7 +184,10 @@ class EditDesk:
         return self._safe(self._done(command.id, who.name, record.version))
 
     def _beside(self, command: Command, who: Identity) -> Awaitable[Answer]:
-        """Make the next generation of the stage on another thread, while ticks go on. Asked again, the same answer comes."""
+        """Do on another thread what takes long, while ticks go on: make the next generation of the stage, or try variants.
+
+        Asked again, the same answer comes.
+        """
         key = who.name, command.id
         task = self._under_way.get(key)
         if task is None:
@@ -192,18 +196,23 @@ class EditDesk:
         return asyncio.shield(task)  # who asked may go; what was begun is done
 
     async def _done_beside(self, command: Command, who: Identity) -> Answer:
-        from twinstage.live.commands.beside import made
+        from twinstage.live.commands.beside import made, tried
 
         try:
             async with self._turn:
                 for _ in range(MOST_ROUNDS):
-                    wanted = self._effects.wanted(_changes(self._again(command, who)))
-                    generation = await asyncio.to_thread(made, wanted)
+                    record = self._again(command, who)
+                    wanted, deep = self._effects.wanted(_changes(record)), _goes_deep(record)
+                    work: Callable[[Wanted], Generation | None] = made if deep else tried
+                    generation = await asyncio.to_thread(work, wanted)
                     record = self._again(command, who)  # others may have changed something meanwhile
                     changes = _changes(record)
-                    if not self._effects.still(wanted, changes):
+                    if not self._effects.still(wanted, changes) or _goes_deep(record) != deep:
                         continue
-                    self._effects.go_on(generation, changes)
+                    if generation is None:
+                        self._effects.apply(changes)
+                    else:
+                        self._effects.go_on(generation, changes)
                     result = self._accepted(command, who, record)
                     break
                 else:
@@ -412,6 +421,13 @@ def _goes_deep(record: Record) -> bool:
     names = [change.property for change in record.changes]
     deep = any(is_structural(name) or is_binding(name) for name in names)
     return deep and not any(name.startswith("xformOp:") for name in names)
+
+
+def _is_tried(record: Record) -> bool:
+    """Whether the limited child may have to look at it first, which takes as long as it may."""
+    from twinstage.scene.ui_scene import is_chosen
+
+    return any(is_chosen(change.property) for change in record.changes)
 
 
 def _has_loop() -> bool:

@@ -29,7 +29,7 @@ from twinstage.scene.columns import (
 from twinstage.scene.merge import merge_ticks
 from twinstage.scene.shelf import Asset, missing_findings
 from twinstage.scene.transforms import compose_trs, decompose_trs
-from twinstage.scene.ui_layer import ASSET, COLOR, POSE, VARIANT, VISIBILITY, UiLayer, below, ordered
+from twinstage.scene.ui_layer import ASSET, COLOR, POSE, VISIBILITY, UiLayer, below, ordered
 from twinstage.scene.ui_rules import SHEAR, Bound, Rules
 from twinstage.sync.codec import snap_pose
 
@@ -224,13 +224,13 @@ class Effects:
     def apply(self, changes: Mapping[tuple[str, str], Any]) -> None:
         """Give properties those values (None: no edit). All or nothing: UserError where they cannot be had."""
         from twinstage.live.commands.beside import Known
-        from twinstage.scene.ui_scene import is_structural
+        from twinstage.scene.ui_scene import is_chosen, is_structural
 
         before = {key: self._values.get(key) for key in changes}
         structural = any(is_structural(name) or is_binding(name) for _, name in changes)
         if not structural:
             self._check(changes, self.bound)
-        if any(name.startswith(VARIANT) for _, name in changes):
+        if any(is_chosen(name) for _, name in changes):  # on an event loop it was tried before, on a thread
             self._known = self._known or Known()
             self._known.tried(self._live.opened, self._base, self._with(changes))
         try:
