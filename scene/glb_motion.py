@@ -12,7 +12,7 @@ import numpy as np
 
 from twinstage.base.finding import Finding
 from twinstage.scene.glb_builder import GlbBuilder
-from twinstage.scene.motion import Clip, Curve, Motion, stepped
+from twinstage.scene.motion import Clip, Curve, Motion
 
 SAME = 1e-7
 """Relative difference up to which a value that never changes is the one that the node has: single precision."""
@@ -74,7 +74,6 @@ class _ClipWriter:
                 self._channel(places.drawings[row], "weights", curve)
 
     def _channel(self, node: int, path: str, curve: Curve) -> None:
-        curve = stepped(curve)
         values = curve.values[:, [1, 2, 3, 0]] if path == "rotation" else curve.values
         if curve.still and self._stands(node, path, values[0]):
             return

@@ -17,8 +17,19 @@ import numpy as np
 
 from twinstage.base.errors import UserError
 from twinstage.scene.columns import F8
-from twinstage.scene.motion import Clip, Curve, Motion, Track, continuous, thinned, track_of_matrices, unit
+from twinstage.scene.motion import (
+    Clip,
+    Curve,
+    Motion,
+    Track,
+    continuous,
+    stepped,
+    thinned,
+    track_of_matrices,
+    unit,
+)
 from twinstage.scene.read.context import Conversion, ReadContext
+from twinstage.scene.read.motion_keys import sample_codes
 from twinstage.scene.read.skel_rest import CAGE
 from twinstage.scene.transforms import matrix_to_quat, quat_multiply
 
@@ -202,32 +213,31 @@ class MotionReader:
         return self.seconds(codes) if codes else np.zeros(1), _numbers(values)
 
     def _curve(self, times: np.ndarray, values: np.ndarray) -> Curve:
-        return thinned(Curve(times, np.asarray(values, np.float64), self.held))
+        return stepped(thinned(Curve(times, np.asarray(values, np.float64), self.held)))
 
     def _sampled(self, xformable: Any, ops: list[Any], world: F8) -> Track:
         """Any other stack: its matrices."""
         from pxr import UsdGeom
 
-        codes = set(xformable.GetTimeSamples())
-        for op in ops:
-            if op.GetAttr().HasSpline():
-                codes |= {float(knot) for knot in op.GetAttr().GetSpline().GetKnots()}
+        codes = sample_codes(xformable, ops, held=self.held)
         rate = self.context.stage.GetTimeCodesPerSecond()
-        matrices = any(
-            op.GetOpType() == UsdGeom.XformOp.TypeTransform and op.MightBeTimeVarying() for op in ops
-        )
+        moving = [op.GetOpType() for op in ops if op.MightBeTimeVarying()]
+        matrices = set(moving) == {UsdGeom.XformOp.TypeTransform}
 
         def at(times: np.ndarray) -> F8:
             found = [np.array(xformable.GetLocalTransformation(float(t) * rate)) for t in times]
             return np.asarray(world @ self.context.conversion.matrices(np.array(found)))
 
-        times = self.seconds(sorted(codes)) if codes else np.zeros(1)
-        track, shear = track_of_matrices(at, times, held=self.held, split=not matrices)
+        times = self.seconds(codes) if codes else np.zeros(1)
+        track, shear, steep = track_of_matrices(at, times, held=self.held, split=not matrices)
         if matrices and len(times) > 1:
             text = "moving matrices: between their keys a GLB file turns what USD blends number by number"
             self.context.count("gltf.matrix-motion", text)
+        path = xformable.GetPath()
+        if steep:
+            text = f"{path} moves so steeply between its keys that the straight lines of a GLB file are off there"
+            self.context.finding("gltf.steep-motion", text, path)
         if shear > SHEAR:
-            path = xformable.GetPath()
             text = f"{path} is sheared while it moves, which a GLB file cannot say; its shear is left out"
             self.context.finding("gltf.shear-motion", text, path)
         return track

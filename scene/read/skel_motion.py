@@ -12,7 +12,7 @@ import numpy as np
 
 from twinstage.scene.bones import rig_of
 from twinstage.scene.columns import F8
-from twinstage.scene.motion import Curve, Skeleton, Track, continuous, thinned, unit
+from twinstage.scene.motion import Curve, Skeleton, Track, continuous, stepped, thinned, unit
 from twinstage.scene.read.context import ReadContext
 from twinstage.scene.read.skel_rest import sub_shapes
 from twinstage.scene.tables import Interned
@@ -169,10 +169,10 @@ class SkelReader:
                 curves = [Curve(times, values[:, k], self._held) for times, values in filter(None, parts)]
                 place, turn, size = curves
                 tracks[order[joint]] = Track(
-                    thinned(Curve(place.times, place.values * self.context.conversion.scale, place.held)),
+                    _keys(Curve(place.times, place.values * self.context.conversion.scale, place.held)),
                     # in memory: x, y, z, w
-                    thinned(Curve(turn.times, continuous(unit(turn.values[:, [3, 0, 1, 2]])), turn.held)),
-                    thinned(size),
+                    _keys(Curve(turn.times, continuous(unit(turn.values[:, [3, 0, 1, 2]])), turn.held)),
+                    _keys(size),
                 )
         return tracks
 
@@ -200,7 +200,7 @@ class SkelReader:
         if len(codes) < 2:
             return Curve(np.zeros(1), self._weights(bound, target, [None]))
         codes = self._crossings(bound, target, codes)
-        return thinned(Curve(self.seconds(codes), self._weights(bound, target, codes), self._held))
+        return _keys(Curve(self.seconds(codes), self._weights(bound, target, codes), self._held))
 
     def _shapes(self, target: Any) -> Any:
         from pxr import UsdSkel
@@ -254,3 +254,8 @@ class SkelReader:
                     part = before[k] / (before[k] - after[k])
                     out.add(float(codes[k] * (1 - part) + codes[k + 1] * part))
         return sorted(out)
+
+
+def _keys(curve: Curve) -> Curve:
+    """Authored keys without those that say nothing."""
+    return stepped(thinned(curve))
