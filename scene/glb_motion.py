@@ -59,13 +59,16 @@ class _ClipWriter:
         self._known: dict[tuple[int, int, str], int] = {}
 
     def add(self, clip: Clip, places: Places) -> None:
-        """All channels of a clip."""
+        """All channels of a clip. Of a node that is a joint, its skeleton says how it moves, as it bends the mesh in USD."""
+        posed = {
+            places.joints[key]: track for key, track in sorted(clip.joints.items()) if key in places.joints
+        }
         found = [
-            (places.nodes[row], track) for row, track in sorted(clip.nodes.items()) if row in places.nodes
+            (places.nodes[row], track)
+            for row, track in sorted(clip.nodes.items())
+            if row in places.nodes and places.nodes[row] not in posed
         ]
-        found += [
-            (places.joints[key], track) for key, track in sorted(clip.joints.items()) if key in places.joints
-        ]
+        found += posed.items()
         for node, track in found:
             for path, curve in track.parts():
                 self._channel(node, path, curve)

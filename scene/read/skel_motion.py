@@ -13,7 +13,7 @@ import numpy as np
 from twinstage.scene.bones import rig_of
 from twinstage.scene.columns import F8
 from twinstage.scene.motion import Curve, Skeleton, Track, continuous, stepped, thinned, unit
-from twinstage.scene.read.context import ReadContext
+from twinstage.scene.read.context import ReadContext, array
 from twinstage.scene.read.skel_rest import sub_shapes
 from twinstage.scene.tables import Interned
 from twinstage.scene.transforms import decompose_trs
@@ -90,7 +90,7 @@ class SkelReader:
         for root in np.flatnonzero(Interned.of(table.type_name).isin(["SkelRoot"])).tolist():
             prim = UsdSkel.Root(self.context.stage.GetPrimAtPath(table.path[root]))
             cache = UsdSkel.Cache()
-            if not cache.Populate(prim, Usd.TraverseInstanceProxies()):
+            if not prim or not cache.Populate(prim, Usd.TraverseInstanceProxies()):
                 continue
             self._pxr.append(cache)
             for binding in cache.ComputeSkelBindings(prim, Usd.TraverseInstanceProxies()):
@@ -154,10 +154,7 @@ class SkelReader:
             return tracks
         prim = UsdSkel.Animation(animation.GetPrim())
         own = [str(joint) for joint in animation.GetJointOrder()]
-        parts = [
-            self._samples(attribute, len(own))
-            for attribute in (prim.GetTranslationsAttr(), prim.GetRotationsAttr(), prim.GetScalesAttr())
-        ]
+        parts = [self._samples(attribute, (len(own), width)) for attribute, width in _parts(prim)]
         if any(part is None for part in parts):
             path = prim.GetPath()
             text = f"{path} is left out: at some of its keys it has not one value for each joint"
@@ -182,14 +179,27 @@ class SkelReader:
 
         return bool(self.context.stage.GetInterpolationType() == Usd.InterpolationTypeHeld)
 
-    def _samples(self, attribute: Any, joints: int) -> "tuple[F8, F8] | None":
-        """Keys [s] and values f8[k, joints, w]; None where they do not fit the joints."""
+    def _samples(self, attribute: Any, shape: tuple[int, int]) -> "tuple[F8, F8] | None":
+        """Keys [s] and values f8[k, *shape]; None where they are others than such, as many as there are joints."""
         codes = attribute.GetTimeSamples() if attribute.ValueMightBeTimeVarying() else []
         values = [attribute.Get(code) for code in codes] or [attribute.Get(self.context.time)]
-        rows = [np.asarray(value, np.float64) for value in values if value is not None]
-        if len(rows) != len(values) or any(len(row) != joints for row in rows):
+        rows = [row for row in map(array, values) if row is not None and row.shape == shape]
+        if len(rows) != len(values):
             return None
         return self.seconds(codes) if codes else np.zeros(1), np.stack(rows)
+
+    def samples(self) -> int:
+        """About how many numbers the samples of all animations are now, with their times."""
+        from pxr import UsdSkel
+
+        total = 0
+        for bound in self._bindings():
+            animation = bound.query.GetAnimQuery()
+            if animation:
+                joints = len(animation.GetJointOrder())
+                for attribute, width in _parts(UsdSkel.Animation(animation.GetPrim())):
+                    total += attribute.GetNumTimeSamples() * joints * (1 + width)
+        return total
 
     # --- morph targets -----------------------------------------------------------------------------------------
 
@@ -259,3 +269,12 @@ class SkelReader:
 def _keys(curve: Curve) -> Curve:
     """Authored keys without those that say nothing."""
     return stepped(thinned(curve))
+
+
+def _parts(animation: Any) -> tuple[tuple[Any, int], ...]:
+    """The attributes of a UsdSkel.Animation that move joints, with the width of their values."""
+    return (
+        (animation.GetTranslationsAttr(), 3),
+        (animation.GetRotationsAttr(), 4),
+        (animation.GetScalesAttr(), 3),
+    )
