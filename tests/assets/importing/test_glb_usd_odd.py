@@ -84,11 +84,11 @@ def test_instances_move_in_every_animation(tmp_path: Path) -> None:
 
         return write
 
-    in_variants(stage, {"a": fans({"x": "Fan", "y": "Saw"}), "b": fans({"x": "Saw", "y": "Fan"})})
+    in_variants(stage, {"a": fans({"x": "Fan", "y": "Saw"}), "b": lambda: None, "c": fans({"x": "Saw"})})
     stage.Save()
     exported(path, tmp_path)
-    for name in "ab":
-        assert checked(stage, path, tmp_path, name, {"/World/x/blade", "/World/y/blade"}) == 6
+    assert checked(stage, path, tmp_path, "a", {"/World/x/blade", "/World/y/blade"}) == 6
+    assert checked(stage, path, tmp_path, "c", {"/World/x/blade"}) == 3
 
 
 @pytest.mark.parametrize("kind", ["String", "Double", "Float3Array", "Color3f"])
@@ -185,19 +185,26 @@ def test_what_point_instancers_draw_moves_not_and_is_counted(tmp_path: Path) -> 
     ]
 
 
-def test_nothing_is_written_to_the_terminal_by_the_library(
+def test_what_the_library_says_of_another_animation_is_a_finding(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "stage.usda"
     stage = stage_at(path)
-    moved = cube(stage, "/World/odd").GetPrim()
-    attribute = moved.CreateAttribute("xformOp:translate", Sdf.ValueTypeNames.String)
-    moved.CreateAttribute("xformOpOrder", Sdf.ValueTypeNames.TokenArray).Set(["xformOp:translate"])
-    attribute.Set("a", 0), attribute.Set("b", 24)
+    base = UsdGeom.Xformable(cube(stage, "/World/base")).AddTranslateOp()
+
+    def walk() -> None:
+        base.Set((0, 0, 0), 0), base.Set((4, 0, 0), 48)
+
+    def lost() -> None:
+        stage.DefinePrim("/World/guest").GetReferences().AddReference("./gone.usda")
+
+    in_variants(stage, {"walk": walk, "lost": lost})
     stage.Save()
     capfd.readouterr()
-    exported(path, tmp_path)
+    _, done = exported(path, tmp_path)
     assert capfd.readouterr().err == ""
+    (told,) = [f for f in done.findings if f.code == "usd.diagnostic"]
+    assert "gone.usda" in told.message
 
 
 def test_too_many_samples_are_refused_before_they_are_read(
