@@ -179,7 +179,8 @@ class MotionReader:
                 ops = xformable.GetOrderedXformOps()
                 numbers += _WIDTH * sum(op.GetAttr().GetNumTimeSamples() for op in ops)
         rows = dict(self._rows(paths))
-        drawn = self._below_prototypes(paths)
+        shown = {self.snapshot.prims.path[row]: path for row, path in rows.items()}
+        drawn = {shown.get(path, path) for path in self._below_prototypes(paths | set(shown))}
         self._instanced = max(self._instanced, len(drawn))
         self._lost = max(self._lost, len(paths - drawn - set(rows.values())))
         return set(rows), numbers

@@ -167,12 +167,18 @@ def test_bones_and_an_animation_make_one_channel(
     assert keys(found, "neck", "rotation") == 3
 
 
-def test_what_point_instancers_draw_moves_not_and_is_counted(tmp_path: Path) -> None:
+@pytest.mark.parametrize("native", [False, True])
+def test_what_point_instancers_draw_moves_not_and_is_counted(tmp_path: Path, native: bool) -> None:
     path = tmp_path / "stage.usda"
     stage = stage_at(path)
     fans = UsdGeom.PointInstancer.Define(stage, "/World/fans")
-    UsdGeom.Xform.Define(stage, "/World/fans/fan")
-    blade = UsdGeom.Xformable(cube(stage, "/World/fans/fan/blade")).AddRotateZOp()
+    fan = UsdGeom.Xform.Define(stage, "/World/fans/fan").GetPrim()
+    holder = "/Fan" if native else "/World/fans/fan"
+    if native:
+        UsdGeom.Xform.Define(stage, "/Fan").GetPrim().SetSpecifier(Sdf.SpecifierClass)
+        fan.GetInherits().AddInherit("/Fan")
+        fan.SetInstanceable(True)
+    blade = UsdGeom.Xformable(cube(stage, f"{holder}/blade")).AddRotateZOp()
     blade.Set(0.0, 0), blade.Set(90.0, 24)
     fans.CreatePrototypesRel().SetTargets(["/World/fans/fan"])
     fans.CreateProtoIndicesAttr([0, 0])
