@@ -9,7 +9,6 @@ Several animations are variants of the set `animation` on the default prim (docs
 """
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +28,7 @@ from twinstage.scene.motion import (
     unit,
 )
 from twinstage.scene.read.context import Conversion, ReadContext
+from twinstage.scene.read.motion_clips import clip_names, selected
 from twinstage.scene.read.motion_keys import sample_codes
 from twinstage.scene.read.skel_rest import CAGE
 from twinstage.scene.transforms import matrix_to_quat, quat_multiply
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     from twinstage.scene.snapshot import Snapshot
     from twinstage.scene.stage import OpenedStage
 
-SET = "animation"
-"""The variant set on the default prim whose variants are animations."""
 MOST_NUMBERS = 50_000_000
 """Numbers of all curves at most; in a file they take four bytes each."""
 _WIDTH = 4
@@ -105,37 +103,6 @@ def _numbers_of(clips: list[Clip]) -> int:
     return sum(sizes.values())
 
 
-def clip_names(stage: Any) -> list[str]:
-    """The variants that are animations, the selected one first; "" alone where there are none."""
-    root = stage.GetDefaultPrim()
-    variants = root.GetVariantSets() if root else None
-    if variants is None or not variants.HasVariantSet(SET):
-        return [""]
-    one = variants.GetVariantSet(SET)
-    chosen = one.GetVariantSelection()
-    names = [str(name) for name in one.GetVariantNames()]
-    return sorted(names, key=lambda name: name != chosen) or [""]
-
-
-@contextmanager
-def selected(stage: Any, name: str) -> Iterator[None]:
-    """The stage with that variant of `SET` selected; "" leaves it as it is."""
-    from pxr import Sdf, Usd
-
-    if not name or stage.GetDefaultPrim().GetVariantSets().GetVariantSelection(SET) == name:
-        yield
-        return
-    scratch = Sdf.Layer.CreateAnonymous("clip.usda")
-    session = stage.GetSessionLayer()
-    session.subLayerPaths.insert(0, scratch.identifier)
-    try:
-        with Usd.EditContext(stage, scratch):
-            stage.GetDefaultPrim().GetVariantSets().SetSelection(SET, name)
-        yield
-    finally:
-        session.subLayerPaths.remove(scratch.identifier)
-
-
 @dataclass
 class MotionReader:
     """Reads the tracks of nodes.
@@ -200,6 +167,7 @@ class MotionReader:
         table = self.snapshot.prims
         by_path: dict[str, Track] = {}
         out: dict[int, Track] = {}
+        numbers = 0
         for row in sorted(rows):
             prim = self.context.stage.GetPrimAtPath(table.path[row])
             if not prim:
@@ -207,7 +175,10 @@ class MotionReader:
             own = prim.GetPrimInPrototype() if prim.IsInstanceProxy() else prim
             path = str(own.GetPath())
             if path not in by_path:
-                by_path[path] = self._track(own, in_world=table.parent[row] < 0 or bool(table.resets[row]))
+                track = self._track(own, in_world=table.parent[row] < 0 or bool(table.resets[row]))
+                numbers += sum(curve.times.size + curve.values.size for _, curve in track.parts())
+                check_size(numbers)
+                by_path[path] = track
             out[row] = by_path[path]
         return out
 

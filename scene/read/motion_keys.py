@@ -12,7 +12,7 @@ from twinstage.base.errors import UserError
 from twinstage.scene.columns import F8
 from twinstage.scene.motion import JUMP
 
-MOST_KEYS = 10_000_000
+MOST_KEYS = 2_000_000
 """Keys of one prim at most."""
 ARC = 120.0
 """Farthest that all angles of a stack together may go between two keys [degrees]; matrices know no turns beyond 180."""

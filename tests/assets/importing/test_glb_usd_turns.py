@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from pxr import Gf, Ts, Usd, UsdGeom
 
+from twinstage.base.errors import UserError
 from twinstage.scene.motion import Curve, thinned
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -35,6 +36,13 @@ def test_many_turns_between_two_keys_are_all_there(tmp_path: Path, turns: float)
     for seconds in MOMENTS:  # keys in single precision: 4e-6 s off at most, which turns far
         assert check_nodes(found, path, seconds, 4e-6 * abs(turns) / 60 * 7 + 1e-5) == 1
     assert keys(found, "spinner", "rotation") < 4 * abs(turns) + 2
+
+
+def test_turns_beyond_all_measure_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "stage.usda"
+    spinner(path, {0: 0, 24: 1e12})
+    with pytest.raises(UserError, match=r"/World/spinner needs 8333333334 keys .* --still"):
+        exported(path, tmp_path)
 
 
 def test_many_turns_along_a_spline_are_all_there(tmp_path: Path) -> None:
