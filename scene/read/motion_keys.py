@@ -26,6 +26,8 @@ def sample_codes(xformable: Any, ops: list[Any], *, held: bool) -> list[float]:
     for op in ops:
         if op.GetAttr().HasSpline():
             codes |= _spline_codes(op.GetAttr().GetSpline(), xformable.GetPrim())
+        else:
+            codes |= _before_blocks(op, xformable.GetPrim().GetStage())
     out = sorted(codes)
     return out if held or len(out) < 2 else _with_turns(ops, np.array(out)).tolist()
 
@@ -51,6 +53,14 @@ def _spline_codes(spline: Any, prim: Any) -> set[float]:
     before = JUMP / 2 * stage.GetTimeCodesPerSecond()
     jumps = {code for code in codes if spline.EvalPreValue(code) != spline.Eval(code)}
     return codes | {code - before for code in jumps if code - before > first}
+
+
+def _before_blocks(op: Any, stage: Any) -> set[float]:
+    """Moments just before a value begins or ends to be blocked: USD holds there what it has, and jumps."""
+    codes = op.GetTimeSamples()
+    blocked = [op.Get(code) is None for code in codes]
+    before = JUMP / 2 * stage.GetTimeCodesPerSecond()
+    return {codes[k] - before for k in range(1, len(codes)) if blocked[k] or blocked[k - 1]}
 
 
 def _with_turns(ops: list[Any], codes: F8) -> F8:

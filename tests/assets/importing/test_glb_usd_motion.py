@@ -144,6 +144,7 @@ def test_keys_that_are_blocked_or_not_finite_are_left_out(
     found, done = exported(path, tmp_path)
     assert validate_glb((tmp_path / "out.glb").read_bytes()) == []
     assert check_nodes(found, path, 0.5, 1e-6, {"/World/blocked", "/World/wild"}) == 2
+    assert check_nodes(found, path, 0.99, 1e-6, {"/World/blocked"}) == 1
     assert check_nodes(found, path, 1.0, 1e-6, {"/World/broken"}) == 1
     assert [f.code for f in done.findings] == ["gltf.animation-keys"]
 
