@@ -24,6 +24,10 @@ JUMP = 1.5e-4
 """Longest way between two values that stands for a step [s]."""
 NOISE = 5e-7
 """Relative change of a part of a matrix that is no motion: matrices come from single precision, too."""
+PLACE_NOISE = 1.5e-7
+"""The same for places: little more than the least step of single precision, in which a GLB file has them."""
+SHEAR = 1e-4
+"""Shear by its scale above which its loss is told."""
 MOST_SPLITS = 9
 """How often a span between two keys is halved at most."""
 
@@ -211,7 +215,7 @@ def track_of_matrices(
     t, r, s, shear = decompose_trs(matrices)
     size = max(float(np.abs(s).max(initial=0.0)), 1e-30)
     curves = (
-        thinned(Curve(times, t, held), NOISE * float(np.abs(t).max(initial=0.0))),
+        thinned(Curve(times, t, held), PLACE_NOISE * float(np.abs(t).max(initial=0.0))),
         thinned(Curve(times, continuous(r), held), NOISE),
         thinned(Curve(times, s, held), NOISE * size),
     )

@@ -17,6 +17,7 @@ import numpy as np
 from twinstage.base.errors import UserError
 from twinstage.scene.columns import F8
 from twinstage.scene.motion import (
+    SHEAR,
     Clip,
     Curve,
     Motion,
@@ -41,7 +42,6 @@ MOST_NUMBERS = 50_000_000
 """Numbers of all curves at most; in a file they take four bytes each."""
 _WIDTH = 4
 """About how many numbers a sample of a transform op is, with its time."""
-SHEAR = 1e-4
 
 
 def read_motion(opened: "OpenedStage", snapshot: "Snapshot") -> Motion:

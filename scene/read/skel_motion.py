@@ -12,7 +12,7 @@ import numpy as np
 
 from twinstage.scene.bones import rig_of
 from twinstage.scene.columns import F8
-from twinstage.scene.motion import Curve, Skeleton, Track, continuous, stepped, thinned, unit
+from twinstage.scene.motion import SHEAR, Curve, Skeleton, Track, continuous, stepped, thinned, unit
 from twinstage.scene.read.context import ReadContext, array
 from twinstage.scene.read.skel_rest import sub_shapes
 from twinstage.scene.tables import Interned
@@ -143,7 +143,14 @@ class SkelReader:
         local = self.context.conversion.matrices(
             np.asarray(query.ComputeJointLocalTransforms(self.context.time))
         )
-        t, r, s, _ = decompose_trs(local)
+        t, r, s, shear = decompose_trs(local)
+        sheared = int((shear > SHEAR * np.maximum(np.abs(s).max(1), 1e-30)).sum())
+        if sheared:
+            path = query.GetPrim().GetPath()
+            text = (
+                f"{path} has {sheared} sheared joints, which a GLB file cannot say; their shear is left out"
+            )
+            self.context.finding("gltf.shear-motion", text, path)
         zero = np.zeros(1)
         tracks = {
             k: Track(Curve(zero, t[k : k + 1]), Curve(zero, r[k : k + 1]), Curve(zero, s[k : k + 1]))

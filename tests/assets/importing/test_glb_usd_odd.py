@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from pxr import Sdf, Usd, UsdGeom, Vt
+from pxr import Gf, Sdf, Usd, UsdGeom, UsdSkel, Vt
 
 from twinstage.base.errors import UserError
 from twinstage.scene.read import motion
@@ -138,6 +138,21 @@ def test_animations_of_another_type_are_left_out(tmp_path: Path, name: str, kind
     assert keys(found, "person", "translation") == 2
     assert keys(found, "neck", "rotation") == 0
     assert ("gltf.skel-animation", "/World/person/move") in [(f.code, f.path) for f in done.findings]
+
+
+def test_joints_that_are_sheared_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "stage.usda"
+    character(path, up="Z", metres=1.0)
+    stage = Usd.Stage.Open(str(path))
+    rest = UsdSkel.Skeleton.Get(stage, "/World/person/rig").GetRestTransformsAttr()
+    local = list(rest.Get())
+    local[3] = Gf.Matrix4d(
+        1, 0, 0, 0, 0.4, 1, 0, 0, 0, 0, 1, 0, 0, 0, -1, 1
+    )  # the tail, which no animation moves
+    rest.Set(local)
+    stage.Save()
+    _, done = exported(path, tmp_path)
+    assert [(f.code, f.path) for f in done.findings] == [("gltf.shear-motion", "/World/person/rig")]
 
 
 def test_bones_and_an_animation_make_one_channel(

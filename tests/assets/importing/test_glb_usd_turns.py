@@ -105,6 +105,18 @@ def test_a_part_that_spins_far_from_the_origin_needs_no_more_keys(tmp_path: Path
         assert check_nodes(found, path, seconds, 1e-6) == 1
 
 
+def test_half_a_millimetre_at_two_kilometres_is_a_motion(tmp_path: Path) -> None:
+    path = tmp_path / "stage.usda"
+    stage = stage_at(path)
+    part = UsdGeom.Xformable(cube(stage, "/World/part"))
+    slide, spin = part.AddTranslateOp(), part.AddRotateZOp()
+    slide.Set((2000.0, 0, 0), 0), slide.Set((2000.0005, 0, 0), 48)
+    spin.Set(0.0, 0), spin.Set(90.0, 48)
+    stage.Save()
+    found, _ = exported(path, tmp_path)
+    assert keys(found, "part", "translation") == 2
+
+
 def test_keys_that_were_put_in_are_no_steps(tmp_path: Path) -> None:
     """A door about a hinge that opens at once: its way round has keys closer together than a step lasts."""
     path = tmp_path / "stage.usda"
