@@ -12,7 +12,7 @@ import numpy as np
 
 from twinstage.base.finding import Finding
 from twinstage.scene.glb_builder import GlbBuilder
-from twinstage.scene.motion import Clip, Curve, Motion, stepped
+from twinstage.scene.motion import Clip, Curve, Motion
 
 SAME = 1e-7
 """Relative difference up to which a value that never changes is the one that the node has: single precision."""
@@ -59,13 +59,16 @@ class _ClipWriter:
         self._known: dict[tuple[int, int, str], int] = {}
 
     def add(self, clip: Clip, places: Places) -> None:
-        """All channels of a clip."""
+        """All channels of a clip. Of a node that is a joint, its skeleton says how it moves, as it bends the mesh in USD."""
+        posed = {
+            places.joints[key]: track for key, track in sorted(clip.joints.items()) if key in places.joints
+        }
         found = [
-            (places.nodes[row], track) for row, track in sorted(clip.nodes.items()) if row in places.nodes
+            (places.nodes[row], track)
+            for row, track in sorted(clip.nodes.items())
+            if row in places.nodes and places.nodes[row] not in posed
         ]
-        found += [
-            (places.joints[key], track) for key, track in sorted(clip.joints.items()) if key in places.joints
-        ]
+        found += posed.items()
         for node, track in found:
             for path, curve in track.parts():
                 self._channel(node, path, curve)
@@ -74,7 +77,6 @@ class _ClipWriter:
                 self._channel(places.drawings[row], "weights", curve)
 
     def _channel(self, node: int, path: str, curve: Curve) -> None:
-        curve = stepped(curve)
         values = curve.values[:, [1, 2, 3, 0]] if path == "rotation" else curve.values
         if curve.still and self._stands(node, path, values[0]):
             return

@@ -13,14 +13,21 @@ from twinstage.base.finding import Finding
 from twinstage.scene.columns import F8
 from twinstage.scene.transforms import compose_trs, decompose_trs
 
-FRACTIONS = (0.23, 0.5, 0.71)
-"""Where between two keys straight lines are compared with what they stand for; no turn repeats in all of these."""
+FRACTIONS = (0.2360679774997898, 0.5, 0.7071067811865476)
+"""Where between two keys straight lines are compared with what they stand for. Whole turns between two keys are not seen by
+that, wherever one looks: `read.motion_keys` sees to it that there are none."""
 TOLERANCE = 1e-5
 """How far they may be off: of the scale for the linear part, of the way that is gone for the place."""
+ROUNDING = 1e-9
+"""The least that a place may be off, by the size of its numbers and of a metre: below lies what rounding makes of it."""
 JUMP = 1.5e-4
 """Longest way between two values that stands for a step [s]."""
 NOISE = 5e-7
 """Relative change of a part of a matrix that is no motion: matrices come from single precision, too."""
+PLACE_NOISE = 1.5e-7
+"""The same for places: little more than the least step of single precision, in which a GLB file has them."""
+SHEAR = 1e-4
+"""Shear by its scale above which its loss is told."""
 MOST_SPLITS = 9
 """How often a span between two keys is halved at most."""
 
@@ -150,71 +157,85 @@ def slerp(a: np.ndarray, b: np.ndarray, part: np.ndarray) -> F8:
 
 
 def thinned(curve: Curve, tolerance: float = 0.0) -> Curve:
-    """Without the keys inside a stretch of one value; a curve that stays within `tolerance` is its first key alone."""
+    """Without the keys inside a stretch of one value; a curve that stays within `tolerance` is its first key alone.
+
+    The last key stays, so that an animation that ends with a rest is as long as it was.
+    """
     values = curve.values
     if np.ptp(values, axis=0).max(initial=0.0) <= tolerance:
         return Curve(curve.times[:1], values[:1], curve.held)
     same = (values[1:] == values[:-1]).all(1)
     keep = np.ones(len(values), bool)
     if curve.held:
-        keep[1:] = ~same
+        keep[1:-1] = ~same[:-1]
     else:
         keep[1:-1] = ~(same[1:] & same[:-1])
     return Curve(curve.times[keep], values[keep], curve.held)
 
 
 def stepped(curve: Curve) -> Curve:
-    """A curve that only stands still and jumps within `JUMP`, as a held one: so importers write steps into USD."""
+    """A curve that only stands still and jumps within `JUMP`, as a held one: so importers write steps into USD.
+
+    For keys as they were authored: those that `track_of_matrices` puts in may lie as close together.
+    """
     if curve.held or len(curve.times) < 3:
         return curve
     same = (np.diff(curve.values, axis=0) == 0).all(1)
     if not (same | (np.diff(curve.times) <= JUMP)).all() or same.all():
         return curve
     keep = np.concatenate([[True], ~same])
+    keep[-1] = True
     return Curve(curve.times[keep], curve.values[keep], True)
 
 
 def track_of_matrices(
     at: Callable[[np.ndarray], F8], times: np.ndarray, *, held: bool = False, split: bool = True
-) -> tuple[Track, float]:
-    """The track of a transform that is known as matrices, and its greatest shear, by its scale (TRS loses it).
+) -> tuple[Track, float, bool]:
+    """The track of a transform that is known as matrices; its greatest shear, by its scale (TRS loses it); whether it is steep.
 
     Args:
         at: parent_from_node f8[n, 4, 4] at times [n].
-        times: the keys; between two of them more are put in until straight lines stay within `TOLERANCE`.
+        times: the keys; between two of them more are put in until straight lines stay within `TOLERANCE`. Where that needs
+            more than `MOST_SPLITS` halvings, the transform is steep.
         split: whether to do that.
 
     Keys whose matrix is not finite are left out; without any other the track says nothing.
     """
     matrices = at(times)
     good = np.isfinite(matrices).all((1, 2))
-    if not good.all():
-        times, matrices, split = times[good], matrices[good], False
+    open_ = good[1:] & good[:-1]
+    open_ = open_[good[:-1]][: max(int(good.sum()) - 1, 0)]  # spans that begin with a key that is kept
+    times, matrices = times[good], matrices[good]
     if not len(times):
-        return Track(), 0.0
+        return Track(), 0.0, False
+    open_ &= np.diff(times) > JUMP
+    authored, steep = len(times), False
     if split and not held and len(times) > 1:
-        times, matrices = _split(at, times, matrices)
+        times, matrices, steep = _split(at, times, matrices, open_)
     t, r, s, shear = decompose_trs(matrices)
     size = max(float(np.abs(s).max(initial=0.0)), 1e-30)
-    track = Track(
-        thinned(Curve(times, t, held), NOISE * float(np.abs(t).max(initial=0.0))),
+    curves = (
+        thinned(Curve(times, t, held), PLACE_NOISE * float(np.abs(t).max(initial=0.0))),
         thinned(Curve(times, continuous(r), held), NOISE),
         thinned(Curve(times, s, held), NOISE * size),
     )
-    return track, float(shear.max(initial=0.0)) / size
+    if len(times) == authored:
+        curves = (stepped(curves[0]), stepped(curves[1]), stepped(curves[2]))
+    return Track(*curves), float(shear.max(initial=0.0)) / size, steep
 
 
-def _split(at: Callable[[np.ndarray], F8], times: np.ndarray, matrices: F8) -> tuple[np.ndarray, F8]:
-    """The same with keys put in where straight lines would be off."""
-    reach = max(float(np.ptp(matrices[:, :3, 3], axis=0).max()), 1e-9)
+def _split(
+    at: Callable[[np.ndarray], F8], times: np.ndarray, matrices: F8, open_: np.ndarray
+) -> tuple[np.ndarray, F8, bool]:
+    """The same with keys put in where straight lines would be off in spans `open_`, and whether some still are."""
+    reach = float(np.ptp(matrices[:, :3, 3], axis=0).max())
     size = max(float(np.linalg.norm(matrices[:, :3, :3], axis=1).max()), 1e-30)
     limits = np.full((3, 4), TOLERANCE * size)
-    limits[:, 3] = TOLERANCE * reach
-    open_ = np.ones(len(times) - 1, bool)
-    for _ in range(MOST_SPLITS):
+    limits[:, 3] = max(TOLERANCE * reach, ROUNDING * max(1.0, float(np.abs(matrices[:, :3, 3]).max())))
+    for halvings in range(MOST_SPLITS + 1):
         spans = np.flatnonzero(open_)
         bad = spans[_off(at, times, matrices, spans, limits)]
-        if not len(bad):
+        if not len(bad) or halvings == MOST_SPLITS:
             break
         middle = (times[bad] + times[bad + 1]) / 2
         times = np.insert(times, bad + 1, middle)
@@ -222,7 +243,7 @@ def _split(at: Callable[[np.ndarray], F8], times: np.ndarray, matrices: F8) -> t
         open_ = np.zeros(len(times) - 1, bool)
         places = bad + np.arange(len(bad))  # of the first half of each span that was halved
         open_[places] = open_[places + 1] = True
-    return times, matrices
+    return times, matrices, bool(len(bad))
 
 
 def _off(
@@ -238,5 +259,6 @@ def _off(
             slerp(ra, rb, np.full(len(spans), part)),
             sa * (1 - part) + sb * part,
         )
-        out |= (np.abs(true - line)[:, :3] > limits).any((1, 2))
+        gap = np.abs(true - line)[:, :3]
+        out |= (gap > limits).any((1, 2)) & np.isfinite(gap).all((1, 2))
     return out

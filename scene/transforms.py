@@ -74,6 +74,7 @@ def decompose_trs(matrices: np.ndarray) -> tuple[F8, F8, F8, F8]:
     scale[mirrored, 0] *= -1
     safe = np.where(scale == 0, 1.0, scale)
     u, _, vt = np.linalg.svd(linear / safe[:, None, :])
+    u[np.linalg.det(u @ vt) < 0, :, 2] *= -1  # a scale of 0 leaves open to which side its axis points
     rotation = u @ vt
     quat = matrix_to_quat(rotation)
     residue = np.abs(quat_to_matrix(quat) * scale[:, None, :] - linear).max((1, 2), initial=0.0)

@@ -9,7 +9,6 @@ Several animations are variants of the set `animation` on the default prim (docs
 """
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +16,21 @@ import numpy as np
 
 from twinstage.base.errors import UserError
 from twinstage.scene.columns import F8
-from twinstage.scene.motion import Clip, Curve, Motion, Track, continuous, thinned, track_of_matrices, unit
+from twinstage.scene.motion import (
+    SHEAR,
+    Clip,
+    Curve,
+    Motion,
+    Track,
+    continuous,
+    stepped,
+    thinned,
+    track_of_matrices,
+    unit,
+)
 from twinstage.scene.read.context import Conversion, ReadContext
+from twinstage.scene.read.motion_clips import clip_names, selected
+from twinstage.scene.read.motion_keys import sample_codes
 from twinstage.scene.read.skel_rest import CAGE
 from twinstage.scene.transforms import matrix_to_quat, quat_multiply
 
@@ -26,11 +38,10 @@ if TYPE_CHECKING:
     from twinstage.scene.snapshot import Snapshot
     from twinstage.scene.stage import OpenedStage
 
-SET = "animation"
-"""The variant set on the default prim whose variants are animations."""
 MOST_NUMBERS = 50_000_000
 """Numbers of all curves at most; in a file they take four bytes each."""
-SHEAR = 1e-4
+_WIDTH = 4
+"""About how many numbers a sample of a transform op is, with its time."""
 
 
 def read_motion(opened: "OpenedStage", snapshot: "Snapshot") -> Motion:
@@ -39,9 +50,13 @@ def read_motion(opened: "OpenedStage", snapshot: "Snapshot") -> Motion:
     The stage's selections change while several animations are read, and are put back. UserError for more numbers than
     `MOST_NUMBERS`.
     """
+    from pxr import UsdUtils
+
     from twinstage.scene.read import time_at
     from twinstage.scene.read.skel_motion import SkelReader
+    from twinstage.scene.stage import diagnostics
 
+    quiet = UsdUtils.CoalescingDiagnosticDelegate()
     context = ReadContext(
         stage=opened.stage,
         time=time_at(opened.stage, None),
@@ -52,59 +67,53 @@ def read_motion(opened: "OpenedStage", snapshot: "Snapshot") -> Motion:
     skeletal = SkelReader(context, snapshot, reader.seconds)
     skeletons, hung, weights = skeletal.skeletons()
     names = clip_names(opened.stage)
-    moving: set[str] = set()
+    moving: set[int] = set()
+    numbers = 0
     for name in names:
         with selected(opened.stage, name):
-            moving |= reader.moving()
+            found, samples = reader.moving()
+            moving |= found
+            numbers += samples + skeletal.samples()
+            check_size(numbers)  # before any of it is read
     clips = []
     for name in names:
         with selected(opened.stage, name):
             joints, morphs = skeletal.tracks()
             clip = Clip(name or "animation", reader.tracks(moving), joints, morphs)
         clips.append(clip)
-        reader.check_size(clips)
+        check_size(_numbers_of(clips))
     reader.tell_left_out()
+    known = {finding.message for finding in snapshot.findings}
     cages = tuple(finding for finding in snapshot.findings if finding.code == CAGE)
-    return Motion(tuple(clips), skeletons, hung, weights, (*cages, *context.findings))
+    told = tuple(finding for finding in diagnostics(quiet) if finding.message not in known)
+    return Motion(tuple(clips), skeletons, hung, weights, (*cages, *context.findings, *told))
 
 
-def clip_names(stage: Any) -> list[str]:
-    """The variants that are animations, the selected one first; "" alone where there are none."""
-    root = stage.GetDefaultPrim()
-    variants = root.GetVariantSets() if root else None
-    if variants is None or not variants.HasVariantSet(SET):
-        return [""]
-    one = variants.GetVariantSet(SET)
-    chosen = one.GetVariantSelection()
-    names = [str(name) for name in one.GetVariantNames()]
-    return sorted(names, key=lambda name: name != chosen) or [""]
+def check_size(numbers: int) -> None:
+    """UserError for more numbers than a file should hold."""
+    if numbers > MOST_NUMBERS:
+        raise UserError(
+            f"the stage's animation has {numbers:,} numbers, and a GLB file holds at most {MOST_NUMBERS:,} of them here; "
+            "--still writes one moment"
+        )
 
 
-@contextmanager
-def selected(stage: Any, name: str) -> Iterator[None]:
-    """The stage with that variant of `SET` selected; "" leaves it as it is."""
-    from pxr import Sdf, Usd
-
-    if not name or stage.GetDefaultPrim().GetVariantSets().GetVariantSelection(SET) == name:
-        yield
-        return
-    scratch = Sdf.Layer.CreateAnonymous("clip.usda")
-    session = stage.GetSessionLayer()
-    session.subLayerPaths.insert(0, scratch.identifier)
-    try:
-        with Usd.EditContext(stage, scratch):
-            stage.GetDefaultPrim().GetVariantSets().SetSelection(SET, name)
-        yield
-    finally:
-        session.subLayerPaths.remove(scratch.identifier)
+def _numbers_of(clips: list[Clip]) -> int:
+    sizes = {id(curve): curve.times.size + curve.values.size for clip in clips for curve in clip.curves()}
+    return sum(sizes.values())
 
 
 @dataclass
 class MotionReader:
-    """Reads the tracks of nodes. Paths are those of prims in the stage and in native prototypes."""
+    """Reads the tracks of nodes.
+
+    Prims are known by their rows: the paths of native prototypes change whenever another variant is selected.
+    """
 
     context: ReadContext
     snapshot: "Snapshot"
+    _lost: int = 0
+    _instanced: int = 0
 
     def seconds(self, codes: Iterable[float]) -> F8:
         """Seconds of time codes."""
@@ -124,29 +133,57 @@ class MotionReader:
         for root in (stage.GetPseudoRoot(), *stage.GetPrototypes()):
             yield from Usd.PrimRange(root)
 
-    def moving(self) -> set[str]:
-        """Paths of the prims whose transform moves now."""
+    def moving(self) -> tuple[set[int], int]:
+        """Rows of the prims whose transform moves now, and about how many numbers their samples are."""
         from pxr import UsdGeom
 
-        found = set()
+        paths: set[str] = set()
+        numbers = 0
         for prim in self._prims():
             xformable = UsdGeom.Xformable(prim)
-            if xformable and xformable.TransformMightBeTimeVarying():
-                found.add(str(prim.GetPath()))
-        return found
+            if xformable and not prim.IsPrototype() and xformable.TransformMightBeTimeVarying():
+                paths.add(str(prim.GetPath()))
+                ops = xformable.GetOrderedXformOps()
+                numbers += _WIDTH * sum(op.GetAttr().GetNumTimeSamples() for op in ops)
+        rows = dict(self._rows(paths))
+        shown = {self.snapshot.prims.path[row]: path for row, path in rows.items()}
+        drawn = {shown.get(path, path) for path in self._below_prototypes(paths | set(shown))}
+        self._instanced = max(self._instanced, len(drawn))
+        self._lost = max(self._lost, len(paths - drawn - set(rows.values())))
+        return set(rows), numbers
 
-    def tracks(self, paths: set[str]) -> dict[int, Track]:
-        """The tracks of these prims, by row; instances share those of what they hold."""
+    def _below_prototypes(self, paths: set[str]) -> set[str]:
+        """Those of the paths at or below what point instancers draw."""
+        from pxr import Sdf, UsdGeom
+
+        drawn: set[Any] = set()
+        for prim in self._prims() if paths else ():
+            if prim.IsA(UsdGeom.PointInstancer):
+                drawn.update(UsdGeom.PointInstancer(prim).GetPrototypesRel().GetForwardedTargets())
+        return {path for path in paths if drawn and not drawn.isdisjoint(Sdf.Path(path).GetPrefixes())}
+
+    def tracks(self, rows: set[int]) -> dict[int, Track]:
+        """The tracks of these prims, by row, without those that are not there now; instances share those of what they hold."""
         table = self.snapshot.prims
         by_path: dict[str, Track] = {}
         out: dict[int, Track] = {}
-        for row, path in self._rows(paths):
+        numbers = 0
+        for row in sorted(rows):
+            prim = self.context.stage.GetPrimAtPath(table.path[row])
+            if not prim:
+                continue
+            own = prim.GetPrimInPrototype() if prim.IsInstanceProxy() else prim
+            path = str(own.GetPath())
             if path not in by_path:
-                by_path[path] = self._track(path, in_world=table.parent[row] < 0 or bool(table.resets[row]))
+                track = self._track(own, in_world=table.parent[row] < 0 or bool(table.resets[row]))
+                numbers += sum(curve.times.size + curve.values.size for _, curve in track.parts())
+                check_size(numbers)
+                by_path[path] = track
             out[row] = by_path[path]
         return out
 
     def _rows(self, paths: set[str]) -> Iterator[tuple[int, str]]:
+        """Rows with those of the paths, in the stage or in a native prototype, that they have."""
         table, inside = self.snapshot.prims, False
         for path in sorted(paths):
             row = table.index_of.get(path, -1)
@@ -161,14 +198,22 @@ class MotionReader:
             if own in paths:
                 yield row, own
 
-    def _track(self, path: str, *, in_world: bool) -> Track:
-        from pxr import UsdGeom
+    def _track(self, prim: Any, *, in_world: bool) -> Track:
+        """The track of a prim; of one that has no transform now, or one that cannot be read, nothing is said."""
+        from pxr import Tf, UsdGeom
 
-        xformable = UsdGeom.Xformable(self.context.stage.GetPrimAtPath(path))
+        xformable = UsdGeom.Xformable(prim)
+        if not xformable:
+            return Track()
         world = self.context.conversion.world if in_world else np.eye(4)
         ops = xformable.GetOrderedXformOps()
         simple = self._simple(ops, world) if _is_trs(ops) else None
-        return simple or self._sampled(xformable, ops, world)
+        try:
+            return simple or self._sampled(xformable, ops, world)
+        except Tf.ErrorException:
+            text = f"{prim.GetPath()} stands still in a GLB file: its transform ops have values of another type than USD says"
+            self.context.finding("gltf.transform-type", text, prim.GetPath())
+            return Track()
 
     def _simple(self, ops: list[Any], world: F8) -> Track | None:
         """Ops that are translate, orient and scale: their own keys, number for number; None where one is blocked."""
@@ -194,59 +239,52 @@ class MotionReader:
         return Track(**parts)
 
     def _samples(self, op: Any) -> tuple[np.ndarray, np.ndarray] | None:
-        """Keys [s] and values of an op; quaternions as wxyz. None where a key has no value."""
+        """Keys [s] and values of an op; quaternions as wxyz. None where a key has no value, or one of another type."""
         codes = op.GetTimeSamples() if op.MightBeTimeVarying() else []
         values = [op.Get(code) for code in codes] or [op.Get(self.context.time)]
         if any(value is None for value in values):
             return None
-        return self.seconds(codes) if codes else np.zeros(1), _numbers(values)
+        rows = _numbers(values)
+        return None if rows is None else (self.seconds(codes) if codes else np.zeros(1), rows)
 
     def _curve(self, times: np.ndarray, values: np.ndarray) -> Curve:
-        return thinned(Curve(times, np.asarray(values, np.float64), self.held))
+        return stepped(thinned(Curve(times, np.asarray(values, np.float64), self.held)))
 
     def _sampled(self, xformable: Any, ops: list[Any], world: F8) -> Track:
         """Any other stack: its matrices."""
         from pxr import UsdGeom
 
-        codes = set(xformable.GetTimeSamples())
-        for op in ops:
-            if op.GetAttr().HasSpline():
-                codes |= {float(knot) for knot in op.GetAttr().GetSpline().GetKnots()}
+        codes = sample_codes(xformable, ops, held=self.held)
         rate = self.context.stage.GetTimeCodesPerSecond()
-        matrices = any(
-            op.GetOpType() == UsdGeom.XformOp.TypeTransform and op.MightBeTimeVarying() for op in ops
-        )
+        moving = [op.GetOpType() for op in ops if op.MightBeTimeVarying()]
+        matrices = set(moving) == {UsdGeom.XformOp.TypeTransform}
 
         def at(times: np.ndarray) -> F8:
             found = [np.array(xformable.GetLocalTransformation(float(t) * rate)) for t in times]
             return np.asarray(world @ self.context.conversion.matrices(np.array(found)))
 
-        times = self.seconds(sorted(codes)) if codes else np.zeros(1)
-        track, shear = track_of_matrices(at, times, held=self.held, split=not matrices)
+        times = self.seconds(codes) if codes else np.zeros(1)
+        track, shear, steep = track_of_matrices(at, times, held=self.held, split=not matrices)
         if matrices and len(times) > 1:
             text = "moving matrices: between their keys a GLB file turns what USD blends number by number"
             self.context.count("gltf.matrix-motion", text)
+        path = xformable.GetPath()
+        if steep:
+            text = f"{path} moves so steeply between its keys that the straight lines of a GLB file are off there"
+            self.context.finding("gltf.steep-motion", text, path)
         if shear > SHEAR:
-            path = xformable.GetPath()
             text = f"{path} is sheared while it moves, which a GLB file cannot say; its shear is left out"
             self.context.finding("gltf.shear-motion", text, path)
         return track
 
-    def check_size(self, clips: list[Clip]) -> None:
-        """UserError for more numbers than a file should hold."""
-        total = sum(
-            {
-                id(curve): curve.times.size + curve.values.size for clip in clips for curve in clip.curves()
-            }.values()
-        )
-        if total > MOST_NUMBERS:
-            raise UserError(
-                f"the stage's animation has {total:,} numbers, and a GLB file holds at most {MOST_NUMBERS:,} of them here; "
-                "--still writes one moment"
-            )
-
     def tell_left_out(self) -> None:
         """Count what changes over time and is neither a transform nor a skeleton's pose: a GLB file shows it as it is now."""
+        if self._instanced:
+            text = "moving prims are drawn by point instancers, whose points a GLB file shows as they are at the start"
+            self.context.count("gltf.still", text, self._instanced)
+        if self._lost:
+            text = "prims move in an animation that is not selected and are not there in the one that is; they are left out"
+            self.context.count("gltf.still", text, self._lost)
         counts: dict[str, int] = {}
         layers = self.context.stage.GetUsedLayers(includeClipLayers=True)
         if not any(layer.ListAllTimeSamples() for layer in layers):
@@ -278,12 +316,14 @@ def _is_trs(ops: list[Any]) -> bool:
     return all(kind in order for kind in kinds) and sorted(kinds, key=order.index) == kinds
 
 
-def _numbers(values: list[Any]) -> F8:
-    """Values of one op as rows; quaternions as wxyz."""
+def _numbers(values: list[Any]) -> F8 | None:
+    """Values of one op as rows; quaternions as wxyz; None for values of another type."""
     from pxr import Gf, Vt
 
     kinds = {Gf.Vec3f: Vt.Vec3fArray, Gf.Vec3h: Vt.Vec3hArray, Gf.Vec3d: Vt.Vec3dArray}
     turns = {Gf.Quatf: Vt.QuatfArray, Gf.Quath: Vt.QuathArray, Gf.Quatd: Vt.QuatdArray}
     kind = type(values[0])
+    if kind not in kinds | turns or any(type(value) is not kind for value in values):
+        return None
     rows = np.asarray((kinds | turns)[kind](values), np.float64)
     return rows[:, [3, 0, 1, 2]] if kind in turns else rows  # in memory: x, y, z, w

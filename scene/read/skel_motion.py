@@ -12,8 +12,8 @@ import numpy as np
 
 from twinstage.scene.bones import rig_of
 from twinstage.scene.columns import F8
-from twinstage.scene.motion import Curve, Skeleton, Track, continuous, thinned, unit
-from twinstage.scene.read.context import ReadContext
+from twinstage.scene.motion import SHEAR, Curve, Skeleton, Track, continuous, stepped, thinned, unit
+from twinstage.scene.read.context import ReadContext, array
 from twinstage.scene.read.skel_rest import sub_shapes
 from twinstage.scene.tables import Interned
 from twinstage.scene.transforms import decompose_trs
@@ -90,7 +90,7 @@ class SkelReader:
         for root in np.flatnonzero(Interned.of(table.type_name).isin(["SkelRoot"])).tolist():
             prim = UsdSkel.Root(self.context.stage.GetPrimAtPath(table.path[root]))
             cache = UsdSkel.Cache()
-            if not cache.Populate(prim, Usd.TraverseInstanceProxies()):
+            if not prim or not cache.Populate(prim, Usd.TraverseInstanceProxies()):
                 continue
             self._pxr.append(cache)
             for binding in cache.ComputeSkelBindings(prim, Usd.TraverseInstanceProxies()):
@@ -143,7 +143,14 @@ class SkelReader:
         local = self.context.conversion.matrices(
             np.asarray(query.ComputeJointLocalTransforms(self.context.time))
         )
-        t, r, s, _ = decompose_trs(local)
+        t, r, s, shear = decompose_trs(local)
+        sheared = int((shear > SHEAR * np.maximum(np.abs(s).max(1), 1e-30)).sum())
+        if sheared:
+            path = query.GetPrim().GetPath()
+            text = (
+                f"{path} has {sheared} sheared joints, which a GLB file cannot say; their shear is left out"
+            )
+            self.context.finding("gltf.shear-motion", text, path)
         zero = np.zeros(1)
         tracks = {
             k: Track(Curve(zero, t[k : k + 1]), Curve(zero, r[k : k + 1]), Curve(zero, s[k : k + 1]))
@@ -154,10 +161,7 @@ class SkelReader:
             return tracks
         prim = UsdSkel.Animation(animation.GetPrim())
         own = [str(joint) for joint in animation.GetJointOrder()]
-        parts = [
-            self._samples(attribute, len(own))
-            for attribute in (prim.GetTranslationsAttr(), prim.GetRotationsAttr(), prim.GetScalesAttr())
-        ]
+        parts = [self._samples(attribute, (len(own), width)) for attribute, width in _parts(prim)]
         if any(part is None for part in parts):
             path = prim.GetPath()
             text = f"{path} is left out: at some of its keys it has not one value for each joint"
@@ -169,10 +173,10 @@ class SkelReader:
                 curves = [Curve(times, values[:, k], self._held) for times, values in filter(None, parts)]
                 place, turn, size = curves
                 tracks[order[joint]] = Track(
-                    thinned(Curve(place.times, place.values * self.context.conversion.scale, place.held)),
+                    _keys(Curve(place.times, place.values * self.context.conversion.scale, place.held)),
                     # in memory: x, y, z, w
-                    thinned(Curve(turn.times, continuous(unit(turn.values[:, [3, 0, 1, 2]])), turn.held)),
-                    thinned(size),
+                    _keys(Curve(turn.times, continuous(unit(turn.values[:, [3, 0, 1, 2]])), turn.held)),
+                    _keys(size),
                 )
         return tracks
 
@@ -182,14 +186,27 @@ class SkelReader:
 
         return bool(self.context.stage.GetInterpolationType() == Usd.InterpolationTypeHeld)
 
-    def _samples(self, attribute: Any, joints: int) -> "tuple[F8, F8] | None":
-        """Keys [s] and values f8[k, joints, w]; None where they do not fit the joints."""
+    def _samples(self, attribute: Any, shape: tuple[int, int]) -> "tuple[F8, F8] | None":
+        """Keys [s] and values f8[k, *shape]; None where they are others than such, as many as there are joints."""
         codes = attribute.GetTimeSamples() if attribute.ValueMightBeTimeVarying() else []
         values = [attribute.Get(code) for code in codes] or [attribute.Get(self.context.time)]
-        rows = [np.asarray(value, np.float64) for value in values if value is not None]
-        if len(rows) != len(values) or any(len(row) != joints for row in rows):
+        rows = [row for row in map(array, values) if row is not None and row.shape == shape]
+        if len(rows) != len(values):
             return None
         return self.seconds(codes) if codes else np.zeros(1), np.stack(rows)
+
+    def samples(self) -> int:
+        """About how many numbers the samples of all animations are now, with their times."""
+        from pxr import UsdSkel
+
+        total = 0
+        for bound in self._bindings():
+            animation = bound.query.GetAnimQuery()
+            if animation:
+                joints = len(animation.GetJointOrder())
+                for attribute, width in _parts(UsdSkel.Animation(animation.GetPrim())):
+                    total += attribute.GetNumTimeSamples() * joints * (1 + width)
+        return total
 
     # --- morph targets -----------------------------------------------------------------------------------------
 
@@ -200,7 +217,7 @@ class SkelReader:
         if len(codes) < 2:
             return Curve(np.zeros(1), self._weights(bound, target, [None]))
         codes = self._crossings(bound, target, codes)
-        return thinned(Curve(self.seconds(codes), self._weights(bound, target, codes), self._held))
+        return _keys(Curve(self.seconds(codes), self._weights(bound, target, codes), self._held))
 
     def _shapes(self, target: Any) -> Any:
         from pxr import UsdSkel
@@ -254,3 +271,17 @@ class SkelReader:
                     part = before[k] / (before[k] - after[k])
                     out.add(float(codes[k] * (1 - part) + codes[k + 1] * part))
         return sorted(out)
+
+
+def _keys(curve: Curve) -> Curve:
+    """Authored keys without those that say nothing."""
+    return stepped(thinned(curve))
+
+
+def _parts(animation: Any) -> tuple[tuple[Any, int], ...]:
+    """The attributes of a UsdSkel.Animation that move joints, with the width of their values."""
+    return (
+        (animation.GetTranslationsAttr(), 3),
+        (animation.GetRotationsAttr(), 4),
+        (animation.GetScalesAttr(), 3),
+    )

@@ -16,6 +16,7 @@ from test_edit_effects import assert_one_truth, held, ui
 from twinstage.assets.library import bundled
 from twinstage.base.clock import ManualClock
 from twinstage.live.commands.placing import free_name
+from twinstage.live.edit_files import check_replaced
 from twinstage.live.twin import LiveTwin, TwinFiles, open_twin
 
 STARTER = (
@@ -155,7 +156,7 @@ def test_an_asset_keeps_its_own_ops_and_type(twin: LiveTwin) -> None:
     assert_one_truth(twin)
 
 
-def test_place_move_hide_label_and_take_it_all_back(twin: LiveTwin) -> None:
+def test_place_move_hide_label_and_take_it_all_back(twin: LiveTwin, tmp_path: Path) -> None:
     """Every way back leaves the very bytes that were there before."""
     texts = [ui(twin)]
     steps: list[tuple[str, dict[str, Any]]] = [
@@ -178,6 +179,8 @@ def test_place_move_hide_label_and_take_it_all_back(twin: LiveTwin) -> None:
     stage = twin.opened.stage
     assert not stage.GetPrimAtPath("/Hall/Pump") and stage.GetPrimAtPath("/Hall/Pump_2")
     exported = twin.desk.layer_text()  # type: ignore[union-attr]
+    (tmp_path / "exported.usda").write_text(exported)
+    check_replaced(tmp_path / "exported.usda")
     for text in reversed(texts[:-1]):
         did(twin, ANNA, "undo")
         assert canonical(ui(twin)) == canonical(text)

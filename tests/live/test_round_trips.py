@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from twinstage.base.clock import ManualClock
 from twinstage.cli.app import app
+from twinstage.live.edit_files import check_replaced
 from twinstage.live.twin import LiveTwin, TwinFiles, open_twin
 from twinstage.scene.read.context import Conversion
 from twinstage.scene.transforms import decompose_trs
@@ -101,6 +102,7 @@ def check_edits(stage: Path, folder: Path) -> str:
     text = twin.desk.layer_text()
     layer = folder / "edits.usda"
     layer.write_text(text)
+    check_replaced(layer)
     found = plainly([layer, stage], moved + hidden)
     units = twin.opened.meters_per_unit
     for path in moved:
@@ -149,10 +151,12 @@ def test_edits_of_stages_of_others_open_over_them(name: str, shared: Path, tmp_p
     check_edits(stage, tmp_path)
 
 
-def test_who_and_when_only_where_they_are_asked_for(workcell: Path) -> None:
+def test_who_and_when_only_where_they_are_asked_for(workcell: Path, tmp_path: Path) -> None:
     twin, moved, _ = edited(workcell, 1)
     assert twin.desk is not None
     text = twin.desk.layer_text(who=True)
+    (tmp_path / "edits.usda").write_text(text)
+    check_replaced(tmp_path / "edits.usda")
     assert f"{moved[0]}: anna, 2023-11-14 22:13:2" in text
     assert (
         text.replace(

@@ -66,6 +66,18 @@ def test_compose_and_take_apart(t: list[float], q: list[float], s: list[float], 
     assert decompose_trs(ours)[3].max() < 1e-8
 
 
+@settings(deadline=None, max_examples=80)
+@given(units, scales, st.integers(0, 2))
+def test_a_scale_of_zero_leaves_a_rotation(q: list[float], s: list[float], axis: int) -> None:
+    quat, scale = normal(q), np.array(s)
+    scale[axis] = 0.0
+    matrix = compose_trs(np.zeros((1, 3)), quat[None], scale[None])
+    _, found, size, residue = decompose_trs(matrix)
+    assert residue.max() < 1e-9 * scale.max()
+    assert np.allclose(size, scale, atol=1e-9)
+    assert np.allclose(quat_to_matrix(found[0]), quat_to_matrix(quat), atol=1e-7)
+
+
 def test_shear_is_told() -> None:
     matrix = np.eye(4)
     matrix[0, 1] = 0.3

@@ -5,7 +5,7 @@ import os
 import re
 import zipfile
 import zlib
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 from twinstage.base.errors import TwinstageError, UserError
@@ -38,20 +38,42 @@ _NO_ZIP = (zipfile.BadZipFile, OSError, EOFError, RuntimeError, NotImplementedEr
 """Damaged, encrypted, or packed in a way that is not known here."""
 
 
+_HEADS = re.compile(rb"^ *(?:def|class) [^\n]*(?:\n(?! *[{}])[^\n]*)*", re.MULTILINE)
+"""Prims that a usda layer defines, up to their brace."""
+_DESIGNED = re.compile(rb"^ *(?:(?:prepend |append |add )?subLayers = \[|variantSet )", re.MULTILINE)
+"""What a layer of edits never says."""
+
+
 def check_replaced(out: Path) -> None:
     """UserError where `out` is there and is no layer of edits: a scene of a designer is never replaced, --force or not.
 
-    A layer of edits holds overs, the default prim among them; what it defines are references to assets that were placed.
+    A layer of edits holds overs, the default prim among them; what it defines, at any depth, are references to assets that were
+    placed. It has no sublayers and no variants of its own.
     """
-    if not out.is_file():
-        return
-    text = out.read_bytes()
-    named = re.search(rb'^ *defaultPrim = ("[^"]*")', text, re.MULTILINE)
-    heads = re.findall(rb"^(?:def|class) [^\n]*(?:\n(?![{}])[^\n]*)*", text, re.MULTILINE)
-    placed = [head for head in heads if b"references = @" in head and not (named and named[1] in head)]
-    if text.startswith(b"#usda") and placed == heads:
+    try:
+        if not out.is_file():
+            return
+        text = out.read_bytes()
+    except OSError as error:
+        raise UserError(f"{out} cannot be read: {error.strerror or error}") from None
+    if (
+        text.startswith(b"#usda")
+        and not _DESIGNED.search(text)
+        and all(map(_placed(text), _HEADS.findall(text)))
+    ):
         return
     raise UserError(f"{out} is there and is no layer of edits, so it is not replaced; choose another --out")
+
+
+def _placed(text: bytes) -> Callable[[bytes], bool]:
+    """Whether the head of a prim that the layer defines is that of a placed asset."""
+    named = re.search(rb'^ *defaultPrim = ("[^"]*")', text, re.MULTILINE)
+
+    def placed(head: bytes) -> bool:
+        is_scene = named is not None and not head.startswith(b" ") and named[1] in head
+        return b"references = @" in head and not is_scene
+
+    return placed
 
 
 def layer_for(data: bytes, out: Path, folders: Iterable[Path]) -> tuple[str, list[str]]:
