@@ -51,7 +51,9 @@ def test_a_mistake_that_quotes_the_folder_is_no_fault_of_the_files(folder: Path)
 def test_files_that_cannot_be_read_are_a_fault_of_the_server(folder: Path) -> None:
     (folder / DATABASE).write_bytes(b"no database " * 1000)
     for place in (folder, folder.absolute()):
-        with pytest.raises(Refused, match=r"^the history cannot be opened: file is not a database$") as caught:
+        with pytest.raises(
+            Refused, match=r"^the history cannot be opened: file is not a database$"
+        ) as caught:
             HistoryDesk(place).get_history()
         assert caught.value.status == 503
     with pytest.raises(Refused, match=r"^there is no history; ") as caught:
