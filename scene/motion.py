@@ -202,7 +202,7 @@ def track_of_matrices(
     Keys whose matrix is not finite are left out; without any other the track says nothing.
     """
     matrices = at(times)
-    good = np.isfinite(matrices).all((1, 2))
+    good = np.asarray(np.isfinite(matrices).all((1, 2)), bool)
     open_ = good[1:] & good[:-1]
     open_ = open_[good[:-1]][: max(int(good.sum()) - 1, 0)]  # spans that begin with a key that is kept
     times, matrices = times[good], matrices[good]
