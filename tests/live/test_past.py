@@ -14,7 +14,7 @@ import httpx
 import numpy as np
 import pytest
 from api_twin import START, make_twin, say
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import twinstage.live.api.past as past_module
@@ -201,6 +201,7 @@ def frames(desk: PastDesk, at_ns: int, to_ns: int | None = None) -> bytes:
 
 @settings(deadline=None, max_examples=5)
 @given(seed=st.integers(0, 10**6))
+@example(seed=1670)  # a grip lets go at the very moment that was asked for before
 def test_a_seek_answers_the_same_bytes_wherever_one_comes_from(
     tmp_path_factory: pytest.TempPathFactory, seed: int
 ) -> None:

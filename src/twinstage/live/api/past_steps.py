@@ -46,8 +46,8 @@ class Steps:
 
     def before(self, history: "KeptHistory", at_ns: int) -> I8:
         """Moments after the beginning and before another, rising. What is let go stays where it was just before, so each
-        change has two."""
-        if at_ns - 1 > self._known_ns:
+        change has two, and the first one of a change at that very moment is among them."""
+        if at_ns > self._known_ns:
             self._go_on(history, at_ns)
         return self._all[: int(np.searchsorted(self._all, at_ns))]
 
@@ -63,7 +63,7 @@ class Steps:
 
     def _go_on(self, history: "KeptHistory", at_ns: int) -> None:
         span = history.span()
-        until = max(at_ns - 1, min(at_ns + AHEAD_NS, span[1] if span is not None else at_ns))
+        until = max(at_ns, min(at_ns + AHEAD_NS, span[1] if span is not None else at_ns))
         since = self._known_ns + 1
         while self._plain and since <= until:
             upto = min(since + _PIECE_NS, until)
