@@ -33,8 +33,8 @@ def run(live: Any, live_page: Any, until: Callable[..., Any]) -> Iterator[list[t
 
 
 def seek(page: Any, until: Callable[..., Any], ms: float) -> None:
-    """To a moment, until it is shown."""
-    page.evaluate("ms => { window.before = twinstage.time.seekMs; twinstage.time.seek(ms) }", ms)
+    """To a moment, until it is shown; 0.01 ms later, so that a reading of then is in it: JavaScript tells no nanoseconds."""
+    page.evaluate("ms => { window.before = twinstage.time.seekMs; twinstage.time.seek(ms + 0.01) }", ms)
     until(page, "twinstage.time.at !== null && !Object.is(twinstage.time.seekMs, window.before)")
 
 
