@@ -37,7 +37,10 @@ def told(live: Any, live_page: Any, until: Callable[..., Any]) -> Iterator[list[
     live_page.evaluate("twinstage.charts.add(['motor.current', 'motor.temperature', 'belt.state'])")
     time.sleep(0.6)
     span = sent[-1][0] - sent[0][0] + 500
-    live_page.evaluate("([span, end]) => twinstage.charts.window(span, end)", [span, sent[-1][0] + 250])
+    end = sent[-1][0] + 250
+    # A window that ends later than the newest tick would follow the present.
+    window = f"twinstage.charts.window({span}, {end})"
+    until(live_page, f"({window}, Math.abs(Date.parse(twinstage.charts.shown[1]) - {end}) < 2)")
     until(live_page, "twinstage.charts.drawn[0]?.lines[0]?.length >= 40")
     yield sent
     live.rest()
