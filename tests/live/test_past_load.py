@@ -3,9 +3,7 @@
 import asyncio
 import logging
 import threading
-import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from api_twin import make_twin, say
+from crowd import crowd
 
 from twinstage.live.api.past import MOST_WAITING, PastDesk
 from twinstage.live.api.reading import without_places
@@ -92,20 +91,7 @@ def test_many_questions_hold_up_nothing_else(twin: LiveTwin) -> None:
 
     desk._looked = slow  # type: ignore[method-assign, assignment]
 
-    async def main() -> tuple[float, list[object]]:
-        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(4))
-        asked = [asyncio.create_task(desk.ticks(PastAsk(at="0.1"))) for _ in range(MOST_WAITING + 2)]
-        await asyncio.sleep(0.1)
-        begun = time.monotonic()
-        try:
-            await asyncio.wait_for(asyncio.to_thread(time.monotonic), 3)
-        finally:
-            waited = time.monotonic() - begun
-            go.set()
-            told = await asyncio.gather(*asked, return_exceptions=True)
-        return waited, told
-
-    waited, told = asyncio.run(main())
+    waited, told = crowd(lambda: desk.ticks(PastAsk(at="0.1")), go, MOST_WAITING + 2, threads=4)
     refused = [one for one in told if isinstance(one, Refused)]
     assert waited < 2 and len(refused) == 2 and len(told) - len(refused) == MOST_WAITING
     assert refused[0].status == 503 and "the past" in str(refused[0]) and refused[0].retry_after == 1

@@ -1,15 +1,13 @@
 """Whatever many viewers ask for at the same time, what writes journals still gets a thread."""
 
-import asyncio
 import threading
-import time
 from collections.abc import Awaitable, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 from api_twin import make_twin
+from crowd import crowd
 
 from twinstage.live.api import prims as prims_module
 from twinstage.live.api.prims import PrimDesk
@@ -28,21 +26,11 @@ def twin(tmp_path: Path) -> Iterator[LiveTwin]:
 
 def waits(ask: Callable[[], Awaitable[Any]], go: threading.Event, count: int = 30) -> float:
     """How long something else waits for a thread while that many are answered [s]."""
-
-    async def main() -> float:
-        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(6))  # as many as with two cores
-        asked = [asyncio.ensure_future(ask()) for _ in range(count)]
-        await asyncio.sleep(0.1)
-        begun = time.monotonic()
-        try:
-            await asyncio.wait_for(asyncio.to_thread(time.monotonic), 3)
-        finally:
-            waited = time.monotonic() - begun
-            go.set()
-            await asyncio.gather(*asked)
-        return waited
-
-    return asyncio.run(main())
+    waited, told = crowd(ask, go, count, threads=6)  # as many as with two cores
+    for one in told:
+        if isinstance(one, BaseException):
+            raise one
+    return waited
 
 
 def test_while_the_scene_is_baked_for_many(twin: LiveTwin, monkeypatch: pytest.MonkeyPatch) -> None:
